@@ -1,0 +1,1 @@
+"""Admin > Work Breakdown Structure: cost code lists, codes, cost types."""

@@ -1,0 +1,1 @@
+"""The Directory: the companies of an account and of its projects."""

@@ -1,0 +1,345 @@
+"""Adapter contract, version 1: all an ERP adapter and the engine know of each other.
+
+An adapter declares what its ERP takes (:class:`Manifest`) and does five things with it: check the
+connection, list choices, validate and preview a record, look a record up, and submit commands.
+It is called from one process at a time per key, never inside a database transaction, and answers
+only with values of this module. Reference: erp-adapters.md section 3, architecture.md section 4.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+API_VERSION = 1
+
+
+class Operation(StrEnum):
+    """What is done to one record of the ERP. A create never overwrites."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DEACTIVATE = "deactivate"
+
+
+class Delivery(StrEnum):
+    """How a command reaches the ERP."""
+
+    SYNC = "sync"
+    QUEUED = "queued"
+    POLLED = "polled"
+    FILE = "file"
+
+
+class Owner(StrEnum):
+    """Who owns a list of records: the ERP, erpbridge, or either."""
+
+    ERP = "erp"
+    BRIDGE = "bridge"
+    EITHER = "either"
+
+
+class ErrorClass(StrEnum):
+    """What kind of thing went wrong; decides the reaction."""
+
+    TRANSIENT = "transient"
+    THROTTLED = "throttled"
+    AUTH_EXPIRED = "auth_expired"
+    FORBIDDEN = "forbidden"
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    MISSING_REF = "missing_ref"
+    UNSUPPORTED = "unsupported"
+    BUG = "bug"
+
+
+class Effect(StrEnum):
+    """Whether the ERP took the command although it answered with an error, or not at all."""
+
+    NOT_APPLIED = "not_applied"
+    APPLIED = "applied"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One requirement on one field, with the kinds of Procore's connector metadata.
+
+    ``kind`` is one of ``present, numeric, positive, max_length, max_line_length,
+    max_length_decimal, max_length_units, format, disallow_division, charset, case``. ``value`` is
+    the limit, the regular expression (``format``), the allowed characters as a regular-expression
+    class (``charset``) or ``upper``/``lower`` (``case``). ``message`` may hold ``%{length}``.
+    """
+
+    kind: str
+    field: str
+    value: Any = None
+    message: str = ""
+    phase: str = "export"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the record that the ERP stores; ``name`` is the payload's."""
+
+    name: str
+    label: str
+    erp_name: str
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class AcceptanceField:
+    """A value asked of the approver. With ``choices`` it is picked from the ERP's own list.
+
+    ``proposal`` is ``mnemonic`` where an unused value made from the record's name is to be offered.
+    """
+
+    name: str
+    label: str
+    required: bool = True
+    choices: str = ""
+    rules: tuple[Rule, ...] = ()
+    proposal: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class EntityManifest:
+    """What the ERP can do with one record type. ``key`` names the acceptance or payload fields
+    that make a record unique in the ERP."""
+
+    entity: str
+    label: str
+    operations: frozenset[Operation]
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    key_case_sensitive: bool = False
+    owner: Owner = Owner.EITHER
+    acceptance_fields: tuple[AcceptanceField, ...] = ()
+    imports: bool = False
+    batch: int = 1
+
+    def max_length(self, name: str) -> int | None:
+        """The length limit of a payload field, for counters on forms."""
+        for one in self.fields:
+            for rule in one.rules:
+                if one.name == name and rule.kind == "max_length":
+                    return int(rule.value)
+        return None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One configuration value of a connection. ``kind``: text, integer, choice or secret."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    default: Any = ""
+    options: tuple[tuple[str, str], ...] = ()
+    least: int | None = None
+    most: int | None = None
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an adapter is and can do: pure data, no I/O. Durations in seconds."""
+
+    key: str
+    label: str
+    short_name: str
+    vendor: str
+    tested_versions: str
+    delivery: Delivery
+    verification: str
+    entities: Mapping[str, EntityManifest]
+    settings: tuple[Setting, ...] = ()
+    call_deadline: float = 20.0
+    settles_within: float = 0.0
+    can_find: bool = True
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing to be done in the ERP. ``intent`` is the same for every attempt of it."""
+
+    intent: str
+    entity: str
+    operation: Operation
+    key: str
+    payload: Mapping[str, Any]
+    acceptance: Mapping[str, Any] = field(default_factory=dict)
+    erp_id: str = ""
+    erp_version: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A rule that a record breaks, ready to be shown."""
+
+    field: str
+    rule: str
+    message: str
+    current: str = ""
+    limit: str = ""
+
+
+@dataclass(frozen=True)
+class WireField:
+    """One field as it will be written; ``source`` says where the value comes from."""
+
+    erp_name: str
+    value: Any
+    source: str = ""
+    unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What will go out for a command: every written field, and the text of the message."""
+
+    fields: tuple[WireField, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class ErpError:
+    """Why a command did not succeed. ``message`` is what the ERP said, word for word."""
+
+    cls: ErrorClass
+    effect: Effect
+    message: str
+    field: str = ""
+    erp_code: str = ""
+    advice: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to one command: applied (``erp_id`` set) or an error."""
+
+    erp_id: str = ""
+    erp_code: str = ""
+    erp_version: str = ""
+    answer: str = ""
+    error: ErpError | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A record of the ERP. ``data`` has the names of the payload and acceptance fields."""
+
+    erp_id: str
+    erp_code: str
+    erp_version: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Ambiguous:
+    """More than one record of the ERP answers to a key."""
+
+    erp_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Health:
+    """The result of a connection test; every problem says what to do about it."""
+
+    problems: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Everything needed for exporting is there."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a list kept in the ERP, such as a vendor type."""
+
+    code: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some records of the ERP; an empty ``cursor`` means there are no more."""
+
+    records: tuple[Found, ...]
+    cursor: str = ""
+
+
+class AdapterError(Exception):
+    """Raised by the calls that have no outcome per record: check, choices, find, pull."""
+
+    def __init__(self, error: ErpError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Io:
+    """What an adapter gets from its host: a folder of its own, a clock and a logger."""
+
+    folder: Path
+    clock: Callable[[], float]
+    logger: logging.Logger
+
+
+class Adapter(ABC):
+    """One configured ERP. ``config`` holds the manifest's settings, ``secrets`` the secret ones."""
+
+    api_version: ClassVar[int] = API_VERSION
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
+        self.config = config
+        self.secrets = secrets
+        self.io = io
+
+    @classmethod
+    @abstractmethod
+    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+        """What this ERP takes under ``config``; pure."""
+
+    @abstractmethod
+    def check(self) -> Health:
+        """Reachable, authenticated, right company, all permissions there? Never raises."""
+
+    @abstractmethod
+    def choice_kinds(self) -> Sequence[str]:
+        """The names of the lists that :meth:`choices` knows."""
+
+    @abstractmethod
+    def choices(self, kind: str) -> Sequence[Choice]:
+        """One of the ERP's own lists. :raises AdapterError:"""
+
+    @abstractmethod
+    def validate(self, command: Command) -> Sequence[Problem]:
+        """Rules of this ERP beyond the manifest's; pure, all problems at once."""
+
+    @abstractmethod
+    def preview(self, command: Command) -> Wire:
+        """Exactly what :meth:`submit` would write; pure."""
+
+    @abstractmethod
+    def find(self, entity: str, key: str) -> Found | Ambiguous | None:
+        """The record with this key, looked up in the ERP now. :raises AdapterError:"""
+
+    @abstractmethod
+    def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
+        """Carry the commands out; one outcome each, in order. Never raises for a record."""
+
+    @abstractmethod
+    def pull(self, entity: str, cursor: str = "") -> Page:
+        """A page of the ERP's records, from the start for an empty cursor. :raises AdapterError:"""

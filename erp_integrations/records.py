@@ -1,0 +1,111 @@
+"""What a record app gives the seam so that its records can be sent to an ERP.
+
+Imports nothing of erpbridge but the kernel and the adapter contract's values. A record type is one
+object that satisfies :class:`RecordType`, registered once with :func:`register`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from django.db import models
+
+from erp_integrations.adapters.base import Problem
+from erpbridge.access.entities import register_entity
+from erpbridge.access.models import Project
+from erpbridge.access.policy import Access, Answer
+
+
+class Sendable(models.Model):
+    """A record that can be sent. Only ``states.move()`` and ``links`` write the ERP columns.
+
+    They repeat the active link and the state of the latest item, so that lists and filters need
+    no join. A record is synced if and only if ``origin_id`` is set.
+    """
+
+    origin_id = models.CharField("ERP ID", max_length=200, blank=True, editable=False)
+    origin_code = models.CharField("ERP code", max_length=200, blank=True, editable=False)
+    origin_data = models.JSONField(default=dict, blank=True, editable=False)
+    erp_state = models.CharField("ERP status", max_length=12, blank=True, editable=False)
+    revision = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A record as it would be sent now: what the approver will see and the ERP will get."""
+
+    record_id: int
+    revision: int
+    label: str
+    payload: Mapping[str, Any]
+    parent_id: int | None = None
+    depth: int = 0
+
+
+class RecordType(Protocol):
+    """Everything the engine knows of a record app. ``entity`` is the word of the contract."""
+
+    entity: str
+    label: str
+    label_plural: str
+    model: type[Sendable]
+    unit: Literal["record", "list"]
+    send_action: str
+    retrieve_action: str
+
+    def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
+        """The records as they stand, in a fixed number of queries; unknown ids are left out."""
+        ...
+
+    def problems(self, drafts: Sequence[Draft]) -> dict[int, list[Problem]]:
+        """What forbids sending beyond the manifest's rules, such as an inactive record."""
+        ...
+
+    def visible(self, access: Access) -> models.QuerySet[Any]:
+        """The records that the person can see in a scope."""
+        ...
+
+    def url(self, account_id: int, record_id: int) -> str:
+        """The address of the record's page."""
+        ...
+
+
+def may_send(record_type: RecordType, access: Access) -> Answer:
+    """May the person send this kind of record from this scope."""
+    return access.can(record_type.send_action, record_type.entity)
+
+
+_types: dict[str, RecordType] = {}
+
+
+def register(record_type: RecordType) -> None:
+    """Make a record type sendable; called once, when its app is ready."""
+    _types[record_type.entity] = record_type
+    register_entity(record_type.entity, record_type.label_plural)
+
+
+def record_type(entity: str) -> RecordType:
+    """The registered type. :raises KeyError: for an entity nobody registered."""
+    return _types[entity]
+
+
+def record_types() -> list[RecordType]:
+    """All registered types, in the order of registration."""
+    return list(_types.values())
+
+
+def project_problem(project: Project) -> Problem | None:
+    """Why nothing can be sent from this project, as far as the project itself decides."""
+    if project.use_with_erp:
+        return None
+    return Problem(
+        field="project",
+        rule="project_not_in_erp",
+        message=f"Project {project} is not used with the ERP. "
+        "Its Admin can switch on Use with ERP in the project's settings.",
+    )

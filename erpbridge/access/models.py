@@ -1,0 +1,151 @@
+"""Accounts, projects, people, and the levels and flags a person holds in each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower, Now
+
+from erpbridge.access.levels import ToolLevels
+from erpbridge.access.querysets import AccountQuerySet, MembershipQuerySet, ProjectQuerySet
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates logins; the e-mail address is kept in lower case, so that it is found as typed."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A login that may enter nothing until it is given a membership."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """For ``createsuperuser``; accounts still have to grant a membership."""
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Look up as typed, whatever the case."""
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A login: one person, who may belong to several accounts."""
+
+    email = models.EmailField("E-mail address", unique=True)
+    name = models.CharField("Name", max_length=150)
+    is_active = models.BooleanField("Active", default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]  # noqa: RUF012 - Django's own declaration
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Account(models.Model):
+    """The customer, Procore's "company account"; REST says company_id."""
+
+    name = models.CharField("Name", max_length=200)
+    senders_may_accept_own = models.BooleanField(
+        "A sender may accept their own item",
+        default=False,
+        help_text="Off by default: a second person in accounting looks at everything.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AccountQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Project(models.Model):
+    """A job of an account, with a Directory of its own."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="projects")
+    number = models.CharField("Number", max_length=30, blank=True)
+    name = models.CharField("Name", max_length=200)
+    is_active = models.BooleanField("Active", default=True)
+    use_with_erp = models.BooleanField(
+        "Use with ERP",
+        default=False,
+        help_text="Records of this project can be sent to the ERP.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "account",
+                Lower("number"),
+                condition=~models.Q(number=""),
+                name="project_number_once_per_account",
+                violation_error_message="Another project has this number.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}".strip()
+
+
+class Membership(ToolLevels):
+    """A person in an account: levels in the account's tools, and the approver's privilege."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="memberships")
+    job_title = models.CharField("Job title", max_length=100, blank=True)
+    is_active = models.BooleanField("Active", default=True)
+    can_push_to_accounting = models.BooleanField(
+        "Can push to accounting",
+        default=False,
+        help_text="Makes an accounting approver, together with Standard or Admin on "
+        "ERP Integrations.",
+    )
+    erp_digest = models.BooleanField("Subscribe to ERP digest e-mails", default=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class ErpRight(models.Model):
+    """What an approver below Admin may bring in from, or out to, the ERP, per record type."""
+
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="erp_rights")
+    entity = models.CharField(max_length=30)
+    can_import = models.BooleanField("Can import", default=False)
+    can_export = models.BooleanField("Can export", default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["membership", "entity"], name="one_erp_right_per_type")
+        ]
+
+
+class ProjectMembership(ToolLevels):
+    """A person's levels in the tools of one project."""
+
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="projects")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="memberships")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["membership", "project"], name="one_membership_per_project"
+            )
+        ]

@@ -1,0 +1,190 @@
+"""The one answer to "may this person do this here, and if not, why".
+
+Views, API and templates ask :func:`can` (or :meth:`Access.can`, once an access is loaded for a
+request) and nothing else. An action is a word of :data:`RULES`; an unknown word is a programming
+error and raises ``KeyError`` at once. The table of who may what: reference directory-and-wbs.md B3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from erpbridge.access.levels import Level, Tool
+from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Yes, or no with a reason that can be shown to the person."""
+
+    allowed: bool
+    why: str = ""
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+YES = Answer(True)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where something is to be done: an account, or one project of it."""
+
+    account: Account
+    project: Project | None = None
+
+
+@dataclass
+class Access:
+    """One person in one scope, with the levels held there; loaded once per request."""
+
+    user: User
+    scope: Scope
+    membership: Membership
+    project_membership: ProjectMembership | None = None
+    _answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        """The account of the scope."""
+        return self.scope.account
+
+    @property
+    def project(self) -> Project | None:
+        """The project of the scope, if it is one."""
+        return self.scope.project
+
+    def account_level(self, tool: Tool) -> Level:
+        """The level held in the account's own tool."""
+        return self.membership.level(tool)
+
+    def level(self, tool: Tool) -> Level:
+        """The level held in the scope's tool; Company Directory Admin is Admin everywhere."""
+        if self.scope.project is None or self.membership.directory == Level.ADMIN:
+            return self.account_level(tool)
+        return self.project_membership.level(tool) if self.project_membership else Level.NONE
+
+    @cached_property
+    def may_edit_companies(self) -> bool:
+        """Directory Admin, or a lower level with the granular right, in this scope."""
+        level = self.level(Tool.DIRECTORY)
+        if level == Level.ADMIN:
+            return True
+        holder = self.project_membership if self.scope.project else self.membership
+        return level > Level.NONE and holder is not None and holder.create_edit_companies
+
+    @cached_property
+    def erp_rights(self) -> dict[str, tuple[bool, bool]]:
+        """Per record type: (can import, can export)."""
+        rights = self.membership.erp_rights.all()
+        return {right.entity: (right.can_import, right.can_export) for right in rights}
+
+    def can(self, action: str, entity: str = "") -> Answer:
+        """May the person do ``action`` here; ``entity`` narrows decisions to a record type."""
+        key = (action, entity)
+        if key not in self._answers:
+            self._answers[key] = RULES[action](self, entity)
+        return self._answers[key]
+
+
+Rule = Callable[[Access, str], Answer]
+
+
+def _at_least(tool: Tool, level: Level) -> Rule:
+    def rule(access: Access, _entity: str) -> Answer:
+        if access.level(tool) >= level:
+            return YES
+        where = "this project's" if access.project else "the account's"
+        return Answer(False, f"Needs {level.label} on {where} {tool.label} tool.")
+
+    return rule
+
+
+def _account_admin(access: Access, _entity: str) -> Answer:
+    if access.account_level(Tool.DIRECTORY) == Level.ADMIN:
+        return YES
+    return Answer(False, "Needs Admin on the account's Directory tool.")
+
+
+def _edit_companies(access: Access, _entity: str) -> Answer:
+    if access.may_edit_companies:
+        return YES
+    return Answer(False, "Needs Admin on Directory, or the right Create and Edit Companies.")
+
+
+def _grant_approver(access: Access, entity: str) -> Answer:
+    """Only a Company Directory Admin who holds the privilege may pass it on."""
+    answer = _account_admin(access, entity)
+    if not answer or access.membership.can_push_to_accounting:
+        return answer
+    return Answer(False, "Only somebody who can push to accounting may grant it.")
+
+
+def _retrieve(access: Access, _entity: str) -> Answer:
+    """Admin on Directory here, or Admin on the account's ERP tool."""
+    if Level.ADMIN in (access.level(Tool.DIRECTORY), access.account_level(Tool.ERP_INTEGRATIONS)):
+        return YES
+    return Answer(False, "Needs Admin on the Directory tool or on ERP Integrations.")
+
+
+def _decide(direction: int, word: str) -> Rule:
+    def rule(access: Access, entity: str) -> Answer:
+        if not access.membership.can_push_to_accounting:
+            return Answer(False, "Needs the approver's flag Can push to accounting.")
+        level = access.level(Tool.ERP_INTEGRATIONS)
+        if level < Level.STANDARD:
+            return Answer(False, "Needs Standard or Admin on ERP Integrations.")
+        if level == Level.ADMIN or access.erp_rights.get(entity, (False, False))[direction]:
+            return YES
+        return Answer(False, f"Your approver rights do not include {word} for this record type.")
+
+    return rule
+
+
+def _view_items(access: Access, entity: str) -> Answer:
+    return _at_least(Tool.ERP_INTEGRATIONS, Level.READ_ONLY)(access, entity)
+
+
+RULES: dict[str, Rule] = {
+    "people.view": _at_least(Tool.DIRECTORY, Level.READ_ONLY),
+    "people.manage": _account_admin,
+    "people.grant_approver": _grant_approver,
+    "account.configure": _account_admin,
+    "projects.create": _account_admin,
+    "project.configure": _at_least(Tool.ADMIN, Level.ADMIN),
+    "companies.view": _at_least(Tool.DIRECTORY, Level.READ_ONLY),
+    "companies.view_inactive": _at_least(Tool.DIRECTORY, Level.ADMIN),
+    "companies.edit": _edit_companies,
+    "companies.import": _edit_companies,
+    "companies.reactivate": _at_least(Tool.DIRECTORY, Level.ADMIN),
+    "companies.send": _at_least(Tool.DIRECTORY, Level.ADMIN),
+    "companies.retrieve": _retrieve,
+    "items.view": _view_items,
+    "items.accept": _decide(1, "exporting"),
+    "items.import": _decide(0, "importing"),
+    "connection.view": _at_least(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),
+    "connection.configure": _at_least(Tool.ERP_INTEGRATIONS, Level.ADMIN),
+    "links.unlink": _at_least(Tool.ERP_INTEGRATIONS, Level.STANDARD),
+}
+
+
+def load(user: User, account: Account, project: Project | None = None) -> Access | None:
+    """The access of ``user`` in a scope, or None where there is no active membership."""
+    membership = (
+        Membership.objects.active().filter(user=user, account=account).select_related("user")
+    ).first()
+    if membership is None:
+        return None
+    held = project and membership.projects.filter(project=project).first()
+    return Access(user, Scope(account, project), membership, held or None)
+
+
+def can(user: User, action: str, scope: Scope, entity: str = "") -> Answer:
+    """May ``user`` do ``action`` in ``scope``; with the reason where not."""
+    access = load(user, scope.account, scope.project)
+    if access is None:
+        return Answer(False, "You are not a member of this account.")
+    return access.can(action, entity)

@@ -1,0 +1,47 @@
+"""What a person can see at all; everything a page or an API fetches starts here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from erpbridge.access.levels import Level, Tool
+
+if TYPE_CHECKING:
+    from erpbridge.access.models import Account, Membership, Project, User
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    """Accounts."""
+
+    def visible_to(self, user: User) -> AccountQuerySet:
+        """Accounts the person is an active member of."""
+        return self.filter(memberships__user=user, memberships__is_active=True)
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    """Projects."""
+
+    def visible_to(self, membership: Membership) -> ProjectQuerySet:
+        """Projects of the member's account where some tool is open to the person.
+
+        A Company Directory Admin sees all of them.
+        """
+        projects = self.filter(account=membership.account_id)
+        if membership.directory == Level.ADMIN:
+            return projects
+        some_tool = Q()
+        for tool in Tool:
+            some_tool |= Q(**{f"{tool.value}__gt": Level.NONE})
+        mine = membership.projects.filter(some_tool, project=OuterRef("pk"))
+        return projects.filter(Exists(mine))
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """People of accounts."""
+
+    def active(self) -> MembershipQuerySet:
+        """Those who may still enter the account."""
+        return self.filter(is_active=True, user__is_active=True)

@@ -1,0 +1,73 @@
+"""Fetch and authorise in one step: a view cannot hold an account its caller may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
+
+from erpbridge.access import policy
+from erpbridge.access.models import Account, Project, User
+from erpbridge.access.policy import Access
+
+P = ParamSpec("P")
+View = Callable[..., HttpResponseBase]
+
+
+class ScopedRequest(HttpRequest):
+    """A request whose account, and project where there is one, have been resolved."""
+
+    access: Access
+    user: User
+
+
+def resolve(user: User, account_id: int, project_id: int | None = None) -> Access:
+    """The access of ``user`` in the scope of a URL.
+
+    :raises Http404: for an account the person is not a member of, and for a project of it in
+        which no tool is open to the person, exactly as for ones that do not exist.
+    """
+    account = get_object_or_404(Account.objects.visible_to(user), pk=account_id)
+    access = policy.load(user, account)
+    if access is None:
+        raise Http404
+    if project_id is None:
+        return access
+    project = get_object_or_404(Project.objects.visible_to(access.membership), pk=project_id)
+    project.account = account
+    return policy.load(user, account, project) or access
+
+
+def require(access: Access, action: str, entity: str = "") -> None:
+    """Stop with a 403 page that gives the reason, unless ``action`` is allowed."""
+    answer = access.can(action, entity)
+    if not answer:
+        raise PermissionDenied(answer.why)
+
+
+def scoped(
+    action: str = "", *, entity: str = ""
+) -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], View]:
+    """Decorate a view whose URL carries ``account_id`` and may carry ``project_id``.
+
+    The view gets a :class:`ScopedRequest` and the rest of the URL's arguments; ``action`` names
+    the policy rule it needs, empty for "any member".
+    """
+
+    def decorate(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> View:
+        @wraps(view)
+        def wrapper(
+            request: Any, account_id: int, *args: Any, project_id: int | None = None, **kwargs: Any
+        ) -> HttpResponseBase:
+            request.access = resolve(request.user, account_id, project_id)
+            if action:
+                require(request.access, action, entity)
+            return view(request, *args, **kwargs)
+
+        return wrapper
+
+    return decorate

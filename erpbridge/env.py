@@ -1,0 +1,119 @@
+"""Typed reading of environment variables.
+
+Every variable ``NAME`` may instead be given as ``NAME_FILE``, the path of a file that holds the
+value (container secrets). A value that cannot be read raises ``ImproperlyConfigured`` naming the
+variable, what was found and what is expected; secrets are never repeated in the message.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable ``name``, or the content of the file ``name_FILE`` points at, or ``default``."""
+    if name in os.environ:
+        return os.environ[name]
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return default
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {error}") from error
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """A yes/no variable."""
+    word = text(name, "yes" if default else "no").strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ImproperlyConfigured(f"{name} must be one of yes, no, true, false, 1, 0; it is {word!r}.")
+
+
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number between ``least`` and ``most``, both allowed."""
+    word = text(name, str(default))
+    try:
+        number = int(word)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a whole number; it is {word!r}.") from error
+    if not least <= number <= most:
+        raise ImproperlyConfigured(f"{name} must be from {least} to {most}; it is {number}.")
+    return number
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """One word out of ``allowed``."""
+    word = text(name, default)
+    if word not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}; it is {word!r}.")
+    return word
+
+
+def database(name: str, default: str) -> dict[str, object]:
+    """A database address as Django's ``DATABASES`` entry.
+
+    Understands ``sqlite:///absolute/path.sqlite3`` and ``postgresql://user:secret@host:port/name``;
+    query parameters of a PostgreSQL address go to libpq (``?sslmode=require``).
+    """
+    address = text(name, default)
+    parts = urlsplit(address)
+    if parts.scheme == "sqlite":
+        return sqlite(unquote(parts.path))
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ImproperlyConfigured(
+            f"{name} must start with sqlite:/// or postgresql://; its scheme is {parts.scheme!r}."
+        )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": port(name, address),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
+    }
+
+
+def port(name: str, address: str) -> str:
+    """The port of an address as text, empty where none is given."""
+    try:
+        return str(urlsplit(address).port or "")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: the port is not a number from 0 to 65535.") from error
+
+
+def sqlite(path: str) -> dict[str, object]:
+    """SQLite with write-ahead logging and immediate transactions.
+
+    IMMEDIATE takes the write lock at BEGIN, so that a transaction that reads and then writes
+    waits for its turn instead of failing with "database is locked".
+    """
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+            ),
+        },
+    }

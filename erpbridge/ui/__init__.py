@@ -1,0 +1,1 @@
+"""What every page shares: components, navigation, lists, request ids."""

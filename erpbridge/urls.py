@@ -1,0 +1,3 @@
+"""URLs of the project."""
+
+urlpatterns: list = []
