@@ -1,3 +1,15 @@
+"""App configuration."""
+
 from django.apps import AppConfig
+
+
 class DirectoryConfig(AppConfig):
+    """Companies; makes them a record type that can be sent to an ERP."""
+
     name = "directory"
+
+    def ready(self) -> None:
+        """Register the record type with the seam."""
+        from directory import erp  # noqa: PLC0415 - models are loaded only now
+
+        erp.register()

@@ -1,0 +1,89 @@
+"""Companies as a record type of the seam; the entity word is ``vendor``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from django.urls import reverse
+
+from directory.models import Company
+from directory.queries import CompanyQuerySet
+from erp_integrations import sendable
+from erp_integrations.sendable import Draft, Problem
+from erpbridge.access.policy import Access
+
+PAYLOAD_FIELDS = (
+    "name",
+    "abbreviated_name",
+    "trade_name",
+    "entity_type",
+    "entity_id",
+    "business_phone",
+    "mobile_phone",
+    "fax_number",
+    "email_address",
+    "website",
+    "address",
+    "city",
+    "state_code",
+    "zip",
+    "country_code",
+    "license_number",
+    "labor_union",
+    "union_member",
+    "non_union_prevailing_wage",
+    "prequalified",
+    "authorized_bidder",
+    "notes",
+    "is_active",
+)
+
+
+class VendorType:
+    """What the engine needs to know of companies."""
+
+    entity = "vendor"
+    label = "Company"
+    label_plural = "Companies"
+    model = Company
+    unit: Literal["record", "list"] = "record"
+    send_action = "companies.send"
+    retrieve_action = "companies.retrieve"
+
+    def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
+        """The companies as they stand, in one query."""
+        found = Company.objects.filter(account=account_id, pk__in=ids).order_by("pk")
+        return [
+            Draft(
+                record_id=row.pop("pk"),
+                revision=row.pop("revision"),
+                label=row["name"],
+                payload=row,
+            )
+            for row in found.values("pk", "revision", *PAYLOAD_FIELDS)
+        ]
+
+    def problems(self, drafts: Sequence[Draft]) -> dict[int, list[Problem]]:
+        """An inactive company cannot be sent."""
+        inactive = Problem(
+            field="is_active",
+            rule="active",
+            message="The company is inactive. Reactivate it before sending.",
+            current="inactive",
+            limit="active",
+        )
+        return {draft.record_id: [inactive] for draft in drafts if not draft.payload["is_active"]}
+
+    def visible(self, access: Access) -> CompanyQuerySet:
+        """The companies that the person can see in the scope."""
+        return Company.objects.visible_to(access)
+
+    def url(self, account_id: int, record_id: int) -> str:
+        """The company's page in the Company Directory."""
+        return reverse("directory:account_company", args=[account_id, record_id])
+
+
+def register() -> None:
+    """Make companies sendable."""
+    sendable.register(VendorType())

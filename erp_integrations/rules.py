@@ -1,0 +1,213 @@
+"""What keeps a record from going into an ERP: the manifest's rules against its values.
+
+Pure and total: every problem at once, whatever the payload holds.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Problem, Rule
+
+LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class Breach(NamedTuple):
+    """A broken rule before the field's label is put to it."""
+
+    message: str
+    current: str = ""
+    limit: str = ""
+
+
+Check = Callable[[str, Any], Breach | None]
+
+
+def problems(
+    entity_manifest: EntityManifest,
+    payload: Mapping[str, Any],
+    acceptance: Mapping[str, Any] | None = None,
+    *,
+    phase: str = "export",
+    id_label: str = "",
+) -> list[Problem]:
+    """Every rule that a record breaks, in the order of the manifest.
+
+    Exporting needs the ``save`` rules too, for a record may be older than the connection. The
+    approver's values are looked at only when given; ``id_label`` renames the ERP key among them.
+    """
+    found: list[Problem] = []
+    for one in entity_manifest.fields:
+        found += _broken(one.rules, one.label, payload, phase)
+    if acceptance is not None:
+        for asked in entity_manifest.acceptance_fields:
+            is_key = entity_manifest.key == (asked.name,)
+            label = id_label if is_key and id_label else asked.label
+            found += _broken(_asked_rules(asked), label, acceptance, phase)
+    return found
+
+
+def text_of(value: Any) -> str:
+    """A payload value as the text that is measured; nothing at all is empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(text_of(one) for one in value)
+    return str(value)
+
+
+def _asked_rules(asked: AcceptanceField) -> tuple[Rule, ...]:
+    if not asked.required or any(rule.kind == "present" for rule in asked.rules):
+        return asked.rules
+    return (Rule("present", asked.name), *asked.rules)
+
+
+def _broken(
+    rules: Iterable[Rule], label: str, values: Mapping[str, Any], phase: str
+) -> Iterator[Problem]:
+    for rule in rules:
+        if phase == "save" and rule.phase != "save":
+            continue
+        text = text_of(values.get(rule.field))
+        if not text.strip() and rule.kind != "present":
+            continue
+        breach = CHECKS.get(rule.kind, _unknown)(text, rule.value)
+        if breach is not None:
+            message = _message(rule, label, breach)
+            yield Problem(rule.field, rule.kind, message, breach.current, breach.limit)
+
+
+def _message(rule: Rule, label: str, breach: Breach) -> str:
+    if not rule.message:
+        return f"{label} {breach.message}"
+    message = rule.message.replace("%{length}", breach.limit)
+    return message if label.casefold() in message.casefold() else f"{label}: {message}"
+
+
+def _present(text: str, _value: Any) -> Breach | None:
+    return None if text.strip() else Breach("is required.")
+
+
+def _numeric(text: str, _value: Any) -> Breach | None:
+    return None if _number(text) is not None else Breach(f"must be a number; it is “{text}”.", text)
+
+
+def _positive(text: str, _value: Any) -> Breach | None:
+    number = _number(text)
+    if number is not None and number > 0:
+        return None
+    return Breach(f"must be a number above 0; it is “{text}”.", text)
+
+
+def _max_length(text: str, limit: Any) -> Breach | None:
+    if len(text) <= limit:
+        return None
+    return _too_long("must be", len(text), limit)
+
+
+def _max_line_length(text: str, limit: Any) -> Breach | None:
+    lines = LINE_END.split(text)
+    longest = max(lines, key=len)
+    if len(longest) <= limit:
+        return None
+    return _too_long(f"line {lines.index(longest) + 1} must be", len(longest), limit)
+
+
+def _max_length_units(text: str, limit: Any) -> Breach | None:
+    """Digits before the decimal point; what is not a number is the ``numeric`` rule's business."""
+    return _too_many_digits(_digits(text)[0], limit, "before the decimal point")
+
+
+def _max_length_decimal(text: str, limit: Any) -> Breach | None:
+    """Digits after the decimal point."""
+    return _too_many_digits(_digits(text)[1], limit, "after the decimal point")
+
+
+def _format(text: str, pattern: Any) -> Breach | None:
+    if re.fullmatch(pattern, text):
+        return None
+    return Breach(f"does not have the form the ERP asks for; it is “{text}”.", text, pattern)
+
+
+def _disallow_division(text: str, separator: Any) -> Breach | None:
+    """A division is a code of one tier; tiers are joined by a dash."""
+    tiers = [tier for tier in text.split(separator or "-") if tier.strip()]
+    if len(tiers) > 1:
+        return None
+    return Breach(f"must be a detail code, not the division “{text}”.", text)
+
+
+def _charset(text: str, allowed: Any) -> Breach | None:
+    inside = allowed[1:-1] if re.fullmatch(r"\[.+\]", allowed) else allowed
+    wrong = list(dict.fromkeys(re.sub(f"[{inside}]", "", text)))
+    if not wrong:
+        return None
+    shown = ", ".join(_shown(one) for one in wrong)
+    return Breach(f"may not hold {shown}; allowed are {inside}.", "".join(wrong), inside)
+
+
+def _case(text: str, wanted: Any) -> Breach | None:
+    right = text.upper() if wanted == "upper" else text.lower()
+    if text == right:
+        return None
+    word = "capital" if wanted == "upper" else "small"
+    return Breach(f"must be in {word} letters: “{right}”.", text, wanted)
+
+
+def _unknown(_text: str, _value: Any) -> Breach:
+    # Blocks: an adapter newer than this program may mean something that matters.
+    return Breach("has a rule that this version of erpbridge does not know.")
+
+
+CHECKS: Mapping[str, Check] = {
+    "present": _present,
+    "numeric": _numeric,
+    "positive": _positive,
+    "max_length": _max_length,
+    "max_line_length": _max_line_length,
+    "max_length_decimal": _max_length_decimal,
+    "max_length_units": _max_length_units,
+    "format": _format,
+    "disallow_division": _disallow_division,
+    "charset": _charset,
+    "case": _case,
+}
+
+
+def _too_long(subject: str, length: int, limit: int) -> Breach:
+    noun = "character" if limit == 1 else "characters"
+    return Breach(f"{subject} {limit} {noun} or fewer; it has {length}.", str(length), str(limit))
+
+
+def _too_many_digits(count: int, limit: int, where: str) -> Breach | None:
+    if count <= limit:
+        return None
+    noun = "digit" if limit == 1 else "digits"
+    text = f"must have {limit} {noun} or fewer {where}; it has {count}."
+    return Breach(text, str(count), str(limit))
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _digits(text: str) -> tuple[int, int]:
+    """How many digits stand before and after the decimal point, as written."""
+    match = re.fullmatch(r"[+-]?(\d*)\.?(\d*)", text.strip())
+    return (len(match[1]), len(match[2])) if match else (0, 0)
+
+
+def _shown(character: str) -> str:
+    if character == " ":
+        return "a space"
+    if character.isprintable():
+        return f"“{character}”"
+    return unicodedata.name(character, f"the control character {ord(character):#04x}")
