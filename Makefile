@@ -1,0 +1,74 @@
+# make run        start erpbridge with demo data; needs Python 3.11 or newer and nothing else
+# make test       every test, on SQLite and on PostgreSQL + Redis
+# make check      format, lint, types, import contracts, settings
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run deps test e2e check format lock clean
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+CHROMIUM := $(shell command -v chromium)
+# Two processes: half of the time goes by waiting for the browser and the servers.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+run: $(VENV)/.run-installed
+	@exec $(BIN)/python manage.py serve --demo --port $(PORT)
+
+# SQLite first, without what needs servers; then everything again on servers of our own. The closing
+# line of the second run is the last one printed.
+test: deps $(VENV)/.dev-installed
+	@$(PYTEST) -m "not shared"
+	@$(BIN)/python -m tests.servers -- $(PYTEST)
+
+e2e: deps $(VENV)/.dev-installed
+	@$(PYTEST) -m "not shared" tests/browser
+
+check: $(VENV)/.dev-installed
+	@bin/check
+
+format: $(VENV)/.dev-installed
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+deps:
+	@bin/deps
+
+# Versions and hashes for every platform, and no address of any host.
+lock: $(VENV)/.uv-installed
+	@echo "uv" | $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --upgrade - --output-file requirements-uv.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header pyproject.toml \
+		--output-file requirements.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header pyproject.toml --extra dev \
+		--constraint requirements.lock --output-file requirements-dev.lock
+
+clean:
+	@rm -rf $(VENV) static-collected .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+$(BIN)/python:
+	@bin/make-venv $(PYTHON) $(VENV)
+
+$(VENV)/.uv-installed: requirements-uv.lock | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-uv.lock
+	@touch $@
+
+# Installed again only when a lock file changed. The development set contains the other one, so
+# either of the two stamps is enough for `make run`.
+$(VENV)/.run-installed: requirements.lock pyproject.toml $(VENV)/.uv-installed
+	@bin/install requirements.lock
+	@rm -f $(VENV)/.dev-installed
+	@touch $@
+
+$(VENV)/.dev-installed: requirements-dev.lock pyproject.toml $(VENV)/.uv-installed
+	@bin/install requirements-dev.lock
+	@touch $(VENV)/.run-installed $@

@@ -1,0 +1,142 @@
+"""``manage.py serve``: the whole product in one go, what ``make run`` calls."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.core.wsgi import get_wsgi_application
+from django.db import connections
+from gunicorn.app.base import BaseApplication
+
+from erpbridge import embedded, env
+
+DEMO_WARNING = """
+**************************************************************************************
+*  DEMO MODE. Everybody who reads this table can sign in: the passwords are public.  *
+*  Never put real data in here, and never open it to a network.                      *
+**************************************************************************************
+"""
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """Gunicorn with one process of eight threads, as in production apart from the numbers."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take the options given instead of a command line."""
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        """The application."""
+        return get_wsgi_application()
+
+
+class Command(BaseCommand):
+    """Migrate, in demo mode load the demo data, serve; ends with Ctrl-C."""
+
+    help = "Migrates the database and serves the product; without REDIS_URL with its own worker."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Where to listen, and whether to show invented data."""
+        parser.add_argument("--demo", action="store_true", help="with invented people and data")
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
+        """Do it in order; every failure ends with one sentence and exit code 1."""
+        refuse_taken(host, port)
+        if demo and settings.MODE != "demo":
+            restart_in_demo_mode()
+        call_command("migrate", verbosity=0, interactive=False)
+        if demo:
+            call_command("seed_demo")
+            self.stdout.write(DEMO_WARNING)
+        # Nothing opened here may be shared with the process that serves.
+        connections.close_all()
+        Server(self.server_options(host, port)).run()
+
+    def server_options(self, host: str, port: int) -> dict[str, Any]:
+        """Gunicorn's settings."""
+        shown = f"[{host}]" if ":" in host else host
+
+        def ready(worker: Any) -> None:
+            embedded.post_worker_init(worker)
+            self.stdout.write(f"erpbridge is ready at http://{shown}:{port}/  (Ctrl-C ends it)")
+            self.stdout.flush()
+
+        return {
+            "bind": f"{shown}:{port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": 8,
+            "graceful_timeout": 8,
+            "loglevel": "warning",
+            "proc_name": "erpbridge",
+            "control_socket_disable": True,
+            "post_worker_init": ready,
+            "worker_exit": embedded.worker_exit,
+        }
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Say so at once when the address cannot be listened on.
+
+    :raises CommandError: the port is out of range or in use, or the host is not of this machine.
+    """
+    if not 1 <= port <= 65535:
+        raise CommandError(f"--port must be from 1 to 65535; it is {port}.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host} port {port}: {error.strerror}. "
+                f"Choose another one, for example: make run PORT={port + 1}"
+            ) from error
+
+
+def restart_in_demo_mode() -> None:
+    """Replace this process by the same command with the environment of demo mode.
+
+    :raises CommandError: the environment says production.
+    """
+    if settings.PRODUCTION:
+        raise CommandError("--demo shows public passwords and is refused in production mode.")
+    environment = {**os.environ, "ERPBRIDGE_MODE": "demo"}
+    if not env.text("ERPBRIDGE_SECRET_KEY"):
+        environment["ERPBRIDGE_SECRET_KEY"] = kept_secret_key(settings.DATA_DIR)
+    sys.stdout.flush()
+    command = [sys.executable, *sys.orig_argv[1:]]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - our own command line again
+
+
+def kept_secret_key(folder: Path) -> str:
+    """The secret key of this data folder, made at the first start and readable by its owner only.
+
+    Kept, so that a restart signs nobody out.
+    """
+    path = folder / "secret-key"
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key := secrets.token_urlsafe(50))
+    return key

@@ -1,0 +1,71 @@
+"""Answers for whoever supervises the processes: am I alive, am I ready for traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+
+
+@login_not_required
+def livez(_request: HttpRequest) -> JsonResponse:
+    """The process answers; nothing else is asked."""
+    return JsonResponse({"status": "alive"})
+
+
+@login_not_required
+def readyz(_request: HttpRequest) -> JsonResponse:
+    """Whether everything a request needs is there; 503 and the reasons where not.
+
+    The reasons are plain words, without addresses or names of servers.
+    """
+    results = {name: check() for name, check in CHECKS.items()}
+    ready = not any(results.values())
+    answers = {name: problem or "ok" for name, problem in results.items()}
+    status = "ready" if ready else "not ready"
+    return JsonResponse({"status": status, **answers}, status=200 if ready else 503)
+
+
+def database_problem() -> str:
+    """Why the database cannot be used, empty when it can."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "does not answer"
+    return ""
+
+
+def migrations_problem() -> str:
+    """Whether migrations wait to be applied, empty when none do."""
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return "unknown"
+    return f"{len(waiting)} not applied" if waiting else ""
+
+
+def broker_problem() -> str:
+    """Why wake-ups cannot be published, empty when they can or none leave the process."""
+    if not settings.REDIS_URL:
+        return ""
+    limits = {"socket_timeout": 2, "socket_connect_timeout": 1}
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, **limits) as broker:
+            broker.ping()
+    except redis.RedisError:
+        return "does not answer"
+    return ""
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": database_problem,
+    "migrations": migrations_problem,
+    "broker": broker_problem,
+}

@@ -1,0 +1,203 @@
+"""What every test can use: the cast, the browser, a worker.
+
+The cast of each story: Ada administers the account and may push to accounting, Pat is an approver
+in accounting, Sam is a standard user on the project, Olga belongs to another account.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.test import Client
+
+from erpbridge import embedded
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Account, Project, User
+from erpbridge.audit import triggers
+from tests import processes
+from tests.factories import (
+    AccountFactory,
+    MembershipFactory,
+    ProjectFactory,
+    ProjectMembershipFactory,
+    UserFactory,
+)
+
+# --- between tests --------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_despite_append_only_events() -> Iterator[None]:
+    """SQLite empties tables by DELETE after a transactional test, which the triggers refuse."""
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def flush_without_triggers(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        with self.connection.schema_editor(atomic=False) as editor:
+            triggers.remove(editor)
+        try:
+            flush(self, sql_list)
+        finally:
+            with self.connection.schema_editor(atomic=False) as editor:
+                triggers.install(editor)
+
+    BaseDatabaseOperations.execute_sql_flush = flush_without_triggers  # type: ignore[method-assign]
+    yield
+    BaseDatabaseOperations.execute_sql_flush = flush  # type: ignore[method-assign]
+
+
+# --- the cast -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    return AccountFactory.create(name="Harbor Construction")
+
+
+@pytest.fixture
+def project(account: Account) -> Project:
+    return ProjectFactory.create(account=account, number="1042", name="Pier 7 Warehouse")
+
+
+@pytest.fixture
+def other_account(db: None) -> Account:
+    return AccountFactory.create(name="Ridge Builders")
+
+
+@pytest.fixture
+def other_project(other_account: Account) -> Project:
+    return ProjectFactory.create(account=other_account, number="1042", name="Ridge School")
+
+
+@pytest.fixture
+def ada(account: Account) -> User:
+    """Admin of the account who also holds the approver's privilege."""
+    user = UserFactory.create(name="Ada Admin")
+    MembershipFactory.create(
+        user=user, account=account, account_admin=True, can_push_to_accounting=True
+    )
+    return user
+
+
+@pytest.fixture
+def pat(account: Account) -> User:
+    """An accounting approver, who can read the Directory."""
+    user = UserFactory.create(name="Pat Approver")
+    MembershipFactory.create(
+        user=user, account=account, approver=True, directory=Level.READ_ONLY
+    )
+    return user
+
+
+@pytest.fixture
+def sam(account: Account, project: Project) -> User:
+    """Standard in the account's and the project's Directory, without any right on top."""
+    user = UserFactory.create(name="Sam Standard")
+    membership = MembershipFactory.create(user=user, account=account, directory=Level.STANDARD)
+    ProjectMembershipFactory.create(
+        membership=membership, project=project, directory=Level.STANDARD
+    )
+    return user
+
+
+@pytest.fixture
+def olga(other_account: Account) -> User:
+    """Admin and approver of another account."""
+    user = UserFactory.create(name="Olga Other")
+    MembershipFactory.create(
+        user=user, account=other_account, account_admin=True, can_push_to_accounting=True
+    )
+    return user
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """A test client in which the person is signed in."""
+
+    def signed_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return signed_in
+
+
+# --- the browser ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    return {
+        **browser_type_launch_args,
+        "executable_path": shutil.which("chromium"),
+        "args": [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ],
+    }
+
+
+@pytest.fixture
+def console_errors() -> list[str]:
+    """What the browser complained about; a test that provokes an error clears it."""
+    return []
+
+
+@pytest.fixture
+def context(new_context, console_errors: list[str]):
+    """A browser context that fails the test on script errors and policy violations."""
+    context = new_context()
+    context.set_default_timeout(15_000)
+    context.on(
+        "console", lambda said: said.type == "error" and console_errors.append(str(said.text))
+    )
+    context.on("weberror", lambda raised: console_errors.append(str(raised.error)))
+    yield context
+    assert console_errors == []
+
+
+@pytest.fixture
+def sign_in(context, live_server, client_of) -> Callable[[User], None]:
+    """Sign a person in, in the browser, without the login page."""
+
+    def as_user(user: User) -> None:
+        cookie = client_of(user).cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+
+    return as_user
+
+
+# --- a worker -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def celery_worker_process(transactional_db: None) -> Iterator[processes.Running]:
+    """A real Celery worker in a process of its own, on the test database and the run's Redis."""
+    with processes.celery_worker(connection.settings_dict) as worker:
+        yield worker
+
+
+@pytest.fixture
+def worker(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Somebody who exports: a worker process with Redis, the embedded worker without."""
+    if processes.redis_url():
+        request.getfixturevalue("celery_worker_process")
+        yield
+        return
+    running = embedded.start()
+    yield
+    running.stop()

@@ -1,0 +1,68 @@
+"""Invented rows. Each app's factories stand in a section of their own."""
+
+from __future__ import annotations
+
+import factory
+from factory.django import DjangoModelFactory
+
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
+
+PASSWORD = "correct horse battery staple"
+
+# --- access ---------------------------------------------------------------------------------
+
+
+class AccountFactory(DjangoModelFactory):
+    class Meta:
+        model = Account
+
+    name = factory.Sequence(lambda n: f"Account {n} Construction")
+
+
+class UserFactory(DjangoModelFactory):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    name = factory.Sequence(lambda n: f"Person {n}")
+    email = factory.LazyAttribute(lambda user: f"{user.name.lower().replace(' ', '.')}@example.com")
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        password = kwargs.pop("password", PASSWORD)
+        return model_class.objects.create_user(*args, password=password, **kwargs)
+
+
+class ProjectFactory(DjangoModelFactory):
+    class Meta:
+        model = Project
+
+    account = factory.SubFactory(AccountFactory)
+    number = factory.Sequence(lambda n: f"P-{n:04}")
+    name = factory.Sequence(lambda n: f"Project {n}")
+    use_with_erp = True
+
+
+class MembershipFactory(DjangoModelFactory):
+    class Meta:
+        model = Membership
+
+    user = factory.SubFactory(UserFactory)
+    account = factory.SubFactory(AccountFactory)
+
+    class Params:
+        account_admin = factory.Trait(
+            directory=Level.ADMIN, admin=Level.ADMIN, erp_integrations=Level.ADMIN
+        )
+        approver = factory.Trait(erp_integrations=Level.ADMIN, can_push_to_accounting=True)
+
+
+class ProjectMembershipFactory(DjangoModelFactory):
+    class Meta:
+        model = ProjectMembership
+
+    membership = factory.SubFactory(MembershipFactory)
+    project = factory.SubFactory(
+        ProjectFactory, account=factory.SelfAttribute("..membership.account")
+    )
