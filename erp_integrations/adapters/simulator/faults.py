@@ -1,0 +1,136 @@
+"""Faults of the simulator: how it misbehaves when told to.
+
+A fault comes from the connection's settings, or from :func:`set_fault`, which lets a test or an
+operator break a running ledger for the next few calls without touching the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from erp_integrations.adapters.base import Command, Effect, ErpError, ErrorClass
+from erp_integrations.adapters.simulator.ledger import Ledger
+
+
+class Fault(StrEnum):
+    """A way to misbehave."""
+
+    NONE = "none"
+    REFUSE = "refuse"
+    TIMEOUT_BEFORE = "timeout_before"
+    TIMEOUT_AFTER = "timeout_after"
+    THROTTLE = "throttle"
+    DOWN = "down"
+    GARBAGE = "garbage"
+
+
+FAULT_LABELS = {
+    Fault.NONE: "None",
+    Fault.REFUSE: "Refuse the vendor",
+    Fault.TIMEOUT_BEFORE: "Time out without having written",
+    Fault.TIMEOUT_AFTER: "Write, then time out",
+    Fault.THROTTLE: "Ask to slow down",
+    Fault.DOWN: "Be down",
+    Fault.GARBAGE: "Answer garbage",
+}
+
+NO_ANSWER = ErpError(
+    ErrorClass.TRANSIENT, Effect.UNCERTAIN, "The simulator did not answer in time."
+)
+CONNECTION_REFUSED = ErpError(
+    ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Connection to the simulator refused."
+)
+# Of each fault that keeps a message from being carried out. TIMEOUT_AFTER does not.
+ERRORS = {
+    Fault.REFUSE: ErpError(
+        ErrorClass.INVALID,
+        Effect.NOT_APPLIED,
+        "This vendor is on the list of vendors not to be paid.",
+        erp_code="E2001",
+        advice="Ask accounting why, or reject the company.",
+    ),
+    Fault.TIMEOUT_BEFORE: NO_ANSWER,
+    Fault.THROTTLE: ErpError(
+        ErrorClass.THROTTLED,
+        Effect.NOT_APPLIED,
+        "Too many requests; try again in 2 seconds.",
+        erp_code="429",
+        retry_after=2.0,
+    ),
+    Fault.DOWN: CONNECTION_REFUSED,
+    Fault.GARBAGE: ErpError(
+        ErrorClass.BUG,
+        Effect.UNCERTAIN,
+        "The answer cannot be read: <html><body><h1>502 Bad Gateway</h1></body></html>",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class FaultPlan:
+    """The fault of the settings: hits every n-th call, and only vendors that ``match``."""
+
+    kind: Fault = Fault.NONE
+    every: int = 1
+    match: str = ""
+
+    @property
+    def always_down(self) -> bool:
+        """Nothing at all answers, looking things up included."""
+        return self.kind is Fault.DOWN and self.every == 1 and not self.match
+
+
+@dataclass(frozen=True)
+class Strike:
+    """What hits a call: the fault, and the places of the commands that it hits."""
+
+    kind: Fault = Fault.NONE
+    places: frozenset[int] = frozenset()
+
+    def on(self, place: int) -> Fault:
+        """The fault that the command at this place meets."""
+        return self.kind if place in self.places else Fault.NONE
+
+
+def set_fault(folder: Path, ledger: str, kind: str, *, times: int = 1, match: str = "") -> None:
+    """Let the next ``times`` submit calls with a matching vendor fail, in whatever process.
+
+    Replaces one set before; goes before the fault of the settings. :raises LedgerDown:
+    """
+    with Ledger(folder, ledger).transaction() as db:
+        db.execute("DELETE FROM fault")
+        db.execute("INSERT INTO fault VALUES (?, ?, ?)", (Fault(kind).value, times, match))
+
+
+def clear_fault(folder: Path, ledger: str) -> None:
+    """Take back what :func:`set_fault` left. :raises LedgerDown:"""
+    with Ledger(folder, ledger).transaction() as db:
+        db.execute("DELETE FROM fault")
+
+
+def strike(ledger: Ledger, plan: FaultPlan, commands: Sequence[Command]) -> Strike:
+    """The fault that this call meets, counted down across processes. :raises LedgerDown:"""
+    with ledger.transaction() as db:
+        row = db.execute("SELECT kind, match FROM fault WHERE times > 0").fetchone()
+        if row is not None and (places := _places(row["match"], commands)):
+            db.execute("UPDATE fault SET times = times - 1")
+            return Strike(Fault(row["kind"]), places)
+        if plan.kind is Fault.NONE or not (places := _places(plan.match, commands)):
+            return Strike()
+        number = int(db.execute("SELECT coalesce(max(number), 0) FROM faulty_call").fetchone()[0])
+        db.execute("DELETE FROM faulty_call")
+        db.execute("INSERT INTO faulty_call VALUES (?)", (number + 1,))
+        return Strike(plan.kind, places) if (number + 1) % plan.every == 0 else Strike()
+
+
+def _places(match: str, commands: Sequence[Command]) -> frozenset[int]:
+    return frozenset(place for place, one in enumerate(commands) if _matches(match, one))
+
+
+def _matches(match: str, command: Command) -> bool:
+    wanted = match.strip().casefold()
+    ids = {command.key.casefold(), str(command.acceptance.get("vendor_id", "")).casefold()}
+    return wanted in str(command.payload.get("name", "")).casefold() or wanted in ids

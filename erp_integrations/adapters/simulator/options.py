@@ -1,0 +1,64 @@
+"""The simulator's settings as values that can be relied on, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erp_integrations.adapters.base import Setting
+from erp_integrations.adapters.simulator.faults import Fault, FaultPlan
+from erp_integrations.adapters.simulator.manifest import SETTINGS
+
+_SETTINGS = {one.name: one for one in SETTINGS}
+
+
+@dataclass(frozen=True)
+class Options:
+    """A connection's settings. ``ledger`` is empty when its name cannot be a file's."""
+
+    ledger: str
+    latency: float
+    plan: FaultPlan
+    problems: tuple[str, ...]
+
+
+def read_options(config: Mapping[str, Any]) -> Options:
+    """Settings as stored; a wrong one is replaced by its default and named in ``problems``."""
+    problems: list[str] = []
+    ledger = str(_given(config, "ledger"))
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,40}", ledger):
+        problems.append("Ledger: use letters, digits and hyphens, 40 characters or fewer.")
+        ledger = ""
+    kind = str(_given(config, "fault"))
+    if kind not in {one.value for one in Fault}:
+        problems.append(f"Fault: “{kind}” is not one of the choices.")
+        kind = Fault.NONE.value
+    latency = _integer(config, "latency_ms", problems) / 1000
+    every = _integer(config, "fault_every", problems)
+    plan = FaultPlan(Fault(kind), every, str(config.get("fault_for") or ""))
+    return Options(ledger, latency, plan, tuple(problems))
+
+
+def _given(config: Mapping[str, Any], name: str) -> Any:
+    value = config.get(name)
+    return _SETTINGS[name].default if value in (None, "") else value
+
+
+def _integer(config: Mapping[str, Any], name: str, problems: list[str]) -> int:
+    setting = _SETTINGS[name]
+    number = _parsed(str(_given(config, name)), setting)
+    if number is None:
+        limits = f"from {setting.least} to {setting.most}"
+        problems.append(f"{setting.label}: use a whole number {limits}.")
+        return int(setting.default)
+    return number
+
+
+def _parsed(text: str, setting: Setting) -> int | None:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        return None
+    number = int(text)
+    within = (setting.least or 0) <= number <= (setting.most or number)
+    return number if within else None
