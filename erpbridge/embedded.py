@@ -62,7 +62,7 @@ class EmbeddedWorker:
     def stop(self) -> None:
         """Let the task at hand finish, for a few seconds at most, and end both threads."""
         self._stopping.set()
-        worker_state.should_stop = os.EX_OK
+        worker_state.should_stop = os.EX_OK  # type: ignore[assignment]  # typed by its start value
         # A message ends the wait for messages, which otherwise lasts two seconds.
         self_test.delay()
         for thread in self._threads:
@@ -117,19 +117,14 @@ def start() -> EmbeddedWorker:
     return worker
 
 
-_running: EmbeddedWorker | None = None
-
-
-def post_worker_init(_worker: Any) -> None:
+def post_worker_init(server_process: Any) -> None:
     """Gunicorn's hook: the process that serves requests is up, give it its worker."""
-    global _running
     if not settings.REDIS_URL:
-        _running = start()
+        server_process.embedded_worker = start()
 
 
-def worker_exit(_arbiter: Any, _worker: Any) -> None:
+def worker_exit(_arbiter: Any, server_process: Any) -> None:
     """Gunicorn's hook: the process that serves requests is about to end."""
-    global _running
-    if _running is not None:
-        _running.stop()
-        _running = None
+    embedded_worker = getattr(server_process, "embedded_worker", None)
+    if embedded_worker is not None:
+        embedded_worker.stop()

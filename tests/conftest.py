@@ -92,9 +92,7 @@ def ada(account: Account) -> User:
 def pat(account: Account) -> User:
     """An accounting approver, who can read the Directory."""
     user = UserFactory.create(name="Pat Approver")
-    MembershipFactory.create(
-        user=user, account=account, approver=True, directory=Level.READ_ONLY
-    )
+    MembershipFactory.create(user=user, account=account, approver=True, directory=Level.READ_ONLY)
     return user
 
 

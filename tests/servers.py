@@ -91,9 +91,9 @@ def until_up(probe: Any, errors: type[Exception], folder: Path) -> None:
 def postgresql(folder: Path) -> Iterator[str]:
     """The address of an empty database on a server of its own."""
     programs, port, data = postgresql_programs(), free_port(), folder / "data"
+    names = ["--username=erpbridge", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
     subprocess.run(
-        [programs / "initdb", "--pgdata", data, "--username=erpbridge", "--auth=trust"]
-        + ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
+        [programs / "initdb", "--pgdata", data, *names, "--no-sync"],
         cwd=folder,
         check=True,
         stdout=subprocess.DEVNULL,

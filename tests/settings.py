@@ -35,4 +35,4 @@ STORAGES = STORAGES | {
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file and not memory, so that threads and other processes meet the real locks.
-    DATABASES["default"]["TEST"] = {"NAME": os.path.join(data_dir, "tests.sqlite3")}
+    DATABASES["default"]["TEST"] = {"NAME": f"{data_dir}/tests.sqlite3"}
