@@ -1,5 +1,70 @@
-"""Template tags of the components."""
+"""Tags of the components in templates/parts; loaded in every template."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from django import template
 
+from erpbridge.ui.listing import Page
+
 register = template.Library()
+
+# Meaning never rests on colour alone: each colour has a shape of its own unless told otherwise.
+BADGE_ICONS = {
+    "blue": "clock",
+    "yellow": "arrow-uturn-left",
+    "green": "check-circle",
+    "red": "exclamation-triangle",
+    "grey": "minus-circle",
+}
+BANNER_ICONS = {
+    "success": "check-circle",
+    "info": "information-circle",
+    "warning": "exclamation-triangle",
+    "error": "x-circle",
+}
+
+
+@register.filter
+def badge_icon(colour: str) -> str:
+    """The icon of a badge of this colour."""
+    return BADGE_ICONS.get(colour, BADGE_ICONS["grey"])
+
+
+@register.filter
+def banner_icon(kind: str) -> str:
+    """The icon of a banner of this kind."""
+    return BANNER_ICONS.get(kind, BANNER_ICONS["info"])
+
+
+@register.filter
+def banner_kind(message_tags: str) -> str:
+    """The kind of banner for a Django message's tags."""
+    return next((kind for kind in message_tags.split() if kind in BANNER_ICONS), "info")
+
+
+@register.inclusion_tag("parts/sort_header.html")
+def sort_header(page: Page[Any], name: str, label: str, css: str = "") -> dict[str, Any]:
+    """A column heading that sorts; a second click turns the order round."""
+    active = page.sort == name
+    return {
+        "page": page,
+        "label": label,
+        "css": css,
+        "active": active,
+        "descending": active and page.descending,
+        "asks_for": f"-{name}" if active and not page.descending else name,
+    }
+
+
+@register.inclusion_tag("parts/keep_query.html")
+def keep_query(page: Page[Any], *replaced: str) -> dict[str, Any]:
+    """Hidden inputs that keep the list's other parameters when a GET form is sent."""
+    kept = [
+        (name, value)
+        for name, values in page.params.lists()
+        if name not in replaced
+        for value in values
+    ]
+    return {"kept": kept}

@@ -1,0 +1,217 @@
+"""The HTML side of every list: search, sort, page by keyset, count up to a cap.
+
+Never OFFSET: a page costs the same at the end of a million rows as at the start. A cursor is the
+sort key and id of the row at the page's edge, signed, so that nobody can send a value the
+database refuses; a broken or outdated one gives the first page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.http import QueryDict
+
+M = TypeVar("M", bound=Model)
+SIZES = (25, 50, 100, 150)
+DEFAULT_SIZE = 50
+COUNT_CAP = 1000
+LONGEST_SEARCH = 200
+SALT = "erpbridge.ui.listing"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows match, exact up to the cap."""
+
+    number: int
+    capped: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number:,}+" if self.capped else f"{self.number:,}"
+
+
+def capped_count(queryset: QuerySet[Any], *, cap: int = COUNT_CAP) -> Count:
+    """Count without reading more than ``cap`` + 1 rows."""
+    number = queryset.order_by()[: cap + 1].count()
+    return Count(min(number, cap), capped=number > cap)
+
+
+@dataclass(frozen=True)
+class Token:
+    """One filter in force: what it says and the link that lifts it."""
+
+    label: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Page(Generic[M]):
+    """One page of a list and all a template needs to link to the others."""
+
+    rows: list[M]
+    params: QueryDict  # search, filters, sort and size in force; never a cursor
+    sort: str
+    descending: bool
+    size: int
+    search: str
+    count: Count
+    next: str = ""
+    previous: str = ""
+    sizes: tuple[int, ...] = SIZES
+
+    def without(self, *names: str) -> str:
+        """The query string without some parameters, starting with ``?``."""
+        left = self.params.copy()
+        for name in names:
+            left.pop(name, None)
+        return f"?{left.urlencode()}"
+
+    def token(self, name: str, label: str) -> Token:
+        """A filter token for the parameter ``name``."""
+        return Token(label, self.without(name))
+
+    @property
+    def filter_query(self) -> str:
+        """What "all that match" means: the query string without sort and size."""
+        return self.without("sort", "size")[1:]
+
+    @property
+    def first_href(self) -> str:
+        """The same list from its first row on."""
+        return self.without()
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than this page."""
+        return bool(self.next or self.previous)
+
+
+def list_page(
+    queryset: QuerySet[M],
+    params: QueryDict,
+    *,
+    sorts: Mapping[str, str | Combinable],
+    default: str = "",
+    search: Callable[[QuerySet[M], str], QuerySet[M]] | None = None,
+) -> Page[M]:
+    """One page of ``queryset`` as asked for by ``params``: q, sort, size, after, before.
+
+    ``sorts`` maps the word in the URL to a field path or expression that is never NULL (wrap in
+    ``Coalesce``); the id breaks ties. ``default`` is the first sort, ``-`` in front to descend.
+    """
+    order = _Order.asked_for(params.get("sort", ""), sorts, default or next(iter(sorts)))
+    size = _size(params.get("size", ""))
+    words = params.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
+    if search and words:
+        queryset = search(queryset, words)
+    rows, before, after = _cut(order.apply(queryset), params, order=order, size=size)
+    return Page(
+        rows=rows,
+        params=_clean(params, words),
+        sort=order.name,
+        descending=order.descending,
+        size=size,
+        search=words,
+        count=capped_count(queryset),
+        next=order.cursor(rows[-1]) if after else "",
+        previous=order.cursor(rows[0]) if before else "",
+    )
+
+
+def _size(text: str) -> int:
+    return int(text) if text in {str(size) for size in SIZES} else DEFAULT_SIZE
+
+
+def _clean(params: QueryDict, words: str) -> QueryDict:
+    """The parameters links are built from: no cursor, nothing empty, the search as used."""
+    clean = QueryDict(mutable=True)
+    for name, values in params.lists():
+        kept = [value for value in values if value]
+        if kept and name not in ("after", "before", "q"):
+            clean.setlist(name, kept)
+    if words:
+        clean["q"] = words
+    return clean
+
+
+@dataclass(frozen=True)
+class _Order:
+    name: str
+    key: str | Combinable
+    descending: bool
+
+    @classmethod
+    def asked_for(cls, asked: str, sorts: Mapping[str, str | Combinable], default: str) -> _Order:
+        if asked.removeprefix("-") not in sorts:
+            asked = default
+        name = asked.removeprefix("-")
+        return cls(name, sorts[name], descending=asked.startswith("-"))
+
+    def apply(self, queryset: QuerySet[M]) -> QuerySet[M]:
+        key = F(self.key) if isinstance(self.key, str) else self.key
+        return queryset.annotate(listing_key=key)
+
+    @property
+    def spec(self) -> str:
+        return f"-{self.name}" if self.descending else self.name
+
+    def cursor(self, row: Model) -> str:
+        """Signed sort key and id of a row.
+
+        :raises ValueError: for a NULL key, which no comparison would ever pass.
+        """
+        key = row.listing_key  # type: ignore[attr-defined]
+        if key is None:
+            raise ValueError(f"Sort {self.name!r} has a NULL key; wrap it in Coalesce.")
+        return signing.dumps([self.spec, _plain(key), _plain(row.pk)], salt=SALT)
+
+    def position(self, queryset: QuerySet[M], cursor: str) -> tuple[Any, Any] | None:
+        """Key and id a cursor stands for, None where it is broken or of another sort."""
+        try:
+            spec, key, pk = signing.loads(cursor, salt=SALT)
+            if spec != self.spec:
+                return None
+            field = queryset.query.annotations["listing_key"].output_field
+            return field.to_python(key), queryset.model._meta.pk.to_python(pk)
+        except (signing.BadSignature, ValidationError, ValueError, TypeError):
+            return None
+
+
+def _plain(value: Any) -> Any:
+    """A form JSON can hold and the field's ``to_python`` reads back without loss."""
+    return value if isinstance(value, (str, int)) else str(value)
+
+
+def _cut(
+    queryset: QuerySet[M], params: QueryDict, *, order: _Order, size: int
+) -> tuple[list[M], bool, bool]:
+    """The rows, and whether there are rows before and after them."""
+    if position := order.position(queryset, params.get("after", "")):
+        rows = _read(queryset, position, size=size, descending=order.descending)
+        if rows:
+            return rows[:size], True, len(rows) > size
+    elif position := order.position(queryset, params.get("before", "")):
+        rows = _read(queryset, position, size=size, descending=not order.descending)
+        if len(rows) > size:
+            return rows[:size][::-1], True, True
+    rows = _read(queryset, None, size=size, descending=order.descending)
+    return rows[:size], False, len(rows) > size
+
+
+def _read(
+    queryset: QuerySet[M], position: tuple[Any, Any] | None, *, size: int, descending: bool
+) -> list[M]:
+    """Up to one row more than a page, from ``position`` on in the given direction."""
+    sign, word = ("-", "lt") if descending else ("", "gt")
+    if position:
+        key, pk = position
+        # The first condition alone bounds the index scan; an OR on its own would not.
+        beyond = Q(**{f"listing_key__{word}": key}) | Q(**{f"pk__{word}": pk})
+        queryset = queryset.filter(Q(**{f"listing_key__{word}e": key}) & beyond)
+    return list(queryset.order_by(f"{sign}listing_key", f"{sign}pk")[: size + 1])

@@ -1,0 +1,169 @@
+"""The frame around every page: where the person is, and where they can go from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from erpbridge.access.models import Account, Project
+from erpbridge.access.policy import Access, Scope
+
+# Above this a switcher is no longer readable and becomes a link to a page with a search.
+MOST_IN_SWITCHER = 50
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool of the menu; ``action`` is the policy rule that opens it, empty for every member."""
+
+    label: str
+    icon: str
+    url_name: str
+    action: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A tool this person can open, in the present scope."""
+
+    label: str
+    icon: str
+    href: str
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab under a tool's title; ``count`` as text, for it may be capped ("1,000+")."""
+
+    label: str
+    href: str
+    current: bool = False
+    count: str = ""
+
+
+ACCOUNT_TOOLS = (
+    Tool("Directory", "building-office-2", "directory:account_companies", "companies.view"),
+    Tool("ERP Integrations", "arrows-right-left", "erp:companies", "items.view"),
+    Tool("Projects", "briefcase", "access:projects"),
+    Tool("People", "users", "access:people", "people.view"),
+    Tool("Account settings", "cog-6-tooth", "access:account_settings", "account.configure"),
+)
+PROJECT_TOOLS = (
+    Tool("Directory", "building-office-2", "directory:project_companies", "companies.view"),
+)
+
+
+def tools(access: Access, *, request: HttpRequest | None = None) -> list[Link]:
+    """The tools open to the person in the scope of ``access``, in menu order."""
+    offered = PROJECT_TOOLS if access.project else ACCOUNT_TOOLS
+    return [
+        link
+        for tool in offered
+        if not tool.action or access.can(tool.action)
+        for link in _links(tool, access, request)
+    ]
+
+
+def _links(tool: Tool, access: Access, request: HttpRequest | None) -> Iterator[Link]:
+    place = {"account_id": access.account.pk}
+    if access.project:
+        place["project_id"] = access.project.pk
+    try:
+        href = reverse(tool.url_name, kwargs=place)
+    except NoReverseMatch:
+        return
+    yield Link(tool.label, tool.icon, href, current=_is_current(tool, href, access, request))
+
+
+def _is_current(tool: Tool, href: str, access: Access, request: HttpRequest | None) -> bool:
+    """Whether the page belongs to the tool; one namespace is one tool, except ``access``."""
+    match = request.resolver_match if request else None
+    if request is None or match is None or ("project_id" in match.kwargs) != bool(access.project):
+        return False
+    namespace = tool.url_name.partition(":")[0]
+    return request.path.startswith(href) if namespace == "access" else match.namespace == namespace
+
+
+class Frame:
+    """What base.html shows around a page; asks the database only for what is rendered."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        user = getattr(request, "user", None)
+        self.person = user if user is not None and user.is_authenticated else None
+        self.access: Access | None = getattr(request, "access", None)
+        self.demo = settings.MODE == "demo"
+
+    @property
+    def account(self) -> Account | None:
+        """The account of the page, if it has one."""
+        return self.access.account if self.access else None
+
+    @property
+    def project(self) -> Project | None:
+        """The project of the page, if it has one."""
+        return self.access.project if self.access else None
+
+    @cached_property
+    def accounts(self) -> list[Account]:
+        """The person's accounts, one more than the switcher shows where there are too many."""
+        if self.person is None:
+            return []
+        mine = Account.objects.visible_to(self.person)
+        return list(mine.order_by("name", "pk")[: MOST_IN_SWITCHER + 1])
+
+    @cached_property
+    def projects(self) -> list[Project]:
+        """The account's active projects open to the person, capped like the accounts."""
+        if self.access is None:
+            return []
+        mine = Project.objects.visible_to(self.access.membership).filter(is_active=True)
+        return list(mine.order_by("name", "pk")[: MOST_IN_SWITCHER + 1])
+
+    @property
+    def many_accounts(self) -> bool:
+        """Too many accounts for a switcher."""
+        return len(self.accounts) > MOST_IN_SWITCHER
+
+    @property
+    def many_projects(self) -> bool:
+        """Too many projects for a switcher."""
+        return len(self.projects) > MOST_IN_SWITCHER
+
+    @property
+    def projects_href(self) -> str:
+        """The page that lists and finds projects."""
+        return next((link.href for link in self.account_tools if link.icon == "briefcase"), "")
+
+    @cached_property
+    def account_tools(self) -> list[Link]:
+        """The account's tools, also while the page is a project's."""
+        if self.access is None:
+            return []
+        scope = Scope(self.access.account)
+        whole = Access(self.access.user, scope, self.access.membership)
+        return tools(whole, request=self.request)
+
+    @cached_property
+    def project_tools(self) -> list[Link]:
+        """The project's tools, none outside a project."""
+        if self.access is None or self.access.project is None:
+            return []
+        return tools(self.access, request=self.request)
+
+    @property
+    def current_tool(self) -> Link | None:
+        """The tool the page belongs to."""
+        everything = [*self.project_tools, *self.account_tools]
+        return next((link for link in everything if link.current), None)
+
+
+def frame(request: HttpRequest) -> dict[str, Frame]:
+    """Context processor: ``frame`` in every template."""
+    return {"frame": Frame(request)}

@@ -1,0 +1,99 @@
+/* Comfort only: every page does its job without this file. */
+"use strict";
+
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/* Menus: Escape and a click elsewhere close them. */
+const openMenus = () => all("details.menu[open]");
+document.addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+  if (document.activeElement?.matches(".why")) document.activeElement.blur();
+});
+
+/* Controls that only work with JavaScript appear with it. */
+function reveal(root) {
+  for (const element of all("[data-needs-js], [data-dismiss]", root)) element.hidden = false;
+}
+document.addEventListener("click", (event) => {
+  event.target.closest("[data-dismiss]")?.closest(".banner")?.remove();
+});
+
+/* Row ticks, "select all on this page" and "select all that match". */
+function showSelection() {
+  const ticks = all("[data-tick]");
+  const ticked = ticks.filter((tick) => tick.checked).length;
+  for (const box of all("[data-tick-all]")) {
+    box.checked = ticked > 0 && ticked === ticks.length;
+    box.indeterminate = ticked > 0 && ticked < ticks.length;
+  }
+  const matchAll = all("[data-select-match]").some((box) => box.checked);
+  for (const count of all("[data-selected-count]")) {
+    count.textContent = matchAll ? "All that match" : String(ticked);
+  }
+  for (const bar of all("[data-selection]")) bar.classList.toggle("active", ticked > 0 || matchAll);
+}
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-tick-all]")) {
+    for (const tick of all("[data-tick]")) tick.checked = event.target.checked;
+  }
+  if (event.target.matches("[data-tick-all], [data-tick], [data-select-match]")) showSelection();
+});
+
+/* Characters against the limit of the ERP, as the server counts them. */
+document.addEventListener("input", (event) => {
+  const counter = document.querySelector(`[data-counter="${CSS.escape(event.target.id || "-")}"]`);
+  if (!counter) return;
+  const length = [...event.target.value.trim()].length;
+  const excess = Math.max(0, length - Number(counter.dataset.most));
+  const tail = excess ? `: ${excess} too many` : "";
+  counter.textContent = `${length} character${length === 1 ? "" : "s"}. ${counter.dataset.label}${tail}.`;
+  counter.classList.toggle("counter-over", excess > 0);
+});
+
+/* A form with data-unsaved asks before typed changes are left behind. */
+const changed = new Set();
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (form && "unsaved" in form.dataset) changed.add(form);
+});
+document.addEventListener("submit", (event) => changed.delete(event.target));
+window.addEventListener("beforeunload", (event) => {
+  if ([...changed].some((form) => form.isConnected)) event.preventDefault();
+});
+
+/* A second click on a button that is already sending does nothing. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (form.dataset.sending) event.preventDefault();
+  form.dataset.sending = "1";
+  form.setAttribute("aria-busy", "true");
+});
+window.addEventListener("pageshow", () => {
+  for (const form of all("form[data-sending]")) {
+    delete form.dataset.sending;
+    form.removeAttribute("aria-busy");
+  }
+  showSelection();
+});
+
+/* Polling after the session has ended must not draw the login page into a corner. */
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (new URL(event.detail.xhr.responseURL || location.href).pathname === "/login/") {
+    event.detail.shouldSwap = false;
+    location.reload();
+  }
+});
+document.addEventListener("htmx:load", (event) => {
+  reveal(event.detail.elt);
+  showSelection();
+});
+reveal(document);
+showSelection();
