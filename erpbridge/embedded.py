@@ -63,8 +63,9 @@ class EmbeddedWorker:
         """Let the task at hand finish, for a few seconds at most, and end both threads."""
         self._stopping.set()
         worker_state.should_stop = os.EX_OK  # type: ignore[assignment]  # typed by its start value
-        # A message ends the wait for messages, which otherwise lasts two seconds.
-        self_test.delay()
+        # The worker waits for messages up to two seconds, and once more on its way out.
+        for _ in range(2):
+            self_test.delay()
         for thread in self._threads:
             thread.join(STOP_SECONDS)
         worker_state.should_stop = None

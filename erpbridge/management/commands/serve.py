@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import sys
+import warnings
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        """The application."""
+        """The application; only production collects static files into a folder."""
+        if not settings.PRODUCTION:
+            warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
         return get_wsgi_application()
 
 
