@@ -1,0 +1,195 @@
+"""Every kind of rule, met and broken, and what the person is told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erp_integrations.adapters.base import (
+    AcceptanceField,
+    EntityManifest,
+    Field,
+    Operation,
+    Problem,
+    Rule,
+)
+from erp_integrations.rules import CHECKS, problems
+
+
+def entity(*rules: Rule, asked: tuple[AcceptanceField, ...] = ()) -> EntityManifest:
+    return EntityManifest(
+        entity="vendor",
+        label="Vendor",
+        operations=frozenset({Operation.CREATE}),
+        fields=(Field("name", "Name", "vendor_name", rules),) if rules else (),
+        key=("vendor_id",),
+        acceptance_fields=asked,
+    )
+
+
+def broken(kind: str, value: object, limit: object = None, message: str = "") -> list[Problem]:
+    return problems(entity(Rule(kind, "name", limit, message)), {"name": value})
+
+
+@pytest.mark.parametrize(
+    "kind, limit, fine",
+    [
+        ("present", None, ["A", 0, False, ["A"]]),
+        ("numeric", None, ["12", "-1.5", 0, 3.25, Decimal("1e3"), " 7 "]),
+        ("positive", None, ["0.01", 1]),
+        ("max_length", 5, ["abcde", "éééé€", 12345, "", None]),
+        ("max_line_length", 4, ["abcd\nefgh", "abcd\r\nefgh\r\n"]),
+        ("max_length_decimal", 2, ["1.25", "1000", "abc"]),
+        ("max_length_units", 3, ["999.12345", "-123"]),
+        ("format", r"[0-9]{5}", ["21201"]),
+        ("disallow_division", None, ["03-100", "03-100-A"]),
+        ("charset", "A-Z0-9-", ["ACME-01"]),
+        ("charset", "[A-Z0-9-]", ["ACME-01"]),
+        ("case", "upper", ["ACME-1"]),
+        ("case", "lower", ["acme-1"]),
+    ],
+)
+def test_values_within_a_rule_raise_no_problem(kind: str, limit: object, fine: list[object]):
+    assert [value for value in fine if broken(kind, value, limit)] == []
+
+
+@pytest.mark.parametrize(
+    "kind, limit, value, message, current, shown_limit",
+    [
+        ("present", None, "  ", "Name is required.", "", ""),
+        ("present", None, None, "Name is required.", "", ""),
+        ("numeric", None, "12a", "Name must be a number; it is “12a”.", "12a", ""),
+        ("numeric", None, "NaN", "Name must be a number; it is “NaN”.", "NaN", ""),
+        ("numeric", None, True, "Name must be a number; it is “True”.", "True", ""),
+        ("positive", None, "0", "Name must be a number above 0; it is “0”.", "0", ""),
+        ("positive", None, -3, "Name must be a number above 0; it is “-3”.", "-3", ""),
+        (
+            "max_length", 30, "x" * 42,
+            "Name must be 30 characters or fewer; it has 42.", "42", "30",
+        ),
+        ("max_length", 1, "é&", "Name must be 1 character or fewer; it has 2.", "2", "1"),
+        (
+            "max_line_length", 4, "abc\r\nabcdefg\nab",
+            "Name line 2 must be 4 characters or fewer; it has 7.", "7", "4",
+        ),
+        (
+            "max_length_decimal", 2, "1.255",
+            "Name must have 2 digits or fewer after the decimal point; it has 3.", "3", "2",
+        ),
+        (
+            "max_length_units", 1, "-12.5",
+            "Name must have 1 digit or fewer before the decimal point; it has 2.", "2", "1",
+        ),
+        (
+            "format", r"[0-9]{5}", "21201-9",
+            "Name does not have the form the ERP asks for; it is “21201-9”.", "21201-9",
+            "[0-9]{5}",
+        ),
+        (
+            "disallow_division", None, "03",
+            "Name must be a detail code, not the division “03”.", "03", "",
+        ),
+        (
+            "disallow_division", ".", "03.",
+            "Name must be a detail code, not the division “03.”.", "03.", "",
+        ),
+        (
+            "charset", "A-Z0-9-", "É& A&\n",
+            "Name may not hold “É”, “&”, a space, the control character 0x0a;"
+            " allowed are A-Z0-9-.", "É& \n", "A-Z0-9-",
+        ),
+        ("case", "upper", "Acme", "Name must be in capital letters: “ACME”.", "Acme", "upper"),
+        ("case", "lower", "Acme", "Name must be in small letters: “acme”.", "Acme", "lower"),
+    ],
+)  # fmt: skip
+def test_a_broken_rule_says_what_is_wrong(kind, limit, value, message, current, shown_limit):
+    assert broken(kind, value, limit) == [Problem("name", kind, message, current, shown_limit)]
+
+
+def test_every_kind_of_the_contract_is_known():
+    assert Rule.__doc__ is not None
+    assert [kind for kind in CHECKS if kind not in Rule.__doc__] == []
+    assert len(CHECKS) == 11
+
+
+def test_a_format_must_match_the_whole_value():
+    assert broken("format", "21201\n", r"[0-9]{5}") != []
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_manifest():
+    manifest = entity(
+        Rule("max_length", "name", 3), Rule("charset", "name", "A-Z"), Rule("case", "name", "upper")
+    )
+    found = problems(manifest, {"name": "acme"})
+    assert [one.rule for one in found] == ["max_length", "charset", "case"]
+
+
+@pytest.mark.parametrize("kind", sorted(set(CHECKS) - {"present"}))
+@pytest.mark.parametrize("blank", ["", "   ", None, []])
+def test_a_blank_optional_value_breaks_no_rule(kind: str, blank: object):
+    assert broken(kind, blank, 1) == []
+
+
+def test_a_rules_own_message_gets_the_limit_and_keeps_naming_the_field():
+    own = "Keep it to %{length} characters (limit %{length})"
+    assert broken("max_length", "abcd", 3, own)[0].message == (
+        "Name: Keep it to 3 characters (limit 3)"
+    )
+    assert broken("max_length", "abcd", 3, "The name is over %{length}.")[0].message == (
+        "The name is over 3."
+    )
+
+
+def test_saving_runs_the_save_rules_only_and_exporting_runs_both():
+    manifest = entity(
+        Rule("max_length", "name", 1, phase="save"), Rule("max_length", "name", 2, phase="export")
+    )
+    assert [one.limit for one in problems(manifest, {"name": "abc"}, phase="save")] == ["1"]
+    assert [one.limit for one in problems(manifest, {"name": "abc"})] == ["1", "2"]
+
+
+def test_a_rule_from_the_future_blocks_instead_of_being_passed_over():
+    (found,) = broken("palindrome", "Acme")
+    assert "does not know" in found.message
+
+
+ASKED = (
+    AcceptanceField("vendor_type", "Vendor type", choices="vendor_type"),
+    AcceptanceField("vendor_id", "Vendor ID", rules=(Rule("max_length", "vendor_id", 3),)),
+    AcceptanceField("terms", "Terms", required=False, rules=(Rule("numeric", "terms"),)),
+)
+
+
+def test_the_approvers_values_are_checked_only_when_they_are_given():
+    manifest = entity(asked=ASKED)
+    assert problems(manifest, {}) == []
+    assert [one.message for one in problems(manifest, {}, {})] == [
+        "Vendor type is required.",
+        "Vendor ID is required.",
+    ]
+    given = {"vendor_type": "SUB", "vendor_id": "ACME", "terms": "net"}
+    assert [one.field for one in problems(manifest, {}, given)] == ["vendor_id", "terms"]
+
+
+def test_the_erp_key_can_go_by_the_name_the_account_gives_it():
+    messages = [
+        one.message for one in problems(entity(asked=ASKED), {}, {}, id_label="Sage vendor no.")
+    ]
+    assert messages == ["Vendor type is required.", "Sage vendor no. is required."]
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+LIMITS = {"format": "[a-z]+", "charset": "A-Z", "case": "upper", "disallow_division": "-"}
+
+
+@given(value=anything)
+def test_no_value_makes_a_rule_raise(value: object):
+    rules = tuple(Rule(kind, "name", LIMITS.get(kind, 3)) for kind in CHECKS)
+    assert all("Name" in one.message for one in problems(entity(*rules), {"name": value}))
