@@ -162,7 +162,8 @@ class ProjectCompany(models.Model):
 class CompanyImport(models.Model):
     """An uploaded file of companies between upload and confirmation; nothing is written before.
 
-    ``rows`` holds the cells as text, ``columns`` maps a column of the file to a field.
+    ``rows`` holds ``[line of the file, cells as text]`` until it is confirmed, ``columns`` maps a
+    column of the file to a field, ``notice`` is what the person should know of how it was read.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -174,5 +175,6 @@ class CompanyImport(models.Model):
     header = models.JSONField(default=list)
     rows = models.JSONField(default=list)
     columns = models.JSONField(default=dict)
+    notice = models.CharField(max_length=255, blank=True)
     confirmed_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)

@@ -1,0 +1,146 @@
+"""Which column of a file holds which field: what can be chosen, and what is proposed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from directory.importing.reading import Table
+from directory.models import Company
+
+IGNORE = ""
+ROW_KIND = "row_kind"
+TEXTS = (
+    "name",
+    "abbreviated_name",
+    "trade_name",
+    "entity_id",
+    "business_phone",
+    "mobile_phone",
+    "fax_number",
+    "website",
+    "address",
+    "city",
+    "zip",
+    "license_number",
+    "labor_union",
+    "notes",
+)
+FLAGS = ("union_member", "non_union_prevailing_wage", "prequalified", "authorized_bidder")
+OTHERS = {
+    "trades": "Trades (separated by ;)",
+    "classifications": "Business classifications (separated by ;)",
+    ROW_KIND: "Person / Vendor (people are left out)",
+}
+MODEL_FIELDS = (*TEXTS, "entity_type", "email_address", "state_code", "country_code", *FLAGS)
+# Headings as other programs write them, the best first: Procore's export, state licence registers.
+HEADINGS = {
+    "name": (
+        "name",
+        "company",
+        "company name",
+        "vendor name",
+        "full business name",
+        "business name",
+        "vendor",
+    ),
+    "abbreviated_name": ("abbreviated name", "short name", "abbreviation"),
+    "trade_name": ("trade name", "dba", "doing business as", "bus name 2"),
+    "entity_type": ("entity type",),
+    "entity_id": ("entity id", "tax id", "ein", "federal tax id", "abn"),
+    "business_phone": ("business phone", "phone", "phone number", "telephone"),
+    "mobile_phone": ("mobile phone", "mobile", "cell phone", "cell"),
+    "fax_number": ("fax number", "business fax", "fax"),
+    "email_address": ("email address", "e mail address", "email", "e mail"),
+    "website": ("website", "web site", "url"),
+    "address": ("address", "street address", "mailing address", "street"),
+    "city": ("city", "town"),
+    "state_code": ("state code", "state", "province", "state province"),
+    "zip": ("zip", "zip code", "postal code", "postcode"),
+    "country_code": ("country code", "country"),
+    "license_number": ("license number", "licence number", "license no", "license"),
+    "labor_union": ("labor union", "union"),
+    "union_member": ("union member",),
+    "non_union_prevailing_wage": ("non union prevailing wage",),
+    "prequalified": ("prequalified",),
+    "authorized_bidder": ("authorized bidder",),
+    "trades": ("trades", "trade", "trade s"),
+    "notes": ("notes", "tags keywords", "tags", "keywords"),
+    "classifications": ("classifications", "business classifications"),
+    ROW_KIND: ("person vendor",),
+}
+SEPARATOR = re.compile(r"[;|]")
+# Above this a text describes what a company does and is not the name of a trade.
+LONGEST_LIKELY_TRADE = 60
+
+
+def field_label(field: str) -> str:
+    """What a field is called on the pages."""
+    if field in OTHERS:
+        return OTHERS[field]
+    return str(Company._meta.get_field(field).verbose_name)
+
+
+def short_label(field: str) -> str:
+    """The label without its hint, for messages about a cell."""
+    return field_label(field).partition(" (")[0]
+
+
+def choices() -> list[tuple[str, str]]:
+    """Every field a column can be put into, in the order of the record page, after "Ignore"."""
+    return [(IGNORE, "Ignore this column")] + [(field, field_label(field)) for field in HEADINGS]
+
+
+def proposed(table: Table) -> dict[str, str]:
+    """Column (its place, as text) to field, for the headings that are known."""
+    places = {_key(heading): place for place, heading in reversed([*enumerate(table.header)])}
+    found: dict[str, int] = {}
+    for field, headings in HEADINGS.items():
+        known = [places[key] for key in map(_key, (*headings, field)) if key in places]
+        if known:
+            found[field] = known[0]
+    _keep_descriptions_out_of_trades(found, table)
+    return {str(place): field for field, place in found.items()}
+
+
+def chosen(answers: Mapping[str, str], header: Sequence[str]) -> dict[str, str]:
+    """The mapping a person asked for; what is not a field of ours is ignored."""
+    picked = {str(place): answers.get(f"column-{place}", IGNORE) for place in range(len(header))}
+    return {place: field for place, field in picked.items() if field in HEADINGS}
+
+
+def problems(columns: Mapping[str, str], header: Sequence[str]) -> list[str]:
+    """Why rows cannot be checked with this mapping."""
+    found = []
+    for field in dict.fromkeys(columns.values()):
+        names = [f"“{header[int(place)]}”" for place, mine in columns.items() if mine == field]
+        if len(names) > 1:
+            found.append(f"{short_label(field)} can take one column; chosen: {', '.join(names)}.")
+    if "name" not in columns.values():
+        found.append("Choose the column that holds the company's name.")
+    return found
+
+
+def split(text: str) -> list[str]:
+    """The names in a cell that lists several."""
+    return [part.strip() for part in SEPARATOR.split(text) if part.strip()]
+
+
+def _key(heading: str) -> str:
+    return re.sub(r"[\W_]+", "", heading).casefold()
+
+
+def _keep_descriptions_out_of_trades(found: dict[str, int], table: Table) -> None:
+    """One long free text is no list of trades: propose it as keywords, where these are free."""
+    if "trades" not in found:
+        return
+    place = found["trades"]
+    names = _names(line.cells[place] for line in table.lines)
+    if all(len(name) <= LONGEST_LIKELY_TRADE for name in names):
+        return
+    del found["trades"]
+    found.setdefault("notes", place)
+
+
+def _names(cells: Iterable[str]) -> Iterable[str]:
+    return (name for cell in cells for name in split(cell))
