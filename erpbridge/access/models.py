@@ -43,7 +43,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects = UserManager()
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS = ["name"]  # noqa: RUF012 - Django's own declaration
+    REQUIRED_FIELDS = ["name"]
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from erpbridge.access.levels import Level, Tool
 
 if TYPE_CHECKING:
-    from erpbridge.access.models import Account, Membership, Project, User
+    from erpbridge.access.models import Account, Membership, Project, User  # noqa: F401 - in strings
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -45,3 +45,14 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def active(self) -> MembershipQuerySet:
         """Those who may still enter the account."""
         return self.filter(is_active=True, user__is_active=True)
+
+
+def people_matching(text: str) -> Q:
+    """People whose name, e-mail address or job title contains ``text``."""
+    person = Q(user__name__icontains=text) | Q(user__email__icontains=text)
+    return person | Q(job_title__icontains=text)
+
+
+def projects_matching(text: str) -> Q:
+    """Projects whose number or name contains ``text``."""
+    return Q(number__icontains=text) | Q(name__icontains=text)

@@ -16,6 +16,7 @@ from erpbridge.access.policy import Access
 
 P = ParamSpec("P")
 View = Callable[..., HttpResponseBase]
+LARGEST_ID = 2**63 - 1
 
 
 class ScopedRequest(HttpRequest):
@@ -49,6 +50,15 @@ def require(access: Access, action: str, entity: str = "") -> None:
         raise PermissionDenied(answer.why)
 
 
+def _refuse_impossible_ids(*arguments: object) -> None:
+    """An id beyond 64 bits names nothing; a database would fail on it instead of not finding it.
+
+    :raises Http404: for such a number among a URL's arguments.
+    """
+    if any(isinstance(value, int) and value > LARGEST_ID for value in arguments):
+        raise Http404
+
+
 def scoped(
     action: str = "", *, entity: str = ""
 ) -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], View]:
@@ -63,6 +73,7 @@ def scoped(
         def wrapper(
             request: Any, account_id: int, *args: Any, project_id: int | None = None, **kwargs: Any
         ) -> HttpResponseBase:
+            _refuse_impossible_ids(account_id, project_id, *kwargs.values())
             request.access = resolve(request.user, account_id, project_id)
             if action:
                 require(request.access, action, entity)

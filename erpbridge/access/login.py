@@ -1,0 +1,93 @@
+"""Logging in and out, changing one's password, and setting the first one from an invitation.
+
+Too many failures lock the login name for a while (django-axes); the page that says so is
+``access/locked_out.html``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.views import (
+    LoginView,
+    LogoutView,
+    PasswordChangeDoneView,
+    PasswordChangeView,
+    PasswordResetConfirmView,
+)
+from django.http import HttpResponse
+from django.urls import path, reverse, reverse_lazy
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from erpbridge.access.models import User
+
+
+class LoginForm(AuthenticationForm):
+    """E-mail address, in any case, and password.
+
+    One message for every failure: unknown, wrong password and inactive look the same.
+    """
+
+    error_messages = AuthenticationForm.error_messages | {
+        "invalid_login": "The e-mail address or the password is wrong.",
+    }
+
+    def clean_username(self) -> str:
+        """In lower case, as stored, so that lock-outs also count whatever case is typed."""
+        return str(self.cleaned_data["username"]).strip().lower()
+
+
+class Login(LoginView):
+    """The login page."""
+
+    template_name = "access/login.html"
+    authentication_form = LoginForm
+    redirect_authenticated_user = True
+
+
+class PasswordChange(PasswordChangeView):
+    """Change one's own password; other sessions of the person end."""
+
+    template_name = "access/password_change.html"
+
+
+class PasswordChangeDone(PasswordChangeDoneView):
+    """Says that it worked."""
+
+    template_name = "access/password_change_done.html"
+
+
+class Invitation(PasswordResetConfirmView):
+    """The first password of a new login, from the link an admin has passed on."""
+
+    template_name = "access/invitation.html"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
+        """Set the password and go on to the login page."""
+        messages.success(self.request, "Your password is set. Log in with it.")
+        return super().form_valid(form)
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """A link that is used up, expired or broken answers 410 with what to do."""
+        status = 200 if context["validlink"] else 410
+        return super().render_to_response(context, **{"status": status} | kwargs)
+
+
+def invitation_path(user: User) -> str:
+    """Path of the page where ``user`` sets a first password; the link works once."""
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    return reverse("invitation", args=[uid, default_token_generator.make_token(user)])
+
+
+urlpatterns = [
+    path("login/", Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", PasswordChange.as_view(), name="password_change"),
+    path("password/changed/", PasswordChangeDone.as_view(), name="password_change_done"),
+    path("invitation/<uidb64>/<token>/", Invitation.as_view(), name="invitation"),
+]

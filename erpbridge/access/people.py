@@ -1,0 +1,263 @@
+"""Adding people to an account and changing what they may do.
+
+Every function takes the :class:`~erpbridge.access.policy.Access` of who does it, works under a
+lock on the account, so that two admins cannot take Directory Admin from each other at once, and
+audits what changed from what to what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+
+from erpbridge.access.entities import entity_choices
+from erpbridge.access.levels import Level
+from erpbridge.access.models import (
+    Account,
+    ErpRight,
+    Membership,
+    Project,
+    ProjectMembership,
+    User,
+)
+from erpbridge.access.policy import Access
+from erpbridge.access.seen import Rights, Stale, digest, in_words, levels_of, person_state
+from erpbridge.audit.models import Event
+from erpbridge.audit.record import Note, changes, note
+
+ENTITY = "person"
+ADDED = "added"
+INVITED = "invited"
+CHANGED = "changed"
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The level per tool and the granular right, in an account or in a project."""
+
+    directory: Level = Level.NONE
+    admin: Level = Level.NONE
+    erp_integrations: Level = Level.NONE
+    create_edit_companies: bool = False
+
+
+@dataclass(frozen=True)
+class Person(Levels):
+    """What an admin of people sets about a person."""
+
+    job_title: str = ""
+    is_active: bool = True
+
+
+@dataclass(frozen=True)
+class Approver:
+    """What only somebody holding the approver's privilege sets about a person."""
+
+    can_push_to_accounting: bool
+    erp_digest: bool
+    rights: Rights
+
+
+@dataclass(frozen=True)
+class Added:
+    """A person added to the account; a new login still needs a password."""
+
+    membership: Membership
+    new_login: bool
+
+
+@transaction.atomic
+def add(*, email: str, name: str, person: Person, by: Access) -> Added:
+    """Give ``email`` a membership; the login is created unless there is one already.
+
+    :raises ValidationError: when the person is in the account already.
+    """
+    user, new_login = User.objects.get_or_create(
+        email=email.strip().lower(), defaults={"name": name, "password": make_password(None)}
+    )
+    membership, added = Membership.objects.get_or_create(
+        user=user, account=by.account, defaults=asdict(person)
+    )
+    if not added:
+        raise ValidationError({"email": "This person is in the account already."})
+    verbs = [ADDED, INVITED] if new_login else [ADDED]
+    data = {"changes": {label: ["", word] for label, word in in_words(asdict(person)).items()}}
+    events = [_event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
+    note(by.account.pk, events, by=by.user)
+    return Added(membership, new_login)
+
+
+@transaction.atomic
+def update(
+    membership_id: int, *, person: Person, approver: Approver | None, seen: str, by: Access
+) -> Membership:
+    """Save the page of a person; ``approver`` is None where that part was not open to ``by``.
+
+    :raises Stale: when the person was changed after the page was opened.
+    :raises ValidationError: for what a rule forbids; nothing is saved.
+    :raises PermissionDenied: for an approver part from somebody without the privilege.
+    """
+    membership = _locked(membership_id, by)
+    before = person_state(membership)
+    _refuse_stale(membership, digest(before), seen)
+    if approver is not None and not (answer := by.can("people.grant_approver")):
+        raise PermissionDenied(answer.why)
+    _guard_oneself(membership, person, by)
+    _guard_the_last(membership, person, approver)
+    _store(membership, person, approver)
+    made = changes(in_words(before), in_words(person_state(membership)))
+    if made:
+        note(by.account.pk, [_event(membership, CHANGED, {"changes": made})], by=by.user)
+    return membership
+
+
+@transaction.atomic
+def set_project_levels(
+    membership_id: int, *, levels: Mapping[int, Levels], seen: str, by: Access
+) -> int:
+    """Save a person's levels in several projects of the account; how many projects changed.
+
+    :raises Stale: when one of the levels was changed after the page was opened.
+    """
+    membership = _locked(membership_id, by)
+    projects = list(Project.objects.filter(account=by.account, pk__in=levels))
+    before = project_state(membership, projects)
+    _refuse_stale(membership, digest(before), seen)
+    events = []
+    for project in projects:
+        after = asdict(levels[project.pk])
+        made = changes(in_words(before[project.pk]), in_words(after))
+        if made:
+            _store_project(membership, project, after)
+            data = {"changes": made, "project": project.pk}
+            events.append(_event(membership, CHANGED, data, about=f"Project {project}"))
+    note(by.account.pk, events, by=by.user)
+    return len(events)
+
+
+def project_state(membership: Membership, projects: list[Project]) -> dict[int, dict[str, Any]]:
+    """The levels the person holds in each of ``projects``."""
+    held = {row.project_id: row for row in membership.projects.filter(project__in=projects)}
+    return {project.pk: levels_of(held.get(project.pk)) for project in projects}
+
+
+def history(membership: Membership, *, most: int) -> list[Event]:
+    """The latest changes to the person, newest first."""
+    events = Event.objects.about(membership.account_id, ENTITY, membership.pk)
+    return list(events[:most])
+
+
+def may_invite(membership: Membership) -> bool:
+    """Whether this account may hand out links to set the first password of the login.
+
+    Only the account that created the login may: another one could take the login over.
+    """
+    user = membership.user
+    if user.has_usable_password() or not (user.is_active and membership.is_active):
+        return False
+    events = Event.objects.about(membership.account_id, ENTITY, membership.pk)
+    return events.filter(verb=INVITED).exists()
+
+
+@transaction.atomic
+def invite(membership_id: int, *, by: Access) -> Membership:
+    """Make the invitation links given out before worthless, so that a new one can be made.
+
+    :raises ValidationError: when the person has a password, or their login is not this account's.
+    """
+    membership = _locked(membership_id, by)
+    if not may_invite(membership):
+        raise ValidationError("This person has a password already and can log in with it.")
+    membership.user.set_unusable_password()
+    membership.user.save(update_fields=["password"])
+    note(by.account.pk, [_event(membership, INVITED, {})], by=by.user)
+    return membership
+
+
+def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
+    if now != seen:
+        raise Stale(now, next(iter(history(membership, most=1)), None))
+
+
+def _locked(membership_id: int, by: Access) -> Membership:
+    """The person, read under the account's lock; all edits of people of an account queue here."""
+    Account.objects.select_for_update().get(pk=by.account.pk)
+    found = Membership.objects.select_related("user").filter(account=by.account)
+    return found.get(pk=membership_id)
+
+
+def _guard_oneself(membership: Membership, person: Person, by: Access) -> None:
+    if membership.user_id != by.user.pk:
+        return
+    if membership.directory == Level.ADMIN and person.directory != Level.ADMIN:
+        message = "You cannot take Admin on Directory from yourself; ask another admin."
+        raise ValidationError({"directory": message})
+    if not person.is_active:
+        raise ValidationError({"is_active": "You cannot deactivate yourself; ask another admin."})
+
+
+def _guard_the_last(membership: Membership, person: Person, approver: Approver | None) -> None:
+    """Somebody must be left who can manage people, and somebody who can grant the approver flag."""
+    others = (
+        Membership.objects.active()
+        .filter(account=membership.account_id, directory=Level.ADMIN)
+        .exclude(pk=membership.pk)
+    )
+    stays_admin = person.directory == Level.ADMIN and person.is_active
+    was_admin = membership.directory == Level.ADMIN and membership.is_active
+    if was_admin and not stays_admin and not others.exists():
+        field = "directory" if person.is_active else "is_active"
+        message = "This is the account's last active Directory Admin; name another one first."
+        raise ValidationError({field: message})
+    was_approver = membership.can_push_to_accounting
+    stays_approver = approver.can_push_to_accounting if approver else was_approver
+    if not (was_admin and was_approver) or (stays_admin and stays_approver):
+        return
+    if not others.filter(can_push_to_accounting=True).exists():
+        message = (
+            "Nobody could grant Can push to accounting any more: this is the last active "
+            "Directory Admin who holds it. Grant it to another Directory Admin first."
+        )
+        raise ValidationError(message)
+
+
+def _store(membership: Membership, person: Person, approver: Approver | None) -> None:
+    fields = asdict(person)
+    if approver is not None:
+        fields |= {
+            "can_push_to_accounting": approver.can_push_to_accounting,
+            "erp_digest": approver.erp_digest,
+        }
+        _store_rights(membership, approver.rights)
+    for name, value in fields.items():
+        setattr(membership, name, value)
+    membership.save(update_fields=list(fields))
+
+
+def _store_rights(membership: Membership, rights: Rights) -> None:
+    for entity, _label in entity_choices():
+        can_import, can_export = rights.get(entity, (False, False))
+        ErpRight.objects.update_or_create(
+            membership=membership,
+            entity=entity,
+            defaults={"can_import": can_import, "can_export": can_export},
+        )
+
+
+def _store_project(membership: Membership, project: Project, levels: Mapping[str, Any]) -> None:
+    row = ProjectMembership.objects.filter(membership=membership, project=project)
+    if not any(levels.values()):
+        row.delete()
+        return
+    ProjectMembership.objects.update_or_create(
+        membership=membership, project=project, defaults=dict(levels)
+    )
+
+
+def _event(membership: Membership, verb: str, data: Mapping[str, Any], *, about: str = "") -> Note:
+    return Note(ENTITY, membership.pk, str(membership.user), verb, note=about, data=data)

@@ -1,0 +1,27 @@
+"""URLs of people, projects and account settings."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from erpbridge.access import people_views, views
+
+app_name = "access"
+ACCOUNT = "accounts/<int:account_id>"
+PERSON = f"{ACCOUNT}/people/<int:membership_id>"
+
+urlpatterns: list[URLPattern] = [
+    path(f"{ACCOUNT}/people/", people_views.person_list, name="people"),
+    path(f"{ACCOUNT}/people/add/", people_views.person_add, name="person_add"),
+    path(f"{PERSON}/", people_views.person, name="person"),
+    path(f"{PERSON}/projects/", people_views.person_projects, name="person_projects"),
+    path(f"{PERSON}/invitation/", people_views.person_invitation, name="person_invitation"),
+    path(f"{ACCOUNT}/settings/", views.account_settings, name="account_settings"),
+    path(f"{ACCOUNT}/projects/", views.projects, name="projects"),
+    path(f"{ACCOUNT}/projects/add/", views.project_add, name="project_add"),
+    path(
+        f"{ACCOUNT}/projects/<int:project_id>/settings/",
+        views.project_settings,
+        name="project_settings",
+    ),
+]
