@@ -81,7 +81,11 @@ def _login(email: str, *, name: str, password: str | None) -> User:
     if existing is not None:
         return existing
     user = User(email=email, name=name.strip())
-    user.clean_fields(exclude=["password"])
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        refused = error.update_error_dict({})
+        raise ValidationError({f"admin's {field}": refused[field] for field in refused}) from error
     if password is None:
         raise ValidationError({"password": "A new login needs a password."})
     validate_password(password, user)

@@ -147,7 +147,7 @@ class ProjectLevelsForm(LevelsForm):
             field.widget.attrs["aria-label"] = f"{field.label} on {project}"
 
 
-class AccountSettingsForm(forms.ModelForm[Account]):
+class AccountSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # no class_getitem
     """The account's settings."""
 
     class Meta:
@@ -159,7 +159,7 @@ class AccountSettingsForm(forms.ModelForm[Account]):
         return accounts.Settings(**self.cleaned_data)
 
 
-class ProjectForm(forms.ModelForm[Project]):
+class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]  # no class_getitem
     """A project's settings."""
 
     class Meta:
