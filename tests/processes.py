@@ -69,7 +69,7 @@ def running(
             stop(program, stop_with)
 
 
-def stop(program: Running, how: signal.Signals, *, seconds: float = 20) -> int:
+def stop(program: Running, how: signal.Signals = signal.SIGTERM, *, seconds: float = 20) -> int:
     """Ask the program to end and wait; kill it when it does not."""
     if program.poll() is None:
         program.send_signal(how)

@@ -1,0 +1,122 @@
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+from django.conf import settings
+
+from erpbridge.celery import app
+from tests.processes import ROOT, redis_url, running, stop, wait_for
+from tests.servers import create_database, free_port
+
+COMPOSE = ROOT / "docker-compose.yml"
+SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
+SECRETS = {"ERPBRIDGE_SECRET_KEY", "POSTGRES_PASSWORD"}
+
+
+def test_compose_file_follows_the_compose_schema():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, COMPOSE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_file_has_no_default_for_a_secret():
+    text = COMPOSE.read_text()
+    for secret in SECRETS:
+        assert f"${{{secret}:-" not in text
+        assert f"${{{secret}}}" not in text
+
+
+def test_image_and_compose_start_the_web_server_alike():
+    command = (ROOT / "Dockerfile").read_text().rpartition("CMD ")[2].replace("\\\n", "")
+    assert json.loads(command) == SERVICES["web"]["command"]
+
+
+def test_every_process_of_ours_waits_for_the_migrations():
+    for name in ("web", "worker", "beat"):
+        wanted = SERVICES[name]["depends_on"]["migrate"]["condition"]
+        assert wanted == "service_completed_successfully"
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    """The compose file's environment, with its hosts and folders mapped to the run's own."""
+    folder = tmp_path_factory.mktemp("installation")
+    (folder / "secret_key").write_text("not-a-secret-" * 5)
+    server = settings.DATABASES["default"]
+    place = f"postgresql://{server['USER']}@{server['HOST']}:{server['PORT']}"
+    database = f"composed_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
+    create_database(f"{place}/postgres", database)
+    ours = {
+        "ERPBRIDGE_SECRET_KEY_FILE": str(folder / "secret_key"),
+        "ERPBRIDGE_ALLOWED_HOSTS": "erp.example.com",
+        "ERPBRIDGE_TRUSTED_ORIGINS": "",
+        "ERPBRIDGE_BEHIND_PROXY": "yes",
+        "ERPBRIDGE_ADAPTERS": "simulator",
+        "ERPBRIDGE_DATA_DIR": str(folder / "data"),
+        "DATABASE_URL": f"{place}/{database}",
+        "REDIS_URL": f"{redis_url().rpartition('/')[0]}/60",
+    }
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**SERVICES["web"]["environment"], **ours, "PATH": programs}
+
+
+def command(service: str, old: str = "", new: str = "") -> list[str]:
+    return [part.replace(old, new) if old else part for part in SERVICES[service]["command"]]
+
+
+@pytest.mark.shared
+def test_every_command_comes_up_and_stops_cleanly(installation, tmp_path):
+    migrated = subprocess.run(
+        command("migrate"), cwd=ROOT, env=installation, capture_output=True, text=True, check=False
+    )
+    assert migrated.returncode == 0, migrated.stderr
+    web_is_ready(installation)
+    worker_answers(installation)
+    beat_sends_a_tick(installation, tmp_path)
+
+
+def web_is_ready(installation):
+    port = free_port()
+    arguments = command("web", "0.0.0.0:8000", f"127.0.0.1:{port}")
+    with running(arguments, installation) as web:
+        check = [sys.executable, ROOT / "bin/healthcheck", str(port)]
+        wait_for(
+            lambda: (
+                subprocess.run(check, env=installation, capture_output=True, check=False).returncode
+                == 0
+            ),
+            program=web,
+        )
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/livez", headers={"Host": "erp.example.com"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer) == {"status": "alive"}
+        assert stop(web) == 0
+
+
+def worker_answers(installation):
+    with (
+        running(command("worker"), installation) as worker,
+        app.connection_for_write(installation["REDIS_URL"]) as broker,
+    ):
+        wait_for(
+            lambda: app.control.ping(timeout=0.5, connection=broker), program=worker, seconds=40
+        )
+        assert stop(worker) == 0
+
+
+def beat_sends_a_tick(installation, tmp_path):
+    broker = redis.Redis.from_url(installation["REDIS_URL"])
+    broker.flushdb()
+    with running(command("beat", "/tmp", str(tmp_path)), installation) as beat:
+        (message,) = wait_for(lambda: broker.lrange("celery", 0, 0), program=beat, seconds=40)
+        assert json.loads(message)["headers"]["task"] == "erp_integrations.tasks.tick"
+        assert stop(beat) == 0
+    broker.close()

@@ -1,0 +1,45 @@
+import pytest
+from django.db import connection
+from django.test import Client
+
+
+def test_alive_asks_nobody_else(client: Client, django_assert_num_queries, db):
+    with django_assert_num_queries(0):
+        response = client.get("/livez")
+    assert response.json() == {"status": "alive"}
+
+
+def test_ready_when_everything_answers(client: Client, db):
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "ready",
+        "database": "ok",
+        "migrations": "ok",
+        "broker": "ok",
+    }
+
+
+def test_not_ready_while_migrations_wait(client: Client, db):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["migrations"] == "1 not applied"
+
+
+def test_not_ready_without_the_broker(client: Client, db, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["broker"] == "does not answer"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_do_not_stop_the_tables_from_being_emptied(ada, account):
+    from django.db import transaction
+
+    from erpbridge.audit.record import Note, note
+
+    with transaction.atomic():
+        note(account.pk, [Note("vendor", 1, "Acme", "created")], by=ada)

@@ -1,0 +1,85 @@
+"""Rules about the files themselves; ``make check`` runs this module too."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ["erpbridge", "directory", "admin_wbs", "erp_integrations"]
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+MODULES = [
+    path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "migrations" not in path.parts
+]
+# What the content security policy blocks, so that it never looks as if it worked.
+BLOCKED = {
+    "an inline style": re.compile(r"<[^>]*\sstyle\s*=", re.I),
+    "a style element": re.compile(r"<style\b", re.I),
+    "an inline script": re.compile(r"<script\b(?![^>]*\bsrc=)", re.I),
+    "an on... handler": re.compile(r"<[^>]*\son[a-z]+\s*=", re.I),
+    "an hx-on handler": re.compile(r"\shx-on[:-]", re.I),
+    "a javascript: address": re.compile(r"javascript:", re.I),
+}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("what", BLOCKED)
+def test_no_template_uses_what_the_policy_blocks(what):
+    assert [name(path) for path in TEMPLATES if BLOCKED[what].search(path.read_text())] == []
+
+
+def test_no_template_loads_anything_from_elsewhere():
+    elsewhere = re.compile(r"""(?:src|href|action)\s*=\s*["'](?:https?:)?//""", re.I)
+    assert [name(path) for path in TEMPLATES if elsewhere.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("lock", sorted(ROOT.glob("requirements*.lock")), ids=name)
+def test_lock_file_pins_every_package_by_hash_and_names_no_host(lock):
+    text = lock.read_text()
+    pins = re.findall(r"^[A-Za-z0-9][^\s=]*==\S+", text, re.M)
+    assert pins
+    assert "://" not in text
+    assert all(
+        "--hash=sha256:" in entry for entry in re.split(r"^(?=[A-Za-z0-9])", text, flags=re.M)[1:]
+    )
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    vague = {"utils", "util", "helpers", "helper", "manager", "handler", "misc", "common"}
+    assert [name(path) for path in MODULES if path.stem in vague] == []
+
+
+def function_sizes() -> list[tuple[int, str]]:
+    sizes = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                sizes.append((length, f"{name(path)}:{node.name}"))
+    return sorted(sizes)
+
+
+def test_functions_stay_short():
+    sizes = function_sizes()
+    p90, p99 = sizes[len(sizes) * 90 // 100], sizes[len(sizes) * 99 // 100]
+    assert p90[0] <= 32, sizes[-20:]
+    assert p99[0] <= 80, sizes[-20:]
+
+
+def test_only_the_moves_change_the_state_of_an_item():
+    assigned = re.compile(r"\.state\s*=(?!=)")
+    found = [
+        f"{name(path)}: {line.strip()}"
+        for path in MODULES
+        if path.parent.name == "erp_integrations" and path.name != "moves.py"
+        for line in path.read_text().splitlines()
+        if assigned.search(line)
+    ]
+    assert found == []
