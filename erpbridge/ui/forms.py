@@ -1,4 +1,4 @@
-"""How every form of the product is drawn; the templates are parts/form.html and parts/field.html."""
+"""How every form of the product is drawn (templates parts/form.html, parts/field.html)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponse, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from erpbridge.access.models import Account
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.listing import list_page
-from erpbridge.ui.navigation import MOST_IN_SWITCHER, tools
+from erpbridge.ui.navigation import tools
 
 
 @require_safe
@@ -27,7 +27,7 @@ def home(request: ScopedRequest) -> HttpResponse:
         sorts={"name": "name"},
         search=lambda found, words: found.filter(name__icontains=words),
     )
-    return render(request, "access/home.html", {"page": page, "searchable": MOST_IN_SWITCHER})
+    return render(request, "access/home.html", {"page": page})
 
 
 @require_safe
@@ -52,6 +52,6 @@ def _first_tool(request: ScopedRequest) -> HttpResponse:
 
 
 @login_not_required
-def favicon(_request: ScopedRequest) -> HttpResponsePermanentRedirect:
+def favicon(_request: HttpRequest) -> HttpResponse:
     """Browsers ask for it at the root, whatever the page says."""
-    return HttpResponsePermanentRedirect(static("erpbridge/favicon.svg"))
+    return redirect(static("erpbridge/favicon.svg"))

@@ -155,7 +155,8 @@ class _Order:
 
     def apply(self, queryset: QuerySet[M]) -> QuerySet[M]:
         key = F(self.key) if isinstance(self.key, str) else self.key
-        return queryset.annotate(listing_key=key)
+        keyed: QuerySet[M] = queryset.annotate(listing_key=key)  # type: ignore[assignment]
+        return keyed
 
     @property
     def spec(self) -> str:

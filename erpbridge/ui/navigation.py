@@ -34,6 +34,7 @@ class Link:
     label: str
     icon: str
     href: str
+    url_name: str
     current: bool = False
 
 
@@ -56,6 +57,7 @@ ACCOUNT_TOOLS = (
 )
 PROJECT_TOOLS = (
     Tool("Directory", "building-office-2", "directory:project_companies", "companies.view"),
+    Tool("Project settings", "cog-6-tooth", "access:project_settings", "project.configure"),
 )
 
 
@@ -78,7 +80,8 @@ def _links(tool: Tool, access: Access, request: HttpRequest | None) -> Iterator[
         href = reverse(tool.url_name, kwargs=place)
     except NoReverseMatch:
         return
-    yield Link(tool.label, tool.icon, href, current=_is_current(tool, href, access, request))
+    current = _is_current(tool, href, access, request)
+    yield Link(tool.label, tool.icon, href, tool.url_name, current)
 
 
 def _is_current(tool: Tool, href: str, access: Access, request: HttpRequest | None) -> bool:
@@ -124,7 +127,7 @@ class Frame:
         if self.access is None:
             return []
         mine = Project.objects.visible_to(self.access.membership).filter(is_active=True)
-        return list(mine.order_by("name", "pk")[: MOST_IN_SWITCHER + 1])
+        return list(mine.order_by("number", "name", "pk")[: MOST_IN_SWITCHER + 1])
 
     @property
     def many_accounts(self) -> bool:
@@ -139,7 +142,8 @@ class Frame:
     @property
     def projects_href(self) -> str:
         """The page that lists and finds projects."""
-        return next((link.href for link in self.account_tools if link.icon == "briefcase"), "")
+        found = (link.href for link in self.account_tools if link.url_name == "access:projects")
+        return next(found, "")
 
     @cached_property
     def account_tools(self) -> list[Link]:

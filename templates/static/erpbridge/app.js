@@ -68,19 +68,21 @@ window.addEventListener("beforeunload", (event) => {
   if ([...changed].some((form) => form.isConnected)) event.preventDefault();
 });
 
-/* A second click on a button that is already sending does nothing. */
+/* A second click on a button that is already sending does nothing; the server stays the judge. */
+function sent(form) {
+  delete form.dataset.sending;
+  form.removeAttribute("aria-busy");
+}
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post") return;
   if (form.dataset.sending) event.preventDefault();
   form.dataset.sending = "1";
   form.setAttribute("aria-busy", "true");
+  setTimeout(sent, 5000, form); // a download leaves the page where it is
 });
 window.addEventListener("pageshow", () => {
-  for (const form of all("form[data-sending]")) {
-    delete form.dataset.sending;
-    form.removeAttribute("aria-busy");
-  }
+  all("form[data-sending]").forEach(sent);
   showSelection();
 });
 
