@@ -5,13 +5,156 @@ Record apps import this module of ``erp_integrations`` and no other.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from erp_integrations import connections
 from erp_integrations.adapters.base import Problem
-from erp_integrations.records import Draft, RecordType, Sendable, register
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.clicks import Done, Refusal
+from erp_integrations.models import Item
+from erp_integrations.readiness import help_link
+from erp_integrations.records import Draft, RecordType, Sendable, record_type, register
+from erp_integrations.staging import examine, retrieve, send
+from erp_integrations.states import (
+    LINKED,
+    MARKERS,
+    NOT_SENT,
+    OPEN,
+    STATES_OF_MARKER,
+    Marker,
+    State,
+)
+from erpbridge.access.policy import Access
 
 __all__ = [
+    "MARKER_CHOICES",
+    "Button",
+    "Done",
     "Draft",
+    "Limit",
+    "Lock",
+    "Marker",
     "Problem",
     "RecordType",
+    "Refusal",
     "Sendable",
+    "button",
+    "edit_guard",
+    "limits",
+    "lock",
+    "marker",
+    "marker_filter",
     "register",
+    "retrieve",
+    "send",
 ]
+
+MARKER_CHOICES: list[tuple[str, str]] = list(
+    dict.fromkeys((one.key, one.label) for one in [NOT_SENT, *MARKERS.values()])
+)
+
+
+@dataclass(frozen=True)
+class Button:
+    """The ERP button of a record page. ``verb`` is empty where none is to be shown."""
+
+    verb: str = ""
+    label: str = ""
+    enabled: bool = False
+    reasons: tuple[Problem, ...] = ()
+    help_url: str = ""
+    help_label: str = ""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Why a record cannot be edited now."""
+
+    message: str
+    sent_by: str
+    sent_at: datetime
+    item_id: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long a field may be for the connected ERP."""
+
+    field: str
+    most: int
+    erp_label: str
+
+
+def button(entity: str, access: Access, record: Sendable) -> Button:
+    """What the person can do with this record and the ERP, and if not, every reason."""
+    kind = record_type(entity)
+    if record.erp_state == State.READY and access.can(kind.retrieve_action):
+        return Button("retrieve", "Retrieve from ERP", True)
+    if not access.can(kind.send_action):
+        return Button()
+    found = examine(kind, [record.pk], access=access)
+    reasons = tuple(found.of(record.pk))
+    label = "Re-send to ERP" if record.erp_state or record.origin_id else "Send to ERP"
+    url, words = help_link(found.ready, access)
+    return Button("send", label, not reasons, reasons, url, words)
+
+
+def marker(record: Sendable) -> Marker:
+    """Words, colour and shape for a record in a list; needs no query."""
+    if record.erp_state in MARKERS:
+        return MARKERS[record.erp_state]
+    return LINKED if record.origin_id else NOT_SENT
+
+
+def marker_filter(key: str) -> Q:
+    """The records that carry the marker ``key``; all of them for an unknown key."""
+    if key == NOT_SENT.key:
+        return Q(erp_state="", origin_id="")
+    if key == LINKED.key:
+        return Q(erp_state=State.SYNCED) | (Q(erp_state="") & ~Q(origin_id=""))
+    states = STATES_OF_MARKER.get(key)
+    return Q(erp_state__in=sorted(states)) if states else Q()
+
+
+def lock(entity: str, record: Sendable) -> Lock | None:
+    """Who locked the record by sending it and when; None while it can be edited."""
+    items = Item.objects.filter(entity=entity, record_id=record.pk).open()
+    item = items.select_related("sent_by").first()
+    if item is None:
+        return None
+    words = MARKERS[item.state].label
+    message = (
+        f"Sent to the ERP by {item.sent_by}: {words}. It is locked until accounting has decided "
+        "and the export is settled."
+        if item.state != State.READY
+        else f"Sent to the ERP by {item.sent_by}: {words}. Retrieve it to edit it."
+    )
+    return Lock(message, str(item.sent_by), item.sent_at, str(item.public_id))
+
+
+def edit_guard(seen_revision: int) -> Q:
+    """The WHERE part of every edit: still the revision that was seen, and not locked."""
+    return Q(revision=seen_revision) & ~Q(erp_state__in=sorted(OPEN))
+
+
+def limits(account_id: int, entity: str) -> dict[str, Limit]:
+    """Length limits of the connected ERP by field, for counters on forms."""
+    connection = connections.active(account_id, entity)
+    if connection is None:
+        return {}
+    try:
+        manifest = connections.manifest_of(connection)
+    except AdapterUnavailable:
+        return {}
+    found = manifest.entities.get(entity)
+    if found is None:
+        return {}
+    lengths = {one.name: found.max_length(one.name) for one in found.fields}
+    return {
+        name: Limit(name, most, manifest.short_name)
+        for name, most in lengths.items()
+        if most is not None
+    }

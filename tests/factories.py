@@ -5,6 +5,8 @@ from __future__ import annotations
 import factory
 from factory.django import DjangoModelFactory
 
+from directory.derived import prepare
+from directory.models import Company, Trade
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
 
@@ -66,3 +68,29 @@ class ProjectMembershipFactory(DjangoModelFactory):
     project = factory.SubFactory(
         ProjectFactory, account=factory.SelfAttribute("..membership.account")
     )
+
+
+# --- directory ------------------------------------------------------------------------------
+
+
+class TradeFactory(DjangoModelFactory):
+    class Meta:
+        model = Trade
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Trade {n}")
+
+
+class CompanyFactory(DjangoModelFactory):
+    class Meta:
+        model = Company
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Company {n}")
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        company = model_class(*args, **kwargs)
+        prepare(company)
+        company.save()
+        return company

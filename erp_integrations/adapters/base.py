@@ -113,7 +113,8 @@ class AcceptanceField:
 @dataclass(frozen=True)
 class EntityManifest:
     """What the ERP can do with one record type. ``key`` names the acceptance or payload fields
-    that make a record unique in the ERP."""
+    that make a record unique in the ERP.
+    """
 
     entity: str
     label: str

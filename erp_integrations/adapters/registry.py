@@ -10,7 +10,7 @@ from erp_integrations.adapters.base import API_VERSION, Adapter
 GROUP = "erpbridge.adapters"
 
 
-class AdapterUnavailable(Exception):  # noqa: N818
+class AdapterUnavailable(Exception):
     """An adapter cannot be used; ``why`` says what is wrong in one sentence."""
 
     def __init__(self, key: str, why: str) -> None:

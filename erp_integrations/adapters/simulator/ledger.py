@@ -64,7 +64,7 @@ TABLES = (
 )
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The ledger does not take a message; nothing was written."""
 
     def __init__(self, code: str, message: str, column: str = "") -> None:
@@ -74,7 +74,7 @@ class Refused(Exception):  # noqa: N818
         self.column = column
 
 
-class LedgerDown(Exception):  # noqa: N818
+class LedgerDown(Exception):
     """The ledger cannot be reached; ``uncertain`` when it broke while committing."""
 
     def __init__(self, message: str, *, uncertain: bool = False) -> None:

@@ -1,0 +1,56 @@
+"""What a person decides about an item that the engine cannot decide alone."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from erp_integrations import moves
+from erp_integrations.links import holder_of
+from erp_integrations.models import Connection, Item
+from erp_integrations.queries import ItemQuerySet
+from erp_integrations.settling import settle_synced
+from erp_integrations.states import State
+from erp_integrations.wakeups import wake
+from erpbridge.access.models import User
+
+MOVED_ON = "Somebody else, or the engine, has moved it on. Look at it as it is now."
+
+
+@transaction.atomic
+def it_is_there(item: Item, *, erp_id: str, erp_code: str, by: User, why: str = "") -> str:
+    """The ERP holds this record: link to it and write nothing.
+
+    Answers an item that needs an answer, and is the way out of "this ID exists already".
+
+    :returns: why not, or an empty text once it is linked.
+    """
+    Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
+    holder = holder_of(item.connection, item.entity, erp_id)
+    if holder is not None and holder.record_id != item.record_id:
+        return f"{erp_code or erp_id} is linked to another record already."
+    event = "link_instead" if item.state == State.FAILED else "answer_there"
+    settled = settle_synced(
+        Item.objects.all(),
+        item,
+        erp_id=erp_id,
+        erp_code=erp_code,
+        event=event,
+        by=by,
+        why=why,
+        as_sent=False,
+    )
+    return "" if settled else MOVED_ON
+
+
+@transaction.atomic
+def it_is_not_there(item: Item, *, by: User, why: str = "") -> str:
+    """A person looked and the ERP does not hold it: send it again, as the same command.
+
+    :returns: why not, or an empty text once it is queued.
+    """
+    found: ItemQuerySet = Item.objects.filter(pk=item.pk)
+    values = {"not_before": None, "looks": 0, "attempts": 0}
+    if not moves.move("answer_absent", found, by=by, why=why, values=values):
+        return MOVED_ON
+    wake(item.connection_id)
+    return ""

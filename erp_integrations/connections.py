@@ -1,0 +1,246 @@
+"""Connections: creating, testing, refreshing, pausing, and the adapter behind one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models.functions import Now
+
+from erp_integrations.adapters import registry
+from erp_integrations.adapters.base import (
+    Adapter,
+    AdapterError,
+    EntityManifest,
+    Io,
+    Manifest,
+    Page,
+    Setting,
+)
+from erp_integrations.models import ActiveConnection, Choice, Connection, ErpRecord
+from erp_integrations.records import record_types
+from erpbridge.access.models import Account, User
+from erpbridge.audit.record import Note, changes, note
+
+ENTITY = "connection"
+logger = logging.getLogger(__name__)
+
+
+def adapter_classes() -> dict[str, type[Adapter]]:
+    """The adapters that may be used here, by key."""
+    return registry.installed(settings.ERPBRIDGE_ADAPTERS)
+
+
+def adapter_of(connection: Connection) -> Adapter:
+    """The configured adapter of a connection.
+
+    :raises registry.AdapterUnavailable: where it is no longer installed or allowed.
+    """
+    adapter_class = registry.adapter_class(connection.adapter, settings.ERPBRIDGE_ADAPTERS)
+    folder = settings.DATA_DIR / "adapters" / connection.adapter / str(connection.account_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    io = Io(folder=folder, clock=time.time, logger=logging.getLogger(f"{__name__}.adapter"))
+    return adapter_class(connection.config, {}, io)
+
+
+def manifest_of(connection: Connection) -> Manifest:
+    """What the connection's adapter declares under its configuration."""
+    adapter_class = registry.adapter_class(connection.adapter, settings.ERPBRIDGE_ADAPTERS)
+    return adapter_class.manifest(connection.config)
+
+
+def entity_manifest(connection: Connection, entity: str) -> EntityManifest | None:
+    """What the ERP can do with one record type; None where it does not know it."""
+    return manifest_of(connection).entities.get(entity)
+
+
+def active(account_id: int, entity: str) -> Connection | None:
+    """The connection an account uses for a record type."""
+    found = ActiveConnection.objects.filter(account=account_id, entity=entity)
+    row = found.select_related("connection").first()
+    return row.connection if row else None
+
+
+def _clean_setting(setting: Setting, raw: Any) -> Any:
+    """One configuration value. :raises ValidationError: naming the setting and its limit."""
+    value = str(setting.default if raw is None or raw == "" else raw).strip()
+    if len(value) > 200 or "\x00" in value:
+        raise ValidationError(f"{setting.label}: at most 200 characters, no control characters.")
+    if setting.options and value not in dict(setting.options):
+        raise ValidationError(f"{setting.label}: {value!r} is not one of the choices.")
+    if setting.kind != "integer":
+        return value
+    least, most = setting.least or 0, setting.most if setting.most is not None else 2**31
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise ValidationError(f"{setting.label} must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Configuration checked against the adapter's settings.
+
+    :raises ValidationError: a dictionary of setting name to message.
+    """
+    manifest = adapter_classes()[adapter_key].manifest({})
+    config: dict[str, Any] = {}
+    errors: dict[str, ValidationError] = {}
+    for setting in manifest.settings:
+        try:
+            config[setting.name] = _clean_setting(setting, raw.get(setting.name))
+        except ValidationError as error:
+            errors[setting.name] = error
+    if errors:
+        raise ValidationError(errors)
+    return config
+
+
+def _note(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
+    one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
+    note(connection.account_id, [one], by=by)
+
+
+@transaction.atomic
+def create(
+    *, account: Account, name: str, adapter: str, config: Mapping[str, Any], by: User
+) -> Connection:
+    """A new connection, not yet in use. :raises ValidationError: for a bad name or setting."""
+    if adapter not in adapter_classes():
+        raise ValidationError({"adapter": "This adapter is not installed here."})
+    connection = Connection(
+        account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
+    )
+    connection.full_clean(exclude=["config", "test_result"])
+    connection.save()
+    _note(connection, "connection_created", by=by, adapter=adapter)
+    return connection
+
+
+@transaction.atomic
+def configure(connection: Connection, *, name: str, config: Mapping[str, Any], by: User) -> None:
+    """Change name and settings. :raises ValidationError: for a bad name or setting."""
+    cleaned = clean_config(connection.adapter, config)
+    difference = changes({"name": connection.name, **connection.config}, {"name": name, **cleaned})
+    connection.name, connection.config = name, cleaned
+    connection.full_clean(exclude=["config", "test_result"])
+    connection.save(update_fields=["name", "config"])
+    if difference:
+        _note(connection, "connection_changed", by=by, changes=difference)
+
+
+@transaction.atomic
+def activate(connection: Connection, *, by: User) -> None:
+    """Use the connection for every record type that its ERP takes and nothing else serves."""
+    manifest = manifest_of(connection)
+    for kind in record_types():
+        if kind.entity in manifest.entities:
+            ActiveConnection.objects.get_or_create(
+                account_id=connection.account_id,
+                entity=kind.entity,
+                defaults={"connection": connection},
+            )
+    _note(connection, "connection_activated", by=by)
+
+
+def test(connection: Connection, *, by: User | None) -> bool:
+    """Ask the ERP whether exporting would work, and keep the answer."""
+    health = adapter_of(connection).check()
+    result = {"problems": list(health.problems), "facts": dict(health.facts)}
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
+        _note(connection, "connection_tested", by=by, problems=result["problems"])
+    connection.refresh_from_db()
+    return health.ok
+
+
+def refresh(connection: Connection, *, by: User | None) -> bool:
+    """Fetch the ERP's lists and its records; keeps what was known where the ERP fails."""
+    adapter = adapter_of(connection)
+    try:
+        lists = {kind: adapter.choices(kind) for kind in adapter.choice_kinds()}
+        records = {
+            entity: _pull_all(adapter, entity)
+            for entity, one in manifest_of(connection).entities.items()
+            if one.imports
+        }
+    except AdapterError as error:
+        problem = error.error.message
+        Connection.objects.filter(pk=connection.pk).update(refresh_problem=problem)
+        connection.refresh_from_db()
+        return False
+    with transaction.atomic():
+        for kind, found in lists.items():
+            _store_choices(connection, kind, {one.code: one.label for one in found})
+        for entity, pages in records.items():
+            _store_records(connection, entity, pages)
+        Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
+        _note(connection, "connection_refreshed", by=by)
+    connection.refresh_from_db()
+    return True
+
+
+def _pull_all(adapter: Adapter, entity: str) -> list[Page]:
+    pages = [adapter.pull(entity)]
+    while pages[-1].cursor:
+        pages.append(adapter.pull(entity, pages[-1].cursor))
+    return pages
+
+
+def _store_choices(connection: Connection, kind: str, labels: Mapping[str, str]) -> None:
+    """Add new values and switch off those the ERP no longer has."""
+    known = connection.choices.filter(kind=kind)
+    known.exclude(code__in=labels).update(active=False)
+    rows = [
+        Choice(connection=connection, kind=kind, code=code, label=label[:255], active=True)
+        for code, label in labels.items()
+    ]
+    Choice.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["connection", "kind", "code"],
+        update_fields=["label", "active"],
+    )
+
+
+def _store_records(connection: Connection, entity: str, pages: list[Page]) -> None:
+    rows = [
+        ErpRecord(
+            connection=connection,
+            entity=entity,
+            erp_id=found.erp_id,
+            erp_code=found.erp_code,
+            label=str(found.data.get("name", ""))[:255],
+            data=dict(found.data),
+        )
+        for page in pages
+        for found in page.records
+    ]
+    ErpRecord.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["connection", "entity", "erp_id"],
+        update_fields=["erp_code", "label", "data"],
+        batch_size=500,
+    )
+
+
+@transaction.atomic
+def pause(connection: Connection, *, by: User | None, reason: str) -> None:
+    """Stop handing items to the ERP; what is accepted waits."""
+    found = Connection.objects.filter(pk=connection.pk, paused_at=None)
+    if found.update(paused_at=Now(), pause_reason=reason[:300]):
+        _note(connection, "connection_paused", by=by, reason=reason)
+    connection.refresh_from_db()
+
+
+@transaction.atomic
+def resume(connection: Connection, *, by: User | None) -> None:
+    """Go on where :func:`pause` stopped."""
+    found = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
+    if found.update(paused_at=None, pause_reason="", breaker_failures=0, breaker_until=None):
+        _note(connection, "connection_resumed", by=by)
+    connection.refresh_from_db()

@@ -1,0 +1,118 @@
+"""The only code that creates acceptance items and changes their state.
+
+Every move is a conditional UPDATE, so that of two racing callers exactly one wins, and stores
+its audit event and the state shown on the record in the same transaction.
+Lock order everywhere: connection, items by id, records by id.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from erp_integrations.models import Item
+from erp_integrations.queries import ItemQuerySet
+from erp_integrations.records import record_type
+from erp_integrations.states import MOVES, State
+from erpbridge.access.models import User
+from erpbridge.audit.record import Note, note
+
+# SQLite takes a limited number of parameters in one statement.
+CHUNK = 500
+
+
+def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """``ids`` in pieces that fit into one statement on every database."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
+
+
+@transaction.atomic
+def open_items(items: Sequence[Item], *, by: User) -> list[Item]:
+    """Store new items as READY. The caller holds the locks on their records."""
+    created = Item.objects.bulk_create(items, batch_size=CHUNK)
+    _report("send", created, dict.fromkeys((item.pk for item in created), ""), by=by, why="")
+    _mirror(created)
+    return created
+
+
+@transaction.atomic
+def move(
+    event: str,
+    found: ItemQuerySet,
+    *,
+    by: User | None,
+    why: str = "",
+    values: Mapping[str, Any] | None = None,
+    each: Mapping[int, Mapping[str, Any]] | None = None,
+) -> list[Item]:
+    """Carry out one event of ``states.MOVES`` on those of ``found`` that may make it.
+
+    :param by: who did it; None for the engine.
+    :param values: columns that get one value for all moved items.
+    :param each: item id -> columns that get a value of their own.
+    :returns: the items that moved, as they are now but for database expressions in ``values``;
+        an item that another caller moved first is not among them.
+    """
+    sources, target = MOVES[event]
+    locked = found.filter(state__in=sources).select_for_update(no_key=True, of=("self",))
+    items = list(locked.order_by("pk"))
+    before = {item.pk: item.state for item in items}
+    _write_each(items, each or {})
+    for ids in chunks([item.pk for item in items]):
+        Item.objects.filter(pk__in=ids).update(state=target, **(values or {}))
+    for item in items:
+        item.state = target
+    _report(event, items, before, by=by, why=why)
+    _mirror(items)
+    return items
+
+
+def _write_each(items: Sequence[Item], each: Mapping[int, Mapping[str, Any]]) -> None:
+    columns: set[str] = set()
+    for item in items:
+        for column, value in each.get(item.pk, {}).items():
+            setattr(item, column, value)
+            columns.add(column)
+    if columns:
+        Item.objects.bulk_update(items, sorted(columns), batch_size=100)
+
+
+def _report(
+    event: str, items: Iterable[Item], before: Mapping[int, str], *, by: User | None, why: str
+) -> None:
+    by_account: dict[int, list[Note]] = defaultdict(list)
+    for item in items:
+        data = {"item": str(item.public_id), "revision": item.revision, "digest": item.digest}
+        if item.state == State.SYNCED:
+            data["erp_id"] = item.erp_id
+        if item.error_text and event in {"fail", "postpone", "lose", "ask"}:
+            data["error"] = item.error_text[:500]
+        by_account[item.account_id].append(
+            Note(
+                entity=item.entity,
+                subject_id=item.record_id,
+                label=item.label,
+                verb=event,
+                from_state=before[item.pk],
+                to_state=item.state,
+                note=why,
+                data=data,
+            )
+        )
+    for account_id, notes in by_account.items():
+        note(account_id, notes, by=by)
+
+
+def _mirror(items: Sequence[Item]) -> None:
+    """Show the new state on the records; an item that moves is always its record's latest."""
+    records: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for item in items:
+        records[item.entity, item.state].append(item.record_id)
+    for (entity, state), ids in records.items():
+        model = record_type(entity).model
+        for some in chunks(sorted(ids)):
+            model._base_manager.filter(pk__in=some).update(erp_state=state)

@@ -1,0 +1,219 @@
+"""Send and retrieve: putting records in front of accounting, and taking them back.
+
+The button on a record page asks :func:`examine` and the click asks it again under lock, so that
+the page and the server can never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from erp_integrations import connections, links, moves, rules
+from erp_integrations.adapters.base import Adapter, Command, Operation, Problem
+from erp_integrations.clicks import Done, Refusal, record_click
+from erp_integrations.digests import digest
+from erp_integrations.models import Item, Link, Request
+from erp_integrations.moves import chunks
+from erp_integrations.readiness import Readiness, readiness
+from erp_integrations.records import Draft, RecordType, record_type
+from erp_integrations.states import State
+from erpbridge.access.policy import Access
+
+
+@dataclass
+class Examination:
+    """What was found about some records: each is either a candidate or has problems."""
+
+    ready: Readiness
+    drafts: list[Draft]
+    problems: dict[int, list[Problem]] = field(default_factory=dict)
+    open_items: dict[int, Item] = field(default_factory=dict)
+    links: dict[int, Link] = field(default_factory=dict)
+
+    def of(self, record_id: int) -> list[Problem]:
+        """Every reason why this record cannot be sent now."""
+        return [*self.ready.problems, *self.problems.get(record_id, [])]
+
+
+def examine(
+    kind: RecordType, ids: Sequence[int], *, access: Access, seen: Mapping[int, int] | None = None
+) -> Examination:
+    """Check records for sending; a number of queries that does not depend on how many.
+
+    :param seen: record id -> revision on the caller's page, to notice a stale page.
+    """
+    ready = readiness(kind.entity, access)
+    drafts = [draft for some in chunks(ids) for draft in kind.drafts(access.account.pk, some)]
+    found = Examination(ready, drafts, open_items=_open_items(kind.entity, access, ids))
+    if ready.connection:
+        found.links = links.active_links(ready.connection, kind.entity, ids)
+    beyond = kind.problems(drafts)
+    adapter = (
+        connections.adapter_of(ready.connection) if ready.connection and ready.manifest else None
+    )
+    for draft in drafts:
+        problems = list(beyond.get(draft.record_id, []))
+        problems += _stale(draft, seen)
+        problems += _waiting(found.open_items.get(draft.record_id))
+        problems += _broken_rules(draft, found, adapter)
+        found.problems[draft.record_id] = problems
+    return found
+
+
+def _open_items(entity: str, access: Access, ids: Sequence[int]) -> dict[int, Item]:
+    items = Item.objects.filter(account=access.account, entity=entity).open()
+    found = (items.filter(record_id__in=some).select_related("sent_by") for some in chunks(ids))
+    return {item.record_id: item for rows in found for item in rows}
+
+
+def _stale(draft: Draft, seen: Mapping[int, int] | None) -> list[Problem]:
+    if seen is None or seen.get(draft.record_id) == draft.revision:
+        return []
+    message = (
+        f"{draft.label} was changed since this page was opened. Look at it as it is now, "
+        "then send it."
+    )
+    return [Problem("revision", "stale", message)]
+
+
+def _waiting(item: Item | None) -> list[Problem]:
+    if item is None:
+        return []
+    words = State(item.state).label
+    message = f"Already sent by {item.sent_by} on {item.sent_at:%b %d, %Y %H:%M} UTC ({words})."
+    return [Problem("erp_state", "open", message, current=words)]
+
+
+def _broken_rules(draft: Draft, found: Examination, adapter: Adapter | None) -> list[Problem]:
+    """Rules of the manifest and of the adapter, and what a linked record needs."""
+    manifest = found.ready.manifest
+    if manifest is None or adapter is None:
+        return []
+    link = found.links.get(draft.record_id)
+    problems = rules.problems(manifest, draft.payload)
+    problems += adapter.validate(command_for(draft, link, entity=manifest.entity))
+    if link is None:
+        if Operation.CREATE not in manifest.operations:
+            message = f"{found.ready.label} does not take new records from here."
+            problems.append(Problem("operation", "create", message))
+    elif Operation.UPDATE not in manifest.operations:
+        message = f"It is synced, and {found.ready.label} does not take changes from here."
+        problems.append(Problem("operation", "update", message))
+    elif link.synced_digest == digest(draft.payload):
+        message = f"It is synced, and nothing has changed since {found.ready.label} took it."
+        problems.append(Problem("operation", "unchanged", message))
+    return problems
+
+
+def command_for(
+    draft: Draft, link: Link | None, *, entity: str, acceptance: Mapping[str, Any] | None = None
+) -> Command:
+    """The command that exporting this draft would be."""
+    return Command(
+        intent="",
+        entity=entity,
+        operation=Operation.UPDATE if link else Operation.CREATE,
+        key=link.erp_code if link else "",
+        payload=draft.payload,
+        acceptance=acceptance or {},
+        erp_id=link.erp_id if link else "",
+        erp_version=link.erp_version if link else "",
+    )
+
+
+def send(
+    entity: str, ids: Sequence[int], *, access: Access, seen: Mapping[int, int] | None = None
+) -> Done:
+    """Put records in front of accounting; those that cannot be sent are refused one by one.
+
+    The caller has asked the policy whether the person may send.
+    """
+    kind = record_type(entity)
+    with transaction.atomic():
+        visible = _lock_records(kind, ids, access)
+        found = examine(kind, visible, access=access, seen=seen)
+        refused = [
+            Refusal(draft.record_id, draft.label, tuple(found.of(draft.record_id)))
+            for draft in found.drafts
+            if found.of(draft.record_id)
+        ]
+        good = [draft for draft in found.drafts if not found.of(draft.record_id)]
+        click = record_click(
+            access, entity=entity, verb=Request.Verb.SEND, done=len(good), refused=refused
+        )
+        moves.open_items([_item(draft, found, access, click) for draft in good], by=access.user)
+    return Done(click.pk, len(good), tuple(refused))
+
+
+def _lock_records(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
+    """Lock the visible ones among ``ids``, in order, so that nothing is edited while it is sent."""
+    visible: list[int] = []
+    for some in chunks(sorted(set(ids))):
+        visible += kind.visible(access).filter(pk__in=some).values_list("pk", flat=True)
+    for some in chunks(sorted(visible)):
+        rows = kind.model._base_manager.filter(pk__in=some).select_for_update(no_key=True)
+        list(rows.order_by("pk").values_list("pk"))
+    return sorted(visible)
+
+
+def _item(draft: Draft, found: Examination, access: Access, click: Request) -> Item:
+    link = found.links.get(draft.record_id)
+    return Item(
+        account=access.account,
+        connection=found.ready.connection,
+        project=access.project,
+        entity=click.entity,
+        record_id=draft.record_id,
+        label=draft.label[:255],
+        operation=Operation.UPDATE if link else Operation.CREATE,
+        revision=draft.revision,
+        payload=dict(draft.payload),
+        digest=digest(draft.payload),
+        depth=draft.depth,
+        sent_in=click,
+        sent_by=access.user,
+    )
+
+
+def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
+    """Take waiting records back from accounting, unless a decision came first."""
+    kind = record_type(entity)
+    visible: list[int] = []
+    for some in chunks(sorted(set(ids))):
+        visible += kind.visible(access).filter(pk__in=some).values_list("pk", flat=True)
+    with transaction.atomic():
+        moved: list[Item] = []
+        for some in chunks(visible):
+            items = Item.objects.filter(account=access.account, entity=entity, record_id__in=some)
+            moved += moves.move("retrieve", items, by=access.user)
+        left = sorted(set(visible) - {item.record_id for item in moved})
+        refused = [refusal for some in chunks(left) for refusal in _not_waiting(kind, some, access)]
+        click = record_click(
+            access, entity=entity, verb=Request.Verb.RETRIEVE, done=len(moved), refused=refused
+        )
+    return Done(click.pk, len(moved), tuple(refused))
+
+
+def _not_waiting(kind: RecordType, ids: Sequence[int], access: Access) -> list[Refusal]:
+    """Why these could not be retrieved: decided by whom, or never sent."""
+    latest: dict[int, Item] = {}
+    items = Item.objects.filter(account=access.account, entity=kind.entity, record_id__in=ids)
+    for item in items.select_related("decided_by").order_by("pk"):
+        latest[item.record_id] = item
+    return [
+        Refusal(draft.record_id, draft.label, (_why_not_waiting(latest.get(draft.record_id)),))
+        for draft in kind.drafts(access.account.pk, ids)
+    ]
+
+
+def _why_not_waiting(item: Item | None) -> Problem:
+    if item is None:
+        return Problem("erp_state", "not_sent", "It was not sent, so there is nothing to retrieve.")
+    words = State(item.state).label
+    who = f" by {item.decided_by}" if item.decided_by else ""
+    message = f"It can no longer be retrieved: {words}{who}."
+    return Problem("erp_state", "decided", message, current=words)

@@ -1,0 +1,56 @@
+"""A connection to the simulator ERP and companies to send through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from directory.models import Company
+from erp_integrations import connections
+from erp_integrations.models import Connection, Item
+from erp_integrations.sendable import send
+from erpbridge.access import policy
+from erpbridge.access.models import Account, Project, User
+from erpbridge.access.policy import Access
+from tests.factories import CompanyFactory
+
+
+@pytest.fixture
+def connection(account: Account, ada: User) -> Connection:
+    """A tested and refreshed connection to a ledger of this test's own."""
+    connection = connections.create(
+        account=account,
+        name="Ledger",
+        adapter="simulator",
+        config={"latency_ms": 0, "ledger": f"test-{account.pk}"},
+        by=ada,
+    )
+    connections.activate(connection, by=ada)
+    assert connections.test(connection, by=ada)
+    assert connections.refresh(connection, by=ada)
+    return connection
+
+
+@pytest.fixture
+def access_of(account: Account) -> Callable[..., Access]:
+    """The access of a person in the account, or in a project of it."""
+
+    def load(user: User, project: Project | None = None) -> Access:
+        access = policy.load(user, account, project)
+        assert access is not None
+        return access
+
+    return load
+
+
+@pytest.fixture
+def company(account: Account) -> Company:
+    return CompanyFactory.create(account=account, name="Quarry & Sons, LLC")
+
+
+@pytest.fixture
+def sent_item(connection, company, ada, access_of) -> Item:
+    """A company that Ada has sent, waiting for Pat."""
+    assert send("vendor", [company.pk], access=access_of(ada)).done == 1
+    return Item.objects.get()
