@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -234,6 +235,7 @@ def test_eight_threads_with_one_intent_get_the_same_answer(make: Make):
 WORKER = """
 import sys
 from pathlib import Path
+from threading import Barrier
 from tests.adapters.conftest import create, simulator_in
 
 simulator = simulator_in(Path(sys.argv[1]))
@@ -366,3 +368,18 @@ def test_without_a_usable_ledger_name_nothing_is_sent_or_raised(make: Make):
 def test_the_ledger_refuses_messages_it_does_not_know(simulator, text):
     with pytest.raises(Refused):
         simulator.ledger.post("intent", text)
+
+
+def test_the_first_use_by_many_at_once_makes_one_ledger(make: Make):
+    together = Barrier(8)
+
+    def first_use(pair: tuple[int, int]) -> bool:
+        round_, number = pair
+        simulator = make(ledger=f"ledger-{round_}")
+        together.wait(timeout=30)
+        return simulator.submit([create(f"V{number}")])[0].error is None
+
+    with ThreadPoolExecutor(8) as threads:
+        for round_ in range(10):
+            assert all(threads.map(first_use, [(round_, number) for number in range(8)]))
+            assert len(make(ledger=f"ledger-{round_}").pull("vendor").records) == 8

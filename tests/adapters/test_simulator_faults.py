@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -126,12 +127,15 @@ def test_another_fault_leaves_looking_up_alone_and_shows_in_the_check(make: Make
     assert broken.check().facts["Switched-on fault"] == "timeout_after"
 
 
-def test_every_call_takes_its_time_once_for_the_whole_batch(make: Make):
+def test_every_call_takes_its_time_once_for_the_whole_batch(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    slept: list[float] = []
+    monkeypatch.setattr(adapter.time, "sleep", slept.append)
     slow = make(latency_ms=120)
-    started = time.monotonic()
     slow.submit([create(f"V{number}") for number in range(5)])
     slow.find("vendor", "V1")
-    assert 0.24 <= time.monotonic() - started < 0.55
+    assert slept == [0.12, 0.12]
 
 
 def test_checking_rules_and_previewing_ask_nobody(make: Make, tmp_path: Path):
@@ -139,7 +143,7 @@ def test_checking_rules_and_previewing_ask_nobody(make: Make, tmp_path: Path):
     started = time.monotonic()
     simulator.preview(create())
     simulator.validate(create())
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     assert list(tmp_path.iterdir()) == []
 
 
@@ -206,3 +210,17 @@ def test_what_cannot_be_sent_before_the_deadline_is_not_sent(
     outcomes = make().submit([create("A"), create("B")])
     assert {one.error.effect for one in outcomes} == {Effect.NOT_APPLIED}
     assert applied(make) == 0
+
+
+def test_the_first_use_waits_for_another_process_that_is_making_the_file(
+    make: Make, tmp_path: Path
+):
+    other = sqlite3.connect(
+        tmp_path / "main.sqlite3", isolation_level=None, check_same_thread=False
+    )
+    other.execute("BEGIN IMMEDIATE")
+    release = Timer(0.3, other.rollback)
+    release.start()
+    assert hit(make(), create()) == [False]
+    release.join()
+    other.close()
