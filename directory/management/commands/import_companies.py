@@ -1,0 +1,172 @@
+"""``manage.py import_companies``: the import of the pages for the operator's shell."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from directory.importing import applying, error_file, plan, reading
+from directory.importing import columns as mapping
+from directory.importing.plan import Choice, Fate, LookAlikes, Plan, State
+from erpbridge.access import policy
+from erpbridge.access.models import Account, Project, User
+from erpbridge.access.policy import Scope
+
+MOST_REASONS = 50
+
+
+class Command(BaseCommand):
+    """Check the file, print what it holds, and import it."""
+
+    help = """Imports companies from a CSV file.
+
+All or nothing: when a row has an error, nothing is imported, the reasons are printed and the exit
+code is 1. With --skip-errors the other rows are imported, and the exit code is 1 all the same.
+Column headings are recognised as on the import page; --column puts one where it belongs."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> Any:
+        """Keep the paragraphs of the help."""
+        options.setdefault("formatter_class", RawDescriptionHelpFormatter)
+        return super().create_parser(prog_name, subcommand, **options)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The file, where to, and how."""
+        parser.add_argument("file", type=Path, metavar="FILE", help="the CSV file")
+        parser.add_argument("--account", type=int, required=True, metavar="ID")
+        parser.add_argument(
+            "--by", required=True, metavar="EMAIL", help="who imports; needs the right"
+        )
+        parser.add_argument("--project", type=int, metavar="ID", help="its Directory gets them too")
+        parser.add_argument("--dry-run", action="store_true", help="check and count, write nothing")
+        parser.add_argument(
+            "--look-alikes",
+            choices=LookAlikes.values,
+            default=LookAlikes.EXACT.value,
+            help="exact (default): leave out the same name and ZIP; skip: leave out everything "
+            "that looks like a company that exists; create: create them as well",
+        )
+        parser.add_argument(
+            "--column",
+            action="append",
+            default=[],
+            metavar="HEADING=FIELD",
+            help="put a column into a field, or nowhere (HEADING=); may be repeated",
+        )
+        parser.add_argument("--skip-errors", action="store_true", help="import the good rows")
+        parser.add_argument(
+            "--errors", type=Path, metavar="PATH", help="write the refused rows there"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it; :raises CommandError: with the reasons, so that the exit code is 1."""
+        scope, user = _scope(options), _user(options["by"])
+        answer = policy.can(user, "companies.import", scope)
+        if not answer:
+            raise CommandError(f"{user.email} may not import companies here. {answer.why}")
+        table = _table(options["file"])
+        columns = _columns(table, options["column"])
+        found = plan.make(table.lines, columns, account=scope.account, project=scope.project)
+        choice = Choice(LookAlikes(options["look_alikes"]))
+        self._say(table, found, choice)
+        refused = error_file.refused_by(found)
+        if options["errors"]:
+            text = error_file.written(table.header, refused)
+            options["errors"].write_text(text, encoding="utf-8", newline="")
+        if refused and not options["skip_errors"]:
+            raise CommandError(f"{_reasons(refused)}\nNothing was imported.")
+        if not options["dry_run"]:
+            self._import(found, choice, scope=scope, file=options["file"], user=user)
+        if refused:
+            raise CommandError(_reasons(refused))
+
+    def _say(self, table: reading.Table, found: Plan, choice: Choice) -> None:
+        if table.notice:
+            self.stderr.write(table.notice)
+        for place, heading in enumerate(table.header):
+            field = found.columns.get(str(place))
+            label = mapping.field_label(field) if field else "ignored"
+            self.stdout.write(f"  {heading:<30} {label}")
+        counts, fates = found.counts, found.fates(choice)
+        self.stdout.write(
+            f"{len(found.rows)} rows: {counts[State.NEW]} new, "
+            f"{counts[State.DUPLICATE]} exact duplicates, {counts[State.LOOK_ALIKE]} look-alikes, "
+            f"{counts[State.PERSON]} people, {counts[State.ERROR]} with errors."
+        )
+        self.stdout.write(
+            f"To do: create {fates[Fate.CREATE]}, add {fates[Fate.PLACE]} existing to the project, "
+            f"leave out {fates[Fate.LEAVE_OUT]}."
+        )
+
+    def _import(self, found: Plan, choice: Choice, *, scope: Scope, file: Path, user: User) -> None:
+        try:
+            result = applying.import_file(
+                found,
+                choice=choice,
+                account=scope.account,
+                project=scope.project,
+                file_name=file.name,
+                by=user,
+            )
+        except applying.Changed as changed:
+            raise CommandError(str(changed)) from changed
+        self.stdout.write(
+            f"Done: created {result.created}, added {result.placed} to the project, "
+            f"left out {result.left_out}."
+        )
+
+
+def _scope(options: dict[str, Any]) -> Scope:
+    account = Account.objects.filter(pk=options["account"]).first()
+    if account is None:
+        raise CommandError(f"There is no account {options['account']}.")
+    if options["project"] is None:
+        return Scope(account)
+    project = Project.objects.filter(pk=options["project"], account=account).first()
+    if project is None:
+        raise CommandError(f"Account {account.pk} has no project {options['project']}.")
+    return Scope(account, project)
+
+
+def _user(email: str) -> User:
+    user = User.objects.filter(email=email.strip().lower()).first()
+    if user is None:
+        raise CommandError(f"Nobody signs in as {email}.")
+    return user
+
+
+def _table(file: Path) -> reading.Table:
+    try:
+        if file.stat().st_size > reading.MOST_BYTES:
+            raise reading.too_large(file.stat().st_size)
+        return reading.read(file.read_bytes())
+    except OSError as problem:
+        raise CommandError(f"Cannot read {file}: {problem.strerror}.") from problem
+    except reading.FileProblem as problem:
+        raise CommandError(f"{file.name}: {problem}") from problem
+
+
+def _columns(table: reading.Table, wishes: list[str]) -> dict[str, str]:
+    columns = mapping.proposed(table)
+    for wish in wishes:
+        heading, _, field = wish.rpartition("=")
+        if heading not in table.header:
+            raise CommandError(f"The file has no column “{heading}”.")
+        if field and field not in mapping.HEADINGS:
+            raise CommandError(f"“{field}” is none of: {', '.join(mapping.HEADINGS)}.")
+        columns = {place: mine for place, mine in columns.items() if mine != field}
+        columns[str(table.header.index(heading))] = field
+    columns = {place: field for place, field in columns.items() if field}
+    problems = mapping.problems(columns, table.header)
+    if problems:
+        raise CommandError(f"{' '.join(problems)} Use --column HEADING=FIELD.")
+    return columns
+
+
+def _reasons(refused: list[applying.Refused]) -> str:
+    lines = [f"Line {one.line}: {one.reason}" for one in refused[:MOST_REASONS]]
+    if len(refused) > MOST_REASONS:
+        lines.append(f"and {len(refused) - MOST_REASONS:,} more rows (use --errors PATH).")
+    return "\n".join(lines)
