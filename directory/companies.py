@@ -131,7 +131,7 @@ def edit(
     before = shown_values(company, values, project=project)
     for name, value in _columns(values).items():
         setattr(company, name, value)
-    changed = changes(before, _shown(values))
+    changed = changes(before, shown(values))
     if not changed:
         return company
     check_contacts({**_contacts(company), **values}, people=company.people)
@@ -245,10 +245,10 @@ def shown_values(
             found[name] = placed.roles if placed else ""
         elif name in COLUMNS:
             found[name] = getattr(company, name)
-    return _shown(found)
+    return shown(found)
 
 
-def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
+def shown(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as JSON: people and trades by name, a file by its name."""
     return {name: _plain(value) for name, value in values.items() if name in FIELDS}
 

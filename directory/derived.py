@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 # Dropped from the end of a name only: "Co Star Framing" is somebody else than "Star Framing Co".
 LEGAL_SUFFIXES = frozenset(
-    "co company corp corporation gmbh inc incorporated limited llc llp lp ltd pa pc plc pllc "
-    "pty sa".split()
+    {"co", "company", "corp", "corporation", "gmbh", "inc", "incorporated", "limited", "llc"}
+    | {"llp", "lp", "ltd", "pa", "pc", "plc", "pllc", "pty", "sa"}
 )
-JOINED_SIGNS = re.compile(r"[.'’`]")
+JOINED_SIGNS = re.compile("[.'`\u2019]")
 WORD = re.compile(r"\w+")
 NOT_A_DIGIT = re.compile(r"\D")
 LONGEST_KEY = 255

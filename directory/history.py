@@ -59,11 +59,28 @@ def field_label(name: str) -> str:
         return name.replace("_", " ").capitalize()
 
 
+def shown_as(name: str, value: Any) -> str:
+    """A stored value as the page would show it."""
+    if name == "is_active":
+        return "Active" if value else "Inactive"
+    if name == "logo":
+        return "a picture" if value else EMPTY
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if name == "classifications":
+        value = [CLASSIFICATIONS.get(key, key) for key in value]
+    if name == "entity_type" and value in EntityType.values:
+        return str(EntityType(value).label)
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value) or EMPTY
+    return EMPTY if value in (None, "") else str(value)
+
+
 def _lines(event: Event) -> Iterator[Line]:
     who = str(event.actor) if event.actor else "erpbridge"
     changed: Mapping[str, list[Any]] = event.data.get("changes", {})
     for name, (old, new) in changed.items():
-        yield Line(event.at, who, field_label(name), _words(name, old), _words(name, new))
+        yield Line(event.at, who, field_label(name), shown_as(name, old), shown_as(name, new))
     if changed:
         return
     if event.from_state or event.to_state:
@@ -83,20 +100,3 @@ def _lines(event: Event) -> Iterator[Line]:
 def _state(state: str) -> str:
     """The words of the list marker for a state."""
     return str(sendable.marker(Company(erp_state=state)).label)
-
-
-def _words(name: str, value: Any) -> str:
-    """A stored value as the page would show it."""
-    if name == "is_active":
-        return "Active" if value else "Inactive"
-    if name == "logo":
-        return "a picture" if value else EMPTY
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if name == "classifications":
-        value = [CLASSIFICATIONS.get(key, key) for key in value]
-    if name == "entity_type" and value in EntityType.values:
-        return str(EntityType(value).label)
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value) or EMPTY
-    return EMPTY if value in (None, "") else str(value)

@@ -15,7 +15,7 @@ from erpbridge.access.models import Membership
 from erpbridge.audit.models import Event
 
 
-class EditRefused(Exception):  # noqa: N818 - it is the reason, not a fault
+class EditRefused(Exception):
     """An edit that was not done; the text says why and can be shown."""
 
 

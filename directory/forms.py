@@ -1,0 +1,272 @@
+"""The forms of a company: every General field of its record."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from stdnum.au import abn
+from stdnum.exceptions import ValidationError as NumberError
+from stdnum.us import ein
+
+from directory import logos, places
+from directory.companies import COLUMNS, CONTACTS, RELATIONS, check_contacts, trades_named
+from directory.importing.places import state_code
+from directory.models import CLASSIFICATIONS, Company, EntityType
+from erp_integrations import sendable
+from erpbridge.access.models import Membership
+from erpbridge.access.policy import Access
+from erpbridge.ui.forms import limit_attrs
+
+LONGEST_TRADE = 200
+MOST_NEW_TRADES = 20
+SECTIONS = {
+    "Name": ("name", "abbreviated_name", "trade_name", "entity_type", "entity_id"),
+    "Contact": ("business_phone", "mobile_phone", "fax_number", "email_address", "website"),
+    "Address": ("address", "city", "state_code", "zip", "country_code"),
+    "Trades and Keywords": ("trades", "new_trades", "notes"),
+    "Logo": ("logo", "remove_logo"),
+    "People": ("people", *CONTACTS),
+    "This Project": ("roles",),
+    "Labor and Bidding": (
+        "license_number",
+        "labor_union",
+        "union_member",
+        "non_union_prevailing_wage",
+        "prequalified",
+        "authorized_bidder",
+        "is_own_company",
+    ),
+    "Business Classifications": ("classifications",),
+}
+NOTES = {
+    "Business Classifications": "Optional disclosure for US government work. "
+    "Leave all boxes empty where it does not apply.",
+    "People": "Contacts are chosen among the people of this company.",
+}
+SHORT_NOTE = "At most 10 characters; shown where the full name does not fit."
+LIST_OF_STATES = "states"
+
+
+class People(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Several people of the account."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, person: Any) -> str:
+        """Name and address, for two people may share a name."""
+        return f"{person.user.name} ({person.user.email})"
+
+
+class Person(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """One person of the account."""
+
+    def label_from_instance(self, person: Any) -> str:
+        """Name and address, for two people may share a name."""
+        return f"{person.user.name} ({person.user.email})"
+
+
+class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Create or edit; the values go to ``companies``, the form saves nothing itself."""
+
+    classifications = forms.MultipleChoiceField(
+        choices=list(CLASSIFICATIONS.items()),
+        required=False,
+        label="Business classifications",
+        widget=forms.CheckboxSelectMultiple,
+    )
+    country_code = forms.ChoiceField(
+        label="Country", required=False, choices=[("", "Not given"), *places.countries().items()]
+    )
+    logo = forms.FileField(
+        label="Logo",
+        required=False,
+        help_text="PNG, JPEG or WebP, at most 1 MB.",
+        widget=forms.FileInput(attrs={"accept": ",".join(logos.CONTENT_TYPES.values())}),
+    )
+    remove_logo = forms.BooleanField(label="Remove the present logo", required=False)
+    new_trades = forms.CharField(
+        label="Add trades that are not in the list",
+        required=False,
+        max_length=1000,
+        help_text="Names separated by commas; they join the account's list of trades.",
+    )
+    roles = forms.CharField(
+        label="Project roles", required=False, max_length=200, help_text="On this project only."
+    )
+
+    class Meta:
+        model = Company
+        fields = (*COLUMNS, *RELATIONS)
+        field_classes = {
+            "people": People,
+            "invoice_contacts": People,
+            "bid_contacts": People,
+            "primary_contact": Person,
+            "contract_signer": Person,
+        }
+        widgets = {
+            "notes": forms.Textarea(attrs={"rows": 3}),
+            "trades": forms.CheckboxSelectMultiple,
+            "state_code": forms.TextInput(attrs={"list": LIST_OF_STATES, "autocomplete": "off"}),
+            "business_phone": forms.TextInput(attrs={"type": "tel"}),
+            "mobile_phone": forms.TextInput(attrs={"type": "tel"}),
+            "fax_number": forms.TextInput(attrs={"type": "tel"}),
+        }
+        help_texts = {
+            "abbreviated_name": SHORT_NOTE,
+            "state_code": "The code, such as MD; a name is turned into its code.",
+            "trade_name": "Found by the search, like the name.",
+            "notes": "Found by the search.",
+            "authorized_bidder": "For reports only.",
+            "is_own_company": "The account's own firm.",
+        }
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        files: MultiValueDict[str, UploadedFile[bytes]] | None = None,
+        *,
+        access: Access,
+        company: Company | None = None,
+        initial: dict[str, Any] | None = None,
+    ) -> None:
+        # A copy, for a ModelForm writes what was typed onto its instance before it is valid.
+        instance = copy.copy(company or Company(account=access.account))
+        super().__init__(data, files, initial=initial, instance=instance)
+        self.access = access
+        self.company = company
+        self._fit_scope()
+        self._offer_people()
+        self._count_characters()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the write functions take, of a valid form."""
+        found = {name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data}
+        new = found.pop("new_trades", [])
+        remove = found.pop("remove_logo", False)
+        if not isinstance(found.get("logo"), UploadedFile):
+            found.pop("logo", None)
+            if remove:
+                found["logo"] = ""
+        found["trades"] = [*found["trades"], *trades_named(self.access.account, new).values()]
+        return found
+
+    @property
+    def sections(self) -> list[tuple[str, str, list[forms.BoundField]]]:
+        """Heading, note and fields of each part of the page."""
+        return [
+            (heading, NOTES.get(heading, ""), [self[name] for name in names if name in self.fields])
+            for heading, names in SECTIONS.items()
+            if any(name in self.fields for name in names)
+        ]
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Codes and names offered for the state."""
+        return places.states(self["country_code"].value() or places.HOME)
+
+    def clean_logo(self) -> Any:
+        """A picture we take, or what was there."""
+        upload = self.cleaned_data["logo"]
+        return logos.check(upload) if isinstance(upload, UploadedFile) else upload
+
+    def clean_new_trades(self) -> list[str]:
+        """The names, each once."""
+        typed = self.cleaned_data["new_trades"].split(",")
+        names = list(dict.fromkeys(name.strip() for name in typed if name.strip()))
+        if len(names) > MOST_NEW_TRADES:
+            raise ValidationError(f"At most {MOST_NEW_TRADES} at a time; there are {len(names)}.")
+        for name in names:
+            if len(name) > LONGEST_TRADE:
+                raise ValidationError(
+                    f"“{name[:40]}…” has {len(name)} characters; the limit is {LONGEST_TRADE}."
+                )
+        return names
+
+    def clean_classifications(self) -> list[str]:
+        """In the order of the page, so that the same boxes are the same value."""
+        return sorted(self.cleaned_data["classifications"])
+
+    def clean(self) -> dict[str, Any]:
+        """The rules between fields."""
+        found = super().clean() or self.cleaned_data
+        self._clean_state(found)
+        if found.get("entity_id") and not any(map(str.isdigit, found["entity_id"])):
+            self.add_error("entity_id", "An entity ID holds digits; this one has none.")
+        if found.get("entity_id") and "entity_type" in found and not found["entity_type"]:
+            self.add_error("entity_type", "Choose what kind of number the entity ID is.")
+        if "people" in found:
+            try:
+                check_contacts(found)
+            except ValidationError as wrong:
+                self.add_error(None, wrong)
+        return found
+
+    def _clean_state(self, found: dict[str, Any]) -> None:
+        typed, country = found.get("state_code", ""), found.get("country_code", "")
+        code = state_code(typed, country) if typed else ""
+        if typed and not code and country == places.HOME:
+            self.add_error("state_code", f"“{typed}” is not a US state. Use its code, such as MD.")
+        elif code:
+            found["state_code"] = code
+
+    def _fit_scope(self) -> None:
+        """Project roles belong to a project, and a logo must be there to be removed."""
+        if self.access.project is None:
+            del self.fields["roles"]
+        elif self.company is not None:
+            placed = self.company.project_companies.filter(project=self.access.project).first()
+            self.initial["roles"] = placed.roles if placed else ""
+        if self.company is None or not self.company.logo:
+            del self.fields["remove_logo"]
+        self.fields["trades"].queryset = self.access.account.trades.order_by(Lower("name"))  # type: ignore[attr-defined]
+
+    def _offer_people(self) -> None:
+        """Everybody active may belong to the company; contacts come from who does."""
+        known = Membership.objects.filter(account=self.access.account).select_related("user")
+        of_company = Q(companies=self.company) if self.company else Q(pk__in=[])
+        offered = known.filter(Q(is_active=True, user__is_active=True) | of_company).distinct()
+        ticked = self.data.getlist("people") if self.is_bound else []  # type: ignore[attr-defined]
+        ticked = [pk for pk in ticked if pk.isascii() and pk.isdigit() and len(pk) < 19]
+        theirs = known.filter(Q(pk__in=ticked) | of_company).distinct()
+        self._order("people", offered)
+        for name in CONTACTS:
+            self._order(name, theirs)
+        if not self.is_bound and not theirs.exists():
+            for name in CONTACTS:
+                del self.fields[name]
+            self.fields["people"].help_text = "Contacts can be chosen once people are saved."
+
+    def _order(self, name: str, people: Any) -> None:
+        self.fields[name].queryset = people.order_by("user__name", "pk")  # type: ignore[attr-defined]
+
+    def _count_characters(self) -> None:
+        limits = sendable.limits(self.access.account.pk, "vendor")
+        for name, limit in limits.items():
+            if name in self.fields:
+                label = f"{limit.erp_label} takes {limit.most}"
+                self.fields[name].widget.attrs.update(limit_attrs(limit.most, label=label))
+
+
+def number_warning(values: Mapping[str, Any]) -> str:
+    """Why a tax number looks wrong; it is stored as typed, for registers have exceptions."""
+    number = values.get("entity_id", "")
+    check = {EntityType.EIN: ein, EntityType.ABN: abn}.get(values.get("entity_type", ""))
+    if not number or check is None:
+        return ""
+    try:
+        check.validate(number)
+    except NumberError:
+        label = EntityType(values["entity_type"]).label
+        return f"{number} does not look like a valid {label}. It was saved as typed; please check."
+    return ""

@@ -1,0 +1,56 @@
+"""Logos: what may be uploaded, and how it is given back to a browser."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import PurePath
+from uuid import uuid4
+
+from django.core.exceptions import ValidationError
+from django.core.files import File
+from django.core.files.uploadedfile import UploadedFile
+from PIL import Image
+
+CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+MOST_BYTES = 1024 * 1024
+MOST_PIXELS_A_SIDE = 4000
+
+
+def check(upload: UploadedFile[bytes]) -> UploadedFile[bytes]:
+    """The upload under a name of our own, if it is a picture we take.
+
+    :raises ValidationError: naming what is wrong and the limit.
+    """
+    size = upload.size or 0
+    if size > MOST_BYTES:
+        raise ValidationError(f"The picture has {size / MOST_BYTES:.1f} MB; the limit is 1 MB.")
+    kind, (width, height) = _look_into(upload)
+    if max(width, height) > MOST_PIXELS_A_SIDE:
+        raise ValidationError(
+            f"The picture is {width} by {height} pixels; the limit is "
+            f"{MOST_PIXELS_A_SIDE} on each side."
+        )
+    upload.seek(0)
+    upload.name = f"{uuid4().hex}.{kind.lower()}"
+    return upload
+
+
+def content_type(name: str) -> str:
+    """The content type of a stored logo, from the name that :func:`check` gave it."""
+    kind = PurePath(name).suffix.removeprefix(".").upper()
+    return CONTENT_TYPES.get(kind, "application/octet-stream")
+
+
+def _look_into(upload: File[bytes]) -> tuple[str, tuple[int, int]]:
+    """Kind and size, after reading the picture through once; Pillow raises much, all of it bad."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture = Image.open(upload, formats=list(CONTENT_TYPES))
+            kind, size = str(picture.format), picture.size
+            picture.verify()
+    except Exception as fault:
+        raise ValidationError(
+            "This is not a PNG, JPEG or WebP picture that can be read."
+        ) from fault
+    return kind, size

@@ -1,0 +1,137 @@
+"""What the record page of a company shows: its tabs, sections, people and state buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from directory import places
+from directory.forms import NOTES, SECTIONS
+from directory.history import field_label, shown_as
+from directory.links import Links
+from directory.models import Company
+from directory.refusals import PeopleRemain
+from erp_integrations import sendable
+from erpbridge.access.models import Membership
+from erpbridge.access.policy import Access
+from erpbridge.ui.navigation import Tab
+
+TABS = {"general": "General", "people": "People", "history": "Change History"}
+CLASSIFICATIONS = "Business Classifications"
+# Shown elsewhere on the page, or only asked for when editing.
+NOT_SHOWN = frozenset({"logo", "remove_logo", "new_trades", "people"})
+MANY = frozenset({"trades", "invoice_contacts", "bid_contacts"})
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One field and its value in words, empty where nothing was given."""
+
+    term: str
+    value: str
+    href: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with its facts."""
+
+    heading: str
+    note: str
+    facts: list[Fact]
+
+
+@dataclass(frozen=True)
+class StateButton:
+    """Deactivate or Reactivate: offered at all, and if not possible now, why."""
+
+    offered: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+def tabs(company: Company, *, links: Links, current: str) -> list[Tab]:
+    """The record's tabs."""
+    here = links.to("company", company.pk)
+    return [
+        Tab(label, here if key == "general" else f"{here}?tab={key}", current=key == current)
+        for key, label in TABS.items()
+    ]
+
+
+def sections(company: Company, *, access: Access) -> list[Section]:
+    """Every General field, grouped as on the edit form."""
+    found = []
+    for heading, names in SECTIONS.items():
+        facts = [fact for name in names for fact in _facts(company, name, access=access)]
+        if facts:
+            note = NOTES.get(heading, "") if heading == CLASSIFICATIONS else ""
+            found.append(Section(heading, note, facts))
+    return found
+
+
+def people(company: Company) -> list[Membership]:
+    """The people of the company."""
+    return list(company.people.select_related("user").order_by("user__name", "pk"))
+
+
+def deactivation(company: Company, *, access: Access) -> StateButton:
+    """Whether the company can be deactivated now."""
+    if not company.is_active or not access.can("companies.edit"):
+        return StateButton()
+    reasons = _lock_reason(company)
+    active = list(company.people.active().select_related("user").order_by("user__name")[:6])
+    if active:
+        reasons.append(str(PeopleRemain(active)))
+    return StateButton(True, tuple(reasons))
+
+
+def reactivation(company: Company, *, access: Access) -> StateButton:
+    """Whether the company can be reactivated now."""
+    if company.is_active or not access.can("companies.reactivate"):
+        return StateButton()
+    return StateButton(True, tuple(_lock_reason(company)))
+
+
+def _lock_reason(company: Company) -> list[str]:
+    lock = sendable.lock("vendor", company)
+    return [lock.message] if lock else []
+
+
+def _facts(company: Company, name: str, *, access: Access) -> Iterator[Fact]:
+    if name in NOT_SHOWN:
+        return
+    if name == "roles":
+        if access.project is not None:
+            placed = company.project_companies.filter(project=access.project).first()
+            yield Fact(field_label(name), placed.roles if placed else "")
+        return
+    wide = name in MANY | {"notes", "classifications"}
+    yield Fact(field_label(name), _value(company, name), _href(company, name), wide)
+
+
+def _value(company: Company, name: str) -> str:
+    value = getattr(company, name)
+    if name in MANY:
+        related = value.all() if name == "trades" else value.select_related("user")
+        return ", ".join(sorted(str(one) for one in related))
+    if name == "country_code":
+        return places.countries().get(value, value)
+    if value in (None, "", []):
+        return ""
+    if name == "state_code":
+        state = places.states(company.country_code).get(value)
+        return f"{state} ({value})" if state else str(value)
+    return str(shown_as(name, value))
+
+
+def _href(company: Company, name: str) -> str:
+    """Addresses a browser can open; a website is only linked when it is one."""
+    value = str(getattr(company, name) or "")
+    if not value:
+        return ""
+    if name == "email_address":
+        return f"mailto:{value}"
+    if name == "website":
+        return value if value.lower().startswith(("http://", "https://")) else f"https://{value}"
+    return ""
