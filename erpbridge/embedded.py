@@ -16,9 +16,10 @@ from typing import Any
 from celery.worker import WorkController
 from celery.worker import state as worker_state
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from erpbridge.celery import app
+from erpbridge.ticker import Ticker
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +41,8 @@ class EmbeddedWorker:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, name="celery-worker", daemon=True),
-            threading.Thread(target=self._tick, name="ticker", daemon=True),
-        ]
+        self._worker = threading.Thread(target=self._work, name="celery-worker", daemon=True)
+        self._ticker = Ticker(TICK_SECONDS)
 
     def start(self) -> None:
         """Start both threads and wait until a task has run.
@@ -52,8 +51,8 @@ class EmbeddedWorker:
         """
         _heard.clear()
         worker_state.should_stop = None
-        for thread in self._threads:
-            thread.start()
+        self._worker.start()
+        self._ticker.start()
         self_test.delay()
         if not _heard.wait(SELF_TEST_SECONDS):
             self.stop()
@@ -66,8 +65,8 @@ class EmbeddedWorker:
         # The worker waits for messages up to two seconds, and once more on its way out.
         for _ in range(2):
             self_test.delay()
-        for thread in self._threads:
-            thread.join(STOP_SECONDS)
+        self._worker.join(STOP_SECONDS)
+        self._ticker.stop(wait=STOP_SECONDS)
         worker_state.should_stop = None
 
     def _work(self) -> None:
@@ -91,22 +90,6 @@ class EmbeddedWorker:
             if not self._stopping.is_set():
                 logger.critical("The embedded Celery worker ended; the web process restarts.")
                 os.kill(os.getpid(), signal.SIGTERM)
-
-    def _tick(self) -> None:
-        while not self._stopping.wait(TICK_SECONDS):
-            try:
-                close_old_connections()
-                beat()
-            except Exception:
-                logger.exception("A beat of the ticker failed; the next one tries again.")
-        connections.close_all()
-
-
-def beat() -> None:
-    """What has to be done again and again: recover what was lost, wake up what is due."""
-    from erp_integrations import recovery
-
-    recovery.tick()
 
 
 def start() -> EmbeddedWorker:

@@ -1,0 +1,62 @@
+"""A thread that makes the engine look for what is due or was lost, again and again.
+
+Every worker process has one, so that no single process has to be alive; which of them does the
+work of a beat is decided by a conditional UPDATE.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from django.db import close_old_connections, connections
+
+logger = logging.getLogger(__name__)
+
+
+class Ticker(threading.Thread):
+    """Beats every ``seconds`` until stopped; a failed beat is logged and the next one tries."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(name="ticker", daemon=True)
+        self.seconds = seconds
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Beat until :meth:`stop`."""
+        while not self._stopping.wait(self.seconds):
+            try:
+                close_old_connections()
+                beat(self.seconds)
+            except Exception:
+                logger.exception("A beat of the ticker failed; the next one tries again.")
+        connections.close_all()
+
+    def stop(self, *, wait: float) -> None:
+        """Beat no more; return when the beat at hand is over, after ``wait`` seconds at most."""
+        self._stopping.set()
+        self.join(wait)
+
+
+def beat(seconds: float) -> None:
+    """One beat, unless another process made it within most of the last ``seconds``."""
+    from erp_integrations import recovery
+
+    recovery.tick(period=seconds * 0.9)
+
+
+_of_this_worker: list[Ticker] = []
+
+
+def start_with_worker(**_signal: Any) -> None:
+    """Celery's signal ``worker_ready``: a worker process of the shared installation is up."""
+    ticker = Ticker(10.0)
+    ticker.start()
+    _of_this_worker.append(ticker)
+
+
+def stop_with_worker(**_signal: Any) -> None:
+    """Celery's signal ``worker_shutting_down``."""
+    while _of_this_worker:
+        _of_this_worker.pop().stop(wait=0)
