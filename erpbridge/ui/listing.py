@@ -13,8 +13,10 @@ from typing import Any, Generic, TypeVar
 
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db.models import F, Model, Q, QuerySet
+from django.db import connections
+from django.db.models import DateTimeField, F, Field, Model, Q, QuerySet, TextField, Value
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
 from django.http import QueryDict
 
 M = TypeVar("M", bound=Model)
@@ -156,6 +158,10 @@ class _Order:
     def apply(self, queryset: QuerySet[M]) -> QuerySet[M]:
         key = F(self.key) if isinstance(self.key, str) else self.key
         keyed: QuerySet[M] = queryset.annotate(listing_key=key)  # type: ignore[assignment]
+        if connections[queryset.db].vendor == "sqlite" and isinstance(_field(keyed), DateTimeField):
+            # SQLite orders times as text, and one moment has several spellings (".5", ".500000"),
+            # so the cursor has to carry the one that is stored.
+            return keyed.annotate(listing_stored=Cast("listing_key", TextField()))
         return keyed
 
     @property
@@ -170,6 +176,7 @@ class _Order:
         key = row.listing_key  # type: ignore[attr-defined]
         if key is None:
             raise ValueError(f"Sort {self.name!r} has a NULL key; wrap it in Coalesce.")
+        key = getattr(row, "listing_stored", key)
         return signing.dumps([self.spec, _plain(key), _plain(row.pk)], salt=SALT)
 
     def position(self, queryset: QuerySet[M], cursor: str) -> tuple[Any, Any] | None:
@@ -178,10 +185,19 @@ class _Order:
             spec, key, pk = signing.loads(cursor, salt=SALT)
             if spec != self.spec:
                 return None
-            field = queryset.query.annotations["listing_key"].output_field
-            return field.to_python(key), queryset.model._meta.pk.to_python(pk)
+            if "listing_stored" in queryset.query.annotations:
+                edge: Any = Value(key, output_field=TextField())
+            else:
+                edge = _field(queryset).to_python(key)
+            return edge, queryset.model._meta.pk.to_python(pk)
         except (signing.BadSignature, ValidationError, ValueError, TypeError):
             return None
+
+
+def _field(queryset: QuerySet[Any]) -> Field[Any, Any]:
+    """The field a sort key is stored or computed as."""
+    field: Field[Any, Any] = queryset.query.annotations["listing_key"].output_field
+    return field
 
 
 def _plain(value: Any) -> Any:
