@@ -1,0 +1,220 @@
+"""``manage.py seed_demo``: an invented account to try everything with, created once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from directory import companies
+from directory.demo_firms import Firm, firms
+from directory.models import Company, EntityType
+from erp_integrations import connections
+from erp_integrations.models import Connection
+from erpbridge.access import accounts, people, policy, projects
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Account, Project, User
+from erpbridge.access.people import Approver, Levels, Person
+from erpbridge.access.policy import Access
+from erpbridge.access.seen import digest, person_state
+
+ACCOUNT = "Cedar & Stone Builders"
+FIRMS = 40
+# Places among the firms: what the ERP, or erpbridge itself, will refuse to take.
+INACTIVE = (5, 23)
+BAD_TAX_ID = (8, 19)
+ON_PROJECTS = (range(22), range(16, 34), range(30, FIRMS))
+PROJECTS = (
+    projects.Settings("Quarry Street School", number="1042", use_with_erp=True),
+    projects.Settings("Harbor Clinic Expansion", number="1057", use_with_erp=True),
+    projects.Settings("Foundry Lofts", number="1063"),
+)
+
+
+@dataclass(frozen=True)
+class DemoPerson:
+    """Somebody to sign in as."""
+
+    role: str
+    name: str
+    email: str
+    password: str
+    does: str
+    in_account: Person = field(default_factory=Person)
+    on_project: Levels | None = None
+    pushes: Literal["", "vendor"] = ""
+
+
+ADA = DemoPerson(
+    "Account admin",
+    "Ada Lindqvist",
+    "ada@cedarstone.example",
+    "demo-maple-ladder-71",
+    "everything: people, projects, companies, the ERP; approver too",
+)
+OTHERS = (
+    DemoPerson(
+        "Project admin",
+        "Petra Osei",
+        "petra@cedarstone.example",
+        "demo-quartz-harbor-24",
+        "edits companies of the projects, sends them to the ERP",
+        in_account=Person(directory=Level.READ_ONLY),
+        on_project=Levels(directory=Level.ADMIN, admin=Level.ADMIN),
+    ),
+    DemoPerson(
+        "Accounting approver",
+        "Pat Moreno",
+        "pat@cedarstone.example",
+        "demo-copper-window-58",
+        "accepts or rejects what waits under ERP Integrations",
+        in_account=Person(directory=Level.READ_ONLY, erp_integrations=Level.STANDARD),
+        on_project=Levels(directory=Level.READ_ONLY),
+        pushes="vendor",
+    ),
+    DemoPerson(
+        "ERP administrator",
+        "Erin Takala",
+        "erin@cedarstone.example",
+        "demo-granite-signal-36",
+        "connects the ERP, tests, refreshes, pauses; decides nothing",
+        in_account=Person(directory=Level.READ_ONLY, erp_integrations=Level.ADMIN),
+    ),
+    DemoPerson(
+        "Standard user",
+        "Sam Whitlock",
+        "sam@cedarstone.example",
+        "demo-orchard-kettle-83",
+        "creates and edits companies, cannot send them",
+        in_account=Person(directory=Level.STANDARD),
+        on_project=Levels(directory=Level.STANDARD, create_edit_companies=True),
+    ),
+    DemoPerson(
+        "Read-only user",
+        "Rita Nwosu",
+        "rita@cedarstone.example",
+        "demo-lantern-meadow-19",
+        "looks at everything, changes nothing",
+        in_account=Person(directory=Level.READ_ONLY, erp_integrations=Level.READ_ONLY),
+        on_project=Levels(directory=Level.READ_ONLY),
+    ),
+)
+
+
+class Command(BaseCommand):
+    """Create what is missing of the demo account, and say who can sign in."""
+
+    help = "Creates an invented account with people, companies and a simulator ERP, once."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """:raises CommandError: in production mode, for the passwords are public."""
+        if settings.PRODUCTION:
+            raise CommandError("The demo's passwords are public; it is refused in production mode.")
+        ada = _ada()
+        if ada is None:
+            ada = _create()
+            self.stdout.write(f"Created the demo account {ACCOUNT} with {FIRMS} companies.")
+        if not Connection.objects.filter(account=ada.account).exists():
+            self._connect(ada)
+        self._print_people()
+
+    def _connect(self, ada: Access) -> None:
+        try:
+            connection = _connected(ada)
+        except ValidationError as problem:
+            self.stderr.write(f"No ERP is connected: {' '.join(problem.messages)}")
+            return
+        connections.test(connection, by=ada.user)
+        connections.refresh(connection, by=ada.user)
+        self.stdout.write(f"Connected {connection.name}.")
+
+    def _print_people(self) -> None:
+        line = "{:<20} {:<26} {:<24} {}"
+        rows = [line.format(one.role, one.email, one.password, one.does) for one in (ADA, *OTHERS)]
+        self.stdout.write("\nDEMO. Invented people of " + ACCOUNT + ", with public passwords:\n\n")
+        self.stdout.write(line.format("Role", "E-mail", "Password", "Can"))
+        self.stdout.write("\n".join([*rows, ""]))
+
+
+def _ada() -> Access | None:
+    """The admin of the demo account, None where there is no demo account yet."""
+    user = User.objects.filter(email=ADA.email).first()
+    account = Account.objects.visible_to(user).order_by("pk").first() if user else None
+    return policy.load(user, account) if user and account else None
+
+
+@transaction.atomic
+def _create() -> Access:
+    """The account with everything in it but its connection."""
+    first = accounts.create(
+        ACCOUNT, admin_email=ADA.email, admin_name=ADA.name, password=ADA.password
+    )
+    ada = policy.load(first.user, first.account)
+    assert ada is not None
+    made = [projects.create(one, by=ada) for one in PROJECTS]
+    for person in OTHERS:
+        _add_person(person, made, by=ada)
+    _add_companies(made, by=ada)
+    return ada
+
+
+def _add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
+    added = people.add(email=one.email, name=one.name, person=one.in_account, by=by)
+    member = added.membership
+    member.user.set_password(one.password)
+    member.user.save(update_fields=["password"])
+    if one.pushes:
+        rights = {one.pushes: (True, True)}
+        approver = Approver(can_push_to_accounting=True, erp_digest=True, rights=rights)
+        seen = digest(person_state(member))
+        people.update(member.pk, person=one.in_account, approver=approver, seen=seen, by=by)
+    if one.on_project is not None:
+        levels = {project.pk: one.on_project for project in made}
+        seen = digest(people.project_state(member, list(made)))
+        people.set_project_levels(member.pk, levels=levels, seen=seen, by=by)
+
+
+def _add_companies(made: Sequence[Project], *, by: Access) -> None:
+    invented = firms(FIRMS, seed=42)
+    stored = companies.create_many(
+        [_company(firm, number) for number, firm in enumerate(invented)],
+        account=by.account,
+        project=None,
+        by=by.user,
+        trades=[[firm["trades"].partition(" specifically")[0]] for firm in invented],
+    )
+    for project, places in zip(made, ON_PROJECTS, strict=True):
+        companies.add_to_project([stored[n].pk for n in places], project=project, by=by.user)
+    for place in INACTIVE:
+        companies.deactivate(stored[place], seen=stored[place].revision, by=by.user)
+
+
+def _company(firm: Firm, number: int) -> Company:
+    shown = ("name", "address", "city", "state_code", "zip", "country_code", "business_phone")
+    values = {name: firm[name] for name in (*shown, "fax_number", "website", "license_number")}
+    if firm["website"]:
+        values["email_address"] = firm["website"].replace("http://www.", "office@")
+    if number in BAD_TAX_ID:
+        values |= {"entity_type": EntityType.EIN, "entity_id": f"07-{number:04}"}
+    elif number % 2 == 0:
+        values |= {"entity_type": EntityType.EIN, "entity_id": f"52-{number:07}"}
+    return Company(**values, notes=firm["trades"])
+
+
+@transaction.atomic
+def _connected(ada: Access) -> Connection:
+    """A simulator in use. :raises ValidationError: where its adapter is not allowed."""
+    connection = connections.create(
+        account=ada.account,
+        name="Simulator ERP",
+        adapter="simulator",
+        config={},
+        by=ada.user,
+    )
+    connections.activate(connection, by=ada.user)
+    return connection
