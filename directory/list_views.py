@@ -26,9 +26,10 @@ def company_list(request: ScopedRequest) -> HttpResponse:
     """The Directory's companies."""
     access = request.access
     links = Links(access)
+    pages = ("companies", "companies_bulk", "company_add", "import")
     context = {
         "listing": listing(access, request.GET),
-        "links": {name: links.to(name) for name in ("companies", "companies_bulk", "company_add")},
+        "links": {name: links.to(name) for name in pages},
         "statuses": STATUSES if may_see_inactive(access) else {},
         "markers": MARKERS,
         "may": {

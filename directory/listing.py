@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from directory.links import Links
 from directory.models import Company, Trade
+from directory.places import HOME
 from directory.queries import CompanyQuerySet, may_see_inactive
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
@@ -84,6 +85,21 @@ class Row:
     marker: sendable.Marker
     href: str
     edit_href: str
+    trades: str
+
+    @property
+    def has_contact(self) -> bool:
+        """Whether the contact column holds anything."""
+        one = self.company
+        return bool(one.email_address or one.business_phone or one.fax_number)
+
+    @property
+    def address(self) -> list[str]:
+        """The address in lines, none of them empty."""
+        one = self.company
+        town = ", ".join(part for part in (one.city, f"{one.state_code} {one.zip}".strip()) if part)
+        country = one.country_code if one.country_code != HOME else ""
+        return [line for line in (one.address, town, country) if line]
 
 
 @dataclass(frozen=True)
@@ -140,6 +156,7 @@ def _row(company: Company, links: Links) -> Row:
         sendable.marker(company),
         links.to("company", company.pk),
         links.to("company_edit", company.pk),
+        ", ".join(sorted(trade.name for trade in company.trades.all())),
     )
 
 

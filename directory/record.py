@@ -12,7 +12,6 @@ from directory.links import Links
 from directory.models import Company
 from directory.refusals import PeopleRemain
 from erp_integrations import sendable
-from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
 from erpbridge.ui.navigation import Tab
 
@@ -49,6 +48,22 @@ class StateButton:
     offered: bool = False
     reasons: tuple[str, ...] = ()
 
+    @property
+    def enabled(self) -> bool:
+        """Possible now."""
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody of the company, and what for."""
+
+    name: str
+    email: str
+    job_title: str
+    is_active: bool
+    contact_for: str
+
 
 def tabs(company: Company, *, links: Links, current: str) -> list[Tab]:
     """The record's tabs."""
@@ -70,9 +85,30 @@ def sections(company: Company, *, access: Access) -> list[Section]:
     return found
 
 
-def people(company: Company) -> list[Membership]:
-    """The people of the company."""
-    return list(company.people.select_related("user").order_by("user__name", "pk"))
+def people(company: Company) -> list[Person]:
+    """The people of the company, and which contact each is."""
+    duties = _duties(company)
+    found = company.people.select_related("user").order_by("user__name", "pk")
+    return [
+        Person(
+            one.user.name,
+            one.user.email,
+            one.job_title,
+            one.is_active and one.user.is_active,
+            ", ".join(field_label(name) for name, holders in duties.items() if one.pk in holders),
+        )
+        for one in found
+    ]
+
+
+def _duties(company: Company) -> dict[str, set[int | None]]:
+    """The people behind each kind of contact."""
+    return {
+        "primary_contact": {company.primary_contact_id},
+        "contract_signer": {company.contract_signer_id},
+        "invoice_contacts": set(company.invoice_contacts.values_list("pk", flat=True)),
+        "bid_contacts": set(company.bid_contacts.values_list("pk", flat=True)),
+    }
 
 
 def deactivation(company: Company, *, access: Access) -> StateButton:
@@ -116,7 +152,7 @@ def _value(company: Company, name: str) -> str:
         related = value.all() if name == "trades" else value.select_related("user")
         return ", ".join(sorted(str(one) for one in related))
     if name == "country_code":
-        return places.countries().get(value, value)
+        return str(places.countries().get(value, value))
     if value in (None, "", []):
         return ""
     if name == "state_code":
