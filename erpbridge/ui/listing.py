@@ -161,7 +161,9 @@ class _Order:
         if connections[queryset.db].vendor == "sqlite" and isinstance(_field(keyed), DateTimeField):
             # SQLite orders times as text, and one moment has several spellings (".5", ".500000"),
             # so the cursor has to carry the one that is stored.
-            return keyed.annotate(listing_stored=Cast("listing_key", TextField()))
+            keyed = keyed.annotate(  # type: ignore[assignment]
+                listing_stored=Cast("listing_key", TextField())
+            )
         return keyed
 
     @property

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access, Scope
@@ -57,6 +56,7 @@ ACCOUNT_TOOLS = (
 )
 PROJECT_TOOLS = (
     Tool("Directory", "building-office-2", "directory:project_companies", "companies.view"),
+    Tool("ERP Integrations", "arrows-right-left", "erp:project_companies", "items.view"),
     Tool("Project settings", "cog-6-tooth", "access:project_settings", "project.configure"),
 )
 
@@ -65,23 +65,19 @@ def tools(access: Access, *, request: HttpRequest | None = None) -> list[Link]:
     """The tools open to the person in the scope of ``access``, in menu order."""
     offered = PROJECT_TOOLS if access.project else ACCOUNT_TOOLS
     return [
-        link
+        _link(tool, access, request)
         for tool in offered
         if not tool.action or access.can(tool.action)
-        for link in _links(tool, access, request)
     ]
 
 
-def _links(tool: Tool, access: Access, request: HttpRequest | None) -> Iterator[Link]:
+def _link(tool: Tool, access: Access, request: HttpRequest | None) -> Link:
     place = {"account_id": access.account.pk}
     if access.project:
         place["project_id"] = access.project.pk
-    try:
-        href = reverse(tool.url_name, kwargs=place)
-    except NoReverseMatch:
-        return
+    href = reverse(tool.url_name, kwargs=place)
     current = _is_current(tool, href, access, request)
-    yield Link(tool.label, tool.icon, href, tool.url_name, current)
+    return Link(tool.label, tool.icon, href, tool.url_name, current)
 
 
 def _is_current(tool: Tool, href: str, access: Access, request: HttpRequest | None) -> bool:

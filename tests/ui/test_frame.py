@@ -50,7 +50,7 @@ def test_account_tools_stay_the_accounts_inside_a_project(
     ada: User, account: Account, project: Project
 ) -> None:
     frame = frame_of(ada, account, project)
-    assert labels(frame.project_tools) == ["Directory", "Project settings"]
+    assert labels(frame.project_tools) == ["Directory", "ERP Integrations", "Project settings"]
     assert labels(frame.account_tools) == labels(frame_of(ada, account).account_tools)
 
 
@@ -117,7 +117,7 @@ def test_a_project_without_an_open_tool_says_so(
     sam: User, account: Account, project: Project, client_of: SignIn
 ) -> None:
     held = sam.memberships.get().projects.get()
-    held.directory, held.erp_integrations = Level.NONE, Level.READ_ONLY
+    held.directory, held.admin = Level.NONE, Level.READ_ONLY
     held.save()
     page = client_of(sam).get(f"/accounts/{account.pk}/projects/{project.pk}/")
     assert page.status_code == 200
