@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -10,7 +11,6 @@ import redis
 import yaml
 from django.conf import settings
 
-from erpbridge.celery import app
 from tests.processes import ROOT, redis_url, running, stop, wait_for
 from tests.servers import create_database, free_port
 
@@ -102,12 +102,18 @@ def web_is_ready(installation):
 
 
 def worker_answers(installation):
-    with (
-        running(command("worker"), installation) as worker,
-        app.connection_for_write(installation["REDIS_URL"]) as broker,
-    ):
+    check = SERVICES["worker"]["healthcheck"]["test"][1].replace("$$", "$")
+    env = {**installation, "HOSTNAME": socket.gethostname()}
+    with running(command("worker"), installation) as worker:
         wait_for(
-            lambda: app.control.ping(timeout=0.5, connection=broker), program=worker, seconds=40
+            lambda: (
+                subprocess.run(
+                    check, shell=True, cwd=ROOT, env=env, capture_output=True, check=False
+                ).returncode
+                == 0
+            ),
+            program=worker,
+            seconds=60,
         )
         assert stop(worker) == 0
 
