@@ -10,6 +10,6 @@ class DirectoryConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the record type with the seam."""
-        from directory import erp  # noqa: PLC0415 - models are loaded only now
+        from directory import erp
 
         erp.register()

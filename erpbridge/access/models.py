@@ -9,7 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower, Now
 
-from erpbridge.access.levels import ToolLevels
+from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.querysets import AccountQuerySet, MembershipQuerySet, ProjectQuerySet
 
 
@@ -121,6 +121,12 @@ class Membership(ToolLevels):
 
     def __str__(self) -> str:
         return str(self.user)
+
+    @property
+    def is_approver(self) -> bool:
+        """The flag counts only together with Standard or Admin on ERP Integrations."""
+        level = self.level(Tool.ERP_INTEGRATIONS)
+        return self.can_push_to_accounting and level >= Level.STANDARD
 
 
 class ErpRight(models.Model):

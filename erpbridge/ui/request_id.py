@@ -26,6 +26,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the id in the header."""
         offered = request.headers.get("X-Request-Id", "")
         request_id = offered if ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
         token = _request_id.set(request_id)
