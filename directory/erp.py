@@ -10,7 +10,7 @@ from django.urls import reverse
 from directory.models import Company
 from directory.queries import CompanyQuerySet
 from erp_integrations import sendable
-from erp_integrations.sendable import Draft, Problem
+from erp_integrations.sendable import Draft, Problem, Sendable
 from erpbridge.access.policy import Access
 
 PAYLOAD_FIELDS = (
@@ -46,7 +46,8 @@ class VendorType:
     entity = "vendor"
     label = "Company"
     label_plural = "Companies"
-    model = Company
+    slug = "companies"
+    model: type[Sendable] = Company
     unit: Literal["record", "list"] = "record"
     send_action = "companies.send"
     retrieve_action = "companies.retrieve"
@@ -82,6 +83,12 @@ class VendorType:
     def url(self, account_id: int, record_id: int) -> str:
         """The company's page in the Company Directory."""
         return reverse("directory:account_company", args=[account_id, record_id])
+
+    def list_url(self, account_id: int, project_id: int | None) -> str:
+        """The Directory of the project, or of the account."""
+        if project_id is not None:
+            return reverse("directory:project_companies", args=[account_id, project_id])
+        return reverse("directory:account_companies", args=[account_id])
 
 
 def register() -> None:

@@ -67,7 +67,10 @@ class People(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 class Person(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """One person of the account."""
+    """One person of the account, or nobody."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options | {"empty_label": "Not chosen"})
 
     def label_from_instance(self, person: Any) -> str:
         """Name and address, for two people may share a name."""
@@ -147,6 +150,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
         self._fit_scope()
         self._offer_people()
         self._count_characters()
+        self.fields["entity_type"].choices = [("", "Not given"), *EntityType.choices]  # type: ignore[attr-defined]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -253,7 +257,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
     def _count_characters(self) -> None:
         limits = sendable.limits(self.access.account.pk, "vendor")
         for name, limit in limits.items():
-            if name in self.fields:
+            if name in self.fields and not isinstance(self.fields[name], forms.ChoiceField):
                 label = f"{limit.erp_label} takes {limit.most}"
                 self.fields[name].widget.attrs.update(limit_attrs(limit.most, label=label))
 

@@ -54,7 +54,7 @@ def field_label(name: str) -> str:
     if name in EXTRA_LABELS:
         return EXTRA_LABELS[name]
     try:
-        return str(getattr(Company._meta.get_field(name), "verbose_name", name)).capitalize()
+        return str(getattr(Company._meta.get_field(name), "verbose_name", name))
     except FieldDoesNotExist:
         return name.replace("_", " ").capitalize()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -27,8 +29,9 @@ def company_list(request: ScopedRequest) -> HttpResponse:
     access = request.access
     links = Links(access)
     pages = ("companies", "companies_bulk", "company_add", "import")
-    context = {
-        "listing": listing(access, request.GET),
+    shown = listing(access, request.GET)
+    context: dict[str, Any] = {
+        "listing": shown,
         "links": {name: links.to(name) for name in pages},
         "statuses": STATUSES if may_see_inactive(access) else {},
         "markers": MARKERS,
@@ -40,7 +43,9 @@ def company_list(request: ScopedRequest) -> HttpResponse:
             "remove": bool(access.project and access.can("companies.edit")),
         },
     }
-    context["bulk"] = any(context["may"][word] for word in ("send", "retrieve", "remove"))  # type: ignore[index]
+    if shown.filters.status == "inactive":  # nothing inactive can be, or wait to be, sent
+        context["may"] |= {"send": False, "retrieve": False}
+    context["bulk"] = any(context["may"][word] for word in ("send", "retrieve", "remove"))
     return render(request, "directory/companies.html", context)
 
 

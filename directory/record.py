@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from directory import places
-from directory.forms import NOTES, SECTIONS
+from directory.forms import SECTIONS
 from directory.history import field_label, shown_as
 from directory.links import Links
 from directory.models import Company
@@ -16,7 +16,6 @@ from erpbridge.access.policy import Access
 from erpbridge.ui.navigation import Tab
 
 TABS = {"general": "General", "people": "People", "history": "Change History"}
-CLASSIFICATIONS = "Business Classifications"
 # Shown elsewhere on the page, or only asked for when editing.
 NOT_SHOWN = frozenset({"logo", "remove_logo", "new_trades", "people"})
 MANY = frozenset({"trades", "invoice_contacts", "bid_contacts"})
@@ -37,7 +36,6 @@ class Section:
     """A heading with its facts."""
 
     heading: str
-    note: str
     facts: list[Fact]
 
 
@@ -80,8 +78,7 @@ def sections(company: Company, *, access: Access) -> list[Section]:
     for heading, names in SECTIONS.items():
         facts = [fact for name in names for fact in _facts(company, name, access=access)]
         if facts:
-            note = NOTES.get(heading, "") if heading == CLASSIFICATIONS else ""
-            found.append(Section(heading, note, facts))
+            found.append(Section(heading, facts))
     return found
 
 

@@ -117,7 +117,7 @@ def deactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
         "question": "Deactivate Company?",
         "what": [
             f"{found.name} becomes inactive in the whole account: in the Company Directory and on "
-            "every project, not only this one.",
+            "every project.",
             "It can no longer be sent to the ERP or chosen, and can be reactivated.",
         ],
         "confirm": "Deactivate Company",
