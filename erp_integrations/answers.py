@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db import transaction
 
 from erp_integrations import moves
+from erp_integrations.adapters.base import AdapterError, Found
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import adapter_of
 from erp_integrations.links import holder_of
 from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
@@ -54,3 +57,23 @@ def it_is_not_there(item: Item, *, by: User, why: str = "") -> str:
         return MOVED_ON
     wake(item.connection_id)
     return ""
+
+
+def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> str:
+    """Find the record a person names in the ERP itself, then link to it.
+
+    :param key: its key or id in the ERP, as typed.
+    :returns: why not, or an empty text once it is linked.
+    """
+    try:
+        adapter = adapter_of(item.connection)
+        found = adapter.find(item.entity, key.strip())
+    except AdapterUnavailable as error:
+        return str(error)
+    except AdapterError as error:
+        return f"The ERP could not be asked: {error}"
+    if not isinstance(found, Found):
+        return (
+            f"The ERP has no single record {key!r}. Check the ID, or answer that it is not there."
+        )
+    return it_is_there(item, erp_id=found.erp_id, erp_code=found.erp_code, by=by, why=why)

@@ -53,6 +53,7 @@ class RecordType(Protocol):
     entity: str
     label: str
     label_plural: str
+    slug: str
     model: type[Sendable]
     unit: Literal["record", "list"]
     send_action: str
@@ -72,6 +73,10 @@ class RecordType(Protocol):
 
     def url(self, account_id: int, record_id: int) -> str:
         """The address of the record's page."""
+        ...
+
+    def list_url(self, account_id: int, project_id: int | None) -> str:
+        """The address of the list that the records are sent from."""
         ...
 
 

@@ -67,6 +67,27 @@ MOVES: dict[str, tuple[frozenset[State], State]] = {
     "link_instead": (frozenset({State.FAILED}), State.SYNCED),
 }
 
+EVENT_WORDS = {
+    "send": "Sent to the ERP for acceptance",
+    "accept": "Accepted",
+    "retrieve": "Retrieved",
+    "reject": "Rejected",
+    "claim": "Export started",
+    "withdraw": "Withdrawn from the export",
+    "sync": "Arrived in the ERP",
+    "postpone": "Put off, will be tried again",
+    "fail": "Failed to export",
+    "submit": "Handed over, waiting for the ERP",
+    "lose": "No answer, the outcome is unknown",
+    "resend": "Looked up, not there: sent again",
+    "ask": "Needs an answer",
+    "answer_there": "Answered: it is there",
+    "answer_absent": "Answered: it is not there",
+    "retry": "Retried",
+    "link_instead": "Linked to the record that is there",
+    "unlink": "Unlinked",
+}
+
 
 @dataclass(frozen=True)
 class Marker:

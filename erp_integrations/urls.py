@@ -1,8 +1,59 @@
-"""URLs of ERP Integrations."""
+"""URLs of ERP Integrations: the tool's pages for an account and, of what it sent, a project."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from erp_integrations import connection_views, item_views, list_views
 
 app_name = "erp"
-urlpatterns: list[URLPattern] = []
+
+ACCOUNT = "accounts/<int:account_id>/erp/"
+PROJECT = "accounts/<int:account_id>/projects/<int:project_id>/erp/"
+
+PAGES: list[tuple[str, Callable[..., Any], str]] = [
+    ("requests/<uuid:request_id>/", list_views.click, "request"),
+    ("requests/<uuid:request_id>/progress/", list_views.click_progress, "request_progress"),
+    ("items/<uuid:public_id>/", item_views.item, "item"),
+    ("items/<uuid:public_id>/status/", item_views.status, "item_status"),
+    ("items/<uuid:public_id>/accept/", item_views.accept_item, "item_accept"),
+    ("items/<uuid:public_id>/reject/", item_views.reject_item, "item_reject"),
+    ("items/<uuid:public_id>/answer/", item_views.answer_item, "item_answer"),
+    ("<slug:kind>/", list_views.item_list, "items"),
+    ("<slug:kind>/progress/", list_views.progress, "progress"),
+    ("<slug:kind>/accept/", list_views.accept_many, "accept_many"),
+    ("<slug:kind>/reject/", list_views.reject_many, "reject_many"),
+]
+
+
+def both_scopes() -> list[URLPattern]:
+    """Every page once for the account and once for each project."""
+    account = [path(ACCOUNT + route, view, name=name) for route, view, name in PAGES]
+    project = [path(PROJECT + route, view, name=f"project_{name}") for route, view, name in PAGES]
+    return account + project
+
+
+urlpatterns: list[URLPattern] = [
+    path(ACCOUNT + "connection/", connection_views.connection, name="connection"),
+    path(ACCOUNT + "connection/new/", connection_views.create, name="connection_create"),
+    path(ACCOUNT + "connection/<int:pk>/settings/", connection_views.configure, name="configure"),
+    path(ACCOUNT + "connection/<int:pk>/act/", connection_views.act, name="connection_act"),
+    path(
+        ACCOUNT + "connection/<int:pk>/holds/<slug:kind>/",
+        connection_views.holdings,
+        name="holdings",
+    ),
+    path(
+        ACCOUNT + "companies/", list_views.item_list, kwargs={"kind": "companies"}, name="companies"
+    ),
+    path(
+        PROJECT + "companies/",
+        list_views.item_list,
+        kwargs={"kind": "companies"},
+        name="project_companies",
+    ),
+    *both_scopes(),
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -23,7 +24,7 @@ def connection(account: Account, ada: User) -> Connection:
         account=account,
         name="Ledger",
         adapter="simulator",
-        config={"latency_ms": 0, "ledger": f"test-{account.pk}"},
+        config={"latency_ms": 0, "ledger": f"test-{uuid.uuid4().hex}"},
         by=ada,
     )
     connections.activate(connection, by=ada)

@@ -1,0 +1,39 @@
+"""The breaker of a connection: after some failures in a row the ERP is left alone for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from erp_integrations import connections, pacing
+from erp_integrations.adapters.base import ErpError, ErrorClass
+from erp_integrations.clock import after
+from erp_integrations.models import Connection
+
+# Errors that say something about the connection, not about the record.
+CONNECTION_ERRORS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED})
+
+
+def is_resting(connection: Connection) -> bool:
+    """Whether nothing may be asked of the ERP now: paused by a person, or resting."""
+    found = Connection.objects.filter(pk=connection.pk, paused_at=None)
+    return not found.exclude(breaker_until__gt=Now()).exists()
+
+
+def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
+    """Count one call to the ERP, whose commands ended so; None is one that succeeded."""
+    rows = Connection.objects.filter(pk=connection.pk)
+    failed = [one for one in errors if one is not None and one.cls in CONNECTION_ERRORS]
+    expired = [one for one in failed if one.cls == ErrorClass.AUTH_EXPIRED]
+    if expired:
+        reason = f"The ERP refuses the login: {expired[0].message}"
+        connections.pause(connection, by=None, reason=reason)
+    elif len(failed) < len(errors) or not errors:
+        rows.exclude(breaker_failures=0).update(breaker_failures=0, breaker_until=None)
+    else:
+        rows.update(breaker_failures=F("breaker_failures") + 1)
+        wait = pacing.breaker_wait(rows.values_list("breaker_failures", flat=True)[0])
+        if wait is not None:
+            rows.update(breaker_until=after(wait))

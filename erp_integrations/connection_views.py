@@ -1,0 +1,207 @@
+"""The ERP connection: test, refresh, pause, settings, what it takes, what the ERP holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from erp_integrations import connections
+from erp_integrations.adapters.base import AdapterError, Manifest
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.forms import ConnectionForm, PauseForm
+from erp_integrations.list_views import kind_of
+from erp_integrations.models import Connection
+from erp_integrations.records import record_types
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, scoped
+
+
+def fetch(access: Access, pk: int) -> Connection:
+    """A connection of the account. :raises Http404: for any other."""
+    return get_object_or_404(Connection, pk=pk, account=access.account)
+
+
+def _manifest(found: Connection) -> Manifest | None:
+    try:
+        return connections.manifest_of(found)
+    except AdapterUnavailable:
+        return None
+
+
+@require_safe
+@scoped("connection.view")
+def connection(request: ScopedRequest) -> HttpResponse:
+    """The account's connections, and the adapters that another could be made with."""
+    found = Connection.objects.filter(account=request.access.account).order_by("pk")
+    context = {
+        "connections": [_described(one, request.access) for one in found],
+        "may_configure": request.access.can("connection.configure"),
+        "pause": PauseForm(),
+    }
+    return render(request, "erp/connection.html", context)
+
+
+def _described(found: Connection, access: Access) -> dict[str, Any]:
+    manifest = _manifest(found)
+    served = set(found.active_for.values_list("entity", flat=True))
+    kinds = [kind for kind in record_types() if manifest and kind.entity in manifest.entities]
+    return {
+        "connection": found,
+        "manifest": manifest,
+        "entities": list(manifest.entities.values()) if manifest else [],
+        "kinds": [
+            {"kind": kind, "active": kind.entity in served}
+            for kind in kinds
+            if access.can("items.view")
+        ],
+        "settings": [
+            (
+                one.label,
+                dict(one.options).get(found.config.get(one.name), found.config.get(one.name)),
+            )
+            for one in (manifest.settings if manifest else ())
+            if one.kind != "secret"
+        ],
+        "choices": found.choices.filter(active=True).order_by("kind", "label")[:50],
+    }
+
+
+def _show_errors(form: ConnectionForm, error: ValidationError) -> None:
+    for name, problems in error.message_dict.items():
+        form.add_error(name if name in form.fields else None, problems)
+
+
+@scoped("connection.configure")
+def create(request: ScopedRequest) -> HttpResponseBase:
+    """Connect an ERP: choose the adapter, name the connection, fill in its settings."""
+    classes = connections.adapter_classes()
+    key = request.POST.get("adapter") or request.GET.get("adapter") or ""
+    if key not in classes:
+        offered = [one.manifest({}) for one in classes.values()]
+        return render(request, "erp/connection_choose.html", {"offered": offered})
+    manifest = classes[key].manifest({})
+    initial = {"name": manifest.label, **{one.name: one.default for one in manifest.settings}}
+    form = ConnectionForm(manifest, request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            found = connections.create(
+                account=request.access.account,
+                name=form.cleaned_data["name"],
+                adapter=key,
+                config=form.config,
+                by=request.user,
+            )
+        except ValidationError as error:
+            _show_errors(form, error)
+        else:
+            connections.activate(found, by=request.user)
+            _test_and_refresh(request, found)
+            return redirect("erp:connection", request.access.account.pk)
+    context = {"form": form, "manifest": manifest, "adapter": key}
+    return render(request, "erp/connection_form.html", context)
+
+
+def _test_and_refresh(request: ScopedRequest, found: Connection) -> None:
+    if not connections.test(found, by=request.user):
+        problems = " ".join(found.test_result["problems"])
+        messages.error(request, f"The connection test failed: {problems}")
+    elif not connections.refresh(found, by=request.user):
+        messages.error(request, f"The ERP data could not be fetched: {found.refresh_problem}")
+    else:
+        messages.success(request, f"{found.name} works, and its data is up to date.")
+
+
+@scoped("connection.configure")
+def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
+    """Change the name and the settings of a connection."""
+    found = fetch(request.access, pk)
+    manifest = _manifest(found)
+    if manifest is None:
+        raise Http404
+    initial = {"name": found.name, **found.config}
+    form = ConnectionForm(manifest, request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            connections.configure(
+                found, name=form.cleaned_data["name"], config=form.config, by=request.user
+            )
+        except ValidationError as error:
+            _show_errors(form, error)
+        else:
+            _test_and_refresh(request, found)
+            return redirect("erp:connection", request.access.account.pk)
+    context = {"form": form, "manifest": manifest, "adapter": found.adapter, "connection": found}
+    return render(request, "erp/connection_form.html", context)
+
+
+@require_POST
+@scoped("connection.configure")
+def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
+    """Test, refresh, pause or resume."""
+    found = fetch(request.access, pk)
+    verb = request.POST.get("act", "")
+    if verb in ("test", "refresh"):
+        _test_and_refresh(request, found)
+    elif verb == "pause":
+        form = PauseForm(request.POST)
+        if form.is_valid():
+            connections.pause(found, by=request.user, reason=form.cleaned_data["reason"])
+            messages.success(request, f"{found.name} is paused. What is accepted waits.")
+        else:
+            messages.error(request, "Give the reason for the pause, in at most 300 characters.")
+    elif verb == "resume":
+        connections.resume(found, by=request.user)
+        messages.success(request, f"{found.name} goes on.")
+    return redirect("erp:connection", request.access.account.pk)
+
+
+@require_safe
+@scoped("connection.view")
+def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
+    """What the ERP holds, read from it now."""
+    found, record_kind = fetch(request.access, pk), kind_of(kind)
+    cursor = request.GET.get("cursor", "")[:200]
+    problem, page = "", None
+    try:
+        page = connections.adapter_of(found).pull(record_kind.entity, cursor)
+    except AdapterUnavailable as error:
+        problem = str(error)
+    except AdapterError as error:
+        problem = error.error.message
+    manifest = _manifest(found)
+    entity = manifest.entities.get(record_kind.entity) if manifest else None
+    context = {
+        "connection": found,
+        "kind": record_kind,
+        "problem": problem,
+        "page": page,
+        "columns": _columns(entity),
+        "rows": _rows(page, entity),
+        "first": not cursor,
+    }
+    return render(request, "erp/holdings.html", context)
+
+
+SHOWN_FIELDS = ("name", "address", "city", "state_code", "zip", "business_phone")
+
+
+def _columns(entity: Any) -> list[tuple[str, str]]:
+    if entity is None:
+        return []
+    asked = [(one.name, one.label) for one in entity.acceptance_fields]
+    fields = [(one.name, one.label) for one in entity.fields if one.name in SHOWN_FIELDS]
+    return asked + fields
+
+
+def _rows(page: Any, entity: Any) -> list[dict[str, Any]]:
+    if page is None:
+        return []
+    names = [name for name, _label in _columns(entity)]
+    return [
+        {"found": one, "cells": [one.data.get(name, "") for name in names]} for one in page.records
+    ]

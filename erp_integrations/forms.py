@@ -1,0 +1,108 @@
+"""Forms of ERP Integrations: acceptance fields, reasons, answers, connection settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.validators import ProhibitNullCharactersValidator
+
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
+from erp_integrations.models import Choice, Connection
+
+LONGEST_REASON = 1_000
+
+
+def choices_of(connection: Connection, kind: str) -> list[tuple[str, str]]:
+    """The ERP's own list, as a form offers it."""
+    found = Choice.objects.filter(connection=connection, kind=kind, active=True).order_by("label")
+    return list(found.values_list("code", "label"))
+
+
+def acceptance_form_field(one: AcceptanceField, connection: Connection) -> forms.Field:
+    """The form field of one acceptance field; its rules are checked when accepting."""
+    if one.choices:
+        offered = [("", f"Choose {one.label.lower()}"), *choices_of(connection, one.choices)]
+        return forms.ChoiceField(
+            label=one.label, choices=offered, required=one.required, help_text=one.help
+        )
+    most = next((int(rule.value) for rule in one.rules if rule.kind == "max_length"), 200)
+    return forms.CharField(
+        label=one.label, required=one.required, max_length=most, help_text=one.help
+    )
+
+
+class AcceptanceForm(forms.Form):
+    """What the adapter asks of the approver, for one item or for many at once."""
+
+    def __init__(
+        self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        for one in manifest.acceptance_fields:
+            self.fields[one.name] = acceptance_form_field(one, connection)
+
+
+class CommonValuesForm(forms.Form):
+    """The acceptance fields that many items can share: those picked from a list of the ERP."""
+
+    def __init__(
+        self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        for one in manifest.acceptance_fields:
+            if one.choices:
+                self.fields[one.name] = acceptance_form_field(one, connection)
+
+
+class ReasonForm(forms.Form):
+    """Why something is handed back; the sender reads it."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The sender sees it. Say what has to change.",
+        validators=[ProhibitNullCharactersValidator()],
+    )
+
+
+class AnswerForm(forms.Form):
+    """What a person found when looking into the ERP."""
+
+    erp_id = forms.CharField(label="Its ID in the ERP", max_length=200, required=False)
+    why = forms.CharField(label="How do you know?", max_length=LONGEST_REASON)
+
+
+class PauseForm(forms.Form):
+    """Why a connection is paused; people waiting for an export read it."""
+
+    reason = forms.CharField(label="Reason", max_length=300)
+
+
+def setting_form_field(one: Setting) -> forms.Field:
+    """The form field of one setting of an adapter."""
+    shared: dict[str, Any] = {"label": one.label, "help_text": one.help, "required": False}
+    if one.options:
+        return forms.ChoiceField(choices=one.options, **shared)
+    if one.kind == "integer":
+        return forms.IntegerField(min_value=one.least, max_value=one.most, **shared)
+    return forms.CharField(max_length=200, **shared)
+
+
+class ConnectionForm(forms.Form):
+    """Name and settings of a connection."""
+
+    name = forms.CharField(label="Name", max_length=100)
+
+    def __init__(self, manifest: Manifest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setting_names = [one.name for one in manifest.settings]
+        for one in manifest.settings:
+            self.fields[one.name] = setting_form_field(one)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The adapter's settings out of the cleaned data."""
+        return {name: self.cleaned_data.get(name) for name in self.setting_names}

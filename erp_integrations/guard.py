@@ -1,0 +1,183 @@
+"""Adapters are foreign code: whatever one raises or answers becomes a value that can be relied on.
+
+What an ERP says ends up in columns of limited length, in JSON and on pages; an answer that cannot
+be kept counts as no answer, so that the export protocol finds out by looking what was done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from erp_integrations.adapters.base import (
+    Adapter,
+    AdapterError,
+    Ambiguous,
+    Choice,
+    Command,
+    Effect,
+    ErpError,
+    ErrorClass,
+    Found,
+    Health,
+    Manifest,
+    Outcome,
+    Page,
+    Problem,
+    Wire,
+)
+
+logger = logging.getLogger(__name__)
+
+# As long as the columns that keep an ERP's ids, codes and versions.
+LONGEST_ID = 200
+LONGEST_WAIT = 86_400.0
+
+
+def plain(text: object, most: int | None = None) -> str:
+    """``text`` without what a database cannot store, and no longer than ``most``."""
+    clean = str(text).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    return clean if most is None else clean[:most]
+
+
+def plain_values(value: Any) -> Any:
+    """The same for everything inside a JSON value."""
+    if isinstance(value, Mapping):
+        return {plain(name): plain_values(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_values(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float) else plain(value)
+
+
+class Guarded(Adapter):
+    """An adapter that raises nothing but :class:`AdapterError`, and only where that is allowed."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        super().__init__(adapter.config, adapter.secrets, adapter.io)
+        self.adapter = adapter
+
+    @classmethod
+    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+        """Not asked of an instance: see ``connections.manifest_of``."""
+        raise NotImplementedError
+
+    def check(self) -> Health:
+        """Every failure is a problem of the connection."""
+        try:
+            health = self.adapter.check()
+            facts = {plain(name): plain(value) for name, value in health.facts.items()}
+            return Health(tuple(plain(one) for one in health.problems), facts)
+        except Exception as error:
+            return Health((self._failed("check", error),))
+
+    def choice_kinds(self) -> Sequence[str]:
+        """:raises AdapterError: for whatever goes wrong."""
+        try:
+            return tuple(self.adapter.choice_kinds())
+        except Exception as error:
+            raise self._error("choice_kinds", error) from error
+
+    def choices(self, kind: str) -> Sequence[Choice]:
+        """:raises AdapterError: for whatever goes wrong."""
+        try:
+            found = self.adapter.choices(kind)
+            return tuple(Choice(plain(one.code), plain(one.label)) for one in found)
+        except Exception as error:
+            raise self._error("choices", error) from error
+
+    def validate(self, command: Command) -> Sequence[Problem]:
+        """A failing check blocks: nobody knows whether the ERP would take the record."""
+        try:
+            return tuple(self.adapter.validate(command))
+        except Exception as error:
+            return (Problem("connection", "adapter", self._failed("validate", error)),)
+
+    def preview(self, command: Command) -> Wire:
+        """Says so in the text where nothing can be shown."""
+        try:
+            return self.adapter.preview(command)
+        except Exception as error:
+            return Wire((), self._failed("preview", error))
+
+    def find(self, entity: str, key: str) -> Found | Ambiguous | None:
+        """:raises AdapterError: for whatever goes wrong, an answer without an id included."""
+        try:
+            found = self.adapter.find(entity, key)
+            return _sound(found) if isinstance(found, Found) else found
+        except Exception as error:
+            raise self._error("find", error) from error
+
+    def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
+        """One outcome per command; uncertain where the adapter breaks its contract."""
+        try:
+            outcomes = list(self.adapter.submit(commands))
+            if len(outcomes) == len(commands):
+                return [_kept(one) for one in outcomes]
+            problem = f"The adapter failed: {len(outcomes)} outcomes for {len(commands)} commands."
+        except Exception as error:
+            problem = self._failed("submit", error)
+        return [_unknown(problem)] * len(commands)
+
+    def pull(self, entity: str, cursor: str = "") -> Page:
+        """:raises AdapterError: for whatever goes wrong, a record without an id included."""
+        try:
+            page = self.adapter.pull(entity, cursor)
+            return Page(tuple(_sound(one) for one in page.records), page.cursor)
+        except Exception as error:
+            raise self._error("pull", error) from error
+
+    def _error(self, call: str, error: Exception) -> AdapterError:
+        if isinstance(error, AdapterError):
+            return AdapterError(_plain_error(error.error))
+        failed = ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, self._failed(call, error))
+        return AdapterError(failed)
+
+    def _failed(self, call: str, error: Exception) -> str:
+        name = type(self.adapter).__name__
+        logger.error("adapter %s failed in %s", name, call, exc_info=error)
+        return f"The adapter failed: {type(error).__name__} in {name}.{call}."
+
+
+def _sound(found: Found) -> Found:
+    """:raises AdapterError: where the ids cannot be kept."""
+    ids = (found.erp_id, found.erp_code, found.erp_version)
+    if not _can_be_kept(*ids):
+        message = f"The ERP answered with an ID that cannot be kept: {plain(ids, 300)}"
+        raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, message))
+    return replace(found, data=plain_values(found.data))
+
+
+def _can_be_kept(erp_id: object, *others: object) -> bool:
+    texts = (erp_id, *others)
+    return bool(erp_id) and all(
+        isinstance(one, str) and len(one) <= LONGEST_ID and one == plain(one) for one in texts
+    )
+
+
+def _unknown(problem: str) -> Outcome:
+    return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, problem))
+
+
+def _kept(outcome: Outcome) -> Outcome:
+    if not isinstance(outcome, Outcome):
+        return _unknown("The adapter answered with something that is not an outcome.")
+    if outcome.error is not None:
+        return replace(outcome, error=_plain_error(outcome.error), answer=plain(outcome.answer))
+    if not _can_be_kept(outcome.erp_id, outcome.erp_code, outcome.erp_version):
+        ids = plain((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
+        return _unknown(f"The ERP answered with an ID that cannot be kept: {ids}")
+    return replace(outcome, answer=plain(outcome.answer))
+
+
+def _plain_error(error: ErpError) -> ErpError:
+    wait = error.retry_after
+    return replace(
+        error,
+        message=plain(error.message),
+        field=plain(error.field, 100),
+        erp_code=plain(error.erp_code),
+        advice=plain(error.advice),
+        retry_after=None if wait is None or wait != wait else min(max(wait, 0.0), LONGEST_WAIT),
+    )

@@ -1,0 +1,263 @@
+"""The page of one acceptance item, and the decisions about it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from erp_integrations import answers, approval, connections, places
+from erp_integrations.adapters.base import EntityManifest, Operation, Wire
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.approval import Decision
+from erp_integrations.commands import command_of
+from erp_integrations.forms import AcceptanceForm, AnswerForm, ReasonForm
+from erp_integrations.links import active_links
+from erp_integrations.models import Attempt, Item, Link
+from erp_integrations.records import record_type
+from erp_integrations.states import EVENT_WORDS, MARKERS, MOVING, OPEN, State
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.audit.models import Event
+
+RELATED = ("sent_by", "decided_by", "project", "connection", "blocked_by")
+
+
+def fetch(access: Access, public_id: UUID) -> Item:
+    """The item, if the person can see it here. :raises Http404: otherwise."""
+    items = Item.objects.visible_to(access).select_related(*RELATED)
+    item = get_object_or_404(items, public_id=public_id)
+    item.account = access.account
+    return item
+
+
+@require_safe
+@scoped("items.view")
+def item(request: ScopedRequest, public_id: UUID) -> HttpResponse:
+    """What was sent, what will go to the ERP, and what to do about it."""
+    return _page(request, fetch(request.access, public_id))
+
+
+def _page(
+    request: ScopedRequest,
+    found: Item,
+    *,
+    form: AcceptanceForm | None = None,
+    reason: ReasonForm | None = None,
+    answer: AnswerForm | None = None,
+) -> HttpResponse:
+    access = request.access
+    may_decide = access.can("items.accept", found.entity)
+    manifest, link = _manifest(found), _link(found)
+    if form is None and manifest and may_decide and _decidable(found):
+        form = _acceptance_form(found, manifest)
+    asks_values = found.operation == Operation.CREATE
+    context = {
+        "item": found,
+        "kind": record_type(found.entity),
+        "marker": MARKERS[found.state],
+        "urls": {
+            name: places.to(access, f"item_{name}", public_id=found.public_id)
+            for name in ("status", "accept", "reject", "answer")
+        },
+        "list_url": places.to(access, "items", kind=record_type(found.entity).slug),
+        "record_url": record_type(found.entity).url(found.account_id, found.record_id),
+        "may_decide": may_decide,
+        "own": found.sent_by_id == access.user.pk and not access.account.senders_may_accept_own,
+        "moving": found.state in MOVING,
+        "open": found.state in OPEN,
+        "wire": _wire(found, link),
+        "changes": _changes(found, link, manifest),
+        "link": link,
+        "manifest": manifest,
+        "form": form if asks_values else None,
+        "accept_label": "Retry" if found.state == State.FAILED else "Accept",
+        "can_accept": manifest is not None and _decidable(found),
+        "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
+        "reason": reason or ReasonForm(prefix="reject"),
+        "answer": answer or AnswerForm(prefix="answer"),
+        "in_erp": _seen_in_erp(found),
+        "attempts": found.tries.order_by("-fence")[:20],
+        "history": _history(found),
+    }
+    return render(request, "erp/item.html", context)
+
+
+def _history(found: Item) -> list[dict[str, Any]]:
+    """What happened to this item, newest first, in words."""
+    events = Event.objects.about(found.account_id, found.entity, found.record_id)
+    mine = events.filter(data__item=str(found.public_id))[:50]
+    return [
+        {
+            "at": event.at,
+            "actor": event.actor,
+            "words": EVENT_WORDS.get(event.verb, event.verb),
+            "note": event.note or event.data.get("error", ""),
+        }
+        for event in mine
+    ]
+
+
+def _decidable(found: Item) -> bool:
+    return found.state in (State.READY, State.FAILED)
+
+
+def _manifest(found: Item) -> EntityManifest | None:
+    try:
+        return connections.entity_manifest(found.connection, found.entity)
+    except AdapterUnavailable:
+        return None
+
+
+def _link(found: Item) -> Link | None:
+    links = active_links(found.connection, found.entity, [found.record_id])
+    return links.get(found.record_id)
+
+
+def _acceptance_form(
+    found: Item, manifest: EntityManifest, data: Any | None = None
+) -> AcceptanceForm:
+    approval.proposals_for([found])
+    return AcceptanceForm(manifest, found.connection, data, initial=found.acceptance)
+
+
+def _wire(found: Item, link: Link | None) -> Wire | None:
+    try:
+        adapter = connections.adapter_of(found.connection)
+    except AdapterUnavailable:
+        return None
+    return adapter.preview(command_of(found, link=link))
+
+
+def _changes(
+    found: Item, link: Link | None, manifest: EntityManifest | None
+) -> list[dict[str, Any]]:
+    """For a linked record: what differs from what the ERP took last."""
+    if link is None or manifest is None or found.state == State.SYNCED:
+        return []
+    before = link.synced_payload
+    return [
+        {"label": one.label, "old": before.get(one.name), "new": found.payload.get(one.name)}
+        for one in manifest.fields
+        if before.get(one.name) != found.payload.get(one.name)
+    ]
+
+
+def _seen_in_erp(found: Item) -> Attempt | None:
+    """The look that found the key taken, where that is why the item failed."""
+    if found.state != State.FAILED or found.error_class != "duplicate":
+        return None
+    looks = found.tries.filter(first_look="present").exclude(erp_id="")
+    return looks.order_by("-fence").first()
+
+
+@require_safe
+@scoped("items.view")
+def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
+    """Where the item stands; reloads the page once it has stopped moving."""
+    found = fetch(request.access, public_id)
+    moving = found.state in MOVING
+    context = {
+        "item": found,
+        "marker": MARKERS[found.state],
+        "moving": moving,
+        "status_url": places.to(request.access, "item_status", public_id=public_id),
+    }
+    response = render(request, "erp/parts/status.html", context)
+    if not moving:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _for_decision(request: ScopedRequest, public_id: UUID) -> Item:
+    found = fetch(request.access, public_id)
+    require(request.access, "items.accept", found.entity)
+    return found
+
+
+def _back(request: ScopedRequest, found: Item) -> HttpResponseBase:
+    return redirect(places.to(request.access, "item", public_id=found.public_id))
+
+
+@require_POST
+@scoped("items.view")
+def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Accept a waiting item, or retry a failed one, with the values given."""
+    found = _for_decision(request, public_id)
+    manifest = _manifest(found)
+    values: dict[str, Any] = {}
+    form = None
+    if manifest is not None and found.operation == Operation.CREATE and _decidable(found):
+        form = _acceptance_form(found, manifest, request.POST)
+        if not form.is_valid():
+            return _page(request, found, form=form)
+        values = form.cleaned_data
+    decision = Decision(found.pk, request.POST.get("digest", ""), values)
+    decide = approval.retry if found.state == State.FAILED else approval.accept
+    done = decide([decision], entity=found.entity, access=request.access)
+    if done.done:
+        messages.success(request, f"{found.label} was accepted and is on its way to the ERP.")
+        return _back(request, found)
+    return _refused(request, found, form, done.refused)
+
+
+def _refused(
+    request: ScopedRequest, found: Item, form: AcceptanceForm | None, refused: Any
+) -> HttpResponseBase:
+    """Show every reason where it belongs, with what was typed still there."""
+    found.refresh_from_db()
+    for problem in (problem for one in refused for problem in one.problems):
+        if form is not None and problem.field in form.fields:
+            form.add_error(problem.field, problem.message)
+        else:
+            messages.error(request, problem.message)
+    if form is None or not _decidable(found):
+        return _back(request, found)
+    return _page(request, found, form=form)
+
+
+@require_POST
+@scoped("items.view")
+def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Hand one item back to its sender, with the reason."""
+    found = _for_decision(request, public_id)
+    form = ReasonForm(request.POST, prefix="reject")
+    if not form.is_valid():
+        return _page(request, found, reason=form)
+    items = Item.objects.filter(pk=found.pk)
+    reason = form.cleaned_data["reason"]
+    done = approval.reject(items, entity=found.entity, reason=reason, access=request.access)
+    if done.done:
+        messages.success(request, f"{found.label} was handed back to {found.sent_by}.")
+    for problem in (problem for one in done.refused for problem in one.problems):
+        messages.error(request, problem.message)
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """It is there (link to it), or it is not there (send it again)."""
+    found = _for_decision(request, public_id)
+    form = AnswerForm(request.POST, prefix="answer")
+    there = request.POST.get("answer") == "there"
+    if form.is_valid() and there and not form.cleaned_data["erp_id"]:
+        form.add_error("erp_id", "Give the ID that the record has in the ERP.")
+    if not form.is_valid():
+        return _page(request, found, answer=form)
+    why, typed = form.cleaned_data["why"], form.cleaned_data["erp_id"]
+    if not there:
+        problem = answers.it_is_not_there(found, by=request.user, why=why)
+    else:
+        problem = answers.look_up_and_link(found, key=typed, by=request.user, why=why)
+    if problem:
+        form.add_error("erp_id" if there else None, problem)
+        found.refresh_from_db()
+        return _page(request, found, answer=form)
+    done = f"{found.label} is linked." if there else f"{found.label} is being sent again."
+    messages.success(request, done)
+    return _back(request, found)

@@ -1,0 +1,353 @@
+"""The tool's lists, decisions about many items at once, and the result of a click."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from erp_integrations import approval, connections, places
+from erp_integrations.approval import Decision
+from erp_integrations.forms import CommonValuesForm, ReasonForm
+from erp_integrations.models import Item, Request
+from erp_integrations.queries import MOST_COUNTED, TABS, ItemQuerySet, tab_counts
+from erp_integrations.records import RecordType, record_type, record_types
+from erp_integrations.states import MARKERS, MOVING, State
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.listing import list_page
+from erpbridge.ui.navigation import Tab
+
+Items = TypeVar("Items", bound=QuerySet[Item])
+SORTS = {"sent": "pk", "name": "label"}
+DONE_WORDS: dict[str, str] = {
+    Request.Verb.SEND: "Sent",
+    Request.Verb.RETRIEVE: "Retrieved",
+    Request.Verb.ACCEPT: "Accepted",
+    Request.Verb.REJECT: "Rejected",
+    Request.Verb.RETRY: "Queued Again",
+}
+NEXT_WORDS: dict[str, str] = {
+    Request.Verb.SEND: "Accounting sees them now. They are locked until a decision is made.",
+    Request.Verb.RETRIEVE: "They can be edited and sent again.",
+    Request.Verb.ACCEPT: "They are exported one by one; this page follows.",
+    Request.Verb.REJECT: "They are back with the people who sent them.",
+    Request.Verb.RETRY: "They are exported one by one; this page follows.",
+}
+# Rows of a bulk acceptance that are shown with their proposed IDs; the rest gets theirs unseen.
+MOST_ROWS_SHOWN = 500
+
+
+def kind_of(slug: str) -> RecordType:
+    """The record type of a URL. :raises Http404: for one that does not exist."""
+    for kind in record_types():
+        if kind.slug == slug:
+            return kind
+    raise Http404
+
+
+def capped(count: int) -> str:
+    """A count as shown: exact up to the cap."""
+    return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
+
+
+def _status(asked: str) -> str:
+    return asked if asked in TABS else "ready"
+
+
+def search(items: Items, words: str) -> Items:
+    """Items whose name or ERP id has the words."""
+    return items.filter(
+        Q(label__icontains=words) | Q(erp_key__icontains=words) | Q(erp_id__icontains=words)
+    )
+
+
+def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:
+    """What a list shows: status and search of its query string."""
+    items = Item.objects.visible_to(access).filter(entity=kind.entity)
+    items = items.tab(_status(query.get("status", "")))
+    words = query.get("q", "").replace("\x00", "").strip()[:200]
+    return search(items, words) if words else items
+
+
+@require_safe
+@scoped("items.view")
+def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
+    """One list of the tool: what waits, moves, failed, arrived or was handed back."""
+    found = kind_of(kind)
+    access = request.access
+    status = _status(request.GET.get("status", ""))
+    items = Item.objects.visible_to(access).filter(entity=found.entity)
+    counts = tab_counts(items)
+    shown = items.tab(status).select_related("sent_by", "decided_by", "project", "blocked_by")
+    page = list_page(shown, request.GET, sorts=SORTS, default="-sent", search=search)
+    may_decide = access.can("items.accept", found.entity)
+    here = places.to(access, "items", kind=kind)
+    context = {
+        "kind": found,
+        "status": status,
+        "page": page,
+        "rows": [_row(item, access, found) for item in page.rows],
+        "tabs": [
+            Tab(words, f"{here}?status={key}", key == status, capped(counts[key]))
+            for key, (words, _states) in TABS.items()
+        ],
+        "moving": counts["exporting"],
+        "moving_text": f"{capped(counts['exporting'])} exporting",
+        "progress_url": places.to(access, "progress", kind=kind),
+        "may_decide": may_decide,
+        "upto": items.order_by("-pk").values_list("pk", flat=True).first() or 0,
+        "can_act": bool(may_decide) and status in ("ready", "failed"),
+        "accept_url": places.to(access, "accept_many", kind=kind),
+        "reject_url": places.to(access, "reject_many", kind=kind),
+        "connection": connections.active(access.account.pk, found.entity),
+        "may_configure": access.can("connection.configure"),
+    }
+    return render(request, "erp/items.html", context)
+
+
+def _row(item: Item, access: Access, kind: RecordType) -> dict[str, Any]:
+    return {
+        "item": item,
+        "marker": MARKERS[item.state],
+        "url": places.to(access, "item", public_id=item.public_id),
+        "record_url": kind.url(item.account_id, item.record_id),
+    }
+
+
+@require_safe
+@scoped("items.view")
+def progress(request: ScopedRequest, kind: str) -> HttpResponse:
+    """The line that says how many are being exported; asks itself again while any is."""
+    found = kind_of(kind)
+    items = Item.objects.visible_to(request.access).filter(entity=found.entity)
+    moving = items.tab("exporting").capped_count()
+    context = {
+        "id": "exporting",
+        "href": places.to(request.access, "progress", kind=kind),
+        "moving": moving,
+        "text": f"{capped(moving)} exporting",
+    }
+    response = render(request, "parts/progress.html", context)
+    if not moving:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _chosen(access: Access, kind: RecordType, posted: QueryDict) -> ItemQuerySet:
+    """The ticked items, or all that match the list, as they stood when the page was opened."""
+    query = QueryDict(posted.get("query", ""))
+    if posted.get("all"):
+        items = found_items(access, kind, query)
+        upto = posted.get("upto", "")
+        return items.filter(pk__lte=int(upto)) if is_id(upto) else items
+    ids = [int(pk) for pk in posted.getlist("ids") if is_id(pk)]
+    return Item.objects.visible_to(access).filter(entity=kind.entity, pk__in=ids)
+
+
+def is_id(text: str) -> bool:
+    """Whether a posted value can be the id of a row."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def _limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
+    """The chosen items, or None after saying why nothing is done."""
+    most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
+    rows = list(items.select_related("sent_by", "decided_by").order_by("pk")[: most + 1])
+    if not rows:
+        messages.warning(request, "Nothing was done: no row is ticked, or all have moved on.")
+        return None
+    if len(rows) > most:
+        messages.error(
+            request,
+            f"Nothing was done: more than {most:,} rows match, and one click takes at most "
+            f"{most:,}. Narrow the list with search.",
+        )
+        return None
+    return rows
+
+
+@require_POST
+@scoped("items.view")
+def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """Ask what many items have in common, propose an ID for each, then accept them."""
+    found = kind_of(kind)
+    access = request.access
+    require(access, "items.accept", found.entity)
+    rows = _limited(request, _chosen(access, found, request.POST))
+    if rows is None:
+        return redirect(places.to(access, "items", kind=kind))
+    connection = connections.active(access.account.pk, found.entity)
+    manifest = connections.entity_manifest(connection, found.entity) if connection else None
+    if connection is None or manifest is None:
+        messages.error(request, "Nothing was done: no ERP is connected for these records.")
+        return redirect(places.to(access, "items", kind=kind))
+    confirmed = bool(request.POST.get("confirm"))
+    form = CommonValuesForm(manifest, connection, request.POST if confirmed else None)
+    if confirmed and form.is_valid():
+        decisions = _decisions(rows, request.POST, form.cleaned_data)
+        decide = approval.retry if rows[0].state == State.FAILED else approval.accept
+        done = decide(decisions, entity=found.entity, access=access)
+        return redirect(places.to(access, "request", request_id=done.request_id))
+    approval.proposals_for(rows)
+    return _accept_page(request, found, rows, form)
+
+
+def _accept_page(
+    request: ScopedRequest, kind: RecordType, rows: Sequence[Item], form: CommonValuesForm
+) -> HttpResponse:
+    manifest = connections.entity_manifest(rows[0].connection, kind.entity)
+    own = [one for one in manifest.acceptance_fields if not one.choices] if manifest else []
+    posted = request.POST
+    shown = [
+        {
+            "item": item,
+            "url": places.to(request.access, "item", public_id=item.public_id),
+            "inputs": [
+                {
+                    "name": f"value-{item.pk}-{one.name}",
+                    "label": one.label,
+                    "value": posted.get(f"value-{item.pk}-{one.name}")
+                    or item.acceptance.get(one.name, ""),
+                }
+                for one in own
+            ],
+        }
+        for item in rows[:MOST_ROWS_SHOWN]
+    ]
+    context = {
+        "kind": kind,
+        "form": form,
+        "rows": shown,
+        "own_fields": own,
+        "total": len(rows),
+        "hidden_rows": rows[MOST_ROWS_SHOWN:],
+        "more": max(0, len(rows) - MOST_ROWS_SHOWN),
+        "cancel_href": places.to(request.access, "items", kind=kind.slug),
+    }
+    return render(request, "erp/accept_many.html", context)
+
+
+def _decisions(rows: Sequence[Item], posted: QueryDict, common: dict[str, Any]) -> list[Decision]:
+    """One decision per row: the common values, and the row's own as typed or proposed."""
+    approval.proposals_for(rows)
+    decisions = []
+    for item in rows:
+        prefix = f"value-{item.pk}-"
+        typed = (
+            {name.removeprefix(prefix): posted[name] for name in posted if name.startswith(prefix)}
+            if f"digest-{item.pk}" in posted
+            else {}
+        )
+        digest = posted.get(f"digest-{item.pk}", item.digest)
+        decisions.append(Decision(item.pk, digest, {**item.acceptance, **common, **typed}))
+    return decisions
+
+
+@require_POST
+@scoped("items.view")
+def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """Ask for the reason, then hand the items back to their senders."""
+    found = kind_of(kind)
+    access = request.access
+    require(access, "items.accept", found.entity)
+    chosen = _chosen(access, found, request.POST)
+    rows = _limited(request, chosen)
+    back = places.to(access, "items", kind=kind)
+    if rows is None:
+        return redirect(back)
+    confirmed = bool(request.POST.get("confirm"))
+    form = ReasonForm(request.POST if confirmed else None)
+    if confirmed and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        items = Item.objects.filter(pk__in=[item.pk for item in rows])
+        done = approval.reject(items, entity=found.entity, reason=reason, access=access)
+        return redirect(places.to(access, "request", request_id=done.request_id))
+    plural = found.label if len(rows) == 1 else found.label_plural
+    context = {
+        "question": f"Reject {len(rows):,} {plural}?",
+        "what": [
+            "They go back to the people who sent them, who can edit them and send them again.",
+            "Nothing is written to the ERP.",
+        ],
+        "confirm": "Reject",
+        "danger": True,
+        "cancel_href": back,
+        "hidden": [("ids", item.pk) for item in rows],
+        "form": form,
+    }
+    return render(request, "parts/confirm.html", context)
+
+
+def _click(access: Access, request_id: UUID) -> Request:
+    """A click of the account: one's own, or anybody's for who can see the items."""
+    found = get_object_or_404(
+        Request.objects.select_related("by", "project"), pk=request_id, account=access.account
+    )
+    if found.by_id != access.user.pk and not access.can("items.view"):
+        raise PermissionDenied(access.can("items.view").why)
+    if access.project is not None and found.project_id != access.project.pk:
+        raise Http404
+    return found
+
+
+@require_safe
+@scoped()
+def click(request: ScopedRequest, request_id: UUID) -> HttpResponse:
+    """What one click did: how many, which rows were refused and why, and how far the export is."""
+    access = request.access
+    found = _click(access, request_id)
+    kind = record_type(found.entity)
+    accepted = found.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
+    can_view = bool(access.can("items.view"))
+    context = {
+        "click": found,
+        "kind": kind,
+        "refused": [
+            {**row, "url": kind.url(access.account.pk, row["record_id"])} for row in found.refused
+        ],
+        "done_heading": f"{_counted(found.done, kind)} {DONE_WORDS[found.verb]}",
+        "done_text": NEXT_WORDS[found.verb],
+        "refused_heading": f"{_counted(len(found.refused), kind)} Refused",
+        "records_url": kind.list_url(access.account.pk, found.project_id),
+        "progress": _progress(found, access) if accepted and found.done else None,
+        "items_url": places.to(access, "items", kind=kind.slug) if can_view else "",
+    }
+    return render(request, "erp/click.html", context)
+
+
+def _counted(number: int, kind: RecordType) -> str:
+    return f"{number:,} {kind.label if number == 1 else kind.label_plural}"
+
+
+def _progress(found: Request, access: Access) -> dict[str, Any]:
+    items = found.items.all()
+    moving = items.filter(state__in=MOVING).count()
+    synced = items.filter(state=State.SYNCED).count()
+    failed = items.filter(state__in=TABS["failed"][1]).count()
+    return {
+        "id": "click-progress",
+        "href": places.to(access, "request_progress", request_id=found.pk),
+        "moving": moving,
+        "done": synced + failed,
+        "total": found.done,
+        "text": f"{synced:,} of {found.done:,} synced"
+        + (f", {failed:,} failed or need an answer" if failed else "")
+        + (f", {moving:,} on their way" if moving else ""),
+    }
+
+
+@require_safe
+@scoped()
+def click_progress(request: ScopedRequest, request_id: UUID) -> HttpResponse:
+    """How far the export of a click is."""
+    found = _click(request.access, request_id)
+    return render(request, "parts/progress.html", _progress(found, request.access))

@@ -1,0 +1,139 @@
+"""The pages of ERP Integrations, as their users open them."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from directory.models import Company
+from erp_integrations import engine
+from erp_integrations.models import Item
+from erp_integrations.sendable import send
+from erp_integrations.states import State
+from tests.factories import CompanyFactory
+
+
+@pytest.fixture
+def list_url(account):
+    return reverse("erp:companies", args=[account.pk])
+
+
+def item_url(item, name="item"):
+    return reverse(f"erp:{name}", args=[item.account_id, item.public_id])
+
+
+def test_the_list_shows_what_waits(client_of, pat, sent_item, list_url):
+    page = client_of(pat).get(list_url).content.decode()
+    assert "Quarry &amp; Sons, LLC" in page
+    assert "Accept" in page
+
+
+def test_the_item_page_shows_the_exact_payload_and_proposes_an_id(client_of, pat, sent_item):
+    page = client_of(pat).get(item_url(sent_item)).content.decode()
+    assert "vendor_name" in page
+    assert 'value="QUARRYS001"' in page
+
+
+def test_accepting_on_the_page_exports_the_company(client_of, pat, sent_item, connection):
+    client = client_of(pat)
+    values = {"digest": sent_item.digest, "vendor_id": "quarry1", "vendor_type": ""}
+    refused = client.post(item_url(sent_item, "item_accept"), values)
+    assert "This field is required" in refused.content.decode()
+
+    values["vendor_type"] = connection.choices.first().code
+    client.post(item_url(sent_item, "item_accept"), values)
+    engine.drain(connection.pk)
+
+    company = Company.objects.get()
+    assert company.origin_code == "QUARRY1"
+    assert "Synced" in client.get(item_url(sent_item)).content.decode()
+
+
+def test_a_taken_id_is_said_at_its_field_and_nothing_typed_is_lost(
+    client_of, pat, sent_item, connection, account, ada, access_of
+):
+    other = CompanyFactory.create(account=account, name="Granite Yard")
+    send("vendor", [other.pk], access=access_of(ada))
+    client = client_of(pat)
+    kind = connection.choices.first().code
+    for item in (sent_item, Item.objects.get(record_id=other.pk)):
+        values = {"digest": item.digest, "vendor_id": "SAME1", "vendor_type": kind}
+        answer = client.post(item_url(item, "item_accept"), values)
+    page = answer.content.decode()
+    assert "SAME1 is taken by Quarry &amp; Sons, LLC, accepted by Pat Approver" in page
+    assert 'value="SAME1"' in page
+
+
+def test_without_the_flag_lists_can_be_read_and_nothing_decided(
+    client_of, sam, account, sent_item, list_url
+):
+    membership = sam.memberships.get()
+    membership.erp_integrations = 2
+    membership.save()
+    client = client_of(sam)
+    assert "You Can Look, Not Decide" in client.get(list_url).content.decode()
+    answer = client.post(item_url(sent_item, "item_accept"), {"digest": sent_item.digest})
+    assert answer.status_code == 403
+    sent_item.refresh_from_db()
+    assert sent_item.state == State.READY
+
+
+def test_many_are_accepted_with_a_proposed_id_each(
+    client_of, pat, account, ada, access_of, connection, list_url
+):
+    companies = [CompanyFactory.create(account=account, name="Stone Works") for _ in range(5)]
+    send("vendor", [one.pk for one in companies], access=access_of(ada))
+    client = client_of(pat)
+    url = reverse("erp:accept_many", args=[account.pk, "companies"])
+    asked = client.post(url, {"all": "1", "query": "status=ready"})
+    assert asked.content.decode().count("STONEWO00") == 5
+
+    kind = connection.choices.first().code
+    ids = list(Item.objects.values_list("pk", flat=True))
+    done = client.post(url, {"ids": ids, "confirm": "1", "vendor_type": kind}, follow=True)
+    assert "5 Companies Accepted" in done.content.decode()
+    engine.drain(connection.pk)
+    codes = Company.objects.order_by("pk").values_list("origin_code", flat=True)
+    assert list(codes) == [f"STONEWO00{n}" for n in range(1, 6)]
+
+
+def test_rejecting_needs_a_reason_which_the_sender_reads(client_of, pat, sent_item):
+    client = client_of(pat)
+    client.post(item_url(sent_item, "item_reject"), {"reject-reason": ""})
+    sent_item.refresh_from_db()
+    assert sent_item.state == State.READY
+    client.post(item_url(sent_item, "item_reject"), {"reject-reason": "Ask for the W-9 first."})
+    sent_item.refresh_from_db()
+    assert (sent_item.state, sent_item.decision_note) == (
+        State.REJECTED,
+        "Ask for the W-9 first.",
+    )
+
+
+def test_a_sent_click_lists_every_refusal_with_its_number(
+    client_of, ada, account, access_of, connection
+):
+    long = CompanyFactory.create(account=account, name="A" * 42)
+    done = send("vendor", [long.pk], access=access_of(ada))
+    url = reverse("erp:request", args=[account.pk, done.request_id])
+    page = client_of(ada).get(url).content.decode()
+    assert "1 Company Refused" in page
+    assert "Name must be 30 characters or fewer; it has 42." in page
+
+
+@pytest.mark.parametrize("status", ["ready", "exporting", "failed", "synced", "returned", "odd"])
+def test_every_list_has_an_empty_state(client_of, pat, account, list_url, status):
+    page = client_of(pat).get(list_url, {"status": status})
+    assert page.status_code == 200
+    assert 'class="empty"' in page.content.decode()
+
+
+def test_the_connection_page_says_what_the_erp_takes(client_of, ada, account, connection):
+    page = client_of(ada).get(reverse("erp:connection", args=[account.pk])).content.decode()
+    assert "at most 30 characters" in page
+    assert "Working" in page
+
+
+def test_what_the_erp_holds_is_read_from_the_erp(client_of, pat, account, connection, sent_item):
+    url = reverse("erp:holdings", args=[account.pk, connection.pk, "companies"])
+    assert "Holds Nothing Yet" in client_of(pat).get(url).content.decode()
