@@ -53,7 +53,8 @@ document.addEventListener("input", (event) => {
   const length = [...event.target.value.trim()].length;
   const excess = Math.max(0, length - Number(counter.dataset.most));
   const tail = excess ? `: ${excess} too many` : "";
-  counter.textContent = `${length} character${length === 1 ? "" : "s"}. ${counter.dataset.label}${tail}.`;
+  const count = length ? `${length} character${length === 1 ? "" : "s"}. ` : "";
+  counter.textContent = `${count}${counter.dataset.label}${tail}.`;
   counter.classList.toggle("counter-over", excess > 0);
 });
 
