@@ -67,6 +67,11 @@ def file_columns(stored: CompanyImport) -> list[Column]:
     ]
 
 
+def ignored(stored: CompanyImport) -> list[str]:
+    """The headings of the columns that go nowhere."""
+    return [one.heading for one in file_columns(stored) if not one.field]
+
+
 def _samples(stored: CompanyImport, place: int) -> list[str]:
     found: list[str] = []
     for _, cells in stored.rows:

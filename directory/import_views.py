@@ -93,6 +93,7 @@ def preview(request: ScopedRequest, import_id: UUID) -> HttpResponse:
         "import": found,
         "here": here,
         "columns": import_pages.file_columns(found),
+        "ignored": import_pages.ignored(found),
         "choices": mapping.choices(),
         "mapping_problems": mapping.problems(found.columns, found.header),
         "on_project": request.access.project is not None,

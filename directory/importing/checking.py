@@ -158,7 +158,10 @@ def _trades(cell: Cell) -> list[str]:
     longest = max(names, key=len, default="")
     if len(longest) > LONGEST_TRADE:
         raise _too_long(len(longest), LONGEST_TRADE)
-    return list({name.casefold(): name for name in names}.values())
+    spelt: dict[str, str] = {}
+    for name in names:
+        spelt.setdefault(name.casefold(), name)
+    return list(spelt.values())
 
 
 def _classifications(cell: Cell) -> list[str]:

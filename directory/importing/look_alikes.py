@@ -74,7 +74,9 @@ def _of_row(row: Row) -> Known:
 def _companies(account: Account) -> Iterator[Known]:
     """Every company of the account in one pass: phones and tax ids are stored as typed."""
     columns = ("name", "name_key", "zip", "entity_id", "business_phone", "pk", "is_active")
-    rows = Company.objects.filter(account=account).order_by("pk").values_list(*columns)
+    rows = (
+        Company.objects.filter(account=account).order_by("-is_active", "pk").values_list(*columns)
+    )
     for name, key, code, tax_id, phone, pk, active in rows.iterator(chunk_size=2000):
         yield Known(name, key, _zip(code), digits(tax_id), digits(phone), pk, active)
 

@@ -1,0 +1,21 @@
+"""Invented firms in the shape of the real register files; the same seed gives the same firms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from directory.demo_firms import COLUMNS, Firm, csv_text, firms
+
+__all__ = ["COLUMNS", "Firm", "csv_text", "file_of", "firms"]
+
+
+def file_of(*rows: Mapping[str, str] | Sequence[str], header: Sequence[str] = ("name",)) -> bytes:
+    """A small UTF-8 file; a row is a mapping (its keys become the heading) or a list of cells."""
+    if rows and isinstance(rows[0], Mapping):
+        header = list(dict.fromkeys(key for row in rows for key in row))
+        rows = tuple([row.get(key, "") for key in header] for row in rows)
+    return "\r\n".join(",".join(_quoted(cell) for cell in row) for row in (header, *rows)).encode()
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
