@@ -38,9 +38,9 @@ class UploadForm(forms.Form):
         },
     )
 
-    def clean_file(self) -> UploadedFile:
+    def clean_file(self) -> UploadedFile[bytes]:
         """Not read at all above the limit."""
-        upload: UploadedFile = self.cleaned_data["file"]
+        upload: UploadedFile[bytes] = self.cleaned_data["file"]
         if (upload.size or 0) > MOST_BYTES:
             raise forms.ValidationError(str(too_large(upload.size or 0)))
         return upload

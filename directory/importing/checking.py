@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from directory.importing.columns import FLAGS, ROW_KIND, TEXTS, short_label, split
+from directory.importing.columns import FLAGS, ROW_KIND, TEXTS, model_field, short_label, split
 from directory.importing.places import WITHOUT_COUNTRY, country_code, state_code
 from directory.importing.reading import Line
-from directory.models import CLASSIFICATIONS, Company, EntityType, Trade
+from directory.models import CLASSIFICATIONS, EntityType, Trade
 from erp_integrations.sendable import Problem
 
 YES = frozenset(["yes", "y", "true", "t", "1", "x"])
@@ -67,8 +67,7 @@ def check(lines: Iterable[Line], columns: Mapping[str, str]) -> Iterator[Row]:
 
 def _row(line: Line, texts: dict[str, str]) -> Row:
     if texts.pop(ROW_KIND, "").casefold() == "person":
-        values = {"name": texts.get("name", "")}
-        return Row(line.number, line.cells, values, is_person=True)
+        return Row(line.number, line.cells, {"name": texts.get("name", "")}, is_person=True)
     values: dict[str, Any] = {}
     problems = [] if texts.get("name") else [_missing_name()]
     for name, text in texts.items():
@@ -89,7 +88,7 @@ def _value(cell: Cell) -> Any:
 
 
 def _text(cell: Cell) -> str:
-    limit = Company._meta.get_field(cell.name).max_length
+    limit = model_field(cell.name).max_length
     if limit and len(cell.text) > limit:
         raise _too_long(len(cell.text), limit)
     return cell.text

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Field
 
 from directory.importing.reading import Table
 from directory.models import Company
@@ -74,11 +77,18 @@ SEPARATOR = re.compile(r"[;|]")
 LONGEST_LIKELY_TRADE = 60
 
 
+def model_field(name: str) -> Field[Any, Any]:
+    """The column of the company's table."""
+    found = Company._meta.get_field(name)
+    assert isinstance(found, Field)
+    return found
+
+
 def field_label(field: str) -> str:
     """What a field is called on the pages."""
     if field in OTHERS:
         return OTHERS[field]
-    return str(Company._meta.get_field(field).verbose_name)
+    return str(model_field(field).verbose_name)
 
 
 def short_label(field: str) -> str:

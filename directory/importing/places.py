@@ -36,7 +36,8 @@ def state_code(text: str, country: str) -> str:
 def _states(country: str) -> dict[str, str]:
     """Code and name, in lower case, to the code without its country."""
     found: dict[str, str] = {}
-    for state in pycountry.subdivisions.get(country_code=country) or ():
+    every = pycountry.subdivisions.get(country_code=country)  # type: ignore[no-untyped-call]
+    for state in every or ():
         code = state.code.partition("-")[2]
         found[state.name.casefold()] = code
         found[code.casefold()] = code

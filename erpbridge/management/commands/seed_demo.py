@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -47,7 +47,7 @@ class DemoPerson:
     does: str
     in_account: Person = field(default_factory=Person)
     on_project: Levels | None = None
-    pushes: Literal["", "vendor"] = ""
+    pushes: str = ""
 
 
 ADA = DemoPerson(
