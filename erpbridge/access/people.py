@@ -26,7 +26,15 @@ from erpbridge.access.models import (
     User,
 )
 from erpbridge.access.policy import Access
-from erpbridge.access.seen import Rights, Stale, digest, in_words, levels_of, person_state
+from erpbridge.access.seen import (
+    LEVEL_FIELDS,
+    Rights,
+    Stale,
+    digest,
+    in_words,
+    levels_of,
+    person_state,
+)
 from erpbridge.audit.models import Event
 from erpbridge.audit.record import Note, changes, note
 
@@ -128,14 +136,15 @@ def set_project_levels(
     projects = list(Project.objects.filter(account=by.account, pk__in=levels))
     before = project_state(membership, projects)
     _refuse_stale(membership, digest(before), seen)
-    events = []
+    events, changed = [], {}
     for project in projects:
         after = asdict(levels[project.pk])
         made = changes(in_words(before[project.pk]), in_words(after))
         if made:
-            _store_project(membership, project, after)
+            changed[project.pk] = after
             data = {"changes": made, "project": project.pk}
             events.append(_event(membership, CHANGED, data, about=f"Project {project}"))
+    _store_projects(membership, changed)
     note(by.account.pk, events, by=by.user)
     return len(events)
 
@@ -240,22 +249,35 @@ def _store(membership: Membership, person: Person, approver: Approver | None) ->
 
 
 def _store_rights(membership: Membership, rights: Rights) -> None:
+    rows = []
     for entity, _label in entity_choices():
         can_import, can_export = rights.get(entity, (False, False))
-        ErpRight.objects.update_or_create(
-            membership=membership,
-            entity=entity,
-            defaults={"can_import": can_import, "can_export": can_export},
+        rows.append(
+            ErpRight(
+                membership=membership, entity=entity, can_import=can_import, can_export=can_export
+            )
         )
+    ErpRight.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["membership", "entity"],
+        update_fields=["can_import", "can_export"],
+    )
 
 
-def _store_project(membership: Membership, project: Project, levels: Mapping[str, Any]) -> None:
-    row = ProjectMembership.objects.filter(membership=membership, project=project)
-    if not any(levels.values()):
-        row.delete()
-        return
-    ProjectMembership.objects.update_or_create(
-        membership=membership, project=project, defaults=dict(levels)
+def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write the changed levels; a project where nothing is left is taken from the person."""
+    gone = [pk for pk, held in levels.items() if not any(held.values())]
+    ProjectMembership.objects.filter(membership=membership, project__in=gone).delete()
+    ProjectMembership.objects.bulk_create(
+        [
+            ProjectMembership(membership=membership, project_id=pk, **held)
+            for pk, held in levels.items()
+            if any(held.values())
+        ],
+        update_conflicts=True,
+        unique_fields=["membership", "project"],
+        update_fields=LEVEL_FIELDS,
     )
 
 

@@ -44,9 +44,7 @@ NEED_THE_FLAG = {"people.grant_approver", "items.accept", "items.import"}
 GRANULAR = {"companies.edit", "companies.import"}
 
 
-def access_of(
-    *, account=None, project=None, in_project=False, flag=False, rights=None
-) -> Access:
+def access_of(*, account=None, project=None, in_project=False, flag=False, rights=None) -> Access:
     membership = Membership(can_push_to_accounting=flag, **(account or {}))
     held = ProjectMembership(**project) if project is not None else None
     access = Access(User(), Scope(ACCOUNT, PROJECT if in_project else None), membership, held)
