@@ -94,9 +94,23 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     location.reload();
   }
 });
+/* A table wider than the screen can be scrolled by keyboard. */
+function openScrollers() {
+  for (const box of all(".table-scroll:not([tabindex])")) {
+    if (box.scrollWidth <= box.clientWidth) continue;
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    const name = box.querySelector("caption") ?? document.querySelector("h1");
+    box.setAttribute("aria-label", `Table: ${name.textContent.trim()}`);
+  }
+}
+window.addEventListener("resize", openScrollers);
+
 document.addEventListener("htmx:load", (event) => {
   reveal(event.detail.elt);
+  openScrollers();
   showSelection();
 });
 reveal(document);
 showSelection();
+openScrollers();
