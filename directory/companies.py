@@ -205,7 +205,10 @@ def remove_from_project(ids: Iterable[int], *, project: Project, by: User) -> in
 
 def trades_named(account: Account, names: Iterable[str]) -> dict[str, Trade]:
     """The account's trades by case-folded name; those that do not exist yet are added."""
-    wanted = {name.strip().casefold(): name.strip() for name in names if name.strip()}
+    wanted: dict[str, str] = {}
+    for name in names:
+        if name.strip():
+            wanted.setdefault(name.strip().casefold(), name.strip())
     found = _trades(account)
     missing = [name for key, name in wanted.items() if key not in found]
     if missing:
@@ -320,7 +323,7 @@ def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
 def _place_in_trades(
     companies: Sequence[Company], *, account: Account, names: Sequence[Sequence[str]]
 ) -> None:
-    found = trades_named(account, {name for row in names for name in row}) if names else {}
+    found = trades_named(account, [name for row in names for name in row]) if names else {}
     through = Company.trades.through
     rows = [
         through(company_id=company.pk, trade_id=pk)

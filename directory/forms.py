@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Q
 from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
@@ -19,6 +18,7 @@ from stdnum.us import ein
 
 from directory import logos, places
 from directory.companies import COLUMNS, CONTACTS, RELATIONS, check_contacts, trades_named
+from directory.fields import One, Several
 from directory.importing.places import state_code
 from directory.models import CLASSIFICATIONS, Company, EntityType
 from erp_integrations import sendable
@@ -56,27 +56,6 @@ SHORT_NOTE = "At most 10 characters; shown where the full name does not fit."
 LIST_OF_STATES = "states"
 
 
-class People(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Several people of the account."""
-
-    widget = forms.CheckboxSelectMultiple
-
-    def label_from_instance(self, person: Any) -> str:
-        """Name and address, for two people may share a name."""
-        return f"{person.user.name} ({person.user.email})"
-
-
-class Person(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """One person of the account, or nobody."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options | {"empty_label": "Not chosen"})
-
-    def label_from_instance(self, person: Any) -> str:
-        """Name and address, for two people may share a name."""
-        return f"{person.user.name} ({person.user.email})"
-
-
 class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
     """Create or edit; the values go to ``companies``, the form saves nothing itself."""
 
@@ -102,6 +81,12 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
         max_length=1000,
         help_text="Names separated by commas; they join the account's list of trades.",
     )
+    trades = Several(label="Trades", required=False)
+    people = Several(label="People of this company", required=False)
+    primary_contact = One(label="Primary contact", required=False)
+    contract_signer = One(label="Contract signer", required=False)
+    invoice_contacts = Several(label="Invoice contacts", required=False)
+    bid_contacts = Several(label="Bid contacts", required=False)
     roles = forms.CharField(
         label="Project roles", required=False, max_length=200, help_text="On this project only."
     )
@@ -109,16 +94,8 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Company
         fields = (*COLUMNS, *RELATIONS)
-        field_classes = {
-            "people": People,
-            "invoice_contacts": People,
-            "bid_contacts": People,
-            "primary_contact": Person,
-            "contract_signer": Person,
-        }
         widgets = {
             "notes": forms.Textarea(attrs={"rows": 3}),
-            "trades": forms.CheckboxSelectMultiple,
             "state_code": forms.TextInput(attrs={"list": LIST_OF_STATES, "autocomplete": "off"}),
             "business_phone": forms.TextInput(attrs={"type": "tel"}),
             "mobile_phone": forms.TextInput(attrs={"type": "tel"}),
@@ -233,26 +210,32 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["roles"] = placed.roles if placed else ""
         if self.company is None or not self.company.logo:
             del self.fields["remove_logo"]
-        self.fields["trades"].queryset = self.access.account.trades.order_by(Lower("name"))  # type: ignore[attr-defined]
+        self._offer("trades", self.access.account.trades.order_by(Lower("name")))
 
     def _offer_people(self) -> None:
-        """Everybody active may belong to the company; contacts come from who does."""
+        """Everybody active may belong to the company; contacts come from who does, or will."""
         known = Membership.objects.filter(account=self.access.account).select_related("user")
-        of_company = Q(companies=self.company) if self.company else Q(pk__in=[])
-        offered = known.filter(Q(is_active=True, user__is_active=True) | of_company).distinct()
+        theirs = known.filter(companies=self.company) if self.company else known.none()
+        members = {person.pk for person in theirs}
+        offered = [
+            person
+            for person in known.order_by("user__name", "pk")
+            if (person.is_active and person.user.is_active) or person.pk in members
+        ]
+        self._offer("people", offered, label=_named)
         ticked = self.data.getlist("people") if self.is_bound else []  # type: ignore[attr-defined]
-        ticked = [pk for pk in ticked if pk.isascii() and pk.isdigit() and len(pk) < 19]
-        theirs = known.filter(Q(pk__in=ticked) | of_company).distinct()
-        self._order("people", offered)
+        contacts = [one for one in offered if one.pk in members or str(one.pk) in ticked]
         for name in CONTACTS:
-            self._order(name, theirs)
-        if not self.is_bound and not theirs.exists():
+            self._offer(name, contacts, label=_named)
+        if not self.is_bound and not contacts:
             for name in CONTACTS:
                 del self.fields[name]
             self.fields["people"].help_text = "Contacts can be chosen once people are saved."
 
-    def _order(self, name: str, people: Any) -> None:
-        self.fields[name].queryset = people.order_by("user__name", "pk")  # type: ignore[attr-defined]
+    def _offer(self, name: str, rows: Iterable[Any], *, label: Callable[[Any], str] = str) -> None:
+        field = self.fields[name]
+        assert isinstance(field, One | Several)
+        field.offer(rows, label=label)
 
     def _count_characters(self) -> None:
         limits = sendable.limits(self.access.account.pk, "vendor")
@@ -260,6 +243,11 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
             if name in self.fields and not isinstance(self.fields[name], forms.ChoiceField):
                 label = f"{limit.erp_label} takes {limit.most}"
                 self.fields[name].widget.attrs.update(limit_attrs(limit.most, label=label))
+
+
+def _named(person: Membership) -> str:
+    """Name and address, for two people may share a name."""
+    return f"{person.user.name} ({person.user.email})"
 
 
 def number_warning(values: Mapping[str, Any]) -> str:
