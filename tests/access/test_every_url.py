@@ -1,0 +1,111 @@
+"""Every URL of an account, whichever app it belongs to, is closed to people of other accounts.
+
+Whoever adds a URL with a new argument adds the argument to :func:`ours`, with an id that exists in
+the cast's account, so that the test also proves that the id is not honoured from another account.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.resolvers import RoutePattern
+
+from erpbridge.access.models import Membership
+from tests.factories import CompanyFactory
+
+# Arguments that name no object: a foreign person's own page with them is a page of their own.
+NO_OBJECT = {"account_id", "kind"}
+
+
+@pytest.fixture
+def ours(account, project, sam) -> dict[str, object]:
+    """A value for every argument of a URL; ids are of objects of the cast's account."""
+    return {
+        "account_id": account.pk,
+        "project_id": project.pk,
+        "membership_id": Membership.objects.get(user=sam).pk,
+        "company_id": CompanyFactory.create(account=account).pk,
+        "import_id": uuid.uuid4(),
+        "request_id": uuid.uuid4(),
+        "public_id": uuid.uuid4(),
+        "pk": 1,
+        "kind": "companies",
+    }
+
+
+def walk(
+    patterns: list[URLPattern | URLResolver],
+    namespace: str = "",
+    arguments: frozenset[str] = frozenset(),
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Name and arguments of every URL of the project."""
+    for one in patterns:
+        taken = arguments | set(
+            one.pattern.converters if isinstance(one.pattern, RoutePattern) else ()
+        )
+        if isinstance(one, URLResolver):
+            inner = f"{namespace}{one.namespace}:" if one.namespace else namespace
+            yield from walk(one.url_patterns, inner, taken)
+        else:
+            yield f"{namespace}{one.name}", taken - set(one.default_args)
+
+
+OF_ACCOUNTS = sorted(
+    {
+        (name, tuple(sorted(arguments)))
+        for name, arguments in walk(get_resolver().url_patterns)
+        if "account_id" in arguments
+    }
+)
+OF_OBJECTS = [url for url in OF_ACCOUNTS if set(url[1]) - NO_OBJECT]
+
+
+def address(name: str, arguments: tuple[str, ...], values: dict[str, object]) -> str:
+    missing = set(arguments) - set(values)
+    assert not missing, f"{name} has arguments this test does not know yet: {sorted(missing)}"
+    return reverse(name, kwargs={argument: values[argument] for argument in arguments})
+
+
+def ids(url: tuple[str, tuple[str, ...]]) -> str:
+    return url[0]
+
+
+def answers(client: Client, path: str) -> set[int]:
+    """What GET and POST answer; 405 says only that the page takes the other one."""
+    found = {client.get(path).status_code, client.post(path).status_code}
+    return found - {405}
+
+
+def test_the_walk_finds_the_pages_of_every_app():
+    assert {name.partition(":")[0] for name, _ in OF_ACCOUNTS} >= {"access", "directory", "erp"}
+
+
+@pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
+def test_an_outsider_finds_nothing(url, ours, client_of, olga):
+    assert answers(client_of(olga), address(*url, ours)) == {404}
+
+
+@pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
+def test_a_visitor_is_asked_to_log_in(url, ours):
+    path = address(*url, ours)
+    for answer in (Client().get(path), Client().post(path)):
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("url", OF_OBJECTS, ids=ids)
+def test_ids_of_one_account_mean_nothing_in_another(url, ours, client_of, olga, other_account):
+    foreign = ours | {"account_id": other_account.pk}
+    assert answers(client_of(olga), address(*url, foreign)) == {404}
+
+
+@pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
+def test_impossible_ids_are_not_found(url, ours, client_of, ada):
+    numbers = [name for name in url[1] if isinstance(ours[name], int)]
+    for name in numbers:
+        path = address(*url, ours | {name: 10**20})
+        assert answers(client_of(ada), path) == {404}, name
