@@ -1,0 +1,95 @@
+"""The Directory in a browser: live counters, the (?) with reasons, unsaved edits, ticks."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from directory import companies
+from directory.models import Company
+from erp_integrations.models import Item
+from erpbridge.access.models import Project
+from tests.directory.conftest import company
+from tests.erp_integrations.conftest import access_of, connection
+from tests.factories import CompanyFactory
+
+__all__ = ["access_of", "company", "connection"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def to(live_server, account, project):
+    def url(page: str, *arguments: int) -> str:
+        place = [account.pk, project.pk, *arguments]
+        return live_server.url + reverse(f"directory:project_{page}", args=place)
+
+    return url
+
+
+def test_the_name_is_counted_while_it_is_typed_and_the_edit_is_saved(
+    page: Page, sign_in, ada, connection, company, to
+):
+    sign_in(ada)
+    page.goto(to("company_edit", company.pk))
+    counter = page.locator("#id_name_counter")
+    expect(counter).to_have_text("18 characters. Simulator takes 30.")
+    page.get_by_label("Name", exact=False).first.fill("Quarry and Sons of the Harbor Incorporated")
+    expect(counter).to_have_text("42 characters. Simulator takes 30: 12 too many.")
+    page.locator("#id_name").fill("Quarry and Sons of the Harbor")
+    expect(counter).to_have_text("29 characters. Simulator takes 30.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Quarry and Sons of the Harbor")
+    assert Company.objects.get().revision == 2
+
+
+def test_leaving_unsaved_edits_asks_first(page: Page, sign_in, ada, company, to):
+    sign_in(ada)
+    page.goto(to("company_edit", company.pk))
+    page.locator("#id_city").press_sequentially("x")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("link", name="General")).to_be_visible()
+    assert asked == ["beforeunload"]
+
+
+@pytest.mark.parametrize("by", ["hover", "focus"])
+def test_every_reason_is_read_on_hover_and_on_keyboard_focus(
+    page: Page, sign_in, ada, connection, company, to, by
+):
+    Project.objects.update(use_with_erp=False)
+    companies.edit(Company.objects.get(), values={"name": "Q" * 61}, seen=1, by=ada)
+    sign_in(ada)
+    page.goto(to("company", company.pk))
+    expect(page.get_by_role("button", name="Send to ERP", exact=True)).to_be_disabled()
+    why = page.get_by_role("button", name="Why Send to ERP is disabled")
+    tip = page.get_by_role("tooltip").first
+    expect(tip).to_be_hidden()
+    if by == "hover":
+        why.hover()
+    else:
+        page.get_by_role("link", name="Go to Project Settings").focus()
+        page.keyboard.press("Tab")
+        expect(why).to_be_focused()
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text("Use with ERP")
+    expect(tip).to_contain_text("30 characters or fewer; it has 61")
+
+
+def test_ticked_rows_are_counted_and_sent(
+    page: Page, sign_in, ada, account, connection, to, project
+):
+    for name in ("Alpha", "Beta", "Gamma"):
+        CompanyFactory.create(account=account, name=name)
+    ids = Company.objects.values_list("pk", flat=True)
+    companies.add_to_project(ids, project=project, by=ada)
+    sign_in(ada)
+    page.goto(to("companies"))
+    page.get_by_label("Select Alpha").check()
+    page.get_by_label("Select Gamma").check()
+    expect(page.locator("[data-selected-count]")).to_have_text("2")
+    page.get_by_role("button", name="Send to ERP").click()
+    page.wait_for_url("**/requests/**")
+    assert sorted(Item.objects.values_list("label", flat=True)) == ["Alpha", "Gamma"]
