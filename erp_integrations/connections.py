@@ -16,18 +16,24 @@ from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
+    Effect,
     EntityManifest,
+    ErpError,
+    ErrorClass,
+    Found,
     Io,
     Manifest,
-    Page,
     Setting,
 )
+from erp_integrations.guard import Guarded
 from erp_integrations.models import ActiveConnection, Choice, Connection, ErpRecord
+from erp_integrations.moves import chunks
 from erp_integrations.records import record_types
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, changes, note
 
 ENTITY = "connection"
+LONGEST_CODE = 100
 logger = logging.getLogger(__name__)
 
 
@@ -37,21 +43,35 @@ def adapter_classes() -> dict[str, type[Adapter]]:
 
 
 def adapter_of(connection: Connection) -> Adapter:
-    """The configured adapter of a connection.
+    """The configured adapter of a connection; raises nothing that its contract does not name.
 
-    :raises registry.AdapterUnavailable: where it is no longer installed or allowed.
+    :raises registry.AdapterUnavailable: where it is no longer installed or allowed, or broken.
     """
     adapter_class = registry.adapter_class(connection.adapter, settings.ERPBRIDGE_ADAPTERS)
     folder = settings.DATA_DIR / "adapters" / connection.adapter / str(connection.account_id)
     folder.mkdir(parents=True, exist_ok=True)
     io = Io(folder=folder, clock=time.time, logger=logging.getLogger(f"{__name__}.adapter"))
-    return adapter_class(connection.config, {}, io)
+    try:
+        return Guarded(adapter_class(connection.config, {}, io))
+    except Exception as error:
+        raise _broken(connection, error) from error
+
+
+def _broken(connection: Connection, error: Exception) -> registry.AdapterUnavailable:
+    why = f"It cannot be started: {type(error).__name__}: {error}"
+    return registry.AdapterUnavailable(connection.adapter, why)
 
 
 def manifest_of(connection: Connection) -> Manifest:
-    """What the connection's adapter declares under its configuration."""
+    """What the connection's adapter declares under its configuration.
+
+    :raises registry.AdapterUnavailable: where it is no longer installed or allowed, or broken.
+    """
     adapter_class = registry.adapter_class(connection.adapter, settings.ERPBRIDGE_ADAPTERS)
-    return adapter_class.manifest(connection.config)
+    try:
+        return adapter_class.manifest(connection.config)
+    except Exception as error:
+        raise _broken(connection, error) from error
 
 
 def entity_manifest(connection: Connection, entity: str) -> EntityManifest | None:
@@ -86,7 +106,10 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises ValidationError: a dictionary of setting name to message.
     """
-    manifest = adapter_classes()[adapter_key].manifest({})
+    adapter_class = adapter_classes().get(adapter_key)
+    if adapter_class is None:
+        raise ValidationError({"adapter": "This adapter is not installed here."})
+    manifest = adapter_class.manifest({})
     config: dict[str, Any] = {}
     errors: dict[str, ValidationError] = {}
     for setting in manifest.settings:
@@ -109,8 +132,6 @@ def create(
     *, account: Account, name: str, adapter: str, config: Mapping[str, Any], by: User
 ) -> Connection:
     """A new connection, not yet in use. :raises ValidationError: for a bad name or setting."""
-    if adapter not in adapter_classes():
-        raise ValidationError({"adapter": "This adapter is not installed here."})
     connection = Connection(
         account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
     )
@@ -173,21 +194,31 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         connection.refresh_from_db()
         return False
     with transaction.atomic():
+        # One refresh at a time: two would each take the other's new rows for gone ones.
+        Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         for kind, found in lists.items():
             _store_choices(connection, kind, {one.code: one.label for one in found})
-        for entity, pages in records.items():
-            _store_records(connection, entity, pages)
+        for entity, found_records in records.items():
+            _store_records(connection, entity, found_records)
         Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
         _note(connection, "connection_refreshed", by=by)
     connection.refresh_from_db()
     return True
 
 
-def _pull_all(adapter: Adapter, entity: str) -> list[Page]:
-    pages = [adapter.pull(entity)]
-    while pages[-1].cursor:
-        pages.append(adapter.pull(entity, pages[-1].cursor))
-    return pages
+def _pull_all(adapter: Adapter, entity: str) -> dict[str, Found]:
+    """All records of the ERP by id, each as last seen. :raises AdapterError:"""
+    found: dict[str, Found] = {}
+    cursor, seen = "", set()
+    while cursor not in seen:
+        seen.add(cursor)
+        page = adapter.pull(entity, cursor)
+        found.update((one.erp_id, one) for one in page.records)
+        if not page.cursor:
+            return found
+        cursor = page.cursor
+    message = "The ERP's list of records does not end: it gave the same place twice."
+    raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, message))
 
 
 def _store_choices(connection: Connection, kind: str, labels: Mapping[str, str]) -> None:
@@ -197,6 +228,7 @@ def _store_choices(connection: Connection, kind: str, labels: Mapping[str, str])
     rows = [
         Choice(connection=connection, kind=kind, code=code, label=label[:255], active=True)
         for code, label in labels.items()
+        if len(code) <= LONGEST_CODE
     ]
     Choice.objects.bulk_create(
         rows,
@@ -206,7 +238,12 @@ def _store_choices(connection: Connection, kind: str, labels: Mapping[str, str])
     )
 
 
-def _store_records(connection: Connection, entity: str, pages: list[Page]) -> None:
+def _store_records(connection: Connection, entity: str, records: Mapping[str, Found]) -> None:
+    """Store what the ERP holds now; what it no longer holds frees its id."""
+    staged = connection.erp_records.filter(entity=entity, state=ErpRecord.State.STAGED)
+    gone = [pk for pk, erp_id in staged.values_list("pk", "erp_id") if erp_id not in records]
+    for some in chunks(gone):
+        ErpRecord.objects.filter(pk__in=some).delete()
     rows = [
         ErpRecord(
             connection=connection,
@@ -215,15 +252,15 @@ def _store_records(connection: Connection, entity: str, pages: list[Page]) -> No
             erp_code=found.erp_code,
             label=str(found.data.get("name", ""))[:255],
             data=dict(found.data),
+            seen_at=Now(),
         )
-        for page in pages
-        for found in page.records
+        for found in records.values()
     ]
     ErpRecord.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["connection", "entity", "erp_id"],
-        update_fields=["erp_code", "label", "data"],
+        update_fields=["erp_code", "label", "data", "seen_at"],
         batch_size=500,
     )
 

@@ -7,6 +7,7 @@ be kept counts as no answer, so that the export protocol finds out by looking wh
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -160,7 +161,7 @@ def _unknown(problem: str) -> Outcome:
     return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, problem))
 
 
-def _kept(outcome: Outcome) -> Outcome:
+def _kept(outcome: object) -> Outcome:
     if not isinstance(outcome, Outcome):
         return _unknown("The adapter answered with something that is not an outcome.")
     if outcome.error is not None:
@@ -179,5 +180,5 @@ def _plain_error(error: ErpError) -> ErpError:
         field=plain(error.field, 100),
         erp_code=plain(error.erp_code),
         advice=plain(error.advice),
-        retry_after=None if wait is None or wait != wait else min(max(wait, 0.0), LONGEST_WAIT),
+        retry_after=None if wait is None or math.isnan(wait) else min(max(wait, 0.0), LONGEST_WAIT),
     )

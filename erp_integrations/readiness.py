@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from erp_integrations import connections
-from erp_integrations.adapters.base import EntityManifest, Problem
+from erp_integrations.adapters.base import Adapter, EntityManifest, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.models import Connection
 from erp_integrations.records import project_problem
@@ -22,6 +22,7 @@ class Readiness:
     connection: Connection | None = None
     manifest: EntityManifest | None = None
     label: str = ""
+    adapter: Adapter | None = None
 
 
 def readiness(entity: str, access: Access) -> Readiness:
@@ -34,6 +35,7 @@ def readiness(entity: str, access: Access) -> Readiness:
         return Readiness((*problems, _no_connection()))
     try:
         manifest = connections.manifest_of(connection)
+        adapter = connections.adapter_of(connection)
     except AdapterUnavailable as error:
         missing = Problem("connection", "adapter", f"The ERP connection cannot be used: {error}")
         return Readiness((*problems, missing), connection)
@@ -46,7 +48,7 @@ def readiness(entity: str, access: Access) -> Readiness:
         problems.append(
             Problem("connection", "unsupported", f"{manifest.label} does not take these records.")
         )
-    return Readiness(tuple(problems), connection, found, manifest.short_name)
+    return Readiness(tuple(problems), connection, found, manifest.short_name, adapter)
 
 
 def _no_connection() -> Problem:
