@@ -14,19 +14,21 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.conf import settings
 from django.db import connection as db
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from erp_integrations import connections, moves, pacing, recovery
+from erp_integrations import breaker, connections, moves, pacing, recovery
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
+    Ambiguous,
     Command,
     Effect,
     EntityManifest,
@@ -43,19 +45,27 @@ from erp_integrations.commands import command_of
 from erp_integrations.links import active_links
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.queries import ItemQuerySet
-from erp_integrations.settling import settle_synced
+from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 
 logger = logging.getLogger(__name__)
 
-# Seconds that a lease outlives the deadline of the calls made under it.
-LEASE_MARGIN = 60.0
 # Seconds one wake-up may work before it makes room for other connections.
 BUDGET = 20.0
-# Errors that say something about the connection, not about the record.
-CONNECTION_ERRORS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED})
-ANSWER_EXCERPT = 2_000
+# Characters kept of an ERP's answer.
+EXCERPT = 2_000
+TOO_SLOW = ErpError(
+    ErrorClass.TRANSIENT,
+    Effect.NOT_APPLIED,
+    "The ERP was too slow when it was asked what it holds; nothing was sent.",
+)
+OUTCOMES = {
+    None: Attempt.Outcome.APPLIED,
+    Effect.APPLIED: Attempt.Outcome.APPLIED,
+    Effect.NOT_APPLIED: Attempt.Outcome.NOT_APPLIED,
+    Effect.UNCERTAIN: Attempt.Outcome.UNCERTAIN,
+}
 
 
 @dataclass
@@ -65,6 +75,9 @@ class Claim:
     item: Item
     command: Command
     attempt: Attempt
+
+
+Answer = tuple[Claim, Outcome]
 
 
 def worker_name() -> str:
@@ -84,11 +97,13 @@ def drain(connection_id: int) -> None:
         logger.exception("connection %s cannot be used", connection_id)
         return
     ends = time.monotonic() + BUDGET
-    recovery.resolve_uncertain(connection, adapter, manifest)
+    recovery.resolve_uncertain(connection, adapter, manifest, until=ends)
+    started = time.monotonic()
     while claims := claim(connection, manifest):
-        run(connection, adapter, manifest, claims)
+        run(connection, adapter, manifest, claims, since=started)
         _give_way(len(claims))
-        if time.monotonic() > ends:
+        started = time.monotonic()
+        if started > ends:
             publish(connection_id)
             return
 
@@ -103,7 +118,7 @@ def claim(connection: Connection, manifest: Manifest) -> list[Claim]:
     """Take the next items that are due, all of one record type, and write the attempts ahead."""
     with transaction.atomic():
         held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        if held.paused_at is not None or _breaker_open(held):
+        if breaker.is_resting(held):
             return []
         in_flight = held.items.filter(state=State.SENDING).count()
         due = _due(held)
@@ -111,7 +126,9 @@ def claim(connection: Connection, manifest: Manifest) -> list[Claim]:
         if first is None or in_flight >= held.max_in_flight:
             return []
         room = min(_batch(manifest, held, first), held.max_in_flight - in_flight)
-        chosen = due.filter(entity=first.entity).order_by("depth", "id").values_list("pk")[:room]
+        # What failed before goes alone, so that it cannot take others down with it.
+        alike = due.filter(entity=first.entity, attempts=first.attempts)
+        chosen = alike.order_by("depth", "id").values_list("pk")[:room]
         found = Item.objects.filter(pk__in=[pk for (pk,) in chosen])
         lease = _lease(manifest)
         items = moves.move(
@@ -128,11 +145,7 @@ def claim(connection: Connection, manifest: Manifest) -> list[Claim]:
 
 
 def _lease(manifest: Manifest) -> float:
-    return manifest.call_deadline + LEASE_MARGIN
-
-
-def _breaker_open(held: Connection) -> bool:
-    return Connection.objects.filter(pk=held.pk, breaker_until__gt=Now()).exists()
+    return manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
 
 
 def _due(held: Connection) -> ItemQuerySet:
@@ -167,49 +180,76 @@ def _write_ahead(held: Connection, items: Sequence[Item]) -> list[Claim]:
 
 
 def run(
-    connection: Connection, adapter: Adapter, manifest: Manifest, claims: Sequence[Claim]
+    connection: Connection,
+    adapter: Adapter,
+    manifest: Manifest,
+    claims: Sequence[Claim],
+    *,
+    since: float,
 ) -> None:
-    """Look, submit and settle what was claimed."""
-    started = time.monotonic()
-    ready: list[Claim] = []
-    for one in claims:
-        refusal = look_first(adapter, manifest.entities.get(one.item.entity), one)
-        if refusal is None:
-            ready.append(one)
-        else:
-            settle(connection, manifest, one, Outcome(error=refusal))
+    """Look, submit and settle what was claimed.
+
+    :param since: ``time.monotonic()`` before the claim.
+    """
+    refused = _look(adapter, manifest, claims, since=since)
+    settle(connection, manifest, refused)
+    gone = {one.item.pk for one, _outcome in refused}
+    ready = [one for one in claims if one.item.pk not in gone]
     if not ready:
         return
-    if time.monotonic() - started > LEASE_MARGIN / 2:
-        # Too little of the lease is left for a call that may take its whole deadline.
-        late = ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "The ERP was too slow to look.")
-        outcomes: Sequence[Outcome] = [Outcome(error=late)] * len(ready)
+    if _too_late(since):
+        outcomes: Sequence[Outcome] = [Outcome(error=TOO_SLOW)] * len(ready)
     else:
-        outcomes = _submit(adapter, ready)
-    for one, outcome in zip(ready, outcomes, strict=True):
-        settle(connection, manifest, one, outcome)
+        outcomes = adapter.submit([one.command for one in ready])
+    settle(connection, manifest, list(zip(ready, outcomes, strict=True)))
 
 
-def look_first(adapter: Adapter, entity: EntityManifest | None, one: Claim) -> ErpError | None:
+def _too_late(since: float) -> bool:
+    """Too little of the lease is left for a call that may take its whole deadline."""
+    return time.monotonic() - since > settings.ERPBRIDGE_LEASE_MARGIN / 2
+
+
+def _look(
+    adapter: Adapter, manifest: Manifest, claims: Sequence[Claim], *, since: float
+) -> list[Answer]:
+    """The claims that must not be sent, as far as looks into the ERP tell, and why."""
+    refused: list[Answer] = []
+    down: ErpError | None = None
+    for one in claims:
+        error = down or (TOO_SLOW if _too_late(since) else look_first(adapter, manifest, one))
+        if error is not None:
+            refused.append((one, Outcome(error=error)))
+        if error is not None and error.cls in breaker.CONNECTION_ERRORS:
+            down = error
+    return refused
+
+
+def look_first(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
     """Why the command must not be sent, as far as a look into the ERP tells."""
+    entity = manifest.entities.get(one.item.entity)
     if entity is None:
         return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these.")
-    if one.command.operation != Operation.CREATE:
+    if one.command.operation != Operation.CREATE or not manifest.can_find:
         return None
     try:
         found = adapter.find(one.item.entity, one.command.key)
     except AdapterError as error:
-        return ErpError(
-            error.error.cls,
-            Effect.NOT_APPLIED,
-            error.error.message,
-            retry_after=error.error.retry_after,
-        )
+        # Nothing was sent, whatever the adapter says of the look.
+        return replace(error.error, effect=Effect.NOT_APPLIED)
     one.attempt.first_look = "absent" if found is None else "present"
     one.attempt.erp_id = found.erp_id if isinstance(found, Found) else ""
     one.attempt.save(update_fields=["first_look", "erp_id"])
     if found is None:
         return None
+    return _present(one, entity, found)
+
+
+def _present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> ErpError:
+    """A create never overwrites. What is there may be an earlier try of ours that came late."""
+    tries = one.item.tries.filter(opened_at__gte=one.item.decided_at)
+    if tries.filter(outcome__in=Attempt.UNKNOWN).exclude(pk=one.attempt.pk).exists():
+        message = "The ERP holds it now; whether an earlier try arrived is being found out."
+        return ErpError(ErrorClass.DUPLICATE, Effect.UNCERTAIN, message, field=entity.key[0])
     name = found.data.get("name", "") if isinstance(found, Found) else "more than one record"
     return ErpError(
         ErrorClass.DUPLICATE,
@@ -220,95 +260,94 @@ def look_first(adapter: Adapter, entity: EntityManifest | None, one: Claim) -> E
     )
 
 
-def _submit(adapter: Adapter, ready: Sequence[Claim]) -> Sequence[Outcome]:
-    """The adapter's outcomes. One that breaks its contract leaves everything uncertain."""
-    try:
-        outcomes = adapter.submit([one.command for one in ready])
-        if len(outcomes) == len(ready):
-            return outcomes
-        problem = f"{len(outcomes)} outcomes for {len(ready)} commands"
-    except Exception as error:
-        logger.exception("adapter %s failed in submit", type(adapter).__name__)
-        problem = f"{type(error).__name__} in the adapter"
-    unknown = ErpError(ErrorClass.BUG, Effect.UNCERTAIN, f"The adapter failed: {problem}.")
-    return [Outcome(error=unknown)] * len(ready)
-
-
-def settle(connection: Connection, manifest: Manifest, one: Claim, outcome: Outcome) -> None:
-    """Store what became of a claim, unless the item has been given to another since."""
+def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]) -> None:
+    """Store what became of claims, but for items that have been given to others since."""
+    if not answers:
+        return
     with transaction.atomic():
-        held = Item.objects.filter(pk=one.item.pk, fence=one.item.fence)
-        moved = _move_by(held, manifest, one.item, outcome)
-        _close_attempt(one.attempt, outcome, late=not moved)
-        _feed_breaker(connection, outcome.error)
+        # Lock order: the breaker is the connection's.
+        Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        moved = _sync(connection, answers)
+        left = [(one, _known(outcome)) for one, outcome in answers if one.item.pk not in moved]
+        moved |= _fail(manifest, left)
+        _close_attempts(answers, moved)
+        breaker.feed(connection, [outcome.error for _one, outcome in answers])
 
 
-def _move_by(held: ItemQuerySet, manifest: Manifest, item: Item, outcome: Outcome) -> bool:
-    error = outcome.error
-    if error is None:
-        return settle_synced(
-            held,
-            item,
-            erp_id=outcome.erp_id,
-            erp_code=outcome.erp_code,
-            erp_version=outcome.erp_version,
-        )
-    each = {item.pk: _error_columns(error)}
+def _held(claims: Iterable[Claim]) -> ItemQuerySet:
+    """Those items that still carry the fence of the claim."""
+    still = Q(pk__in=[])
+    for one in claims:
+        still |= Q(pk=one.item.pk, fence=one.item.fence)
+    return Item.objects.filter(still)
+
+
+def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
+    applied = [(one, outcome) for one, outcome in answers if outcome.error is None]
+    if not applied:
+        return set()
+    held = {
+        one.item.pk: Held(outcome.erp_id, outcome.erp_code, outcome.erp_version)
+        for one, outcome in applied
+    }
+    return settle_synced(connection.pk, _held(one for one, _outcome in applied), held)
+
+
+def _known(outcome: Outcome) -> ErpError:
+    """The error, also of an applied command whose ERP id turned out to be another record's."""
+    message = f"The ERP answered with ID {outcome.erp_id}, which is linked to another record."
+    return outcome.error or ErpError(ErrorClass.CONFLICT, Effect.UNCERTAIN, message)
+
+
+def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[int]:
+    """Carry out what errors mean, one statement per kind of move."""
+    moved: set[int] = set()
+    for event, values in (
+        ("lose", {"lease_until": None, "check_after": after(manifest.settles_within)}),
+        ("postpone", {"lease_until": None}),
+        ("fail", {"lease_until": None, "settled_at": Now()}),
+    ):
+        some = [(one, error) for one, error in failed if _event(one.item, error) == event]
+        each = {one.item.pk: _error_columns(event, one.item, error) for one, error in some}
+        held = _held(one for one, _error in some)
+        items = moves.move(event, held, by=None, values=values, each=each) if some else []
+        moved |= {item.pk for item in items}
+    return moved
+
+
+def _event(item: Item, error: ErpError) -> str:
     if error.effect != Effect.NOT_APPLIED:
-        values = {"lease_until": None, "check_after": after(manifest.settles_within)}
-        return bool(moves.move("lose", held, by=None, values=values, each=each))
-    if error.cls in CONNECTION_ERRORS and item.attempts < pacing.MOST_ATTEMPTS:
-        return _postpone(held, item, error)
-    ended = {"lease_until": None, "settled_at": Now()}
-    return bool(moves.move("fail", held, by=None, values=ended, each=each))
-
-
-def _postpone(held: ItemQuerySet, item: Item, error: ErpError) -> bool:
-    wait = error.retry_after or pacing.back_off(item.attempts)
-    values: dict[str, Any] = {"lease_until": None, "not_before": after(wait)}
+        return "lose"
     if error.cls == ErrorClass.THROTTLED:
-        values["attempts"] = F("attempts") - 1
-    each = {item.pk: _error_columns(error)}
-    return bool(moves.move("postpone", held, by=None, values=values, each=each))
+        return "postpone"
+    again = error.cls in breaker.CONNECTION_ERRORS and item.attempts < pacing.MOST_ATTEMPTS
+    return "postpone" if again else "fail"
 
 
-def _error_columns(error: ErpError) -> dict[str, str]:
-    return {
+def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, Any]:
+    columns: dict[str, Any] = {
         "error_class": error.cls,
         "error_field": error.field,
         "error_text": error.message,
         "error_advice": error.advice,
     }
+    if event == "postpone":
+        columns["not_before"] = after(error.retry_after or pacing.back_off(item.attempts))
+        # The ERP asking for patience says nothing against the item.
+        columns["attempts"] = item.attempts - (error.cls == ErrorClass.THROTTLED)
+    return columns
 
 
-def _close_attempt(attempt: Attempt, outcome: Outcome, *, late: bool) -> None:
-    known = {
-        None: Attempt.Outcome.APPLIED,
-        Effect.APPLIED: Attempt.Outcome.APPLIED,
-        Effect.NOT_APPLIED: Attempt.Outcome.NOT_APPLIED,
-        Effect.UNCERTAIN: Attempt.Outcome.UNCERTAIN,
-    }[outcome.error.effect if outcome.error else None]
-    answer = outcome.answer or (outcome.error.message if outcome.error else "")
-    Attempt.objects.filter(pk=attempt.pk).update(
-        outcome=Attempt.Outcome.LATE if late else known,
-        answered_at=Now(),
-        error_class=outcome.error.cls if outcome.error else "",
-        erp_id=outcome.erp_id or attempt.erp_id,
-        answer_excerpt=answer[:ANSWER_EXCERPT],
-    )
-
-
-def _feed_breaker(connection: Connection, error: ErpError | None) -> None:
-    """Count failures of the connection; too many in a row give it a rest."""
-    rows = Connection.objects.filter(pk=connection.pk)
-    if error is None or error.cls not in CONNECTION_ERRORS:
-        rows.exclude(breaker_failures=0).update(breaker_failures=0, breaker_until=None)
-        return
-    if error.cls == ErrorClass.AUTH_EXPIRED:
-        connections.pause(connection, by=None, reason=f"The ERP refuses the login: {error.message}")
-        return
-    rows.update(breaker_failures=F("breaker_failures") + 1)
-    failures = rows.values_list("breaker_failures", flat=True)[0]
-    wait = pacing.breaker_wait(failures)
-    if wait is not None:
-        rows.update(breaker_until=after(wait))
+def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
+    for one, outcome in answers:
+        error = outcome.error
+        attempt = one.attempt
+        attempt.outcome = OUTCOMES[error.effect if error else None]
+        if one.item.pk not in moved:
+            attempt.outcome = Attempt.Outcome.LATE
+        attempt.answered_at = Now()
+        attempt.error_class = error.cls if error else ""
+        attempt.erp_id = outcome.erp_id or attempt.erp_id
+        attempt.answer_excerpt = (outcome.answer or (error.message if error else ""))[:EXCERPT]
+    columns = ["outcome", "answered_at", "error_class", "erp_id", "answer_excerpt"]
+    Attempt.objects.bulk_update([one.attempt for one, _outcome in answers], columns)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from erp_integrations.models import Connection, Item, Link
-from erp_integrations.moves import chunks
+from erp_integrations.moves import chunks, lock_records
 from erp_integrations.records import record_type
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
@@ -28,38 +29,92 @@ def holder_of(connection: Connection, entity: str, erp_id: str) -> Link | None:
     return connection.links.filter(entity=entity, erp_id=erp_id, ended_at=None).first()
 
 
+def held_elsewhere(connection_id: int, wanted: Mapping[int, str]) -> set[int]:
+    """Of items, those whose ERP id is, or in the same breath becomes, another record's.
+
+    :param wanted: item id -> ERP id. The caller holds the lock on the connection.
+    """
+    items = Item.objects.in_bulk(list(wanted))
+    rows = Link.objects.filter(connection=connection_id, ended_at=None)
+    holders = {
+        (link.entity, link.erp_id): link.record_id
+        for link in rows.filter(erp_id__in=set(wanted.values()))
+    }
+    elsewhere = set()
+    for pk, item in sorted(items.items()):
+        if holders.setdefault((item.entity, wanted[pk]), item.record_id) != item.record_id:
+            elsewhere.add(pk)
+    return elsewhere
+
+
 @transaction.atomic
-def link_items(items: Iterable[Item], *, by: User | None, as_sent: bool = True) -> None:
+def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) -> None:
     """Link the records of synced items to what the ERP holds.
 
+    :param by: who linked them; for None, whoever accepted each.
     :param as_sent: the ERP holds the item's payload; False where it holds something of its own,
         which then shows as drift.
     """
+    by_type: dict[tuple[int, str], list[Item]] = defaultdict(list)
     for item in items:
-        known = {
-            "erp_id": item.erp_id,
-            "erp_code": item.erp_code,
-            "erp_version": item.erp_version,
-            "synced_payload": item.payload if as_sent else {},
-            "synced_digest": item.digest if as_sent else "",
-        }
-        Link.objects.update_or_create(
-            connection_id=item.connection_id,
-            entity=item.entity,
-            record_id=item.record_id,
-            ended_at=None,
-            defaults=known,
-            create_defaults={**known, "linked_by": by},
-        )
-        model = record_type(item.entity).model
-        model._base_manager.filter(pk=item.record_id).update(
-            origin_id=item.erp_id, origin_code=item.erp_code
-        )
+        by_type[item.connection_id, item.entity].append(item)
+    for (connection_id, entity), some in by_type.items():
+        rows = Link.objects.filter(connection=connection_id, entity=entity, ended_at=None)
+        known = {link.record_id: link for link in rows.filter(record_id__in=_records(some))}
+        links = [_linked(item, known.get(item.record_id), by, as_sent=as_sent) for item in some]
+        changed = [link for link in links if link.pk]
+        Link.objects.bulk_update(changed, LINKED_COLUMNS, batch_size=100)
+        Link.objects.bulk_create([link for link in links if not link.pk], batch_size=100)
+        _mirror(entity, some)
+
+
+LINKED_COLUMNS = ["erp_id", "erp_code", "erp_version", "synced_payload", "synced_digest"]
+
+
+def _records(items: Iterable[Item]) -> list[int]:
+    return [item.record_id for item in items]
+
+
+def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -> Link:
+    """The link as it has to be; one to another ERP record ends, so that history keeps it."""
+    if known is not None and known.erp_id != item.erp_id:
+        ended = Link.objects.filter(pk=known.pk)
+        ended.update(ended_at=Now(), ended_by=by, ended_why=f"Linked to {item.erp_id} instead")
+        known = None
+    link = known or Link(
+        connection_id=item.connection_id,
+        entity=item.entity,
+        record_id=item.record_id,
+        linked_by_id=by.pk if by else item.decided_by_id,
+    )
+    link.erp_id, link.erp_code, link.erp_version = item.erp_id, item.erp_code, item.erp_version
+    link.synced_payload = item.payload if as_sent else {}
+    link.synced_digest = item.digest if as_sent else ""
+    return link
+
+
+def _mirror(entity: str, items: Sequence[Item]) -> None:
+    """Show the ERP's ids on the records, which the move has locked."""
+    model = record_type(entity).model
+    rows = model._base_manager.in_bulk(_records(items))
+    for item in items:
+        if item.record_id in rows:
+            row = rows[item.record_id]
+            row.origin_id, row.origin_code = item.erp_id, item.erp_code
+    model._base_manager.bulk_update(rows.values(), ["origin_id", "origin_code"], batch_size=100)
 
 
 @transaction.atomic
 def unlink(link: Link, *, by: User, why: str) -> bool:
-    """End a link; the ERP keeps its record. False where somebody else ended it first."""
+    """End a link; the ERP keeps its record. Not while an item of the record is open.
+
+    :returns: False where it stays, or somebody else ended it first.
+    """
+    lock_records(link.entity, [link.record_id])
+    account_id = link.connection.account_id
+    items = Item.objects.filter(account=account_id, entity=link.entity, record_id=link.record_id)
+    if items.open().exists():
+        return False
     found = Link.objects.filter(pk=link.pk, ended_at=None)
     if not found.update(ended_at=Now(), ended_by=by, ended_why=why):
         return False
@@ -69,5 +124,5 @@ def unlink(link: Link, *, by: User, why: str) -> bool:
     )
     data = {"erp_id": link.erp_id}
     one = Note(link.entity, link.record_id, link.erp_code, "unlink", note=why, data=data)
-    note(link.connection.account_id, [one], by=by)
+    note(account_id, [one], by=by)
     return True

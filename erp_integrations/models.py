@@ -212,6 +212,9 @@ class Attempt(models.Model):
         LOST = "lost"
         LATE = "late"
 
+    # Nobody knows, or nobody knew in time, what these did in the ERP.
+    UNKNOWN = (Outcome.OPEN, Outcome.UNCERTAIN, Outcome.LOST, Outcome.LATE)
+
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="tries")
     fence = models.PositiveIntegerField()
     worker = models.CharField(max_length=100)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import time
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from erp_integrations import moves
+from erp_integrations import breaker, moves, pacing
 from erp_integrations.adapters.base import Adapter, AdapterError, Found, Manifest, Operation
 from erp_integrations.clock import after
+from erp_integrations.commands import command_of
 from erp_integrations.links import active_links, holder_of
 from erp_integrations.models import Attempt, Connection, Item, Ticker
-from erp_integrations.settling import settle_synced
+from erp_integrations.moves import chunks
+from erp_integrations.queries import ItemQuerySet
+from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 
@@ -46,9 +51,9 @@ def expire_leases() -> int:
         items = moves.move(
             "lose", expired, by=None, values={"lease_until": None, "check_after": Now()}
         )
-        for item in items:
-            open_ones = Attempt.objects.filter(item=item, outcome=Attempt.Outcome.OPEN)
-            open_ones.update(outcome=Attempt.Outcome.LOST)
+        for ids in chunks([item.pk for item in items]):
+            lost = Attempt.objects.filter(item__in=ids, outcome=Attempt.Outcome.OPEN)
+            lost.update(outcome=Attempt.Outcome.LOST)
     return len(items)
 
 
@@ -63,16 +68,25 @@ def due_connections() -> list[int]:
     return list(found.values_list("pk", flat=True).distinct())
 
 
-def resolve_uncertain(connection: Connection, adapter: Adapter, manifest: Manifest) -> None:
-    """Look up in the ERP what became of commands that nobody knows the outcome of."""
-    while (item := _take_look(connection, manifest)) is not None:
-        _resolve(connection, adapter, manifest, item)
+def resolve_uncertain(
+    connection: Connection, adapter: Adapter, manifest: Manifest, *, until: float
+) -> None:
+    """Look up in the ERP what became of commands that nobody knows the outcome of.
+
+    :param until: ``time.monotonic()`` at which to make room for others.
+    """
+    while time.monotonic() < until and not breaker.is_resting(connection):
+        item = _take_look(connection, manifest)
+        if item is None:
+            return
+        if not manifest.can_find:
+            _ask(item, "This ERP cannot be asked whether it took the record.")
+        elif not _resolve(connection, adapter, manifest, item):
+            return
 
 
 def _take_look(connection: Connection, manifest: Manifest) -> Item | None:
     """The next item to look up, kept from other workers for as long as a look may take."""
-    if connection.paused_at is not None:
-        return None
     due = Item.objects.filter(connection=connection, state=State.UNCERTAIN, check_after__lte=Now())
     item: Item
     for item in due.order_by("id")[:10]:
@@ -83,51 +97,68 @@ def _take_look(connection: Connection, manifest: Manifest) -> Item | None:
     return None
 
 
-def _resolve(connection: Connection, adapter: Adapter, manifest: Manifest, item: Item) -> None:
-    if not manifest.can_find:
-        _ask(item, "This ERP cannot be asked whether it took the record.")
-        return
+def _held(item: Item) -> ItemQuerySet:
+    """The item, if it is still as it was when this look at it began."""
+    return Item.objects.filter(
+        pk=item.pk, state=State.UNCERTAIN, fence=item.fence, looks=item.looks
+    )
+
+
+def _resolve(connection: Connection, adapter: Adapter, manifest: Manifest, item: Item) -> bool:
+    """Look, and decide. False where the ERP could not be asked."""
+    # Asked before the look: what it shows is no newer.
+    settled = _has_settled(item, manifest)
     try:
         found = adapter.find(item.entity, item.erp_key)
     except AdapterError as error:
-        logger.info("look-up of item %s failed: %s", item.pk, error)
-        if item.looks >= MOST_LOOKS:
-            _ask(item, f"The ERP could not be asked: {error}")
-        return
-    if found is None:
-        _nothing_there(item, manifest)
-    elif isinstance(found, Found) and _is_ours(connection, manifest, item, found):
-        settle_synced(
-            Item.objects.all(),
-            item,
-            erp_id=found.erp_id,
-            erp_code=found.erp_code,
-            erp_version=found.erp_version,
-        )
-    elif isinstance(found, Found) and _untouched(connection, item, found):
-        _resend(item)
+        _look_failed(connection, item, error)
+        return False
+    breaker.feed(connection, [None])
+    if isinstance(found, Found) and _is_ours(connection, adapter, item, found):
+        held = {item.pk: Held(found.erp_id, found.erp_code, found.erp_version)}
+        settle_synced(connection.pk, _held(item), held)
+    elif found is None and item.operation != Operation.CREATE:
+        _ask(item, f"{item.erp_key} is no longer in the ERP.")
+    elif found is None or (isinstance(found, Found) and _untouched(connection, item, found)):
+        _not_there(item, settled=settled)
     else:
         _ask(item, f"The ERP holds another record under {item.erp_key}, or more than one.")
+    return True
 
 
-def _nothing_there(item: Item, manifest: Manifest) -> None:
-    """Believed only once the ERP has had time to settle after the last attempt's deadline."""
-    settled = manifest.call_deadline + manifest.settles_within
-    recent = Attempt.objects.filter(item=item, opened_at__gt=after(-settled))
-    if item.operation != Operation.CREATE:
-        _ask(item, f"{item.erp_key} is no longer in the ERP.")
-    elif recent.exists():
-        Item.objects.filter(pk=item.pk, state=State.UNCERTAIN).update(
-            check_after=after(1), looks=F("looks") - 1
-        )
+def _look_failed(connection: Connection, item: Item, error: AdapterError) -> None:
+    logger.info("look-up of item %s failed: %s", item.pk, error)
+    with transaction.atomic():
+        breaker.feed(connection, [error.error])
+        if item.looks >= MOST_LOOKS:
+            _ask(item, f"The ERP could not be asked: {error}")
+        else:
+            _held(item).update(check_after=after(pacing.back_off(item.looks, chance=1)))
+
+
+def _has_settled(item: Item, manifest: Manifest) -> bool:
+    """Whether nothing that was sent for the item can still take effect in the ERP.
+
+    An answered call began before its answer; one that nobody answered began, at the latest, when
+    its worker would have found it too late to begin.
+    """
+    rest = manifest.call_deadline + manifest.settles_within
+    latest = settings.ERPBRIDGE_LEASE_MARGIN / 2 + rest
+    answered = Q(answered_at__gt=after(-rest))
+    silent = Q(answered_at=None, opened_at__gt=after(-latest))
+    return not Attempt.objects.filter(answered | silent, item=item).exists()
+
+
+def _not_there(item: Item, *, settled: bool) -> None:
+    """The ERP did not take it: queue the same command, with the same intent, again.
+
+    Believed only once the ERP has had time to settle; until then the look does not count.
+    """
+    if settled:
+        values = {"check_after": None, "not_before": None, "looks": 0}
+        moves.move("resend", _held(item), by=None, values=values)
     else:
-        _resend(item)
-
-
-def _resend(item: Item) -> None:
-    """The ERP did not take it: queue the same command, with the same intent, again."""
-    one = Item.objects.filter(pk=item.pk)
-    moves.move("resend", one, by=None, values={"check_after": None, "not_before": None})
+        _held(item).update(check_after=after(1), looks=F("looks") - 1)
 
 
 def _untouched(connection: Connection, item: Item, found: Found) -> bool:
@@ -136,21 +167,28 @@ def _untouched(connection: Connection, item: Item, found: Found) -> bool:
     return link is not None and bool(link.erp_version) and link.erp_version == found.erp_version
 
 
-def _is_ours(connection: Connection, manifest: Manifest, item: Item, found: Found) -> bool:
+def _is_ours(connection: Connection, adapter: Adapter, item: Item, found: Found) -> bool:
     """Ours only if it was not there before, equals our command, and no other record holds it."""
     holder = holder_of(connection, item.entity, found.erp_id)
     if holder is not None and holder.record_id != item.record_id:
         return False
-    if item.operation == Operation.CREATE:
-        looked = item.tries.exclude(first_look="").order_by("fence").first()
-        if looked is None or looked.first_look != "absent":
-            return False
-    sent = {**item.payload, **item.acceptance}
-    names = [one.name for one in manifest.entities[item.entity].fields if one.name in found.data]
-    return all((sent.get(name) or "") == (found.data[name] or "") for name in names)
+    if item.operation == Operation.CREATE and not _was_absent(item):
+        return False
+    link = active_links(connection, item.entity, [item.record_id]).get(item.record_id)
+    wire = adapter.preview(command_of(item, link=link))
+    written = {one.source: one.value for one in wire.fields if one.source in found.data}
+    return bool(written) and all(
+        str(value or "") == str(found.data[name] or "") for name, value in written.items()
+    )
+
+
+def _was_absent(item: Item) -> bool:
+    """What the first look since the decision said; earlier tries had another key or intent."""
+    looks = item.tries.filter(opened_at__gte=item.decided_at).exclude(first_look="")
+    first = looks.order_by("fence").first()
+    return first is not None and first.first_look == "absent"
 
 
 def _ask(item: Item, question: str) -> None:
     each = {item.pk: {"error_text": question, "error_class": "conflict"}}
-    one = Item.objects.filter(pk=item.pk)
-    moves.move("ask", one, by=None, values={"check_after": None}, each=each)
+    moves.move("ask", _held(item), by=None, values={"check_after": None}, each=each)

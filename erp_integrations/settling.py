@@ -1,46 +1,63 @@
-"""The end of an item that the ERP holds: state, link and the record's ERP id, in one step."""
+"""The end of items that the ERP holds: state, link and the records' ERP ids, in one step."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from erp_integrations import moves
-from erp_integrations.links import link_items
-from erp_integrations.models import Item
+from erp_integrations.links import held_elsewhere, link_items
+from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
 from erpbridge.access.models import User
 
 NO_ERROR = {"error_class": "", "error_field": "", "error_text": "", "error_advice": ""}
 
 
+@dataclass(frozen=True)
+class Held:
+    """What the ERP calls the record that it holds."""
+
+    erp_id: str
+    erp_code: str
+    erp_version: str = ""
+
+
 @transaction.atomic
 def settle_synced(
-    held: ItemQuerySet,
-    item: Item,
+    connection_id: int,
+    found: ItemQuerySet,
+    held: Mapping[int, Held],
     *,
-    erp_id: str,
-    erp_code: str,
-    erp_version: str = "",
     event: str = "sync",
     by: User | None = None,
     why: str = "",
     as_sent: bool = True,
-) -> bool:
-    """Settle ``item`` as synced if it is still in ``held``; its waiting children go on.
+) -> set[int]:
+    """Settle as synced those of ``held``, by item id, that are still in ``found``.
+
+    One ERP record belongs to one record of ours: an item whose ERP id another record holds stays
+    as it is. Children that waited for a settled item go on.
 
     :param as_sent: whether the ERP holds what was sent, or a record of its own.
-    :returns: False where another caller moved the item first.
+    :returns: the ids of the settled items.
     """
-    known = {"erp_id": erp_id, "erp_code": erp_code, "erp_version": erp_version}
+    # Everybody who links holds this lock, so nothing is linked between the look and the move.
+    Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
+    taken = held_elsewhere(connection_id, {pk: one.erp_id for pk, one in held.items()})
+    each = {pk: {**asdict(one), **NO_ERROR} for pk, one in held.items() if pk not in taken}
     moved = moves.move(
         event,
-        held.filter(pk=item.pk),
+        found.filter(pk__in=list(each)),
         by=by,
         why=why,
         values={"lease_until": None, "check_after": None, "settled_at": Now()},
-        each={item.pk: {**known, **NO_ERROR}},
+        each=each,
     )
-    link_items(moved, by=by or item.decided_by, as_sent=as_sent)
-    Item.objects.filter(blocked_by__in=[one.pk for one in moved]).update(blocked_by=None)
-    return bool(moved)
+    link_items(moved, by=by, as_sent=as_sent)
+    ids = {item.pk for item in moved}
+    Item.objects.filter(blocked_by__in=ids).update(blocked_by=None)
+    return ids
