@@ -6,17 +6,21 @@ Accepting stores the decision and the work in one transaction; a message only wa
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now, Upper
 
 from erp_integrations import connections, moves, proposals, rules
-from erp_integrations.adapters.base import EntityManifest, Operation, Problem
-from erp_integrations.clicks import Done, Refusal, record_click
+from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.clicks import Done, Refusal, finish_click, record_click
 from erp_integrations.commands import command_of
+from erp_integrations.guard import LONGEST_ID, plain
 from erp_integrations.links import active_links
 from erp_integrations.models import Choice, Connection, ErpRecord, Item, Link, Request
 from erp_integrations.moves import chunks
@@ -25,6 +29,7 @@ from erp_integrations.settling import NO_ERROR
 from erp_integrations.states import IN_AIR, MOVES, State
 from erp_integrations.wakeups import wake
 from erpbridge.access.policy import Access
+from erpbridge.access.scoping import LARGEST_ID
 
 
 @dataclass(frozen=True)
@@ -60,23 +65,32 @@ def retry(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done
 
 
 def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
-    wanted = {decision.item_id: decision for decision in decisions}
+    wanted = {one.item_id: one for one in decisions if 0 < one.item_id <= LARGEST_ID}
     with transaction.atomic():
-        items = _visible(access, entity, sorted(wanted))
+        held = _lock_connections(access, entity, sorted(wanted))
+        by_connection: dict[int, list[Item]] = defaultdict(list)
+        for item in _visible(access, entity, sorted(wanted)):
+            by_connection[item.connection_id].append(item)
+        click = record_click(access, entity=entity, verb=event, done=0, refused=[])
         refused: list[Refusal] = []
         accepted = 0
-        click = record_click(access, entity=entity, verb=event, done=0, refused=[])
-        by_connection: dict[int, list[Item]] = {}
-        for item in items:
-            by_connection.setdefault(item.connection_id, []).append(item)
         for connection_id, some in sorted(by_connection.items()):
-            connection = Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
-            refusals = _decide_on(connection, some, wanted, click, access)
+            refusals = _decide_on(held[connection_id], some, wanted, click, access)
             refused += refusals
             accepted += len(some) - len(refusals)
             wake(connection_id)
-        _finish(click, accepted, refused)
+        finish_click(click, done=accepted, refused=refused)
     return Done(click.pk, accepted, tuple(refused))
+
+
+def _lock_connections(access: Access, entity: str, ids: Sequence[int]) -> dict[int, Connection]:
+    """Lock the connections of the items, so that what is read of the items afterwards holds."""
+    found: set[int] = set()
+    for some in chunks(ids):
+        items = Item.objects.visible_to(access).filter(entity=entity, pk__in=some)
+        found.update(items.values_list("connection_id", flat=True))
+    rows = Connection.objects.filter(pk__in=found).order_by("pk").select_for_update(no_key=True)
+    return {connection.pk: connection for connection in rows}
 
 
 def _visible(access: Access, entity: str, ids: Sequence[int]) -> list[Item]:
@@ -87,19 +101,6 @@ def _visible(access: Access, entity: str, ids: Sequence[int]) -> list[Item]:
     return items
 
 
-def _finish(click: Request, done: int, refused: Sequence[Refusal]) -> None:
-    click.done = done
-    click.refused = [
-        {
-            "record_id": one.record_id,
-            "label": one.label,
-            "problems": [{"message": p.message, "field": p.field} for p in one.problems],
-        }
-        for one in refused
-    ]
-    click.save(update_fields=["done", "refused"])
-
-
 def _decide_on(
     connection: Connection,
     items: Sequence[Item],
@@ -108,11 +109,14 @@ def _decide_on(
     access: Access,
 ) -> list[Refusal]:
     """Accept or retry the items of one connection, whose row the caller has locked."""
-    manifest = connections.entity_manifest(connection, click.entity)
+    try:
+        adapter = connections.adapter_of(connection)
+        manifest = connections.entity_manifest(connection, click.entity)
+    except AdapterUnavailable as error:
+        return _all_refused(items, f"The ERP connection cannot be used: {error}")
     if manifest is None:
-        gone = Problem("connection", "unsupported", "The connected ERP does not take these.")
-        return [Refusal(item.record_id, item.label, (gone,)) for item in items]
-    check = _Checks(connection, manifest, items, wanted, click.verb, access)
+        return _all_refused(items, "The connected ERP does not take these.")
+    check = _Checks(connection, adapter, manifest, items, wanted, click.verb, access)
     each: dict[int, dict[str, Any]] = {}
     refusals = []
     for item in items:
@@ -138,14 +142,19 @@ def _decide_on(
             item.pk
             for item in moves.move(click.verb, found, by=access.user, values=columns, each=each)
         }
-    lost = [item for item in items if item.pk in each and item.pk not in moved]
-    return refusals + [_beaten(item) for item in lost]
+    return refusals + _beaten([pk for pk in each if pk not in moved])
 
 
-def _beaten(item: Item) -> Refusal:
+def _all_refused(items: Sequence[Item], message: str) -> list[Refusal]:
+    problem = Problem("connection", "unusable", message)
+    return [Refusal(item.record_id, item.label, (problem,)) for item in items]
+
+
+def _beaten(ids: Sequence[int]) -> list[Refusal]:
     """Somebody else decided between the look and the click."""
-    item.refresh_from_db()
-    return Refusal(item.record_id, item.label, (_decided(item),))
+    found = (Item.objects.filter(pk__in=some).select_related("decided_by") for some in chunks(ids))
+    items = (item for rows in found for item in rows.order_by("pk"))
+    return [Refusal(item.record_id, item.label, (_decided(item),)) for item in items]
 
 
 def _decided(item: Item) -> Problem:
@@ -160,6 +169,7 @@ class _Checks:
     def __init__(
         self,
         connection: Connection,
+        adapter: Adapter,
         manifest: EntityManifest,
         items: Sequence[Item],
         wanted: Mapping[int, Decision],
@@ -169,7 +179,7 @@ class _Checks:
         self.connection, self.manifest, self.access = connection, manifest, access
         self.sources = MOVES[event][0]
         self.wanted = wanted
-        self.adapter = connections.adapter_of(connection)
+        self.adapter = adapter
         self.values = {item.pk: self._values(item) for item in items}
         self.links = active_links(connection, manifest.entity, [item.record_id for item in items])
         self.keys = {item.pk: self._key(item) for item in items}
@@ -178,14 +188,16 @@ class _Checks:
             "kind", "code"
         ):
             self.choices.setdefault(kind, set()).add(code)
-        self.taken = self._taken(sorted(set(self.keys.values())))
+        keys = sorted({self._fold(key)[:LONGEST_ID] for key in self.keys.values()} - {""})
+        self.flying = self._flying(keys)
+        self.held = self._held(keys)
 
     def _values(self, item: Item) -> dict[str, str]:
         """The known fields only, as text; in the case that the ERP wants."""
         given = self.wanted[item.pk].values or item.acceptance
         values = {}
         for one in self.manifest.acceptance_fields:
-            value = str(given.get(one.name) or "").strip()
+            value = plain(given.get(one.name) or "").strip()
             if any(rule.kind == "case" and rule.value == "upper" for rule in one.rules):
                 value = value.upper()
             values[one.name] = value
@@ -195,29 +207,45 @@ class _Checks:
         link = self.links.get(item.record_id)
         if item.operation == Operation.CREATE or link is None:
             return erp_key(self.manifest, item, self.values[item.pk])
-        return link.erp_code or link.erp_id
+        return self._fold(link.erp_code or link.erp_id)
 
-    def _taken(self, keys: Sequence[str]) -> dict[str, str]:
-        """Key -> by what it is taken: an item in the air, a linked record, a record of the ERP."""
-        taken: dict[str, str] = {}
-        where = {"connection": self.connection, "entity": self.manifest.entity}
-        for some in (keys[start : start + 500] for start in range(0, len(keys), 500)):
-            seen = ErpRecord.objects.filter(**where, erp_code__in=some)
-            taken.update(
-                (code.upper(), f"{label} in the ERP")
+    def _fold(self, key: str) -> str:
+        """Two keys are the same to the ERP when they are the same folded."""
+        return key if self.manifest.key_case_sensitive else key.upper()
+
+    def _with(self, rows: QuerySet[Any], column: str, keys: Sequence[str]) -> QuerySet[Any]:
+        """The connection's ``rows`` whose ``column`` is one of the folded keys."""
+        found = rows.filter(connection=self.connection, entity=self.manifest.entity)
+        folded = F(column) if self.manifest.key_case_sensitive else Upper(column)
+        matching: QuerySet[Any] = found.alias(folded=folded).filter(folded__in=keys)
+        return matching
+
+    def _held(self, keys: Sequence[str]) -> dict[str, str]:
+        """Key -> by which record it is held: of the ERP, or linked."""
+        held: dict[str, str] = {}
+        for some in chunks(keys):
+            seen = self._with(ErpRecord.objects.all(), "erp_code", some)
+            held.update(
+                (self._fold(code), f"{label} in the ERP")
                 for code, label in seen.values_list("erp_code", "label")
             )
-            linked = Link.objects.filter(**where, erp_code__in=some, ended_at=None)
-            taken.update(
-                (code.upper(), "a company that is synced already")
+            linked = self._with(Link.objects.filter(ended_at=None), "erp_code", some)
+            held.update(
+                (self._fold(code), "a record that is synced already")
                 for code in linked.values_list("erp_code", flat=True)
             )
-            flying = Item.objects.filter(**where, erp_key__in=some, state__in=sorted(IN_AIR))
-            taken.update(
-                (item.erp_key.upper(), f"{item.label}, accepted by {item.decided_by}")
-                for item in flying.select_related("decided_by")
+        return held
+
+    def _flying(self, keys: Sequence[str]) -> dict[str, str]:
+        """Key -> by which item in the air it is taken."""
+        flying: dict[str, str] = {}
+        for some in chunks(keys):
+            items = self._with(Item.objects.filter(state__in=sorted(IN_AIR)), "erp_key", some)
+            flying.update(
+                (self._fold(item.erp_key), f"{item.label}, accepted by {item.decided_by}")
+                for item in items.select_related("decided_by")
             )
-        return taken
+        return flying
 
     def problems(self, item: Item) -> list[Problem]:
         """Every reason why this item cannot be accepted; a good key is taken from now on."""
@@ -229,7 +257,8 @@ class _Checks:
         else:
             problems = self._update_problems(item)
         if not problems:
-            self.taken[self.keys[item.pk].upper()] = f"{item.label}, accepted in this click"
+            key = self._fold(self.keys[item.pk])
+            self.flying[key] = f"{item.label}, accepted in this click"
         return problems
 
     def _stale_or_own(self, item: Item) -> list[Problem]:
@@ -256,19 +285,26 @@ class _Checks:
         return problems + list(self.adapter.validate(command))
 
     def _key_problems(self, item: Item) -> list[Problem]:
-        key = self.keys[item.pk]
-        holder = self.taken.get(key.upper())
+        key, name = self.keys[item.pk], self.manifest.key[0]
+        folded = self._fold(key)
+        if len(key) > LONGEST_ID:
+            message = f"It may have at most {LONGEST_ID} characters; it has {len(key)}."
+            return [Problem(name, "max_length", message, str(len(key)), str(LONGEST_ID))]
+        holder = self.flying.get(folded) or self.held.get(folded)
         if not key or holder is None:
             return []
-        name = self.manifest.key[0]
         message = f"{key} is taken by {holder}. Choose another."
         return [Problem(name, "taken", message, current=key)]
 
     def _update_problems(self, item: Item) -> list[Problem]:
-        if item.record_id in self.links:
+        if item.record_id not in self.links:
+            message = "It is no longer linked to a record of the ERP. Reject it and send it again."
+            return [Problem("link", "unlinked", message)]
+        holder = self.flying.get(self._fold(self.keys[item.pk]))
+        if holder is None:
             return []
-        message = "It is no longer linked to a record of the ERP. Reject it, then send it again."
-        return [Problem("link", "unlinked", message)]
+        message = f"{self.keys[item.pk]} is being exported for {holder}. Try again afterwards."
+        return [Problem(self.manifest.key[0], "taken", message)]
 
 
 def proposals_for(items: Sequence[Item]) -> None:
@@ -279,7 +315,10 @@ def proposals_for(items: Sequence[Item]) -> None:
             by_connection.setdefault(item.connection_id, []).append(item)
     found = Connection.objects.in_bulk(list(by_connection))
     for connection_id, some in by_connection.items():
-        manifest = connections.entity_manifest(found[connection_id], some[0].entity)
+        try:
+            manifest = connections.entity_manifest(found[connection_id], some[0].entity)
+        except AdapterUnavailable:
+            continue
         if manifest is not None:
             proposals.propose(found[connection_id], manifest, some)
 
@@ -287,7 +326,7 @@ def proposals_for(items: Sequence[Item]) -> None:
 def reject(items: ItemQuerySet, *, entity: str, reason: str, access: Access) -> Done:
     """Hand items back to their senders, who can edit and re-send the records."""
     with transaction.atomic():
-        wanted = list(items.select_related("decided_by"))
+        wanted = list(items.values_list("pk", flat=True))
         moved = moves.move(
             "reject",
             items,
@@ -300,8 +339,7 @@ def reject(items: ItemQuerySet, *, entity: str, reason: str, access: Access) -> 
                 "settled_at": Now(),
             },
         )
-        moved_ids = {item.pk for item in moved}
-        refused = [_beaten(item) for item in wanted if item.pk not in moved_ids]
+        refused = _beaten(sorted(set(wanted) - {item.pk for item in moved}))
         click = record_click(
             access, entity=entity, verb=Request.Verb.REJECT, done=len(moved), refused=refused
         )

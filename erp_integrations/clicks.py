@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from erp_integrations.adapters.base import Problem
@@ -33,7 +34,25 @@ def record_click(
     access: Access, *, entity: str, verb: str, done: int, refused: Sequence[Refusal]
 ) -> Request:
     """Store a click and its refusals."""
-    rows = [
+    return Request.objects.create(
+        account=access.account,
+        project=access.project,
+        entity=entity,
+        verb=verb,
+        by=access.user,
+        done=done,
+        refused=_rows(refused),
+    )
+
+
+def finish_click(click: Request, *, done: int, refused: Sequence[Refusal]) -> None:
+    """Add to a stored click what came of it, where its items had to point at it first."""
+    click.done, click.refused = done, _rows(refused)
+    click.save(update_fields=["done", "refused"])
+
+
+def _rows(refused: Sequence[Refusal]) -> list[dict[str, Any]]:
+    return [
         {
             "record_id": one.record_id,
             "label": one.label,
@@ -44,12 +63,3 @@ def record_click(
         }
         for one in refused
     ]
-    return Request.objects.create(
-        account=access.account,
-        project=access.project,
-        entity=entity,
-        verb=verb,
-        by=access.user,
-        done=done,
-        refused=rows,
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 
@@ -22,9 +22,10 @@ from erpbridge.audit.record import Note, note
 
 # SQLite takes a limited number of parameters in one statement.
 CHUNK = 500
+T = TypeVar("T")
 
 
-def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     """``ids`` in pieces that fit into one statement on every database."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]
@@ -112,7 +113,15 @@ def _mirror(items: Sequence[Item]) -> None:
     records: dict[tuple[str, str], list[int]] = defaultdict(list)
     for item in items:
         records[item.entity, item.state].append(item.record_id)
-    for (entity, state), ids in records.items():
+    for (entity, state), ids in sorted(records.items()):
+        lock_records(entity, ids)
         model = record_type(entity).model
         for some in chunks(sorted(ids)):
             model._base_manager.filter(pk__in=some).update(erp_state=state)
+
+
+def lock_records(entity: str, ids: Iterable[int]) -> None:
+    """Lock records in the order of their ids: an UPDATE alone takes them in whatever order."""
+    rows = record_type(entity).model._base_manager.order_by("pk").select_for_update(no_key=True)
+    for some in chunks(sorted(ids)):
+        list(rows.filter(pk__in=some).values_list("pk"))

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import transaction
 
-from erp_integrations import connections, links, moves, rules
-from erp_integrations.adapters.base import Adapter, Command, Operation, Problem
+from erp_integrations import links, moves, rules
+from erp_integrations.adapters.base import Command, Operation, Problem
 from erp_integrations.clicks import Done, Refusal, record_click
 from erp_integrations.digests import digest
 from erp_integrations.models import Item, Link, Request
@@ -22,6 +22,7 @@ from erp_integrations.readiness import Readiness, readiness
 from erp_integrations.records import Draft, RecordType, record_type
 from erp_integrations.states import State
 from erpbridge.access.policy import Access
+from erpbridge.access.scoping import LARGEST_ID
 
 
 @dataclass
@@ -52,14 +53,11 @@ def examine(
     if ready.connection:
         found.links = links.active_links(ready.connection, kind.entity, ids)
     beyond = kind.problems(drafts)
-    adapter = (
-        connections.adapter_of(ready.connection) if ready.connection and ready.manifest else None
-    )
     for draft in drafts:
         problems = list(beyond.get(draft.record_id, []))
         problems += _stale(draft, seen)
         problems += _waiting(found.open_items.get(draft.record_id))
-        problems += _broken_rules(draft, found, adapter)
+        problems += _broken_rules(draft, found)
         found.problems[draft.record_id] = problems
     return found
 
@@ -88,9 +86,9 @@ def _waiting(item: Item | None) -> list[Problem]:
     return [Problem("erp_state", "open", message, current=words)]
 
 
-def _broken_rules(draft: Draft, found: Examination, adapter: Adapter | None) -> list[Problem]:
+def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
     """Rules of the manifest and of the adapter, and what a linked record needs."""
-    manifest = found.ready.manifest
+    manifest, adapter = found.ready.manifest, found.ready.adapter
     if manifest is None or adapter is None:
         return []
     link = found.links.get(draft.record_id)
@@ -151,13 +149,16 @@ def send(
 
 def _lock_records(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
     """Lock the visible ones among ``ids``, in order, so that nothing is edited while it is sent."""
-    visible: list[int] = []
-    for some in chunks(sorted(set(ids))):
-        visible += kind.visible(access).filter(pk__in=some).values_list("pk", flat=True)
-    for some in chunks(sorted(visible)):
-        rows = kind.model._base_manager.filter(pk__in=some).select_for_update(no_key=True)
-        list(rows.order_by("pk").values_list("pk"))
-    return sorted(visible)
+    visible = _visible(kind, ids, access)
+    moves.lock_records(kind.entity, visible)
+    return visible
+
+
+def _visible(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
+    """Those of ``ids`` that the person can see; a number beyond 64 bits names nothing."""
+    possible = sorted({one for one in ids if 0 < one <= LARGEST_ID})
+    found = (kind.visible(access).filter(pk__in=some) for some in chunks(possible))
+    return sorted({pk for rows in found for pk in rows.values_list("pk", flat=True)})
 
 
 def _item(draft: Draft, found: Examination, access: Access, click: Request) -> Item:
@@ -182,20 +183,24 @@ def _item(draft: Draft, found: Examination, access: Access, click: Request) -> I
 def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
     """Take waiting records back from accounting, unless a decision came first."""
     kind = record_type(entity)
-    visible: list[int] = []
-    for some in chunks(sorted(set(ids))):
-        visible += kind.visible(access).filter(pk__in=some).values_list("pk", flat=True)
+    visible = _visible(kind, ids, access)
     with transaction.atomic():
         moved: list[Item] = []
-        for some in chunks(visible):
-            items = Item.objects.filter(account=access.account, entity=entity, record_id__in=some)
-            moved += moves.move("retrieve", items, by=access.user)
+        for some in chunks(_waiting_items(entity, visible, access)):
+            moved += moves.move("retrieve", Item.objects.filter(pk__in=some), by=access.user)
         left = sorted(set(visible) - {item.record_id for item in moved})
         refused = [refusal for some in chunks(left) for refusal in _not_waiting(kind, some, access)]
         click = record_click(
             access, entity=entity, verb=Request.Verb.RETRIEVE, done=len(moved), refused=refused
         )
     return Done(click.pk, len(moved), tuple(refused))
+
+
+def _waiting_items(entity: str, record_ids: Sequence[int], access: Access) -> list[int]:
+    """In the order in which everybody locks items."""
+    items = Item.objects.filter(account=access.account, entity=entity, state=State.READY)
+    found = (items.filter(record_id__in=some) for some in chunks(record_ids))
+    return sorted(pk for rows in found for pk in rows.values_list("pk", flat=True))
 
 
 def _not_waiting(kind: RecordType, ids: Sequence[int], access: Access) -> list[Refusal]:
