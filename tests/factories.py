@@ -6,7 +6,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from directory.derived import prepare
-from directory.models import Company, Trade
+from directory.models import Company, CompanyImport, Trade
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
 
@@ -94,3 +94,15 @@ class CompanyFactory(DjangoModelFactory):
         prepare(company)
         company.save()
         return company
+
+
+class CompanyImportFactory(DjangoModelFactory):
+    class Meta:
+        model = CompanyImport
+
+    account = factory.SubFactory(AccountFactory)
+    by = factory.SubFactory(UserFactory)
+    file_name = "firms.csv"
+    header = factory.LazyFunction(lambda: ["name"])
+    rows = factory.LazyFunction(lambda: [[2, ["Three Rivers Glass"]]])
+    columns = factory.LazyFunction(lambda: {"0": "name"})

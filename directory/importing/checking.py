@@ -100,7 +100,7 @@ def _email(cell: Cell) -> str:
     try:
         validate_email(cell.text)
     except ValidationError:
-        message = "is not an e-mail address such as office@example.com."
+        message = "must be an e-mail address such as office@example.com."
         raise Wrong(message, rule="format") from None
     return _text(cell)
 
@@ -108,7 +108,7 @@ def _email(cell: Cell) -> str:
 def _website(cell: Cell) -> str:
     scheme, found, _ = cell.text.partition(":")
     if " " in cell.text or (found and "." not in scheme and scheme.lower() not in SCHEMES):
-        message = "is not a web address such as https://www.example.com."
+        message = "must be a web address such as https://www.example.com."
         raise Wrong(message, rule="format", limit="http or https")
     return _text(cell)
 
@@ -136,7 +136,7 @@ def _entity_type(cell: Cell) -> str:
 def _country(cell: Cell) -> str:
     found = country_code(cell.text)
     if cell.text and not found:
-        message = "is not a country; give its two-letter code, such as US."
+        message = "is not known; give its two-letter code, such as US."
         raise Wrong(message, rule="choice", limit="ISO 3166 code")
     return found
 

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RoutePattern
 
 from erpbridge.access.models import Membership
-from tests.factories import CompanyFactory
+from tests.factories import CompanyFactory, CompanyImportFactory
 
 # Arguments that name no object: a foreign person's own page with them is a page of their own.
 NO_OBJECT = {"account_id", "kind"}
@@ -29,7 +29,7 @@ def ours(account, project, sam) -> dict[str, object]:
         "project_id": project.pk,
         "membership_id": Membership.objects.get(user=sam).pk,
         "company_id": CompanyFactory.create(account=account).pk,
-        "import_id": uuid.uuid4(),
+        "import_id": CompanyImportFactory.create(account=account, by=sam).pk,
         "request_id": uuid.uuid4(),
         "public_id": uuid.uuid4(),
         "pk": 1,

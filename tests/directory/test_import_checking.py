@@ -114,14 +114,14 @@ def test_a_value_over_the_limit_is_refused_with_the_number(field, limit):
 @pytest.mark.parametrize(
     ("cells", "word"),
     [
-        ({"email_address": "nobody at home"}, "E-mail address is not an e-mail address"),
-        ({"country_code": "Atlantis"}, "Country is not a country"),
+        ({"email_address": "nobody at home"}, "E-mail address must be an e-mail address"),
+        ({"country_code": "Atlantis"}, "Country is not known"),
         ({"state_code": "ZZ", "country_code": "US"}, "not the code of a state of US"),
         ({"state_code": "ZZ"}, "not the code of a state of the United States"),
         ({"union_member": "perhaps"}, "must be yes or no"),
         ({"entity_type": "VAT"}, "must be one of EIN, ABN, OTHER"),
         ({"classifications": "Small business; Purple"}, "unknown classification “Purple”"),
-        ({"website": "javascript:alert(1)"}, "Website is not a web address"),
+        ({"website": "javascript:alert(1)"}, "Website must be a web address"),
         ({"city": "a\x07b"}, "control character"),
     ],
 )

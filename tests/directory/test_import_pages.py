@@ -88,7 +88,7 @@ def test_windows_1252_is_said_on_the_preview(upload, ada):
 def test_the_preview_writes_nothing_and_shows_errors_first(upload, ada):
     page = upload(ada, file_of(GOOD, BAD)).content.decode()
     assert not Company.objects.exists()
-    assert "E-mail address is not an e-mail address" in page
+    assert "E-mail address must be an e-mail address" in page
     assert page.index("=Bad &amp; Søn</th>") < page.index("Three Rivers Glass</th>")
     assert "1 of 2 rows has an error and is left out" in page
 
@@ -221,7 +221,7 @@ def test_the_error_file_holds_the_original_columns_and_no_formula(
     (row,) = csv.DictReader(io.StringIO(text))
     assert list(row) == ["name", "zip", "trades", "email", "Error"]
     assert row["name"] == "'=Bad & Søn"
-    assert row["Error"] == "E-mail address is not an e-mail address such as office@example.com."
+    assert row["Error"] == "E-mail address must be an e-mail address such as office@example.com."
 
 
 def test_a_mended_error_file_can_be_chosen_as_it_is(upload, client_of, ada):
