@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from erp_integrations import connections
-from erp_integrations.adapters.base import AdapterError, Manifest
+from erp_integrations.adapters.base import AdapterError, EntityManifest, Manifest, Operation
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.forms import ConnectionForm, PauseForm
 from erp_integrations.list_views import kind_of
@@ -53,7 +53,7 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
     return {
         "connection": found,
         "manifest": manifest,
-        "entities": list(manifest.entities.values()) if manifest else [],
+        "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
         "kinds": [
             {"kind": kind, "active": kind.entity in served}
             for kind in kinds
@@ -69,6 +69,11 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
         ],
         "choices": found.choices.filter(active=True).order_by("kind", "label")[:50],
     }
+
+
+def _capabilities(entity: EntityManifest) -> dict[str, Any]:
+    can = [operation.value for operation in Operation if operation in entity.operations]
+    return {"manifest": entity, "can": ", ".join(can + ["import"] * entity.imports)}
 
 
 def _show_errors(form: ConnectionForm, error: ValidationError) -> None:

@@ -301,10 +301,12 @@ def _click(access: Access, request_id: UUID) -> Request:
 
 @require_safe
 @scoped()
-def click(request: ScopedRequest, request_id: UUID) -> HttpResponse:
+def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
     """What one click did: how many, which rows were refused and why, and how far the export is."""
     access = request.access
     found = _click(access, request_id)
+    if access.project is None and found.project_id is not None:
+        return redirect("erp:project_request", access.account.pk, found.project_id, request_id)
     kind = record_type(found.entity)
     accepted = found.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
     can_view = bool(access.can("items.view"))
