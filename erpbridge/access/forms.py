@@ -84,7 +84,15 @@ class AddPersonForm(PersonForm):
         max_length=150,
         help_text="Used for a new login; somebody who logs in here already keeps their name.",
     )
-    field_order = ("email", "name", "job_title")
+
+    def __init__(self, posted: QueryDict | None) -> None:
+        super().__init__(posted)
+        del self.fields["is_active"]
+
+    def person(self) -> Person:
+        """The cleaned values; whoever is added is active."""
+        self.cleaned_data["is_active"] = True
+        return super().person()
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ def add(*, email: str, name: str, person: Person, by: Access) -> Added:
     if not added:
         raise ValidationError({"email": "This person is in the account already."})
     verbs = [ADDED, INVITED] if new_login else [ADDED]
-    data = {"changes": {label: ["", word] for label, word in in_words(asdict(person)).items()}}
+    given = changes(in_words(asdict(Person())), in_words(asdict(person)))
+    data = {"changes": {label: ["", word] for label, (_default, word) in given.items()}}
     events = [_event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
     note(by.account.pk, events, by=by.user)
     return Added(membership, new_login)
