@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from directory.models import Company
 from erp_integrations.models import Connection
-from erpbridge.access.models import Account, Project, User
+from erpbridge.access.models import Account, Membership, Project, User
 from erpbridge.access.policy import Access, load
 from erpbridge.management.commands.seed_demo import ACCOUNT, ADA, FIRMS, OTHERS
 
@@ -72,6 +72,14 @@ def test_each_demo_person_may_do_what_the_table_says():
     assert not access_of("Standard user", school).can("companies.send")
     assert access_of("Read-only user").can("items.view")
     assert not access_of("Read-only user", school).can("companies.edit")
+
+
+@pytest.mark.django_db
+def test_the_demo_is_not_created_again_when_its_admin_was_shut_out():
+    seed()
+    Membership.objects.update(is_active=False)
+    assert "Created" not in seed()
+    assert Account.objects.count() == 1
 
 
 @pytest.mark.django_db

@@ -115,11 +115,11 @@ class Command(BaseCommand):
         """:raises CommandError: in production mode, for the passwords are public."""
         if settings.PRODUCTION:
             raise CommandError("The demo's passwords are public; it is refused in production mode.")
-        ada = _ada()
-        if ada is None:
-            ada = _create()
+        if not User.objects.filter(email=ADA.email).exists():
+            _create()
             self.stdout.write(f"Created the demo account {ACCOUNT} with {FIRMS} companies.")
-        if not Connection.objects.filter(account=ada.account).exists():
+        ada = _ada()
+        if ada is not None and not Connection.objects.filter(account=ada.account).exists():
             self._connect(ada)
         self._print_people()
 
@@ -142,14 +142,14 @@ class Command(BaseCommand):
 
 
 def _ada() -> Access | None:
-    """The admin of the demo account, None where there is no demo account yet."""
+    """The admin of the demo account, None where somebody has shut Ada out of it."""
     user = User.objects.filter(email=ADA.email).first()
     account = Account.objects.visible_to(user).order_by("pk").first() if user else None
     return policy.load(user, account) if user and account else None
 
 
 @transaction.atomic
-def _create() -> Access:
+def _create() -> None:
     """The account with everything in it but its connection."""
     first = accounts.create(
         ACCOUNT, admin_email=ADA.email, admin_name=ADA.name, password=ADA.password
@@ -160,7 +160,6 @@ def _create() -> Access:
     for person in OTHERS:
         _add_person(person, made, by=ada)
     _add_companies(made, by=ada)
-    return ada
 
 
 def _add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
