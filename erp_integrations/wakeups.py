@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from celery import current_app
 from django.db import transaction
 
@@ -15,7 +13,8 @@ def wake(connection_id: int) -> None:
 
     A broker that is away must not turn an accepted item into an error page.
     """
-    transaction.on_commit(partial(publish, connection_id), robust=True)
+    # A lambda, for Django logs a failed hook by its __qualname__, which a partial does not have.
+    transaction.on_commit(lambda: publish(connection_id), robust=True)
 
 
 def publish(connection_id: int) -> None:
