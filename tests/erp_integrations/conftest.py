@@ -14,6 +14,7 @@ from erp_integrations.sendable import send
 from erpbridge.access import policy
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Access
+from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
 
@@ -55,3 +56,21 @@ def sent_item(connection, company, ada, access_of) -> Item:
     """A company that Ada has sent, waiting for Pat."""
     assert send("vendor", [company.pk], access=access_of(ada)).done == 1
     return Item.objects.get()
+
+
+@pytest.fixture
+def accepted_item(connection, sent_item, pat, access_of) -> Item:
+    """The company's item, accepted by Pat as QUARRY01 and not exported yet."""
+    done = steps.decide([sent_item], access_of(pat), vendor_id="QUARRY01")
+    assert (done.done, done.refused) == (1, ())
+    sent_item.refresh_from_db()
+    return sent_item
+
+
+@pytest.fixture
+def synced_company(connection, company, accepted_item) -> Company:
+    """The company as vendor QUARRY01 of the ERP."""
+    steps.export(connection)
+    company.refresh_from_db()
+    assert company.origin_code == "QUARRY01"
+    return company

@@ -1,0 +1,94 @@
+"""Steps of the stories told here: send, accept, export, and time passing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from directory.models import Company
+from erp_integrations import approval, engine
+from erp_integrations.adapters.simulator.faults import set_fault
+from erp_integrations.adapters.simulator.ledger import Ledger
+from erp_integrations.connections import adapter_of
+from erp_integrations.models import Attempt, Connection, Item, Ticker
+from erp_integrations.sendable import Done, send
+from erpbridge.access.policy import Access
+
+TIMES = {
+    Item: ("lease_until", "not_before", "check_after", "decided_at"),
+    Attempt: ("opened_at", "answered_at"),
+    Connection: ("breaker_until",),
+    Ticker: ("ran_at",),
+}
+
+
+def let_pass(seconds: float) -> None:
+    """Move every stored time into the past, as if so many seconds had gone by."""
+    for model, columns in TIMES.items():
+        for row in model.objects.all():
+            for column in columns:
+                value = getattr(row, column)
+                if value is not None:
+                    setattr(row, column, value - timedelta(seconds=seconds))
+            row.save(update_fields=columns)
+
+
+def ledger_of(connection: Connection) -> Ledger:
+    """The ERP's own books, behind the back of erpbridge."""
+    return Ledger(adapter_of(connection).io.folder, connection.config["ledger"])
+
+
+def break_erp(connection: Connection, kind: str, *, times: int = 1, match: str = "") -> None:
+    """Let the next calls of the ERP fail."""
+    folder = adapter_of(connection).io.folder
+    set_fault(folder, connection.config["ledger"], kind, times=times, match=match)
+
+
+def change_config(connection: Connection, **config: Any) -> None:
+    """Change the connection's settings behind the back of its page."""
+    connection.config = {**connection.config, **config}
+    connection.save(update_fields=["config"])
+
+
+def send_all(companies: Sequence[Company], access: Access) -> list[Item]:
+    """The items of companies that can all be sent."""
+    ids = [company.pk for company in companies]
+    assert send("vendor", ids, access=access).refused == ()
+    return list(Item.objects.filter(record_id__in=ids).open().order_by("pk"))
+
+
+def decide(items: Iterable[Item], access: Access, **values: str) -> Done:
+    """Accept with a proposal per row, as the bulk page does."""
+    rows = list(items)
+    approval.proposals_for(rows)
+    decisions = [
+        approval.Decision(item.pk, item.digest, {**item.acceptance, "vendor_type": "SUB", **values})
+        for item in rows
+    ]
+    return approval.accept(decisions, entity="vendor", access=access)
+
+
+def retry(item: Item, access: Access, **values: str) -> Done:
+    """Retry a failed item as it was accepted, or with other values."""
+    given = {**item.acceptance, **values} if values else {}
+    decisions = [approval.Decision(item.pk, item.digest, given)]
+    return approval.retry(decisions, entity="vendor", access=access)
+
+
+def export(connection: Connection) -> None:
+    """What a worker does when it is woken up."""
+    engine.drain(connection.pk)
+
+
+def reasons(done: Done) -> list[str]:
+    """Every message of every refused row."""
+    return [problem.message for refusal in done.refused for problem in refusal.problems]
+
+
+def update_item(company: Company, access: Access, name: str) -> Item:
+    """A synced company that was renamed and sent again."""
+    Company.objects.filter(pk=company.pk).update(name=name, revision=company.revision + 1)
+    company.refresh_from_db()
+    (item,) = send_all([company], access)
+    return item

@@ -1,0 +1,191 @@
+"""Accept and reject: every way in which a decision is refused, and what a good one stores."""
+
+from __future__ import annotations
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from erp_integrations import approval
+from erp_integrations.approval import Decision
+from erp_integrations.models import Item, Request
+from erp_integrations.sendable import marker
+from erp_integrations.states import State
+from erp_integrations.wakeups import publish
+from erpbridge.access import policy
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory
+
+
+def accept(item, access, **values):
+    given = {"vendor_type": "SUB", "vendor_id": "QUARRY01", **values}
+    return approval.accept([Decision(item.pk, item.digest, given)], entity="vendor", access=access)
+
+
+@pytest.fixture
+def another_item(connection, account, ada, access_of, sent_item) -> Item:
+    (item,) = steps.send_all([CompanyFactory.create(account=account, name="Other")], access_of(ada))
+    return item
+
+
+def test_accepting_stores_decision_and_work(connection, sent_item, pat, access_of):
+    done = accept(sent_item, access_of(pat), vendor_id=" quarry01 ")
+    sent_item.refresh_from_db()
+    assert sent_item.state == State.QUEUED
+    assert sent_item.intent is not None
+    assert (sent_item.erp_key, sent_item.acceptance["vendor_id"]) == ("QUARRY01", "QUARRY01")
+    assert (sent_item.decided_by, sent_item.request_id) == (pat, done.request_id)
+    assert Request.objects.get(pk=done.request_id).done == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "says"),
+    [
+        ({"vendor_id": ""}, "vendor_id", "Vendor ID"),
+        ({"vendor_id": "ELEVENCHARS"}, "vendor_id", "10 characters or fewer; it has 11"),
+        ({"vendor_id": "A_B"}, "vendor_id", "may not hold “_”"),
+        ({"vendor_id": "A\x00B"}, "vendor_id", "may not hold"),
+        ({"vendor_id": "A" * 5000}, "vendor_id", "it has 5000"),
+        ({"vendor_type": ""}, "vendor_type", "Vendor type"),
+        ({"vendor_type": "NOPE"}, "vendor_type", "NOPE is not one of the ERP's own"),
+        ({"vendor_type": "\x00"}, "vendor_type", "is not one of the ERP's own"),
+    ],
+)
+def test_bad_value_is_refused_naming_the_field(
+    connection, sent_item, pat, access_of, values, field, says
+):
+    done = accept(sent_item, access_of(pat), **values)
+    assert done.done == 0
+    problems = [one for one in done.refused[0].problems if one.field == field]
+    assert any(says in one.message for one in problems)
+    sent_item.refresh_from_db()
+    assert (sent_item.state, sent_item.erp_key) == (State.READY, "")
+
+
+def test_id_in_the_air_is_refused_naming_who_took_it(
+    connection, accepted_item, another_item, pat, access_of
+):
+    done = accept(another_item, access_of(pat), vendor_id="quarry01")
+    assert steps.reasons(done) == [
+        "QUARRY01 is taken by Quarry & Sons, LLC, accepted by Pat Approver. Choose another."
+    ]
+
+
+def test_id_of_a_synced_company_is_refused(
+    connection, synced_company, account, ada, pat, access_of
+):
+    (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
+    done = accept(item, access_of(pat))
+    assert "a record that is synced already" in steps.reasons(done)[0]
+
+
+def test_id_that_the_erp_held_when_last_refreshed_is_refused_in_any_case(
+    connection, sent_item, pat, access_of
+):
+    connection.erp_records.create(
+        entity="vendor", erp_id="9", erp_code="Quarry01", label="Old Quarry"
+    )
+    done = accept(sent_item, access_of(pat))
+    assert steps.reasons(done) == ["QUARRY01 is taken by Old Quarry in the ERP. Choose another."]
+
+
+def test_same_id_twice_in_one_click_refuses_the_second_row(
+    connection, sent_item, another_item, pat, access_of
+):
+    done = steps.decide([sent_item, another_item], access_of(pat), vendor_id="SAME")
+    assert done.done == 1
+    assert "accepted in this click" in steps.reasons(done)[0]
+
+
+def test_own_item_needs_a_second_approver(connection, sent_item, account, ada, access_of):
+    done = accept(sent_item, access_of(ada))
+    assert steps.reasons(done) == ["You sent it yourself; a second approver has to accept it."]
+    account.senders_may_accept_own = True
+    account.save()
+    assert accept(sent_item, access_of(ada)).done == 1
+
+
+def test_second_approver_is_told_who_decided(connection, accepted_item, pat, access_of):
+    done = accept(accepted_item, access_of(pat), vendor_id="OTHER")
+    assert steps.reasons(done) == ["Already decided by Pat Approver: Exporting."]
+
+
+def test_decision_about_another_revision_is_refused(connection, sent_item, pat, access_of):
+    sent_item.digest = "of something else"
+    done = accept(sent_item, access_of(pat))
+    assert "not the revision you looked at" in steps.reasons(done)[0]
+
+
+def test_items_of_another_account_are_neither_decided_nor_named(
+    connection, sent_item, olga, other_account
+):
+    access = policy.load(olga, other_account)
+    decisions = [Decision(pk, sent_item.digest) for pk in (sent_item.pk, 10**30, -1)]
+    done = approval.accept(decisions, entity="vendor", access=access)
+    assert (done.done, done.refused) == (0, ())
+    sent_item.refresh_from_db()
+    assert sent_item.state == State.READY
+
+
+def test_bulk_accept_proposes_a_different_id_per_row(connection, account, ada, pat, access_of):
+    companies = CompanyFactory.create_batch(30, account=account, name="Same Name Builders")
+    items = steps.send_all(companies, access_of(ada))
+    assert steps.decide(items, access_of(pat)).done == 30
+    keys = set(Item.objects.values_list("erp_key", flat=True))
+    assert len(keys) == 30
+    assert all(len(key) <= 10 and key.startswith("SAMENAM") for key in keys)
+
+
+def test_proposal_avoids_ids_that_are_taken(connection, account, ada, pat, access_of):
+    connection.erp_records.create(entity="vendor", erp_id="9", erp_code="same001")
+    items = steps.send_all([CompanyFactory.create(account=account, name="Same")], access_of(ada))
+    approval.proposals_for(items)
+    assert items[0].acceptance == {"vendor_id": "SAME002"}
+
+
+def test_name_without_letters_still_gets_a_proposal(connection, account, ada, access_of):
+    items = steps.send_all(
+        [CompanyFactory.create(account=account, name="株式会社")], access_of(ada)
+    )
+    approval.proposals_for(items)
+    assert items[0].acceptance == {"vendor_id": "V001"}
+
+
+def test_rejected_company_goes_back_with_the_reason(connection, sent_item, company, pat, access_of):
+    items = Item.objects.filter(pk=sent_item.pk)
+    done = approval.reject(items, entity="vendor", reason="No W-9", access=access_of(pat))
+    assert done.done == 1
+    sent_item.refresh_from_db()
+    company.refresh_from_db()
+    assert (sent_item.state, sent_item.decision_note) == (State.REJECTED, "No W-9")
+    assert marker(company).key == "rejected"
+
+
+def test_reject_after_accept_is_refused_naming_the_approver(
+    connection, accepted_item, ada, access_of
+):
+    items = Item.objects.filter(pk=accepted_item.pk)
+    done = approval.reject(items, entity="vendor", reason="Late", access=access_of(ada))
+    assert (done.done, steps.reasons(done)) == (0, ["Already decided by Pat Approver: Exporting."])
+
+
+def test_connection_that_cannot_be_used_refuses_instead_of_failing(
+    connection, sent_item, pat, access_of, settings
+):
+    settings.ERPBRIDGE_ADAPTERS = []
+    approval.proposals_for([sent_item])
+    done = accept(sent_item, access_of(pat))
+    assert "cannot be used" in steps.reasons(done)[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_broker_that_is_down_does_not_fail_the_click(
+    connection, sent_item, pat, access_of, monkeypatch
+):
+    def down(*_args, **_kwargs):
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr("celery.app.base.Celery.send_task", down)
+    with pytest.raises(OperationalError):
+        publish(connection.pk)
+    assert accept(sent_item, access_of(pat)).done == 1
+    assert Item.objects.get().state == State.QUEUED

@@ -1,0 +1,122 @@
+"""The table of moves, and that nothing goes round it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from itertools import product
+from pathlib import Path
+
+import pytest
+from django.db.models import Value
+from django.db.models.functions import Now
+
+import erp_integrations
+from erp_integrations import moves
+from erp_integrations.clock import after
+from erp_integrations.models import Connection, Item
+from erp_integrations.states import IN_AIR, MARKERS, MOVES, MOVING, OPEN, State
+from erpbridge.audit.models import Event
+from tests.factories import CompanyFactory
+
+S = State
+# Written from the design's drawing, on purpose not from the table in the code.
+DRAWN = {
+    S.READY: {S.QUEUED, S.RETRIEVED, S.REJECTED},
+    S.QUEUED: {S.SENDING, S.READY},
+    S.SENDING: {S.SYNCED, S.QUEUED, S.FAILED, S.SUBMITTED, S.UNCERTAIN},
+    S.SUBMITTED: {S.SYNCED, S.FAILED, S.UNCERTAIN},
+    S.UNCERTAIN: {S.SYNCED, S.QUEUED, S.NEEDS_ANSWER},
+    S.NEEDS_ANSWER: {S.SYNCED, S.QUEUED, S.REJECTED},
+    S.FAILED: {S.QUEUED, S.REJECTED, S.SYNCED},
+    S.SYNCED: set(),
+    S.RETRIEVED: set(),
+    S.REJECTED: set(),
+}
+
+
+@pytest.fixture
+def make_item(account, ada):
+    connection = Connection.objects.create(account=account, name="Any", adapter="simulator")
+
+    def make(state: State) -> Item:
+        return Item.objects.create(
+            account=account,
+            connection=connection,
+            entity="vendor",
+            record_id=CompanyFactory.create(account=account).pk,
+            label="Quarry",
+            operation="create",
+            revision=1,
+            payload={},
+            digest="d",
+            erp_id="7",
+            intent=uuid.uuid4(),
+            state=state,
+            lease_until=after(60) if state == State.SENDING else None,
+            sent_by=ada,
+        )
+
+    return make
+
+
+def test_table_of_moves_is_the_drawing():
+    arrows = {(one, target) for sources, target in MOVES.values() for one in sources}
+    assert arrows == {(source, target) for source, targets in DRAWN.items() for target in targets}
+
+
+@pytest.mark.parametrize(("state", "event"), list(product(State, MOVES)))
+def test_each_event_moves_items_only_from_where_the_table_says(make_item, ada, state, event):
+    item = make_item(state)
+    sources, target = MOVES[event]
+    values = {"lease_until": Now() if target == State.SENDING else None}
+    moved = moves.move(event, Item.objects.filter(pk=item.pk), by=ada, values=values)
+    item.refresh_from_db()
+    noted = Event.objects.filter(entity="vendor", subject_id=item.record_id, verb=event)
+    if state in sources:
+        assert [one.pk for one in moved] == [item.pk]
+        assert item.state == target
+        assert noted.values_list("from_state", "to_state").get() == (state, target)
+    else:
+        assert moved == []
+        assert item.state == state
+        assert not noted.exists()
+
+
+def test_record_shows_the_state_of_its_item(make_item, ada):
+    item = make_item(State.READY)
+    moves.move("reject", Item.objects.filter(pk=item.pk), by=ada)
+    shown = CompanyFactory._meta.model.objects.get(pk=item.record_id)
+    assert shown.erp_state == State.REJECTED
+
+
+def test_open_states_lock_and_states_in_the_air_own_their_key():
+    assert set(State) - OPEN == {S.SYNCED, S.RETRIEVED, S.REJECTED}
+    assert {S.READY, S.FAILED} == OPEN - IN_AIR
+    assert {S.NEEDS_ANSWER} == IN_AIR - MOVING
+    assert set(MARKERS) == set(State)
+
+
+def test_no_module_but_moves_sets_a_state():
+    package = Path(erp_integrations.__file__).parent
+    sets = re.compile(r"\.state\s*=(?!=)|update\([^)]*\bstate\s*=|bulk_update\([^)]*\"state\"")
+    found = [
+        path.name
+        for path in package.rglob("*.py")
+        if path.name != "moves.py" and "migrations" not in path.parts
+        if sets.search(path.read_text())
+    ]
+    assert found == []
+
+
+def test_values_and_columns_of_their_own_are_stored_with_the_move(make_item, ada):
+    first, second = make_item(State.READY), make_item(State.READY)
+    moves.move(
+        "reject",
+        Item.objects.all(),
+        by=ada,
+        values={"decision_note": Value("no")},
+        each={first.pk: {"error_text": "one"}, second.pk: {"error_text": "two"}},
+    )
+    stored = Item.objects.order_by("pk").values_list("state", "decision_note", "error_text")
+    assert list(stored) == [("rejected", "no", "one"), ("rejected", "no", "two")]
