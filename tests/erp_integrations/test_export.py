@@ -1,0 +1,484 @@
+"""What the engine does when the ERP refuses, is slow, is down, is silent, or answers nonsense."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+
+import pytest
+from django.db.models.functions import Now
+
+from erp_integrations import answers, approval, breaker, connections, engine, recovery
+from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
+from erp_integrations.adapters.simulator.ledger import Vendor
+from erp_integrations.clock import after
+from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.models import Attempt, Connection, Item, Link
+from erp_integrations.sendable import marker
+from erp_integrations.states import State
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory
+
+
+def state(item: Item) -> str:
+    item.refresh_from_db()
+    return item.state
+
+
+def outcomes(item: Item) -> list[tuple[str, str]]:
+    return list(item.tries.order_by("fence").values_list("first_look", "outcome"))
+
+
+def claim(connection: Connection) -> list[engine.Claim]:
+    return engine.claim(connection, manifest_of(connection))
+
+
+def effects(connection: Connection) -> list[str]:
+    return [one.vendor_id for one in steps.ledger_of(connection).effects()]
+
+
+def put(connection: Connection, name: str) -> Vendor:
+    """A vendor QUARRY01 that somebody enters in the ERP by hand."""
+    vendor = {"vendor_id": "QUARRY01", "vendor_name": name, "vendor_type": "OTH"}
+    message = json.dumps({"operation": "create", "vendor": vendor})
+    return steps.ledger_of(connection).post("by hand", message)
+
+
+# --- refused ----------------------------------------------------------------------------------
+
+
+def test_refused_record_fails_with_the_erps_own_words(connection, accepted_item, company):
+    steps.break_erp(connection, "refuse")
+    steps.export(connection)
+    assert state(accepted_item) == State.FAILED
+    assert accepted_item.error_text == "This vendor is on the list of vendors not to be paid."
+    assert accepted_item.error_advice
+    assert outcomes(accepted_item) == [("absent", "not_applied")]
+    company.refresh_from_db()
+    assert (marker(company).key, company.origin_id) == ("failed", "")
+
+
+def test_failed_item_is_retried_as_it_was_or_with_another_id(
+    connection, accepted_item, pat, access_of
+):
+    steps.break_erp(connection, "refuse", times=2)
+    steps.export(connection)
+    first = Item.objects.get().intent
+    assert steps.retry(accepted_item, access_of(pat)).done == 1
+    steps.export(connection)
+    assert state(accepted_item) == State.FAILED
+    assert accepted_item.intent != first
+    assert steps.retry(accepted_item, access_of(pat), vendor_id="QUARRY02").done == 1
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    assert (accepted_item.error_text, effects(connection)) == ("", ["QUARRY02"])
+
+
+def test_failed_item_can_be_rejected_and_sent_again(
+    connection, accepted_item, company, ada, pat, access_of
+):
+    steps.break_erp(connection, "refuse")
+    steps.export(connection)
+    items = Item.objects.filter(pk=accepted_item.pk)
+    assert approval.reject(items, entity="vendor", reason="No", access=access_of(pat)).done == 1
+    (again,) = steps.send_all([company], access_of(ada))
+    assert again.pk != accepted_item.pk
+    assert again.operation == "create"
+
+
+def test_id_that_exists_in_the_erp_fails_and_leaves_the_record_there_untouched(
+    connection, accepted_item, company, pat, access_of
+):
+    ledger = steps.ledger_of(connection)
+    put(connection, "Old")
+    before = dump(ledger)
+    steps.export(connection)
+    assert state(accepted_item) == State.FAILED
+    assert accepted_item.error_class == "duplicate"
+    assert accepted_item.error_text == ("QUARRY01 is already in the ERP: Old. Nothing was written.")
+    assert dump(ledger) == before
+    assert steps.retry(accepted_item, access_of(pat), vendor_id="QUARRY02").done == 1
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    assert ledger.vendor("QUARRY01").values["vendor_name"] == "Old"
+
+
+def dump(ledger) -> list[str]:
+    db = sqlite3.connect(ledger.path)
+    try:
+        return [line for line in db.iterdump() if '"fault' not in line]
+    finally:
+        db.close()
+
+
+def test_link_instead_ties_the_company_to_the_record_that_is_there(
+    connection, accepted_item, company, ada, pat, access_of
+):
+    ledger = steps.ledger_of(connection)
+    there = put(connection, "Old")
+    steps.export(connection)
+    accepted_item.refresh_from_db()
+    assert answers.look_up_and_link(accepted_item, key="quarry01", by=pat) == ""
+    assert state(accepted_item) == State.SYNCED
+    company.refresh_from_db()
+    assert (company.origin_id, company.origin_code) == (str(there.id), "QUARRY01")
+    assert Link.objects.get().synced_digest == ""
+    assert ledger.vendor("QUARRY01").values["vendor_name"] == "Old"
+    # What the ERP holds is not what was sent, so sending again makes sense, as an update.
+    (again,) = steps.send_all([company], access_of(ada))
+    assert steps.decide([again], access_of(pat)).done == 1
+    steps.export(connection)
+    assert state(again) == State.SYNCED
+    assert ledger.vendor("QUARRY01").values["vendor_name"] == "Quarry & Sons, LLC"
+
+
+# --- slow, down -------------------------------------------------------------------------------
+
+
+def test_throttled_items_wait_as_long_as_the_erp_asks_and_are_not_counted(
+    connection, accepted_item
+):
+    steps.break_erp(connection, "throttle")
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    assert accepted_item.attempts == 0
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    steps.let_pass(3)
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    assert effects(connection) == ["QUARRY01"]
+
+
+def test_endless_throttling_never_fails_an_item(connection, accepted_item):
+    Item.objects.update(attempts=7)
+    steps.break_erp(connection, "throttle")
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+
+
+def test_items_wait_while_the_erp_is_down_and_go_out_afterwards(connection, accepted_item):
+    steps.change_config(connection, fault="down")
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    assert (accepted_item.attempts, accepted_item.error_class) == (1, "transient")
+    assert accepted_item.not_before is not None
+    steps.change_config(connection, fault="none")
+    steps.let_pass(1000)
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+
+
+def test_erp_that_stays_down_fails_the_item_after_eight_tries(connection, accepted_item):
+    steps.change_config(connection, fault="down")
+    for _ in range(12):
+        steps.export(connection)
+        steps.let_pass(1000)
+    assert state(accepted_item) == State.FAILED
+    assert accepted_item.attempts == 8
+    assert "refused" in accepted_item.error_text
+
+
+def test_breaker_counts_calls_and_not_items_and_rests_after_five(
+    connection, account, ada, pat, access_of
+):
+    items = steps.send_all(CompanyFactory.create_batch(20, account=account), access_of(ada))
+    assert steps.decide(items, access_of(pat)).done == 20
+    steps.change_config(connection, fault="down")
+    engine.run(
+        connection,
+        adapter_of(connection),
+        manifest_of(connection),
+        claim(connection),
+        since=time.monotonic(),
+    )
+    connection.refresh_from_db()
+    assert (connection.breaker_failures, connection.breaker_until) == (1, None)
+    Item.objects.update(not_before=None)
+    steps.export(connection)
+    connection.refresh_from_db()
+    assert connection.breaker_failures == 5
+    assert breaker.is_resting(connection)
+    assert claim(connection) == []
+    assert recovery.due_connections() == []
+    steps.let_pass(31)
+    Item.objects.update(not_before=None)
+    assert recovery.due_connections() == [connection.pk]
+    assert len(claim(connection)) == 1
+
+
+def test_success_closes_the_breaker(connection, accepted_item):
+    Connection.objects.update(breaker_failures=7, breaker_until=after(-1))
+    steps.export(connection)
+    connection.refresh_from_db()
+    assert (connection.breaker_failures, connection.breaker_until) == (0, None)
+
+
+def test_expired_login_pauses_the_connection_until_somebody_resumes_it(
+    connection, accepted_item, ada
+):
+    (one,) = claim(connection)
+    expired = ErpError(ErrorClass.AUTH_EXPIRED, Effect.NOT_APPLIED, "Log in again.")
+    engine.settle(connection, manifest_of(connection), [(one, Outcome(error=expired))])
+    connection.refresh_from_db()
+    assert "Log in again." in connection.pause_reason
+    steps.let_pass(1000)
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    connections.resume(connection, by=ada)
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+
+
+# --- silent -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["timeout_after", "timeout_before", "garbage"])
+def test_silence_is_uncertain_and_never_sent_again_before_a_look(
+    connection, accepted_item, company, fault
+):
+    steps.break_erp(connection, fault)
+    steps.export(connection)
+    assert state(accepted_item) == State.UNCERTAIN
+    assert outcomes(accepted_item) == [("absent", "uncertain")]
+    intent = accepted_item.intent
+    steps.export(connection)
+    written = effects(connection)
+    if fault == "timeout_after":
+        assert state(accepted_item) == State.SYNCED
+    else:
+        # The look came too early to believe that nothing is there.
+        assert (state(accepted_item), written) == (State.UNCERTAIN, [])
+        steps.let_pass(30)
+        steps.export(connection)
+        assert state(accepted_item) == State.SYNCED
+    assert accepted_item.intent == intent
+    assert [(one.intent, one.vendor_id) for one in steps.ledger_of(connection).effects()] == [
+        (str(intent), "QUARRY01")
+    ]
+    company.refresh_from_db()
+    assert company.origin_code == "QUARRY01"
+
+
+def test_vendor_found_after_silence_that_is_not_ours_needs_an_answer(
+    connection, accepted_item, pat, company
+):
+    steps.break_erp(connection, "timeout_before")
+    steps.export(connection)
+    put(connection, "Other")
+    steps.let_pass(30)
+    steps.export(connection)
+    assert state(accepted_item) == State.NEEDS_ANSWER
+    company.refresh_from_db()
+    assert (marker(company).key, company.origin_id) == ("needs_answer", "")
+    # "It is not there": the same command goes out again, and the look keeps it from overwriting.
+    assert answers.it_is_not_there(accepted_item, by=pat, why="Looked") == ""
+    assert answers.it_is_not_there(accepted_item, by=pat) == answers.MOVED_ON
+    steps.export(connection)
+    assert state(accepted_item) == State.FAILED
+    assert accepted_item.error_class == "duplicate"
+    assert steps.ledger_of(connection).vendor("QUARRY01").values["vendor_name"] == "Other"
+
+
+def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, company):
+    steps.break_erp(connection, "timeout_before")
+    steps.export(connection)
+    Item.objects.update(check_after=Now())
+    item = Item.objects.get()
+    recovery._ask(item, "Is it there?")
+    vendor = put(connection, "Q")
+    item.refresh_from_db()
+    assert "no single record" in answers.look_up_and_link(item, key="NOPE", by=pat)
+    assert answers.look_up_and_link(item, key="QUARRY01", by=pat, why="Seen") == ""
+    assert state(item) == State.SYNCED
+    company.refresh_from_db()
+    assert company.origin_id == str(vendor.id)
+
+
+@pytest.mark.parametrize("erp_id", ["", "x" * 201])
+def test_id_that_cannot_be_one_is_no_answer(connection, accepted_item, pat, erp_id):
+    assert "from 1 to 200" in answers.it_is_there(accepted_item, erp_id=erp_id, erp_code="", by=pat)
+
+
+def test_own_vendor_that_arrived_late_is_not_taken_for_a_duplicate(
+    connection, accepted_item, company
+):
+    """Sent, silent, looked up too early, queued again; then the first try takes effect."""
+    steps.break_erp(connection, "timeout_before")
+    steps.export(connection)
+    steps.let_pass(30)
+    held = Item.objects.get()
+    recovery._not_there(held, settled=True)
+    assert state(accepted_item) == State.QUEUED
+    command = engine.command_of(accepted_item)
+    adapter_of(connection).submit([command])
+    steps.export(connection)
+    assert state(accepted_item) == State.UNCERTAIN
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    assert effects(connection) == ["QUARRY01"]
+
+
+def test_look_that_fails_waits_longer_each_time_and_then_asks_a_person(connection, accepted_item):
+    steps.break_erp(connection, "timeout_before")
+    steps.export(connection)
+    steps.change_config(connection, fault="down")
+    for looks in range(1, recovery.MOST_LOOKS):
+        steps.let_pass(1000)
+        steps.export(connection)
+        assert (state(accepted_item), accepted_item.looks) == (State.UNCERTAIN, looks)
+    steps.let_pass(1000)
+    steps.export(connection)
+    assert state(accepted_item) == State.NEEDS_ANSWER
+    assert "could not be asked" in accepted_item.error_text
+
+
+# --- lost workers -----------------------------------------------------------------------------
+
+
+def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, accepted_item):
+    claim(connection)
+    assert recovery.expire_leases() == 0
+    steps.let_pass(81)
+    assert recovery.expire_leases() == 1
+    assert state(accepted_item) == State.UNCERTAIN
+    assert outcomes(accepted_item) == [("", "lost")]
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    assert outcomes(accepted_item) == [("", "lost"), ("absent", "applied")]
+    assert effects(connection) == ["QUARRY01"]
+
+
+def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepted_item):
+    (one,) = claim(connection)
+    adapter = adapter_of(connection)
+    assert engine.look_first(adapter, manifest_of(connection), one) is None
+    adapter.submit([one.command])
+    steps.let_pass(81)
+    recovery.expire_leases()
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    assert effects(connection) == ["QUARRY01"]
+
+
+def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing(
+    connection, accepted_item
+):
+    (late,) = claim(connection)
+    steps.let_pass(81)
+    recovery.expire_leases()
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
+    engine.settle(connection, manifest_of(connection), [(late, Outcome(error=refused))])
+    applied = Outcome(erp_id="99", erp_code="OTHER")
+    engine.settle(connection, manifest_of(connection), [(late, applied)])
+    assert state(accepted_item) == State.SYNCED
+    assert accepted_item.erp_code == "QUARRY01"
+    assert Link.objects.get().erp_code == "QUARRY01"
+    kept = Attempt.objects.get(pk=late.attempt.pk)
+    assert (kept.outcome, kept.erp_id) == ("late", "99")
+
+
+def test_claim_that_is_too_old_sends_nothing(connection, accepted_item, settings):
+    claims = claim(connection)
+    started = time.monotonic() - settings.ERPBRIDGE_LEASE_MARGIN
+    engine.run(connection, adapter_of(connection), manifest_of(connection), claims, since=started)
+    assert state(accepted_item) == State.QUEUED
+    assert effects(connection) == []
+
+
+def test_item_that_failed_before_is_claimed_alone(connection, account, ada, pat, access_of):
+    items = steps.send_all(CompanyFactory.create_batch(4, account=account), access_of(ada))
+    steps.decide(items, access_of(pat))
+    Item.objects.filter(pk=items[1].pk).update(attempts=1)
+    assert [len(claim(connection)) for _ in range(3)] == [3, 1, 0]
+
+
+def test_paused_connection_claims_and_looks_at_nothing(connection, accepted_item, ada):
+    connections.pause(connection, by=ada, reason="Month end")
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    assert recovery.due_connections() == []
+
+
+# --- updates ----------------------------------------------------------------------------------
+
+
+def test_changed_company_is_written_as_an_update(connection, synced_company, ada, pat, access_of):
+    item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
+    assert item.operation == "update"
+    assert steps.decide([item], access_of(pat)).done == 1
+    steps.export(connection)
+    assert state(item) == State.SYNCED
+    ledger = steps.ledger_of(connection)
+    assert ledger.vendor("QUARRY01").values["vendor_name"] == "Quarry, Inc."
+    assert ledger.count() == 1
+    assert Link.objects.get().synced_payload["name"] == "Quarry, Inc."
+
+
+@pytest.mark.parametrize("fault", ["timeout_after", "timeout_before"])
+def test_silent_update_is_looked_up(connection, synced_company, ada, pat, access_of, fault):
+    item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
+    steps.decide([item], access_of(pat))
+    steps.break_erp(connection, fault)
+    steps.export(connection)
+    assert state(item) == State.UNCERTAIN
+    steps.let_pass(30)
+    steps.export(connection)
+    assert state(item) == State.SYNCED
+    assert len(steps.ledger_of(connection).effects()) == 2
+
+
+def test_update_of_a_vendor_changed_in_the_erp_fails_as_a_conflict(
+    connection, synced_company, ada, pat, access_of
+):
+    item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
+    steps.decide([item], access_of(pat))
+    Link.objects.update(erp_version="0")
+    steps.export(connection)
+    assert state(item) == State.FAILED
+    assert item.error_class == "conflict"
+
+
+def test_company_with_another_kind_of_tax_id_is_recognised_after_silence(
+    connection, account, ada, pat, access_of
+):
+    """The ledger keeps US numbers only, so what it holds differs from what was sent to us."""
+    company = CompanyFactory.create(account=account, entity_type="abn", entity_id="51824753556")
+    (item,) = steps.send_all([company], access_of(ada))
+    steps.decide([item], access_of(pat))
+    steps.break_erp(connection, "timeout_after")
+    steps.export(connection)
+    steps.export(connection)
+    assert state(item) == State.SYNCED
+
+
+# --- one ERP record, one record ---------------------------------------------------------------
+
+
+def test_two_items_with_one_erp_id_in_a_batch_leave_one_synced_and_ask_about_the_other(
+    connection, account, ada, pat, access_of
+):
+    items = steps.send_all(CompanyFactory.create_batch(3, account=account), access_of(ada))
+    steps.decide(items, access_of(pat))
+    claims = claim(connection)
+    given = [Outcome(erp_id=erp_id, erp_code=erp_id) for erp_id in ("1", "1", "2")]
+    engine.settle(connection, manifest_of(connection), list(zip(claims, given, strict=True)))
+    assert [state(item) for item in items] == [State.SYNCED, State.UNCERTAIN, State.SYNCED]
+    assert Link.objects.count() == 2
+    assert "linked to another record" in items[1].error_text
+
+
+def test_id_of_another_record_is_no_answer(
+    connection, synced_company, account, ada, pat, access_of
+):
+    (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
+    steps.decide([item], access_of(pat))
+    steps.break_erp(connection, "refuse")
+    steps.export(connection)
+    item.refresh_from_db()
+    why = answers.look_up_and_link(item, key="QUARRY01", by=pat)
+    assert why == "QUARRY01 is linked to another record already."
+    assert state(item) == State.FAILED
