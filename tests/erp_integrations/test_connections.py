@@ -1,0 +1,112 @@
+"""Connections, and whether anything can be sent at all."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, transaction
+
+from erp_integrations import connections
+from erp_integrations.models import Connection
+from erp_integrations.readiness import readiness
+from erp_integrations.sendable import button, limits
+from erpbridge.audit.models import Event
+from tests.erp_integrations import steps
+
+
+def rules(access) -> set[str]:
+    return {problem.rule for problem in readiness("vendor", access).problems}
+
+
+def new(account, ada, **more) -> Connection:
+    given = {"name": "Ledger", "adapter": "simulator", "config": {}, "account": account}
+    return connections.create(**{**given, **more}, by=ada)
+
+
+def test_account_without_connection_says_so(account, ada, access_of):
+    assert rules(access_of(ada)) == {"no_connection"}
+    assert limits(account.pk, "vendor") == {}
+
+
+def test_new_connection_has_to_be_tested_and_refreshed_first(account, ada, access_of):
+    connection = new(account, ada, config={"latency_ms": 0, "ledger": "fresh"})
+    connections.activate(connection, by=ada)
+    assert rules(access_of(ada)) == {"not_tested", "not_synced"}
+    assert connections.test(connection, by=ada)
+    assert connections.refresh(connection, by=ada)
+    assert rules(access_of(ada)) == set()
+    assert limits(account.pk, "vendor")["name"].most == 30
+
+
+def test_connection_whose_last_test_failed_sends_nothing(connection, company, ada, access_of):
+    steps.change_config(connection, fault="down")
+    assert not connections.test(connection, by=ada)
+    assert rules(access_of(ada)) == {"not_tested"}
+    (reason,) = button("vendor", access_of(ada), company).reasons
+    assert "Connection to the simulator refused" in reason.message
+
+
+def test_failed_refresh_keeps_the_lists(connection, ada):
+    steps.change_config(connection, fault="down")
+    assert not connections.refresh(connection, by=ada)
+    assert connection.refresh_problem == "Connection to the simulator refused."
+    assert connection.choices.filter(active=True).exists()
+
+
+def test_one_connection_serves_a_record_type(connection, account, ada):
+    second = new(account, ada, name="Second")
+    connections.activate(second, by=ada)
+    assert connections.active(account.pk, "vendor") == connection
+
+
+@pytest.mark.parametrize(
+    ("config", "setting"),
+    [
+        ({"latency_ms": "soon"}, "latency_ms"),
+        ({"latency_ms": "-1"}, "latency_ms"),
+        ({"latency_ms": "9" * 100}, "latency_ms"),
+        ({"fault": "explode"}, "fault"),
+        ({"fault_for": "x" * 201}, "fault_for"),
+        ({"fault_for": "a\x00"}, "fault_for"),
+    ],
+)
+def test_bad_setting_is_refused_naming_it(account, ada, config, setting):
+    with pytest.raises(ValidationError) as refused:
+        new(account, ada, config=config)
+    assert list(refused.value.message_dict) == [setting]
+
+
+@pytest.mark.parametrize("more", [{"name": ""}, {"name": "x" * 101}, {"adapter": "nope"}])
+def test_bad_name_or_adapter_is_refused(account, ada, more):
+    with pytest.raises(ValidationError):
+        new(account, ada, **more)
+
+
+def test_second_connection_of_the_same_name_is_refused(connection, account, ada):
+    with pytest.raises(ValidationError):
+        new(account, ada)
+
+
+def test_adapter_that_went_away_cannot_be_configured(connection, ada, settings):
+    settings.ERPBRIDGE_ADAPTERS = []
+    with pytest.raises(ValidationError):
+        connections.configure(connection, name="New", config={}, by=ada)
+
+
+def test_pausing_and_resuming_are_noted_once(connection, ada):
+    for _ in range(2):
+        connections.pause(connection, by=ada, reason="Month end")
+    for _ in range(2):
+        connections.resume(connection, by=ada)
+    verbs = Event.objects.filter(entity="connection").order_by("id").values_list("verb", flat=True)
+    assert list(verbs)[-2:] == ["connection_paused", "connection_resumed"]
+    assert connection.pause_reason == ""
+
+
+@pytest.mark.parametrize("change", ["update", "delete"])
+def test_audit_events_can_neither_be_changed_nor_removed(connection, change):
+    before = Event.objects.count()
+    rows = Event.objects.all()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        rows.update(verb="x") if change == "update" else rows.delete()
+    assert (Event.objects.count(), Event.objects.filter(verb="x").count()) == (before, 0)
