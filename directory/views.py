@@ -174,6 +174,7 @@ def _frame(access: Access, found: Company) -> dict[str, Any]:
         "company": found,
         "marker": sendable.marker(found),
         "lock": sendable.lock("vendor", found),
+        "news": sendable.news("vendor", access.account.pk, found),
         "may_edit": bool(access.can("companies.edit")),
         "home": links.to("companies"),
         "bulk": links.to("companies_bulk"),

@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import answers, approval, connections, places
+from erp_integrations import answers, approval, connections, links, places
 from erp_integrations.adapters.base import EntityManifest, Operation, Wire
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.approval import Decision
@@ -49,6 +49,7 @@ def _page(
     form: AcceptanceForm | None = None,
     reason: ReasonForm | None = None,
     answer: AnswerForm | None = None,
+    unlink: ReasonForm | None = None,
 ) -> HttpResponse:
     access = request.access
     may_decide = access.can("items.accept", found.entity)
@@ -62,7 +63,7 @@ def _page(
         "marker": MARKERS[found.state],
         "urls": {
             name: places.to(access, f"item_{name}", public_id=found.public_id)
-            for name in ("status", "accept", "reject", "answer")
+            for name in ("status", "accept", "reject", "answer", "unlink")
         },
         "list_url": places.to(access, "items", kind=record_type(found.entity).slug),
         "record_url": record_type(found.entity).url(found.account_id, found.record_id),
@@ -78,6 +79,10 @@ def _page(
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
         "can_accept": manifest is not None and _decidable(found),
         "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
+        "may_unlink": link is not None
+        and found.state == State.SYNCED
+        and access.can("links.unlink"),
+        "unlink": unlink or ReasonForm(prefix="unlink"),
         "reason": reason or ReasonForm(prefix="reject"),
         "answer": answer or AnswerForm(prefix="answer"),
         "in_erp": _seen_in_erp(found),
@@ -114,8 +119,8 @@ def _manifest(found: Item) -> EntityManifest | None:
 
 
 def _link(found: Item) -> Link | None:
-    links = active_links(found.connection, found.entity, [found.record_id])
-    return links.get(found.record_id)
+    active = active_links(found.connection, found.entity, [found.record_id])
+    return active.get(found.record_id)
 
 
 def _acceptance_form(
@@ -260,4 +265,20 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         return _page(request, found, answer=form)
     done = f"{found.label} is linked." if there else f"{found.label} is being sent again."
     messages.success(request, done)
+    return _back(request, found)
+
+
+@require_POST
+@scoped("links.unlink")
+def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """End the link between the record and the ERP's record; the ERP keeps what it has."""
+    found = fetch(request.access, public_id)
+    form = ReasonForm(request.POST, prefix="unlink")
+    if not form.is_valid():
+        return _page(request, found, unlink=form)
+    link = _link(found)
+    if link is not None and links.unlink(link, by=request.user, why=form.cleaned_data["reason"]):
+        messages.success(request, f"{found.label} is no longer linked to {link.erp_code}.")
+    else:
+        messages.error(request, "Nothing was done: it is not linked, or it is on its way again.")
     return _back(request, found)

@@ -19,8 +19,8 @@ def active_links(connection: Connection, entity: str, ids: Sequence[int]) -> dic
     """The active links of these records, by record id."""
     found: dict[int, Link] = {}
     for some in chunks(ids):
-        rows = connection.links.filter(entity=entity, record_id__in=some, ended_at=None)
-        found.update((link.record_id, link) for link in rows)
+        rows = Link.objects.filter(connection=connection, entity=entity, record_id__in=some)
+        found.update((link.record_id, link) for link in rows.filter(ended_at=None))
     return found
 
 

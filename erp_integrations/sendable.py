@@ -15,6 +15,7 @@ from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clicks import Done, Refusal
 from erp_integrations.models import Item
+from erp_integrations.news import News, news
 from erp_integrations.readiness import help_link
 from erp_integrations.records import Draft, RecordType, Sendable, record_type, register
 from erp_integrations.staging import examine, retrieve, send
@@ -37,6 +38,7 @@ __all__ = [
     "Limit",
     "Lock",
     "Marker",
+    "News",
     "Problem",
     "RecordType",
     "Refusal",
@@ -47,6 +49,7 @@ __all__ = [
     "lock",
     "marker",
     "marker_filter",
+    "news",
     "register",
     "retrieve",
     "send",

@@ -7,6 +7,7 @@ from factory.django import DjangoModelFactory
 
 from directory.derived import prepare
 from directory.models import Company, CompanyImport, Trade
+from erp_integrations.models import Connection, Item, Request
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
 
@@ -106,3 +107,45 @@ class CompanyImportFactory(DjangoModelFactory):
     header = factory.LazyFunction(lambda: ["name"])
     rows = factory.LazyFunction(lambda: [[2, ["Three Rivers Glass"]]])
     columns = factory.LazyFunction(lambda: {"0": "name"})
+
+
+# --- erp_integrations -----------------------------------------------------------------------
+
+
+class ConnectionFactory(DjangoModelFactory):
+    """A row only; tests that export make theirs through the service."""
+
+    class Meta:
+        model = Connection
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Connection {n}")
+    adapter = "simulator"
+
+
+class RequestFactory(DjangoModelFactory):
+    class Meta:
+        model = Request
+
+    account = factory.SubFactory(AccountFactory)
+    entity = "vendor"
+    verb = Request.Verb.SEND
+    by = factory.SubFactory(UserFactory)
+
+
+class ItemFactory(DjangoModelFactory):
+    """A waiting item of a company of its own."""
+
+    class Meta:
+        model = Item
+
+    account = factory.SubFactory(AccountFactory)
+    connection = factory.SubFactory(ConnectionFactory, account=factory.SelfAttribute("..account"))
+    entity = "vendor"
+    record_id = factory.LazyAttribute(lambda item: CompanyFactory(account=item.account).pk)
+    label = factory.Sequence(lambda n: f"Company {n}")
+    operation = "create"
+    revision = 1
+    payload = factory.LazyAttribute(lambda item: {"name": item.label, "is_active": True})
+    digest = "0" * 64
+    sent_by = factory.SubFactory(UserFactory)

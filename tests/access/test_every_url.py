@@ -6,7 +6,6 @@ the cast's account, so that the test also proves that the id is not honoured fro
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +14,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RoutePattern
 
 from erpbridge.access.models import Membership
-from tests.factories import CompanyFactory, CompanyImportFactory
+from tests.factories import (
+    CompanyFactory,
+    CompanyImportFactory,
+    ConnectionFactory,
+    ItemFactory,
+    RequestFactory,
+)
 
 # Arguments that name no object: a foreign person's own page with them is a page of their own.
 NO_OBJECT = {"account_id", "kind"}
@@ -30,9 +35,9 @@ def ours(account, project, sam) -> dict[str, object]:
         "membership_id": Membership.objects.get(user=sam).pk,
         "company_id": CompanyFactory.create(account=account).pk,
         "import_id": CompanyImportFactory.create(account=account, by=sam).pk,
-        "request_id": uuid.uuid4(),
-        "public_id": uuid.uuid4(),
-        "pk": 1,
+        "request_id": RequestFactory.create(account=account, by=sam).pk,
+        "public_id": ItemFactory.create(account=account, sent_by=sam).public_id,
+        "pk": ConnectionFactory.create(account=account).pk,
         "kind": "companies",
     }
 

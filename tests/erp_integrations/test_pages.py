@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
+from django.db import connection as db
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from directory.models import Company
+from directory.models import Company, ProjectCompany
 from erp_integrations import engine
-from erp_integrations.models import Item
+from erp_integrations.models import ErpRecord, Item, Link
+from erp_integrations.queries import TABS
 from erp_integrations.sendable import send
 from erp_integrations.states import State
-from tests.factories import CompanyFactory
+from tests.factories import CompanyFactory, ItemFactory
 
 
 @pytest.fixture
@@ -137,3 +142,125 @@ def test_the_connection_page_says_what_the_erp_takes(client_of, ada, account, co
 def test_what_the_erp_holds_is_read_from_the_erp(client_of, pat, account, connection, sent_item):
     url = reverse("erp:holdings", args=[account.pk, connection.pk, "companies"])
     assert "Holds Nothing Yet" in client_of(pat).get(url).content.decode()
+
+
+def accepted_and_exported(item, client, connection, vendor_id="QUARRY1"):
+    kind = connection.choices.first().code
+    values = {"digest": item.digest, "vendor_id": vendor_id, "vendor_type": kind}
+    client.post(item_url(item, "item_accept"), values)
+    engine.drain(connection.pk)
+
+
+def company_page(client, company):
+    return client.get(
+        reverse("directory:account_company", args=[company.account_id, company.pk])
+    ).content.decode()
+
+
+def test_the_sender_reads_on_the_record_who_rejected_it_and_why(
+    client_of, ada, pat, sent_item, company
+):
+    reason = {"reject-reason": "Ask for the W-9 first."}
+    client_of(pat).post(item_url(sent_item, "item_reject"), reason)
+    page = company_page(client_of(ada), company)
+    assert "Rejected by Pat Approver" in page
+    assert "Ask for the W-9 first." in page
+    assert "Re-send to ERP" in page
+
+
+def test_an_edit_after_the_sync_shows_as_drift(client_of, ada, pat, sent_item, company, connection):
+    accepted_and_exported(sent_item, client_of(pat), connection)
+    assert "Changed Since It Was Synced" not in company_page(client_of(ada), company)
+    Company.objects.filter(pk=company.pk).update(city="Easton")
+    page = company_page(client_of(ada), company)
+    assert "Changed Since It Was Synced: city" in page
+
+
+def test_unlinking_needs_a_reason_and_frees_the_company(
+    client_of, ada, pat, sent_item, company, connection
+):
+    accepted_and_exported(sent_item, client_of(pat), connection)
+    client = client_of(ada)
+    client.post(item_url(sent_item, "item_unlink"), {"unlink-reason": ""})
+    company.refresh_from_db()
+    assert company.origin_code == "QUARRY1"
+    client.post(item_url(sent_item, "item_unlink"), {"unlink-reason": "Wrong vendor."})
+    company.refresh_from_db()
+    assert (company.origin_id, company.erp_state) == ("", "")
+
+
+def test_a_failure_says_what_happened_and_can_be_retried_with_another_id(
+    client_of, ada, pat, sent_item, company, connection, account, access_of
+):
+    client = client_of(pat)
+    accepted_and_exported(sent_item, client, connection)
+    ErpRecord.objects.all().delete()
+    Link.objects.all().delete()
+    other = CompanyFactory.create(account=account, name="Granite Yard")
+    send("vendor", [other.pk], access=access_of(ada))
+    item = Item.objects.get(record_id=other.pk)
+    accepted_and_exported(item, client, connection)
+    page = client.get(item_url(item)).content.decode()
+    assert "QUARRY1 is already in the ERP: Quarry &amp; Sons, LLC. Nothing was written." in page
+    assert "Retry" in page
+    assert "Link Instead" in page
+    accepted_and_exported(item, client, connection, vendor_id="GRANITE1")
+    other.refresh_from_db()
+    assert other.origin_code == "GRANITE1"
+
+
+def test_a_project_sees_only_what_it_sent(
+    client_of, ada, account, project, access_of, connection, company
+):
+    ProjectCompany.objects.create(project=project, company=company)
+    other = CompanyFactory.create(account=account, name="Granite Yard")
+    send("vendor", [company.pk], access=access_of(ada, project))
+    send("vendor", [other.pk], access=access_of(ada))
+    url = reverse("erp:project_companies", args=[account.pk, project.pk])
+    page = client_of(ada).get(url).content.decode()
+    assert "Quarry" in page
+    assert "Granite Yard" not in page
+
+
+def test_a_project_says_why_nothing_can_be_sent_yet(client_of, ada, account, project):
+    url = reverse("access:project_settings", args=[account.pk, project.pk])
+    assert "No ERP is connected to this account yet." in client_of(ada).get(url).content.decode()
+
+
+@pytest.mark.parametrize("status", ["ready", "exporting", "failed", "synced", "returned"])
+def test_a_list_costs_the_same_number_of_queries_for_any_number_of_rows(
+    client_of, pat, ada, account, connection, list_url, status
+):
+    state = sorted(TABS[status][1])[0]
+    client = client_of(pat)
+
+    def queries_with(rows):
+        given = {"erp_id": "1", "intent": uuid.uuid4(), "decided_by": ada, "state": state}
+        if state == State.READY:
+            given["intent"] = None
+        for _ in range(rows):
+            ItemFactory.create(account=account, connection=connection, sent_by=ada, **given)
+        with CaptureQueriesContext(db) as asked:
+            assert client.get(list_url, {"status": status}).status_code == 200
+        return len(asked)
+
+    client.get(list_url)
+    assert queries_with(2) == queries_with(20)
+
+
+def test_the_page_of_many_costs_the_same_for_any_number_of_rows(
+    client_of, pat, ada, account, connection
+):
+    client = client_of(pat)
+    url = reverse("erp:accept_many", args=[account.pk, "companies"])
+
+    def queries_with(rows):
+        for _ in range(rows):
+            ItemFactory.create(account=account, connection=connection, sent_by=ada)
+        with CaptureQueriesContext(db) as asked:
+            page = client.post(url, {"all": "1", "query": "status=ready"})
+        assert page.content.decode().count("COMPANY") >= rows
+        return len(asked)
+
+    client.get(url)
+    assert queries_with(3) == queries_with(30)

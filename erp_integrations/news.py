@@ -1,0 +1,70 @@
+"""What the people of a record have to know of its way into the ERP, for the record's own page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erp_integrations import connections
+from erp_integrations.digests import digest
+from erp_integrations.links import active_links
+from erp_integrations.models import Item
+from erp_integrations.records import Draft, Sendable, record_type
+from erp_integrations.states import State
+
+# States whose story the sender has to read: why, and what next.
+TOLD = frozenset({State.REJECTED, State.FAILED, State.NEEDS_ANSWER})
+
+
+@dataclass(frozen=True)
+class News:
+    """A banner of the record page; ``kind`` is a banner's."""
+
+    kind: str
+    heading: str
+    text: str
+
+
+def news(entity: str, account_id: int, record: Sendable) -> list[News]:
+    """Rejected, failed or waiting for an answer: why and what next; and edits since the sync."""
+    found = []
+    if record.erp_state in TOLD:
+        items = Item.objects.filter(account=account_id, entity=entity, record_id=record.pk)
+        item = items.select_related("decided_by", "sent_by").order_by("-pk").first()
+        found = [_told(item)] if item is not None else []
+    if record.origin_id:
+        found += _drift(entity, account_id, record)
+    return found
+
+
+def _told(item: Item) -> News:
+    if item.state == State.REJECTED:
+        text = f"{item.decision_note} Edit the record, then re-send it."
+        return News("warning", f"Rejected by {item.decided_by}", text)
+    if item.state == State.FAILED:
+        text = f"{item.error_text} {item.error_advice}".strip()
+        next_step = "An accounting approver can retry it, or hand it back to be edited."
+        return News("error", "The ERP Did Not Take It", f"{text} {next_step}")
+    next_step = "An accounting approver has to look into the ERP."
+    return News("warning", "Nobody Knows Yet Whether It Arrived", f"{item.error_text} {next_step}")
+
+
+def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
+    """What the ERP took last against the record as it stands."""
+    connection = connections.active(account_id, entity)
+    drafts = record_type(entity).drafts(account_id, [record.pk])
+    if connection is None or not drafts:
+        return []
+    link = active_links(connection, entity, [record.pk]).get(record.pk)
+    if link is None or link.synced_digest == digest(drafts[0].payload):
+        return []
+    names = _changed(drafts[0], link.synced_payload)
+    fields = f": {', '.join(names)}" if names else ""
+    text = "The ERP still holds the record as it was. Re-send it where the ERP takes changes."
+    return [News("info", f"Changed Since It Was Synced{fields}", text)]
+
+
+def _changed(draft: Draft, synced: dict[str, object]) -> list[str]:
+    if not synced:
+        return []
+    changed = [name for name, value in draft.payload.items() if synced.get(name) != value]
+    return [name.replace("_", " ") for name in changed]
