@@ -191,7 +191,7 @@ def run(
 
     :param since: ``time.monotonic()`` before the claim.
     """
-    refused = _look(adapter, manifest, claims, since=since)
+    refused = look(adapter, manifest, claims, since=since)
     settle(connection, manifest, refused)
     gone = {one.item.pk for one, _outcome in refused}
     ready = [one for one in claims if one.item.pk not in gone]
@@ -209,22 +209,27 @@ def _too_late(since: float) -> bool:
     return time.monotonic() - since > settings.ERPBRIDGE_LEASE_MARGIN / 2
 
 
-def _look(
+def look(
     adapter: Adapter, manifest: Manifest, claims: Sequence[Claim], *, since: float
 ) -> list[Answer]:
-    """The claims that must not be sent, as far as looks into the ERP tell, and why."""
+    """The claims that must not be sent, as far as looks into the ERP tell, and why.
+
+    What was seen is stored before anything is sent.
+    """
     refused: list[Answer] = []
     down: ErpError | None = None
     for one in claims:
-        error = down or (TOO_SLOW if _too_late(since) else look_first(adapter, manifest, one))
+        error = down or (TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one))
         if error is not None:
             refused.append((one, Outcome(error=error)))
         if error is not None and error.cls in breaker.CONNECTION_ERRORS:
             down = error
+    looked = [one.attempt for one in claims if one.attempt.first_look]
+    Attempt.objects.bulk_update(looked, ["first_look", "erp_id"])
     return refused
 
 
-def look_first(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
+def _first_look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
     """Why the command must not be sent, as far as a look into the ERP tells."""
     entity = manifest.entities.get(one.item.entity)
     if entity is None:
@@ -238,7 +243,6 @@ def look_first(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | N
         return replace(error.error, effect=Effect.NOT_APPLIED)
     one.attempt.first_look = "absent" if found is None else "present"
     one.attempt.erp_id = found.erp_id if isinstance(found, Found) else ""
-    one.attempt.save(update_fields=["first_look", "erp_id"])
     if found is None:
         return None
     return _present(one, entity, found)
