@@ -353,7 +353,7 @@ def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, acce
 def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepted_item):
     (one,) = claim(connection)
     adapter = adapter_of(connection)
-    assert engine.look_first(adapter, manifest_of(connection), one) is None
+    assert engine.look(adapter, manifest_of(connection), [one], since=time.monotonic()) == []
     adapter.submit([one.command])
     steps.let_pass(81)
     recovery.expire_leases()

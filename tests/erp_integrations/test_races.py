@@ -1,0 +1,234 @@
+"""Two or more people and workers at once, in threads on the real database."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections as databases
+
+from directory import companies as directory
+from directory.models import Company
+from directory.refusals import EditRefused
+from erp_integrations import approval, engine, recovery
+from erp_integrations.approval import Decision
+from erp_integrations.connections import manifest_of
+from erp_integrations.models import Attempt, Item, Link
+from erp_integrations.sendable import retrieve, send
+from erp_integrations.states import State
+from erpbridge.access.models import User
+from erpbridge.audit.models import Event
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory, MembershipFactory, UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What each act returned; all start at the same moment, in threads of their own."""
+    barrier = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        try:
+            barrier.wait(10)
+            return act()
+        finally:
+            databases.close_all()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [one.result(60) for one in [pool.submit(run, act) for act in acts]]
+
+
+@pytest.fixture
+def second_approver(account) -> User:
+    user = UserFactory.create(name="Quinn Approver")
+    MembershipFactory.create(user=user, account=account, approver=True)
+    return user
+
+
+@pytest.fixture
+def make_items(connection, account, ada, access_of) -> Callable[[int], list[Item]]:
+    def make(count: int) -> list[Item]:
+        return steps.send_all(CompanyFactory.create_batch(count, account=account), access_of(ada))
+
+    return make
+
+
+def decision(item: Item, vendor_id: str) -> Decision:
+    return Decision(item.pk, item.digest, {"vendor_type": "SUB", "vendor_id": vendor_id})
+
+
+def verbs(verb: str) -> int:
+    return Event.objects.filter(entity="vendor", verb=verb).count()
+
+
+def test_of_two_approvers_one_decides_each_item_and_the_other_is_told(
+    make_items, pat, second_approver, access_of
+):
+    items = make_items(20)
+
+    def one_by_one(user: User, order: Sequence[Item]) -> list[Any]:
+        access = access_of(user)
+        return [
+            approval.accept([decision(item, f"ID-{item.pk}")], entity="vendor", access=access)
+            for item in order
+        ]
+
+    both = at_once(lambda: one_by_one(pat, items), lambda: one_by_one(second_approver, items))
+    done = [click for clicks in both for click in clicks]
+    assert sum(click.done for click in done) == 20
+    told = [message for click in done for message in steps.reasons(click)]
+    assert len(told) == 20
+    assert all("Already decided by" in message for message in told)
+    assert verbs("accept") == 20
+
+
+def test_two_bulk_accepts_decide_each_item_once(make_items, pat, second_approver, access_of):
+    items = make_items(20)
+    clicks = at_once(
+        lambda: steps.decide(list(items), access_of(pat)),
+        lambda: steps.decide(list(reversed(items)), access_of(second_approver)),
+    )
+    assert sorted(click.done for click in clicks) == [0, 20]
+    assert verbs("accept") == 20
+
+
+def test_one_id_for_two_items_is_given_to_one(make_items, pat, second_approver, access_of):
+    for number in range(5):
+        first, second = make_items(2)
+        clicks = at_once(
+            lambda a=first, n=number: approval.accept(
+                [decision(a, f"SAME{n}")], entity="vendor", access=access_of(pat)
+            ),
+            lambda b=second, n=number: approval.accept(
+                [decision(b, f"SAME{n}")], entity="vendor", access=access_of(second_approver)
+            ),
+        )
+        assert sum(click.done for click in clicks) == 1
+        assert "is taken by" in next(m for click in clicks for m in steps.reasons(click))
+
+
+def test_four_senders_make_one_item_and_three_are_told_who_was_first(
+    connection, company, ada, access_of
+):
+    clicks = at_once(
+        *[lambda: send("vendor", [company.pk], access=access_of(ada)) for _ in range(4)]
+    )
+    assert sorted(click.done for click in clicks) == [0, 0, 0, 1]
+    assert sum("Already sent by Ada Admin" in m for c in clicks for m in steps.reasons(c)) == 3
+    assert Item.objects.count() == 1
+
+
+def test_record_is_either_retrieved_or_accepted(make_items, ada, pat, access_of):
+    items = make_items(20)
+    records = [item.record_id for item in items]
+    taken, accepted = at_once(
+        lambda: retrieve("vendor", records, access=access_of(ada)),
+        lambda: [
+            approval.accept([decision(i, f"ID-{i.pk}")], entity="vendor", access=access_of(pat))
+            for i in reversed(items)
+        ],
+    )
+    assert taken.done + sum(click.done for click in accepted) == 20
+    assert verbs("retrieve") == taken.done
+    shown = dict(Company.objects.values_list("pk", "erp_state"))
+    assert all(shown[item.record_id] == item.state for item in Item.objects.all())
+
+
+def test_company_is_sent_as_it_was_edited_or_not_edited_at_all(connection, account, ada, access_of):
+    for _ in range(10):
+        company = CompanyFactory.create(account=account, name="Before")
+
+        def edit(one: Company = company) -> bool:
+            try:
+                directory.edit(one, values={"name": "After"}, seen=1, by=ada)
+            except EditRefused:
+                return False
+            return True
+
+        edited, click = at_once(
+            edit, lambda pk=company.pk: send("vendor", [pk], access=access_of(ada))
+        )
+        assert click.done == 1
+        item = Item.objects.get(record_id=company.pk)
+        expected = ("After", 2) if edited else ("Before", 1)
+        assert (item.payload["name"], item.revision) == expected
+
+
+def test_four_workers_export_every_item_once(connection, make_items, pat, access_of):
+    items = make_items(60)
+    assert steps.decide(items, access_of(pat)).done == 60
+    at_once(*[lambda: engine.drain(connection.pk) for _ in range(4)])
+    engine.drain(connection.pk)
+    assert Item.objects.filter(state=State.SYNCED).count() == 60
+    effects = [one.intent for one in steps.ledger_of(connection).effects()]
+    assert sorted(effects) == sorted(str(one.intent) for one in Item.objects.all())
+    assert Link.objects.count() == 60
+    assert Attempt.objects.exclude(outcome="applied").count() == 0
+
+
+def test_two_workers_never_claim_the_same_item(connection, make_items, pat, access_of):
+    steps.decide(make_items(30), access_of(pat))
+    claimed = at_once(
+        *[lambda: engine.claim(connection, manifest_of(connection)) for _ in range(4)]
+    )
+    ids = [one.item.pk for claims in claimed for one in claims]
+    assert len(ids) == len(set(ids)) == 20  # as many as may be in flight
+
+
+def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
+    connection, make_items, pat, access_of
+):
+    steps.decide(make_items(10), access_of(pat))
+    claims = engine.claim(connection, manifest_of(connection))
+    adapter = engine.connections.adapter_of(connection)
+    assert engine.look(adapter, manifest_of(connection), claims, since=time.monotonic()) == []
+    outcomes = adapter.submit([one.command for one in claims])
+    steps.let_pass(81)
+    at_once(
+        lambda: engine.settle(
+            connection, manifest_of(connection), list(zip(claims, outcomes, strict=True))
+        ),
+        recovery.expire_leases,
+        lambda: engine.drain(connection.pk),
+    )
+    engine.drain(connection.pk)
+    assert Item.objects.filter(state=State.SYNCED).count() == 10
+    assert verbs("sync") == 10
+    assert steps.ledger_of(connection).count() == 10
+
+
+def test_everybody_at_once_never_deadlocks(connection, account, ada, pat, access_of):
+    records = [one.pk for one in CompanyFactory.create_batch(40, account=account)]
+
+    def shuffled(seed: int) -> list[int]:
+        return random.Random(seed).sample(records, len(records))
+
+    def approve() -> None:
+        for _ in range(3):
+            steps.decide(Item.objects.filter(state=State.READY).order_by("-pk"), access_of(pat))
+
+    def refuse() -> None:
+        for _ in range(3):
+            items = Item.objects.filter(state=State.READY, record_id__in=shuffled(3)[:10])
+            approval.reject(items, entity="vendor", reason="No", access=access_of(pat))
+
+    def resend(seed: int) -> None:
+        for _ in range(3):
+            send("vendor", shuffled(seed), access=access_of(ada))
+            retrieve("vendor", shuffled(seed)[:10], access=access_of(ada))
+
+    def work() -> None:
+        for _ in range(3):
+            engine.drain(connection.pk)
+            recovery.expire_leases()
+
+    at_once(approve, refuse, lambda: resend(1), lambda: resend(2), work, work)
+    shown = dict(Company.objects.values_list("pk", "erp_state"))
+    latest = {item.record_id: item.state for item in Item.objects.order_by("pk")}
+    assert all(shown[pk] == latest.get(pk, "") for pk in records)
