@@ -58,6 +58,7 @@ def _who_changed_what(company: Company, *, seen: int) -> str:
 
 def _sentence(event: Event) -> str:
     who = str(event.actor) if event.actor else "erpbridge"
-    fields = [field_label(name) for name in event.data.get("changes", {})]
+    # Sorted, for PostgreSQL keeps the keys of JSON in an order of its own.
+    fields = sorted(field_label(name) for name in event.data.get("changes", {}))
     when = date_format(timezone.localtime(event.at), "DATETIME_FORMAT")
     return f"{who} changed {get_text_list(fields, 'and') or 'this company'} ({when})."
