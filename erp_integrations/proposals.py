@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
+from anyascii import anyascii
 from django.db.models import Q
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest
@@ -17,8 +17,7 @@ DIGITS = 3
 
 def mnemonic(label: str, *, most: int) -> str:
     """The first letters and digits of a name, in capitals, as many as leave room for a number."""
-    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Z0-9]", "", plain.upper())[: max(most - DIGITS, 1)] or "V"
+    return re.sub(r"[^A-Z0-9]", "", anyascii(label).upper())[: max(most - DIGITS, 1)] or "V"
 
 
 def _room(field: AcceptanceField) -> int:

@@ -212,7 +212,7 @@ def _connected(ada: Access) -> Connection:
         account=ada.account,
         name="Simulator ERP",
         adapter="simulator",
-        config={},
+        config={"latency_ms": 40},
         by=ada.user,
     )
     connections.activate(connection, by=ada.user)
