@@ -1,10 +1,11 @@
 # make run        start erpbridge with demo data; needs Python 3.11 or newer and nothing else
 # make test       every test, on SQLite and on PostgreSQL + Redis
+# make bench      the benchmarks: ratios, on SQLite or on DATABASE_URL
 # make check      format, lint, types, import contracts, settings
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run deps test e2e check format lock clean
+.PHONY: help run deps test e2e bench check format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -29,6 +30,9 @@ test: deps $(VENV)/.dev-installed
 
 e2e: deps $(VENV)/.dev-installed
 	@$(PYTEST) -m "not shared" tests/browser
+
+bench: $(VENV)/.run-installed
+	@$(BIN)/python -m bench
 
 check: $(VENV)/.dev-installed
 	@bin/check

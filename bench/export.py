@@ -1,0 +1,60 @@
+"""The export engine against handing the same commands to the adapter.
+
+The engine writes an attempt before each command, looks whether the ERP holds the ID, settles under
+a fence, and stores audit events; the baseline calls ``submit`` in batches and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from bench import ground
+from bench.measure import Result, clock, medians
+from erp_integrations import connections, engine
+from erp_integrations.commands import command_of
+from erp_integrations.models import Connection, Item
+from erp_integrations.states import State
+
+SIZE = 300
+
+
+def run(size: int = SIZE) -> Result:
+    """Time both ways for ``size`` accepted companies."""
+    place, elsewhere = ground.ground(), ground.ground()
+    connection, other = ground.connect(place), ground.connect(elsewhere)
+    alone, through_engine = f"{size:,} by the adapter alone", f"{size:,} by the engine"
+    accepted: list[int] = []
+
+    def ours() -> float:
+        accepted[:] = ground.send_and_accept(place, ground.add_companies(place, size))
+        taken = clock(lambda: engine.drain(connection.pk))
+        _require_synced(accepted)
+        return taken
+
+    def plain() -> float:
+        return clock(lambda: _submit(other, accepted))
+
+    seconds = medians({through_engine: ours, alone: plain})
+    return Result(
+        name="export",
+        what="Export accepted companies to a simulator without latency",
+        baseline=alone,
+        measured=through_engine,
+        seconds=seconds,
+    )
+
+
+def _require_synced(ids: list[int]) -> None:
+    left = Item.objects.filter(pk__in=ids).exclude(state=State.SYNCED).count()
+    if left:
+        raise RuntimeError(f"{left} of {len(ids)} items were not exported in one turn.")
+
+
+def _submit(other: Connection, ids: list[int]) -> None:
+    adapter = connections.adapter_of(other)
+    manifest = connections.entity_manifest(other, "vendor")
+    assert manifest is not None
+    commands = [command_of(item) for item in Item.objects.filter(pk__in=ids).order_by("pk")]
+    for start in range(0, len(commands), manifest.batch):
+        batch = commands[start : start + manifest.batch]
+        failed = [one.error for one in adapter.submit(batch) if one.error]
+        if failed:
+            raise RuntimeError(f"The simulator refused: {failed[0].message}")

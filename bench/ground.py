@@ -1,0 +1,126 @@
+"""What the benchmarks work on: accounts with people, companies and a simulator that never waits."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import dataclass
+
+from django.db import connection as db
+from django.test import Client
+
+from bench.measure import clock
+from directory import companies
+from directory.models import Company
+from erp_integrations import approval, connections
+from erp_integrations.approval import Decision
+from erp_integrations.models import Connection, Item
+from erp_integrations.sendable import send
+from erpbridge.access import policy
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Account, Membership, User
+from erpbridge.access.policy import Access
+
+PAGES_A_ROUND = 5
+VENDOR_TYPE = "SUB"
+FIRST = ("Ashford", "Bexley", "Corvin", "Dunmore", "Elstree", "Farrow", "Glenway", "Hartsel")
+SECOND = ("Masonry", "Roofing", "Paving", "Glass", "Steel", "Survey", "Framing", "Hauling")
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """An account: Ada sends, Pat accepts."""
+
+    account: Account
+    ada: Access
+    pat: Access
+
+
+def ground() -> Ground:
+    """A new account with its two people."""
+    account = Account.objects.create(name=f"Benchmark {next(_numbers)}")
+    return Ground(account, _person(account, "ada"), _person(account, "pat"))
+
+
+def _person(account: Account, name: str) -> Access:
+    user = User.objects.create_user(f"{name}-{account.pk}@bench.example", name=name.title())
+    Membership.objects.create(
+        user=user, account=account, directory=Level.ADMIN, can_push_to_accounting=True
+    )
+    access = policy.load(user, account)
+    assert access is not None
+    return access
+
+
+def add_companies(place: Ground, count: int) -> list[int]:
+    """Invented companies that the simulator would take; their ids."""
+    rows = []
+    for _ in range(count):
+        number = next(_numbers)
+        first, second = FIRST[number % 8], SECOND[number // 8 % 8]
+        phone = f"410555{number % 10_000:04}"
+        rows.append(Company(name=f"{first} {second} {number}", city="Easton", business_phone=phone))
+    by = place.ada.user
+    return [
+        one.pk for one in companies.create_many(rows, account=place.account, project=None, by=by)
+    ]
+
+
+def connect(place: Ground) -> Connection:
+    """A simulator without latency, with a ledger of its own, in use."""
+    connection = connections.create(
+        account=place.account,
+        name="Simulator",
+        adapter="simulator",
+        config={"latency_ms": 0, "ledger": f"bench-{uuid.uuid4().hex[:20]}"},
+        by=place.ada.user,
+    )
+    connections.activate(connection, by=place.ada.user)
+    connections.test(connection, by=place.ada.user)
+    connections.refresh(connection, by=place.ada.user)
+    return connection
+
+
+def send_and_accept(place: Ground, ids: list[int]) -> list[int]:
+    """What two clicks do, as the pages do it; the ids of the accepted items.
+
+    :raises RuntimeError: when not every company was sent and accepted.
+    """
+    sent = send("vendor", ids, access=place.ada)
+    items = list(Item.objects.filter(sent_in=sent.request_id).order_by("pk"))
+    approval.proposals_for(items)
+    decisions = [
+        Decision(item.pk, item.digest, {**item.acceptance, "vendor_type": VENDOR_TYPE})
+        for item in items
+    ]
+    done = approval.accept(decisions, entity="vendor", access=place.pat)
+    if done.done != len(ids):
+        raise RuntimeError(f"Accepted {done.done} of {len(ids)}: {(*sent.refused, *done.refused)}")
+    return [item.pk for item in items]
+
+
+def analyze() -> None:
+    """Give the database's planner what a running installation's would know."""
+    with db.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def page_seconds(access: Access, address: str) -> float:
+    """Seconds of one page, out of several asked for.
+
+    :raises RuntimeError: when it is not shown.
+    """
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(access.user, backend="django.contrib.auth.backends.ModelBackend")
+
+    def ask() -> None:
+        if client.get(address).status_code != 200:
+            raise RuntimeError(f"{address} is not shown.")
+
+    def ask_often() -> None:
+        for _ in range(PAGES_A_ROUND):
+            ask()
+
+    ask()
+    return clock(ask_often) / PAGES_A_ROUND
