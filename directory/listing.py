@@ -24,7 +24,6 @@ SORTS: dict[str, str | Combinable] = {
     "name": "sort_name",
     "city": Lower("city"),
     "erp": "erp_state",
-    "updated": "updated_at",
 }
 
 

@@ -131,6 +131,8 @@ class Company(Sendable):
             models.Index(fields=["account", "sort_name", "id"], name="company_list"),
             models.Index(fields=["account", "name_key"], name="company_look_alike"),
             models.Index(fields=["account", "erp_state", "sort_name", "id"], name="company_by_erp"),
+            models.Index(fields=["account", "erp_state", "id"], name="company_erp_order"),
+            models.Index("account", Lower("city"), "id", name="company_city_order"),
             models.Index(
                 fields=["account", "origin_id"],
                 condition=~models.Q(origin_id=""),

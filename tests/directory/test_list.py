@@ -159,7 +159,7 @@ def test_names_sort_without_regard_to_case_and_turn_round(client_of, ada, accoun
     assert asked(client, account_list, sort="-name") == ["Gamma", "beta", "Alpha"]
 
 
-@pytest.mark.parametrize("sort", ["name", "-name", "city", "erp", "-updated"])
+@pytest.mark.parametrize("sort", ["name", "-name", "city", "erp", "-city"])
 def test_pages_lose_and_repeat_no_row_among_ties(client_of, ada, account, account_list, sort):
     for number in range(60):
         CompanyFactory.create(account=account, name="Twin", city="Towson", zip=str(number))
