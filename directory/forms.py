@@ -227,7 +227,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
         contacts = [one for one in offered if one.pk in members or str(one.pk) in ticked]
         for name in CONTACTS:
             self._offer(name, contacts, label=_named)
-        if not self.is_bound and not contacts:
+        if not contacts and not any(self.data.get(name) for name in CONTACTS):
             for name in CONTACTS:
                 del self.fields[name]
             self.fields["people"].help_text = "Contacts can be chosen once people are saved."
