@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from erp_integrations.adapters import registry
@@ -135,10 +135,19 @@ def create(
     connection = Connection(
         account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
     )
-    connection.full_clean(exclude=["config", "test_result"])
-    connection.save()
+    _save(connection)
     _note(connection, "connection_created", by=by, adapter=adapter)
     return connection
+
+
+def _save(connection: Connection, **how: Any) -> None:
+    """:raises ValidationError: for a name that is taken, also by somebody at this very moment."""
+    connection.full_clean(exclude=["config", "test_result"])
+    try:
+        with transaction.atomic():
+            connection.save(**how)
+    except IntegrityError as error:
+        raise ValidationError({"name": "A connection of this name exists already."}) from error
 
 
 @transaction.atomic
@@ -147,8 +156,7 @@ def configure(connection: Connection, *, name: str, config: Mapping[str, Any], b
     cleaned = clean_config(connection.adapter, config)
     difference = changes({"name": connection.name, **connection.config}, {"name": name, **cleaned})
     connection.name, connection.config = name, cleaned
-    connection.full_clean(exclude=["config", "test_result"])
-    connection.save(update_fields=["name", "config"])
+    _save(connection, update_fields=["name", "config"])
     if difference:
         _note(connection, "connection_changed", by=by, changes=difference)
 

@@ -25,6 +25,7 @@ from erp_integrations.states import (
     NOT_SENT,
     OPEN,
     STATES_OF_MARKER,
+    UPDATE_BACK,
     Marker,
     State,
 )
@@ -106,7 +107,12 @@ def button(entity: str, access: Access, record: Sendable) -> Button:
 
 
 def marker(record: Sendable) -> Marker:
-    """Words, colour and shape for a record in a list; needs no query."""
+    """Words, colour and shape for a record in a list; needs no query.
+
+    A synced record stays green when an update of it came back.
+    """
+    if record.origin_id and record.erp_state in UPDATE_BACK:
+        return UPDATE_BACK[record.erp_state]
     if record.erp_state in MARKERS:
         return MARKERS[record.erp_state]
     return LINKED if record.origin_id else NOT_SENT
@@ -133,7 +139,8 @@ def lock(entity: str, record: Sendable) -> Lock | None:
         f"Sent to the ERP by {item.sent_by}: {words}. It is locked until accounting has decided "
         "and the export is settled."
         if item.state != State.READY
-        else f"Sent to the ERP by {item.sent_by}: {words}. Retrieve it to edit it."
+        else f"Sent to the ERP by {item.sent_by}: {words}. It can be edited once it is retrieved, "
+        "or decided."
     )
     return Lock(message, str(item.sent_by), item.sent_at, str(item.public_id))
 

@@ -113,6 +113,11 @@ MARKERS: dict[str, Marker] = {
     State.RETRIEVED: Marker("retrieved", "Retrieved", "yellow", "arrow-uturn-left"),
     State.REJECTED: Marker("rejected", "Rejected", "yellow", "no-symbol"),
 }
+# The same of a record that is linked: what came back was an update, the record is in the ERP.
+UPDATE_BACK: dict[str, Marker] = {
+    State.RETRIEVED: Marker("retrieved", "Synced, update retrieved", "green", "check-circle"),
+    State.REJECTED: Marker("rejected", "Synced, update rejected", "green", "check-circle"),
+}
 # Filter key -> states of the record's latest item.
 STATES_OF_MARKER: dict[str, frozenset[State]] = {
     "ready": frozenset({State.READY}),
