@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
-from directory.models import Company
 from erp_integrations import engine
 from erp_integrations.approval import Decision, accept
 from erp_integrations.connections import adapter_of
 from erp_integrations.models import Attempt, Item
-from erp_integrations.sendable import button, lock, marker, send
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from directory import companies
+from directory import companies as directory
 from directory.models import Company
 from directory.refusals import EditRefused
 from erp_integrations import moves
 from erp_integrations.links import unlink
 from erp_integrations.models import Item, Link, Request
-from erp_integrations.sendable import button, lock, marker, retrieve, send
+from erp_integrations.sendable import button, lock, marker, marker_filter, retrieve, send
 from erp_integrations.states import State
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ProjectFactory
+from tests.generator import firms
 
 TOO_LONG = {
     "name": 30,
@@ -94,7 +95,7 @@ def test_second_sender_is_told_who_sent_it_first(
 
 
 def test_stale_page_cannot_send(connection, company, ada, access_of):
-    companies.edit(company, values={"name": "Quarry & Daughters"}, seen=1, by=ada)
+    directory.edit(company, values={"name": "Quarry & Daughters"}, seen=1, by=ada)
     done = send("vendor", [company.pk], access=access_of(ada), seen={company.pk: 1})
     assert done.done == 0
     assert "was changed since this page was opened" in steps.reasons(done)[0]
@@ -107,7 +108,7 @@ def test_sent_company_is_locked_and_says_who_locked_it(connection, company, sent
     assert held.sent_by == "Ada Admin"
     assert marker(company).label == "Waiting for accounting"
     with pytest.raises(EditRefused):
-        companies.edit(company, values={"name": "Other"}, seen=company.revision, by=ada)
+        directory.edit(company, values={"name": "Other"}, seen=company.revision, by=ada)
     company.refresh_from_db()
     assert company.name == "Quarry & Sons, LLC"
 
@@ -125,7 +126,7 @@ def test_retrieved_company_can_be_edited_and_sent_again(
     assert (done.done, done.refused) == (1, ())
     company.refresh_from_db()
     assert marker(company).key == "retrieved"
-    companies.edit(company, values={"city": "Elkton"}, seen=company.revision, by=ada)
+    directory.edit(company, values={"city": "Elkton"}, seen=company.revision, by=ada)
     assert button("vendor", access_of(ada), company).label == "Re-send to ERP"
     (again,) = steps.send_all([company], access_of(ada))
     assert again.payload["city"] == "Elkton"
@@ -157,7 +158,7 @@ def test_companies_of_another_account_are_neither_sent_nor_named(
 def test_project_without_erp_sends_nothing(connection, account, ada, access_of):
     project = ProjectFactory.create(account=account, use_with_erp=False)
     company = CompanyFactory.create(account=account)
-    companies.add_to_project([company.pk], project=project, by=ada)
+    directory.add_to_project([company.pk], project=project, by=ada)
     done = send("vendor", [company.pk], access=access_of(ada, project))
     assert done.done == 0
     assert "is not used with the ERP" in steps.reasons(done)[0]
@@ -181,3 +182,48 @@ def test_company_is_not_unlinked_while_an_item_of_it_is_open(
     assert (synced_company.origin_id, synced_company.erp_state) == ("", "")
     assert Item.objects.filter(state=State.SYNCED).count() == 1
     assert lock("vendor", synced_company) is None
+
+
+def test_synced_company_whose_update_was_rejected_stays_green_and_says_so(
+    connection, synced_company, ada, access_of
+):
+    item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
+    moves.move("reject", Item.objects.filter(pk=item.pk), by=ada)
+    synced_company.refresh_from_db()
+    shown = marker(synced_company)
+    assert (shown.key, shown.label, shown.colour) == (
+        "rejected",
+        "Synced, update rejected",
+        "green",
+    )
+    assert Company.objects.filter(marker_filter("rejected")).get() == synced_company
+
+
+def test_six_hundred_firms_are_sent_in_one_click_and_each_refusal_says_why(
+    connection, account, project, ada, pat, access_of
+):
+    """As with a state's register: the long names are refused, the rest arrives once each."""
+    found = firms(600)
+    rows = [
+        Company(name=one["name"], city=one["city"], zip=one["zip"], address=one["address"])
+        for one in found
+    ]
+    stored = directory.create_many(rows, account=account, project=project, by=ada)
+    too_long = {one.pk for one in stored if len(one.name) > 30}
+    assert 100 < len(too_long) < 300
+
+    sent = send("vendor", [one.pk for one in stored], access=access_of(ada, project))
+
+    assert {one.record_id for one in sent.refused} == too_long
+    assert all(p.rule == "max_length" for one in sent.refused for p in one.problems)
+    assert sent.done == 600 - len(too_long)
+    done = steps.decide(Item.objects.order_by("pk"), access_of(pat))
+    assert (done.done, done.refused) == (sent.done, ())
+    # A turn of the worker lasts twenty seconds; a slow machine may need a second one.
+    while Item.objects.filter(state=State.QUEUED).exists():
+        steps.export(connection)
+    ledger = steps.ledger_of(connection)
+    assert ledger.count() == len(ledger.effects()) == sent.done
+    assert {one.intent for one in ledger.effects()} == {
+        str(intent) for intent in Item.objects.values_list("intent", flat=True)
+    }

@@ -1,0 +1,85 @@
+"""The export by a Celery worker in a process of its own, which may die at any moment."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import pytest
+from django.db import connection as db
+
+from erp_integrations import recovery
+from erp_integrations.models import Attempt, Connection, Item
+from erp_integrations.states import State
+from tests import processes
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory
+
+pytestmark = [pytest.mark.shared, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def accept_companies(connection, account, ada, pat, access_of):
+    def accept(count: int) -> None:
+        companies = CompanyFactory.create_batch(count, account=account)
+        items = steps.send_all(companies, access_of(ada))
+        assert steps.decide(items, access_of(pat)).done == count
+
+    return accept
+
+
+def all_synced() -> bool:
+    return not Item.objects.exclude(state=State.SYNCED).exists()
+
+
+def assert_each_is_in_the_erp_once(connection: Connection) -> None:
+    ledger = steps.ledger_of(connection)
+    assert ledger.count() == Item.objects.count()
+    effects = {(one.intent, one.vendor_id) for one in ledger.effects()}
+    assert len(ledger.effects()) == len(effects)
+    assert effects == {(str(item.intent), item.erp_key) for item in Item.objects.all()}
+
+
+def kill(worker: processes.Running) -> None:
+    """With all its children, as when the machine is switched off."""
+    tree = psutil.Process(worker.pid)
+    for one in [tree, *tree.children(recursive=True)]:
+        one.kill()
+    worker.wait(10)
+
+
+def test_worker_process_exports_what_is_accepted(
+    celery_worker_process, connection, accept_companies
+):
+    accept_companies(30)
+    processes.wait_for(all_synced, program=celery_worker_process, seconds=60)
+    assert_each_is_in_the_erp_once(connection)
+    assert not Attempt.objects.exclude(outcome="applied").exists()
+
+
+def test_nothing_is_lost_or_doubled_by_a_worker_that_is_killed(connection, accept_companies):
+    steps.change_config(connection, latency_ms=100)
+    with processes.celery_worker(db.settings_dict) as first:
+        accept_companies(30)
+        sending = Item.objects.filter(state=State.SENDING)
+        processes.wait_for(sending.exists, program=first)
+        time.sleep(1)
+        kill(first)
+    assert not all_synced()
+    steps.let_pass(100)
+    with processes.celery_worker(db.settings_dict) as second:
+        recovery.tick(period=-1)
+        processes.wait_for(all_synced, program=second, seconds=60)
+    assert_each_is_in_the_erp_once(connection)
+    assert Attempt.objects.filter(outcome="lost").exists()
+
+
+def test_item_accepted_while_no_worker_and_no_message_is_there_is_exported(
+    connection, accept_companies, monkeypatch
+):
+    monkeypatch.setattr("celery.app.base.Celery.send_task", lambda *_args, **_kwargs: None)
+    accept_companies(3)
+    monkeypatch.undo()
+    with processes.celery_worker(db.settings_dict) as worker:
+        processes.wait_for(all_synced, program=worker, seconds=40)
+    assert_each_is_in_the_erp_once(connection)
