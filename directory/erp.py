@@ -80,8 +80,10 @@ class VendorType:
         """The companies that the person can see in the scope."""
         return Company.objects.visible_to(access)
 
-    def url(self, account_id: int, record_id: int) -> str:
-        """The company's page in the Company Directory."""
+    def url(self, account_id: int, record_id: int, project_id: int | None = None) -> str:
+        """The company's page in the Directory of the project, or of the account."""
+        if project_id is not None:
+            return reverse("directory:project_company", args=[account_id, project_id, record_id])
         return reverse("directory:account_company", args=[account_id, record_id])
 
     def list_url(self, account_id: int, project_id: int | None) -> str:

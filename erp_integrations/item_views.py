@@ -66,7 +66,9 @@ def _page(
             for name in ("status", "accept", "reject", "answer", "unlink")
         },
         "list_url": places.to(access, "items", kind=record_type(found.entity).slug),
-        "record_url": record_type(found.entity).url(found.account_id, found.record_id),
+        "record_url": record_type(found.entity).url(
+            found.account_id, found.record_id, places.project_id(access)
+        ),
         "may_decide": may_decide,
         "own": found.sent_by_id == access.user.pk and not access.account.senders_may_accept_own,
         "moving": found.state in MOVING,

@@ -119,7 +119,7 @@ def _row(item: Item, access: Access, kind: RecordType) -> dict[str, Any]:
         "item": item,
         "marker": MARKERS[item.state],
         "url": places.to(access, "item", public_id=item.public_id),
-        "record_url": kind.url(item.account_id, item.record_id),
+        "record_url": kind.url(item.account_id, item.record_id, places.project_id(access)),
     }
 
 
@@ -314,7 +314,8 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
         "click": found,
         "kind": kind,
         "refused": [
-            {**row, "url": kind.url(access.account.pk, row["record_id"])} for row in found.refused
+            {**row, "url": kind.url(access.account.pk, row["record_id"], places.project_id(access))}
+            for row in found.refused
         ],
         "done_heading": f"{_counted(found.done, kind)} {DONE_WORDS[found.verb]}",
         "done_text": NEXT_WORDS[found.verb],

@@ -15,3 +15,8 @@ def to(access: Access, name: str, **kwargs: Any) -> str:
         kwargs = {**kwargs, "project_id": access.project.pk}
         name = f"project_{name}"
     return reverse(f"erp:{name}", kwargs={**kwargs, "account_id": access.account.pk})
+
+
+def project_id(access: Access) -> int | None:
+    """The project of the scope, if it is one."""
+    return access.project.pk if access.project is not None else None

@@ -71,8 +71,8 @@ class RecordType(Protocol):
         """The records that the person can see in a scope."""
         ...
 
-    def url(self, account_id: int, record_id: int) -> str:
-        """The address of the record's page."""
+    def url(self, account_id: int, record_id: int, project_id: int | None = None) -> str:
+        """The address of the record's page, in a project's tool or the account's."""
         ...
 
     def list_url(self, account_id: int, project_id: int | None) -> str:

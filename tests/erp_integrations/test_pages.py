@@ -15,7 +15,14 @@ from erp_integrations.models import ErpRecord, Item, Link
 from erp_integrations.queries import TABS
 from erp_integrations.sendable import send
 from erp_integrations.states import State
-from tests.factories import CompanyFactory, ItemFactory
+from erpbridge.access.levels import Level
+from tests.factories import (
+    CompanyFactory,
+    ItemFactory,
+    MembershipFactory,
+    ProjectMembershipFactory,
+    UserFactory,
+)
 
 
 @pytest.fixture
@@ -264,3 +271,20 @@ def test_the_page_of_many_costs_the_same_for_any_number_of_rows(
 
     client.get(url)
     assert queries_with(3) == queries_with(30)
+
+
+def test_a_refused_row_of_a_project_leads_to_the_company_in_that_project(
+    client_of, account, project, access_of, connection
+):
+    user = UserFactory.create(name="Petra Project")
+    membership = MembershipFactory.create(user=user, account=account)
+    ProjectMembershipFactory.create(membership=membership, project=project, directory=Level.ADMIN)
+    long = CompanyFactory.create(account=account, name="A" * 42)
+    ProjectCompany.objects.create(project=project, company=long)
+    done = send("vendor", [long.pk], access=access_of(user, project))
+    client = client_of(user)
+    url = reverse("erp:request", args=[account.pk, done.request_id])
+    page = client.get(url, follow=True).content.decode()
+    record = reverse("directory:project_company", args=[account.pk, project.pk, long.pk])
+    assert record in page
+    assert client.get(record).status_code == 200
