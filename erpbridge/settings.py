@@ -213,8 +213,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_TIME_LIMIT = 60
-CELERY_TASK_SOFT_TIME_LIMIT = 45
+# A turn of 20 seconds, its last look, and a last batch that uses its deadlines to the full.
+CELERY_TASK_TIME_LIMIT = 180
+CELERY_TASK_SOFT_TIME_LIMIT = 150
 # Without it Celery opens a database connection for every task.
 CELERY_DB_REUSE_MAX = 1000
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -226,6 +227,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         # A publish on a half-dead connection would otherwise wait for ever.
         "socket_timeout": 5,
         "socket_connect_timeout": 1,
+        # Without a broker, an accept click would otherwise wait six seconds for nothing.
+        "max_retries": 1,
+        "interval_start": 0,
     }
     if REDIS_URL
     else {"polling_interval": 0.05}
