@@ -250,7 +250,7 @@ def _first_look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | 
 
 def _present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> ErpError:
     """A create never overwrites. What is there may be an earlier try of ours that came late."""
-    tries = one.item.tries.filter(opened_at__gte=one.item.decided_at)
+    tries = one.item.tries.since_decided()
     if tries.filter(outcome__in=Attempt.UNKNOWN).exclude(pk=one.attempt.pk).exists():
         message = "The ERP holds it now; whether an earlier try arrived is being found out."
         return ErpError(ErrorClass.DUPLICATE, Effect.UNCERTAIN, message, field=entity.key[0])

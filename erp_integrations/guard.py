@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -132,8 +134,10 @@ class Guarded(Adapter):
     def _error(self, call: str, error: Exception) -> AdapterError:
         if isinstance(error, AdapterError):
             return AdapterError(_plain_error(error.error))
-        failed = ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, self._failed(call, error))
-        return AdapterError(failed)
+        # Out of time, or a network error that the adapter let through: it may work later.
+        passing = isinstance(error, SoftTimeLimitExceeded | OSError)
+        cls = ErrorClass.TRANSIENT if passing else ErrorClass.BUG
+        return AdapterError(ErpError(cls, Effect.NOT_APPLIED, self._failed(call, error)))
 
     def _failed(self, call: str, error: Exception) -> str:
         name = type(self.adapter).__name__

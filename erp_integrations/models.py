@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp_integrations.queries import ItemQuerySet
+from erp_integrations.queries import AttemptQuerySet, ItemQuerySet
 from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
 
@@ -225,6 +225,8 @@ class Attempt(models.Model):
     error_class = models.CharField(max_length=20, blank=True)
     erp_id = models.CharField(max_length=200, blank=True)
     answer_excerpt = models.TextField(blank=True)
+
+    objects = AttemptQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -10,7 +10,7 @@ from erp_integrations.states import MOVING, OPEN, State
 from erpbridge.access.policy import Access
 
 if TYPE_CHECKING:
-    from erp_integrations.models import Item  # noqa: F401 - named as text below
+    from erp_integrations.models import Attempt, Item  # noqa: F401 - named as text below
 
 # The lists of the tool: key -> (words, states). The order is that of the tabs.
 TABS: dict[str, tuple[str, frozenset[State]]] = {
@@ -45,6 +45,14 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def capped_count(self) -> int:
         """How many, counting no further than one past :data:`MOST_COUNTED`."""
         return self.order_by()[: MOST_COUNTED + 1].count()
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    """Tries of items."""
+
+    def since_decided(self) -> AttemptQuerySet:
+        """Those of the command as last accepted or retried; earlier ones had another intent."""
+        return self.filter(opened_at__gte=models.F("item__decided_at"))
 
 
 def tab_counts(items: ItemQuerySet) -> dict[str, int]:

@@ -184,7 +184,7 @@ def _is_ours(connection: Connection, adapter: Adapter, item: Item, found: Found)
 
 def _was_absent(item: Item) -> bool:
     """What the first look since the decision said; earlier tries had another key or intent."""
-    looks = item.tries.filter(opened_at__gte=item.decided_at).exclude(first_look="")
+    looks = item.tries.since_decided().exclude(first_look="")
     first = looks.order_by("fence").first()
     return first is not None and first.first_look == "absent"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from erp_integrations import connections, recovery
 from erp_integrations.adapters import registry
@@ -82,6 +83,17 @@ def test_find_that_raises_fails_the_item_and_says_that_nothing_was_sent(
     steps.export(connection)
     accepted_item.refresh_from_db()
     assert (accepted_item.state, accepted_item.error_class) == (State.FAILED, "bug")
+
+
+@pytest.mark.parametrize("error", [TimeoutError, ConnectionResetError, SoftTimeLimitExceeded])
+def test_find_that_runs_out_of_time_lets_the_item_wait(connection, accepted_item, swap, error):
+    def slow(*_args):
+        raise error
+
+    swap(find=slow)
+    steps.export(connection)
+    accepted_item.refresh_from_db()
+    assert (accepted_item.state, accepted_item.error_class) == (State.QUEUED, "transient")
 
 
 def test_find_that_raises_after_silence_asks_a_person_in_the_end(connection, accepted_item, swap):
