@@ -18,11 +18,10 @@ MODE = env.choice("ERPBRIDGE_MODE", "development", ("development", "demo", "prod
 PRODUCTION = MODE == "production"
 DEBUG = env.flag("ERPBRIDGE_DEBUG", default=False)
 # Everything an installation writes: the SQLite file, uploads, the simulator's ledgers.
-DATA_DIR = Path(env.text("ERPBRIDGE_DATA_DIR", str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR = env.folder("ERPBRIDGE_DATA_DIR", BASE_DIR / "var")
 
 DEFAULT_SECRET_KEY = "only-for-development-and-never-in-production"  # noqa: S105 - refused below
-SECRET_KEY = env.text("ERPBRIDGE_SECRET_KEY", DEFAULT_SECRET_KEY)
+SECRET_KEY = env.text("ERPBRIDGE_SECRET_KEY") or DEFAULT_SECRET_KEY
 ALLOWED_HOSTS = env.words("ERPBRIDGE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("ERPBRIDGE_TRUSTED_ORIGINS")
 
@@ -78,6 +77,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "erpbridge.ui.not_allowed.NotAllowedPageMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -152,7 +152,7 @@ AXES_VERBOSE = False
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = env.text("ERPBRIDGE_TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("ERPBRIDGE_TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 
@@ -196,7 +196,7 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 if env.flag("ERPBRIDGE_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.redis("REDIS_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
