@@ -14,7 +14,7 @@ from erp_integrations import sendable
 from erpbridge.audit.models import Event
 
 SHOWN_AT_ONCE = 100
-EXTRA_LABELS = {"roles": "Project roles", "is_active": "Status"}
+EXTRA_LABELS = {"roles": "Project roles", "trades": "Trades", "is_active": "Status"}
 EMPTY = "(empty)"
 
 

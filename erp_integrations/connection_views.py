@@ -65,7 +65,7 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
                 dict(one.options).get(found.config.get(one.name), found.config.get(one.name)),
             )
             for one in (manifest.settings if manifest else ())
-            if one.kind != "secret"
+            if one.kind != "secret" and one.label not in found.test_result.get("facts", {})
         ],
         "choices": found.choices.filter(active=True).order_by("kind", "label")[:50],
     }

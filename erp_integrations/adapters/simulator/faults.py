@@ -50,7 +50,7 @@ ERRORS = {
         Effect.NOT_APPLIED,
         "This vendor is on the list of vendors not to be paid.",
         erp_code="E2001",
-        advice="Ask accounting why, or reject the company.",
+        advice="Find out why it must not be paid; then retry, or reject the company.",
     ),
     Fault.TIMEOUT_BEFORE: NO_ANSWER,
     Fault.THROTTLE: ErpError(
