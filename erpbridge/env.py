@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -65,6 +66,44 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return word
 
 
+def folder(name: str, default: Path) -> Path:
+    """A folder to write to, made where there is none; an empty value is the default too."""
+    path = Path(text(name) or default).resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {path} cannot be used as a folder: {error.strerror}."
+        ) from error
+    return path
+
+
+def time_zone(name: str, default: str) -> str:
+    """The name of a time zone."""
+    word = text(name, default)
+    if word not in available_timezones():
+        raise ImproperlyConfigured(
+            f"{name} must be a time zone such as UTC or America/New_York; it is {word!r}."
+        )
+    return word
+
+
+def redis(name: str) -> str:
+    """The address of a Redis, empty where none is used."""
+    address = text(name)
+    if address and split(name, address).scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured(f"{name} must start with redis://, rediss:// or unix://.")
+    return address
+
+
+def split(name: str, address: str) -> SplitResult:
+    """The parts of an address, whose text may hold a secret and is not repeated."""
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not an address: {error}.") from error
+
+
 def database(name: str, default: str) -> dict[str, object]:
     """A database address as Django's ``DATABASES`` entry.
 
@@ -72,7 +111,9 @@ def database(name: str, default: str) -> dict[str, object]:
     query parameters of a PostgreSQL address go to libpq (``?sslmode=require``).
     """
     address = text(name, default)
-    parts = urlsplit(address)
+    parts = split(name, address)
+    if parts.scheme in {"sqlite", "postgresql", "postgres"} and not parts.path.strip("/"):
+        raise ImproperlyConfigured(f"{name} must name a database after the last slash.")
     if parts.scheme == "sqlite":
         return sqlite(unquote(parts.path))
     if parts.scheme not in {"postgresql", "postgres"}:
