@@ -1,0 +1,111 @@
+"""``manage.py draw_states``: docs/states.md, written from the table of moves."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from erp_integrations.states import EVENT_WORDS, IN_AIR, MARKERS, MOVES, OPEN, State
+
+PAGE = Path("docs") / "states.md"
+START = "(none)"
+INTRODUCTION = """# States of an acceptance item
+
+Written by `python manage.py draw_states` from `erp_integrations/states.py`; do not edit it by hand
+(`--check` fails when it is stale, and so does a test). What makes each move is in
+`erp_integrations/moves.py`, which carries out every one of them as a conditional `UPDATE`.
+
+An item is one revision of one record on its way into one ERP. Sending a record again makes a new
+item; a settled one never moves again. `submit` and `withdraw` are for adapters and pages to come:
+nothing makes these two moves today."""
+LEGEND = """**Locks the record**: while its item is in this state the record cannot be edited.
+**Holds the ERP key**: no other item of the connection may be accepted with the same ERP ID.
+**Marker**: what lists and record pages of the Directory show; a record that was never sent shows
+*Not in ERP*. Colour is never alone: each marker has a shape and words."""
+
+
+class Command(BaseCommand):
+    """Write the page, or say that it is stale."""
+
+    help = "Writes docs/states.md from the table of moves; --check only says whether it is stale."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Whether to write."""
+        parser.add_argument("--check", action="store_true", help="write nothing, fail when stale")
+
+    def handle(self, *args: Any, check: bool, **options: Any) -> None:
+        """:raises CommandError: with ``--check``, when the page is not what the code says."""
+        path = settings.BASE_DIR / PAGE
+        text = page()
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            raise CommandError(f"{PAGE} is stale; run: python manage.py draw_states")
+
+
+def page() -> str:
+    """The whole page."""
+    parts = (INTRODUCTION, diagram(), "## States", states_table(), LEGEND)
+    return "\n\n".join([*parts, "## Moves", moves_table()]) + "\n"
+
+
+def diagram() -> str:
+    """A Mermaid state diagram; GitHub and many viewers draw it."""
+    lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f"    {state.name} : {state.name} ({state.label})" for state in State]
+    lines.append(f"    [*] --> {State.READY.name} : send")
+    lines += [
+        f"    {source.name} --> {target.name} : {event}"
+        for event, (sources, target) in MOVES.items()
+        for source in ordered(sources)
+    ]
+    sources_of_any = {source for sources, _target in MOVES.values() for source in sources}
+    lines += [f"    {state.name} --> [*]" for state in State if state not in sources_of_any]
+    return "\n".join([*lines, "```"])
+
+
+def ordered(states: frozenset[State]) -> list[State]:
+    """In the order of their definition."""
+    return [state for state in State if state in states]
+
+
+def states_table() -> str:
+    """One row per state: its words, its marker and what it keeps to itself."""
+    rows = [
+        (
+            f"`{state.name}`",
+            state.label,
+            f"{MARKERS[state].label} ({MARKERS[state].colour}, {MARKERS[state].icon})",
+            "yes" if state in OPEN else "no",
+            "yes" if state in IN_AIR else "no",
+        )
+        for state in State
+    ]
+    headings = ("State", "In ERP Integrations", "Marker", "Locks the record", "Holds the ERP key")
+    return table(headings, rows)
+
+
+def moves_table() -> str:
+    """One row per event, sending first."""
+    rows = [("`send`", START, f"`{State.READY.name}`", EVENT_WORDS["send"])]
+    rows += [
+        (
+            f"`{event}`",
+            ", ".join(f"`{source.name}`" for source in ordered(sources)),
+            f"`{target.name}`",
+            EVENT_WORDS[event],
+        )
+        for event, (sources, target) in MOVES.items()
+    ]
+    return table(("Event", "From", "To", "In the history"), rows)
+
+
+def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
