@@ -36,7 +36,7 @@ class Hit:
 def search(request: ScopedRequest) -> HttpResponse:
     """Look for the name in the whole account before creating it again."""
     access, links = request.access, Links(request.access)
-    name = request.GET.get("name", "").replace("\x00", "").strip()[:LONGEST_NAME]
+    name = _named(request.GET.get("name"))
     hits = _hits(access, name) if name else []
     context = {
         "name": name,
@@ -55,12 +55,12 @@ def create(request: ScopedRequest) -> HttpResponseBase:
     """Create a company; a look-alike is shown first and does not forbid it."""
     access = request.access
     if request.method != "POST":
-        name = request.GET.get("name", "").replace("\x00", "").strip()[:LONGEST_NAME]
+        name = _named(request.GET.get("name"))
         form = CompanyForm(access=access, initial={"name": name})
         return _create_page(request, form, alike=_look_alikes(access, name))
     form = CompanyForm(request.POST, request.FILES, access=access)
     if not form.is_valid():
-        return _create_page(request, form, alike=_look_alikes(access, form["name"].value() or ""))
+        return _create_page(request, form, alike=_look_alikes(access, _named(form["name"].value())))
     alike = _look_alikes(access, form.cleaned_data["name"])
     if alike and not request.POST.get("anyway"):
         return _create_page(request, form, alike=alike, ask=True)
@@ -97,6 +97,11 @@ def place(request: ScopedRequest) -> HttpResponseBase:
     return redirect(Links(access).to("company", company.pk))
 
 
+def _named(typed: str | None) -> str:
+    """A name to look for, whatever was typed: PostgreSQL takes no NUL, not even in a question."""
+    return (typed or "").replace("\x00", "").strip()[:LONGEST_NAME]
+
+
 def _hits(access: Access, name: str) -> list[Hit]:
     """Companies of the account named like this; one more than are shown at most."""
     found = Company.objects.filter(account=access.account).named_like(name)
@@ -108,7 +113,7 @@ def _hits(access: Access, name: str) -> list[Hit]:
 
 
 def _look_alikes(access: Access, name: str) -> list[Hit]:
-    if not name.strip():
+    if not name:
         return []
     found = Company.objects.filter(account=access.account).look_alikes(name)
     links = Links(access)
