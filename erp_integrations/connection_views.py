@@ -37,7 +37,8 @@ def _manifest(found: Connection) -> Manifest | None:
 @scoped("connection.view")
 def connection(request: ScopedRequest) -> HttpResponse:
     """The account's connections, and the adapters that another could be made with."""
-    found = Connection.objects.filter(account=request.access.account).order_by("pk")
+    mine = Connection.objects.filter(account=request.access.account).order_by("pk")
+    found = mine.prefetch_related("active_for")
     context = {
         "connections": [_described(one, request.access) for one in found],
         "may_configure": request.access.can("connection.configure"),
@@ -48,7 +49,7 @@ def connection(request: ScopedRequest) -> HttpResponse:
 
 def _described(found: Connection, access: Access) -> dict[str, Any]:
     manifest = _manifest(found)
-    served = set(found.active_for.values_list("entity", flat=True))
+    served = {one.entity for one in found.active_for.all()}
     kinds = [kind for kind in record_types() if manifest and kind.entity in manifest.entities]
     return {
         "connection": found,
@@ -67,7 +68,6 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
             for one in (manifest.settings if manifest else ())
             if one.kind != "secret" and one.label not in found.test_result.get("facts", {})
         ],
-        "choices": found.choices.filter(active=True).order_by("kind", "label")[:50],
     }
 
 

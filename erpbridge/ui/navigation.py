@@ -57,7 +57,6 @@ ACCOUNT_TOOLS = (
 PROJECT_TOOLS = (
     Tool("Directory", "building-office-2", "directory:project_companies", "companies.view"),
     Tool("ERP Integrations", "arrows-right-left", "erp:project_companies", "items.view"),
-    Tool("ERP Integrations", "arrows-right-left", "erp:project_companies", "items.view"),
     Tool("Project settings", "cog-6-tooth", "access:project_settings", "project.configure"),
 )
 
