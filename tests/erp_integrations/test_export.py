@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from dataclasses import replace
 
 import pytest
 from django.db.models.functions import Now
@@ -482,3 +483,27 @@ def test_id_of_another_record_is_no_answer(
     why = answers.look_up_and_link(item, key="QUARRY01", by=pat)
     assert why == "QUARRY01 is linked to another record already."
     assert state(item) == State.FAILED
+
+
+def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, accepted_item):
+    """The worker died before it looked, so the same vendor may have been there all along."""
+    (one,) = claim(connection)
+    adapter_of(connection).submit([replace(one.command, intent="of somebody else")])
+    steps.let_pass(81)
+    recovery.expire_leases()
+    steps.export(connection)
+    assert state(accepted_item) == State.NEEDS_ANSWER
+
+
+def test_late_answer_does_not_settle_the_claim_of_another_worker(connection, accepted_item):
+    (late,) = claim(connection)
+    steps.let_pass(81)
+    recovery.expire_leases()
+    recovery._not_there(Item.objects.get(), settled=True)
+    assert len(claim(connection)) == 1
+    refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
+    for answer in (Outcome(error=refused), Outcome(erp_id="99", erp_code="OTHER")):
+        engine.settle(connection, manifest_of(connection), [(late, answer)])
+        assert state(accepted_item) == State.SENDING
+    assert Attempt.objects.get(pk=late.attempt.pk).outcome == "late"
+    assert not Link.objects.exists()
