@@ -66,11 +66,11 @@ $(VENV)/.uv-installed: requirements-uv.lock | $(BIN)/python
 		--requirement requirements-uv.lock
 	@touch $@
 
-# Installed again only when a lock file changed. The development set contains the other one, so
-# either of the two stamps is enough for `make run`.
+# Installed again only when a lock file changed. The development set contains the other one, so an
+# environment that once held it keeps it.
 $(VENV)/.run-installed: requirements.lock pyproject.toml $(VENV)/.uv-installed
-	@bin/install requirements.lock
-	@rm -f $(VENV)/.dev-installed
+	@if [ -e $(VENV)/.dev-installed ]; then bin/install requirements-dev.lock; \
+		touch $(VENV)/.dev-installed; else bin/install requirements.lock; fi
 	@touch $@
 
 $(VENV)/.dev-installed: requirements-dev.lock pyproject.toml $(VENV)/.uv-installed
