@@ -31,7 +31,7 @@ test: deps $(VENV)/.dev-installed
 e2e: deps $(VENV)/.dev-installed
 	@$(PYTEST) -m "not shared" tests/browser
 
-bench: $(VENV)/.run-installed
+bench: $(VENV)/.dev-installed
 	@$(BIN)/python -m bench
 
 check: $(VENV)/.dev-installed
