@@ -67,10 +67,10 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder to write to, made where there is none; an empty value is the default too."""
+    """A folder to write to, made for its owner only; an empty value is the default too."""
     path = Path(text(name) or default).resolve()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
             f"{name}: {path} cannot be used as a folder: {error.strerror}."

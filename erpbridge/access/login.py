@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import (
     LoginView,
@@ -18,7 +19,8 @@ from django.contrib.auth.views import (
     PasswordChangeView,
     PasswordResetConfirmView,
 )
-from django.http import HttpResponse
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse, reverse_lazy
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -49,10 +51,31 @@ class Login(LoginView):
     redirect_authenticated_user = True
 
 
+class OwnPasswordForm(PasswordChangeForm):
+    """The old password is asked like a login, so that guesses on a found session lock the name."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        """The password held now. :raises ValidationError: for any other."""
+        typed = str(self.cleaned_data["old_password"])
+        if authenticate(self.request, username=self.user.email, password=typed) is None:
+            message = self.error_messages["password_incorrect"]
+            raise ValidationError(message, code="password_incorrect")
+        return typed
+
+
 class PasswordChange(PasswordChangeView):
     """Change one's own password; other sessions of the person end."""
 
     template_name = "access/password_change.html"
+    form_class = OwnPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """With the request, which counts the failures."""
+        return super().get_form_kwargs() | {"request": self.request}
 
 
 class PasswordChangeDone(PasswordChangeDoneView):

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from erpbridge.access import people
@@ -76,6 +77,7 @@ def person_add(request: ScopedRequest) -> HttpResponse:
     return render(request, "access/person_add.html", {"form": form})
 
 
+@never_cache  # It may show an invitation link, once.
 @require_http_methods(GET_OR_POST)
 @scoped("people.manage")
 def person(request: ScopedRequest, membership_id: int) -> HttpResponse:

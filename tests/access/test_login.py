@@ -109,6 +109,16 @@ def test_the_lock_ends_after_a_quarter_of_an_hour(guarded, client, sam):
     assert is_in(client)
 
 
+def test_guessing_the_old_password_in_a_session_locks_the_name_too(guarded, client, sam):
+    log_in(client, sam.email)
+    body = {"old_password": "wrong", "new_password1": NEW, "new_password2": NEW}
+    answers = [client.post(reverse("password_change"), body).status_code for _ in range(5)]
+    assert answers == [200, 200, 200, 200, 429]
+    right = body | {"old_password": PASSWORD}
+    assert client.post(reverse("password_change"), right).status_code == 429
+    assert User.objects.get(pk=sam.pk).check_password(PASSWORD)
+
+
 # --- password -------------------------------------------------------------------------------
 
 
