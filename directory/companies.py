@@ -80,6 +80,7 @@ def create(
     :raises ValidationError: for a contact who is not one of the company's people.
     """
     check_contacts(values)
+    values = _with_new_trades(values, account=account)
     company = Company(account=account, **_columns(values))
     prepare(company).save()
     _set_relations(company, values)
@@ -128,6 +129,7 @@ def edit(
     :raises Locked: while the company waits for, or is in, the ERP.
     :raises ValidationError: for a contact who is not one of the company's people.
     """
+    values = _with_new_trades(values, account=company.account)
     before = shown_values(company, values, project=project)
     for name, value in _columns(values).items():
         setattr(company, name, value)
@@ -268,6 +270,15 @@ def _people_of(value: Any) -> list[Membership]:
     if value is None:
         return []
     return [value] if isinstance(value, Membership) else list(value)
+
+
+def _with_new_trades(values: Mapping[str, Any], *, account: Account) -> dict[str, Any]:
+    """The values with the trades that were typed by name among those that were ticked."""
+    names = values.get("new_trades", [])
+    if not names:
+        return dict(values)
+    both = [*values.get("trades", []), *trades_named(account, names).values()]
+    return {**values, "trades": list({trade.pk: trade for trade in both}.values())}
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

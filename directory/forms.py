@@ -17,7 +17,7 @@ from stdnum.exceptions import ValidationError as NumberError
 from stdnum.us import ein
 
 from directory import logos, places
-from directory.companies import COLUMNS, CONTACTS, RELATIONS, check_contacts, trades_named
+from directory.companies import COLUMNS, CONTACTS, RELATIONS, check_contacts
 from directory.fields import One, Several
 from directory.importing.places import state_code
 from directory.models import CLASSIFICATIONS, Company, EntityType
@@ -133,13 +133,11 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
     def values(self) -> dict[str, Any]:
         """What the write functions take, of a valid form."""
         found = {name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data}
-        new = found.pop("new_trades", [])
         remove = found.pop("remove_logo", False)
         if not isinstance(found.get("logo"), UploadedFile):
             found.pop("logo", None)
             if remove:
                 found["logo"] = ""
-        found["trades"] = [*found["trades"], *trades_named(self.access.account, new).values()]
         return found
 
     @property

@@ -174,6 +174,22 @@ def test_trades_changed_meanwhile_are_taken_over(client_of, ada, eve, account, c
     assert response.context["conflicts"] == []
 
 
+def test_a_refused_edit_leaves_no_new_trade_behind(client_of, ada, eve, account, company, edit_url):
+    companies.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
+    typed = {"name": company.name, "new_trades": "Glazing, Paving", "seen": 1}
+    response = client_of(ada).post(edit_url, typed)
+    assert response.status_code == 409
+    assert response.context["form"]["new_trades"].value() == "Glazing, Paving"
+    assert not account.trades.exists()
+
+
+def test_a_trade_typed_and_ticked_counts_once(client_of, ada, account, company, edit_url):
+    trade = TradeFactory.create(account=account, name="Concrete")
+    typed = {"name": company.name, "trades": [trade.pk], "new_trades": "CONCRETE, Glazing"}
+    assert client_of(ada).post(edit_url, {**typed, "seen": 1}).status_code == 302
+    assert sorted(one.name for one in company.trades.all()) == ["Concrete", "Glazing"]
+
+
 def test_while_locked_there_is_no_form_and_a_post_keeps_what_was_typed(
     client_of, ada, eve, connection, company, edit_url, access_of
 ):
