@@ -15,7 +15,7 @@ from django.db import models
 from erp_integrations.adapters.base import Problem
 from erpbridge.access.entities import register_entity
 from erpbridge.access.models import Project
-from erpbridge.access.policy import Access, Answer
+from erpbridge.access.policy import Access
 
 
 class Sendable(models.Model):
@@ -78,11 +78,6 @@ class RecordType(Protocol):
     def list_url(self, account_id: int, project_id: int | None) -> str:
         """The address of the list that the records are sent from."""
         ...
-
-
-def may_send(record_type: RecordType, access: Access) -> Answer:
-    """May the person send this kind of record from this scope."""
-    return access.can(record_type.send_action, record_type.entity)
 
 
 _types: dict[str, RecordType] = {}

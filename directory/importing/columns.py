@@ -35,7 +35,6 @@ OTHERS = {
     "classifications": "Business classifications (separated by ;)",
     ROW_KIND: "Person / Vendor (people are left out)",
 }
-MODEL_FIELDS = (*TEXTS, "entity_type", "email_address", "state_code", "country_code", *FLAGS)
 # Headings as other programs write them, the best first: Procore's export, state licence registers.
 HEADINGS = {
     "name": (
