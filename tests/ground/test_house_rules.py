@@ -73,6 +73,11 @@ def test_functions_stay_short():
     assert p99[0] <= 80, sizes[-20:]
 
 
+def test_modules_stay_short():
+    sizes = sorted((len(path.read_text().splitlines()), name(path)) for path in MODULES)
+    assert sizes[len(sizes) * 95 // 100][0] <= 300, sizes[-10:]
+
+
 def test_only_the_moves_change_the_state_of_an_item():
     assigned = re.compile(r"\.state\s*=(?!=)")
     found = [
