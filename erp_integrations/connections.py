@@ -79,6 +79,14 @@ def entity_manifest(connection: Connection, entity: str) -> EntityManifest | Non
     return manifest_of(connection).entities.get(entity)
 
 
+def usable_manifest(connection: Connection | None, entity: str) -> EntityManifest | None:
+    """The same for pages: None also where there is no connection, or its adapter has gone."""
+    try:
+        return entity_manifest(connection, entity) if connection else None
+    except registry.AdapterUnavailable:
+        return None
+
+
 def active(account_id: int, entity: str) -> Connection | None:
     """The connection an account uses for a record type."""
     found = ActiveConnection.objects.filter(account=account_id, entity=entity)
@@ -154,7 +162,9 @@ def _save(connection: Connection, **how: Any) -> None:
 def configure(connection: Connection, *, name: str, config: Mapping[str, Any], by: User) -> None:
     """Change name and settings. :raises ValidationError: for a bad name or setting."""
     cleaned = clean_config(connection.adapter, config)
-    difference = changes({"name": connection.name, **connection.config}, {"name": name, **cleaned})
+    # Read under lock, so that the history names what really was there before.
+    stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    difference = changes({"name": stored.name, **stored.config}, {"name": name, **cleaned})
     connection.name, connection.config = name, cleaned
     _save(connection, update_fields=["name", "config"])
     if difference:

@@ -53,7 +53,7 @@ def _page(
 ) -> HttpResponse:
     access = request.access
     may_decide = access.can("items.accept", found.entity)
-    manifest, link = _manifest(found), _link(found)
+    manifest, link = connections.usable_manifest(found.connection, found.entity), _link(found)
     if form is None and manifest and may_decide and _decidable(found):
         form = _acceptance_form(found, manifest)
     asks_values = found.operation == Operation.CREATE
@@ -111,13 +111,6 @@ def _history(found: Item) -> list[dict[str, Any]]:
 
 def _decidable(found: Item) -> bool:
     return found.state in (State.READY, State.FAILED)
-
-
-def _manifest(found: Item) -> EntityManifest | None:
-    try:
-        return connections.entity_manifest(found.connection, found.entity)
-    except AdapterUnavailable:
-        return None
 
 
 def _link(found: Item) -> Link | None:
@@ -195,7 +188,7 @@ def _back(request: ScopedRequest, found: Item) -> HttpResponseBase:
 def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Accept a waiting item, or retry a failed one, with the values given."""
     found = _for_decision(request, public_id)
-    manifest = _manifest(found)
+    manifest = connections.usable_manifest(found.connection, found.entity)
     values: dict[str, Any] = {}
     form = None
     if manifest is not None and found.operation == Operation.CREATE and _decidable(found):

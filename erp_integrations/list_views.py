@@ -186,9 +186,9 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     if rows is None:
         return redirect(places.to(access, "items", kind=kind))
     connection = connections.active(access.account.pk, found.entity)
-    manifest = connections.entity_manifest(connection, found.entity) if connection else None
+    manifest = connections.usable_manifest(connection, found.entity)
     if connection is None or manifest is None:
-        messages.error(request, "Nothing was done: no ERP is connected for these records.")
+        messages.error(request, "Nothing was done: no usable ERP connection for these records.")
         return redirect(places.to(access, "items", kind=kind))
     confirmed = bool(request.POST.get("confirm"))
     form = CommonValuesForm(manifest, connection, request.POST if confirmed else None)
@@ -204,7 +204,7 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
 def _accept_page(
     request: ScopedRequest, kind: RecordType, rows: Sequence[Item], form: CommonValuesForm
 ) -> HttpResponse:
-    manifest = connections.entity_manifest(rows[0].connection, kind.entity)
+    manifest = connections.usable_manifest(rows[0].connection, kind.entity)
     own = [one for one in manifest.acceptance_fields if not one.choices] if manifest else []
     posted = request.POST
     shown = [

@@ -180,7 +180,7 @@ def test_an_edit_after_the_sync_shows_as_drift(client_of, ada, pat, sent_item, c
     assert "Changed Since It Was Synced" not in company_page(client_of(ada), company)
     Company.objects.filter(pk=company.pk).update(city="Easton")
     page = company_page(client_of(ada), company)
-    assert "Changed Since It Was Synced: city" in page
+    assert "Changed Since It Was Synced: City" in page
 
 
 def test_unlinking_needs_a_reason_and_frees_the_company(
@@ -288,3 +288,20 @@ def test_a_refused_row_of_a_project_leads_to_the_company_in_that_project(
     record = reverse("directory:project_company", args=[account.pk, project.pk, long.pk])
     assert record in page
     assert client.get(record).status_code == 200
+
+
+def test_pages_stay_readable_when_the_adapter_is_gone(
+    client_of, ada, pat, account, connection, sent_item, list_url, settings
+):
+    settings.ERPBRIDGE_ADAPTERS = []
+    client = client_of(pat)
+    assert client.get(list_url).status_code == 200
+    assert "adapter of this connection is not installed" in (
+        client.get(item_url(sent_item)).content.decode()
+    )
+    many = reverse("erp:accept_many", args=[account.pk, "companies"])
+    answer = client.post(many, {"ids": [sent_item.pk]}, follow=True)
+    assert "no usable ERP connection" in answer.content.decode()
+    assert "Adapter Not Installed" in (
+        client_of(ada).get(reverse("erp:connection", args=[account.pk])).content.decode()
+    )
