@@ -60,5 +60,5 @@ def _sentence(event: Event) -> str:
     who = str(event.actor) if event.actor else "erpbridge"
     # Sorted, for PostgreSQL keeps the keys of JSON in an order of its own.
     fields = sorted(field_label(name) for name in event.data.get("changes", {}))
-    when = date_format(timezone.localtime(event.at), "DATETIME_FORMAT")
+    when = date_format(timezone.localtime(event.at), "M j, Y H:i")
     return f"{who} changed {get_text_list(fields, 'and') or 'this company'} ({when})."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core.validators import ProhibitNullCharactersValidator
+from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
 from erp_integrations.models import Choice, Connection
@@ -28,8 +28,12 @@ def acceptance_form_field(one: AcceptanceField, connection: Connection) -> forms
             label=one.label, choices=offered, required=one.required, help_text=one.help
         )
     most = next((int(rule.value) for rule in one.rules if rule.kind == "max_length"), 200)
+    # No max_length: with it a browser cuts what is pasted, and cuts it silently.
     return forms.CharField(
-        label=one.label, required=one.required, max_length=most, help_text=one.help
+        label=one.label,
+        required=one.required,
+        help_text=one.help,
+        validators=[MaxLengthValidator(most)],
     )
 
 

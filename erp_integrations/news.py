@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from erp_integrations import connections
+from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.digests import digest
 from erp_integrations.links import active_links
-from erp_integrations.models import Item
+from erp_integrations.models import Connection, Item
 from erp_integrations.records import Draft, Sendable, record_type
 from erp_integrations.states import State
 
@@ -57,14 +58,23 @@ def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
     link = active_links(connection, entity, [record.pk]).get(record.pk)
     if link is None or link.synced_digest == digest(drafts[0].payload):
         return []
-    names = _changed(drafts[0], link.synced_payload)
+    labels = _labels(connection, entity)
+    names = [labels.get(name, name) for name in _changed(drafts[0], link.synced_payload)]
     fields = f": {', '.join(names)}" if names else ""
     text = "The ERP still holds the record as it was. Re-send it where the ERP takes changes."
     return [News("info", f"Changed Since It Was Synced{fields}", text)]
 
 
+def _labels(connection: Connection, entity: str) -> dict[str, str]:
+    """What the fields are called, as far as the adapter can say."""
+    try:
+        manifest = connections.entity_manifest(connection, entity)
+    except AdapterUnavailable:
+        return {}
+    return {one.name: one.label for one in manifest.fields} if manifest else {}
+
+
 def _changed(draft: Draft, synced: dict[str, object]) -> list[str]:
     if not synced:
         return []
-    changed = [name for name, value in draft.payload.items() if synced.get(name) != value]
-    return [name.replace("_", " ") for name in changed]
+    return [name for name, value in draft.payload.items() if synced.get(name) != value]

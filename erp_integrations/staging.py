@@ -221,4 +221,6 @@ def _why_not_waiting(item: Item | None) -> Problem:
     words = State(item.state).label
     who = f" by {item.decided_by}" if item.decided_by else ""
     message = f"It can no longer be retrieved: {words}{who}."
+    if item.state == State.RETRIEVED:
+        message = "It was retrieved already."
     return Problem("erp_state", "decided", message, current=words)

@@ -103,6 +103,18 @@ def _at_least(tool: Tool, level: Level) -> Rule:
     return rule
 
 
+def _in_account(tool: Tool, level: Level) -> Rule:
+    """The level in the account's own tool, whatever is held in a project."""
+
+    def rule(access: Access, _entity: str) -> Answer:
+        directory_admin = access.account_level(Tool.DIRECTORY) == Level.ADMIN
+        if directory_admin or access.account_level(tool) >= level:
+            return YES
+        return Answer(False, f"Needs {level.label} on the account's {tool.label} tool.")
+
+    return rule
+
+
 def _account_admin(access: Access, _entity: str) -> Answer:
     if access.account_level(Tool.DIRECTORY) == Level.ADMIN:
         return YES
@@ -165,8 +177,8 @@ RULES: dict[str, Rule] = {
     "items.view": _view_items,
     "items.accept": _decide(1, "exporting"),
     "items.import": _decide(0, "importing"),
-    "connection.view": _at_least(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),
-    "connection.configure": _at_least(Tool.ERP_INTEGRATIONS, Level.ADMIN),
+    "connection.view": _in_account(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),
+    "connection.configure": _in_account(Tool.ERP_INTEGRATIONS, Level.ADMIN),
     "links.unlink": _at_least(Tool.ERP_INTEGRATIONS, Level.STANDARD),
 }
 

@@ -36,8 +36,8 @@ TABLE = {
     "items.view": READS_ERP,
     "items.accept": ERP_ADMIN,
     "items.import": ERP_ADMIN,
-    "connection.view": READS_ERP,
-    "connection.configure": ERP_ADMIN,
+    "connection.view": [(IN_ACCOUNT, ERP, Level.READ_ONLY)],
+    "connection.configure": [(IN_ACCOUNT, ERP, Level.ADMIN)],
     "links.unlink": [(HERE, ERP, Level.STANDARD), *DIRECTORY_ADMIN],
 }
 NEED_THE_FLAG = {"people.grant_approver", "items.accept", "items.import"}

@@ -132,6 +132,14 @@ def test_retrieved_company_can_be_edited_and_sent_again(
     assert again.payload["city"] == "Elkton"
 
 
+def test_a_second_retrieve_says_that_it_was_retrieved_already(
+    connection, company, sent_item, ada, access_of
+):
+    retrieve("vendor", [company.pk], access=access_of(ada))
+    done = retrieve("vendor", [company.pk], access=access_of(ada))
+    assert (done.done, steps.reasons(done)) == (0, ["It was retrieved already."])
+
+
 def test_accepted_item_cannot_be_retrieved_and_says_who_decided(
     connection, company, accepted_item, ada, access_of
 ):
