@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "erpbridge.ui.body_size.BodySizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -120,6 +121,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # A bulk click on "all that match" posts only the filter; ticked rows post an id each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# Above the largest file that a page takes, so that its own message is the one people see.
+ERPBRIDGE_MOST_BODY_BYTES = 16 * 1024 * 1024
 
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = [
