@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.db import transaction
 from django.db.models import F, Model
 from django.db.models.functions import Now
 
+from directory.contacts import check_contacts, contacts_of
 from directory.derived import prepare
-from directory.models import Company, ProjectCompany, Trade
+from directory.models import Company, ProjectCompany
 from directory.refusals import PeopleRemain, refusal_of
+from directory.trades import place_in_trades, with_new_trades
 from erp_integrations import sendable
-from erpbridge.access.models import Account, Membership, Project, User
+from erpbridge.access.models import Account, Project, User
 from erpbridge.audit.record import Note, changes, note
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "prepare",
     "reactivate",
     "remove_from_project",
-    "trades_named",
 ]
 
 ENTITY = "vendor"
@@ -67,7 +67,6 @@ COLUMNS = (
 RELATIONS = ("trades", "people", "invoice_contacts", "bid_contacts")
 # Every field that may be edited; "roles" is the company's on one project.
 FIELDS = (*COLUMNS, *RELATIONS, "roles")
-CONTACTS = ("primary_contact", "contract_signer", "invoice_contacts", "bid_contacts")
 DERIVED = ("sort_name", "name_key", "search_text")
 
 
@@ -80,7 +79,7 @@ def create(
     :raises ValidationError: for a contact who is not one of the company's people.
     """
     check_contacts(values)
-    values = _with_new_trades(values, account=account)
+    values = with_new_trades(values, account=account)
     company = Company(account=account, **_columns(values))
     prepare(company).save()
     _set_relations(company, values)
@@ -107,7 +106,7 @@ def create_many(
         company.account = account
         prepare(company)
     stored = Company.objects.bulk_create(companies, batch_size=500)
-    _place_in_trades(stored, account=account, names=trades)
+    place_in_trades(stored, account=account, names=trades)
     note(account.pk, [_note(one, "created", data={"revision": 1}) for one in stored], by=by)
     if project is not None:
         add_to_project([one.pk for one in stored], project=project, by=by)
@@ -129,14 +128,14 @@ def edit(
     :raises Locked: while the company waits for, or is in, the ERP.
     :raises ValidationError: for a contact who is not one of the company's people.
     """
-    values = _with_new_trades(values, account=company.account)
+    values = with_new_trades(values, account=company.account)
     before = shown_values(company, values, project=project)
     for name, value in _columns(values).items():
         setattr(company, name, value)
     changed = changes(before, shown(values))
     if not changed:
         return company
-    check_contacts({**_contacts(company), **values}, people=company.people)
+    check_contacts({**contacts_of(company), **values}, people=company.people)
     prepare(company)
     columns = {name: getattr(company, name) for name in COLUMNS if name in changed}
     derived = {name: getattr(company, name) for name in DERIVED}
@@ -205,38 +204,6 @@ def remove_from_project(ids: Iterable[int], *, project: Project, by: User) -> in
     return len(companies)
 
 
-def trades_named(account: Account, names: Iterable[str]) -> dict[str, Trade]:
-    """The account's trades by case-folded name; those that do not exist yet are added."""
-    wanted: dict[str, str] = {}
-    for name in names:
-        if name.strip():
-            wanted.setdefault(name.strip().casefold(), name.strip())
-    found = _trades(account)
-    missing = [name for key, name in wanted.items() if key not in found]
-    if missing:
-        new = [Trade(account=account, name=name) for name in missing]
-        Trade.objects.bulk_create(new, ignore_conflicts=True)
-        found = _trades(account)
-    return {key: found[key] for key in wanted}
-
-
-def check_contacts(values: Mapping[str, Any], *, people: Any = None) -> None:
-    """Contacts are chosen among the company's people.
-
-    :raises ValidationError: naming the field and the person.
-    """
-    mine = values["people"] if "people" in values else (people.all() if people else [])
-    allowed = {person.pk for person in mine}
-    wrong = {}
-    for name in CONTACTS:
-        outside = [one for one in _people_of(values.get(name)) if one.pk not in allowed]
-        if outside:
-            who = ", ".join(str(one) for one in outside)
-            wrong[name] = f"{who}: not among the people of this company. Tick them there first."
-    if wrong:
-        raise ValidationError(wrong)
-
-
 def shown_values(
     company: Company, names: Iterable[str], *, project: Project | None = None
 ) -> dict[str, Any]:
@@ -266,21 +233,6 @@ def _plain(value: Any) -> Any:
     return sorted(str(one) for one in value)
 
 
-def _people_of(value: Any) -> list[Membership]:
-    if value is None:
-        return []
-    return [value] if isinstance(value, Membership) else list(value)
-
-
-def _with_new_trades(values: Mapping[str, Any], *, account: Account) -> dict[str, Any]:
-    """The values with the trades that were typed by name among those that were ticked."""
-    names = values.get("new_trades", [])
-    if not names:
-        return dict(values)
-    both = [*values.get("trades", []), *trades_named(account, names).values()]
-    return {**values, "trades": list({trade.pk: trade for trade in both}.values())}
-
-
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in COLUMNS}
 
@@ -289,13 +241,6 @@ def _set_relations(company: Company, values: Mapping[str, Any]) -> None:
     for name in RELATIONS:
         if name in values:
             getattr(company, name).set(values[name])
-
-
-def _contacts(company: Company) -> dict[str, Any]:
-    """The contacts as stored; read anew, for ``company`` may carry an edit already."""
-    stored = Company.objects.select_related(*CONTACTS[:2]).get(pk=company.pk)
-    single = {name: getattr(stored, name) for name in CONTACTS[:2]}
-    return single | {name: getattr(stored, name).all() for name in CONTACTS[2:]}
 
 
 def _replace_logo(company: Company, old: str, *, seen: int) -> None:
@@ -329,23 +274,6 @@ def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
     verb = "reactivated" if active else "deactivated"
     note(company.account_id, [_note(company, verb, data=data)], by=by)
     return company
-
-
-def _place_in_trades(
-    companies: Sequence[Company], *, account: Account, names: Sequence[Sequence[str]]
-) -> None:
-    found = trades_named(account, [name for row in names for name in row]) if names else {}
-    through = Company.trades.through
-    rows = [
-        through(company_id=company.pk, trade_id=pk)
-        for company, wanted in zip(companies, names, strict=False)
-        for pk in {found[name.strip().casefold()].pk for name in wanted if name.strip()}
-    ]
-    through.objects.bulk_create(rows, batch_size=500)
-
-
-def _trades(account: Account) -> dict[str, Trade]:
-    return {trade.name.casefold(): trade for trade in account.trades.all()}
 
 
 def _note(company: Company, verb: str, *, data: Mapping[str, Any]) -> Note:

@@ -17,7 +17,8 @@ from stdnum.exceptions import ValidationError as NumberError
 from stdnum.us import ein
 
 from directory import logos, places
-from directory.companies import COLUMNS, CONTACTS, RELATIONS, check_contacts
+from directory.companies import COLUMNS, RELATIONS
+from directory.contacts import CONTACTS, check_contacts
 from directory.fields import One, Several
 from directory.importing.places import state_code
 from directory.models import CLASSIFICATIONS, Company, EntityType
@@ -236,6 +237,9 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
         field.offer(rows, label=label)
 
     def _count_characters(self) -> None:
+        """Show the ERP's limits; a browser's own would cut what is pasted without a word."""
+        for field in self.fields.values():
+            field.widget.attrs.pop("maxlength", None)
         limits = sendable.limits(self.access.account.pk, "vendor")
         for name, limit in limits.items():
             if name in self.fields and not isinstance(self.fields[name], forms.ChoiceField):

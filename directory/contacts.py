@@ -1,0 +1,43 @@
+"""The people behind a company's contacts, who have to be people of that company."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from directory.models import Company
+from erpbridge.access.models import Membership
+
+CONTACTS = ("primary_contact", "contract_signer", "invoice_contacts", "bid_contacts")
+
+
+def check_contacts(values: Mapping[str, Any], *, people: Any = None) -> None:
+    """Contacts are chosen among the company's people.
+
+    :raises ValidationError: naming the field and the person.
+    """
+    mine = values["people"] if "people" in values else (people.all() if people else [])
+    allowed = {person.pk for person in mine}
+    wrong = {}
+    for name in CONTACTS:
+        outside = [one for one in _people_of(values.get(name)) if one.pk not in allowed]
+        if outside:
+            who = ", ".join(str(one) for one in outside)
+            wrong[name] = f"{who}: not among the people of this company. Tick them there first."
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def contacts_of(company: Company) -> dict[str, Any]:
+    """The contacts as stored; read anew, for ``company`` may carry an edit already."""
+    stored = Company.objects.select_related(*CONTACTS[:2]).get(pk=company.pk)
+    single = {name: getattr(stored, name) for name in CONTACTS[:2]}
+    return single | {name: getattr(stored, name).all() for name in CONTACTS[2:]}
+
+
+def _people_of(value: Any) -> list[Membership]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, Membership) else list(value)
