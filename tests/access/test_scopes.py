@@ -1,0 +1,73 @@
+"""Rights in one project open that project, and nothing beside or above it."""
+
+from __future__ import annotations
+
+import pytest
+
+from directory import companies
+from erp_integrations.models import Item, Request
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Membership
+from tests.access.test_every_url import OF_ACCOUNTS, address, answers, ids, ours
+from tests.factories import (
+    CompanyImportFactory,
+    MembershipFactory,
+    ProjectFactory,
+    ProjectMembershipFactory,
+    RequestFactory,
+    UserFactory,
+)
+
+__all__ = ["ours"]
+
+# What every member may open: the way in, and the list of one's own projects.
+OPEN_TO_MEMBERS = {"account", "access:projects"}
+OF_ONE_ACCOUNT = [
+    one for one in OF_ACCOUNTS if "project_id" not in one[1] and one[0] not in OPEN_TO_MEMBERS
+]
+OF_PROJECTS = [one for one in OF_ACCOUNTS if "project_id" in one[1]]
+# What a project does not hold although its admin may open the pages around it.
+HELD = {"company_id", "import_id", "request_id", "public_id"}
+OF_HELD = [one for one in OF_PROJECTS if HELD & set(one[1])]
+
+
+@pytest.fixture
+def uma(account, project):
+    """Admin of one project, approver by the flag, and nothing in the account."""
+    user = UserFactory.create(name="Uma Project")
+    membership = MembershipFactory.create(user=user, account=account, can_push_to_accounting=True)
+    ProjectMembershipFactory.create(membership=membership, project=project, directory=Level.ADMIN)
+    return user
+
+
+@pytest.mark.parametrize("url", OF_ONE_ACCOUNT, ids=ids)
+def test_a_project_admin_opens_no_page_of_the_account(url, ours, client_of, uma):
+    assert answers(client_of(uma), address(*url, ours)) <= {403, 404}
+
+
+@pytest.mark.parametrize("url", OF_PROJECTS, ids=ids)
+def test_a_project_admin_finds_nothing_of_another_project(url, ours, account, client_of, uma):
+    other = ProjectFactory.create(account=account, number="2077")
+    assert answers(client_of(uma), address(*url, ours | {"project_id": other.pk})) == {404}
+
+
+@pytest.mark.parametrize("url", OF_HELD, ids=ids)
+@pytest.mark.parametrize("elsewhere", ["in the account", "in another project"])
+def test_a_project_holds_nothing_from_elsewhere(url, elsewhere, ours, account, ada, client_of, uma):
+    if elsewhere == "in another project":
+        other = ProjectFactory.create(account=account, number="2077")
+        companies.add_to_project([ours["company_id"]], project=other, by=ada)
+        Item.objects.update(project=other)
+        Request.objects.update(project=other)
+        mine = CompanyImportFactory.create(account=account, by=uma, project=other)
+    else:
+        mine = CompanyImportFactory.create(account=account, by=uma)
+    click = RequestFactory.create(account=account, by=ada)
+    values = ours | {"import_id": mine.pk, "request_id": click.pk}
+    assert answers(client_of(uma), address(*url, values)) == {404}
+
+
+@pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
+def test_somebody_inactive_finds_nothing(url, ours, client_of, uma, ada):
+    Membership.objects.exclude(user=ada).update(is_active=False)
+    assert answers(client_of(uma), address(*url, ours)) == {404}
