@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from erp_integrations import connections
 from erp_integrations.adapters.base import AdapterError, EntityManifest, Manifest, Operation
@@ -81,6 +81,7 @@ def _show_errors(form: ConnectionForm, error: ValidationError) -> None:
         form.add_error(name if name in form.fields else None, problems)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @scoped("connection.configure")
 def create(request: ScopedRequest) -> HttpResponseBase:
     """Connect an ERP: choose the adapter, name the connection, fill in its settings."""
@@ -121,6 +122,7 @@ def _test_and_refresh(request: ScopedRequest, found: Connection) -> None:
         messages.success(request, f"{found.name} works, and its data is up to date.")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @scoped("connection.configure")
 def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Change the name and the settings of a connection."""

@@ -110,3 +110,12 @@ def test_audit_events_can_neither_be_changed_nor_removed(connection, change):
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         rows.update(verb="x") if change == "update" else rows.delete()
     assert (Event.objects.count(), Event.objects.filter(verb="x").count()) == (before, 0)
+
+
+def test_the_history_of_settings_starts_from_what_was_stored(account, ada):
+    connection = new(account, ada)
+    stale = Connection.objects.get(pk=connection.pk)
+    for one, name in ((connection, "First"), (stale, "Second")):
+        connections.configure(one, name=name, config={}, by=ada)
+    changed = Event.objects.filter(verb="connection_changed").order_by("-pk").first()
+    assert changed.data["changes"]["name"] == ["First", "Second"]
