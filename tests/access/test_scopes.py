@@ -71,3 +71,48 @@ def test_a_project_holds_nothing_from_elsewhere(url, elsewhere, ours, account, a
 def test_somebody_inactive_finds_nothing(url, ours, client_of, uma, ada):
     Membership.objects.exclude(user=ada).update(is_active=False)
     assert answers(client_of(uma), address(*url, ours)) == {404}
+
+
+@pytest.fixture
+def reader(account, project):
+    """Read Only in every tool of the account and of the project."""
+    levels = dict.fromkeys(("directory", "admin", "erp_integrations"), Level.READ_ONLY)
+    user = UserFactory.create(name="Rita Reader")
+    membership = MembershipFactory.create(user=user, account=account, **levels)
+    ProjectMembershipFactory.create(membership=membership, project=project, **levels)
+    return user
+
+
+@pytest.fixture
+def clerk(account, project):
+    """An approver in account and project, for every direction and record type but vendors out."""
+    levels = {"directory": Level.STANDARD, "erp_integrations": Level.STANDARD}
+    user = UserFactory.create(name="Cleo Clerk")
+    membership = MembershipFactory.create(
+        user=user, account=account, can_push_to_accounting=True, **levels
+    )
+    membership.erp_rights.create(entity="vendor", can_import=True, can_export=False)
+    membership.erp_rights.create(entity="cost_code", can_import=True, can_export=True)
+    ProjectMembershipFactory.create(membership=membership, project=project, **levels)
+    return user
+
+
+@pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
+def test_whoever_may_only_read_changes_nothing(url, ours, account, project, client_of, reader, ada):
+    companies.add_to_project([ours["company_id"]], project=project, by=ada)
+    Item.objects.update(project=project)
+    sent = {"action": "send", "verb": "send", "ids": ours["company_id"], "confirm": 1}
+    answer = client_of(reader).post(address(*url, ours), sent)
+    assert answer.status_code in {403, 404, 405}
+
+
+DECISIONS = [one for one in OF_ACCOUNTS if one[0].endswith(("accept", "reject", "answer", "_many"))]
+
+
+@pytest.mark.parametrize("url", DECISIONS, ids=ids)
+def test_an_approver_decides_only_for_the_record_types_ticked(url, ours, project, client_of, clerk):
+    Item.objects.update(project=project)
+    sent = {"ids": Item.objects.get().pk, "all": 1, "confirm": 1, "reason": "x"}
+    answer = client_of(clerk).post(address(*url, ours), sent)
+    assert answer.status_code == 403
+    assert "do not include exporting" in answer.text
