@@ -122,6 +122,13 @@ def test_bad_input_is_named_and_nothing_is_saved(client_of, ada, company, edit_u
     assert Company.objects.get().revision == 1
 
 
+def test_no_browser_cuts_what_is_pasted_and_the_limit_is_named(client_of, ada, company, edit_url):
+    client = client_of(ada)
+    assert "maxlength" not in client.get(edit_url).content.decode().partition("data-unsaved")[2]
+    page = client.post(edit_url, {"name": "x" * 300, "seen": company.revision}).content.decode()
+    assert "at most 255 characters (it has 300)" in page
+
+
 def test_a_wrong_tax_number_is_saved_with_a_warning(client_of, ada, company, edit_url):
     typed = {"name": "Q", "entity_type": "ein", "entity_id": "00-0000000", "seen": 1}
     response = client_of(ada).post(edit_url, typed, follow=True)
