@@ -83,20 +83,16 @@ def _lines(event: Event) -> Iterator[Line]:
         yield Line(event.at, who, field_label(name), shown_as(name, old), shown_as(name, new))
     if changed:
         return
+    what = sendable.EVENT_WORDS.get(event.verb, event.verb.replace("_", " ").capitalize())
     if event.from_state or event.to_state:
-        yield Line(
-            event.at,
-            who,
-            f"ERP status ({event.verb.replace('_', ' ')})",
-            _state(event.from_state),
-            _state(event.to_state),
-            event.note,
-        )
+        before, after = _state(event.from_state), _state(event.to_state)
+        yield Line(event.at, who, what, "" if before == after else before, after, event.note)
     else:
-        what = event.verb.replace("_", " ").capitalize()
         yield Line(event.at, who, what, "", event.data.get("project", ""), event.note)
 
 
 def _state(state: str) -> str:
-    """The words of the list marker for a state."""
+    """The words of the list marker for a state; none before an item's first."""
+    if not state:
+        return ""
     return str(sendable.marker(Company(erp_state=state)).label)

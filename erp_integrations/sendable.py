@@ -20,6 +20,7 @@ from erp_integrations.readiness import help_link
 from erp_integrations.records import Draft, RecordType, Sendable, record_type, register
 from erp_integrations.staging import examine, retrieve, send
 from erp_integrations.states import (
+    EVENT_WORDS,
     LINKED,
     MARKERS,
     NOT_SENT,
@@ -32,6 +33,7 @@ from erp_integrations.states import (
 from erpbridge.access.policy import Access
 
 __all__ = [
+    "EVENT_WORDS",
     "MARKER_CHOICES",
     "Button",
     "Done",

@@ -147,7 +147,7 @@ def test_history_shows_edits_and_erp_events(client_of, ada, connection, company,
     response = client.get(urls("company"), {"tab": "history"})
     lines = response.context["history"].lines
     assert [(one.changed, one.before, one.after) for one in lines[:2]] == [
-        ("ERP status (send)", "Not in ERP", "Waiting for accounting"),
+        ("Sent to the ERP for acceptance", "", "Waiting for accounting"),
         ("City", "Baltimore", "Towson"),
     ]
     assert lines[0].by == "Ada Admin"
