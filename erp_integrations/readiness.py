@@ -14,6 +14,10 @@ from erp_integrations.records import project_problem
 from erpbridge.access.policy import Access
 
 
+# Problems that are mended in the project's own settings.
+OF_PROJECT = frozenset({"project_not_in_erp", "project_inactive"})
+
+
 @dataclass(frozen=True)
 class Readiness:
     """The active connection and what its ERP takes, or why nothing can be sent."""
@@ -72,9 +76,9 @@ def _not_synced() -> Problem:
 def help_link(ready: Readiness, access: Access) -> tuple[str, str]:
     """Address and words of the page where an entitled person can mend it; empty otherwise."""
     rules = {problem.rule for problem in ready.problems}
-    if "project_not_in_erp" in rules and access.project and access.can("project.configure"):
+    if rules & OF_PROJECT and access.project and access.can("project.configure"):
         url = reverse("access:project_settings", args=[access.account.pk, access.project.pk])
         return url, "Go to Project Settings"
-    if rules - {"project_not_in_erp"} and access.can("connection.configure"):
+    if rules - OF_PROJECT and access.can("connection.configure"):
         return reverse("erp:connection", args=[access.account.pk]), "Go to ERP Connection"
     return "", ""

@@ -101,11 +101,13 @@ def record_types() -> list[RecordType]:
 
 def project_problem(project: Project) -> Problem | None:
     """Why nothing can be sent from this project, as far as the project itself decides."""
-    if project.use_with_erp:
-        return None
-    return Problem(
-        field="project",
-        rule="project_not_in_erp",
-        message=f"Project {project} is not used with the ERP. "
-        "Its Admin can switch on Use with ERP in the project's settings.",
-    )
+    if not project.is_active:
+        message = f"Project {project} is inactive. Its Admin can make it active in its settings."
+        return Problem("project", "project_inactive", message)
+    if not project.use_with_erp:
+        message = (
+            f"Project {project} is not used with the ERP. "
+            "Its Admin can switch on Use with ERP in the project's settings."
+        )
+        return Problem("project", "project_not_in_erp", message)
+    return None

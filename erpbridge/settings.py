@@ -119,7 +119,7 @@ FORM_RENDERER = "erpbridge.ui.forms.Renderer"
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite://{DATA_DIR / 'erpbridge.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # A bulk click on "all that match" posts only the filter; ticked rows post an id each.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 # Above the largest file that a page takes, so that its own message is the one people see.
 ERPBRIDGE_MOST_BODY_BYTES = 16 * 1024 * 1024

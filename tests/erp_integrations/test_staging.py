@@ -172,6 +172,16 @@ def test_project_without_erp_sends_nothing(connection, account, ada, access_of):
     assert "is not used with the ERP" in steps.reasons(done)[0]
 
 
+def test_nothing_is_sent_from_an_inactive_project(connection, account, ada, access_of):
+    project = ProjectFactory.create(account=account, is_active=False)
+    company = CompanyFactory.create(account=account)
+    directory.add_to_project([company.pk], project=project, by=ada)
+    done = send("vendor", [company.pk], access=access_of(ada, project))
+    assert steps.reasons(done) == [
+        f"Project {project} is inactive. Its Admin can make it active in its settings."
+    ]
+
+
 def test_unchanged_synced_company_is_not_sent_again(connection, synced_company, ada, access_of):
     done = send("vendor", [synced_company.pk], access=access_of(ada))
     assert "nothing has changed since Simulator took it" in steps.reasons(done)[0]
