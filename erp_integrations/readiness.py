@@ -13,7 +13,6 @@ from erp_integrations.models import Connection
 from erp_integrations.records import project_problem
 from erpbridge.access.policy import Access
 
-
 # Problems that are mended in the project's own settings.
 OF_PROJECT = frozenset({"project_not_in_erp", "project_inactive"})
 
