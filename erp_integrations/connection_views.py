@@ -208,7 +208,8 @@ def _columns(entity: Any) -> list[tuple[str, str]]:
 def _rows(page: Any, entity: Any) -> list[dict[str, Any]]:
     if page is None:
         return []
-    names = [name for name, _label in _columns(entity)]
+    columns = _columns(entity)
     return [
-        {"found": one, "cells": [one.data.get(name, "") for name in names]} for one in page.records
+        {"found": one, "cells": [(label, one.data.get(name, "")) for name, label in columns]}
+        for one in page.records
     ]
