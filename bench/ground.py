@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db import connection as db
 from django.test import Client
+from django.utils import timezone
 
 from bench.measure import clock
 from directory import companies
@@ -46,7 +47,11 @@ def ground() -> Ground:
 def _person(account: Account, name: str) -> Access:
     user = User.objects.create_user(f"{name}-{account.pk}@bench.example", name=name.title())
     Membership.objects.create(
-        user=user, account=account, directory=Level.ADMIN, can_push_to_accounting=True
+        user=user,
+        account=account,
+        directory=Level.ADMIN,
+        can_push_to_accounting=True,
+        confirmed_at=timezone.now(),
     )
     access = policy.load(user, account)
     assert access is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from directory.derived import prepare
@@ -53,6 +54,7 @@ class MembershipFactory(DjangoModelFactory):
 
     user = factory.SubFactory(UserFactory)
     account = factory.SubFactory(AccountFactory)
+    confirmed_at = factory.LazyFunction(timezone.now)
 
     class Params:
         account_admin = factory.Trait(

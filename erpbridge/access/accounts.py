@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, User
@@ -45,6 +46,7 @@ def create(
         admin=Level.ADMIN,
         erp_integrations=Level.ADMIN,
         can_push_to_accounting=True,
+        confirmed_at=timezone.now(),
     )
     data = {"admin": membership.user.email}
     note(account.pk, [Note(ENTITY, account.pk, account.name, "created", data=data)], by=None)

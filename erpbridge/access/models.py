@@ -111,6 +111,12 @@ class Membership(ToolLevels):
         "ERP Integrations.",
     )
     erp_digest = models.BooleanField("Subscribe to ERP digest e-mails", default=True)
+    confirmed_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Empty until the person has joined with the link; it opens nothing before.",
+    )
+    join_nonce = models.CharField(max_length=32, blank=True, default="", editable=False)
 
     objects = MembershipQuerySet.as_manager()
 
@@ -121,6 +127,11 @@ class Membership(ToolLevels):
 
     def __str__(self) -> str:
         return str(self.user)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the person behind the login, who may be of other accounts too, has joined."""
+        return self.confirmed_at is not None
 
     @property
     def is_approver(self) -> bool:
