@@ -14,6 +14,8 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from erpbridge.access.entities import entity_choices
 from erpbridge.access.levels import Level
@@ -41,7 +43,10 @@ from erpbridge.audit.record import Note, changes, note
 ENTITY = "person"
 ADDED = "added"
 INVITED = "invited"
+ASKED = "asked to join"
+JOINED = "joined"
 CHANGED = "changed"
+NONCE = 22
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,13 @@ class Added:
 
 
 @transaction.atomic
-def add(*, email: str, name: str, person: Person, by: Access) -> Added:
+def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = False) -> Added:
     """Give ``email`` a membership; the login is created unless there is one already.
+
+    Addresses are not proved by mail, so whoever holds an existing login may not be whom the admin
+    means: such a membership opens nothing until the link of :mod:`erpbridge.access.joining`
+    is used, unless the operator vouches (``trusted``). The first password of a new login needs
+    this account's own link, which is proof enough.
 
     :raises ValidationError: when the person is in the account already.
     """
@@ -89,11 +99,14 @@ def add(*, email: str, name: str, person: Person, by: Access) -> Added:
         email=email.strip().lower(), defaults={"name": name, "password": make_password(None)}
     )
     membership, added = Membership.objects.get_or_create(
-        user=user, account=by.account, defaults=asdict(person)
+        user=user,
+        account=by.account,
+        defaults=asdict(person) | _joining(confirmed=new_login or trusted),
     )
     if not added:
         raise ValidationError({"email": "This person is in the account already."})
     verbs = [ADDED, INVITED] if new_login else [ADDED]
+    verbs += [] if membership.is_confirmed else [ASKED]
     given = changes(in_words(asdict(Person())), in_words(asdict(person)))
     data = {"changes": {label: ["", word] for label, (_default, word) in given.items()}}
     events = [_event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
@@ -163,10 +176,20 @@ def history(membership: Membership, *, most: int) -> list[Event]:
 
 
 def may_invite(membership: Membership) -> bool:
-    """Whether this account may hand out links to set the first password of the login.
+    """Whether this account may hand out links to join, or to set the login's first password.
 
-    Only the account that created the login may: another one could take the login over.
+    The first password only from the account that created the login: another could take it over.
     """
+    return may_ask(membership) or _may_set_password(membership)
+
+
+def may_ask(membership: Membership) -> bool:
+    """Whether the person has yet to join this account with the login they have."""
+    return membership.is_active and not membership.is_confirmed
+
+
+def _may_set_password(membership: Membership) -> bool:
+    """Only for a login without a password that this account has created."""
     user = membership.user
     if user.has_usable_password() or not (user.is_active and membership.is_active):
         return False
@@ -176,17 +199,42 @@ def may_invite(membership: Membership) -> bool:
 
 @transaction.atomic
 def invite(membership_id: int, *, by: Access) -> Membership:
-    """Make the invitation links given out before worthless, so that a new one can be made.
+    """Make the links given out before worthless, so that a new one can be made.
 
-    :raises ValidationError: when the person has a password, or their login is not this account's.
+    :raises ValidationError: when the person has joined and their login is not this account's, or
+        has a password.
     """
     membership = _locked(membership_id, by)
-    if not may_invite(membership):
+    if may_ask(membership):
+        membership.join_nonce = get_random_string(NONCE)
+        membership.save(update_fields=["join_nonce"])
+        verb = ASKED
+    elif _may_set_password(membership):
+        membership.user.set_unusable_password()
+        membership.user.save(update_fields=["password"])
+        verb = INVITED
+    else:
         raise ValidationError("This person has a password already and can log in with it.")
-    membership.user.set_unusable_password()
-    membership.user.save(update_fields=["password"])
-    note(by.account.pk, [_event(membership, INVITED, {})], by=by.user)
+    note(by.account.pk, [_event(membership, verb, {})], by=by.user)
     return membership
+
+
+@transaction.atomic
+def join(membership: Membership, *, nonce: str) -> bool:
+    """Let the person in whose link carries ``nonce``; False when it was used or replaced."""
+    joined = Membership.objects.filter(
+        pk=membership.pk, confirmed_at=None, join_nonce=nonce, is_active=True
+    ).update(confirmed_at=timezone.now(), join_nonce="")
+    if joined:
+        note(membership.account_id, [_event(membership, JOINED, {})], by=membership.user)
+    return bool(joined)
+
+
+def _joining(*, confirmed: bool) -> dict[str, Any]:
+    """The state of a new membership: in already, or waiting for its link to be used."""
+    if confirmed:
+        return {"confirmed_at": timezone.now()}
+    return {"join_nonce": get_random_string(NONCE)}
 
 
 def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
@@ -219,7 +267,8 @@ def _guard_the_last(membership: Membership, person: Person, approver: Approver |
         .exclude(pk=membership.pk)
     )
     stays_admin = person.directory == Level.ADMIN and person.is_active
-    was_admin = membership.directory == Level.ADMIN and membership.is_active
+    was_active = membership.is_active and membership.is_confirmed
+    was_admin = membership.directory == Level.ADMIN and was_active
     if was_admin and not stays_admin and not others.exists():
         field = "directory" if person.is_active else "is_active"
         message = "This is the account's last active Directory Admin; name another one first."

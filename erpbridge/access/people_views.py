@@ -1,4 +1,4 @@
-"""Pages of people: the list, adding somebody, what somebody may do, the invitation link."""
+"""Pages of people: the list, adding somebody, what somebody may do, invitation links."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from erpbridge.access import people
 from erpbridge.access.forms import AddPersonForm, ApproverForm, PersonForm, ProjectLevelsForm
+from erpbridge.access.joining import join_path
 from erpbridge.access.login import invitation_path
 from erpbridge.access.models import Membership, Project
 from erpbridge.access.querysets import people_matching, projects_matching
@@ -60,7 +61,7 @@ def _shown(found: QuerySet[Membership], word: str) -> QuerySet[Membership]:
 @require_http_methods(GET_OR_POST)
 @scoped("people.manage")
 def person_add(request: ScopedRequest) -> HttpResponse:
-    """Add a person; for a new login the next page shows the invitation link."""
+    """Add a person; the next page shows the link to pass on, whether the login is new or not."""
     form = AddPersonForm(posted(request))
     if request.method == "POST" and form.is_valid():
         who = {name: form.cleaned_data[name] for name in ("email", "name")}
@@ -69,10 +70,7 @@ def person_add(request: ScopedRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            if added.new_login:
-                _remember_invitation(request, added.membership)
-            else:
-                messages.success(request, "Added. This person logs in with their own password.")
+            _remember_invitation(request, added.membership)
             return _to_person(added.membership)
     return render(request, "access/person_add.html", {"form": form})
 
@@ -141,7 +139,7 @@ class PersonPage:
 @require_POST
 @scoped("people.manage")
 def person_invitation(request: ScopedRequest, membership_id: int) -> HttpResponse:
-    """A new invitation link for a login that has no password yet; older links die."""
+    """A new link for somebody who has no password yet, or has not joined; older links die."""
     membership = _person(request, membership_id)
     try:
         membership = people.invite(membership_id, by=request.access)
@@ -252,7 +250,9 @@ def _frame(membership: Membership, current: str) -> dict[str, Any]:
 
 def _remember_invitation(request: ScopedRequest, membership: Membership) -> None:
     """Keep the link for the very next page, which shows it once."""
-    link = request.build_absolute_uri(invitation_path(membership.user))
+    joins = people.may_ask(membership)
+    address = join_path(membership) if joins else invitation_path(membership.user)
+    link = request.build_absolute_uri(address)
     request.session[INVITATION] = {"membership": membership.pk, "link": link}
 
 

@@ -184,7 +184,7 @@ RULES: dict[str, Rule] = {
 
 
 def load(user: User, account: Account, project: Project | None = None) -> Access | None:
-    """The access of ``user`` in a scope, or None where there is no active membership."""
+    """The access of ``user`` in a scope, or None without an active, joined membership."""
     membership = (
         Membership.objects.active().filter(user=user, account=account).select_related("user")
     ).first()

@@ -17,8 +17,12 @@ class AccountQuerySet(models.QuerySet["Account"]):
     """Accounts."""
 
     def visible_to(self, user: User) -> AccountQuerySet:
-        """Accounts the person is an active member of."""
-        return self.filter(memberships__user=user, memberships__is_active=True)
+        """Accounts the person is an active member of, and has joined."""
+        return self.filter(
+            memberships__user=user,
+            memberships__is_active=True,
+            memberships__confirmed_at__isnull=False,
+        )
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
@@ -43,8 +47,8 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     """People of accounts."""
 
     def active(self) -> MembershipQuerySet:
-        """Those who may still enter the account."""
-        return self.filter(is_active=True, user__is_active=True)
+        """Those who may enter the account: not inactive, and no longer only invited."""
+        return self.filter(is_active=True, user__is_active=True, confirmed_at__isnull=False)
 
 
 def people_matching(text: str) -> Q:

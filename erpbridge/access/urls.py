@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from erpbridge.access import people_views, views
+from erpbridge.access import joining, people_views, views
 
 app_name = "access"
 ACCOUNT = "accounts/<int:account_id>"
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{PERSON}/", people_views.person, name="person"),
     path(f"{PERSON}/projects/", people_views.person_projects, name="person_projects"),
     path(f"{PERSON}/invitation/", people_views.person_invitation, name="person_invitation"),
+    path("join/<str:token>/", joining.join, name="join"),
     path(f"{ACCOUNT}/settings/", views.account_settings, name="account_settings"),
     path(f"{ACCOUNT}/projects/", views.projects, name="projects"),
     path(f"{ACCOUNT}/projects/add/", views.project_add, name="project_add"),

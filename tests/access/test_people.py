@@ -69,6 +69,27 @@ def test_a_login_of_another_account_is_used_as_it_is(by_ada, olga):
     assert olga.check_password("correct horse battery staple")
 
 
+def test_an_existing_login_is_let_in_at_once_only_when_the_operator_vouches(by_ada, olga):
+    def added(email, **how):
+        return people.add(email=email, name="N", person=READER, by=by_ada, **how).membership
+
+    assert not added(olga.email).is_confirmed
+    assert added("new@example.com").is_confirmed
+    stranger = MembershipFactory().user.email
+    assert added(stranger, trusted=True).is_confirmed
+
+
+def test_an_invited_admin_does_not_count_as_another_admin(by_ada, ada, bea):
+    Membership.objects.filter(user=ada).update(confirmed_at=None)
+    with refused(directory="last active"):
+        save(bea, by=by_ada, directory=Level.NONE)
+
+
+def test_an_invited_admin_can_be_demoted_by_the_only_admin(by_ada, bea):
+    Membership.objects.filter(pk=bea.pk).update(confirmed_at=None)
+    assert save(of(bea.user), by=by_ada, directory=Level.NONE).directory == Level.NONE
+
+
 def test_nobody_is_added_twice(by_ada, sam):
     with refused(email="in the account already"):
         people.add(email=sam.email, name="Sam", person=READER, by=by_ada)
@@ -247,9 +268,19 @@ def test_only_the_account_that_created_the_login_may_invite_again(by_ada, olga, 
     first = people.add(email="new@example.com", name="Nia", person=READER, by=by_olga)
     second = people.add(email="new@example.com", name="Nia", person=READER, by=by_ada)
     assert people.may_invite(first.membership)
+    assert people.may_ask(second.membership)
+    assert people.join(second.membership, nonce=second.membership.join_nonce)
+    second.membership.refresh_from_db()
     assert not people.may_invite(second.membership)
     with pytest.raises(ValidationError), transaction.atomic():
         people.invite(second.membership.pk, by=by_ada)
+
+
+def test_a_new_join_link_never_touches_the_password_of_another_accounts_login(by_ada, olga):
+    added = people.add(email=olga.email, name="Olga", person=READER, by=by_ada)
+    User.objects.filter(pk=olga.pk).update(password="!none yet")
+    people.invite(added.membership.pk, by=by_ada)
+    assert User.objects.get(pk=olga.pk).password == "!none yet"
 
 
 def test_somebody_with_a_password_is_not_invited_again(by_ada, sam):

@@ -22,6 +22,7 @@ def test_one_login_sees_all_its_accounts_and_no_other(db):
     mine = {MembershipFactory(user=user).account for _ in range(2)}
     AccountFactory()
     MembershipFactory(user=user, is_active=False)
+    MembershipFactory(user=user, confirmed_at=None)
     assert set(Account.objects.visible_to(user)) == mine
 
 
@@ -53,8 +54,9 @@ def test_account_levels_below_directory_admin_show_no_project(account, project):
     assert seen_by(membership) == set()
 
 
-def test_inactive_people_and_inactive_logins_are_not_among_the_active(account):
+def test_inactive_or_invited_people_and_inactive_logins_are_not_among_the_active(account):
     active = MembershipFactory(account=account)
     MembershipFactory(account=account, is_active=False)
+    MembershipFactory(account=account, confirmed_at=None)
     MembershipFactory(account=account, user=UserFactory(is_active=False))
     assert list(Membership.objects.active().filter(account=account)) == [active]

@@ -163,7 +163,7 @@ def _create() -> None:
 
 
 def _add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
-    added = people.add(email=one.email, name=one.name, person=one.in_account, by=by)
+    added = people.add(email=one.email, name=one.name, person=one.in_account, by=by, trusted=True)
     member = added.membership
     member.user.set_password(one.password)
     member.user.save(update_fields=["password"])
