@@ -25,7 +25,7 @@ from directory.models import CLASSIFICATIONS, Company, EntityType
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
-from erpbridge.ui.forms import limit_attrs
+from erpbridge.ui.forms import PlainTexts, limit_attrs
 
 LONGEST_TRADE = 200
 MOST_NEW_TRADES = 20
@@ -57,7 +57,7 @@ SHORT_NOTE = "At most 10 characters; shown where the full name does not fit."
 LIST_OF_STATES = "states"
 
 
-class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
+class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
     """Create or edit; the values go to ``companies``, the form saves nothing itself."""
 
     classifications = forms.MultipleChoiceField(
@@ -128,7 +128,7 @@ class CompanyForm(forms.ModelForm):  # type: ignore[type-arg]
         self._fit_scope()
         self._offer_people()
         self._count_characters()
-        self.fields["entity_type"].choices = [("", "Not given"), *EntityType.choices]  # type: ignore[attr-defined]
+        self.fields["entity_type"].choices = [("", "Not given"), *EntityType.choices]
 
     @property
     def values(self) -> dict[str, Any]:

@@ -308,10 +308,10 @@ class _Checks:
 
 
 def proposals_for(items: Sequence[Item]) -> None:
-    """Fill unused ids into the acceptance of READY items, for showing and for bulk accepting."""
+    """Fill unused ids into the acceptance of items that wait for a decision or failed."""
     by_connection: dict[int, list[Item]] = {}
     for item in items:
-        if item.state == State.READY and item.operation == Operation.CREATE:
+        if item.state in (State.READY, State.FAILED) and item.operation == Operation.CREATE:
             by_connection.setdefault(item.connection_id, []).append(item)
     found = Connection.objects.in_bulk(list(by_connection))
     for connection_id, some in by_connection.items():

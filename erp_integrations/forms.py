@@ -10,6 +10,7 @@ from django.core.validators import MaxLengthValidator, ProhibitNullCharactersVal
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
 from erp_integrations.models import Choice, Connection
+from erpbridge.ui.forms import PlainTexts
 
 LONGEST_REASON = 1_000
 
@@ -60,7 +61,7 @@ class CommonValuesForm(forms.Form):
                 self.fields[one.name] = acceptance_form_field(one, connection)
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(PlainTexts, forms.Form):
     """Why something is handed back; the sender reads it."""
 
     reason = forms.CharField(
@@ -72,14 +73,14 @@ class ReasonForm(forms.Form):
     )
 
 
-class AnswerForm(forms.Form):
+class AnswerForm(PlainTexts, forms.Form):
     """What a person found when looking into the ERP."""
 
     erp_id = forms.CharField(label="Its ID in the ERP", max_length=200, required=False)
     why = forms.CharField(label="How do you know?", max_length=LONGEST_REASON)
 
 
-class PauseForm(forms.Form):
+class PauseForm(PlainTexts, forms.Form):
     """Why a connection is paused; people waiting for an export read it."""
 
     reason = forms.CharField(label="Reason", max_length=300)

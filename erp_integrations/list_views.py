@@ -313,10 +313,7 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
     context = {
         "click": found,
         "kind": kind,
-        "refused": [
-            {**row, "url": kind.url(access.account.pk, row["record_id"], places.project_id(access))}
-            for row in found.refused
-        ],
+        "refused": _refused(found, access, kind),
         "done_heading": f"{_counted(found.done, kind)} {DONE_WORDS[found.verb]}",
         "done_text": NEXT_WORDS[found.verb],
         "refused_heading": f"{_counted(len(found.refused), kind)} Refused",
@@ -325,6 +322,24 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
         "items_url": places.to(access, "items", kind=kind.slug) if can_view else "",
     }
     return render(request, "erp/click.html", context)
+
+
+def _refused(found: Request, access: Access, kind: RecordType) -> list[dict[str, Any]]:
+    """The refused rows; deciding people are led to the item, senders to their record."""
+    items: dict[int, UUID] = {}
+    if found.verb not in (Request.Verb.SEND, Request.Verb.RETRIEVE):
+        records = [row["record_id"] for row in found.refused]
+        rows = Item.objects.visible_to(access).filter(entity=kind.entity, record_id__in=records)
+        items = dict(rows.order_by("pk").values_list("record_id", "public_id"))
+    return [
+        {**row, "url": _row_url(row["record_id"], items, access, kind)} for row in found.refused
+    ]
+
+
+def _row_url(record_id: int, items: dict[int, UUID], access: Access, kind: RecordType) -> str:
+    if record_id in items:
+        return places.to(access, "item", public_id=items[record_id])
+    return kind.url(access.account.pk, record_id, places.project_id(access))
 
 
 def _counted(number: int, kind: RecordType) -> str:

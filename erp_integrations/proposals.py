@@ -51,18 +51,22 @@ def _held(connection: Connection, entity: str, prefixes: Sequence[str]) -> Itera
 
 
 def propose(connection: Connection, manifest: EntityManifest, items: Sequence[Item]) -> None:
-    """Put a proposal for every field that wants one into ``item.acceptance``, keeping choices.
+    """Put a proposal for every field that wants one into ``item.acceptance``.
 
-    Within one call no proposal is given twice.
+    What was chosen before stays, unless somebody else holds it by now. Within one call no proposal
+    is given twice.
     """
     for field in manifest.acceptance_fields:
         if field.proposal != "mnemonic":
             continue
         most = _room(field)
         stems = {item.pk: mnemonic(item.label, most=most) for item in items}
-        taken = held_codes(connection, manifest.entity, stems.values())
+        chosen = {item.pk: str(item.acceptance.get(field.name) or "").upper() for item in items}
+        asked = {*stems.values(), *chosen.values()} - {""}
+        taken = held_codes(connection, manifest.entity, asked)
         for item in items:
-            if item.acceptance.get(field.name):
+            if chosen[item.pk] and chosen[item.pk] not in taken:
+                taken.add(chosen[item.pk])
                 continue
             code = _free(stems[item.pk], taken, most)
             taken.add(code)

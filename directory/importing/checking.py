@@ -15,6 +15,7 @@ from directory.importing.places import WITHOUT_COUNTRY, country_code, state_code
 from directory.importing.reading import Line
 from directory.models import CLASSIFICATIONS, EntityType, Trade
 from erp_integrations.sendable import Problem
+from erpbridge.ui.forms import DIRECTION_CONTROLS
 
 YES = frozenset(["yes", "y", "true", "t", "1", "x"])
 NO = frozenset(["no", "n", "false", "f", "0"])
@@ -83,6 +84,9 @@ def _row(line: Line, texts: dict[str, str]) -> Row:
 def _value(cell: Cell) -> Any:
     if any(unicodedata.category(sign) == "Cc" for sign in cell.text):
         raise Wrong("holds a control character.", rule="charset")
+    if DIRECTION_CONTROLS.search(cell.text):
+        message = "holds invisible characters that change the direction of writing."
+        raise Wrong(message, rule="charset")
     reader = READERS.get(cell.name, _text)
     return reader(cell) if cell.text or cell.name not in TEXTS else ""
 

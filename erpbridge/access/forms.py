@@ -16,13 +16,14 @@ from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.models import Account, Membership, Project
 from erpbridge.access.people import Approver, Levels, Person
 from erpbridge.access.seen import APPROVER_FIELDS, PERSON_FIELDS, rights_of
+from erpbridge.ui.forms import PlainTexts
 
 
 def _as_level(value: str) -> Level:
     return Level(int(value))
 
 
-class LevelsForm(forms.Form):
+class LevelsForm(PlainTexts, forms.Form):
     """One level per tool, and the granular right."""
 
     create_edit_companies = forms.BooleanField(
@@ -155,7 +156,7 @@ class ProjectLevelsForm(LevelsForm):
             field.widget.attrs["aria-label"] = f"{field.label} on {project}"
 
 
-class AccountSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # no class_getitem
+class AccountSettingsForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]  # no class_getitem
     """The account's settings."""
 
     class Meta:
@@ -167,7 +168,7 @@ class AccountSettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # no clas
         return accounts.Settings(**self.cleaned_data)
 
 
-class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]  # no class_getitem
+class ProjectForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]  # no class_getitem
     """A project's settings."""
 
     class Meta:

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
+from django.core.validators import RegexValidator
+from django.forms import CharField
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
+
+# They are invisible and turn the text around them, so a name could pass for another one.
+DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+refuse_direction_controls = RegexValidator(
+    DIRECTION_CONTROLS,
+    "Remove the invisible characters that change the direction of writing.",
+    code="direction",
+    inverse_match=True,
+)
+
+
+class PlainTexts:
+    """Mixin of forms: no text may hold characters that turn what is written around it."""
+
+    fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, CharField):
+                field.validators.append(refuse_direction_controls)
 
 
 @dataclass(frozen=True)

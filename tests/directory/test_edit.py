@@ -96,6 +96,7 @@ def test_every_field_can_be_saved(client_of, ada, account, company, edit_url, me
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
+        ({"name": "Stone\u202eyrrauQ"}, "change the direction of writing"),
         ({"name": ""}, "required"),
         ({"name": "x" * 256}, "255"),
         ({"name": "a\x00b"}, "Null characters"),

@@ -123,6 +123,7 @@ def test_a_value_over_the_limit_is_refused_with_the_number(field, limit):
         ({"classifications": "Small business; Purple"}, "unknown classification “Purple”"),
         ({"website": "javascript:alert(1)"}, "Website must be a web address"),
         ({"city": "a\x07b"}, "control character"),
+        ({"name": "Stone\u202eyrrauQ"}, "change the direction of writing"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_field(cells, word):

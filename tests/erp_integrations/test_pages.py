@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from directory.models import Company, ProjectCompany
-from erp_integrations import engine
+from erp_integrations import connections, engine
+from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.models import ErpRecord, Item, Link
 from erp_integrations.queries import TABS
 from erp_integrations.sendable import send
@@ -305,3 +306,35 @@ def test_pages_stay_readable_when_the_adapter_is_gone(
     assert "Adapter Not Installed" in (
         client_of(ada).get(reverse("erp:connection", args=[account.pk])).content.decode()
     )
+
+
+def test_a_refused_acceptance_leads_to_the_item(client_of, pat, account, connection, sent_item):
+    url = reverse("erp:accept_many", args=[account.pk, "companies"])
+    given = {"confirm": "1", "vendor_type": connection.choices.first().code, "ids": sent_item.pk}
+    given |= {f"digest-{sent_item.pk}": "0" * 64, f"value-{sent_item.pk}-vendor_id": "QUARRY1"}
+    page = client_of(pat).post(url, given, follow=True).content.decode()
+    assert "It is not the revision you looked at." in page
+    assert item_url(sent_item) in page
+
+
+def test_a_failed_item_is_proposed_another_id_once_its_own_is_taken(
+    client_of, pat, ada, account, connection, sent_item, access_of
+):
+    client = client_of(pat)
+    folder = connections.adapter_of(connection).io.folder
+    set_fault(folder, connection.config["ledger"], "refuse", times=1)
+    accepted_and_exported(sent_item, client, connection)
+    assert 'value="QUARRY1"' in client.get(item_url(sent_item)).content.decode()
+
+    other = CompanyFactory.create(account=account, name="Granite Yard")
+    send("vendor", [other.pk], access=access_of(ada))
+    accepted_and_exported(Item.objects.get(record_id=other.pk), client, connection)
+    assert 'value="QUARRYS001"' in client.get(item_url(sent_item)).content.decode()
+
+
+def test_a_reason_may_not_turn_the_text_around_it(client_of, pat, sent_item):
+    given = {"reject-reason": "Fine \u202egnihton htiw gnorw si"}
+    page = client_of(pat).post(item_url(sent_item, "item_reject"), given).content.decode()
+    assert "Remove the invisible characters that change the direction of writing." in page
+    sent_item.refresh_from_db()
+    assert sent_item.state == State.READY
