@@ -22,12 +22,13 @@ from erp_integrations.clicks import Done, Refusal, finish_click, record_click
 from erp_integrations.commands import command_of
 from erp_integrations.guard import LONGEST_ID, plain
 from erp_integrations.links import active_links
-from erp_integrations.models import Choice, Connection, ErpRecord, Item, Link, Request
+from erp_integrations.models import Attempt, Choice, Connection, ErpRecord, Item, Link, Request
 from erp_integrations.moves import chunks
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import NO_ERROR
 from erp_integrations.states import IN_AIR, MOVES, State
 from erp_integrations.wakeups import wake
+from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
 
@@ -126,7 +127,12 @@ def _decide_on(
             refusals.append(Refusal(item.record_id, item.label, tuple(problems)))
             continue
         key = check.keys[item.pk]
-        each[item.pk] = {"acceptance": values, "erp_key": key, "intent": uuid.uuid4()}
+        each[item.pk] = {
+            "acceptance": values,
+            "erp_key": key,
+            "intent": uuid.uuid4(),
+            "waits_for": check.missing_parent(item),
+        }
     columns: dict[str, Any] = {
         "request": click,
         "decided_by": access.user,
@@ -182,6 +188,8 @@ class _Checks:
         self.adapter = adapter
         self.values = {item.pk: self._values(item) for item in items}
         self.links = active_links(connection, manifest.entity, [item.record_id for item in items])
+        parents = sorted({item.parent_id for item in items if item.parent_id is not None})
+        self.parents = active_links(connection, manifest.entity, parents)
         self.keys = {item.pk: self._key(item) for item in items}
         self.choices: dict[str, set[str]] = {}
         for kind, code in Choice.objects.filter(connection=connection, active=True).values_list(
@@ -261,6 +269,10 @@ class _Checks:
             self.flying[key] = f"{item.label}, accepted in this click"
         return problems
 
+    def missing_parent(self, item: Item) -> int | None:
+        """The parent record, where the ERP has to get it first."""
+        return None if item.parent_id in self.parents else item.parent_id
+
     def _stale_or_own(self, item: Item) -> list[Problem]:
         if item.state not in self.sources:
             return [_decided(item)]
@@ -305,6 +317,24 @@ class _Checks:
             return []
         message = f"{self.keys[item.pk]} is being exported for {holder}. Try again afterwards."
         return [Problem(self.manifest.key[0], "taken", message)]
+
+
+def withdraw(item: Item, *, reason: str, by: User) -> str:
+    """Take an accepted item back to READY, as long as nothing of it can be in the ERP.
+
+    :returns: why not, or an empty text once it waits for a decision again.
+    """
+    with transaction.atomic():
+        Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
+        tries = item.tries.filter(opened_at__gte=item.decided_at).order_by("-fence")
+        last = tries.first()
+        if last is not None and last.outcome != Attempt.Outcome.NOT_APPLIED:
+            return "It has been sent to the ERP, so it cannot be withdrawn."
+        values = {"not_before": None, "waits_for": None, "attempts": 0, **NO_ERROR}
+        found = Item.objects.filter(pk=item.pk)
+        if moves.move("withdraw", found, by=by, why=reason, values=values):
+            return ""
+    return "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
 
 
 def proposals_for(items: Sequence[Item]) -> None:

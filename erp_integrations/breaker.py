@@ -8,12 +8,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from erp_integrations import connections, pacing
-from erp_integrations.adapters.base import ErpError, ErrorClass
+from erp_integrations.adapters.base import Adapter, ErpError, ErrorClass
 from erp_integrations.clock import after
 from erp_integrations.models import Connection
 
 # Errors that say something about the connection, not about the record.
 CONNECTION_ERRORS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED})
+# Seconds between two looks whether a login that the ERP refused works again.
+LOGIN_PROBE = 60.0
+THROTTLE_WAIT = 5.0
 
 
 def is_resting(connection: Connection) -> bool:
@@ -26,10 +29,14 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
     """Count one call to the ERP, whose commands ended so; None is one that succeeded."""
     rows = Connection.objects.filter(pk=connection.pk)
     failed = [one for one in errors if one is not None and one.cls in CONNECTION_ERRORS]
-    expired = [one for one in failed if one.cls == ErrorClass.AUTH_EXPIRED]
-    if expired:
-        reason = f"The ERP refuses the login: {expired[0].message}"
-        connections.pause(connection, by=None, reason=reason)
+    by_class = {one.cls: one for one in failed}
+    if ErrorClass.AUTH_EXPIRED in by_class:
+        message = by_class[ErrorClass.AUTH_EXPIRED].message
+        connections.pause_for_login(connection, message=message)
+        rows.update(breaker_until=after(LOGIN_PROBE))
+    elif ErrorClass.THROTTLED in by_class:
+        asked = by_class[ErrorClass.THROTTLED].retry_after
+        rows.update(next_slot_at=after(asked or THROTTLE_WAIT))
     elif len(failed) < len(errors) or not errors:
         rows.exclude(breaker_failures=0).update(breaker_failures=0, breaker_until=None)
     else:
@@ -37,3 +44,15 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
         wait = pacing.breaker_wait(rows.values_list("breaker_failures", flat=True)[0])
         if wait is not None:
             rows.update(breaker_until=after(wait))
+
+
+def probe_login(connection: Connection, adapter: Adapter) -> None:
+    """See whether a login that was refused works again; if so, go on with what waits.
+
+    One process looks at a time, and not before the last look's time is over.
+    """
+    due = Connection.objects.filter(pk=connection.pk, paused_for_login=True)
+    if not due.exclude(breaker_until__gt=Now()).update(breaker_until=after(LOGIN_PROBE)):
+        return
+    if adapter.check().ok:
+        connections.resume(connection, by=None)

@@ -13,6 +13,7 @@ def command_of(
     item: Item,
     *,
     link: Link | None = None,
+    parent: Link | None = None,
     key: str | None = None,
     acceptance: Mapping[str, Any] | None = None,
 ) -> Command:
@@ -26,4 +27,5 @@ def command_of(
         acceptance=item.acceptance if acceptance is None else acceptance,
         erp_id=link.erp_id if link else "",
         erp_version=link.erp_version if link else "",
+        parent_erp_id=parent.erp_id if parent else "",
     )

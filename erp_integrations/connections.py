@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp_integrations.adapters import registry
@@ -29,6 +30,7 @@ from erp_integrations.guard import Guarded
 from erp_integrations.models import ActiveConnection, Choice, Connection, ErpRecord
 from erp_integrations.moves import chunks
 from erp_integrations.records import record_types
+from erp_integrations.wakeups import wake
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, changes, note
 
@@ -286,16 +288,29 @@ def _store_records(connection: Connection, entity: str, records: Mapping[str, Fo
 @transaction.atomic
 def pause(connection: Connection, *, by: User | None, reason: str) -> None:
     """Stop handing items to the ERP; what is accepted waits."""
-    found = Connection.objects.filter(pk=connection.pk, paused_at=None)
-    if found.update(paused_at=Now(), pause_reason=reason[:300]):
+    found = Connection.objects.filter(pk=connection.pk)
+    paused = {"pause_reason": reason[:300], "paused_for_login": False}
+    if found.filter(Q(paused_at=None) | Q(paused_for_login=True)).update(paused_at=Now(), **paused):
         _note(connection, "connection_paused", by=by, reason=reason)
     connection.refresh_from_db()
 
 
 @transaction.atomic
+def pause_for_login(connection: Connection, *, message: str) -> None:
+    """Stop because the ERP refuses the login; said once, ends by itself once it is mended."""
+    reason = f"The ERP refuses the login: {message}"
+    found = Connection.objects.filter(pk=connection.pk, paused_at=None)
+    if found.update(paused_at=Now(), pause_reason=reason[:300], paused_for_login=True):
+        logger.warning("connection %s is paused: %s", connection.pk, reason)
+        _note(connection, "connection_paused", by=None, reason=reason)
+
+
+@transaction.atomic
 def resume(connection: Connection, *, by: User | None) -> None:
-    """Go on where :func:`pause` stopped."""
+    """Go on where a pause stopped."""
     found = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
-    if found.update(paused_at=None, pause_reason="", breaker_failures=0, breaker_until=None):
+    going = {"paused_at": None, "pause_reason": "", "paused_for_login": False}
+    if found.update(**going, breaker_failures=0, breaker_until=None):
         _note(connection, "connection_resumed", by=by)
+        wake(connection.pk)
     connection.refresh_from_db()

@@ -11,17 +11,15 @@ Protocol and reasons: architecture.md section 4.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.db import connection as db
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp_integrations import breaker, connections, moves, pacing, recovery
@@ -29,7 +27,6 @@ from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
     Ambiguous,
-    Command,
     Effect,
     EntityManifest,
     ErpError,
@@ -40,19 +37,18 @@ from erp_integrations.adapters.base import (
     Outcome,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.claiming import Claim, claim
 from erp_integrations.clock import after
-from erp_integrations.commands import command_of
-from erp_integrations.links import active_links
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import Held, settle_synced
-from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 
 logger = logging.getLogger(__name__)
 
-# Seconds one wake-up may work before it makes room for other connections.
+# Seconds one wake-up may work before the next, and before it makes room for other connections.
 BUDGET = 20.0
+FAIR_SHARE = 2.0
 # Characters kept of an ERP's answer.
 EXCERPT = 2_000
 TOO_SLOW = ErpError(
@@ -68,21 +64,7 @@ OUTCOMES = {
 }
 
 
-@dataclass
-class Claim:
-    """An item that this worker holds under a fence until its lease ends."""
-
-    item: Item
-    command: Command
-    attempt: Attempt
-
-
 Answer = tuple[Claim, Outcome]
-
-
-def worker_name() -> str:
-    """Which process made an attempt."""
-    return f"{socket.gethostname()}:{os.getpid()}"[:100]
 
 
 def drain(connection_id: int) -> None:
@@ -96,87 +78,30 @@ def drain(connection_id: int) -> None:
     except AdapterUnavailable:
         logger.exception("connection %s cannot be used", connection_id)
         return
-    ends = time.monotonic() + BUDGET
-    recovery.resolve_uncertain(connection, adapter, manifest, until=ends)
-    started = time.monotonic()
+    if connection.paused_for_login:
+        breaker.probe_login(connection, adapter)
+    began = started = time.monotonic()
+    recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
     while claims := claim(connection, manifest):
         run(connection, adapter, manifest, claims, since=started)
         _give_way(len(claims))
         started = time.monotonic()
-        if started > ends:
+        if _turn_is_over(connection_id, started - began):
             publish(connection_id)
             return
+
+
+def _turn_is_over(connection_id: int, spent: float) -> bool:
+    """Fair sharing: ten thousand items of one account do not delay another's single one."""
+    if spent < FAIR_SHARE:
+        return False
+    return spent > BUDGET or any(pk != connection_id for pk in recovery.due_connections())
 
 
 def _give_way(items: int) -> None:
     """SQLite has no fair lock: a tight loop would starve the pages that want to write."""
     if db.vendor == "sqlite":
         time.sleep(0.001 * items)
-
-
-def claim(connection: Connection, manifest: Manifest) -> list[Claim]:
-    """Take the next items that are due, all of one record type, and write the attempts ahead."""
-    with transaction.atomic():
-        held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        if breaker.is_resting(held):
-            return []
-        in_flight = held.items.filter(state=State.SENDING).count()
-        due = _due(held)
-        first = due.order_by("depth", "id").first()
-        if first is None or in_flight >= held.max_in_flight:
-            return []
-        room = min(_batch(manifest, held, first), held.max_in_flight - in_flight)
-        # What failed before goes alone, so that it cannot take others down with it.
-        alike = due.filter(entity=first.entity, attempts=first.attempts)
-        chosen = alike.order_by("depth", "id").values_list("pk")[:room]
-        found = Item.objects.filter(pk__in=[pk for (pk,) in chosen])
-        lease = _lease(manifest)
-        items = moves.move(
-            "claim",
-            found,
-            by=None,
-            values={
-                "fence": F("fence") + 1,
-                "attempts": F("attempts") + 1,
-                "lease_until": after(lease),
-            },
-        )
-        return _write_ahead(held, items)
-
-
-def _lease(manifest: Manifest) -> float:
-    return manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
-
-
-def _due(held: Connection) -> ItemQuerySet:
-    """Items whose time has come. Their keys are theirs alone while they are in the air."""
-    ready_now = Q(not_before=None) | Q(not_before__lte=Now())
-    waiting = Item.objects.filter(connection=held, state=State.QUEUED, blocked_by=None)
-    return waiting.filter(ready_now)
-
-
-def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
-    """How many at once; after a failure one, so that a bad item takes no other down with it."""
-    if first.attempts or held.breaker_failures:
-        return 1
-    found = manifest.entities.get(first.entity)
-    return found.batch if found else 1
-
-
-def _write_ahead(held: Connection, items: Sequence[Item]) -> list[Claim]:
-    fresh = {item.pk: item for item in Item.objects.filter(pk__in=[one.pk for one in items])}
-    links = {}
-    if items:
-        records = [item.record_id for item in items]
-        links = active_links(held, items[0].entity, records)
-    attempts = Attempt.objects.bulk_create(
-        Attempt(item=fresh[item.pk], fence=fresh[item.pk].fence, worker=worker_name())
-        for item in items
-    )
-    return [
-        Claim(one.item, command_of(one.item, link=links.get(one.item.record_id)), one)
-        for one in sorted(attempts, key=lambda one: (one.item.depth, one.item_id))
-    ]
 
 
 def run(

@@ -24,12 +24,12 @@ from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
 
-RELATED = ("sent_by", "decided_by", "project", "connection", "blocked_by")
+RELATED = ("sent_by", "decided_by", "project", "connection")
 
 
 def fetch(access: Access, public_id: UUID) -> Item:
     """The item, if the person can see it here. :raises Http404: otherwise."""
-    items = Item.objects.visible_to(access).select_related(*RELATED)
+    items = Item.objects.visible_to(access).with_parent().select_related(*RELATED)
     item = get_object_or_404(items, public_id=public_id)
     item.account = access.account
     return item
@@ -50,6 +50,7 @@ def _page(
     reason: ReasonForm | None = None,
     answer: AnswerForm | None = None,
     unlink: ReasonForm | None = None,
+    withdraw: ReasonForm | None = None,
 ) -> HttpResponse:
     access = request.access
     may_decide = access.can("items.accept", found.entity)
@@ -63,7 +64,7 @@ def _page(
         "marker": MARKERS[found.state],
         "urls": {
             name: places.to(access, f"item_{name}", public_id=found.public_id)
-            for name in ("status", "accept", "reject", "answer", "unlink")
+            for name in ("status", "accept", "reject", "answer", "unlink", "withdraw")
         },
         "list_url": places.to(access, "items", kind=record_type(found.entity).slug),
         "record_url": record_type(found.entity).url(
@@ -81,6 +82,8 @@ def _page(
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
         "can_accept": manifest is not None and _decidable(found),
         "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
+        "can_withdraw": found.state == State.QUEUED and may_decide,
+        "withdraw": withdraw or ReasonForm(prefix="withdraw"),
         "may_unlink": link is not None
         and found.state == State.SYNCED
         and access.can("links.unlink"),
@@ -276,4 +279,20 @@ def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         messages.success(request, f"{found.label} is no longer linked to {link.erp_code}.")
     else:
         messages.error(request, "Nothing was done: it is not linked, or it is on its way again.")
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def withdraw_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Take an accepted item out of the export again, while nothing of it has left."""
+    found = _for_decision(request, public_id)
+    form = ReasonForm(request.POST, prefix="withdraw")
+    if not form.is_valid():
+        return _page(request, found, withdraw=form)
+    problem = approval.withdraw(found, reason=form.cleaned_data["reason"], by=request.user)
+    if problem:
+        messages.error(request, problem)
+    else:
+        messages.success(request, f"{found.label} was withdrawn and waits for a decision again.")
     return _back(request, found)

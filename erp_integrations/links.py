@@ -66,6 +66,7 @@ def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) 
         Link.objects.bulk_update(changed, LINKED_COLUMNS, batch_size=100)
         Link.objects.bulk_create([link for link in links if not link.pk], batch_size=100)
         _mirror(entity, some)
+        _release_children(connection_id, entity, _records(some))
 
 
 LINKED_COLUMNS = ["erp_id", "erp_code", "erp_version", "synced_payload", "synced_digest"]
@@ -91,6 +92,13 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
     link.synced_payload = item.payload if as_sent else {}
     link.synced_digest = item.digest if as_sent else ""
     return link
+
+
+def _release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
+    """Items that waited for these records to be in the ERP can go on."""
+    waiting = Item.objects.filter(connection=connection_id, entity=entity)
+    for some in chunks(records):
+        waiting.filter(waits_for__in=some).update(waits_for=None)
 
 
 def _mirror(entity: str, items: Sequence[Item]) -> None:

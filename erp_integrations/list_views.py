@@ -87,7 +87,7 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     status = _status(request.GET.get("status", ""))
     items = Item.objects.visible_to(access).filter(entity=found.entity)
     counts = tab_counts(items)
-    shown = items.tab(status).select_related("sent_by", "decided_by", "project", "blocked_by")
+    shown = items.tab(status).with_parent().select_related("sent_by", "decided_by", "project")
     page = list_page(shown, request.GET, sorts=SORTS, default="-sent", search=search)
     may_decide = access.can("items.accept", found.entity)
     here = places.to(access, "items", kind=kind)

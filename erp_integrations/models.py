@@ -33,6 +33,14 @@ class Connection(models.Model):
     max_in_flight = models.PositiveSmallIntegerField(default=20)
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=300, blank=True)
+    paused_for_login = models.BooleanField(default=False)
+    rate_per_minute = models.PositiveIntegerField(
+        "Commands a minute",
+        null=True,
+        blank=True,
+        help_text="Empty: what the adapter declares.",
+    )
+    next_slot_at = models.DateTimeField(null=True, blank=True)
     breaker_failures = models.PositiveIntegerField(default=0)
     breaker_until = models.DateTimeField(null=True, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
@@ -117,9 +125,9 @@ class Item(models.Model):
         Request, null=True, on_delete=models.PROTECT, related_name="sent_items"
     )
     request = models.ForeignKey(Request, null=True, on_delete=models.PROTECT, related_name="items")
-    blocked_by = models.ForeignKey(
-        "self", null=True, on_delete=models.PROTECT, related_name="blocks"
-    )
+    # Of records that form a tree: the parent record, and whether the item waits until it is linked.
+    parent_id = models.BigIntegerField(null=True)
+    waits_for = models.BigIntegerField(null=True)
     depth = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
@@ -172,8 +180,8 @@ class Item(models.Model):
         indexes = [
             models.Index(fields=["account", "entity", "state", "-id"], name="item_queue"),
             models.Index(
-                fields=["connection", "id"],
-                condition=Q(state=State.QUEUED, blocked_by__isnull=True),
+                fields=["connection", "depth", "id"],
+                condition=Q(state=State.QUEUED, waits_for__isnull=True),
                 name="item_due",
             ),
             models.Index(
@@ -185,8 +193,8 @@ class Item(models.Model):
                 name="item_check",
             ),
             models.Index(
-                fields=["blocked_by"],
-                condition=Q(blocked_by__isnull=False),
+                fields=["connection", "entity", "waits_for"],
+                condition=Q(waits_for__isnull=False),
                 name="item_waiting",
             ),
             models.Index(fields=["entity", "record_id", "-id"], name="item_of_record"),

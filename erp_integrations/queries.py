@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import OuterRef, Subquery
 
 from erp_integrations.states import MOVING, OPEN, State
 from erpbridge.access.policy import Access
@@ -41,6 +42,14 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def open(self) -> ItemQuerySet:
         """Those that still lock their record."""
         return self.filter(state__in=OPEN)
+
+    def with_parent(self) -> ItemQuerySet:
+        """With ``parent_label``: what the record that an item waits for is called."""
+        parents = self.model._base_manager.filter(
+            account=OuterRef("account"), entity=OuterRef("entity"), record_id=OuterRef("waits_for")
+        )
+        label = Subquery(parents.order_by("-pk").values("label")[:1])
+        return self.annotate(parent_label=label)
 
     def capped_count(self) -> int:
         """How many, counting no further than one past :data:`MOST_COUNTED`."""

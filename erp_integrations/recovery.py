@@ -59,12 +59,13 @@ def expire_leases() -> int:
 
 def due_connections() -> list[int]:
     """Connections with something to export or to look up now."""
-    ready = Q(items__state=State.QUEUED, items__blocked_by=None) & (
+    ready = Q(items__state=State.QUEUED, items__waits_for=None) & (
         Q(items__not_before=None) | Q(items__not_before__lte=Now())
     )
     unknown = Q(items__state=State.UNCERTAIN, items__check_after__lte=Now())
-    resting = Q(paused_at__isnull=False) | Q(breaker_until__gt=Now())
-    found = Connection.objects.filter(ready | unknown).exclude(resting)
+    paused = Q(paused_at__isnull=False, paused_for_login=False)
+    found = Connection.objects.filter(ready | unknown)
+    found = found.exclude(paused).exclude(breaker_until__gt=Now())
     return list(found.values_list("pk", flat=True).distinct())
 
 

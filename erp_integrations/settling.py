@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from erp_integrations import moves
 from erp_integrations.links import held_elsewhere, link_items
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Connection
 from erp_integrations.queries import ItemQuerySet
 from erpbridge.access.models import User
 
@@ -58,6 +58,4 @@ def settle_synced(
         each=each,
     )
     link_items(moved, by=by, as_sent=as_sent)
-    ids = {item.pk for item in moved}
-    Item.objects.filter(blocked_by__in=ids).update(blocked_by=None)
-    return ids
+    return {item.pk for item in moved}

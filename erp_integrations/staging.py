@@ -175,6 +175,7 @@ def _item(draft: Draft, found: Examination, access: Access, click: Request) -> I
         payload=dict(draft.payload),
         digest=digest(draft.payload),
         depth=draft.depth,
+        parent_id=draft.parent_id,
         sent_in=click,
         sent_by=access.user,
     )

@@ -23,6 +23,7 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("items/<uuid:public_id>/reject/", item_views.reject_item, "item_reject"),
     ("items/<uuid:public_id>/answer/", item_views.answer_item, "item_answer"),
     ("items/<uuid:public_id>/unlink/", item_views.unlink_item, "item_unlink"),
+    ("items/<uuid:public_id>/withdraw/", item_views.withdraw_item, "item_withdraw"),
     ("<slug:kind>/", list_views.item_list, "items"),
     ("<slug:kind>/progress/", list_views.progress, "progress"),
     ("<slug:kind>/accept/", list_views.accept_many, "accept_many"),

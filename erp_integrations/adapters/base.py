@@ -151,8 +151,20 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """How many commands an ERP takes: a minute, and at once. None: as many as there are."""
+
+    per_minute: int | None = None
+    at_once: int | None = None
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """What an adapter is and can do: pure data, no I/O. Durations in seconds."""
+    """What an adapter is and can do: pure data, no I/O. Durations in seconds.
+
+    ``settles_within``: how long after a call's deadline what it asked for may still take effect.
+    ``can_find``: whether the ERP can be asked by key; without it a person decides the uncertain.
+    """
 
     key: str
     label: str
@@ -166,11 +178,15 @@ class Manifest:
     call_deadline: float = 20.0
     settles_within: float = 0.0
     can_find: bool = True
+    rate: Rate = Rate()
 
 
 @dataclass(frozen=True)
 class Command:
-    """One thing to be done in the ERP. ``intent`` is the same for every attempt of it."""
+    """One thing to be done in the ERP. ``intent`` is the same for every attempt of it.
+
+    ``parent_erp_id`` is what the ERP calls the record's parent, for records that form a tree.
+    """
 
     intent: str
     entity: str
@@ -180,6 +196,7 @@ class Command:
     acceptance: Mapping[str, Any] = field(default_factory=dict)
     erp_id: str = ""
     erp_version: str = ""
+    parent_erp_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -226,13 +243,19 @@ class ErpError:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to one command: applied (``erp_id`` set) or an error."""
+    """The answer to one command: applied (``erp_id`` set), an error, or not known yet.
+
+    ``handle`` says that the ERP has the command and will carry it out: :meth:`Adapter.poll` is
+    asked with it, first after ``check_after`` seconds.
+    """
 
     erp_id: str = ""
     erp_code: str = ""
     erp_version: str = ""
     answer: str = ""
     error: ErpError | None = None
+    handle: str = ""
+    check_after: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -340,6 +363,13 @@ class Adapter(ABC):
     @abstractmethod
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Carry the commands out; one outcome each, in order. Never raises for a record."""
+
+    def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
+        """What became of commands the ERP was handed; one outcome each, in order.
+
+        Only asked of adapters that answer with handles. :raises AdapterError:
+        """
+        raise NotImplementedError(f"{type(self).__name__} hands out no handles")
 
     @abstractmethod
     def pull(self, entity: str, cursor: str = "") -> Page:

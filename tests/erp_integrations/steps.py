@@ -18,7 +18,7 @@ from erpbridge.access.policy import Access
 TIMES = {
     Item: ("lease_until", "not_before", "check_after", "decided_at"),
     Attempt: ("opened_at", "answered_at"),
-    Connection: ("breaker_until",),
+    Connection: ("breaker_until", "next_slot_at"),
     Ticker: ("ran_at",),
 }
 

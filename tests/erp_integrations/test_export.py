@@ -13,11 +13,15 @@ from django.db.models.functions import Now
 from erp_integrations import answers, approval, breaker, connections, engine, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
 from erp_integrations.adapters.simulator.ledger import Vendor
+from erp_integrations.claiming import claim
 from erp_integrations.clock import after
+from erp_integrations.commands import command_of
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.models import Attempt, Connection, Item, Link
+from erp_integrations.recovery import due_connections
 from erp_integrations.sendable import marker
 from erp_integrations.states import State
+from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -29,10 +33,6 @@ def state(item: Item) -> str:
 
 def outcomes(item: Item) -> list[tuple[str, str]]:
     return list(item.tries.order_by("fence").values_list("first_look", "outcome"))
-
-
-def claim(connection: Connection) -> list[engine.Claim]:
-    return engine.claim(connection, manifest_of(connection))
 
 
 def effects(connection: Connection) -> list[str]:
@@ -191,7 +191,7 @@ def test_breaker_counts_calls_and_not_items_and_rests_after_five(
         connection,
         adapter_of(connection),
         manifest_of(connection),
-        claim(connection),
+        claim(connection, manifest_of(connection)),
         since=time.monotonic(),
     )
     connection.refresh_from_db()
@@ -201,12 +201,12 @@ def test_breaker_counts_calls_and_not_items_and_rests_after_five(
     connection.refresh_from_db()
     assert connection.breaker_failures == 5
     assert breaker.is_resting(connection)
-    assert claim(connection) == []
+    assert claim(connection, manifest_of(connection)) == []
     assert recovery.due_connections() == []
     steps.let_pass(31)
     Item.objects.update(not_before=None)
     assert recovery.due_connections() == [connection.pk]
-    assert len(claim(connection)) == 1
+    assert len(claim(connection, manifest_of(connection))) == 1
 
 
 def test_success_closes_the_breaker(connection, accepted_item):
@@ -216,15 +216,47 @@ def test_success_closes_the_breaker(connection, accepted_item):
     assert (connection.breaker_failures, connection.breaker_until) == (0, None)
 
 
-def test_expired_login_pauses_the_connection_until_somebody_resumes_it(
-    connection, accepted_item, ada
-):
-    (one,) = claim(connection)
+def expire_login(connection):
+    """The ERP refuses the login in the middle of an export."""
+    (one,) = claim(connection, manifest_of(connection))
     expired = ErpError(ErrorClass.AUTH_EXPIRED, Effect.NOT_APPLIED, "Log in again.")
     engine.settle(connection, manifest_of(connection), [(one, Outcome(error=expired))])
     connection.refresh_from_db()
+
+
+def test_expired_login_pauses_the_connection_once_and_says_why(connection, accepted_item):
+    expire_login(connection)
     assert "Log in again." in connection.pause_reason
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    assert Event.objects.filter(verb="connection_paused").count() == 1
+
+
+def test_export_goes_on_by_itself_once_the_login_works_again(connection, accepted_item):
+    expire_login(connection)
     steps.let_pass(1000)
+    assert due_connections() == [connection.pk]
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    connection.refresh_from_db()
+    assert (connection.paused_at, connection.paused_for_login) == (None, False)
+
+
+def test_export_stays_paused_while_the_login_is_still_refused(connection, accepted_item):
+    expire_login(connection)
+    steps.change_config(connection, fault="down")
+    steps.let_pass(1000)
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    connection.refresh_from_db()
+    assert connection.paused_for_login
+
+
+def test_a_pause_by_a_person_is_not_ended_by_a_working_login(connection, accepted_item, ada):
+    expire_login(connection)
+    connections.pause(connection, by=ada, reason="Year-end closing")
+    steps.let_pass(1000)
+    assert due_connections() == []
     steps.export(connection)
     assert state(accepted_item) == State.QUEUED
     connections.resume(connection, by=ada)
@@ -312,7 +344,7 @@ def test_own_vendor_that_arrived_late_is_not_taken_for_a_duplicate(
     held = Item.objects.get()
     recovery._not_there(held, settled=True)
     assert state(accepted_item) == State.QUEUED
-    command = engine.command_of(accepted_item)
+    command = command_of(accepted_item)
     adapter_of(connection).submit([command])
     steps.export(connection)
     assert state(accepted_item) == State.UNCERTAIN
@@ -339,7 +371,7 @@ def test_look_that_fails_waits_longer_each_time_and_then_asks_a_person(connectio
 
 
 def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, accepted_item):
-    claim(connection)
+    claim(connection, manifest_of(connection))
     assert recovery.expire_leases() == 0
     steps.let_pass(81)
     assert recovery.expire_leases() == 1
@@ -352,7 +384,7 @@ def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, acce
 
 
 def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepted_item):
-    (one,) = claim(connection)
+    (one,) = claim(connection, manifest_of(connection))
     adapter = adapter_of(connection)
     assert engine.look(adapter, manifest_of(connection), [one], since=time.monotonic()) == []
     adapter.submit([one.command])
@@ -366,7 +398,7 @@ def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepte
 def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing(
     connection, accepted_item
 ):
-    (late,) = claim(connection)
+    (late,) = claim(connection, manifest_of(connection))
     steps.let_pass(81)
     recovery.expire_leases()
     steps.export(connection)
@@ -383,7 +415,7 @@ def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing
 
 
 def test_claim_that_is_too_old_sends_nothing(connection, accepted_item, settings):
-    claims = claim(connection)
+    claims = claim(connection, manifest_of(connection))
     started = time.monotonic() - settings.ERPBRIDGE_LEASE_MARGIN
     engine.run(connection, adapter_of(connection), manifest_of(connection), claims, since=started)
     assert state(accepted_item) == State.QUEUED
@@ -394,7 +426,7 @@ def test_item_that_failed_before_is_claimed_alone(connection, account, ada, pat,
     items = steps.send_all(CompanyFactory.create_batch(4, account=account), access_of(ada))
     steps.decide(items, access_of(pat))
     Item.objects.filter(pk=items[1].pk).update(attempts=1)
-    assert [len(claim(connection)) for _ in range(3)] == [3, 1, 0]
+    assert [len(claim(connection, manifest_of(connection))) for _ in range(3)] == [3, 1, 0]
 
 
 def test_paused_connection_claims_and_looks_at_nothing(connection, accepted_item, ada):
@@ -464,7 +496,7 @@ def test_two_items_with_one_erp_id_in_a_batch_leave_one_synced_and_ask_about_the
 ):
     items = steps.send_all(CompanyFactory.create_batch(3, account=account), access_of(ada))
     steps.decide(items, access_of(pat))
-    claims = claim(connection)
+    claims = claim(connection, manifest_of(connection))
     given = [Outcome(erp_id=erp_id, erp_code=erp_id) for erp_id in ("1", "1", "2")]
     engine.settle(connection, manifest_of(connection), list(zip(claims, given, strict=True)))
     assert [state(item) for item in items] == [State.SYNCED, State.UNCERTAIN, State.SYNCED]

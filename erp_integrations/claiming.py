@@ -1,0 +1,134 @@
+"""Claiming: giving due items to a worker, with a lease, a fence and an attempt written ahead.
+
+Everything is decided under a short lock on the connection's row: whether it rests, how many items
+may be in flight, and how many the ERP's rate allows. Reference: engineering.md 3.5 and 3.6.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from erp_integrations import breaker, moves, pacing
+from erp_integrations.adapters.base import Command, Manifest
+from erp_integrations.clock import after
+from erp_integrations.commands import command_of
+from erp_integrations.links import active_links
+from erp_integrations.models import Attempt, Connection, Item, Link
+from erp_integrations.queries import ItemQuerySet
+from erp_integrations.states import State
+
+# Parents before children, then first come, first served.
+ORDER = ("depth", "id")
+
+
+@dataclass
+class Claim:
+    """An item that this worker holds under a fence until its lease ends."""
+
+    item: Item
+    command: Command
+    attempt: Attempt
+
+
+def worker_name() -> str:
+    """Which process made an attempt."""
+    return f"{socket.gethostname()}:{os.getpid()}"[:100]
+
+
+def claim(connection: Connection, manifest: Manifest) -> list[Claim]:
+    """Take the next items that are due, all of one record type, and write the attempts ahead."""
+    with transaction.atomic():
+        rows = Connection.objects.select_for_update(no_key=True).annotate(now=Now())
+        held = rows.get(pk=connection.pk)
+        first = None if breaker.is_resting(held) else _due(held).order_by(*ORDER).first()
+        if first is None:
+            return []
+        room = _room(held, manifest, first)
+        # What failed before goes alone, so that it cannot take others down with it.
+        alike = _due(held).filter(entity=first.entity, attempts=first.attempts)
+        chosen = alike.order_by(*ORDER).values_list("pk", flat=True)[:room]
+        items = moves.move(
+            "claim",
+            Item.objects.filter(pk__in=list(chosen)),
+            by=None,
+            values={
+                "fence": F("fence") + 1,
+                "attempts": F("attempts") + 1,
+                "lease_until": after(lease(manifest)),
+            },
+        )
+        _use_slots(held, manifest, len(items))
+        return _write_ahead(held, items)
+
+
+def lease(manifest: Manifest) -> float:
+    """Seconds that a claim holds: longer than any call made under it."""
+    return manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
+
+
+def _room(held: Any, manifest: Manifest, first: Item) -> int:
+    """How many may be claimed now: batch, items in flight, and the ERP's rate decide."""
+    at_once: int = min(held.max_in_flight, manifest.rate.at_once or held.max_in_flight)
+    in_flight: int = held.items.filter(state=State.SENDING).count()
+    batch = _batch(manifest, held, first)
+    slots = pacing.slots(
+        held.now, held.next_slot_at, per_minute=_per_minute(held, manifest), burst=batch
+    )
+    return max(0, min(batch, at_once - in_flight, slots))
+
+
+def _per_minute(held: Connection, manifest: Manifest) -> int | None:
+    return held.rate_per_minute or manifest.rate.per_minute
+
+
+def _use_slots(held: Any, manifest: Manifest, used: int) -> None:
+    per_minute = _per_minute(held, manifest)
+    if per_minute and used:
+        taken = pacing.next_slot(held.now, held.next_slot_at, per_minute=per_minute, used=used)
+        Connection.objects.filter(pk=held.pk).update(next_slot_at=taken)
+
+
+def _due(held: Connection) -> ItemQuerySet:
+    """Items whose time has come. Their keys are theirs alone while they are in the air."""
+    ready_now = Q(not_before=None) | Q(not_before__lte=Now())
+    waiting = Item.objects.filter(connection=held, state=State.QUEUED, waits_for=None)
+    return waiting.filter(ready_now)
+
+
+def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
+    """How many at once; after a failure one, so that a bad item takes no other down with it."""
+    if first.attempts or held.breaker_failures:
+        return 1
+    found = manifest.entities.get(first.entity)
+    return found.batch if found else 1
+
+
+def _write_ahead(held: Connection, items: Sequence[Item]) -> list[Claim]:
+    fresh = {item.pk: item for item in Item.objects.filter(pk__in=[one.pk for one in items])}
+    links = {}
+    if items:
+        parents = [item.parent_id for item in items if item.parent_id is not None]
+        records = [item.record_id for item in items]
+        links = active_links(held, items[0].entity, [*records, *parents])
+    attempts = Attempt.objects.bulk_create(
+        Attempt(item=fresh[item.pk], fence=fresh[item.pk].fence, worker=worker_name())
+        for item in items
+    )
+    return [
+        Claim(one.item, _command(one.item, links), one)
+        for one in sorted(attempts, key=lambda one: (one.item.depth, one.item_id))
+    ]
+
+
+def _command(item: Item, links: Mapping[int, Link]) -> Command:
+    parent = links.get(item.parent_id) if item.parent_id is not None else None
+    return command_of(item, link=links.get(item.record_id), parent=parent)

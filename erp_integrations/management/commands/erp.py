@@ -1,0 +1,188 @@
+"""``manage.py erp``: what people do on the tool's pages, for operators; by the same rules."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+
+from erp_integrations import answers, approval, connections
+from erp_integrations.approval import Decision
+from erp_integrations.models import Connection, Item
+from erp_integrations.queries import TABS, tab_counts
+from erpbridge.access import policy
+from erpbridge.access.models import Account, User
+from erpbridge.access.policy import Access
+
+
+class Command(BaseCommand):
+    """Connections: status, test, refresh, pause, resume. Items: withdraw, retry, reject, answer."""
+
+    help = (
+        "Shows and steers the ERP connections and items of an account. Whoever is named by --by "
+        "needs the same rights as on the pages, and is the one the audit trail names."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One subcommand per action."""
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        self._verb(verbs, "status", "what waits, moves and failed, per connection", who=False)
+        for verb, words in (
+            ("test", "ask the ERP whether exporting would work"),
+            ("refresh", "fetch the ERP's lists and records"),
+            ("resume", "go on after a pause"),
+        ):
+            self._verb(verbs, verb, words).add_argument("connection", type=int)
+        pause = self._verb(verbs, "pause", "stop handing items to the ERP")
+        pause.add_argument("connection", type=int)
+        pause.add_argument("--why", required=True)
+        for verb, words in (
+            ("withdraw", "take an accepted item back before it leaves"),
+            ("reject", "hand an item back to its sender"),
+        ):
+            one = self._verb(verbs, verb, words)
+            one.add_argument("item", type=UUID, help="the item's id, as in its page's address")
+            one.add_argument("--why", required=True)
+        self._verb(verbs, "retry", "export a failed item again").add_argument("item", type=UUID)
+        answer = self._verb(verbs, "answer", "say what was found in the ERP")
+        answer.add_argument("item", type=UUID)
+        answer.add_argument("--there", metavar="KEY", help="it is there, under this key")
+        answer.add_argument("--absent", action="store_true", help="it is not there: send it again")
+        answer.add_argument("--why", required=True)
+
+    def _verb(self, verbs: Any, name: str, words: str, *, who: bool = True) -> ArgumentParser:
+        parser: ArgumentParser = verbs.add_parser(name, help=words)
+        parser.add_argument("--account", type=int, required=True)
+        if who:
+            parser.add_argument("--by", metavar="EMAIL", required=True)
+        return parser
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """:raises CommandError: for what the pages would refuse, with the same words."""
+        account = Account.objects.filter(pk=options["account"]).first()
+        if account is None:
+            raise CommandError(f"--account: there is no account {options['account']}.")
+        if options["verb"] == "status":
+            self._status(account)
+            return
+        access = _access(account, options["by"])
+        act = _ON_CONNECTION.get(options["verb"])
+        said = (
+            act(_connection(access, options["connection"]), access, options)
+            if act
+            else _ON_ITEM[options["verb"]](_item(access, options["item"]), access, options)
+        )
+        self.stdout.write(said)
+
+    def _status(self, account: Account) -> None:
+        for connection in Connection.objects.filter(account=account).order_by("pk"):
+            paused = f" PAUSED: {connection.pause_reason}" if connection.paused_at else ""
+            self.stdout.write(f"{connection.pk} {connection.name} ({connection.adapter}){paused}")
+            counts = tab_counts(Item.objects.filter(account=account, connection=connection))
+            for key, (words, _states) in TABS.items():
+                self.stdout.write(f"    {words:<22} {counts[key]}")
+
+
+def _access(account: Account, email: str) -> Access:
+    user = User.objects.filter(email=email.strip().lower()).first()
+    access = policy.load(user, account) if user else None
+    if access is None:
+        raise CommandError(f"--by: {email} is not an active member of {account}.")
+    return access
+
+
+def _connection(access: Access, pk: int) -> Connection:
+    _require(access, "connection.configure")
+    found = Connection.objects.filter(account=access.account, pk=pk).first()
+    if found is None:
+        raise CommandError(f"{access.account} has no connection {pk}.")
+    return found
+
+
+def _item(access: Access, public_id: UUID) -> Item:
+    found = Item.objects.filter(account=access.account, public_id=public_id)
+    item = found.select_related("connection", "decided_by").first()
+    if item is None:
+        raise CommandError(f"{access.account} has no item {public_id}.")
+    _require(access, "items.accept", item.entity)
+    return item
+
+
+def _require(access: Access, action: str, entity: str = "") -> None:
+    answer = access.can(action, entity)
+    if not answer:
+        raise CommandError(answer.why)
+
+
+def _test(found: Connection, access: Access, _options: Any) -> str:
+    if not connections.test(found, by=access.user):
+        raise CommandError(" ".join(found.test_result["problems"]))
+    return f"{found.name} works."
+
+
+def _refresh(found: Connection, access: Access, _options: Any) -> str:
+    if not connections.refresh(found, by=access.user):
+        raise CommandError(found.refresh_problem)
+    return f"The data of {found.name} is up to date."
+
+
+def _pause(found: Connection, access: Access, options: Any) -> str:
+    connections.pause(found, by=access.user, reason=options["why"])
+    return f"{found.name} is paused. What is accepted waits."
+
+
+def _resume(found: Connection, access: Access, _options: Any) -> str:
+    connections.resume(found, by=access.user)
+    return f"{found.name} goes on."
+
+
+def _withdraw(item: Item, access: Access, options: Any) -> str:
+    return _done(approval.withdraw(item, reason=options["why"], by=access.user), "withdrawn", item)
+
+
+def _reject(item: Item, access: Access, options: Any) -> str:
+    items = Item.objects.filter(pk=item.pk)
+    done = approval.reject(items, entity=item.entity, reason=options["why"], access=access)
+    return _done(_refusals(done.refused), "rejected", item)
+
+
+def _retry(item: Item, access: Access, _options: Any) -> str:
+    done = approval.retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
+    return _done(_refusals(done.refused), "queued again", item)
+
+
+def _answer(item: Item, access: Access, options: Any) -> str:
+    if bool(options["there"]) == options["absent"]:
+        raise CommandError("Give one of --there KEY and --absent.")
+    if options["absent"]:
+        problem = answers.it_is_not_there(item, by=access.user, why=options["why"])
+        return _done(problem, "queued again", item)
+    key, why = options["there"], options["why"]
+    return _done(answers.look_up_and_link(item, key=key, by=access.user, why=why), "linked", item)
+
+
+def _refusals(refused: Any) -> str:
+    return " ".join(problem.message for one in refused for problem in one.problems)
+
+
+def _done(problem: str, word: str, item: Item) -> str:
+    if problem:
+        raise CommandError(problem)
+    return f"{item.label} is {word}."
+
+
+_ON_CONNECTION: dict[str, Callable[[Connection, Access, Any], str]] = {
+    "test": _test,
+    "refresh": _refresh,
+    "pause": _pause,
+    "resume": _resume,
+}
+_ON_ITEM: dict[str, Callable[[Item, Access, Any], str]] = {
+    "withdraw": _withdraw,
+    "reject": _reject,
+    "retry": _retry,
+    "answer": _answer,
+}

@@ -1,0 +1,108 @@
+"""What may be claimed now: rate, items in flight, parents first, turns between connections."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from erp_integrations import engine, pacing
+from erp_integrations.claiming import claim
+from erp_integrations.connections import manifest_of
+from erp_integrations.models import Connection, Item
+from erp_integrations.settling import Held, settle_synced
+from erp_integrations.states import State
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory, ItemFactory
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def queued(connection, ada, count=1, **more):
+    for number in range(count):
+        given = {"state": State.QUEUED, "intent": uuid.uuid4(), "decided_by": ada} | more
+        key = given.pop("erp_key", f"KEY{Item.objects.count()}{number}")
+        ItemFactory.create(
+            account=connection.account,
+            connection=connection,
+            sent_by=ada,
+            erp_key=key,
+            decided_at=NOON,
+            **given,
+        )
+
+
+def claimed(connection):
+    return [one.item for one in claim(connection, manifest_of(connection))]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "allowed"), [(-60, 20), (0, 20), (1, 19), (9.5, 10), (19, 1), (20, 0), (90, 0)]
+)
+def test_a_rate_allows_what_the_time_since_the_last_command_stands_for(ahead, allowed):
+    next_slot = NOON + timedelta(seconds=ahead)
+    assert pacing.slots(NOON, next_slot, per_minute=60, burst=20) == allowed
+
+
+def test_a_throttled_connection_without_a_rate_waits_for_its_time():
+    later = NOON + timedelta(seconds=3)
+    assert pacing.slots(NOON, later, per_minute=None, burst=20) == 0
+    assert pacing.slots(later, later, per_minute=None, burst=20) == 20
+
+
+def test_no_more_is_claimed_than_the_rate_of_the_connection_allows(connection, ada):
+    Connection.objects.update(rate_per_minute=60)
+    queued(connection, ada, 45)
+    assert len(claimed(connection)) == 20
+    assert claimed(connection) == []
+    Item.objects.filter(state=State.SENDING).update(state=State.FAILED, lease_until=None)
+    steps.let_pass(10)
+    assert 9 <= len(claimed(connection)) <= 11
+
+
+def test_no_more_is_in_flight_than_the_connection_takes_at_once(connection, ada):
+    Connection.objects.update(max_in_flight=3)
+    queued(connection, ada, 5)
+    assert len(claimed(connection)) == 3
+    assert claimed(connection) == []
+
+
+def test_parents_are_claimed_before_children_that_were_accepted_earlier(connection, ada):
+    queued(connection, ada, depth=1, erp_key="CHILD")
+    queued(connection, ada, depth=0, erp_key="PARENT")
+    assert [item.erp_key for item in claimed(connection)] == ["PARENT", "CHILD"]
+
+
+def test_a_child_waits_for_its_parent_and_goes_out_with_the_parents_erp_id(connection, ada):
+    parent = CompanyFactory.create(account=connection.account)
+    queued(connection, ada, record_id=parent.pk, erp_key="PARENT")
+    queued(connection, ada, parent_id=parent.pk, waits_for=parent.pk, depth=1, erp_key="CHILD")
+    (first,) = claimed(connection)
+    assert first.erp_key == "PARENT"
+
+    found = Item.objects.filter(pk=first.pk)
+    settle_synced(connection.pk, found, {first.pk: Held("77", "PARENT")})
+    (one,) = claim(connection, manifest_of(connection))
+    assert (one.item.erp_key, one.command.parent_erp_id) == ("CHILD", "77")
+
+
+def test_a_busy_connection_makes_room_for_another_after_its_share(
+    connection, ada, account, monkeypatch
+):
+    other = Connection.objects.create(account=account, name="Other", adapter="simulator")
+    queued(connection, ada, 60)
+    queued(other, ada)
+    woken = []
+    monkeypatch.setattr(engine, "publish", woken.append)
+    monkeypatch.setattr(engine, "FAIR_SHARE", 0.0)
+    engine.drain(connection.pk)
+    assert woken == [connection.pk]
+    assert Item.objects.filter(connection=connection, state=State.QUEUED).count() == 40
+
+
+def test_alone_it_goes_on_for_a_whole_turn(connection, ada, monkeypatch):
+    queued(connection, ada, 60)
+    monkeypatch.setattr(engine, "FAIR_SHARE", 0.0)
+    engine.drain(connection.pk)
+    assert not Item.objects.filter(state=State.QUEUED).exists()
