@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,8 +21,9 @@ from erp_integrations.approval import Decision
 from erp_integrations.connections import manifest_of
 from erp_integrations.models import Attempt, Item, Link
 from erp_integrations.sendable import retrieve, send
-from erp_integrations.states import State
+from erp_integrations.states import OPEN, State
 from erpbridge.access.models import User
+from erpbridge.access.policy import Access
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, MembershipFactory, UserFactory
@@ -232,3 +234,45 @@ def test_everybody_at_once_never_deadlocks(connection, account, ada, pat, access
     shown = dict(Company.objects.values_list("pk", "erp_state"))
     latest = {item.record_id: item.state for item in Item.objects.order_by("pk")}
     assert all(shown[pk] == latest.get(pk, "") for pk in records)
+
+
+def act_on(verb: str, items: Sequence[Item], access: Access) -> None:
+    """One click of one person on some items or their records."""
+    records = [item.record_id for item in items]
+    if verb == "accept":
+        wanted = [decision(item, f"ID-{item.pk}") for item in items]
+        approval.accept(wanted, entity="vendor", access=access)
+    elif verb == "reject":
+        some = Item.objects.filter(pk__in=[item.pk for item in items])
+        approval.reject(some, entity="vendor", reason="No", access=access)
+    else:
+        {"retrieve": retrieve, "send": send}[verb]("vendor", records, access=access)
+
+
+def test_a_hundred_approvers_and_senders_decide_each_item_once(make_items, account, access_of):
+    people = UserFactory.create_batch(100)
+    for user in people:
+        MembershipFactory.create(
+            user=user, account=account, account_admin=True, can_push_to_accounting=True
+        )
+    items = make_items(20)
+    lots = random.Random(7)
+    verbs = ["accept", "reject", "retrieve", "send"]
+    clicks = [(lots.choice(verbs), lots.sample(items, 6), access_of(user)) for user in people]
+
+    def click(one: tuple[str, Sequence[Item], Access]) -> None:
+        try:
+            act_on(*one)
+        finally:
+            databases.close_all()
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(click, clicks, timeout=120))
+
+    decided = Event.objects.filter(verb__in=["accept", "reject", "retrieve"])
+    assert set(Counter(event.data["item"] for event in decided).values()) == {1}
+    for item in items:
+        found = Item.objects.filter(record_id=item.record_id)
+        assert found.filter(state__in=sorted(OPEN)).count() <= 1
+        latest = found.order_by("-pk")[0]
+        assert Company.objects.get(pk=item.record_id).erp_state == latest.state
