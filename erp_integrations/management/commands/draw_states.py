@@ -21,8 +21,7 @@ Written by `python manage.py draw_states` from `erp_integrations/states.py`; do 
 `erp_integrations/moves.py`, which carries out every one of them as a conditional `UPDATE`.
 
 An item is one revision of one record on its way into one ERP. Sending a record again makes a new
-item; a settled one never moves again. `submit` and `withdraw` are for adapters and pages to come:
-nothing makes these two moves today."""
+item; a settled one never moves again."""
 LEGEND = """**Locks the record**: while its item is in this state the record cannot be edited.
 **Holds the ERP key**: no other item of the connection may be accepted with the same ERP ID.
 **Marker**: what lists and record pages of the Directory show; a record that was never sent shows
