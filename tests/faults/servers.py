@@ -1,0 +1,113 @@
+"""The campaign's own PostgreSQL and Redis, which can be stopped in the middle."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import redis
+
+from erp_integrations import wakeups
+from tests.servers import create_database, free_port, postgresql_programs, unprivileged, until_up
+
+
+@dataclass
+class Servers:
+    """Both servers. ``lease`` is how long a claim holds in this campaign, in seconds."""
+
+    folder: Path
+    lease: float = 0.0
+    postgresql_port: int = field(default_factory=free_port)
+    redis_port: int = field(default_factory=free_port)
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def database_url(self) -> str:
+        """For ``DATABASE_URL``."""
+        return f"postgresql://erpbridge@127.0.0.1:{self.postgresql_port}/erpbridge"
+
+    @property
+    def maintenance_url(self) -> str:
+        """The database that is always there."""
+        return f"postgresql://erpbridge@127.0.0.1:{self.postgresql_port}/postgres"
+
+    @property
+    def redis_url(self) -> str:
+        """For ``REDIS_URL``."""
+        return f"redis://127.0.0.1:{self.redis_port}/0"
+
+    def redis_client(self) -> Any:
+        """A client of the campaign's Redis."""
+        return redis.Redis.from_url(self.redis_url)
+
+    def wake(self, connection_id: int) -> None:
+        """Send a wake-up more than anybody asked for."""
+        wakeups.publish(connection_id)
+
+    def start(self) -> None:
+        """Make the database cluster and start both."""
+        names = ["--username=erpbridge", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
+        subprocess.run(
+            [postgresql_programs() / "initdb", "--pgdata", self.folder / "data", *names],
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **unprivileged(),
+        )
+        self.start_postgresql()
+        create_database(self.maintenance_url, "erpbridge")
+        self.start_redis()
+
+    def _start(self, name: str, command: list[str], probe: Any, errors: type[Exception]) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **unprivileged(),
+            )
+        until_up(probe, errors, self.folder)
+
+    def _stop(self, name: str, how: signal.Signals) -> None:
+        process = self._running.pop(name, None)
+        if process is not None:
+            process.send_signal(how)
+            process.wait(timeout=30)
+
+    def start_postgresql(self) -> None:
+        """On the same data as before, with everything written safely."""
+        options = [f"--port={self.postgresql_port}", "--listen_addresses=127.0.0.1"]
+        options += [f"--unix_socket_directories={self.folder}", "--max_connections=100"]
+        command = [str(postgresql_programs() / "postgres"), "-D", str(self.folder / "data")]
+        self._start(
+            "postgresql",
+            [*command, *options],
+            lambda: psycopg2.connect(self.maintenance_url).close(),
+            psycopg2.OperationalError,
+        )
+
+    def restart_postgresql(self) -> None:
+        """Without waiting for anybody: open transactions are lost, as in a crash."""
+        self._stop("postgresql", signal.SIGQUIT)
+        self.start_postgresql()
+
+    def start_redis(self) -> None:
+        """Empty, as after a crash of one that keeps nothing."""
+        command = ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--dir", str(self.folder)]
+        self._start("redis", command, self.redis_client().ping, redis.ConnectionError)
+
+    def stop_redis(self) -> None:
+        """Gone, with every message in it."""
+        self._stop("redis", signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End both."""
+        self._stop("redis", signal.SIGTERM)
+        self._stop("postgresql", signal.SIGINT)
