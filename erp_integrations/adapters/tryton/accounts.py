@@ -1,0 +1,155 @@
+"""Standard cost codes as Tryton's analytic accounts, a tree under one root account.
+
+Tryton does not keep their codes unique: a create looks first, and that only one create of a key
+is in the air at a time is the engine's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from erp_integrations.adapters.base import AdapterError, Command, ErrorClass, Operation
+from erp_integrations.adapters.tryton.options import Options
+from erp_integrations.adapters.tryton.records import ACTIVE_OR_NOT, Records, Refer, Values, text
+from erp_integrations.adapters.tryton.refusals import error
+from erp_integrations.adapters.tryton.rest import Rest, Row
+
+MODEL = "analytic_account.account"
+WIRE_NAMES = {
+    "full_code": "code",
+    "description": "name",
+    "type": "type",
+    "root": "root",
+    "parent": "parent",
+    "is_active": "active",
+}
+
+
+class Accounts(Records):
+    """Analytic accounts under the root of the connection."""
+
+    model = MODEL
+    fields = (
+        "code",
+        "name",
+        "type",
+        "active",
+        "state",
+        "root.code",
+        "parent.code",
+        "parent.type",
+    )
+
+    def __init__(self, rest: Rest, options: Options) -> None:
+        super().__init__(rest, options)
+        self._root = 0
+
+    def wanted(self, command: Command) -> Values:
+        """The place too, on creation or where the command names a parent."""
+        if command.operation is Operation.DEACTIVATE:
+            return {"is_active": False}
+        payload = command.payload
+        wanted: Values = {
+            "full_code": text(payload.get("full_code")) or text(command.key),
+            "description": text(payload.get("description")),
+            "type": "view" if payload.get("is_group") else "normal",
+            "root": self.options.root,
+        }
+        if command.parent_erp_id or command.operation is Operation.CREATE:
+            wanted["parent"] = text(command.parent_erp_id) or self.options.root
+        return wanted
+
+    def wire_names(self) -> Mapping[str, str]:
+        """Tryton's names."""
+        return WIRE_NAMES
+
+    def creation(self, wanted: Values, refer: Refer) -> Values:
+        """An account that can be used at once."""
+        message = {
+            "code": wanted["full_code"],
+            "name": wanted["description"],
+            "type": wanted["type"],
+            "company": self.options.company,
+            "root": refer(MODEL, wanted["root"]),
+            "state": "opened",
+        }
+        if "parent" in wanted:
+            message["parent"] = refer(MODEL, wanted["parent"])
+        return message
+
+    def create(self, wanted: Values) -> Row:
+        """:raises AdapterError: duplicate, where the code is in use under the root."""
+        self._refuse_taken(wanted["full_code"])
+        return super().create(wanted)
+
+    def difference(self, wanted: Values, row: Row, refer: Refer) -> Values:
+        """Only what is not so already."""
+        held = self.data(row)
+        names = [
+            name for name in ("full_code", "description", "type") if wanted[name] != held[name]
+        ]
+        if "full_code" in names:
+            self._refuse_taken(wanted["full_code"])
+        message = {WIRE_NAMES[name]: wanted[name] for name in names}
+        if wanted.get("parent", held["parent"]) != held["parent"]:
+            message["parent"] = refer(MODEL, wanted["parent"])
+        return message
+
+    def data(self, row: Row) -> Values:
+        """``code`` is the account's own tier; ``parent`` an ID, or the root's code at the top."""
+        parent = row["parent"] or {}
+        at_top = parent.get("type") == "root"
+        full_code = text(row["code"])
+        own = full_code if at_top else full_code.removeprefix(f"{text(parent.get('code'))}-")
+        return {
+            "name": text(row["name"]),
+            "full_code": full_code,
+            "code": own,
+            "description": text(row["name"]),
+            "type": row["type"],
+            "is_group": row["type"] == "view",
+            "root": text((row["root"] or {}).get("code")),
+            "parent": self.options.root if at_top else str(parent.get("id", "")),
+            "parent_erp_id": "" if at_top else str(parent.get("id", "")),
+            "is_active": bool(row["active"]) and row["state"] == "opened",
+        }
+
+    def domain(self, key: str) -> list[Any]:
+        """By code under the root, inactive accounts too."""
+        return [["code", "=", key], *self.everything(), ACTIVE_OR_NOT]
+
+    def everything(self) -> list[Any]:
+        """Every account under the root."""
+        return [["root", "=", self.root()]]
+
+    def refer(self, model: str, name: str) -> Any:
+        """The ID of the root by its code; parents come as IDs."""
+        if name == self.options.root:
+            return self.root()
+        if name.isascii() and name.isdecimal():
+            return int(name)
+        said = f"Tryton has no account “{name}” to put this one under."
+        raise AdapterError(error(ErrorClass.MISSING_REF, said, field="parent"))
+
+    def root(self) -> int:
+        """The root account's ID. :raises AdapterError: where there is none, or more than one."""
+        if not self._root:
+            domain = [
+                ["code", "=", self.options.root],
+                ["type", "=", "root"],
+                ["company", "=", self.options.company],
+            ]
+            rows = self.rest.search(MODEL, domain, ["code"], most=2)
+            if len(rows) != 1:
+                which = "more than one root account" if rows else "no root account"
+                said = f"Tryton has {which} “{self.options.root}” in this company."
+                raise AdapterError(error(ErrorClass.MISSING_REF, said))
+            self._root = int(rows[0]["id"])
+        return self._root
+
+    def _refuse_taken(self, code: str) -> None:
+        rows = self.rest.search(MODEL, self.domain(code), ["code"], most=1)
+        if rows:
+            said = f"{code} already exists under {self.options.root}."
+            raise AdapterError(error(ErrorClass.DUPLICATE, said, field="full_code", code=0))

@@ -1,0 +1,145 @@
+"""Tryton's adapter: commands to its REST API, and its answers in the words of the contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from erp_integrations.adapters.base import (
+    Adapter,
+    AdapterError,
+    Ambiguous,
+    Choice,
+    Command,
+    Effect,
+    ErpError,
+    ErrorClass,
+    Found,
+    Health,
+    Io,
+    Manifest,
+    Operation,
+    Outcome,
+    Page,
+    Problem,
+    Wire,
+)
+from erp_integrations.adapters.tryton.accounts import Accounts
+from erp_integrations.adapters.tryton.check import check
+from erp_integrations.adapters.tryton.manifest import (
+    CALL_DEADLINE,
+    COST_CODE,
+    VENDOR,
+    VENDOR_TYPE,
+    manifest,
+)
+from erp_integrations.adapters.tryton.options import read_options
+from erp_integrations.adapters.tryton.parties import CATEGORY, Parties, problems
+from erp_integrations.adapters.tryton.records import Records
+from erp_integrations.adapters.tryton.refusals import error
+from erp_integrations.adapters.tryton.rest import CALL_SECONDS, Rest
+
+# A command makes two slow calls at most; one that could not end in time is not begun.
+TIME_FOR_ONE = 2 * CALL_SECONDS
+# After these nothing more is sent in the same call: the next would fare no better.
+STOPPERS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED})
+
+
+class TrytonAdapter(Adapter):
+    """A Tryton 8.0 with the modules party and analytic_account."""
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
+        super().__init__(config, secrets, io)
+        self.options = read_options(config)
+        key = str(secrets.get("key") or "").strip()
+        self.problems = list(self.options.problems)
+        if not (key.isascii() and key.isprintable() and key):
+            self.problems.append("Key: enter the application key that Tryton gave out.")
+            key = ""
+        url, company = self.options.url, self.options.company
+        self.rest = Rest(url, key=key, company=company, logger=io.logger)
+        self.kinds: dict[str, Records] = {
+            VENDOR: Parties(self.rest, self.options),
+            COST_CODE: Accounts(self.rest, self.options),
+        }
+
+    @classmethod
+    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+        """The limits of names and IDs are settings."""
+        return manifest(config)
+
+    def check(self) -> Health:
+        """Names everything that is missing."""
+        if self.problems:
+            return Health(tuple(self.problems))
+        return check(self.rest, self.options)
+
+    def choice_kinds(self) -> Sequence[str]:
+        """Party categories."""
+        return (VENDOR_TYPE,)
+
+    def choices(self, kind: str) -> Sequence[Choice]:
+        """Tryton's active party categories. :raises AdapterError:"""
+        self._require_settings()
+        if kind != VENDOR_TYPE:
+            raise AdapterError(_unsupported(f"Tryton has no list called “{kind}”."))
+        rows = self.rest.search(CATEGORY, [], ["rec_name"])
+        return tuple(Choice(str(row["id"]), str(row["rec_name"])) for row in rows)
+
+    def validate(self, command: Command) -> Sequence[Problem]:
+        """A tax ID said to be an EIN must be one."""
+        is_vendor = command.entity == VENDOR and command.operation is not Operation.DEACTIVATE
+        return problems(command.payload) if is_vendor else ()
+
+    def preview(self, command: Command) -> Wire:
+        """What :meth:`submit` creates, or changes an existing record into."""
+        return self._kind(command.entity).preview(command)
+
+    def find(self, entity: str, key: str) -> Found | Ambiguous | None:
+        """The record with this code, active or not. :raises AdapterError:"""
+        self._require_settings()
+        return self._kind(entity).find(key)
+
+    def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
+        """One after the other; once Tryton is away, or asks for peace, the rest is not sent."""
+        until = self.rest.until = time.monotonic() + CALL_DEADLINE - 1
+        outcomes: list[Outcome] = []
+        stopped: ErpError | None = None
+        for command in commands:
+            if stopped is None and until - time.monotonic() < TIME_FOR_ONE:
+                stopped = error(ErrorClass.TRANSIENT, "Tryton is slow; this one was not sent yet.")
+            outcome = Outcome(error=stopped) if stopped else self._carry_out(command)
+            outcomes.append(outcome)
+            if stopped is None and outcome.error and outcome.error.cls in STOPPERS:
+                said = f"Not sent, because of what came before it: {outcome.error.message}"
+                stopped = replace(outcome.error, effect=Effect.NOT_APPLIED, message=said)
+        self.rest.until = None
+        return outcomes
+
+    def pull(self, entity: str, cursor: str = "") -> Page:
+        """A hundred records in the order of their IDs. :raises AdapterError:"""
+        self._require_settings()
+        return self._kind(entity).page(cursor)
+
+    def _carry_out(self, command: Command) -> Outcome:
+        try:
+            self._require_settings()
+            return self._kind(command.entity).carry_out(command)
+        except AdapterError as problem:
+            return Outcome(error=problem.error)
+
+    def _kind(self, entity: str) -> Records:
+        if entity not in self.kinds:
+            said = f"Tryton is sent no records called “{entity}”."
+            raise AdapterError(_unsupported(said))
+        return self.kinds[entity]
+
+    def _require_settings(self) -> None:
+        if self.problems:
+            raise AdapterError(_unsupported(" ".join(self.problems)))
+
+
+def _unsupported(message: str) -> ErpError:
+    return error(ErrorClass.UNSUPPORTED, message)

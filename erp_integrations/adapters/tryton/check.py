@@ -1,0 +1,100 @@
+"""The connection test: what is missing, in the order in which it can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from erp_integrations.adapters.base import AdapterError, ErrorClass, Health
+from erp_integrations.adapters.tryton.accounts import MODEL, Accounts
+from erp_integrations.adapters.tryton.options import Options
+from erp_integrations.adapters.tryton.refusals import KEY_REFUSED
+from erp_integrations.adapters.tryton.rest import Rest
+
+NEEDED = {
+    "party.party": "party",
+    "country.country": "country",
+    MODEL: "analytic_account",
+}
+# Without create and write on these nothing can be exported.
+WRITTEN = ("party.party", MODEL)
+MENDED_BY = {
+    "party.party": "Have Tryton's administrator allow it to the groups of the key's user.",
+    MODEL: "Have Tryton's administrator give the key's user the groups Accounting and Analytic "
+    "Administration.",
+}
+
+
+def check(rest: Rest, options: Options) -> Health:
+    """Everything that would keep an export from working; never raises."""
+    try:
+        missing = list(_missing_modules(rest))
+        if missing:
+            return Health(tuple(missing))
+        problems = [*_wrong_company(rest, options), *_missing_rights(rest)]
+        facts = {"Company": _company_name(rest, options)} if not problems else {}
+        try:
+            root = Accounts(rest, options).root()
+        except AdapterError as problem:
+            if not problems:
+                problems.append(
+                    f"{problem} Make one in Tryton, of type Root and open, or correct the code."
+                )
+        else:
+            facts["Root of the cost codes"] = f"{options.root} (ID {root})"
+        return Health(tuple(problems), facts)
+    except AdapterError as problem:
+        return Health((_explained(problem),))
+
+
+def _explained(problem: AdapterError) -> str:
+    if problem.error.cls is ErrorClass.AUTH_EXPIRED:
+        return f"{KEY_REFUSED} {problem.error.advice}"
+    if problem.error.erp_code == "404":
+        return "The server answers but knows no such database. Correct the address."
+    if problem.error.cls is ErrorClass.TRANSIENT:
+        return f"{problem} Check that Tryton runs and the address is right, then test again."
+    return f"{problem} {problem.error.advice}".strip()
+
+
+def _missing_modules(rest: Rest) -> Iterator[str]:
+    rows = rest.search("ir.model", [["name", "in", list(NEEDED)]], ["name"])
+    found = {row["name"] for row in rows}
+    for model, module in NEEDED.items():
+        if model not in found:
+            yield f"Tryton's module {module} is not activated. Activate it in Tryton."
+
+
+def _wrong_company(rest: Rest, options: Options) -> Iterator[str]:
+    rows = rest.search("company.company", [], ["party.name"])
+    names = {row["id"]: row["party"]["name"] for row in rows if row["party"]}
+    if options.company not in names:
+        known = ", ".join(f"{number} ({name})" for number, name in names.items())
+        yield f"Tryton has no company number {options.company}. There is: {known}."
+        return
+    mine = rest.ask("res.user", "get_preferences", {"context_only": True}).get("company")
+    if mine != options.company and not _sees(rest, options.company):
+        yield (
+            f"The key's user works for “{names.get(mine, 'no company')}”, not for company "
+            f"{options.company} (“{names[options.company]}”). Add the company to the user in "
+            "Tryton, or correct the number here."
+        )
+
+
+def _sees(rest: Rest, company: int) -> bool:
+    """Accounts of companies that are not the user's are hidden from it."""
+    return bool(rest.search(MODEL, [["company", "=", company]], ["code"], most=1))
+
+
+def _missing_rights(rest: Rest) -> Sequence[str]:
+    models = list(WRITTEN)
+    access = rest.ask("ir.model.access", "get_access", {"models": models})
+    return [
+        f"The key's user may not {' and '.join(lacking)} records of {model}. {MENDED_BY[model]}"
+        for model in models
+        if (lacking := [one for one in ("read", "create", "write") if not access[model][one]])
+    ]
+
+
+def _company_name(rest: Rest, options: Options) -> str:
+    row = rest.read("company.company", str(options.company), ["party.name"])
+    return f"{row['party']['name']} (number {options.company})"

@@ -1,0 +1,177 @@
+"""What Tryton takes: its fields, what it asks of the approver, the settings of a connection.
+
+Tryton limits no length; the limits are the customer's, and so settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from erp_integrations.adapters.base import (
+    AcceptanceField,
+    Delivery,
+    EntityManifest,
+    Field,
+    Manifest,
+    Operation,
+    Rate,
+    Rule,
+    Setting,
+)
+from erp_integrations.adapters.tryton.options import (
+    HOME_COUNTRY,
+    ID_LIMIT,
+    NAME_LIMIT,
+    read_options,
+)
+
+VENDOR = "vendor"
+COST_CODE = "cost_code"
+VENDOR_ID = "vendor_id"
+VENDOR_TYPE = "vendor_type"
+CALL_DEADLINE = 40.0
+SETTLES_WITHIN = 30.0
+BATCH = 20
+OPERATIONS = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DEACTIVATE})
+
+# Payload name, label, and the name on the wire: of an address, of a contact mechanism's type.
+ADDRESS = {
+    "address": ("Address", "street"),
+    "city": ("City", "city"),
+    "state_code": ("State", "subdivision"),
+    "zip": ("ZIP", "postal_code"),
+    "country_code": ("Country", "country"),
+}
+MECHANISMS = {
+    "business_phone": ("Business phone", "phone"),
+    "mobile_phone": ("Mobile phone", "mobile"),
+    "fax_number": ("Fax", "fax"),
+    "email_address": ("Email", "email"),
+    "website": ("Website", "website"),
+}
+VENDOR_FIELDS = (
+    *(Field(name, label, f"addresses.{on_wire}") for name, (label, on_wire) in ADDRESS.items()),
+    *(
+        Field(name, label, f"contact_mechanisms.{on_wire}")
+        for name, (label, on_wire) in MECHANISMS.items()
+    ),
+    Field("entity_id", "Tax ID", "identifiers.us_ein"),
+    Field("is_active", "Active", "active"),
+)
+SETTINGS = (
+    Setting(
+        "url",
+        "Address",
+        help="Of the Tryton database, such as https://tryton.example.com/erp",
+    ),
+    Setting(
+        "key",
+        "Key",
+        kind="secret",
+        help="An application key of kind REST that Tryton's administrator has validated.",
+    ),
+    Setting(
+        "company",
+        "Company number",
+        kind="integer",
+        default=1,
+        least=1,
+        most=1_000_000_000,
+        help="The ID of the company in Tryton.",
+    ),
+    Setting(
+        "root",
+        "Root of the cost codes",
+        default="COSTCODES",
+        help="Code of the root analytic account that the standard cost codes are under.",
+    ),
+    Setting(
+        "name_limit",
+        "Longest name",
+        kind="integer",
+        default=NAME_LIMIT,
+        least=10,
+        most=1000,
+        help="Tryton has no limit of its own; forms and bank files that follow it may.",
+    ),
+    Setting("id_limit", "Longest vendor ID", kind="integer", default=ID_LIMIT, least=4, most=40),
+    Setting(
+        "home_country",
+        "Country of addresses that name none",
+        default=HOME_COUNTRY,
+        help="Two letters.",
+    ),
+)
+
+
+def manifest(config: Mapping[str, Any]) -> Manifest:
+    """The manifest under the limits of a connection."""
+    options = read_options(config)
+    return Manifest(
+        key="tryton",
+        label="Tryton",
+        short_name="Tryton",
+        vendor="Tryton Foundation",
+        tested_versions="8.0",
+        delivery=Delivery.SYNC,
+        verification="Level A: every test of erpbridge runs against a real Tryton, and what was "
+        "exported is read back from Tryton's own database.",
+        entities={
+            VENDOR: _vendor(options.name_limit, options.id_limit),
+            COST_CODE: _cost_code(options.name_limit),
+        },
+        settings=SETTINGS,
+        call_deadline=CALL_DEADLINE,
+        settles_within=SETTLES_WITHIN,
+        rate=Rate(at_once=BATCH),
+    )
+
+
+def _name(name: str, label: str, limit: int) -> Field:
+    return Field(name, label, "name", (Rule("present", name), Rule("max_length", name, limit)))
+
+
+def _vendor(name_limit: int, id_limit: int) -> EntityManifest:
+    vendor_id = AcceptanceField(
+        VENDOR_ID,
+        "Vendor ID",
+        rules=(Rule("max_length", VENDOR_ID, id_limit),),
+        proposal="mnemonic",
+        help=f"Becomes the party's code, which is unique. Up to {id_limit} characters.",
+    )
+    vendor_type = AcceptanceField(
+        VENDOR_TYPE,
+        "Party category",
+        required=False,
+        choices=VENDOR_TYPE,
+        help="Added to the party's categories.",
+    )
+    return EntityManifest(
+        entity=VENDOR,
+        label="Party",
+        operations=OPERATIONS,
+        fields=(_name("name", "Name", name_limit), *VENDOR_FIELDS),
+        key=(VENDOR_ID,),
+        key_case_sensitive=True,
+        acceptance_fields=(vendor_id, vendor_type),
+        imports=True,
+        batch=BATCH,
+    )
+
+
+def _cost_code(name_limit: int) -> EntityManifest:
+    return EntityManifest(
+        entity=COST_CODE,
+        label="Analytic account",
+        operations=OPERATIONS,
+        fields=(
+            Field("full_code", "Code", "code", (Rule("present", "full_code"),)),
+            _name("description", "Description", name_limit),
+            Field("is_group", "Group", "type"),
+        ),
+        key=("full_code",),
+        key_case_sensitive=True,
+        imports=True,
+        batch=BATCH,
+    )

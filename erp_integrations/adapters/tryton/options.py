@@ -1,0 +1,70 @@
+"""A connection's settings as values that can be relied on, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+NAME_LIMIT = 100
+ID_LIMIT = 10
+HOME_COUNTRY = "US"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The settings; a wrong one is replaced by its default and named in ``problems``."""
+
+    url: str
+    company: int
+    root: str
+    name_limit: int
+    id_limit: int
+    home_country: str
+    problems: tuple[str, ...]
+
+
+def read_options(config: Mapping[str, Any]) -> Options:
+    """Settings as stored, whatever they hold."""
+    problems: list[str] = []
+    url = str(config.get("url") or "").strip().rstrip("/")
+    if not _is_database_address(url):
+        problems.append(
+            "Address: give the server and the database, such as https://tryton.example.com/erp"
+        )
+        url = ""
+    home_country = str(config.get("home_country") or HOME_COUNTRY).strip().upper()
+    if not re.fullmatch(r"[A-Z]{2}", home_country):
+        problems.append("Country of addresses that name none: use two letters, such as US.")
+        home_country = HOME_COUNTRY
+    root = str(config.get("root") or "COSTCODES").strip()
+    numbers = {
+        name: _integer(config, name, default, problems)
+        for name, default in (("company", 1), ("name_limit", NAME_LIMIT), ("id_limit", ID_LIMIT))
+    }
+    return Options(
+        url=url, root=root, home_country=home_country, problems=tuple(problems), **numbers
+    )
+
+
+def _is_database_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    named = bool(parts.hostname) and bool(parts.path.strip("/"))
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    return parts.scheme in {"http", "https"} and named and plain
+
+
+def _integer(config: Mapping[str, Any], name: str, default: int, problems: list[str]) -> int:
+    value = config.get(name)
+    if value is None or value == "":
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", str(value)) or int(value) < 1:
+        problems.append(f"{name}: use a whole number above 0.")
+        return default
+    return int(value)

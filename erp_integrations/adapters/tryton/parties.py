@@ -1,0 +1,277 @@
+"""Vendors as Tryton's parties, with an address, contact mechanisms and a tax identifier.
+
+A party may have more of each than a company has: the first active one of a kind is the company's.
+What the company no longer has is made inactive in Tryton, never deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stdnum.us import ein
+
+from erp_integrations.adapters.base import AdapterError, Command, ErrorClass, Operation, Problem
+from erp_integrations.adapters.tryton.manifest import (
+    ADDRESS,
+    MECHANISMS,
+    VENDOR_FIELDS,
+    VENDOR_ID,
+    VENDOR_TYPE,
+)
+from erp_integrations.adapters.tryton.options import Options
+from erp_integrations.adapters.tryton.records import (
+    ACTIVE_OR_NOT,
+    Records,
+    Refer,
+    Values,
+    changed,
+    text,
+)
+from erp_integrations.adapters.tryton.refusals import error
+from erp_integrations.adapters.tryton.rest import Rest, Row
+
+EIN = "us_ein"
+COUNTRY = "country.country"
+SUBDIVISION = "country.subdivision"
+CATEGORY = "party.category"
+NAMED = {COUNTRY: "country", SUBDIVISION: "state"}
+
+
+class Parties(Records):
+    """Parties; the key is the code, which Tryton keeps unique."""
+
+    model = "party.party"
+    fields = (
+        "code",
+        "name",
+        "active",
+        "addresses.street",
+        "addresses.city",
+        "addresses.postal_code",
+        "addresses.country.code",
+        "addresses.subdivision.code",
+        "contact_mechanisms.type",
+        "contact_mechanisms.value",
+        "identifiers.type",
+        "identifiers.code",
+        "categories",
+    )
+
+    def __init__(self, rest: Rest, options: Options) -> None:
+        super().__init__(rest, options)
+        self.known: dict[tuple[str, str], int] = {}
+
+    def wanted(self, command: Command) -> Values:
+        """Payload and acceptance as Tryton will hold them."""
+        if command.operation is Operation.DEACTIVATE:
+            return {"is_active": False}
+        payload = command.payload
+        wanted: Values = {"name": text(payload.get("name"))}
+        wanted |= _address(payload, self.options.home_country)
+        wanted |= {name: text(payload.get(name)) for name in MECHANISMS}
+        wanted["entity_id"] = _tax_id(payload)
+        wanted["is_active"] = payload.get("is_active", True) not in (False, None, "", 0)
+        wanted[VENDOR_ID] = text(command.acceptance.get(VENDOR_ID)) or text(command.key)
+        if category := text(command.acceptance.get(VENDOR_TYPE)):
+            wanted[VENDOR_TYPE] = category
+        return wanted
+
+    def wire_names(self) -> Mapping[str, str]:
+        """As the manifest names them."""
+        names = {one.name: one.erp_name for one in VENDOR_FIELDS}
+        return {"name": "name", **names, VENDOR_ID: "code", VENDOR_TYPE: "categories"}
+
+    def creation(self, wanted: Values, refer: Refer) -> Values:
+        """A party with all that belongs to it, in one message and so all or nothing."""
+        message = {
+            "code": wanted[VENDOR_ID],
+            "name": wanted["name"],
+            "active": wanted["is_active"],
+        }
+        if address := _on_wire(wanted, [one for one in ADDRESS if wanted[one]], refer):
+            message["addresses"] = [["create", [address]]]
+        mechanisms = [_mechanism(name, wanted[name]) for name in MECHANISMS if wanted[name]]
+        if mechanisms:
+            message["contact_mechanisms"] = [["create", mechanisms]]
+        if wanted["entity_id"]:
+            message["identifiers"] = [["create", [{"type": EIN, "code": wanted["entity_id"]}]]]
+        if VENDOR_TYPE in wanted:
+            message["categories"] = [["add", [refer(CATEGORY, wanted[VENDOR_TYPE])]]]
+        return message
+
+    def difference(self, wanted: Values, row: Row, refer: Refer) -> Values:
+        """Only what is not so already. The code of a party is never changed."""
+        held = self.data(row)
+        if wanted[VENDOR_ID] != held[VENDOR_ID]:
+            said = f"The party's code is {held[VENDOR_ID]}; erpbridge does not change codes."
+            raise AdapterError(error(ErrorClass.INVALID, said, field=VENDOR_ID))
+        message = {
+            {"name": "name", "is_active": "active"}[name]: value
+            for name, value in changed(wanted, held, ["name", "is_active"]).items()
+        }
+        orders = {
+            "addresses": _address_orders(wanted, held, row["addresses"], refer),
+            "contact_mechanisms": list(_mechanism_orders(wanted, held, row)),
+            "identifiers": _identifier_orders(wanted, held, row["identifiers"]),
+            "categories": _category_orders(wanted, row["categories"], refer),
+        }
+        return {**message, **{name: some for name, some in orders.items() if some}}
+
+    def data(self, row: Row) -> Values:
+        """The first address, and the first mechanism and identifier of each kind."""
+        address: Row = next(iter(row["addresses"]), {})
+        mechanisms = _firsts(row["contact_mechanisms"], "value")
+        number = text(_firsts(row["identifiers"], "code").get(EIN))
+        country = text((address.get("country") or {}).get("code"))
+        return {
+            "name": text(row["name"]),
+            "address": text(address.get("street")),
+            "city": text(address.get("city")),
+            "state_code": text((address.get("subdivision") or {}).get("code")).removeprefix(
+                f"{country}-"
+            ),
+            "zip": text(address.get("postal_code")),
+            "country_code": country,
+            **{name: text(mechanisms.get(kind)) for name, (_, kind) in MECHANISMS.items()},
+            "entity_id": number,
+            "entity_type": "ein" if number else "",
+            "is_active": bool(row["active"]),
+            VENDOR_ID: text(row["code"]),
+            VENDOR_TYPE: ",".join(str(one) for one in sorted(row["categories"])),
+        }
+
+    def domain(self, key: str) -> list[Any]:
+        """By code, inactive parties too."""
+        return [["code", "=", key], ACTIVE_OR_NOT]
+
+    def everything(self) -> list[Any]:
+        """Every party."""
+        return []
+
+    def refer(self, model: str, name: str) -> Any:
+        """The ID of a country or a subdivision by its code; categories are chosen by ID."""
+        if model == CATEGORY:
+            return self._category(name)
+        if (model, name) not in self.known:
+            rows = self.rest.search(model, [["code", "=", name]], ["code"], most=1)
+            if not rows:
+                what = NAMED[model]
+                said = f"Tryton has no {what} “{name}”."
+                field = "country_code" if model == COUNTRY else "state_code"
+                raise AdapterError(error(ErrorClass.MISSING_REF, said, field=field))
+            self.known[model, name] = int(rows[0]["id"])
+        return self.known[model, name]
+
+    def _category(self, number: str) -> int:
+        known = (CATEGORY, number)
+        if known not in self.known:
+            wanted = int(number) if number.isascii() and number.isdecimal() else 0
+            if not self.rest.search(CATEGORY, [["id", "=", wanted]], ["name"], most=1):
+                said = f"Tryton has no active party category {number}."
+                raise AdapterError(error(ErrorClass.MISSING_REF, said, field=VENDOR_TYPE))
+            self.known[known] = wanted
+        return self.known[known]
+
+
+def problems(payload: Mapping[str, Any]) -> list[Problem]:
+    """What Tryton would refuse: a tax ID that is said to be an EIN and is none."""
+    number = _tax_id(payload)
+    if not number or ein.is_valid(number):
+        return []
+    message = f"Tax ID {number} is not a valid EIN: nine digits that the IRS gives out."
+    return [Problem("entity_id", "format", message, number, "EIN")]
+
+
+def _tax_id(payload: Mapping[str, Any]) -> str:
+    """An employer number as Tryton writes it; numbers of other kinds are not sent."""
+    if text(payload.get("entity_type")).lower() != "ein":
+        return ""
+    number = text(payload.get("entity_id"))
+    return str(ein.format(ein.compact(number))) if ein.is_valid(number) else number
+
+
+def _address(payload: Mapping[str, Any], home_country: str) -> Values:
+    """A country alone is no address; an address that names no country is at home."""
+    address = {name: text(payload.get(name)) for name in ADDRESS}
+    if not any(value for name, value in address.items() if name != "country_code"):
+        return dict.fromkeys(ADDRESS, "")
+    address["country_code"] = (address["country_code"] or home_country).upper()
+    address["state_code"] = address["state_code"].upper()
+    return address
+
+
+def _on_wire(wanted: Values, names: Sequence[str], refer: Refer) -> Values:
+    """Values of an address as Tryton takes them."""
+    country = wanted["country_code"]
+    references = {"country_code": (COUNTRY, country)}
+    references["state_code"] = (SUBDIVISION, f"{country}-{wanted['state_code']}")
+    return {
+        ADDRESS[name][1]: None
+        if not wanted[name]
+        else refer(*references[name])
+        if name in references
+        else wanted[name]
+        # The country first: without it no subdivision of it is worth looking for.
+        for name in sorted(names, key=lambda name: name != "country_code")
+    }
+
+
+def _mechanism(name: str, value: str) -> Values:
+    return {"type": MECHANISMS[name][1], "value": value}
+
+
+def _address_orders(
+    wanted: Values, held: Values, addresses: Sequence[Row], refer: Refer
+) -> list[Any]:
+    names = list(changed(wanted, held, list(ADDRESS)))
+    if not names:
+        return []
+    if not any(wanted[name] for name in ADDRESS):
+        return [["write", [addresses[0]["id"]], {"active": False}]]
+    if not addresses:
+        return [["create", [_on_wire(wanted, [one for one in ADDRESS if wanted[one]], refer)]]]
+    if "country_code" in names and "state_code" not in names:
+        # The subdivision belongs to the country: the old one would not be valid any more.
+        names.append("state_code")
+    return [["write", [addresses[0]["id"]], _on_wire(wanted, names, refer)]]
+
+
+def _mechanism_orders(wanted: Values, held: Values, row: Row) -> Iterator[list[Any]]:
+    for name, value in changed(wanted, held, list(MECHANISMS)).items():
+        kind = MECHANISMS[name][1]
+        ids = [one["id"] for one in row["contact_mechanisms"] if one["type"] == kind]
+        if not value:
+            yield ["write", ids, {"active": False}]
+        elif ids:
+            yield ["write", ids[:1], {"value": value}]
+        else:
+            yield ["create", [_mechanism(name, value)]]
+
+
+def _identifier_orders(wanted: Values, held: Values, identifiers: Sequence[Row]) -> list[Any]:
+    number = wanted["entity_id"]
+    if number == held["entity_id"]:
+        return []
+    ids = [one["id"] for one in identifiers if one["type"] == EIN]
+    if not number:
+        return [["write", ids, {"active": False}]]
+    if ids:
+        return [["write", ids[:1], {"code": number}]]
+    return [["create", [{"type": EIN, "code": number}]]]
+
+
+def _category_orders(wanted: Values, held: Sequence[int], refer: Refer) -> list[Any]:
+    """A category is added; those that accounting gave the party stay."""
+    category = wanted.get(VENDOR_TYPE)
+    if not category or category in {str(one) for one in held}:
+        return []
+    return [["add", [refer(CATEGORY, category)]]]
+
+
+def _firsts(rows: Sequence[Row], name: str) -> dict[str, Any]:
+    """The named value of the first row of each type."""
+    found: dict[str, Any] = {}
+    for row in rows:
+        found.setdefault(row["type"], row[name])
+    return found

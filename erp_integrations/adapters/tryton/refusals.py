@@ -1,0 +1,112 @@
+"""Tryton's refusals in the words of the contract.
+
+A refusal for people is a JSON object with a message, asked for in English; anything else comes
+from the server beneath, or from something between here and there, and is HTML as a rule.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from erp_integrations.adapters.base import AdapterError, Effect, ErpError, ErrorClass
+from erp_integrations.adapters.http import Answer
+
+BY_STATUS = {
+    HTTPStatus.UNAUTHORIZED: ErrorClass.AUTH_EXPIRED,
+    HTTPStatus.FORBIDDEN: ErrorClass.FORBIDDEN,
+    HTTPStatus.NOT_FOUND: ErrorClass.MISSING_REF,
+    HTTPStatus.CONFLICT: ErrorClass.CONFLICT,
+    HTTPStatus.LOCKED: ErrorClass.CONFLICT,
+    HTTPStatus.TOO_MANY_REQUESTS: ErrorClass.THROTTLED,
+}
+AWAY = frozenset(
+    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
+BY_MESSAGE = (
+    (re.compile(r"code on party must be unique", re.I), ErrorClass.DUPLICATE, "vendor_id"),
+    (re.compile(r"must be unique", re.I), ErrorClass.DUPLICATE, ""),
+    (re.compile(r"Employer Identification Number", re.I), ErrorClass.INVALID, "entity_id"),
+    (re.compile(r"not allowed|at least one of these rules", re.I), ErrorClass.FORBIDDEN, ""),
+    (re.compile(r"according to its domain", re.I), ErrorClass.MISSING_REF, ""),
+    (re.compile(r"don't exist|does not exist|doesn't exist", re.I), ErrorClass.MISSING_REF, ""),
+)
+ADVICE = {
+    ErrorClass.AUTH_EXPIRED: "In Tryton, under the user's applications, validate the key of this "
+    "connection; or enter another key here.",
+    ErrorClass.FORBIDDEN: "Have Tryton's administrator give the user of the key the groups "
+    "Accounting and Analytic Administration, and the company of this connection.",
+    ErrorClass.DUPLICATE: "Link to the record that is there, or choose another ID.",
+    ErrorClass.MISSING_REF: "Look in Tryton whether what the record refers to is still there.",
+    ErrorClass.CONFLICT: "Look at what changed in Tryton, then send again.",
+}
+KEY_REFUSED = (
+    "Tryton refuses the key: it is unknown, cancelled, or was not validated yet by Tryton's "
+    "administrator."
+)
+
+
+def refusal(answer: Answer) -> ErpError:
+    """What an answer that is not a success means."""
+    try:
+        status = HTTPStatus(answer.status)
+    except ValueError:
+        return _failed(answer)
+    if status is HTTPStatus.BAD_REQUEST:
+        return _bad_request(answer)
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        wait = answer.headers.get("Retry-After", "")
+        seconds = float(wait) if re.fullmatch(r"[0-9]{1,6}", wait) else None
+        return error(BY_STATUS[status], "Tryton asks to slow down.", retry_after=seconds, code=429)
+    if status in BY_STATUS:
+        said = KEY_REFUSED if status is HTTPStatus.UNAUTHORIZED else _said(answer)
+        return error(BY_STATUS[status], said, code=status)
+    return _failed(answer)
+
+
+def error(
+    cls: ErrorClass,
+    message: str,
+    *,
+    field: str = "",
+    retry_after: float | None = None,
+    code: int | None = None,
+) -> ErpError:
+    """A refusal that left Tryton as it was."""
+    return ErpError(
+        cls,
+        Effect.NOT_APPLIED,
+        message,
+        field=field,
+        erp_code="" if code is None else str(int(code)),
+        advice=ADVICE.get(cls, ""),
+        retry_after=retry_after,
+    )
+
+
+def _bad_request(answer: Answer) -> ErpError:
+    try:
+        told = answer.json()
+        message = " ".join(filter(None, (told["message"], told.get("description"))))
+    except (AdapterError, KeyError, TypeError, AttributeError):
+        return error(ErrorClass.BUG, f"Tryton cannot read the request: {answer.excerpt}", code=400)
+    message = answer.redact(message)
+    for pattern, cls, field in BY_MESSAGE:
+        if pattern.search(message):
+            return error(cls, message, field=field, code=400)
+    return error(ErrorClass.INVALID, message, code=400)
+
+
+def _failed(answer: Answer) -> ErpError:
+    """The server, or one in front of it, broke: nobody knows how far it got."""
+    status = answer.status
+    if 300 <= status < 400:
+        place = answer.redact(answer.headers.get("Location", "elsewhere"))
+        said = f"The address redirects to {place}; correct the address of this connection."
+        return error(ErrorClass.BUG, said, code=status)
+    cls = ErrorClass.TRANSIENT if status in AWAY else ErrorClass.BUG
+    return ErpError(cls, answer.unclear, _said(answer), erp_code=str(status))
+
+
+def _said(answer: Answer) -> str:
+    return f"Tryton answered with status {answer.status}: {answer.excerpt}"
