@@ -240,7 +240,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "erp_integrations.tasks.tick", "schedule": 10.0}}
 
 # Adapters that may be used here, out of all that are installed (entry point "erpbridge.adapters").
-ERPBRIDGE_ADAPTERS = env.words("ERPBRIDGE_ADAPTERS", "simulator")
+ERPBRIDGE_ADAPTERS = env.words("ERPBRIDGE_ADAPTERS", "simulator,tryton")
 # Seconds that a worker's claim outlives the deadline of the call made under it.
 ERPBRIDGE_LEASE_MARGIN = env.integer("ERPBRIDGE_LEASE_MARGIN", 60, least=2, most=3600)
 # One click on "send" or "accept" takes at most this many rows.

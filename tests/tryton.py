@@ -128,7 +128,9 @@ def countries() -> list[dict[str, Any]]:
 def configure(folder: Path, *, port: int) -> None:
     """Tryton's settings: databases in ``folder``, listening on loopback."""
     (folder / "trytond.conf").write_text(
-        f"[database]\nuri = sqlite://\npath = {folder}\n[web]\nlisten = 127.0.0.1:{port}\n"
+        # Without a session timeout the list of databases is not cached: new ones are seen at once.
+        f"[database]\nuri = sqlite://\npath = {folder}\n"
+        f"[web]\nlisten = 127.0.0.1:{port}\n[session]\ntimeout = 0\n"
     )
 
 

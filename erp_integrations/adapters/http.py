@@ -237,11 +237,10 @@ class HttpClient:
         return AdapterError(ErpError(ErrorClass.TRANSIENT, effect, said))
 
     def _reason(self, error: BaseException) -> str:
-        """The innermost reason, such as “Connection refused”."""
-        reason: Any = error
-        while inner := getattr(reason, "reason", None) or (reason.args and reason.args[-1]):
-            if not isinstance(inner, BaseException):
-                break
-            reason = inner
-        named = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        return self.redact(named).rstrip(".")[:MOST_EXCERPT]
+        """The innermost reason, such as “Connection refused”, out of layers of libraries."""
+        reason: BaseException | None = error
+        while reason is not None:
+            named = getattr(reason, "strerror", None) or str(reason)
+            inner = getattr(reason, "reason", None) or next(iter(reason.args), None)
+            reason = inner if isinstance(inner, BaseException) else reason.__cause__
+        return self.redact(named or type(error).__name__).rstrip(".")[:MOST_EXCERPT]

@@ -57,7 +57,7 @@ class Accounts(Records):
             "root": self.options.root,
         }
         if command.parent_erp_id or command.operation is Operation.CREATE:
-            wanted["parent"] = text(command.parent_erp_id) or self.options.root
+            wanted["parent"] = text(command.parent_erp_id)
         return wanted
 
     def wire_names(self) -> Mapping[str, str]:
@@ -75,7 +75,7 @@ class Accounts(Records):
             "state": "opened",
         }
         if "parent" in wanted:
-            message["parent"] = refer(MODEL, wanted["parent"])
+            message["parent"] = _place(wanted, refer)
         return message
 
     def create(self, wanted: Values) -> Row:
@@ -93,11 +93,11 @@ class Accounts(Records):
             self._refuse_taken(wanted["full_code"])
         message = {WIRE_NAMES[name]: wanted[name] for name in names}
         if wanted.get("parent", held["parent"]) != held["parent"]:
-            message["parent"] = refer(MODEL, wanted["parent"])
+            message["parent"] = _place(wanted, refer)
         return message
 
     def data(self, row: Row) -> Values:
-        """``code`` is the account's own tier; ``parent`` an ID, or the root's code at the top."""
+        """``code`` is the account's own tier; ``parent`` an ID, empty right under the root."""
         parent = row["parent"] or {}
         at_top = parent.get("type") == "root"
         full_code = text(row["code"])
@@ -110,8 +110,7 @@ class Accounts(Records):
             "type": row["type"],
             "is_group": row["type"] == "view",
             "root": text((row["root"] or {}).get("code")),
-            "parent": self.options.root if at_top else str(parent.get("id", "")),
-            "parent_erp_id": "" if at_top else str(parent.get("id", "")),
+            "parent": "" if at_top else str(parent.get("id", "")),
             "is_active": bool(row["active"]) and row["state"] == "opened",
         }
 
@@ -124,11 +123,9 @@ class Accounts(Records):
         return [["root", "=", self.root()]]
 
     def refer(self, model: str, name: str) -> Any:
-        """The ID of the root by its code; parents come as IDs."""
+        """The ID of the root by its code; what else is referred to comes by ID."""
         if name == self.options.root:
             return self.root()
-        if name.isascii() and name.isdecimal():
-            return int(name)
         said = f"Tryton has no account “{name}” to put this one under."
         raise AdapterError(error(ErrorClass.MISSING_REF, said, field="parent"))
 
@@ -153,3 +150,11 @@ class Accounts(Records):
         if rows:
             said = f"{code} already exists under {self.options.root}."
             raise AdapterError(error(ErrorClass.DUPLICATE, said, field="full_code", code=0))
+
+
+def _place(wanted: Values, refer: Refer) -> Any:
+    """What the account is put under: its parent, whose ID is known, or the root."""
+    parent = wanted["parent"]
+    if parent.isascii() and parent.isdecimal():
+        return int(parent)
+    return refer(MODEL, parent or wanted["root"])

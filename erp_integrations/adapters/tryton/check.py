@@ -74,9 +74,9 @@ def _wrong_company(rest: Rest, options: Options) -> Iterator[str]:
     mine = rest.ask("res.user", "get_preferences", {"context_only": True}).get("company")
     if mine != options.company and not _sees(rest, options.company):
         yield (
-            f"The key's user works for “{names.get(mine, 'no company')}”, not for company "
-            f"{options.company} (“{names[options.company]}”). Add the company to the user in "
-            "Tryton, or correct the number here."
+            f"The key's user does not work for company {options.company} "
+            f"(“{names[options.company]}”). Add the company to the user in Tryton, or correct the "
+            "number here."
         )
 
 

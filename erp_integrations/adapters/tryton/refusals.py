@@ -103,7 +103,7 @@ def _failed(answer: Answer) -> ErpError:
     if 300 <= status < 400:
         place = answer.redact(answer.headers.get("Location", "elsewhere"))
         said = f"The address redirects to {place}; correct the address of this connection."
-        return error(ErrorClass.BUG, said, code=status)
+        return ErpError(ErrorClass.BUG, answer.unclear, said, erp_code=str(status))
     cls = ErrorClass.TRANSIENT if status in AWAY else ErrorClass.BUG
     return ErpError(cls, answer.unclear, _said(answer), erp_code=str(status))
 

@@ -96,7 +96,8 @@ class Rest:
             return _row(done, fields)
         except AdapterError as problem:
             # It was carried out, as far as the status says.
-            raise AdapterError(replace(problem.error, effect=Effect.UNCERTAIN)) from problem
+            unclear = replace(problem.error, cls=ErrorClass.BUG, effect=Effect.UNCERTAIN)
+            raise AdapterError(unclear) from problem
 
     def _call(self, method: str, path: str, **how: Any) -> Answer:
         return self.http.call(method, path, seconds=self.seconds_left(), **how)

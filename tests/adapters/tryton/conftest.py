@@ -37,8 +37,7 @@ def erp(tryton_server: Server, request: pytest.FixtureRequest) -> Erp:
 def proxied(tryton_server: Server, erp: Erp) -> Iterator[tuple[str, Faults]]:
     """The module's database behind a proxy that breaks things."""
     place = urlsplit(tryton_server.address)
-    assert place.hostname and place.port
-    with proxy((place.hostname, place.port)) as (address, faults):
+    with proxy((place.hostname or "", place.port or 0)) as (address, faults):
         yield f"{address}/{erp.path.stem}", faults
 
 
@@ -112,7 +111,9 @@ def vendor_update(known: Outcome | Found, **payload: Any) -> Command:
     )
 
 
-def cost_code(full_code: str, description: str, *, parent: str = "", group: bool = False) -> Command:
+def cost_code(
+    full_code: str, description: str, *, parent: str = "", group: bool = False
+) -> Command:
     return Command(
         intent=f"intent-{full_code}",
         entity="cost_code",

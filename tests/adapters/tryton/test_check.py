@@ -38,7 +38,9 @@ def test_a_database_that_is_not_there_is_named(make, tryton_server):
     assert "no such database" in problem(make(url=f"{tryton_server.address}/nothing"))
 
 
-@pytest.mark.parametrize("url", ["", "erp", "ftp://x/erp", "http://x", "http://u:p@x/erp", "http://x:y/z"])
+@pytest.mark.parametrize(
+    "url", ["", "erp", "ftp://x/erp", "http://x", "http://u:p@x/erp", "http://x:y/z"]
+)
 def test_an_address_that_is_none_is_refused_without_a_call(make, url):
     adapter = make(url=url)
     assert problem(adapter).startswith("Address:")
@@ -106,8 +108,7 @@ def test_a_party_that_may_not_be_written_is_named(tryton_server, tmp_path):
 
 def test_a_wrong_company_is_named(make, erp):
     said = problem(make(company=erp.facts["other_company"]))
-    assert "works for “Tryton Trial Builders”" in said
-    assert "company 2 (“Another Company”)" in said
+    assert "does not work for company 2 (“Another Company”)" in said
     said = problem(make(company=77))
     assert said == (
         "Tryton has no company number 77. There is: 1 (Tryton Trial Builders), 2 (Another Company)."
@@ -122,9 +123,7 @@ def test_a_missing_module_is_named(tryton_server, tmp_path):
     erp = tryton_server.erp("no_module")
     erp.change("DELETE FROM ir_model WHERE name = 'analytic_account.account'")
     said = problem(adapter_for(erp, tmp_path))
-    assert said == (
-        "Tryton's module analytic_account is not activated. Activate it in Tryton."
-    )
+    assert said == ("Tryton's module analytic_account is not activated. Activate it in Tryton.")
 
 
 def test_limits_of_the_manifest_are_the_connections(make):

@@ -52,10 +52,10 @@ def test_a_tree_of_three_tiers_is_read_back_as_a_tree(adapter, erp):
     ]
     found = adapter.find("cost_code", "03-30-005")
     assert found.data["code"] == "005"
-    assert found.data["parent_erp_id"] == group.erp_id
+    assert found.data["parent"] == group.erp_id
     assert (found.data["description"], found.data["is_group"]) == ("Footings: 2,000 psi", False)
     top = adapter.find("cost_code", "03").data
-    assert (top["code"], top["parent_erp_id"], top["is_group"]) == ("03", "", True)
+    assert (top["code"], top["parent"], top["is_group"]) == ("03", "", True)
 
 
 def test_the_preview_is_what_is_found_afterwards(adapter):
