@@ -1,14 +1,16 @@
 # make run        start erpbridge with demo data; needs Python 3.11 or newer and nothing else
+# make tryton     start a real ERP beside it, Tryton, with a demo account connected to it
 # make test       every test, on SQLite and on PostgreSQL + Redis
 # make bench      the benchmarks: ratios, on SQLite or on DATABASE_URL
 # make check      format, lint, types, import contracts, settings
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run deps test e2e bench check format lock clean
+.PHONY: help run tryton deps test e2e bench check format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
+TRYTON_PORT ?= 8069
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -22,9 +24,14 @@ help:
 run: $(VENV)/.run-installed
 	@exec $(BIN)/python manage.py serve --demo --port $(PORT)
 
+# Tryton lives in a virtual environment and a process of its own, and is spoken to over HTTP.
+tryton: $(VENV)/.dev-installed
+	@exec $(BIN)/python -m tests.tryton serve --port $(TRYTON_PORT)
+
 # SQLite first, without what needs servers; then everything again on servers of our own. The closing
 # line of the second run is the last one printed.
 test: deps $(VENV)/.dev-installed
+	@$(BIN)/python -m tests.tryton prepare
 	@$(PYTEST) -m "not shared"
 	@$(BIN)/python -m tests.servers -- $(PYTEST)
 
@@ -54,9 +61,12 @@ lock: $(VENV)/.uv-installed
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header pyproject.toml --extra dev \
 		--constraint requirements.lock --output-file requirements-dev.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header requirements-tryton.in \
+		--output-file requirements-tryton.lock
 
 clean:
-	@rm -rf $(VENV) static-collected .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	@rm -rf $(VENV) .venv-tryton var/tryton static-collected .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
 $(BIN)/python:
 	@bin/make-venv $(PYTHON) $(VENV)

@@ -54,9 +54,19 @@ def adapter_of(connection: Connection) -> Adapter:
     folder.mkdir(parents=True, exist_ok=True)
     io = Io(folder=folder, clock=time.time, logger=logging.getLogger(f"{__name__}.adapter"))
     try:
-        return Guarded(adapter_class(connection.config, {}, io))
+        config, secrets = split_secrets(adapter_class, connection)
+        return Guarded(adapter_class(config, secrets, io))
     except Exception as error:
         raise _broken(connection, error) from error
+
+
+def split_secrets(
+    adapter_class: type[Adapter], connection: Connection
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings and secret settings: the one place that knows where the secret ones are kept."""
+    names = {one.name for one in adapter_class.manifest({}).settings if one.kind == "secret"}
+    config = {name: one for name, one in connection.config.items() if name not in names}
+    return config, {name: str(connection.config.get(name) or "") for name in names}
 
 
 def _broken(connection: Connection, error: Exception) -> registry.AdapterUnavailable:

@@ -1,7 +1,8 @@
 """A real ERP for tests and newcomers: Tryton in a virtual environment and processes of its own.
 
-``python -m tests.tryton prepare`` builds both, once; ``python -m tests.tryton serve`` serves a
-Tryton on loopback and connects a demo account of erpbridge to it, which is ``make tryton``.
+``python -m tests.tryton prepare`` builds both, once; ``python -m tests.tryton serve --port N``
+serves a Tryton on loopback that keeps what it gets, connects a demo account of erpbridge to it,
+and tells of every party that arrives. That is ``make tryton``.
 Tryton is under the GPL: nothing of it is imported here, and erpbridge speaks to it over HTTP only.
 """
 
@@ -13,13 +14,15 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,6 +167,8 @@ def put(template: Path, path: Path) -> None:
     for leftover in path.parent.glob(f"{path.name}*"):
         leftover.unlink()
     shutil.copyfile(template / f"{DATABASE}.sqlite", path)
+    # Beside it, for the template may be another one later, with other keys.
+    shutil.copyfile(template / "facts.json", path.with_suffix(".json"))
 
 
 # --- serving --------------------------------------------------------------------------------
@@ -203,7 +208,7 @@ class Server:
         path = self.folder / f"{name}.sqlite"
         if not path.exists():
             put(self.template, path)
-        facts = json.loads((self.template / "facts.json").read_text())
+        facts = json.loads(path.with_suffix(".json").read_text())
         return Erp(f"{self.address}/{name}", path, facts)
 
 
@@ -228,7 +233,8 @@ def serving(folder: Path, *, port: int = 0) -> Iterator[Server]:
         until_up(f"{address}/{DATABASE}/rest/model/party.party", process, folder)
         yield Server(address, folder, template, process)
     finally:
-        process.send_signal(signal.SIGINT)
+        # SIGINT is ignored by what a shell started in the background, SIGTERM is not.
+        process.terminate()
         try:
             process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -249,5 +255,56 @@ def until_up(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
     raise SystemExit(f"Tryton did not start:\n{(folder / 'log').read_text()[-2000:]}")
 
 
+# --- for newcomers --------------------------------------------------------------------------
+
+
+def serve(port: int) -> None:
+    """Serve until Ctrl-C a Tryton with the demo's connection to it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise SystemExit(f"Port {port} is in use. Another one: make tryton TRYTON_PORT=8169")
+    # Ended by Ctrl-C or by SIGTERM, Tryton ends too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), serving(FOLDER / "demo", port=port) as server:
+        erp = server.erp()
+        print(f"Tryton is ready at {erp.url} with its database in {erp.path}", flush=True)
+        connect(erp)
+        watch(erp, server.process)
+
+
+def connect(erp: Erp) -> None:
+    """Have erpbridge connect its demo account; the key goes by the environment, unseen by ps."""
+    command = [sys.executable, "manage.py", "seed_tryton", "--url", erp.url]
+    command += ["--company", str(erp.facts["company"])]
+    secret = {"ERPBRIDGE_TRYTON_KEY": erp.facts["key"]}
+    quiet = {"ERPBRIDGE_LOG_LEVEL": "WARNING"}
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **quiet, **secret}, check=True)
+
+
+def watch(erp: Erp, process: subprocess.Popen[bytes]) -> None:
+    """Tell of every party that arrives, from Tryton's own database."""
+    query = "SELECT id, code, name FROM party_party WHERE id > ? ORDER BY id"
+    last = max((row["id"] for row in erp.rows(query, 0)), default=0)
+    while process.poll() is None:
+        for row in erp.rows(query, last):
+            last = row["id"]
+            print(f"Arrived in Tryton: party {row['code']}, {row['name']}", flush=True)
+        time.sleep(0.5)
+    raise SystemExit("Tryton has ended.")
+
+
+def main() -> None:
+    """The command line."""
+    parser = ArgumentParser(prog="python -m tests.tryton")
+    parser.add_argument("what", choices=["prepare", "serve"])
+    parser.add_argument("--port", type=int, default=8069)
+    arguments = parser.parse_args()
+    if arguments.what == "prepare":
+        prepare()
+    else:
+        serve(arguments.port)
+
+
 if __name__ == "__main__":
-    prepare()
+    main()

@@ -158,11 +158,12 @@ def _create() -> None:
     assert ada is not None
     made = [projects.create(one, by=ada) for one in PROJECTS]
     for person in OTHERS:
-        _add_person(person, made, by=ada)
+        add_person(person, made, by=ada)
     _add_companies(made, by=ada)
 
 
-def _add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
+def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
+    """Let a person of the demo into the account of ``by`` and onto the projects ``made``."""
     added = people.add(email=one.email, name=one.name, person=one.in_account, by=by, trusted=True)
     member = added.membership
     member.user.set_password(one.password)
@@ -181,7 +182,7 @@ def _add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None
 def _add_companies(made: Sequence[Project], *, by: Access) -> None:
     invented = firms(FIRMS, seed=42)
     stored = companies.create_many(
-        [_company(firm, number) for number, firm in enumerate(invented)],
+        [company_of(firm, number) for number, firm in enumerate(invented)],
         account=by.account,
         project=None,
         by=by.user,
@@ -193,7 +194,8 @@ def _add_companies(made: Sequence[Project], *, by: Access) -> None:
         companies.deactivate(stored[place], seen=stored[place].revision, by=by.user)
 
 
-def _company(firm: Firm, number: int) -> Company:
+def company_of(firm: Firm, number: int) -> Company:
+    """An invented firm as a company; some tax IDs are wrong, by ``number``."""
     shown = ("name", "address", "city", "state_code", "zip", "country_code", "business_phone")
     values = {name: firm[name] for name in (*shown, "fax_number", "website", "license_number")}
     if firm["website"]:

@@ -1,0 +1,102 @@
+"""``manage.py seed_tryton``: a second demo account, connected to a Tryton; for ``make tryton``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from io import StringIO
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.urls import reverse
+
+from directory import companies
+from directory.demo_firms import firms
+from directory.models import Company
+from erp_integrations import connections
+from erp_integrations.models import Connection
+from erpbridge import env
+from erpbridge.access import accounts, policy
+from erpbridge.access.models import Account, User
+from erpbridge.access.policy import Access
+from erpbridge.management.commands.seed_demo import ADA, OTHERS, add_person, company_of
+from erpbridge.management.commands.serve import restart_in_demo_mode
+
+ACCOUNT = "Tryton Trial"
+NAME = "Tryton"
+FIRMS = 12
+
+
+class Command(BaseCommand):
+    """Create what is missing of the account, connect it, and say which page to open."""
+
+    help = "Connects an invented account to a running Tryton; its key is in ERPBRIDGE_TRYTON_KEY."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Where Tryton is."""
+        parser.add_argument("--url", required=True, help="server and database")
+        parser.add_argument("--company", default="1", help="ID of the company in Tryton")
+        parser.add_argument("--root", default="COSTCODES", help="code of the root of cost codes")
+
+    def handle(self, *args: Any, url: str, company: str, root: str, **options: Any) -> None:
+        """:raises CommandError: in production mode, for the demo's passwords are public."""
+        if settings.PRODUCTION:
+            raise CommandError("The demo's passwords are public; it is refused in production mode.")
+        if settings.MODE != "demo":
+            restart_in_demo_mode()
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("seed_demo", stdout=StringIO())
+        config = {"url": url, "company": company, "root": root}
+        ada = _ada() or _create()
+        connection = _connected(ada, {**config, "key": env.text("ERPBRIDGE_TRYTON_KEY")})
+        works = connections.test(connection, by=ada.user)
+        works = works and connections.refresh(connection, by=ada.user)
+        self._tell(ada, connection, works=works)
+
+    def _tell(self, ada: Access, connection: Connection, *, works: bool) -> None:
+        problems = connection.test_result["problems"] or [connection.refresh_problem]
+        said = "works" if works else f"does not work: {' '.join(problems)}"
+        page = reverse("directory:account_companies", args=[ada.account.pk])
+        self.stdout.write(
+            f"The connection of the demo account “{ACCOUNT}” {said}\n"
+            f"Open http://127.0.0.1:8000{page} (after make run, in another terminal), sign in as\n"
+            f"{ADA.email}, password {ADA.password}; send companies to the ERP, accept them under\n"
+            "ERP Integrations, and see them arrive here. Ctrl-C ends Tryton."
+        )
+
+
+def _ada() -> Access | None:
+    user = User.objects.filter(email=ADA.email).first()
+    account = Account.objects.filter(name=ACCOUNT).order_by("pk").first()
+    return policy.load(user, account) if user and account else None
+
+
+@transaction.atomic
+def _create() -> Access:
+    """The account with Ada, Pat and some companies."""
+    first = accounts.create(ACCOUNT, admin_email=ADA.email)
+    ada = policy.load(first.user, first.account)
+    assert ada is not None
+    (pat,) = [one for one in OTHERS if one.pushes]
+    add_person(pat, [], by=ada)
+    invented = firms(FIRMS, seed=8)
+    stored: list[Company] = [company_of(firm, 2 * place) for place, firm in enumerate(invented)]
+    companies.create_many(stored, account=ada.account, project=None, by=ada.user)
+    return ada
+
+
+def _connected(ada: Access, config: dict[str, str]) -> Connection:
+    """The connection under its present address and key, in use."""
+    found = Connection.objects.filter(account=ada.account, name=NAME).first()
+    if found is not None:
+        if {name: str(found.config.get(name)) for name in config} != config:
+            connections.configure(found, name=NAME, config={**found.config, **config}, by=ada.user)
+        return found
+    made = connections.create(
+        account=ada.account, name=NAME, adapter="tryton", config=config, by=ada.user
+    )
+    connections.activate(made, by=ada.user)
+    return made
