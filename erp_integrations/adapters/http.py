@@ -2,7 +2,8 @@
 
 A call is made once, on a connection of its own: a reused one may turn out to be dead only after
 the request has left, and then nobody knows whether it arrived. What fails before there is a
-connection has not been applied; what fails later is uncertain, unless it only reads.
+connection has not been applied; what fails later is uncertain, unless it only reads. Only the
+resolving of a name has limits of its own: those of the operating system.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ class HttpClient:
         finally:
             call.end()
         took = seconds - (call.until - time.monotonic())
-        self.logger.info("%s %s: %d in %.3f s", method, path, answer.status, took)
+        self.logger.debug("%s %s: %d in %.3f s", method, path, answer.status, took)
         return answer
 
     def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:

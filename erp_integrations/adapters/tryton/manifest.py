@@ -15,7 +15,6 @@ from erp_integrations.adapters.base import (
     Field,
     Manifest,
     Operation,
-    Rate,
     Rule,
     Setting,
 )
@@ -124,7 +123,6 @@ def manifest(config: Mapping[str, Any]) -> Manifest:
         settings=SETTINGS,
         call_deadline=CALL_DEADLINE,
         settles_within=SETTLES_WITHIN,
-        rate=Rate(at_once=BATCH),
     )
 
 
