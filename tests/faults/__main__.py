@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django
 
@@ -27,23 +31,42 @@ class Row:
     lost: int
     doubled: int
     stuck: int
+    wrong: int
     deaths: int
     seconds: float
 
     @property
     def ok(self) -> bool:
-        """Nothing lost, nothing doubled, nothing stuck without a reason."""
-        return not (self.lost or self.doubled or self.stuck)
+        """Nothing lost, doubled or stuck without a reason, nothing called failed that arrived."""
+        return not (self.lost or self.doubled or self.stuck or self.wrong)
 
     def __str__(self) -> str:
-        numbers = (self.items, self.synced, self.waiting, self.lost, self.doubled, self.stuck)
+        numbers = (
+            self.items,
+            self.synced,
+            self.waiting,
+            self.lost,
+            self.doubled,
+            self.stuck,
+            self.wrong,
+        )
         cells = "".join(f"{number:>9}" for number in (*numbers, self.deaths))
         return f"{self.kind:<42}{cells}{self.seconds:>9.1f}  {'ok' if self.ok else 'FAILED'}"
 
 
 HEAD = f"{'fault':<42}" + "".join(
     f"{word:>9}"
-    for word in ("items", "synced", "person", "lost", "doubled", "stuck", "deaths", "seconds")
+    for word in (
+        "items",
+        "synced",
+        "person",
+        "lost",
+        "doubled",
+        "stuck",
+        "wrong",
+        "deaths",
+        "seconds",
+    )
 )
 
 
@@ -53,6 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="a few kinds with few items")
     parser.add_argument("--items", type=int, default=300, help="items of each run")
     parser.add_argument("--only", default="", help="kinds with these words in their name")
+    parser.add_argument("--erp", choices=["tryton", "simulator"], default="tryton")
     parser.add_argument("--without", default="", help="take a safeguard away: fence or look")
     return parser.parse_args()
 
@@ -67,6 +91,7 @@ def main() -> int:
             ERPBRIDGE_DATA_DIR=f"{folder}/var",
             ERPBRIDGE_LEASE_MARGIN=str(LEASE_MARGIN),
             ERPBRIDGE_LOG_LEVEL="ERROR",
+            FAULT_DEADLINE="5",
         )
         return campaign(Path(folder), asked)
 
@@ -83,28 +108,53 @@ def campaign(folder: Path, asked: argparse.Namespace) -> int:
         from django.core.management import call_command
 
         from tests.faults.kinds import KINDS
+        from tests.faults.worker import hasten
 
         call_command("migrate", verbosity=0)
+        hasten()
         print(HEAD, flush=True)
         rows = []
-        for kind in KINDS:
-            if asked.only in kind.name and (kind.short or not asked.short):
-                rows.append(run(kind, servers, asked))
-                print(rows[-1], flush=True)
+        with erps(asked.erp, folder) as fresh_erp:
+            for kind in KINDS:
+                if asked.only in kind.name and (kind.short or not asked.short):
+                    rows.append(run(kind, fresh_erp(), servers, asked))
+                    print(rows[-1], flush=True)
         return 0 if rows and all(row.ok for row in rows) else 1
     finally:
         servers.stop()
 
 
-def run(kind: Any, servers: Any, asked: argparse.Namespace) -> Row:
+@contextmanager
+def erps(name: str, folder: Path) -> Iterator[Callable[[], Any]]:
+    """Makes an empty ERP for each run."""
+    from tests import tryton
+    from tests.faults.erps import Simulator, Tryton
+    from tests.tryton_proxy import proxy
+
+    if name == "simulator":
+        yield Simulator
+        return
+    numbers = itertools.count(1)
+    with tryton.serving(folder / "tryton") as server, ExitStack() as proxies:
+
+        def fresh() -> Tryton:
+            erp = server.erp(f"run{next(numbers)}")
+            place = urlsplit(erp.url)
+            upstream = (str(place.hostname), int(place.port or 0))
+            address, faults = proxies.enter_context(proxy(upstream))
+            return Tryton(erp, faults, f"{address}{place.path}")
+
+        yield fresh
+
+
+def run(kind: Any, erp: Any, servers: Any, asked: argparse.Namespace) -> Row:
     """One kind of fault: set up, break, wait, count."""
+    from erp_integrations import connections
     from erp_integrations.claiming import lease
-    from erp_integrations.connections import manifest_of
-    from tests.faults.erps import Simulator
     from tests.faults.scene import set_up, wait_until_settled, workers
 
-    scene = set_up(Simulator(), asked.items)
-    servers.lease = lease(manifest_of(scene.connection))
+    scene = set_up(erp, asked.items)
+    servers.lease = lease(connections.manifest_of(scene.connection))
     began = time.monotonic()
     without = {"FAULT_WITHOUT": asked.without} if asked.without else {}
     with workers(faketime=kind.faketime, **kind.env, **without) as running:
@@ -123,6 +173,7 @@ def count(name: str, scene: Any, deaths: int, seconds: float) -> Row:
     copies = scene.erp.copies(scene.connection)
     synced = set(items.filter(state=State.SYNCED).values_list("erp_key", flat=True))
     told = items.filter(state__in=[State.FAILED, State.NEEDS_ANSWER]).exclude(error_text="")
+    failed = items.filter(state=State.FAILED).values_list("erp_key", flat=True)
     waiting = set(told.values_list("erp_key", flat=True))
     return Row(
         kind=name,
@@ -131,6 +182,7 @@ def count(name: str, scene: Any, deaths: int, seconds: float) -> Row:
         waiting=len(waiting),
         lost=len([key for key in synced if not copies[key]]) + (len(scene.keys) - items.count()),
         doubled=sum(number - 1 for number in copies.values() if number > 1),
+        wrong=sum(1 for key in failed if copies[key]),
         stuck=len(scene.keys - synced - waiting),
         deaths=deaths,
         seconds=seconds,

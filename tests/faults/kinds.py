@@ -88,6 +88,7 @@ KINDS = (
     Kind("Redis stopped for a while", stop_redis),
     Kind("PostgreSQL restarted", restart_postgresql),
     Kind("ERP down", misbehaving("down", 6)),
+    Kind("ERP slow", misbehaving("slow", 6)),
     Kind("ERP throttles", misbehaving("throttle", 6)),
     Kind("ERP answers garbage", misbehaving("garbage", 4)),
     Kind("ERP loses its answer", misbehaving("timeout_after", 4), short=True),

@@ -55,7 +55,7 @@ def set_up(erp: Erp, count: int) -> Scene:
     access = {user: policy.load(user, account) for user in (sender, approver)}
     companies = CompanyFactory.create_batch(count, account=account)
     items = steps.send_all(companies, access[sender])
-    done = steps.decide(items, access[approver])
+    done = steps.decide(items, access[approver], vendor_type=erp.vendor_type)
     assert done.done == count, done.refused[:3]
     keys = Item.objects.filter(connection=connection).values_list("erp_key", flat=True)
     return Scene(connection, erp, set(keys))
