@@ -9,9 +9,10 @@ RUN python -m venv /opt/venv \
 COPY . .
 # Installed in place: the templates lie beside the packages, and adapters are found as entry points.
 RUN /opt/venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
-# The key of this one command is thrown away with it; a start without a key of its own is refused.
+# The keys of this one command are thrown away with it; a start without keys of its own is refused.
 RUN ERPBRIDGE_MODE=production ERPBRIDGE_ALLOWED_HOSTS=build.invalid ERPBRIDGE_DATA_DIR=/tmp/build \
     ERPBRIDGE_SECRET_KEY="$(/opt/venv/bin/python -c 'import secrets; print(secrets.token_hex(32))')" \
+    ERPBRIDGE_FIELD_KEYS="$(/opt/venv/bin/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')" \
     /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0
 
 FROM python:3.11-slim

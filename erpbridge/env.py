@@ -7,6 +7,7 @@ variable, what was found and what is expected; secrets are never repeated in the
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -16,6 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off", ""}
+MAKE_KEY = (
+    "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+)
 
 
 def text(name: str, default: str = "") -> str:
@@ -56,6 +60,25 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def keys(name: str) -> list[str]:
+    """A comma-separated list of Fernet keys: 32 bytes each, in URL-safe base64."""
+    found = words(name)
+    for place, key in enumerate(found, start=1):
+        if not _is_key(key):
+            raise ImproperlyConfigured(
+                f"{name}: key {place} of {len(found)} is not 32 bytes in URL-safe base64. "
+                f"Make one with: {MAKE_KEY}"
+            )
+    return found
+
+
+def _is_key(word: str) -> bool:
+    try:
+        return len(base64.b64decode(word.encode("ascii"), b"-_", validate=True)) == 32
+    except ValueError:
+        return False
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:

@@ -24,6 +24,10 @@ DEFAULT_SECRET_KEY = "only-for-development-and-never-in-production"  # noqa: S10
 SECRET_KEY = env.text("ERPBRIDGE_SECRET_KEY") or DEFAULT_SECRET_KEY
 ALLOWED_HOSTS = env.words("ERPBRIDGE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("ERPBRIDGE_TRUSTED_ORIGINS")
+# Secrets of connections are encrypted with the first key and read with any of them.
+ERPBRIDGE_FIELD_KEYS = env.keys("ERPBRIDGE_FIELD_KEYS")
+# Whoever reads /metrics and /health.json shows this; without it neither page exists.
+ERPBRIDGE_METRICS_TOKEN = env.text("ERPBRIDGE_METRICS_TOKEN").strip()
 
 
 def refuse_unsafe_production() -> None:
@@ -31,6 +35,10 @@ def refuse_unsafe_production() -> None:
     problems = []
     if SECRET_KEY == DEFAULT_SECRET_KEY or len(SECRET_KEY) < 40:
         problems.append("ERPBRIDGE_SECRET_KEY must be set to at least 40 random characters")
+    if not ERPBRIDGE_FIELD_KEYS:
+        problems.append("ERPBRIDGE_FIELD_KEYS must be set to at least one key for stored secrets")
+    if ERPBRIDGE_METRICS_TOKEN and len(ERPBRIDGE_METRICS_TOKEN) < 20:
+        problems.append("ERPBRIDGE_METRICS_TOKEN must be at least 20 random characters")
     if DEBUG:
         problems.append("ERPBRIDGE_DEBUG must be off")
     if not ALLOWED_HOSTS or any(host.startswith(("*", ".")) for host in ALLOWED_HOSTS):
@@ -154,6 +162,7 @@ AXES_VERBOSE = False
 # W006 asks to lock by address too, which would let an attacker with many addresses go on.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "erpbridge.ui.error_pages.NoSecrets"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = env.time_zone("ERPBRIDGE_TIME_ZONE", "UTC")
 USE_I18N = True
@@ -195,7 +204,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = env.flag("ERPBRIDGE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$", r"^health\.json$"]
 if env.flag("ERPBRIDGE_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -257,12 +266,16 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "erpbridge.ui.request_id.RequestIdFilter"}},
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}
+        "line": {
+            "()": "erpbridge.ui.logs.LineFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+        },
+        "json": {"()": "erpbridge.ui.logs.JsonFormatter"},
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": env.choice("ERPBRIDGE_LOG_FORMAT", "line", ("line", "json")),
             "filters": ["request_id"],
         }
     },

@@ -15,7 +15,10 @@ from erpbridge.ui.request_id import current_request_id
 
 @dataclass(frozen=True)
 class Note:
-    """What happened to one subject; states are empty for what is not a move."""
+    """What happened to one subject; states are empty for what is not a move.
+
+    ``request_id`` names the request that it was done for, where that is not the present one.
+    """
 
     entity: str
     subject_id: int
@@ -25,6 +28,7 @@ class Note:
     to_state: str = ""
     note: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str = ""
 
 
 def note(account_id: int, notes: Iterable[Note], *, by: User | None) -> None:
@@ -47,7 +51,7 @@ def note(account_id: int, notes: Iterable[Note], *, by: User | None) -> None:
             to_state=one.to_state,
             note=one.note,
             data=dict(one.data),
-            request_id=request_id,
+            request_id=one.request_id or request_id,
         )
         for one in notes
     ]

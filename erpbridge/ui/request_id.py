@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,22 @@ ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def current_request_id() -> str:
     """The id of the request being answered, empty outside one."""
     return _request_id.get()
+
+
+@contextmanager
+def acting_for(request_id: str) -> Iterator[None]:
+    """Work that a request asked for, done later: its lines and events carry that request's id.
+
+    An empty id leaves the present one in place.
+    """
+    if not request_id:
+        yield
+        return
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
 
 
 class RequestIdMiddleware:

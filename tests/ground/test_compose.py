@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 import yaml
+from cryptography.fernet import Fernet
 from django.conf import settings
 
 from tests.processes import ROOT, redis_url, running, stop, wait_for
@@ -16,7 +17,7 @@ from tests.servers import create_database, free_port
 
 COMPOSE = ROOT / "docker-compose.yml"
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
-SECRETS = {"ERPBRIDGE_SECRET_KEY", "POSTGRES_PASSWORD"}
+SECRETS = {"ERPBRIDGE_SECRET_KEY", "ERPBRIDGE_FIELD_KEYS", "POSTGRES_PASSWORD"}
 
 
 def test_compose_file_follows_the_compose_schema():
@@ -48,12 +49,16 @@ def installation(tmp_path_factory):
     """The compose file's environment, with its hosts and folders mapped to the run's own."""
     folder = tmp_path_factory.mktemp("installation")
     (folder / "secret_key").write_text("not-a-secret-" * 5)
+    (folder / "field_keys").write_text(Fernet.generate_key().decode())
     server = settings.DATABASES["default"]
     place = f"postgresql://{server['USER']}@{server['HOST']}:{server['PORT']}"
     database = f"composed_{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
     create_database(f"{place}/postgres", database)
     ours = {
         "ERPBRIDGE_SECRET_KEY_FILE": str(folder / "secret_key"),
+        "ERPBRIDGE_FIELD_KEYS_FILE": str(folder / "field_keys"),
+        "ERPBRIDGE_METRICS_TOKEN": "",
+        "ERPBRIDGE_LOG_FORMAT": "json",
         "ERPBRIDGE_ALLOWED_HOSTS": "erp.example.com",
         "ERPBRIDGE_TRUSTED_ORIGINS": "",
         "ERPBRIDGE_BEHIND_PROXY": "yes",

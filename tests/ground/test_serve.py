@@ -70,6 +70,7 @@ def test_demo_is_refused_in_production(embedded_environment):
     production = {
         "ERPBRIDGE_MODE": "production",
         "ERPBRIDGE_SECRET_KEY": "x1" * 30,
+        "ERPBRIDGE_FIELD_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         "ERPBRIDGE_ALLOWED_HOSTS": "erp.example.com",
     }
     done = subprocess.run(

@@ -1,0 +1,88 @@
+"""Taking secrets out of text that is stored, shown or logged, however they were encoded in it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import threading
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+MARK = "[secret]"
+# A shorter secret would be found inside ordinary words; it is looked for between them only.
+SHORT = 4
+# What a client sends to log in, whatever the secret was made into on the way.
+CREDENTIALS = re.compile(r"(?i)\b(basic|bearer)\s+[a-z0-9+/_.~=-]{8,}")
+
+
+class Redactor:
+    """Replaces known secrets in text, and whatever looks like a login of HTTP."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms = {form for one in secrets for form in _forms(one)}
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        patterns = [_pattern(form) for form in longest_first]
+        self._known = re.compile("|".join(patterns)) if patterns else None
+
+    def __call__(self, text: str) -> str:
+        """``text`` without secrets."""
+        if self._known is not None:
+            text = self._known.sub(MARK, text)
+        return CREDENTIALS.sub(rf"\1 {MARK}", text)
+
+
+def _pattern(form: str) -> str:
+    escaped = re.escape(form)
+    return escaped if len(form) >= SHORT else rf"(?<!\w){escaped}(?!\w)"
+
+
+def _forms(secret: str) -> set[str]:
+    """The secret as URLs, JSON, HTML, Python and headers spell it."""
+    if not secret.strip():
+        return set()
+    coded = base64.b64encode(secret.encode()).decode()
+    return {
+        secret,
+        secret.strip(),
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        repr(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+        coded,
+        coded.rstrip("="),
+    }
+
+
+class _Hidden:
+    """The secrets that this process has read, for its log."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._secrets: frozenset[str] = frozenset()
+        self.redactor = Redactor()
+
+    def add(self, secrets: Iterable[str]) -> None:
+        new = frozenset(secrets) - self._secrets
+        if new:
+            with self._lock:
+                self._secrets |= new
+                self.redactor = Redactor(self._secrets)
+
+
+_hidden = _Hidden()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Keep these out of every line that this process logs from now on."""
+    _hidden.add(secrets)
+
+
+def redact_line(text: str) -> str:
+    """``text`` without any secret that this process has read."""
+    return _hidden.redactor(text)
