@@ -8,9 +8,10 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from erp_integrations import connections
+from erp_integrations import connections, secrets
 from erp_integrations.adapters.base import AdapterError, EntityManifest, Manifest, Operation
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.forms import ConnectionForm, PauseForm
@@ -60,6 +61,12 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
             for kind in kinds
             if access.can("items.view")
         ],
+        "secrets_problem": secrets.problem(found),
+        "secrets": [
+            (one.label, "Set" if one.name in found.secrets else "")
+            for one in (manifest.settings if manifest else ())
+            if one.kind == "secret"
+        ],
         "settings": [
             (
                 one.label,
@@ -82,6 +89,7 @@ def _show_errors(form: ConnectionForm, error: ValidationError) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
 @scoped("connection.configure")
 def create(request: ScopedRequest) -> HttpResponseBase:
     """Connect an ERP: choose the adapter, name the connection, fill in its settings."""
@@ -91,7 +99,8 @@ def create(request: ScopedRequest) -> HttpResponseBase:
         offered = [one.manifest({}) for one in classes.values()]
         return render(request, "erp/connection_choose.html", {"offered": offered})
     manifest = classes[key].manifest({})
-    initial = {"name": manifest.label, **{one.name: one.default for one in manifest.settings}}
+    defaults = {one.name: one.default for one in manifest.settings if one.kind != "secret"}
+    initial = {"name": manifest.label, **defaults}
     form = ConnectionForm(manifest, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -100,6 +109,7 @@ def create(request: ScopedRequest) -> HttpResponseBase:
                 name=form.cleaned_data["name"],
                 adapter=key,
                 config=form.config,
+                secrets=form.secrets,
                 by=request.user,
             )
         except ValidationError as error:
@@ -123,6 +133,7 @@ def _test_and_refresh(request: ScopedRequest, found: Connection) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
 @scoped("connection.configure")
 def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Change the name and the settings of a connection."""
@@ -131,11 +142,17 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     if manifest is None:
         raise Http404
     initial = {"name": found.name, **found.config}
-    form = ConnectionForm(manifest, request.POST or None, initial=initial)
+    data = request.POST or None
+    form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets)
     if request.method == "POST" and form.is_valid():
         try:
             connections.configure(
-                found, name=form.cleaned_data["name"], config=form.config, by=request.user
+                found,
+                name=form.cleaned_data["name"],
+                config=form.config,
+                secrets=form.secrets,
+                remove=form.removed,
+                by=request.user,
             )
         except ValidationError as error:
             _show_errors(form, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -22,20 +22,25 @@ from erp_integrations.adapters.base import (
     ErpError,
     ErrorClass,
     Found,
+    Health,
     Io,
     Manifest,
     Setting,
 )
-from erp_integrations.guard import Guarded
+from erp_integrations.guard import Guarded, plain
 from erp_integrations.models import ActiveConnection, Choice, Connection, ErpRecord
 from erp_integrations.moves import chunks
 from erp_integrations.records import record_types
+from erp_integrations.secrets import LONGEST_SECRET, Secrets, SecretsUnreadable, opened, seal
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.ui.redaction import Redactor
 
 ENTITY = "connection"
 LONGEST_CODE = 100
+LONGEST_PROBLEM = 1_000
+NO_SECRETS: Mapping[str, str] = Secrets({})
 logger = logging.getLogger(__name__)
 
 
@@ -47,30 +52,28 @@ def adapter_classes() -> dict[str, type[Adapter]]:
 def adapter_of(connection: Connection) -> Adapter:
     """The configured adapter of a connection; raises nothing that its contract does not name.
 
-    :raises registry.AdapterUnavailable: where it is no longer installed or allowed, or broken.
+    :raises registry.AdapterUnavailable: where it is no longer installed or allowed, or broken, or
+        its secrets cannot be read.
     """
     adapter_class = registry.adapter_class(connection.adapter, settings.ERPBRIDGE_ADAPTERS)
+    try:
+        secrets = opened(connection)
+    except SecretsUnreadable as error:
+        raise registry.AdapterUnavailable(connection.adapter, str(error)) from None
     folder = settings.DATA_DIR / "adapters" / connection.adapter / str(connection.account_id)
     folder.mkdir(parents=True, exist_ok=True)
     io = Io(folder=folder, clock=time.time, logger=logging.getLogger(f"{__name__}.adapter"))
     try:
-        config, secrets = split_secrets(adapter_class, connection)
-        return Guarded(adapter_class(config, secrets, io))
+        return Guarded(adapter_class(connection.config, secrets, io))
     except Exception as error:
-        raise _broken(connection, error) from error
+        raise _broken(connection, error, secrets) from error
 
 
-def split_secrets(
-    adapter_class: type[Adapter], connection: Connection
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings and secret settings: the one place that knows where the secret ones are kept."""
-    names = {one.name for one in adapter_class.manifest({}).settings if one.kind == "secret"}
-    config = {name: one for name, one in connection.config.items() if name not in names}
-    return config, {name: str(connection.config.get(name) or "") for name in names}
-
-
-def _broken(connection: Connection, error: Exception) -> registry.AdapterUnavailable:
+def _broken(
+    connection: Connection, error: Exception, secrets: Mapping[str, str]
+) -> registry.AdapterUnavailable:
     why = f"It cannot be started: {type(error).__name__}: {error}"
+    why = plain(Redactor(secrets.values())(why), LONGEST_PROBLEM)
     return registry.AdapterUnavailable(connection.adapter, why)
 
 
@@ -83,7 +86,7 @@ def manifest_of(connection: Connection) -> Manifest:
     try:
         return adapter_class.manifest(connection.config)
     except Exception as error:
-        raise _broken(connection, error) from error
+        raise _broken(connection, error, {}) from error
 
 
 def entity_manifest(connection: Connection, entity: str) -> EntityManifest | None:
@@ -133,6 +136,8 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     config: dict[str, Any] = {}
     errors: dict[str, ValidationError] = {}
     for setting in manifest.settings:
+        if setting.kind == "secret":
+            continue
         try:
             config[setting.name] = _clean_setting(setting, raw.get(setting.name))
         except ValidationError as error:
@@ -142,6 +147,37 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
+def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
+    """New values of secret settings, blank ones left out.
+
+    :raises ValidationError: a dictionary of setting name to message, which never holds a value.
+    """
+    adapter_class = adapter_classes().get(adapter_key)
+    known = adapter_class.manifest({}).settings if adapter_class else ()
+    labels = {one.name: one.label for one in known if one.kind == "secret"}
+    new = {name: value for name, value in given.items() if name in labels and value.strip()}
+    errors = {
+        name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters, no control characters."
+        for name, value in new.items()
+        if len(value) > LONGEST_SECRET or "\x00" in value
+    }
+    if errors:
+        raise ValidationError(errors)
+    return new
+
+
+def _keep_secrets(
+    connection: Connection, given: Mapping[str, str], removed: Collection[str]
+) -> dict[str, str]:
+    """Put new secrets in and removed ones out. What happened to each, without its value."""
+    new = clean_secrets(connection.adapter, given)
+    gone = set(removed) & set(connection.secrets) - set(new)
+    sealed = {name: seal(value) for name, value in new.items()}
+    kept = {name: token for name, token in connection.secrets.items() if name not in gone}
+    connection.secrets = {**kept, **sealed}
+    return {**dict.fromkeys(gone, "removed"), **dict.fromkeys(new, "changed")}
+
+
 def _note(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
     one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
     note(connection.account_id, [one], by=by)
@@ -149,12 +185,19 @@ def _note(connection: Connection, verb: str, *, by: User | None, **data: Any) ->
 
 @transaction.atomic
 def create(
-    *, account: Account, name: str, adapter: str, config: Mapping[str, Any], by: User
+    *,
+    account: Account,
+    name: str,
+    adapter: str,
+    config: Mapping[str, Any],
+    by: User,
+    secrets: Mapping[str, str] = NO_SECRETS,
 ) -> Connection:
     """A new connection, not yet in use. :raises ValidationError: for a bad name or setting."""
     connection = Connection(
         account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
     )
+    _keep_secrets(connection, secrets, ())
     _save(connection)
     _note(connection, "connection_created", by=by, adapter=adapter)
     return connection
@@ -162,7 +205,7 @@ def create(
 
 def _save(connection: Connection, **how: Any) -> None:
     """:raises ValidationError: for a name that is taken, also by somebody at this very moment."""
-    connection.full_clean(exclude=["config", "test_result"])
+    connection.full_clean(exclude=["config", "secrets", "test_result"])
     try:
         with transaction.atomic():
             connection.save(**how)
@@ -171,14 +214,29 @@ def _save(connection: Connection, **how: Any) -> None:
 
 
 @transaction.atomic
-def configure(connection: Connection, *, name: str, config: Mapping[str, Any], by: User) -> None:
-    """Change name and settings. :raises ValidationError: for a bad name or setting."""
+def configure(
+    connection: Connection,
+    *,
+    name: str,
+    config: Mapping[str, Any],
+    by: User,
+    secrets: Mapping[str, str] = NO_SECRETS,
+    remove: Collection[str] = (),
+) -> None:
+    """Change name and settings.
+
+    :param secrets: new values of secret settings; a blank one keeps what is there.
+    :param remove: names of secrets to forget.
+    :raises ValidationError: for a bad name or setting.
+    """
     cleaned = clean_config(connection.adapter, config)
     # Read under lock, so that the history names what really was there before.
     stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     difference = changes({"name": stored.name, **stored.config}, {"name": name, **cleaned})
-    connection.name, connection.config = name, cleaned
-    _save(connection, update_fields=["name", "config"])
+    connection.name, connection.config, connection.secrets = name, cleaned, stored.secrets
+    for setting, what in _keep_secrets(connection, secrets, remove).items():
+        difference[setting] = ["secret", what]
+    _save(connection, update_fields=["name", "config", "secrets"])
     if difference:
         _note(connection, "connection_changed", by=by, changes=difference)
 
@@ -197,9 +255,16 @@ def activate(connection: Connection, *, by: User) -> None:
     _note(connection, "connection_activated", by=by)
 
 
+def _check(connection: Connection) -> Health:
+    try:
+        return adapter_of(connection).check()
+    except registry.AdapterUnavailable as error:
+        return Health((str(error),))
+
+
 def test(connection: Connection, *, by: User | None) -> bool:
     """Ask the ERP whether exporting would work, and keep the answer."""
-    health = adapter_of(connection).check()
+    health = _check(connection)
     result = {"problems": list(health.problems), "facts": dict(health.facts)}
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
@@ -210,16 +275,16 @@ def test(connection: Connection, *, by: User | None) -> bool:
 
 def refresh(connection: Connection, *, by: User | None) -> bool:
     """Fetch the ERP's lists and its records; keeps what was known where the ERP fails."""
-    adapter = adapter_of(connection)
     try:
+        adapter = adapter_of(connection)
         lists = {kind: adapter.choices(kind) for kind in adapter.choice_kinds()}
         records = {
             entity: _pull_all(adapter, entity)
             for entity, one in manifest_of(connection).entities.items()
             if one.imports
         }
-    except AdapterError as error:
-        problem = error.error.message
+    except (AdapterError, registry.AdapterUnavailable) as error:
+        problem = error.error.message if isinstance(error, AdapterError) else str(error)
         Connection.objects.filter(pk=connection.pk).update(refresh_problem=problem)
         connection.refresh_from_db()
         return False

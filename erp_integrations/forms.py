@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
+from django.utils.html import conditional_escape
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
 from erp_integrations.models import Choice, Connection
+from erp_integrations.secrets import LONGEST_SECRET
 from erpbridge.ui.forms import PlainTexts
+from erpbridge.ui.redaction import hide
 
 LONGEST_REASON = 1_000
 
@@ -86,9 +89,27 @@ class PauseForm(PlainTexts, forms.Form):
     reason = forms.CharField(label="Reason", max_length=300)
 
 
+def secret_form_field(one: Setting, *, is_set: bool = False) -> forms.Field:
+    """An input that is always empty when shown: nobody gets a stored secret back."""
+    state = "It is set. Leave it blank to keep it." if is_set else "It is not set."
+    # An adapter's own words, which a help text would take for HTML.
+    words = f"{conditional_escape(one.help)} {state}" if one.help else state
+    # No max_length: with it a browser cuts what is pasted, and cuts it silently.
+    return forms.CharField(
+        label=one.label,
+        help_text=words,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        validators=[MaxLengthValidator(LONGEST_SECRET)],
+    )
+
+
 def setting_form_field(one: Setting) -> forms.Field:
     """The form field of one setting of an adapter."""
     shared: dict[str, Any] = {"label": one.label, "help_text": one.help, "required": False}
+    if one.kind == "secret":
+        return secret_form_field(one)
     if one.options:
         return forms.ChoiceField(choices=one.options, **shared)
     if one.kind == "integer":
@@ -97,17 +118,47 @@ def setting_form_field(one: Setting) -> forms.Field:
 
 
 class ConnectionForm(forms.Form):
-    """Name and settings of a connection."""
+    """Name and settings of a connection; ``secrets_set`` are the names of those it has."""
 
     name = forms.CharField(label="Name", max_length=100)
 
-    def __init__(self, manifest: Manifest, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, manifest: Manifest, *args: Any, secrets_set: Collection[str] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.setting_names = [one.name for one in manifest.settings]
+        self.setting_names = [one.name for one in manifest.settings if one.kind != "secret"]
+        self.secret_names = [one.name for one in manifest.settings if one.kind == "secret"]
         for one in manifest.settings:
             self.fields[one.name] = setting_form_field(one)
+            if one.name in self.secret_names and one.name in secrets_set:
+                self.fields[one.name] = secret_form_field(one, is_set=True)
+                self.fields[_removal(one.name)] = forms.BooleanField(
+                    label=f"Remove the stored {one.label}", required=False
+                )
+
+    def clean(self) -> dict[str, Any]:
+        """A secret is either replaced or removed."""
+        hide(self.secrets.values())
+        for name in set(self.removed) & set(self.secrets):
+            self.add_error(name, "Give a new value, or tick Remove; not both.")
+        return self.cleaned_data
 
     @property
     def config(self) -> Mapping[str, Any]:
         """The adapter's settings out of the cleaned data."""
         return {name: self.cleaned_data.get(name) for name in self.setting_names}
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Newly given secrets."""
+        given = {name: self.cleaned_data.get(name) or "" for name in self.secret_names}
+        return {name: value for name, value in given.items() if value.strip()}
+
+    @property
+    def removed(self) -> list[str]:
+        """The secrets to forget."""
+        return [name for name in self.secret_names if self.cleaned_data.get(_removal(name))]
+
+
+def _removal(name: str) -> str:
+    return f"{name}__remove"

@@ -2,13 +2,15 @@
 
 What an ERP says ends up in columns of limited length, in JSON and on pages; an answer that cannot
 be kept counts as no answer, so that the export protocol finds out by looking what was done.
+The connection's secrets are taken out of whatever an adapter says. They are left alone in the ids
+and fields of records, which have to be compared as they are.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,13 +32,18 @@ from erp_integrations.adapters.base import (
     Page,
     Problem,
     Wire,
+    WireField,
 )
+from erpbridge.ui.redaction import MARK, Redactor
 
 logger = logging.getLogger(__name__)
 
 # As long as the columns that keep an ERP's ids, codes and versions.
 LONGEST_ID = 200
 LONGEST_WAIT = 86_400.0
+# Characters kept of what an ERP says; its answers are cut shorter where they are stored.
+LONGEST_MESSAGE = 2_000
+LONGEST_ANSWER = 100_000
 
 
 def plain(text: object, most: int | None = None) -> str:
@@ -60,6 +67,10 @@ class Guarded(Adapter):
     def __init__(self, adapter: Adapter) -> None:
         super().__init__(adapter.config, adapter.secrets, adapter.io)
         self.adapter = adapter
+        self._redact = Redactor(adapter.secrets.values())
+
+    def _said(self, text: object, most: int = LONGEST_MESSAGE) -> str:
+        return plain(self._redact(plain(text, LONGEST_ANSWER)), most)
 
     @classmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:
@@ -70,8 +81,8 @@ class Guarded(Adapter):
         """Every failure is a problem of the connection."""
         try:
             health = self.adapter.check()
-            facts = {plain(name): plain(value) for name, value in health.facts.items()}
-            return Health(tuple(plain(one) for one in health.problems), facts)
+            facts = {self._said(name): self._said(value) for name, value in health.facts.items()}
+            return Health(tuple(self._said(one) for one in health.problems), facts)
         except Exception as error:
             return Health((self._failed("check", error),))
 
@@ -86,21 +97,24 @@ class Guarded(Adapter):
         """:raises AdapterError: for whatever goes wrong."""
         try:
             found = self.adapter.choices(kind)
-            return tuple(Choice(plain(one.code), plain(one.label)) for one in found)
+            return tuple(Choice(plain(one.code), self._said(one.label)) for one in found)
         except Exception as error:
             raise self._error("choices", error) from error
 
     def validate(self, command: Command) -> Sequence[Problem]:
         """A failing check blocks: nobody knows whether the ERP would take the record."""
         try:
-            return tuple(self.adapter.validate(command))
+            found = self.adapter.validate(command)
+            return tuple(replace(one, message=self._said(one.message)) for one in found)
         except Exception as error:
             return (Problem("connection", "adapter", self._failed("validate", error)),)
 
     def preview(self, command: Command) -> Wire:
         """Says so in the text where nothing can be shown."""
         try:
-            return self.adapter.preview(command)
+            wire = self.adapter.preview(command)
+            fields = tuple(self._shown(one) for one in wire.fields)
+            return Wire(fields, self._said(wire.text, LONGEST_ANSWER))
         except Exception as error:
             return Wire((), self._failed("preview", error))
 
@@ -117,7 +131,7 @@ class Guarded(Adapter):
         try:
             outcomes = list(self.adapter.submit(commands))
             if len(outcomes) == len(commands):
-                return [_kept(one) for one in outcomes]
+                return [_kept(one, self._said) for one in outcomes]
             problem = f"The adapter failed: {len(outcomes)} outcomes for {len(commands)} commands."
         except Exception as error:
             problem = self._failed("submit", error)
@@ -133,11 +147,16 @@ class Guarded(Adapter):
 
     def _error(self, call: str, error: Exception) -> AdapterError:
         if isinstance(error, AdapterError):
-            return AdapterError(_plain_error(error.error))
+            return AdapterError(_plain_error(error.error, self._said))
         # Out of time, or a network error that the adapter let through: it may work later.
         passing = isinstance(error, SoftTimeLimitExceeded | OSError)
         cls = ErrorClass.TRANSIENT if passing else ErrorClass.BUG
         return AdapterError(ErpError(cls, Effect.NOT_APPLIED, self._failed(call, error)))
+
+    def _shown(self, field: WireField) -> WireField:
+        """A field that does not come from the record and holds nothing but a secret."""
+        secret = not field.source and field.value in set(self.adapter.secrets.values())
+        return replace(field, value=MARK) if secret else field
 
     def _failed(self, call: str, error: Exception) -> str:
         name = type(self.adapter).__name__
@@ -165,24 +184,25 @@ def _unknown(problem: str) -> Outcome:
     return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, problem))
 
 
-def _kept(outcome: object) -> Outcome:
+def _kept(outcome: object, said: Callable[..., str]) -> Outcome:
     if not isinstance(outcome, Outcome):
         return _unknown("The adapter answered with something that is not an outcome.")
+    answer = said(outcome.answer, LONGEST_ANSWER)
     if outcome.error is not None:
-        return replace(outcome, error=_plain_error(outcome.error), answer=plain(outcome.answer))
+        return replace(outcome, error=_plain_error(outcome.error, said), answer=answer)
     if not _can_be_kept(outcome.erp_id, outcome.erp_code, outcome.erp_version):
-        ids = plain((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
+        ids = said((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
         return _unknown(f"The ERP answered with an ID that cannot be kept: {ids}")
-    return replace(outcome, answer=plain(outcome.answer))
+    return replace(outcome, answer=answer)
 
 
-def _plain_error(error: ErpError) -> ErpError:
+def _plain_error(error: ErpError, said: Callable[..., str]) -> ErpError:
     wait = error.retry_after
     return replace(
         error,
-        message=plain(error.message),
+        message=said(error.message),
         field=plain(error.field, 100),
-        erp_code=plain(error.erp_code),
-        advice=plain(error.advice),
+        erp_code=said(error.erp_code),
+        advice=said(error.advice),
         retry_after=None if wait is None or math.isnan(wait) else min(max(wait, 0.0), LONGEST_WAIT),
     )

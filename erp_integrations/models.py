@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp_integrations.queries import AttemptQuerySet, ItemQuerySet
-from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
+from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, MOVING, OPEN, State
 from erpbridge.access.models import Account, Project
 
 
@@ -30,6 +30,8 @@ class Connection(models.Model):
     name = models.CharField("Name", max_length=100)
     adapter = models.CharField("Adapter", max_length=50)
     config = models.JSONField(default=dict)
+    # Setting name -> encrypted value; see ``secrets``.
+    secrets = models.JSONField(default=dict, blank=True)
     max_in_flight = models.PositiveSmallIntegerField(default=20)
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=300, blank=True)
@@ -97,6 +99,8 @@ class Request(models.Model):
     at = models.DateTimeField(db_default=Now(), editable=False)
     done = models.PositiveIntegerField(default=0)
     refused = models.JSONField(default=list)
+    # The id of the HTTP request, under which the log tells what became of the click.
+    trace_id = models.CharField(max_length=64, blank=True)
 
 
 class Item(models.Model):
@@ -198,6 +202,12 @@ class Item(models.Model):
                 name="item_waiting",
             ),
             models.Index(fields=["entity", "record_id", "-id"], name="item_of_record"),
+            models.Index(fields=["connection", "state", "id"], name="item_counts"),
+            models.Index(
+                fields=["connection", "decided_at"],
+                condition=Q(state__in=sorted(MOVING)),
+                name="item_oldest",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -240,6 +250,14 @@ class Attempt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["item", "fence"], name="one_attempt_per_fence")
         ]
+        indexes = [models.Index(fields=["opened_at"], name="attempt_recent")]
+
+    @property
+    def took(self) -> float | None:
+        """Seconds from the claim to the answer, by the database's clock; None without one."""
+        if self.answered_at is None:
+            return None
+        return (self.answered_at - self.opened_at).total_seconds()
 
 
 class Link(models.Model):
@@ -328,3 +346,19 @@ class Ticker(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="one_ticker")]
+
+
+class Worker(models.Model):
+    """A process that exports, as last heard of; written by its ticker."""
+
+    name = models.CharField(max_length=100, unique=True)
+    host = models.CharField(max_length=80)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["seen_at"], name="worker_seen")]
+
+    def __str__(self) -> str:
+        return self.name
