@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now, Upper
 
-from erp_integrations import connections, moves, proposals, rules
+from erp_integrations import connections, moves, proposals, rules, tracing
 from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clicks import Done, Refusal, finish_click, record_click
@@ -81,6 +81,7 @@ def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: A
             accepted += len(some) - len(refusals)
             wake(connection_id)
         finish_click(click, done=accepted, refused=refused)
+    tracing.clicked(click)
     return Done(click.pk, accepted, tuple(refused))
 
 
@@ -373,4 +374,5 @@ def reject(items: ItemQuerySet, *, entity: str, reason: str, access: Access) -> 
         click = record_click(
             access, entity=entity, verb=Request.Verb.REJECT, done=len(moved), refused=refused
         )
+    tracing.clicked(click)
     return Done(click.pk, len(moved), tuple(refused))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -37,6 +38,8 @@ class Claim:
     item: Item
     command: Command
     attempt: Attempt
+    # ``time.monotonic()`` of the claim.
+    began: float = field(default_factory=time.monotonic)
 
 
 def worker_name() -> str:
@@ -113,7 +116,8 @@ def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
 
 
 def _write_ahead(held: Connection, items: Sequence[Item]) -> list[Claim]:
-    fresh = {item.pk: item for item in Item.objects.filter(pk__in=[one.pk for one in items])}
+    rows = Item.objects.filter(pk__in=[one.pk for one in items]).select_related("request")
+    fresh = {item.pk: item for item in rows}
     links = {}
     if items:
         parents = [item.parent_id for item in items if item.parent_id is not None]

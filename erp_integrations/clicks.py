@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
 from erpbridge.access.policy import Access
+from erpbridge.ui.request_id import current_request_id
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def record_click(
         by=access.user,
         done=done,
         refused=_rows(refused),
+        trace_id=current_request_id() or uuid4().hex,
     )
 
 

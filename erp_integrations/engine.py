@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp_integrations import breaker, connections, moves, pacing, recovery
+from erp_integrations import breaker, connections, moves, pacing, recovery, tracing
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -43,6 +43,7 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import Held, settle_synced
 from erp_integrations.wakeups import publish
+from erpbridge.ui.logs import bound
 
 logger = logging.getLogger(__name__)
 
@@ -78,16 +79,22 @@ def drain(connection_id: int) -> None:
     except AdapterUnavailable:
         logger.exception("connection %s cannot be used", connection_id)
         return
+    with bound(account=connection.account_id, connection=connection_id):
+        _take_turn(connection, adapter, manifest)
+
+
+def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> None:
     if connection.paused_for_login:
         breaker.probe_login(connection, adapter)
     began = started = time.monotonic()
     recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
     while claims := claim(connection, manifest):
+        tracing.claimed(claims)
         run(connection, adapter, manifest, claims, since=started)
         _give_way(len(claims))
         started = time.monotonic()
-        if _turn_is_over(connection_id, started - began):
-            publish(connection_id)
+        if _turn_is_over(connection.pk, started - began):
+            publish(connection.pk)
             return
 
 
@@ -125,7 +132,10 @@ def run(
     if _too_late(since):
         outcomes: Sequence[Outcome] = [Outcome(error=TOO_SLOW)] * len(ready)
     else:
-        outcomes = adapter.submit([one.command for one in ready])
+        with tracing.handling([one.item for one in ready]):
+            began = time.monotonic()
+            outcomes = adapter.submit([one.command for one in ready])
+        tracing.called(ready, began=began)
     settle(connection, manifest, list(zip(ready, outcomes, strict=True)))
 
 
@@ -144,7 +154,8 @@ def look(
     refused: list[Answer] = []
     down: ErpError | None = None
     for one in claims:
-        error = down or (TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one))
+        with tracing.handling([one.item]):
+            error = down or (TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one))
         if error is not None:
             refused.append((one, Outcome(error=error)))
         if error is not None and error.cls in breaker.CONNECTION_ERRORS:
@@ -201,6 +212,7 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
         moved |= _fail(manifest, left)
         _close_attempts(answers, moved)
         breaker.feed(connection, [outcome.error for _one, outcome in answers])
+    tracing.settled([one for one, _outcome in answers])
 
 
 def _held(claims: Iterable[Claim]) -> ItemQuerySet:

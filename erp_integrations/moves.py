@@ -60,7 +60,7 @@ def move(
     """
     sources, target = MOVES[event]
     locked = found.filter(state__in=sources).select_for_update(no_key=True, of=("self",))
-    items = list(locked.order_by("pk"))
+    items = list(locked.select_related("request").order_by("pk"))
     before = {item.pk: item.state for item in items}
     _write_each(items, each or {})
     for ids in chunks([item.pk for item in items]):
@@ -102,6 +102,8 @@ def _report(
                 to_state=item.state,
                 note=why,
                 data=data,
+                # What the engine does, it does for whoever accepted the item.
+                request_id=item.request.trace_id if by is None and item.request else "",
             )
         )
     for account_id, notes in by_account.items():

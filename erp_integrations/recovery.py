@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from erp_integrations import breaker, moves, pacing
+from erp_integrations import breaker, moves, pacing, tracing
 from erp_integrations.adapters.base import Adapter, AdapterError, Found, Manifest, Operation
 from erp_integrations.clock import after
 from erp_integrations.commands import command_of
@@ -54,6 +54,7 @@ def expire_leases() -> int:
         for ids in chunks([item.pk for item in items]):
             lost = Attempt.objects.filter(item__in=ids, outcome=Attempt.Outcome.OPEN)
             lost.update(outcome=Attempt.Outcome.LOST)
+    tracing.lost(items)
     return len(items)
 
 
@@ -80,17 +81,18 @@ def resolve_uncertain(
         item = _take_look(connection, manifest)
         if item is None:
             return
-        if not manifest.can_find:
-            _ask(item, "This ERP cannot be asked whether it took the record.")
-        elif not _resolve(connection, adapter, manifest, item):
-            return
+        with tracing.handling([item]):
+            if not manifest.can_find:
+                _ask(item, "This ERP cannot be asked whether it took the record.")
+            elif not _resolve(connection, adapter, manifest, item):
+                return
 
 
 def _take_look(connection: Connection, manifest: Manifest) -> Item | None:
     """The next item to look up, kept from other workers for as long as a look may take."""
     due = Item.objects.filter(connection=connection, state=State.UNCERTAIN, check_after__lte=Now())
     item: Item
-    for item in due.order_by("id")[:10]:
+    for item in due.select_related("request").order_by("id")[:10]:
         mine = due.filter(pk=item.pk, looks=item.looks)
         if mine.update(check_after=after(manifest.call_deadline), looks=item.looks + 1):
             item.looks += 1
@@ -114,6 +116,7 @@ def _resolve(connection: Connection, adapter: Adapter, manifest: Manifest, item:
     except AdapterError as error:
         _look_failed(connection, item, error)
         return False
+    tracing.looked_up(item, found)
     breaker.feed(connection, [None])
     if isinstance(found, Found) and _is_ours(connection, adapter, item, found):
         held = {item.pk: Held(found.erp_id, found.erp_code, found.erp_version)}

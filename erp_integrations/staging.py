@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from erp_integrations import links, moves, rules
+from erp_integrations import links, moves, rules, tracing
 from erp_integrations.adapters.base import Command, Operation, Problem
 from erp_integrations.clicks import Done, Refusal, record_click
 from erp_integrations.digests import digest
@@ -144,6 +144,7 @@ def send(
             access, entity=entity, verb=Request.Verb.SEND, done=len(good), refused=refused
         )
         moves.open_items([_item(draft, found, access, click) for draft in good], by=access.user)
+    tracing.clicked(click)
     return Done(click.pk, len(good), tuple(refused))
 
 
@@ -194,6 +195,7 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
         click = record_click(
             access, entity=entity, verb=Request.Verb.RETRIEVE, done=len(moved), refused=refused
         )
+    tracing.clicked(click)
     return Done(click.pk, len(moved), tuple(refused))
 
 

@@ -1,0 +1,141 @@
+"""One id from the click to the ERP, in the log and in the audit trail."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+from django.urls import reverse
+
+from erp_integrations import engine
+from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.models import Connection, Item, Request
+from erp_integrations.sendable import send
+from erpbridge.audit.models import Event
+from erpbridge.ui.logs import JsonFormatter
+from erpbridge.ui.request_id import RequestIdFilter
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory
+
+CLICK = "click-4711"
+
+
+@pytest.fixture
+def lines():
+    """The log as ``ERPBRIDGE_LOG_FORMAT=json`` writes it, read back."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(RequestIdFilter())
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+def accept(client, item: Item, connection: Connection, **headers: str) -> None:
+    values = {"digest": item.digest, "vendor_id": "QUARRY01", "vendor_type": "SUB"}
+    url = reverse("erp:item_accept", args=[item.account_id, item.public_id])
+    assert client.post(url, values, headers=headers).status_code == 302
+
+
+def test_one_id_shows_click_claim_call_and_settlement(
+    client_of, pat, sent_item, connection, company, lines
+):
+    accept(client_of(pat), sent_item, connection, **{"X-Request-Id": CLICK})
+    engine.drain(connection.pk)
+
+    mine = [line for line in lines() if line["request_id"] == CLICK and "event" in line]
+    assert [line["event"] for line in mine] == ["accept", "claim", "call", "settle"]
+    assert {line["account"] for line in mine} == {sent_item.account_id}
+    assert {line["connection"] for line in mine[1:]} == {connection.pk}
+    assert {line["item"] for line in mine[1:]} == {str(sent_item.public_id)}
+    assert {line["attempt"] for line in mine[1:]} == {1}
+    settled = mine[-1]
+    assert settled["outcome"] == "applied"
+    assert 0 <= settled["duration"] < 30
+    assert mine[0]["items"] == 1
+    engine_events = Event.objects.filter(verb__in=["accept", "claim", "sync"])
+    assert set(engine_events.values_list("verb", "request_id")) == {
+        ("accept", CLICK),
+        ("claim", CLICK),
+        ("sync", CLICK),
+    }
+
+
+def test_nothing_of_a_record_is_logged(client_of, pat, sent_item, connection, company, lines):
+    accept(client_of(pat), sent_item, connection)
+    engine.drain(connection.pk)
+    text = json.dumps(lines())
+    for value in ("Quarry", "QUARRY01", *(str(v) for v in sent_item.payload.values() if v)):
+        assert value not in text, value
+
+
+def test_each_item_of_a_mixed_batch_keeps_the_id_of_its_own_click(
+    connection, account, ada, pat, access_of, lines, client_of
+):
+    companies = CompanyFactory.create_batch(2, account=account)
+    for item, click in zip(steps.send_all(companies, access_of(ada)), "ab", strict=True):
+        values = {"digest": item.digest, "vendor_id": f"ID{click}", "vendor_type": "SUB"}
+        url = reverse("erp:item_accept", args=[item.account_id, item.public_id])
+        client_of(pat).post(url, values, headers={"X-Request-Id": click})
+    engine.drain(connection.pk)
+    for click in "ab":
+        events = [one.get("event") for one in lines() if one["request_id"] == click]
+        assert [one for one in events if one] == ["accept", "claim", "call", "settle"]
+        assert Event.objects.filter(request_id=click, verb="sync").count() == 1
+
+
+def test_what_an_adapter_logs_carries_the_id_too(
+    client_of, pat, sent_item, connection, lines, monkeypatch
+):
+    submit = SimulatorAdapter.submit
+
+    def talkative(self, commands):
+        self.io.logger.warning("calling")
+        return submit(self, commands)
+
+    monkeypatch.setattr(SimulatorAdapter, "submit", talkative)
+    accept(client_of(pat), sent_item, connection, **{"X-Request-Id": CLICK})
+    engine.drain(connection.pk)
+    (line,) = [one for one in lines() if one["message"] == "calling"]
+    assert (line["request_id"], line["item"]) == (CLICK, str(sent_item.public_id))
+    assert (line["connection"], line["attempt"]) == (connection.pk, 1)
+
+
+def test_a_lost_answer_is_looked_up_under_the_same_id(client_of, pat, sent_item, connection, lines):
+    accept(client_of(pat), sent_item, connection, **{"X-Request-Id": CLICK})
+    steps.break_erp(connection, "timeout_after")
+    engine.drain(connection.pk)
+    steps.let_pass(600)
+    engine.drain(connection.pk)
+    sent_item.refresh_from_db()
+    assert sent_item.state == "synced"
+    events = [line.get("event") for line in lines() if line["request_id"] == CLICK]
+    assert "look_up" in events
+    assert Event.objects.filter(request_id=CLICK, verb__in=["lose", "sync"]).count() == 2
+
+
+def test_a_click_from_a_command_gets_an_id_of_its_own(connection, company, ada, access_of):
+    send("vendor", [company.pk], access=access_of(ada))
+    assert len(Request.objects.get().trace_id) == 32
+
+
+def test_a_line_is_one_object_whatever_it_says():
+    record = logging.LogRecord("x", logging.ERROR, "f", 1, 'two\nlines "%s"', ("\u2028é",), None)
+    try:
+        raise ValueError("bad\nnews")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    text = JsonFormatter().format(record)
+    assert "\n" not in text
+    line = json.loads(text)
+    assert line["message"] == 'two\nlines "\u2028é"'
+    assert "ValueError: bad\nnews" in line["exception"]
+    assert (line["level"], line["request_id"]) == ("ERROR", "-")
