@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from erp_integrations import connection_views, item_views, list_views
+from erp_integrations import connection_views, health_views, item_views, list_views
 
 app_name = "erp"
 
@@ -39,6 +39,9 @@ def both_scopes() -> list[URLPattern]:
 
 
 urlpatterns: list[URLPattern] = [
+    path("metrics", health_views.metrics, name="metrics"),
+    path("health.json", health_views.as_json, name="health_json"),
+    path(ACCOUNT + "health/", health_views.page, name="health"),
     path(ACCOUNT + "connection/", connection_views.connection, name="connection"),
     path(ACCOUNT + "connection/new/", connection_views.create, name="connection_create"),
     path(ACCOUNT + "connection/<int:pk>/settings/", connection_views.configure, name="configure"),

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from django.db import close_old_connections, connections
 
 logger = logging.getLogger(__name__)
+
+SIGN_SECONDS = 10.0
 
 
 class Ticker(threading.Thread):
@@ -24,14 +28,24 @@ class Ticker(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Beat until :meth:`stop`."""
+        """Beat until :meth:`stop`, and say from time to time that this process is there."""
+        self._try(sign_in)
+        signed = time.monotonic()
+        self._try(lambda: beat(self.seconds))
         while not self._stopping.wait(self.seconds):
-            try:
-                close_old_connections()
-                beat(self.seconds)
-            except Exception:
-                logger.exception("A beat of the ticker failed; the next one tries again.")
+            self._try(lambda: beat(self.seconds))
+            if time.monotonic() - signed >= SIGN_SECONDS - self.seconds / 2:
+                signed = time.monotonic()
+                self._try(sign)
+        self._try(sign_out)
         connections.close_all()
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            close_old_connections()
+            act()
+        except Exception:
+            logger.exception("A beat of the ticker failed; the next one tries again.")
 
     def stop(self, *, wait: float) -> None:
         """Beat no more; return when the beat at hand is over, after ``wait`` seconds at most."""
@@ -44,6 +58,27 @@ def beat(seconds: float) -> None:
     from erp_integrations import recovery
 
     recovery.tick(period=seconds * 0.9)
+
+
+def sign_in() -> None:
+    """This process has begun to export."""
+    from erp_integrations import heartbeat
+
+    heartbeat.started()
+
+
+def sign() -> None:
+    """This process still exports."""
+    from erp_integrations import heartbeat
+
+    heartbeat.alive()
+
+
+def sign_out() -> None:
+    """This process stops exporting."""
+    from erp_integrations import heartbeat
+
+    heartbeat.ended()
 
 
 _of_this_worker: list[Ticker] = []

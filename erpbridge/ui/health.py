@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+
+Report = Callable[[], tuple[str, Mapping[str, Any]]]
 
 
 @login_not_required
@@ -22,13 +25,30 @@ def livez(_request: HttpRequest) -> JsonResponse:
 def readyz(_request: HttpRequest) -> JsonResponse:
     """Whether everything a request needs is there; 503 and the reasons where not.
 
-    The reasons are plain words, without addresses or names of servers.
+    Work that goes on behind the pages makes the answer "degraded", with 200: taking the web server
+    out of service would not mend it. The reasons are plain words, without names of servers.
     """
     results = {name: check() for name, check in CHECKS.items()}
     ready = not any(results.values())
+    details: dict[str, Any] = {}
+    for name, report in _reports.items():
+        results[name], more = ("unknown", {}) if results["database"] else _ask(report)
+        details.update(more)
     answers = {name: problem or "ok" for name, problem in results.items()}
-    status = "ready" if ready else "not ready"
-    return JsonResponse({"status": status, **answers}, status=200 if ready else 503)
+    status = "not ready" if not ready else "degraded" if any(results.values()) else "ready"
+    return JsonResponse({"status": status, **answers, **details}, status=200 if ready else 503)
+
+
+def report_on(name: str, report: Report) -> None:
+    """Let an app tell of its work in the background: a problem, empty for none, and details."""
+    _reports[name] = report
+
+
+def _ask(report: Report) -> tuple[str, Mapping[str, Any]]:
+    try:
+        return report()
+    except DatabaseError:
+        return "unknown", {}
 
 
 def database_problem() -> str:
@@ -64,6 +84,7 @@ def broker_problem() -> str:
     return ""
 
 
+_reports: dict[str, Report] = {}
 CHECKS: dict[str, Callable[[], str]] = {
     "database": database_problem,
     "migrations": migrations_problem,

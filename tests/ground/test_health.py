@@ -2,6 +2,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from erp_integrations.models import Ticker
+
 
 def test_alive_asks_nobody_else(client: Client, django_assert_num_queries, db):
     with django_assert_num_queries(0):
@@ -10,13 +12,17 @@ def test_alive_asks_nobody_else(client: Client, django_assert_num_queries, db):
 
 
 def test_ready_when_everything_answers(client: Client, db):
+    Ticker.objects.create(pk=1)
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {
+    answers = response.json()
+    assert answers.pop("tick_age_seconds") < 5
+    assert answers == {
         "status": "ready",
         "database": "ok",
         "migrations": "ok",
         "broker": "ok",
+        "tick": "ok",
     }
 
 

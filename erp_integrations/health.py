@@ -1,0 +1,191 @@
+"""How the export is doing, read from the database: the same whichever process is asked.
+
+No count goes further than a cap, and each is answered by an index, so that looking costs the same
+with a hundred items as with a million.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+
+from erp_integrations import connections, heartbeat, secrets
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.clock import after, now
+from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
+from erp_integrations.recovery import PERIOD
+from erp_integrations.states import MOVING, State
+
+# Counting goes no further; whoever reads metrics wants to know of a backlog's size.
+MOST_COUNTED = 100_000
+RECENT = 3_600.0
+LATE = 6 * PERIOD
+
+
+class _CappedCount(Subquery):
+    """How many rows a sliced query has."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS capped)"
+    output_field = IntegerField()
+
+
+@dataclass(frozen=True)
+class ConnectionHealth:
+    """One connection now: items per state, and what its attempts of the last hour came to."""
+
+    connection: Connection
+    at: datetime
+    counts: dict[str, int]
+    oldest_at: datetime | None
+    attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def queue(self) -> int:
+        """Accepted items that the ERP has not answered for."""
+        return sum(self.counts[state] for state in MOVING)
+
+    @property
+    def oldest_age(self) -> float:
+        """Seconds since the oldest of them was accepted, 0 without any."""
+        return _age(self.at, self.oldest_at) or 0.0
+
+    @property
+    def resting(self) -> bool:
+        """The breaker is open: the ERP failed too often in a row."""
+        until = self.connection.breaker_until
+        return until is not None and until > self.at
+
+    @property
+    def held_back(self) -> bool:
+        """The ERP's rate lets nothing through for a while."""
+        slot = self.connection.next_slot_at
+        return slot is not None and slot > self.at
+
+    @property
+    def state(self) -> str:
+        """One word for what the connection does."""
+        if self.connection.paused_at:
+            return "login refused" if self.connection.paused_for_login else "paused"
+        if self.resting:
+            return "resting"
+        return "held back" if self.held_back else "working"
+
+    @property
+    def finished(self) -> int:
+        """Attempts of the last hour that are over."""
+        return sum(n for (outcome, _cls), n in self.attempts.items() if outcome != "open")
+
+    @property
+    def failed(self) -> int:
+        """Those of them that did not put anything into the ERP."""
+        return self.finished - sum(
+            n for (outcome, _cls), n in self.attempts.items() if outcome == Attempt.Outcome.APPLIED
+        )
+
+    @property
+    def failure_rate(self) -> float | None:
+        """Their share; None where there were none."""
+        return self.failed / self.finished if self.finished else None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Connections, the ticker and the workers at one moment."""
+
+    at: datetime
+    connections: list[ConnectionHealth]
+    tick_age: float | None
+    workers: list[Worker]
+
+    @property
+    def problems(self) -> list[str]:
+        """What somebody should look at, in words."""
+        found = [f"The engine's tick: {late}." for late in [tick_problem(self.tick_age)] if late]
+        if not self.workers:
+            found.append("No worker has been seen in the last minute.")
+        found += [
+            f"Connection {one.connection.pk}: {one.state}."
+            for one in self.connections
+            if one.state in ("login refused", "paused", "resting")
+        ]
+        return found
+
+
+def snapshot(*, account_id: int | None = None) -> Snapshot:
+    """How it is now, of one account's connections or of all."""
+    at = now()
+    rows = Connection.objects.all() if account_id is None else _of(account_id)
+    attempts = _recent_attempts(account_id)
+    found = [
+        ConnectionHealth(
+            connection=one,
+            at=at,
+            counts={state: getattr(one, f"n_{state}") for state in State},
+            oldest_at=one.oldest_at,
+            attempts=attempts.get(one.pk, Counter()),
+        )
+        for one in _counted(rows)
+    ]
+    return Snapshot(at, found, tick_age(), heartbeat.seen_since(_gone(at)))
+
+
+def _of(account_id: int) -> QuerySet[Connection]:
+    return Connection.objects.filter(account=account_id)
+
+
+def _gone(at: datetime) -> datetime:
+    return at - timedelta(seconds=heartbeat.GONE_AFTER)
+
+
+def _counted(rows: QuerySet[Connection]) -> QuerySet[Any]:
+    items = Item.objects.filter(connection=OuterRef("pk")).order_by()
+    counts = {
+        f"n_{state}": _CappedCount(items.filter(state=state).values("pk")[:MOST_COUNTED])
+        for state in State
+    }
+    moving = items.filter(state__in=sorted(MOVING)).order_by("decided_at")
+    oldest = Subquery(moving.values("decided_at")[:1])
+    return rows.annotate(**counts, oldest_at=oldest).order_by("pk")
+
+
+def _recent_attempts(account_id: int | None) -> dict[int, Counter[tuple[str, str]]]:
+    """Connection -> (outcome, error class) -> how many attempts began within the last hour."""
+    recent = Attempt.objects.filter(opened_at__gte=after(-RECENT))
+    if account_id is not None:
+        recent = recent.filter(item__account=account_id)
+    found: dict[int, Counter[tuple[str, str]]] = {}
+    grouped = recent.values("item__connection", "outcome", "error_class").annotate(n=Count("pk"))
+    for row in grouped.order_by():
+        one = found.setdefault(row["item__connection"], Counter())
+        one[row["outcome"], row["error_class"]] = row["n"]
+    return found
+
+
+def _age(at: datetime, since: datetime | None) -> float | None:
+    return None if since is None else round(max(0.0, (at - since).total_seconds()), 1)
+
+
+def tick_age() -> float | None:
+    """Seconds since any process looked for what is due; None if none ever did."""
+    ran_at = Ticker.objects.values_list("ran_at", flat=True).first()
+    return _age(now(), ran_at)
+
+
+def tick_problem(age: float | None) -> str:
+    """Why exports may be late, empty where somebody ticks."""
+    if age is None:
+        return "no worker has ever looked for what is due"
+    return f"nobody has looked for what is due for {age:.0f} seconds" if age > LATE else ""
+
+
+def why_unusable(connection: Connection) -> str:
+    """Why nothing can be exported whatever the ERP says, empty where it can."""
+    try:
+        connections.manifest_of(connection)
+    except AdapterUnavailable as error:
+        return str(error)
+    return secrets.problem(connection)

@@ -1,0 +1,291 @@
+"""Health of the export: the page, the addresses for operators, and what they count."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+from django.db import connection as db
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from prometheus_client.parser import text_string_to_metric_families
+
+from erp_integrations import connections, health, heartbeat, metrics, recovery
+from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
+from erp_integrations.states import State
+from erpbridge.access.levels import Level
+from tests.erp_integrations import steps
+from tests.factories import (
+    CompanyFactory,
+    ConnectionFactory,
+    ItemFactory,
+    MembershipFactory,
+    UserFactory,
+)
+
+TOKEN = "a token that nobody guesses"
+
+
+@pytest.fixture
+def operator(settings) -> Client:
+    settings.ERPBRIDGE_METRICS_TOKEN = TOKEN
+    return Client(headers={"Authorization": f"Bearer {TOKEN}"})
+
+
+@pytest.fixture
+def health_page(client_of, ada, account):
+    def shown() -> str:
+        url = reverse("erp:health", args=[account.pk])
+        return client_of(ada).get(url).content.decode()
+
+    return shown
+
+
+def samples(client: Client) -> dict[tuple[str, ...], float]:
+    """(metric, label values ...) -> value, as Prometheus itself reads the text."""
+    answer = client.get("/metrics")
+    assert answer["Content-Type"].startswith("text/plain; version=0.0.4")
+    return {
+        (one.name, *(value for name, value in one.labels.items() if name != "adapter")): one.value
+        for family in text_string_to_metric_families(answer.content.decode())
+        for one in family.samples
+    }
+
+
+# --- who may look ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health.json"])
+def test_without_a_token_in_the_settings_the_address_does_not_exist(db, client, path):
+    assert client.get(path).status_code == 404
+    assert client.get(path, headers={"Authorization": "Bearer "}).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/health.json"])
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", "Bearer \u00e9"])
+def test_a_wrong_token_is_told_what_is_needed_and_nothing_else(operator, connection, path, given):
+    refused = Client().get(path, headers={"Authorization": given})
+    assert refused.status_code == 401
+    assert refused["WWW-Authenticate"].startswith("Bearer")
+    assert b"erpbridge_" not in refused.content
+
+
+def test_a_login_is_no_token(operator, client_of, ada):
+    assert client_of(ada).get("/metrics").status_code == 401
+
+
+def test_page_is_for_erp_admins_of_the_account(client_of, ada, sam, account):
+    reader = UserFactory.create()
+    MembershipFactory.create(user=reader, account=account, erp_integrations=Level.READ_ONLY)
+    url = reverse("erp:health", args=[account.pk])
+    assert client_of(ada).get(url).status_code == 200
+    for person in (reader, sam):
+        assert client_of(person).get(url).status_code == 403
+    connection_url = reverse("erp:connection", args=[account.pk])
+    assert url in client_of(ada).get(connection_url).content.decode()
+    assert url not in client_of(reader).get(connection_url).content.decode()
+
+
+# --- what is counted ------------------------------------------------------------------------
+
+
+def test_metrics_are_what_the_tables_say(
+    operator, connection, account, ada, pat, access_of, other_account
+):
+    companies = CompanyFactory.create_batch(6, account=account)
+    items = steps.send_all(companies, access_of(ada))
+    steps.decide(items[:4], access_of(pat))
+    steps.break_erp(connection, "refuse", times=1)
+    steps.export(connection)
+    ItemFactory.create(account=other_account, state=State.READY)
+
+    found = samples(operator)
+    counted = Counter(
+        (str(a), str(c), s)
+        for a, c, s in Item.objects.values_list("account_id", "connection_id", "state")
+    )
+    shown = {key[1:]: n for key, n in found.items() if key[0] == "erpbridge_items"}
+    assert {key: n for key, n in shown.items() if n} == counted
+    assert len(shown) == Connection.objects.count() * len(State)
+    tried = Counter(
+        (str(account.pk), str(connection.pk), outcome, cls or "none")
+        for outcome, cls in Attempt.objects.values_list("outcome", "error_class")
+    )
+    attempts = {k[1:]: n for k, n in found.items() if k[0] == "erpbridge_attempts_last_hour"}
+    assert attempts == tried
+    assert sum(tried.values()) >= 4
+
+
+def test_json_says_the_same_as_the_metrics(operator, connection, accepted_item):
+    steps.let_pass(90)
+    Ticker.objects.create(pk=1)
+    heartbeat.started()
+    found = operator.get("/health.json").json()
+    (one,) = found["connections"]
+    assert one["items"]["queued"] == one["queue"] == 1
+    assert 85 < one["oldest_age_seconds"] < 120
+    assert found["tick_age_seconds"] < 30
+    (worker,) = found["workers"]
+    assert worker["name"] == f"{worker['host']}:{worker['pid']}"
+    assert (found["status"], found["problems"]) == ("ok", [])
+    numbers = samples(operator)
+    assert numbers["erpbridge_workers",] == 1
+    assert numbers["erpbridge_tick_age_seconds",] < 30
+    key = ("erpbridge_oldest_item_age_seconds", str(connection.account_id), str(connection.pk))
+    assert 85 < numbers[key] < 120
+
+
+def test_attempts_older_than_an_hour_are_not_recent(operator, synced_company):
+    Attempt.objects.update(opened_at=Attempt.objects.get().opened_at - timedelta(hours=2))
+    assert not [key for key in samples(operator) if key[0] == "erpbridge_attempts_last_hour"]
+
+
+def test_names_of_customers_are_not_in_the_metrics(operator, connection, company, accepted_item):
+    Connection.objects.update(name='Secret "client"\n\\x')
+    text = operator.get("/metrics").content.decode()
+    for name in ("Secret", "client", company.name, "Harbor"):
+        assert name not in text
+
+
+def test_label_values_are_escaped(connection):
+    Connection.objects.update(adapter='a"b\\c\nd')
+    text = metrics.prometheus(health.snapshot())
+    (family,) = [
+        one for one in text_string_to_metric_families(text) if one.name == "erpbridge_breaker_open"
+    ]
+    assert family.samples[0].labels["adapter"] == 'a"b\\c\nd'
+
+
+def test_looking_costs_a_fixed_number_of_queries(operator, account, other_account):
+    def queries() -> int:
+        with CaptureQueriesContext(db) as asked:
+            assert operator.get("/metrics").status_code == 200
+        return len(asked)
+
+    ItemFactory.create(account=account)
+    few = queries()
+    for one in (account, other_account):
+        for found in ConnectionFactory.create_batch(5, account=one):
+            ItemFactory.create_batch(3, account=one, connection=found)
+    assert queries() == few <= 6
+
+
+def test_counting_stops_at_the_cap(connection, account, monkeypatch):
+    monkeypatch.setattr(health, "MOST_COUNTED", 4)
+    ItemFactory.create_batch(6, account=account, connection=connection)
+    (one,) = health.snapshot().connections
+    assert one.counts["ready"] == 4
+
+
+# --- states of connections ------------------------------------------------------------------
+
+
+def test_breaker_and_pauses_show(operator, connection, health_page, ada):
+    steps.let_pass(0)
+    Connection.objects.update(breaker_failures=7, breaker_until=health.now() + timedelta(minutes=3))
+    assert "Resting after failures" in health_page()
+    assert "7 calls failed in a row" in health_page()
+    labels = (str(connection.account_id), str(connection.pk))
+    assert samples(operator)["erpbridge_breaker_open", *labels] == 1
+    assert samples(operator)["erpbridge_breaker_failures", *labels] == 7
+
+    connections.pause(connection, by=ada, reason="Year-end closing")
+    assert "Year-end closing" in health_page()
+    assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 1
+    connections.resume(connection, by=ada)
+    connections.pause_for_login(connection, message="Password expired")
+    assert "Paused: login refused" in health_page()
+    assert samples(operator)["erpbridge_connection_paused", *labels, "login"] == 1
+    assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 0
+    found = operator.get("/health.json").json()
+    assert f"Connection {connection.pk}: login refused." in found["problems"]
+
+
+def test_page_says_what_waits_and_how_much_failed(
+    connection, health_page, account, ada, pat, access_of, other_account
+):
+    ItemFactory.create_batch(3, account=other_account, state=State.READY)
+    items = steps.send_all(CompanyFactory.create_batch(3, account=account), access_of(ada))
+    steps.decide(items[:2], access_of(pat))
+    steps.export(connection)
+    text = health_page()
+    assert "0 of 2" in text
+    assert "<dt>Waiting for accounting</dt><dd>1" in re.sub(r"</?p>|\n *", "", text)
+    assert "Never" in text
+    assert "no worker has ever looked" in text
+
+
+def test_page_without_a_connection_says_so(health_page):
+    assert "No ERP Connected" in health_page()
+
+
+def test_page_of_a_connection_whose_adapter_is_gone_says_so(connection, health_page):
+    Connection.objects.update(adapter="gone")
+    assert "Cannot be used" in health_page()
+
+
+# --- ticks and workers ----------------------------------------------------------------------
+
+
+def test_ready_says_when_nobody_ticks_and_stays_in_service(client, db):
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["tick"] == "no worker has ever looked for what is due"
+    recovery.tick()
+    answer = client.get("/readyz")
+    assert (answer.json()["status"], answer.json()["tick"]) == ("ready", "ok")
+    assert answer.json()["tick_age_seconds"] < 5
+    steps.let_pass(600)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert "nobody has looked for what is due for " in answer.json()["tick"]
+
+
+def test_ready_without_the_engines_tables_says_unknown(client, monkeypatch, db):
+    def fail():
+        raise DatabaseError("no such table")
+
+    monkeypatch.setattr(health, "tick_age", fail)
+    assert client.get("/readyz").json()["tick"] == "unknown"
+
+
+def test_workers_come_and_go(db):
+    heartbeat.alive()
+    (one,) = heartbeat.seen_since(health.now() - timedelta(seconds=60))
+    started = one.started_at
+    Worker.objects.update(seen_at=one.seen_at - timedelta(minutes=5))
+    assert health.snapshot().workers == []
+    heartbeat.alive()
+    (one,) = health.snapshot().workers
+    assert one.started_at == started
+    heartbeat.ended()
+    assert not Worker.objects.exists()
+
+
+def test_workers_that_are_long_gone_are_forgotten(db):
+    Worker.objects.create(name="old:1", host="old", pid=1, seen_at=health.now() - timedelta(days=3))
+    heartbeat.started()
+    assert not Worker.objects.filter(name="old:1").exists()
+
+
+def test_the_worker_signs_in(worker):
+    until = time.monotonic() + 20
+    while not Worker.objects.exists():
+        assert time.monotonic() < until, "no worker signed in"
+        time.sleep(0.1)
+
+
+def test_item_page_shows_how_long_an_attempt_took(client_of, ada, synced_company):
+    item = Item.objects.get()
+    page = client_of(ada).get(reverse("erp:item", args=[item.account_id, item.public_id]))
+    assert "Took" in page.content.decode()
+    took = Attempt.objects.get().took
+    assert took is not None
+    assert 0 <= took < 30
+    assert json.dumps(f"{took:.2f} s")[1:-1] in page.content.decode()
