@@ -125,7 +125,9 @@ def snapshot(*, account_id: int | None = None) -> Snapshot:
             connection=one,
             at=at,
             counts={state: getattr(one, f"n_{state}") for state in State},
-            oldest_at=one.oldest_at,
+            oldest_at=min(
+                filter(None, (getattr(one, f"oldest_{s}") for s in MOVING)), default=None
+            ),
             attempts=attempts.get(one.pk, Counter()),
         )
         for one in _counted(rows)
@@ -147,9 +149,14 @@ def _counted(rows: QuerySet[Connection]) -> QuerySet[Any]:
         f"n_{state}": _CappedCount(items.filter(state=state).values("pk")[:MOST_COUNTED])
         for state in State
     }
-    moving = items.filter(state__in=sorted(MOVING)).order_by("decided_at")
-    oldest = Subquery(moving.values("decided_at")[:1])
-    return rows.annotate(**counts, oldest_at=oldest).order_by("pk")
+    # State by state, each the first entry of an index.
+    oldest = {
+        f"oldest_{state}": Subquery(
+            items.filter(state=state).order_by("decided_at").values("decided_at")[:1]
+        )
+        for state in MOVING
+    }
+    return rows.annotate(**counts, **oldest).order_by("pk")
 
 
 def _recent_attempts(account_id: int | None) -> dict[int, Counter[tuple[str, str]]]:

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp_integrations.queries import AttemptQuerySet, ItemQuerySet
-from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, MOVING, OPEN, State
+from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
 
 
@@ -202,12 +202,7 @@ class Item(models.Model):
                 name="item_waiting",
             ),
             models.Index(fields=["entity", "record_id", "-id"], name="item_of_record"),
-            models.Index(fields=["connection", "state", "id"], name="item_counts"),
-            models.Index(
-                fields=["connection", "decided_at"],
-                condition=Q(state__in=sorted(MOVING)),
-                name="item_oldest",
-            ),
+            models.Index(fields=["connection", "state", "decided_at"], name="item_counts"),
         ]
 
     def __str__(self) -> str:
