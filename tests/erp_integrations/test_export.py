@@ -519,7 +519,7 @@ def test_id_of_another_record_is_no_answer(
 
 def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, accepted_item):
     """The worker died before it looked, so the same vendor may have been there all along."""
-    (one,) = claim(connection)
+    (one,) = claim(connection, manifest_of(connection))
     adapter_of(connection).submit([replace(one.command, intent="of somebody else")])
     steps.let_pass(81)
     recovery.expire_leases()
@@ -528,11 +528,11 @@ def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, ac
 
 
 def test_late_answer_does_not_settle_the_claim_of_another_worker(connection, accepted_item):
-    (late,) = claim(connection)
+    (late,) = claim(connection, manifest_of(connection))
     steps.let_pass(81)
     recovery.expire_leases()
     recovery._not_there(Item.objects.get(), settled=True)
-    assert len(claim(connection)) == 1
+    assert len(claim(connection, manifest_of(connection))) == 1
     refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
     for answer in (Outcome(error=refused), Outcome(erp_id="99", erp_code="OTHER")):
         engine.settle(connection, manifest_of(connection), [(late, answer)])
