@@ -164,6 +164,9 @@ class Manifest:
 
     ``settles_within``: how long after a call's deadline what it asked for may still take effect.
     ``can_find``: whether the ERP can be asked by key; without it a person decides the uncertain.
+    ``silent_after`` (queued): how long after a hand-over the ERP may still carry it out; a command
+    still pending then counts as lost. In a polled delivery ``call_deadline`` is the time in which
+    the ERP begins what it was handed, and look-ups travel the same way as commands.
     """
 
     key: str
@@ -179,6 +182,7 @@ class Manifest:
     settles_within: float = 0.0
     can_find: bool = True
     rate: Rate = Rate()
+    silent_after: float = 3600.0
 
 
 @dataclass(frozen=True)
@@ -259,6 +263,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class MadeFile:
+    """A file for a person to import into the ERP. No cell of it may be taken for a formula."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Found:
     """A record of the ERP. ``data`` has the names of the payload and acceptance fields."""
 
@@ -302,6 +315,80 @@ class Page:
 
     records: tuple[Found, ...]
     cursor: str = ""
+
+
+@dataclass(frozen=True)
+class InboundCall:
+    """One HTTP request of an ERP that asks us. ``path`` is what follows the connection's address.
+
+    ``headers``: lower-case names, those about the body and the credentials only.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class InboundReply:
+    """What the asking ERP is answered."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A command handed to an asking ERP. ``ticket`` comes back with the report, as it is.
+
+    The ERP must not begin later than ``begin_within`` seconds after it was handed over.
+    """
+
+    ticket: str
+    command: Command
+    begin_within: float
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """A question to an asking ERP: which record has this key?"""
+
+    ticket: str
+    entity: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an asking ERP says became of what it was handed; never a handle."""
+
+    ticket: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an asking ERP says to a :class:`LookUp`."""
+
+    ticket: str
+    found: Found | Ambiguous | None
+
+
+@dataclass(frozen=True)
+class InboundAsk:
+    """What an ERP's request says. With ``refused`` it is answered so, and nothing else happens.
+
+    ``take``: how many commands, and how many questions, it takes with the reply. ``notes`` is the
+    adapter's own, for its :meth:`Adapter.reply`.
+    """
+
+    refused: InboundReply | None = None
+    take: int = 0
+    reports: tuple[Report, ...] = ()
+    seen: tuple[Seen, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AdapterError(Exception):
@@ -370,6 +457,30 @@ class Adapter(ABC):
         Only asked of adapters that answer with handles. :raises AdapterError:
         """
         raise NotImplementedError(f"{type(self).__name__} hands out no handles")
+
+    def receive(self, call: InboundCall) -> InboundAsk:
+        """Polled: check the credentials, in constant time, and read what the ERP says; pure.
+
+        Refuses with a reply what it cannot read. Only asked of adapters whose ERP asks.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no calls")
+
+    def reply(
+        self, ask: InboundAsk, commands: Sequence[Handed], looks: Sequence[LookUp]
+    ) -> InboundReply:
+        """Polled: hand over commands and questions in the ERP's language; pure."""
+        raise NotImplementedError(f"{type(self).__name__} takes no calls")
+
+    def render_file(self, commands: Sequence[Command]) -> MadeFile:
+        """File: the file that a person imports into the ERP; pure. :raises AdapterError:"""
+        raise NotImplementedError(f"{type(self).__name__} makes no files")
+
+    def read_result(self, content: bytes) -> Mapping[str, Outcome]:
+        """File: what the ERP's result file says, by intent; pure.
+
+        :raises AdapterError: where it cannot be read, or is not the result of such a file.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads no files")
 
     @abstractmethod
     def pull(self, entity: str, cursor: str = "") -> Page:

@@ -30,8 +30,8 @@ from erp_integrations.adapters.base import (
     WireField,
 )
 from erp_integrations.adapters.simulator.faults import (
-    CONNECTION_REFUSED,
     ERRORS,
+    LATE_SECONDS,
     NO_ANSWER,
     Fault,
     strike,
@@ -50,6 +50,7 @@ from erp_integrations.adapters.simulator.manifest import (
     MANIFEST,
     VENDOR_ID,
     VENDOR_TYPE,
+    manifest_of,
 )
 from erp_integrations.adapters.simulator.options import read_options
 
@@ -85,9 +86,9 @@ class SimulatorAdapter(Adapter):
         self.ledger = Ledger(io.folder, self.options.ledger)
 
     @classmethod
-    def manifest(cls, config: Mapping[str, Any]) -> Manifest:  # noqa: ARG003
-        """The same under every configuration."""
-        return MANIFEST
+    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+        """The same under every configuration, but for how late the ledger may write."""
+        return manifest_of(config)
 
     def check(self) -> Health:
         """Settings in order, and the ledger can be written to."""
@@ -172,12 +173,18 @@ class SimulatorAdapter(Adapter):
         if fault in ERRORS:
             return Outcome(error=ERRORS[fault])
         try:
-            vendor = self.ledger.post(command.intent, self.preview(command).text)
+            outcome = self._written(command, late=fault is Fault.LATE)
         except Refused as refused:
             outcome = Outcome(error=_refusal(refused))
-        else:
-            outcome = _applied(vendor)
-        return Outcome(error=NO_ANSWER) if fault is Fault.TIMEOUT_AFTER else outcome
+        silent = fault in (Fault.TIMEOUT_AFTER, Fault.LATE)
+        return Outcome(error=NO_ANSWER) if silent else outcome
+
+    def _written(self, command: Command, *, late: bool) -> Outcome:
+        """:raises Refused:"""
+        text = self.preview(command).text
+        if late:
+            return Outcome(handle=self.ledger.enqueue(command.intent, text, wait=LATE_SECONDS))
+        return _applied(self.ledger.post(command.intent, text))
 
     def _travel(self) -> None:
         time.sleep(self.options.latency)
@@ -190,8 +197,8 @@ class SimulatorAdapter(Adapter):
     @contextmanager
     def _reached(self) -> Iterator[Ledger]:
         self._travel()
-        if self.options.plan.always_down:
-            raise AdapterError(CONNECTION_REFUSED)
+        if self.options.plan.shuts_out:
+            raise AdapterError(ERRORS[self.options.plan.kind])
         try:
             yield self._named_ledger()
         except LedgerDown as down:

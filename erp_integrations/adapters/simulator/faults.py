@@ -25,6 +25,8 @@ class Fault(StrEnum):
     THROTTLE = "throttle"
     DOWN = "down"
     GARBAGE = "garbage"
+    LOGIN = "login"
+    LATE = "late"
 
 
 FAULT_LABELS = {
@@ -35,15 +37,19 @@ FAULT_LABELS = {
     Fault.THROTTLE: "Ask to slow down",
     Fault.DOWN: "Be down",
     Fault.GARBAGE: "Answer garbage",
+    Fault.LOGIN: "Refuse the login",
+    Fault.LATE: "Time out, then write after all",
 }
 
+# How long after a call LATE writes.
+LATE_SECONDS = 3.0
 NO_ANSWER = ErpError(
     ErrorClass.TRANSIENT, Effect.UNCERTAIN, "The simulator did not answer in time."
 )
 CONNECTION_REFUSED = ErpError(
     ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Connection to the simulator refused."
 )
-# Of each fault that keeps a message from being carried out. TIMEOUT_AFTER does not.
+# Of each fault that keeps a message from being carried out. TIMEOUT_AFTER and LATE do not.
 ERRORS = {
     Fault.REFUSE: ErpError(
         ErrorClass.INVALID,
@@ -66,6 +72,13 @@ ERRORS = {
         Effect.UNCERTAIN,
         "The answer cannot be read: <html><body><h1>502 Bad Gateway</h1></body></html>",
     ),
+    Fault.LOGIN: ErpError(
+        ErrorClass.AUTH_EXPIRED,
+        Effect.NOT_APPLIED,
+        "The simulator does not accept the login.",
+        erp_code="401",
+        advice="Enter the login again in the settings of the connection.",
+    ),
 }
 
 
@@ -78,9 +91,10 @@ class FaultPlan:
     match: str = ""
 
     @property
-    def always_down(self) -> bool:
-        """Nothing at all answers, looking things up included."""
-        return self.kind is Fault.DOWN and self.every == 1 and not self.match
+    def shuts_out(self) -> bool:
+        """Nothing at all is answered, looking things up included."""
+        always = self.every == 1 and not self.match
+        return always and self.kind in (Fault.DOWN, Fault.LOGIN)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 from stdnum.us import ein
 
 BUSY_SECONDS = 5.0
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VENDOR_TYPES = {
     "SUB": "Subcontractor",
     "MAT": "Material supplier",
@@ -61,6 +61,15 @@ TABLES = (
     """CREATE TABLE IF NOT EXISTS fault (
         kind TEXT NOT NULL, times INTEGER NOT NULL, match TEXT NOT NULL)""",
     "CREATE TABLE IF NOT EXISTS faulty_call (number INTEGER NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS waiting (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        intent TEXT NOT NULL UNIQUE,
+        message TEXT NOT NULL,
+        due REAL NOT NULL,
+        done INTEGER NOT NULL DEFAULT 0,
+        code TEXT NOT NULL DEFAULT '',
+        said TEXT NOT NULL DEFAULT '',
+        field TEXT NOT NULL DEFAULT '')""",
 )
 
 
@@ -122,14 +131,63 @@ class Ledger:
             )
             return done
 
+    def enqueue(self, intent: str, text: str, *, wait: float) -> str:
+        """Keep a message for later; the ledger works it off by itself once ``wait`` is over.
+
+        :returns: the handle to ask with. The same intent again joins the one that waits.
+        :raises Refused: where the intent was used for something else.
+        """
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO waiting (intent, message, due) VALUES (?, ?, ?)"
+                " ON CONFLICT (intent) DO NOTHING",
+                (intent, text, time.time() + wait),
+            )
+            row = db.execute("SELECT * FROM waiting WHERE intent = ?", (intent,)).fetchone()
+            if row["message"] != text:
+                raise Refused("E1009", f"Request {intent} was used before for something else.")
+            return str(row["id"])
+
+    def work(self, *, at_once: bool = False) -> None:
+        """Carry out the waiting messages that are due, or all of them."""
+        with self.connection() as db:
+            found = db.execute(
+                "SELECT * FROM waiting WHERE done = 0 AND (? OR due <= ?) ORDER BY id",
+                (at_once, time.time()),
+            ).fetchall()
+        for row in found:
+            code = said = column = ""
+            try:
+                self.post(row["intent"], row["message"])
+            except Refused as refused:
+                code, said, column = refused.code, refused.message, refused.column
+            with self.transaction() as db:
+                db.execute(
+                    "UPDATE waiting SET done = 1, code = ?, said = ?, field = ? WHERE id = ?",
+                    (code, said, column, row["id"]),
+                )
+
+    def result(self, handle: str) -> Vendor | None:
+        """What became of a message that was to wait; None while it does. :raises Refused:"""
+        self.work()
+        with self.connection() as db:
+            row = db.execute("SELECT * FROM waiting WHERE id = ?", (row_number(handle),)).fetchone()
+            if row is None:
+                raise Refused("E1012", f"There is no message number {handle}.")
+            if row["code"]:
+                raise Refused(row["code"], row["said"], row["field"])
+            return _earlier(db, row["intent"], row["message"]) if row["done"] else None
+
     def vendor(self, vendor_id: str) -> Vendor | None:
         """The vendor with this ID, in whatever case it is written."""
+        self.work()
         with self.connection() as db:
             row = db.execute("SELECT * FROM vendor WHERE vendor_id = ?", (vendor_id.upper(),))
             return _vendor(row.fetchone())
 
     def page(self, after: int, size: int) -> list[Vendor]:
         """Vendors in the order they came in, after the given number."""
+        self.work()
         with self.connection() as db:
             rows = db.execute(
                 "SELECT * FROM vendor WHERE id > ? ORDER BY id LIMIT ?", (after, size)

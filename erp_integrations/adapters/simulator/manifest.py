@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from erp_integrations.adapters.base import (
     AcceptanceField,
     Delivery,
@@ -12,7 +16,7 @@ from erp_integrations.adapters.base import (
     Rule,
     Setting,
 )
-from erp_integrations.adapters.simulator.faults import FAULT_LABELS, Fault
+from erp_integrations.adapters.simulator.faults import FAULT_LABELS, LATE_SECONDS, Fault
 
 ENTITY = "vendor"
 VENDOR_TYPE = "vendor_type"
@@ -126,3 +130,9 @@ MANIFEST = Manifest(
     settings=SETTINGS,
     call_deadline=20.0,
 )
+
+
+def manifest_of(config: Mapping[str, Any]) -> Manifest:
+    """What the simulator declares under a configuration."""
+    late = config.get("fault") == Fault.LATE
+    return replace(MANIFEST, settles_within=LATE_SECONDS) if late else MANIFEST

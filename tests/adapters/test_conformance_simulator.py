@@ -1,0 +1,107 @@
+"""The conformance kit, run on the simulator."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from erp_integrations.adapters.base import Command, Io, Operation
+from erp_integrations.adapters.conformance import AdapterConformance, Harness, cannot
+from erp_integrations.adapters.simulator import SimulatorAdapter
+
+PASSWORD = "correct-horse-battery"
+
+
+class SimulatorHarness(Harness):
+    """A ledger of its own, broken by its settings."""
+
+    def __init__(self, folder: Path, **config: Any) -> None:
+        super().__init__(folder)
+        self.config = {"latency_ms": 0, "password": PASSWORD, **config}
+        self.clock = time.time
+
+    def adapter(self) -> SimulatorAdapter:
+        io = Io(self.folder, self.clock, logging.getLogger("simulator"))
+        return SimulatorAdapter(self.config, {}, io)
+
+    def command(self, number: int = 1, /, **payload: Any) -> Command:
+        key = f"KEY-{number}"
+        return Command(
+            intent=f"intent-{number}",
+            entity="vendor",
+            operation=Operation.CREATE,
+            key=key,
+            payload={"name": f"Firm {number}", "zip": "21601", **payload},
+            acceptance={"vendor_type": "SUB", "vendor_id": key},
+        )
+
+    def holdings(self) -> Sequence[Mapping[str, Any]]:
+        return [
+            {"erp_id": str(one["id"]), "key": one["vendor_id"], **one}
+            for one in self.sql("SELECT * FROM vendor")
+        ]
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        with self.adapter().ledger.connection() as db:
+            return [dict(row) for row in db.execute(statement).fetchall()]
+
+    def plant(self, command: Command, **payload: Any) -> None:
+        vendor = {"vendor_id": command.key, "vendor_name": payload["name"], "vendor_type": "OTH"}
+        message = json.dumps({"operation": "create", "vendor": vendor})
+        self.adapter().ledger.post("by hand", message)
+
+    def plant_twins(self, command: Command) -> None:
+        cannot("The ledger's vendor IDs are unique by a constraint of its database.")
+
+    def change(self, erp_id: str) -> None:
+        with self.adapter().ledger.transaction() as db:
+            db.execute("UPDATE vendor SET city = 'Elsewhere', version = version + 1")
+
+    def received(self) -> Mapping[str, Any]:
+        last = self.adapter().ledger.effects()[-1]
+        return json.loads(last.message)["vendor"]
+
+    def settle(self) -> None:
+        self.adapter().ledger.work(at_once=True)
+
+    @contextmanager
+    def fault(self, kind: str) -> Iterator[None]:
+        self.config["fault"] = kind
+        yield
+        self.config["fault"] = "none"
+
+    def losing_answers(self):
+        return self.fault("timeout_after")
+
+    def refusing_login(self):
+        return self.fault("login")
+
+    def throttling(self):
+        return self.fault("throttle")
+
+    def answering_garbage(self):
+        return self.fault("garbage")
+
+    def applying_late(self):
+        return self.fault("late")
+
+    @contextmanager
+    def being_slow(self) -> Iterator[None]:
+        """By a clock on which every look is half a minute later than the one before."""
+        looks = iter(range(1_000))
+        self.clock = lambda: time.time() + 30 * next(looks)
+        yield
+        self.clock = time.time
+
+    def secrets(self) -> Sequence[str]:
+        return [PASSWORD]
+
+
+class TestSimulator(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return SimulatorHarness(folder)
