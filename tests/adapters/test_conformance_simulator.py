@@ -1,4 +1,4 @@
-"""The conformance kit, run on the simulator."""
+"""The conformance kit, run on the simulator in each of its four deliveries."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from erp_integrations.adapters.base import Command, Io, Operation
+from erp_integrations.adapters.base import Command, InboundCall, Io, Operation
 from erp_integrations.adapters.conformance import AdapterConformance, Harness, cannot
+from erp_integrations.adapters.conformance.delivery import Transport
 from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.adapters.simulator.agent import Agent, NotAnswered, Post
+from erp_integrations.adapters.simulator.files import import_into
 
 PASSWORD = "correct-horse-battery"
 
@@ -102,6 +105,112 @@ class SimulatorHarness(Harness):
         return [PASSWORD]
 
 
+class QueuedHarness(SimulatorHarness):
+    """The ledger works its queue off when the kit lets it settle."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, delivery="queued")
+
+
+class PolledHarness(SimulatorHarness):
+    """The ledger's agent asks; it can lose its way home, its password or its mind."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, delivery="polled")
+        self.trouble = ""
+        self.taken: list[tuple[Agent, dict[str, Any]]] = []
+
+    def ask(self, transport: Transport) -> None:
+        password = "wrong" if self.trouble == "login" else PASSWORD
+        answers = self.answering(transport)
+        agent = Agent(self.adapter().ledger, password, answers)
+        with suppress(NotAnswered):
+            if self.trouble == "late":
+                self.taken.append((agent, agent.ask({"take": 20})))
+            else:
+                agent.run()
+
+    def answering(self, transport: Transport) -> Post:
+        calls = iter(range(1_000))
+
+        def post(headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+            second = next(calls) > 0
+            if second and self.trouble == "lose":
+                raise NotAnswered("The line is dead.")
+            said = b"<html>Bad Gateway" if second and self.trouble == "garbage" else body
+            answer = transport(InboundCall("POST", "", headers, said))
+            return answer.status, answer.body
+
+        return post
+
+    def settle(self) -> None:
+        while self.taken:
+            agent, asked = self.taken.pop()
+            agent.work(asked)
+
+    @contextmanager
+    def fault(self, kind: str) -> Iterator[None]:
+        self.trouble = {"timeout_after": "lose"}.get(kind, kind)
+        yield
+        self.trouble = ""
+
+    def throttling(self):
+        cannot("It asks when it wants to, and takes as much as it wants to.")
+
+    def being_slow(self):
+        cannot("It asks us; we do not wait for it.")
+
+
+class FileHarness(SimulatorHarness):
+    """A person imports the file, some time, and brings the result back, if at all."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, delivery="file")
+        self.trouble = ""
+        self.lying_about: list[bytes] = []
+
+    def import_file(self, name: str, content: bytes) -> bytes | None:
+        if self.trouble == "late":
+            self.lying_about.append(content)
+            return None
+        result = import_into(self.adapter().ledger, content)
+        return {"timeout_after": None, "garbage": b"<html>Bad Gateway"}.get(self.trouble, result)
+
+    def settle(self) -> None:
+        while self.lying_about:
+            import_into(self.adapter().ledger, self.lying_about.pop())
+
+    @contextmanager
+    def fault(self, kind: str) -> Iterator[None]:
+        self.trouble = kind
+        yield
+        self.trouble = ""
+
+    def refusing_login(self):
+        cannot("Nobody signs in: a person carries the file.")
+
+    def throttling(self):
+        cannot("A person carries the file.")
+
+    def being_slow(self):
+        cannot("A person carries the file.")
+
+
 class TestSimulator(AdapterConformance):
     def make_harness(self, folder: Path) -> Harness:
         return SimulatorHarness(folder)
+
+
+class TestQueuedSimulator(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return QueuedHarness(folder)
+
+
+class TestPolledSimulator(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return PolledHarness(folder)
+
+
+class TestFileSimulator(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return FileHarness(folder)

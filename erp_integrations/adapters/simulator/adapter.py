@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,20 +14,27 @@ from erp_integrations.adapters.base import (
     AdapterError,
     Choice,
     Command,
+    Delivery,
     Effect,
     ErpError,
     ErrorClass,
     Found,
+    Handed,
     Health,
+    InboundAsk,
+    InboundCall,
+    InboundReply,
     Io,
+    LookUp,
+    MadeFile,
     Manifest,
-    Operation,
     Outcome,
     Page,
     Problem,
     Wire,
     WireField,
 )
+from erp_integrations.adapters.simulator import files, polling
 from erp_integrations.adapters.simulator.faults import (
     ERRORS,
     LATE_SECONDS,
@@ -38,6 +44,7 @@ from erp_integrations.adapters.simulator.faults import (
 )
 from erp_integrations.adapters.simulator.ledger import (
     BUSY_SECONDS,
+    VENDOR_TYPES,
     Ledger,
     LedgerDown,
     Refused,
@@ -46,35 +53,27 @@ from erp_integrations.adapters.simulator.ledger import (
 )
 from erp_integrations.adapters.simulator.manifest import (
     ENTITY,
-    FIELDS,
     MANIFEST,
-    VENDOR_ID,
+    PASSWORD,
     VENDOR_TYPE,
     manifest_of,
+)
+from erp_integrations.adapters.simulator.messages import (
+    SOURCES,
+    applied,
+    found,
+    impossible,
+    message_of,
+    refusal,
+    tax_id_of,
+    unsupported,
+    written,
 )
 from erp_integrations.adapters.simulator.options import read_options
 
 PAGE_SIZE = 100
 # Later than this a busy ledger could answer after the deadline of the call.
 TIME_TO_START = MANIFEST.call_deadline - BUSY_SECONDS - 1
-SOURCES = {one.erp_name: one.name for one in FIELDS} | {
-    VENDOR_TYPE: VENDOR_TYPE,
-    VENDOR_ID: VENDOR_ID,
-}
-CLASSES = {
-    "E1001": ErrorClass.DUPLICATE,
-    "E1005": ErrorClass.MISSING_REF,
-    "E1007": ErrorClass.CONFLICT,
-    "E1008": ErrorClass.MISSING_REF,
-    "E1009": ErrorClass.BUG,
-    "E1010": ErrorClass.BUG,
-}
-ADVICE = {
-    "E1001": "Link to the vendor that is there, or choose another ID.",
-    "E1005": "Refresh the list of vendor types and choose one of them.",
-    "E1007": "Look at what changed in the ERP, then send again.",
-    "E1008": "The vendor was removed from the ERP; unlink the company and send it anew.",
-}
 
 
 class SimulatorAdapter(Adapter):
@@ -84,6 +83,8 @@ class SimulatorAdapter(Adapter):
         super().__init__(config, secrets, io)
         self.options = read_options(config)
         self.ledger = Ledger(io.folder, self.options.ledger)
+        self.password = str(secrets.get(PASSWORD) or config.get(PASSWORD) or "")
+        self._reachable = self.options.delivery in (Delivery.SYNC, Delivery.QUEUED)
 
     @classmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:
@@ -92,8 +93,11 @@ class SimulatorAdapter(Adapter):
 
     def check(self) -> Health:
         """Settings in order, and the ledger can be written to."""
-        if self.options.problems:
-            return Health(self.options.problems)
+        problems = list(self.options.problems)
+        if self.options.delivery is Delivery.POLLED and not self.password:
+            problems.append("Password: set one, for the ledger's agent to ask with.")
+        if problems or not self._reachable:
+            return Health(tuple(problems), {"Ledger": self.options.ledger})
         try:
             with self._reached() as ledger:
                 with ledger.transaction():
@@ -112,13 +116,15 @@ class SimulatorAdapter(Adapter):
     def choices(self, kind: str) -> Sequence[Choice]:
         """The ledger's vendor types. :raises AdapterError:"""
         if kind != VENDOR_TYPE:
-            raise AdapterError(_unsupported(f"The simulator has no list called “{kind}”."))
+            raise AdapterError(unsupported(f"The simulator has no list called “{kind}”."))
+        if not self._reachable:
+            return tuple(Choice(code, label) for code, label in VENDOR_TYPES.items())
         with self._reached() as ledger:
             return tuple(Choice(code, label) for code, label in ledger.vendor_types().items())
 
     def validate(self, command: Command) -> Sequence[Problem]:
         """A tax ID said to be an EIN must be one."""
-        tax_id = _tax_id(command.payload)
+        tax_id = tax_id_of(command.payload)
         if not tax_id or ein.is_valid(tax_id):
             return ()
         message = f"Tax ID {tax_id} is not a valid EIN: nine digits that the IRS gives out."
@@ -126,21 +132,24 @@ class SimulatorAdapter(Adapter):
 
     def preview(self, command: Command) -> Wire:
         """The message as :meth:`submit` hands it to the ledger."""
-        message = _message(command)
+        message = message_of(command)
         fields = tuple(
             WireField(column, value, SOURCES[column]) for column, value in message["vendor"].items()
         )
-        return Wire(fields, json.dumps(message, ensure_ascii=False, indent=2))
+        return Wire(fields, written(message))
 
     def find(self, entity: str, key: str) -> Found | None:
         """The vendor with this ID in any case; the ledger never has two. :raises AdapterError:"""
         _require_vendor(entity)
         with self._reached() as ledger:
             vendor = ledger.vendor(key.strip())
-        return None if vendor is None else _found(vendor)
+        return None if vendor is None else _in_words(vendor)
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Post the commands one by one; when the ledger goes away the rest is not tried."""
+        if not self._reachable:
+            no = unsupported("This simulator cannot be called: it asks us itself.")
+            return [Outcome(error=no)] * len(commands)
         started = self.io.clock()
         self._travel()
         outcomes: list[Outcome] = []
@@ -158,44 +167,77 @@ class SimulatorAdapter(Adapter):
             outcomes += [unsent] * (len(commands) - len(outcomes))
         return outcomes[: len(commands)]
 
+    def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
+        """What became of messages in the ledger's queue. :raises AdapterError:"""
+        with self._reached() as ledger:
+            return [self._result(ledger, one) for one in handles]
+
+    def receive(self, call: InboundCall) -> InboundAsk:
+        """What the ledger's agent says."""
+        return polling.receive(call, self.password)
+
+    def reply(
+        self, ask: InboundAsk, commands: Sequence[Handed], looks: Sequence[LookUp]
+    ) -> InboundReply:
+        """What the ledger's agent is to do."""
+        return polling.reply(commands, looks)
+
+    def render_file(self, commands: Sequence[Command]) -> MadeFile:
+        """A CSV file for the ledger's importer."""
+        return files.render(commands)
+
+    def read_result(self, content: bytes) -> Mapping[str, Outcome]:
+        """What the importer's result says. :raises AdapterError: for any other file."""
+        return files.read_result(content)
+
     def pull(self, entity: str, cursor: str = "") -> Page:
         """A hundred vendors, oldest first. :raises AdapterError:"""
         _require_vendor(entity)
         with self._reached() as ledger:
             vendors = ledger.page(row_number(cursor), PAGE_SIZE + 1)
-        records = tuple(_found(one) for one in vendors[:PAGE_SIZE])
+        records = tuple(_in_words(one) for one in vendors[:PAGE_SIZE])
         return Page(records, records[-1].erp_id if len(vendors) > PAGE_SIZE else "")
 
     def _carry_out(self, command: Command, fault: Fault) -> Outcome:
-        if command.entity != ENTITY or command.operation is Operation.DEACTIVATE:
-            wish = f"{command.operation.value} a {command.entity}"
-            return Outcome(error=_unsupported(f"The simulator cannot {wish}."))
+        if no := impossible(command):
+            return no
         if fault in ERRORS:
             return Outcome(error=ERRORS[fault])
         try:
             outcome = self._written(command, late=fault is Fault.LATE)
         except Refused as refused:
-            outcome = Outcome(error=_refusal(refused))
+            outcome = Outcome(error=refusal(refused))
         silent = fault in (Fault.TIMEOUT_AFTER, Fault.LATE)
         return Outcome(error=NO_ANSWER) if silent else outcome
 
     def _written(self, command: Command, *, late: bool) -> Outcome:
         """:raises Refused:"""
         text = self.preview(command).text
-        if late:
-            return Outcome(handle=self.ledger.enqueue(command.intent, text, wait=LATE_SECONDS))
-        return _applied(self.ledger.post(command.intent, text))
+        if late or self.options.delivery is Delivery.QUEUED:
+            wait = LATE_SECONDS if late else self.options.latency
+            handle = self.ledger.enqueue(command.intent, text, wait=wait)
+            return Outcome(handle=handle, check_after=wait)
+        return applied(self.ledger.post(command.intent, text))
+
+    def _result(self, ledger: Ledger, handle: str) -> Outcome:
+        try:
+            vendor = ledger.result(handle)
+        except Refused as refused:
+            return Outcome(error=refusal(refused))
+        return applied(vendor) if vendor else Outcome(handle=handle, check_after=1.0)
 
     def _travel(self) -> None:
         time.sleep(self.options.latency)
 
     def _named_ledger(self) -> Ledger:
         if not self.options.ledger:
-            raise AdapterError(_unsupported(self.options.problems[0]))
+            raise AdapterError(unsupported(self.options.problems[0]))
         return self.ledger
 
     @contextmanager
     def _reached(self) -> Iterator[Ledger]:
+        if not self._reachable:
+            raise AdapterError(unsupported("This simulator cannot be called: it asks us itself."))
         self._travel()
         if self.options.plan.shuts_out:
             raise AdapterError(ERRORS[self.options.plan.kind])
@@ -205,67 +247,15 @@ class SimulatorAdapter(Adapter):
             raise AdapterError(_down(down)) from down
 
 
-def _message(command: Command) -> dict[str, Any]:
-    """The one place where a command becomes what is written.
-
-    Blank acceptance values of an update are left out, so that the ledger keeps what it has.
-    """
-    values = {one.erp_name: _text(command.payload.get(one.name)) for one in FIELDS}
-    values["tax_id"] = _tax_id(command.payload)
-    accepted = {
-        VENDOR_TYPE: _text(command.acceptance.get(VENDOR_TYPE)),
-        VENDOR_ID: (_text(command.acceptance.get(VENDOR_ID)) or command.key).strip().upper(),
-    }
-    if command.operation is Operation.CREATE:
-        return {"operation": "create", "vendor": values | accepted}
-    values |= {column: value for column, value in accepted.items() if value}
-    message = {"operation": "update", "id": command.erp_id, "version": command.erp_version}
-    return {**message, "vendor": values}
-
-
-def _text(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return text if text.strip() else ""
-
-
-def _tax_id(payload: Mapping[str, Any]) -> str:
-    """The ledger keeps US employer numbers only; another kind of number is not sent."""
-    is_ein = _text(payload.get("entity_type")).strip().lower() == "ein"
-    return _text(payload.get("entity_id")).strip() if is_ein else ""
-
-
-def _applied(vendor: Vendor) -> Outcome:
-    number, code, version = str(vendor.id), vendor.values[VENDOR_ID], str(vendor.version)
-    answer = json.dumps({"id": number, "vendor_id": code, "version": version})
-    return Outcome(erp_id=number, erp_code=code, erp_version=version, answer=answer)
-
-
-def _found(vendor: Vendor) -> Found:
-    data = {SOURCES[column]: value for column, value in vendor.values.items()}
-    data["entity_type"] = "ein" if vendor.values["tax_id"] else ""
-    return Found(str(vendor.id), vendor.values[VENDOR_ID], str(vendor.version), data)
-
-
-def _refusal(refused: Refused) -> ErpError:
-    return ErpError(
-        CLASSES.get(refused.code, ErrorClass.INVALID),
-        Effect.NOT_APPLIED,
-        refused.message,
-        field=SOURCES.get(refused.column, ""),
-        erp_code=refused.code,
-        advice=ADVICE.get(refused.code, ""),
-    )
-
-
 def _down(down: LedgerDown) -> ErpError:
     effect = Effect.UNCERTAIN if down.uncertain else Effect.NOT_APPLIED
     return ErpError(ErrorClass.TRANSIENT, effect, str(down))
 
 
-def _unsupported(message: str) -> ErpError:
-    return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, message)
+def _in_words(vendor: Vendor) -> Found:
+    return found(str(vendor.id), str(vendor.version), vendor.values)
 
 
 def _require_vendor(entity: str) -> None:
     if entity != ENTITY:
-        raise AdapterError(_unsupported(f"The simulator keeps no records called “{entity}”."))
+        raise AdapterError(unsupported(f"The simulator keeps no records called “{entity}”."))

@@ -21,6 +21,7 @@ from erp_integrations.adapters.simulator.faults import FAULT_LABELS, LATE_SECOND
 ENTITY = "vendor"
 VENDOR_TYPE = "vendor_type"
 VENDOR_ID = "vendor_id"
+PASSWORD = "password"  # noqa: S105 - the name of a setting
 
 
 def _text(name: str, label: str, erp_name: str, limit: int) -> Field:
@@ -75,6 +76,25 @@ SETTINGS = (
         "Ledger",
         default="main",
         help="Name of the ledger: letters, digits and hyphens. Connections may share one.",
+    ),
+    Setting(
+        "delivery",
+        "Delivery",
+        kind="choice",
+        default=Delivery.SYNC.value,
+        options=(
+            (Delivery.SYNC.value, "At once"),
+            (Delivery.QUEUED.value, "The simulator queues it"),
+            (Delivery.POLLED.value, "The simulator asks for it"),
+            (Delivery.FILE.value, "A person imports a file"),
+        ),
+        help="How records reach the simulator.",
+    ),
+    Setting(
+        PASSWORD,
+        "Password",
+        kind="secret",
+        help="What the simulator's agent asks with, where it asks for records.",
     ),
     Setting(
         "latency_ms",
@@ -132,7 +152,23 @@ MANIFEST = Manifest(
 )
 
 
+# How a delivery differs from calling the ledger.
+DELIVERIES: Mapping[str, Mapping[str, Any]] = {
+    Delivery.QUEUED: {"silent_after": 60.0},
+    # The time in which the agent begins what it took; it may still be at it a little later.
+    Delivery.POLLED: {"call_deadline": 120.0, "settles_within": 10.0},
+    Delivery.FILE: {"can_find": False},
+}
+
+
 def manifest_of(config: Mapping[str, Any]) -> Manifest:
     """What the simulator declares under a configuration."""
-    late = config.get("fault") == Fault.LATE
-    return replace(MANIFEST, settles_within=LATE_SECONDS) if late else MANIFEST
+    late = LATE_SECONDS if config.get("fault") == Fault.LATE else 0.0
+    delivery = config.get("delivery") or Delivery.SYNC
+    differs = DELIVERIES.get(str(delivery))
+    if differs is None:
+        return replace(MANIFEST, settles_within=late)
+    called = delivery == Delivery.QUEUED
+    vendor = replace(MANIFEST.entities[ENTITY], imports=called)
+    basis = replace(MANIFEST, delivery=Delivery(delivery), entities={ENTITY: vendor})
+    return replace(basis, **{"settles_within": late, **differs})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from erp_integrations.adapters.base import Setting
+from erp_integrations.adapters.base import Delivery, Setting
 from erp_integrations.adapters.simulator.faults import Fault, FaultPlan
 from erp_integrations.adapters.simulator.manifest import SETTINGS
 
@@ -19,6 +19,7 @@ class Options:
     """A connection's settings. ``ledger`` is empty when its name cannot be a file's."""
 
     ledger: str
+    delivery: Delivery
     latency: float
     plan: FaultPlan
     problems: tuple[str, ...]
@@ -35,10 +36,14 @@ def read_options(config: Mapping[str, Any]) -> Options:
     if kind not in {one.value for one in Fault}:
         problems.append(f"Fault: “{kind}” is not one of the choices.")
         kind = Fault.NONE.value
+    delivery = str(_given(config, "delivery"))
+    if delivery not in {one.value for one in Delivery}:
+        problems.append(f"Delivery: “{delivery}” is not one of the choices.")
+        delivery = Delivery.SYNC.value
     latency = _integer(config, "latency_ms", problems) / 1000
     every = _integer(config, "fault_every", problems)
     plan = FaultPlan(Fault(kind), every, str(config.get("fault_for") or ""))
-    return Options(ledger, latency, plan, tuple(problems))
+    return Options(ledger, Delivery(delivery), latency, plan, tuple(problems))
 
 
 def _given(config: Mapping[str, Any], name: str) -> Any:

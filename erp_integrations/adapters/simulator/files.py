@@ -1,0 +1,110 @@
+"""The simulator's files: what a person imports into it, and the result it gives in return.
+
+A cell that a spreadsheet would take for a formula gets an apostrophe in front; the importer, like
+the spreadsheet, takes one away.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from erp_integrations.adapters.base import (
+    AdapterError,
+    Command,
+    Effect,
+    ErpError,
+    ErrorClass,
+    MadeFile,
+    Outcome,
+)
+from erp_integrations.adapters.simulator.ledger import LIMITS, Ledger, Refused
+from erp_integrations.adapters.simulator.messages import done, message_of, refusal, written
+
+HEAD = ("request", "operation", "id", "version")
+COLUMNS = (*HEAD, *LIMITS)
+RESULT = ("request", "result", "id", "version", "vendor_id", "code", "message", "column")
+RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
+NOT_A_RESULT = "This is not a result file of the simulator."
+
+
+def render(commands: Sequence[Command]) -> MadeFile:
+    """The vendors as a CSV file for the ledger's importer."""
+    rows = []
+    for command in commands:
+        message = message_of(command)
+        head = {"request": command.intent, "operation": message["operation"]}
+        known = {name: message.get(name, "") for name in ("id", "version")}
+        rows.append({**head, **known, **message["vendor"]})
+    return MadeFile("vendors.csv", "text/csv; charset=utf-8", _csv(COLUMNS, rows))
+
+
+def import_into(ledger: Ledger, content: bytes) -> bytes:
+    """What the ledger's importer does with such a file. :returns: its result file."""
+    results = [_imported(ledger, row) for row in _rows(content, COLUMNS)]
+    return _csv(RESULT, results)
+
+
+def read_result(content: bytes) -> Mapping[str, Outcome]:
+    """What the result file says, by intent. :raises AdapterError: for any other file."""
+    try:
+        return {row["request"]: _outcome(row) for row in _rows(content, RESULT)}
+    except (ValueError, csv.Error) as error:
+        raise AdapterError(
+            ErpError(ErrorClass.INVALID, Effect.UNCERTAIN, f"{NOT_A_RESULT} {error}".strip())
+        ) from error
+
+
+def _imported(ledger: Ledger, row: Mapping[str, str]) -> dict[str, str]:
+    vendor = {column: row[column] for column in LIMITS}
+    message: dict[str, Any] = {"operation": row["operation"], "vendor": vendor}
+    if row["operation"] == "update":
+        message |= {"id": row["id"], "version": row["version"]}
+        vendor = {key: value for key, value in vendor.items() if value or key != "vendor_type"}
+        message["vendor"] = vendor
+    try:
+        made = ledger.post(row["request"], written(message))
+    except Refused as error:
+        said = {"code": error.code, "message": error.message, "column": error.column}
+        return {"request": row["request"], "result": "refused", **said}
+    numbers = {"id": str(made.id), "version": str(made.version)}
+    code = made.values["vendor_id"]
+    return {"request": row["request"], "result": "done", **numbers, "vendor_id": code}
+
+
+def _outcome(row: Mapping[str, str]) -> Outcome:
+    if row["result"] == "done" and row["id"]:
+        return done(row["id"], row["vendor_id"], row["version"])
+    if row["result"] != "refused":
+        raise ValueError(f"“{row['result'][:50]}” is not a result.")
+    return Outcome(error=refusal(Refused(row["code"], row["message"], row["column"])))
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="")
+    writer.writeheader()
+    writer.writerows({name: _safe(value) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
+def _rows(content: bytes, columns: Sequence[str]) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+    if tuple(reader.fieldnames or ()) != tuple(columns):
+        raise ValueError("Its first line names other columns.")
+    found = []
+    for row in reader:
+        if None in row or None in row.values():
+            raise ValueError(f"Line {reader.line_num} has more or fewer cells than the first.")
+        found.append({name: _plain(value) for name, value in row.items()})
+    return found
+
+
+def _safe(value: str) -> str:
+    return f"'{value}" if value.startswith(RISKY) else value
+
+
+def _plain(value: str) -> str:
+    return value[1:] if value.startswith("'") else value
