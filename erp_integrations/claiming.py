@@ -19,7 +19,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from erp_integrations import breaker, moves, pacing
-from erp_integrations.adapters.base import Command, Manifest
+from erp_integrations.adapters.base import Command, Delivery, Manifest
 from erp_integrations.clock import after
 from erp_integrations.commands import command_of
 from erp_integrations.links import active_links
@@ -47,17 +47,26 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"[:100]
 
 
-def claim(connection: Connection, manifest: Manifest) -> list[Claim]:
-    """Take the next items that are due, all of one record type, and write the attempts ahead."""
+def claim(
+    connection: Connection, manifest: Manifest, *, most: int | None = None, entity: str = ""
+) -> list[Claim]:
+    """Take the next items that are due, all of one record type, and write the attempts ahead.
+
+    :param most: no more than this; in a file delivery this alone decides how many.
+    :param entity: only of this record type.
+    """
     with transaction.atomic():
         rows = Connection.objects.select_for_update(no_key=True).annotate(now=Now())
         held = rows.get(pk=connection.pk)
-        first = None if breaker.is_resting(held) else _due(held).order_by(*ORDER).first()
+        due = _due(held, entity)
+        first = None if breaker.is_resting(held) else due.order_by(*ORDER).first()
         if first is None:
             return []
-        room = _room(held, manifest, first)
-        # What failed before goes alone, so that it cannot take others down with it.
-        alike = _due(held).filter(entity=first.entity, attempts=first.attempts)
+        room = _room(held, manifest, first, most)
+        alike = due.filter(entity=first.entity)
+        if manifest.delivery != Delivery.FILE:
+            # What failed before goes alone, so that it cannot take others down with it.
+            alike = alike.filter(attempts=first.attempts)
         chosen = alike.order_by(*ORDER).values_list("pk", flat=True)[:room]
         items = moves.move(
             "claim",
@@ -78,15 +87,18 @@ def lease(manifest: Manifest) -> float:
     return manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
 
 
-def _room(held: Any, manifest: Manifest, first: Item) -> int:
+def _room(held: Any, manifest: Manifest, first: Item, most: int | None) -> int:
     """How many may be claimed now: batch, items in flight, and the ERP's rate decide."""
+    if manifest.delivery == Delivery.FILE:
+        return most or 0
     at_once: int = min(held.max_in_flight, manifest.rate.at_once or held.max_in_flight)
     in_flight: int = held.items.filter(state=State.SENDING).count()
     batch = _batch(manifest, held, first)
     slots = pacing.slots(
         held.now, held.next_slot_at, per_minute=_per_minute(held, manifest), burst=batch
     )
-    return max(0, min(batch, at_once - in_flight, slots))
+    asked = batch if most is None else most
+    return max(0, min(batch, asked, at_once - in_flight, slots))
 
 
 def _per_minute(held: Connection, manifest: Manifest) -> int | None:
@@ -100,11 +112,11 @@ def _use_slots(held: Any, manifest: Manifest, used: int) -> None:
         Connection.objects.filter(pk=held.pk).update(next_slot_at=taken)
 
 
-def _due(held: Connection) -> ItemQuerySet:
+def _due(held: Connection, entity: str) -> ItemQuerySet:
     """Items whose time has come. Their keys are theirs alone while they are in the air."""
     ready_now = Q(not_before=None) | Q(not_before__lte=Now())
     waiting = Item.objects.filter(connection=held, state=State.QUEUED, waits_for=None)
-    return waiting.filter(ready_now)
+    return waiting.filter(ready_now, **({"entity": entity} if entity else {}))
 
 
 def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
@@ -131,6 +143,12 @@ def _write_ahead(held: Connection, items: Sequence[Item]) -> list[Claim]:
         Claim(one.item, _command(one.item, links), one)
         for one in sorted(attempts, key=lambda one: (one.item.depth, one.item_id))
     ]
+
+
+def full_command(connection: Connection, item: Item) -> Command:
+    """The command of one claimed item, its own and its parent's ERP ids included."""
+    records = [item.record_id, *([item.parent_id] if item.parent_id is not None else [])]
+    return _command(item, active_links(connection, item.entity, records))
 
 
 def _command(item: Item, links: Mapping[int, Link]) -> Command:

@@ -8,11 +8,18 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from erp_integrations import connections, secrets
-from erp_integrations.adapters.base import AdapterError, EntityManifest, Manifest, Operation
+from erp_integrations import connections, export_files, secrets
+from erp_integrations.adapters.base import (
+    AdapterError,
+    Delivery,
+    EntityManifest,
+    Manifest,
+    Operation,
+)
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.forms import ConnectionForm, PauseForm
 from erp_integrations.list_views import kind_of
@@ -20,6 +27,9 @@ from erp_integrations.models import Connection
 from erp_integrations.records import record_types
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+
+# Files shown on the page, newest first.
+MOST_FILES = 20
 
 
 def fetch(access: Access, pk: int) -> Connection:
@@ -50,11 +60,14 @@ def connection(request: ScopedRequest) -> HttpResponse:
 
 def _described(found: Connection, access: Access) -> dict[str, Any]:
     manifest = _manifest(found)
+    found.account = access.account
     served = {one.entity for one in found.active_for.all()}
     kinds = [kind for kind in record_types() if manifest and kind.entity in manifest.entities]
     return {
         "connection": found,
         "manifest": manifest,
+        "files": _files(found, manifest, access),
+        "inbound": _inbound(found, manifest),
         "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
         "kinds": [
             {"kind": kind, "active": kind.entity in served}
@@ -75,6 +88,30 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
             for one in (manifest.settings if manifest else ())
             if one.kind != "secret" and one.label not in found.test_result.get("facts", {})
         ],
+    }
+
+
+def _inbound(found: Connection, manifest: Manifest | None) -> str:
+    """The address that an asking ERP calls."""
+    if manifest is None or manifest.delivery != Delivery.POLLED:
+        return ""
+    return reverse("erp:inbound", args=[found.public_id])
+
+
+def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict[str, Any] | None:
+    """What a person who feeds the ERP with files needs; None for other deliveries."""
+    if manifest is None or manifest.delivery != Delivery.FILE:
+        return None
+    kinds = [one for one in record_types() if access.can("items.accept", one.entity)]
+    made = found.export_files.defer("content").select_related("made_by", "confirmed_by")
+    entities = [one.entity for one in kinds]
+    return {
+        "waiting": [
+            (one, export_files.waiting(found, one.entity).count())
+            for one in kinds
+            if one.entity in manifest.entities
+        ],
+        "made": made.filter(entity__in=entities).order_by("-pk")[:MOST_FILES],
     }
 
 

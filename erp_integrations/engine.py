@@ -27,6 +27,7 @@ from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
     Ambiguous,
+    Delivery,
     Effect,
     EntityManifest,
     ErpError,
@@ -40,8 +41,10 @@ from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.claiming import Claim, claim
 from erp_integrations.clock import after
 from erp_integrations.models import Attempt, Connection, Item
+from erp_integrations.pending import still_pending, take_pending
 from erp_integrations.queries import ItemQuerySet
-from erp_integrations.settling import Held, settle_synced
+from erp_integrations.settling import NO_ERROR, Held, settle_synced
+from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 from erpbridge.ui.logs import bound
 
@@ -65,6 +68,8 @@ OUTCOMES = {
 }
 
 
+# Deliveries in which nothing is sent: the ERP asks, or a person makes a file.
+FETCHED = frozenset({Delivery.POLLED, Delivery.FILE})
 Answer = tuple[Claim, Outcome]
 
 
@@ -87,7 +92,11 @@ def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> 
     if connection.paused_for_login:
         breaker.probe_login(connection, adapter)
     began = started = time.monotonic()
-    recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
+    if manifest.delivery != Delivery.POLLED or not manifest.can_find:
+        recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
+    ask_pending(connection, adapter, manifest, until=began + BUDGET)
+    if manifest.delivery in FETCHED:
+        return
     while claims := claim(connection, manifest):
         tracing.claimed(claims)
         run(connection, adapter, manifest, claims, since=started)
@@ -181,11 +190,14 @@ def _first_look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | 
     one.attempt.erp_id = found.erp_id if isinstance(found, Found) else ""
     if found is None:
         return None
-    return _present(one, entity, found)
+    return present(one, entity, found)
 
 
-def _present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> ErpError:
-    """A create never overwrites. What is there may be an earlier try of ours that came late."""
+def present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> ErpError:
+    """Why a create whose key is taken must not be sent.
+
+    A create never overwrites. What is there may be an earlier try of ours that came late.
+    """
     tries = one.item.tries.since_decided()
     if tries.filter(outcome__in=Attempt.UNKNOWN).exclude(pk=one.attempt.pk).exists():
         message = "The ERP holds it now; whether an earlier try arrived is being found out."
@@ -207,7 +219,7 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
     with transaction.atomic():
         # Lock order: the breaker is the connection's.
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        moved = _sync(connection, answers)
+        moved = _sync(connection, answers) | _hand_over(answers)
         left = [(one, _known(outcome)) for one, outcome in answers if one.item.pk not in moved]
         moved |= _fail(manifest, left)
         _close_attempts(answers, moved)
@@ -224,7 +236,7 @@ def _held(claims: Iterable[Claim]) -> ItemQuerySet:
 
 
 def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
-    applied = [(one, outcome) for one, outcome in answers if outcome.error is None]
+    applied = [one for one in answers if one[1].error is None and not one[1].handle]
     if not applied:
         return set()
     held = {
@@ -232,6 +244,40 @@ def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
         for one, outcome in applied
     }
     return settle_synced(connection.pk, _held(one for one, _outcome in applied), held)
+
+
+def _hand_over(answers: Sequence[Answer]) -> set[int]:
+    """What the ERP has taken and will carry out; asked about later."""
+    taken = [one for one in answers if one[1].handle]
+    each = {
+        one.item.pk: {"handle": outcome.handle, "check_after": after(outcome.check_after)}
+        for one, outcome in taken
+    }
+    values = {"lease_until": None, "looks": 0, **NO_ERROR}
+    held = _held(one for one, _outcome in taken)
+    moved = moves.move("submit", held, by=None, values=values, each=each) if taken else []
+    return {item.pk for item in moved}
+
+
+def ask_pending(
+    connection: Connection, adapter: Adapter, manifest: Manifest, *, until: float
+) -> None:
+    """Ask what became of commands that the ERP was handed.
+
+    :param until: ``time.monotonic()`` at which to make room for others.
+    """
+    while time.monotonic() < until and not breaker.is_resting(connection):
+        pending = take_pending(connection, manifest)
+        if not pending:
+            return
+        try:
+            outcomes = adapter.poll([one.item.handle for one in pending])
+        except AdapterError as error:
+            with transaction.atomic():
+                breaker.feed(connection, [error.error])
+            return
+        answers = still_pending(manifest, list(zip(pending, outcomes, strict=True)))
+        settle(connection, manifest, answers)
 
 
 def _known(outcome: Outcome) -> ErpError:
@@ -243,8 +289,9 @@ def _known(outcome: Outcome) -> ErpError:
 def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[int]:
     """Carry out what errors mean, one statement per kind of move."""
     moved: set[int] = set()
+    unknown = {"lease_until": None, "check_after": after(manifest.settles_within), "looks": 0}
     for event, values in (
-        ("lose", {"lease_until": None, "check_after": after(manifest.settles_within)}),
+        ("lose", unknown),
         ("postpone", {"lease_until": None}),
         ("fail", {"lease_until": None, "settled_at": Now()}),
     ):
@@ -259,6 +306,8 @@ def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[i
 def _event(item: Item, error: ErpError) -> str:
     if error.effect != Effect.NOT_APPLIED:
         return "lose"
+    if item.state == State.SUBMITTED:
+        return "fail"
     if error.cls == ErrorClass.THROTTLED:
         return "postpone"
     again = error.cls in breaker.CONNECTION_ERRORS and item.attempts < pacing.MOST_ATTEMPTS
@@ -280,10 +329,17 @@ def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, Any]:
 
 
 def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
+    others = [one.attempt.pk for one, _outcome in answers if one.item.pk not in moved]
+    closed = Attempt.objects.exclude(outcome__in=Attempt.UNKNOWN).filter(pk__in=others)
+    # Asked twice, or told twice: what is known of these is known.
+    known = set(closed.values_list("pk", flat=True)) if others else set()
+    answers = [one for one in answers if one[0].attempt.pk not in known]
     for one, outcome in answers:
         error = outcome.error
         attempt = one.attempt
         attempt.outcome = OUTCOMES[error.effect if error else None]
+        if outcome.handle:
+            attempt.outcome = Attempt.Outcome.OPEN
         if one.item.pk not in moved:
             attempt.outcome = Attempt.Outcome.LATE
         attempt.answered_at = Now()

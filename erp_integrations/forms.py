@@ -114,6 +114,9 @@ def setting_form_field(one: Setting) -> forms.Field:
         return forms.ChoiceField(choices=one.options, **shared)
     if one.kind == "integer":
         return forms.IntegerField(min_value=one.least, max_value=one.most, **shared)
+    if one.kind == "secret":
+        shared["help_text"] = f"{one.help} Left empty, it stays as it is."
+        shared["widget"] = forms.PasswordInput(attrs={"autocomplete": "new-password"})
     return forms.CharField(max_length=200, **shared)
 
 

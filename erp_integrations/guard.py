@@ -26,11 +26,19 @@ from erp_integrations.adapters.base import (
     ErpError,
     ErrorClass,
     Found,
+    Handed,
     Health,
+    InboundAsk,
+    InboundCall,
+    InboundReply,
+    LookUp,
+    MadeFile,
     Manifest,
     Outcome,
     Page,
     Problem,
+    Report,
+    Seen,
     Wire,
     WireField,
 )
@@ -44,6 +52,7 @@ LONGEST_WAIT = 86_400.0
 # Characters kept of what an ERP says; its answers are cut shorter where they are stored.
 LONGEST_MESSAGE = 2_000
 LONGEST_ANSWER = 100_000
+PLAIN = "text/plain; charset=utf-8"
 
 
 def plain(text: object, most: int | None = None) -> str:
@@ -137,6 +146,57 @@ class Guarded(Adapter):
             problem = self._failed("submit", error)
         return [_unknown(problem)] * len(commands)
 
+    def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
+        """One outcome per handle. :raises AdapterError: for whatever goes wrong."""
+        try:
+            outcomes = list(self.adapter.poll(handles))
+        except Exception as error:
+            raise self._error("poll", error) from error
+        if len(outcomes) == len(handles):
+            return [_kept(one, self._said) for one in outcomes]
+        problem = f"The adapter failed: {len(outcomes)} outcomes for {len(handles)} handles."
+        raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, problem))
+
+    def receive(self, call: InboundCall) -> InboundAsk:
+        """Refuses what the adapter cannot cope with."""
+        try:
+            ask = self.adapter.receive(call)
+            reports = tuple(
+                Report(one.ticket, _final(one.outcome, self._said)) for one in ask.reports
+            )
+            seen = tuple(Seen(one.ticket, _known(one.found)) for one in ask.seen)
+            return replace(ask, reports=reports, seen=seen)
+        except AdapterError as error:
+            body = plain(error.error.message, 300).encode()
+            return InboundAsk(refused=InboundReply(400, PLAIN, body))
+        except Exception as error:
+            body = self._failed("receive", error).encode()
+            return InboundAsk(refused=InboundReply(500, PLAIN, body))
+
+    def reply(
+        self, ask: InboundAsk, commands: Sequence[Handed], looks: Sequence[LookUp]
+    ) -> InboundReply:
+        """Where the adapter fails, what was to be handed over counts as lost."""
+        try:
+            return self.adapter.reply(ask, commands, looks)
+        except Exception as error:
+            return InboundReply(500, PLAIN, self._failed("reply", error).encode())
+
+    def render_file(self, commands: Sequence[Command]) -> MadeFile:
+        """:raises AdapterError: for whatever goes wrong."""
+        try:
+            return self.adapter.render_file(commands)
+        except Exception as error:
+            raise self._error("render_file", error) from error
+
+    def read_result(self, content: bytes) -> Mapping[str, Outcome]:
+        """:raises AdapterError: for whatever goes wrong."""
+        try:
+            found = self.adapter.read_result(content)
+            return {plain(intent): _final(one, self._said) for intent, one in found.items()}
+        except Exception as error:
+            raise self._error("read_result", error) from error
+
     def pull(self, entity: str, cursor: str = "") -> Page:
         """:raises AdapterError: for whatever goes wrong, a record without an id included."""
         try:
@@ -180,6 +240,17 @@ def _can_be_kept(erp_id: object, *others: object) -> bool:
     )
 
 
+def _known(found: Found | Ambiguous | None) -> Found | Ambiguous | None:
+    """:raises AdapterError: where the ids cannot be kept."""
+    return _sound(found) if isinstance(found, Found) else found
+
+
+def _final(outcome: object, said: Callable[..., str]) -> Outcome:
+    """An outcome that is none to wait for."""
+    kept = _kept(outcome, said)
+    return _unknown("The ERP said neither yes nor no.") if kept.handle else kept
+
+
 def _unknown(problem: str) -> Outcome:
     return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, problem))
 
@@ -189,11 +260,15 @@ def _kept(outcome: object, said: Callable[..., str]) -> Outcome:
         return _unknown("The adapter answered with something that is not an outcome.")
     answer = said(outcome.answer, LONGEST_ANSWER)
     if outcome.error is not None:
-        return replace(outcome, error=_plain_error(outcome.error, said), answer=answer)
+        error = _plain_error(outcome.error, said)
+        return replace(outcome, error=error, answer=answer, handle="")
+    if outcome.handle and _can_be_kept(outcome.handle):
+        wait = min(max(outcome.check_after, 0.0), LONGEST_WAIT)
+        return Outcome(handle=outcome.handle, check_after=wait, answer=answer)
     if not _can_be_kept(outcome.erp_id, outcome.erp_code, outcome.erp_version):
         ids = said((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
         return _unknown(f"The ERP answered with an ID that cannot be kept: {ids}")
-    return replace(outcome, answer=answer)
+    return replace(outcome, answer=answer, handle="")
 
 
 def _plain_error(error: ErpError, said: Callable[..., str]) -> ErpError:

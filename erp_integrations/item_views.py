@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import answers, approval, connections, links, places
+from erp_integrations import answers, approval, connections, links, places, standing
 from erp_integrations.adapters.base import EntityManifest, Operation, Wire
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.approval import Decision
@@ -73,6 +73,7 @@ def _page(
         "may_decide": may_decide,
         "own": found.sent_by_id == access.user.pk and not access.account.senders_may_accept_own,
         "moving": found.state in MOVING,
+        "standing": standing.sentence(found),
         "open": found.state in OPEN,
         "wire": _wire(found, link),
         "changes": _changes(found, link, manifest),
@@ -168,6 +169,7 @@ def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
         "item": found,
         "marker": MARKERS[found.state],
         "moving": moving,
+        "standing": standing.sentence(found),
         "status_url": places.to(request.access, "item_status", public_id=public_id),
     }
     response = render(request, "erp/parts/status.html", context)

@@ -26,6 +26,8 @@ def _user(*, null: bool = True) -> models.ForeignKey:  # type: ignore[type-arg]
 class Connection(models.Model):
     """One configured adapter of one account."""
 
+    # Names the connection in the address that an asking ERP calls.
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="connections")
     name = models.CharField("Name", max_length=100)
     adapter = models.CharField("Adapter", max_length=50)
@@ -49,6 +51,7 @@ class Connection(models.Model):
     test_result = models.JSONField(default=dict)
     refreshed_at = models.DateTimeField(null=True, blank=True)
     refresh_problem = models.TextField(blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -285,6 +288,46 @@ class Link(models.Model):
                 name="one_link_per_record",
             ),
         ]
+
+
+class ExportFile(models.Model):
+    """A file of items for a person to import into the ERP, kept as it was made.
+
+    Its items are SUBMITTED with :attr:`handle`, until a person says what became of them.
+    """
+
+    class Verdict(models.TextChoices):
+        """How it was confirmed."""
+
+        RESULT = "result", "By the ERP's result file"
+        ALL = "all", "All imported"
+        NONE = "none", "Nothing was imported"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, related_name="export_files"
+    )
+    entity = models.CharField(max_length=30)
+    name = models.CharField(max_length=150)
+    content_type = models.CharField(max_length=100)
+    content = models.BinaryField()
+    count = models.PositiveIntegerField()
+    made_by = _user(null=False)
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
+    verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True)
+    confirmed_by = _user()
+    confirmed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["connection", "-id"], name="export_file_latest")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def handle(self) -> str:
+        """What its items carry."""
+        return f"file:{self.public_id}"
 
 
 class ErpRecord(models.Model):

@@ -11,7 +11,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from erp_integrations import breaker, moves, pacing, tracing
-from erp_integrations.adapters.base import Adapter, AdapterError, Found, Manifest, Operation
+from erp_integrations.adapters.base import (
+    Adapter,
+    AdapterError,
+    Ambiguous,
+    Delivery,
+    Found,
+    Manifest,
+    Operation,
+)
 from erp_integrations.clock import after
 from erp_integrations.commands import command_of
 from erp_integrations.links import active_links, holder_of
@@ -63,7 +71,8 @@ def due_connections() -> list[int]:
     ready = Q(items__state=State.QUEUED, items__waits_for=None) & (
         Q(items__not_before=None) | Q(items__not_before__lte=Now())
     )
-    unknown = Q(items__state=State.UNCERTAIN, items__check_after__lte=Now())
+    to_ask = [State.UNCERTAIN, State.SUBMITTED]
+    unknown = Q(items__state__in=to_ask, items__check_after__lte=Now())
     paused = Q(paused_at__isnull=False, paused_for_login=False)
     found = Connection.objects.filter(ready | unknown)
     found = found.exclude(paused).exclude(breaker_until__gt=Now())
@@ -78,17 +87,17 @@ def resolve_uncertain(
     :param until: ``time.monotonic()`` at which to make room for others.
     """
     while time.monotonic() < until and not breaker.is_resting(connection):
-        item = _take_look(connection, manifest)
+        item = take_look(connection, manifest)
         if item is None:
             return
         with tracing.handling([item]):
             if not manifest.can_find:
-                _ask(item, "This ERP cannot be asked whether it took the record.")
+                ask(item, "This ERP cannot be asked whether it took the record.")
             elif not _resolve(connection, adapter, manifest, item):
                 return
 
 
-def _take_look(connection: Connection, manifest: Manifest) -> Item | None:
+def take_look(connection: Connection, manifest: Manifest) -> Item | None:
     """The next item to look up, kept from other workers for as long as a look may take."""
     due = Item.objects.filter(connection=connection, state=State.UNCERTAIN, check_after__lte=Now())
     item: Item
@@ -110,7 +119,7 @@ def _held(item: Item) -> ItemQuerySet:
 def _resolve(connection: Connection, adapter: Adapter, manifest: Manifest, item: Item) -> bool:
     """Look, and decide. False where the ERP could not be asked."""
     # Asked before the look: what it shows is no newer.
-    settled = _has_settled(item, manifest)
+    settled = has_settled(item, manifest)
     try:
         found = adapter.find(item.entity, item.erp_key)
     except AdapterError as error:
@@ -118,16 +127,31 @@ def _resolve(connection: Connection, adapter: Adapter, manifest: Manifest, item:
         return False
     tracing.looked_up(item, found)
     breaker.feed(connection, [None])
+    decide(connection, adapter, item, found, settled=settled)
+    return True
+
+
+def decide(
+    connection: Connection,
+    adapter: Adapter,
+    item: Item,
+    found: Found | Ambiguous | None,
+    *,
+    settled: bool,
+) -> None:
+    """Decide by what a look showed.
+
+    :param settled: whether, when the look began, nothing that was sent could take effect any more.
+    """
     if isinstance(found, Found) and _is_ours(connection, adapter, item, found):
         held = {item.pk: Held(found.erp_id, found.erp_code, found.erp_version)}
         settle_synced(connection.pk, _held(item), held)
     elif found is None and item.operation != Operation.CREATE:
-        _ask(item, f"{item.erp_key} is no longer in the ERP.")
+        ask(item, f"{item.erp_key} is no longer in the ERP.")
     elif found is None or (isinstance(found, Found) and _untouched(connection, item, found)):
         _not_there(item, settled=settled)
     else:
-        _ask(item, f"The ERP holds another record under {item.erp_key}, or more than one.")
-    return True
+        ask(item, f"The ERP holds another record under {item.erp_key}, or more than one.")
 
 
 def _look_failed(connection: Connection, item: Item, error: AdapterError) -> None:
@@ -135,18 +159,20 @@ def _look_failed(connection: Connection, item: Item, error: AdapterError) -> Non
     with transaction.atomic():
         breaker.feed(connection, [error.error])
         if item.looks >= MOST_LOOKS:
-            _ask(item, f"The ERP could not be asked: {error}")
+            ask(item, f"The ERP could not be asked: {error}")
         else:
             _held(item).update(check_after=after(pacing.back_off(item.looks, chance=1)))
 
 
-def _has_settled(item: Item, manifest: Manifest) -> bool:
+def has_settled(item: Item, manifest: Manifest) -> bool:
     """Whether nothing that was sent for the item can still take effect in the ERP.
 
+    What may lie in a queue of the ERP takes effect until that has been silent for too long.
     An answered call began before its answer; one that nobody answered began, at the latest, when
     its worker would have found it too late to begin.
     """
-    rest = manifest.call_deadline + manifest.settles_within
+    queued = manifest.silent_after if manifest.delivery == Delivery.QUEUED else 0.0
+    rest = max(manifest.call_deadline, queued) + manifest.settles_within
     latest = settings.ERPBRIDGE_LEASE_MARGIN / 2 + rest
     answered = Q(answered_at__gt=after(-rest))
     silent = Q(answered_at=None, opened_at__gt=after(-latest))
@@ -193,6 +219,7 @@ def _was_absent(item: Item) -> bool:
     return first is not None and first.first_look == "absent"
 
 
-def _ask(item: Item, question: str) -> None:
+def ask(item: Item, question: str) -> None:
+    """Leave it to a person."""
     each = {item.pk: {"error_text": question, "error_class": "conflict"}}
     moves.move("ask", _held(item), by=None, values={"check_after": None}, each=each)

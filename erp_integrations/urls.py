@@ -7,7 +7,14 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from erp_integrations import connection_views, health_views, item_views, list_views
+from erp_integrations import (
+    connection_views,
+    file_views,
+    health_views,
+    inbound_views,
+    item_views,
+    list_views,
+)
 
 app_name = "erp"
 
@@ -42,6 +49,15 @@ urlpatterns: list[URLPattern] = [
     path("metrics", health_views.metrics, name="metrics"),
     path("health.json", health_views.as_json, name="health_json"),
     path(ACCOUNT + "health/", health_views.page, name="health"),
+    path("erp/inbound/<uuid:public_id>/", inbound_views.inbound_call, name="inbound"),
+    path("erp/inbound/<uuid:public_id>/<path:rest>", inbound_views.inbound_call),
+    path(
+        ACCOUNT + "connection/<int:pk>/files/<slug:kind>/make/",
+        file_views.make_file,
+        name="file_make",
+    ),
+    path(ACCOUNT + "files/<uuid:file_id>/", file_views.download, name="file_download"),
+    path(ACCOUNT + "files/<uuid:file_id>/confirm/", file_views.confirm_file, name="file_confirm"),
     path(ACCOUNT + "connection/", connection_views.connection, name="connection"),
     path(ACCOUNT + "connection/new/", connection_views.create, name="connection_create"),
     path(ACCOUNT + "connection/<int:pk>/settings/", connection_views.configure, name="configure"),

@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 
+from erp_integrations.adapters.conformance import report
 from erpbridge import embedded
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
@@ -211,3 +212,8 @@ def worker(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[N
     running = embedded.start()
     yield
     running.stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lists what conformance harnesses could not be made to show, also with several processes."""
+    report.watch(config)

@@ -8,7 +8,7 @@ from factory.django import DjangoModelFactory
 
 from directory.derived import prepare
 from directory.models import Company, CompanyImport, Trade
-from erp_integrations.models import Connection, Item, Request
+from erp_integrations.models import Connection, ExportFile, Item, Request
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
 
@@ -123,6 +123,21 @@ class ConnectionFactory(DjangoModelFactory):
     account = factory.SubFactory(AccountFactory)
     name = factory.Sequence(lambda n: f"Connection {n}")
     adapter = "simulator"
+
+
+class ExportFileFactory(DjangoModelFactory):
+    """A row only; tests of the file delivery make theirs through the service."""
+
+    class Meta:
+        model = ExportFile
+
+    connection = factory.SubFactory(ConnectionFactory)
+    entity = "vendor"
+    name = factory.Sequence(lambda n: f"vendors-{n}.csv")
+    content_type = "text/csv"
+    content = b"a,b"
+    count = 1
+    made_by = factory.SubFactory(UserFactory)
 
 
 class RequestFactory(DjangoModelFactory):

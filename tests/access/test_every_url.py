@@ -18,6 +18,7 @@ from tests.factories import (
     CompanyFactory,
     CompanyImportFactory,
     ConnectionFactory,
+    ExportFileFactory,
     ItemFactory,
     RequestFactory,
 )
@@ -39,6 +40,7 @@ def ours(account, project, sam) -> dict[str, object]:
         "public_id": ItemFactory.create(account=account, sent_by=sam).public_id,
         "pk": ConnectionFactory.create(account=account).pk,
         "kind": "companies",
+        "file_id": ExportFileFactory.create(connection__account=account, made_by=sam).public_id,
     }
 
 

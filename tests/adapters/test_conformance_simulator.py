@@ -25,12 +25,12 @@ class SimulatorHarness(Harness):
 
     def __init__(self, folder: Path, **config: Any) -> None:
         super().__init__(folder)
-        self.config = {"latency_ms": 0, "password": PASSWORD, **config}
+        self.config = {"latency_ms": 0, **config}
         self.clock = time.time
 
     def adapter(self) -> SimulatorAdapter:
         io = Io(self.folder, self.clock, logging.getLogger("simulator"))
-        return SimulatorAdapter(self.config, {}, io)
+        return SimulatorAdapter(self.config, {"password": PASSWORD}, io)
 
     def command(self, number: int = 1, /, **payload: Any) -> Command:
         key = f"KEY-{number}"

@@ -12,6 +12,7 @@ from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.connections import adapter_of
 from erp_integrations.models import Attempt, Connection, Item, Ticker
+from erp_integrations.secrets import seal
 from erp_integrations.sendable import Done, send
 from erpbridge.access.policy import Access
 
@@ -49,6 +50,13 @@ def change_config(connection: Connection, **config: Any) -> None:
     """Change the connection's settings behind the back of its page."""
     connection.config = {**connection.config, **config}
     connection.save(update_fields=["config"])
+
+
+def keep_secrets(connection: Connection, **secrets: str) -> None:
+    """Store secret settings, encrypted as the page does."""
+    sealed = {name: seal(value) for name, value in secrets.items()}
+    Connection.objects.filter(pk=connection.pk).update(secrets=sealed)
+    connection.refresh_from_db()
 
 
 def send_all(companies: Sequence[Company], access: Access) -> list[Item]:

@@ -319,7 +319,7 @@ def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, comp
     steps.export(connection)
     Item.objects.update(check_after=Now())
     item = Item.objects.get()
-    recovery._ask(item, "Is it there?")
+    recovery.ask(item, "Is it there?")
     vendor = put(connection, "Q")
     item.refresh_from_db()
     assert "no single record" in answers.look_up_and_link(item, key="NOPE", by=pat)

@@ -12,26 +12,35 @@ from erp_integrations.adapters.conformance.harness import CannotShow
 NAME = "erpbridge-conformance"
 
 
-class NotShown:
-    """A pytest plugin that turns :class:`CannotShow` into a skip, and lists every one."""
+LABEL = "conformance: could not be shown"
 
-    def __init__(self) -> None:
-        self.reasons: list[tuple[str, str]] = []
+
+class NotShown:
+    """A pytest plugin that lists, after the run, every :class:`CannotShow` and its reason.
+
+    Such a case neither fails nor counts as skipped: that it cannot be shown is what was found out.
+    """
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """The case itself."""
+        """The case itself; a reason travels with its report, also from another process."""
         try:
             return (yield)
         except CannotShow as reason:
-            self.reasons.append((item.nodeid, str(reason)))
-            pytest.skip(f"cannot be shown: {reason}")
+            item.user_properties.append((LABEL, str(reason)))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """What was not shown, whatever the options of the run."""
-        if self.reasons:
-            terminalreporter.section("conformance: could not be shown")
-            for case, reason in self.reasons:
+        reports = terminalreporter.stats.get("passed", [])
+        found = [
+            (report.nodeid, reason)
+            for report in reports
+            for label, reason in report.user_properties
+            if label == LABEL
+        ]
+        if found:
+            terminalreporter.section(LABEL)
+            for case, reason in found:
                 terminalreporter.line(f"{case}: {reason}")
 
 

@@ -83,7 +83,7 @@ class SimulatorAdapter(Adapter):
         super().__init__(config, secrets, io)
         self.options = read_options(config)
         self.ledger = Ledger(io.folder, self.options.ledger)
-        self.password = str(secrets.get(PASSWORD) or config.get(PASSWORD) or "")
+        self.password = str(secrets.get(PASSWORD) or "")
         self._reachable = self.options.delivery in (Delivery.SYNC, Delivery.QUEUED)
 
     @classmethod
@@ -227,7 +227,9 @@ class SimulatorAdapter(Adapter):
         return applied(vendor) if vendor else Outcome(handle=handle, check_after=1.0)
 
     def _travel(self) -> None:
-        time.sleep(self.options.latency)
+        # A queue takes a message at once and its time later.
+        queued = self.options.delivery is Delivery.QUEUED
+        time.sleep(0.0 if queued else self.options.latency)
 
     def _named_ledger(self) -> Ledger:
         if not self.options.ledger:

@@ -1,0 +1,91 @@
+"""Files for an ERP that a person feeds: make one, download it, say what became of it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_POST, require_safe
+
+from erp_integrations import export_files
+from erp_integrations.connection_views import fetch
+from erp_integrations.export_files import LARGEST_RESULT, NotDone
+from erp_integrations.list_views import kind_of
+from erp_integrations.models import ExportFile
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+
+
+def _file(access: Access, file_id: UUID) -> ExportFile:
+    """A file of the account, for approvers of what is in it."""
+    mine = ExportFile.objects.filter(connection__account=access.account)
+    found = get_object_or_404(mine.select_related("connection"), public_id=file_id)
+    require(access, "items.accept", found.entity)
+    return found
+
+
+def _back(request: ScopedRequest) -> HttpResponseBase:
+    return redirect("erp:connection", request.access.account.pk)
+
+
+@require_POST
+@scoped("connection.view")
+def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
+    """Put what waits into a new file."""
+    connection, entity = fetch(request.access, pk), kind_of(kind).entity
+    require(request.access, "items.accept", entity)
+    try:
+        file = export_files.make(connection, entity, by=request.user)
+    except NotDone as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(
+            request, f"{file.name} holds {file.count}. Download it, import it, then confirm it."
+        )
+    return _back(request)
+
+
+@require_safe
+@scoped("connection.view")
+def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
+    """The file as it was made."""
+    found = _file(request.access, file_id)
+    response = HttpResponse(bytes(found.content), content_type=found.content_type)
+    response["Content-Disposition"] = content_disposition_header(True, found.name) or "attachment"
+    return response
+
+
+@require_POST
+@scoped("connection.view")
+def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
+    """Settle a file by the ERP's result, or by what the person says."""
+    found, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
+    upload = request.FILES.get("result")
+    if verdict not in ExportFile.Verdict.values:
+        messages.error(request, "Say what became of the file.")
+    elif verdict == ExportFile.Verdict.RESULT and upload is None:
+        messages.error(request, "Choose the result file that the ERP gave you.")
+    elif upload is not None and (upload.size or 0) > LARGEST_RESULT:
+        messages.error(request, "The result file is larger than 10 MB, the most that is read.")
+    else:
+        by_result = verdict == ExportFile.Verdict.RESULT
+        _confirm(request, found, verdict, upload.read() if upload and by_result else None)
+    return _back(request)
+
+
+def _confirm(request: ScopedRequest, found: ExportFile, verdict: str, result: bytes | None) -> None:
+    try:
+        count = export_files.confirm(found, verdict, by=request.user, result=result)
+    except NotDone as error:
+        messages.error(request, str(error))
+        return
+    rest = found.count - count
+    if verdict == ExportFile.Verdict.NONE:
+        messages.success(request, f"What was in {found.name} waits for the next file.")
+    elif rest:
+        messages.warning(request, f"{count} arrived in the ERP. {rest} did not, or need an answer.")
+    else:
+        messages.success(request, f"All {count} of {found.name} arrived in the ERP.")

@@ -1,0 +1,184 @@
+"""An ERP that a person feeds with files: made, imported, confirmed, and settled by the result."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from erp_integrations import connections, export_files, standing
+from erp_integrations.adapters.simulator.files import import_into
+from erp_integrations.export_files import NotDone
+from erp_integrations.models import Connection, ExportFile, Item, Link
+from erp_integrations.states import State
+from erpbridge.audit.models import Event
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory
+
+
+@pytest.fixture
+def connection(connection) -> Connection:
+    steps.change_config(connection, delivery="file")
+    return connection
+
+
+@pytest.fixture
+def accepted(connection, account, ada, pat, access_of) -> list[Item]:
+    """Three companies, one of them named to be taken for a formula."""
+    companies = [
+        CompanyFactory.create(account=account, name=name)
+        for name in ("=HYPERLINK(1)", "Quarry & Sons", "Zoë’s Crane, Inc")
+    ]
+    items = steps.send_all(companies, access_of(ada))
+    assert steps.decide(items, access_of(pat)).done == 3
+    return items
+
+
+def states() -> list[str]:
+    return list(Item.objects.order_by("pk").values_list("state", flat=True))
+
+
+def imported(connection: Connection, file: ExportFile) -> bytes:
+    """What the ERP gives back when somebody imports the file."""
+    return import_into(steps.ledger_of(connection), bytes(file.content))
+
+
+def test_items_wait_until_somebody_makes_a_file(connection, accepted, pat):
+    steps.export(connection)
+    assert states() == [State.QUEUED] * 3
+    assert "next file" in standing.sentence(Item.objects.first())
+    file = export_files.make(connection, "vendor", by=pat)
+    assert (file.count, states()) == (3, [State.SUBMITTED] * 3)
+    assert f"in file {file.name} of" in standing.sentence(Item.objects.first())
+    with pytest.raises(NotDone, match="Nothing waits"):
+        export_files.make(connection, "vendor", by=pat)
+
+
+def test_result_file_settles_what_it_names(connection, accepted, pat):
+    file = export_files.make(connection, "vendor", by=pat)
+    result = imported(connection, file)
+    assert export_files.confirm(file, "result", by=pat, result=result) == 3
+    assert states() == [State.SYNCED] * 3
+    names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page(0, 9)}
+    assert names == {"=HYPERLINK(1)", "Quarry & Sons", "Zoë’s Crane, Inc"}
+    assert Link.objects.count() == 3
+
+
+def test_no_cell_is_taken_for_a_formula(connection, accepted, pat):
+    file = export_files.make(connection, "vendor", by=pat)
+    rows = list(csv.reader(io.StringIO(bytes(file.content).decode())))
+    assert "'=HYPERLINK(1)" in rows[1]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row)
+
+
+def test_what_the_result_refuses_fails_and_what_it_does_not_name_needs_an_answer(
+    connection, accepted, pat
+):
+    file = export_files.make(connection, "vendor", by=pat)
+    lines = imported(connection, file).decode().splitlines(keepends=True)
+    refused = [str(accepted[1].intent or Item.objects.get(pk=accepted[1].pk).intent)]
+    refused += ["refused", "", "", "", "E1002", "Too long", "vendor_name"]
+    result = "".join([*lines[:2], ",".join(refused) + "\r\n"]).encode()
+    assert export_files.confirm(file, "result", by=pat, result=result) == 1
+    assert states() == [State.SYNCED, State.FAILED, State.UNCERTAIN]
+    steps.export(connection)
+    assert states() == [State.SYNCED, State.FAILED, State.NEEDS_ANSWER]
+
+
+def test_all_imported_takes_the_key_for_the_id(connection, accepted, pat):
+    file = export_files.make(connection, "vendor", by=pat)
+    assert export_files.confirm(file, "all", by=pat) == 3
+    keys = set(Item.objects.values_list("erp_key", flat=True))
+    assert set(Link.objects.values_list("erp_id", flat=True)) == keys
+
+
+def test_nothing_imported_puts_the_same_commands_into_the_next_file(connection, accepted, pat):
+    intents = list(Item.objects.order_by("pk").values_list("intent", flat=True))
+    first = export_files.make(connection, "vendor", by=pat)
+    assert export_files.confirm(first, "none", by=pat) == 0
+    assert states() == [State.QUEUED] * 3
+    second = export_files.make(connection, "vendor", by=pat)
+    assert bytes(second.content) == bytes(first.content)
+    assert list(Item.objects.order_by("pk").values_list("intent", flat=True)) == intents
+    # Both files are imported after all: the ERP knows its requests again.
+    imported(connection, first)
+    export_files.confirm(second, "result", by=pat, result=imported(connection, second))
+    assert states() == [State.SYNCED] * 3
+    assert steps.ledger_of(connection).count() == 3
+    told = Event.objects.filter(verb__in=["file_made", "file_confirmed"])
+    assert [(one.verb, one.actor) for one in told.order_by("pk")] == [
+        ("file_made", pat),
+        ("file_confirmed", pat),
+    ] * 2
+
+
+def test_file_is_confirmed_once_and_only_by_a_result_of_its_own(connection, accepted, pat):
+    file = export_files.make(connection, "vendor", by=pat)
+    other = b"request,result,id,version,vendor_id,code,message,column\r\nx,done,1,1,X,,,\r\n"
+    for wrong, why in ((other, "names nothing"), (b"<html>", "not a result"), (b"\xff", "not a")):
+        with pytest.raises(NotDone, match=why):
+            export_files.confirm(file, "result", by=pat, result=wrong)
+    assert states() == [State.SUBMITTED] * 3
+    export_files.confirm(file, "all", by=pat)
+    with pytest.raises(NotDone, match="already"):
+        export_files.confirm(file, "none", by=pat)
+    assert states() == [State.SYNCED] * 3
+
+
+def test_update_is_imported_into_the_vendor_it_belongs_to(
+    connection, accepted_item, company, ada, pat, access_of
+):
+    file = export_files.make(connection, "vendor", by=pat)
+    export_files.confirm(file, "result", by=pat, result=imported(connection, file))
+    company.refresh_from_db()
+    item = steps.update_item(company, access_of(ada), "+ Daughters")
+    steps.decide([item], access_of(pat))
+    file = export_files.make(connection, "vendor", by=pat)
+    export_files.confirm(file, "result", by=pat, result=imported(connection, file))
+    assert steps.ledger_of(connection).vendor("QUARRY01").values["vendor_name"] == "+ Daughters"
+    assert states() == [State.SYNCED] * 2
+
+
+def test_paused_connection_makes_no_file(connection, accepted, pat, ada):
+
+    connections.pause(connection, by=ada, reason="Year end")
+    with pytest.raises(NotDone, match="paused"):
+        export_files.make(connection, "vendor", by=pat)
+
+
+def test_an_approver_makes_downloads_and_confirms_a_file_by_page(
+    connection, accepted, pat, client_of
+):
+    client, account = client_of(pat), connection.account_id
+    home = reverse("erp:connection", args=[account])
+    assert "Make file of 3 items" in client.get(home).text
+    client.post(reverse("erp:file_make", args=[account, connection.pk, "companies"]))
+    file = ExportFile.objects.get()
+    page = client.get(home).text
+    assert file.name in page
+    assert "To be imported and confirmed" in page
+    download = client.get(reverse("erp:file_download", args=[account, file.public_id]))
+    assert download.content == bytes(file.content)
+    assert file.name in download.headers["Content-Disposition"]
+    confirm = reverse("erp:file_confirm", args=[account, file.public_id])
+    answer = client.post(confirm, {"verdict": "result"}, follow=True)
+    assert "Choose the result file" in answer.text
+    result = SimpleUploadedFile("result.csv", imported(connection, file))
+    answer = client.post(confirm, {"verdict": "result", "result": result}, follow=True)
+    assert "All 3 of" in answer.text
+    assert states() == [State.SYNCED] * 3
+    item = client.get(reverse("erp:item", args=[account, accepted[0].public_id]))
+    assert item.status_code == 200
+
+
+def test_who_may_not_accept_does_not_get_at_a_file(connection, accepted, pat, sam, client_of):
+    file = export_files.make(connection, "vendor", by=pat)
+    account, client = connection.account_id, client_of(sam)
+    for name, argument in (("file_download", file.public_id), ("file_confirm", file.public_id)):
+        address = reverse(f"erp:{name}", args=[account, argument])
+        assert client.post(address).status_code in (403, 404, 405)
+        assert client.get(address).status_code in (403, 404, 405)
+    assert states() == [State.SUBMITTED] * 3

@@ -1,0 +1,162 @@
+"""An ERP that takes commands into a queue: handed over, asked about, settled once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import connection as db
+from django.test.utils import CaptureQueriesContext
+
+from erp_integrations import engine, pending, recovery, standing
+from erp_integrations.adapters.base import Outcome
+from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.models import Connection, Item
+from erp_integrations.states import State
+from tests.erp_integrations import steps
+
+
+@pytest.fixture
+def connection(connection) -> Connection:
+    """The ledger works its queue off ten seconds later, by its own clock."""
+    steps.change_config(connection, delivery="queued", latency_ms=10_000)
+    return connection
+
+
+def state(item: Item) -> str:
+    item.refresh_from_db()
+    return item.state
+
+
+def tries(item: Item) -> list[tuple[str, str]]:
+    return list(item.tries.order_by("fence").values_list("first_look", "outcome"))
+
+
+def effects(connection: Connection) -> int:
+    return len(steps.ledger_of(connection).effects())
+
+
+def work_off(connection: Connection) -> None:
+    steps.ledger_of(connection).work(at_once=True)
+
+
+def test_handed_over_item_is_asked_about_until_the_erp_has_worked_it_off(
+    connection, accepted_item, company
+):
+    steps.export(connection)
+    assert state(accepted_item) == State.SUBMITTED
+    assert "handed over" in standing.sentence(accepted_item)
+    steps.let_pass(11)
+    assert recovery.due_connections() == [connection.pk]
+    steps.export(connection)
+    assert (state(accepted_item), tries(accepted_item)) == (State.SUBMITTED, [("absent", "open")])
+    work_off(connection)
+    steps.let_pass(2)
+    steps.export(connection)
+    assert (state(accepted_item), tries(accepted_item)) == (State.SYNCED, [("absent", "applied")])
+    company.refresh_from_db()
+    assert company.origin_code == "QUARRY01"
+    assert effects(connection) == 1
+
+
+def test_nothing_is_asked_before_its_time(connection, accepted_item):
+    steps.export(connection)
+    assert recovery.due_connections() == []
+    with CaptureQueriesContext(db) as queries:
+        assert pending.take_pending(connection, manifest_of(connection)) == []
+    assert not any("UPDATE" in one["sql"] and '"fence"' in one["sql"] for one in queries)
+
+
+def test_what_the_queue_refuses_fails_with_the_erps_words(connection, accepted_item):
+    steps.export(connection)
+    vendor = {"vendor_id": "QUARRY01", "vendor_name": "By hand", "vendor_type": "OTH"}
+    message = json.dumps({"operation": "create", "vendor": vendor})
+    steps.ledger_of(connection).post("by hand", message)
+    work_off(connection)
+    steps.let_pass(11)
+    steps.export(connection)
+    assert state(accepted_item) == State.FAILED
+    assert accepted_item.error_text == "Vendor ID QUARRY01 already exists."
+    assert tries(accepted_item) == [("absent", "not_applied")]
+
+
+def test_silent_queue_is_given_up_looked_up_and_joined_by_the_same_command(
+    connection, accepted_item
+):
+    steps.export(connection)
+    handle = Item.objects.get().handle
+    steps.let_pass(61)
+    steps.export(connection)
+    assert state(accepted_item) == State.UNCERTAIN
+    steps.let_pass(30)
+    steps.export(connection)
+    assert state(accepted_item) == State.UNCERTAIN
+    steps.let_pass(31)
+    steps.export(connection)
+    assert (state(accepted_item), accepted_item.handle) == (State.SUBMITTED, handle)
+    work_off(connection)
+    steps.let_pass(11)
+    steps.export(connection)
+    assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)
+
+
+def test_lost_answer_to_the_handing_over_is_believed_absent_only_after_the_queues_time(
+    connection, accepted_item
+):
+    steps.break_erp(connection, "timeout_after")
+    steps.export(connection)
+    assert state(accepted_item) == State.UNCERTAIN
+    steps.let_pass(30)
+    steps.export(connection)
+    assert state(accepted_item) == State.UNCERTAIN
+    work_off(connection)
+    steps.let_pass(2)
+    steps.export(connection)
+    assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)
+
+
+def test_erp_that_cannot_be_asked_does_not_lose_what_it_was_handed(connection, accepted_item):
+    steps.export(connection)
+    steps.change_config(connection, fault="down")
+    steps.let_pass(100)
+    connection.refresh_from_db()
+    steps.export(connection)
+    assert state(accepted_item) == State.SUBMITTED
+    steps.change_config(connection, fault="none")
+    work_off(connection)
+    steps.let_pass(100)
+    connection.refresh_from_db()
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+
+
+def test_two_workers_do_not_ask_about_the_same_item_and_settle_it_once(connection, accepted_item):
+    steps.export(connection)
+    steps.let_pass(11)
+    work_off(connection)
+    manifest = manifest_of(connection)
+    first = pending.take_pending(connection, manifest)
+    assert len(first) == 1
+    assert pending.take_pending(connection, manifest) == []
+    steps.let_pass(21)
+    second = pending.take_pending(connection, manifest)
+    outcomes = adapter_of(connection).poll([one.item.handle for one in first])
+    for claims in (second, first):
+        engine.settle(connection, manifest, list(zip(claims, outcomes, strict=True)))
+    assert (state(accepted_item), tries(accepted_item)) == (State.SYNCED, [("absent", "applied")])
+
+
+def test_not_yet_of_a_paused_worker_does_not_touch_what_was_settled_since(
+    connection, accepted_item
+):
+    steps.export(connection)
+    steps.let_pass(11)
+    manifest = manifest_of(connection)
+    (stale,) = pending.take_pending(connection, manifest)
+    work_off(connection)
+    steps.let_pass(21)
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    answers = [(stale, Outcome(handle="77", check_after=1))]
+    assert pending.still_pending(manifest, answers) == []
+    assert (state(accepted_item), accepted_item.check_after) == (State.SYNCED, None)
