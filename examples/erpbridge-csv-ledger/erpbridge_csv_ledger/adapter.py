@@ -1,0 +1,191 @@
+"""The adapter: the ledger in the words of erpbridge's contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from erp_integrations.adapters.base import (
+    AcceptanceField,
+    Adapter,
+    AdapterError,
+    Ambiguous,
+    Choice,
+    Command,
+    Delivery,
+    Effect,
+    EntityManifest,
+    ErpError,
+    ErrorClass,
+    Field,
+    Found,
+    Health,
+    Io,
+    Manifest,
+    Operation,
+    Outcome,
+    Page,
+    Problem,
+    Rule,
+    Setting,
+    Wire,
+    WireField,
+)
+
+from erpbridge_csv_ledger.ledger import Busy, Ledger, Row, Unreadable
+
+LIMITS = {"name": 40, "street": 40, "zip": 10}
+FIELDS = (
+    Field("name", "Name", "name", (Rule("present", "name"), Rule("max_length", "name", 40))),
+    Field("address", "Address", "street", (Rule("max_length", "address", 40),)),
+    Field("zip", "ZIP", "zip", (Rule("max_length", "zip", 10),)),
+)
+CODE = AcceptanceField(
+    "code",
+    "Vendor code",
+    rules=(Rule("max_length", "code", 12), Rule("charset", "code", "A-Z0-9-")),
+    proposal="mnemonic",
+)
+MANIFEST = Manifest(
+    key="csv-ledger",
+    label="CSV ledger",
+    short_name="CSV",
+    vendor="Example",
+    tested_versions="1",
+    delivery=Delivery.SYNC,
+    verification="An example: a vendor list in a CSV file, tested with the conformance kit.",
+    entities={
+        "vendor": EntityManifest(
+            entity="vendor",
+            label="Vendor",
+            operations=frozenset({Operation.CREATE, Operation.UPDATE}),
+            fields=FIELDS,
+            key=("code",),
+            key_case_sensitive=True,
+            acceptance_fields=(CODE,),
+            imports=True,
+            batch=50,
+        )
+    },
+    settings=(
+        Setting("patience", "Seconds to wait for the file", kind="integer", default=5, most=10),
+    ),
+)
+
+
+class CsvLedgerAdapter(Adapter):
+    """Vendors in a CSV file in the folder that erpbridge gives the connection."""
+
+    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
+        super().__init__(config, secrets, io)
+        self.ledger = Ledger(io.folder, float(config.get("patience", 5)))
+
+    @classmethod
+    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+        """The same under every configuration."""
+        return MANIFEST
+
+    def check(self) -> Health:
+        """The file can be read."""
+        try:
+            return Health(facts={"Vendors": str(len(self.ledger.rows()))})
+        except (OSError, ValueError, Unreadable) as error:
+            return Health((f"{error} Put the vendor list in order, then test again.",))
+
+    def choice_kinds(self) -> Sequence[str]:
+        """The ledger has no lists."""
+        return ()
+
+    def choices(self, kind: str) -> Sequence[Choice]:
+        """:raises AdapterError: always."""
+        raise AdapterError(_error(ErrorClass.UNSUPPORTED, f"There is no list “{kind}”."))
+
+    def validate(self, command: Command) -> Sequence[Problem]:
+        """Nothing beyond the manifest."""
+        return ()
+
+    def preview(self, command: Command) -> Wire:
+        """The cells that are written."""
+        cells = _cells(command)
+        sources = {one.erp_name: one.name for one in FIELDS} | {"code": "code"}
+        fields = tuple(WireField(name, value, sources[name]) for name, value in cells.items())
+        return Wire(fields, json.dumps(cells, ensure_ascii=False, indent=2))
+
+    def find(self, entity: str, key: str) -> Found | Ambiguous | None:
+        """The vendor with this code. :raises AdapterError:"""
+        rows = [row for row in self._read() if row["code"] == key.strip()]
+        if len(rows) > 1:
+            return Ambiguous(tuple(row["number"] for row in rows))
+        return _found(rows[0]) if rows else None
+
+    def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
+        """All in one writing; a bad one leaves the others alone."""
+        try:
+            with self.ledger.writing() as rows:
+                return [_carry_out(rows, one) for one in commands]
+        except Busy as busy:
+            error = _error(ErrorClass.TRANSIENT, str(busy))
+        except (ValueError, Unreadable) as wrong:
+            error = _error(ErrorClass.BUG, f"The vendor list cannot be read: {wrong}")
+        except OSError as broken:
+            # It may have happened while replacing the file.
+            error = ErpError(ErrorClass.TRANSIENT, Effect.UNCERTAIN, str(broken))
+        return [Outcome(error=error)] * len(commands)
+
+    def pull(self, entity: str, cursor: str = "") -> Page:
+        """All at once. :raises AdapterError:"""
+        return Page(tuple(_found(row) for row in self._read()))
+
+    def _read(self) -> list[Row]:
+        try:
+            return self.ledger.rows()
+        except (OSError, ValueError, Unreadable) as wrong:
+            message = f"The vendor list cannot be read: {wrong}"
+            raise AdapterError(_error(ErrorClass.BUG, message)) from wrong
+
+
+def _error(cls: ErrorClass, message: str, field: str = "") -> ErpError:
+    return ErpError(cls, Effect.NOT_APPLIED, message, field=field)
+
+
+def _cells(command: Command) -> Row:
+    values = {one.erp_name: str(command.payload.get(one.name) or "") for one in FIELDS}
+    code = str(command.acceptance.get("code") or command.key)
+    return {"code": code, **values}
+
+
+def _carry_out(rows: list[Row], command: Command) -> Outcome:
+    cells = _cells(command)
+    for column, most in LIMITS.items():
+        if len(cells[column]) > most:
+            message = f"{column} holds at most {most} characters."
+            return Outcome(error=_error(ErrorClass.INVALID, message, column))
+    if command.operation is Operation.UPDATE:
+        return _update(rows, command, cells)
+    if any(row["code"] == cells["code"] for row in rows):
+        taken = _error(ErrorClass.DUPLICATE, f"{cells['code']} is there already.", "code")
+        return Outcome(error=taken)
+    number = max((int(row["number"]) for row in rows), default=0) + 1
+    rows.append({"number": str(number), "version": "1", **cells})
+    return _done(rows[-1])
+
+
+def _update(rows: list[Row], command: Command, cells: Row) -> Outcome:
+    row = next((row for row in rows if row["number"] == command.erp_id), None)
+    if row is None:
+        return Outcome(error=_error(ErrorClass.MISSING_REF, "The vendor is no longer there."))
+    if row["version"] != command.erp_version:
+        return Outcome(error=_error(ErrorClass.CONFLICT, "Somebody changed the vendor meanwhile."))
+    row |= cells
+    row["version"] = str(int(row["version"]) + 1)
+    return _done(row)
+
+
+def _done(row: Row) -> Outcome:
+    return Outcome(row["number"], row["code"], row["version"], json.dumps(row))
+
+
+def _found(row: Row) -> Found:
+    data = {one.name: row[one.erp_name] for one in FIELDS} | {"code": row["code"]}
+    return Found(row["number"], row["code"], row["version"], data)

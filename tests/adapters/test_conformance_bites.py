@@ -1,0 +1,147 @@
+"""The kit is worth something: an adapter that lies, doubles or leaks fails it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erp_integrations.adapters.base import Effect, ErrorClass, Outcome, Wire
+from erp_integrations.adapters.conformance import AdapterConformance, CannotShow
+from erp_integrations.adapters.simulator import SimulatorAdapter
+from tests.adapters.test_conformance_simulator import PASSWORD, SimulatorHarness
+
+KIT = AdapterConformance()
+
+
+class Doubling(SimulatorAdapter):
+    """Takes a new number where a key is taken, as an ERP without keys would."""
+
+    def submit(self, commands):
+        outcomes = list(super().submit(commands))
+        for place, one in enumerate(outcomes):
+            if one.error and one.error.cls is ErrorClass.DUPLICATE:
+                with self.ledger.transaction() as db:
+                    db.execute("UPDATE vendor SET vendor_id = vendor_id || '-OLD'")
+                outcomes[place] = super().submit([commands[place]])[0]
+        return outcomes
+
+
+class Lying(SimulatorAdapter):
+    """Takes silence for a refusal."""
+
+    def submit(self, commands):
+        return [self.told(one) for one in super().submit(commands)]
+
+    def told(self, outcome: Outcome) -> Outcome:
+        error = outcome.error
+        return Outcome(error=replace(error, effect=Effect.NOT_APPLIED)) if error else outcome
+
+
+class Cheerful(SimulatorAdapter):
+    """Takes everything for success."""
+
+    def submit(self, commands):
+        return [Outcome(erp_id="1", erp_version="1") for _ in super().submit(commands)]
+
+
+class Leaking(SimulatorAdapter):
+    """Logs what it signs in with."""
+
+    def submit(self, commands):
+        self.io.logger.debug("signing in with %s", self.password)
+        return super().submit(commands)
+
+
+class Forgetful(SimulatorAdapter):
+    """Shows less than it sends."""
+
+    def preview(self, command):
+        wire = super().preview(command)
+        return Wire(wire.fields[1:], wire.text)
+
+
+class Overwriting(SimulatorAdapter):
+    """Makes an update of a create, and of a stale version a fresh one."""
+
+    def submit(self, commands):
+        for one in commands:
+            with self.ledger.transaction() as db:
+                db.execute(
+                    "UPDATE vendor SET vendor_name = ? WHERE vendor_id = ?",
+                    (one.payload["name"][:30], one.key),
+                )
+        return super().submit(commands)
+
+
+class Trimming(SimulatorAdapter):
+    """Takes a code for a number."""
+
+    def submit(self, commands):
+        plain = [
+            replace(one, payload={**one.payload, "zip": one.payload["zip"].lstrip("0")})
+            for one in commands
+        ]
+        return super().submit(plain)
+
+
+FAILS: list[tuple[type[SimulatorAdapter], str, dict[str, Any]]] = [
+    (Doubling, "test_eight_at_once_with_one_key_give_one_record", {}),
+    (Doubling, "test_record_planted_before_a_create_stays_as_it_is", {}),
+    (Lying, "test_answer_lost_after_applying_is_uncertain_and_then_found", {}),
+    (
+        Lying,
+        "test_what_is_applied_after_the_caller_gave_up_was_never_said_to_be_refused",
+        {},
+    ),
+    (Cheerful, "test_garbage_for_an_answer_is_never_taken_for_success", {}),
+    (Cheerful, "test_what_is_too_long_and_forced_through_is_invalid_and_writes_nothing", {}),
+    (Cheerful, "test_revoked_credentials_are_told_apart_and_nothing_is_written", {}),
+    (Cheerful, "test_throttling_is_told_apart_and_nothing_is_written", {}),
+    (Cheerful, "test_one_bad_record_of_a_batch_takes_no_other_down", {}),
+    (Forgetful, "test_preview_is_what_is_then_sent", {}),
+    (Overwriting, "test_record_planted_before_a_create_stays_as_it_is", {}),
+    (Overwriting, "test_stale_version_is_a_conflict_and_writes_nothing", {}),
+    (Trimming, "test_leading_zeros_stay", {}),
+]
+
+
+def harness_of(adapter: type[SimulatorAdapter], folder: Path) -> SimulatorHarness:
+    class Broken(SimulatorHarness):
+        def adapter(self) -> SimulatorAdapter:
+            return adapter(self.config, {}, super().adapter().io)
+
+    return Broken(folder)
+
+
+@pytest.mark.parametrize(
+    "adapter, case, given", FAILS, ids=lambda one: getattr(one, "__name__", None)
+)
+def test_a_broken_adapter_fails(adapter, case: str, given, tmp_path: Path):
+    run: Callable[..., None] = getattr(KIT, case)
+    with pytest.raises(AssertionError):
+        run(harness_of(adapter, tmp_path), **given)
+
+
+def test_an_adapter_that_logs_its_password_fails(tmp_path: Path, caplog):
+    logging.getLogger("simulator").setLevel(logging.DEBUG)
+    with pytest.raises(AssertionError, match=PASSWORD):
+        KIT.test_secrets_are_in_no_log_line_answer_or_message(harness_of(Leaking, tmp_path), caplog)
+
+
+def test_a_hook_that_is_forgotten_fails_and_is_not_skipped(tmp_path: Path):
+    class Incomplete(SimulatorHarness):
+        def throttling(self):
+            return super(SimulatorHarness, self).throttling()
+
+    with pytest.raises(NotImplementedError, match=r"Override Incomplete\.throttling"):
+        KIT.test_throttling_is_told_apart_and_nothing_is_written(Incomplete(tmp_path))
+
+
+def test_what_cannot_be_shown_says_why(tmp_path: Path):
+    with pytest.raises(CannotShow, match="unique by a constraint"):
+        KIT.test_a_key_that_two_records_have_is_ambiguous(SimulatorHarness(tmp_path))
