@@ -20,6 +20,7 @@ class Erp(Protocol):
 
     adapter: str
     vendor_type: str
+    secrets: Mapping[str, str]
     config: Mapping[str, Any]
 
     def copies(self, connection: Connection) -> Counter[str]:
@@ -37,6 +38,7 @@ class Simulator:
 
     adapter: str = "simulator"
     vendor_type: str = "SUB"
+    secrets: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(
         default_factory=lambda: {"ledger": f"torture-{uuid.uuid4().hex}", "latency_ms": 20}
     )
@@ -80,8 +82,12 @@ class Tryton:
     @property
     def config(self) -> Mapping[str, Any]:
         """Connected through the proxy."""
-        facts = self.erp.facts
-        return {"url": self.proxied_url, "key": facts["key"], "company": facts["company"]}
+        return {"url": self.proxied_url, "company": self.erp.facts["company"]}
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """The key that the set-up of Tryton made."""
+        return {"key": self.erp.facts["key"]}
 
     def copies(self, connection: Connection) -> Counter[str]:
         """Parties by code, straight from Tryton's own database."""

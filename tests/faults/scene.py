@@ -47,7 +47,12 @@ def set_up(erp: Erp, count: int) -> Scene:
             user=user, account=account, account_admin=True, can_push_to_accounting=True
         )
     connection = connections.create(
-        account=account, name="ERP", adapter=erp.adapter, config=erp.config, by=sender
+        account=account,
+        name="ERP",
+        adapter=erp.adapter,
+        config=erp.config,
+        secrets=erp.secrets,
+        by=sender,
     )
     connections.activate(connection, by=sender)
     assert connections.test(connection, by=sender), connection.test_result

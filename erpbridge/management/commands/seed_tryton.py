@@ -17,6 +17,7 @@ from directory.demo_firms import firms
 from directory.models import Company
 from erp_integrations import connections
 from erp_integrations.models import Connection
+from erp_integrations.secrets import opened as secrets_of
 from erpbridge import env
 from erpbridge.access import accounts, policy
 from erpbridge.access.models import Account, User
@@ -51,7 +52,7 @@ class Command(BaseCommand):
         call_command("seed_demo", stdout=StringIO())
         config = {"url": url, "company": company, "root": root}
         ada = _ada() or _create()
-        connection = _connected(ada, {**config, "key": env.text("ERPBRIDGE_TRYTON_KEY")})
+        connection = _connected(ada, config, key=env.text("ERPBRIDGE_TRYTON_KEY"))
         works = connections.test(connection, by=ada.user)
         works = works and connections.refresh(connection, by=ada.user)
         self._tell(ada, connection, works=works)
@@ -88,15 +89,23 @@ def _create() -> Access:
     return ada
 
 
-def _connected(ada: Access, config: dict[str, str]) -> Connection:
+def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
     """The connection under its present address and key, in use."""
     found = Connection.objects.filter(account=ada.account, name=NAME).first()
+    secrets = {"key": key}
     if found is not None:
-        if {name: str(found.config.get(name)) for name in config} != config:
-            connections.configure(found, name=NAME, config={**found.config, **config}, by=ada.user)
+        present = {name: str(found.config.get(name)) for name in config}
+        if present != config or secrets_of(found) != secrets:
+            whole = {**found.config, **config}
+            connections.configure(found, name=NAME, config=whole, secrets=secrets, by=ada.user)
         return found
     made = connections.create(
-        account=ada.account, name=NAME, adapter="tryton", config=config, by=ada.user
+        account=ada.account,
+        name=NAME,
+        adapter="tryton",
+        config=config,
+        secrets=secrets,
+        by=ada.user,
     )
     connections.activate(made, by=ada.user)
     return made

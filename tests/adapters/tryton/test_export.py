@@ -18,9 +18,14 @@ from tests.factories import CompanyFactory
 
 @pytest.fixture
 def connection(erp, account, ada) -> Connection:
-    config = {"url": erp.url, "company": "1", "root": "COSTCODES", "key": erp.facts["key"]}
+    config = {"url": erp.url, "company": "1", "root": "COSTCODES"}
     made = connections.create(
-        account=account, name="Tryton", adapter="tryton", config=config, by=ada
+        account=account,
+        name="Tryton",
+        adapter="tryton",
+        config=config,
+        secrets={"key": erp.facts["key"]},
+        by=ada,
     )
     connections.activate(made, by=ada)
     assert connections.test(made, by=ada), made.test_result
