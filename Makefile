@@ -2,11 +2,12 @@
 # make tryton     start a real ERP beside it, Tryton, with a demo account connected to it
 # make test       every test, on SQLite and on PostgreSQL + Redis
 # make bench      the benchmarks: ratios, on SQLite or on DATABASE_URL
+# make torture    a fault campaign: kill, stop and confuse everything, count in the ERP's books
 # make check      format, lint, types, import contracts, settings
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run tryton deps test e2e bench check format lock clean
+.PHONY: help run tryton deps test torture e2e bench check format lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -34,6 +35,11 @@ test: deps $(VENV)/.dev-installed
 	@$(BIN)/python -m tests.tryton prepare
 	@$(PYTEST) -m "not shared"
 	@$(BIN)/python -m tests.servers -- $(PYTEST)
+
+# Long; `make test` runs a short form of it.
+torture: deps $(VENV)/.dev-installed
+	@$(BIN)/python -m tests.tryton prepare
+	@$(BIN)/python -m tests.faults
 
 e2e: deps $(VENV)/.dev-installed
 	@$(PYTEST) -m "not shared" tests/browser
