@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from erp_integrations import connections, recovery, secrets, standing
-from erp_integrations.adapters.simulator.agent import Agent, NotAnswered
+from erp_integrations.adapters.simulator.agent import Agent, NotAnswered, main
 from erp_integrations.models import Connection, Item
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
@@ -319,3 +319,14 @@ def test_password_stays_when_the_settings_are_saved_without_it(connection, ada, 
     connections.configure(connection, name="Ledger", config=config, by=ada)
     connection.refresh_from_db()
     assert secrets.opened(connection) == {"password": PASSWORD}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_agent_program_asks_over_http(live_server, connection, accepted_item, capsys):
+    address = live_server.url + reverse("erp:inbound", args=[connection.public_id])
+    ledger = str(steps.ledger_of(connection).path)
+    assert main([address, "wrong", ledger]) == 1
+    assert "401" in capsys.readouterr().err
+    assert main([address, PASSWORD, ledger]) == 0
+    assert capsys.readouterr().out == "1 vendors carried out\n"
+    assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)
