@@ -37,7 +37,7 @@ from erp_integrations.adapters.tryton.manifest import (
 )
 from erp_integrations.adapters.tryton.options import read_options
 from erp_integrations.adapters.tryton.parties import CATEGORY, Parties, problems
-from erp_integrations.adapters.tryton.records import Records
+from erp_integrations.adapters.tryton.records import Records, text
 from erp_integrations.adapters.tryton.refusals import error
 from erp_integrations.adapters.tryton.rest import CALL_SECONDS, Rest
 
@@ -126,9 +126,22 @@ class TrytonAdapter(Adapter):
     def _carry_out(self, command: Command) -> Outcome:
         try:
             self._require_settings()
-            return self._kind(command.entity).carry_out(command)
+            kind = self._kind(command.entity)
+            self._refuse_too_long(command)
+            return kind.carry_out(command)
         except AdapterError as problem:
             return Outcome(error=problem.error)
+
+    def _refuse_too_long(self, command: Command) -> None:
+        """Tryton would take a name of any length; the connection's limit holds for whoever sends."""
+        if command.operation is Operation.DEACTIVATE:
+            return
+        entity = self.manifest(self.config).entities[command.entity]
+        for one in entity.fields:
+            most = entity.max_length(one.name)
+            if most is not None and len(text(command.payload.get(one.name))) > most:
+                said = f"{one.label} is longer than the {most} characters of this connection."
+                raise AdapterError(error(ErrorClass.INVALID, said, field=one.name))
 
     def _kind(self, entity: str) -> Records:
         if entity not in self.kinds:
