@@ -64,15 +64,18 @@ class Accounts(Records):
         """Tryton's names."""
         return WIRE_NAMES
 
+    def given(self) -> Values:
+        """The company of the connection, and the state in which an account can be used."""
+        return {"company": self.options.company, "state": "opened"}
+
     def creation(self, wanted: Values, refer: Refer) -> Values:
         """An account that can be used at once."""
         message = {
             "code": wanted["full_code"],
             "name": wanted["description"],
             "type": wanted["type"],
-            "company": self.options.company,
             "root": refer(MODEL, wanted["root"]),
-            "state": "opened",
+            **self.given(),
         }
         if "parent" in wanted:
             message["parent"] = _place(wanted, refer)

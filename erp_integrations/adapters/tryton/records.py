@@ -71,6 +71,10 @@ class Records(ABC):
     def wire_names(self) -> Mapping[str, str]:
         """Tryton's name of every wanted value."""
 
+    def given(self) -> Values:
+        """What every new record gets, whatever the command says, by Tryton's names."""
+        return {}
+
     @abstractmethod
     def creation(self, wanted: Values, refer: Refer) -> Values:
         """The message that creates the record."""
@@ -103,6 +107,8 @@ class Records(ABC):
             for name, on_wire in self.wire_names().items()
             if name in wanted
         )
+        if command.operation is Operation.CREATE:
+            fields += tuple(WireField(*one) for one in self.given().items())
         message = (
             {"active": False}
             if command.operation is Operation.DEACTIVATE

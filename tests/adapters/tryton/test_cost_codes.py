@@ -64,8 +64,10 @@ def test_the_preview_is_what_is_found_afterwards(adapter):
     wire = adapter.preview(command)
     done(adapter, command)
     data = adapter.find("cost_code", "05-100").data
-    written = {one.source: one.value for one in wire.fields}
+    written = {one.source: one.value for one in wire.fields if one.source}
     assert {name: data[name] for name in written} == written
+    given = {one.erp_name: one.value for one in wire.fields if not one.source}
+    assert given["state"] == "opened"
     assert json.loads(wire.text)["parent"] == int(parent.erp_id)
 
 
