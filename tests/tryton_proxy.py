@@ -34,6 +34,7 @@ class Faults:
     writes_only: bool = True
     calls: int = 1_000_000
     requests: list[bytes] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def set(self, kind: str, **how: object) -> None:
         """Replace the fault; forgets what was seen."""
@@ -42,6 +43,11 @@ class Faults:
         self.requests.clear()
         for name, value in how.items():
             setattr(self, name, value)
+
+    def settle(self) -> None:
+        """Wait until the ERP has seen and answered everything that came by."""
+        while self.threads:
+            self.threads.pop().join(timeout=30)
 
     def hits(self, request: bytes) -> str:
         """The fault of this request, counted down."""
@@ -140,9 +146,11 @@ def proxy(upstream: tuple[str, int]) -> Iterator[tuple[str, Faults]]:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                threading.Thread(
+                one = threading.Thread(
                     target=serve_one, args=(client, upstream, faults), daemon=True
-                ).start()
+                )
+                one.start()
+                faults.threads.append(one)
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
