@@ -133,7 +133,7 @@ class TrytonAdapter(Adapter):
             return Outcome(error=problem.error)
 
     def _refuse_too_long(self, command: Command) -> None:
-        """Tryton would take a name of any length; the connection's limit holds for whoever sends."""
+        """Tryton would take a name of any length; the connection has a limit, whoever sends."""
         if command.operation is Operation.DEACTIVATE:
             return
         entity = self.manifest(self.config).entities[command.entity]
