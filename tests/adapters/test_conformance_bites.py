@@ -113,7 +113,7 @@ FAILS: list[tuple[type[SimulatorAdapter], str, dict[str, Any]]] = [
 def harness_of(adapter: type[SimulatorAdapter], folder: Path) -> SimulatorHarness:
     class Broken(SimulatorHarness):
         def adapter(self) -> SimulatorAdapter:
-            return adapter(self.config, {}, super().adapter().io)
+            return adapter(self.config, {"password": PASSWORD}, super().adapter().io)
 
     return Broken(folder)
 
