@@ -17,7 +17,9 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 CHROMIUM := $(shell command -v chromium)
 # Two processes: half of the time goes by waiting for the browser and the servers.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Tests run in an order that the seed makes, so that a failure can be repeated: make test SEED=2.
+SEED ?= 1
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --randomly-seed=$(SEED)
 
 help:
 	@sed -n 's/^# make /make /p' Makefile

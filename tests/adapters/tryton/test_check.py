@@ -106,10 +106,12 @@ def test_a_party_that_may_not_be_written_is_named(tryton_server, tmp_path):
     assert refused(adapter, vendor("ACC001")).cls is ErrorClass.FORBIDDEN
 
 
-def test_a_wrong_company_is_named(make, erp):
-    said = problem(make(company=erp.facts["other_company"]))
+def test_a_wrong_company_is_named(tryton_server, tmp_path):
+    # A database of its own: Tryton remembers for a while what the user saw of the wrong company.
+    erp = tryton_server.erp("wrong_company")
+    said = problem(adapter_for(erp, tmp_path, company=erp.facts["other_company"]))
     assert "does not work for company 2 (“Another Company”)" in said
-    said = problem(make(company=77))
+    said = problem(adapter_for(erp, tmp_path, company=77))
     assert said == (
         "Tryton has no company number 77. There is: 1 (Tryton Trial Builders), 2 (Another Company)."
     )
