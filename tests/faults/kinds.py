@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from django.db import connections as databases
+
 from tests.faults.scene import Scene, Workers, wait_for_progress
 from tests.faults.servers import Servers
 
@@ -36,6 +38,8 @@ def restart_postgresql(scene: Scene, _workers: Workers, servers: Servers) -> Non
     """Every transaction in progress is lost."""
     wait_for_progress(scene, 0.2)
     servers.restart_postgresql()
+    # This process had a connection of its own, which is gone like all others.
+    databases.close_all()
 
 
 def misbehaving(kind: str, times: int) -> Happens:
