@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import uuid
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from directory.models import ProjectCompany
-from erp_integrations import connections
 from erpbridge.access.levels import Level
+from tests.erp_integrations import steps
 from tests.factories import (
     PASSWORD,
     CompanyFactory,
@@ -24,17 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def connected(account, ada):
-    connection = connections.create(
-        account=account,
-        name="Ledger",
-        adapter="simulator",
-        config={"latency_ms": 50, "ledger": f"browser-{uuid.uuid4().hex}"},
-        by=ada,
-    )
-    connections.activate(connection, by=ada)
-    assert connections.test(connection, by=ada)
-    assert connections.refresh(connection, by=ada)
-    return connection
+    return steps.connect(account, by=ada, latency_ms=50)
 
 
 @pytest.fixture

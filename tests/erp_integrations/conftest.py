@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 
 import pytest
 
 from directory.models import Company
-from erp_integrations import connections
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import send
 from erpbridge.access import policy
@@ -21,17 +19,7 @@ from tests.factories import CompanyFactory
 @pytest.fixture
 def connection(account: Account, ada: User) -> Connection:
     """A tested and refreshed connection to a ledger of this test's own."""
-    connection = connections.create(
-        account=account,
-        name="Ledger",
-        adapter="simulator",
-        config={"latency_ms": 0, "ledger": f"test-{uuid.uuid4().hex}"},
-        by=ada,
-    )
-    connections.activate(connection, by=ada)
-    assert connections.test(connection, by=ada)
-    assert connections.refresh(connection, by=ada)
-    return connection
+    return steps.connect(account, by=ada)
 
 
 @pytest.fixture

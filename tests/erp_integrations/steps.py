@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from directory.models import Company
-from erp_integrations import approval, engine
+from erp_integrations import approval, connections, engine
 from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.connections import adapter_of
 from erp_integrations.models import Attempt, Connection, Item, Ticker
 from erp_integrations.secrets import seal
 from erp_integrations.sendable import Done, send
+from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
 
 TIMES = {
@@ -22,6 +24,21 @@ TIMES = {
     Connection: ("breaker_until", "next_slot_at"),
     Ticker: ("ran_at",),
 }
+
+
+def connect(account: Account, *, by: User, latency_ms: int = 0) -> Connection:
+    """A tested and refreshed connection in use, to a ledger of its own."""
+    connection = connections.create(
+        account=account,
+        name="Ledger",
+        adapter="simulator",
+        config={"latency_ms": latency_ms, "ledger": f"test-{uuid.uuid4().hex}"},
+        by=by,
+    )
+    connections.activate(connection, by=by)
+    assert connections.test(connection, by=by)
+    assert connections.refresh(connection, by=by)
+    return connection
 
 
 def let_pass(seconds: float) -> None:

@@ -7,7 +7,6 @@ trail says and what stands in the ERP's own books have to agree.
 from __future__ import annotations
 
 import time
-import uuid
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -52,16 +51,7 @@ class Items(RuleBasedStateMachine):
                 user=user, account=account, account_admin=True, can_push_to_accounting=True
             )
         self.sender, self.approver = policy.load(sender, account), policy.load(approver, account)
-        self.connection = connections.create(
-            account=account,
-            name="Ledger",
-            adapter="simulator",
-            config={"latency_ms": 0, "ledger": f"model-{uuid.uuid4().hex}"},
-            by=sender,
-        )
-        connections.activate(self.connection, by=sender)
-        connections.test(self.connection, by=sender)
-        connections.refresh(self.connection, by=sender)
+        self.connection = steps.connect(account, by=sender)
         self.companies = CompanyFactory.create_batch(RECORDS, account=account)
         # The model: whether a record is open to edits and sends, per company.
         self.locked = [False] * RECORDS
