@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
+from hypothesis import settings
 
 from erp_integrations.adapters.conformance import report
 from erpbridge import embedded
@@ -28,6 +29,11 @@ from tests.factories import (
     ProjectMembershipFactory,
     UserFactory,
 )
+
+# The same examples every time: a change is taken or not for what it does. `--hypothesis-seed=N`
+# with the profile "default" looks for others.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 # --- between tests --------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "DJANGO_SETTINGS_MODULE": "erpbridge.settings", **more}
 
 
-def wait_for(what: Callable[[], Any], *, program: Running, seconds: float = 30) -> Any:
+def wait_for(what: Callable[[], Any], *, program: Running, seconds: float = 90) -> Any:
     """The first true answer of ``what``; fails when the program ends or time is up."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

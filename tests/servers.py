@@ -88,8 +88,11 @@ def until_up(probe: Any, errors: type[Exception], folder: Path) -> None:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """The address of an empty database on a server of its own."""
+def postgresql(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """The address of an empty database on a server of its own.
+
+    :param durable: a commit waits for the disk, as it does where the data is worth something.
+    """
     programs, port, data = postgresql_programs(), free_port(), folder / "data"
     names = ["--username=erpbridge", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"]
     subprocess.run(
@@ -103,8 +106,8 @@ def postgresql(folder: Path) -> Iterator[str]:
         "listen_addresses": "127.0.0.1",
         "port": port,
         "unix_socket_directories": folder,
-        "fsync": "off",
-        "full_page_writes": "off",
+        "fsync": "on" if durable else "off",
+        "full_page_writes": "on" if durable else "off",
         "max_connections": 200,
     }
     command = [str(programs / "postgres"), "-D", str(data)]
