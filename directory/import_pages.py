@@ -10,9 +10,9 @@ from django.http import QueryDict
 from directory.importing import columns as mapping
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, Planned, State
 from directory.models import CompanyImport
+from erpbridge.files.slices import sliced
 from erpbridge.ui.navigation import Tab
 
-ROWS_SHOWN = 100
 SAMPLES = 3
 # How a state is shown: label of a row, label of the tab, colour, icon.
 SHOWN = {
@@ -86,20 +86,13 @@ def preview(plan: Plan, params: QueryDict) -> dict[str, Any]:
     """Tabs, a page of rows, and the choices; what needs a look stands first."""
     show = params.get("show", "")
     state = State(show) if show in set(State) else None
-    rows = plan.of_state(state)
-    pages = max(1, -(-len(rows) // ROWS_SHOWN))
-    page = _number(params.get("page", ""), most=pages)
-    first = (page - 1) * ROWS_SHOWN
+    page = sliced(plan.of_state(state), params.get("page", ""))
     return {
         "plan": plan,
         "tabs": _tabs(plan, state),
         "show": show if state else "",
-        "rows": [_row(one) for one in rows[first : first + ROWS_SHOWN]],
-        "first": first + 1,
-        "last": min(first + ROWS_SHOWN, len(rows)),
-        "count": len(rows),
-        "previous": page - 1,
-        "next": page + 1 if page < pages else 0,
+        "slice": page,
+        "rows": [_row(one) for one in page.rows],
         "options": options(plan),
         "errors": plan.counts[State.ERROR],
         "look_alikes": plan.counts[State.DUPLICATE] + plan.counts[State.LOOK_ALIKE],
@@ -143,9 +136,3 @@ def _tabs(plan: Plan, current: State | None) -> list[Tab]:
 def _row(one: Planned) -> PreviewRow:
     label, _, colour, icon = SHOWN[one.state]
     return PreviewRow(one, label, colour, icon)
-
-
-def _number(text: str, *, most: int) -> int:
-    """A page number as asked for, the first one for what is none."""
-    asked = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
-    return min(max(asked, 1), most)

@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from directory import import_pages
 from directory.importing import applying, error_file, stored
 from directory.importing import columns as mapping
 from directory.importing.plan import Choice, LookAlikes
-from directory.importing.reading import MOST_BYTES, MOST_ROWS, FileProblem, too_large
 from directory.links import Links
 from directory.models import CompanyImport
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.files import refused
+from erpbridge.files.table import FileProblem
+from erpbridge.files.uploads import UploadForm, file_field
 
 
-class UploadForm(forms.Form):
+class CompanyFileForm(UploadForm):
     """The file."""
 
-    file = forms.FileField(
-        label="CSV file",
-        help_text=f"At most {MOST_BYTES // 1024 // 1024} MB and {MOST_ROWS:,} rows; "
-        "comma, semicolon or tab between the cells; the first line holds the headings.",
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
-        error_messages={
-            "required": "Choose a CSV file.",
-            "empty": "The file is empty. Its first line must hold the column headings.",
-        },
+    file = file_field(
+        "CSV file",
+        accept=".csv,.tsv,.txt,text/csv",
+        help_text="comma, semicolon or tab between the cells; the first line holds the headings.",
     )
-
-    def clean_file(self) -> UploadedFile[bytes]:
-        """Not read at all above the limit."""
-        upload: UploadedFile[bytes] = self.cleaned_data["file"]
-        if (upload.size or 0) > MOST_BYTES:
-            raise forms.ValidationError(str(too_large(upload.size or 0)))
-        return upload
 
 
 class ConfirmForm(forms.Form):
@@ -63,9 +50,9 @@ class ConfirmForm(forms.Form):
 @scoped("companies.import")
 def upload(request: ScopedRequest) -> HttpResponse:
     """Choose a file; nothing is written to the Directory yet."""
-    form = UploadForm()
+    form = CompanyFileForm()
     if request.method == "POST":
-        form = UploadForm(request.POST, request.FILES)
+        form = CompanyFileForm(request.POST, request.FILES)
         started = _start(form, request) if form.is_valid() else None
         if started is not None:
             return redirect(Links(request.access).to("import_preview", started.pk))
@@ -117,8 +104,8 @@ def confirm(request: ScopedRequest, import_id: UUID) -> HttpResponse:
         seen = form.cleaned_data["seen"]
         try:
             applying.confirm(found, choice=form.choice, seen=seen, by=request.user)
-        except applying.ConfirmRefused as refused:
-            messages.warning(request, str(refused))
+        except applying.ConfirmRefused as refusal:
+            messages.warning(request, str(refusal))
     return redirect(Links(request.access).to("import_preview", found.pk))
 
 
@@ -129,18 +116,10 @@ def errors(request: ScopedRequest, import_id: UUID) -> HttpResponse:
     found = _import(request, import_id)
     plan = None if found.confirmed_at else stored.plan_of(found)
     rows = error_file.refused_by(plan) if plan else error_file.refused_of(found)
-    return HttpResponse(
-        error_file.written(found.header, rows),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": content_disposition_header(True, _errors_name(found))},
-    )
+    return refused.download(found.header, rows, file_name=found.file_name, otherwise="companies")
 
 
-def _errors_name(found: CompanyImport) -> str:
-    return f"{PurePath(found.file_name).stem or 'companies'}-errors.csv"
-
-
-def _start(form: UploadForm, request: ScopedRequest) -> CompanyImport | None:
+def _start(form: CompanyFileForm, request: ScopedRequest) -> CompanyImport | None:
     chosen = form.cleaned_data["file"]
     try:
         return stored.start(chosen.read(), file_name=chosen.name, access=request.access)

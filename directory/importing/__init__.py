@@ -1,5 +1,5 @@
 """Companies from a CSV file: read it, map its columns, check its rows, find look-alikes, apply.
 
-``reading``, ``columns`` and ``checking`` are pure; ``look_alikes`` reads the account's companies;
+``columns`` and ``checking`` are pure; ``look_alikes`` reads the account's companies;
 ``stored`` keeps an upload until it is confirmed, and ``applying`` writes.
 """

@@ -16,6 +16,7 @@ from directory.importing.plan import Choice, Fate, Plan, Planned
 from directory.models import Company, CompanyImport
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit.record import Note, note
+from erpbridge.files.refused import Refused
 
 
 class ConfirmRefused(Exception):
@@ -28,15 +29,6 @@ class AlreadyConfirmed(ConfirmRefused):
 
 class Changed(ConfirmRefused):
     """The import is not any more what the page showed."""
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A row that was not imported, with its cells as they were read."""
-
-    line: int
-    cells: list[str]
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Field
 
-from directory.importing.reading import Table
 from directory.models import Company
+from erpbridge.files.table import Table
 
 IGNORE = ""
 ROW_KIND = "row_kind"

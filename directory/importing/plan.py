@@ -14,8 +14,8 @@ from django.db.models import TextChoices
 
 from directory.importing.checking import Row, check
 from directory.importing.look_alikes import Match, matches
-from directory.importing.reading import Line
 from erpbridge.access.models import Account, Project
+from erpbridge.files.table import Line
 
 
 class LookAlikes(TextChoices):

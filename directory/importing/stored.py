@@ -11,9 +11,10 @@ from django.db.models.functions import Now
 from directory.importing import columns as mapping
 from directory.importing import plan as planning
 from directory.importing.plan import Plan
-from directory.importing.reading import Line, read
 from directory.models import CompanyImport
 from erpbridge.access.policy import Access
+from erpbridge.files.delimited import read
+from erpbridge.files.table import Line
 
 KEPT = timedelta(days=7)
 

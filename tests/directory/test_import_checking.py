@@ -4,7 +4,8 @@ import pytest
 
 from directory.importing import columns as mapping
 from directory.importing.checking import Row, check
-from directory.importing.reading import Line, read
+from erpbridge.files.delimited import read
+from erpbridge.files.table import Line
 from tests.generator import COLUMNS, csv_text, file_of, firms
 
 PROCORE = (

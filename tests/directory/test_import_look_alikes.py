@@ -4,10 +4,10 @@ import pytest
 
 from directory import companies
 from directory.importing import plan as planning
-from directory.importing import reading
 from directory.importing.columns import proposed
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, State
 from directory.models import Company
+from erpbridge.files.delimited import read
 from tests.generator import file_of
 
 
@@ -30,7 +30,7 @@ def star(account, ada) -> Company:
 
 
 def plan_of(account, *rows: dict[str, str], project=None) -> Plan:
-    table = reading.read(file_of(*rows))
+    table = read(file_of(*rows))
     return planning.make(table.lines, proposed(table), account=account, project=project)
 
 

@@ -14,11 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from directory import companies
-from directory.importing import reading
 from directory.models import Company, CompanyImport
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, ProjectMembership
 from erpbridge.audit.models import Event
+from erpbridge.files import table
 from tests.generator import csv_text, file_of, firms
 
 GOOD = {"name": "Three Rivers Glass", "zip": "21201", "trades": "Glass; Roofing"}
@@ -69,8 +69,7 @@ def test_a_broken_file_shows_its_reason_and_changes_nothing(upload, ada, content
 
 
 def test_a_file_over_the_limit_is_not_even_read(upload, ada, monkeypatch):
-    monkeypatch.setattr("directory.import_views.MOST_BYTES", 10)
-    monkeypatch.setattr(reading, "MOST_BYTES", 10)
+    monkeypatch.setattr(table, "MOST_BYTES", 10)
     assert "the limit is 0 MB" in upload(ada, b"name\nlonger than ten").content.decode()
 
 

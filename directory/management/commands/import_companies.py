@@ -8,12 +8,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from directory.importing import applying, error_file, plan, reading
+from directory.importing import applying, error_file, plan
 from directory.importing import columns as mapping
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, State
 from erpbridge.access import policy
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Scope
+from erpbridge.files import refused as refusals
+from erpbridge.files.delimited import read
+from erpbridge.files.refused import Refused
+from erpbridge.files.table import FileProblem, Table, content_of
 
 MOST_REASONS = 50
 
@@ -73,7 +77,7 @@ Column headings are recognised as on the import page; --column puts one where it
         self._say(table, found, choice)
         refused = error_file.refused_by(found)
         if options["errors"]:
-            text = error_file.written(table.header, refused)
+            text = refusals.error_file(table.header, refused)
             options["errors"].write_text(text, encoding="utf-8", newline="")
         if refused and not options["skip_errors"]:
             raise CommandError(f"{_reasons(refused)}\nNothing was imported.")
@@ -82,7 +86,7 @@ Column headings are recognised as on the import page; --column puts one where it
         if refused:
             raise CommandError(_reasons(refused))
 
-    def _say(self, table: reading.Table, found: Plan, choice: Choice) -> None:
+    def _say(self, table: Table, found: Plan, choice: Choice) -> None:
         if table.notice:
             self.stderr.write(table.notice)
         for place, heading in enumerate(table.header):
@@ -137,18 +141,14 @@ def _user(email: str) -> User:
     return user
 
 
-def _table(file: Path) -> reading.Table:
+def _table(file: Path) -> Table:
     try:
-        if file.stat().st_size > reading.MOST_BYTES:
-            raise reading.too_large(file.stat().st_size)
-        return reading.read(file.read_bytes())
-    except OSError as problem:
-        raise CommandError(f"Cannot read {file}: {problem.strerror}.") from problem
-    except reading.FileProblem as problem:
+        return read(content_of(file))
+    except FileProblem as problem:
         raise CommandError(f"{file.name}: {problem}") from problem
 
 
-def _columns(table: reading.Table, wishes: list[str]) -> dict[str, str]:
+def _columns(table: Table, wishes: list[str]) -> dict[str, str]:
     columns = mapping.proposed(table)
     for wish in wishes:
         heading, _, field = wish.rpartition("=")
@@ -165,7 +165,7 @@ def _columns(table: reading.Table, wishes: list[str]) -> dict[str, str]:
     return columns
 
 
-def _reasons(refused: list[applying.Refused]) -> str:
+def _reasons(refused: list[Refused]) -> str:
     lines = [f"Line {one.line}: {one.reason}" for one in refused[:MOST_REASONS]]
     if len(refused) > MOST_REASONS:
         lines.append(f"and {len(refused) - MOST_REASONS:,} more rows (use --errors PATH).")

@@ -4,7 +4,8 @@ import codecs
 
 import pytest
 
-from directory.importing.reading import MOST_BYTES, FileProblem, guarded, read
+from erpbridge.files.delimited import guarded, read
+from erpbridge.files.table import MOST_BYTES, FileProblem
 
 
 def problem_of(content: bytes) -> str:
@@ -86,6 +87,8 @@ def test_a_column_without_a_heading_is_named_by_its_place():
     assert read(b"name,,\nA,B,C\n").header == ["name", "Column 2", "Column 3"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1 410", "-x", "@sum", "plain", "'quoted", ""])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1 410", "-x", "@sum", "plain", "'quoted", "", "'=1", "''-x"]
+)
 def test_a_guarded_cell_is_read_back_as_it_was(text):
     assert read(f'name,n\n"{guarded(text)}",1\n'.encode()).lines[0].cells[0] == text

@@ -1,22 +1,32 @@
-"""A CSV file as a heading and rows of text, or one clear reason why it cannot be read."""
+"""CSV files: read whatever the program and country they come from, and written."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
 
-MOST_BYTES = 10 * 1024 * 1024
-MOST_ROWS = 20_000
-MOST_COLUMNS = 200
+from erpbridge.files.table import (
+    MOST_BYTES,
+    MOST_ROWS,
+    FileProblem,
+    Line,
+    Table,
+    table,
+    too_large,
+    too_many_rows,
+)
+
+T = TypeVar("T")
+ROWS_AT_ONCE = 1000
 DELIMITERS = (",", ";", "\t")
 OTHER_KINDS = {
     b"PK\x03\x04": "an Excel workbook or ZIP archive",
     b"PK\x05\x06": "an empty ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password",
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a compressed file",
     b"\x89PNG": "a picture",
@@ -29,54 +39,45 @@ WINDOWS_NOTICE = (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class FileProblem(ValueError):
-    """Why nothing of the file can be imported; the text is for the person who chose it."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One record of the file; ``number`` is the line of the file on which it starts."""
-
-    number: int
-    cells: list[str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """What the file holds; every line has as many cells as the heading."""
-
-    header: list[str]
-    lines: list[Line]
-    notice: str = ""
-
-
 def read(content: bytes) -> Table:
     """The file's heading and rows; rows without any text are passed over.
 
-    :raises FileProblem: with the first reason why it is not a list of companies.
+    :raises FileProblem: with the first reason why it is no table.
     """
     _refuse_other_kinds(content)
     text, notice = _decoded(content)
     _refuse_nul(text)
-    records = list(_records(text))
-    if not records:
-        raise FileProblem("The file is empty. Its first line must hold the column headings.")
-    header = _header(records[0].cells)
-    lines = [line for line in records[1:] if any(line.cells)]
-    _refuse_ragged(lines, len(header))
-    if not lines:
-        raise FileProblem("The file has a heading but no rows.")
-    return Table(header, lines, notice)
+    return table(list(_records(text)), notice)
 
 
 def guarded(text: str) -> str:
-    """The text as a cell of a file that is opened in a spreadsheet."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    """The text as a cell of a file that is opened in a spreadsheet; :func:`read` takes it off."""
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
+
+
+def written(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows as pieces of a CSV file; no cell can become a formula in a spreadsheet.
+
+    Starts with a byte order mark, so that Excel reads accents.
+    """
+    yield "\ufeff"
+    for some in batched(rows, ROWS_AT_ONCE):
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([guarded(cell) for cell in row] for row in some)
+        yield text.getvalue()
+
+
+def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of up to ``size``."""
+    left = iter(rows)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def _unguarded(text: str) -> str:
-    """A cell of our own error file as it was before :func:`guarded`."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
+    """A cell of a file of our own as it was before :func:`guarded`."""
+    held = text.startswith("'") and text.lstrip("'").startswith(FORMULA_STARTS)
+    return text[1:] if held else text
 
 
 def _refuse_other_kinds(content: bytes) -> None:
@@ -88,12 +89,6 @@ def _refuse_other_kinds(content: bytes) -> None:
                 f"The file is {kind}, not CSV. Open it and save it as “CSV UTF-8”, then choose "
                 "that file."
             )
-
-
-def too_large(size: int) -> FileProblem:
-    """The problem of a file above the limit."""
-    most = MOST_BYTES // 1024 // 1024
-    return FileProblem(f"The file has {size / 1024 / 1024:.1f} MB; the limit is {most} MB.")
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
@@ -138,7 +133,7 @@ def _records(text: str) -> Iterator[Line]:
                 continue
             found += 1
             if found > MOST_ROWS + 1:
-                raise FileProblem(f"The file has more than {MOST_ROWS:,} rows. Split it.")
+                raise too_many_rows()
             yield Line(number, [_unguarded(cell.strip()) for cell in cells])
     except csv.Error as problem:
         raise FileProblem(_quoting(start + 1, problem)) from problem
@@ -162,27 +157,3 @@ def _delimited(text: str) -> tuple[str, str]:
         return f"\n{rest}", first[4:]
     outside_quotes = "".join(first.split('"')[::2])
     return text, max(DELIMITERS, key=outside_quotes.count)
-
-
-def _header(cells: list[str]) -> list[str]:
-    """The headings; a column without one is named by its place.
-
-    :raises FileProblem: for two that are the same.
-    """
-    if len(cells) > MOST_COLUMNS:
-        raise FileProblem(f"The file has {len(cells)} columns; the limit is {MOST_COLUMNS}.")
-    times = Counter(cell.casefold() for cell in cells if cell)
-    twice = [cell for cell in dict.fromkeys(cells) if times[cell.casefold()] > 1]
-    if twice:
-        names = ", ".join(f"“{cell}”" for cell in twice[:5])
-        raise FileProblem(f"Each column heading may occur once; these occur more often: {names}.")
-    return [cell or f"Column {place}" for place, cell in enumerate(cells, start=1)]
-
-
-def _refuse_ragged(lines: list[Line], width: int) -> None:
-    ragged = [line for line in lines if len(line.cells) != width]
-    if not ragged:
-        return
-    first = "; ".join(f"line {line.number} has {len(line.cells)}" for line in ragged[:5])
-    more = f"; and {len(ragged) - 5:,} more" if len(ragged) > 5 else ""
-    raise FileProblem(f"The heading has {width} cells, but {first}{more}. Nothing was imported.")

@@ -1,0 +1,129 @@
+"""A look at a workbook before anything unpacks it into memory.
+
+An XLSX file is a ZIP archive of XML. A small one can unpack to gigabytes, hold XML that grows when
+it is read, or name files outside itself. Here every member is unpacked piece by piece and counted,
+and nothing is kept, so that what reads it afterwards has bounds.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from io import BytesIO
+from xml.parsers import expat
+
+from erpbridge.files.table import FileProblem
+
+PIECE = 64 * 1024
+MOST_MEMBERS = 2_000
+MOST_UNPACKED = 40 * 1024 * 1024
+# Sheets of repeated text shrink to about a fortieth; a bomb to a thousandth.
+MOST_RATIO = 200
+RATIO_FROM = 2 * 1024 * 1024
+# Elements cost memory in the reader whatever their size in the file. Sheets and their texts may
+# have many, for they are let go of row by row; styles and the like are held whole.
+MOST_ELEMENTS = {"worksheet": 1_000_000, "sst": 1_000_000}
+MOST_OTHER_ELEMENTS = 100_000
+MOST_CELLS = 2_000
+MOST_DEPTH = 64
+DAMAGED = "The workbook is damaged. Open it in a spreadsheet, save it anew and choose that file."
+
+
+def check(content: bytes) -> None:
+    """Refuse what is no workbook, or would grow too large. :raises FileProblem: with the reason."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            _check_directory(archive.infolist(), len(content))
+            unpacked = 0
+            for member in archive.infolist():
+                unpacked = _check_member(archive, member, unpacked)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as problem:
+        if isinstance(problem, FileProblem):
+            raise
+        raise FileProblem(DAMAGED) from problem
+    except (NotImplementedError, RuntimeError) as problem:
+        message = "The workbook is packed in a way that cannot be read, or has a password."
+        raise FileProblem(message) from problem
+    except Exception as problem:  # zlib and the others have no base of their own
+        raise FileProblem(DAMAGED) from problem
+
+
+def _check_directory(members: list[zipfile.ZipInfo], packed: int) -> None:
+    """What the archive says of itself, before anything is unpacked."""
+    names = [member.filename for member in members]
+    if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+        raise FileProblem("The file is a ZIP archive, not an Excel workbook (.xlsx).")
+    if len(members) > MOST_MEMBERS:
+        raise FileProblem(
+            f"The workbook has {len(members):,} parts; the limit is {MOST_MEMBERS:,}."
+        )
+    if len(set(names)) < len(names):
+        raise FileProblem(DAMAGED)
+    unpacked = sum(member.file_size for member in members)
+    _refuse_growth(unpacked)
+    if unpacked > max(RATIO_FROM, packed * MOST_RATIO):
+        raise FileProblem(
+            f"The workbook would unpack to {unpacked // max(packed, 1):,} times its size; "
+            f"the limit is {MOST_RATIO}."
+        )
+
+
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, unpacked: int) -> int:
+    """Unpack one part without keeping it; how much was unpacked so far."""
+    seen = _Elements() if member.filename.lower().endswith((".xml", ".rels")) else None
+    with archive.open(member) as part:
+        while piece := part.read(PIECE):
+            unpacked += len(piece)
+            _refuse_growth(unpacked)
+            if seen is not None:
+                seen.feed(piece)
+    return unpacked
+
+
+def _refuse_growth(unpacked: int) -> None:
+    if unpacked > MOST_UNPACKED:
+        size, most = unpacked // 1024 // 1024, MOST_UNPACKED // 1024 // 1024
+        raise FileProblem(
+            f"The workbook would unpack to {size} MB or more; the limit is {most} MB. "
+            "Save only the sheet with the rows, without pictures, or save it as “CSV UTF-8”."
+        )
+
+
+class _Elements:
+    """Counts the elements of one part, and refuses what makes XML dangerous."""
+
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.depth = self.number = self.cells = 0
+        self.most = MOST_OTHER_ELEMENTS
+
+    def feed(self, piece: bytes) -> None:
+        """Count on. :raises FileProblem: above a limit, or for XML that is none."""
+        try:
+            self.parser.Parse(piece, False)
+        except expat.ExpatError as problem:
+            raise FileProblem(DAMAGED) from problem
+
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+        local = name.rpartition(":")[2]
+        if self.number == 0:
+            self.most = MOST_ELEMENTS.get(local, MOST_OTHER_ELEMENTS)
+        self.number += 1
+        self.depth += 1
+        self.cells = self.cells + 1 if local == "c" else 0 if local == "row" else self.cells
+        if self.number > self.most or self.depth > MOST_DEPTH or self.cells > MOST_CELLS:
+            raise FileProblem(
+                "The workbook holds far more cells than a list needs. Copy the rows into a new "
+                "workbook, or save the sheet as “CSV UTF-8”."
+            )
+
+    def _end(self, _name: str) -> None:
+        self.depth -= 1
+
+    def _doctype(self, *_declared: object) -> None:
+        raise FileProblem(
+            "The workbook holds XML with a document type (entities), which no spreadsheet writes. "
+            "It was not read."
+        )

@@ -1,0 +1,38 @@
+"""A page of the rows of a file, which are all in memory anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+ROWS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Slice(Generic[T]):
+    """The rows of one page; ``previous`` and ``next`` are page numbers, 0 for none."""
+
+    rows: Sequence[T]
+    first: int
+    last: int
+    count: int
+    previous: int
+    next: int
+
+
+def sliced(rows: Sequence[T], asked: str) -> Slice[T]:
+    """The page asked for in the query, or the nearest one there is."""
+    pages = max(1, -(-len(rows) // ROWS_SHOWN))
+    page = _number(asked, most=pages)
+    first = (page - 1) * ROWS_SHOWN
+    last = min(first + ROWS_SHOWN, len(rows))
+    following = page + 1 if page < pages else 0
+    return Slice(rows[first:last], min(first + 1, last), last, len(rows), page - 1, following)
+
+
+def _number(text: str, *, most: int) -> int:
+    """A page number as asked for, the first one for what is none."""
+    asked = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
+    return min(max(asked, 1), most)

@@ -1,0 +1,99 @@
+"""What a file holds: a heading and rows of text, or one clear reason why it cannot be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_BYTES = 10 * 1024 * 1024
+MOST_ROWS = 20_000
+MOST_COLUMNS = 200
+EMPTY = "The file is empty. Its first line must hold the column headings."
+
+
+class FileProblem(ValueError):
+    """Why nothing of the file can be imported; the text is for the person who chose it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record of the file; ``number`` is the line of the file on which it starts."""
+
+    number: int
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the file holds; every line has as many cells as the heading."""
+
+    header: list[str]
+    lines: list[Line]
+    notice: str = ""
+
+
+def table(records: Sequence[Line], notice: str = "") -> Table:
+    """The first record as the heading, the others as rows.
+
+    :raises FileProblem: with the first reason why it is no table.
+    """
+    if not records:
+        raise FileProblem(EMPTY)
+    header = _header(records[0].cells)
+    lines = [line for line in records[1:] if any(line.cells)]
+    _refuse_ragged(lines, len(header))
+    if not lines:
+        raise FileProblem("The file has a heading but no rows.")
+    return Table(header, lines, notice)
+
+
+def content_of(file: Path) -> bytes:
+    """What a file of the operator holds. :raises FileProblem: above the limit, or unreadable."""
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise too_large(file.stat().st_size)
+        return file.read_bytes()
+    except OSError as problem:
+        raise FileProblem(f"Cannot read {file}: {problem.strerror}.") from problem
+
+
+def too_large(size: int) -> FileProblem:
+    """The problem of a file above the limit."""
+    most = MOST_BYTES // 1024 // 1024
+    return FileProblem(f"The file has {size / 1024 / 1024:.1f} MB; the limit is {most} MB.")
+
+
+def too_many_rows() -> FileProblem:
+    """The problem of a file with more rows than are taken."""
+    return FileProblem(f"The file has more than {MOST_ROWS:,} rows. Split it.")
+
+
+def too_many_columns(number: int) -> FileProblem:
+    """The problem of a row that is too wide."""
+    return FileProblem(f"The file has {number:,} columns; the limit is {MOST_COLUMNS}.")
+
+
+def _header(cells: list[str]) -> list[str]:
+    """The headings; a column without one is named by its place.
+
+    :raises FileProblem: for two that are the same.
+    """
+    if len(cells) > MOST_COLUMNS:
+        raise too_many_columns(len(cells))
+    times = Counter(cell.casefold() for cell in cells if cell)
+    twice = [cell for cell in dict.fromkeys(cells) if times[cell.casefold()] > 1]
+    if twice:
+        names = ", ".join(f"“{cell}”" for cell in twice[:5])
+        raise FileProblem(f"Each column heading may occur once; these occur more often: {names}.")
+    return [cell or f"Column {place}" for place, cell in enumerate(cells, start=1)]
+
+
+def _refuse_ragged(lines: list[Line], width: int) -> None:
+    ragged = [line for line in lines if len(line.cells) != width]
+    if not ragged:
+        return
+    first = "; ".join(f"line {line.number} has {len(line.cells)}" for line in ragged[:5])
+    more = f"; and {len(ragged) - 5:,} more" if len(ragged) > 5 else ""
+    raise FileProblem(f"The heading has {width} cells, but {first}{more}. Nothing was imported.")
