@@ -12,7 +12,7 @@ from directory.forms import CompanyForm
 from directory.history import field_label, shown_as
 from directory.models import Company
 from erpbridge.access.policy import Access
-from erpbridge.audit.models import Event
+from erpbridge.audit.history import held_at
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def rebase(
     undo it unseen; ``seen`` is the revision the person started from.
     """
     fresh = Company.objects.get(pk=company.pk)
-    original = _originals(fresh, seen=seen)
+    original = held_at(fresh.account_id, "vendor", fresh.pk, revision=seen)
     typed = shown(form.values)
     now = shown_values(fresh, original, project=access.project)
     current = CompanyForm(access=access, company=fresh)
@@ -46,16 +46,6 @@ def rebase(
         else:
             conflicts.append(Conflict(field_label(name), shown_as(name, now[name])))
     return CompanyForm(data, access=access, company=fresh), conflicts
-
-
-def _originals(company: Company, *, seen: int) -> dict[str, Any]:
-    """What the fields changed since revision ``seen`` held at that revision."""
-    events = Event.objects.about(company.account_id, "vendor", company.pk)[:100]
-    found: dict[str, Any] = {}
-    for event in events:  # newest first, so that the oldest value wins
-        if event.data.get("revision", 0) > seen:
-            found |= {name: old for name, (old, _) in event.data.get("changes", {}).items()}
-    return found
 
 
 def _posted(value: Any) -> list[str]:

@@ -42,9 +42,7 @@ def company(request: ScopedRequest, company_id: int) -> HttpResponse:
     elif tab == "people":
         context["people"] = record.people(found)
     else:
-        before = request.GET.get("before", "")
-        whole = before.isascii() and before.isdigit() and len(before) < 19
-        context["history"] = history.of(found, before=int(before) if whole else None)
+        context["history"] = history.of(found, before=request.GET.get("before", ""))
     return render(request, "directory/company.html", context)
 
 

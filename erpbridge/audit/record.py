@@ -10,6 +10,7 @@ from django.db import transaction
 
 from erpbridge.access.models import User
 from erpbridge.audit.models import Event
+from erpbridge.inserting import insert
 from erpbridge.ui.request_id import current_request_id
 
 
@@ -55,7 +56,7 @@ def note(account_id: int, notes: Iterable[Note], *, by: User | None) -> None:
         )
         for one in notes
     ]
-    Event.objects.bulk_create(events, batch_size=1000)
+    insert(events)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
