@@ -1,4 +1,4 @@
-"""Finding what was lost: expired leases, unknown outcomes, due items nobody was woken for."""
+"""Finding what was lost: expired leases, unknown outcomes, what nobody was woken for."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
+from erpbridge.jobs.wakeups import wake_due
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def tick(*, period: float = PERIOD) -> bool:
     expire_leases()
     for connection_id in due_connections():
         publish(connection_id)
+    wake_due()
     return True
 
 

@@ -1,4 +1,4 @@
-"""The Celery application; its tasks only wake the export engine up."""
+"""The Celery application; its tasks only wake the export engine and jobs up."""
 
 import logging.config
 import os
@@ -22,7 +22,7 @@ app = Celery("erpbridge")
 # Without it, threads other than the importing one would publish to a default of Celery's own.
 app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["erp_integrations"])
+app.autodiscover_tasks(["erp_integrations", "erpbridge.jobs"])
 # Celery would otherwise put handlers of its own in place of those of the settings.
 setup_logging.connect(keep_our_logging)
 worker_ready.connect(ticker.start_with_worker)

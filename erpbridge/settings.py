@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "erpbridge",
     "erpbridge.access",
     "erpbridge.audit",
+    "erpbridge.jobs",
     "erpbridge.ui",
     "directory",
     "admin_wbs",

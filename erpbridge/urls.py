@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("erpbridge.access.login")),
     path("", include("erpbridge.access.urls")),
+    path("", include("erpbridge.jobs.urls")),
     path("", include("directory.urls")),
     path("", include("erp_integrations.urls")),
     path("accounts/<int:account_id>/", home.account, name="account"),

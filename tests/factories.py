@@ -11,6 +11,7 @@ from directory.models import Company, CompanyImport, Trade
 from erp_integrations.models import Connection, ExportFile, Item, Request
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
+from erpbridge.jobs.models import Job
 
 PASSWORD = "correct horse battery staple"
 
@@ -71,6 +72,23 @@ class ProjectMembershipFactory(DjangoModelFactory):
     project = factory.SubFactory(
         ProjectFactory, account=factory.SelfAttribute("..membership.account")
     )
+
+
+# --- jobs -----------------------------------------------------------------------------------
+
+
+class JobFactory(DjangoModelFactory):
+    """A row that nobody works on."""
+
+    class Meta:
+        model = Job
+
+    account = factory.SubFactory(AccountFactory)
+    kind = "project_codes.refresh_all"
+    subject = factory.Sequence(lambda n: f"subject {n}")
+    title = "Refresh"
+    back = "/"
+    by = factory.SubFactory(UserFactory)
 
 
 # --- directory ------------------------------------------------------------------------------

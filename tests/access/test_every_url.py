@@ -20,6 +20,7 @@ from tests.factories import (
     ConnectionFactory,
     ExportFileFactory,
     ItemFactory,
+    JobFactory,
     RequestFactory,
 )
 
@@ -40,6 +41,7 @@ def ours(account, project, sam) -> dict[str, object]:
         "public_id": ItemFactory.create(account=account, sent_by=sam).public_id,
         "pk": ConnectionFactory.create(account=account).pk,
         "kind": "companies",
+        "job_id": JobFactory.create(account=account, by=sam).public_id,
         "file_id": ExportFileFactory.create(connection__account=account, made_by=sam).public_id,
     }
 

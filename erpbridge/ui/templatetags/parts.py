@@ -44,6 +44,12 @@ def banner_kind(message_tags: str) -> str:
     return next((kind for kind in message_tags.split() if kind in BANNER_ICONS), "info")
 
 
+@register.filter
+def thousands(number: int) -> str:
+    """A count as people read it: 10,000."""
+    return f"{number:,}"
+
+
 @register.inclusion_tag("parts/sort_header.html")
 def sort_header(page: Page[Any], name: str, label: str, css: str = "") -> dict[str, Any]:
     """A column heading that sorts; a second click turns the order round."""

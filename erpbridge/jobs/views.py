@@ -1,0 +1,43 @@
+"""The page of a job: progress while it runs, then what came of it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.jobs.models import Job
+
+
+def href(job: Job, access: Access) -> str:
+    """The address of a job's page in the scope of ``access``."""
+    if access.project is not None:
+        place = [access.account.pk, access.project.pk, job.public_id]
+        return reverse("jobs:project_job", args=place)
+    return reverse("jobs:job", args=[access.account.pk, job.public_id])
+
+
+@require_safe
+@scoped()
+def job(request: ScopedRequest, job_id: UUID) -> HttpResponse:
+    """The job; what htmx asks for again and again is its progress only."""
+    visible = Job.objects.visible_to(request.access).select_related("by")
+    found = get_object_or_404(visible, public_id=job_id)
+    context = {"job": found, "job_href": href(found, request.access)}
+    if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
+        answer = render(request, "jobs/running.html", context)
+        if not found.is_live:
+            answer.headers["HX-Refresh"] = "true"
+        return answer
+    return render(request, "jobs/job.html", context)
+
+
+def running(access: Access, subject: str) -> dict[str, object]:
+    """Context for ``jobs/running.html``: the live job about a subject, empty without one."""
+    found = Job.objects.visible_to(access).live().filter(subject=subject).order_by("-pk").first()
+    return {"job": found, "job_href": href(found, access)} if found else {}

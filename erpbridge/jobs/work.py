@@ -1,0 +1,149 @@
+"""Doing jobs: claim, work in chunks for one turn, and make room for others.
+
+A chunk, its progress and what the kind remembers are one transaction, in which the job's row is
+locked by its owner's number. So a job whose worker died goes on after the last finished chunk,
+and a worker that was only slow, and lost the job meanwhile, changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from erpbridge.clock import after
+from erpbridge.jobs.kinds import kind_of
+from erpbridge.jobs.models import Job
+from erpbridge.jobs.wakeups import publish
+
+logger = logging.getLogger(__name__)
+
+# Seconds until others may take a job whose worker says nothing. A step says something before it
+# talks to another machine, and each of its chunks does.
+LEASE = 90.0
+# Seconds after which a worker makes room: in the one-process mode it is the only one.
+TURN = 5.0
+# Workers that may take a job, one after the other, without one of them finishing a chunk.
+MOST_TRIES = 5
+UNKNOWN = "It stopped because of an unexpected error, which the operator finds in the log."
+
+
+class JobProblem(Exception):
+    """Why a job cannot go on, in words for the person who started it."""
+
+
+class Lost(Exception):
+    """Somebody else has the job now; what this worker has not committed is void."""
+
+
+class Run:
+    """A job in the hands of one worker.
+
+    ``notes`` is kept between chunks; ``done`` and ``total`` are the progress that is shown.
+    ``memory`` lasts for the turn of this worker only: what would be costly to look up anew in every
+    chunk, and what a step can do without.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.notes: dict[str, Any] = dict(job.notes)
+        self.done, self.total = job.done, job.total
+        self.memory: dict[str, Any] = {}
+        self.over = False
+        self._result: dict[str, Any] = {}
+
+    def alive(self) -> None:
+        """Say that the worker is still there. :raises Lost: where another one has the job."""
+        if not self._held().update(lease_until=after(LEASE)):
+            raise Lost
+
+    @contextmanager
+    def chunk(self) -> Iterator[None]:
+        """One transaction of the job: what is done in it, the progress, and the notes.
+
+        :raises Lost: where another worker has the job.
+        """
+        with transaction.atomic():
+            self.alive()
+            yield
+            values: dict[str, Any] = {
+                "notes": self.notes,
+                "done": self.done,
+                "total": self.total,
+                "tries": 0,
+                "lease_until": after(LEASE),
+            }
+            if self.over:
+                values |= {"state": Job.State.DONE, "result": self._result, "ended_at": Now()}
+                values["lease_until"] = None
+            self._held().update(**values)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Inside the last chunk: the job is done. ``result``: see ``jobs/job.html``."""
+        self.over = True
+        self._result = dict(result)
+
+    def _held(self) -> Any:
+        return Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, fence=self.job.fence)
+
+
+def work(job_id: int) -> None:
+    """Go on with a job for one turn, unless somebody else has it."""
+    run = claim(job_id)
+    if run is None:
+        return
+    try:
+        if run.job.tries > MOST_TRIES:
+            raise JobProblem(UNKNOWN)
+        _take_turn(run)
+    except Lost:
+        logger.info("job %s went to another worker", job_id)
+    except JobProblem as problem:
+        _end(run, str(problem))
+    except DatabaseError:
+        # A deadlock, or a database that restarts: the next tick tries again, a few times.
+        logger.exception("job %s: a chunk was rolled back", job_id)
+        _release(run)
+    except Exception:
+        logger.exception("job %s stops", job_id)
+        _end(run, UNKNOWN)
+
+
+def claim(job_id: int) -> Run | None:
+    """Take a job that waits, or whose worker has gone; None where somebody else has it."""
+    job = Job.objects.due().filter(pk=job_id).first()
+    if job is None:
+        return None
+    mine = Job.objects.due().filter(pk=job_id, fence=job.fence)
+    taken = {"state": Job.State.RUNNING, "lease_until": after(LEASE), "tries": F("tries") + 1}
+    if not mine.update(fence=job.fence + 1, **taken):
+        return None
+    stored = Job.objects.select_related("account", "project", "by").get(pk=job_id)
+    # Taken from this worker at once? Then its number is another one, and every chunk is refused.
+    stored.fence = job.fence + 1
+    return Run(stored)
+
+
+def _take_turn(run: Run) -> None:
+    step = kind_of(run.job.kind).step
+    until = time.monotonic() + TURN
+    while not run.over and time.monotonic() < until:
+        step(run)
+    if not run.over:
+        _release(run)
+        publish(run.job.pk)
+
+
+def _release(run: Run) -> None:
+    run._held().update(state=Job.State.QUEUED, lease_until=None)
+
+
+def _end(run: Run, problem: str) -> None:
+    failed = {"state": Job.State.FAILED, "problem": problem, "ended_at": Now()}
+    run._held().update(**failed, lease_until=None)
