@@ -148,6 +148,7 @@ def edit(
         company.project_companies.filter(project=project).update(roles=values["roles"])
     data = {"changes": changed, "revision": company.revision}
     note(company.account_id, [_note(company, "edited", data=data)], by=by)
+    sendable.note_edits(ENTITY, company.account_id, [company.pk])
     return company
 
 
@@ -273,6 +274,7 @@ def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
     data = {"changes": {"is_active": [not active, active]}, "revision": company.revision}
     verb = "reactivated" if active else "deactivated"
     note(company.account_id, [_note(company, verb, data=data)], by=by)
+    sendable.note_edits(ENTITY, company.account_id, [company.pk])
     return company
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from directory.models import Company
 from directory.queries import CompanyQuerySet
 from erp_integrations import sendable
-from erp_integrations.sendable import Draft, Problem, Sendable
+from erp_integrations.sendable import Draft, FurtherPage, Problem, Sendable
 from erpbridge.access.policy import Access
 
 PAYLOAD_FIELDS = (
@@ -49,6 +49,7 @@ class VendorType:
     slug = "companies"
     model: type[Sendable] = Company
     unit: Literal["record", "list"] = "record"
+    view_action = "companies.view"
     send_action = "companies.send"
     retrieve_action = "companies.retrieve"
 
@@ -91,6 +92,10 @@ class VendorType:
         if project_id is not None:
             return reverse("directory:project_companies", args=[account_id, project_id])
         return reverse("directory:account_companies", args=[account_id])
+
+    def further_pages(self, access: Access) -> list[FurtherPage]:
+        """None."""
+        return []
 
 
 def register() -> None:

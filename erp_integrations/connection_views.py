@@ -9,10 +9,11 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.timezone import localtime
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from erp_integrations import connections, export_files, secrets
+from erp_integrations import connections, export_files, secrets, wrong_passwords
 from erp_integrations.adapters.base import (
     AdapterError,
     Delivery,
@@ -68,12 +69,14 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
         "manifest": manifest,
         "files": _files(found, manifest, access),
         "inbound": _inbound(found, manifest),
+        "locked": _locked(found, manifest),
         "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
         "kinds": [
             {"kind": kind, "active": kind.entity in served}
             for kind in kinds
             if access.can("items.view")
         ],
+        "limits": _limits(found, manifest),
         "secrets_problem": secrets.problem(found),
         "secrets": [
             (one.label, "Set" if one.name in found.secrets else "")
@@ -91,11 +94,39 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
     }
 
 
+def _limits(found: Connection, manifest: Manifest | None) -> list[tuple[str, str, str]]:
+    """How fast it goes and who says so; nothing where a person imports files."""
+    if manifest is None or manifest.delivery == Delivery.FILE:
+        return []
+    declared, at_once = manifest.rate.per_minute, manifest.rate.at_once
+    source = "" if found.rate_per_minute is None else "Set in the settings."
+    if declared:
+        source = f"{source} The adapter declares {declared:,}.".strip()
+    rate = found.rate_per_minute or declared
+    most = min(found.max_in_flight, at_once or found.max_in_flight)
+    return [
+        ("Commands a minute", f"{rate:,}" if rate else "No limit", source),
+        ("Most at once", f"{most:,}", ""),
+    ]
+
+
 def _inbound(found: Connection, manifest: Manifest | None) -> str:
     """The address that an asking ERP calls."""
     if manifest is None or manifest.delivery != Delivery.POLLED:
         return ""
     return reverse("erp:inbound", args=[found.public_id])
+
+
+def _locked(found: Connection, manifest: Manifest | None) -> str:
+    """Why no call of an asking ERP is answered now, and what to do; empty where calls are."""
+    until = wrong_passwords.locked_until(found) if _inbound(found, manifest) else None
+    if until is None:
+        return ""
+    return (
+        "The ERP, or somebody else, asked several times with a wrong password. No call is "
+        f"answered until {localtime(until):%H:%M}. Correct the password on the ERP's side, or "
+        "save a new one in the settings, which ends the wait."
+    )
 
 
 def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict[str, Any] | None:
@@ -104,14 +135,16 @@ def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict
         return None
     kinds = [one for one in record_types() if access.can("items.accept", one.entity)]
     made = found.export_files.defer("content").select_related("made_by", "confirmed_by")
-    entities = [one.entity for one in kinds]
+    taken = [one.entity for one in kinds if one.entity in manifest.entities]
+    shown = list(made.filter(entity__in=taken).order_by("-pk")[:MOST_FILES])
     return {
         "waiting": [
             (one, export_files.waiting(found, one.entity).count())
             for one in kinds
             if one.entity in manifest.entities
         ],
-        "made": made.filter(entity__in=entities).order_by("-pk")[:MOST_FILES],
+        "made": shown,
+        "without_ids": export_files.without_ids(found, shown),
     }
 
 
@@ -147,6 +180,7 @@ def create(request: ScopedRequest) -> HttpResponseBase:
                 adapter=key,
                 config=form.config,
                 secrets=form.secrets,
+                limits=form.limits,
                 by=request.user,
             )
         except ValidationError as error:
@@ -178,7 +212,8 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     manifest = _manifest(found)
     if manifest is None:
         raise Http404
-    initial = {"name": found.name, **found.config}
+    limits = {one: getattr(found, one) for one in connections.LIMITS}
+    initial = {"name": found.name, **found.config, **limits}
     data = request.POST or None
     form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets)
     if request.method == "POST" and form.is_valid():
@@ -188,6 +223,7 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
                 name=form.cleaned_data["name"],
                 config=form.config,
                 secrets=form.secrets,
+                limits=form.limits,
                 remove=form.removed,
                 by=request.user,
             )

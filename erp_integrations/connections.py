@@ -13,24 +13,23 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from erp_integrations import pulling
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
-    Effect,
     EntityManifest,
-    ErpError,
-    ErrorClass,
-    Found,
     Health,
     Io,
     Manifest,
+    Operation,
+    Owner,
     Setting,
 )
 from erp_integrations.guard import Guarded, plain
-from erp_integrations.models import ActiveConnection, Choice, Connection, ErpRecord
-from erp_integrations.moves import chunks
-from erp_integrations.records import record_types
+from erp_integrations.models import ActiveConnection, Connection
+from erp_integrations.models.connections import USUAL_IN_FLIGHT
+from erp_integrations.records import Connected, connection_activated, record_types
 from erp_integrations.secrets import LONGEST_SECRET, Secrets, SecretsUnreadable, opened, seal
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import Account, User
@@ -38,9 +37,11 @@ from erpbridge.audit.record import Note, changes, note
 from erpbridge.ui.redaction import Redactor
 
 ENTITY = "connection"
-LONGEST_CODE = 100
 LONGEST_PROBLEM = 1_000
 NO_SECRETS: Mapping[str, str] = Secrets({})
+# What a person may set of how fast a connection goes, and what holds where nothing is set.
+LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
+NO_LIMITS: Mapping[str, int | None] = {}
 logger = logging.getLogger(__name__)
 
 
@@ -60,21 +61,38 @@ def adapter_of(connection: Connection) -> Adapter:
         secrets = opened(connection)
     except SecretsUnreadable as error:
         raise registry.AdapterUnavailable(connection.adapter, str(error)) from None
-    folder = settings.DATA_DIR / "adapters" / connection.adapter / str(connection.account_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    io = Io(folder=folder, clock=time.time, logger=logging.getLogger(f"{__name__}.adapter"))
     try:
+        io = _io(connection.adapter, connection.account_id)
         return Guarded(adapter_class(connection.config, secrets, io))
     except Exception as error:
-        raise _broken(connection, error, secrets) from error
+        raise _broken(connection.adapter, error, secrets) from error
 
 
-def _broken(
-    connection: Connection, error: Exception, secrets: Mapping[str, str]
-) -> registry.AdapterUnavailable:
+def unconnected(key: str, account_id: int) -> tuple[Manifest, Adapter]:
+    """What an adapter declares under its default settings, and it with them, connected to nothing.
+
+    :raises registry.AdapterUnavailable: where it is not installed or allowed, or broken.
+    """
+    adapter_class = registry.adapter_class(key, settings.ERPBRIDGE_ADAPTERS)
+    try:
+        asked = adapter_class.manifest({}).settings
+        config = {one.name: one.default for one in asked if one.kind != "secret"}
+        adapter = adapter_class(config, NO_SECRETS, _io(key, account_id))
+        return adapter_class.manifest(config), Guarded(adapter)
+    except Exception as error:
+        raise _broken(key, error, {}) from error
+
+
+def _io(key: str, account_id: int) -> Io:
+    folder = settings.DATA_DIR / "adapters" / key / str(account_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Io(folder=folder, clock=time.time, logger=logging.getLogger(f"{__name__}.adapter"))
+
+
+def _broken(key: str, error: Exception, secrets: Mapping[str, str]) -> registry.AdapterUnavailable:
     why = f"It cannot be started: {type(error).__name__}: {error}"
     why = plain(Redactor(secrets.values())(why), LONGEST_PROBLEM)
-    return registry.AdapterUnavailable(connection.adapter, why)
+    return registry.AdapterUnavailable(key, why)
 
 
 def manifest_of(connection: Connection) -> Manifest:
@@ -86,7 +104,7 @@ def manifest_of(connection: Connection) -> Manifest:
     try:
         return adapter_class.manifest(connection.config)
     except Exception as error:
-        raise _broken(connection, error, {}) from error
+        raise _broken(connection.adapter, error, {}) from error
 
 
 def entity_manifest(connection: Connection, entity: str) -> EntityManifest | None:
@@ -107,6 +125,26 @@ def active(account_id: int, entity: str) -> Connection | None:
     found = ActiveConnection.objects.filter(account=account_id, entity=entity)
     row = found.select_related("connection").first()
     return row.connection if row else None
+
+
+def as_connected(connection: Connection, entity: str) -> Connected:
+    """What a record app may know of a connection; without its adapter, that it takes nothing."""
+    try:
+        manifest = manifest_of(connection)
+    except registry.AdapterUnavailable:
+        return Connected(connection.pk, connection.name, connection.adapter, False, False)
+    found = manifest.entities.get(entity)
+    updates = found is not None and Operation.UPDATE in found.operations
+    erp_owns = found is not None and found.owner == Owner.ERP
+    return Connected(
+        connection.pk,
+        connection.name,
+        manifest.short_name,
+        updates,
+        erp_owns,
+        imports=found is not None and found.imports,
+        custom_segments=manifest.custom_segments,
+    )
 
 
 def _clean_setting(setting: Setting, raw: Any) -> Any:
@@ -178,6 +216,17 @@ def _keep_secrets(
     return {**dict.fromkeys(gone, "removed"), **dict.fromkeys(new, "changed")}
 
 
+def _keep_limits(connection: Connection, given: Mapping[str, int | None]) -> None:
+    """Set the limits that are given; None stands for what goes without one."""
+    for name, usual in LIMITS.items():
+        if name in given:
+            setattr(connection, name, usual if given[name] is None else given[name])
+
+
+def _limits(connection: Connection) -> dict[str, Any]:
+    return {name: getattr(connection, name) for name in LIMITS}
+
+
 def _note(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
     one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
     note(connection.account_id, [one], by=by)
@@ -192,12 +241,14 @@ def create(
     config: Mapping[str, Any],
     by: User,
     secrets: Mapping[str, str] = NO_SECRETS,
+    limits: Mapping[str, int | None] = NO_LIMITS,
 ) -> Connection:
     """A new connection, not yet in use. :raises ValidationError: for a bad name or setting."""
     connection = Connection(
         account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
     )
     _keep_secrets(connection, secrets, ())
+    _keep_limits(connection, limits)
     _save(connection)
     _note(connection, "connection_created", by=by, adapter=adapter)
     return connection
@@ -222,21 +273,29 @@ def configure(
     by: User,
     secrets: Mapping[str, str] = NO_SECRETS,
     remove: Collection[str] = (),
+    limits: Mapping[str, int | None] = NO_LIMITS,
 ) -> None:
-    """Change name and settings.
+    """Change name, settings and limits.
 
     :param secrets: new values of secret settings; a blank one keeps what is there.
     :param remove: names of secrets to forget.
+    :param limits: those of :data:`LIMITS` that are to change; None takes one away.
     :raises ValidationError: for a bad name or setting.
     """
     cleaned = clean_config(connection.adapter, config)
     # Read under lock, so that the history names what really was there before.
     stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    difference = changes({"name": stored.name, **stored.config}, {"name": name, **cleaned})
+    _keep_limits(connection, _limits(stored) | dict(limits))
+    before = {"name": stored.name, **stored.config, **_limits(stored)}
+    difference = changes(before, {"name": name, **cleaned, **_limits(connection)})
     connection.name, connection.config, connection.secrets = name, cleaned, stored.secrets
-    for setting, what in _keep_secrets(connection, secrets, remove).items():
-        difference[setting] = ["secret", what]
-    _save(connection, update_fields=["name", "config", "secrets"])
+    kept = _keep_secrets(connection, secrets, remove)
+    difference |= {setting: ["secret", what] for setting, what in kept.items()}
+    if kept:
+        # Whoever guessed, guessed at another password.
+        connection.inbound_failures, connection.inbound_locked_until = 0, None
+    changed = ["inbound_failures", "inbound_locked_until"] if kept else []
+    _save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
     if difference:
         _note(connection, "connection_changed", by=by, changes=difference)
 
@@ -244,15 +303,35 @@ def configure(
 @transaction.atomic
 def activate(connection: Connection, *, by: User) -> None:
     """Use the connection for every record type that its ERP takes and nothing else serves."""
-    manifest = manifest_of(connection)
-    for kind in record_types():
-        if kind.entity in manifest.entities:
-            ActiveConnection.objects.get_or_create(
-                account_id=connection.account_id,
-                entity=kind.entity,
-                defaults={"connection": connection},
-            )
+    _serve(connection)
     _note(connection, "connection_activated", by=by)
+
+
+def _serve(connection: Connection) -> None:
+    """Take up what nothing serves yet, and tell the record apps."""
+    manifest = manifest_of(connection)
+    wanted = {kind.entity for kind in record_types()} & set(manifest.entities)
+    for entity in sorted(_taken_up(connection, wanted)):
+        connection_activated.send(
+            ActiveConnection,
+            entity=entity,
+            account_id=connection.account_id,
+            connected=as_connected(connection, entity),
+        )
+
+
+def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
+    """Those of the record types that the connection serves from now on, and nothing did before."""
+    # Under lock, so that of two clicks only one sees them free.
+    list(Connection.objects.filter(pk=connection.pk).select_for_update(no_key=True))
+    served = ActiveConnection.objects.filter(account=connection.account_id, entity__in=entities)
+    free = set(entities) - set(served.values_list("entity", flat=True))
+    rows = [
+        ActiveConnection(account_id=connection.account_id, entity=entity, connection=connection)
+        for entity in sorted(free)
+    ]
+    ActiveConnection.objects.bulk_create(rows, ignore_conflicts=True)
+    return free & set(served.filter(connection=connection).values_list("entity", flat=True))
 
 
 def _check(connection: Connection) -> Health:
@@ -274,12 +353,16 @@ def test(connection: Connection, *, by: User | None) -> bool:
 
 
 def refresh(connection: Connection, *, by: User | None) -> bool:
-    """Fetch the ERP's lists and its records; keeps what was known where the ERP fails."""
+    """Fetch the ERP's lists and its records; keeps what was known where the ERP fails.
+
+    A connection that is in use takes up the record types that its ERP, or erpbridge, has learned
+    since it was activated.
+    """
     try:
         adapter = adapter_of(connection)
         lists = {kind: adapter.choices(kind) for kind in adapter.choice_kinds()}
         records = {
-            entity: _pull_all(adapter, entity)
+            entity: pulling.pull_all(adapter, entity)
             for entity, one in manifest_of(connection).entities.items()
             if one.imports
         }
@@ -292,72 +375,15 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         # One refresh at a time: two would each take the other's new rows for gone ones.
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         for kind, found in lists.items():
-            _store_choices(connection, kind, {one.code: one.label for one in found})
+            pulling.store_choices(connection, kind, {one.code: one.label for one in found})
         for entity, found_records in records.items():
-            _store_records(connection, entity, found_records)
+            pulling.store_records(connection, entity, found_records)
         Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
         _note(connection, "connection_refreshed", by=by)
+        if ActiveConnection.objects.filter(connection=connection).exists():
+            _serve(connection)
     connection.refresh_from_db()
     return True
-
-
-def _pull_all(adapter: Adapter, entity: str) -> dict[str, Found]:
-    """All records of the ERP by id, each as last seen. :raises AdapterError:"""
-    found: dict[str, Found] = {}
-    cursor, seen = "", set()
-    while cursor not in seen:
-        seen.add(cursor)
-        page = adapter.pull(entity, cursor)
-        found.update((one.erp_id, one) for one in page.records)
-        if not page.cursor:
-            return found
-        cursor = page.cursor
-    message = "The ERP's list of records does not end: it gave the same place twice."
-    raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, message))
-
-
-def _store_choices(connection: Connection, kind: str, labels: Mapping[str, str]) -> None:
-    """Add new values and switch off those the ERP no longer has."""
-    known = connection.choices.filter(kind=kind)
-    known.exclude(code__in=labels).update(active=False)
-    rows = [
-        Choice(connection=connection, kind=kind, code=code, label=label[:255], active=True)
-        for code, label in labels.items()
-        if len(code) <= LONGEST_CODE
-    ]
-    Choice.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["connection", "kind", "code"],
-        update_fields=["label", "active"],
-    )
-
-
-def _store_records(connection: Connection, entity: str, records: Mapping[str, Found]) -> None:
-    """Store what the ERP holds now; what it no longer holds frees its id."""
-    staged = connection.erp_records.filter(entity=entity, state=ErpRecord.State.STAGED)
-    gone = [pk for pk, erp_id in staged.values_list("pk", "erp_id") if erp_id not in records]
-    for some in chunks(gone):
-        ErpRecord.objects.filter(pk__in=some).delete()
-    rows = [
-        ErpRecord(
-            connection=connection,
-            entity=entity,
-            erp_id=found.erp_id,
-            erp_code=found.erp_code,
-            label=str(found.data.get("name", ""))[:255],
-            data=dict(found.data),
-            seen_at=Now(),
-        )
-        for found in records.values()
-    ]
-    ErpRecord.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["connection", "entity", "erp_id"],
-        update_fields=["erp_code", "label", "data", "seen_at"],
-        batch_size=500,
-    )
 
 
 @transaction.atomic

@@ -22,12 +22,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp_integrations import breaker, connections, moves, pacing, recovery, tracing
+from erp_integrations import breaker, connections, due, moves, pacing, recovery, tracing
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
     Ambiguous,
-    Delivery,
     Effect,
     EntityManifest,
     ErpError,
@@ -46,6 +45,7 @@ from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import NO_ERROR, Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
+from erpbridge.bulk import write_rows
 from erpbridge.ui.logs import bound
 
 logger = logging.getLogger(__name__)
@@ -68,8 +68,6 @@ OUTCOMES = {
 }
 
 
-# Deliveries in which nothing is sent: the ERP asks, or a person makes a file.
-FETCHED = frozenset({Delivery.POLLED, Delivery.FILE})
 Answer = tuple[Claim, Outcome]
 
 
@@ -92,10 +90,10 @@ def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> 
     if connection.paused_for_login:
         breaker.probe_login(connection, adapter)
     began = started = time.monotonic()
-    if manifest.delivery != Delivery.POLLED or not manifest.can_find:
+    if due.worker_looks(manifest):
         recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
     ask_pending(connection, adapter, manifest, until=began + BUDGET)
-    if manifest.delivery in FETCHED:
+    if not due.worker_sends(manifest):
         return
     while claims := claim(connection, manifest):
         tracing.claimed(claims)
@@ -111,7 +109,7 @@ def _turn_is_over(connection_id: int, spent: float) -> bool:
     """Fair sharing: ten thousand items of one account do not delay another's single one."""
     if spent < FAIR_SHARE:
         return False
-    return spent > BUDGET or any(pk != connection_id for pk in recovery.due_connections())
+    return spent > BUDGET or due.others_are_due(connection_id)
 
 
 def _give_way(items: int) -> None:
@@ -170,7 +168,7 @@ def look(
         if error is not None and error.cls in breaker.CONNECTION_ERRORS:
             down = error
     looked = [one.attempt for one in claims if one.attempt.first_look]
-    Attempt.objects.bulk_update(looked, ["first_look", "erp_id"])
+    write_rows(looked, ["first_look", "erp_id"])
     return refused
 
 
@@ -271,11 +269,13 @@ def ask_pending(
         if not pending:
             return
         try:
-            outcomes = adapter.poll([one.item.handle for one in pending])
+            with tracing.handling([one.item for one in pending]):
+                outcomes = adapter.poll([one.item.handle for one in pending])
         except AdapterError as error:
             with transaction.atomic():
                 breaker.feed(connection, [error.error])
             return
+        tracing.polled(pending, outcomes)
         answers = still_pending(manifest, list(zip(pending, outcomes, strict=True)))
         settle(connection, manifest, answers)
 
@@ -342,9 +342,8 @@ def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
             attempt.outcome = Attempt.Outcome.OPEN
         if one.item.pk not in moved:
             attempt.outcome = Attempt.Outcome.LATE
-        attempt.answered_at = Now()
         attempt.error_class = error.cls if error else ""
         attempt.erp_id = outcome.erp_id or attempt.erp_id
         attempt.answer_excerpt = (outcome.answer or (error.message if error else ""))[:EXCERPT]
-    columns = ["outcome", "answered_at", "error_class", "erp_id", "answer_excerpt"]
-    Attempt.objects.bulk_update([one.attempt for one, _outcome in answers], columns)
+    columns = ["outcome", "error_class", "erp_id", "answer_excerpt"]
+    write_rows([one.attempt for one, _outcome in answers], columns, answered_at=Now())

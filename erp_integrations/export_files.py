@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from erp_integrations import connections, engine, moves
+from erp_integrations import connections, engine, id_lists, moves, tracing
 from erp_integrations.adapters.base import (
     AdapterError,
     Delivery,
@@ -15,6 +16,7 @@ from erp_integrations.adapters.base import (
     ErpError,
     ErrorClass,
     Manifest,
+    Operation,
     Outcome,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
@@ -23,6 +25,7 @@ from erp_integrations.links import active_links
 from erp_integrations.models import Attempt, Connection, ExportFile, Item
 from erp_integrations.pending import claims_of
 from erp_integrations.queries import ItemQuerySet
+from erp_integrations.settling import Held
 from erp_integrations.states import State
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import User
@@ -33,6 +36,7 @@ MOST_ITEMS = 1_000
 SOME = 100
 LARGEST_RESULT = 10 * 1024 * 1024
 NOT_IN_RESULT = "The ERP's result file does not name it."
+NOT_IN_LIST = "The list of IDs does not name it."
 
 
 class NotDone(Exception):
@@ -52,6 +56,7 @@ def make(connection: Connection, entity: str, *, by: User) -> ExportFile:
     """Put what waits into a file: all of it or, if this process dies, none. :raises NotDone:"""
     manifest = _manifest(connection)
     claims = claim(connection, manifest, most=MOST_ITEMS, entity=entity)
+    tracing.claimed(claims)
     if not claims:
         raise NotDone("Nothing waits for a file now, or the connection is paused.")
     try:
@@ -99,8 +104,10 @@ def _note(file: ExportFile, verb: str, *, by: User) -> None:
 def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = None) -> int:
     """Settle the items of a file by what a person, or the ERP's result file, says of it.
 
+    :param result: the ERP's result file, or a filled list of IDs, as the verdict says.
     :returns: how many it settled; the others need an answer, or wait for the next file.
-    :raises NotDone: for a file that is confirmed already, and a result that is not this file's.
+    :raises NotDone: for a file that is confirmed already, a result that is not this file's, and
+        where nobody says which IDs the ERP gave.
     """
     Connection.objects.select_for_update(no_key=True).get(pk=file.connection_id)
     confirmed = {"verdict": verdict, "confirmed_by": by, "confirmed_at": Now()}
@@ -109,18 +116,28 @@ def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = 
     items = Item.objects.filter(
         connection=file.connection_id, state=State.SUBMITTED, handle=file.handle
     )
-    claims = claims_of(list(items))
+    claims = claims_of(list(items.select_related("request")))
     file.verdict = verdict
     _note(file, "file_confirmed", by=by)
     if verdict == ExportFile.Verdict.NONE:
         _take_back(claims, why=f"Nothing of file {file.name} was imported", by=by)
         return 0
-    outcomes = _by_result(file, claims, result) if result is not None else _all_there(file, claims)
+    outcomes = _outcomes(file, claims, result)
     answers, manifest = list(zip(claims, outcomes, strict=True)), _manifest(file.connection)
     for start in range(0, len(answers), SOME):
         engine.settle(file.connection, manifest, answers[start : start + SOME])
     wake(file.connection_id)
     return sum(outcome.error is None for outcome in outcomes)
+
+
+def _outcomes(file: ExportFile, claims: list[Claim], result: bytes | None) -> list[Outcome]:
+    """What became of the claims, by the file's verdict. :raises NotDone:"""
+    if file.verdict == ExportFile.Verdict.ALL:
+        return _all_there(file, claims)
+    if result is None:
+        raise NotDone("Choose the file that says what became of it.")
+    by_ids = file.verdict == ExportFile.Verdict.IDS
+    return (_by_ids if by_ids else _by_result)(file, claims, result)
 
 
 def _by_result(file: ExportFile, claims: list[Claim], result: bytes) -> list[Outcome]:
@@ -135,19 +152,84 @@ def _by_result(file: ExportFile, claims: list[Claim], result: bytes) -> list[Out
     return [found.get(one.command.intent, Outcome(error=unknown)) for one in claims]
 
 
+def without_ids(connection: Connection, files: Sequence[ExportFile]) -> set[str]:
+    """Handles of those files with records whose ID in the ERP nobody can know without being told.
+
+    Records that were linked before have one, and so has every record of an ERP whose key it is.
+    """
+    try:
+        entities = connections.manifest_of(connection).entities
+    except AdapterUnavailable:
+        return set()
+    keyed = {name for name, one in entities.items() if one.key_is_id}
+    handles = [one.handle for one in files if one.entity not in keyed]
+    unlinked = Item.objects.filter(
+        connection=connection, handle__in=handles, operation=Operation.CREATE
+    )
+    return set(unlinked.values_list("handle", flat=True).distinct())
+
+
+def id_list(file: ExportFile) -> bytes:
+    """The list in which a person names the IDs of the file's records; see ``id_lists``."""
+    items = Item.objects.filter(connection=file.connection_id, handle=file.handle)
+    keys = items.filter(operation=Operation.CREATE).order_by("depth", "pk")
+    return id_lists.blank(keys.values_list("erp_key", flat=True))
+
+
 def _all_there(file: ExportFile, claims: list[Claim]) -> list[Outcome]:
-    """Without a result file the ERP's key is all the name that a record has."""
-    records = [one.item.record_id for one in claims]
-    links = active_links(file.connection, file.entity, records)
-    known = {record: link.erp_id for record, link in links.items()}
-    return [
-        Outcome(
-            erp_id=known.get(one.item.record_id) or one.command.key,
-            erp_code=one.command.key,
-            answer="A person confirmed that all of the file was imported.",
+    """:raises NotDone: where nobody can know what the ERP calls the records."""
+    if without_ids(file.connection, [file]):
+        raise NotDone(
+            "The ERP gave new records an ID of their own. Choose its result file, or fill in the "
+            "list of IDs."
         )
+    known = _linked(file, claims)
+    said = "A person confirmed that all of the file was imported."
+    return [
+        _named(one, Held(known.get(one.item.record_id) or one.command.key, ""), said)
         for one in claims
     ]
+
+
+def _by_ids(file: ExportFile, claims: list[Claim], content: bytes) -> list[Outcome]:
+    """:raises NotDone: for a list that cannot be read, or names nothing of the file."""
+    try:
+        rows = id_lists.read(content)
+    except id_lists.BadList as error:
+        raise NotDone(f"The list of IDs cannot be read. {error}") from error
+    entity = _manifest(file.connection).entities.get(file.entity)
+    sensitive = entity is not None and entity.key_case_sensitive
+    listed = {one.erp_code if sensitive else one.erp_code.casefold(): one for one in rows}
+    known = _linked(file, claims)
+    outcomes = [_listed(one, listed, known, sensitive=sensitive) for one in claims]
+    if all(outcome.error for outcome in outcomes):
+        raise NotDone(f"This list names nothing that is in {file.name}.")
+    return outcomes
+
+
+def _listed(
+    one: Claim, listed: Mapping[str, Held], known: Mapping[int, str], *, sensitive: bool
+) -> Outcome:
+    """A record that was linked before keeps its ID, whatever a person types."""
+    key, linked = one.command.key, known.get(one.item.record_id)
+    found = listed.get(key if sensitive else key.casefold())
+    if found is None or (linked and found.erp_id != linked):
+        why = NOT_IN_LIST if found is None else f"The list says {found.erp_id}, we know {linked}."
+        return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, why))
+    return _named(one, found, "A person confirmed the import and named the ID.")
+
+
+def _named(one: Claim, held: Held, said: str) -> Outcome:
+    return Outcome(
+        erp_id=held.erp_id, erp_code=one.command.key, erp_version=held.erp_version, answer=said
+    )
+
+
+def _linked(file: ExportFile, claims: list[Claim]) -> dict[int, str]:
+    """Record -> the ID under which the ERP has known it since an earlier export."""
+    records = [one.item.record_id for one in claims]
+    links = active_links(file.connection, file.entity, records)
+    return {record: link.erp_id for record, link in links.items()}
 
 
 def _take_back(claims: list[Claim], *, why: str, by: User) -> None:

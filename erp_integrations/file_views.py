@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,6 +18,12 @@ from erp_integrations.list_views import kind_of
 from erp_integrations.models import ExportFile
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+
+# Verdict -> what to say to who forgot its file.
+CHOOSE: dict[str, str] = {
+    ExportFile.Verdict.RESULT: "Choose the result file that the ERP gave you.",
+    ExportFile.Verdict.IDS: "Choose the list of IDs that you filled in.",
+}
 
 
 def _file(access: Access, file_id: UUID) -> ExportFile:
@@ -53,8 +60,21 @@ def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
 def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
     """The file as it was made."""
     found = _file(request.access, file_id)
-    response = HttpResponse(bytes(found.content), content_type=found.content_type)
-    response["Content-Disposition"] = content_disposition_header(True, found.name) or "attachment"
+    return _attachment(found.name, bytes(found.content), found.content_type)
+
+
+@require_safe
+@scoped("connection.view")
+def id_list(request: ScopedRequest, file_id: UUID) -> HttpResponse:
+    """The list of the file's new records, for the IDs that the ERP gave them."""
+    found = _file(request.access, file_id)
+    name = f"ids-{PurePath(found.name).stem}.csv"
+    return _attachment(name, export_files.id_list(found), "text/csv; charset=utf-8")
+
+
+def _attachment(name: str, content: bytes, content_type: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     return response
 
 
@@ -66,13 +86,12 @@ def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     upload = request.FILES.get("result")
     if verdict not in ExportFile.Verdict.values:
         messages.error(request, "Say what became of the file.")
-    elif verdict == ExportFile.Verdict.RESULT and upload is None:
-        messages.error(request, "Choose the result file that the ERP gave you.")
+    elif verdict in CHOOSE and upload is None:
+        messages.error(request, CHOOSE[verdict])
     elif upload is not None and (upload.size or 0) > LARGEST_RESULT:
-        messages.error(request, "The result file is larger than 10 MB, the most that is read.")
+        messages.error(request, "The chosen file is larger than 10 MB, the most that is read.")
     else:
-        by_result = verdict == ExportFile.Verdict.RESULT
-        _confirm(request, found, verdict, upload.read() if upload and by_result else None)
+        _confirm(request, found, verdict, upload.read() if upload and verdict in CHOOSE else None)
     return _back(request)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -10,12 +10,16 @@ from django.core.validators import MaxLengthValidator, ProhibitNullCharactersVal
 from django.utils.html import conditional_escape
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
-from erp_integrations.models import Choice, Connection
+from erp_integrations.connections import LIMITS
+from erp_integrations.models import Choice, Connection, Item
+from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
 from erp_integrations.secrets import LONGEST_SECRET
-from erpbridge.ui.forms import PlainTexts
+from erpbridge.ui.forms import PlainTexts, refuse_direction_controls
 from erpbridge.ui.redaction import hide
 
 LONGEST_REASON = 1_000
+# More rows than this are rejected for one reason; typing more is nobody's way.
+MOST_REASONS = 50
 
 
 def choices_of(connection: Connection, kind: str) -> list[tuple[str, str]]:
@@ -64,6 +68,27 @@ class CommonValuesForm(forms.Form):
                 self.fields[one.name] = acceptance_form_field(one, connection)
 
 
+class DefaultRuleForm(PlainTexts, forms.Form):
+    """A default rule: which value records get whose code begins so."""
+
+    field = forms.ChoiceField(label="Field")
+    starts_with = forms.CharField(
+        label="Code begins with",
+        max_length=50,
+        required=False,
+        help_text="Such as 03. Empty: every code. Of several rules the longest beginning decides.",
+    )
+    value = forms.CharField(label="Value", max_length=200)
+
+    def __init__(self, manifest: EntityManifest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = [(one.name, one.label) for one in manifest.acceptance_fields]
+        self.fields["field"].choices = asked
+        kinds = {one.choices for one in manifest.acceptance_fields if one.choices}
+        if len(kinds) == 1:
+            self.fields["value"].widget.attrs["list"] = f"choices-{kinds.pop()}"
+
+
 class ReasonForm(PlainTexts, forms.Form):
     """Why something is handed back; the sender reads it."""
 
@@ -74,6 +99,57 @@ class ReasonForm(PlainTexts, forms.Form):
         help_text="The sender sees it. Say what has to change.",
         validators=[ProhibitNullCharactersValidator()],
     )
+
+
+class RejectForm(ReasonForm):
+    """Why items are handed back: one reason for all, and one of its own for each that has one.
+
+    Where something under them waits too, that can be taken along.
+    """
+
+    template_name = "erp/parts/reject_form.html"
+
+    def __init__(
+        self, items: Sequence[Item], below: Sequence[Item], *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.own = {f"reason-{one.pk}": one.pk for one in items if 1 < len(items) <= MOST_REASONS}
+        if below:
+            self.fields["below"] = forms.BooleanField(
+                label=f"Reject what is under them and waits too ({len(below):,})",
+                required=False,
+                initial=True,
+                help_text="Without it, these wait until the code above them is in the ERP.",
+            )
+        labels = {one.pk: one.label for one in items}
+        for name, pk in sorted(self.own.items(), key=lambda pair: labels[pair[1]]):
+            self.fields[name] = forms.CharField(
+                label=f"Another reason for {labels[pk]}",
+                max_length=LONGEST_REASON,
+                required=False,
+                validators=[ProhibitNullCharactersValidator(), refuse_direction_controls],
+            )
+
+    @property
+    def shared_fields(self) -> list[forms.BoundField]:
+        """What is said of all of them."""
+        return [self[name] for name in self.fields if name not in self.own]
+
+    @property
+    def own_fields(self) -> list[forms.BoundField]:
+        """What is said of one alone."""
+        return [self[name] for name in self.fields if name in self.own]
+
+    @property
+    def shows_own(self) -> bool:
+        """Whether one of these was filled in, or is wrong."""
+        return any(field.value() or field.errors for field in self.own_fields)
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Item id -> its own reason."""
+        given = {pk: self.cleaned_data.get(name, "") for name, pk in self.own.items()}
+        return {pk: reason for pk, reason in given.items() if reason}
 
 
 class AnswerForm(PlainTexts, forms.Form):
@@ -114,14 +190,39 @@ def setting_form_field(one: Setting) -> forms.Field:
         return forms.ChoiceField(choices=one.options, **shared)
     if one.kind == "integer":
         return forms.IntegerField(min_value=one.least, max_value=one.most, **shared)
-    if one.kind == "secret":
-        shared["help_text"] = f"{one.help} Left empty, it stays as it is."
-        shared["widget"] = forms.PasswordInput(attrs={"autocomplete": "new-password"})
     return forms.CharField(max_length=200, **shared)
 
 
+def limit_form_fields(manifest: Manifest) -> dict[str, forms.Field]:
+    """How fast the connection may go; each says what holds where it is left empty."""
+    rate = manifest.rate
+    declared = f"{rate.per_minute:,}, as the adapter declares." if rate.per_minute else "no limit."
+    at_once = min(USUAL_IN_FLIGHT, rate.at_once or USUAL_IN_FLIGHT)
+    most = f" The adapter declares {rate.at_once:,} at most." if rate.at_once else ""
+    return {
+        "rate_per_minute": _whole_number(
+            "Commands a minute", RATES, f"How many records are sent in a minute. Empty: {declared}"
+        ),
+        "max_in_flight": _whole_number(
+            "Most at once", IN_FLIGHT, f"How many are being sent at a time. Empty: {at_once}.{most}"
+        ),
+    }
+
+
+def _whole_number(label: str, limits: tuple[int, int], words: str) -> forms.Field:
+    wrong = f"{label} must be a whole number from {limits[0]} to {limits[1]:,}."
+    return forms.IntegerField(
+        label=label,
+        required=False,
+        min_value=limits[0],
+        max_value=limits[1],
+        help_text=words,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
+    )
+
+
 class ConnectionForm(forms.Form):
-    """Name and settings of a connection; ``secrets_set`` are the names of those it has."""
+    """Name, settings and limits of a connection; ``secrets_set`` are the names of those it has."""
 
     name = forms.CharField(label="Name", max_length=100)
 
@@ -138,6 +239,7 @@ class ConnectionForm(forms.Form):
                 self.fields[_removal(one.name)] = forms.BooleanField(
                     label=f"Remove the stored {one.label}", required=False
                 )
+        self.fields.update(limit_form_fields(manifest))
 
     def clean(self) -> dict[str, Any]:
         """A secret is either replaced or removed."""
@@ -150,6 +252,11 @@ class ConnectionForm(forms.Form):
     def config(self) -> Mapping[str, Any]:
         """The adapter's settings out of the cleaned data."""
         return {name: self.cleaned_data.get(name) for name in self.setting_names}
+
+    @property
+    def limits(self) -> Mapping[str, int | None]:
+        """How fast it may go; None where the field was left empty."""
+        return {name: self.cleaned_data.get(name) for name in LIMITS}
 
     @property
     def secrets(self) -> Mapping[str, str]:

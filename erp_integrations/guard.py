@@ -53,6 +53,7 @@ LONGEST_WAIT = 86_400.0
 LONGEST_MESSAGE = 2_000
 LONGEST_ANSWER = 100_000
 PLAIN = "text/plain; charset=utf-8"
+WRONG = b"The credentials are wrong."
 
 
 def plain(text: object, most: int | None = None) -> str:
@@ -165,6 +166,8 @@ class Guarded(Adapter):
                 Report(one.ticket, _final(one.outcome, self._said)) for one in ask.reports
             )
             seen = tuple(Seen(one.ticket, _known(one.found)) for one in ask.seen)
+            if ask.wrong_credentials and ask.refused is None:
+                ask = replace(ask, refused=InboundReply(401, PLAIN, WRONG))
             return replace(ask, reports=reports, seen=seen)
         except AdapterError as error:
             body = plain(error.error.message, 300).encode()
@@ -181,6 +184,14 @@ class Guarded(Adapter):
             return self.adapter.reply(ask, commands, looks)
         except Exception as error:
             return InboundReply(500, PLAIN, self._failed("reply", error).encode())
+
+    def locked_out(self, call: InboundCall, seconds: float) -> InboundReply:
+        """Refuses in any case."""
+        try:
+            return self.adapter.locked_out(call, seconds)
+        except Exception as error:
+            body = self._failed("locked_out", error).encode()
+            return InboundReply(429, PLAIN, body, retry_after=seconds)
 
     def render_file(self, commands: Sequence[Command]) -> MadeFile:
         """:raises AdapterError: for whatever goes wrong."""

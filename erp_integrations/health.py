@@ -7,13 +7,14 @@ with a hundred items as with a million.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 
-from erp_integrations import connections, heartbeat, secrets
+from erp_integrations import connections, due, heartbeat, secrets
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import after, now
 from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
@@ -35,23 +36,43 @@ class _CappedCount(Subquery):
 
 @dataclass(frozen=True)
 class ConnectionHealth:
-    """One connection now: items per state, and what its attempts of the last hour came to."""
+    """One connection now: items per state, and what its attempts of the last hour came to.
+
+    ``delivery`` is empty where the adapter cannot be used; ``elsewhere`` are the states in which
+    no worker of ours is waited for, but the ERP that asks or a person who imports files.
+    """
 
     connection: Connection
     at: datetime
     counts: dict[str, int]
-    oldest_at: datetime | None
+    oldest: Mapping[str, datetime | None]
+    delivery: str = ""
+    elsewhere: frozenset[State] = frozenset()
     attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def queue(self) -> int:
-        """Accepted items that the ERP has not answered for."""
-        return sum(self.counts[state] for state in MOVING)
+        """Accepted items that wait for a worker, or for the answer to it."""
+        return sum(self.counts[state] for state in MOVING - self.elsewhere)
 
     @property
     def oldest_age(self) -> float:
         """Seconds since the oldest of them was accepted, 0 without any."""
-        return _age(self.at, self.oldest_at) or 0.0
+        return self._oldest(MOVING - self.elsewhere)
+
+    @property
+    def left(self) -> int:
+        """Accepted items that wait for the ERP to ask, or for a person and a file."""
+        return sum(self.counts[state] for state in self.elsewhere)
+
+    @property
+    def oldest_left_age(self) -> float:
+        """Seconds since the oldest of these was accepted, 0 without any."""
+        return self._oldest(self.elsewhere)
+
+    def _oldest(self, states: Iterable[State]) -> float:
+        first = min(filter(None, (self.oldest[state] for state in states)), default=None)
+        return _age(self.at, first) or 0.0
 
     @property
     def resting(self) -> bool:
@@ -125,14 +146,22 @@ def snapshot(*, account_id: int | None = None) -> Snapshot:
             connection=one,
             at=at,
             counts={state: getattr(one, f"n_{state}") for state in State},
-            oldest_at=min(
-                filter(None, (getattr(one, f"oldest_{s}") for s in MOVING)), default=None
-            ),
+            oldest={state: getattr(one, f"oldest_{state}") for state in MOVING},
             attempts=attempts.get(one.pk, Counter()),
+            **_travel(one),
         )
         for one in _counted(rows)
     ]
     return Snapshot(at, found, tick_age(), heartbeat.seen_since(_gone(at)))
+
+
+def _travel(connection: Connection) -> dict[str, Any]:
+    """How its items travel, and in which states they do not wait for a worker."""
+    try:
+        manifest = connections.manifest_of(connection)
+    except AdapterUnavailable:
+        return {}
+    return {"delivery": manifest.delivery, "elsewhere": due.left_to_others(manifest)}
 
 
 def _of(account_id: int) -> QuerySet[Connection]:

@@ -11,13 +11,16 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.defaultfilters import pluralize
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from erp_integrations import health
 from erp_integrations import metrics as text
+from erp_integrations.adapters.base import Delivery
 from erp_integrations.health import ConnectionHealth, Snapshot
 from erp_integrations.list_views import capped
+from erp_integrations.metrics import LEFT_TO
 from erp_integrations.states import State
 from erpbridge.access.scoping import ScopedRequest, scoped
 
@@ -62,9 +65,12 @@ def _facts(found: Snapshot) -> list[tuple[str, str]]:
     failed = sum(one.failed for one in found.connections)
     queue = sum(one.queue for one in found.connections)
     oldest = max((one.oldest_age for one in found.connections), default=0.0)
+    left = sum(one.left for one in found.connections)
+    others = [("Left to the ERP or a person", capped(left))] if left else []
     return [
         ("On their way to the ERP", capped(queue)),
         ("Oldest of them", duration(oldest) if queue else "Nothing waits"),
+        *others,
         ("Attempts in the last hour", capped(finished)),
         ("Of these unsuccessful", _share(failed, finished)),
         ("Last look for what is due", _ago(found.tick_age)),
@@ -83,9 +89,27 @@ def _row(one: ConnectionHealth) -> dict[str, Any]:
         "cells": [
             (words, capped(sum(one.counts[state] for state in states))) for words, states in COLUMNS
         ],
+        "left": _left(one),
         "oldest": duration(one.oldest_age) if one.queue else "",
+        "sends": one.delivery not in LEFT_TO,
         "failures": _share(one.failed, one.finished),
     }
+
+
+def _left(one: ConnectionHealth) -> str:
+    """For whom items wait that no worker is waited for with; empty where none does."""
+    count = f"{capped(one.left)} item{pluralize(one.left)}"
+    oldest = f"the oldest for {duration(one.oldest_left_age)}"
+    if not one.left:
+        return ""
+    if one.delivery == Delivery.FILE:
+        return (
+            f"{count} left to a person, {oldest}: to make a file, or to import one and say what "
+            "became of it."
+        )
+    asked = one.connection.asked_at
+    last = f"last asked {_ago((one.at - asked).total_seconds())}" if asked else "has never asked"
+    return f"{count} left to the ERP, {oldest}. It fetches them when it asks; it {last}."
 
 
 def _share(failed: int, finished: int) -> str:

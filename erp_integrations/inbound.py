@@ -18,7 +18,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from erp_integrations import breaker, connections, engine, recovery
+from erp_integrations import (
+    breaker,
+    connections,
+    engine,
+    recovery,
+    tracing,
+    wrong_passwords,
+)
 from erp_integrations.adapters.base import (
     Adapter,
     Ambiguous,
@@ -56,11 +63,26 @@ class Batch:
     room: int
     commands: list[Handed] = field(default_factory=list)
     looks: list[LookUp] = field(default_factory=list)
+    # Those that commands and looks are about.
+    items: list[Item] = field(default_factory=list)
 
     @property
     def left(self) -> int:
         """How much more the ERP takes."""
         return max(0, self.room - len(self.commands) - len(self.looks))
+
+    def ask(self, kind: str, item: Item, key: str) -> None:
+        """The question which record has the key of an item."""
+        self.looks.append(LookUp(_ticket(kind, item), item.entity, key))
+        self.items.append(item)
+
+    def hand_over(self, connection: Connection, manifest: Manifest, one: Claim) -> None:
+        """A command, if it is still this claim's to hand over."""
+        handed = _handed(connection, manifest, one)
+        if handed is not None:
+            tracing.handed(one.item)
+            self.commands.append(handed)
+            self.items.append(one.item)
 
 
 def answer(connection: Connection, call: InboundCall) -> InboundReply:
@@ -72,14 +94,20 @@ def answer(connection: Connection, call: InboundCall) -> InboundReply:
         return InboundReply(503, TEXT, str(error).encode())
     if manifest.delivery != Delivery.POLLED:
         return InboundReply(404, TEXT, b"This connection does not wait to be asked.")
+    wait = wrong_passwords.locked_for(connection)
+    if wait:
+        return adapter.locked_out(call, wait)
     ask = adapter.receive(call)
+    if ask.wrong_credentials:
+        wrong_passwords.count(connection)
     if ask.refused is not None:
         return ask.refused
-    Connection.objects.filter(pk=connection.pk).update(asked_at=Now())
+    Connection.objects.filter(pk=connection.pk).update(asked_at=Now(), inbound_failures=0)
     take_reports(connection, manifest, ask.reports)
     free = take_answers(connection, adapter, manifest, ask.seen)
     batch = _batch(connection, manifest, ask, free)
-    return adapter.reply(ask, batch.commands, batch.looks)
+    with tracing.handling(batch.items):
+        return adapter.reply(ask, batch.commands, batch.looks)
 
 
 def _ticket(kind: str, item: Item) -> str:
@@ -100,7 +128,8 @@ def _of_intent(connection: Connection, match: re.Match[str] | None) -> Item | No
         intent = UUID(match[2]) if match else None
     except ValueError:
         return None
-    return Item.objects.filter(connection=connection, intent=intent).first() if intent else None
+    found = Item.objects.filter(connection=connection, intent=intent).select_related("request")
+    return found.first() if intent else None
 
 
 def _keep_late(connection: Connection, one: Report) -> None:
@@ -128,6 +157,8 @@ def take_reports(connection: Connection, manifest: Manifest, reports: Iterable[R
             outcomes[named[1].pk] = (named[1], one.outcome)
         elif named is None:
             _keep_late(connection, one)
+    for item, _outcome in outcomes.values():
+        tracing.reported(item)
     claims = claims_of([item for item, _outcome in outcomes.values()])
     unsettled = [one for one in claims if one.attempt.outcome in Attempt.UNKNOWN]
     answers = [(one, outcomes[one.item.pk][1]) for one in unsettled]
@@ -144,11 +175,13 @@ def take_answers(
         if named is None or named[0] == "do":
             continue
         kind, item, looks = named
-        if kind == "first":
-            free += _first_seen(connection, manifest, item, one.found)
-        elif item.state == State.UNCERTAIN and item.looks == looks:
-            settled = kind == "look-settled"
-            recovery.decide(connection, adapter, item, one.found, settled=settled)
+        tracing.looked_up(item, one.found)
+        with tracing.handling([item]):
+            if kind == "first":
+                free += _first_seen(connection, manifest, item, one.found)
+            elif item.state == State.UNCERTAIN and item.looks == looks:
+                settled = kind == "look-settled"
+                recovery.decide(connection, adapter, item, one.found, settled=settled)
     return free
 
 
@@ -178,14 +211,15 @@ def _batch(
         _add_questions(connection, manifest, batch)
     for one in free:
         # Their keys were found free a moment ago; the next look would find the same.
-        batch.commands += _hand_over(connection, manifest, one)
+        batch.hand_over(connection, manifest, one)
     if batch.left and not batch.looks:
-        for one in claim(connection, manifest, most=batch.left):
+        claims = claim(connection, manifest, most=batch.left)
+        tracing.claimed(claims)
+        for one in claims:
             if one.command.operation == Operation.CREATE and manifest.can_find:
-                ticket = _ticket("first", one.item)
-                batch.looks.append(LookUp(ticket, one.item.entity, one.command.key))
+                batch.ask("first", one.item, one.command.key)
             else:
-                batch.commands += _hand_over(connection, manifest, one)
+                batch.hand_over(connection, manifest, one)
     return batch
 
 
@@ -199,16 +233,15 @@ def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> 
             recovery.ask(item, "The ERP was asked about it several times and did not answer.")
             continue
         settled = recovery.has_settled(item, manifest)
-        ticket = _ticket("look-settled" if settled else "look", item)
-        batch.looks.append(LookUp(ticket, item.entity, item.erp_key))
+        batch.ask("look-settled" if settled else "look", item, item.erp_key)
 
 
 @transaction.atomic
-def _hand_over(connection: Connection, manifest: Manifest, one: Claim) -> list[Handed]:
+def _handed(connection: Connection, manifest: Manifest, one: Claim) -> Handed | None:
     """The time to report counts from now; committed before anything leaves."""
     mine = Item.objects.filter(pk=one.item.pk, fence=one.item.fence, state=State.SENDING)
     if not mine.update(lease_until=after(lease(manifest))):
-        return []
+        return None
     Attempt.objects.filter(pk=one.attempt.pk).update(opened_at=Now())
     command = full_command(connection, one.item)
-    return [Handed(_ticket("do", one.item), command, manifest.call_deadline)]
+    return Handed(_ticket("do", one.item), command, manifest.call_deadline)

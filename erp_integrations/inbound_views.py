@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
@@ -35,4 +36,7 @@ def inbound_call(request: HttpRequest, public_id: UUID, rest: str = "") -> HttpR
 
 
 def _response(reply: InboundReply) -> HttpResponse:
-    return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+    response = HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+    if reply.retry_after is not None:
+        response["Retry-After"] = str(math.ceil(reply.retry_after))
+    return response

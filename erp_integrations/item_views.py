@@ -10,19 +10,15 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import answers, approval, connections, links, places, standing
-from erp_integrations.adapters.base import EntityManifest, Operation, Wire
-from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations import answers, approval, connections, links, particulars, places, standing
+from erp_integrations.adapters.base import EntityManifest, Operation
 from erp_integrations.approval import Decision
-from erp_integrations.commands import command_of
 from erp_integrations.forms import AcceptanceForm, AnswerForm, ReasonForm
-from erp_integrations.links import active_links
-from erp_integrations.models import Attempt, Item, Link
+from erp_integrations.models import Attempt, Item
 from erp_integrations.records import record_type
-from erp_integrations.states import EVENT_WORDS, MARKERS, MOVING, OPEN, State
+from erp_integrations.states import MARKERS, MOVING, OPEN, State
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
-from erpbridge.audit.models import Event
 
 RELATED = ("sent_by", "decided_by", "project", "connection")
 
@@ -54,7 +50,8 @@ def _page(
 ) -> HttpResponse:
     access = request.access
     may_decide = access.can("items.accept", found.entity)
-    manifest, link = connections.usable_manifest(found.connection, found.entity), _link(found)
+    manifest = connections.usable_manifest(found.connection, found.entity)
+    link = particulars.link_of(found)
     if form is None and manifest and may_decide and _decidable(found):
         form = _acceptance_form(found, manifest)
     asks_values = found.operation == Operation.CREATE
@@ -67,6 +64,7 @@ def _page(
             for name in ("status", "accept", "reject", "answer", "unlink", "withdraw")
         },
         "list_url": places.to(access, "items", kind=record_type(found.entity).slug),
+        "may_open": access.can(record_type(found.entity).view_action),
         "record_url": record_type(found.entity).url(
             found.account_id, found.record_id, places.project_id(access)
         ),
@@ -75,8 +73,8 @@ def _page(
         "moving": found.state in MOVING,
         "standing": standing.sentence(found),
         "open": found.state in OPEN,
-        "wire": _wire(found, link),
-        "changes": _changes(found, link, manifest),
+        "wire": particulars.wire(found),
+        "changes": particulars.changes(found, link, manifest),
         "link": link,
         "manifest": manifest,
         "form": form if asks_values else None,
@@ -93,33 +91,13 @@ def _page(
         "answer": answer or AnswerForm(prefix="answer"),
         "in_erp": _seen_in_erp(found),
         "attempts": found.tries.order_by("-fence")[:20],
-        "history": _history(found),
+        "history": particulars.history(found),
     }
     return render(request, "erp/item.html", context)
 
 
-def _history(found: Item) -> list[dict[str, Any]]:
-    """What happened to this item, newest first, in words."""
-    events = Event.objects.about(found.account_id, found.entity, found.record_id)
-    mine = events.filter(data__item=str(found.public_id))[:50]
-    return [
-        {
-            "at": event.at,
-            "actor": event.actor,
-            "words": EVENT_WORDS.get(event.verb, event.verb),
-            "note": event.note or event.data.get("error", ""),
-        }
-        for event in mine
-    ]
-
-
 def _decidable(found: Item) -> bool:
     return found.state in (State.READY, State.FAILED)
-
-
-def _link(found: Item) -> Link | None:
-    active = active_links(found.connection, found.entity, [found.record_id])
-    return active.get(found.record_id)
 
 
 def _acceptance_form(
@@ -127,28 +105,6 @@ def _acceptance_form(
 ) -> AcceptanceForm:
     approval.proposals_for([found])
     return AcceptanceForm(manifest, found.connection, data, initial=found.acceptance)
-
-
-def _wire(found: Item, link: Link | None) -> Wire | None:
-    try:
-        adapter = connections.adapter_of(found.connection)
-    except AdapterUnavailable:
-        return None
-    return adapter.preview(command_of(found, link=link))
-
-
-def _changes(
-    found: Item, link: Link | None, manifest: EntityManifest | None
-) -> list[dict[str, Any]]:
-    """For a linked record: what differs from what the ERP took last."""
-    if link is None or manifest is None or found.state == State.SYNCED:
-        return []
-    before = link.synced_payload
-    return [
-        {"label": one.label, "old": before.get(one.name), "new": found.payload.get(one.name)}
-        for one in manifest.fields
-        if before.get(one.name) != found.payload.get(one.name)
-    ]
 
 
 def _seen_in_erp(found: Item) -> Attempt | None:
@@ -276,7 +232,7 @@ def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     form = ReasonForm(request.POST, prefix="unlink")
     if not form.is_valid():
         return _page(request, found, unlink=form)
-    link = _link(found)
+    link = particulars.link_of(found)
     if link is not None and links.unlink(link, by=request.user, why=form.cleaned_data["reason"]):
         messages.success(request, f"{found.label} is no longer linked to {link.erp_code}.")
     else:

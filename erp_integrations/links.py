@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
+from erp_integrations.drift import note_edits
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.moves import chunks, lock_records
 from erp_integrations.records import record_type
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.bulk import write_rows
 
 
 def active_links(connection: Connection, entity: str, ids: Sequence[int]) -> dict[int, Link]:
@@ -63,10 +65,14 @@ def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) 
         known = {link.record_id: link for link in rows.filter(record_id__in=_records(some))}
         links = [_linked(item, known.get(item.record_id), by, as_sent=as_sent) for item in some]
         changed = [link for link in links if link.pk]
-        Link.objects.bulk_update(changed, LINKED_COLUMNS, batch_size=100)
+        write_rows(changed, LINKED_COLUMNS)
         Link.objects.bulk_create([link for link in links if not link.pk], batch_size=100)
-        _mirror(entity, some)
-        _release_children(connection_id, entity, _records(some))
+        shown = {item.record_id: (item.erp_id, item.erp_code) for item in some}
+        mirror(entity, shown, drifted=not as_sent)
+        if record_type(entity).unit == "list":
+            # Only a record of a tree may change while it waits: a first child makes it a group.
+            note_edits(entity, some[0].account_id, _records(some))
+        release_children(connection_id, entity, _records(some))
 
 
 LINKED_COLUMNS = ["erp_id", "erp_code", "erp_version", "synced_payload", "synced_digest"]
@@ -94,22 +100,20 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
     return link
 
 
-def _release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
+def release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
     """Items that waited for these records to be in the ERP can go on."""
     waiting = Item.objects.filter(connection=connection_id, entity=entity)
     for some in chunks(records):
         waiting.filter(waits_for__in=some).update(waits_for=None)
 
 
-def _mirror(entity: str, items: Sequence[Item]) -> None:
-    """Show the ERP's ids on the records, which the move has locked."""
+def mirror(entity: str, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False) -> None:
+    """Show the ERP's id and code on the records, which the caller has locked."""
     model = record_type(entity).model
-    rows = model._base_manager.in_bulk(_records(items))
-    for item in items:
-        if item.record_id in rows:
-            row = rows[item.record_id]
-            row.origin_id, row.origin_code = item.erp_id, item.erp_code
-    model._base_manager.bulk_update(rows.values(), ["origin_id", "origin_code"], batch_size=100)
+    rows = [row for some in chunks(list(shown)) for row in model._base_manager.filter(pk__in=some)]
+    for row in rows:
+        row.origin_id, row.origin_code = shown[row.pk]
+    write_rows(rows, ["origin_id", "origin_code"], drifted=drifted)
 
 
 @transaction.atomic
@@ -128,7 +132,7 @@ def unlink(link: Link, *, by: User, why: str) -> bool:
         return False
     model = record_type(link.entity).model
     model._base_manager.filter(pk=link.record_id).update(
-        origin_id="", origin_code="", origin_data={}, erp_state=""
+        origin_id="", origin_code="", origin_data={}, erp_state="", drifted=False
     )
     data = {"erp_id": link.erp_id}
     one = Note(link.entity, link.record_id, link.erp_code, "unlink", note=why, data=data)

@@ -1,47 +1,38 @@
-"""The tool's lists, decisions about many items at once, and the result of a click."""
+"""The tool's lists, and decisions about many items at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.db import connection as database
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Collate
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import approval, connections, places
+from erp_integrations import approval, connections, families, places
 from erp_integrations.approval import Decision
-from erp_integrations.forms import CommonValuesForm, ReasonForm
-from erp_integrations.models import Item, Request
+from erp_integrations.forms import CommonValuesForm, RejectForm
+from erp_integrations.grids import grid
+from erp_integrations.models import Item
 from erp_integrations.queries import MOST_COUNTED, TABS, ItemQuerySet, tab_counts
-from erp_integrations.records import RecordType, record_type, record_types
-from erp_integrations.states import MARKERS, MOVING, State
+from erp_integrations.records import RecordType, record_types
+from erp_integrations.states import MARKERS, State
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import Tab
 
 Items = TypeVar("Items", bound=QuerySet[Item])
-SORTS = {"sent": "pk", "name": "label"}
-DONE_WORDS: dict[str, str] = {
-    Request.Verb.SEND: "Sent",
-    Request.Verb.RETRIEVE: "Retrieved",
-    Request.Verb.ACCEPT: "Accepted",
-    Request.Verb.REJECT: "Rejected",
-    Request.Verb.RETRY: "Queued Again",
-}
-NEXT_WORDS: dict[str, str] = {
-    Request.Verb.SEND: "Accounting sees them now. They are locked until a decision is made.",
-    Request.Verb.RETRIEVE: "They can be edited and sent again.",
-    Request.Verb.ACCEPT: "They are exported one by one; this page follows.",
-    Request.Verb.REJECT: "They are back with the people who sent them.",
-    Request.Verb.RETRY: "They are exported one by one; this page follows.",
-}
+SORTS: dict[str, str | Combinable] = {"sent": "pk", "name": "label"}
+# By bytes, so that "20 Site" comes before "20-010 Survey"; in a language's order it need not.
+BYTES = {"sqlite": "BINARY", "postgresql": "C"}[database.vendor]
+LIST_SORTS = SORTS | {"name": Collate("label", BYTES)}
 # Rows of a bulk acceptance that are shown with their proposed IDs; the rest gets theirs unseen.
 MOST_ROWS_SHOWN = 500
 
@@ -74,6 +65,9 @@ def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuery
     """What a list shows: status and search of its query string."""
     items = Item.objects.visible_to(access).filter(entity=kind.entity)
     items = items.tab(_status(query.get("status", "")))
+    division = query.get("division", "").replace("\x00", "")
+    if division:
+        items = items.in_division(division)
     words = query.get("q", "").replace("\x00", "").strip()[:200]
     return search(items, words) if words else items
 
@@ -87,15 +81,32 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     status = _status(request.GET.get("status", ""))
     items = Item.objects.visible_to(access).filter(entity=found.entity)
     counts = tab_counts(items)
-    shown = items.tab(status).with_parent().select_related("sent_by", "decided_by", "project")
-    page = list_page(shown, request.GET, sorts=SORTS, default="-sent", search=search)
+    shown = items.tab(status)
+    divisions = shown.divisions() if found.unit == "list" else []
+    division = request.GET.get("division", "").replace("\x00", "")
+    if division:
+        shown = shown.in_division(division)
+    shown = shown.with_parent().select_related("sent_by", "decided_by", "project")
     may_decide = access.can("items.accept", found.entity)
+    to_decide = status in ("ready", "failed")
+    can_act = bool(may_decide) and to_decide
+    # What is decided as a list stands as in the list: parents above what is under them.
+    default = "name" if found.unit == "list" and to_decide else "-sent"
+    sorts = LIST_SORTS if found.unit == "list" else SORTS
+    page = list_page(shown, request.GET, sorts=sorts, default=default, search=search)
+    table = grid(access, found, page.rows) if can_act else None
     here = places.to(access, "items", kind=kind)
     context = {
         "kind": found,
+        "kinds": kind_tabs(access, found),
         "status": status,
         "page": page,
-        "rows": [_row(item, access, found) for item in page.rows],
+        "divisions": divisions,
+        "division": division,
+        "rows": [
+            {**_row(item, access, found), "inputs": table["inputs"][item.pk] if table else []}
+            for item in page.rows
+        ],
         "tabs": [
             Tab(words, f"{here}?status={key}", key == status, capped(counts[key]))
             for key, (words, _states) in TABS.items()
@@ -105,7 +116,8 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
         "progress_url": places.to(access, "progress", kind=kind),
         "may_decide": may_decide,
         "upto": items.order_by("-pk").values_list("pk", flat=True).first() or 0,
-        "can_act": bool(may_decide) and status in ("ready", "failed"),
+        "can_act": can_act,
+        "grid": table,
         "accept_url": places.to(access, "accept_many", kind=kind),
         "reject_url": places.to(access, "reject_many", kind=kind),
         "connection": connections.active(access.account.pk, found.entity),
@@ -114,12 +126,25 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     return render(request, "erp/items.html", context)
 
 
+def kind_tabs(access: Access, current: RecordType) -> list[Tab]:
+    """The lists of the tool, one for each record type, each followed by its further pages."""
+    tabs: list[Tab] = []
+    for kind in record_types():
+        here = places.to(access, "items", kind=kind.slug)
+        tabs.append(Tab(kind.label_plural, here, kind is current))
+        tabs += [Tab(page.label, page.href) for page in kind.further_pages(access)]
+    return tabs
+
+
 def _row(item: Item, access: Access, kind: RecordType) -> dict[str, Any]:
+    url = places.to(access, "item", public_id=item.public_id)
+    can_open = access.can(kind.view_action)
+    record = kind.url(item.account_id, item.record_id, places.project_id(access))
     return {
         "item": item,
         "marker": MARKERS[item.state],
-        "url": places.to(access, "item", public_id=item.public_id),
-        "record_url": kind.url(item.account_id, item.record_id, places.project_id(access)),
+        "url": url,
+        "record_url": record if can_open else url,
     }
 
 
@@ -142,7 +167,7 @@ def progress(request: ScopedRequest, kind: str) -> HttpResponse:
     return response
 
 
-def _chosen(access: Access, kind: RecordType, posted: QueryDict) -> ItemQuerySet:
+def chosen_items(access: Access, kind: RecordType, posted: QueryDict) -> ItemQuerySet:
     """The ticked items, or all that match the list, as they stood when the page was opened."""
     query = QueryDict(posted.get("query", ""))
     if posted.get("all"):
@@ -158,7 +183,7 @@ def is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
-def _limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
+def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
     """The chosen items, or None after saying why nothing is done."""
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     rows = list(items.select_related("sent_by", "decided_by").order_by("pk")[: most + 1])
@@ -182,7 +207,7 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     found = kind_of(kind)
     access = request.access
     require(access, "items.accept", found.entity)
-    rows = _limited(request, _chosen(access, found, request.POST))
+    rows = limited(request, chosen_items(access, found, request.POST))
     if rows is None:
         return redirect(places.to(access, "items", kind=kind))
     connection = connections.active(access.account.pk, found.entity)
@@ -259,17 +284,24 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     found = kind_of(kind)
     access = request.access
     require(access, "items.accept", found.entity)
-    chosen = _chosen(access, found, request.POST)
-    rows = _limited(request, chosen)
+    chosen = chosen_items(access, found, request.POST)
+    rows = limited(request, chosen)
     back = places.to(access, "items", kind=kind)
     if rows is None:
         return redirect(back)
+    below = families.below(rows)
     confirmed = bool(request.POST.get("confirm"))
-    form = ReasonForm(request.POST if confirmed else None)
+    form = RejectForm(rows, below, request.POST if confirmed else None)
     if confirmed and form.is_valid():
-        reason = form.cleaned_data["reason"]
-        items = Item.objects.filter(pk__in=[item.pk for item in rows])
-        done = approval.reject(items, entity=found.entity, reason=reason, access=access)
+        along = below if form.cleaned_data.get("below") else []
+        items = Item.objects.filter(pk__in=[item.pk for item in [*rows, *along]])
+        done = approval.reject(
+            items,
+            entity=found.entity,
+            reason=form.cleaned_data["reason"],
+            reasons=form.reasons,
+            access=access,
+        )
         return redirect(places.to(access, "request", request_id=done.request_id))
     plural = found.label if len(rows) == 1 else found.label_plural
     context = {
@@ -285,87 +317,3 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
         "form": form,
     }
     return render(request, "parts/confirm.html", context)
-
-
-def _click(access: Access, request_id: UUID) -> Request:
-    """A click of the account: one's own, or anybody's for who can see the items."""
-    found = get_object_or_404(
-        Request.objects.select_related("by", "project"), pk=request_id, account=access.account
-    )
-    if found.by_id != access.user.pk and not access.can("items.view"):
-        raise PermissionDenied(access.can("items.view").why)
-    if access.project is not None and found.project_id != access.project.pk:
-        raise Http404
-    return found
-
-
-@require_safe
-@scoped()
-def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
-    """What one click did: how many, which rows were refused and why, and how far the export is."""
-    access = request.access
-    found = _click(access, request_id)
-    if access.project is None and found.project_id is not None:
-        return redirect("erp:project_request", access.account.pk, found.project_id, request_id)
-    kind = record_type(found.entity)
-    accepted = found.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
-    can_view = bool(access.can("items.view"))
-    context = {
-        "click": found,
-        "kind": kind,
-        "refused": _refused(found, access, kind),
-        "done_heading": f"{_counted(found.done, kind)} {DONE_WORDS[found.verb]}",
-        "done_text": NEXT_WORDS[found.verb],
-        "refused_heading": f"{_counted(len(found.refused), kind)} Refused",
-        "records_url": kind.list_url(access.account.pk, found.project_id),
-        "progress": _progress(found, access) if accepted and found.done else None,
-        "items_url": places.to(access, "items", kind=kind.slug) if can_view else "",
-    }
-    return render(request, "erp/click.html", context)
-
-
-def _refused(found: Request, access: Access, kind: RecordType) -> list[dict[str, Any]]:
-    """The refused rows; deciding people are led to the item, senders to their record."""
-    items: dict[int, UUID] = {}
-    if found.verb not in (Request.Verb.SEND, Request.Verb.RETRIEVE):
-        records = [row["record_id"] for row in found.refused]
-        rows = Item.objects.visible_to(access).filter(entity=kind.entity, record_id__in=records)
-        items = dict(rows.order_by("pk").values_list("record_id", "public_id"))
-    return [
-        {**row, "url": _row_url(row["record_id"], items, access, kind)} for row in found.refused
-    ]
-
-
-def _row_url(record_id: int, items: dict[int, UUID], access: Access, kind: RecordType) -> str:
-    if record_id in items:
-        return places.to(access, "item", public_id=items[record_id])
-    return kind.url(access.account.pk, record_id, places.project_id(access))
-
-
-def _counted(number: int, kind: RecordType) -> str:
-    return f"{number:,} {kind.label if number == 1 else kind.label_plural}"
-
-
-def _progress(found: Request, access: Access) -> dict[str, Any]:
-    items = found.items.all()
-    moving = items.filter(state__in=MOVING).count()
-    synced = items.filter(state=State.SYNCED).count()
-    failed = items.filter(state__in=TABS["failed"][1]).count()
-    return {
-        "id": "click-progress",
-        "href": places.to(access, "request_progress", request_id=found.pk),
-        "moving": moving,
-        "done": synced + failed,
-        "total": found.done,
-        "text": f"{synced:,} of {found.done:,} synced"
-        + (f", {failed:,} failed or need an answer" if failed else "")
-        + (f", {moving:,} on their way" if moving else ""),
-    }
-
-
-@require_safe
-@scoped()
-def click_progress(request: ScopedRequest, request_id: UUID) -> HttpResponse:
-    """How far the export of a click is."""
-    found = _click(request.access, request_id)
-    return render(request, "parts/progress.html", _progress(found, request.access))

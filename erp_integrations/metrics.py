@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from erp_integrations.adapters.base import Delivery
 from erp_integrations.health import MOST_COUNTED, ConnectionHealth, Snapshot
 
+# Delivery -> who takes the next step with an item, where that is no worker of ours.
+LEFT_TO: Mapping[str, str] = {Delivery.POLLED: "erp", Delivery.FILE: "person"}
 Sample = tuple[dict[str, object], float]
 
 
@@ -32,8 +35,18 @@ def _metrics(found: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
     yield "items", f"Items per state, counted up to {MOST_COUNTED}.", counts
     yield (
         "oldest_item_age_seconds",
-        "Since the oldest item that was accepted and not answered for yet.",
+        "Since the oldest item was accepted that waits for a worker, or for the answer to it.",
         [(labels, one.oldest_age) for labels, one in each],
+    )
+    yield (
+        "left_to_others",
+        "Accepted items that wait for the asking ERP, or for a person who imports files.",
+        [(labels, float(one.left)) for labels, one in each],
+    )
+    yield (
+        "oldest_left_age_seconds",
+        "Since the oldest of these was accepted.",
+        [(labels, one.oldest_left_age) for labels, one in each],
     )
     yield "attempts_last_hour", "Attempts that began in the last hour.", attempts
     yield (
@@ -113,7 +126,7 @@ def as_json(found: Snapshot) -> dict[str, Any]:
 
 
 def _connection(one: ConnectionHealth) -> dict[str, Any]:
-    until = one.connection.breaker_until
+    until, asked = one.connection.breaker_until, one.connection.asked_at
     attempts = [
         {"outcome": outcome, "class": cls, "count": n}
         for (outcome, cls), n in sorted(one.attempts.items())
@@ -122,8 +135,13 @@ def _connection(one: ConnectionHealth) -> dict[str, Any]:
         **_labels(one),
         "state": one.state,
         "items": {str(state): n for state, n in one.counts.items()},
+        "delivery": one.delivery,
         "queue": one.queue,
         "oldest_age_seconds": one.oldest_age,
+        "left_to": LEFT_TO.get(one.delivery, ""),
+        "left_to_others": one.left,
+        "oldest_left_age_seconds": one.oldest_left_age,
+        "asked_at": asked.isoformat() if asked else None,
         "attempts_last_hour": attempts,
         "failure_rate_last_hour": one.failure_rate,
         "breaker_failures": one.connection.breaker_failures,

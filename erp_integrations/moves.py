@@ -19,6 +19,8 @@ from erp_integrations.records import record_type
 from erp_integrations.states import MOVES, State
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.bulk import write_rows
+from erpbridge.inserting import insert
 
 # SQLite takes a limited number of parameters in one statement.
 CHUNK = 500
@@ -32,12 +34,11 @@ def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 @transaction.atomic
-def open_items(items: Sequence[Item], *, by: User) -> list[Item]:
+def open_items(items: Sequence[Item], *, by: User) -> None:
     """Store new items as READY. The caller holds the locks on their records."""
-    created = Item.objects.bulk_create(items, batch_size=CHUNK)
-    _report("send", created, dict.fromkeys((item.pk for item in created), ""), by=by, why="")
-    _mirror(created)
-    return created
+    insert(items)
+    _report("send", items, {}, by=by, why="")
+    _mirror(items)
 
 
 @transaction.atomic
@@ -62,9 +63,8 @@ def move(
     locked = found.filter(state__in=sources).select_for_update(no_key=True, of=("self",))
     items = list(locked.select_related("request").order_by("pk"))
     before = {item.pk: item.state for item in items}
-    _write_each(items, each or {})
-    for ids in chunks([item.pk for item in items]):
-        Item.objects.filter(pk__in=ids).update(state=target, **(values or {}))
+    columns = _set_each(items, each or {})
+    write_rows(items, columns, state=target, **(values or {}))
     for item in items:
         item.state = target
     _report(event, items, before, by=by, why=why)
@@ -72,14 +72,14 @@ def move(
     return items
 
 
-def _write_each(items: Sequence[Item], each: Mapping[int, Mapping[str, Any]]) -> None:
+def _set_each(items: Sequence[Item], each: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """Give the items their own values; the names of the columns."""
     columns: set[str] = set()
     for item in items:
         for column, value in each.get(item.pk, {}).items():
             setattr(item, column, value)
             columns.add(column)
-    if columns:
-        Item.objects.bulk_update(items, sorted(columns), batch_size=100)
+    return sorted(columns)
 
 
 def _report(
@@ -98,7 +98,7 @@ def _report(
                 subject_id=item.record_id,
                 label=item.label,
                 verb=event,
-                from_state=before[item.pk],
+                from_state=before.get(item.pk, ""),
                 to_state=item.state,
                 note=why,
                 data=data,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erp_integrations import connections
-from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations import connections, outgoing
 from erp_integrations.digests import digest
 from erp_integrations.links import active_links
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Item
 from erp_integrations.records import Draft, Sendable, record_type
 from erp_integrations.states import State
 
@@ -37,6 +37,15 @@ def news(entity: str, account_id: int, record: Sendable) -> list[News]:
     return found
 
 
+def reasons(entity: str, account_id: int, records: Sequence[Sendable]) -> dict[int, str]:
+    """Record id -> why it was rejected, or what is wrong with its export; one query for a page."""
+    told = [record.pk for record in records if record.erp_state in TOLD]
+    items = Item.objects.filter(account=account_id, entity=entity, record_id__in=told)
+    rows = items.filter(state__in=sorted(TOLD)).order_by("pk")
+    # Of several items of a record the last one stays.
+    return {item.record_id: item.decision_note or item.error_text for item in rows}
+
+
 def _told(item: Item) -> News:
     if item.state == State.REJECTED:
         text = f"{item.decision_note} Edit the record, then re-send it."
@@ -52,26 +61,18 @@ def _told(item: Item) -> News:
 def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
     """What the ERP took last against the record as it stands."""
     connection = connections.active(account_id, entity)
-    drafts = record_type(entity).drafts(account_id, [record.pk])
+    manifest = connections.usable_manifest(connection, entity)
+    drafts = outgoing.drafts(record_type(entity), account_id, [record.pk], manifest)
     if connection is None or not drafts:
         return []
     link = active_links(connection, entity, [record.pk]).get(record.pk)
     if link is None or link.synced_digest == digest(drafts[0].payload):
         return []
-    labels = _labels(connection, entity)
+    labels = {one.name: one.label for one in manifest.fields} if manifest else {}
     names = [labels.get(name, name) for name in _changed(drafts[0], link.synced_payload)]
     fields = f": {', '.join(names)}" if names else ""
     text = "The ERP still holds the record as it was. Re-send it where the ERP takes changes."
     return [News("info", f"Changed Since It Was Synced{fields}", text)]
-
-
-def _labels(connection: Connection, entity: str) -> dict[str, str]:
-    """What the fields are called, as far as the adapter can say."""
-    try:
-        manifest = connections.entity_manifest(connection, entity)
-    except AdapterUnavailable:
-        return {}
-    return {one.name: one.label for one in manifest.fields} if manifest else {}
 
 
 def _changed(draft: Draft, synced: dict[str, object]) -> list[str]:

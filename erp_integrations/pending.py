@@ -33,7 +33,8 @@ def take_pending(connection: Connection, manifest: Manifest) -> list[Claim]:
     """The next items to ask about, kept from other workers for as long as asking may take."""
     Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     due = Item.objects.filter(connection=connection, state=State.SUBMITTED, check_after__lte=Now())
-    items = list(due.order_by("check_after", "pk")[:MOST_AT_ONCE])
+    found = due.select_related("request").order_by("check_after", "pk")
+    items = list(found[:MOST_AT_ONCE])
     ids = [item.pk for item in items]
     Item.objects.filter(pk__in=ids).update(check_after=after(manifest.call_deadline))
     return claims_of(items)

@@ -44,12 +44,27 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return self.filter(state__in=OPEN)
 
     def with_parent(self) -> ItemQuerySet:
-        """With ``parent_label``: what the record that an item waits for is called."""
+        """With what the record that an item waits for is called, and how its own item stands:
+        ``parent_label``, ``parent_state`` and ``parent_error``.
+        """
         parents = self.model._base_manager.filter(
             account=OuterRef("account"), entity=OuterRef("entity"), record_id=OuterRef("waits_for")
         )
-        label = Subquery(parents.order_by("-pk").values("label")[:1])
-        return self.annotate(parent_label=label)
+        latest = parents.order_by("-pk")
+        return self.annotate(
+            parent_label=Subquery(latest.values("label")[:1]),
+            parent_state=Subquery(latest.values("state")[:1]),
+            parent_error=Subquery(latest.values("error_text")[:1]),
+        )
+
+    def in_division(self, code: str) -> ItemQuerySet:
+        """Those of records under one code of the first tier."""
+        return self.filter(payload__path__0=code)
+
+    def divisions(self) -> list[str]:
+        """The codes of the first tier that the records are under, in the order of the codes."""
+        found = self.order_by().values_list("payload__path__0", flat=True).distinct()
+        return sorted(str(code) for code in found if code is not None)
 
     def capped_count(self) -> int:
         """How many, counting no further than one past :data:`MOST_COUNTED`."""

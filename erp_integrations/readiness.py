@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from erp_integrations import connections
-from erp_integrations.adapters.base import Adapter, EntityManifest, Problem
+from erp_integrations.adapters.base import Adapter, EntityManifest, Owner, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.models import Connection
 from erp_integrations.records import project_problem
@@ -47,7 +47,13 @@ def readiness(entity: str, access: Access) -> Readiness:
     if connection.refreshed_at is None:
         problems.append(_not_synced())
     found = manifest.entities.get(entity)
-    if found is None or not found.operations:
+    if found is not None and found.owner == Owner.ERP:
+        message = (
+            f"{manifest.label} owns these records: they are made there, and fetched with "
+            "Refresh from ERP."
+        )
+        problems.append(Problem("connection", "erp_owns", message))
+    elif found is None or not found.operations:
         problems.append(
             Problem("connection", "unsupported", f"{manifest.label} does not take these records.")
         )

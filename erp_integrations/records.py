@@ -11,15 +11,40 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from django.db import models
+from django.dispatch import Signal
 
 from erp_integrations.adapters.base import Problem
 from erpbridge.access.entities import register_entity
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 
+# Sent with ``entity``, ``account_id`` and ``connected`` (:class:`Connected`), in the transaction in
+# which a connection becomes the account's for a record type.
+connection_activated = Signal()
+
+
+@dataclass(frozen=True)
+class Connected:
+    """What a record app may know of the connection that the account uses for its records.
+
+    ``label`` is what the ERP is called, ``name`` what the account calls the connection;
+    ``updates``: whether it takes changes of what it holds; ``erp_owns``: whether the records are
+    made there only; ``imports``: whether it tells what it holds; ``custom_segments``: whether its
+    budget codes can have segments of the account's own.
+    """
+
+    connection_id: int
+    name: str
+    label: str
+    updates: bool
+    erp_owns: bool
+    imports: bool = False
+    custom_segments: bool = False
+
 
 class Sendable(models.Model):
-    """A record that can be sent. Only ``states.move()`` and ``links`` write the ERP columns.
+    """A record that can be sent. Only ``states.move()``, ``links`` and ``drift`` write the ERP
+    columns.
 
     They repeat the active link and the state of the latest item, so that lists and filters need
     no join. A record is synced if and only if ``origin_id`` is set.
@@ -29,6 +54,8 @@ class Sendable(models.Model):
     origin_code = models.CharField("ERP code", max_length=200, blank=True, editable=False)
     origin_data = models.JSONField(default=dict, blank=True, editable=False)
     erp_state = models.CharField("ERP status", max_length=12, blank=True, editable=False)
+    # Linked, and edited since the ERP took it.
+    drifted = models.BooleanField(default=False, editable=False)
     revision = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
@@ -47,6 +74,14 @@ class Draft:
     depth: int = 0
 
 
+@dataclass(frozen=True)
+class FurtherPage:
+    """A page of a record app to which the lists of the ERP Integrations tool lead too."""
+
+    label: str
+    href: str
+
+
 class RecordType(Protocol):
     """Everything the engine knows of a record app. ``entity`` is the word of the contract."""
 
@@ -56,6 +91,7 @@ class RecordType(Protocol):
     slug: str
     model: type[Sendable]
     unit: Literal["record", "list"]
+    view_action: str
     send_action: str
     retrieve_action: str
 
@@ -77,6 +113,10 @@ class RecordType(Protocol):
 
     def list_url(self, account_id: int, project_id: int | None) -> str:
         """The address of the list that the records are sent from."""
+        ...
+
+    def further_pages(self, access: Access) -> Sequence[FurtherPage]:
+        """Pages that the person can open beside the list of what was sent; most types have none."""
         ...
 
 

@@ -20,8 +20,9 @@ from erp_integrations.adapters.base import (
     Manifest,
     Operation,
 )
+from erp_integrations.claiming import full_command
 from erp_integrations.clock import after
-from erp_integrations.commands import command_of
+from erp_integrations.due import due_connections
 from erp_integrations.links import active_links, holder_of
 from erp_integrations.models import Attempt, Connection, Item, Ticker
 from erp_integrations.moves import chunks
@@ -66,19 +67,6 @@ def expire_leases() -> int:
             lost.update(outcome=Attempt.Outcome.LOST)
     tracing.lost(items)
     return len(items)
-
-
-def due_connections() -> list[int]:
-    """Connections with something to export or to look up now."""
-    ready = Q(items__state=State.QUEUED, items__waits_for=None) & (
-        Q(items__not_before=None) | Q(items__not_before__lte=Now())
-    )
-    to_ask = [State.UNCERTAIN, State.SUBMITTED]
-    unknown = Q(items__state__in=to_ask, items__check_after__lte=Now())
-    paused = Q(paused_at__isnull=False, paused_for_login=False)
-    found = Connection.objects.filter(ready | unknown)
-    found = found.exclude(paused).exclude(breaker_until__gt=Now())
-    return list(found.values_list("pk", flat=True).distinct())
 
 
 def resolve_uncertain(
@@ -206,8 +194,8 @@ def _is_ours(connection: Connection, adapter: Adapter, item: Item, found: Found)
         return False
     if item.operation == Operation.CREATE and not _was_absent(item):
         return False
-    link = active_links(connection, item.entity, [item.record_id]).get(item.record_id)
-    wire = adapter.preview(command_of(item, link=link))
+    # As it was sent: an ERP that keeps a tree also tells under which parent the record is.
+    wire = adapter.preview(full_command(connection, item))
     written = {one.source: one.value for one in wire.fields if one.source in found.data}
     return bool(written) and all(
         str(value or "") == str(found.data[name] or "") for name, value in written.items()

@@ -5,6 +5,7 @@ Record apps import this module of ``erp_integrations`` and no other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,52 +15,106 @@ from erp_integrations import connections
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clicks import Done, Refusal
+from erp_integrations.drift import note_edits
+from erp_integrations.erp_lists import (
+    ErpRow,
+    NotFetched,
+    erp_records,
+    erp_stamp,
+    fetch_begins,
+    fetch_ended,
+    fetch_page,
+    keep_page,
+    link_existing,
+    linked_ids,
+    note_agreement,
+    unlink,
+)
+from erp_integrations.list_buttons import ListButton, list_button
 from erp_integrations.models import Item
-from erp_integrations.news import News, news
+from erp_integrations.news import News, news, reasons
 from erp_integrations.readiness import help_link
-from erp_integrations.records import Draft, RecordType, Sendable, record_type, register
+from erp_integrations.record_filters import is_locked, locked, marker_filter, unsent
+from erp_integrations.records import (
+    Connected,
+    Draft,
+    FurtherPage,
+    RecordType,
+    Sendable,
+    connection_activated,
+    record_type,
+    register,
+)
 from erp_integrations.staging import examine, retrieve, send
 from erp_integrations.states import (
+    DRIFTED,
     EVENT_WORDS,
     LINKED,
     MARKERS,
     NOT_SENT,
-    OPEN,
-    STATES_OF_MARKER,
     UPDATE_BACK,
     Marker,
     State,
 )
+from erp_integrations.switching import InstalledAdapter, check_against, installed_adapters
 from erpbridge.access.policy import Access
 
 __all__ = [
     "EVENT_WORDS",
     "MARKER_CHOICES",
+    "AdapterUnavailable",
     "Button",
+    "Connected",
     "Done",
     "Draft",
+    "ErpRow",
+    "FurtherPage",
+    "InstalledAdapter",
     "Limit",
+    "ListButton",
     "Lock",
     "Marker",
     "News",
+    "NotFetched",
     "Problem",
     "RecordType",
     "Refusal",
     "Sendable",
     "button",
+    "check_against",
+    "connected",
+    "connection_activated",
     "edit_guard",
+    "erp_records",
+    "erp_stamp",
+    "fetch_begins",
+    "fetch_ended",
+    "fetch_page",
+    "installed_adapters",
+    "is_locked",
+    "keep_page",
     "limits",
+    "link_existing",
+    "linked_ids",
+    "list_button",
     "lock",
+    "locked",
+    "locks",
     "marker",
     "marker_filter",
     "news",
+    "note_agreement",
+    "note_edits",
+    "reasons",
     "register",
     "retrieve",
     "send",
+    "unlink",
+    "unsent",
 ]
 
 MARKER_CHOICES: list[tuple[str, str]] = list(
-    dict.fromkeys((one.key, one.label) for one in [NOT_SENT, *MARKERS.values()])
+    dict.fromkeys((one.key, one.label) for one in [NOT_SENT, *MARKERS.values(), DRIFTED])
 )
 
 
@@ -115,27 +170,31 @@ def marker(record: Sendable) -> Marker:
     """
     if record.origin_id and record.erp_state in UPDATE_BACK:
         return UPDATE_BACK[record.erp_state]
+    if record.drifted and record.erp_state in ("", State.SYNCED):
+        return DRIFTED
     if record.erp_state in MARKERS:
         return MARKERS[record.erp_state]
     return LINKED if record.origin_id else NOT_SENT
 
 
-def marker_filter(key: str) -> Q:
-    """The records that carry the marker ``key``; all of them for an unknown key."""
-    if key == NOT_SENT.key:
-        return Q(erp_state="", origin_id="")
-    if key == LINKED.key:
-        return Q(erp_state=State.SYNCED) | (Q(erp_state="") & ~Q(origin_id=""))
-    states = STATES_OF_MARKER.get(key)
-    return Q(erp_state__in=sorted(states)) if states else Q()
+def connected(account_id: int, entity: str) -> Connected | None:
+    """The connection that the account uses for a record type; None where there is none."""
+    connection = connections.active(account_id, entity)
+    return connections.as_connected(connection, entity) if connection else None
 
 
 def lock(entity: str, record: Sendable) -> Lock | None:
     """Who locked the record by sending it and when; None while it can be edited."""
-    items = Item.objects.filter(entity=entity, record_id=record.pk).open()
-    item = items.select_related("sent_by").first()
-    if item is None:
-        return None
+    return locks(entity, [record]).get(record.pk)
+
+
+def locks(entity: str, records: Sequence[Sendable]) -> dict[int, Lock]:
+    """The same for the records of a page, by record id; one query."""
+    items = Item.objects.filter(entity=entity, record_id__in=[record.pk for record in records])
+    return {item.record_id: _lock(item) for item in items.open().select_related("sent_by")}
+
+
+def _lock(item: Item) -> Lock:
     words = MARKERS[item.state].label
     message = (
         f"Sent to the ERP by {item.sent_by}: {words}. It is locked until accounting has decided "
@@ -149,7 +208,7 @@ def lock(entity: str, record: Sendable) -> Lock | None:
 
 def edit_guard(seen_revision: int) -> Q:
     """The WHERE part of every edit: still the revision that was seen, and not locked."""
-    return Q(revision=seen_revision) & ~Q(erp_state__in=sorted(OPEN))
+    return Q(revision=seen_revision) & ~locked()
 
 
 def limits(account_id: int, entity: str) -> dict[str, Limit]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from django.db import transaction
 
-from erp_integrations import links, moves, rules, tracing
+from erp_integrations import links, moves, outgoing, tracing
 from erp_integrations.adapters.base import Command, Operation, Problem
 from erp_integrations.clicks import Done, Refusal, record_click
+from erp_integrations.defaults import Defaults
 from erp_integrations.digests import digest
 from erp_integrations.models import Item, Link, Request
 from erp_integrations.moves import chunks
@@ -48,18 +49,38 @@ def examine(
     :param seen: record id -> revision on the caller's page, to notice a stale page.
     """
     ready = readiness(kind.entity, access)
-    drafts = [draft for some in chunks(ids) for draft in kind.drafts(access.account.pk, some)]
-    found = Examination(ready, drafts, open_items=_open_items(kind.entity, access, ids))
+    drafts = outgoing.drafts(kind, access.account.pk, ids, ready.manifest)
+    parents = {draft.parent_id for draft in drafts if draft.parent_id is not None}
+    family = sorted({*ids, *parents})
+    found = Examination(ready, drafts, open_items=_open_items(kind.entity, access, family))
     if ready.connection:
-        found.links = links.active_links(ready.connection, kind.entity, ids)
+        found.links = links.active_links(ready.connection, kind.entity, family)
     beyond = kind.problems(drafts)
-    for draft in drafts:
+    clashes = outgoing.clashes(ready.manifest, drafts)
+    for draft in sorted(drafts, key=lambda one: one.depth):
         problems = list(beyond.get(draft.record_id, []))
         problems += _stale(draft, seen)
         problems += _waiting(found.open_items.get(draft.record_id))
         problems += _broken_rules(draft, found)
+        problems += [clashes[draft.record_id]] if draft.record_id in clashes else []
+        problems += _parent_left_out(draft, found)
         found.problems[draft.record_id] = problems
     return found
+
+
+def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
+    """A child needs its parent in the ERP, on its way there, or sent in this click."""
+    parent = draft.parent_id
+    if parent is None or parent in found.links or parent in found.open_items:
+        return []
+    if parent not in found.problems:
+        message = "The code above it is not in the ERP. Send that too."
+        return [Problem("parent", "parent_not_sent", message)]
+    reasons = found.problems[parent]
+    if not reasons:
+        return []
+    message = f"The code above it cannot be sent: {reasons[0].message}"
+    return [Problem("parent", "parent_refused", message)]
 
 
 def _open_items(entity: str, access: Access, ids: Sequence[int]) -> dict[int, Item]:
@@ -92,7 +113,7 @@ def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
     if manifest is None or adapter is None:
         return []
     link = found.links.get(draft.record_id)
-    problems = rules.problems(manifest, draft.payload)
+    problems = outgoing.problems(manifest, draft)
     problems += adapter.validate(command_for(draft, link, entity=manifest.entity))
     if link is None:
         if Operation.CREATE not in manifest.operations:
@@ -143,7 +164,9 @@ def send(
         click = record_click(
             access, entity=entity, verb=Request.Verb.SEND, done=len(good), refused=refused
         )
-        moves.open_items([_item(draft, found, access, click) for draft in good], by=access.user)
+        items = [_item(draft, found, access, click) for draft in good]
+        _fill_by_rules(items, found)
+        moves.open_items(items, by=access.user)
     tracing.clicked(click)
     return Done(click.pk, len(good), tuple(refused))
 
@@ -180,6 +203,17 @@ def _item(draft: Draft, found: Examination, access: Access, click: Request) -> I
         sent_in=click,
         sent_by=access.user,
     )
+
+
+def _fill_by_rules(items: Sequence[Item], found: Examination) -> None:
+    """Give new records the acceptance values of the connection's default rules."""
+    connection, manifest = found.ready.connection, found.ready.manifest
+    if connection is None or manifest is None:
+        return
+    rules = Defaults(connection, manifest)
+    for item in items:
+        if item.operation == Operation.CREATE:
+            item.acceptance = rules.of(item.payload)
 
 
 def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:

@@ -85,6 +85,7 @@ EVENT_WORDS = {
     "answer_absent": "Answered: it is not there",
     "retry": "Retried",
     "link_instead": "Linked to the record that is there",
+    "link": "Linked to what the ERP holds",
     "unlink": "Unlinked",
 }
 
@@ -101,6 +102,7 @@ class Marker:
 
 NOT_SENT = Marker("none", "Not in ERP", "grey", "minus-circle")
 LINKED = Marker("synced", "Synced", "green", "check-circle")
+DRIFTED = Marker("drifted", "Changed since sync", "yellow", "pencil-square")
 MARKERS: dict[str, Marker] = {
     State.READY: Marker("ready", "Waiting for accounting", "blue", "clock"),
     State.QUEUED: Marker("exporting", "Exporting", "blue", "arrow-path"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from erp_integrations.adapters.base import Ambiguous, Found
+from erp_integrations.adapters.base import Ambiguous, Found, Outcome
 from erp_integrations.claiming import Claim
 from erp_integrations.models import Item, Request
 from erpbridge.ui.logs import bound
@@ -35,7 +35,11 @@ def clicked(click: Request) -> None:
 
 @contextmanager
 def handling(items: Sequence[Item]) -> Iterator[None]:
-    """Lines of the block, an adapter's too, carry the click's id, if the items share one."""
+    """Lines of the block, an adapter's too, carry the click's id, if the items share one.
+
+    Where they do not, or there are none, the present id stays: that of the request of an ERP that
+    asks, for one.
+    """
     traces = {trace_of(item) for item in items}
     named = {"item": str(items[0].public_id), "attempt": items[0].fence} if len(items) == 1 else {}
     with acting_for(traces.pop() if len(traces) == 1 else ""), bound(**named):
@@ -46,6 +50,23 @@ def claimed(claims: Sequence[Claim]) -> None:
     """Items were given to this worker."""
     for one in claims:
         _say(one.item, "claim", "claimed as attempt %s", one.item.fence)
+
+
+def handed(item: Item) -> None:
+    """The ERP asked, and was given the command to carry out."""
+    _say(item, "hand_over", "handed over as attempt %s when the ERP asked", item.fence)
+
+
+def reported(item: Item) -> None:
+    """The ERP said, asked or of its own accord, what became of what it was given."""
+    _say(item, "report", "the ERP reported on attempt %s", item.fence)
+
+
+def polled(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
+    """The ERP was asked what became of what it has taken."""
+    for one, outcome in zip(claims, outcomes, strict=True):
+        words = "not yet" if outcome.handle else "done" if outcome.error is None else "failed"
+        _say(one.item, "poll", "the ERP was asked about it: %s", words, outcome=words)
 
 
 def called(claims: Sequence[Claim], *, began: float) -> None:

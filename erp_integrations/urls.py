@@ -8,8 +8,10 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from erp_integrations import (
+    click_views,
     connection_views,
     file_views,
+    grid_views,
     health_views,
     inbound_views,
     item_views,
@@ -22,8 +24,9 @@ ACCOUNT = "accounts/<int:account_id>/erp/"
 PROJECT = "accounts/<int:account_id>/projects/<int:project_id>/erp/"
 
 PAGES: list[tuple[str, Callable[..., Any], str]] = [
-    ("requests/<uuid:request_id>/", list_views.click, "request"),
-    ("requests/<uuid:request_id>/progress/", list_views.click_progress, "request_progress"),
+    ("requests/<uuid:request_id>/", click_views.click, "request"),
+    ("requests/<uuid:request_id>/progress/", click_views.click_progress, "request_progress"),
+    ("requests/<uuid:request_id>/items/", click_views.click_items, "request_items"),
     ("items/<uuid:public_id>/", item_views.item, "item"),
     ("items/<uuid:public_id>/status/", item_views.status, "item_status"),
     ("items/<uuid:public_id>/accept/", item_views.accept_item, "item_accept"),
@@ -33,6 +36,10 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("items/<uuid:public_id>/withdraw/", item_views.withdraw_item, "item_withdraw"),
     ("<slug:kind>/", list_views.item_list, "items"),
     ("<slug:kind>/progress/", list_views.progress, "progress"),
+    ("<slug:kind>/values/", grid_views.save_values, "values"),
+    ("<slug:kind>/fill/", grid_views.fill, "fill"),
+    ("<slug:kind>/export/", grid_views.export, "export"),
+    ("<slug:kind>/defaults/", grid_views.default_rules, "defaults"),
     ("<slug:kind>/accept/", list_views.accept_many, "accept_many"),
     ("<slug:kind>/reject/", list_views.reject_many, "reject_many"),
 ]
@@ -57,6 +64,7 @@ urlpatterns: list[URLPattern] = [
         name="file_make",
     ),
     path(ACCOUNT + "files/<uuid:file_id>/", file_views.download, name="file_download"),
+    path(ACCOUNT + "files/<uuid:file_id>/ids/", file_views.id_list, name="file_ids"),
     path(ACCOUNT + "files/<uuid:file_id>/confirm/", file_views.confirm_file, name="file_confirm"),
     path(ACCOUNT + "connection/", connection_views.connection, name="connection"),
     path(ACCOUNT + "connection/new/", connection_views.create, name="connection_create"),

@@ -2,7 +2,7 @@
 
 ``python -m tests.tryton prepare`` builds both, once; ``python -m tests.tryton serve --port N``
 serves a Tryton on loopback that keeps what it gets, connects a demo account of erpbridge to it,
-and tells of every party that arrives. That is ``make tryton``.
+and tells of every party and cost code that arrives. That is ``make tryton``.
 Tryton is under the GPL: nothing of it is imported here, and erpbridge speaks to it over HTTP only.
 """
 
@@ -282,14 +282,25 @@ def connect(erp: Erp) -> None:
     subprocess.run(command, cwd=ROOT, env={**os.environ, **quiet, **secret}, check=True)
 
 
+ARRIVALS = {
+    "party": "SELECT id, code, name FROM party_party WHERE id > ? ORDER BY id",
+    "analytic account": (
+        "SELECT id, code, name FROM analytic_account_account WHERE id > ? ORDER BY id"
+    ),
+}
+
+
 def watch(erp: Erp, process: subprocess.Popen[bytes]) -> None:
-    """Tell of every party that arrives, from Tryton's own database."""
-    query = "SELECT id, code, name FROM party_party WHERE id > ? ORDER BY id"
-    last = max((row["id"] for row in erp.rows(query, 0)), default=0)
+    """Tell of every party and cost code that arrives, from Tryton's own database."""
+    last = {
+        noun: max((row["id"] for row in erp.rows(query, 0)), default=0)
+        for noun, query in ARRIVALS.items()
+    }
     while process.poll() is None:
-        for row in erp.rows(query, last):
-            last = row["id"]
-            print(f"Arrived in Tryton: party {row['code']}, {row['name']}", flush=True)
+        for noun, query in ARRIVALS.items():
+            for row in erp.rows(query, last[noun]):
+                last[noun] = row["id"]
+                print(f"Arrived in Tryton: {noun} {row['code']}, {row['name']}", flush=True)
         time.sleep(0.5)
     raise SystemExit("Tryton has ended.")
 

@@ -1,3 +1,3 @@
 """Adapters: one folder per ERP. They import neither Django nor Celery nor anything of erpbridge
-but ``base`` and ``http`` of this package.
+but ``base``, ``http`` and ``code_settings`` of this package.
 """

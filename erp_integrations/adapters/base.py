@@ -110,10 +110,36 @@ class AcceptanceField:
     help: str = ""
 
 
+class Zeros(StrEnum):
+    """Of which tiers of a code the leading zeros are taken away."""
+
+    KEEP = "keep"
+    FIRST = "first"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class CodeFormat:
+    """The form in which an ERP keeps codes of several tiers; the default changes nothing.
+
+    ``03-300`` becomes ``3.300`` with the delimiter ``.`` and ``Zeros.FIRST``. Zeros are taken away
+    first; then each tier must be of digits only where ``numeric_only``, and exactly as long as
+    its place in ``section_lengths`` says, where it has one. ``most_tiers`` None: any number.
+    """
+
+    delimiter: str = "-"
+    most_tiers: int | None = None
+    strip_zeros: Zeros = Zeros.KEEP
+    numeric_only: bool = False
+    section_lengths: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class EntityManifest:
     """What the ERP can do with one record type. ``key`` names the acceptance or payload fields
-    that make a record unique in the ERP.
+    that make a record unique in the ERP; with ``key_is_id`` it has no other ID than that. With a
+    ``code_format`` the payload's ``full_code`` is the code as the ERP keeps it, made from the
+    payload's ``path``.
     """
 
     entity: str
@@ -122,10 +148,12 @@ class EntityManifest:
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     key_case_sensitive: bool = False
+    key_is_id: bool = False
     owner: Owner = Owner.EITHER
     acceptance_fields: tuple[AcceptanceField, ...] = ()
     imports: bool = False
     batch: int = 1
+    code_format: CodeFormat | None = None
 
     def max_length(self, name: str) -> int | None:
         """The length limit of a payload field, for counters on forms."""
@@ -167,6 +195,8 @@ class Manifest:
     ``silent_after`` (queued): how long after a hand-over the ERP may still carry it out; a command
     still pending then counts as lost. In a polled delivery ``call_deadline`` is the time in which
     the ERP begins what it was handed, and look-ups travel the same way as commands.
+    ``custom_segments``: whether its budget codes can have more parts than cost code, cost type and
+    sub job.
     """
 
     key: str
@@ -183,6 +213,7 @@ class Manifest:
     can_find: bool = True
     rate: Rate = Rate()
     silent_after: float = 3600.0
+    custom_segments: bool = False
 
 
 @dataclass(frozen=True)
@@ -332,11 +363,12 @@ class InboundCall:
 
 @dataclass(frozen=True)
 class InboundReply:
-    """What the asking ERP is answered."""
+    """What the asking ERP is answered; ``retry_after`` seconds are told it in a header."""
 
     status: int
     content_type: str
     body: bytes
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -380,11 +412,14 @@ class Seen:
 class InboundAsk:
     """What an ERP's request says. With ``refused`` it is answered so, and nothing else happens.
 
+    ``wrong_credentials``: it is refused for these, whatever status the protocol has for that. The
+    host counts such calls, and lets none through for a while after several in a row.
     ``take``: how many commands, and how many questions, it takes with the reply. ``notes`` is the
     adapter's own, for its :meth:`Adapter.reply`.
     """
 
     refused: InboundReply | None = None
+    wrong_credentials: bool = False
     take: int = 0
     reports: tuple[Report, ...] = ()
     seen: tuple[Seen, ...] = ()
@@ -470,6 +505,14 @@ class Adapter(ABC):
     ) -> InboundReply:
         """Polled: hand over commands and questions in the ERP's language; pure."""
         raise NotImplementedError(f"{type(self).__name__} takes no calls")
+
+    def locked_out(self, call: InboundCall, seconds: float) -> InboundReply:
+        """Polled: the refusal of a call while wrong credentials have locked the address; pure.
+
+        For a protocol that tells everything in its own envelope; the others leave it as it is.
+        """
+        text = f"Too many calls had the wrong credentials. Ask again in {seconds:.0f} seconds."
+        return InboundReply(429, "text/plain; charset=utf-8", text.encode(), retry_after=seconds)
 
     def render_file(self, commands: Sequence[Command]) -> MadeFile:
         """File: the file that a person imports into the ERP; pure. :raises AdapterError:"""

@@ -65,6 +65,7 @@ class Page(Generic[M]):
     count: Count
     next: str = ""
     previous: str = ""
+    here: str = ""  # the query string of this very page, its cursor included
     sizes: tuple[int, ...] = SIZES
 
     def without(self, *names: str) -> str:
@@ -121,6 +122,7 @@ def list_page(
         size=size,
         search=words,
         count=capped_count(queryset),
+        here=f"?{params.urlencode()}" if params else "",
         next=order.cursor(rows[-1]) if after else "",
         previous=order.cursor(rows[0]) if before else "",
     )

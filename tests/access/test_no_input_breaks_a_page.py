@@ -39,11 +39,12 @@ NASTY = (
 # Parameters some page reads; a page that does not know one must not mind it.
 ASKED = """
     q sort size after before status erp trade tab show page name adapter cursor next
+    at open adding all source list_seen
 """
 SENT = """
     action verb act all anyway ids query upto confirm seen digest reason reject-reason unlink-reason
     answer answer-erp_id answer-why adapter name company project place look_alikes vendor_id
-    vendor_type column-0 latency
+    vendor_type column-0 latency list_seen at source code description for_new_projects
 """
 BODIES = [
     ('{"name": ["x", {}]}', "application/json"),

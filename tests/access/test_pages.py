@@ -152,7 +152,7 @@ def test_saving_a_person_comes_back_with_the_change_in_the_history(client_of, ad
     membership = Membership.objects.get(user=sam)
     assert (membership.job_title, membership.directory) == ("Clerk", Level.READ_ONLY)
     assert membership.can_push_to_accounting
-    assert membership.erp_rights.get().can_export
+    assert membership.erp_rights.get(entity="vendor").can_export
     assert "Companies: Can export" in answer.text
 
 

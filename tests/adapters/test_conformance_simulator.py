@@ -1,4 +1,4 @@
-"""The conformance kit, run on the simulator in each of its four deliveries."""
+"""The conformance kit, run on the simulator for vendors and codes in each of its deliveries."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from erp_integrations.adapters.conformance.delivery import Transport
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.agent import Agent, NotAnswered, Post
 from erp_integrations.adapters.simulator.files import import_into
+from erp_integrations.adapters.simulator.tables import TABLES
 
 PASSWORD = "correct-horse-battery"
 
 
 class SimulatorHarness(Harness):
     """A ledger of its own, broken by its settings."""
+
+    change_column = "city"
 
     def __init__(self, folder: Path, **config: Any) -> None:
         super().__init__(folder)
@@ -44,9 +47,10 @@ class SimulatorHarness(Harness):
         )
 
     def holdings(self) -> Sequence[Mapping[str, Any]]:
+        key = TABLES[self.entity].key
         return [
-            {"erp_id": str(one["id"]), "key": one["vendor_id"], **one}
-            for one in self.sql("SELECT * FROM vendor")
+            {"erp_id": str(one["id"]), "key": one[key], **one}
+            for one in self.sql(f"SELECT * FROM {self.entity}")
         ]
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
@@ -55,19 +59,23 @@ class SimulatorHarness(Harness):
 
     def plant(self, command: Command, **payload: Any) -> None:
         vendor = {"vendor_id": command.key, "vendor_name": payload["name"], "vendor_type": "OTH"}
-        message = json.dumps({"operation": "create", "vendor": vendor})
+        self.by_hand(vendor)
+
+    def by_hand(self, values: Mapping[str, str]) -> None:
+        message = json.dumps({"operation": "create", self.entity: values})
         self.adapter().ledger.post("by hand", message)
 
     def plant_twins(self, command: Command) -> None:
-        cannot("The ledger's vendor IDs are unique by a constraint of its database.")
+        cannot("The ledger's IDs and codes are unique by a constraint of its database.")
 
     def change(self, erp_id: str) -> None:
         with self.adapter().ledger.transaction() as db:
-            db.execute("UPDATE vendor SET city = 'Elsewhere', version = version + 1")
+            column = self.change_column
+            db.execute(f"UPDATE {self.entity} SET {column} = 'Elsewhere', version = version + 1")
 
     def received(self) -> Mapping[str, Any]:
         last = self.adapter().ledger.effects()[-1]
-        return json.loads(last.message)["vendor"]
+        return json.loads(last.message)[self.entity]
 
     def settle(self) -> None:
         self.adapter().ledger.work(at_once=True)
@@ -196,6 +204,43 @@ class FileHarness(SimulatorHarness):
         cannot("A person carries the file.")
 
 
+class CodesHarness(SimulatorHarness):
+    """The ledger's cost codes instead of its vendors; put before the harness of a delivery."""
+
+    entity = "cost_code"
+    text_field = "description"
+    digits_field = "full_code"
+    change_column = "name"
+
+    def command(self, number: int = 1, /, **payload: Any) -> Command:
+        code = str(payload.get("full_code", f"KEY-{number}"))
+        values = {"full_code": code, "description": f"Work {number}", "is_group": False}
+        return Command(
+            intent=f"intent-{number}",
+            entity=self.entity,
+            operation=Operation.CREATE,
+            key=code,
+            payload={**values, "path": [code], **payload},
+            acceptance={"income_account": "4000", "expense_account": "5000"},
+        )
+
+    def plant(self, command: Command, **payload: Any) -> None:
+        code = {"code": command.key, "name": payload["description"], "kind": "detail"}
+        self.by_hand({**code, "income_account": "4900"})
+
+
+class QueuedCodesHarness(CodesHarness, QueuedHarness):
+    """Codes through the queue."""
+
+
+class PolledCodesHarness(CodesHarness, PolledHarness):
+    """Codes that the agent asks for."""
+
+
+class FileCodesHarness(CodesHarness, FileHarness):
+    """Codes in a file."""
+
+
 class TestSimulator(AdapterConformance):
     def make_harness(self, folder: Path) -> Harness:
         return SimulatorHarness(folder)
@@ -214,3 +259,23 @@ class TestPolledSimulator(AdapterConformance):
 class TestFileSimulator(AdapterConformance):
     def make_harness(self, folder: Path) -> Harness:
         return FileHarness(folder)
+
+
+class TestSimulatorCodes(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return CodesHarness(folder)
+
+
+class TestQueuedSimulatorCodes(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return QueuedCodesHarness(folder)
+
+
+class TestPolledSimulatorCodes(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return PolledCodesHarness(folder)
+
+
+class TestFileSimulatorCodes(AdapterConformance):
+    def make_harness(self, folder: Path) -> Harness:
+        return FileCodesHarness(folder)

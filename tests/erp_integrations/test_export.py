@@ -12,13 +12,13 @@ from django.db.models.functions import Now
 
 from erp_integrations import answers, approval, breaker, connections, engine, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
-from erp_integrations.adapters.simulator.ledger import Vendor
+from erp_integrations.adapters.simulator.entries import Record
 from erp_integrations.claiming import claim
 from erp_integrations.clock import after
 from erp_integrations.commands import command_of
 from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.due import due_connections
 from erp_integrations.models import Attempt, Connection, Item, Link
-from erp_integrations.recovery import due_connections
 from erp_integrations.sendable import marker
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
@@ -36,10 +36,10 @@ def outcomes(item: Item) -> list[tuple[str, str]]:
 
 
 def effects(connection: Connection) -> list[str]:
-    return [one.vendor_id for one in steps.ledger_of(connection).effects()]
+    return [one.key for one in steps.ledger_of(connection).effects()]
 
 
-def put(connection: Connection, name: str) -> Vendor:
+def put(connection: Connection, name: str) -> Record:
     """A vendor QUARRY01 that somebody enters in the ERP by hand."""
     vendor = {"vendor_id": "QUARRY01", "vendor_name": name, "vendor_type": "OTH"}
     message = json.dumps({"operation": "create", "vendor": vendor})
@@ -202,10 +202,10 @@ def test_breaker_counts_calls_and_not_items_and_rests_after_five(
     assert connection.breaker_failures == 5
     assert breaker.is_resting(connection)
     assert claim(connection, manifest_of(connection)) == []
-    assert recovery.due_connections() == []
+    assert due_connections() == []
     steps.let_pass(31)
     Item.objects.update(not_before=None)
-    assert recovery.due_connections() == [connection.pk]
+    assert due_connections() == [connection.pk]
     assert len(claim(connection, manifest_of(connection))) == 1
 
 
@@ -287,7 +287,7 @@ def test_silence_is_uncertain_and_never_sent_again_before_a_look(
         steps.export(connection)
         assert state(accepted_item) == State.SYNCED
     assert accepted_item.intent == intent
-    assert [(one.intent, one.vendor_id) for one in steps.ledger_of(connection).effects()] == [
+    assert [(one.intent, one.key) for one in steps.ledger_of(connection).effects()] == [
         (str(intent), "QUARRY01")
     ]
     company.refresh_from_db()
@@ -433,7 +433,7 @@ def test_paused_connection_claims_and_looks_at_nothing(connection, accepted_item
     connections.pause(connection, by=ada, reason="Month end")
     steps.export(connection)
     assert state(accepted_item) == State.QUEUED
-    assert recovery.due_connections() == []
+    assert due_connections() == []
 
 
 # --- updates ----------------------------------------------------------------------------------

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from directory.models import Company
 from erp_integrations import connections, export_files, standing
+from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.files import import_into
 from erp_integrations.export_files import NotDone
 from erp_integrations.models import Connection, ExportFile, Item, Link
@@ -37,6 +40,12 @@ def accepted(connection, account, ada, pat, access_of) -> list[Item]:
     return items
 
 
+@pytest.fixture
+def company_of():
+    """The company of an item, as it is now."""
+    return lambda item: Company.objects.get(pk=item.record_id)
+
+
 def states() -> list[str]:
     return list(Item.objects.order_by("pk").values_list("state", flat=True))
 
@@ -62,7 +71,7 @@ def test_result_file_settles_what_it_names(connection, accepted, pat):
     result = imported(connection, file)
     assert export_files.confirm(file, "result", by=pat, result=result) == 3
     assert states() == [State.SYNCED] * 3
-    names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page(0, 9)}
+    names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page("vendor", 0, 9)}
     assert names == {"=HYPERLINK(1)", "Quarry & Sons", "Zoë’s Crane, Inc"}
     assert Link.objects.count() == 3
 
@@ -88,11 +97,132 @@ def test_what_the_result_refuses_fails_and_what_it_does_not_name_needs_an_answer
     assert states() == [State.SYNCED, State.FAILED, State.NEEDS_ANSWER]
 
 
-def test_all_imported_takes_the_key_for_the_id(connection, accepted, pat):
+def listed(connection: Connection, **changed: str) -> bytes:
+    """The list of IDs as a person fills it in, looking at the ERP."""
+    vendors = steps.ledger_of(connection).page("vendor", 0, 9)
+    rows = [(one.values["vendor_id"], str(one.id), str(one.version)) for one in vendors]
+    lines = [f"{key};{changed.get(key, number)};{version}" for key, number, version in rows]
+    return "\r\n".join(["Key;ID;Version", *lines, "ELSEWHERE;4711;1", ""]).encode("utf-8-sig")
+
+
+def erp_ids(connection: Connection) -> set[str]:
+    return {str(one.id) for one in steps.ledger_of(connection).page("vendor", 0, 9)}
+
+
+def test_all_imported_is_not_enough_where_the_erp_gives_ids_of_its_own(connection, accepted, pat):
     file = export_files.make(connection, "vendor", by=pat)
+    with pytest.raises(NotDone, match="an ID of their own"):
+        export_files.confirm(file, "all", by=pat)
+    assert states() == [State.SUBMITTED] * 3
+    assert not Link.objects.exists()
+    file.refresh_from_db()
+    assert file.confirmed_at is None
+
+
+def test_list_of_ids_links_every_record_to_what_the_erp_calls_it(
+    connection, accepted, company_of, ada, pat, access_of
+):
+    file = export_files.make(connection, "vendor", by=pat)
+    imported(connection, file)
+    assert export_files.confirm(file, "ids", by=pat, result=listed(connection)) == 3
+    assert states() == [State.SYNCED] * 3
+    assert set(Link.objects.values_list("erp_id", flat=True)) == erp_ids(connection)
+    # The proof of the right ID: the next update lands in the vendor that it belongs to.
+    item = steps.update_item(company_of(accepted[1]), access_of(ada), "Quarry & Daughters")
+    steps.decide([item], access_of(pat))
+    file = export_files.make(connection, "vendor", by=pat)
+    assert export_files.without_ids(connection, [file]) == set()
+    imported(connection, file)
+    assert export_files.confirm(file, "all", by=pat) == 1
+    names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page("vendor", 0, 9)}
+    assert "Quarry & Daughters" in names
+    assert set(Link.objects.values_list("erp_id", flat=True)) == erp_ids(connection)
+
+
+def test_what_the_list_does_not_name_needs_an_answer(connection, accepted, pat):
+    file = export_files.make(connection, "vendor", by=pat)
+    imported(connection, file)
+    key = Item.objects.get(pk=accepted[0].pk).erp_key
+    some = listed(connection, **{key: ""})
+    assert export_files.confirm(file, "ids", by=pat, result=some) == 2
+    steps.export(connection)
+    assert states() == [State.NEEDS_ANSWER, State.SYNCED, State.SYNCED]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (b"", "must name the columns key and id"),
+        (b"\xff\xfe\x00", "not a CSV file in UTF-8"),
+        (b"key,id\r\n", "names no ID"),
+        (b"key,id\r\nNOBODY,1\r\n", "names nothing that is in"),
+        (b"key,id\r\nA,1\r\nB,1\r\n", "the ID 1 more than once"),
+        (b"key,id\r\nA,1\r\nA,2\r\n", "the key A more than once"),
+        (b"key,id\r\n,1\r\n", "Line 2: the ID 1 has no key"),
+        (b"id,key\r\n1\r\n", "Line 2: the ID 1 has no key"),
+        (b"key,id\r\nA," + b"x" * 201, "Line 2: id has at most 200 printable"),
+        (b'key,id\r\nA,"' + b"x" * 200_000, "cannot be read"),
+    ],
+)
+def test_bad_list_is_refused_and_loses_nothing(connection, accepted, pat, wrong, why):
+    file = export_files.make(connection, "vendor", by=pat)
+    with pytest.raises(NotDone, match=why):
+        export_files.confirm(file, "ids", by=pat, result=wrong)
+    assert states() == [State.SUBMITTED] * 3
+
+
+def test_id_that_another_record_has_needs_an_answer(
+    connection, accepted_item, account, ada, pat, access_of
+):
+    first = export_files.make(connection, "vendor", by=pat)
+    imported(connection, first)
+    export_files.confirm(first, "ids", by=pat, result=b"key,id\nQUARRY01,1\n")
+    (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
+    steps.decide([item], access_of(pat), vendor_id="OTHER01")
+    second = export_files.make(connection, "vendor", by=pat)
+    export_files.confirm(second, "ids", by=pat, result=b"key,id\nOTHER01,1\n")
+    item.refresh_from_db()
+    assert item.state == State.UNCERTAIN
+    assert list(Link.objects.values_list("erp_id", flat=True)) == ["1"]
+
+
+def test_all_imported_takes_the_key_where_the_erp_has_no_other_id(
+    connection, accepted, pat, monkeypatch
+):
+    plain = SimulatorAdapter.manifest
+
+    def keyed(_cls, config):
+        found = plain(config)
+        entities = {name: replace(one, key_is_id=True) for name, one in found.entities.items()}
+        return replace(found, entities=entities)
+
+    monkeypatch.setattr(SimulatorAdapter, "manifest", classmethod(keyed))
+    file = export_files.make(connection, "vendor", by=pat)
+    assert export_files.without_ids(connection, [file]) == set()
     assert export_files.confirm(file, "all", by=pat) == 3
     keys = set(Item.objects.values_list("erp_key", flat=True))
     assert set(Link.objects.values_list("erp_id", flat=True)) == keys
+
+
+def test_list_of_ids_is_downloaded_filled_in_and_read_by_page(connection, accepted, pat, client_of):
+    client, account = client_of(pat), connection.account_id
+    file = export_files.make(connection, "vendor", by=pat)
+    Item.objects.filter(pk=accepted[0].pk).update(erp_key="-DASH")
+    home = client.get(reverse("erp:connection", args=[account])).text
+    assert "Read the IDs" in home
+    assert "All imported" not in home
+    answer = client.get(reverse("erp:file_ids", args=[account, file.public_id]))
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines[:2] == ["key,id,version", "'-DASH,,"]
+    assert len(lines) == 4
+    confirm = reverse("erp:file_confirm", args=[account, file.public_id])
+    assert "Choose the list of IDs" in client.post(confirm, {"verdict": "ids"}, follow=True).text
+    filled = "\n".join([lines[0], *(f"{one[:-1]}{n}" for n, one in enumerate(lines[1:]))])
+    upload = SimpleUploadedFile("ids.csv", filled.encode())
+    page = client.post(confirm, {"verdict": "ids", "result": upload}, follow=True)
+    assert "All 3 of" in page.text
+    assert "By a list of IDs" in page.text
+    assert set(Link.objects.values_list("erp_id", flat=True)) == {"0", "1", "2"}
 
 
 def test_nothing_imported_puts_the_same_commands_into_the_next_file(connection, accepted, pat):
@@ -117,12 +247,12 @@ def test_nothing_imported_puts_the_same_commands_into_the_next_file(connection, 
 
 def test_file_is_confirmed_once_and_only_by_a_result_of_its_own(connection, accepted, pat):
     file = export_files.make(connection, "vendor", by=pat)
-    other = b"request,result,id,version,vendor_id,code,message,column\r\nx,done,1,1,X,,,\r\n"
+    other = b"request,result,id,version,key,code,message,column\r\nx,done,1,1,X,,,\r\n"
     for wrong, why in ((other, "names nothing"), (b"<html>", "not a result"), (b"\xff", "not a")):
         with pytest.raises(NotDone, match=why):
             export_files.confirm(file, "result", by=pat, result=wrong)
     assert states() == [State.SUBMITTED] * 3
-    export_files.confirm(file, "all", by=pat)
+    export_files.confirm(file, "result", by=pat, result=imported(connection, file))
     with pytest.raises(NotDone, match="already"):
         export_files.confirm(file, "none", by=pat)
     assert states() == [State.SYNCED] * 3

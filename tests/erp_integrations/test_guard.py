@@ -68,7 +68,7 @@ def test_refresh_that_fails_keeps_what_was_known(connection, ada, swap, call):
     swap(**{call: fail})
     assert not connections.refresh(connection, by=ada)
     assert "RuntimeError" in connection.refresh_problem
-    assert connection.choices.filter(active=True).count() == 5
+    assert connection.choices.filter(active=True, kind="vendor_type").count() == 5
 
 
 def test_validate_that_raises_blocks_sending(connection, company, ada, access_of, swap):
@@ -181,8 +181,9 @@ def test_lists_of_the_erp_are_stored_whatever_they_hold(connection, ada, swap):
     )
     assert connections.test(connection, by=ada)
     assert connections.refresh(connection, by=ada)
-    assert list(connection.choices.filter(active=True).values_list("code", flat=True)) == ["OK"]
-    assert connection.erp_records.get().erp_code == "SEVEN"
+    stored = connection.choices.filter(active=True, kind="vendor_type")
+    assert list(stored.values_list("code", flat=True)) == ["OK"]
+    assert connection.erp_records.get(entity="vendor").erp_code == "SEVEN"
 
 
 def test_list_that_never_ends_is_given_up(connection, ada, swap):

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from prometheus_client.parser import text_string_to_metric_families
 
-from erp_integrations import connections, health, heartbeat, metrics, recovery
+from erp_integrations import connections, export_files, health, heartbeat, metrics, recovery
 from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
 from erp_integrations.states import State
 from erpbridge.access.levels import Level
@@ -181,6 +181,55 @@ def test_counting_stops_at_the_cap(connection, account, monkeypatch):
     ItemFactory.create_batch(6, account=account, connection=connection)
     (one,) = health.snapshot().connections
     assert one.counts["ready"] == 4
+
+
+# --- what no worker is waited for -----------------------------------------------------------
+
+
+def waits_for_others(operator, connection, delivery: str) -> dict[str, object]:
+    """An item that was accepted three hours ago, for an ERP that is not called."""
+    steps.change_config(connection, delivery=delivery)
+    steps.let_pass(3 * 3_600)
+    (one,) = operator.get("/health.json").json()["connections"]
+    assert one["delivery"] == delivery
+    labels = (str(connection.account_id), str(connection.pk))
+    found = samples(operator)
+    assert found["erpbridge_oldest_item_age_seconds", *labels] == 0
+    assert found["erpbridge_oldest_left_age_seconds", *labels] > 10_000
+    assert found["erpbridge_left_to_others", *labels] == 1
+    return one
+
+
+def test_item_that_the_erp_must_fetch_is_not_late_for_a_worker(
+    operator, connection, accepted_item, health_page
+):
+    one = waits_for_others(operator, connection, "polled")
+    assert (one["queue"], one["oldest_age_seconds"]) == (0, 0)
+    assert (one["left_to"], one["left_to_others"], one["asked_at"]) == ("erp", 1, None)
+    assert one["oldest_left_age_seconds"] > 10_000
+    assert "1 item left to the ERP, the oldest for 3 h." in health_page()
+    assert "it has never asked." in health_page()
+    Connection.objects.update(asked_at=health.now() - timedelta(minutes=20))
+    assert "it last asked 20 min ago." in health_page()
+
+
+def test_item_that_waits_for_a_file_is_left_to_a_person(
+    operator, connection, accepted_item, health_page, pat
+):
+    one = waits_for_others(operator, connection, "file")
+    assert (one["queue"], one["left_to"], one["left_to_others"]) == (0, "person", 1)
+    assert "1 item left to a person, the oldest for 3 h: to make a file" in health_page()
+    assert "Oldest on its way" not in health_page()
+    export_files.make(connection, "vendor", by=pat)
+    (one,) = operator.get("/health.json").json()["connections"]
+    assert (one["queue"], one["left_to_others"]) == (0, 1)
+
+
+def test_unknown_outcome_of_a_file_is_the_workers_to_hand_on(connection, accepted_item, pat):
+    steps.change_config(connection, delivery="file")
+    Item.objects.update(state=State.UNCERTAIN, check_after=health.now())
+    (one,) = health.snapshot().connections
+    assert (one.queue, one.left) == (1, 0)
 
 
 # --- states of connections ------------------------------------------------------------------

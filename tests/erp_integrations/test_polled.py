@@ -119,7 +119,7 @@ def test_agent_that_died_with_the_command_in_its_hands_is_asked_before_it_is_sen
     steps.export(connection)
     assert state(accepted_item) == State.UNCERTAIN
     asked = agent().ask({"take": 20})
-    assert ([one["vendor_id"] for one in asked["look"]], asked["do"]) == (["QUARRY01"], [])
+    assert ([one["key"] for one in asked["look"]], asked["do"]) == (["QUARRY01"], [])
     steps.let_pass(200)
     assert agent().run() == 1
     assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)
@@ -249,7 +249,7 @@ def test_ticket_of_another_connection_is_worth_nothing(
     )
     steps.keep_secrets(other, password=PASSWORD)
     ticket = commands["do"][0]["ticket"]
-    said = {"reports": [{"ticket": ticket, "id": "1", "vendor_id": "X", "version": "1"}]}
+    said = {"reports": [{"ticket": ticket, "id": "1", "key": "X", "version": "1"}]}
     answer = Client().post(
         reverse("erp:inbound", args=[other.public_id]),
         said,
@@ -270,7 +270,7 @@ def test_ticket_of_another_connection_is_worth_nothing(
         b'{"take": "x"}',
         b'{"reports": [{"ticket": 1}]}',
         b'{"reports": {"a": 1}}',
-        b'{"found": [{"ticket": "x", "vendor": {"id": "1"}}]}',
+        b'{"found": [{"ticket": "x", "entity": "vendor", "record": {"id": "1"}}]}',
         b"[" * 50_000,
     ],
 )
@@ -288,8 +288,9 @@ def test_nonsense_is_refused(connection, body):
     "ticket", ["", "\x00", "\ud800", "do.x.1.1", "do." + "0" * 36 + ".1.1", "look.1"]
 )
 def test_no_ticket_breaks_it(connection, agent, ticket):
-    done = {"ticket": ticket, "id": "1", "vendor_id": "X", "version": "1"}
-    body = json.dumps({"reports": [done], "found": [{"ticket": ticket, "vendor": None}]})
+    done = {"ticket": ticket, "id": "1", "key": "X", "version": "1"}
+    seen = {"ticket": ticket, "entity": "vendor", "record": None}
+    body = json.dumps({"reports": [done], "found": [seen]})
     assert agent().post(agent().headers, body.encode())[0] == 200
 
 
@@ -328,5 +329,5 @@ def test_the_agent_program_asks_over_http(live_server, connection, accepted_item
     assert main([address, "wrong", ledger]) == 1
     assert "401" in capsys.readouterr().err
     assert main([address, PASSWORD, ledger]) == 0
-    assert capsys.readouterr().out == "1 vendors carried out\n"
+    assert capsys.readouterr().out == "1 records carried out\n"
     assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)

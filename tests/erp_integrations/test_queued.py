@@ -8,9 +8,10 @@ import pytest
 from django.db import connection as db
 from django.test.utils import CaptureQueriesContext
 
-from erp_integrations import engine, pending, recovery, standing
+from erp_integrations import engine, pending, standing
 from erp_integrations.adapters.base import Outcome
 from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.due import due_connections
 from erp_integrations.models import Connection, Item
 from erp_integrations.states import State
 from tests.erp_integrations import steps
@@ -47,7 +48,7 @@ def test_handed_over_item_is_asked_about_until_the_erp_has_worked_it_off(
     assert state(accepted_item) == State.SUBMITTED
     assert "handed over" in standing.sentence(accepted_item)
     steps.let_pass(11)
-    assert recovery.due_connections() == [connection.pk]
+    assert due_connections() == [connection.pk]
     steps.export(connection)
     assert (state(accepted_item), tries(accepted_item)) == (State.SUBMITTED, [("absent", "open")])
     work_off(connection)
@@ -61,7 +62,7 @@ def test_handed_over_item_is_asked_about_until_the_erp_has_worked_it_off(
 
 def test_nothing_is_asked_before_its_time(connection, accepted_item):
     steps.export(connection)
-    assert recovery.due_connections() == []
+    assert due_connections() == []
     with CaptureQueriesContext(db) as queries:
         assert pending.take_pending(connection, manifest_of(connection)) == []
     assert not any("UPDATE" in one["sql"] and '"fence"' in one["sql"] for one in queries)

@@ -8,10 +8,12 @@ import logging
 import sys
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
-from erp_integrations import engine
+from erp_integrations import engine, recovery
 from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.adapters.simulator.agent import Agent
 from erp_integrations.models import Connection, Item, Request
 from erp_integrations.sendable import send
 from erpbridge.audit.models import Event
@@ -120,6 +122,89 @@ def test_a_lost_answer_is_looked_up_under_the_same_id(client_of, pat, sent_item,
     events = [line.get("event") for line in lines() if line["request_id"] == CLICK]
     assert "look_up" in events
     assert Event.objects.filter(request_id=CLICK, verb__in=["lose", "sync"]).count() == 2
+
+
+def test_one_id_shows_an_items_way_through_the_erps_queue(
+    client_of, pat, sent_item, connection, lines, monkeypatch
+):
+    poll = SimulatorAdapter.poll
+
+    def talkative(self, handles):
+        self.io.logger.warning("asking")
+        return poll(self, handles)
+
+    monkeypatch.setattr(SimulatorAdapter, "poll", talkative)
+    steps.change_config(connection, delivery="queued", latency_ms=10_000)
+    accept(client_of(pat), sent_item, connection, **{"X-Request-Id": CLICK})
+    engine.drain(connection.pk)
+    steps.let_pass(11)
+    engine.drain(connection.pk)
+    steps.ledger_of(connection).work(at_once=True)
+    steps.let_pass(11)
+    engine.drain(connection.pk)
+    mine = [line for line in lines() if line["request_id"] == CLICK]
+    events = [line["event"] for line in mine if "event" in line]
+    assert events == ["accept", "claim", "call", "settle", "poll", "poll", "settle"]
+    polls = [line["outcome"] for line in mine if line.get("event") == "poll"]
+    assert polls == ["not yet", "done"]
+    asking = [line for line in lines() if line["message"] == "asking"]
+    assert {(one["request_id"], one["item"]) for one in asking} == {
+        (CLICK, str(sent_item.public_id))
+    }
+
+
+def agent_of(connection: Connection) -> Agent:
+    """The ERP's agent, whose calls have an id of their own."""
+    steps.keep_secrets(connection, password="right")
+    address = reverse("erp:inbound", args=[connection.public_id])
+
+    def post(headers, body: bytes) -> tuple[int, bytes]:
+        sent = {**headers, "X-Request-Id": "agents-own"}
+        answer = Client().post(address, body, content_type="application/json", headers=sent)
+        return answer.status_code, answer.content
+
+    return Agent(steps.ledger_of(connection), "right", post)
+
+
+def test_one_id_shows_an_items_way_to_an_erp_that_asks(
+    client_of, pat, sent_item, connection, lines, monkeypatch
+):
+    reply = SimulatorAdapter.reply
+
+    def talkative(self, ask, commands, looks):
+        self.io.logger.warning("answering")
+        return reply(self, ask, commands, looks)
+
+    monkeypatch.setattr(SimulatorAdapter, "reply", talkative)
+    steps.change_config(connection, delivery="polled")
+    accept(client_of(pat), sent_item, connection, **{"X-Request-Id": CLICK})
+    assert agent_of(connection).run() == 1
+    mine = [line for line in lines() if line["request_id"] == CLICK]
+    events = [line["event"] for line in mine if "event" in line]
+    assert events == ["accept", "claim", "look_up", "hand_over", "report", "settle"]
+    assert {line["item"] for line in mine[1:]} == {str(sent_item.public_id)}
+    answering = [line["request_id"] for line in lines() if line["message"] == "answering"]
+    # The question, the hand-over, and the last reply, which is about no item.
+    assert answering == [CLICK, CLICK, "agents-own"]
+    assert Event.objects.filter(request_id=CLICK, verb__in=["claim", "sync"]).count() == 2
+
+
+def test_what_an_asking_erp_says_of_a_lost_hand_over_is_under_the_same_id(
+    client_of, pat, sent_item, connection, lines
+):
+    steps.change_config(connection, delivery="polled")
+    accept(client_of(pat), sent_item, connection, **{"X-Request-Id": CLICK})
+    agent = agent_of(connection)
+    commands = agent.ask({"take": 20, **agent.work(agent.ask({"take": 20}))})
+    assert commands["do"]
+    steps.let_pass(400)
+    recovery.expire_leases()
+    assert agent.run() == 1
+    mine = [line for line in lines() if line["request_id"] == CLICK and "event" in line]
+    assert [line["event"] for line in mine[4:6]] == ["lose", "look_up"]
+    assert mine[5]["outcome"] == "nothing"
+    moved = Event.objects.filter(verb__in=["lose", "resend"])
+    assert set(moved.values_list("request_id", flat=True)) == {CLICK}
 
 
 def test_a_click_from_a_command_gets_an_id_of_its_own(connection, company, ada, access_of):

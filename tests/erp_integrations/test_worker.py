@@ -35,7 +35,7 @@ def all_synced() -> bool:
 def assert_each_is_in_the_erp_once(connection: Connection) -> None:
     ledger = steps.ledger_of(connection)
     assert ledger.count() == Item.objects.count()
-    effects = {(one.intent, one.vendor_id) for one in ledger.effects()}
+    effects = {(one.intent, one.key) for one in ledger.effects()}
     assert len(ledger.effects()) == len(effects)
     assert effects == {(str(item.intent), item.erp_key) for item in Item.objects.all()}
 

@@ -46,7 +46,7 @@ class Simulator:
     def copies(self, connection: Connection) -> Counter[str]:
         """Vendors created, by key; the ledger notes everything that was really done to it."""
         effects = steps.ledger_of(connection).effects()
-        return Counter(one.vendor_id for one in effects)
+        return Counter(one.key for one in effects)
 
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
         """Set a fault of the ledger."""

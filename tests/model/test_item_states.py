@@ -72,7 +72,7 @@ class Items(RuleBasedStateMachine):
         books = steps.ledger_of(self.connection)
         intents = {str(item.intent) for item in Item.objects.filter(record_id=self.companies[n].pk)}
         mine = [one for one in books.effects() if one.intent in intents]
-        created = {one.vendor_id for one in mine}
+        created = {one.key for one in mine}
         return len(created)
 
     # --- what people do -------------------------------------------------------------------
@@ -206,7 +206,7 @@ class Items(RuleBasedStateMachine):
 
     @invariant()
     def synced_means_that_the_erp_holds_it(self) -> None:
-        held = {one.vendor_id for one in steps.ledger_of(self.connection).effects()}
+        held = {one.key for one in steps.ledger_of(self.connection).effects()}
         for n in range(RECORDS):
             company = self.fresh(n)
             assert not company.origin_code or company.origin_code in held

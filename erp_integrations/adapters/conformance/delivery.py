@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 Transport = Callable[[InboundCall], InboundReply]
 MOST_POLLS = 20
 TAKEN_BUT_SILENT = "It was handed over and nothing was heard of it."
-REFUSED = {401: ErrorClass.AUTH_EXPIRED, 403: ErrorClass.FORBIDDEN, 429: ErrorClass.THROTTLED}
+# Wrong credentials are said by the adapter, not by a status: the host counts them.
+REFUSED = {403: ErrorClass.FORBIDDEN, 429: ErrorClass.THROTTLED}
 
 
 def deliver(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
@@ -110,7 +111,8 @@ class Desk:
         adapter = self.harness.adapter()
         ask = adapter.receive(call)
         if ask.refused is not None:
-            self.refusal = REFUSED.get(ask.refused.status)
+            wrong = ErrorClass.AUTH_EXPIRED if ask.wrong_credentials else None
+            self.refusal = wrong or REFUSED.get(ask.refused.status)
             return ask.refused
         self.reported |= {_intent(one.ticket): one.outcome for one in ask.reports}
         self.seen |= {one.ticket: one.found for one in ask.seen}

@@ -35,29 +35,21 @@ from erp_integrations.adapters.base import (
     WireField,
 )
 from erp_integrations.adapters.simulator import files, polling
+from erp_integrations.adapters.simulator.entries import Record
 from erp_integrations.adapters.simulator.faults import (
     ERRORS,
     LATE_SECONDS,
     NO_ANSWER,
     Fault,
+    error_of,
     strike,
 )
 from erp_integrations.adapters.simulator.ledger import (
     BUSY_SECONDS,
-    VENDOR_TYPES,
     Ledger,
     LedgerDown,
-    Refused,
-    Vendor,
-    row_number,
 )
-from erp_integrations.adapters.simulator.manifest import (
-    ENTITY,
-    MANIFEST,
-    PASSWORD,
-    VENDOR_TYPE,
-    manifest_of,
-)
+from erp_integrations.adapters.simulator.manifest import MANIFEST, PASSWORD, manifest_of
 from erp_integrations.adapters.simulator.messages import (
     SOURCES,
     applied,
@@ -70,6 +62,14 @@ from erp_integrations.adapters.simulator.messages import (
     written,
 )
 from erp_integrations.adapters.simulator.options import read_options
+from erp_integrations.adapters.simulator.tables import (
+    COST_CODE,
+    LISTS,
+    TABLES,
+    VENDOR,
+    Refused,
+    row_number,
+)
 
 PAGE_SIZE = 100
 # Later than this a busy ledger could answer after the deadline of the call.
@@ -77,7 +77,7 @@ TIME_TO_START = MANIFEST.call_deadline - BUSY_SECONDS - 1
 
 
 class SimulatorAdapter(Adapter):
-    """A vendor ledger that comes with erpbridge, for trying out and for tests."""
+    """A ledger that comes with erpbridge, for trying out and for tests."""
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
@@ -102,7 +102,11 @@ class SimulatorAdapter(Adapter):
             with self._reached() as ledger:
                 with ledger.transaction():
                     pass
-                facts = {"Ledger": self.options.ledger, "Vendors": str(ledger.count())}
+                facts = {
+                    "Ledger": self.options.ledger,
+                    "Vendors": str(ledger.count(VENDOR)),
+                    "Cost codes": str(ledger.count(COST_CODE)),
+                }
         except AdapterError as error:
             return Health((f"{error} Check the server that holds the ledger, then test again.",))
         if self.options.plan.kind is not Fault.NONE:
@@ -110,17 +114,17 @@ class SimulatorAdapter(Adapter):
         return Health(facts=facts)
 
     def choice_kinds(self) -> Sequence[str]:
-        """Vendor types are the ledger's only list."""
-        return (VENDOR_TYPE,)
+        """Vendor types and GL accounts."""
+        return tuple(LISTS)
 
     def choices(self, kind: str) -> Sequence[Choice]:
-        """The ledger's vendor types. :raises AdapterError:"""
-        if kind != VENDOR_TYPE:
+        """One of the ledger's lists. :raises AdapterError:"""
+        if kind not in LISTS:
             raise AdapterError(unsupported(f"The simulator has no list called “{kind}”."))
         if not self._reachable:
-            return tuple(Choice(code, label) for code, label in VENDOR_TYPES.items())
+            return tuple(Choice(code, label) for code, label in LISTS[kind].items())
         with self._reached() as ledger:
-            return tuple(Choice(code, label) for code, label in ledger.vendor_types().items())
+            return tuple(Choice(code, label) for code, label in ledger.choices(kind).items())
 
     def validate(self, command: Command) -> Sequence[Problem]:
         """A tax ID said to be an EIN must be one."""
@@ -133,17 +137,16 @@ class SimulatorAdapter(Adapter):
     def preview(self, command: Command) -> Wire:
         """The message as :meth:`submit` hands it to the ledger."""
         message = message_of(command)
-        fields = tuple(
-            WireField(column, value, SOURCES[column]) for column, value in message["vendor"].items()
-        )
+        values = message[command.entity]
+        fields = tuple(WireField(name, value, SOURCES[name]) for name, value in values.items())
         return Wire(fields, written(message))
 
     def find(self, entity: str, key: str) -> Found | None:
-        """The vendor with this ID in any case; the ledger never has two. :raises AdapterError:"""
-        _require_vendor(entity)
+        """The record with this key in any case; the ledger never has two. :raises AdapterError:"""
+        _require_kept(entity)
         with self._reached() as ledger:
-            vendor = ledger.vendor(key.strip())
-        return None if vendor is None else _in_words(vendor)
+            record = ledger.record(entity, key.strip())
+        return None if record is None else _in_words(record)
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Post the commands one by one; when the ledger goes away the rest is not tried."""
@@ -154,11 +157,12 @@ class SimulatorAdapter(Adapter):
         self._travel()
         outcomes: list[Outcome] = []
         try:
-            hits = strike(self._named_ledger(), self.options.plan, commands)
-            for place, command in enumerate(commands):
-                if self.io.clock() - started > TIME_TO_START:
-                    raise LedgerDown("The simulator is too slow; this vendor was not sent.")
-                outcomes.append(self._carry_out(command, hits.on(place)))
+            with self._named_ledger().kept_open():
+                hits = strike(self.ledger, self.options.plan, commands)
+                for place, command in enumerate(commands):
+                    if self.io.clock() - started > TIME_TO_START:
+                        raise LedgerDown("The simulator is too slow; this record was not sent.")
+                    outcomes.append(self._carry_out(command, hits.on(place)))
         except AdapterError as error:
             return [Outcome(error=error.error)] * len(commands)
         except LedgerDown as down:
@@ -182,6 +186,10 @@ class SimulatorAdapter(Adapter):
         """What the ledger's agent is to do."""
         return polling.reply(commands, looks)
 
+    def locked_out(self, call: InboundCall, seconds: float) -> InboundReply:
+        """What the ledger's agent is told after too many wrong passwords."""
+        return polling.locked_out(seconds)
+
     def render_file(self, commands: Sequence[Command]) -> MadeFile:
         """A CSV file for the ledger's importer."""
         return files.render(commands)
@@ -191,18 +199,18 @@ class SimulatorAdapter(Adapter):
         return files.read_result(content)
 
     def pull(self, entity: str, cursor: str = "") -> Page:
-        """A hundred vendors, oldest first. :raises AdapterError:"""
-        _require_vendor(entity)
+        """A hundred records, oldest first. :raises AdapterError:"""
+        _require_kept(entity)
         with self._reached() as ledger:
-            vendors = ledger.page(row_number(cursor), PAGE_SIZE + 1)
-        records = tuple(_in_words(one) for one in vendors[:PAGE_SIZE])
-        return Page(records, records[-1].erp_id if len(vendors) > PAGE_SIZE else "")
+            held = ledger.page(entity, row_number(cursor), PAGE_SIZE + 1)
+        records = tuple(_in_words(one) for one in held[:PAGE_SIZE])
+        return Page(records, records[-1].erp_id if len(held) > PAGE_SIZE else "")
 
     def _carry_out(self, command: Command, fault: Fault) -> Outcome:
         if no := impossible(command):
             return no
-        if fault in ERRORS:
-            return Outcome(error=ERRORS[fault])
+        if error := error_of(fault, command.entity):
+            return Outcome(error=error)
         try:
             outcome = self._written(command, late=fault is Fault.LATE)
         except Refused as refused:
@@ -221,10 +229,10 @@ class SimulatorAdapter(Adapter):
 
     def _result(self, ledger: Ledger, handle: str) -> Outcome:
         try:
-            vendor = ledger.result(handle)
+            record = ledger.result(handle)
         except Refused as refused:
             return Outcome(error=refusal(refused))
-        return applied(vendor) if vendor else Outcome(handle=handle, check_after=1.0)
+        return applied(record) if record else Outcome(handle=handle, check_after=1.0)
 
     def _travel(self) -> None:
         # A queue takes a message at once and its time later.
@@ -254,10 +262,10 @@ def _down(down: LedgerDown) -> ErpError:
     return ErpError(ErrorClass.TRANSIENT, effect, str(down))
 
 
-def _in_words(vendor: Vendor) -> Found:
-    return found(str(vendor.id), str(vendor.version), vendor.values)
+def _in_words(record: Record) -> Found:
+    return found(record.entity, str(record.id), str(record.version), record.values)
 
 
-def _require_vendor(entity: str) -> None:
-    if entity != ENTITY:
+def _require_kept(entity: str) -> None:
+    if entity not in TABLES:
         raise AdapterError(unsupported(f"The simulator keeps no records called “{entity}”."))

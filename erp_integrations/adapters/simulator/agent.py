@@ -15,8 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from erp_integrations.adapters.simulator.ledger import Ledger, Refused, Vendor
+from erp_integrations.adapters.simulator.entries import Record
+from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.adapters.simulator.messages import written
+from erp_integrations.adapters.simulator.tables import Refused
 
 # Posts a body with these headers; gives status and body.
 Post = Callable[[Mapping[str, str], bytes], tuple[int, bytes]]
@@ -58,31 +60,31 @@ class Agent:
     def work(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Look up and carry out what was asked; what comes too late is left alone."""
         began = time.monotonic()
-        found = [
-            {"ticket": one["ticket"], "vendor": _vendor(self.ledger.vendor(one["vendor_id"]))}
-            for one in asked["look"]
-        ]
+        found = [self._looked_up(one) for one in asked["look"]]
         reports = [
             self._carry_out(one) for one in asked["do"] if time.monotonic() - began < one["within"]
         ]
         return {"found": found, "reports": reports}
 
+    def _looked_up(self, one: Mapping[str, Any]) -> dict[str, Any]:
+        record = _told(self.ledger.record(one["entity"], one["key"]))
+        return {"ticket": one["ticket"], "entity": one["entity"], "record": record}
+
     def _carry_out(self, one: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            vendor = self.ledger.post(one["request"], written(one["message"]))
+            record = self.ledger.post(one["request"], written(one["message"]))
         except Refused as refused:
             error = {"code": refused.code, "message": refused.message, "column": refused.column}
             return {"ticket": one["ticket"], "error": error}
-        number, version = str(vendor.id), str(vendor.version)
-        code = vendor.values["vendor_id"]
-        return {"ticket": one["ticket"], "id": number, "vendor_id": code, "version": version}
+        numbers = {"id": str(record.id), "version": str(record.version)}
+        return {"ticket": one["ticket"], "key": record.key, **numbers}
 
 
-def _vendor(vendor: Vendor | None) -> dict[str, Any] | None:
-    if vendor is None:
+def _told(record: Record | None) -> dict[str, Any] | None:
+    if record is None:
         return None
-    values = dict(vendor.values)
-    return {"id": str(vendor.id), "version": str(vendor.version), "values": values}
+    values = dict(record.values)
+    return {"id": str(record.id), "version": str(record.version), "values": values}
 
 
 def over_http(url: str) -> Post:
@@ -103,7 +105,7 @@ def over_http(url: str) -> Post:
 
 def main(arguments: Sequence[str]) -> int:
     """Ask once, or again and again."""
-    parser = argparse.ArgumentParser(description="Ask erpbridge for vendors, as an ERP would.")
+    parser = argparse.ArgumentParser(description="Ask erpbridge for records, as an ERP would.")
     parser.add_argument("url", help="the address shown on the page of the connection")
     parser.add_argument("password", help="the password of the connection")
     parser.add_argument("ledger", help="the ledger's file, made if it is not there")
@@ -115,7 +117,7 @@ def main(arguments: Sequence[str]) -> int:
     agent = Agent(Ledger(path.parent, path.stem), given.password, over_http(given.url))
     while True:
         try:
-            sys.stdout.write(f"{agent.run()} vendors carried out\n")
+            sys.stdout.write(f"{agent.run()} records carried out\n")
         except NotAnswered as error:
             sys.stderr.write(f"{error}\n")
             if not given.every:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from erp_integrations.adapters.base import Command, Effect, ErpError, ErrorClass
 from erp_integrations.adapters.simulator.ledger import Ledger
+from erp_integrations.adapters.simulator.tables import COST_CODE
 
 
 class Fault(StrEnum):
@@ -31,7 +32,7 @@ class Fault(StrEnum):
 
 FAULT_LABELS = {
     Fault.NONE: "None",
-    Fault.REFUSE: "Refuse the vendor",
+    Fault.REFUSE: "Refuse the record",
     Fault.TIMEOUT_BEFORE: "Time out without having written",
     Fault.TIMEOUT_AFTER: "Write, then time out",
     Fault.THROTTLE: "Ask to slow down",
@@ -48,6 +49,13 @@ NO_ANSWER = ErpError(
 )
 CONNECTION_REFUSED = ErpError(
     ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Connection to the simulator refused."
+)
+CODE_CLOSED = ErpError(
+    ErrorClass.INVALID,
+    Effect.NOT_APPLIED,
+    "This cost code is closed for posting.",
+    erp_code="E2002",
+    advice="Find out why it is closed; then retry, or reject the cost code.",
 )
 # Of each fault that keeps a message from being carried out. TIMEOUT_AFTER and LATE do not.
 ERRORS = {
@@ -82,9 +90,16 @@ ERRORS = {
 }
 
 
+def error_of(fault: Fault, entity: str) -> ErpError | None:
+    """What a record meets under a fault; None where its message is carried out all the same."""
+    if fault is Fault.REFUSE and entity == COST_CODE:
+        return CODE_CLOSED
+    return ERRORS.get(fault)
+
+
 @dataclass(frozen=True)
 class FaultPlan:
-    """The fault of the settings: hits every n-th call, and only vendors that ``match``."""
+    """The fault of the settings: hits every n-th call, and only records that ``match``."""
 
     kind: Fault = Fault.NONE
     every: int = 1
@@ -110,7 +125,7 @@ class Strike:
 
 
 def set_fault(folder: Path, ledger: str, kind: str, *, times: int = 1, match: str = "") -> None:
-    """Let the next ``times`` submit calls with a matching vendor fail, in whatever process.
+    """Let the next ``times`` submit calls with a matching record fail, in whatever process.
 
     Replaces one set before; goes before the fault of the settings. :raises LedgerDown:
     """
@@ -146,5 +161,8 @@ def _places(match: str, commands: Sequence[Command]) -> frozenset[int]:
 
 def _matches(match: str, command: Command) -> bool:
     wanted = match.strip().casefold()
-    ids = {command.key.casefold(), str(command.acceptance.get("vendor_id", "")).casefold()}
-    return wanted in str(command.payload.get("name", "")).casefold() or wanted in ids
+    payload, accepted = command.payload, command.acceptance
+    ids = [command.key, accepted.get("vendor_id", ""), payload.get("full_code", "")]
+    names = (payload.get("name", ""), payload.get("description", ""))
+    in_name = any(wanted in str(one).casefold() for one in names)
+    return in_name or wanted in {str(one).casefold() for one in ids}

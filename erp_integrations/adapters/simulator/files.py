@@ -20,30 +20,33 @@ from erp_integrations.adapters.base import (
     MadeFile,
     Outcome,
 )
-from erp_integrations.adapters.simulator.ledger import LIMITS, Ledger, Refused
+from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.adapters.simulator.messages import done, message_of, refusal, written
+from erp_integrations.adapters.simulator.tables import TABLES, VENDORS, Refused, Table
 
 HEAD = ("request", "operation", "id", "version")
-COLUMNS = (*HEAD, *LIMITS)
-RESULT = ("request", "result", "id", "version", "vendor_id", "code", "message", "column")
+RESULT = ("request", "result", "id", "version", "key", "code", "message", "column")
 RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
 NOT_A_RESULT = "This is not a result file of the simulator."
 
 
 def render(commands: Sequence[Command]) -> MadeFile:
-    """The vendors as a CSV file for the ledger's importer."""
+    """Records of one kind as a CSV file for the ledger's importer."""
+    table = TABLES[commands[0].entity] if commands else VENDORS
     rows = []
     for command in commands:
         message = message_of(command)
         head = {"request": command.intent, "operation": message["operation"]}
         known = {name: message.get(name, "") for name in ("id", "version")}
-        rows.append({**head, **known, **message["vendor"]})
-    return MadeFile("vendors.csv", "text/csv; charset=utf-8", _csv(COLUMNS, rows))
+        rows.append({**head, **known, **message[table.name]})
+    return MadeFile(f"{table.name}s.csv", "text/csv; charset=utf-8", _csv(_columns(table), rows))
 
 
 def import_into(ledger: Ledger, content: bytes) -> bytes:
     """What the ledger's importer does with such a file. :returns: its result file."""
-    results = [_imported(ledger, row) for row in _rows(content, COLUMNS)]
+    first = _text(content).partition("\n")[0].strip()
+    table = next((one for one in TABLES.values() if ",".join(_columns(one)) == first), VENDORS)
+    results = [_imported(ledger, table, row) for row in _rows(content, _columns(table))]
     return _csv(RESULT, results)
 
 
@@ -57,26 +60,28 @@ def read_result(content: bytes) -> Mapping[str, Outcome]:
         ) from error
 
 
-def _imported(ledger: Ledger, row: Mapping[str, str]) -> dict[str, str]:
-    vendor = {column: row[column] for column in LIMITS}
-    message: dict[str, Any] = {"operation": row["operation"], "vendor": vendor}
+def _columns(table: Table) -> tuple[str, ...]:
+    return (*HEAD, *table.limits)
+
+
+def _imported(ledger: Ledger, table: Table, row: Mapping[str, str]) -> dict[str, str]:
+    values = {column: row[column] for column in table.limits}
+    message: dict[str, Any] = {"operation": row["operation"], table.name: values}
     if row["operation"] == "update":
-        message |= {"id": row["id"], "version": row["version"]}
-        vendor = {key: value for key, value in vendor.items() if value or key != "vendor_type"}
-        message["vendor"] = vendor
+        kept = {name: value for name, value in values.items() if value or name not in table.kept}
+        message |= {"id": row["id"], "version": row["version"], table.name: kept}
     try:
         made = ledger.post(row["request"], written(message))
     except Refused as error:
         said = {"code": error.code, "message": error.message, "column": error.column}
         return {"request": row["request"], "result": "refused", **said}
     numbers = {"id": str(made.id), "version": str(made.version)}
-    code = made.values["vendor_id"]
-    return {"request": row["request"], "result": "done", **numbers, "vendor_id": code}
+    return {"request": row["request"], "result": "done", **numbers, "key": made.key}
 
 
 def _outcome(row: Mapping[str, str]) -> Outcome:
     if row["result"] == "done" and row["id"]:
-        return done(row["id"], row["vendor_id"], row["version"])
+        return done(row["id"], row["key"], row["version"])
     if row["result"] != "refused":
         raise ValueError(f"“{row['result'][:50]}” is not a result.")
     return Outcome(error=refusal(Refused(row["code"], row["message"], row["column"])))
@@ -90,8 +95,12 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     return text.getvalue().encode()
 
 
+def _text(content: bytes) -> str:
+    return content.decode("utf-8-sig")
+
+
 def _rows(content: bytes, columns: Sequence[str]) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+    reader = csv.DictReader(io.StringIO(_text(content), newline=""), strict=True)
     if tuple(reader.fieldnames or ()) != tuple(columns):
         raise ValueError("Its first line names other columns.")
     found = []

@@ -1,14 +1,15 @@
-"""The "ERP server" of the simulator: a vendor ledger in an SQLite file of its own.
+"""The "ERP server" of the simulator: vendors and cost codes in an SQLite file of its own.
 
 It trusts nobody: every message is checked here again, whatever its client promised, and the
-uniqueness of vendor IDs is the database's. Any number of processes may use one file at once.
+uniqueness of vendor IDs and codes is the database's. Any number of processes may use one file at
+once.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -16,46 +17,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stdnum.us import ein
+from erp_integrations.adapters.simulator import entries
+from erp_integrations.adapters.simulator.entries import Record
+from erp_integrations.adapters.simulator.tables import (
+    COST_CODE,
+    LISTS,
+    TABLES,
+    VENDOR,
+    Refused,
+    Table,
+    row_number,
+)
 
 BUSY_SECONDS = 5.0
-SCHEMA_VERSION = 2
-VENDOR_TYPES = {
-    "SUB": "Subcontractor",
-    "MAT": "Material supplier",
-    "EQP": "Equipment rental",
-    "PRO": "Professional services",
-    "OTH": "Other",
-}
-LIMITS = {
-    "vendor_name": 30,
-    "short_name": 10,
-    "trade_name": 60,
-    "street": 60,
-    "city": 30,
-    "state": 3,
-    "zip": 10,
-    "country": 2,
-    "phone": 30,
-    "mobile": 30,
-    "fax": 30,
-    "email": 100,
-    "web": 100,
-    "license_no": 30,
-    "tax_id": 20,
-    "vendor_id": 10,
-    "vendor_type": 3,
-}
-TABLES = (
-    f"""CREATE TABLE IF NOT EXISTS vendor (
+SCHEMA_VERSION = 3
+STATEMENTS = (
+    *(
+        f"""CREATE TABLE IF NOT EXISTS {table.name} (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         version INTEGER NOT NULL DEFAULT 1,
-        {", ".join(f"{column} TEXT NOT NULL DEFAULT ''" for column in LIMITS)},
-        UNIQUE (vendor_id COLLATE NOCASE))""",
-    """CREATE TABLE IF NOT EXISTS effect (
+        {", ".join(f"{column} TEXT NOT NULL DEFAULT ''" for column in table.limits)},
+        UNIQUE ({table.key} COLLATE NOCASE))"""
+        for table in TABLES.values()
+    ),
+    """CREATE TABLE IF NOT EXISTS applied (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         intent TEXT NOT NULL UNIQUE,
-        vendor INTEGER NOT NULL REFERENCES vendor (id),
+        entity TEXT NOT NULL,
+        record INTEGER NOT NULL,
+        key TEXT NOT NULL,
         message TEXT NOT NULL,
         at REAL NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS fault (
@@ -71,16 +61,13 @@ TABLES = (
         said TEXT NOT NULL DEFAULT '',
         field TEXT NOT NULL DEFAULT '')""",
 )
-
-
-class Refused(Exception):
-    """The ledger does not take a message; nothing was written."""
-
-    def __init__(self, code: str, message: str, column: str = "") -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.column = column
+# Ledgers of version 2 kept vendors only, and what was done to them in a table of another shape.
+MOVED = (
+    """INSERT INTO applied (intent, entity, record, key, message, at)
+        SELECT intent, 'vendor', vendor, vendor_id, message, at
+        FROM effect JOIN vendor ON vendor.id = effect.vendor ORDER BY effect.id""",
+    "DROP TABLE effect",
+)
 
 
 class LedgerDown(Exception):
@@ -92,20 +79,12 @@ class LedgerDown(Exception):
 
 
 @dataclass(frozen=True)
-class Vendor:
-    """A vendor as the ledger holds it."""
-
-    id: int
-    version: int
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Effect:
     """One thing that was really done to the ledger, with the message that asked for it."""
 
     intent: str
-    vendor_id: str
+    entity: str
+    key: str
     message: str
     at: float
 
@@ -115,19 +94,21 @@ class Ledger:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.sqlite3"
+        self._kept = threading.local()
 
-    def post(self, intent: str, text: str) -> Vendor:
+    def post(self, intent: str, text: str) -> Record:
         """Carry a message out once, however often it comes. :raises Refused:"""
-        message = _parsed(text)
+        table, message = _parsed(text)
         with self.transaction() as db:
             earlier = _earlier(db, intent, text)
             if earlier is not None:
                 return earlier
-            act = _create if message["operation"] == "create" else _update
-            done = act(db, message)
+            act = entries.create if message["operation"] == "create" else entries.update
+            done = act(db, table, message)
             db.execute(
-                "INSERT INTO effect (intent, vendor, message, at) VALUES (?, ?, ?, ?)",
-                (intent, done.id, text, time.time()),
+                "INSERT INTO applied (intent, entity, record, key, message, at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (intent, table.name, done.id, done.key, text, time.time()),
             )
             return done
 
@@ -167,7 +148,7 @@ class Ledger:
                     (code, said, column, row["id"]),
                 )
 
-    def result(self, handle: str) -> Vendor | None:
+    def result(self, handle: str) -> Record | None:
         """What became of a message that was to wait; None while it does. :raises Refused:"""
         self.work()
         with self.connection() as db:
@@ -178,49 +159,73 @@ class Ledger:
                 raise Refused(row["code"], row["said"], row["field"])
             return _earlier(db, row["intent"], row["message"]) if row["done"] else None
 
-    def vendor(self, vendor_id: str) -> Vendor | None:
+    def vendor(self, vendor_id: str) -> Record | None:
         """The vendor with this ID, in whatever case it is written."""
+        return self.record(VENDOR, vendor_id)
+
+    def cost_code(self, code: str) -> Record | None:
+        """The cost code with this full code, in whatever case it is written."""
+        return self.record(COST_CODE, code)
+
+    def cost_codes(self) -> list[Record]:
+        """All cost codes in the order they came in; ``parent`` is the number of another."""
+        return self.page(COST_CODE, 0, -1)
+
+    def record(self, entity: str, key: str) -> Record | None:
+        """The record with this key, in whatever case it is written."""
         self.work()
         with self.connection() as db:
-            row = db.execute("SELECT * FROM vendor WHERE vendor_id = ?", (vendor_id.upper(),))
-            return _vendor(row.fetchone())
+            return entries.by_key(db, TABLES[entity], key)
 
-    def page(self, after: int, size: int) -> list[Vendor]:
-        """Vendors in the order they came in, after the given number."""
+    def page(self, entity: str, after: int, size: int) -> list[Record]:
+        """Records in the order they came in, after the given number; a negative size is all."""
         self.work()
         with self.connection() as db:
-            rows = db.execute(
-                "SELECT * FROM vendor WHERE id > ? ORDER BY id LIMIT ?", (after, size)
-            ).fetchall()
-        return [one for one in map(_vendor, rows) if one is not None]
+            return entries.after(db, TABLES[entity], after, size)
 
-    def vendor_types(self) -> Mapping[str, str]:
-        """The kinds of vendor that there are, by code."""
+    def choices(self, kind: str) -> Mapping[str, str]:
+        """One of the ledger's lists, by code. :raises KeyError: for one that it does not keep."""
         with self.connection():
-            return VENDOR_TYPES
+            return LISTS[kind]
 
-    def count(self) -> int:
-        """How many vendors there are."""
+    def count(self, entity: str = VENDOR) -> int:
+        """How many records there are."""
+        query = f"SELECT count(*) FROM {TABLES[entity].name}"  # noqa: S608  # nosec B608
         with self.connection() as db:
-            return int(db.execute("SELECT count(*) FROM vendor").fetchone()[0])
+            return int(db.execute(query).fetchone()[0])
 
     def effects(self) -> list[Effect]:
         """Everything ever done to the ledger, in order."""
         with self.connection() as db:
             rows = db.execute(
-                "SELECT intent, vendor_id, message, at FROM effect"
-                " JOIN vendor ON vendor.id = effect.vendor ORDER BY effect.id"
+                "SELECT intent, entity, key, message, at FROM applied ORDER BY id"
             ).fetchall()
         return [Effect(*row) for row in rows]
 
     @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """What this thread does in the block shares a connection; to close the last one is slow."""
+        with self.connection() as db:
+            self._kept.db = db
+            try:
+                yield
+            finally:
+                del self._kept.db
+
+    @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """An open connection; creates the file at the first use."""
+        kept: sqlite3.Connection | None = getattr(self._kept, "db", None)
+        if kept is not None:
+            yield kept
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             opened = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             with closing(opened) as db:
                 db.row_factory = sqlite3.Row
+                # What is committed outlives this process, though not a power cut.
+                db.execute("PRAGMA synchronous = NORMAL")
                 _prepare(db)
                 yield db
         except (OSError, sqlite3.Error) as error:
@@ -250,8 +255,11 @@ def _prepare(db: sqlite3.Connection) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("BEGIN IMMEDIATE")
-            for statement in TABLES:
+            for statement in STATEMENTS:
                 db.execute(statement)
+            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'effect'").fetchone():
+                for statement in MOVED:
+                    db.execute(statement)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.commit()
         except sqlite3.OperationalError:
@@ -261,92 +269,27 @@ def _prepare(db: sqlite3.Connection) -> None:
             time.sleep(0.05)
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> tuple[Table, dict[str, Any]]:
     try:
         text.encode()
         message = json.loads(text)
-        unknown = set(message["vendor"]) - set(LIMITS)
+        (table,) = (one for name, one in TABLES.items() if name in message)
+        unknown = set(message[table.name]) - set(table.limits)
         known = message["operation"] in {"create", "update"} and not unknown
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("E1010", "The message cannot be read.") from error
     if not known:
         raise Refused("E1010", "The message asks for something this ledger does not know.")
-    return dict(message)
+    return table, dict(message)
 
 
-def _earlier(db: sqlite3.Connection, intent: str, text: str) -> Vendor | None:
+def _earlier(db: sqlite3.Connection, intent: str, text: str) -> Record | None:
     """What became of this intent before; the same number for something else is refused."""
     row = db.execute(
-        "SELECT effect.message, vendor.* FROM effect JOIN vendor ON vendor.id = effect.vendor"
-        " WHERE intent = ?",
-        (intent,),
+        "SELECT entity, record, message FROM applied WHERE intent = ?", (intent,)
     ).fetchone()
-    if row is not None and row["message"] != text:
+    if row is None:
+        return None
+    if row["message"] != text:
         raise Refused("E1009", f"Request {intent} was used before for something else.")
-    return _vendor(row)
-
-
-def _create(db: sqlite3.Connection, message: Mapping[str, Any]) -> Vendor:
-    values = dict.fromkeys(LIMITS, "") | message["vendor"]
-    _check(values)
-    names = ", ".join(values)
-    marks = ", ".join("?" * len(values))
-    try:
-        row = db.execute(
-            f"INSERT INTO vendor ({names}) VALUES ({marks}) RETURNING *",  # noqa: S608  # nosec B608
-            tuple(values.values()),
-        ).fetchone()
-    except sqlite3.IntegrityError as error:
-        taken = f"Vendor ID {values['vendor_id']} already exists."
-        raise Refused("E1001", taken, "vendor_id") from error
-    return _made(row)
-
-
-def _update(db: sqlite3.Connection, message: Mapping[str, Any]) -> Vendor:
-    number = row_number(message.get("id"))
-    held = _vendor(db.execute("SELECT * FROM vendor WHERE id = ?", (number,)).fetchone())
-    if held is None:
-        raise Refused("E1008", f"There is no vendor number {message.get('id')}.")
-    if str(message.get("version")) != str(held.version):
-        raise Refused("E1007", f"Vendor {held.values['vendor_id']} was changed by somebody else.")
-    values = {**held.values, **message["vendor"]}
-    if values["vendor_id"] != held.values["vendor_id"]:
-        raise Refused("E1011", "The ID of an existing vendor cannot be changed.", "vendor_id")
-    _check(values)
-    sets = ", ".join(f"{column} = ?" for column in values)
-    row = db.execute(
-        f"UPDATE vendor SET {sets}, version = version + 1"  # noqa: S608  # nosec B608
-        " WHERE id = ? RETURNING *",
-        (*values.values(), number),
-    ).fetchone()
-    return _made(row)
-
-
-def _check(values: Mapping[str, Any]) -> None:
-    for column, value in values.items():
-        if not isinstance(value, str):
-            raise Refused("E1010", f"{column} must be text.", column)
-        if len(value) > LIMITS[column]:
-            raise Refused("E1002", f"{column} holds at most {LIMITS[column]} characters.", column)
-    if not values["vendor_name"].strip():
-        raise Refused("E1003", "vendor_name is required.", "vendor_name")
-    if not re.fullmatch(r"[A-Z0-9-]+", values["vendor_id"]):
-        raise Refused("E1006", "vendor_id takes A-Z, 0-9 and the hyphen.", "vendor_id")
-    if values["vendor_type"] not in VENDOR_TYPES:
-        raise Refused("E1005", f"Vendor type “{values['vendor_type']}” is unknown.", "vendor_type")
-    if values["tax_id"] and not ein.is_valid(values["tax_id"]):
-        raise Refused("E1004", f"{values['tax_id']} is not a valid US tax ID.", "tax_id")
-
-
-def row_number(text: object) -> int:
-    """A vendor number or cursor as the database's integer; 0, which no vendor has, for nonsense."""
-    digits = str(text)
-    return int(digits) if re.fullmatch(r"[0-9]{1,18}", digits) else 0
-
-
-def _vendor(row: sqlite3.Row | None) -> Vendor | None:
-    return None if row is None else _made(row)
-
-
-def _made(row: sqlite3.Row) -> Vendor:
-    return Vendor(row["id"], row["version"], {column: row[column] for column in LIMITS})
+    return entries.by_number(db, TABLES[row["entity"]], row["record"])

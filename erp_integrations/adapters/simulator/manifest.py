@@ -13,14 +13,21 @@ from erp_integrations.adapters.base import (
     Field,
     Manifest,
     Operation,
+    Owner,
     Rule,
     Setting,
 )
+from erp_integrations.adapters.code_settings import SETTINGS as CODE_SETTINGS
+from erp_integrations.adapters.code_settings import code_format
 from erp_integrations.adapters.simulator.faults import FAULT_LABELS, LATE_SECONDS, Fault
+from erp_integrations.adapters.simulator.tables import COST_CODE, COST_CODES, VENDOR
 
-ENTITY = "vendor"
 VENDOR_TYPE = "vendor_type"
 VENDOR_ID = "vendor_id"
+INCOME_ACCOUNT = "income_account"
+EXPENSE_ACCOUNT = "expense_account"
+GL_ACCOUNT = "gl_account"
+CODE_OWNER = "code_owner"
 PASSWORD = "password"  # noqa: S105 - the name of a setting
 
 
@@ -70,6 +77,44 @@ ACCEPTANCE_FIELDS = (
         help="Names the vendor in the ERP for good. Up to 10 of A-Z, 0-9 and the hyphen.",
     ),
 )
+OPERATIONS = frozenset({Operation.CREATE, Operation.UPDATE})
+CODE_FIELDS = (
+    Field(
+        "full_code",
+        "Code",
+        "code",
+        (
+            Rule("present", "full_code"),
+            Rule("max_length", "full_code", COST_CODES.limits["code"]),
+            Rule("charset", "full_code", "A-Za-z0-9 ._/-"),
+        ),
+    ),
+    Field(
+        "description",
+        "Description",
+        "name",
+        (
+            Rule("present", "description"),
+            Rule("max_length", "description", COST_CODES.limits["name"]),
+        ),
+    ),
+    Field("is_group", "Group", "kind"),
+)
+CODE_ACCEPTANCE_FIELDS = (
+    AcceptanceField(
+        INCOME_ACCOUNT,
+        "GL Account – Income",  # noqa: RUF001 - as people know it
+        choices=GL_ACCOUNT,
+        help="Where what is billed for this code is booked.",
+    ),
+    AcceptanceField(
+        EXPENSE_ACCOUNT,
+        "GL Account – Expense",  # noqa: RUF001 - as people know it
+        required=False,
+        choices=GL_ACCOUNT,
+        help="Where what this code costs is booked.",
+    ),
+)
 SETTINGS = (
     Setting(
         "ledger",
@@ -91,11 +136,23 @@ SETTINGS = (
         help="How records reach the simulator.",
     ),
     Setting(
+        CODE_OWNER,
+        "Who owns the cost codes",
+        kind="choice",
+        default=Owner.EITHER.value,
+        options=(
+            (Owner.EITHER.value, "They are made here or there"),
+            (Owner.ERP.value, "The simulator: they are made there only"),
+        ),
+        help="Where the ERP owns them, the list is refreshed from it and cannot be sent.",
+    ),
+    Setting(
         PASSWORD,
         "Password",
         kind="secret",
         help="What the simulator's agent asks with, where it asks for records.",
     ),
+    *CODE_SETTINGS,
     Setting(
         "latency_ms",
         "Time per call in milliseconds",
@@ -123,7 +180,7 @@ SETTINGS = (
     Setting(
         "fault_for",
         "Fault only for",
-        help="Part of a vendor name, or a vendor ID. Empty: all vendors.",
+        help="Part of a name or description, a vendor ID or a code. Empty: all.",
     ),
 )
 MANIFEST = Manifest(
@@ -133,19 +190,29 @@ MANIFEST = Manifest(
     vendor="erpbridge",
     tested_versions="1",
     delivery=Delivery.SYNC,
-    verification="A vendor ledger that comes with erpbridge for trying things out, not a real ERP. "
+    verification="A ledger that comes with erpbridge for trying things out, not a real ERP. "
     "It refuses what a real one would and keeps what it accepted in a file of its own.",
     entities={
-        ENTITY: EntityManifest(
-            entity=ENTITY,
+        VENDOR: EntityManifest(
+            entity=VENDOR,
             label="Vendor",
-            operations=frozenset({Operation.CREATE, Operation.UPDATE}),
+            operations=OPERATIONS,
             fields=FIELDS,
             key=(VENDOR_ID,),
             acceptance_fields=ACCEPTANCE_FIELDS,
             imports=True,
             batch=20,
-        )
+        ),
+        COST_CODE: EntityManifest(
+            entity=COST_CODE,
+            label="Cost code",
+            operations=OPERATIONS,
+            fields=CODE_FIELDS,
+            key=("full_code",),
+            acceptance_fields=CODE_ACCEPTANCE_FIELDS,
+            imports=True,
+            batch=50,
+        ),
     },
     settings=SETTINGS,
     call_deadline=20.0,
@@ -163,12 +230,24 @@ DELIVERIES: Mapping[str, Mapping[str, Any]] = {
 
 def manifest_of(config: Mapping[str, Any]) -> Manifest:
     """What the simulator declares under a configuration."""
+    found = _delivered(config)
+    if config.get(CODE_OWNER) != Owner.ERP:
+        return found
+    theirs = replace(found.entities[COST_CODE], owner=Owner.ERP, operations=frozenset())
+    return replace(found, entities={**found.entities, COST_CODE: theirs})
+
+
+def _delivered(config: Mapping[str, Any]) -> Manifest:
+    """What the delivery and the fault of a configuration make of it."""
     late = LATE_SECONDS if config.get("fault") == Fault.LATE else 0.0
     delivery = config.get("delivery") or Delivery.SYNC
-    differs = DELIVERIES.get(str(delivery))
-    if differs is None:
-        return replace(MANIFEST, settles_within=late)
-    called = delivery == Delivery.QUEUED
-    vendor = replace(MANIFEST.entities[ENTITY], imports=called)
-    basis = replace(MANIFEST, delivery=Delivery(delivery), entities={ENTITY: vendor})
+    differs = DELIVERIES.get(str(delivery), {})
+    called = delivery in (Delivery.QUEUED, Delivery.SYNC) or not differs
+    entities = {name: replace(one, imports=called) for name, one in MANIFEST.entities.items()}
+    entities[COST_CODE] = replace(entities[COST_CODE], code_format=code_format(config))
+    basis = replace(
+        MANIFEST,
+        delivery=Delivery(delivery) if differs else Delivery.SYNC,
+        entities=entities,
+    )
     return replace(basis, **{"settles_within": late, **differs})

@@ -15,13 +15,31 @@ from erp_integrations.adapters.base import (
     Operation,
     Outcome,
 )
-from erp_integrations.adapters.simulator.ledger import Refused, Vendor
-from erp_integrations.adapters.simulator.manifest import ENTITY, FIELDS, VENDOR_ID, VENDOR_TYPE
+from erp_integrations.adapters.simulator.entries import Record
+from erp_integrations.adapters.simulator.manifest import (
+    CODE_FIELDS,
+    EXPENSE_ACCOUNT,
+    FIELDS,
+    INCOME_ACCOUNT,
+    VENDOR_ID,
+    VENDOR_TYPE,
+)
+from erp_integrations.adapters.simulator.tables import (
+    COST_CODE,
+    DETAIL,
+    GROUP,
+    TABLES,
+    VENDOR,
+    Refused,
+)
 
-SOURCES = {one.erp_name: one.name for one in FIELDS} | {
-    VENDOR_TYPE: VENDOR_TYPE,
-    VENDOR_ID: VENDOR_ID,
+SOURCES = {one.erp_name: one.name for one in (*FIELDS, *CODE_FIELDS)} | {
+    name: name
+    for name in ("kind", "parent", VENDOR_TYPE, VENDOR_ID, INCOME_ACCOUNT, EXPENSE_ACCOUNT)
 }
+CODE_ACCEPTED = (INCOME_ACCOUNT, EXPENSE_ACCOUNT)
+# Of a code below another that was never given its number; no record of the ledger has it.
+PARENT_UNKNOWN = "not yet known"
 CLASSES = {
     "E1001": ErrorClass.DUPLICATE,
     "E1005": ErrorClass.MISSING_REF,
@@ -29,12 +47,16 @@ CLASSES = {
     "E1008": ErrorClass.MISSING_REF,
     "E1009": ErrorClass.BUG,
     "E1010": ErrorClass.BUG,
+    "E1013": ErrorClass.MISSING_REF,
+    "E1014": ErrorClass.MISSING_REF,
 }
 ADVICE = {
-    "E1001": "Link to the vendor that is there, or choose another ID.",
+    "E1001": "Link to the record that is there, or choose another ID.",
     "E1005": "Refresh the list of vendor types and choose one of them.",
     "E1007": "Look at what changed in the ERP, then send again.",
-    "E1008": "The vendor was removed from the ERP; unlink the company and send it anew.",
+    "E1008": "The record was removed from the ERP; unlink it and send it anew.",
+    "E1013": "Refresh the list of GL accounts and choose one of them.",
+    "E1014": "Have the code above it exported first.",
 }
 
 
@@ -43,17 +65,37 @@ def message_of(command: Command) -> dict[str, Any]:
 
     Blank acceptance values of an update are left out, so that the ledger keeps what it has.
     """
-    values = {one.erp_name: text_of(command.payload.get(one.name)) for one in FIELDS}
-    values["tax_id"] = tax_id_of(command.payload)
-    accepted = {
-        VENDOR_TYPE: text_of(command.acceptance.get(VENDOR_TYPE)),
-        VENDOR_ID: (text_of(command.acceptance.get(VENDOR_ID)) or command.key).strip().upper(),
-    }
+    values, accepted = _code_of(command) if command.entity == COST_CODE else _vendor_of(command)
     if command.operation is Operation.CREATE:
-        return {"operation": "create", "vendor": values | accepted}
+        return {"operation": "create", command.entity: values | accepted}
     values |= {column: value for column, value in accepted.items() if value}
     message = {"operation": "update", "id": command.erp_id, "version": command.erp_version}
-    return {**message, "vendor": values}
+    return {**message, command.entity: values}
+
+
+def _vendor_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
+    values = {one.erp_name: text_of(command.payload.get(one.name)) for one in FIELDS}
+    values["tax_id"] = tax_id_of(command.payload)
+    vendor_id = text_of(command.acceptance.get(VENDOR_ID)) or command.key
+    return values, {
+        VENDOR_TYPE: text_of(command.acceptance.get(VENDOR_TYPE)),
+        VENDOR_ID: vendor_id.strip().upper(),
+    }
+
+
+def _code_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
+    """The parent too, on creation or where the command names one."""
+    payload = command.payload
+    values = {
+        "code": text_of(payload.get("full_code")) or command.key,
+        "name": text_of(payload.get("description")),
+        "kind": GROUP if payload.get("is_group") else DETAIL,
+    }
+    parent = command.parent_erp_id
+    if not parent and command.operation is Operation.CREATE:
+        parent = PARENT_UNKNOWN if len(payload.get("path") or ()) > 1 else ""
+    accepted = {name: text_of(command.acceptance.get(name)) for name in CODE_ACCEPTED}
+    return values, {"parent": parent, **accepted}
 
 
 def written(message: Mapping[str, Any]) -> str:
@@ -75,7 +117,7 @@ def tax_id_of(payload: Mapping[str, Any]) -> str:
 
 def impossible(command: Command) -> Outcome | None:
     """The outcome of a command that the ledger has no message for."""
-    if command.entity == ENTITY and command.operation is not Operation.DEACTIVATE:
+    if command.entity in TABLES and command.operation is not Operation.DEACTIVATE:
         return None
     wish = f"{command.operation.value} a {command.entity}"
     return Outcome(error=unsupported(f"The simulator cannot {wish}."))
@@ -86,15 +128,15 @@ def unsupported(message: str) -> ErpError:
     return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, message)
 
 
-def applied(vendor: Vendor) -> Outcome:
+def applied(record: Record) -> Outcome:
     """The outcome of a message that the ledger carried out."""
-    return done(str(vendor.id), vendor.values[VENDOR_ID], str(vendor.version))
+    return done(str(record.id), record.key, str(record.version))
 
 
-def done(number: str, code: str, version: str) -> Outcome:
-    """The same of a vendor known by its numbers only."""
-    answer = json.dumps({"id": number, "vendor_id": code, "version": version})
-    return Outcome(erp_id=number, erp_code=code, erp_version=version, answer=answer)
+def done(number: str, key: str, version: str) -> Outcome:
+    """The same of a record known by its numbers only."""
+    answer = json.dumps({"id": number, "key": key, "version": version})
+    return Outcome(erp_id=number, erp_code=key, erp_version=version, answer=answer)
 
 
 def refusal(refused: Refused) -> ErpError:
@@ -109,8 +151,11 @@ def refusal(refused: Refused) -> ErpError:
     )
 
 
-def found(number: str, version: str, values: Mapping[str, str]) -> Found:
-    """A vendor of the ledger in the contract's words."""
-    data = {SOURCES[column]: value for column, value in values.items()}
-    data["entity_type"] = "ein" if values["tax_id"] else ""
-    return Found(number, values[VENDOR_ID], version, data)
+def found(entity: str, number: str, version: str, values: Mapping[str, str]) -> Found:
+    """A record of the ledger in the contract's words."""
+    data: dict[str, Any] = {SOURCES[column]: value for column, value in values.items()}
+    if entity == VENDOR:
+        data["entity_type"] = "ein" if values["tax_id"] else ""
+    else:
+        data |= {"name": values["name"], "is_group": values["kind"] == GROUP}
+    return Found(number, values[TABLES[entity].key], version, data)

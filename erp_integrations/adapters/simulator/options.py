@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from erp_integrations.adapters import code_settings
 from erp_integrations.adapters.base import Delivery, Setting
 from erp_integrations.adapters.simulator.faults import Fault, FaultPlan
 from erp_integrations.adapters.simulator.manifest import SETTINGS
@@ -27,7 +28,7 @@ class Options:
 
 def read_options(config: Mapping[str, Any]) -> Options:
     """Settings as stored; a wrong one is replaced by its default and named in ``problems``."""
-    problems: list[str] = []
+    problems = code_settings.problems(config)
     ledger = str(_given(config, "ledger"))
     if not re.fullmatch(r"[A-Za-z0-9-]{1,40}", ledger):
         problems.append("Ledger: use letters, digits and hyphens, 40 characters or fewer.")

@@ -1,7 +1,7 @@
 """The simulator asks us: its protocol, JSON over HTTP, as pure functions.
 
-Its agent posts what it has done and found out, and how much it takes; the reply holds vendor IDs
-to look up and messages to carry out. The password is that of the connection's settings.
+Its agent posts what it has done and found out, and how much it takes; the reply holds keys to
+look up and messages to carry out. The password is that of the connection's settings.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from erp_integrations.adapters.base import (
@@ -21,17 +22,18 @@ from erp_integrations.adapters.base import (
     Report,
     Seen,
 )
-from erp_integrations.adapters.simulator.ledger import LIMITS, Refused
 from erp_integrations.adapters.simulator.messages import done, found, message_of, refusal
+from erp_integrations.adapters.simulator.tables import TABLES, Refused
 
 JSON = "application/json"
 MOST = 100
+WRONG = "The password is wrong, or the connection has none yet."
 
 
 def receive(call: InboundCall, password: str) -> InboundAsk:
     """What the agent says. Refused without the password, and where it cannot be read."""
     if not _knows(call.headers.get("authorization", ""), password):
-        return _refused(401, "The password is wrong, or the connection has none yet.")
+        return replace(_refused(401, WRONG), wrong_credentials=True)
     if call.method != "POST" or call.path:
         return _refused(404, "Post to the address of the connection.")
     try:
@@ -50,7 +52,7 @@ def reply(commands: Sequence[Handed], looks: Sequence[LookUp]) -> InboundReply:
     return _answer(
         200,
         {
-            "look": [{"ticket": one.ticket, "vendor_id": one.key} for one in looks],
+            "look": [{"ticket": one.ticket, "entity": one.entity, "key": one.key} for one in looks],
             "do": [
                 {
                     "ticket": one.ticket,
@@ -62,6 +64,12 @@ def reply(commands: Sequence[Handed], looks: Sequence[LookUp]) -> InboundReply:
             ],
         },
     )
+
+
+def locked_out(seconds: float) -> InboundReply:
+    """The refusal after too many wrong passwords."""
+    why = f"Too many calls had a wrong password. Ask again in {seconds:.0f} seconds."
+    return replace(_answer(429, {"error": why}), retry_after=seconds)
 
 
 def _knows(header: str, password: str) -> bool:
@@ -92,7 +100,7 @@ def _text(value: Any) -> str:
 def _report(said: Mapping[str, Any]) -> Report:
     error = said.get("error")
     if error is None:
-        outcome = done(*(_text(said[name]) for name in ("id", "vendor_id", "version")))
+        outcome = done(*(_text(said[name]) for name in ("id", "key", "version")))
     else:
         refused = Refused(*(_text(error[name]) for name in ("code", "message", "column")))
         outcome = Outcome(error=refusal(refused))
@@ -100,9 +108,10 @@ def _report(said: Mapping[str, Any]) -> Report:
 
 
 def _seen(said: Mapping[str, Any]) -> Seen:
-    held = said["vendor"]
+    held = said["record"]
     if held is None:
         return Seen(_text(said["ticket"]), None)
-    values = {column: _text(held["values"][column]) for column in LIMITS}
-    one = found(_text(held["id"]), _text(held["version"]), values)
+    entity = _text(said["entity"])
+    values = {column: _text(held["values"][column]) for column in TABLES[entity].limits}
+    one = found(entity, _text(held["id"]), _text(held["version"]), values)
     return Seen(_text(said["ticket"]), one)

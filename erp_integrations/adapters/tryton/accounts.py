@@ -104,7 +104,8 @@ class Accounts(Records):
         parent = row["parent"] or {}
         at_top = parent.get("type") == "root"
         full_code = text(row["code"])
-        own = full_code if at_top else full_code.removeprefix(f"{text(parent.get('code'))}-")
+        above = f"{text(parent.get('code'))}{self.options.code_format.delimiter}"
+        own = full_code if at_top else full_code.removeprefix(above)
         return {
             "name": text(row["name"]),
             "full_code": full_code,

@@ -10,6 +10,7 @@ from typing import Any
 
 from erp_integrations.adapters.base import (
     AcceptanceField,
+    CodeFormat,
     Delivery,
     EntityManifest,
     Field,
@@ -18,6 +19,7 @@ from erp_integrations.adapters.base import (
     Rule,
     Setting,
 )
+from erp_integrations.adapters.code_settings import SETTINGS as CODE_SETTINGS
 from erp_integrations.adapters.tryton.options import (
     HOME_COUNTRY,
     ID_LIMIT,
@@ -85,6 +87,7 @@ SETTINGS = (
         default="COSTCODES",
         help="Code of the root analytic account that the standard cost codes are under.",
     ),
+    *CODE_SETTINGS,
     Setting(
         "name_limit",
         "Longest name",
@@ -118,7 +121,7 @@ def manifest(config: Mapping[str, Any]) -> Manifest:
         "exported is read back from Tryton's own database.",
         entities={
             VENDOR: _vendor(options.name_limit, options.id_limit),
-            COST_CODE: _cost_code(options.name_limit),
+            COST_CODE: _cost_code(options.name_limit, options.code_format),
         },
         settings=SETTINGS,
         call_deadline=CALL_DEADLINE,
@@ -158,7 +161,7 @@ def _vendor(name_limit: int, id_limit: int) -> EntityManifest:
     )
 
 
-def _cost_code(name_limit: int) -> EntityManifest:
+def _cost_code(name_limit: int, code_format: CodeFormat) -> EntityManifest:
     return EntityManifest(
         entity=COST_CODE,
         label="Analytic account",
@@ -172,4 +175,5 @@ def _cost_code(name_limit: int) -> EntityManifest:
         key_case_sensitive=True,
         imports=True,
         batch=BATCH,
+        code_format=code_format,
     )

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from erp_integrations.adapters import code_settings
+from erp_integrations.adapters.base import CodeFormat
+
 NAME_LIMIT = 100
 ID_LIMIT = 10
 HOME_COUNTRY = "US"
@@ -23,12 +26,13 @@ class Options:
     name_limit: int
     id_limit: int
     home_country: str
+    code_format: CodeFormat
     problems: tuple[str, ...]
 
 
 def read_options(config: Mapping[str, Any]) -> Options:
     """Settings as stored, whatever they hold."""
-    problems: list[str] = []
+    problems = code_settings.problems(config)
     url = str(config.get("url") or "").strip().rstrip("/")
     if not _is_database_address(url):
         problems.append(
@@ -45,7 +49,12 @@ def read_options(config: Mapping[str, Any]) -> Options:
         for name, default in (("company", 1), ("name_limit", NAME_LIMIT), ("id_limit", ID_LIMIT))
     }
     return Options(
-        url=url, root=root, home_country=home_country, problems=tuple(problems), **numbers
+        url=url,
+        root=root,
+        home_country=home_country,
+        code_format=code_settings.code_format(config),
+        problems=tuple(problems),
+        **numbers,
     )
 
 

@@ -46,6 +46,26 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-tick-all], [data-tick], [data-select-match]")) showSelection();
 });
 
+/* A tree of ticks: a ticked code brings what is under it, so these are ticked with it. */
+function tickBranch(box) {
+  const branch = box.closest("[data-branch]");
+  for (const under of all("[data-tick]:not(:disabled)", branch)) under.checked = box.checked;
+  if (box.checked) return;
+  for (let above = branch.parentElement.closest("[data-branch]"); above; above = above.parentElement.closest("[data-branch]")) {
+    above.querySelector("[data-tick]").checked = false;
+  }
+}
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-branch] [data-tick]")) {
+    tickBranch(event.target);
+    showSelection();
+  }
+});
+document.addEventListener("htmx:load", (event) => {
+  const box = event.detail.elt.closest("[data-branch]")?.querySelector("[data-tick]");
+  if (box?.checked && !box.disabled) tickBranch(box);
+});
+
 /* Characters against the limit of the ERP, as the server counts them. */
 document.addEventListener("input", (event) => {
   const counter = document.querySelector(`[data-counter="${CSS.escape(event.target.id || "-")}"]`);
@@ -65,9 +85,66 @@ document.addEventListener("input", (event) => {
   if (form && "unsaved" in form.dataset) changed.add(form);
 });
 document.addEventListener("submit", (event) => changed.delete(event.target));
+/* data-unsaved="filled": a form in which nothing stands any more is not missed. */
+const isMissed = (form) => form.isConnected && (form.dataset.unsaved !== "filled" || isFilled(form));
+const isFilled = (form) => [...form.elements].some((one) => one.type === "text" && one.value.trim());
 window.addEventListener("beforeunload", (event) => {
-  if ([...changed].some((form) => form.isConnected)) event.preventDefault();
+  if ([...changed].some(isMissed)) event.preventDefault();
 });
+
+/* Rows that are typed into a table: TAB in the last field saves, Escape leaves a row as it was. */
+document.addEventListener("keydown", (event) => {
+  const field = event.target;
+  if (event.key === "Tab" && !event.shiftKey && field.matches("[data-tab-saves]") && isFilled(field.form)) {
+    event.preventDefault();
+    field.form.requestSubmit();
+  }
+  if (event.key !== "Escape") return;
+  field.closest("[data-editing]")?.querySelector("[data-cancel]").click();
+  if (field.form?.dataset.unsaved === "filled") field.form.reset();
+});
+
+/* In a row to add something, Tab out of the last field saves it. */
+document.addEventListener("keydown", (event) => {
+  const form = event.target.form;
+  if (event.key !== "Tab" || event.shiftKey || !form || !("tabSaves" in form.dataset)) return;
+  const inputs = all("input:not([type=hidden])", form);
+  if (event.target !== inputs.at(-1) || !inputs.every((input) => input.value.trim())) return;
+  event.preventDefault();
+  form.requestSubmit();
+});
+
+/* In a column that is filled in, Enter goes to the next row; in a field beside a button it presses
+   that one, and never the first of the form. */
+document.addEventListener("keydown", (event) => {
+  const field = event.target;
+  if (event.key !== "Enter" || event.defaultPrevented) return;
+  if (field.dataset?.enter) {
+    event.preventDefault();
+    document.getElementById(field.dataset.enter).click();
+  } else if (field.matches("[data-next-row]")) {
+    event.preventDefault();
+    const place = field.closest("td").cellIndex;
+    let row = field.closest("tr").nextElementSibling;
+    while (row && !row.cells[place]?.querySelector("[data-next-row]")) row = row.nextElementSibling;
+    const next = row?.cells[place].querySelector("[data-next-row]");
+    if (next) next.select();
+    next?.focus();
+    if (!next) field.blur();
+  }
+});
+
+/* A box that saves itself goes back to what is stored when it could not be saved. */
+for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.addEventListener(trouble, (event) => {
+    const box = event.target;
+    if (!("savesItself" in box.dataset)) return;
+    box.checked = !box.checked;
+    const said = document.getElementById("said");
+    said.textContent = "Not saved: the server did not answer as expected. Try again, or reload the page.";
+    said.classList.add("said-wrong");
+  });
+}
 
 /* A second click on a button that is already sending does nothing; the server stays the judge. */
 function sent(form) {
@@ -108,6 +185,7 @@ window.addEventListener("resize", openScrollers);
 
 document.addEventListener("htmx:load", (event) => {
   reveal(event.detail.elt);
+  for (const form of all("form[data-dirty]", event.detail.elt)) changed.add(form);
   openScrollers();
   showSelection();
 });

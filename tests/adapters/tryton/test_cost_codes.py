@@ -58,6 +58,13 @@ def test_a_tree_of_three_tiers_is_read_back_as_a_tree(adapter, erp):
     assert (top["code"], top["parent"], top["is_group"]) == ("03", "", True)
 
 
+def test_the_own_tier_is_found_behind_the_delimiter_of_the_connection(make):
+    adapter = make(code_delimiter=".")
+    parent = done(adapter, cost_code("4", "Masonry", group=True))
+    done(adapter, cost_code("4.100", "Mortar", parent=parent.erp_id))
+    assert adapter.find("cost_code", "4.100").data["code"] == "100"
+
+
 def test_the_preview_is_what_is_found_afterwards(adapter):
     parent = done(adapter, cost_code("05", "Metals", group=True))
     command = cost_code("05-100", "Steel", parent=parent.erp_id)

@@ -1,81 +1,18 @@
-"""Tables of the export: connections, clicks, items, attempts, links, and what the ERP told us.
-
-Reference: architecture.md section 4, engineering.md 3.2. States change in ``moves`` only.
-"""
+"""Clicks, the acceptance items that they move, and the tries to export these."""
 
 from __future__ import annotations
 
 import uuid
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from erp_integrations.models.columns import by_person
+from erp_integrations.models.connections import Connection
 from erp_integrations.queries import AttemptQuerySet, ItemQuerySet
 from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
-
-
-def _user(*, null: bool = True) -> models.ForeignKey:  # type: ignore[type-arg]
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=null, on_delete=models.PROTECT, related_name="+"
-    )
-
-
-class Connection(models.Model):
-    """One configured adapter of one account."""
-
-    # Names the connection in the address that an asking ERP calls.
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="connections")
-    name = models.CharField("Name", max_length=100)
-    adapter = models.CharField("Adapter", max_length=50)
-    config = models.JSONField(default=dict)
-    # Setting name -> encrypted value; see ``secrets``.
-    secrets = models.JSONField(default=dict, blank=True)
-    max_in_flight = models.PositiveSmallIntegerField(default=20)
-    paused_at = models.DateTimeField(null=True, blank=True)
-    pause_reason = models.CharField(max_length=300, blank=True)
-    paused_for_login = models.BooleanField(default=False)
-    rate_per_minute = models.PositiveIntegerField(
-        "Commands a minute",
-        null=True,
-        blank=True,
-        help_text="Empty: what the adapter declares.",
-    )
-    next_slot_at = models.DateTimeField(null=True, blank=True)
-    breaker_failures = models.PositiveIntegerField(default=0)
-    breaker_until = models.DateTimeField(null=True, blank=True)
-    tested_at = models.DateTimeField(null=True, blank=True)
-    test_result = models.JSONField(default=dict)
-    refreshed_at = models.DateTimeField(null=True, blank=True)
-    refresh_problem = models.TextField(blank=True)
-    asked_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["account", "name"], name="connection_name_once")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ActiveConnection(models.Model):
-    """Which connection an account uses for a record type."""
-
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    entity = models.CharField(max_length=30)
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="active_for")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["account", "entity"], name="one_active_connection_per_type"
-            )
-        ]
 
 
 class Request(models.Model):
@@ -98,7 +35,7 @@ class Request(models.Model):
     project = models.ForeignKey(Project, null=True, on_delete=models.PROTECT, related_name="+")
     entity = models.CharField(max_length=30)
     verb = models.CharField(max_length=10, choices=Verb.choices)
-    by = _user(null=False)
+    by = by_person(null=False)
     at = models.DateTimeField(db_default=Now(), editable=False)
     done = models.PositiveIntegerField(default=0)
     refused = models.JSONField(default=list)
@@ -150,9 +87,9 @@ class Item(models.Model):
     error_field = models.CharField(max_length=100, blank=True)
     error_text = models.TextField(blank=True)
     error_advice = models.TextField(blank=True)
-    sent_by = _user(null=False)
+    sent_by = by_person(null=False)
     sent_at = models.DateTimeField(db_default=Now())
-    decided_by = _user()
+    decided_by = by_person()
     decided_at = models.DateTimeField(null=True)
     decision_note = models.TextField(blank=True)
     settled_at = models.DateTimeField(null=True)
@@ -256,147 +193,3 @@ class Attempt(models.Model):
         if self.answered_at is None:
             return None
         return (self.answered_at - self.opened_at).total_seconds()
-
-
-class Link(models.Model):
-    """A record and the ERP record it is; ended, never deleted, when unlinked."""
-
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
-    entity = models.CharField(max_length=30)
-    record_id = models.BigIntegerField()
-    erp_id = models.CharField(max_length=200)
-    erp_code = models.CharField(max_length=200, blank=True)
-    erp_version = models.CharField(max_length=200, blank=True)
-    synced_payload = models.JSONField(default=dict)
-    synced_digest = models.CharField(max_length=64, blank=True)
-    linked_at = models.DateTimeField(db_default=Now())
-    linked_by = _user()
-    ended_at = models.DateTimeField(null=True)
-    ended_by = _user()
-    ended_why = models.TextField(blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["connection", "entity", "erp_id"],
-                condition=Q(ended_at__isnull=True),
-                name="one_record_per_erp_id",
-            ),
-            models.UniqueConstraint(
-                fields=["connection", "entity", "record_id"],
-                condition=Q(ended_at__isnull=True),
-                name="one_link_per_record",
-            ),
-        ]
-
-
-class ExportFile(models.Model):
-    """A file of items for a person to import into the ERP, kept as it was made.
-
-    Its items are SUBMITTED with :attr:`handle`, until a person says what became of them.
-    """
-
-    class Verdict(models.TextChoices):
-        """How it was confirmed."""
-
-        RESULT = "result", "By the ERP's result file"
-        ALL = "all", "All imported"
-        NONE = "none", "Nothing was imported"
-
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    connection = models.ForeignKey(
-        Connection, on_delete=models.PROTECT, related_name="export_files"
-    )
-    entity = models.CharField(max_length=30)
-    name = models.CharField(max_length=150)
-    content_type = models.CharField(max_length=100)
-    content = models.BinaryField()
-    count = models.PositiveIntegerField()
-    made_by = _user(null=False)
-    made_at = models.DateTimeField(db_default=Now(), editable=False)
-    verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True)
-    confirmed_by = _user()
-    confirmed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = [models.Index(fields=["connection", "-id"], name="export_file_latest")]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def handle(self) -> str:
-        """What its items carry."""
-        return f"file:{self.public_id}"
-
-
-class ErpRecord(models.Model):
-    """A record of the ERP as last seen, for the import side and for proposing unused IDs."""
-
-    class State(models.TextChoices):
-        """What became of it on our side."""
-
-        STAGED = "staged", "Ready to Import"
-        IMPORTED = "imported", "Imported"
-        ARCHIVED = "archived", "Archived"
-        INVALID = "invalid", "Invalid"
-
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="erp_records")
-    entity = models.CharField(max_length=30)
-    erp_id = models.CharField(max_length=200)
-    erp_code = models.CharField(max_length=200, blank=True)
-    label = models.CharField(max_length=255, blank=True)
-    data = models.JSONField(default=dict)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
-    seen_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["connection", "entity", "erp_id"], name="erp_record_once"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["connection", "entity", "erp_code"], name="erp_record_code")
-        ]
-
-
-class Choice(models.Model):
-    """One value of a list kept in the ERP; pages read choices only from here."""
-
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="choices")
-    kind = models.CharField(max_length=50)
-    code = models.CharField(max_length=100)
-    label = models.CharField(max_length=255)
-    active = models.BooleanField(default=True)
-    seen_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["connection", "kind", "code"], name="choice_once")
-        ]
-
-
-class Ticker(models.Model):
-    """The one row by which the tickers of all processes take turns."""
-
-    ran_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_ticker")]
-
-
-class Worker(models.Model):
-    """A process that exports, as last heard of; written by its ticker."""
-
-    name = models.CharField(max_length=100, unique=True)
-    host = models.CharField(max_length=80)
-    pid = models.PositiveIntegerField()
-    started_at = models.DateTimeField(db_default=Now())
-    seen_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        indexes = [models.Index(fields=["seen_at"], name="worker_seen")]
-
-    def __str__(self) -> str:
-        return self.name

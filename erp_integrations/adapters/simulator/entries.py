@@ -1,0 +1,103 @@
+"""Records of the simulator's ledger: read, made and changed, each checked again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erp_integrations.adapters.simulator.tables import TABLES, Refused, Table, row_number
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as the ledger holds it; ``entity`` is the name of its table."""
+
+    entity: str
+    id: int
+    version: int
+    values: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """What it is called by."""
+        return self.values[TABLES[self.entity].key]
+
+
+def made(table: Table, row: sqlite3.Row) -> Record:
+    """A row as a record."""
+    values = {column: row[column] for column in table.limits}
+    return Record(table.name, row["id"], row["version"], values)
+
+
+def by_number(db: sqlite3.Connection, table: Table, number: int) -> Record | None:
+    """The record with this number."""
+    query = f"SELECT * FROM {table.name} WHERE id = ?"  # noqa: S608  # nosec B608
+    row = db.execute(query, (number,)).fetchone()
+    return None if row is None else made(table, row)
+
+
+def by_key(db: sqlite3.Connection, table: Table, key: str) -> Record | None:
+    """The record with this key, in whatever case it is written."""
+    query = f"SELECT * FROM {table.name} WHERE {table.key} = ? COLLATE NOCASE"  # noqa: S608  # nosec B608
+    row = db.execute(query, (key,)).fetchone()
+    return None if row is None else made(table, row)
+
+
+def after(db: sqlite3.Connection, table: Table, number: int, size: int) -> list[Record]:
+    """Records in the order they came in, after the given number; a negative size is all."""
+    query = f"SELECT * FROM {table.name} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  # nosec B608
+    return [made(table, row) for row in db.execute(query, (number, size)).fetchall()]
+
+
+def create(db: sqlite3.Connection, table: Table, message: Mapping[str, Any]) -> Record:
+    """A new record. :raises Refused:"""
+    values = dict.fromkeys(table.limits, "") | message[table.name]
+    _check(db, table, 0, values)
+    names = ", ".join(values)
+    marks = ", ".join("?" * len(values))
+    query = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) RETURNING *"  # noqa: S608  # nosec B608
+    return _written(db, table, query, values, tuple(values.values()))
+
+
+def update(db: sqlite3.Connection, table: Table, message: Mapping[str, Any]) -> Record:
+    """A changed record. :raises Refused:"""
+    number = row_number(message.get("id"))
+    held = by_number(db, table, number)
+    if held is None:
+        raise Refused("E1008", f"There is no {table.noun} number {message.get('id')}.")
+    if str(message.get("version")) != str(held.version):
+        changed = f"{table.noun.capitalize()} {held.key} was changed by somebody else."
+        raise Refused("E1007", changed)
+    values = {**held.values, **message[table.name]}
+    if table.fixed and values[table.key] != held.key:
+        raise Refused("E1011", f"The ID of an existing {table.noun} cannot be changed.", table.key)
+    _check(db, table, number, values)
+    sets = ", ".join(f"{column} = ?" for column in values)
+    query = f"UPDATE {table.name} SET {sets}, version = version + 1 WHERE id = ? RETURNING *"  # noqa: S608  # nosec B608
+    return _written(db, table, query, values, (*values.values(), number))
+
+
+def _written(
+    db: sqlite3.Connection,
+    table: Table,
+    query: str,
+    values: Mapping[str, str],
+    parameters: tuple[object, ...],
+) -> Record:
+    try:
+        return made(table, db.execute(query, parameters).fetchone())
+    except sqlite3.IntegrityError as error:
+        taken = f"{table.key_label} {values[table.key]} already exists."
+        raise Refused("E1001", taken, table.key) from error
+
+
+def _check(db: sqlite3.Connection, table: Table, number: int, values: Mapping[str, Any]) -> None:
+    for column, value in values.items():
+        if not isinstance(value, str):
+            raise Refused("E1010", f"{column} must be text.", column)
+        most = table.limits[column]
+        if len(value) > most:
+            raise Refused("E1002", f"{column} holds at most {most} characters.", column)
+    table.check(db, number, values)

@@ -1,0 +1,186 @@
+"""What stands against accepting an item: stale, one's own, wrong values, a key that is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Upper
+
+from erp_integrations import rules
+from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
+from erp_integrations.commands import command_of
+from erp_integrations.guard import LONGEST_ID, plain
+from erp_integrations.links import active_links
+from erp_integrations.models import Choice, Connection, ErpRecord, Item, Link
+from erp_integrations.moves import chunks
+from erp_integrations.states import IN_AIR, MOVES, State
+from erpbridge.access.policy import Access
+
+if TYPE_CHECKING:
+    from erp_integrations.approval import Decision
+
+
+def erp_key(manifest: EntityManifest, item: Item, values: Mapping[str, Any]) -> str:
+    """What makes the record unique in the ERP, normalised by the ERP's case rule."""
+    parts = [str(values.get(name) or item.payload.get(name) or "") for name in manifest.key]
+    key = "|".join(part.strip() for part in parts)
+    return key if manifest.key_case_sensitive else key.upper()
+
+
+def decided(item: Item) -> Problem:
+    """That it is too late to decide about an item."""
+    who = f" by {item.decided_by}" if item.decided_by else ""
+    words = State(item.state).label
+    return Problem("state", "decided", f"Already decided{who}: {words}.", current=words)
+
+
+class Checks:
+    """Everything that accepting some items of one connection has to look up, looked up once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        adapter: Adapter,
+        manifest: EntityManifest,
+        items: Sequence[Item],
+        wanted: Mapping[int, Decision],
+        event: str,
+        access: Access,
+    ) -> None:
+        self.connection, self.manifest, self.access = connection, manifest, access
+        self.sources = MOVES[event][0]
+        self.wanted = wanted
+        self.adapter = adapter
+        self.values = {item.pk: self._values(item) for item in items}
+        self.links = active_links(connection, manifest.entity, [item.record_id for item in items])
+        parents = sorted({item.parent_id for item in items if item.parent_id is not None})
+        self.parents = active_links(connection, manifest.entity, parents)
+        self.keys = {item.pk: self._key(item) for item in items}
+        self.choices: dict[str, set[str]] = {}
+        for kind, code in Choice.objects.filter(connection=connection, active=True).values_list(
+            "kind", "code"
+        ):
+            self.choices.setdefault(kind, set()).add(code)
+        keys = sorted({self._fold(key)[:LONGEST_ID] for key in self.keys.values()} - {""})
+        self.flying = self._flying(keys)
+        self.held = self._held(keys)
+
+    def _values(self, item: Item) -> dict[str, str]:
+        """The known fields only, as text; in the case that the ERP wants."""
+        given = self.wanted[item.pk].values or item.acceptance
+        values = {}
+        for one in self.manifest.acceptance_fields:
+            value = plain(given.get(one.name) or "").strip()
+            if any(rule.kind == "case" and rule.value == "upper" for rule in one.rules):
+                value = value.upper()
+            values[one.name] = value
+        return values
+
+    def _key(self, item: Item) -> str:
+        link = self.links.get(item.record_id)
+        if item.operation == Operation.CREATE or link is None:
+            return erp_key(self.manifest, item, self.values[item.pk])
+        return self._fold(link.erp_code or link.erp_id)
+
+    def _fold(self, key: str) -> str:
+        """Two keys are the same to the ERP when they are the same folded."""
+        return key if self.manifest.key_case_sensitive else key.upper()
+
+    def _with(self, rows: QuerySet[Any], column: str, keys: Sequence[str]) -> QuerySet[Any]:
+        """The connection's ``rows`` whose ``column`` is one of the folded keys."""
+        found = rows.filter(connection=self.connection, entity=self.manifest.entity)
+        folded = F(column) if self.manifest.key_case_sensitive else Upper(column)
+        matching: QuerySet[Any] = found.alias(folded=folded).filter(folded__in=keys)
+        return matching
+
+    def _held(self, keys: Sequence[str]) -> dict[str, str]:
+        """Key -> by which record it is held: of the ERP, or linked."""
+        held: dict[str, str] = {}
+        for some in chunks(keys):
+            seen = self._with(ErpRecord.objects.all(), "erp_code", some)
+            held.update(
+                (self._fold(code), f"{label} in the ERP")
+                for code, label in seen.values_list("erp_code", "label")
+            )
+            linked = self._with(Link.objects.filter(ended_at=None), "erp_code", some)
+            held.update(
+                (self._fold(code), "a record that is synced already")
+                for code in linked.values_list("erp_code", flat=True)
+            )
+        return held
+
+    def _flying(self, keys: Sequence[str]) -> dict[str, str]:
+        """Key -> by which item in the air it is taken."""
+        flying: dict[str, str] = {}
+        for some in chunks(keys):
+            items = self._with(Item.objects.filter(state__in=sorted(IN_AIR)), "erp_key", some)
+            flying.update(
+                (self._fold(item.erp_key), f"{item.label}, accepted by {item.decided_by}")
+                for item in items.select_related("decided_by")
+            )
+        return flying
+
+    def problems(self, item: Item) -> list[Problem]:
+        """Every reason why this item cannot be accepted; a good key is taken from now on."""
+        problems = self._stale_or_own(item)
+        if problems:
+            return problems
+        if item.operation == Operation.CREATE:
+            problems = self._field_problems(item) + self._key_problems(item)
+        else:
+            problems = self._update_problems(item)
+        if not problems:
+            key = self._fold(self.keys[item.pk])
+            self.flying[key] = f"{item.label}, accepted in this click"
+        return problems
+
+    def missing_parent(self, item: Item) -> int | None:
+        """The parent record, where the ERP has to get it first."""
+        return None if item.parent_id in self.parents else item.parent_id
+
+    def _stale_or_own(self, item: Item) -> list[Problem]:
+        if item.state not in self.sources:
+            return [decided(item)]
+        if self.wanted[item.pk].digest != item.digest:
+            message = "It is not the revision you looked at. Open it again, then decide."
+            return [Problem("digest", "stale", message)]
+        own = item.sent_by_id == self.access.user.pk
+        if own and not self.access.account.senders_may_accept_own:
+            message = "You sent it yourself; a second approver has to accept it."
+            return [Problem("sent_by", "own", message)]
+        return []
+
+    def _field_problems(self, item: Item) -> list[Problem]:
+        values = self.values[item.pk]
+        command = command_of(item, key=self.keys[item.pk], acceptance=values)
+        problems = rules.problems(self.manifest, item.payload, values)
+        for one in self.manifest.acceptance_fields:
+            value = values[one.name]
+            if one.choices and value and value not in self.choices.get(one.choices, set()):
+                message = f"{one.label}: {value} is not one of the ERP's own. Pick one of the list."
+                problems.append(Problem(one.name, "choice", message, current=value))
+        return problems + list(self.adapter.validate(command))
+
+    def _key_problems(self, item: Item) -> list[Problem]:
+        key, name = self.keys[item.pk], self.manifest.key[0]
+        folded = self._fold(key)
+        if len(key) > LONGEST_ID:
+            message = f"It may have at most {LONGEST_ID} characters; it has {len(key)}."
+            return [Problem(name, "max_length", message, str(len(key)), str(LONGEST_ID))]
+        holder = self.flying.get(folded) or self.held.get(folded)
+        if not key or holder is None:
+            return []
+        message = f"{key} is taken by {holder}. Choose another."
+        return [Problem(name, "taken", message, current=key)]
+
+    def _update_problems(self, item: Item) -> list[Problem]:
+        if item.record_id not in self.links:
+            message = "It is no longer linked to a record of the ERP. Reject it and send it again."
+            return [Problem("link", "unlinked", message)]
+        holder = self.flying.get(self._fold(self.keys[item.pk]))
+        if holder is None:
+            return []
+        message = f"{self.keys[item.pk]} is being exported for {holder}. Try again afterwards."
+        return [Problem(self.manifest.key[0], "taken", message)]

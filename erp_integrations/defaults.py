@@ -1,0 +1,93 @@
+"""Default rules: which acceptance value a record gets by the beginning of its code.
+
+Filled in when a record is sent, for the approver to look at; never at accepting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from erp_integrations.adapters.base import EntityManifest
+from erp_integrations.models import AcceptanceDefault, Choice, Connection
+from erpbridge.access.models import User
+from erpbridge.audit.record import Note, note
+
+ENTITY = "connection"
+
+
+class Defaults:
+    """The rules of a connection for one record type, read once."""
+
+    def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
+        names = {one.name for one in manifest.acceptance_fields}
+        rows = AcceptanceDefault.objects.filter(connection=connection, entity=manifest.entity)
+        # The longest beginning decides.
+        self.rules = sorted(
+            (row for row in rows if row.field in names), key=lambda row: len(row.starts_with)
+        )
+        self.code = manifest.key[0]
+
+    def of(self, payload: Mapping[str, Any]) -> dict[str, str]:
+        """Field -> value for one record."""
+        code = str(payload.get(self.code) or "").upper()
+        return {
+            rule.field: rule.value
+            for rule in self.rules
+            if code.startswith(rule.starts_with.upper())
+        }
+
+
+@transaction.atomic
+def add(
+    connection: Connection,
+    manifest: EntityManifest,
+    *,
+    field: str,
+    starts_with: str,
+    value: str,
+    by: User,
+) -> AcceptanceDefault:
+    """A new rule. :raises ValidationError: by field, for a bad value or a second one alike."""
+    asked = next((one for one in manifest.acceptance_fields if one.name == field), None)
+    if asked is None:
+        raise ValidationError({"field": "This ERP does not ask for that."})
+    if asked.choices:
+        known = Choice.objects.filter(connection=connection, kind=asked.choices, active=True)
+        if not known.filter(code=value).exists():
+            raise ValidationError(
+                {"value": f"{value} is not one of the ERP's own. Pick one of the list."}
+            )
+    rule = AcceptanceDefault(
+        connection=connection,
+        entity=manifest.entity,
+        field=field,
+        starts_with=starts_with.strip(),
+        value=value.strip(),
+    )
+    rule.full_clean(validate_constraints=False)
+    try:
+        with transaction.atomic():
+            rule.save()
+    except IntegrityError as error:
+        message = "There is a rule for this field and this beginning. Remove it first."
+        raise ValidationError({"starts_with": message}) from error
+    _note(rule, "default_added", by=by)
+    return rule
+
+
+@transaction.atomic
+def remove(rule: AcceptanceDefault, *, by: User) -> None:
+    """Forget a rule; values that it has filled in stay."""
+    _note(rule, "default_removed", by=by)
+    rule.delete()
+
+
+def _note(rule: AcceptanceDefault, verb: str, *, by: User) -> None:
+    connection = rule.connection
+    data = {"field": rule.field, "starts_with": rule.starts_with, "value": rule.value}
+    one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
+    note(connection.account_id, [one], by=by)

@@ -1,0 +1,72 @@
+"""The acceptance grid of a list page: an input in each row for what accounting has to fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from erp_integrations import connections, places
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
+from erp_integrations.forms import choices_of
+from erp_integrations.models import Connection, Item
+from erp_integrations.records import RecordType
+from erpbridge.access.policy import Access
+
+# An input is called so, then item id and field.
+VALUE = "value-"
+# By the kind of the list: code -> label.
+Choices = Mapping[str, Mapping[str, str]]
+
+
+def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, Any] | None:
+    """What the list page needs to show values in its rows; None where none are filled in."""
+    connection = connections.active(access.account.pk, kind.entity)
+    manifest = connections.usable_manifest(connection, kind.entity)
+    if kind.unit != "list" or connection is None or manifest is None:
+        return None
+    fields = manifest.acceptance_fields
+    choices = offered(connection, manifest)
+    return {
+        "fields": fields,
+        "choices": choices,
+        "inputs": {item.pk: _inputs(item, fields, choices) for item in items},
+        "urls": {
+            name: places.to(access, name, kind=kind.slug)
+            for name in ("values", "fill", "export", "defaults")
+        },
+    }
+
+
+def offered(connection: Connection, manifest: EntityManifest) -> Choices:
+    """The ERP's own lists that the acceptance fields pick from, by their kind: code -> label."""
+    kinds = sorted({one.choices for one in manifest.acceptance_fields if one.choices})
+    return {name: dict(choices_of(connection, name)) for name in kinds}
+
+
+def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
+    """What the ERP calls a value that was picked; empty where it has no list for the field."""
+    connection = connections.active(account_id, kind.entity)
+    manifest = connections.usable_manifest(connection, kind.entity)
+    if connection is None or manifest is None:
+        return ""
+    choices = offered(connection, manifest)
+    found = (one.choices for one in manifest.acceptance_fields if one.name == name)
+    return choices.get(next(found, ""), {}).get(value, "")
+
+
+def _inputs(
+    item: Item, fields: Sequence[AcceptanceField], choices: Choices
+) -> list[dict[str, Any]]:
+    if item.operation != Operation.CREATE:
+        return [{"label": one.label, "kept": True} for one in fields]
+    return [
+        {
+            "name": f"{VALUE}{item.pk}-{one.name}",
+            "label": one.label,
+            "value": item.acceptance.get(one.name, ""),
+            "meaning": choices.get(one.choices, {}).get(item.acceptance.get(one.name, ""), ""),
+            "choices": one.choices,
+            "required": one.required,
+        }
+        for one in fields
+    ]

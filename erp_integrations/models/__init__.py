@@ -1,0 +1,27 @@
+"""Tables of the export: connections, clicks, items, attempts, links, and what the ERP told us.
+
+Reference: architecture.md section 4, engineering.md 3.2. States change in ``moves`` only. This is
+the door to all of them; which module of the package holds a table is nobody else's business.
+"""
+
+from erp_integrations.models.acceptance import AcceptanceDefault
+from erp_integrations.models.connections import ActiveConnection, Connection
+from erp_integrations.models.files import ExportFile
+from erp_integrations.models.in_erp import Choice, ErpRecord, Link
+from erp_integrations.models.items import Attempt, Item, Request
+from erp_integrations.models.processes import Ticker, Worker
+
+__all__ = [
+    "AcceptanceDefault",
+    "ActiveConnection",
+    "Attempt",
+    "Choice",
+    "Connection",
+    "ErpRecord",
+    "ExportFile",
+    "Item",
+    "Link",
+    "Request",
+    "Ticker",
+    "Worker",
+]

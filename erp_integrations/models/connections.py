@@ -1,0 +1,86 @@
+"""Connections, and which of them an account uses for what."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from erpbridge.access.models import Account
+
+# The least and the most that may be set for a connection.
+RATES = (1, 100_000)
+IN_FLIGHT = (1, 1_000)
+USUAL_IN_FLIGHT = 20
+
+
+def _within(label: str, least: int, most: int) -> list[Any]:
+    """Validators that name the field and both limits, whichever is missed."""
+    words = f"{label} must be a whole number from {least} to {most:,}."
+    return [MinValueValidator(least, words), MaxValueValidator(most, words)]
+
+
+class Connection(models.Model):
+    """One configured adapter of one account."""
+
+    # Names the connection in the address that an asking ERP calls.
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="connections")
+    name = models.CharField("Name", max_length=100)
+    adapter = models.CharField("Adapter", max_length=50)
+    config = models.JSONField(default=dict)
+    # Setting name -> encrypted value; see ``secrets``.
+    secrets = models.JSONField(default=dict, blank=True)
+    max_in_flight = models.PositiveSmallIntegerField(
+        "Most at once",
+        default=USUAL_IN_FLIGHT,
+        validators=_within("Most at once", *IN_FLIGHT),
+    )
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=300, blank=True)
+    paused_for_login = models.BooleanField(default=False)
+    rate_per_minute = models.PositiveIntegerField(
+        "Commands a minute",
+        null=True,
+        blank=True,
+        help_text="Empty: what the adapter declares.",
+        validators=_within("Commands a minute", *RATES),
+    )
+    next_slot_at = models.DateTimeField(null=True, blank=True)
+    breaker_failures = models.PositiveIntegerField(default=0)
+    breaker_until = models.DateTimeField(null=True, blank=True)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_result = models.JSONField(default=dict)
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    refresh_problem = models.TextField(blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    # Of an ERP that asks: calls in a row with wrong credentials, and until when none is answered.
+    inbound_failures = models.PositiveIntegerField(default=0)
+    inbound_locked_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "name"], name="connection_name_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ActiveConnection(models.Model):
+    """Which connection an account uses for a record type."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    entity = models.CharField(max_length=30)
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="active_for")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "entity"], name="one_active_connection_per_type"
+            )
+        ]

@@ -1,0 +1,90 @@
+"""What the ERP holds: links to its records, these as last seen, and its lists."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from erp_integrations.models.columns import by_person
+from erp_integrations.models.connections import Connection
+
+
+class Link(models.Model):
+    """A record and the ERP record it is; ended, never deleted, when unlinked."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
+    entity = models.CharField(max_length=30)
+    record_id = models.BigIntegerField()
+    erp_id = models.CharField(max_length=200)
+    erp_code = models.CharField(max_length=200, blank=True)
+    erp_version = models.CharField(max_length=200, blank=True)
+    synced_payload = models.JSONField(default=dict)
+    synced_digest = models.CharField(max_length=64, blank=True)
+    linked_at = models.DateTimeField(db_default=Now())
+    linked_by = by_person()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = by_person()
+    ended_why = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "entity", "erp_id"],
+                condition=Q(ended_at__isnull=True),
+                name="one_record_per_erp_id",
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "entity", "record_id"],
+                condition=Q(ended_at__isnull=True),
+                name="one_link_per_record",
+            ),
+        ]
+
+
+class ErpRecord(models.Model):
+    """A record of the ERP as last seen, for the import side and for proposing unused IDs."""
+
+    class State(models.TextChoices):
+        """What became of it on our side."""
+
+        STAGED = "staged", "Ready to Import"
+        IMPORTED = "imported", "Imported"
+        ARCHIVED = "archived", "Archived"
+        INVALID = "invalid", "Invalid"
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="erp_records")
+    entity = models.CharField(max_length=30)
+    erp_id = models.CharField(max_length=200)
+    erp_code = models.CharField(max_length=200, blank=True)
+    erp_version = models.CharField(max_length=200, blank=True)
+    label = models.CharField(max_length=255, blank=True)
+    data = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "entity", "erp_id"], name="erp_record_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["connection", "entity", "erp_code"], name="erp_record_code")
+        ]
+
+
+class Choice(models.Model):
+    """One value of a list kept in the ERP; pages read choices only from here."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="choices")
+    kind = models.CharField(max_length=50)
+    code = models.CharField(max_length=100)
+    label = models.CharField(max_length=255)
+    active = models.BooleanField(default=True)
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "code"], name="choice_once")
+        ]

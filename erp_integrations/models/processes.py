@@ -1,0 +1,32 @@
+"""The processes that export, and whose turn it is to look for what is due."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class Ticker(models.Model):
+    """The one row by which the tickers of all processes take turns."""
+
+    ran_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_ticker")]
+
+
+class Worker(models.Model):
+    """A process that exports, as last heard of; written by its ticker."""
+
+    name = models.CharField(max_length=100, unique=True)
+    host = models.CharField(max_length=80)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["seen_at"], name="worker_seen")]
+
+    def __str__(self) -> str:
+        return self.name

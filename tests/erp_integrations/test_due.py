@@ -1,0 +1,96 @@
+"""Whom a worker is woken for: connections for which it can do something, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from erp_integrations import connections, due, engine, export_files, recovery
+from erp_integrations.clock import after
+from erp_integrations.models import Connection, Item
+from erp_integrations.states import State
+from tests.erp_integrations import steps
+from tests.factories import ConnectionFactory, ItemFactory
+
+
+def unknown() -> None:
+    """Nobody knows what became of it, and it is time to find out."""
+    Item.objects.update(
+        state=State.UNCERTAIN, lease_until=None, check_after=after(-1), looks=0, handle=""
+    )
+
+
+@pytest.mark.parametrize(
+    ("delivery", "sends", "looks"),
+    [("sync", True, True), ("queued", True, True), ("polled", False, False), ("file", False, True)],
+)
+def test_worker_is_woken_for_what_it_can_do(connection, accepted_item, delivery, sends, looks):
+    latency = 10_000 if delivery == "queued" else 0
+    steps.change_config(connection, delivery=delivery, latency_ms=latency)
+    assert due.due_connections() == [connection.pk] * sends
+    unknown()
+    assert due.due_connections() == [connection.pk] * looks
+    # And no more than that: a turn leaves nothing due behind.
+    steps.export(connection)
+    assert due.due_connections() == []
+
+
+def test_file_that_waits_for_a_person_wakes_nobody(connection, accepted_item, pat):
+    steps.change_config(connection, delivery="file")
+    export_files.make(connection, "vendor", by=pat)
+    steps.let_pass(10_000)
+    assert due.due_connections() == []
+
+
+def test_items_that_the_erp_was_handed_are_polled_also_after_a_change_of_delivery(
+    connection, accepted_item
+):
+    steps.change_config(connection, delivery="queued", latency_ms=10_000)
+    steps.export(connection)
+    steps.change_config(connection, delivery="polled")
+    steps.let_pass(11)
+    assert due.due_connections() == [connection.pk]
+
+
+def test_refused_login_of_an_asking_erp_is_probed_by_a_worker(connection, accepted_item):
+    steps.change_config(connection, delivery="polled")
+    steps.keep_secrets(connection, password="correct")
+    connections.pause_for_login(connection, message="Log in again.")
+    assert due.due_connections() == [connection.pk]
+    steps.export(connection)
+    connection.refresh_from_db()
+    assert connection.paused_at is None
+    assert due.due_connections() == []
+
+
+def test_connection_whose_adapter_is_gone_wakes_nobody(connection, accepted_item, settings):
+    settings.ERPBRIDGE_ADAPTERS = []
+    assert due.due_connections() == []
+
+
+def test_tick_wakes_the_due_one_among_many(connection, accepted_item, account, monkeypatch):
+    woken: list[int] = []
+    monkeypatch.setattr(recovery, "publish", woken.append)
+    for delivery in ("polled", "file"):
+        other = ConnectionFactory.create(account=account, config={"delivery": delivery})
+        ItemFactory.create_batch(3, account=account, connection=other)
+    Item.objects.filter(state=State.READY).update(
+        state=State.QUEUED, intent="00000000-0000-4000-8000-000000000000"
+    )
+    assert recovery.tick(period=-1)
+    assert woken == [connection.pk]
+
+
+@pytest.mark.parametrize(("delivery", "turn_is_over"), [("sync", True), ("file", False)])
+def test_turn_ends_early_only_for_a_connection_that_a_worker_serves(
+    connection, account, delivery, turn_is_over
+):
+    other: Connection = ConnectionFactory.create(account=account, config={"delivery": delivery})
+    ItemFactory.create(
+        account=account,
+        connection=other,
+        state=State.QUEUED,
+        intent="00000000-0000-4000-8000-000000000000",
+    )
+    spent = engine.FAIR_SHARE + 1
+    assert engine._turn_is_over(connection.pk, spent) is turn_is_over
+    assert engine._turn_is_over(other.pk, spent) is False
