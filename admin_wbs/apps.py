@@ -4,6 +4,12 @@ from django.apps import AppConfig
 
 
 class AdminWbsConfig(AppConfig):
-    """Cost codes and their lists."""
+    """Cost codes and their lists; makes them a record type that can be sent to an ERP."""
 
     name = "admin_wbs"
+
+    def ready(self) -> None:
+        """Register the record type with the seam."""
+        from admin_wbs import erp
+
+        erp.register()

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("erpbridge.access.urls")),
     path("", include("erpbridge.jobs.urls")),
     path("", include("directory.urls")),
+    path("", include("admin_wbs.urls")),
     path("", include("erp_integrations.urls")),
     path("accounts/<int:account_id>/", home.account, name="account"),
     path("accounts/<int:account_id>/projects/<int:project_id>/", home.project, name="project"),

@@ -6,6 +6,8 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from admin_wbs.models import CodeList, CostCode
+from admin_wbs.tree import full_code, sort_path
 from directory.derived import prepare
 from directory.models import Company, CompanyImport, Trade
 from erp_integrations.models import Connection, ExportFile, Item, Request
@@ -127,6 +129,39 @@ class CompanyImportFactory(DjangoModelFactory):
     header = factory.LazyFunction(lambda: ["name"])
     rows = factory.LazyFunction(lambda: [[2, ["Three Rivers Glass"]]])
     columns = factory.LazyFunction(lambda: {"0": "name"})
+
+
+# --- admin_wbs ------------------------------------------------------------------------------
+
+
+class CodeListFactory(DjangoModelFactory):
+    class Meta:
+        model = CodeList
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Cost Codes {n}")
+
+
+class CostCodeFactory(DjangoModelFactory):
+    """A row only, with what follows from its place; tests of the rules use the service."""
+
+    class Meta:
+        model = CostCode
+
+    list = factory.SubFactory(CodeListFactory)
+    parent = None
+    code = factory.Sequence(lambda n: f"{n:03}")
+    description = factory.Sequence(lambda n: f"Work {n}")
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        parent = kwargs.get("parent")
+        path = [*(parent.path if parent else []), kwargs["code"]]
+        place = {"path": path, "full_code": full_code(path), "sort_path": sort_path(path)}
+        account = kwargs["list"].account
+        return super()._create(
+            model_class, *args, **place, account=account, depth=len(path) - 1, **kwargs
+        )
 
 
 # --- erp_integrations -----------------------------------------------------------------------

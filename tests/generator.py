@@ -1,12 +1,13 @@
-"""Invented firms in the shape of the real register files; the same seed gives the same firms."""
+"""Invented firms in the shape of the real register files, and cost codes; a seed repeats them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from admin_wbs.demo_codes import codes
 from directory.demo_firms import COLUMNS, Firm, csv_text, firms
 
-__all__ = ["COLUMNS", "Firm", "csv_text", "file_of", "firms"]
+__all__ = ["COLUMNS", "Firm", "codes", "csv_text", "file_of", "firms"]
 
 
 def file_of(*rows: Mapping[str, str] | Sequence[str], header: Sequence[str] = ("name",)) -> bytes:

@@ -142,6 +142,13 @@ def _retrieve(access: Access, _entity: str) -> Answer:
     return Answer(False, "Needs Admin on the Directory tool or on ERP Integrations.")
 
 
+def _retrieve_codes(access: Access, entity: str) -> Answer:
+    """Admin on the account's Admin tool, or on its ERP tool."""
+    if access.account_level(Tool.ERP_INTEGRATIONS) == Level.ADMIN:
+        return YES
+    return _in_account(Tool.ADMIN, Level.ADMIN)(access, entity)
+
+
 def _decide(direction: int, word: str) -> Rule:
     def rule(access: Access, entity: str) -> Answer:
         if not access.membership.can_push_to_accounting:
@@ -174,6 +181,10 @@ RULES: dict[str, Rule] = {
     "companies.reactivate": _at_least(Tool.DIRECTORY, Level.ADMIN),
     "companies.send": _at_least(Tool.DIRECTORY, Level.ADMIN),
     "companies.retrieve": _retrieve,
+    "codes.view": _in_account(Tool.ADMIN, Level.READ_ONLY),
+    "codes.edit": _in_account(Tool.ADMIN, Level.ADMIN),
+    "codes.send": _in_account(Tool.ADMIN, Level.ADMIN),
+    "codes.retrieve": _retrieve_codes,
     "items.view": _view_items,
     "items.accept": _decide(1, "exporting"),
     "items.import": _decide(0, "importing"),

@@ -15,9 +15,11 @@ from django.urls.resolvers import RoutePattern
 
 from erpbridge.access.models import Membership
 from tests.factories import (
+    CodeListFactory,
     CompanyFactory,
     CompanyImportFactory,
     ConnectionFactory,
+    CostCodeFactory,
     ExportFileFactory,
     ItemFactory,
     JobFactory,
@@ -36,6 +38,8 @@ def ours(account, project, sam) -> dict[str, object]:
         "project_id": project.pk,
         "membership_id": Membership.objects.get(user=sam).pk,
         "company_id": CompanyFactory.create(account=account).pk,
+        "list_id": CodeListFactory.create(account=account).pk,
+        "code_id": CostCodeFactory.create(list__account=account).pk,
         "import_id": CompanyImportFactory.create(account=account, by=sam).pk,
         "request_id": RequestFactory.create(account=account, by=sam).pk,
         "public_id": ItemFactory.create(account=account, sent_by=sam).public_id,

@@ -38,8 +38,14 @@ def labels(links: list[Link]) -> list[str]:
 
 
 def test_an_admin_finds_all_tools_of_the_account(ada: User, account: Account) -> None:
-    everything = ["Directory", "ERP Integrations", "Projects", "People", "Account settings"]
-    assert labels(frame_of(ada, account).account_tools) == everything
+    assert labels(frame_of(ada, account).account_tools) == [
+        "Directory",
+        "Work Breakdown Structure",
+        "ERP Integrations",
+        "Projects",
+        "People",
+        "Account settings",
+    ]
 
 
 def test_a_standard_user_finds_neither_erp_nor_settings(sam: User, account: Account) -> None:

@@ -7,18 +7,20 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from erp_integrations import connections
-from erp_integrations.models import Connection
+from admin_wbs.models import CodeList
+from erp_integrations import approval, connections
+from erp_integrations.models import Connection, Item
+from erp_integrations.sendable import send
 from erp_integrations.states import State
 from erpbridge.access import policy
 from tests.adapters.tryton.conftest import done, party, vendor
 from tests.erp_integrations import steps
-from tests.factories import CompanyFactory
+from tests.factories import CompanyFactory, CostCodeFactory
 
 
 @pytest.fixture
-def connection(erp, account, ada) -> Connection:
-    config = {"url": erp.url, "company": "1", "root": "COSTCODES"}
+def connection(proxied, faults, erp, account, ada) -> Connection:
+    config = {"url": proxied[0], "company": "1", "root": "COSTCODES"}
     made = connections.create(
         account=account,
         name="Tryton",
@@ -69,6 +71,28 @@ def test_a_company_whose_id_accounting_has_just_used_is_not_written(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_cost_code_whose_answer_was_lost_is_found_under_its_parent(
+    erp, connection, faults, account, ada, pat
+):
+    group = CostCodeFactory.create(list=CodeList.objects.get(account=account), code="07")
+    code = CostCodeFactory.create(list=group.list, parent=group, code="100")
+    for record in (group, code):
+        faults.set("cut_after", calls=int(record is code))
+        assert send("cost_code", [record.pk], access=policy.load(ada, account)).done == 1
+        item = Item.objects.get(record_id=record.pk)
+        decision = approval.Decision(item.pk, item.digest)
+        approval.accept([decision], entity="cost_code", access=policy.load(pat, account))
+        steps.export(connection)
+    item.refresh_from_db()
+    assert item.state == State.UNCERTAIN
+    steps.let_pass(600)
+    steps.export(connection)
+    item.refresh_from_db()
+    assert (item.state, item.error_text) == (State.SYNCED, "")
+    assert len(erp.rows("SELECT id FROM analytic_account_account WHERE code = '07-100'")) == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_newcomers_account_is_connected_once_and_again(erp, settings, monkeypatch):
     settings.MODE = "demo"
     monkeypatch.setenv("ERPBRIDGE_TRYTON_KEY", erp.facts["key"])
@@ -77,4 +101,12 @@ def test_the_newcomers_account_is_connected_once_and_again(erp, settings, monkey
         call_command("seed_tryton", url=erp.url, stdout=said)
         assert "“Tryton Trial” works" in said.getvalue()
         assert erp.facts["key"] not in said.getvalue()
-    assert Connection.objects.filter(adapter="tryton").count() == 1
+    (made,) = Connection.objects.filter(adapter="tryton")
+    (found,) = CodeList.objects.filter(connection_id=made.pk)
+    states = set(found.codes.values_list("erp_state", flat=True))
+    assert states == {"", "ready", "rejected", "synced"}
+    arrived = erp.rows(
+        "SELECT code FROM analytic_account_account WHERE code LIKE '10%' OR code LIKE '15%'"
+    )
+    synced = found.codes.filter(erp_state="synced").values_list("full_code", flat=True)
+    assert sorted(row["code"] for row in arrived) == sorted(synced)

@@ -1,0 +1,136 @@
+"""All writes to lists of cost codes, and whether a list takes changes now.
+
+Whoever changes a list or a code of it locks the list's row first, so that of two people who
+change the same tree one waits for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from admin_wbs.models import CodeList
+from admin_wbs.refusals import ReadOnly
+from erp_integrations import sendable
+from erp_integrations.sendable import Connected
+from erpbridge.access.models import Account, User
+from erpbridge.audit.record import Note, changes, note
+
+LIST = "cost_code_list"
+CODE = "cost_code"
+DISCONNECTED = (
+    "This list belongs to an ERP that is not connected any more, so it can only be read. "
+    "Its codes can be copied into another list."
+)
+
+
+@transaction.atomic
+def create(*, account: Account, name: str, by: User, for_new_projects: bool = True) -> CodeList:
+    """A further list. :raises ValidationError: for a bad name, or one that is taken."""
+    found = CodeList(account=account, name=name.strip(), for_new_projects=for_new_projects)
+    _save(found)
+    note(account.pk, [Note(LIST, found.pk, found.name, "created")], by=by)
+    return found
+
+
+@transaction.atomic
+def change(found: CodeList, *, values: Mapping[str, Any], by: User) -> None:
+    """Change name and settings; the list of an ERP keeps the name that the ERP gave it.
+
+    :raises ValidationError: for a bad name, or one that is taken.
+    """
+    found = CodeList.objects.select_for_update(no_key=True).get(pk=found.pk)
+    names = ("for_new_projects",) if found.is_erp else ("name", "for_new_projects")
+    before = {name: getattr(found, name) for name in names}
+    changed = changes(before, {name: values[name] for name in names if name in values})
+    if not changed:
+        return
+    for name, (_old, new) in changed.items():
+        setattr(found, name, new.strip() if name == "name" else new)
+    _save(found, update_fields=list(changed))
+    one = Note(LIST, found.pk, found.name, "edited", data={"changes": changed})
+    note(found.account_id, [one], by=by)
+
+
+def connected(found: Connected, account_id: int) -> CodeList:
+    """The ERP Standard Cost Codes of a connection, made when it becomes the account's."""
+    name = f"{found.label} Standard Cost Codes"
+    taken = CodeList.objects.filter(account=account_id, name__iexact=name)
+    if taken.exclude(connection_id=found.connection_id).exists():
+        name = f"{name} ({found.name})"
+    made, new = CodeList.objects.get_or_create(
+        connection_id=found.connection_id, defaults={"account_id": account_id, "name": name[:150]}
+    )
+    if new:
+        note(account_id, [Note(LIST, made.pk, made.name, "created")], by=None)
+    return made
+
+
+def erp_list(account_id: int) -> CodeList | None:
+    """The list that belongs to the account's present ERP; None without one."""
+    present = sendable.connected(account_id, CODE)
+    if present is None:
+        return None
+    return CodeList.objects.filter(connection_id=present.connection_id).first()
+
+
+def read_only(found: CodeList) -> str:
+    """Why the list takes no changes here; empty where it does."""
+    if not found.is_erp:
+        return ""
+    present = sendable.connected(found.account_id, CODE)
+    if present is None or present.connection_id != found.connection_id:
+        return DISCONNECTED
+    if present.erp_owns:
+        return (
+            f"{present.label} owns these cost codes: they are made there, and fetched with "
+            "Refresh from ERP."
+        )
+    return ""
+
+
+def lock(list_id: int) -> CodeList:
+    """The list, locked until the end of the transaction."""
+    return CodeList.objects.select_for_update(no_key=True).get(pk=list_id)
+
+
+def open_for_change(list_id: int, *, by: User | None) -> CodeList:
+    """Lock the list and count the change that follows. :raises ReadOnly: with the reason."""
+    return touch(lock_open(list_id), by=by)
+
+
+def lock_open(list_id: int) -> CodeList:
+    """Lock the list for a change that may turn out to be none. :raises ReadOnly:"""
+    found = lock(list_id)
+    refuse_read_only(found)
+    return found
+
+
+def refuse_read_only(found: CodeList) -> None:
+    """:raises ReadOnly: with the reason, where the list takes no changes."""
+    why = read_only(found)
+    if why:
+        raise ReadOnly(why)
+
+
+def touch(found: CodeList, *, by: User | None) -> CodeList:
+    """Note that the locked list changes, so that pages opened before can tell."""
+    rows = CodeList.objects.filter(pk=found.pk)
+    rows.update(revision=F("revision") + 1, changed_at=Now(), changed_by=by)
+    found.refresh_from_db(fields=["revision", "changed_at", "changed_by"])
+    return found
+
+
+def _save(found: CodeList, **how: Any) -> None:
+    """:raises ValidationError: for a bad name, or one that is taken, even at this very moment."""
+    found.full_clean(validate_constraints=False)
+    try:
+        with transaction.atomic():
+            found.save(**how)
+    except IntegrityError as error:
+        raise ValidationError({"name": "A list of this name exists already."}) from error

@@ -1,0 +1,81 @@
+"""Lists of cost codes and their codes, up to five tiers deep (directory-and-wbs.md part C)."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+
+from admin_wbs.queries import CodeListQuerySet, CostCodeQuerySet
+from admin_wbs.tiered import Tiered
+from erp_integrations.sendable import Sendable
+from erpbridge.access.models import Account
+
+
+class CodeList(models.Model):
+    """A list of cost codes of an account.
+
+    The list of an ERP connection carries the connection's id; no foreign key crosses the seam.
+    ``revision`` counts the changes of the list and its codes, so that a page can tell it is stale.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="code_lists")
+    name = models.CharField("Name", max_length=150)
+    connection_id = models.BigIntegerField(null=True, editable=False)
+    for_new_projects = models.BooleanField("Available for use on new projects", default=True)
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        editable=False,
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = CodeListQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", Lower("name"), name="code_list_name_once"),
+            models.UniqueConstraint(
+                fields=["connection_id"],
+                condition=Q(connection_id__isnull=False),
+                name="one_code_list_per_connection",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_erp(self) -> bool:
+        """Whether it is the ERP Standard Cost Codes of a connection."""
+        return self.connection_id is not None
+
+
+class CostCode(Tiered, Sendable):
+    """A code of a list. Only ``codes`` writes it."""
+
+    within = "list"
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="cost_codes")
+    list = models.ForeignKey(CodeList, on_delete=models.PROTECT, related_name="codes")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = CostCodeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Stronger than "unique among siblings": an ERP knows a code by its full code only.
+            models.UniqueConstraint("list", Lower("full_code"), name="cost_code_once_per_list"),
+        ]
+        indexes = [
+            models.Index(fields=["list", "sort_path"], name="cost_code_order"),
+            models.Index(fields=["list", "parent", "sort_path"], name="cost_code_children"),
+            models.Index(fields=["list", "erp_state"], name="cost_code_by_erp"),
+            models.Index(fields=["account", "id"], name="cost_code_of_account"),
+        ]

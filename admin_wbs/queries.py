@@ -1,0 +1,66 @@
+"""Which lists and codes are shown to whom; reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Count, Q
+
+from admin_wbs.tiered import TieredQuerySet
+from erp_integrations import sendable
+from erpbridge.access.policy import Access
+
+if TYPE_CHECKING:
+    from admin_wbs.models import CodeList, CostCode
+
+
+class CodeListQuerySet(models.QuerySet["CodeList"]):
+    """Lists of cost codes."""
+
+    model: type[CodeList]
+
+    def visible_to(self, access: Access) -> CodeListQuerySet:
+        """The account's lists, none for a person without the Admin tool."""
+        return self.filter(account=access.account) if access.can("codes.view") else self.none()
+
+    def with_counts(self) -> CodeListQuerySet:
+        """With ``count``: how many codes a list has, and ``unsynced``: how many the ERP has not."""
+        unsynced = Q(codes__origin_id="", codes__is_active=True)
+        return self.annotate(count=Count("codes"), unsynced=Count("codes", filter=unsynced))
+
+
+class CostCodeQuerySet(TieredQuerySet["CostCode"]):
+    """Cost codes."""
+
+    model: type[CostCode]
+
+    def visible_to(self, access: Access) -> CostCodeQuerySet:
+        """The account's codes, none for a person without the Admin tool."""
+        return self.filter(account=access.account) if access.can("codes.view") else self.none()
+
+    def search(self, words: str) -> CostCodeQuerySet:
+        """By code, description or ERP ID; every word must occur."""
+        found = self
+        for word in words.split():
+            found = found.filter(
+                Q(full_code__icontains=word)
+                | Q(description__icontains=word)
+                | Q(origin_id__icontains=word)
+            )
+        return found
+
+    def to_send(self, *, updates: bool = True) -> CostCodeQuerySet:
+        """Those that *Send to ERP* takes: active, and new, handed back, or changed since.
+
+        :param updates: whether the ERP takes changes of what it holds.
+        """
+        return self.filter(sendable.unsent(updates=updates), is_active=True)
+
+    def waiting(self) -> CostCodeQuerySet:
+        """Those that can be retrieved from accounting."""
+        return self.filter(sendable.marker_filter("ready"))
+
+    def synced(self) -> CostCodeQuerySet:
+        """Those that the ERP has."""
+        return self.exclude(origin_id="")

@@ -1,0 +1,43 @@
+"""Why something was not done to a list or a code, in words for the person who tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CodeRefused(Exception):
+    """A change that was not made; the text says why and can be shown. ``field`` names the input."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ReadOnly(CodeRefused):
+    """The list takes no changes here: its ERP owns it, or is no longer connected."""
+
+
+class Stale(CodeRefused):
+    """Somebody else has changed the code or the list since the page was opened."""
+
+
+class Locked(CodeRefused):
+    """The code waits for, or is in, the ERP; the text says who sent it and when."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """A code that an action on many left as it was, and why."""
+
+    code_id: int
+    label: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an action on many codes did."""
+
+    done: int
+    left: Sequence[Left] = ()

@@ -1,0 +1,36 @@
+"""URLs of Admin > Work Breakdown Structure."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from admin_wbs import (
+    code_views,
+    list_views,
+    many_views,
+    views,
+)
+
+app_name = "admin_wbs"
+
+START = "accounts/<int:account_id>/wbs/"
+LISTS = START + "lists/"
+LIST = LISTS + "<int:list_id>/"
+CODE = START + "codes/<int:code_id>/"
+
+urlpatterns: list[URLPattern] = [
+    path(LISTS, list_views.code_lists, name="lists"),
+    path(LISTS + "add/", list_views.list_add, name="list_add"),
+    path(LIST, views.code_list, name="list"),
+    path(LIST + "settings/", list_views.list_settings, name="list_settings"),
+    path(LIST + "copy/", list_views.list_copy, name="list_copy"),
+    path(LIST + "branch/", views.branch, name="branch"),
+    path(LIST + "tree/", views.tree, name="tree"),
+    path(LIST + "erp-buttons/", views.erp_buttons, name="erp_buttons"),
+    path(LIST + "send/", many_views.send, name="list_send"),
+    path(LIST + "many/", many_views.many, name="many"),
+    path(LIST + "codes/add/", code_views.add, name="code_add"),
+    path(CODE, views.code, name="code"),
+    path(CODE + "edit/", code_views.edit, name="code_edit"),
+    path(CODE + "row/", code_views.row, name="code_row"),
+]

@@ -1,0 +1,52 @@
+"""Lists of cost codes, one of them an ERP's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from admin_wbs import lists
+from admin_wbs.models import CodeList
+from erp_integrations.models import Connection
+from erpbridge.access import policy
+from erpbridge.access.models import Account, Project, User
+from erpbridge.access.policy import Access
+from tests.erp_integrations import steps
+
+
+@pytest.fixture
+def code_list(account: Account, ada: User) -> CodeList:
+    """A list that belongs to no ERP."""
+    return lists.create(account=account, name="Residential", by=ada)
+
+
+@pytest.fixture
+def connection(account: Account, ada: User) -> Connection:
+    """A tested and refreshed connection to a ledger of this test's own, which owns no codes."""
+    return steps.connect(account, by=ada)
+
+
+@pytest.fixture
+def erp_list(connection: Connection) -> CodeList:
+    """The ERP Standard Cost Codes of the connection."""
+    return CodeList.objects.get(connection_id=connection.pk)
+
+
+@pytest.fixture
+def owner(connection: Connection) -> Connection:
+    """A simulator that owns the cost codes."""
+    steps.change_config(connection, code_owner="erp")
+    return connection
+
+
+@pytest.fixture
+def access_of(account: Account) -> Callable[..., Access]:
+    """The access of a person in the account, or in a project of it."""
+
+    def load(user: User, project: Project | None = None) -> Access:
+        access = policy.load(user, account, project)
+        assert access is not None
+        return access
+
+    return load

@@ -1,0 +1,58 @@
+"""Steps of the stories of cost codes: a tree, sent, accepted with accounts, exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from admin_wbs import codes, sending
+from admin_wbs.models import CodeList, CostCode
+from erp_integrations import approval
+from erp_integrations.models import Connection, Item
+from erp_integrations.sendable import Done
+from erpbridge.access.models import User
+from erpbridge.access.policy import Access
+from tests.erp_integrations import steps
+
+INCOME = "4000"
+
+
+def tree(code_list: CodeList, by: User, *rows: str) -> dict[str, CostCode]:
+    """Codes by full code, from rows such as ``"01-100 Surveying"``."""
+    split = [row.split(" ", 1) for row in rows]
+    made = codes.add_many(code_list, [(code.split("-"), text) for code, text in split], by=by)
+    return {one.full_code: one for one in made}
+
+
+def send(code_list: CodeList, access: Access, *chosen: CostCode) -> Done:
+    """Everything unsent, or the chosen codes, from a fresh page."""
+    code_list.refresh_from_db()
+    ids = [one.pk for one in chosen] or None
+    return sending.send(code_list, access=access, seen=code_list.revision, ids=ids)
+
+
+def waiting(code_list: CodeList) -> list[Item]:
+    """The items in front of accounting, parents first."""
+    records = code_list.codes.values("pk")
+    items = Item.objects.filter(entity="cost_code", record_id__in=records, state="ready")
+    return list(items.order_by("depth", "pk"))
+
+
+def accept(items: Iterable[Item], access: Access, **values: str) -> Done:
+    """Accept with an income account for each."""
+    given = {"income_account": INCOME, **values}
+    decisions = [approval.Decision(item.pk, item.digest, given) for item in items]
+    return approval.accept(decisions, entity="cost_code", access=access)
+
+
+def states(code_list: CodeList) -> dict[str, str]:
+    """Full code -> what the list shows of its way into the ERP."""
+    return dict(code_list.codes.order_by("sort_path").values_list("full_code", "erp_state"))
+
+
+def in_erp(connection: Connection) -> list[tuple[str, str]]:
+    """Code and name of everything in the ERP's own books."""
+    return [(one.erp_code, one.data["description"]) for one in _records(connection)]
+
+
+def _records(connection: Connection) -> list:
+    return steps.adapter_of(connection).pull("cost_code").records

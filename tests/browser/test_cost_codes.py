@@ -1,0 +1,226 @@
+"""Cost codes in a browser: the seed page's five steps, and codes typed by keyboard alone."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from admin_wbs import codes, lists
+from admin_wbs.models import CodeList
+from erp_integrations.models import Item
+from erpbridge.access.levels import Level
+from tests.admin_wbs.test_codes import shown, tree
+from tests.browser.test_main_job import log_in
+from tests.erp_integrations import steps
+from tests.factories import MembershipFactory, UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def erp_list(account, ada) -> CodeList:
+    steps.connect(account, by=ada)
+    found = lists.erp_list(account.pk)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def cora(account):
+    """Admin of the account's Admin tool, and of nothing else."""
+    user = UserFactory.create(name="Cora Codes")
+    MembershipFactory.create(user=user, account=account, admin=Level.ADMIN)
+    return user
+
+
+@pytest.fixture
+def opened(page: Page, sign_in, cora, live_server, account):
+    """The page of a list, opened by Cora."""
+
+    def at(found: CodeList, query: str = "") -> Page:
+        sign_in(cora)
+        address = reverse("admin_wbs:list", args=[account.pk, found.pk])
+        page.goto(f"{live_server.url}{address}{query}")
+        return page
+
+    return at
+
+
+def test_unsynced_codes_are_sent_as_the_seed_page_tells(
+    page, live_server, account, erp_list, cora, ada
+):
+    tree(erp_list, ada, "01 General", "01-100 Survey")
+    CodeList.objects.create(account=account, name="Residential")
+    log_in(page, live_server.url, cora)
+    # 1. Navigate to the company's Admin tool. 2. Click Work Breakdown Structure. 3. Cost Code.
+    page.goto(live_server.url + reverse("admin_wbs:lists", args=[account.pk]))
+    # 4. Select the ERP Standard Cost Codes list.
+    page.get_by_role("link", name=erp_list.name, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(erp_list.name)
+    expect(page.get_by_text("2 unsynced")).to_be_visible()
+    # 5. Click Send to ERP.
+    page.get_by_role("button", name="Send to ERP (2)").click()
+    page.wait_for_url("**/requests/**")
+    assert sorted(Item.objects.values_list("label", flat=True)) == ["01 General", "01-100 Survey"]
+    page.goto(live_server.url + reverse("admin_wbs:list", args=[account.pk, erp_list.pk]))
+    expect(page.get_by_role("cell", name="Waiting for accounting")).to_be_visible()
+    expect(page.get_by_text("Locked: sent by Cora Codes").first).to_be_visible()
+    expect(page.get_by_role("button", name="Re-send to ERP", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Why Re-send to ERP is disabled").focus()
+    expect(page.get_by_role("tooltip")).to_contain_text("all 2 are waiting for accounting")
+    page.get_by_role("button", name="Retrieve from ERP (2)").click()
+    page.wait_for_url("**/requests/**")
+
+
+def test_codes_are_typed_by_keyboard_alone(opened, erp_list):
+    page = opened(erp_list)
+    page.get_by_role("textbox", name="Code", exact=True).focus()
+    for code, text in (("01", "General"), ("02", "Site"), ("03", "Concrete")):
+        page.keyboard.type(code)
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+        expect(page.locator("#said")).to_contain_text(f"Success: {code} {text} was added.")
+        expect(page.get_by_role("textbox", name="Code", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="Send to ERP (3)")).to_be_enabled()
+    expect(page.get_by_role("navigation", name="Tree of cost codes")).to_contain_text("Concrete")
+    assert shown(erp_list) == ["01 General", "02 Site", "03 Concrete"]
+    page.get_by_role("button", name="Send to ERP (3)").click()
+    page.wait_for_url("**/requests/**")
+    assert Item.objects.count() == 3
+
+
+def test_a_wrong_row_keeps_what_was_typed_and_the_focus_where_it_is_wrong(opened, erp_list, ada):
+    tree(erp_list, ada, "01 General")
+    page = opened(erp_list)
+    code = page.get_by_role("textbox", name="Code", exact=True)
+    code.fill("01")
+    page.get_by_role("textbox", name="Description", exact=True).fill("Conditions")
+    page.keyboard.press("Enter")
+    expect(page.locator("#add-row")).to_contain_text("01 is taken by General")
+    expect(code).to_be_focused()
+    expect(page.get_by_role("textbox", name="Description", exact=True)).to_have_value("Conditions")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("link", name="Cost Code", exact=True).click()
+    page.wait_for_url("**/lists/**")
+    assert asked == ["beforeunload"]
+
+
+def test_a_half_filled_row_is_not_left_unasked_and_an_emptied_one_is(opened, erp_list):
+    page = opened(erp_list)
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("textbox", name="Code", exact=True).press_sequentially("0")
+    page.keyboard.press("Escape")
+    page.reload()
+    assert asked == []
+    page.get_by_role("textbox", name="Code", exact=True).press_sequentially("0")
+    page.reload()
+    assert asked == ["beforeunload"]
+
+
+def test_a_branch_opens_where_it_stands_and_takes_codes_under_the_selected_one(
+    opened, code_list_of_three
+):
+    page = opened(code_list_of_three)
+    branch = page.get_by_role("navigation", name="Tree of cost codes")
+    expect(branch.get_by_text("Survey")).to_have_count(0)
+    branch.locator("summary").first.click(position={"x": 5, "y": 10})
+    expect(branch.get_by_text("Survey")).to_be_visible()
+    branch.get_by_role("link", name="100 Survey").click()
+    page.get_by_role("textbox", name="Code", exact=True).fill("1")
+    page.get_by_role("textbox", name="Description", exact=True).fill("Stakes")
+    page.keyboard.press("Tab")
+    expect(branch.get_by_text("Stakes")).to_be_visible()
+    assert "01-100-1 Stakes" in shown(code_list_of_three)
+
+
+@pytest.fixture
+def code_list_of_three(account, ada) -> CodeList:
+    found = lists.create(account=account, name="Residential", by=ada)
+    tree(found, ada, "01 General", "01-100 Survey", "02 Site")
+    return found
+
+
+def test_a_row_is_edited_in_place_saved_with_enter_and_left_with_escape(opened, code_list_of_three):
+    page = opened(code_list_of_three)
+    page.get_by_role("link", name="Edit 02 Site").click()
+    field = page.get_by_role("textbox", name="Description of 02")
+    expect(field).to_be_focused()
+    field.fill("Something else")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Edit 02 Site")).to_be_visible()
+    page.get_by_role("link", name="Edit 02 Site").click()
+    field.fill("Site work")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Edit 02 Site work")).to_be_focused()
+    expect(page.locator("#said")).to_contain_text("02 Site work was saved.")
+    assert shown(code_list_of_three)[-1] == "02 Site work"
+
+
+def test_of_two_who_edit_a_row_the_second_sees_both_values(opened, code_list_of_three, ada):
+    page = opened(code_list_of_three)
+    page.get_by_role("link", name="Edit 02 Site").click()
+    expect(page.get_by_role("textbox", name="Description of 02")).to_be_focused()
+    codes.edit(
+        code_list_of_three.codes.get(full_code="02"),
+        values={"description": "Earth"},
+        seen=1,
+        by=ada,
+    )
+    page.get_by_role("textbox", name="Description of 02").fill("Site work")
+    page.keyboard.press("Enter")
+    expect(page.locator(".editing")).to_contain_text("now “Earth”; you typed “Site work”")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Edit 02 Site work")).to_be_visible()
+
+
+def test_the_tree_and_the_rows_work_without_scripts(
+    browser, live_server, client_of, cora, account, code_list_of_three
+):
+    context = browser.new_context(java_script_enabled=False)
+    cookie = client_of(cora).cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    home = reverse("admin_wbs:list", args=[account.pk, code_list_of_three.pk])
+    page.goto(live_server.url + home)
+    page.get_by_role("navigation", name="Tree of cost codes").get_by_text("General").click()
+    page.get_by_role("textbox", name="Code", exact=True).fill("200")
+    page.get_by_role("textbox", name="Description", exact=True).fill("Permits")
+    page.get_by_role("button", name="Add Code under 01").click()
+    page.get_by_role("link", name="Edit 01-200 Permits").click()
+    page.get_by_label("Description").fill("Fees")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Edit 01-200 Fees").wait_for()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_page_is_wider_than_the_window_and_all_is_accessible(
+    opened, erp_list, ada, live_server, account, width
+):
+    made = tree(erp_list, ada, "01 General", "01-100 Survey", f"02 {'Site and soil ' * 15}")
+    page = opened(erp_list)
+    page.set_viewport_size({"width": width, "height": 900})
+    home = reverse("admin_wbs:list", args=[account.pk, erp_list.pk])
+    general = made["01"].pk
+    for path in (
+        home,
+        f"{home}?at={general}&open=all",
+        f"{home}?q=survey",
+        f"{home}settings/",
+        f"{home}copy/",
+        reverse("admin_wbs:lists", args=[account.pk]) + "?all",
+        reverse("admin_wbs:code", args=[account.pk, general]),
+        reverse("admin_wbs:code_edit", args=[account.pk, general]),
+    ):
+        page.goto(live_server.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+        wrong = [
+            (one["id"], [n["html"] for n in one["nodes"]]) for one in found.response["violations"]
+        ]
+        assert wrong == [], f"{path} at {width}"

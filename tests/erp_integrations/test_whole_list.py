@@ -1,0 +1,110 @@
+"""A large company's whole list in one go: through the pages, on PostgreSQL, by two workers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from django.conf import settings
+from django.db import connection as database
+from django.test import Client
+from django.urls import reverse
+
+from admin_wbs import codes, demo_codes, lists
+from admin_wbs.models import CodeList
+from erp_integrations.adapters.simulator.tables import row_number
+from erp_integrations.models import Attempt, Connection, Item, Request
+from erp_integrations.states import State
+from tests import processes
+from tests.admin_wbs.steps import INCOME
+from tests.erp_integrations import steps
+
+pytestmark = [pytest.mark.shared, pytest.mark.django_db(transaction=True)]
+
+COUNT = 10_000
+PATIENCE = 600
+
+
+@pytest.fixture
+def workers() -> Iterator[list[processes.Running]]:
+    with ExitStack() as stack:
+        start = processes.celery_worker
+        yield [stack.enter_context(start(database.settings_dict)) for _ in range(2)]
+
+
+@pytest.fixture
+def found(account, ada) -> CodeList:
+    """The ERP's list with made codes in five tiers."""
+    made = steps.connect(account, by=ada)
+    # What the demo allows an ERP is not what this is about.
+    Connection.objects.filter(pk=made.pk).update(max_in_flight=200)
+    erp_list = lists.erp_list(account.pk)
+    assert erp_list is not None
+    codes.add_many(erp_list, demo_codes.codes(COUNT), by=ada)
+    erp_list.refresh_from_db()
+    return erp_list
+
+
+def follow(client: Client, click: str) -> list[int]:
+    """How many the progress of the page says have arrived, until all have."""
+    href = f"{click}progress/"
+    until = time.monotonic() + PATIENCE
+    seen: list[int] = []
+    while time.monotonic() < until:
+        text = client.get(href).content.decode()
+        found = re.search(r"([\d,]+) of [\d,]+ synced", text)
+        assert found, text
+        seen.append(int(found[1].replace(",", "")))
+        assert "failed" not in text
+        if "on their way" not in text:
+            return seen
+        time.sleep(1)
+    raise AssertionError(f"not finished after {PATIENCE} s: {seen[-1]} synced")
+
+
+def test_a_whole_list_arrives_once_each_code_under_its_parent(
+    workers, found, account, ada, pat, client_of
+):
+    assert COUNT <= settings.ERPBRIDGE_MOST_ROWS_A_CLICK
+    started, took = time.monotonic(), {}
+    adas, pats = client_of(ada), client_of(pat)
+
+    def done(step: str) -> None:
+        nonlocal started
+        took[step], started = time.monotonic() - started, time.monotonic()
+
+    send = reverse("admin_wbs:list_send", args=[account.pk, found.pk])
+    adas.post(send, {"verb": "send", "list_seen": found.revision})
+    assert Item.objects.filter(state=State.READY).count() == COUNT
+    done("send")
+
+    grid = {name: reverse(f"erp:{name}", args=[account.pk, "cost-codes"]) for name in (
+        "fill", "export",
+    )}  # fmt: skip
+    pats.post(grid["fill"], {"field": "income_account", "fill_value": INCOME})
+    done("fill")
+    answer = pats.post(grid["export"], {"everything": "1", "confirm": "1"})
+    done("accept")
+    assert Request.objects.get(verb=Request.Verb.ACCEPT).done == COUNT
+
+    seen = follow(pats, answer["Location"])
+    done("export")
+    print({step: f"{seconds:.1f} s" for step, seconds in took.items()}, seen)
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 3, "nobody could see it move"
+
+    # In the ERP's own books each is there once, and under the parent that it has here.
+    connection = Connection.objects.get(pk=found.connection_id)
+    held = steps.ledger_of(connection).cost_codes()
+    by_number = {one.id: one.values["code"] for one in held}
+    parents = {
+        one.values["code"]: by_number.get(row_number(one.values["parent"]), "") for one in held
+    }
+    assert len(held) == COUNT
+    wanted = found.codes.values_list("full_code", "parent__full_code")
+    assert parents == {code: parent or "" for code, parent in wanted}
+    assert Attempt.objects.filter(outcome=Attempt.Outcome.APPLIED).count() == COUNT
+    assert len(set(Attempt.objects.values_list("worker", flat=True))) >= 2
