@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -79,3 +81,25 @@ class CostCode(Tiered, Sendable):
             models.Index(fields=["list", "erp_state"], name="cost_code_by_erp"),
             models.Index(fields=["account", "id"], name="cost_code_of_account"),
         ]
+
+
+class CodeImport(models.Model):
+    """An uploaded file of codes between upload and confirmation; nothing is written before.
+
+    ``rows`` holds ``[line of the file, cells as text]`` until it is confirmed, ``delimiter`` what
+    stands between the tiers where one column holds them all.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    file_name = models.CharField(max_length=255)
+    header = models.JSONField(default=list)
+    rows = models.JSONField(default=list)
+    # Behind the defaults above, which are the list of Python.
+    list = models.ForeignKey(CodeList, on_delete=models.CASCADE, related_name="imports")
+    delimiter = models.CharField(max_length=1, blank=True)
+    notice = models.CharField(max_length=255, blank=True)
+    confirmed_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)

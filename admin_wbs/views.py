@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from admin_wbs import asked, branches, history, lists, sending
+from admin_wbs import asked, branches, history, import_pages, lists, sending
 from admin_wbs.forms import CodeForm
 from admin_wbs.list_views import visible_list
 from admin_wbs.listing import MARKERS, STATUSES, listing, may, selected, why_no_code
@@ -106,6 +106,7 @@ def codes_page(
         "listing": shown,
         "home": reverse("admin_wbs:list", args=[request.access.account.pk, found.pk]),
         "may": may(request.access, found),
+        "files": import_pages.actions(found, request.access),
         "may_configure": bool(request.access.can("codes.edit")),
         "read_only": lists.read_only(found),
         "no_code": why_no_code(found, shown.at),

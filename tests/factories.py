@@ -6,7 +6,7 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from admin_wbs.models import CodeList, CostCode
+from admin_wbs.models import CodeImport, CodeList, CostCode
 from admin_wbs.tree import full_code, sort_path
 from directory.derived import prepare
 from directory.models import Company, CompanyImport, Trade
@@ -162,6 +162,19 @@ class CostCodeFactory(DjangoModelFactory):
         return super()._create(
             model_class, *args, **place, account=account, depth=len(path) - 1, **kwargs
         )
+
+
+class CodeImportFactory(DjangoModelFactory):
+    class Meta:
+        model = CodeImport
+
+    list = factory.SubFactory(CodeListFactory)
+    account = factory.SelfAttribute("list.account")
+    by = factory.SubFactory(UserFactory)
+    file_name = "codes.csv"
+    header = factory.LazyFunction(lambda: ["Code", "Description"])
+    rows = factory.LazyFunction(lambda: [[2, ["01", "General"]]])
+    delimiter = "-"
 
 
 # --- erp_integrations -----------------------------------------------------------------------

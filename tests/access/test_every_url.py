@@ -15,6 +15,7 @@ from django.urls.resolvers import RoutePattern
 
 from erpbridge.access.models import Membership
 from tests.factories import (
+    CodeImportFactory,
     CodeListFactory,
     CompanyFactory,
     CompanyImportFactory,
@@ -40,6 +41,7 @@ def ours(account, project, sam) -> dict[str, object]:
         "company_id": CompanyFactory.create(account=account).pk,
         "list_id": CodeListFactory.create(account=account).pk,
         "code_id": CostCodeFactory.create(list__account=account).pk,
+        "code_import_id": CodeImportFactory.create(list__account=account, by=sam).pk,
         "import_id": CompanyImportFactory.create(account=account, by=sam).pk,
         "request_id": RequestFactory.create(account=account, by=sam).pk,
         "public_id": ItemFactory.create(account=account, sent_by=sam).public_id,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from io import StringIO
 
 import pytest
@@ -7,8 +8,9 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.management import CommandError, call_command
 
+from admin_wbs.models import CodeList
 from directory.models import Company
-from erp_integrations.models import Connection
+from erp_integrations.models import Connection, Item
 from erpbridge.access.models import Account, Membership, Project, User
 from erpbridge.access.policy import Access, load
 from erpbridge.management.commands.seed_demo import ACCOUNT, ADA, FIRMS, OTHERS
@@ -58,6 +60,22 @@ def test_the_demo_has_something_for_every_rule():
 
 
 @pytest.mark.django_db
+def test_the_demo_shows_cost_codes_in_every_state_and_loads_them_once(settings, tmp_path):
+    settings.DATA_DIR = tmp_path  # with a ledger in which nobody has seeded
+    seed()
+    (found,) = CodeList.objects.all()
+    states = Counter(found.codes.values_list("erp_state", flat=True))
+    assert set(states) == {"", "ready", "rejected", "synced"}
+    assert {code.depth for code in found.codes.all()} == {0, 1, 2}
+    waiting = Item.objects.filter(state="ready")
+    assert {item.acceptance.get("income_account", "") for item in waiting} == {"", "4000"}
+    before = found.codes.count(), Item.objects.count()
+    assert "Created" not in seed()
+    found.refresh_from_db()
+    assert (found.codes.count(), Item.objects.count()) == before
+
+
+@pytest.mark.django_db
 def test_each_demo_person_may_do_what_the_table_says():
     seed()
     school = Project.objects.get(number="1042")
@@ -65,7 +83,11 @@ def test_each_demo_person_may_do_what_the_table_says():
     assert access_of("Account admin").can("items.accept", "vendor")
     assert access_of("Project admin", school).can("companies.send")
     assert not access_of("Project admin").can("companies.send")
+    assert access_of("Company admin").can("codes.send")
+    assert not access_of("Company admin").can("items.view")
+    assert not access_of("Project admin").can("codes.view")
     assert access_of("Accounting approver").can("items.accept", "vendor")
+    assert access_of("Accounting approver").can("items.accept", "cost_code")
     assert access_of("ERP administrator").can("connection.configure")
     assert not access_of("ERP administrator").can("items.accept", "vendor")
     assert access_of("Standard user", school).can("companies.edit")

@@ -22,6 +22,7 @@ from erpbridge.access.models import Account, Project, User
 from erpbridge.access.people import Approver, Levels, Person
 from erpbridge.access.policy import Access
 from erpbridge.access.seen import digest, person_state
+from erpbridge.management import demo_codes
 
 ACCOUNT = "Cedar & Stone Builders"
 FIRMS = 40
@@ -47,7 +48,7 @@ class DemoPerson:
     does: str
     in_account: Person = field(default_factory=Person)
     on_project: Levels | None = None
-    pushes: str = ""
+    pushes: tuple[str, ...] = ()
 
 
 ADA = DemoPerson(
@@ -56,6 +57,24 @@ ADA = DemoPerson(
     "ada@cedarstone.example",
     "demo-maple-ladder-71",
     "everything: people, projects, companies, the ERP; approver too",
+)
+CORA = DemoPerson(
+    "Company admin",
+    "Cora Hamid",
+    "cora@cedarstone.example",
+    "demo-willow-compass-47",
+    "adds cost codes to the ERP's list, sends them to the ERP",
+    in_account=Person(directory=Level.READ_ONLY, admin=Level.ADMIN),
+)
+PAT = DemoPerson(
+    "Accounting approver",
+    "Pat Moreno",
+    "pat@cedarstone.example",
+    "demo-copper-window-58",
+    "accepts or rejects what waits under ERP Integrations",
+    in_account=Person(directory=Level.READ_ONLY, erp_integrations=Level.STANDARD),
+    on_project=Levels(directory=Level.READ_ONLY),
+    pushes=("vendor", "cost_code"),
 )
 OTHERS = (
     DemoPerson(
@@ -67,16 +86,8 @@ OTHERS = (
         in_account=Person(directory=Level.READ_ONLY),
         on_project=Levels(directory=Level.ADMIN, admin=Level.ADMIN),
     ),
-    DemoPerson(
-        "Accounting approver",
-        "Pat Moreno",
-        "pat@cedarstone.example",
-        "demo-copper-window-58",
-        "accepts or rejects what waits under ERP Integrations",
-        in_account=Person(directory=Level.READ_ONLY, erp_integrations=Level.STANDARD),
-        on_project=Levels(directory=Level.READ_ONLY),
-        pushes="vendor",
-    ),
+    CORA,
+    PAT,
     DemoPerson(
         "ERP administrator",
         "Erin Takala",
@@ -132,6 +143,9 @@ class Command(BaseCommand):
         connections.test(connection, by=ada.user)
         connections.refresh(connection, by=ada.user)
         self.stdout.write(f"Connected {connection.name}.")
+        found = demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
+        if found:
+            self.stdout.write(f"Created {found.codes.count()} cost codes.")
 
     def _print_people(self) -> None:
         line = "{:<20} {:<26} {:<24} {}"
@@ -169,7 +183,7 @@ def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
     member.user.set_password(one.password)
     member.user.save(update_fields=["password"])
     if one.pushes:
-        rights = {one.pushes: (True, True)}
+        rights = dict.fromkeys(one.pushes, (True, True))
         approver = Approver(can_push_to_accounting=True, erp_digest=True, rights=rights)
         seen = digest(person_state(member))
         people.update(member.pk, person=one.in_account, approver=approver, seen=seen, by=by)

@@ -22,7 +22,14 @@ from erpbridge import env
 from erpbridge.access import accounts, policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
-from erpbridge.management.commands.seed_demo import ADA, OTHERS, add_person, company_of
+from erpbridge.management import demo_codes
+from erpbridge.management.commands.seed_demo import (
+    ADA,
+    CORA,
+    PAT,
+    add_person,
+    company_of,
+)
 from erpbridge.management.commands.serve import restart_in_demo_mode
 
 ACCOUNT = "Tryton Trial"
@@ -55,6 +62,8 @@ class Command(BaseCommand):
         connection = _connected(ada, config, key=env.text("ERPBRIDGE_TRYTON_KEY"))
         works = connections.test(connection, by=ada.user)
         works = works and connections.refresh(connection, by=ada.user)
+        if works:
+            demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
         self._tell(ada, connection, works=works)
 
     def _tell(self, ada: Access, connection: Connection, *, works: bool) -> None:
@@ -64,8 +73,9 @@ class Command(BaseCommand):
         self.stdout.write(
             f"The connection of the demo account “{ACCOUNT}” {said}\n"
             f"Open http://127.0.0.1:8000{page} (after make run, in another terminal), sign in as\n"
-            f"{ADA.email}, password {ADA.password}; send companies to the ERP, accept them under\n"
-            "ERP Integrations, and see them arrive here. Ctrl-C ends Tryton."
+            f"{ADA.email}, password {ADA.password}; send companies or cost codes to the ERP,\n"
+            f"accept them under ERP Integrations as {PAT.email}, password\n"
+            f"{PAT.password}, and see them arrive here. Ctrl-C ends Tryton."
         )
 
 
@@ -77,12 +87,12 @@ def _ada() -> Access | None:
 
 @transaction.atomic
 def _create() -> Access:
-    """The account with Ada, Pat and some companies."""
+    """The account with Ada, Cora, Pat and some companies."""
     first = accounts.create(ACCOUNT, admin_email=ADA.email)
     ada = policy.load(first.user, first.account)
     assert ada is not None
-    (pat,) = [one for one in OTHERS if one.pushes]
-    add_person(pat, [], by=ada)
+    for person in (CORA, PAT):
+        add_person(person, [], by=ada)
     invented = firms(FIRMS, seed=8)
     stored: list[Company] = [company_of(firm, 2 * place) for place, firm in enumerate(invented)]
     companies.create_many(stored, account=ada.account, project=None, by=ada.user)

@@ -1,0 +1,160 @@
+"""What an import would do with each row, before anything is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from admin_wbs.importing import checking
+from admin_wbs.importing.checking import Key, Row, folded
+from admin_wbs.importing.layouts import Layout
+from admin_wbs.models import CodeList
+from admin_wbs.tree import full_code
+from erp_integrations import sendable
+from erpbridge.files.refused import Refused
+from erpbridge.files.table import Line
+
+LOCKED = (
+    "waits for accounting or is being exported, so its description stays “{}”. Retrieve it first."
+)
+
+
+class State(StrEnum):
+    """What a row is; in the order of the preview."""
+
+    ERROR = "error"
+    CHANGED = "changed"
+    NEW = "new"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A code that the list has."""
+
+    pk: int
+    description: str
+    key: Key
+    locked: bool
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A row, and the code of the list that it is."""
+
+    row: Row
+    known: Known | None = None
+
+    @property
+    def state(self) -> State:
+        """What the row is."""
+        if self.row.problems:
+            return State.ERROR
+        if self.known is None:
+            return State.NEW
+        same = self.known.description == self.row.description
+        return State.UNCHANGED if same else State.CHANGED
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, or what changes; empty where neither."""
+        if self.state == State.CHANGED and self.known:
+            return f"Was “{self.known.description}”."
+        return " ".join(self.row.problems)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All rows of a file against a list as it is now."""
+
+    rows: list[Planned]
+
+    @cached_property
+    def counts(self) -> Counter[State]:
+        """Rows per state."""
+        return Counter(one.state for one in self.rows)
+
+    @property
+    def usable(self) -> int:
+        """How many rows would change the list."""
+        return self.counts[State.NEW] + self.counts[State.CHANGED]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with what the rows would do."""
+        facts = [(one.row.line, one.row.key, one.state, one.reason) for one in self.rows]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+    @property
+    def refused(self) -> list[Refused]:
+        """The rows with errors."""
+        return [
+            Refused(one.row.line, one.row.cells, one.reason) for one in self.of_state(State.ERROR)
+        ]
+
+    def of_state(self, state: State | None) -> list[Planned]:
+        """The rows of one state, or all, what needs a look first."""
+        if state is not None:
+            return [one for one in self.rows if one.state == state]
+        order = list(State)
+        return sorted(self.rows, key=lambda one: order.index(one.state))
+
+
+def make(
+    found: CodeList,
+    lines: Sequence[Line],
+    layout: Layout,
+    *,
+    header: Sequence[str],
+    delimiter: str,
+) -> Plan:
+    """Check every line and compare it with the list: two queries for any number of rows."""
+    rows = checking.check(lines, layout, header=header, delimiter=delimiter)
+    known = _codes_of(found)
+    for row in rows:
+        if row.path and not row.problems:
+            _compare(row, known.get(full_code(row.key)))
+    _find_orphans(rows, {one.key for one in known.values()})
+    return Plan([Planned(row, known.get(full_code(row.key))) for row in rows])
+
+
+def _codes_of(found: CodeList) -> dict[str, Known]:
+    """Full code -> code."""
+    locked = set(found.codes.filter(sendable.locked()).values_list("pk", flat=True))
+    rows = found.codes.values_list("pk", "description", "path").iterator(chunk_size=2000)
+    codes = (Known(pk, text, folded(path), pk in locked) for pk, text, path in rows)
+    return {full_code(one.key): one for one in codes}
+
+
+def _compare(row: Row, known: Known | None) -> None:
+    if known is None:
+        return
+    code = full_code(row.path)
+    if known.key != row.key:
+        tiers = " + ".join(known.key).upper()
+        row.problems.append(f"{code} is taken: the list has it in the tiers {tiers}.")
+    elif known.locked and known.description != row.description:
+        row.problems.append(f"{code} {LOCKED.format(known.description)}")
+
+
+def _find_orphans(rows: Sequence[Row], known: set[Key]) -> None:
+    """A row needs each of its parents: in the list, or as a row of its own without an error."""
+    lines: Mapping[Key, Row] = {row.key: row for row in reversed(rows) if row.path}
+    for row in sorted(rows, key=lambda one: len(one.path)):
+        above = row.key[:-1]
+        if not above or above in known or not all(row.path):
+            continue
+        name = full_code(row.path[:-1])
+        parent = lines.get(above)
+        if parent is None:
+            row.problems.append(
+                f"Its parent {name} is missing. Every code needs a row of its own: add one for "
+                f"{name}."
+            )
+        elif parent.problems:
+            row.problems.append(f"Its parent {name}, on line {parent.line}, has an error.")

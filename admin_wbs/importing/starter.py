@@ -1,0 +1,13 @@
+"""A first list of cost codes for a general contractor, of our own making."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FILE = Path(__file__).with_name("starter.csv")
+NAME = "Starter list"
+
+
+def content() -> bytes:
+    """The file, in the layout of an export."""
+    return FILE.read_bytes()

@@ -1,0 +1,107 @@
+"""``manage.py import_codes``: the import of the pages for the operator's shell."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from admin_wbs.importing import applying, layouts
+from admin_wbs.importing import plan as planning
+from admin_wbs.importing.plan import State
+from admin_wbs.models import CodeList
+from admin_wbs.refusals import CodeRefused
+from erpbridge.access import policy
+from erpbridge.access.models import User
+from erpbridge.access.policy import Scope
+from erpbridge.files import refused as refusals
+from erpbridge.files.reading import read
+from erpbridge.files.refused import Refused
+from erpbridge.files.table import FileProblem, Table, content_of
+
+MOST_REASONS = 50
+
+
+class Command(BaseCommand):
+    """Check the file, print what it holds, and import it."""
+
+    help = (
+        "Imports cost codes from a CSV or XLSX file into a list. All or nothing: when a row has an "
+        "error, nothing is imported, the reasons are printed and the exit code is 1. With "
+        "--skip-errors the other rows are imported, and the exit code is 1 all the same."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The file, where to, and how."""
+        parser.add_argument("file", type=Path, metavar="FILE", help="the CSV or XLSX file")
+        parser.add_argument("--list", type=int, required=True, metavar="ID", dest="list_id")
+        parser.add_argument(
+            "--by", required=True, metavar="EMAIL", help="who imports; needs the right"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="check and count, write nothing")
+        parser.add_argument(
+            "--delimiter",
+            choices=list(layouts.DELIMITERS),
+            help="what stands between the tiers of a code in one column; guessed without",
+        )
+        parser.add_argument("--skip-errors", action="store_true", help="import the good rows")
+        parser.add_argument(
+            "--errors", type=Path, metavar="PATH", help="write the refused rows there"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it; :raises CommandError: with the reasons, so that the exit code is 1."""
+        found, user = _list_and_user(options)
+        table, layout = _table(options["file"])
+        delimiter = options["delimiter"]
+        if delimiter is None:
+            delimiter = layouts.proposed_delimiter(layout, table.lines)
+        plan = planning.make(found, table.lines, layout, header=table.header, delimiter=delimiter)
+        if table.notice:
+            self.stderr.write(table.notice)
+        self.stdout.write(f"Layout: {layout.label}")
+        counts = ", ".join(f"{plan.counts[state]} {state}" for state in State)
+        self.stdout.write(f"{len(plan.rows)} rows: {counts}.")
+        if options["errors"]:
+            text = refusals.error_file(table.header, plan.refused)
+            options["errors"].write_text(text, encoding="utf-8", newline="")
+        if plan.refused and not options["skip_errors"]:
+            raise CommandError(f"{_reasons(plan.refused)}\nNothing was imported.")
+        if not options["dry_run"]:
+            try:
+                result = applying.import_plan(plan, found, file_name=options["file"].name, by=user)
+            except CodeRefused as refusal:
+                raise CommandError(str(refusal)) from refusal
+            self.stdout.write(f"Done: created {result.created}, changed {result.changed}.")
+        if plan.refused:
+            raise CommandError(_reasons(plan.refused))
+
+
+def _list_and_user(options: dict[str, Any]) -> tuple[CodeList, User]:
+    found = CodeList.objects.select_related("account").filter(pk=options["list_id"]).first()
+    if found is None:
+        raise CommandError(f"There is no list of cost codes {options['list_id']}.")
+    user = User.objects.filter(email=options["by"].strip().lower()).first()
+    if user is None:
+        raise CommandError(f"Nobody signs in as {options['by']}.")
+    answer = policy.can(user, "codes.edit", Scope(found.account))
+    if not answer:
+        raise CommandError(f"{user.email} may not import cost codes there. {answer.why}")
+    return found, user
+
+
+def _table(file: Path) -> tuple[Table, layouts.Layout]:
+    try:
+        table = read(content_of(file))
+        return table, layouts.recognised(table.header)
+    except FileProblem as problem:
+        raise CommandError(f"{file.name}: {problem}") from problem
+
+
+def _reasons(refused: list[Refused]) -> str:
+    lines = [f"Line {one.line}: {one.reason}" for one in refused[:MOST_REASONS]]
+    if len(refused) > MOST_REASONS:
+        lines.append(f"and {len(refused) - MOST_REASONS:,} more rows (use --errors PATH).")
+    return "\n".join(lines)

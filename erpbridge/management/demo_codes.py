@@ -1,0 +1,112 @@
+"""Cost codes of the demo: some in the ERP, some waiting for accounting, one rejected, some new."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import takewhile
+
+from admin_wbs import codes, lists, sending
+from admin_wbs.importing import starter
+from admin_wbs.models import CodeList
+from erp_integrations import approval, connections, defaults, engine
+from erp_integrations.models import Connection, Item
+from erp_integrations.queries import ItemQuerySet
+from erpbridge.access import policy
+from erpbridge.access.models import User
+from erpbridge.access.policy import Access
+
+# Divisions of the starter list: in the ERP, waiting for accounting, and not sent yet.
+SYNCED = ("10", "15")
+WAITING = ("20", "25")
+UNSENT = ("30", "35")
+REJECTED = "25-070"
+WHY = "Testing is booked with what is tested. Please take it out, or ask me for another account."
+# The simulator's account for contract income.
+INCOME = "4000"
+RULED = "25"
+
+
+def load(connection: Connection, *, sender: str, approver: str) -> CodeList | None:
+    """Fill the list of an ERP that is connected and tested; None where it was ever changed.
+
+    :param sender: e-mail of who sends the codes, a member of the account.
+    :param approver: e-mail of who decides on them, likewise.
+    """
+    cora, pat = _access(sender, connection), _access(approver, connection)
+    found = lists.erp_list(connection.account_id)
+    if found is None or found.revision > 1 or cora is None or pat is None:
+        return None
+    with _quietly():
+        codes.add_many(found, _rows((*SYNCED, *WAITING, *UNSENT)), by=cora.user)
+        _send(found, SYNCED, by=cora)
+        _accept(connection, by=pat)
+        engine.drain(connection.pk)
+        _add_rule(connection, by=pat)
+        _send(found, WAITING, by=cora)
+        refused = _items(connection).filter(label__startswith=f"{REJECTED} ")
+        approval.reject(refused, entity=lists.CODE, reason=WHY, access=pat)
+    return found
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without a line in the log for every step of every code: the newcomer reads the people."""
+    logger = logging.getLogger("erp_integrations")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _access(email: str, connection: Connection) -> Access | None:
+    user = User.objects.filter(email=email).first()
+    return policy.load(user, connection.account) if user else None
+
+
+def _rows(divisions: Iterable[str]) -> list[tuple[list[str], str]]:
+    """The rows of some divisions of the starter list: path and description."""
+    table = csv.reader(starter.content().decode().splitlines()[1:])
+    rows = [(list(takewhile(bool, levels)), text) for *levels, text in table]
+    return [(path, text) for path, text in rows if path[0] in divisions]
+
+
+def _send(found: CodeList, divisions: Iterable[str], *, by: Access) -> None:
+    found.refresh_from_db()
+    rows = found.codes.filter(path__0__in=list(divisions))
+    ids = list(rows.values_list("pk", flat=True))
+    sending.send(found, access=by, seen=found.revision, ids=ids)
+
+
+def _items(connection: Connection) -> ItemQuerySet:
+    return Item.objects.filter(connection=connection, entity=lists.CODE, state="ready")
+
+
+def _accept(connection: Connection, *, by: Access) -> None:
+    """Accept what waits, with the one account where the ERP asks for it."""
+    manifest = connections.entity_manifest(connection, lists.CODE)
+    required = [one.name for one in manifest.acceptance_fields if one.required] if manifest else []
+    values = dict.fromkeys(required, INCOME)
+    decisions = [approval.Decision(item.pk, item.digest, values) for item in _items(connection)]
+    approval.accept(decisions, entity=lists.CODE, access=by)
+
+
+def _add_rule(connection: Connection, *, by: Access) -> None:
+    """A default for one of the divisions that wait, where the ERP asks for anything."""
+    manifest = connections.entity_manifest(connection, lists.CODE)
+    if manifest is None:
+        return
+    for field in manifest.acceptance_fields:
+        if field.required:
+            defaults.add(
+                connection,
+                manifest,
+                field=field.name,
+                starts_with=RULED,
+                value=INCOME,
+                by=by.user,
+            )

@@ -1,0 +1,90 @@
+"""A list goes out as a file, and the file gives the same list."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import TestCase
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase as HypothesisTestCase
+
+from admin_wbs import codes
+from admin_wbs.importing import applying, exporting, layouts
+from admin_wbs.importing import plan as planning
+from admin_wbs.importing.plan import State
+from admin_wbs.models import CodeList
+from admin_wbs.tree import full_code
+from erpbridge.files.reading import read
+from erpbridge.ui.forms import DIRECTION_CONTROLS
+from tests.factories import CodeListFactory, UserFactory
+from tests.generator import codes as invented
+
+SIGNS = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
+TRICKY = st.sampled_from(["=1+1", "+1", "-5", "@a", "'=x", "''-1", "01", "1e5", "a,b", 'x"y', ";"])
+
+
+def texts(longest: int) -> st.SearchStrategy[str]:
+    made = st.one_of(TRICKY, st.text(SIGNS, min_size=1, max_size=longest))
+    stripped = made.map(str.strip).filter(bool)
+    return stripped.filter(lambda text: not DIRECTION_CONTROLS.search(text))
+
+
+@st.composite
+def trees(draw) -> list[tuple[list[str], str]]:
+    """Codes in parents-first order, no full code twice."""
+    rows: list[tuple[list[str], str]] = []
+    taken: set[str] = set()
+    for code in draw(st.lists(texts(8), min_size=1, max_size=12)):
+        parents = [[], *(path for path, _ in rows if len(path) < 5)]
+        path = [*draw(st.sampled_from(parents)), code]
+        folded = full_code(path).lower()
+        if folded not in taken and folded == full_code(path).casefold():
+            taken.add(folded)
+            rows.append((path, draw(texts(40))))
+    assume(rows)
+    return rows
+
+
+def tree(found: CodeList) -> list[tuple[list[str], str]]:
+    return list(found.codes.order_by("sort_path", "pk").values_list("path", "description"))
+
+
+def plan_of(content: bytes, found: CodeList) -> planning.Plan:
+    table = read(content)
+    layout = layouts.recognised(table.header)
+    return planning.make(found, table.lines, layout, header=table.header, delimiter="-")
+
+
+def files_of(found: CodeList) -> list[bytes]:
+    return ["".join(exporting.as_csv(found)).encode(), exporting.as_workbook(found)]
+
+
+class RoundTrip(HypothesisTestCase, TestCase):
+    @settings(max_examples=40, deadline=None)
+    @given(trees())
+    def test_an_exported_list_imports_back_to_the_same_list(self, rows):
+        user, found = UserFactory.create(), CodeListFactory.create()
+        codes.add_many(found, rows, by=user)
+        for content in files_of(found):
+            again = plan_of(content, found)
+            assert again.counts == {State.UNCHANGED: len(rows)}, again.refused
+            empty = CodeListFactory.create(account=found.account)
+            applying.import_plan(plan_of(content, empty), empty, file_name="x", by=user)
+            assert tree(empty) == tree(found)
+
+
+@pytest.mark.django_db
+def test_ten_thousand_codes_in_five_tiers_go_out_and_come_back(account, ada, code_list):
+    codes.add_many(code_list, invented(10_000), by=ada)
+    for content in files_of(code_list):
+        empty = CodeListFactory.create(account=account)
+        result = applying.import_plan(plan_of(content, empty), empty, file_name="x", by=ada)
+        assert (result.created, result.refused) == (10_000, [])
+        assert tree(empty) == tree(code_list)
+
+
+@pytest.mark.django_db
+def test_a_list_without_codes_is_a_heading(code_list):
+    assert [*exporting.rows(code_list)] == [
+        ["Cost Code Level 1", "Cost Code Level 2", "Description"]
+    ]
