@@ -9,7 +9,8 @@ class AdminWbsConfig(AppConfig):
     name = "admin_wbs"
 
     def ready(self) -> None:
-        """Register the record type with the seam."""
-        from admin_wbs import erp
+        """Register the record type with the seam; follow new projects."""
+        from admin_wbs import erp, structures
 
         erp.register()
+        structures.register()

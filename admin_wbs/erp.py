@@ -71,8 +71,12 @@ class CostCodeType:
         return reverse("admin_wbs:lists", args=[account_id])
 
     def further_pages(self, access: Access) -> list[FurtherPage]:
-        """None."""
-        return []
+        """The cost types of the ERP's codes, for who may see the codes."""
+        account_id = access.account.pk
+        found = lists.erp_list(account_id) if access.can("codes.view") else None
+        if found is None:
+            return []
+        return [FurtherPage("Cost Types", reverse("admin_wbs:matrix", args=[account_id, found.pk]))]
 
 
 def _draft(row: Mapping[str, Any]) -> Draft:

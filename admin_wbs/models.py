@@ -10,9 +10,26 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
 from admin_wbs.queries import CodeListQuerySet, CostCodeQuerySet
+from admin_wbs.segment_models import (
+    CodeCostType,
+    CostType,
+    ProjectSegment,
+    Segment,
+    SegmentItem,
+)
 from admin_wbs.tiered import Tiered
 from erp_integrations.sendable import Sendable
 from erpbridge.access.models import Account
+
+__all__ = [
+    "CodeCostType",
+    "CodeList",
+    "CostCode",
+    "CostType",
+    "ProjectSegment",
+    "Segment",
+    "SegmentItem",
+]
 
 
 class CodeList(models.Model):

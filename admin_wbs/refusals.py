@@ -41,3 +41,11 @@ class Outcome:
 
     done: int
     left: Sequence[Left] = ()
+
+
+class SegmentRefused(Exception):
+    """A change of a segment, an item of it or a cost type that was not made; says why."""
+
+
+class StaleItem(SegmentRefused):
+    """Somebody else has changed the item since the page was opened."""

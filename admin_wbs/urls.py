@@ -10,6 +10,7 @@ from admin_wbs import (
     file_views,
     list_views,
     many_views,
+    segment_urls,
     views,
 )
 
@@ -21,6 +22,7 @@ LIST = LISTS + "<int:list_id>/"
 CODE = START + "codes/<int:code_id>/"
 
 urlpatterns: list[URLPattern] = [
+    *segment_urls.patterns(START),
     path(LISTS, list_views.code_lists, name="lists"),
     path(LISTS + "add/", list_views.list_add, name="list_add"),
     path(LIST, views.code_list, name="list"),

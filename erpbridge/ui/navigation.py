@@ -49,7 +49,7 @@ class Tab:
 
 ACCOUNT_TOOLS = (
     Tool("Directory", "building-office-2", "directory:account_companies", "companies.view"),
-    Tool("Work Breakdown Structure", "queue-list", "admin_wbs:lists", "codes.view"),
+    Tool("Work Breakdown Structure", "queue-list", "admin_wbs:segments", "codes.view"),
     Tool("ERP Integrations", "arrows-right-left", "erp:companies", "items.view"),
     Tool("Projects", "briefcase", "access:projects"),
     Tool("People", "users", "access:people", "people.view"),

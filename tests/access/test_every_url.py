@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RoutePattern
 
+from admin_wbs import segment_items, segments
 from erpbridge.access.models import Membership
 from tests.factories import (
     CodeImportFactory,
@@ -34,6 +35,7 @@ NO_OBJECT = {"account_id", "kind"}
 @pytest.fixture
 def ours(account, project, sam) -> dict[str, object]:
     """A value for every argument of a URL; ids are of objects of the cast's account."""
+    segment = segments.add(account, name="Phase", tiered=True, by=sam)
     return {
         "account_id": account.pk,
         "project_id": project.pk,
@@ -42,6 +44,9 @@ def ours(account, project, sam) -> dict[str, object]:
         "list_id": CodeListFactory.create(account=account).pk,
         "code_id": CostCodeFactory.create(list__account=account).pk,
         "code_import_id": CodeImportFactory.create(list__account=account, by=sam).pk,
+        "segment_id": segment.pk,
+        "item_id": segment_items.add(segment, code="1", description="Shell", by=sam).pk,
+        "type_id": account.cost_types.all()[0].pk,
         "import_id": CompanyImportFactory.create(account=account, by=sam).pk,
         "request_id": RequestFactory.create(account=account, by=sam).pk,
         "public_id": ItemFactory.create(account=account, sent_by=sam).public_id,

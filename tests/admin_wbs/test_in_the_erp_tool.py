@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
 from admin_wbs.models import CodeList
 from erp_integrations import connections
 from erp_integrations.models import ActiveConnection
+from erpbridge.access.levels import Level
+from tests.factories import MembershipFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
+
+
+def pages(client, account):
+    answer = client.get(reverse("erp:items", args=[account.pk, "cost-codes"]))
+    return {one.label: one.href for one in answer.context["kinds"]}
+
+
+def test_the_cost_types_matrix_opens_beside_the_cost_codes(client_of, ada, account, erp_list):
+    href = pages(client_of(ada), account)["Cost Types"]
+    assert href == reverse("admin_wbs:matrix", args=[account.pk, erp_list.pk])
+    assert client_of(ada).get(href).status_code == 200
+
+
+def test_without_an_erp_or_the_right_to_see_codes_there_is_none(client_of, ada, account, erp_list):
+    user = UserFactory.create()
+    MembershipFactory.create(user=user, account=account, erp_integrations=Level.STANDARD)
+    assert list(pages(client_of(user), account)) == ["Companies", "Cost Codes"]
+    ActiveConnection.objects.all().delete()
+    assert "Cost Types" not in pages(client_of(ada), account)
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""Forms of segments, their items and cost types. They check values; the rules are in services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from admin_wbs.models import CostType, Segment, SegmentItem
+from erpbridge.ui.forms import PlainTexts
+
+
+class SegmentForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
+    """Name and switches of a custom segment; when it is new also flat or tiered."""
+
+    tiered = forms.TypedChoiceField(
+        label="Structure",
+        choices=[("0", "Flat: a plain list"), ("1", "Tiered: a tree of up to five tiers")],
+        coerce=lambda text: text == "1",
+        initial="0",
+        widget=forms.RadioSelect,
+        help_text="Cannot be changed later.",
+    )
+
+    class Meta:
+        model = Segment
+        fields = ("name", "project_items", "project_deletes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            del self.fields["tiered"]
+        self.fields["name"].widget.attrs["autofocus"] = True
+
+
+class ItemForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
+    """Code and description of an item."""
+
+    class Meta:
+        model = SegmentItem
+        fields = ("code", "description")
+
+
+class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
+    """Code and label of a cost type, and the base type of one that is not a default."""
+
+    class Meta:
+        model = CostType
+        fields = ("code", "label", "base_type")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base_type"].help_text = "What reports count it as, whatever it is called."
+        self.fields["base_type"].disabled = self.instance.is_default

@@ -1,0 +1,163 @@
+"""Segments of the budget code, items of custom ones, cost types (directory-and-wbs.md C1, C6)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+
+from admin_wbs.segment_queries import (
+    CostTypeQuerySet,
+    SegmentItemQuerySet,
+    SegmentQuerySet,
+)
+from admin_wbs.tiered import Tiered
+from admin_wbs.tree import LONGEST_CODE
+from erpbridge.access.models import Account, Project
+
+CUSTOM = "custom"
+
+
+class Segment(models.Model):
+    """One part of an account's budget code. Only ``segments`` writes it.
+
+    ``position`` is its place in the structure that new projects take, None while it is not in it.
+    """
+
+    class Kind(models.TextChoices):
+        """What it is made of; every account has one of each but the last."""
+
+        COST_CODE = "cost_code", "Cost Code"
+        COST_TYPE = "cost_type", "Cost Type"
+        SUB_JOB = "sub_job", "Sub Job"
+        CUSTOM = CUSTOM, "Custom"
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="segments")
+    kind = models.CharField(max_length=10, choices=Kind.choices, editable=False)
+    name = models.CharField("Name", max_length=100)
+    tiered = models.BooleanField(editable=False)
+    position = models.PositiveSmallIntegerField(null=True, editable=False)
+    project_items = models.BooleanField(
+        "Projects may add, edit and delete items of their own", default=False
+    )
+    project_deletes = models.BooleanField("Projects may delete inherited items", default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = SegmentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", Lower("name"), name="segment_name_once"),
+            models.UniqueConstraint(
+                fields=["account", "kind"], condition=~Q(kind=CUSTOM), name="one_segment_of_a_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the account made it."""
+        return self.kind == self.Kind.CUSTOM
+
+    @property
+    def is_required(self) -> bool:
+        """Whether every budget code has it."""
+        return self.kind in (self.Kind.COST_CODE, self.Kind.COST_TYPE)
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether new projects get it."""
+        return self.position is not None
+
+
+class SegmentItem(Tiered):
+    """A value of a custom segment. Only ``segment_items`` writes it."""
+
+    within = "segment"
+
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="items")
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = SegmentItemQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "segment", Lower("full_code"), name="segment_item_once_per_segment"
+            ),
+        ]
+        indexes = [models.Index(fields=["segment", "sort_path"], name="segment_item_order")]
+
+
+class ProjectSegment(models.Model):
+    """A segment in the structure of a project, copied from the account's when it was created."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="segments")
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="of_projects")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "segment"], name="segment_once_per_project")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.segment}"
+
+
+class CostType(models.Model):
+    """A kind of cost, such as labor. Only ``cost_types`` writes it.
+
+    ``base_type`` is what reports know it as, whatever the account calls it.
+    """
+
+    class Base(models.TextChoices):
+        """The base types of Procore's API."""
+
+        LABOR = "labor", "Labor"
+        EQUIPMENT = "equipment", "Equipment"
+        MATERIALS = "materials", "Materials"
+        COMMITMENT = "commitment", "Commitment"
+        OWNER_COST = "owner_cost", "Owner Cost"
+        PROFESSIONAL_SERVICES = "professional_services", "Professional Services"
+        OTHER = "other", "Other"
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="cost_types")
+    code = models.CharField("Code", max_length=LONGEST_CODE)
+    label = models.CharField("Label", max_length=100)
+    base_type = models.CharField(
+        "Base type", max_length=30, choices=Base.choices, default=Base.OTHER
+    )
+    is_default = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = CostTypeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", Lower("code"), name="cost_type_code_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.label}"
+
+
+class CodeCostType(models.Model):
+    """That a cost code of the ERP list is used with a cost type. Only ``matrix`` writes it."""
+
+    code = models.ForeignKey(
+        "admin_wbs.CostCode", on_delete=models.CASCADE, related_name="cost_type_ticks"
+    )
+    cost_type = models.ForeignKey(CostType, on_delete=models.PROTECT, related_name="ticks")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["code", "cost_type"], name="cost_type_once_per_code")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.cost_type}"

@@ -1,0 +1,28 @@
+"""Tryton as the account's ERP for cost codes; nothing here needs it to run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from admin_wbs import lists
+from admin_wbs.models import CodeList
+from erp_integrations import connections
+from erp_integrations.adapters.tryton import TrytonAdapter
+from erpbridge.access.models import Account, User
+from tests.factories import ConnectionFactory
+
+
+def connect(account: Account, *, by: User) -> CodeList:
+    """Make a Tryton the account's ERP; gives the list that came with it."""
+    connection = ConnectionFactory.create(account=account, adapter="tryton", name="Books")
+    connections.activate(connection, by=by)
+    found = lists.erp_list(account.pk)
+    assert found is not None
+    return found
+
+
+def take_custom_segments(monkeypatch) -> None:
+    """Let the adapter say that its ERP takes custom segments."""
+    plain = TrytonAdapter.manifest
+    able = classmethod(lambda _cls, config: replace(plain(config), custom_segments=True))
+    monkeypatch.setattr(TrytonAdapter, "manifest", able)
