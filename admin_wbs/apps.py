@@ -9,8 +9,10 @@ class AdminWbsConfig(AppConfig):
     name = "admin_wbs"
 
     def ready(self) -> None:
-        """Register the record type with the seam; follow new projects."""
-        from admin_wbs import erp, structures
+        """Register the record type with the seam, and the jobs; follow new projects."""
+        from admin_wbs import erp, project_refreshing, refreshing, structures
 
         erp.register()
+        refreshing.register_jobs()
+        project_refreshing.register_jobs()
         structures.register()

@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
 from admin_wbs import lists
-from admin_wbs.models import CodeList, CostCode
+from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.refusals import CodeRefused, Locked, Outcome, Stale
 from admin_wbs.tiered import (
     BATCH,
@@ -25,6 +25,7 @@ from admin_wbs.tiered import (
     check_below,
     chosen,
     delete_deepest_first,
+    has_children,
     switch,
     to_deactivate,
     to_delete,
@@ -36,6 +37,7 @@ from erpbridge.access.models import User
 from erpbridge.audit.record import Note, changes, note
 
 ENTITY = lists.CODE
+MOST_NAMED = 3
 
 
 @transaction.atomic
@@ -186,6 +188,11 @@ def reactivate(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
 def delete(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
     """Delete codes that were never used, the deepest first. :raises ReadOnly:"""
     lists.open_for_change(found.pk, by=by)
+    return delete_unused(found, ids, by=by)
+
+
+def delete_unused(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
+    """:func:`delete` for who has locked and touched the list, such as an unlinking admin."""
     picked = chosen(found.codes.all(), ids)
     kept = {**_used(picked), **_locked(picked)}
     sorted_out = to_delete(CostCode.objects.all(), picked, noun="Codes", kept=kept)
@@ -198,10 +205,39 @@ def delete(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
     return Outcome(len(going), sorted_out.left)
 
 
+def usage(code: CostCode) -> str:
+    """What the code is used by, which keeps it from being deleted; empty for nothing."""
+    why = _used({code.pk: code}).get(code.pk, "")
+    return why or (has_children("Codes") if code.children.exists() else "")
+
+
 def _used(picked: Mapping[int, CostCode]) -> dict[int, str]:
     """Code id -> what uses it, whatever is under it."""
     synced = "It is synced with the ERP. Deactivate it instead, or have it unlinked first."
-    return {pk: synced for pk, code in picked.items() if code.origin_id}
+    used = {pk: synced for pk, code in picked.items() if code.origin_id}
+    for pk, names in project_names(picked).items():
+        used[pk] = f"It is on {in_words(names)}. Remove it there first."
+    return used
+
+
+def project_names(ids: Iterable[int]) -> dict[int, list[str]]:
+    """Code id -> the projects it is on, in the order of their numbers; none left out."""
+    wanted = sorted(ids)
+    found: dict[int, list[str]] = {}
+    for start in range(0, len(wanted), BATCH):
+        rows = ProjectCostCode.objects.filter(cost_code__in=wanted[start : start + BATCH])
+        rows = rows.select_related("project").order_by("project__number", "project__name", "pk")
+        for row in rows:
+            found.setdefault(row.cost_code_id, []).append(str(row.project))
+    return found
+
+
+def in_words(names: Sequence[str]) -> str:
+    """All names of a few projects, the first of many and how many more."""
+    shown = ", ".join(names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    word = "project" if len(names) == 1 else "projects"
+    return f"{word} {shown}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def code_locked(code: CostCode) -> str:
@@ -212,6 +248,9 @@ def code_locked(code: CostCode) -> str:
     family = CostCode.objects.at_or_under(code)
     if family.exclude(origin_id="").exists():
         return "The ERP knows it, or a code under it, by this code."
+    used = ProjectCostCode.objects.filter(cost_code__in=family).select_related("project").first()
+    if used is not None:
+        return f"It, or a code under it, is in use on project {used.project}."
     if family.filter(sendable.locked(), ~Q(pk=code.pk)).exists():
         return (
             "A code under it waits for accounting or is being exported. Retrieve it, or have "

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
-from admin_wbs.queries import CodeListQuerySet, CostCodeQuerySet
+from admin_wbs.queries import CodeListQuerySet, CostCodeQuerySet, ProjectCostCodeQuerySet
 from admin_wbs.segment_models import (
     CodeCostType,
     CostType,
@@ -19,7 +19,7 @@ from admin_wbs.segment_models import (
 )
 from admin_wbs.tiered import Tiered
 from erp_integrations.sendable import Sendable
-from erpbridge.access.models import Account
+from erpbridge.access.models import Account, Project
 
 __all__ = [
     "CodeCostType",
@@ -120,3 +120,20 @@ class CodeImport(models.Model):
     notice = models.CharField(max_length=255, blank=True)
     confirmed_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)
+
+
+class ProjectCostCode(models.Model):
+    """A cost code that is in use on a project. Only ``project_codes`` writes it."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="cost_codes")
+    cost_code = models.ForeignKey(CostCode, on_delete=models.PROTECT, related_name="on_projects")
+    added_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ProjectCostCodeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "cost_code"], name="cost_code_once_per_project"
+            )
+        ]

@@ -12,7 +12,7 @@ from erp_integrations import sendable
 from erpbridge.access.policy import Access
 
 if TYPE_CHECKING:
-    from admin_wbs.models import CodeList, CostCode
+    from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 
 
 class CodeListQuerySet(models.QuerySet["CodeList"]):
@@ -64,3 +64,24 @@ class CostCodeQuerySet(TieredQuerySet["CostCode"]):
     def synced(self) -> CostCodeQuerySet:
         """Those that the ERP has."""
         return self.exclude(origin_id="")
+
+
+class ProjectCostCodeQuerySet(models.QuerySet["ProjectCostCode"]):
+    """Cost codes of projects."""
+
+    model: type[ProjectCostCode]
+
+    def visible_to(self, access: Access) -> ProjectCostCodeQuerySet:
+        """The codes of the scope's project, none for a person without its Admin tool."""
+        if access.project is None or not access.can("project_codes.view"):
+            return self.none()
+        return self.filter(project=access.project)
+
+    def search(self, words: str) -> ProjectCostCodeQuerySet:
+        """By code or description; every word must occur."""
+        found = self
+        for word in words.split():
+            found = found.filter(
+                Q(cost_code__full_code__icontains=word) | Q(cost_code__description__icontains=word)
+            )
+        return found

@@ -10,7 +10,10 @@ from admin_wbs import (
     file_views,
     list_views,
     many_views,
+    project_views,
+    refresh_views,
     segment_urls,
+    unlink_views,
     views,
 )
 
@@ -20,6 +23,8 @@ START = "accounts/<int:account_id>/wbs/"
 LISTS = START + "lists/"
 LIST = LISTS + "<int:list_id>/"
 CODE = START + "codes/<int:code_id>/"
+PROJECT_START = "accounts/<int:account_id>/projects/<int:project_id>/wbs/"
+PROJECT = PROJECT_START + "codes/"
 
 urlpatterns: list[URLPattern] = [
     *segment_urls.patterns(START),
@@ -50,4 +55,11 @@ urlpatterns: list[URLPattern] = [
     path(CODE, views.code, name="code"),
     path(CODE + "edit/", code_views.edit, name="code_edit"),
     path(CODE + "row/", code_views.row, name="code_row"),
+    path(CODE + "unlink/", unlink_views.unlink, name="unlink"),
+    path(LIST + "refresh/", refresh_views.refresh, name="refresh"),
+    path(START + "refresh-projects/", project_views.refresh_all, name="refresh_projects"),
+    path(PROJECT, project_views.project_list, name="project_codes"),
+    path(PROJECT + "add/", project_views.add, name="project_add"),
+    path(PROJECT + "remove/", project_views.remove, name="project_remove"),
+    path(PROJECT + "refresh/", project_views.refresh, name="project_refresh"),
 ]

@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 
-from admin_wbs import lists
-from admin_wbs.models import CodeList
+from admin_wbs import lists, refreshing
+from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
+from erpbridge.access.policy import Access
+from erpbridge.jobs.views import running
 
 register = template.Library()
+
+
+@register.inclusion_tag("wbs/refresh_actions.html")
+def refresh_actions(access: Access, found: CodeList) -> dict[str, Any]:
+    """Refresh from ERP, and on all projects, in the actions of a list's page."""
+    offered = found.is_erp and not refreshing.refusal(found)
+    return {
+        "account": access.account,
+        "list": found,
+        "may_refresh": offered and bool(access.can("codes.edit")),
+        "may_refresh_projects": offered and bool(access.can("codes.refresh_projects")),
+        "erp_owns": erp_owns(found),
+    }
+
+
+@register.inclusion_tag("wbs/refresh_news.html")
+def refresh_news(access: Access, found: CodeList) -> dict[str, Any]:
+    """Above a list's codes: a refresh that is going on, and why there is no Send."""
+    present = sendable.connected(found.account_id, lists.CODE)
+    context: dict[str, Any] = {"erp_owns": erp_owns(found), "erp": present.label if present else ""}
+    return context | running(access, refreshing.subject(found))
+
+
+@register.inclusion_tag("wbs/code_admin_actions.html")
+def code_admin_actions(access: Access, code: CostCode) -> dict[str, Any]:
+    """What an account admin can do with a synced code, in the actions of its page."""
+    may = bool(code.origin_id) and bool(access.can("codes.unlink"))
+    return {"account": access.account, "code": code, "may_unlink": may}
 
 
 @register.simple_tag

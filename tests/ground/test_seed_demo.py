@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.management import CommandError, call_command
 
-from admin_wbs.models import CodeList
+from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from directory.models import Company
 from erp_integrations.models import Connection, Item
 from erpbridge.access.models import Account, Membership, Project, User
@@ -67,12 +67,14 @@ def test_the_demo_shows_cost_codes_in_every_state_and_loads_them_once(settings, 
     states = Counter(found.codes.values_list("erp_state", flat=True))
     assert set(states) == {"", "ready", "rejected", "synced"}
     assert {code.depth for code in found.codes.all()} == {0, 1, 2}
+    on_school = CostCode.objects.filter(on_projects__project__number="1042")
+    assert set(on_school) == set(found.codes.filter(erp_state="synced"))
     waiting = Item.objects.filter(state="ready")
     assert {item.acceptance.get("income_account", "") for item in waiting} == {"", "4000"}
-    before = found.codes.count(), Item.objects.count()
+    before = found.codes.count(), ProjectCostCode.objects.count(), Item.objects.count()
     assert "Created" not in seed()
     found.refresh_from_db()
-    assert (found.codes.count(), Item.objects.count()) == before
+    assert (found.codes.count(), ProjectCostCode.objects.count(), Item.objects.count()) == before
 
 
 @pytest.mark.django_db
@@ -86,6 +88,7 @@ def test_each_demo_person_may_do_what_the_table_says():
     assert access_of("Company admin").can("codes.send")
     assert not access_of("Company admin").can("items.view")
     assert not access_of("Project admin").can("codes.view")
+    assert access_of("Project admin", school).can("project_codes.edit")
     assert access_of("Accounting approver").can("items.accept", "vendor")
     assert access_of("Accounting approver").can("items.accept", "cost_code")
     assert access_of("ERP administrator").can("connection.configure")

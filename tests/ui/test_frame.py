@@ -56,7 +56,8 @@ def test_account_tools_stay_the_accounts_inside_a_project(
     ada: User, account: Account, project: Project
 ) -> None:
     frame = frame_of(ada, account, project)
-    assert labels(frame.project_tools) == ["Directory", "ERP Integrations", "Project settings"]
+    tools = ["Directory", "Work Breakdown Structure", "ERP Integrations", "Project settings"]
+    assert labels(frame.project_tools) == tools
     assert labels(frame.account_tools) == labels(frame_of(ada, account).account_tools)
 
 
@@ -119,15 +120,14 @@ def test_a_person_without_an_account_is_told_what_to_do(db: None, client_of: Sig
     assert "no account has let you in" in client_of(UserFactory.create()).get("/").text
 
 
-def test_a_project_without_an_open_tool_says_so(
+def test_who_only_reads_the_admin_tool_of_a_project_starts_at_its_cost_codes(
     sam: User, account: Account, project: Project, client_of: SignIn
 ) -> None:
     held = sam.memberships.get().projects.get()
     held.directory, held.admin = Level.NONE, Level.READ_ONLY
     held.save()
-    page = client_of(sam).get(f"/accounts/{account.pk}/projects/{project.pk}/")
-    assert page.status_code == 200
-    assert "No Tool Is Open to You Here" in page.text
+    home = f"/accounts/{account.pk}/projects/{project.pk}/"
+    assert client_of(sam).get(home).headers["Location"] == f"{home}wbs/codes/"
 
 
 def test_another_account_answers_404_inside_the_frame(

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from admin_wbs import project_codes
+from admin_wbs.models import CodeList
 from directory import companies
 from directory.demo_firms import Firm, firms
 from directory.models import Company, EntityType
@@ -82,7 +84,7 @@ OTHERS = (
         "Petra Osei",
         "petra@cedarstone.example",
         "demo-quartz-harbor-24",
-        "edits companies of the projects, sends them to the ERP",
+        "edits companies of the projects, sends them; picks their codes",
         in_account=Person(directory=Level.READ_ONLY),
         on_project=Levels(directory=Level.ADMIN, admin=Level.ADMIN),
     ),
@@ -145,6 +147,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Connected {connection.name}.")
         found = demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
         if found:
+            _put_on_project(found, by=ada)
             self.stdout.write(f"Created {found.codes.count()} cost codes.")
 
     def _print_people(self) -> None:
@@ -219,6 +222,13 @@ def company_of(firm: Firm, number: int) -> Company:
     elif number % 2 == 0:
         values |= {"entity_type": EntityType.EIN, "entity_id": f"52-{number:07}"}
     return Company(**values, notes=firm["trades"])
+
+
+def _put_on_project(found: CodeList, *, by: Access) -> None:
+    """Give the first project the codes that the ERP has."""
+    project = Project.objects.get(account=by.account, number=PROJECTS[0].number)
+    ids = list(found.codes.synced().values_list("pk", flat=True))
+    project_codes.add(found, ids, project=project, by=by.user)
 
 
 @transaction.atomic

@@ -1,0 +1,71 @@
+"""The cost codes in the ERP's own books, changed there, behind the back of erpbridge."""
+
+from __future__ import annotations
+
+from admin_wbs import lists
+from admin_wbs.models import CodeList, CostCode
+from erp_integrations.models import Connection
+from erpbridge.access.models import Account
+from erpbridge.jobs import work
+from erpbridge.jobs.models import Job
+from tests.erp_integrations import steps
+
+
+def enter(connection: Connection, *rows: str) -> None:
+    """Codes such as ``"01-100 Survey"``; a code goes under the one that it starts with."""
+    with steps.ledger_of(connection).transaction() as db:
+        for row in rows:
+            code, name = row.split(" ", 1)
+            above = code.rpartition("-")[0]
+            found = db.execute("SELECT id FROM cost_code WHERE code = ?", (above,)).fetchone()
+            parent = str(found["id"]) if found else ""
+            if found:
+                db.execute("UPDATE cost_code SET kind = 'group' WHERE id = ?", (found["id"],))
+            db.execute(
+                "INSERT INTO cost_code (code, name, kind, parent, income_account)"
+                " VALUES (?, ?, 'detail', ?, '4000')",
+                (code, name, parent),
+            )
+
+
+def rename(connection: Connection, code: str, *, to: str = "", name: str = "") -> None:
+    """Another code or another description."""
+    with steps.ledger_of(connection).transaction() as db:
+        if name:
+            db.execute("UPDATE cost_code SET name = ? WHERE code = ?", (name, code))
+        if to:
+            db.execute("UPDATE cost_code SET code = ? WHERE code = ?", (to, code))
+
+
+def strike_out(connection: Connection, *codes: str) -> None:
+    """The ERP does not have them any more."""
+    with steps.ledger_of(connection).transaction() as db:
+        for code in codes:
+            db.execute("DELETE FROM cost_code WHERE code = ?", (code,))
+
+
+def erp_list(account: Account) -> CodeList:
+    found = lists.erp_list(account.pk)
+    assert found is not None
+    return found
+
+
+def do_jobs() -> None:
+    """What workers do until nothing is left."""
+    for _ in range(200):
+        job = Job.objects.due().first()
+        if job is None:
+            return
+        work.work(job.pk)
+    raise AssertionError("the jobs do not come to an end")
+
+
+def link(code: CostCode, number: str) -> None:
+    """A row that looks synced, for tests that need no link."""
+    CostCode.objects.filter(pk=code.pk).update(origin_id=number, origin_code=code.full_code)
+
+
+def seen(found: CodeList) -> list[str]:
+    """The list's codes as a person sees them; inactive ones in brackets."""
+    rows = found.codes.order_by("sort_path")
+    return [str(one) if one.is_active else f"({one})" for one in rows]

@@ -1,0 +1,308 @@
+"""Cost codes of projects: adding from the company's lists, removing, in use, refreshing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection as database
+from django.urls import reverse
+
+from admin_wbs import codes, lists, project_codes, project_refreshing
+from admin_wbs.models import ProjectCostCode
+from admin_wbs.refusals import CodeRefused
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Membership, Project, ProjectMembership
+from erpbridge.audit.models import Event
+from erpbridge.jobs.models import Job
+from tests.admin_wbs.books import do_jobs, erp_list, link
+from tests.admin_wbs.test_codes import tree
+from tests.factories import ProjectFactory
+
+pytestmark = pytest.mark.django_db
+
+ROWS = ("01 General", "01-100 Survey", "01-200 Permits", "02 Site", "02-100 Clearing")
+
+
+@pytest.fixture(autouse=True)
+def _unheard(monkeypatch):
+    send = "erpbridge.jobs.wakeups.current_app.send_task"
+    monkeypatch.setattr(send, lambda *_args, **_more: None)
+
+
+@pytest.fixture
+def made(code_list, ada):
+    return tree(code_list, ada, *ROWS)
+
+
+def on(project) -> list[str]:
+    rows = ProjectCostCode.objects.filter(project=project).order_by("cost_code__sort_path")
+    return [row.cost_code.full_code for row in rows.select_related("cost_code")]
+
+
+# --- adding and removing --------------------------------------------------------------------
+
+
+def test_a_ticked_code_brings_what_is_under_it(code_list, made, project, ada):
+    assert project_codes.add(code_list, [made["01"].pk], project=project, by=ada) == 3
+    assert on(project) == ["01", "01-100", "01-200"]
+    assert Event.objects.filter(entity="project_cost_code", verb="added").count() == 3
+
+
+def test_a_ticked_code_comes_with_those_above_it(code_list, made, project, ada):
+    project_codes.add(code_list, [made["01-200"].pk], project=project, by=ada)
+    assert on(project) == ["01", "01-200"]
+
+
+def test_what_a_search_finds_comes_with_those_above_it(code_list, made, project, ada):
+    assert project_codes.add_matching(code_list, "clear", project=project, by=ada) == 2
+    assert on(project) == ["02", "02-100"]
+    assert project_codes.add_matching(code_list, "", project=project, by=ada) == 3
+
+
+def test_inactive_codes_are_not_added(code_list, made, project, ada):
+    codes.deactivate(code_list, [made["01-100"].pk], by=ada)
+    ids = [made["01"].pk, made["01-100"].pk]
+    project_codes.add(code_list, ids, project=project, by=ada)
+    assert on(project) == ["01", "01-200"]
+
+
+def test_adding_twice_adds_once(code_list, made, project, ada):
+    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    assert project_codes.add(code_list, [made["01"].pk], project=project, by=ada) == 0
+
+
+def test_a_code_of_another_list_is_not_added(code_list, made, project, account, ada):
+    other = lists.create(account=account, name="Other", by=ada)
+    assert project_codes.add(other, [made["01"].pk], project=project, by=ada) == 0
+
+
+def test_a_code_stays_while_codes_under_it_are_on_the_project(code_list, made, project, ada):
+    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    outcome = project_codes.remove([made["01"].pk, made["01-100"].pk], project=project, by=ada)
+    assert (outcome.done, [left.label for left in outcome.left]) == (1, ["01 General"])
+    assert on(project) == ["01", "01-200"]
+    both = [made["01"].pk, made["01-200"].pk]
+    assert project_codes.remove(both, project=project, by=ada).done == 2
+    assert on(project) == []
+
+
+def test_lists_are_offered_that_are_available_and_the_erps(account, connection, project, ada):
+    lists.create(account=account, name="Residential", by=ada)
+    lists.create(account=account, name="Old", by=ada, for_new_projects=False)
+    lists.change(erp_list(account), values={"for_new_projects": False}, by=ada)
+    names = [one.name for one in project_codes.offered_lists(project)]
+    assert names == ["Simulator Standard Cost Codes", "Residential"]
+    project.use_with_erp = False
+    assert [one.name for one in project_codes.offered_lists(project)] == ["Residential"]
+
+
+# --- in use ---------------------------------------------------------------------------------
+
+
+def test_a_code_on_a_project_is_not_deleted_and_names_the_project(code_list, made, project, ada):
+    project_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
+    assert "project 1042 Pier 7 Warehouse" in codes.usage(made["01-100"])
+    outcome = codes.delete(code_list, [made["01-100"].pk, made["01-200"].pk], by=ada)
+    assert outcome.done == 1
+    assert "1042 Pier 7 Warehouse" in outcome.left[0].why
+
+
+def test_of_many_projects_three_are_named(code_list, made, account, ada):
+    for number in range(5):
+        place = ProjectFactory.create(account=account, number=f"P{number}", name="Job")
+        project_codes.add(code_list, [made["02"].pk], project=place, by=ada)
+    assert "projects P0 Job, P1 Job, P2 Job and 2 more" in codes.usage(made["02-100"])
+
+
+def test_the_code_of_a_code_in_use_is_locked_its_description_is_not(code_list, made, project, ada):
+    project_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
+    with pytest.raises(CodeRefused, match="in use on project 1042"):
+        codes.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
+    edited = codes.edit(made["01"], values={"description": "Requirements"}, seen=1, by=ada)
+    assert edited.description == "Requirements"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_adding_and_deleting_at_once_one_wins(code_list, made, project, ada):
+    ids = [made["02-100"].pk]
+
+    def delete() -> int:
+        return codes.delete(code_list, ids, by=ada).done
+
+    def add() -> int:
+        return project_codes.add(code_list, ids, project=project, by=ada)
+
+    assert sorted(at_once(delete, add)) in ([0, 1], [0, 2])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_add_the_same_at_once_add_it_once(code_list, made, project, ada):
+    def add() -> int:
+        return project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+
+    assert sorted(at_once(add, add)) == [0, 3]
+    assert on(project) == ["01", "01-100", "01-200"]
+
+
+def at_once(*acts):
+    def closed(act):
+        try:
+            return act()
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(closed, acts))
+
+
+# --- refreshing -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def synced(account, connection, ada):
+    made = tree(erp_list(account), ada, *ROWS)
+    for number, code in enumerate(made.values()):
+        link(code, str(number))
+    return made
+
+
+def done(job: Job) -> Job:
+    do_jobs()
+    job.refresh_from_db()
+    assert job.state == "done", job.problem
+    return job
+
+
+def test_a_refresh_brings_in_synced_active_codes_only(account, synced, project, access_of, ada):
+    found = erp_list(account)
+    codes.add(found, code="03", description="Not sent yet", by=ada)
+    codes.deactivate(found, [synced["02-100"].pk], by=ada)
+    job = done(project_refreshing.refresh(access=access_of(ada, project)))
+    assert job.result["text"] == "4 cost codes added."
+    assert on(project) == ["01", "01-100", "01-200", "02"]
+
+
+def test_a_refresh_names_what_has_gone_inactive_and_keeps_it(
+    account, synced, project, access_of, ada
+):
+    done(project_refreshing.refresh(access=access_of(ada, project)))
+    codes.deactivate(erp_list(account), [synced["01-100"].pk], by=ada)
+    job = done(project_refreshing.refresh(access=access_of(ada, project)))
+    assert job.result["text"] == "0 cost codes added. 1 on it is inactive."
+    assert job.result["rows"] == [["01-100 Survey", "Inactive in the company's list."]]
+    assert "01-100" in on(project)
+
+
+def test_a_project_that_does_not_use_the_erp_is_not_refreshed(synced, project, access_of, ada):
+    Project.objects.update(use_with_erp=False)
+    project.refresh_from_db()
+    with pytest.raises(CodeRefused, match="not used with the ERP"):
+        project_refreshing.refresh(access=access_of(ada, project))
+
+
+def test_all_projects_are_refreshed_with_a_line_for_each(
+    account, synced, project, access_of, ada, monkeypatch
+):
+    monkeypatch.setattr(project_refreshing, "CHUNK", 2)
+    second = ProjectFactory.create(account=account, number="2000", name="Second")
+    idle = ProjectFactory.create(account=account, number="3000", use_with_erp=False)
+    project_codes.add(erp_list(account), [synced["01"].pk], project=second, by=ada)
+    job = project_refreshing.refresh_all(access=access_of(ada))
+    Project.objects.filter(pk=project.pk).update(is_active=False)
+    done(job)
+    assert job.result["text"] == "2 projects refreshed, 2 codes added."
+    assert job.result["rows"] == [
+        ["1042 Pier 7 Warehouse", "The project is inactive."],
+        ["2000 Second", "2 cost codes added."],
+    ]
+    assert len(on(second)) == 5
+    assert on(idle) == on(project) == []
+
+
+# --- pages ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def to(account, project):
+    def address(page: str, *more: int) -> str:
+        return reverse(f"admin_wbs:project_{page}", args=[account.pk, project.pk, *more])
+
+    return address
+
+
+def test_codes_are_picked_from_a_tree_and_added(code_list, made, project, client_of, ada, to):
+    client = client_of(ada)
+    page = client.get(to("add")).content.decode()
+    assert "Select All: 5 active codes" in page
+    assert "02 Site" in page.replace("</span>", "")
+    assert "01-100" not in page
+    inside = {"list": code_list.pk, "under": made["01"].pk}
+    branch = client.get(to("add"), inside, headers={"HX-Request": "true"}).content.decode()
+    assert "01-100" in branch
+    assert "<html" not in branch
+    assert "01-200" in client.get(to("add"), inside).content.decode()
+    client.post(to("add"), {"list": code_list.pk, "ids": [made["01-100"].pk, "x", "9" * 30]})
+    assert on(project) == ["01", "01-100"]
+    page = client.get(to("codes")).content.decode()
+    assert "01-100" in page
+    assert "02-100" not in page
+
+
+def test_a_search_is_added_as_a_whole(code_list, made, project, client_of, ada, to):
+    client = client_of(ada)
+    page = client.get(to("add"), {"q": "permits"}).content.decode()
+    assert "Select all 1 codes that match" in page
+    client.post(to("add"), {"list": code_list.pk, "q": "permits", "all": 1})
+    assert on(project) == ["01", "01-200"]
+
+
+def test_nothing_ticked_changes_nothing_and_says_so(made, project, client_of, ada, to):
+    answer = client_of(ada).post(to("add"), {}, follow=True)
+    assert "Tick the cost codes to add" in answer.content.decode()
+    assert on(project) == []
+
+
+def test_inactive_codes_stay_greyed_on_the_page(code_list, made, project, client_of, ada, to):
+    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    codes.deactivate(code_list, [made["01-100"].pk], by=ada)
+    page = client_of(ada).get(to("codes")).content.decode()
+    assert '<tr class="gone">' in page
+    assert "Inactive" in page
+
+
+def test_reading_shows_the_codes_and_no_button(
+    code_list, made, project, account, client_of, sam, to, ada
+):
+    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    client = client_of(sam)
+    assert client.get(to("codes")).status_code == 403
+    member = Membership.objects.get(user=sam)
+    held = ProjectMembership.objects.filter(membership=member, project=project)
+    held.update(admin=Level.READ_ONLY)
+    page = client.get(to("codes")).content.decode()
+    assert "01-100" in page
+    assert "Cost Codes from Company" not in page
+    for name in ("add", "remove", "refresh"):
+        assert client.post(to(name)).status_code == 403
+    held.update(admin=Level.ADMIN)
+    assert client.get(to("add")).status_code == 200
+
+
+def test_the_list_asks_the_database_no_more_for_many_codes(
+    code_list, made, project, client_of, ada, to, django_assert_max_num_queries
+):
+    project_codes.add_matching(code_list, "", project=project, by=ada)
+    client = client_of(ada)
+    with django_assert_max_num_queries(25):
+        client.get(to("codes"))
+
+
+def test_a_refresh_from_the_page_shows_its_progress(synced, project, client_of, ada, to):
+    client = client_of(ada)
+    answer = client.post(to("refresh"), follow=True)
+    assert "Refresh Cost Codes" in answer.content.decode()
+    assert "hx-trigger" in client.get(to("codes")).content.decode()
+    do_jobs()
+    assert "hx-trigger" not in client.get(to("codes")).content.decode()
+    assert "5 cost codes added." in client.get(answer.redirect_chain[0][0]).content.decode()

@@ -1,0 +1,352 @@
+"""Refresh from ERP: the list follows an ERP that owns the codes, and takes in those of another."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from admin_wbs import codes, refreshing
+from admin_wbs.erp_plan import Fate, held_codes, plan_of
+from admin_wbs.models import CostCode
+from admin_wbs.refusals import CodeRefused, ReadOnly, Stale
+from erp_integrations import sendable
+from erp_integrations.models import Item, Link
+from erp_integrations.sendable import ErpRow
+from erpbridge.audit.models import Event
+from erpbridge.jobs import work
+from erpbridge.jobs.models import Job
+from tests.admin_wbs.books import do_jobs, enter, erp_list, rename, seen, strike_out
+from tests.erp_integrations import steps
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _unheard(monkeypatch, request):
+    """No worker is woken up: the test decides who works."""
+    if "worker" not in request.fixturenames:
+        send = "erpbridge.jobs.wakeups.current_app.send_task"
+        monkeypatch.setattr(send, lambda *_args, **_more: None)
+
+
+@pytest.fixture
+def fetch(account, access_of, ada):
+    def run() -> Job:
+        job = refreshing.fetch(erp_list(account), access=access_of(ada))
+        do_jobs()
+        job.refresh_from_db()
+        return job
+
+    return run
+
+
+@pytest.fixture
+def refresh(account, access_of, ada, fetch):
+    """Fetch, look, apply."""
+
+    def run() -> Job:
+        assert fetch().state == "done"
+        found = erp_list(account)
+        access = access_of(ada)
+        job = refreshing.apply(found, access=access, seen=plan_of(found).fingerprint)
+        do_jobs()
+        job.refresh_from_db()
+        return job
+
+    return run
+
+
+def fates(account):
+    plan = plan_of(erp_list(account))
+    return [(row.fate.value, row.label) for row in plan.rows]
+
+
+# --- where the ERP owns the codes -----------------------------------------------------------
+
+
+def test_the_erps_codes_come_in_as_a_tree_and_are_linked(owner, account, fetch, refresh):
+    enter(owner, "02 Site", "01 General", "01-100 Survey", "01-200 Permits")
+    job = refresh()
+    assert (job.state, job.result["text"]) == ("done", "4 added.")
+    found = erp_list(account)
+    assert seen(found) == ["01 General", "01-100 Survey", "01-200 Permits", "02 Site"]
+    assert not found.codes.filter(origin_id="").exists()
+    assert not found.codes.filter(drifted=True).exists()
+    assert found.codes.get(full_code="01-100").parent.full_code == "01"
+    assert Link.objects.filter(entity="cost_code", ended_at=None).count() == 4
+    words = set(Event.objects.filter(entity="cost_code").values_list("verb", flat=True))
+    assert words == {"created", "link"}
+
+
+def test_refreshing_again_changes_nothing(owner, account, refresh):
+    enter(owner, "01 General", "01-100 Survey")
+    refresh()
+    assert plan_of(erp_list(account)).rows == ()
+    assert refresh().result["text"] == "Nothing changed."
+
+
+def test_a_description_changed_in_the_erp_changes_here_and_does_not_count_as_drift(
+    owner, account, refresh
+):
+    enter(owner, "01 General", "01-100 Survey")
+    refresh()
+    rename(owner, "01-100", name="Surveying and layout")
+    assert refresh().result["text"] == "1 changed."
+    code = CostCode.objects.get(full_code="01-100")
+    assert (code.description, code.drifted) == ("Surveying and layout", False)
+    assert sendable.marker(code).key == "synced"
+
+
+def test_what_the_erp_has_no_more_becomes_inactive_and_is_never_deleted(owner, account, refresh):
+    enter(owner, "01 General", "01-100 Survey", "02 Site")
+    refresh()
+    strike_out(owner, "01-100", "02")
+    assert refresh().result["text"] == "2 made inactive."
+    assert seen(erp_list(account)) == ["01 General", "(01-100 Survey)", "(02 Site)"]
+    assert Link.objects.filter(entity="cost_code", ended_at=None).count() == 3
+
+
+def test_two_codes_that_changed_places_in_the_erp_change_places_here(owner, account, refresh):
+    enter(owner, "01 General", "01-100 Survey", "02 Site", "02-100 Clearing")
+    refresh()
+    swaps = [("01", "x1"), ("01-100", "x1-100"), ("02", "01"), ("02-100", "01-100")]
+    for old, new in [*swaps, ("x1", "02"), ("x1-100", "02-100")]:
+        rename(owner, old, to=new)
+    assert refresh().state == "done"
+    assert seen(erp_list(account)) == ["01 Site", "01-100 Clearing", "02 General", "02-100 Survey"]
+    assert CostCode.objects.get(full_code="02-100").parent.full_code == "02"
+
+
+def test_a_code_the_erp_renamed_under_a_new_parent_moves_there(owner, account, refresh):
+    enter(owner, "01 General", "01-100 Survey")
+    refresh()
+    enter(owner, "05 Field")
+    with steps.ledger_of(owner).transaction() as db:
+        db.execute(
+            "UPDATE cost_code SET code = '05-100', parent ="
+            " (SELECT id FROM cost_code WHERE code = '05') WHERE code = '01-100'"
+        )
+    assert refresh().state == "done"
+    assert seen(erp_list(account)) == ["01 General", "05 Field", "05-100 Survey"]
+
+
+def test_a_thousand_codes_come_in_chunk_by_chunk_and_a_dead_workers_chunk_is_not_lost(
+    owner, account, fetch, access_of, ada
+):
+    enter(owner, "01 General", *[f"01-{number:04} Work {number}" for number in range(1199)])
+    fetch()
+    found = erp_list(account)
+    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    run = work.claim(job.pk)
+    refreshing.apply_step(run)
+    assert CostCode.objects.filter(list=found).count() == 500
+    job.refresh_from_db()
+    assert (job.done, job.total) == (500, 1200)
+    # The worker dies here; another one takes the job up once its lease is over.
+    Job.objects.filter(pk=job.pk).update(lease_until=job.at)
+    do_jobs()
+    job.refresh_from_db()
+    assert (job.state, job.result["text"]) == ("done", "1,200 added.")
+    assert CostCode.objects.filter(list=found).exclude(origin_id="").count() == 1200
+
+
+def test_a_worker_makes_the_plan_once_a_turn_and_not_in_every_chunk(
+    owner, account, fetch, access_of, ada, monkeypatch
+):
+    enter(owner, *[f"{number:04} Work {number}" for number in range(40)])
+    fetch()
+    found = erp_list(account)
+    made = []
+    monkeypatch.setattr(refreshing, "CHUNK", 5)
+    monkeypatch.setattr(refreshing, "plan_of", lambda one: made.append(1) or plan_of(one))
+    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    made.clear()
+    run = work.claim(job.pk)
+    for _ in range(8):
+        refreshing.apply_step(run)
+    assert (len(made), CostCode.objects.filter(list=found).count()) == (1, 40)
+    refreshing.apply_step(run)
+    assert (len(made), run.over) == (2, True)
+
+
+def test_a_plan_is_made_anew_once_somebody_changes_the_list_between_two_chunks(
+    connection, account, fetch, access_of, ada, monkeypatch
+):
+    enter(connection, *[f"{number:02} Work {number}" for number in range(10)])
+    fetch()
+    found = erp_list(account)
+    monkeypatch.setattr(refreshing, "CHUNK", 5)
+    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    run = work.claim(job.pk)
+    refreshing.apply_step(run)
+    codes.add(found, code="07", description="Typed meanwhile", by=ada)
+    while not run.over:
+        refreshing.apply_step(run)
+    job.refresh_from_db()
+    assert job.result["text"] == "9 added, 1 linked."
+    assert found.codes.get(full_code="07").description == "Typed meanwhile"
+
+
+def test_codes_fetched_anew_between_two_chunks_stop_the_job(
+    owner, account, fetch, access_of, ada, monkeypatch
+):
+    enter(owner, *[f"{number:02} Work {number}" for number in range(10)])
+    fetch()
+    found = erp_list(account)
+    monkeypatch.setattr(refreshing, "CHUNK", 5)
+    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    run = work.claim(job.pk)
+    refreshing.apply_step(run)
+    rename(owner, "09", name="Changed there")
+    sendable.keep_page(sendable.fetch_page(account.pk, "cost_code", cursor=""))
+    with pytest.raises(work.JobProblem, match="fetched anew"):
+        refreshing.apply_step(run)
+
+
+def test_codes_are_neither_added_nor_sent_here(owner, account, access_of, ada):
+    found = erp_list(account)
+    with pytest.raises(ReadOnly, match="Refresh from ERP"):
+        codes.add(found, code="01", description="General", by=ada)
+    button = sendable.list_button("cost_code", access_of(ada), found.codes.all())
+    assert not button.enabled
+    assert any("owns these records" in one.message for one in button.reasons)
+
+
+# --- where either side makes codes ----------------------------------------------------------
+
+
+def test_codes_that_only_the_erp_has_are_offered_and_come_in_linked(connection, account, refresh):
+    enter(connection, "01 General", "01-100 Survey")
+    assert refresh().result["text"] == "2 added."
+    assert not erp_list(account).codes.filter(origin_id="").exists()
+
+
+def test_a_code_that_reads_the_same_is_linked_and_shows_where_it_differs(
+    connection, account, ada, refresh
+):
+    found = erp_list(account)
+    codes.add(found, code="01", description="General", by=ada)
+    codes.add(found, code="02", description="Site work", by=ada)
+    enter(connection, "01 General", "02 Site")
+    assert refresh().result["text"] == "2 linked."
+    drift = dict(found.codes.values_list("full_code", "drifted"))
+    assert drift == {"01": False, "02": True}
+
+
+def test_nothing_of_ours_is_changed_or_made_inactive(connection, account, ada, refresh):
+    enter(connection, "01 General", "02 Site")
+    refresh()
+    rename(connection, "01", name="Changed there")
+    strike_out(connection, "02")
+    refresh()
+    assert seen(erp_list(account)) == ["01 General", "02 Site"]
+
+
+def test_a_code_that_waits_for_accounting_is_left_to_accounting(
+    connection, account, ada, access_of, refresh
+):
+    found = erp_list(account)
+    code = codes.add(found, code="01", description="General", by=ada)
+    assert sendable.send("cost_code", [code.pk], access=access_of(ada)).done == 1
+    enter(connection, "01 General", "01-100 Survey")
+    job = refresh()
+    assert "waits for accounting" in job.result["rows"][0][1]
+    code.refresh_from_db()
+    assert code.origin_id == ""
+    assert Item.objects.get(record_id=code.pk).state == "ready"
+
+
+# --- what stands in the way -----------------------------------------------------------------
+
+
+def test_a_plan_that_changed_since_it_was_looked_at_is_not_applied(
+    owner, account, fetch, access_of, ada
+):
+    enter(owner, "01 General")
+    fetch()
+    found = erp_list(account)
+    looked_at = plan_of(found).fingerprint
+    enter(owner, "02 Site")
+    fetch()
+    with pytest.raises(Stale):
+        refreshing.apply(found, access=access_of(ada), seen=looked_at)
+
+
+def test_a_job_stops_where_the_erps_codes_were_fetched_anew(owner, account, fetch, access_of, ada):
+    enter(owner, "01 General")
+    fetch()
+    found = erp_list(account)
+    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    enter(owner, "02 Site")
+    page = sendable.fetch_page(account.pk, "cost_code", cursor="")
+    sendable.keep_page(page)
+    do_jobs()
+    job.refresh_from_db()
+    assert (job.state, CostCode.objects.count()) == ("failed", 0)
+    assert "fetched anew" in job.problem
+
+
+def test_an_erp_that_does_not_answer_is_named_and_nothing_is_lost(owner, account, refresh, fetch):
+    enter(owner, "01 General")
+    refresh()
+    steps.ledger_of(owner).path.write_bytes(b"not a database" * 100)
+    job = fetch()
+    assert job.state == "failed"
+    assert job.problem.startswith("The ERP's cost codes could not be fetched:")
+    assert plan_of(erp_list(account)).rows == ()
+
+
+def test_a_list_that_belongs_to_no_erp_cannot_be_refreshed(code_list, access_of, ada):
+    with pytest.raises(CodeRefused, match="belongs to no ERP"):
+        refreshing.fetch(code_list, access=access_of(ada))
+
+
+def test_what_cannot_be_a_code_here_is_left_with_its_reason():
+    def row(number: int, code: str, **data: object) -> ErpRow:
+        return ErpRow(str(number), code, {"full_code": code, "description": "x", **data})
+
+    found = held_codes(
+        [
+            row(1, "01"),
+            row(2, "01-1", parent="1"),
+            row(3, "01-1-2", parent="9"),
+            row(4, "04", parent="5"),
+            row(5, "05", parent="4"),
+            row(6, "0" * 31),
+            row(7, "07", description=""),
+            row(8, "08.100", parent="10"),
+            row(10, "08", is_active=False),
+        ]
+    )
+    assert [one.path for one in found[:2]] == [("01",), ("01", "1")]
+    assert "does not have" in found[2].problem
+    assert found[3].problem
+    assert found[4].problem
+    assert "31 characters" in found[5].problem
+    assert "no description" in found[6].problem
+    assert (found[7].path, found[7].is_active) == (("08", "100"), False)
+
+
+def test_a_code_of_six_tiers_is_left(owner, account, fetch):
+    enter(owner, "1 a", "1-1 b", "1-1-1 c", "1-1-1-1 d", "1-1-1-1-1 e", "1-1-1-1-1-1 f")
+    fetch()
+    (left,) = plan_of(erp_list(account)).of(Fate.LEFT)
+    assert "6 tiers" in left.why
+
+
+def test_a_real_worker_fetches_and_applies(owner, worker, account, access_of, ada):
+    enter(owner, "01 General", "01-100 Survey")
+    found = erp_list(account)
+    wait_for(refreshing.fetch(found, access=access_of(ada)))
+    plan = plan_of(found)
+    wait_for(refreshing.apply(found, access=access_of(ada), seen=plan.fingerprint))
+    assert seen(found) == ["01 General", "01-100 Survey"]
+
+
+def wait_for(job: Job) -> None:
+    until = time.monotonic() + 30
+    while Job.objects.get(pk=job.pk).is_live:
+        assert time.monotonic() < until, "nobody worked"
+        time.sleep(0.05)
+    assert Job.objects.get(pk=job.pk).state == "done"
