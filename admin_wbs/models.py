@@ -13,9 +13,11 @@ from admin_wbs.queries import CodeListQuerySet, CostCodeQuerySet, ProjectCostCod
 from admin_wbs.segment_models import (
     CodeCostType,
     CostType,
+    OwnStructure,
     ProjectSegment,
     Segment,
     SegmentItem,
+    SubJob,
 )
 from admin_wbs.tiered import Tiered
 from erp_integrations.sendable import Sendable
@@ -26,9 +28,11 @@ __all__ = [
     "CodeList",
     "CostCode",
     "CostType",
+    "OwnStructure",
     "ProjectSegment",
     "Segment",
     "SegmentItem",
+    "SubJob",
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from admin_wbs.models import CostType, Segment, SegmentItem
+from admin_wbs.models import CostType, Segment, SegmentItem, SubJob
 from erpbridge.ui.forms import PlainTexts
 
 
@@ -39,6 +39,14 @@ class ItemForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = SegmentItem
         fields = ("code", "description")
+
+
+class SubJobForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
+    """Code and name of a sub job."""
+
+    class Meta:
+        model = SubJob
+        fields = ("code", "name")
 
 
 class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]

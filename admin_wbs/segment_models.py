@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
@@ -10,9 +11,10 @@ from admin_wbs.segment_queries import (
     CostTypeQuerySet,
     SegmentItemQuerySet,
     SegmentQuerySet,
+    SubJobQuerySet,
 )
 from admin_wbs.tiered import Tiered
-from admin_wbs.tree import LONGEST_CODE
+from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION
 from erpbridge.access.models import Account, Project
 
 CUSTOM = "custom"
@@ -107,6 +109,45 @@ class ProjectSegment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project}: {self.segment}"
+
+
+class OwnStructure(models.Model):
+    """That a project's structure was changed on the project, which makes it its own for good."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="own_structure")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.project}: own structure"
+
+
+class SubJob(models.Model):
+    """A part of a project that is built and paid for by itself. Only ``sub_jobs`` writes it.
+
+    ``origin_id`` and ``origin_data`` belong to the other system that keeps it, if one does.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="sub_jobs")
+    code = models.CharField("Code", max_length=LONGEST_CODE)
+    name = models.CharField("Name", max_length=LONGEST_DESCRIPTION)
+    is_active = models.BooleanField("Active", default=True)
+    origin_id = models.CharField(max_length=200, blank=True, editable=False)
+    origin_data = models.CharField(max_length=1000, blank=True, editable=False)
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = SubJobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("project", Lower("code"), name="sub_job_code_once"),
+            models.UniqueConstraint("project", Lower("name"), name="sub_job_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
 
 
 class CostType(models.Model):

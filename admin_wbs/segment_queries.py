@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Count, F
+from django.db.models import Count, F, Q
 
 from admin_wbs.tiered import TieredQuerySet
 from erpbridge.access.policy import Access
 
 if TYPE_CHECKING:
-    from admin_wbs.segment_models import CostType, Segment, SegmentItem
+    from admin_wbs.segment_models import CostType, Segment, SegmentItem, SubJob
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
@@ -61,3 +61,22 @@ class CostTypeQuerySet(models.QuerySet["CostType"]):
     def with_ticks(self) -> CostTypeQuerySet:
         """With ``ticked``: for how many cost codes each is ticked."""
         return self.annotate(ticked=Count("ticks"))
+
+
+class SubJobQuerySet(models.QuerySet["SubJob"]):
+    """Sub jobs."""
+
+    model: type[SubJob]
+
+    def visible_to(self, access: Access) -> SubJobQuerySet:
+        """Those of the scope's project, none for a person without its Admin tool."""
+        if access.project is None or not access.can("project_wbs.view"):
+            return self.none()
+        return self.filter(project=access.project)
+
+    def search(self, words: str) -> SubJobQuerySet:
+        """By code or name; every word must occur."""
+        found = self
+        for word in words.split():
+            found = found.filter(Q(code__icontains=word) | Q(name__icontains=word))
+        return found

@@ -9,9 +9,12 @@ from admin_wbs import (
     item_views,
     matrix_views,
     segment_views,
+    structure_views,
+    sub_job_views,
 )
 
 SEGMENT = "segments/<int:segment_id>/"
+SUB_JOB = "sub-jobs/<int:sub_job_id>/"
 MATRIX = "lists/<int:list_id>/cost-types/"
 
 
@@ -37,4 +40,16 @@ def patterns(start: str) -> list[URLPattern]:
         path(start + MATRIX, matrix_views.cost_types_of_codes, name="matrix"),
         path(start + MATRIX + "tick/", matrix_views.tick, name="matrix_tick"),
         path(start + MATRIX + "<int:type_id>/all/", matrix_views.tick_column, name="matrix_column"),
+    ]
+
+
+def project_patterns(start: str) -> list[URLPattern]:
+    """The URLs under the address of a project's work breakdown structure."""
+    return [
+        path(start, structure_views.structure, name="project_wbs"),
+        path(start + "structure/", structure_views.change, name="project_structure"),
+        path(start + "sub-jobs/", sub_job_views.sub_job_list, name="sub_jobs"),
+        path(start + SUB_JOB, sub_job_views.sub_job, name="sub_job"),
+        path(start + SUB_JOB + "switch/", sub_job_views.sub_job_switch, name="sub_job_switch"),
+        path(start + SUB_JOB + "delete/", sub_job_views.sub_job_delete, name="sub_job_delete"),
     ]

@@ -28,6 +28,7 @@ PROJECT = PROJECT_START + "codes/"
 
 urlpatterns: list[URLPattern] = [
     *segment_urls.patterns(START),
+    *segment_urls.project_patterns(PROJECT_START),
     path(LISTS, list_views.code_lists, name="lists"),
     path(LISTS + "add/", list_views.list_add, name="list_add"),
     path(LIST, views.code_list, name="list"),

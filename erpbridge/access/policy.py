@@ -189,6 +189,8 @@ RULES: dict[str, Rule] = {
     "codes.refresh_projects": _account_admin,
     "project_codes.view": _at_least(Tool.ADMIN, Level.READ_ONLY),
     "project_codes.edit": _at_least(Tool.ADMIN, Level.ADMIN),
+    "project_wbs.view": _at_least(Tool.ADMIN, Level.READ_ONLY),
+    "project_wbs.edit": _at_least(Tool.ADMIN, Level.ADMIN),
     "items.view": _view_items,
     "items.accept": _decide(1, "exporting"),
     "items.import": _decide(0, "importing"),

@@ -57,7 +57,7 @@ ACCOUNT_TOOLS = (
 )
 PROJECT_TOOLS = (
     Tool("Directory", "building-office-2", "directory:project_companies", "companies.view"),
-    Tool("Work Breakdown Structure", "queue-list", "admin_wbs:project_codes", "project_codes.view"),
+    Tool("Work Breakdown Structure", "queue-list", "admin_wbs:project_wbs", "project_wbs.view"),
     Tool("ERP Integrations", "arrows-right-left", "erp:project_companies", "items.view"),
     Tool("Project settings", "cog-6-tooth", "access:project_settings", "project.configure"),
 )

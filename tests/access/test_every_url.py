@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RoutePattern
 
-from admin_wbs import segment_items, segments
+from admin_wbs import segment_items, segments, sub_jobs
+from admin_wbs.models import Segment
 from erpbridge.access.models import Membership
 from tests.factories import (
     CodeImportFactory,
@@ -36,6 +37,8 @@ NO_OBJECT = {"account_id", "kind"}
 def ours(account, project, sam) -> dict[str, object]:
     """A value for every argument of a URL; ids are of objects of the cast's account."""
     segment = segments.add(account, name="Phase", tiered=True, by=sam)
+    sub_job = Segment.objects.get(account=account, kind=Segment.Kind.SUB_JOB)
+    segments.enable(sub_job, on=True, by=sam)
     return {
         "account_id": account.pk,
         "project_id": project.pk,
@@ -46,6 +49,7 @@ def ours(account, project, sam) -> dict[str, object]:
         "code_import_id": CodeImportFactory.create(list__account=account, by=sam).pk,
         "segment_id": segment.pk,
         "item_id": segment_items.add(segment, code="1", description="Shell", by=sam).pk,
+        "sub_job_id": sub_jobs.add(project, code="1", name="Garage", by=sam).pk,
         "type_id": account.cost_types.all()[0].pk,
         "import_id": CompanyImportFactory.create(account=account, by=sam).pk,
         "request_id": RequestFactory.create(account=account, by=sam).pk,

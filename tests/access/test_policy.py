@@ -41,6 +41,8 @@ TABLE = {
     "codes.refresh_projects": ACCOUNT_ADMIN,
     "project_codes.view": [(HERE, ADMIN, Level.READ_ONLY), *DIRECTORY_ADMIN],
     "project_codes.edit": [(HERE, ADMIN, Level.ADMIN), *DIRECTORY_ADMIN],
+    "project_wbs.view": [(HERE, ADMIN, Level.READ_ONLY), *DIRECTORY_ADMIN],
+    "project_wbs.edit": [(HERE, ADMIN, Level.ADMIN), *DIRECTORY_ADMIN],
     "items.view": READS_ERP,
     "items.accept": ERP_ADMIN,
     "items.import": ERP_ADMIN,

@@ -120,14 +120,14 @@ def test_a_person_without_an_account_is_told_what_to_do(db: None, client_of: Sig
     assert "no account has let you in" in client_of(UserFactory.create()).get("/").text
 
 
-def test_who_only_reads_the_admin_tool_of_a_project_starts_at_its_cost_codes(
+def test_who_only_reads_the_admin_tool_of_a_project_starts_at_its_work_breakdown_structure(
     sam: User, account: Account, project: Project, client_of: SignIn
 ) -> None:
     held = sam.memberships.get().projects.get()
     held.directory, held.admin = Level.NONE, Level.READ_ONLY
     held.save()
     home = f"/accounts/{account.pk}/projects/{project.pk}/"
-    assert client_of(sam).get(home).headers["Location"] == f"{home}wbs/codes/"
+    assert client_of(sam).get(home).headers["Location"] == f"{home}wbs/"
 
 
 def test_another_account_answers_404_inside_the_frame(
