@@ -19,13 +19,33 @@ def response(status: str, body: bytes, kind: str = "text/html") -> bytes:
 
 
 @dataclass
+class Gate:
+    """Lets no write that holds ``text`` pass before a second one is there, or time is up."""
+
+    text: bytes
+    seconds: float
+    arrived: int = 0
+    opened: threading.Event = field(default_factory=threading.Event)
+
+    def hold(self, request: bytes) -> None:
+        """Wait with this request, if it is meant."""
+        if not request.startswith(b"POST") or self.text not in request:
+            return
+        self.arrived += 1
+        if self.arrived > 1:
+            self.opened.set()
+        self.opened.wait(self.seconds)
+
+
+@dataclass
 class Faults:
     """What happens to the next calls. ``writes_only`` lets look-ups pass.
 
     ``kind`` is one of ``""``, ``answer`` (by ``with_answer``, without asking the ERP), ``delay``,
     ``refuse``, ``cut_before`` (the request reaches the ERP's side no more), ``cut_after`` (the ERP
     has answered, nobody hears it), ``cut_body`` (half of the answer), ``black_hole`` (no answer),
-    ``trickle`` (one byte at a time) and ``trickle_head``.
+    ``trickle`` (one byte at a time) and ``trickle_head``. ``struck`` counts the calls that
+    were hit. ``gates`` hold back what no fault answers.
     """
 
     kind: str = ""
@@ -33,13 +53,15 @@ class Faults:
     seconds: float = 0.0
     writes_only: bool = True
     calls: int = 1_000_000
+    struck: int = 0
+    gates: list[Gate] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
     def set(self, kind: str, **how: object) -> None:
         """Replace the fault; forgets what was seen."""
         self.kind, self.writes_only, self.calls = kind, True, 1_000_000
-        self.with_answer, self.seconds = b"", 0.0
+        self.with_answer, self.seconds, self.struck = b"", 0.0, 0
         self.requests.clear()
         for name, value in how.items():
             setattr(self, name, value)
@@ -56,6 +78,7 @@ class Faults:
         if self.calls <= 0:
             return ""
         self.calls -= 1
+        self.struck += 1
         return self.kind
 
     def written(self) -> list[bytes]:
@@ -114,6 +137,8 @@ def serve_one(client: socket.socket, upstream: tuple[str, int], faults: Faults) 
             return
         if kind == "delay":
             time.sleep(faults.seconds)
+        for gate in list(faults.gates):
+            gate.hold(request)
         answer = ask(upstream, request)
         if kind == "cut_after":
             return

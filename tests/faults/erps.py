@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
+from erp_integrations.adapters.base import Delivery
 from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.models import Connection
 from tests import tryton
 from tests.erp_integrations import steps
+from tests.faults.trouble import make_trouble
 from tests.tryton_proxy import NOT_JSON, Faults, response
+
+PASSWORD = "correct-horse-battery"
 
 
 class Erp(Protocol):
     """An ERP of the campaign."""
 
     adapter: str
+    delivery: Delivery
     vendor_type: str
-    secrets: Mapping[str, str]
-    config: Mapping[str, Any]
+    # The proxy before it, if there is one.
+    faults: Faults | None
 
-    def copies(self, connection: Connection) -> Counter[str]:
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Secret settings of the connection."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Settings of the connection."""
+        ...
+
+    def copies(self, entity: str, connection: Connection) -> Counter[str]:
         """How often the ERP's own books hold each key."""
         ...
 
@@ -34,24 +51,44 @@ class Erp(Protocol):
 
 @dataclass
 class Simulator:
-    """The ledger that comes with erpbridge."""
+    """The ledger that comes with erpbridge.
 
+    ``trouble`` is the folder by which the campaign tells those who fetch what to do wrong.
+    """
+
+    delivery: Delivery
+    trouble: Path
     adapter: str = "simulator"
     vendor_type: str = "SUB"
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(
-        default_factory=lambda: {"ledger": f"torture-{uuid.uuid4().hex}", "latency_ms": 20}
-    )
+    faults: Faults | None = None
+    ledger: str = field(default_factory=lambda: f"torture-{uuid.uuid4().hex}")
 
-    def copies(self, connection: Connection) -> Counter[str]:
-        """Vendors created, by key; the ledger notes everything that was really done to it."""
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """What the ledger's agent asks with."""
+        return {"password": PASSWORD} if self.delivery == Delivery.POLLED else {}
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """A ledger of its own."""
+        return {"ledger": self.ledger, "latency_ms": 20, "delivery": self.delivery.value}
+
+    def copies(self, entity: str, connection: Connection) -> Counter[str]:
+        """Records created, by key; the ledger notes everything that was really done to it."""
         effects = steps.ledger_of(connection).effects()
-        return Counter(one.key for one in effects)
+        return Counter(one.key for one in effects if one.entity == entity)
 
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
-        """Set a fault of the ledger."""
-        folder = steps.ledger_of(connection).path.parent
-        set_fault(folder, connection.config["ledger"], kind, times=times)
+        """Set a fault of the ledger, or of those who fetch for it."""
+        if self.delivery in (Delivery.POLLED, Delivery.FILE):
+            make_trouble(self.trouble, kind, times)
+        elif kind == "slow":
+            steps.change_config(connection, latency_ms=1_500)
+            time.sleep(2 * times)
+            steps.change_config(connection, latency_ms=20)
+        else:
+            folder = steps.ledger_of(connection).path.parent
+            set_fault(folder, connection.config["ledger"], kind, times=times)
 
 
 # What the proxy before Tryton does for a fault that the simulator has by itself.
@@ -67,6 +104,10 @@ PROXIED: dict[str, dict[str, Any]] = {
     "timeout_after": {"kind": "cut_after"},
     "timeout_before": {"kind": "cut_before"},
 }
+BOOKS = {
+    "vendor": "SELECT code FROM party_party WHERE code IS NOT NULL",
+    "cost_code": "SELECT code FROM analytic_account_account WHERE type <> 'root'",
+}
 
 
 @dataclass
@@ -77,6 +118,7 @@ class Tryton:
     faults: Faults
     proxied_url: str
     adapter: str = "tryton"
+    delivery: Delivery = Delivery.SYNC
     vendor_type: str = ""
 
     @property
@@ -89,10 +131,9 @@ class Tryton:
         """The key that the set-up of Tryton made."""
         return {"key": self.erp.facts["key"]}
 
-    def copies(self, connection: Connection) -> Counter[str]:
-        """Parties by code, straight from Tryton's own database."""
-        rows = self.erp.rows("SELECT code FROM party_party WHERE code IS NOT NULL")
-        return Counter(row["code"] for row in rows)
+    def copies(self, entity: str, connection: Connection) -> Counter[str]:
+        """Records by code, straight from Tryton's own database."""
+        return Counter(row["code"] for row in self.erp.rows(BOOKS[entity]))
 
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
         """Break the next calls on the way."""

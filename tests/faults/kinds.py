@@ -9,24 +9,37 @@ from dataclasses import dataclass, field
 
 from django.db import connections as databases
 
-from tests.faults.scene import Scene, Workers, wait_for_progress
+from erp_integrations.adapters.base import Delivery
+from erp_integrations.models import Attempt, Item
+from erp_integrations.states import State
+from tests.faults.erps import Erp
+from tests.faults.scene import Scene, wait_for_progress, wait_until
 from tests.faults.servers import Servers
+from tests.faults.staff import Staff
+from tests.tryton_proxy import Gate, response
 
-Happens = Callable[[Scene, Workers, Servers], None]
+Happens = Callable[[Scene, Staff, Servers], None]
+SLOW_DOWN = response("429 Too Many Requests\r\nRetry-After: 1", b"")
+CARRIED = "a person carries the file, and waits for no answer"
+# How often it happens in one run.
+ITEMS_PER_TAKEOVER = 40
+TWINS_MET = 5
+# Seconds; shorter than a call to Tryton.
+MEETING = 6.0
 
 
-def nothing(_scene: Scene, _workers: Workers, _servers: Servers) -> None:
+def nothing(_scene: Scene, _staff: Staff, _servers: Servers) -> None:
     """Only what the workers do to themselves."""
 
 
-def flush_redis(scene: Scene, _workers: Workers, servers: Servers) -> None:
+def flush_redis(scene: Scene, _staff: Staff, servers: Servers) -> None:
     """Every message is lost, again and again."""
     for share in (0.1, 0.3, 0.6):
         wait_for_progress(scene, share)
         servers.redis_client().flushall()
 
 
-def stop_redis(scene: Scene, _workers: Workers, servers: Servers) -> None:
+def stop_redis(scene: Scene, _staff: Staff, servers: Servers) -> None:
     """No broker for a while."""
     wait_for_progress(scene, 0.2)
     servers.stop_redis()
@@ -34,7 +47,7 @@ def stop_redis(scene: Scene, _workers: Workers, servers: Servers) -> None:
     servers.start_redis()
 
 
-def restart_postgresql(scene: Scene, _workers: Workers, servers: Servers) -> None:
+def restart_postgresql(scene: Scene, _staff: Staff, servers: Servers) -> None:
     """Every transaction in progress is lost."""
     wait_for_progress(scene, 0.2)
     servers.restart_postgresql()
@@ -42,62 +55,189 @@ def restart_postgresql(scene: Scene, _workers: Workers, servers: Servers) -> Non
     databases.close_all()
 
 
+def always(_scene: Scene, _staff: Staff) -> bool:
+    """It cannot but have happened."""
+    return True
+
+
+def somebody_died(_scene: Scene, staff: Staff) -> bool:
+    """A process was killed, and started again."""
+    return staff.deaths > 0
+
+
+def proxy_struck(scene: Scene, _staff: Staff) -> bool:
+    """The proxy broke something; without one the ERP was told to."""
+    return scene.erp.faults is None or scene.erp.faults.struck > 0
+
+
+def somebody_was_late(scene: Scene, _staff: Staff) -> bool:
+    """An answer came after the item had been given to another."""
+    tries = Attempt.objects.filter(item__connection=scene.connection)
+    return tries.filter(outcome=Attempt.Outcome.LATE).exists()
+
+
+def somebody_was_refused(scene: Scene, _staff: Staff) -> bool:
+    """Accounting was told that a key is taken."""
+    return bool(scene.refused)
+
+
 def misbehaving(kind: str, times: int) -> Happens:
     """The ERP fails in one way for some calls."""
 
-    def happens(scene: Scene, _workers: Workers, _servers: Servers) -> None:
+    def happens(scene: Scene, _staff: Staff, _servers: Servers) -> None:
         scene.erp.misbehave(scene.connection, kind, times)
 
     return happens
 
 
-def pause_past_the_lease(scene: Scene, workers: Workers, servers: Servers) -> None:
-    """Both workers freeze, their leases run out, and they go on as if nothing had been."""
+def pause_past_the_lease(scene: Scene, staff: Staff, servers: Servers) -> None:
+    """Everybody freezes, the leases run out, and they go on as if nothing had been."""
     wait_for_progress(scene, 0.1)
-    workers.signal(signal.SIGSTOP)
+    staff.signal(signal.SIGSTOP)
     time.sleep(servers.lease + 2)
-    workers.signal(signal.SIGCONT)
+    staff.signal(signal.SIGCONT)
 
 
-def every_message_thrice(scene: Scene, _workers: Workers, servers: Servers) -> None:
+def every_message_thrice(scene: Scene, _staff: Staff, servers: Servers) -> None:
     """Wake-ups arrive again and again, for everybody."""
-    while scene.left() and servers.redis_client().ping():
+    while scene.left():
         for _ in range(3):
             servers.wake(scene.connection.pk)
         time.sleep(0.05)
 
 
+def come_back_refused(scene: Scene, staff: Staff, servers: Servers) -> None:
+    """A worker is told to slow down, and freezes before it can store that.
+
+    Its lease runs out, another takes over; while that one's create is on its way the first comes
+    back and says that nothing was sent. If it were believed, a third create would go out now.
+    """
+    for _ in range(1 + scene.count // ITEMS_PER_TAKEOVER):
+        if scene.left():
+            take_over(scene, staff, servers)
+
+
+def take_over(scene: Scene, staff: Staff, servers: Servers) -> None:
+    """One time."""
+    faults = scene.erp.faults
+    assert faults is not None
+    faults.set("answer", with_answer=SLOW_DOWN, calls=1)
+    if not wait_until(lambda: staff.frozen() or not scene.left(), 60) or not scene.left():
+        return
+    (frozen,) = staff.frozen()
+    gates = [Gate(f'"{key}"'.encode(), MEETING) for key in held_by(scene, frozen.pid)]
+    faults.gates = gates
+    wait_until(lambda: any(one.arrived for one in gates), 60)
+    faults.gates = [one for one in gates if one.arrived]
+    frozen.send_signal(signal.SIGCONT)
+    # Whoever is free looks for work at once.
+    wait_until(
+        lambda: servers.wake(scene.connection.pk) or any(one.opened.is_set() for one in gates),
+        MEETING,
+    )
+    faults.gates = []
+
+
+def held_by(scene: Scene, pid: int) -> list[str]:
+    """The keys of what this process has taken."""
+    tries = {"tries__worker__endswith": f":{pid}", "tries__outcome": Attempt.Outcome.OPEN}
+    items = Item.objects.filter(connection=scene.connection, state=State.SENDING, **tries)
+    return sorted(items.values_list("erp_key", flat=True))
+
+
+def twins_meet(scene: Scene, _staff: Staff, _servers: Servers) -> None:
+    """Two creates of one key reach the ERP together, where two were let go."""
+    assert scene.erp.faults is not None
+    met = scene.twins[:TWINS_MET]
+    scene.erp.faults.gates = [Gate(f'"{key}"'.encode(), MEETING) for key in met]
+
+
 @dataclass(frozen=True)
 class Kind:
-    """One row of the table."""
+    """One row of the table.
+
+    :param pairs: two records for each ERP key.
+    :param gates: takes the proxy before Tryton.
+    :param apart: deliveries in which it makes no sense, and why.
+    :param happened: whether the fault struck; a run without it proves nothing.
+    """
 
     name: str
     happens: Happens = nothing
     env: Mapping[str, str] = field(default_factory=dict)
     faketime: str = ""
     short: bool = False
+    pairs: bool = False
+    gates: bool = False
+    apart: Mapping[Delivery, str] = field(default_factory=dict)
+    happened: Callable[[Scene, Staff], bool] = always
+
+    def left_out(self, erp: Erp) -> str:
+        """Why it is not tried on this ERP; empty where it is."""
+        if self.gates and erp.faults is None:
+            return "takes the proxy before Tryton"
+        return self.apart.get(erp.delivery, "")
 
 
 def killed(point: str) -> dict[str, str]:
     """Workers that die at ``point``, up to five times in a run."""
-    return {"FAULT_POINT": point, "FAULT_CHANCE": "0.4"}
+    return {"FAULT_POINT": point, "FAULT_CHANCE": "0.8"}
 
+
+NOT_BY_FILE = {Delivery.FILE: CARRIED}
+NOT_FETCHED = {**NOT_BY_FILE, Delivery.POLLED: "the ERP asks when it wants to"}
+NO_LEASE = {Delivery.FILE: "what is in a file has no lease"}
 
 KINDS = (
-    Kind("worker killed before the lease", env=killed("before_lease")),
-    Kind("worker killed after the lease", env=killed("after_lease")),
-    Kind("worker killed after the ERP applied", env=killed("after_applied"), short=True),
-    Kind("worker killed before settling", env=killed("before_settle")),
+    Kind("worker killed before the lease", env=killed("before_lease"), happened=somebody_died),
+    Kind("worker killed after the lease", env=killed("after_lease"), happened=somebody_died),
+    Kind(
+        "worker killed after the ERP applied",
+        env=killed("after_applied"),
+        happened=somebody_died,
+        short=True,
+    ),
+    Kind("worker killed before settling", env=killed("before_settle"), happened=somebody_died),
     Kind("Redis flushed", flush_redis, short=True),
     Kind("Redis stopped for a while", stop_redis),
     Kind("PostgreSQL restarted", restart_postgresql),
-    Kind("ERP down", misbehaving("down", 6)),
-    Kind("ERP slow", misbehaving("slow", 6)),
-    Kind("ERP throttles", misbehaving("throttle", 6)),
-    Kind("ERP answers garbage", misbehaving("garbage", 4)),
-    Kind("ERP loses its answer", misbehaving("timeout_after", 4), short=True),
-    Kind("ERP silent before applying", misbehaving("timeout_before", 4)),
+    Kind("ERP down", misbehaving("down", 6), happened=proxy_struck, apart=NOT_BY_FILE),
+    Kind("ERP slow", misbehaving("slow", 6), happened=proxy_struck, apart=NOT_BY_FILE),
+    Kind("ERP throttles", misbehaving("throttle", 6), happened=proxy_struck, apart=NOT_FETCHED),
+    Kind("ERP answers garbage", misbehaving("garbage", 4), happened=proxy_struck),
+    Kind(
+        "ERP loses its answer", misbehaving("timeout_after", 4), happened=proxy_struck, short=True
+    ),
+    Kind(
+        "ERP silent before applying",
+        misbehaving("timeout_before", 4),
+        happened=proxy_struck,
+        apart=NOT_BY_FILE,
+    ),
     Kind("clock of a worker an hour ahead", faketime="+1h"),
     Kind("every message delivered again and again", every_message_thrice),
-    Kind("workers paused past their lease", pause_past_the_lease),
+    Kind("workers paused past their lease", pause_past_the_lease, apart=NO_LEASE),
+    Kind(
+        "worker back after its lease, refused",
+        come_back_refused,
+        env={"FAULT_POINT": "refused"},
+        happened=somebody_was_late,
+        gates=True,
+        short=True,
+    ),
+    Kind(
+        "one ERP key accepted twice at once",
+        twins_meet,
+        env={"FAULT_BATCH": "1"},
+        happened=somebody_was_refused,
+        pairs=True,
+        gates=True,
+        short=True,
+    ),
 )
+# The fault that shows what each safeguard is there for.
+CONTROLS = {
+    "look": "ERP loses its answer",
+    "fence": "worker back after its lease, refused",
+    "key": "one ERP key accepted twice at once",
+}

@@ -1,149 +1,133 @@
-"""What one run of the campaign needs: an account, accepted items, workers that are brought back."""
+"""What one run of the campaign needs: an account with accepted items, and waiting for them."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from erp_integrations import connections
+from django.db import connections as databases
+
+from erp_integrations import approval, connections
 from erp_integrations.models import Connection, Item
+from erp_integrations.sendable import Done, Refusal, send
 from erp_integrations.states import MOVING, State
 from erpbridge.access import policy
-from tests.erp_integrations import steps
-from tests.factories import AccountFactory, CompanyFactory, MembershipFactory, UserFactory
+from erpbridge.access.models import Account, User
+from erpbridge.access.policy import Access
+from tests.factories import AccountFactory, MembershipFactory, UserFactory
 from tests.faults.erps import Erp
-from tests.processes import ROOT, environment
-
-DEATHS = 5
+from tests.faults.records import Records
 
 
 @dataclass
 class Scene:
-    """The items of one run, and where they are exported to."""
+    """The items of one run, and where they are exported to.
+
+    ``refused`` are those that accounting was told it cannot accept; ``twins`` the keys that two
+    of them asked for.
+    """
 
     connection: Connection
     erp: Erp
-    keys: set[str]
+    records: Records
+    person: User
+    count: int
+    # How many ERP keys they have.
+    keys: int
+    refused: list[Refusal] = field(default_factory=list)
+    twins: list[str] = field(default_factory=list)
+
+    def items(self) -> list[Item]:
+        """All of them, as they are now."""
+        return list(Item.objects.filter(connection=self.connection))
 
     def left(self) -> int:
         """Items that still move."""
         return Item.objects.filter(connection=self.connection, state__in=sorted(MOVING)).count()
 
+    def synced(self) -> int:
+        """Items that have arrived."""
+        return Item.objects.filter(connection=self.connection, state=State.SYNCED).count()
 
-def set_up(erp: Erp, count: int) -> Scene:
-    """An account with ``count`` companies, all sent and accepted, and nobody exporting yet."""
+
+def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) -> Scene:
+    """An account with ``count`` records, all sent and accepted, and nobody exporting yet.
+
+    :param in_pairs: two of them for each ERP key, accepted by two people at the same moment.
+    """
     account = AccountFactory.create()
-    sender, approver = UserFactory.create_batch(2)
-    for user in (sender, approver):
+    people = UserFactory.create_batch(3)
+    for user in people:
         MembershipFactory.create(
             user=user, account=account, account_admin=True, can_push_to_accounting=True
         )
+    connection = connect(erp, account, by=people[0])
+    sender, *approvers = [policy.load(user, account) for user in people]
+    numbers = [number // 2 if in_pairs else number for number in range(count)]
+    scene = Scene(connection, erp, records, people[1], count, len(set(numbers)))
+    ids = [one.pk for one in records.make(account, numbers)]
+    # Two of one key in one click would be refused as such.
+    for some in (ids[::2], ids[1::2]):
+        assert send(records.entity, some, access=sender).refused == ()
+    items = list(Item.objects.filter(connection=connection).order_by("pk"))
+    if in_pairs:
+        accept_in_pairs(scene, items, approvers)
+    else:
+        decisions = [records.decision(one) for one in items]
+        done = approval.accept(decisions, entity=records.entity, access=approvers[0])
+        assert done.done == count, done.refused[:3]
+    return scene
+
+
+def connect(erp: Erp, account: Account, *, by: User) -> Connection:
+    """A connection in use."""
     connection = connections.create(
         account=account,
         name="ERP",
         adapter=erp.adapter,
         config=erp.config,
         secrets=erp.secrets,
-        by=sender,
+        by=by,
     )
-    connections.activate(connection, by=sender)
-    assert connections.test(connection, by=sender), connection.test_result
-    assert connections.refresh(connection, by=sender), connection.refresh_problem
-    access = {user: policy.load(user, account) for user in (sender, approver)}
-    companies = CompanyFactory.create_batch(count, account=account)
-    items = steps.send_all(companies, access[sender])
-    done = steps.decide(items, access[approver], vendor_type=erp.vendor_type)
-    assert done.done == count, done.refused[:3]
-    keys = Item.objects.filter(connection=connection).values_list("erp_key", flat=True)
-    return Scene(connection, erp, set(keys))
+    connections.activate(connection, by=by)
+    assert connections.test(connection, by=by), connection.test_result
+    assert connections.refresh(connection, by=by), connection.refresh_problem
+    return connection
 
 
-@dataclass
-class Workers:
-    """Worker processes; one that dies is started again, as a supervisor would."""
+def accept_in_pairs(scene: Scene, items: Sequence[Item], approvers: Sequence[Access]) -> None:
+    """Every two neighbours at the same moment, each by an approver of its own."""
+    start = threading.Barrier(2)
 
-    commands: Sequence[Sequence[str]]
-    env: Mapping[str, str]
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    deaths: int = 0
-    _stopping: threading.Event = field(default_factory=threading.Event)
-
-    def start(self) -> None:
-        """Start them all, and somebody who looks after them."""
-        self.processes = [self._spawn(command) for command in self.commands]
-        self._nurse = threading.Thread(target=self._look_after, daemon=True)
-        self._nurse.start()
-
-    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def _look_after(self) -> None:
-        while not self._stopping.wait(0.3):
-            for place, process in enumerate(self.processes):
-                if process.poll() is not None:
-                    self.deaths += 1
-                    self.processes[place] = self._spawn(self.commands[place])
-
-    def signal(self, what: signal.Signals) -> None:
-        """Send a signal to all of them."""
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(what)
-
-    def stop(self) -> None:
-        """End them, for good."""
-        self._stopping.set()
-        self._nurse.join()
-        self.signal(signal.SIGCONT)
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def workers(count: int = 2, *, faketime: str = "", **env: str) -> Iterator[Workers]:
-    """``count`` workers on the run's own PostgreSQL and Redis; the first under ``faketime``."""
-    with tempfile.TemporaryDirectory(prefix="erpbridge-deaths-") as allowed:
-        for number in range(DEATHS):
-            (Path(allowed) / str(number)).touch()
-        command = [sys.executable, "-m", "tests.faults.worker"]
-        commands: list[Sequence[str]] = [command] * count
-        if faketime:
-            commands[0] = ["faketime", "-f", faketime, *command]
-        found = Workers(commands, environment(FAULT_LEFT=allowed, **env))
-        found.start()
+    def accept(item: Item, access: Access) -> Done:
         try:
-            yield found
+            start.wait()
+            decisions = [scene.records.decision(item)]
+            return approval.accept(decisions, entity=scene.records.entity, access=access)
         finally:
-            found.stop()
+            databases.close_all()
+
+    with ThreadPoolExecutor(2) as clickers:
+        for place in range(0, len(items), 2):
+            done = list(clickers.map(accept, items[place : place + 2], approvers))
+            scene.refused += [one for some in done for one in some.refused]
+    keys = [one.erp_key for one in scene.items() if one.state != State.READY]
+    scene.twins = sorted({key for key in keys if keys.count(key) > 1})
 
 
-def wait_until_settled(scene: Scene, seconds: float) -> float:
-    """How long it took until nothing moved any more, at most ``seconds``."""
-    began = time.monotonic()
-    while scene.left() and time.monotonic() - began < seconds:
-        time.sleep(0.5)
-    return time.monotonic() - began
+def wait_until(what: Callable[[], object], seconds: float) -> bool:
+    """Until it is so, or time is up."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if what():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def wait_for_progress(scene: Scene, share: float, seconds: float = 60) -> None:
     """Until that share of the items has arrived."""
-    until = time.monotonic() + seconds
-    synced = Item.objects.filter(connection=scene.connection, state=State.SYNCED)
-    while synced.count() < share * len(scene.keys) and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: scene.synced() >= share * scene.count, seconds)

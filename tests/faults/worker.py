@@ -1,107 +1,148 @@
-"""A Celery worker that may kill itself where it hurts most: ``python -m tests.faults.worker``.
+"""The processes of the campaign: ``python -m tests.faults.worker ROLE``.
 
-The product has no switches for this; the functions of the engine are wrapped from outside.
-``FAULT_POINT`` names the place, ``FAULT_CHANCE`` how often, ``FAULT_LEFT`` a folder with one file
-per death that is still allowed, and ``FAULT_WITHOUT`` a safeguard to be taken away.
+``worker`` is a Celery worker, ``web`` the web server that an asking ERP calls, ``agent`` such an
+ERP, and ``office`` a person who carries files between the pages and the ERP.
 """
 
 from __future__ import annotations
 
 import os
-import random
-import signal
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import django
 
-POINTS = ("before_lease", "after_lease", "after_applied", "before_settle")
-SAFEGUARDS = ("fence", "look", "key")
+from tests.faults.faulty import hasten, place, take_away
+from tests.faults.trouble import take_trouble
+
+PAUSE = 0.2
 
 
-def die_by_chance() -> None:
-    """SIGKILL to this very process, as long as there are deaths left to die."""
-    if random.random() > float(os.environ.get("FAULT_CHANCE", "0")):
-        return
-    for allowed in Path(os.environ["FAULT_LEFT"]).iterdir():
-        try:
-            allowed.unlink()
-        except FileNotFoundError:
-            continue
-        os.kill(os.getpid(), signal.SIGKILL)
+def in_trouble(kind: str) -> bool:
+    """Whether the campaign wants this to happen now."""
+    return take_trouble(Path(os.environ["FAULT_TROUBLE"]), kind)
 
 
-def dying(function: Callable[..., Any], *, before: bool) -> Callable[..., Any]:
-    """``function``, at whose begin or end the worker may die."""
-
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        if before:
-            die_by_chance()
-        result = function(*args, **kwargs)
-        if not before and result:
-            die_by_chance()
-        return result
-
-    return wrapped
-
-
-def place(point: str) -> None:
-    """Make the engine of this process die at ``point``."""
-    from erp_integrations import engine
-    from erp_integrations.guard import Guarded
-
-    if point == "before_lease":
-        engine.claim = dying(engine.claim, before=True)
-    elif point == "after_lease":
-        engine.claim = dying(engine.claim, before=False)
-    elif point == "after_applied":
-        Guarded.submit = dying(Guarded.submit, before=False)
-    elif point == "before_settle":
-        engine.settle = dying(engine.settle, before=True)
-
-
-def take_away(safeguard: str) -> None:
-    """Switch one safeguard off, to see that the campaign notices."""
-    from erp_integrations import engine, recovery
-    from erp_integrations.models import Item
-
-    if safeguard == "fence":
-        engine._held = lambda claims: Item.objects.filter(pk__in=[one.item.pk for one in claims])
-        engine._too_late = lambda since: False
-    elif safeguard == "look":
-        engine._first_look = lambda adapter, manifest, one: None
-        recovery._resolve = lambda connection, adapter, manifest, item: (
-            recovery._not_there(item, settled=True) or True
-        )
-
-
-def hasten() -> None:
-    """Short deadlines, so that what hangs on them need not be waited for; in every process."""
-    from erp_integrations import connections
-
-    declared = connections.manifest_of
-    seconds = float(os.environ["FAULT_DEADLINE"])
-
-    def hastened(connection: Any) -> Any:
-        return replace(declared(connection), call_deadline=seconds, settles_within=1.0)
-
-    connections.manifest_of = hastened
-
-
-def main() -> None:
-    """Start the worker; solo, so that its death is the death of the process."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erpbridge.settings")
-    django.setup()
-    hasten()
-    place(os.environ.get("FAULT_POINT", ""))
-    take_away(os.environ.get("FAULT_WITHOUT", ""))
+def worker() -> None:
+    """Solo, so that its death is the death of the process."""
     from erpbridge.celery import app
 
-    app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING", *sys.argv[1:]])
+    app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING"])
+
+
+def web() -> None:
+    """Serves the product's pages on a port of the campaign."""
+    from django.core.servers.basehttp import run
+    from django.core.wsgi import get_wsgi_application
+
+    run("127.0.0.1", int(os.environ["FAULT_PORT"]), get_wsgi_application(), threading=True)
+
+
+def agent() -> None:
+    """Asks again and again, and does what it is given."""
+    from erp_integrations.adapters.simulator.agent import Agent, NotAnswered, over_http
+    from tests.faults.erps import PASSWORD
+
+    connection = the_connection()
+    post = over_http(
+        f"http://127.0.0.1:{os.environ['FAULT_PORT']}/erp/inbound/{connection.public_id}/"
+    )
+
+    class Troubled(Agent):
+        """Slow, silent, or not in its right mind, when the campaign says so."""
+
+        def work(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+            if in_trouble("timeout_before"):
+                return {}
+            if in_trouble("slow"):
+                time.sleep(3)
+            done = super().work(asked)
+            return {} if in_trouble("timeout_after") else done
+
+    def posting(headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        return post(headers, b"<html>Bad Gateway" if in_trouble("garbage") else body)
+
+    asking = Troubled(the_ledger(connection), PASSWORD, posting)
+    while True:
+        if in_trouble("down"):
+            time.sleep(1)
+        with suppress(NotAnswered):
+            asking.run()
+        time.sleep(PAUSE)
+
+
+def office() -> None:
+    """Makes files, imports them, and brings the results back; whatever is lost is done again."""
+    from django.db import Error
+    from django.db import connections as databases
+
+    connection = the_connection()
+    while True:
+        try:
+            carry_files(connection, the_ledger(connection))
+        except Error:
+            databases.close_all()
+        time.sleep(PAUSE)
+
+
+def carry_files(connection: Any, ledger: Any) -> None:
+    """The files that are not confirmed yet, and the next one."""
+    from erp_integrations import export_files
+    from erp_integrations.adapters.simulator.files import import_into
+    from erp_integrations.models import ExportFile
+    from erpbridge.access.models import User
+
+    person = User.objects.get(pk=int(os.environ["FAULT_PERSON"]))
+    for file in ExportFile.objects.filter(connection=connection, confirmed_at=None):
+        result = import_into(ledger, bytes(file.content))
+        if in_trouble("timeout_after"):
+            continue
+        said = b"<html>Bad Gateway" if in_trouble("garbage") else result
+        try:
+            export_files.confirm(file, ExportFile.Verdict.RESULT, by=person, result=said)
+        except export_files.NotDone:
+            continue
+    if export_files.waiting(connection, "vendor").exists():
+        try:
+            export_files.make(connection, "vendor", by=person)
+        except export_files.NotDone:
+            return
+
+
+def the_connection() -> Any:
+    """The one that this process serves."""
+    from erp_integrations.models import Connection
+
+    return Connection.objects.get(pk=int(os.environ["FAULT_CONNECTION"]))
+
+
+def the_ledger(connection: Any) -> Any:
+    """The books of the simulator."""
+    from tests.erp_integrations import steps
+
+    return steps.ledger_of(connection)
+
+
+ROLES: Mapping[str, Callable[[], None]] = {
+    "worker": worker,
+    "web": web,
+    "agent": agent,
+    "office": office,
+}
+
+
+def main(role: str) -> None:
+    """Become what the campaign needs."""
+    django.setup()
+    hasten()
+    place(os.environ.get("FAULT_POINT", ""), fetches=role in ("agent", "office"))
+    take_away(os.environ.get("FAULT_WITHOUT", ""))
+    ROLES[role]()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

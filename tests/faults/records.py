@@ -1,0 +1,69 @@
+"""What the campaign sends: companies, or cost codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import connection as database
+
+from admin_wbs.models import CodeList, CostCode
+from erp_integrations import approval
+from erp_integrations.models import Item
+from erp_integrations.sendable import Sendable
+from erpbridge.access.models import Account
+from tests.factories import CompanyFactory, CostCodeFactory
+
+PER_GROUP = 10
+
+
+@dataclass(frozen=True)
+class Records:
+    """One kind of record, in the words of the seam.
+
+    ``make`` makes one record of an account for each number; those of one number get one ERP key.
+    """
+
+    entity: str
+    make: Callable[[Account, Sequence[int]], Sequence[Sendable]]
+    values: Callable[[Item], Mapping[str, str]]
+
+    def decision(self, item: Item) -> approval.Decision:
+        """Accept it, with what accounting adds."""
+        return approval.Decision(item.pk, item.digest, self.values(item))
+
+
+def companies(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
+    """Companies by these numbers."""
+    return [CompanyFactory.create(account=account, name=f"Company {one:05}") for one in numbers]
+
+
+def codes(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
+    """Cost codes of the connected ERP's list, ten to a group, which has to arrive before them.
+
+    Twins are of no group. The list would refuse them: the campaign takes its constraint away, for
+    the export has to stand by itself.
+    """
+    found = CodeList.objects.get(account=account)
+    if len(set(numbers)) < len(numbers):
+        with database.cursor() as cursor:
+            cursor.execute("DROP INDEX IF EXISTS cost_code_once_per_list")
+        return [CostCodeFactory.create(list=found, code=f"{one:05}") for one in numbers]
+    made: list[CostCode] = []
+    for one in numbers:
+        group, place = divmod(one, PER_GROUP)
+        parent = made[-place] if place else None
+        code = f"{place}" if place else f"{group:03}"
+        made.append(CostCodeFactory.create(list=found, parent=parent, code=code))
+    return made
+
+
+def records(kind: str, *, vendor_type: str) -> Records:
+    """``companies`` of a vendor type of the ERP, or ``codes``."""
+    if kind == "codes":
+        return Records("cost_code", codes, lambda item: {})
+    return Records(
+        "vendor",
+        companies,
+        lambda item: {"vendor_type": vendor_type, "vendor_id": f"C{item.label[-5:]}"},
+    )

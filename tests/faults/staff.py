@@ -1,0 +1,112 @@
+"""The processes of a run, and somebody who brings the dead ones back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from erp_integrations.adapters.base import Delivery
+from tests.faults.faulty import DEATH
+from tests.faults.scene import Scene
+from tests.faults.trouble import make_trouble
+from tests.processes import ROOT, environment
+from tests.servers import free_port
+
+DEATHS = 5
+# Who it takes; the first is the one whose clock is wrong.
+ROLES: Mapping[Delivery, Sequence[str]] = {
+    Delivery.SYNC: ("worker", "worker"),
+    Delivery.QUEUED: ("worker", "worker"),
+    Delivery.POLLED: ("web", "agent", "agent", "worker"),
+    Delivery.FILE: ("office", "office", "worker"),
+}
+
+
+@dataclass
+class Staff:
+    """Processes; one that dies is started again, as a supervisor would."""
+
+    commands: Sequence[Sequence[str]]
+    env: Mapping[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    deaths: int = 0
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Start them all, and somebody who looks after them."""
+        self.processes = [self._spawn(command) for command in self.commands]
+        self._nurse = threading.Thread(target=self._look_after, daemon=True)
+        self._nurse.start()
+
+    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _look_after(self) -> None:
+        while not self._stopping.wait(0.3):
+            for place, process in enumerate(self.processes):
+                if process.poll() is not None:
+                    self.deaths += 1
+                    self.processes[place] = self._spawn(self.commands[place])
+
+    def signal(self, what: signal.Signals) -> None:
+        """Send a signal to all of them, and to what they started: faketime starts the program."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, what)
+
+    def frozen(self) -> list[subprocess.Popen[bytes]]:
+        """Those that have stopped themselves."""
+        return [
+            one
+            for one in self.processes
+            if one.poll() is None and psutil.Process(one.pid).status() == psutil.STATUS_STOPPED
+        ]
+
+    def stop(self) -> None:
+        """End them, for good."""
+        self._stopping.set()
+        self._nurse.join()
+        self.signal(signal.SIGKILL)
+        for process in self.processes:
+            process.wait()
+
+
+@contextmanager
+def staff(scene: Scene, *, faketime: str = "", **env: str) -> Iterator[Staff]:
+    """What the delivery takes, on the run's own servers; the first under ``faketime``."""
+    commands = [
+        [sys.executable, "-m", "tests.faults.worker", role] for role in ROLES[scene.erp.delivery]
+    ]
+    if faketime:
+        commands[0] = ["faketime", "-f", faketime, *commands[0]]
+    with tempfile.TemporaryDirectory(prefix="erpbridge-deaths-") as allowed:
+        make_trouble(Path(allowed), DEATH, DEATHS)
+        told = {
+            "FAULT_LEFT": allowed,
+            "FAULT_PORT": str(free_port()),
+            "FAULT_CONNECTION": str(scene.connection.pk),
+            "FAULT_PERSON": str(scene.person.pk),
+        }
+        found = Staff(commands, environment(**{**told, **env}))
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()

@@ -1,0 +1,76 @@
+"""The table of the campaign: erpbridge's rows against the ERP's own books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from erp_integrations.states import State
+from tests.faults.scene import Scene
+
+WIDTH = 42
+TOLD = frozenset({State.FAILED, State.NEEDS_ANSWER})
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one run.
+
+    ``person`` counts what waits for a person who is told why; among them the second
+    record of an ERP key, which accounting was told it cannot accept.
+    """
+
+    fault: str
+    items: int
+    synced: int
+    person: int
+    lost: int
+    doubled: int
+    stuck: int
+    wrong: int
+    deaths: int
+    seconds: int
+    happened: bool
+
+    @property
+    def ok(self) -> bool:
+        """The fault struck; nothing is lost, doubled, stuck, or called failed and there."""
+        return self.happened and not (self.lost or self.doubled or self.stuck or self.wrong)
+
+    def __str__(self) -> str:
+        cells = "".join(f"{getattr(self, name):>9}" for name in COLUMNS)
+        hollow = "" if self.happened else ": the fault did not strike"
+        return f"{self.fault:<{WIDTH}}{cells}  {'ok' if self.ok else 'FAILED'}{hollow}"
+
+
+COLUMNS = [one.name for one in fields(Row)[1:-1]]
+HEAD = f"{'fault':<{WIDTH}}" + "".join(f"{name:>9}" for name in COLUMNS)
+
+
+def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bool) -> Row:
+    """Read both sides."""
+    items = scene.items()
+    copies = scene.erp.copies(scene.records.entity, scene.connection)
+    synced = [one.erp_key for one in items if one.state == State.SYNCED]
+    refused = {one.record_id for one in scene.refused if one.problems}
+    told = [
+        one
+        for one in items
+        if (one.state in TOLD and one.error_text)
+        or (one.state == State.READY and one.record_id in refused)
+    ]
+    # Of the records of one key one was taken; the others were refused because of it.
+    taken = {one.erp_key for one in items if one.state != State.READY}
+    untaken = scene.keys - len(taken)
+    return Row(
+        fault=fault,
+        items=len(items),
+        synced=len(synced),
+        person=len(told),
+        lost=scene.count - len(items) + untaken + sum(1 for key in synced if not copies[key]),
+        doubled=sum(number - 1 for number in copies.values() if number > 1),
+        stuck=len(items) - len(synced) - len(told),
+        wrong=sum(1 for one in items if one.state == State.FAILED and copies[one.erp_key]),
+        deaths=deaths,
+        seconds=round(seconds),
+        happened=happened,
+    )

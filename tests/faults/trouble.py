@@ -1,0 +1,24 @@
+"""Trouble as files: one process lays them down, another takes each of them once."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+
+def make_trouble(folder: Path, kind: str, times: int) -> None:
+    """Let it happen so many times."""
+    folder.mkdir(exist_ok=True)
+    for _ in range(times):
+        (folder / f"{kind}.{uuid.uuid4().hex}").touch()
+
+
+def take_trouble(folder: Path, kind: str) -> bool:
+    """Whether it is to happen now; of all who ask, one is told so each time."""
+    for one in folder.glob(f"{kind}.*"):
+        try:
+            one.unlink()
+        except FileNotFoundError:
+            continue
+        return True
+    return False
