@@ -1,7 +1,7 @@
 # make run        start erpbridge with demo data; needs Python 3.11 or newer and nothing else
 # make tryton     start a real ERP beside it, Tryton, with a demo account connected to it
 # make test       every test, on SQLite and on PostgreSQL + Redis
-# make bench      the benchmarks: ratios, on SQLite or on DATABASE_URL
+# make bench      the benchmarks: every figure a ratio; BENCH="NAME ..." runs some of them
 # make torture    a fault campaign: kill, stop and confuse everything, count in the ERP's books
 # make check      format, lint, types, import contracts, settings
 SHELL := /bin/bash
@@ -46,8 +46,9 @@ torture: deps $(VENV)/.dev-installed
 e2e: deps $(VENV)/.dev-installed
 	@$(PYTEST) -m "not shared" tests/browser
 
-bench: $(VENV)/.dev-installed
-	@$(BIN)/python -m bench
+bench: deps $(VENV)/.dev-installed
+	@$(BIN)/python -m tests.tryton prepare
+	@$(BIN)/python -m bench $(BENCH)
 
 check: $(VENV)/.dev-installed
 	@bin/check

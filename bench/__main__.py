@@ -1,4 +1,4 @@
-"""``python -m bench``: run every benchmark on an empty database, print a table, write JSON."""
+"""``python -m bench [NAME ...]``: run benchmarks on empty databases, print a table, write JSON."""
 
 from __future__ import annotations
 
@@ -6,102 +6,119 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from bench.measure import Result
+from bench.ending import unwind_on_signals
+from bench.places import ALONE, BENCHMARKS, SHARED
 
 REPORT = Path("test-results") / "bench.json"
+SHOWN = {"s": ("ms", 1000.0), "/s": ("/s", 1.0), "MB": ("MB", 1.0)}
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--output", type=Path, default=REPORT, help="the JSON file to write")
     parser.add_argument("--small", action="store_true", help="tiny sizes: shows only that it runs")
     options = parser.parse_args()
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"There is no benchmark {', '.join(sorted(unknown))}.")
+    unwind_on_signals()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="erpbridge-bench-") as folder:
-        results, vendor = measured(Path(folder), small=options.small)
+    found: list[dict[str, Any]] = []
+    for place in (ALONE, SHARED):
+        names = [name for name in options.names or BENCHMARKS if BENCHMARKS[name][0] == place]
+        if names:
+            found += measured(place, names, small=options.small)
     report = {
-        "database": vendor,
         "python": platform.python_version(),
         "small": options.small,
         "seconds": round(time.monotonic() - started, 1),
-        "benchmarks": [one.as_json() for one in results],
+        "benchmarks": found,
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(table(report) + f"\nWritten to {options.output}\n")
 
 
-def measured(folder: Path, *, small: bool) -> tuple[list[Result], str]:
-    """The results, and on which kind of database."""
-    # Wake-ups stay in this process, where nobody listens: a worker would disturb the clock.
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "erpbridge.settings",
-        "ERPBRIDGE_DATA_DIR": str(folder),
-        "ERPBRIDGE_MODE": "development",
-        "ERPBRIDGE_LOG_LEVEL": "ERROR",
-        "REDIS_URL": "",
-    }
-    # Only production collects static files into a folder.
-    warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
-    import django
+def measured(place: str, names: Sequence[str], *, small: bool) -> list[dict[str, Any]]:
+    """The results of benchmarks of one place, in a process that ends with them.
 
-    django.setup()
-    from django.db import connection
+    :raises SystemExit: when one fails; it has said why.
+    """
+    with tempfile.TemporaryDirectory(prefix="erpbridge-bench-") as folder, addresses(place) as env:
+        results = Path(folder) / "results.json"
+        command = [sys.executable, "-m", "bench.places", *names, "--output", str(results)]
+        inherited = {name: one for name, one in os.environ.items() if name != "DATABASE_URL"}
+        settings = {
+            **inherited,
+            **env,
+            "DJANGO_SETTINGS_MODULE": "erpbridge.settings",
+            "ERPBRIDGE_DATA_DIR": folder,
+            "ERPBRIDGE_MODE": "development",
+            "ERPBRIDGE_LOG_LEVEL": "ERROR",
+        }
+        if small:
+            command.append("--small")
+        code = _code_of(command, settings)
+        if code:
+            raise SystemExit(code)
+        found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))
+        return found
 
-    with database(folder):
-        return [run() for run in benchmarks(small=small)], connection.vendor
+
+def _code_of(command: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run a program; when this one is ended before, that ends too, and what it has started."""
+    with subprocess.Popen(command, env=env) as program:
+        try:
+            return program.wait()
+        except BaseException:
+            program.terminate()
+            raise
 
 
 @contextmanager
-def database(folder: Path) -> Iterator[None]:
-    """An empty database beside the configured one, gone afterwards."""
-    from django.db import connection
+def addresses(place: str) -> Iterator[Mapping[str, str]]:
+    """The settings that name the database and the broker of a place."""
+    if place == ALONE:
+        # Wake-ups stay in the benchmark's process, where nobody listens.
+        yield {"REDIS_URL": ""}
+        return
+    from tests.servers import postgresql, redis_server, temporary_folder
 
-    sqlite = connection.vendor == "sqlite"
-    name = str(folder / "bench.sqlite3") if sqlite else f"erpbridge_bench_{os.getpid()}"
-    before = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = name
-    connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
-        yield
-    finally:
-        connection.creation.destroy_test_db(before, verbosity=0)
-
-
-def benchmarks(*, small: bool) -> list[Callable[[], Result]]:
-    """All of them, in the sizes that count or in sizes that only show that they run."""
-    from bench import export, list_of_companies, list_of_items, send_and_accept
-
-    if small:
-        return [
-            lambda: list_of_companies.run((3, 6)),
-            lambda: send_and_accept.run(4),
-            lambda: list_of_items.run((3, 20)),
-            lambda: export.run(4),
-        ]
-    return [list_of_companies.run, send_and_accept.run, list_of_items.run, export.run]
+    with (
+        temporary_folder("postgresql") as for_postgresql,
+        temporary_folder("redis") as for_redis,
+        postgresql(for_postgresql, durable=True) as database_url,
+        redis_server(for_redis) as redis_url,
+    ):
+        yield {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
 
 
-def table(report: dict[str, Any]) -> str:
+def table(report: Mapping[str, Any]) -> str:
     """The report for people."""
-    lines = [f"{report['database']}, Python {report['python']}, {report['seconds']} s"]
+    lines = [f"Python {report['python']}, {report['seconds']} s"]
     for one in report["benchmarks"]:
-        lines.append(f"\n{one['what']}")
-        lines += [
-            f"  {case:<36} {1000 * seconds:>10,.1f} ms" for case, seconds in one["seconds"].items()
-        ]
-        lines.append(f"  {one['measured']} / {one['baseline']}: {one['ratio']:.2f}")
+        unit, factor = SHOWN[one["unit"]]
+        lines.append(f"\n{one['what']} ({one['place']})")
+        for case, figure in one["figures"].items():
+            line = f"  {case:<48} {factor * figure:>10,.1f} {unit:<3}"
+            if case in one["ratios"]:
+                line += f" {one['ratios'][case]:>7.2f} x"
+            if case in one["aims"]:
+                aim = one["aims"][case]
+                line += f"  (aim: {aim['is']}{'' if aim['met'] else ', missed'})"
+            lines.append(line)
+        lines.append(f"  x: times {one['baseline']}")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ a fence, and stores audit events; the baseline calls ``submit`` in batches and k
 from __future__ import annotations
 
 from bench import ground
+from bench.ground import Ground
 from bench.measure import Result, clock, medians
 from erp_integrations import connections, engine
 from erp_integrations.commands import command_of
@@ -21,24 +22,37 @@ def run(size: int = SIZE) -> Result:
     """Time both ways for ``size`` accepted companies."""
     place, elsewhere = ground.ground(), ground.ground()
     connection, other = ground.connect(place), ground.connect(elsewhere)
-    alone, through_engine = f"{size:,} by the adapter alone", f"{size:,} by the engine"
-    accepted: list[int] = []
-
-    def ours() -> float:
-        accepted[:] = ground.send_and_accept(place, ground.add_companies(place, size))
-        return clock(lambda: _drain(connection, accepted))
-
-    def plain() -> float:
-        return clock(lambda: _submit(other, accepted))
-
-    seconds = medians({through_engine: ours, alone: plain})
+    seconds = compare(place, connection, other, size)
+    through_engine, alone = seconds
     return Result(
         name="export",
         what="Export accepted companies to a simulator without latency",
         baseline=alone,
         measured=through_engine,
-        seconds=seconds,
+        figures=seconds,
     )
+
+
+def compare(
+    place: Ground,
+    connection: Connection,
+    other: Connection,
+    size: int,
+    *,
+    vendor_type: str = ground.VENDOR_TYPE,
+) -> dict[str, float]:
+    """Seconds by the engine into ``connection``, and by the adapter alone into ``other``."""
+    accepted: list[int] = []
+
+    def ours() -> float:
+        ids = ground.add_companies(place, size)
+        accepted[:] = ground.send_and_accept(place, ids, vendor_type=vendor_type)
+        return clock(lambda: _drain(connection, accepted))
+
+    def plain() -> float:
+        return clock(lambda: _submit(other, accepted))
+
+    return medians({f"{size:,} by the engine": ours, f"{size:,} by the adapter alone": plain})
 
 
 def _drain(connection: Connection, ids: list[int]) -> None:
@@ -60,4 +74,4 @@ def _submit(other: Connection, ids: list[int]) -> None:
         batch = commands[start : start + manifest.batch]
         failed = [one.error for one in adapter.submit(batch) if one.error]
         if failed:
-            raise RuntimeError(f"The simulator refused: {failed[0].message}")
+            raise RuntimeError(f"The ERP refused: {failed[0].message}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection as db
 from django.test import Client
@@ -72,37 +74,59 @@ def add_companies(place: Ground, count: int) -> list[int]:
     ]
 
 
-def connect(place: Ground) -> Connection:
-    """A simulator without latency, with a ledger of its own, in use."""
+def connect(
+    place: Ground,
+    adapter: str = "simulator",
+    *,
+    config: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] = connections.NO_SECRETS,
+) -> Connection:
+    """A connection in use; without ``config`` a simulator without latency, with its own ledger.
+
+    :raises RuntimeError: when the ERP cannot be used.
+    """
+    by = place.ada.user
+    ledger = {"latency_ms": 0, "ledger": f"bench-{uuid.uuid4().hex[:20]}"}
     connection = connections.create(
         account=place.account,
-        name="Simulator",
-        adapter="simulator",
-        config={"latency_ms": 0, "ledger": f"bench-{uuid.uuid4().hex[:20]}"},
-        by=place.ada.user,
+        name="ERP",
+        adapter=adapter,
+        config=ledger if config is None else config,
+        secrets=secrets,
+        by=by,
     )
-    connections.activate(connection, by=place.ada.user)
-    connections.test(connection, by=place.ada.user)
-    connections.refresh(connection, by=place.ada.user)
+    connections.activate(connection, by=by)
+    if not (connections.test(connection, by=by) and connections.refresh(connection, by=by)):
+        raise RuntimeError(f"{connection.test_result} {connection.refresh_problem}")
     return connection
 
 
-def send_and_accept(place: Ground, ids: list[int]) -> list[int]:
+def send_all(place: Ground, ids: list[int], *, vendor_type: str = VENDOR_TYPE) -> list[Decision]:
+    """Send companies; what an approver is then shown, as decisions to accept.
+
+    :raises RuntimeError: when not every company was sent.
+    """
+    sent = send("vendor", ids, access=place.ada)
+    items = list(Item.objects.filter(sent_in=sent.request_id).order_by("pk"))
+    if len(items) != len(ids):
+        raise RuntimeError(f"Sent {len(items)} of {len(ids)}: {sent.refused[:3]}")
+    approval.proposals_for(items)
+    return [
+        Decision(item.pk, item.digest, {**item.acceptance, "vendor_type": vendor_type})
+        for item in items
+    ]
+
+
+def send_and_accept(place: Ground, ids: list[int], *, vendor_type: str = VENDOR_TYPE) -> list[int]:
     """What two clicks do, as the pages do it; the ids of the accepted items.
 
     :raises RuntimeError: when not every company was sent and accepted.
     """
-    sent = send("vendor", ids, access=place.ada)
-    items = list(Item.objects.filter(sent_in=sent.request_id).order_by("pk"))
-    approval.proposals_for(items)
-    decisions = [
-        Decision(item.pk, item.digest, {**item.acceptance, "vendor_type": VENDOR_TYPE})
-        for item in items
-    ]
+    decisions = send_all(place, ids, vendor_type=vendor_type)
     done = approval.accept(decisions, entity="vendor", access=place.pat)
     if done.done != len(ids):
-        raise RuntimeError(f"Accepted {done.done} of {len(ids)}: {(*sent.refused, *done.refused)}")
-    return [item.pk for item in items]
+        raise RuntimeError(f"Accepted {done.done} of {len(ids)}: {done.refused[:3]}")
+    return [one.item_id for one in decisions]
 
 
 def analyze() -> None:

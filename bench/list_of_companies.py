@@ -27,5 +27,5 @@ def run(sizes: tuple[int, ...] = SIZES) -> Result:
         what="A page of the list of companies",
         baseline=names[0],
         measured=names[-1],
-        seconds=medians(cases),
+        figures=medians(cases),
     )

@@ -38,7 +38,7 @@ def run(sizes: tuple[int, ...] = SIZES) -> Result:
         what="A page of the list of acceptance items",
         baseline=names[0],
         measured=names[-1],
-        seconds=medians(cases),
+        figures=medians(cases),
     )
 
 

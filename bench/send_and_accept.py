@@ -41,7 +41,7 @@ def run(size: int = SIZE) -> Result:
         what="Send companies and accept them",
         baseline=row_by_row,
         measured=in_bulk,
-        seconds=medians({row_by_row: plain, in_bulk: ours}),
+        figures=medians({row_by_row: plain, in_bulk: ours}),
     )
 
 
