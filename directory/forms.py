@@ -213,7 +213,8 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
     def _offer_people(self) -> None:
         """Everybody active may belong to the company; contacts come from who does, or will."""
-        known = Membership.objects.filter(account=self.access.account).select_related("user")
+        known = Membership.objects.people().filter(account=self.access.account)
+        known = known.select_related("user")
         theirs = known.filter(companies=self.company) if self.company else known.none()
         members = {person.pk for person in theirs}
         offered = [

@@ -67,6 +67,8 @@ INSTALLED_APPS = [
     "erpbridge.access",
     "erpbridge.audit",
     "erpbridge.jobs",
+    "erpbridge.oauth",
+    "erpbridge.rest",
     "erpbridge.ui",
     "directory",
     "admin_wbs",
@@ -75,6 +77,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "erpbridge.ui.request_id.RequestIdMiddleware",
+    "erpbridge.rest.middleware.RestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -208,6 +211,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$", r"^health\.json$"]
 if env.flag("ERPBRIDGE_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Links in answers of the API name the host that was asked for.
+    USE_X_FORWARDED_HOST = True
 
 REDIS_URL = env.redis("REDIS_URL")
 CACHES = {
@@ -258,9 +263,19 @@ ERPBRIDGE_MOST_ROWS_A_CLICK = 10_000
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["erpbridge.rest.authentication.Bearer"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
+# The largest page of a list, and how often an application may call for one company.
+ERPBRIDGE_REST_MOST_PER_PAGE = env.integer(
+    "ERPBRIDGE_REST_MOST_PER_PAGE", 2_000, least=100, most=10_000
+)
+ERPBRIDGE_REST_CALLS_PER_HOUR = env.integer(
+    "ERPBRIDGE_REST_CALLS_PER_HOUR", 36_000, least=1, most=100_000_000
+)
+ERPBRIDGE_REST_CALLS_PER_10_SECONDS = env.integer(
+    "ERPBRIDGE_REST_CALLS_PER_10_SECONDS", 1_000, least=1, most=1_000_000
+)
 
 LOGGING = {
     "version": 1,

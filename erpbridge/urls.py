@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("erpbridge.access.login")),
     path("", include("erpbridge.access.urls")),
     path("", include("erpbridge.jobs.urls")),
+    path("", include("erpbridge.oauth.urls")),
+    path("", include("erpbridge.access.api.urls")),
     path("", include("directory.urls")),
     path("", include("admin_wbs.urls")),
     path("", include("erp_integrations.urls")),

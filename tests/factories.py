@@ -14,6 +14,7 @@ from erp_integrations.models import Connection, ExportFile, Item, Request
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
 from erpbridge.jobs.models import Job
+from erpbridge.oauth.models import Application
 
 PASSWORD = "correct horse battery staple"
 
@@ -91,6 +92,18 @@ class JobFactory(DjangoModelFactory):
     title = "Refresh"
     back = "/"
     by = factory.SubFactory(UserFactory)
+
+
+class ApplicationFactory(DjangoModelFactory):
+    """A row only, without a secret that anybody knows."""
+
+    class Meta:
+        model = Application
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Program {n}")
+    uid = factory.Sequence(lambda n: f"client-{n}")
+    secret_digest = "0" * 64
 
 
 # --- directory ------------------------------------------------------------------------------

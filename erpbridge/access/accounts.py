@@ -81,6 +81,8 @@ def _login(email: str, *, name: str, password: str | None) -> User:
     email = email.strip().lower()
     existing = User.objects.filter(email=email).first()
     if existing is not None:
+        if existing.is_service:
+            raise ValidationError({"admin's email": "This is a service account, not a person."})
         return existing
     user = User(email=email, name=name.strip())
     try:

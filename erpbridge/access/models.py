@@ -38,6 +38,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField("E-mail address", unique=True)
     name = models.CharField("Name", max_length=150)
     is_active = models.BooleanField("Active", default=True)
+    # A program's login, without a password: it acts in one account and is nobody on the pages.
+    is_service = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = UserManager()
@@ -78,6 +80,20 @@ class Project(models.Model):
         default=False,
         help_text="Records of this project can be sent to the ERP.",
     )
+    # What only the API knows of so far.
+    address = models.CharField("Address", max_length=255, blank=True)
+    city = models.CharField("City", max_length=100, blank=True)
+    state_code = models.CharField("State", max_length=10, blank=True)
+    zip = models.CharField("ZIP code", max_length=20, blank=True)
+    country_code = models.CharField("Country", max_length=2, blank=True)
+    phone = models.CharField("Phone", max_length=50, blank=True)
+    description = models.TextField("Description", max_length=10_000, blank=True)
+    start_date = models.DateField("Start", null=True, blank=True)
+    completion_date = models.DateField("Completion", null=True, blank=True)
+    origin_id = models.CharField("ERP ID", max_length=200, blank=True, editable=False)
+    origin_code = models.CharField("ERP code", max_length=200, blank=True, editable=False)
+    origin_data = models.TextField(max_length=10_000, blank=True, editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ProjectQuerySet.as_manager()
@@ -90,7 +106,12 @@ class Project(models.Model):
                 condition=~models.Q(number=""),
                 name="project_number_once_per_account",
                 violation_error_message="Another project has this number.",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["account", "origin_id"],
+                condition=~models.Q(origin_id=""),
+                name="project_origin_once_per_account",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -98,6 +98,8 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     user, new_login = User.objects.get_or_create(
         email=email.strip().lower(), defaults={"name": name, "password": make_password(None)}
     )
+    if user.is_service:
+        raise ValidationError({"email": "This is a service account, not a person."})
     membership, added = Membership.objects.get_or_create(
         user=user,
         account=by.account,
@@ -245,7 +247,7 @@ def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
 def _locked(membership_id: int, by: Access) -> Membership:
     """The person, read under the account's lock; all edits of people of an account queue here."""
     Account.objects.select_for_update().get(pk=by.account.pk)
-    found = Membership.objects.select_related("user").filter(account=by.account)
+    found = Membership.objects.people().select_related("user").filter(account=by.account)
     return found.get(pk=membership_id)
 
 
@@ -263,6 +265,7 @@ def _guard_the_last(membership: Membership, person: Person, approver: Approver |
     """Somebody must be left who can manage people, and somebody who can grant the approver flag."""
     others = (
         Membership.objects.active()
+        .people()
         .filter(account=membership.account_id, directory=Level.ADMIN)
         .exclude(pk=membership.pk)
     )

@@ -36,7 +36,7 @@ def person_list(request: ScopedRequest) -> HttpResponse:
     """The people of the account, what they may do, and who is an approver."""
     shown = request.GET.get("show", "")
     page = list_page(
-        _shown(Membership.objects.filter(account=request.access.account), shown),
+        _shown(Membership.objects.people().filter(account=request.access.account), shown),
         request.GET,
         sorts={"name": "user__name", "email": "user__email", "job_title": "job_title"},
         search=lambda found, words: found.filter(people_matching(words)),
@@ -228,7 +228,8 @@ def _posted_projects(request: ScopedRequest) -> list[Project]:
 
 
 def _person(request: ScopedRequest, membership_id: int) -> Membership:
-    people = Membership.objects.filter(account=request.access.account).select_related("user")
+    people = Membership.objects.people().filter(account=request.access.account)
+    people = people.select_related("user")
     return get_object_or_404(people, pk=membership_id)
 
 

@@ -172,6 +172,7 @@ RULES: dict[str, Rule] = {
     "people.manage": _account_admin,
     "people.grant_approver": _grant_approver,
     "account.configure": _account_admin,
+    "applications.manage": _account_admin,
     "projects.create": _account_admin,
     "project.configure": _at_least(Tool.ADMIN, Level.ADMIN),
     "companies.view": _at_least(Tool.DIRECTORY, Level.READ_ONLY),

@@ -44,7 +44,11 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
-    """People of accounts."""
+    """People of accounts, and the service accounts of programs."""
+
+    def people(self) -> MembershipQuerySet:
+        """Those who can log in; not the service accounts."""
+        return self.filter(user__is_service=False)
 
     def active(self) -> MembershipQuerySet:
         """Those who may enter the account: not inactive, and no longer only invited."""

@@ -53,6 +53,7 @@ ACCOUNT_TOOLS = (
     Tool("ERP Integrations", "arrows-right-left", "erp:companies", "items.view"),
     Tool("Projects", "briefcase", "access:projects"),
     Tool("People", "users", "access:people", "people.view"),
+    Tool("API access", "key", "oauth:applications", "applications.manage"),
     Tool("Account settings", "cog-6-tooth", "access:account_settings", "account.configure"),
 )
 PROJECT_TOOLS = (

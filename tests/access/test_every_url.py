@@ -17,6 +17,7 @@ from admin_wbs import segment_items, segments, sub_jobs
 from admin_wbs.models import Segment
 from erpbridge.access.models import Membership
 from tests.factories import (
+    ApplicationFactory,
     CodeImportFactory,
     CodeListFactory,
     CompanyFactory,
@@ -56,6 +57,7 @@ def ours(account, project, sam) -> dict[str, object]:
         "public_id": ItemFactory.create(account=account, sent_by=sam).public_id,
         "pk": ConnectionFactory.create(account=account).pk,
         "kind": "companies",
+        "application_id": ApplicationFactory.create(account=account).pk,
         "job_id": JobFactory.create(account=account, by=sam).public_id,
         "file_id": ExportFileFactory.create(connection__account=account, made_by=sam).public_id,
     }

@@ -43,6 +43,7 @@ TABLE = {
     "project_codes.edit": [(HERE, ADMIN, Level.ADMIN), *DIRECTORY_ADMIN],
     "project_wbs.view": [(HERE, ADMIN, Level.READ_ONLY), *DIRECTORY_ADMIN],
     "project_wbs.edit": [(HERE, ADMIN, Level.ADMIN), *DIRECTORY_ADMIN],
+    "applications.manage": ACCOUNT_ADMIN,
     "items.view": READS_ERP,
     "items.accept": ERP_ADMIN,
     "items.import": ERP_ADMIN,

@@ -44,6 +44,7 @@ def test_an_admin_finds_all_tools_of_the_account(ada: User, account: Account) ->
         "ERP Integrations",
         "Projects",
         "People",
+        "API access",
         "Account settings",
     ]
 

@@ -1,0 +1,1 @@
+"""REST resources of the kernel: the caller, accounts (companies), projects."""

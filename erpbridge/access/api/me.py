@@ -1,0 +1,95 @@
+"""``/me``, ``/companies`` and ``/companies/{id}/me`` (reference rest-api.md 1.3, 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from erpbridge.access.levels import Tool
+from erpbridge.access.models import Account, Membership
+from erpbridge.rest import scope
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.authentication import application_of, person_of
+from erpbridge.rest.filters import contains, ids
+from erpbridge.rest.listing import Listing
+from erpbridge.rest.views import RestView, ScopedView
+
+COMPANIES = Listing(
+    filters={"id": ids("pk"), "name": contains("name")}, sorts={"id": "pk", "name": "name"}
+)
+
+
+class Me(RestView):
+    """The caller; the name only where a company or a project is given, as Procore has it."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """Id and login."""
+        shown = {"id": person_of(request).pk, "login": person_of(request).email}
+        query = request.query_params
+        if query.get("company_id") or query.get("project_id"):
+            of_project = not query.get("company_id")
+            scope.access_to(request, path, of_project=of_project)
+            shown["name"] = person_of(request).name
+        return JsonAnswer(shown)
+
+
+class Companies(RestView):
+    """The accounts that the caller may enter with this application."""
+
+    def get(self, request: Request) -> JsonAnswer:
+        """A page of them."""
+        return COMPANIES.page(request, self._found(request), _companies)
+
+    def _found(self, request: Request) -> QuerySet[Account]:
+        mine = Account.objects.visible_to(person_of(request))
+        return mine.filter(pk=application_of(request).account_id)
+
+
+def _companies(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
+    return {
+        one.pk: {
+            "id": one.pk,
+            "name": one.name,
+            "is_active": True,
+            "logo_url": None,
+            "pcn_business_experience": None,
+            "my_company": True,
+        }
+        for one in Account.objects.filter(pk__in=pks)
+    }
+
+
+class CompanyMe(ScopedView):
+    """The caller as a user of the account, with what they may do."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """The full company user."""
+        return JsonAnswer(company_user(self.access.membership))
+
+
+def company_user(member: Membership) -> dict[str, Any]:
+    """A user of an account as Procore shows one."""
+    user = member.user
+    first, _space, last = user.name.rpartition(" ")
+    return {
+        "id": user.pk,
+        "login": user.email,
+        "name": user.name,
+        "first_name": first,
+        "last_name": last,
+        "email_address": user.email,
+        "job_title": member.job_title or None,
+        "is_active": member.is_active and user.is_active,
+        "is_employee": not user.is_service,
+        "erp_integrated_accountant": member.can_push_to_accounting,
+        "permission_levels": _levels(member),
+        "created_at": user.created_at,
+        "company_id": member.account_id,
+    }
+
+
+def _levels(member: Membership) -> Mapping[str, str]:
+    return {tool.value: member.level(tool).label for tool in Tool}

@@ -1,0 +1,191 @@
+"""What an account admin does with applications and service accounts; every change is audited."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
+from erpbridge.access.people import Levels
+from erpbridge.access.policy import Access
+from erpbridge.audit.record import Note, note
+from erpbridge.oauth import tokens
+from erpbridge.oauth.models import Application
+
+ENTITY = "application"
+OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+MOST_REDIRECT_URIS = 20
+LONGEST_REDIRECT_URI = 2000
+# Reserved by RFC 2606: no mail is ever delivered there.
+SERVICE_DOMAIN = "service.invalid"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service account may do: levels in the account, and in each permitted project."""
+
+    levels: Levels = field(default_factory=Levels)
+    on_projects: Levels = field(default_factory=Levels)
+    projects: Collection[Project] = ()
+    can_push_to_accounting: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """An application with its secret, which nobody can read again."""
+
+    application: Application
+    secret: str
+
+
+@transaction.atomic
+def create(
+    name: str, *, by: Access, redirect_uris: Iterable[str] = (), service: Service | None = None
+) -> Made:
+    """An application of the account; with ``service`` a service account.
+
+    :raises ValidationError: for a name or a redirect URI that cannot be.
+    :raises PermissionDenied: for the approver's privilege from somebody who may not grant it.
+    """
+    secret = tokens.new_secret()
+    application = Application(
+        account=by.account,
+        name=name.strip(),
+        uid=tokens.new_secret(),
+        secret_digest=tokens.digest(secret),
+        redirect_uris=[checked_redirect_uri(one) for one in redirect_uris],
+        created_by=by.user,
+    )
+    application.clean_fields(exclude=["service", "created_by"])
+    if service is not None:
+        application.service = _member(application, service, by=by)
+    application.save()
+    data = _told(application, service)
+    note(by.account.pk, [_event(application, "created", data)], by=by.user)
+    return Made(application, secret)
+
+
+def _member(application: Application, service: Service, *, by: Access) -> Membership:
+    """The membership that the service account acts with, on a login nobody can use."""
+    if service.can_push_to_accounting and not (answer := by.can("people.grant_approver")):
+        raise PermissionDenied(answer.why)
+    user = User.objects.create(
+        email=f"{application.uid.lower()}@{SERVICE_DOMAIN}",
+        name=application.name,
+        is_service=True,
+        password=make_password(None),
+    )
+    member = Membership.objects.create(
+        user=user,
+        account=by.account,
+        can_push_to_accounting=service.can_push_to_accounting,
+        erp_digest=False,
+        confirmed_at=timezone.now(),
+        **asdict(service.levels),
+    )
+    ProjectMembership.objects.bulk_create(
+        ProjectMembership(membership=member, project=project, **asdict(service.on_projects))
+        for project in service.projects
+    )
+    return member
+
+
+def _told(application: Application, service: Service | None) -> dict[str, Any]:
+    if service is None:
+        return {"redirect_uris": application.redirect_uris}
+    return {
+        "levels": _words(service.levels),
+        "on_projects": _words(service.on_projects),
+        "projects": [str(one) for one in service.projects],
+        "can_push_to_accounting": service.can_push_to_accounting,
+    }
+
+
+def _words(levels: Levels) -> dict[str, Any]:
+    return {
+        name: value.label if isinstance(value, Level) else value
+        for name, value in asdict(levels).items()
+    }
+
+
+def checked_redirect_uri(uri: str) -> str:
+    """The URI as it has to come in a request, to the letter.
+
+    :raises ValidationError: unless it is https, loopback or the out-of-band one.
+    """
+    uri = uri.strip()
+    if uri == OUT_OF_BAND:
+        return uri
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        _port = parts.port
+    except ValueError:
+        host = ""
+    if not host or len(uri) > LONGEST_REDIRECT_URI or any(ord(one) <= 32 for one in uri):
+        raise ValidationError({"redirect_uris": f"“{uri[:100]}” is not an address."})
+    if parts.fragment or "#" in uri:
+        raise ValidationError({"redirect_uris": f"“{uri[:100]}” must not hold a #."})
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
+        message = f"“{uri[:100]}”: must begin with https://, or lead to this machine."
+        raise ValidationError({"redirect_uris": message})
+    return uri
+
+
+@transaction.atomic
+def rotate_secret(application_id: int, *, by: Access) -> Made:
+    """A new secret; the old one is dead at once, tokens that were given out go on."""
+    application = _locked(application_id, by)
+    secret = tokens.new_secret()
+    application.secret_digest = tokens.digest(secret)
+    application.save(update_fields=["secret_digest"])
+    note(by.account.pk, [_event(application, "secret rotated", {})], by=by.user)
+    return Made(application, secret)
+
+
+@transaction.atomic
+def revoke_tokens(application_id: int, *, by: Access) -> int:
+    """End all tokens of an application; it can ask for new ones. Returns how many."""
+    application = _locked(application_id, by)
+    ended = tokens.end_all(application)
+    note(by.account.pk, [_event(application, "tokens revoked", {"tokens": ended})], by=by.user)
+    return ended
+
+
+@transaction.atomic
+def delete(application_id: int, *, by: Access) -> Application:
+    """Shut an application out for good; what it did stays recorded under its name."""
+    application = _locked(application_id, by)
+    tokens.end_all(application)
+    application.deleted_at = timezone.now()
+    application.save(update_fields=["deleted_at"])
+    if application.service is not None:
+        Membership.objects.filter(pk=application.service.pk).update(is_active=False)
+        User.objects.filter(pk=application.service.user_id).update(is_active=False)
+    note(by.account.pk, [_event(application, "deleted", {})], by=by.user)
+    return application
+
+
+def of_account(account: Account) -> QuerySet[Application]:
+    """The applications that still exist."""
+    return Application.objects.filter(account=account, deleted_at=None)
+
+
+def _locked(application_id: int, by: Access) -> Application:
+    found = Application.objects.select_for_update(of=("self",)).select_related("service")
+    application: Application = found.get(pk=application_id, account=by.account, deleted_at=None)
+    return application
+
+
+def _event(application: Application, verb: str, data: Mapping[str, Any]) -> Note:
+    return Note(ENTITY, application.pk, application.name, verb, data=data)

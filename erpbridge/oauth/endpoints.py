@@ -1,0 +1,203 @@
+"""``/oauth/token``, ``/oauth/token/info`` and ``/oauth/revoke``: for programs, JSON in and out.
+
+Bodies may be JSON, forms or multipart, and the client may prove itself by HTTP Basic: Procore's
+own clients and others differ in each (reference rest-api.md 1.3).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+from urllib.parse import unquote_plus
+
+import orjson
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponseNotAllowed
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+
+from erpbridge.oauth import tokens
+from erpbridge.oauth.models import Application
+from erpbridge.oauth.tokens import ACCESS_SECONDS, Given, Refused
+from erpbridge.rest import throttles
+from erpbridge.rest.answers import JsonAnswer
+
+Endpoint = Callable[[HttpRequest], Any]
+WRONG_CLIENT = "Client authentication failed: the client_id or the client_secret is wrong."
+
+
+def endpoint(method: str) -> Callable[[Endpoint], Endpoint]:
+    """A view without a session; what is refused is told in RFC 6749's form."""
+
+    def decorate(view: Endpoint) -> Endpoint:
+        @csrf_exempt
+        @login_not_required
+        @wraps(view)
+        def wrapper(request: HttpRequest) -> Any:
+            if request.method != method:
+                return HttpResponseNotAllowed([method])
+            try:
+                answer = view(request)
+            except Refused as refused:
+                answer = _refusal(refused)
+            answer["Cache-Control"], answer["Pragma"] = "no-store", "no-cache"
+            return answer
+
+        return wrapper
+
+    return decorate
+
+
+def _refusal(refused: Refused) -> JsonAnswer:
+    """With ``errors`` and ``message`` beside, for clients that read every error in one way."""
+    body = {
+        "error": refused.error,
+        "error_description": refused.description,
+        "errors": refused.description,
+        "message": refused.description,
+        "code": refused.status,
+    }
+    answer = JsonAnswer(body, refused.status)
+    if refused.status == 401:
+        answer["WWW-Authenticate"] = 'Basic realm="erpbridge"'
+    return answer
+
+
+@endpoint("POST")
+def token(request: HttpRequest) -> JsonAnswer:
+    """Tokens for a code, a refresh token, or for a service account itself."""
+    given = _fields(request)
+    application = _client(request, given)
+    grant = given.get("grant_type", "")
+    if not grant:
+        raise Refused("invalid_request", "grant_type is missing.")
+    if grant not in GRANTS:
+        raise Refused("unsupported_grant_type", f"grant_type must be one of {', '.join(GRANTS)}.")
+    return _told(GRANTS[grant](application, given))
+
+
+def _by_code(application: Application, given: Mapping[str, str]) -> Given:
+    return tokens.redeem(
+        application,
+        _needed(given, "code"),
+        redirect_uri=_needed(given, "redirect_uri"),
+        verifier=given.get("code_verifier", ""),
+    )
+
+
+def _by_refresh(application: Application, given: Mapping[str, str]) -> Given:
+    return tokens.renew(application, _needed(given, "refresh_token"))
+
+
+def _by_itself(application: Application, _given: Mapping[str, str]) -> Given:
+    if application.service is None:
+        message = "This application acts for people; use a service account."
+        raise Refused("unauthorized_client", message)
+    return tokens.issue(application, application.service.user, refresh=False)
+
+
+GRANTS: dict[str, Callable[[Application, Mapping[str, str]], Given]] = {
+    "authorization_code": _by_code,
+    "refresh_token": _by_refresh,
+    "client_credentials": _by_itself,
+}
+
+
+def _told(given: Given) -> JsonAnswer:
+    body: dict[str, Any] = {
+        "access_token": given.access,
+        "token_type": "Bearer",
+        "expires_in": ACCESS_SECONDS,
+        "created_at": int(given.created_at.timestamp()),
+    }
+    if given.refresh:
+        body["refresh_token"] = given.refresh
+    return JsonAnswer(body)
+
+
+@endpoint("GET")
+def info(request: HttpRequest) -> JsonAnswer:
+    """Whose token this is, and for how long yet."""
+    scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
+    row = tokens.read(secret.strip()) if scheme.lower() == "bearer" else None
+    if row is None or row.expires_at is None:
+        raise Refused("invalid_token", "The access token is invalid", 401)
+    left = row.expires_at - timezone.now()
+    return JsonAnswer(
+        {
+            "resource_owner_id": row.user_id,
+            "scopes": [],
+            "expires_in_seconds": max(0, int(left.total_seconds())),
+            "application": {"uid": row.application.uid},
+            "created_at": int(row.created_at.timestamp()),
+        }
+    )
+
+
+@endpoint("POST")
+def revoke(request: HttpRequest) -> JsonAnswer:
+    """End a token and its family; 200 also for one that is unknown (RFC 7009).
+
+    Whoever holds a token may end it, so that the client need not prove itself; a wrong secret is
+    told all the same.
+    """
+    given = _fields(request)
+    named = given.get("client_secret") or request.headers.get("Authorization", "").startswith(
+        "Basic "
+    )
+    application = _client(request, given) if named else None
+    tokens.revoke(given.get("token", ""), application=application)
+    return JsonAnswer({})
+
+
+def _fields(request: HttpRequest) -> dict[str, str]:
+    """The fields of a body of any of the three kinds."""
+    if request.content_type == "application/json":
+        try:
+            found = orjson.loads(request.body or b"{}")
+        except orjson.JSONDecodeError as error:
+            raise Refused("invalid_request", f"The body is not JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise Refused("invalid_request", "The body must be a JSON object.")
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+    return {name: value for name, value in request.POST.items() if isinstance(value, str)}
+
+
+def _needed(given: Mapping[str, str], name: str) -> str:
+    if not given.get(name):
+        raise Refused("invalid_request", f"{name} is missing.")
+    return given[name]
+
+
+def _client(request: HttpRequest, given: Mapping[str, str]) -> Application:
+    """The application that proves itself by its secret.
+
+    :raises Refused: 401 for any but the right secret, 429 for too many wrong ones.
+    """
+    uid, secret = _credentials(request, given)
+    found = Application.objects.filter(uid=uid, deleted_at=None) if "\x00" not in uid else None
+    application = found.select_related("service__user").first() if found is not None else None
+    # Compared also for an unknown client, so that both take the same time.
+    stored = application.secret_digest if application else "0" * 64
+    if constant_time_compare(stored, tokens.digest(secret)) and application is not None:
+        return application
+    if throttles.wrong_secret(uid, request.META.get("REMOTE_ADDR", "")):
+        message = "Too many wrong client secrets. Wait a quarter of an hour."
+        raise Refused("invalid_client", message, 429)
+    raise Refused("invalid_client", WRONG_CLIENT, 401)
+
+
+def _credentials(request: HttpRequest, given: Mapping[str, str]) -> tuple[str, str]:
+    scheme, _space, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return given.get("client_id", ""), given.get("client_secret", "")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise Refused("invalid_client", WRONG_CLIENT, 401) from None
+    uid, _colon, secret = text.partition(":")
+    return unquote_plus(uid), unquote_plus(secret)

@@ -1,0 +1,82 @@
+"""JSON answers: one way of writing values, one body for every error."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+
+# Times end in Z and have no fraction (reference rest-api.md 1.6).
+OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NON_STR_KEYS
+Errors = str | list[str] | Mapping[str, list[str]]
+
+
+class JsonAnswer(HttpResponse):
+    """A value as JSON. None makes an answer without a body."""
+
+    def __init__(self, value: Any, status: int = 200, *, media_type: str = "") -> None:
+        body = b"" if value is None else dumps(value)
+        super().__init__(body, status=status, content_type=media_type or "application/json")
+        if value is None:
+            del self["Content-Type"]
+
+
+def dumps(value: Any) -> bytes:
+    """A value as JSON; decimals and the like as text."""
+    return orjson.dumps(value, option=OPTIONS, default=str)
+
+
+def etag(body: bytes) -> str:
+    """A strong tag of exactly these bytes."""
+    return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+
+
+def error_answer(
+    request: HttpRequest, status: int, errors: Errors, message: str = ""
+) -> JsonAnswer:
+    """The one body for errors, in the form that the route's version and the caller want.
+
+    v1 clients look for ``errors``, ``message`` or ``code``; v2 wraps all in ``error``; RFC 9457's
+    fields are added for whoever accepts ``application/problem+json``.
+    """
+    message = message or _first(errors) or HTTPStatus(status).phrase
+    body: dict[str, Any] = {"errors": errors, "message": message, "code": status}
+    if request.path.startswith("/rest/v2"):
+        body = {"error": _of_v2(status, errors, message)}
+    if "application/problem+json" not in request.headers.get("Accept", ""):
+        return JsonAnswer(body, status)
+    problem = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "instance": request.path,
+    }
+    return JsonAnswer(problem | body, status, media_type="application/problem+json")
+
+
+def _first(errors: Errors) -> str:
+    """One line for people: the first message, with its field."""
+    if isinstance(errors, str):
+        return errors
+    if isinstance(errors, Mapping):
+        for field, messages in errors.items():
+            if messages:
+                return messages[0] if field == "base" else f"{field}: {messages[0]}"
+        return ""
+    return errors[0] if errors else ""
+
+
+def _of_v2(status: int, errors: Errors, message: str) -> dict[str, Any]:
+    fields = errors if isinstance(errors, Mapping) else {"base": [message]}
+    details = [
+        {"reason_code": "invalid", "message": text, "source": field}
+        for field, texts in fields.items()
+        for text in texts
+    ]
+    code = HTTPStatus(status).name
+    return {"code": code, "message": message, "details": details}

@@ -1,0 +1,10 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class RestConfig(AppConfig):
+    """Conventions of the REST API, and the memory of idempotency keys."""
+
+    name = "erpbridge.rest"
+    label = "rest"

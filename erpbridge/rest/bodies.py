@@ -1,0 +1,121 @@
+"""Reading the values of a body: each reader takes JSON or text and returns what the model holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Model
+from django.utils.dateparse import parse_date
+
+from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.rest.filters import WrongValue, truth
+from erpbridge.ui.forms import refuse_direction_controls
+
+Reader = Callable[[Any], Any]
+
+
+def text(model: type[Model], name: str) -> Reader:
+    """Text as the model's column takes it; null empties it, a number is taken as text."""
+    column: Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]
+
+    def read(value: Any) -> str:
+        value = plain(value)
+        refuse_direction_controls(value)
+        cleaned: str = column.clean(value, None)
+        return cleaned
+
+    return read
+
+
+def plain(value: Any) -> str:
+    """:raises ValidationError: for what is no text, or holds what no database takes."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValidationError("must be text")
+    found = str(value).strip()
+    if "\x00" in found:
+        raise ValidationError("must not hold null characters")
+    return found
+
+
+def word(most: int) -> Reader:
+    """One line of at most ``most`` characters, none of which is invisible."""
+
+    def read(value: Any) -> str:
+        found = plain(value)
+        if len(found) > most:
+            raise ValidationError(f"has {len(found):,} characters; the limit is {most:,}")
+        if not found.isprintable():
+            raise ValidationError("must not hold control characters")
+        return found
+
+    return read
+
+
+def long_text(most: int) -> Reader:
+    """Text that is kept as it is, up to ``most`` characters."""
+
+    def read(value: Any) -> str:
+        found = plain(value)
+        if len(found) > most:
+            raise ValidationError(f"has {len(found):,} characters; the limit is {most:,}")
+        return found
+
+    return read
+
+
+def flag(value: Any) -> bool:
+    """True or false; null is false."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    try:
+        return truth(plain(value))
+    except WrongValue:
+        raise ValidationError("must be true or false") from None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number such as an id, or null."""
+    if value is None or value == "":
+        return None
+    found = plain(value)
+    if not (found.isascii() and found.isdecimal()) or len(found) > 19 or int(found) > LARGEST_ID:
+        raise ValidationError("must be a whole number")
+    return int(found)
+
+
+def wholes(value: Any) -> list[int]:
+    """A list of ids, each once."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValidationError("must be a list of ids")
+    return list(dict.fromkeys(one for one in map(whole, value) if one is not None))
+
+
+def day(value: Any) -> date | None:
+    """A day; what is none is stored as null and not refused, as Procore does (reference 1.6)."""
+    try:
+        return parse_date(plain(value)[:10])
+    except ValueError:
+        return None
+
+
+def read(
+    given: Mapping[str, Any], readers: Mapping[str, Reader]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The known fields that were given, cleaned, and what is wrong with the others."""
+    values: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for name, reader in readers.items():
+        if name not in given:
+            continue
+        try:
+            values[name] = reader(given[name])
+        except ValidationError as error:
+            errors[name] = list(error.messages)
+    return values, errors

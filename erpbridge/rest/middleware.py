@@ -1,0 +1,109 @@
+"""Around everything under ``/rest``, ``/oauth`` and ``/vapid``: JSON always, CORS, limits' headers.
+
+Also for what no view of the API ever sees: unknown routes, bodies too large, errors of others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from erpbridge.rest import throttles
+from erpbridge.rest.answers import error_answer
+from erpbridge.rest.errors import NOT_FOUND
+
+logger = logging.getLogger(__name__)
+PREFIXES = ("/rest", "/oauth", "/vapid")
+# Pages for people, not for programs.
+PAGES = ("/oauth/authorize",)
+METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
+ALLOWED_HEADERS = (
+    "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, Idempotency-Token, "
+    "If-Match, If-None-Match, Procore-Company-Id, Procore-Sdk-Language, Procore-Sdk-Version, "
+    "X-Request-Id"
+)
+EXPOSED_HEADERS = (
+    "ETag, Idempotency-Replayed, Link, Per-Page, Retry-After, Total, X-Rate-Limit-Limit, "
+    "X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
+)
+MESSAGES = {404: NOT_FOUND, 413: "The request body is too large."}
+VAPID = "The /vapid routes are gone. The same resources are at /rest/v1.0."
+
+
+def is_api(path: str) -> bool:
+    """Whether programs are answered here."""
+    path = path.rstrip("/")
+    if path in PAGES:
+        return False
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PREFIXES)
+
+
+class RestMiddleware:
+    """Gives each answer to a program the form that programs expect."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer; a trailing slash changes nothing."""
+        request.path_info = _without_slash(request.path_info)
+        if not is_api(request.path_info):
+            return self.get_response(request)
+        request.path = _without_slash(request.path)
+        if request.method == "OPTIONS":
+            response = HttpResponse(status=204)
+        else:
+            response = self._as_json(request, self.get_response(request))
+        _allow_origin(request, response)
+        for name, value in throttles.untouched().headers().items():
+            response.headers.setdefault(name, value)
+        if response.status_code in (429, 503) and "Retry-After" not in response:
+            response["Retry-After"] = str(_seconds_left(response))
+        return response
+
+    def _as_json(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """The answer itself where it is JSON; one that was made for people is replaced."""
+        status = response.status_code
+        if status < 400 or "json" in response.get("Content-Type", ""):
+            return response
+        message = VAPID if request.path.startswith("/vapid") else MESSAGES.get(status, "")
+        answer = error_answer(request, status, message or response.reason_phrase)
+        if "Allow" in response:
+            answer["Allow"] = response["Allow"]
+        return answer
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A fault of ours in a view that is none of the API's own."""
+        if not is_api(request.path_info):
+            return None
+        logger.error("API call failed: %s %s", request.method, request.path, exc_info=error)
+        return error_answer(request, 500, "Something went wrong here.")
+
+
+def _without_slash(path: str) -> str:
+    if is_api(path) or path.rstrip("/") in PAGES:
+        return path.rstrip("/") or "/"
+    return path
+
+
+def _allow_origin(request: HttpRequest, response: HttpResponse) -> None:
+    """Any page may call: what opens the API is a token, never a cookie."""
+    origin = request.headers.get("Origin")
+    patch_vary_headers(response, ["Origin"])
+    if not origin:
+        return
+    response["Access-Control-Allow-Origin"] = origin
+    response["Access-Control-Allow-Credentials"] = "true"
+    response["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+    if request.method == "OPTIONS":
+        response["Access-Control-Allow-Methods"] = METHODS
+        response["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+        response["Access-Control-Max-Age"] = "86400"
+
+
+def _seconds_left(response: HttpResponse) -> int:
+    return max(1, int(response["X-Rate-Limit-Reset"]) - int(time.time()))

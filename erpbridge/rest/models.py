@@ -1,0 +1,29 @@
+"""What was answered to calls that carried an idempotency key."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from erpbridge.oauth.models import Application
+
+
+class Remembered(models.Model):
+    """A call with an idempotency key: in flight while ``status`` is empty, then its answer."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    # Method, address and body: the same key must not be used for something else.
+    fingerprint = models.CharField(max_length=64)
+    started_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.BinaryField(default=bytes)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "user", "key"], name="one_answer_per_idempotency_key"
+            )
+        ]
+        indexes = [models.Index(fields=["started_at"], name="idempotency_age")]

@@ -1,0 +1,149 @@
+"""``PATCH …/sync``: many rows in one call, each with its own fate (reference rest-api.md 1.9).
+
+A row is found by ``id``, else by ``origin_id``, else it is new; with both, ``id`` finds and
+``origin_id`` is changed. One bad row never stops the others, and the answer is always 200.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+
+from erpbridge.rest import bodies
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import ApiError, Invalid, Malformed
+from erpbridge.rest.listing import Shape
+
+MOST_ROWS = 1_000
+NO_SUCH_ID = {"id": ["Entity with this ID not found"]}
+
+
+@dataclass
+class SyncRow:
+    """One row: as sent, which record it is, and what is wrong with it.
+
+    ``pk`` is None for a record to create, and is set by who creates it.
+    """
+
+    given: Mapping[str, Any]
+    pk: int | None = None
+    origin_id: str = ""
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    def refuse(self, errors: Mapping[str, list[str]]) -> None:
+        """Note what is wrong."""
+        for name, messages in errors.items():
+            self.errors.setdefault(name, []).extend(messages)
+
+
+class Records(ABC):
+    """The records that rows can name, and what is done with them.
+
+    ``origin`` is the column that holds their origin id, or the path to it.
+    """
+
+    origin = "origin_id"
+
+    @abstractmethod
+    def found(self) -> QuerySet[Any]:
+        """Those that the caller can see."""
+
+    @abstractmethod
+    def store(self, rows: Sequence[SyncRow]) -> None:
+        """Create and update; no two rows are the same record. Sets ``pk``, or notes errors."""
+
+
+def store_one(records: Records, row: SyncRow) -> int:
+    """Store the one row of a call that is no sync; returns the id of its record.
+
+    :raises Invalid: 422 with what stands against it.
+    """
+    records.store([row])
+    if row.errors or row.pk is None:
+        raise Invalid(row.errors)
+    return row.pk
+
+
+def answer(updates: object, records: Records, shape: Shape) -> JsonAnswer:
+    """Carry out a sync.
+
+    :raises Malformed: for anything but a list of objects.
+    :raises ApiError: 413 for more than 1,000 rows.
+    """
+    rows = [SyncRow(given) for given in _checked(updates)]
+    for wave in _waves(rows, records):
+        records.store(wave)
+    done = [row.pk for row in rows if row.pk is not None and not row.errors]
+    shown = shape(done)
+    return JsonAnswer(
+        {
+            "entities": [shown[pk] for pk in done if pk in shown],
+            "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
+        }
+    )
+
+
+def _checked(updates: object) -> list[Mapping[str, Any]]:
+    if not isinstance(updates, list):
+        raise Malformed({"updates": ["must be a list"]})
+    if len(updates) > MOST_ROWS:
+        message = f"has {len(updates):,} rows; the limit is {MOST_ROWS:,}"
+        raise ApiError(413, {"updates": [message]})
+    if not all(isinstance(one, Mapping) for one in updates):
+        raise Malformed({"updates": ["must hold only objects"]})
+    return updates
+
+
+def _waves(rows: list[SyncRow], records: Records) -> Iterator[list[SyncRow]]:
+    """Rows that can be stored together; a record that comes again waits for the next wave."""
+    left = [row for row in rows if _readable(row)]
+    while left:
+        _identify(left, records)
+        seen: set[object] = set()
+        wave: list[SyncRow] = []
+        later: list[SyncRow] = []
+        for row in left:
+            if row.errors:
+                continue
+            keys = {key for key in (row.pk, row.origin_id) if key}
+            (later if keys & seen else wave).append(row)
+            seen |= keys
+        if wave:
+            yield wave
+        for row in later:
+            row.pk = None
+        left = later
+
+
+def _readable(row: SyncRow) -> bool:
+    """Read both ids; an unreadable one is the row's error."""
+    for name, reader in (("id", bodies.whole), ("origin_id", bodies.word(200))):
+        try:
+            reader(row.given.get(name))
+        except ValidationError as error:
+            row.refuse({name: list(error.messages)})
+    if not row.errors:
+        row.origin_id = bodies.plain(row.given.get("origin_id"))
+    return not row.errors
+
+
+def _identify(rows: list[SyncRow], records: Records) -> None:
+    ids = {id(row): bodies.whole(row.given.get("id")) for row in rows}
+    asked = {one for one in ids.values() if one is not None}
+    known = set(records.found().filter(pk__in=asked).values_list("pk", flat=True))
+    wanted = {row.origin_id for row in rows if ids[id(row)] is None and row.origin_id}
+    carried = records.found().filter(**{f"{records.origin}__in": wanted})
+    origins = dict(carried.values_list(records.origin, "pk"))
+    for row in rows:
+        given = ids[id(row)]
+        if given is None:
+            row.pk = origins.get(row.origin_id)
+        elif given in known:
+            row.pk = given
+        else:
+            row.refuse(NO_SUCH_ID)

@@ -1,0 +1,13 @@
+"""Addresses of resources: ``rest(["v1.0", "v1.1"], "projects", ...)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.urls import URLPattern, path
+
+
+def rest(versions: Sequence[str], route: str, view: Any, **options: Any) -> list[URLPattern]:
+    """One resource under each of its versions; without trailing slash, which is tolerated."""
+    return [path(f"rest/{version}/{route}", view, **options) for version in versions]

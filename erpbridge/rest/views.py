@@ -1,0 +1,237 @@
+"""The base of every API view: who calls, for which company, how often, once, and as JSON.
+
+A view's handlers return a :class:`~erpbridge.rest.answers.JsonAnswer`, and raise what
+:mod:`erpbridge.rest.errors` knows how to answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import LARGEST_ID, require
+from erpbridge.rest import idempotency, scope, throttles
+from erpbridge.rest.answers import JsonAnswer, error_answer, etag
+from erpbridge.rest.authentication import MESSAGE, Bearer, application_of
+from erpbridge.rest.errors import ApiError, Malformed, answer_to
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.parsers import Form, Json, Multipart
+from erpbridge.rest.throttles import Window
+
+logger = logging.getLogger(__name__)
+TOO_MANY = (
+    "You have surpassed the max number of requests for this period. "
+    "Please wait until your limit resets."
+)
+OURS = "Something went wrong here. The X-Request-Id names it in our log."
+
+
+class OnlyJson(BaseContentNegotiation):
+    """Answers are JSON whatever ``Accept`` says; clients send all kinds of it."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """The parser of the body's media type."""
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((one for one in parsers if one.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
+        """The first, which is never used: answers are rendered when they are made."""
+        return renderers[0], renderers[0].media_type
+
+
+class RestView(APIView):
+    """A view for the bearer of a token, of no company yet."""
+
+    authentication_classes = [Bearer]
+    permission_classes = [IsAuthenticated]
+    parser_classes = [Json, Form, Multipart]
+    content_negotiation_class = OnlyJson
+    meter: Window | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Authenticate, find the scope, count, and answer once per idempotency key."""
+        self.args, self.kwargs = args, kwargs
+        self.headers = self.default_response_headers
+        self.request = self.initialize_request(request, *args, **kwargs)
+        answer = self._guarded(self._answer)
+        if self.meter is not None:
+            for name, value in self.meter.headers().items():
+                answer[name] = value
+        return self.finalize_response(self.request, answer, *args, **kwargs)  # type: ignore[arg-type]
+
+    def _answer(self) -> HttpResponse:
+        request = self.request
+        if any(isinstance(one, int) and one > LARGEST_ID for one in self.kwargs.values()):
+            raise Http404
+        key = idempotency.key_of(request)
+        if key:
+            idempotency.keep_body(request)
+        self.initial(request, *self.args, **self.kwargs)
+        if not key:
+            return self._handle()
+        return idempotency.once(request, key, lambda: self._guarded(self._savepoint))
+
+    def _savepoint(self) -> HttpResponse:
+        """An answer that is an error has had no effect."""
+        with transaction.atomic():
+            return self._handle()
+
+    def _handle(self) -> HttpResponse:
+        name = (self.request.method or "").lower()
+        handler = getattr(self, name, None) if name in self.http_method_names else None
+        if handler is None:
+            raise MethodNotAllowed(self.request.method or "")
+        answer: HttpResponse = handler(self.request, **self.kwargs)
+        return self._conditional(answer)
+
+    def _guarded(self, do: Callable[[], HttpResponse]) -> HttpResponse:
+        """Every exception becomes an answer; one that nobody expected is logged as ours."""
+        request = self.request._request
+        try:
+            return do()
+        except NotAuthenticated:
+            answer = error_answer(request, 401, MESSAGE)
+            answer["WWW-Authenticate"] = 'Bearer realm="erpbridge"'
+            return answer
+        except Exception as error:
+            known = answer_to(request, error)
+            if known is not None:
+                return known
+            logger.exception("API call failed: %s %s", request.method, request.path)
+            return error_answer(request, 500, OURS)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate, find the scope, and count the call. :raises ApiError: 429."""
+        super().initial(request, *args, **kwargs)
+        account = 0
+        try:
+            account = self.enter(request)
+        finally:
+            self.meter = throttles.count(application_of(request).pk, account)
+        if self.meter.exceeded:
+            raise ApiError(429, TOO_MANY)
+
+    def enter(self, request: Request) -> int:
+        """Find the scope of the call; returns the account's id, 0 for none."""
+        return 0
+
+    def _conditional(self, answer: HttpResponse) -> HttpResponse:
+        """``ETag`` on what is read, and 304 for whoever has it."""
+        if self.request.method not in ("GET", "HEAD") or answer.status_code != 200:
+            return answer
+        tag = etag(answer.content)
+        answer["ETag"] = tag
+        answer["Cache-Control"] = "private, no-cache"
+        wanted = self.request.headers.get("If-None-Match", "")
+        if tag in _tags(wanted) or wanted.strip() == "*":
+            answer.status_code = 304
+            answer.content = b""
+        return answer
+
+    def only_if_matching(self, read: Callable[[], JsonAnswer]) -> None:
+        """Honour ``If-Match``: ``read`` answers a GET of the same address.
+
+        :raises ApiError: 412 where the caller has seen another state.
+        """
+        wanted = self.request.headers.get("If-Match", "").strip()
+        if wanted in ("", "*"):
+            return
+        if etag(read().content) not in _tags(wanted):
+            raise ApiError(412, "It was changed since you read it. Read it again.")
+
+
+def _tags(header: str) -> set[str]:
+    return {one.strip().removeprefix("W/") for one in header.split(",")}
+
+
+class ScopedView(RestView):
+    """A view of one company or, with ``of_project``, of one project.
+
+    ``reads`` names the policy rule that every call needs; a handler asks for more by
+    :meth:`require`.
+    """
+
+    of_project = False
+    reads = ""
+    access: Access
+
+    def enter(self, request: Request) -> int:
+        """The rights of the caller where the call points."""
+        self.access = scope.access_to(request, self.kwargs, of_project=self.of_project)
+        if self.reads:
+            self.require(self.reads)
+        return self.access.account.pk
+
+    def require(self, action: str, entity: str = "") -> None:
+        """:raises PermissionDenied: 403 with the reason, unless the policy allows it."""
+        require(self.access, action, entity)
+
+    def wrapped(self, name: str) -> Mapping[str, Any]:
+        """The object that a writing call carries under ``name``.
+
+        :raises Malformed: where it is missing or no object.
+        """
+        found = scope.body_of(self.request).get(name)
+        if not isinstance(found, Mapping):
+            raise Malformed({name: ["is missing" if found is None else "must be an object"]})
+        return found
+
+
+class Resource(ScopedView):
+    """A list, or one record of it, in one of several shapes.
+
+    ``shapes`` maps the words of ``view=`` to what they show; an unknown word is refused.
+    """
+
+    listing = Listing()
+    default_view = ""
+
+    def found(self) -> QuerySet[Any]:
+        """The rows that the caller can see here; every fetch starts from it."""
+        raise NotImplementedError
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """What can be shown, by the word of ``view=``."""
+        raise NotImplementedError
+
+    def shape(self) -> Shape:
+        """The shape asked for. :raises Malformed: for an unknown word."""
+        query = self.request.query_params
+        word = query.get("view") or query.get("serializer_view") or self.default_view
+        shapes = self.shapes()
+        if word not in shapes:
+            known = ", ".join(one for one in shapes if one)
+            raise Malformed({"view": [f"“{word[:50]}” is not one of: {known}"]})
+        return shapes[word]
+
+    def page(self) -> JsonAnswer:
+        """A page of what is found."""
+        return self.listing.page(self.request, self.found(), self.shape())
+
+    def one(self, pk: int) -> Any:
+        """The row itself. :raises Http404: where it is not among what is found."""
+        row = self.found().filter(pk=pk).first()
+        if row is None:
+            raise Http404
+        return row
+
+    def show(self, pk: int, status: int = 200) -> JsonAnswer:
+        """One record. :raises Http404: where it is gone."""
+        shown = self.shape()([pk])
+        if pk not in shown:
+            raise Http404
+        return JsonAnswer(shown[pk], status)

@@ -1,0 +1,62 @@
+"""Nothing of an account is visible to a program of another, whatever it asks for."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import get_resolver
+from django.urls.resolvers import URLPattern, URLResolver
+
+from tests.factories import ProjectFactory
+
+# Answers about the caller, whoever that is.
+OF_THE_CALLER = {"rest/v1.0/me", "rest/v1.0/companies"}
+
+
+def routes() -> list[str]:
+    """Every address under /rest."""
+
+    def walk(patterns: list, prefix: str = ""):
+        for one in patterns:
+            route = prefix + str(one.pattern)
+            if isinstance(one, URLResolver):
+                yield from walk(one.url_patterns, route)
+            elif isinstance(one, URLPattern) and route.startswith("rest/"):
+                yield route
+
+    return sorted(set(walk(get_resolver().url_patterns)))
+
+
+@pytest.fixture
+def ours(account, project) -> dict[str, object]:
+    """Ids of rows of the cast's account."""
+    return {"account": account.pk, "project": project.pk}
+
+
+def address(route: str, ours: dict[str, object]) -> str:
+    route = route.replace("<int:company_id>", str(ours["account"]))
+    route = route.replace("<int:project_id>", str(ours["project"]))
+    assert "<" not in route, f"{route}: tell this test what the argument names"
+    return f"/{route}"
+
+
+@pytest.mark.parametrize("route", [one for one in routes() if one not in OF_THE_CALLER])
+def test_a_stranger_finds_nothing_of_the_account(route, ours, stranger, account, other_account):
+    path = address(route, ours)
+    for company in (account.pk, other_account.pk, None):
+        stranger.company = company
+        for method in ("GET", "POST", "PATCH", "DELETE"):
+            body = None if method == "GET" else {"vendor": {"name": "x"}, "updates": []}
+            response = stranger(method, path, body)
+            assert response.status_code < 500
+            assert b"Secret" not in response.content
+            if company == account.pk:
+                assert response.status_code == 404
+            elif "/<int" in route:
+                assert response.status_code in (400, 404, 405)
+
+
+def test_a_project_of_another_account_is_not_entered_through_ones_own(
+    stranger, project, other_account
+):
+    ProjectFactory.create(account=other_account)
+    assert stranger.get(f"projects/{project.pk}").status_code == 404

@@ -1,0 +1,132 @@
+"""Projects over REST."""
+
+from __future__ import annotations
+
+import pytest
+from zeal import zeal_ignore
+
+from directory import companies
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Project
+from erpbridge.access.people import Levels
+from erpbridge.audit.models import Event
+from tests.factories import CompanyFactory, ProjectFactory
+
+LISTED = {
+    *("id", "name", "display_name", "project_number", "address", "city", "state_code"),
+    *("country_code", "zip", "county", "time_zone", "latitude", "longitude", "stage"),
+    *("project_stage", "project_template", "phone", "created_at", "updated_at", "active"),
+    *("is_demo", "origin_id", "origin_data", "origin_code", "owners_project_id", "total_value"),
+    *("store_number", "accounting_project_number", "designated_market_area"),
+    *("project_region_id", "project_bid_type_id", "project_owner_type_id", "parent_job_id"),
+    *("parent_job", "photo_id", "start_date", "completion_date", "projected_finish_date"),
+    *("estimated_value", "fax", "sector", "work_scope", "delivery_method", "company"),
+    *("created_by", "custom_fields"),
+}
+
+
+def test_projects_are_listed_with_procores_fields(api, project, other_project):
+    response = api.get("projects")
+    assert [one["id"] for one in response.json()] == [project.pk]
+    assert set(response.json()[0]) == LISTED
+    compact = api.get("projects?serializer_view=compact").json()[0]
+    assert compact["display_name"] == "1042 Pier 7 Warehouse"
+
+
+def test_one_project_has_more(api, project):
+    shown = api.get(f"projects/{project.pk}?company_id={api.company}").json()
+    assert set(shown) > LISTED
+    assert shown["is_erp_integrated"] is True
+
+
+def test_version_1_1_has_views_and_at_most_300_a_page(api, project):
+    response = api.get("/rest/v1.1/projects?per_page=1000&view=ids")
+    assert (response.json(), response["Per-Page"]) == ([{"id": project.pk}], "300")
+
+
+def test_all_projects_of_a_company_come_at_once_with_an_address_object(api, account, project):
+    shown = api.get(f"companies/{account.pk}/projects").json()[0]
+    assert set(shown["address"]) == {"street", "city", "state_code", "zip", "country_code"}
+
+
+def test_filters_of_projects(api, account, project, ada):
+    other = ProjectFactory.create(account=account, is_active=False, origin_id="J-1")
+    firm = CompanyFactory.create(account=account)
+    companies.add_to_project([firm.pk], project=project, by=ada)
+    for query, expected in (
+        ("by_status]=Active", project),
+        ("by_status]=inactive", other),
+        ("synced]=true", other),
+        ("synced]=false", project),
+        ("origin_id]=J-1", other),
+        ("name]=pier", project),
+        (f"vendor_id]={firm.pk}", project),
+    ):
+        found = api.get(f"projects?view=ids&filters[{query}").json()
+        assert found == [{"id": expected.pk}], query
+
+
+def test_creating_and_changing_a_project(api, account):
+    given = {
+        "name": "Quarry School",
+        "project_number": "77",
+        "erp_integrated": True,
+        "city": "Salem",
+        "start_date": "2026-02-01",
+        "origin_id": "J-7",
+    }
+    made = api.post("projects", {"company_id": account.pk, "project": given})
+    assert made.status_code == 201
+    assert {name: made.json()[name] for name in ("city", "start_date", "origin_id")} == {
+        "city": "Salem",
+        "start_date": "2026-02-01",
+        "origin_id": "J-7",
+    }
+    path = f"projects/{made.json()['id']}"
+    changed = api.patch(path, {"project": {"name": "Quarry Street School", "active": False}})
+    assert changed.json()["name"] == "Quarry Street School"
+    assert (changed.json()["active"], changed.json()["project_number"]) == (False, "77")
+    assert Event.objects.about(account.pk, "project", made.json()["id"]).count() == 3
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [("name", ""), ("name", "x" * 201), ("project_number", "1042"), ("active", "maybe")],
+)
+def test_what_cannot_be_is_422_and_names_the_field(api, project, field, value):
+    response = api.post("projects", {"project": {"name": "New"} | {field: value}})
+    assert response.status_code == 422
+    assert list(response.json()["errors"]) == [field]
+    assert Project.objects.filter(account=api.company).count() == 1
+
+
+def test_who_may_not_configure_a_project_cannot_change_it(reader, project):
+    assert reader.get(f"projects/{project.pk}").status_code == 200
+    body = {"project": {"name": "Mine"}}
+    assert reader.patch(f"projects/{project.pk}", body).status_code == 403
+    assert reader.post("projects", body).status_code == 403
+    told = reader.patch("projects/sync", {"updates": [{"id": project.pk, "name": "Mine"}]}).json()
+    assert "Needs Admin" in told["errors"][0]["errors"]["base"][0]
+
+
+def test_a_project_that_is_not_permitted_does_not_exist(make_service, account, project):
+    other = ProjectFactory.create(account=account)
+    levels = Levels(directory=Level.READ_ONLY)
+    caller = make_service("One", levels=levels, on_projects=levels, projects=[project])
+    assert [one["id"] for one in caller.get("projects").json()] == [project.pk]
+    assert caller.get(f"projects/{other.pk}").status_code == 404
+
+
+def test_projects_sync(api, account, project):
+    rows = [
+        {"id": project.pk, "origin_id": "J-1", "name": "Pier"},
+        {"origin_id": "J-2", "name": "New"},
+        {"origin_id": "J-2", "name": "Newer"},
+        {"id": 10**6, "name": "Nobody"},
+        {"name": "Dup", "project_number": "1042"},
+    ]
+    # Projects are few, and each is stored by the service of the pages.
+    with zeal_ignore():
+        told = api.patch("projects/sync", {"company_id": account.pk, "updates": rows}).json()
+    assert [one["name"] for one in told["entities"]] == ["Pier", "Newer", "Newer"]
+    assert [list(one["errors"]) for one in told["errors"]] == [["id"], ["project_number"]]
