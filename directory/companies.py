@@ -64,9 +64,12 @@ COLUMNS = (
     "primary_contact",
     "contract_signer",
 )
+# Set over the API only.
+MORE = ("parent", "standard_cost_code_ids")
+STORED = (*COLUMNS, *MORE)
 RELATIONS = ("trades", "people", "invoice_contacts", "bid_contacts")
 # Every field that may be edited; "roles" is the company's on one project.
-FIELDS = (*COLUMNS, *RELATIONS, "roles")
+FIELDS = (*STORED, *RELATIONS, "roles")
 DERIVED = ("sort_name", "name_key", "search_text")
 
 
@@ -137,7 +140,7 @@ def edit(
         return company
     check_contacts({**contacts_of(company), **values}, people=company.people)
     prepare(company)
-    columns = {name: getattr(company, name) for name in COLUMNS if name in changed}
+    columns = {name: getattr(company, name) for name in STORED if name in changed}
     derived = {name: getattr(company, name) for name in DERIVED}
     if "logo" in changed:
         _replace_logo(company, before["logo"], seen=seen)
@@ -216,7 +219,7 @@ def shown_values(
         elif name == "roles":
             placed = company.project_companies.filter(project=project).first()
             found[name] = placed.roles if placed else ""
-        elif name in COLUMNS:
+        elif name in STORED:
             found[name] = getattr(company, name)
     return shown(found)
 
@@ -235,7 +238,7 @@ def _plain(value: Any) -> Any:
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if name in COLUMNS}
+    return {name: value for name, value in values.items() if name in STORED}
 
 
 def _set_relations(company: Company, values: Mapping[str, Any]) -> None:

@@ -45,6 +45,8 @@ class Trade(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="trades")
     name = models.CharField("Name", max_length=200)
+    is_active = models.BooleanField("Active", default=True)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [
@@ -117,6 +119,11 @@ class Company(Sendable):
     bid_contacts = models.ManyToManyField(
         Membership, blank=True, related_name="+", verbose_name="Bid contacts"
     )
+    # A branch and its head office, no deeper; and ids of cost codes, which belong to another app.
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    standard_cost_code_ids = models.JSONField("Cost codes", default=list, blank=True)
     sort_name = models.CharField(max_length=255, editable=False)
     name_key = models.CharField(max_length=255, editable=False)
     search_text = models.TextField(editable=False)
@@ -132,6 +139,7 @@ class Company(Sendable):
             models.Index(fields=["account", "name_key"], name="company_look_alike"),
             models.Index(fields=["account", "erp_state", "sort_name", "id"], name="company_by_erp"),
             models.Index(fields=["account", "erp_state", "id"], name="company_erp_order"),
+            models.Index(fields=["account", "is_active", "id"], name="company_by_number"),
             models.Index("account", Lower("city"), "id", name="company_city_order"),
             models.Index(
                 fields=["account", "origin_id"],
@@ -159,6 +167,54 @@ class ProjectCompany(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "company"], name="company_once_per_project")
         ]
+
+
+class Department(models.Model):
+    """A department of the account, as the API keeps them."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="departments")
+    name = models.CharField("Name", max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("account", Lower("name"), name="department_once_per_account")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Insurance(models.Model):
+    """An insurance policy of a company."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="insurances")
+    name = models.CharField("Name", max_length=255, blank=True)
+    policy_number = models.CharField("Policy number", max_length=255, blank=True)
+    insurance_type = models.CharField("Insurance type", max_length=255, blank=True)
+    insurance_provider = models.CharField("Provider", max_length=255, blank=True)
+    effective_date = models.DateField("Effective", null=True, blank=True)
+    expiration_date = models.DateField("Expires", null=True, blank=True)
+    limit = models.CharField("Limit", max_length=100, blank=True)
+    status = models.CharField("Status", max_length=50, blank=True)
+    notes = models.TextField("Notes", max_length=10_000, blank=True)
+    exempt = models.BooleanField("Exempt", default=False)
+    enable_expired_insurance_notifications = models.BooleanField("Notify", default=False)
+    origin_id = models.CharField(max_length=200, blank=True)
+    origin_data = models.TextField(max_length=10_000, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "origin_id"],
+                condition=~models.Q(origin_id=""),
+                name="insurance_origin_once_per_company",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.policy_number or self.name
 
 
 class CompanyImport(models.Model):

@@ -33,6 +33,7 @@ from erp_integrations.erp_lists import (
 from erp_integrations.list_buttons import ListButton, list_button
 from erp_integrations.models import Item
 from erp_integrations.news import News, news, reasons
+from erp_integrations.origins import Origin, link, text_of
 from erp_integrations.readiness import help_link
 from erp_integrations.record_filters import is_locked, locked, marker_filter, unsent
 from erp_integrations.records import (
@@ -76,6 +77,7 @@ __all__ = [
     "Marker",
     "News",
     "NotFetched",
+    "Origin",
     "Problem",
     "RecordType",
     "Refusal",
@@ -94,6 +96,7 @@ __all__ = [
     "is_locked",
     "keep_page",
     "limits",
+    "link",
     "link_existing",
     "linked_ids",
     "list_button",
@@ -109,6 +112,7 @@ __all__ = [
     "register",
     "retrieve",
     "send",
+    "text_of",
     "unlink",
     "unsent",
 ]

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("erpbridge.jobs.urls")),
     path("", include("erpbridge.oauth.urls")),
     path("", include("erpbridge.access.api.urls")),
+    path("", include("directory.api.urls")),
     path("", include("directory.urls")),
     path("", include("admin_wbs.urls")),
     path("", include("erp_integrations.urls")),

@@ -6,10 +6,23 @@ import pytest
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
-from tests.factories import ProjectFactory
+from directory.models import Department, Insurance
+from tests.factories import (
+    CompanyFactory,
+    ProjectFactory,
+    TradeFactory,
+)
 
 # Answers about the caller, whoever that is.
 OF_THE_CALLER = {"rest/v1.0/me", "rest/v1.0/companies"}
+# The last part of an address before its id -> the model whose row the id names.
+ROWS = {
+    "vendors": "company",
+    "inactive": "inactive",
+    "trades": "trade",
+    "departments": "department",
+    "insurances": "insurance",
+}
 
 
 def routes() -> list[str]:
@@ -29,12 +42,27 @@ def routes() -> list[str]:
 @pytest.fixture
 def ours(account, project) -> dict[str, object]:
     """Ids of rows of the cast's account."""
-    return {"account": account.pk, "project": project.pk}
+    firm = CompanyFactory.create(account=account, name="Secret Concrete")
+    project.project_companies.create(company=firm)
+    gone = CompanyFactory.create(account=account, name="Secret Glass", is_active=False)
+    return {
+        "account": account.pk,
+        "project": project.pk,
+        "company": firm.pk,
+        "inactive": gone.pk,
+        "trade": TradeFactory.create(account=account, name="Secret Trade").pk,
+        "department": Department.objects.create(account=account, name="Secret").pk,
+        "insurance": Insurance.objects.create(company=firm, name="Secret").pk,
+    }
 
 
 def address(route: str, ours: dict[str, object]) -> str:
     route = route.replace("<int:company_id>", str(ours["account"]))
     route = route.replace("<int:project_id>", str(ours["project"]))
+    route = route.replace("<int:vendor_id>", str(ours["company"]))
+    head, found, _tail = route.partition("/<int:pk>")
+    if found:
+        route = route.replace("<int:pk>", str(ours[ROWS[head.rpartition("/")[2]]]))
     assert "<" not in route, f"{route}: tell this test what the argument names"
     return f"/{route}"
 
@@ -60,3 +88,4 @@ def test_a_project_of_another_account_is_not_entered_through_ones_own(
 ):
     ProjectFactory.create(account=other_account)
     assert stranger.get(f"projects/{project.pk}").status_code == 404
+    assert stranger.get(f"projects/{project.pk}/vendors").status_code == 404

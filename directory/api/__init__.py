@@ -1,0 +1,1 @@
+"""REST resources of the Directory; the API calls companies vendors."""

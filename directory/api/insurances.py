@@ -1,0 +1,162 @@
+"""Insurance policies of a vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone
+from rest_framework.request import Request
+
+from directory.models import Company, Insurance
+from erpbridge.audit.record import Note, note
+from erpbridge.rest import bodies, scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.bodies import Reader
+from erpbridge.rest.filters import ids, moments, texts
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.views import Resource
+
+TEXTS = (
+    "name",
+    "policy_number",
+    "insurance_type",
+    "insurance_provider",
+    "limit",
+    "status",
+    "notes",
+)
+FLAGS = ("exempt", "enable_expired_insurance_notifications")
+DAYS = ("effective_date", "expiration_date")
+READERS: dict[str, Reader] = {
+    **{name: bodies.text(Insurance, name) for name in TEXTS},
+    **dict.fromkeys(FLAGS, bodies.flag),
+    **dict.fromkeys(DAYS, bodies.day),
+    "origin_id": bodies.word(200),
+    "origin_data": bodies.long_text(10_000),
+}
+COLUMNS = ("id", *READERS, "company_id", "created_at", "updated_at")
+
+
+def insurances(pks: Sequence[int]) -> dict[int, Any]:
+    """Policies with all their fields."""
+    rows = Insurance.objects.filter(pk__in=pks).values(*COLUMNS)
+    return {row["id"]: _shown(row) for row in rows}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: None if value == "" else value for name, value in row.items()}
+    return shown | {"vendor_id": shown.pop("company_id")}
+
+
+class InsuranceView(Resource, Records):
+    """Policies of the vendor in the address."""
+
+    reads = "companies.view"
+    vendor: Company
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "origin_id": texts("origin_id"),
+            "updated_at": moments("updated_at"),
+        },
+        sorts={"id": "pk", "expiration_date": "expiration_date"},
+    )
+
+    def enter(self, request: Request) -> int:
+        """With the vendor, which the caller must be able to see."""
+        account = super().enter(request)
+        vendor = Company.objects.visible_to(self.access).filter(pk=self.kwargs["vendor_id"])
+        found = vendor.first()
+        if found is None:
+            raise Http404
+        self.vendor = found
+        return account
+
+    def found(self) -> QuerySet[Insurance]:
+        """Those of the vendor."""
+        return Insurance.objects.filter(company=self.vendor)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One only."""
+        return {"": insurances, "normal": insurances, "extended": insurances}
+
+    def write(self, pk: int | None = None) -> int:
+        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        self.require("companies.edit")
+        return sync.store_one(self, SyncRow(self.wrapped("insurance"), pk))
+
+    @transaction.atomic
+    def store(self, rows: Sequence[SyncRow]) -> None:
+        """Create and update, each for itself: a vendor has a handful of policies."""
+        stored = {one.pk: one for one in self.found().select_for_update()}
+        for row in rows:
+            values, errors = bodies.read(row.given, READERS)
+            row.refuse(errors)
+            if row.errors:
+                continue
+            policy = stored.get(row.pk or 0) or Insurance(company=self.vendor)
+            verb = "insurance changed" if policy.pk else "insurance added"
+            for name, value in values.items():
+                setattr(policy, name, value)
+            policy.updated_at = timezone.now()
+            try:
+                with transaction.atomic():
+                    policy.save()
+            except IntegrityError:
+                row.refuse({"origin_id": ["has already been taken"]})
+                continue
+            row.pk = policy.pk
+            self.told(policy, verb)
+
+    def told(self, policy: Insurance, verb: str) -> None:
+        """The event, in the history of the vendor."""
+        data = {"insurance": str(policy)}
+        event = Note("vendor", self.vendor.pk, self.vendor.name, verb, data=data)
+        note(self.access.account.pk, [event], by=self.access.user)
+
+
+class Insurances(InsuranceView):
+    """The policies of the vendor."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.page()
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new policy."""
+        return self.show(self.write(), 201)
+
+
+class OneInsurance(InsuranceView):
+    """A policy."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Show it."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change the fields that were sent."""
+        return self.show(self.write(self.one(pk).pk))
+
+    @transaction.atomic
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """204."""
+        policy = self.one(pk)
+        self.require("companies.edit")
+        self.told(policy, "insurance deleted")
+        policy.delete()
+        return JsonAnswer(None, 204)
+
+
+class SyncInsurances(InsuranceView):
+    """Up to a thousand policies in one call."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Each row with its own fate."""
+        self.require("companies.edit")
+        return sync.answer(scope.body_of(request).get("updates"), self, self.shape())

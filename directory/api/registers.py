@@ -1,0 +1,41 @@
+"""The number under which a business register knows a vendor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from rest_framework.request import Request
+
+from directory.api.vendor_shapes import register_of
+from directory.api.vendor_writes import register
+from directory.api.vendors import VendorView
+from directory.models import Company
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import ApiError, Invalid
+
+
+class BusinessRegister(VendorView):
+    """Given once by POST, changed by PATCH."""
+
+    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """201. :raises ApiError: 409 where there is one."""
+        vendor = self.one(pk)
+        if vendor.entity_id:
+            raise ApiError(409, "This vendor has a business register; change it by PATCH.")
+        return self._store(vendor, 201)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Another type or number."""
+        return self._store(self.one(pk), 200)
+
+    def _store(self, vendor: Company, status: int) -> JsonAnswer:
+        given = self.wrapped("business_register")
+        both = {"type": vendor.entity_type, "identifier": vendor.entity_id, **given}
+        try:
+            kind, number = register(both)
+        except ValidationError as error:
+            raise Invalid({"business_register": list(error.messages)}) from None
+        self.write({"business_register_attributes": both}, vendor.pk)
+        row = {"id": vendor.pk, "entity_type": kind, "entity_id": number}
+        return JsonAnswer(register_of(row), status)

@@ -1,0 +1,178 @@
+"""Trades and departments of a company."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from directory.models import Department, Trade
+from erpbridge.audit.record import Note, note
+from erpbridge.rest import bodies
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import Invalid
+from erpbridge.rest.filters import contains, flag, ids, moments
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Resource
+
+TAKEN = {"name": ["has already been taken"]}
+Named = Trade | Department
+
+
+class NamedView(Resource):
+    """Things of the company that have little more than a name."""
+
+    reads = "companies.view"
+    word = ""
+    model: type[Named]
+
+    def found(self) -> QuerySet[Any]:
+        """Those of the company."""
+        return self.model._default_manager.filter(account=self.access.account)
+
+    def read(self) -> dict[str, Any]:
+        """The values that were sent. :raises Invalid: naming the field."""
+        readers = {"name": bodies.text(self.model, "name"), **self.more()}
+        values, errors = bodies.read(self.wrapped(self.word), readers)
+        if errors:
+            raise Invalid(errors)
+        return values
+
+    def more(self) -> dict[str, bodies.Reader]:
+        """Readers of fields beyond the name."""
+        return {}
+
+    def store(self, row: Any, verb: str) -> int:
+        """Save a new or changed row with its event. :raises Invalid: for a name that is taken."""
+        if not row.name:
+            raise Invalid({"name": ["can't be blank"]})
+        try:
+            with transaction.atomic():
+                row.save()
+                self.told(row, verb)
+        except IntegrityError:
+            raise Invalid(TAKEN) from None
+        return int(row.pk)
+
+    def told(self, row: Any, verb: str) -> None:
+        """The event of a change."""
+        event = Note(self.word, row.pk, row.name, verb)
+        note(self.access.account.pk, [event], by=self.access.user)
+
+
+def trades(pks: Sequence[int]) -> dict[int, Any]:
+    """Trades as Procore shows them."""
+    found = Trade.objects.filter(pk__in=pks).values_list("id", "name", "is_active", "updated_at")
+    return {
+        pk: {"id": pk, "name": name, "active": active, "updated_at": updated}
+        for pk, name, active, updated in found
+    }
+
+
+class TradeView(NamedView):
+    """Trades."""
+
+    word = "trade"
+    model = Trade
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "active": flag("is_active"),
+            "query": contains("name"),
+            "updated_at": moments("updated_at"),
+        },
+        sorts={"id": "pk", "name": "name"},
+    )
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One only."""
+        return {"": trades}
+
+    def more(self) -> dict[str, bodies.Reader]:
+        """Whether it is still in use."""
+        return {"active": bodies.flag}
+
+
+class Trades(TradeView):
+    """The trades of the company."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.page()
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new trade."""
+        self.require("companies.edit")
+        values = self.read()
+        row = Trade(
+            account=self.access.account,
+            name=values.get("name", ""),
+            is_active=values.get("active", True),
+        )
+        return self.show(self.store(row, "created"), 201)
+
+
+class OneTrade(TradeView):
+    """A trade."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Show it."""
+        return self.show(self.one(pk).pk)
+
+
+def departments(pks: Sequence[int]) -> dict[int, Any]:
+    """Departments as Procore shows them."""
+    return {row["id"]: row for row in Department.objects.filter(pk__in=pks).values("id", "name")}
+
+
+class DepartmentView(NamedView):
+    """Departments."""
+
+    word = "department"
+    model = Department
+    listing = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "name": "name"})
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One only."""
+        return {"": departments}
+
+
+class Departments(DepartmentView):
+    """The departments of the company."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.page()
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new department."""
+        self.require("account.configure")
+        row = Department(account=self.access.account, name=self.read().get("name", ""))
+        return self.show(self.store(row, "created"), 201)
+
+
+class OneDepartment(DepartmentView):
+    """A department."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Show it."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Give it another name."""
+        row = self.one(pk)
+        self.require("account.configure")
+        row.name = self.read().get("name", row.name)
+        return self.show(self.store(row, "edited"))
+
+    @transaction.atomic
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """204."""
+        row = self.one(pk)
+        self.require("account.configure")
+        self.told(row, "deleted")
+        row.delete()
+        return JsonAnswer(None, 204)

@@ -1,0 +1,255 @@
+"""Creating and changing vendors from what a program sends, one or a thousand at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from directory import companies
+from directory.importing.places import country_code, state_code
+from directory.many import edit_many
+from directory.models import CLASSIFICATIONS, Company, EntityType, Trade
+from directory.queries import CompanyQuerySet
+from erp_integrations import sendable
+from erp_integrations.sendable import Origin
+from erpbridge.access.models import Membership
+from erpbridge.access.policy import Access
+from erpbridge.rest import bodies
+from erpbridge.rest.bodies import Reader
+from erpbridge.rest.sync import Records, SyncRow
+
+ENTITY = "vendor"
+TEXTS = (
+    "name",
+    "abbreviated_name",
+    "address",
+    "city",
+    "zip",
+    "state_code",
+    "country_code",
+    "business_phone",
+    "mobile_phone",
+    "fax_number",
+    "email_address",
+    "website",
+    "license_number",
+    "labor_union",
+    "notes",
+    "trade_name",
+)
+FLAGS = (
+    "is_active",
+    "authorized_bidder",
+    "prequalified",
+    "union_member",
+    "non_union_prevailing_wage",
+)
+LONGEST_ORIGIN, LONGEST_DATA = 200, 10_000
+REQUIRED = "can't be blank"
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValidationError("must be an object")
+    return value
+
+
+def bidding(value: Any) -> dict[str, bool]:
+    """Some of the thirteen classifications."""
+    return {
+        name: bodies.flag(one) for name, one in _object(value).items() if name in CLASSIFICATIONS
+    }
+
+
+def register(value: Any) -> tuple[str, str]:
+    """Type and number of a business register. :raises ValidationError: for what cannot be."""
+    given = _object(value)
+    kind = bodies.plain(given.get("type")).lower()
+    number = bodies.text(Company, "entity_id")(given.get("identifier"))
+    if kind not in (EntityType.EIN, EntityType.ABN):
+        raise ValidationError("type must be ein or abn")
+    if not any(map(str.isdigit, number)):
+        raise ValidationError("identifier must hold digits")
+    return kind, number
+
+
+READERS: dict[str, Reader] = {
+    **{name: bodies.text(Company, name) for name in TEXTS},
+    **dict.fromkeys(FLAGS, bodies.flag),
+    "bidding": bidding,
+    "business_register_attributes": register,
+    "parent_id": bodies.whole,
+    "primary_contact_id": bodies.whole,
+    "trade_ids": bodies.wholes,
+    "standard_cost_code_ids": bodies.wholes,
+}
+ORIGIN_READERS: dict[str, Reader] = {
+    "origin_id": bodies.word(LONGEST_ORIGIN),
+    "origin_code": bodies.word(LONGEST_ORIGIN),
+    "origin_data": bodies.long_text(LONGEST_DATA),
+}
+
+
+@dataclass
+class Writes(Records):
+    """Rows of vendors on their way into the Directory of an account, or of a project too."""
+
+    access: Access
+    _trades: dict[int, Trade] = field(default_factory=dict)
+
+    def found(self) -> CompanyQuerySet:
+        """Those that the caller can see."""
+        return Company.objects.visible_to(self.access)
+
+    @transaction.atomic
+    def store(self, rows: Sequence[SyncRow]) -> None:
+        """Create and update, then say what each is called in the ERP."""
+        if not self._trades:
+            self._trades = {one.pk: one for one in self.access.account.trades.all()}
+        known = {row.pk for row in rows if row.pk is not None}
+        stored = Company.objects.in_bulk(known)
+        values = [self._values(row, stored.get(row.pk or 0)) for row in rows]
+        both = list(zip(rows, values, strict=True))
+        # One that could not be called as wanted is not left behind half done.
+        self._refuse_impossible_origins(rows)
+        self._update([(row, one) for row, one in both if row.pk is not None and not row.errors])
+        self._create([(row, one) for row, one in both if row.pk is None and not row.errors])
+        self._call([row for row in rows if not row.errors])
+
+    def _values(self, row: SyncRow, company: Company | None) -> dict[str, Any]:
+        values, errors = bodies.read(row.given, READERS)
+        _origins, wrong = bodies.read(row.given, ORIGIN_READERS)
+        row.refuse(errors | wrong)
+        if company is None and not values.get("name") and "name" not in errors:
+            row.refuse({"name": [REQUIRED]})
+        for part in (self._places, self._classified, self._related, self._switched):
+            row.refuse(part(values, company))
+        return values
+
+    def _places(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+        """Codes of ISO 3166, in upper case."""
+        errors = {}
+        given = values.get("country_code")
+        if given:
+            values["country_code"] = country_code(given)
+            if not values["country_code"]:
+                errors["country_code"] = [f"“{given[:40]}” is not a country code such as US"]
+        typed = values.get("state_code")
+        if typed:
+            country = values.get("country_code") or (company.country_code if company else "")
+            code = state_code(typed, country)
+            if not code and country in ("", "US", "CA"):
+                errors["state_code"] = [f"“{typed[:40]}” is not a state code such as MD"]
+            values["state_code"] = code or typed.upper()
+        return errors
+
+    def _classified(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+        """The flags that were given over those that were there; and the register's number."""
+        if "bidding" in values:
+            held = set(company.classifications) if company else set()
+            for name, on in values.pop("bidding").items():
+                (held.add if on else held.discard)(name)
+            values["classifications"] = sorted(held)
+        if "business_register_attributes" in values:
+            kind, number = values.pop("business_register_attributes")
+            values |= {"entity_type": kind, "entity_id": number}
+        return {}
+
+    def _related(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+        errors = {}
+        if "trade_ids" in values:
+            pks = values.pop("trade_ids")
+            missing = [pk for pk in pks if pk not in self._trades]
+            if missing:
+                errors["trade_ids"] = [f"there is no trade {missing[0]}"]
+            values["trades"] = [self._trades[pk] for pk in pks if pk in self._trades]
+        if "parent_id" in values:
+            errors |= self._parent(values, company)
+        if "primary_contact_id" in values:
+            pk = values.pop("primary_contact_id")
+            people = Membership.objects.filter(companies=company) if company else None
+            member = people.filter(user=pk).first() if people is not None and pk else None
+            values["primary_contact"] = member
+            if pk and member is None:
+                errors["primary_contact_id"] = ["is not one of the vendor's people"]
+        return errors
+
+    def _parent(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+        """A head office that is a branch of none, for a company without branches."""
+        pk = values.pop("parent_id")
+        found = Company.objects.filter(account=self.access.account, pk=pk).first() if pk else None
+        values["parent"] = found
+        if pk and found is None:
+            return {"parent_id": [f"there is no vendor {pk}"]}
+        if found is None:
+            return {}
+        branches = company is not None and company.children.exists()
+        if found.parent_id is not None or branches or found == company:
+            return {"parent_id": ["a parent and its children are at most two levels"]}
+        return {}
+
+    def _switched(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+        if company is None or company.is_active or not values.get("is_active"):
+            return {}
+        answer = self.access.can("companies.reactivate")
+        return {} if answer else {"is_active": [answer.why]}
+
+    def _refuse_impossible_origins(self, rows: Sequence[SyncRow]) -> None:
+        """What of the ERP cannot be set for known reasons, before anything is written."""
+        answer = self.access.can("items.import", ENTITY)
+        for row in rows:
+            if row.pk is None and not answer and _origin(row).id:
+                row.refuse({"origin_id": [answer.why]})
+        wanted = {_origin(row).id: row for row in rows if _origin(row).id and not row.errors}
+        found = Company.objects.filter(account=self.access.account, origin_id__in=list(wanted))
+        for origin_id, pk in found.values_list("origin_id", "pk"):
+            if wanted[origin_id].pk != pk:
+                message = f"has already been taken by {pk}"
+                wanted[origin_id].refuse({"origin_id": [message]})
+
+    def _update(self, rows: Sequence[tuple[SyncRow, dict[str, Any]]]) -> None:
+        wanted = {row.pk: values for row, values in rows if row.pk is not None}
+        refused = edit_many(wanted, account=self.access.account, by=self.access.user)
+        for row, _values in rows:
+            if row.pk in refused:
+                row.refuse({"base": [refused[row.pk]]})
+
+    def _create(self, rows: Sequence[tuple[SyncRow, dict[str, Any]]]) -> None:
+        if not rows:
+            return
+        new = [
+            Company(**{name: one for name, one in values.items() if name != "trades"})
+            for _row, values in rows
+        ]
+        made = companies.create_many(
+            new,
+            account=self.access.account,
+            project=self.access.project,
+            by=self.access.user,
+            trades=[[one.name for one in values.get("trades", [])] for _row, values in rows],
+        )
+        for (row, _values), company in zip(rows, made, strict=True):
+            row.pk = company.pk
+
+    def _call(self, rows: Sequence[SyncRow]) -> None:
+        wanted = {row.pk: _origin(row) for row in rows if row.pk is not None}
+        wanted = {pk: one for pk, one in wanted.items() if one != Origin()}
+        if not wanted:
+            return
+        problems = sendable.link(ENTITY, wanted, access=self.access)
+        for row in rows:
+            if row.pk in problems:
+                problem = problems[row.pk]
+                row.refuse({problem.field: [problem.message]})
+
+
+def _origin(row: SyncRow) -> Origin:
+    """What the row says of the ERP; null empties, a part that is missing stays."""
+    values, _errors = bodies.read(row.given, ORIGIN_READERS)
+    return Origin(*(values.get(name) for name in ORIGIN_READERS))

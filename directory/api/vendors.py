@@ -1,0 +1,189 @@
+"""Vendors of a company, and of a project (reference rest-api.md 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast, Coalesce
+from django.http import Http404
+from rest_framework.request import Request
+
+from directory import companies
+from directory.api.vendor_shapes import OF_COMPANY, OF_PROJECT
+from directory.api.vendor_writes import Writes
+from directory.models import Company, ProjectCompany
+from directory.queries import CompanyQuerySet
+from erpbridge.rest import scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.filters import ids, moments, numbers, search, texts
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.sync import SyncRow
+from erpbridge.rest.views import Resource
+
+PROJECTS = (
+    ProjectCompany.objects.filter(company=OuterRef("pk"))
+    .order_by()
+    .values("company")
+    .annotate(count=Count("pk"))
+    .values("count")
+)
+
+
+def _of_trades(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    through = Company.trades.through.objects.filter(trade__in=numbers(values))
+    return found.filter(pk__in=through.values("company"))
+
+
+def _of_codes(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """The column is a list of numbers, which the databases have no common way to look into."""
+    words = "|".join(str(one) for one in numbers(values)) or "-"
+    found = found.annotate(code_words=Cast("standard_cost_code_ids", TextField()))
+    return found.filter(code_words__regex=rf"(^|[^0-9])({words})([^0-9]|$)")
+
+
+LISTING = Listing(
+    filters={
+        "id": ids("pk"),
+        "origin_id": texts("origin_id"),
+        "origin_code": texts("origin_code"),
+        "abbreviated_name": texts("abbreviated_name"),
+        "search": search(CompanyQuerySet.search),
+        "created_at": moments("created_at"),
+        "updated_at": moments("updated_at"),
+        "trade_id": _of_trades,
+        "standard_cost_code_id": _of_codes,
+        "parent_id": ids("parent"),
+    },
+    sorts={
+        "id": "pk",
+        "name": "sort_name",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "origin_code": "origin_code",
+        "main_office_name": Coalesce(F("parent__sort_name"), F("sort_name")),
+        "project_and_bid_counts": Coalesce(Subquery(PROJECTS), 0),
+    },
+)
+
+
+class VendorView(Resource):
+    """Vendors that the caller can see, in the Directory of the company or of the project."""
+
+    reads = "companies.view"
+    listing = LISTING
+    default_view = "extended"
+
+    def found(self) -> CompanyQuerySet:
+        """Inactive ones too, for those who may see these."""
+        return Company.objects.visible_to(self.access)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """The project's Directory has views of its own."""
+        return OF_PROJECT if self.access.project else OF_COMPANY
+
+    def write(self, given: Mapping[str, Any], pk: int | None = None) -> int:
+        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        self.require("companies.edit")
+        return sync.store_one(Writes(self.access), SyncRow(given, pk))
+
+
+class Vendors(VendorView):
+    """The active vendors."""
+
+    def found(self) -> CompanyQuerySet:
+        """Without the inactive ones, which have a list of their own."""
+        return super().found().filter(is_active=True)
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.page()
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new vendor; in a project's Directory it is the company's too."""
+        return self.created(self.wrapped("vendor"))
+
+    def created(self, given: Mapping[str, Any]) -> JsonAnswer:
+        """201 with the whole vendor."""
+        shape = self.shape()
+        pk = self.write(given)
+        return JsonAnswer(shape([pk])[pk], 201)
+
+
+class OneVendor(VendorView):
+    """A vendor, active or not."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Show it."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change the fields that were sent."""
+        self.one(pk)
+        self.only_if_matching(lambda: self.show(pk))
+        shape = self.shape()
+        self.write(self.wrapped("vendor"), pk)
+        return JsonAnswer(shape([pk])[pk])
+
+
+class InactiveVendors(VendorView):
+    """The inactive vendors."""
+
+    def found(self) -> CompanyQuerySet:
+        """None for those who may not see inactive ones."""
+        return super().found().filter(is_active=False)
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.page()
+
+
+class OneInactiveVendor(InactiveVendors):
+    """An inactive vendor; PATCH makes it active again."""
+
+    http_method_names = ["patch", "options"]
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Re-activate."""
+        self.one(pk)
+        self.require("companies.reactivate")
+        self.write({"is_active": True}, pk)
+        return self.show(pk)
+
+
+class SyncVendors(VendorView):
+    """Up to a thousand vendors in one call."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Each row with its own fate."""
+        self.require("companies.edit")
+        updates = scope.body_of(request).get("updates")
+        return sync.answer(updates, Writes(self.access), self.shape())
+
+
+class AddVendor(VendorView):
+    """Puts a vendor of the company into the project's Directory."""
+
+    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """201 with the vendor, also where it was there."""
+        self.require("companies.edit")
+        project = self.access.project
+        vendor = Company.objects.filter(account=self.access.account, pk=pk, is_active=True)
+        if project is None or not vendor.exists():
+            raise Http404
+        companies.add_to_project([pk], project=project, by=self.access.user)
+        return self.show(pk, 201)
+
+
+class RemoveVendor(VendorView):
+    """Takes a vendor out of the project's Directory; the company keeps it."""
+
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """204."""
+        vendor = self.one(pk)
+        self.require("companies.edit")
+        if self.access.project is not None:
+            project = self.access.project
+            companies.remove_from_project([vendor.pk], project=project, by=self.access.user)
+        return JsonAnswer(None, 204)

@@ -1,0 +1,134 @@
+"""Editing many companies at once, in a number of statements that grows only with the batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from directory.companies import DERIVED, ENTITY, STORED, shown
+from directory.derived import prepare
+from directory.models import Company, Trade
+from directory.refusals import PeopleRemain
+from erp_integrations import sendable
+from erpbridge.access.models import Account, Membership, User
+from erpbridge.audit.record import Note, changes, note
+from erpbridge.bulk import write_rows
+
+Values = Mapping[str, Any]
+FOREIGN = frozenset({"parent", "primary_contact", "contract_signer"})
+
+
+@transaction.atomic
+def edit_many(wanted: Mapping[int, Values], *, account: Account, by: User) -> dict[int, str]:
+    """Change the fields that differ, of each company that may be edited now.
+
+    The rows are locked first, so that nothing is overwritten that somebody saves meanwhile; what a
+    value does not name stays as it is. ``is_active`` may be among the values.
+
+    :param wanted: company id -> values, checked; ``trades`` as a list of trades.
+    :returns: company id -> why it was left as it is.
+    """
+    found = Company.objects.filter(account=account, pk__in=list(wanted))
+    companies = list(found.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    refused = _locked(companies) | _peopled(companies, wanted)
+    edited = [one for one in companies if one.pk not in refused]
+    trades = _trades(edited) if any("trades" in wanted[one.pk] for one in edited) else {}
+    made = {one.pk: _change(one, wanted[one.pk], trades) for one in edited}
+    changed = [one for one in edited if made[one.pk]]
+    _store(changed, made)
+    _place(changed, wanted, made)
+    note(account.pk, [_event(one, made[one.pk]) for one in changed], by=by)
+    sendable.note_edits(ENTITY, account.pk, [one.pk for one in changed])
+    return refused
+
+
+def _locked(companies: Sequence[Company]) -> dict[int, str]:
+    """Those that wait for the ERP, or are on their way there, and who sent them."""
+    waiting = [one for one in companies if sendable.is_locked(one)]
+    if not waiting:
+        return {}
+    return {pk: lock.message for pk, lock in sendable.locks(ENTITY, waiting).items()}
+
+
+def _peopled(companies: Sequence[Company], wanted: Mapping[int, Values]) -> dict[int, str]:
+    """Those that are to be deactivated while active people belong to them."""
+    leaving = [
+        one.pk
+        for one in companies
+        if one.is_active and wanted[one.pk].get("is_active", True) is False
+    ]
+    if not leaving:
+        return {}
+    people: defaultdict[int, list[Membership]] = defaultdict(list)
+    through = Company.people.through.objects.filter(company__in=leaving)
+    alive = through.filter(membership__in=Membership.objects.active())
+    for row in alive.select_related("membership__user").order_by("membership__user__name"):
+        people[row.company_id].append(row.membership)
+    return {pk: str(PeopleRemain(found)) for pk, found in people.items()}
+
+
+def _trades(companies: Sequence[Company]) -> dict[int, list[Trade]]:
+    found: defaultdict[int, list[Trade]] = defaultdict(list)
+    through = Company.trades.through.objects.filter(company__in=[one.pk for one in companies])
+    for row in through.select_related("trade"):
+        found[row.company_id].append(row.trade)
+    return found
+
+
+def _change(
+    company: Company, values: Values, trades: Mapping[int, list[Trade]]
+) -> dict[str, list[Any]]:
+    """Set the values on the row; what changed, as the history shows it."""
+    names = [name for name in values if name in STORED]
+    before = shown({name: getattr(company, name) for name in names})
+    after = shown({name: values[name] for name in names})
+    if "trades" in values:
+        before |= shown({"trades": trades.get(company.pk, [])})
+        after |= shown({"trades": values["trades"]})
+    made = changes(before, after)
+    if values.get("is_active", company.is_active) != company.is_active:
+        made["is_active"] = [company.is_active, values["is_active"]]
+        company.is_active = values["is_active"]
+    for name in names:
+        setattr(company, name, values[name])
+    return made
+
+
+def _store(companies: Sequence[Company], made: Mapping[int, Mapping[str, Any]]) -> None:
+    """Only the columns that some row changes."""
+    changed = {name for one in companies for name in made[one.pk]}
+    columns = [name for name in (*STORED, "is_active") if name in changed]
+    for one in companies:
+        prepare(one)
+        one.revision += 1
+    # By the name of the column, for a relation would be fetched row by row.
+    names = [f"{name}_id" if name in FOREIGN else name for name in (*columns, *DERIVED)]
+    write_rows(companies, names, revision=F("revision") + 1, updated_at=Now())
+
+
+def _place(
+    companies: Sequence[Company],
+    wanted: Mapping[int, Values],
+    made: Mapping[int, Mapping[str, Any]],
+) -> None:
+    moved = [one.pk for one in companies if "trades" in made[one.pk]]
+    through = Company.trades.through
+    through.objects.filter(company__in=moved).delete()
+    rows = [
+        through(company_id=pk, trade_id=trade.pk) for pk in moved for trade in wanted[pk]["trades"]
+    ]
+    through.objects.bulk_create(rows, batch_size=500)
+
+
+def _event(company: Company, made: Mapping[str, list[Any]]) -> Note:
+    """An edit, or a switch where nothing else was changed."""
+    verb = "edited"
+    if list(made) == ["is_active"]:
+        verb = "reactivated" if company.is_active else "deactivated"
+    data = {"changes": dict(made), "revision": company.revision}
+    return Note(ENTITY, company.pk, company.name, verb, data=data)

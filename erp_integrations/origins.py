@@ -1,0 +1,231 @@
+"""Ids of the ERP that come from outside: an integrator says what a record is called there.
+
+Where the account has a connection for the record type, the id becomes a link of that connection,
+as if accounting had linked the record. Where it has none, the id is kept on the record alone, which
+counts as synced by it (reference rest-api.md 1.10), and stays when a connection is made later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from erp_integrations import connections, links, outgoing
+from erp_integrations.adapters.base import Problem
+from erp_integrations.digests import digest
+from erp_integrations.guard import plain
+from erp_integrations.models import Connection, Item, Link
+from erp_integrations.moves import chunks, lock_records
+from erp_integrations.records import RecordType, record_type
+from erpbridge.access.models import Account
+from erpbridge.access.policy import Access
+from erpbridge.audit.record import Note, note
+from erpbridge.bulk import write_rows
+
+LONGEST_ID = 200
+WHY = "Set over the API"
+COLUMNS = ("origin_id", "origin_code", "origin_data", "drifted", "erp_state")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a record is called outside; None leaves a part as it is, an empty id unlinks."""
+
+    id: str | None = None
+    code: str | None = None
+    data: str | None = None
+
+
+@dataclass
+class _Change:
+    """One record on its way to another origin."""
+
+    record: Any
+    origin: Origin
+    label: str
+
+    @property
+    def wanted(self) -> str:
+        return self.record.origin_id if self.origin.id is None else self.origin.id
+
+    @property
+    def renamed(self) -> bool:
+        return bool(self.wanted != self.record.origin_id)
+
+
+@transaction.atomic
+def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[int, Problem]:
+    """Set the origins of records of the account, of each that may be set.
+
+    Needs the right to import from the ERP, and waits for no one: a record with an open item is
+    refused. A number of statements that grows only with each 500.
+
+    :returns: record id -> why it was left as it is.
+    """
+    list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
+    kind = record_type(entity)
+    lock_records(entity, wanted)
+    changed = _changes(kind, wanted, access)
+    problems = _problems(kind, changed, access)
+    good = [one for pk, one in changed.items() if pk not in problems]
+    if good:
+        connection = connections.active(access.account.pk, entity)
+        renamed = [one for one in good if one.renamed]
+        before = {one.record.pk: one.record.origin_id for one in renamed}
+        _write(good)
+        if connection is not None:
+            _relink(kind, connection, renamed, good, access)
+        note(access.account.pk, [_told(entity, one, before) for one in renamed], by=access.user)
+    return problems
+
+
+def _rows(kind: RecordType, access: Access) -> QuerySet[Any]:
+    """The account's records of the type, each of which carries its account."""
+    rows: QuerySet[Any] = kind.model._base_manager.all()
+    return rows.filter(account=access.account)
+
+
+def _changes(kind: RecordType, wanted: Mapping[int, Origin], access: Access) -> dict[int, _Change]:
+    """The records for which something would change."""
+    rows = _rows(kind, access)
+    found: dict[int, _Change] = {}
+    for some in chunks(sorted(wanted)):
+        for row in rows.filter(pk__in=some):
+            change = _Change(row, wanted[row.pk], str(row))
+            if _differs(row, change.origin):
+                found[row.pk] = change
+    return found
+
+
+def _differs(row: Any, origin: Origin) -> bool:
+    return (
+        (origin.id is not None and origin.id != row.origin_id)
+        or (origin.code is not None and origin.code != row.origin_code)
+        or (origin.data is not None and origin.data != text_of(row.origin_data))
+    )
+
+
+def text_of(data: Any) -> str:
+    """``origin_data`` as the integrator wrote it."""
+    return str(data.get("text", "")) if isinstance(data, Mapping) else ""
+
+
+def _problems(
+    kind: RecordType, changed: Mapping[int, _Change], access: Access
+) -> dict[int, Problem]:
+    """Why records cannot be given their origin now."""
+    if not changed:
+        return {}
+    if not (answer := access.can("items.import", kind.entity)):
+        return {pk: Problem("origin_id", "right", answer.why) for pk in changed}
+    problems = _open(kind, list(changed), access)
+    problems |= _taken(kind, changed, access)
+    for pk, one in changed.items():
+        problem = _impossible(one.origin)
+        if problem:
+            problems[pk] = problem
+    return problems
+
+
+def _impossible(origin: Origin) -> Problem | None:
+    for field, value in (("origin_id", origin.id), ("origin_code", origin.code)):
+        if value and len(value) > LONGEST_ID:
+            message = f"has {len(value)} characters; the limit is {LONGEST_ID}"
+            return Problem(field, "max_length", message)
+        if value and value != plain(value):
+            return Problem(field, "charset", "must not hold control characters")
+    return None
+
+
+def _open(kind: RecordType, ids: Sequence[int], access: Access) -> dict[int, Problem]:
+    items = Item.objects.filter(account=access.account, entity=kind.entity).open()
+    message = "cannot change while the record waits for the ERP or is being exported"
+    found = (items.filter(record_id__in=some) for some in chunks(ids))
+    return {
+        pk: Problem("origin_id", "open", message)
+        for rows in found
+        for pk in rows.values_list("record_id", flat=True)
+    }
+
+
+def _taken(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
+    """One ERP id belongs to one record of the account; of two that want it the first gets it."""
+    wanted = {one.wanted for one in changed.values() if one.renamed and one.wanted}
+    rows = _rows(kind, access)
+    holders: dict[str, int] = {}
+    for some in chunks(sorted(wanted)):
+        holders |= dict(rows.filter(origin_id__in=some).values_list("origin_id", "pk"))
+        known = Link.objects.filter(connection__account=access.account, entity=kind.entity)
+        active = known.filter(ended_at=None, connection__active_for__entity=kind.entity)
+        holders |= dict(active.filter(erp_id__in=some).values_list("erp_id", "record_id"))
+    problems = {}
+    for pk, one in sorted(changed.items()):
+        if one.renamed and one.wanted and holders.setdefault(one.wanted, pk) != pk:
+            message = f"has already been taken by {holders[one.wanted]}"
+            problems[pk] = Problem("origin_id", "taken", message)
+    return problems
+
+
+def _write(changed: Sequence[_Change]) -> None:
+    for one in changed:
+        row, origin = one.record, one.origin
+        if origin.id is not None and origin.id != row.origin_id:
+            row.origin_id, row.drifted = origin.id, False
+            if not origin.id:
+                row.origin_code, row.origin_data, row.erp_state = "", {}, ""
+        if origin.code is not None:
+            row.origin_code = origin.code
+        if origin.data is not None:
+            row.origin_data = {"text": origin.data} if origin.data else {}
+    write_rows([one.record for one in changed], COLUMNS)
+
+
+def _relink(
+    kind: RecordType,
+    connection: Connection,
+    renamed: Sequence[_Change],
+    changed: Sequence[_Change],
+    access: Access,
+) -> None:
+    """End the links of the records that are called otherwise now, and make the new ones.
+
+    What the integrator says is linked counts as the same on both sides, until it is edited.
+    """
+    ids = sorted(one.record.pk for one in renamed)
+    for some in chunks(ids):
+        old = connection.links.filter(entity=kind.entity, record_id__in=some, ended_at=None)
+        old.update(ended_at=Now(), ended_by=access.user, ended_why=WHY)
+    linked = {one.record.pk: one.record for one in renamed if one.record.origin_id}
+    manifest = connections.usable_manifest(connection, kind.entity)
+    drafts = outgoing.drafts(kind, access.account.pk, sorted(linked), manifest)
+    new = [
+        Link(
+            connection=connection,
+            entity=kind.entity,
+            record_id=draft.record_id,
+            erp_id=linked[draft.record_id].origin_id,
+            erp_code=linked[draft.record_id].origin_code,
+            synced_payload=dict(draft.payload),
+            synced_digest=digest(draft.payload),
+            linked_by=access.user,
+        )
+        for draft in drafts
+    ]
+    Link.objects.bulk_create(new, batch_size=100)
+    links.release_children(connection.pk, kind.entity, sorted(linked))
+    same = {one.record.pk: one.record for one in changed if not one.renamed}
+    kept = list(links.active_links(connection, kind.entity, sorted(same)).values())
+    for one in kept:
+        one.erp_code = same[one.record_id].origin_code
+    write_rows(kept, ["erp_code"])
+
+
+def _told(entity: str, one: _Change, before: Mapping[int, str]) -> Note:
+    pk, now = one.record.pk, one.record.origin_id
+    data = {"erp_id": now or before[pk], "was": before[pk]}
+    return Note(entity, pk, one.label, "link" if now else "unlink", note=WHY, data=data)
