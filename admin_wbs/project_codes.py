@@ -59,6 +59,13 @@ def add(found: CodeList, ids: Iterable[int], *, project: Project, by: User) -> i
 
 
 @transaction.atomic
+def add_only(found: CodeList, ids: Iterable[int], *, project: Project, by: User) -> int:
+    """Put codes and what is above them, but not what is under them, on a project."""
+    lists.lock(found.pk)
+    return _put(found, {code.pk for code in _named(offered(found), ids)}, project=project, by=by)
+
+
+@transaction.atomic
 def add_matching(found: CodeList, words: str, *, project: Project, by: User) -> int:
     """Put every code of a list that matches a search, and what is above each, on a project."""
     lists.lock(found.pk)

@@ -24,6 +24,10 @@ class CodeListQuerySet(models.QuerySet["CodeList"]):
         """The account's lists, none for a person without the Admin tool."""
         return self.filter(account=access.account) if access.can("codes.view") else self.none()
 
+    def with_erp_flag(self) -> CodeListQuerySet:
+        """With ``is_erp_list``: whether a list belongs to the connection of an ERP."""
+        return self.annotate(is_erp_list=Q(connection_id__isnull=False))
+
     def with_counts(self) -> CodeListQuerySet:
         """With ``count``: how many codes a list has, and ``unsynced``: how many the ERP has not."""
         unsynced = Q(codes__origin_id="", codes__is_active=True)

@@ -174,6 +174,9 @@ class CostType(models.Model):
         "Base type", max_length=30, choices=Base.choices, default=Base.OTHER
     )
     is_default = models.BooleanField(default=False, editable=False)
+    # What another system calls it, as its program says; set over the API only.
+    origin_id = models.CharField("ERP ID", max_length=200, blank=True, editable=False)
+    origin_data = models.TextField(max_length=10_000, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = CostTypeQuerySet.as_manager()
@@ -181,6 +184,11 @@ class CostType(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint("account", Lower("code"), name="cost_type_code_once"),
+            models.UniqueConstraint(
+                fields=["account", "origin_id"],
+                condition=~Q(origin_id=""),
+                name="cost_type_origin_once_per_account",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("directory.api.urls")),
     path("", include("directory.urls")),
     path("", include("admin_wbs.urls")),
+    path("", include("admin_wbs.api.urls")),
     path("", include("erp_integrations.urls")),
     path("accounts/<int:account_id>/", home.account, name="account"),
     path("accounts/<int:account_id>/projects/<int:project_id>/", home.project, name="project"),

@@ -6,9 +6,12 @@ import pytest
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
+from admin_wbs.models import CostType, ProjectCostCode, Segment, SegmentItem, SubJob
 from directory.models import Department, Insurance
 from tests.factories import (
+    CodeListFactory,
     CompanyFactory,
+    CostCodeFactory,
     ProjectFactory,
     TradeFactory,
 )
@@ -22,7 +25,16 @@ ROWS = {
     "trades": "trade",
     "departments": "department",
     "insurances": "insurance",
+    "standard_cost_code_lists": "code_list",
+    "standard_cost_codes": "code",
+    "cost_codes": "project_code",
+    "line_item_types": "cost_type",
+    "sub_jobs": "sub_job",
+    "segments": "segment",
+    "segment_items": "item",
 }
+# Addresses that name their project in the query.
+OF_PROJECTS = ("rest/v1.0/cost_codes", "rest/v1.0/sub_jobs")
 
 
 def routes() -> list[str]:
@@ -44,12 +56,27 @@ def ours(account, project) -> dict[str, object]:
     """Ids of rows of the cast's account."""
     firm = CompanyFactory.create(account=account, name="Secret Concrete")
     project.project_companies.create(company=firm)
+    codes = CodeListFactory.create(account=account, name="Secret List")
+    code = CostCodeFactory.create(list=codes, description="Secret Code")
+    segment = Segment.objects.create(
+        account=account, kind=Segment.Kind.CUSTOM, name="Secret Segment", tiered=False
+    )
+    item = SegmentItem(segment=segment, description="Secret Item")
+    item.place("S", None)
+    item.save()
     gone = CompanyFactory.create(account=account, name="Secret Glass", is_active=False)
     return {
         "account": account.pk,
         "project": project.pk,
         "company": firm.pk,
         "inactive": gone.pk,
+        "code_list": codes.pk,
+        "code": code.pk,
+        "project_code": ProjectCostCode.objects.create(project=project, cost_code=code).pk,
+        "cost_type": CostType.objects.create(account=account, code="X", label="Secret").pk,
+        "sub_job": SubJob.objects.create(project=project, code="S", name="Secret").pk,
+        "segment": segment.pk,
+        "item": item.pk,
         "trade": TradeFactory.create(account=account, name="Secret Trade").pk,
         "department": Department.objects.create(account=account, name="Secret").pk,
         "insurance": Insurance.objects.create(company=firm, name="Secret").pk,
@@ -60,6 +87,9 @@ def address(route: str, ours: dict[str, object]) -> str:
     route = route.replace("<int:company_id>", str(ours["account"]))
     route = route.replace("<int:project_id>", str(ours["project"]))
     route = route.replace("<int:vendor_id>", str(ours["company"]))
+    route = route.replace("<int:segment_id>", str(ours["segment"]))
+    if route.startswith(OF_PROJECTS):
+        route += f"?project_id={ours['project']}"
     head, found, _tail = route.partition("/<int:pk>")
     if found:
         route = route.replace("<int:pk>", str(ours[ROWS[head.rpartition("/")[2]]]))

@@ -1,0 +1,1 @@
+"""REST resources of cost codes, cost types, segments and their items."""

@@ -1,0 +1,119 @@
+"""``/standard_cost_code_lists`` (reference rest-api.md 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from admin_wbs import lists
+from admin_wbs.api.refused import refusals
+from admin_wbs.models import CodeList
+from erpbridge.rest import bodies
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import Invalid
+from erpbridge.rest.filters import contains, flag, ids
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Resource
+
+WRAPPER = "standard_cost_code_list"
+READERS = {
+    "name": bodies.text(CodeList, "name"),
+    "is_erp_list": bodies.flag,
+    "available_to_use_on_new_projects": bodies.flag,
+}
+ONE_WAY = "cannot be switched off: the list belongs to its ERP"
+BY_CONNECTION = (
+    "cannot be set: an ERP's list is made when the ERP is connected. "
+    "Connect the ERP, then copy or sync the codes into its list."
+)
+ERP_NAME = "cannot be changed: the list of an ERP keeps the name that the ERP gave it"
+
+
+class CodeListView(Resource):
+    """Lists of cost codes of the account."""
+
+    reads = "codes.view"
+    listing = Listing(
+        filters={"id": ids("pk"), "name": contains("name"), "is_erp_list": flag("is_erp_list")},
+        sorts={"id": "pk", "name": "name"},
+    )
+
+    def found(self) -> QuerySet[CodeList]:
+        """All lists of the account."""
+        return CodeList.objects.visible_to(self.access).with_erp_flag()
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        return {"": code_lists}
+
+
+class CodeLists(CodeListView):
+    """The lists."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page of them."""
+        return self.page()
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new list, which belongs to no ERP."""
+        self.require("codes.edit")
+        values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
+        if "name" not in values:
+            errors.setdefault("name", ["is missing"])
+        if values.get("is_erp_list"):
+            errors["is_erp_list"] = [BY_CONNECTION]
+        if errors:
+            raise Invalid(errors)
+        with refusals():
+            made = lists.create(
+                account=self.access.account,
+                name=values["name"],
+                by=self.access.user,
+                for_new_projects=values.get("available_to_use_on_new_projects", True),
+            )
+        return self.show(made.pk, 201)
+
+
+class OneCodeList(CodeListView):
+    """A list."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """The list."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Rename it; whether it is an ERP's is decided by its connection."""
+        stored = self.one(pk)
+        self.require("codes.edit")
+        self.only_if_matching(lambda: self.show(pk))
+        values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
+        is_erp = values.get("is_erp_list", stored.is_erp)
+        if is_erp != stored.is_erp:
+            errors["is_erp_list"] = [ONE_WAY if stored.is_erp else BY_CONNECTION]
+        if stored.is_erp and values.get("name", stored.name) != stored.name:
+            errors["name"] = [ERP_NAME]
+        if errors:
+            raise Invalid(errors)
+        columns = {"name": "name", "available_to_use_on_new_projects": "for_new_projects"}
+        given = {columns[name]: value for name, value in values.items() if name in columns}
+        with refusals():
+            lists.change(stored, values=given, by=self.access.user)
+        return self.show(pk)
+
+
+def code_lists(pks: Sequence[int]) -> dict[int, Any]:
+    """Lists as Procore shows them."""
+    rows = CodeList.objects.filter(pk__in=pks)
+    return {
+        one.pk: {
+            "id": one.pk,
+            "name": one.name,
+            "is_erp_list": one.is_erp,
+            "available_to_use_on_new_projects": one.for_new_projects,
+            "company_id": one.account_id,
+        }
+        for one in rows
+    }

@@ -1,0 +1,186 @@
+"""``/standard_cost_codes``: the codes of a list (reference rest-api.md 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.request import Request
+
+from admin_wbs import codes, lists
+from admin_wbs.api.code_sync import opened
+from admin_wbs.api.refused import refusals
+from admin_wbs.models import CodeList, CostCode
+from erp_integrations import sendable
+from erpbridge.rest import scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import ApiError, Invalid, Malformed
+from erpbridge.rest.filters import flag, ids, moments, search, texts, truth
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.parameters import whole_number
+from erpbridge.rest.sync import SyncRow
+from erpbridge.rest.views import Resource
+
+WRAPPER = "standard_cost_code"
+LIST = "standard_cost_code_list_id"
+ONLY_ERP = (
+    "A standard cost code can be deleted over the API in an ERP's list only. "
+    "Deactivate or delete it on the page of its list."
+)
+COLUMNS = ("id", "list_id", "parent_id", "code", "full_code", "description", "origin_id")
+
+
+class CodeView(Resource):
+    """Cost codes of one list, which every call names."""
+
+    reads = "codes.view"
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "parent_id": ids("parent"),
+            "origin_id": texts("origin_id"),
+            "active": flag("is_active"),
+            "search": search(lambda found, words: found.search(words)),
+            "created_at": moments("created_at"),
+            "updated_at": moments("updated_at"),
+        },
+        sorts={
+            "id": "pk",
+            "code": "sort_path",
+            "full_code": "sort_path",
+            "name": "description",
+            "updated_at": "updated_at",
+        },
+    )
+
+    def code_list(self) -> CodeList:
+        """The list that the call names.
+
+        :raises Malformed: where it names none.
+        :raises Http404: where the account has no such list.
+        """
+        request = self.request
+        given = scope.body_of(request).get(LIST) or request.query_params.get(LIST)
+        if given in (None, ""):
+            raise Malformed({LIST: ["is missing"]})
+        rows = CodeList.objects.visible_to(self.access)
+        found = rows.filter(pk=whole_number(given, LIST)).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def found(self) -> QuerySet[CostCode]:
+        """The codes of the list."""
+        return self.code_list().codes.all()
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """The three views; extended when none is asked for."""
+        return {"": extended, "extended": extended, "compact": compact, "default": default}
+
+    def write(self, found: CodeList, given: Mapping[str, Any], pk: int | None = None) -> int:
+        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        with refusals(), opened(found, self.access) as records:
+            return sync.store_one(records, SyncRow(given, pk))
+
+
+class Codes(CodeView):
+    """The codes of a list."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page of them."""
+        return self.page()
+
+    def found(self) -> QuerySet[CostCode]:
+        """The codes of the list, on demand without the inactive ones."""
+        found = super().found()
+        wanted = self.request.query_params.get("only_active_cost_codes", "")
+        try:
+            return found.filter(is_active=True) if wanted and truth(wanted) else found
+        except ValueError as error:
+            raise Malformed({"only_active_cost_codes": [str(error)]}) from error
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new code."""
+        found = self.code_list()
+        self.require("codes.edit")
+        given = {name: one for name, one in self.wrapped(WRAPPER).items() if name != "id"}
+        return self.show(self.write(found, given), 201)
+
+
+class OneCode(CodeView):
+    """A code."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """The code."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change it. :raises ApiError: 409 while it waits for accounting."""
+        stored = self.one(pk)
+        self.require("codes.edit")
+        self.only_if_matching(lambda: self.show(pk))
+        lock = sendable.lock(lists.CODE, stored)
+        if lock is not None:
+            raise ApiError(409, {"base": [lock.message]})
+        return self.show(self.write(stored.list, self.wrapped(WRAPPER), pk))
+
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Delete a code of an ERP's list that was never used; answers what it was."""
+        mine = CostCode.objects.visible_to(self.access).select_related("list")
+        stored = mine.filter(pk=pk).first()
+        if stored is None:
+            raise Http404
+        self.require("codes.edit")
+        if not stored.list.is_erp:
+            raise Invalid({"base": [ONLY_ERP]})
+        shown = self.show(pk)
+        with refusals():
+            outcome = codes.delete(stored.list, [pk], by=self.access.user)
+        if outcome.left:
+            raise Invalid({"base": [outcome.left[0].why]})
+        return shown
+
+
+class CodeSync(CodeView):
+    """Up to 1,000 rows."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Create and update; each row has its own fate."""
+        found = self.code_list()
+        self.require("codes.edit")
+        updates = scope.body_of(request).get("updates")
+        with refusals(**{"": LIST}), opened(found, self.access) as records:
+            return sync.answer(updates, records, self.shape())
+
+
+def extended(pks: Sequence[int]) -> dict[int, Any]:
+    """Every field; ``code`` without its parents', ``full_code`` with them."""
+    rows = CostCode.objects.filter(pk__in=pks).values(*COLUMNS, "origin_data")
+    return {row["id"]: _extended(row) for row in rows}
+
+
+def _extended(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        LIST: row["list_id"],
+        "parent_id": row["parent_id"],
+        "code": row["code"],
+        "full_code": row["full_code"],
+        "name": row["description"],
+        "origin_data": sendable.text_of(row["origin_data"]) or None,
+        "origin_id": row["origin_id"] or None,
+    }
+
+
+def compact(pks: Sequence[int]) -> dict[int, Any]:
+    """Id, list and ERP id."""
+    rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id", "origin_id")
+    return {pk: {"id": pk, LIST: found, "origin_id": origin or None} for pk, found, origin in rows}
+
+
+def default(pks: Sequence[int]) -> dict[int, Any]:
+    """Id and list."""
+    rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id")
+    return {pk: {"id": pk, LIST: found} for pk, found in rows}

@@ -1,0 +1,158 @@
+"""``/line_item_types``: cost types (reference rest-api.md 2.3).
+
+Written as ``csv_import_code``, answered as ``code``; so Procore has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from admin_wbs import many_cost_types, structures
+from admin_wbs.many_cost_types import CostTypeRow
+from admin_wbs.models import CostType
+from erpbridge.access.models import Account
+from erpbridge.access.policy import Access
+from erpbridge.rest import bodies, scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.filters import ids, texts
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.views import Resource
+
+WRAPPER = "line_item_type"
+READERS = {
+    "name": bodies.text(CostType, "label"),
+    "csv_import_code": bodies.text(CostType, "code"),
+    "origin_id": bodies.text(CostType, "origin_id"),
+    "origin_data": bodies.text(CostType, "origin_data"),
+}
+COLUMNS = {"name": "label", "csv_import_code": "code"}
+FIELDS = {column: name for name, column in COLUMNS.items()}
+
+
+def base_type(value: Any) -> str:
+    """One of Procore's seven. :raises ValidationError:"""
+    found = bodies.plain(value)
+    if found not in CostType.Base.values:
+        raise ValidationError(f"“{found[:50]}” is not one of: {', '.join(CostType.Base.values)}")
+    return found
+
+
+class CostTypeView(Resource):
+    """Cost types of the account, which its projects share."""
+
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "origin_id": texts("origin_id"),
+            "base_type": texts("base_type"),
+            "code": texts("code"),
+        },
+        sorts={"id": "pk", "name": "label", "code": "code"},
+    )
+
+    def enter(self, request: Request) -> int:
+        """In the company, or where a project is named, in its eyes."""
+        self.of_project = scope.project_id(request, self.kwargs) is not None
+        self.reads = "project_codes.view" if self.of_project else "codes.view"
+        account = super().enter(request)
+        structures.ensure(account)
+        return account
+
+    def found(self) -> QuerySet[CostType]:
+        """All of the account."""
+        return CostType.objects.filter(account=self.access.account)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        return {"": cost_types}
+
+    def write(self, pk: int | None = None) -> int:
+        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        return sync.store_one(CostTypeRecords(self.access), SyncRow(self.wrapped(WRAPPER), pk))
+
+
+class CostTypes(CostTypeView):
+    """The cost types."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page of them."""
+        return self.page()
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A further one."""
+        self.require("codes.edit")
+        return self.show(self.write(), 201)
+
+
+class OneCostType(CostTypeView):
+    """A cost type."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """The cost type."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change it; of a default one all but the base type."""
+        self.one(pk)
+        self.require("codes.edit")
+        self.only_if_matching(lambda: self.show(pk))
+        return self.show(self.write(pk))
+
+
+class CostTypeSync(CostTypeView):
+    """Up to 1,000 rows."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Create and update; each row has its own fate."""
+        self.require("codes.edit")
+        updates = scope.body_of(request).get("updates")
+        return sync.answer(updates, CostTypeRecords(self.access), self.shape())
+
+
+class CostTypeRecords(Records):
+    """The cost types of an account, for :func:`erpbridge.rest.sync.answer`."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    def found(self) -> QuerySet[CostType]:
+        """Those of the account."""
+        return CostType.objects.filter(account=self.access.account)
+
+    def store(self, rows: Sequence[SyncRow]) -> None:
+        """Create and change."""
+        wanted = [(row, _read(row)) for row in rows]
+        good = [(row, one) for row, one in wanted if not row.errors]
+        account: Account = self.access.account
+        many_cost_types.store(account, [one for _row, one in good], by=self.access.user)
+        for row, one in good:
+            row.pk = one.pk
+            row.refuse({FIELDS.get(name, name): why for name, why in one.errors.items()})
+
+
+def _read(row: SyncRow) -> CostTypeRow:
+    values, errors = bodies.read(row.given, {**READERS, "base_type": base_type})
+    row.refuse(errors)
+    return CostTypeRow(row.pk, {COLUMNS.get(name, name): one for name, one in values.items()})
+
+
+def cost_types(pks: Sequence[int]) -> dict[int, Any]:
+    """Cost types as Procore shows them."""
+    rows = CostType.objects.filter(pk__in=pks)
+    return {
+        one.pk: {
+            "id": one.pk,
+            "name": one.label,
+            "code": one.code,
+            "base_type": one.base_type,
+            "origin_data": one.origin_data or None,
+            "origin_id": one.origin_id or None,
+        }
+        for one in rows
+    }

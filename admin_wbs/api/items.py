@@ -1,0 +1,301 @@
+"""``segments/{id}/segment_items`` (reference rest-api.md 2.4).
+
+The items of a custom segment are its own; those of the default segments are the cost codes of a
+list, the cost types, and the sub jobs of a project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.request import Request
+
+from admin_wbs import codes, cost_types, segment_items
+from admin_wbs.api import item_shape
+from admin_wbs.api.refused import refusals
+from admin_wbs.api.wbs import Kind, WbsView
+from admin_wbs.models import CodeList, CostCode, CostType, Segment, SegmentItem, SubJob
+from admin_wbs.refusals import Outcome
+from erpbridge.rest import bodies, scope
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import Invalid, Malformed
+from erpbridge.rest.filters import Filter, WrongValue, ids, search
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.parameters import whole_number
+
+LIST = "segment_item_list_id"
+READERS = {
+    "code": bodies.text(CostCode, "code"),
+    "name": bodies.text(CostCode, "description"),
+    "parent_id": bodies.whole,
+}
+STATUS = {"active": True, "inactive": False}
+ELSEWHERE = "Items of this segment are not changed here."
+MOST_IDS = 10_000
+
+
+def _status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """``active`` or ``inactive``."""
+    if not set(values) <= set(STATUS):
+        raise WrongValue("takes active or inactive")
+    return found.filter(is_active__in=[STATUS[value] for value in values])
+
+
+STATUS_FILTER: Filter = _status
+TIERED = Listing(
+    filters={
+        "id": ids("pk"),
+        "parent_id": ids("parent"),
+        "status": STATUS_FILTER,
+        "search": search(lambda found, words: found.search(words)),
+    },
+    sorts={"id": "pk", "code": "sort_path", "path_code": "sort_path", "name": "description"},
+)
+FLAT = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "code": "code"})
+
+
+class ItemView(WbsView):
+    """Items of one segment."""
+
+    @cached_property
+    def segment(self) -> Segment:
+        """The segment of the path. :raises Http404:"""
+        found: Segment | None = super().found().filter(pk=self.kwargs["segment_id"]).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def code_list(self) -> CodeList | None:
+        """The list of cost codes that the call names.
+
+        :raises Http404: where the account has no such list.
+        """
+        request = self.request
+        given = request.query_params.get(LIST) or scope.body_of(request).get(LIST)
+        if given in (None, ""):
+            return None
+        lists = CodeList.objects.filter(account=self.access.account)
+        found = lists.filter(pk=whole_number(given, LIST)).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def found(self) -> QuerySet[Any]:
+        """The items: of the company, or of the project."""
+        kind, project = self.segment.kind, self.access.project
+        if kind == Kind.COST_CODE:
+            rows = CostCode.objects.filter(account=self.access.account)
+            found = self.code_list()
+            rows = rows.filter(list=found) if found else rows
+            return rows.filter(on_projects__project=project) if project else rows
+        if kind == Kind.COST_TYPE:
+            return CostType.objects.filter(account=self.access.account)
+        if kind == Kind.SUB_JOB:
+            return SubJob.objects.filter(project=project) if project else SubJob.objects.none()
+        return SegmentItem.objects.filter(segment=self.segment)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        kind, segment = self.segment.kind, self.segment
+        if kind == Kind.COST_TYPE:
+            return {"": partial(item_shape.cost_types, segment)}
+        if kind == Kind.SUB_JOB:
+            return {"": partial(item_shape.sub_jobs, segment)}
+        model = CostCode if kind == Kind.COST_CODE else SegmentItem
+        return {"": partial(item_shape.tiered, model, segment)}
+
+    def values(self) -> dict[str, Any]:
+        """What the body says, not wrapped. :raises Invalid:"""
+        values, errors = bodies.read(scope.body_of(self.request), READERS)
+        if errors:
+            raise Invalid(errors)
+        return values
+
+    def ids(self) -> list[int]:
+        """``ids`` of the body. :raises Malformed:"""
+        values, errors = bodies.read(scope.body_of(self.request), {"ids": bodies.wholes})
+        wanted: list[int] = values.get("ids", [])
+        if not errors and not 0 < len(wanted) <= MOST_IDS:
+            errors = {"ids": [f"must hold 1 to {MOST_IDS:,} ids"]}
+        if errors:
+            raise Malformed(errors)
+        return wanted
+
+    def delete_items(self, wanted: Sequence[int]) -> list[Outcome]:
+        """Delete those that nothing uses. :raises Invalid: for cost types and sub jobs."""
+        by = self.access.user
+        if self.segment.is_custom:
+            return [segment_items.delete(self.segment, wanted, by=by)]
+        return [codes.delete(found, some, by=by) for found, some in self._by_list(wanted)]
+
+    def switch_items(self, wanted: Sequence[int], *, active: bool) -> list[Outcome]:
+        """Make items active or inactive. :raises Invalid: for cost types and sub jobs."""
+        by = self.access.user
+        if self.segment.is_custom:
+            do = segment_items.reactivate if active else segment_items.deactivate
+            return [do(self.segment, wanted, by=by)]
+        switch = codes.reactivate if active else codes.deactivate
+        return [switch(found, some, by=by) for found, some in self._by_list(wanted)]
+
+    def _by_list(self, wanted: Sequence[int]) -> list[tuple[CodeList, list[int]]]:
+        if self.segment.kind != Kind.COST_CODE:
+            raise Invalid({"base": [ELSEWHERE]})
+        rows = CostCode.objects.filter(account=self.access.account, pk__in=wanted)
+        placed = dict(rows.values_list("pk", "list_id"))
+        lists = CodeList.objects.filter(pk__in=set(placed.values()))
+        return [(one, [pk for pk in placed if placed[pk] == one.pk]) for one in lists]
+
+
+class Items(ItemView):
+    """The items."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page of them; of cost codes the list must be named, as Procore wants it."""
+        is_code = self.segment.kind == Kind.COST_CODE
+        if is_code and self.access.project is None and self.code_list() is None:
+            raise Malformed({LIST: ["is missing: items of cost codes belong to lists"]})
+        tiered = is_code or self.segment.is_custom
+        listing = TIERED if tiered else FLAT
+        return listing.page(request, self.found(), self.shape())
+
+
+class CompanyItems(Items):
+    """The items of the company."""
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new item; the body is not wrapped."""
+        segment, by = self.segment, self.access.user
+        self.may_change()
+        values = self.values()
+        missing = {name: ["is missing"] for name in ("code", "name") if name not in values}
+        if missing:
+            raise Invalid(missing)
+        given = {"code": values["code"], "description": values["name"], "by": by}
+        parent = self._parent(values.get("parent_id"))
+        made: CostCode | CostType | SegmentItem
+        with refusals():
+            if segment.kind == Kind.COST_CODE:
+                found = self.code_list()
+                if found is None:
+                    raise Malformed({LIST: ["is missing"]})
+                made = codes.add(found, parent=parent, **given)
+            elif segment.kind == Kind.COST_TYPE:
+                given["label"] = given.pop("description")
+                account, other = self.access.account, CostType.Base.OTHER
+                made = cost_types.add(account, base_type=other, **given)
+            elif segment.is_custom:
+                made = segment_items.add(segment, parent=parent, **given)
+            else:
+                raise Invalid({"base": [ELSEWHERE]})
+        return self.show(made.pk, 201)
+
+    def _parent(self, pk: int | None) -> Any:
+        if pk is None:
+            return None
+        parent = self.found().filter(pk=pk).first()
+        if parent is None or isinstance(parent, CostType):
+            raise Invalid({"parent_id": ["is no item that something can go under"]})
+        return parent
+
+
+class OneItem(ItemView):
+    """An item."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """The item."""
+        return self.show(self.one(pk).pk)
+
+
+class OneCompanyItem(OneItem):
+    """An item of the company."""
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change code and name."""
+        stored = self.one(pk)
+        self.may_change()
+        self.only_if_matching(lambda: self.show(pk))
+        values, by = self.values(), self.access.user
+        if values.get("parent_id", stored_parent := getattr(stored, "parent_id", None)) != (
+            stored_parent
+        ):
+            raise Invalid({"parent_id": ["cannot be changed: an item keeps its place"]})
+        text = "label" if isinstance(stored, CostType) else "description"
+        columns = {"code": "code", "name": text}
+        given = {columns[name]: one for name, one in values.items() if name in columns}
+        with refusals():
+            if isinstance(stored, CostType):
+                cost_types.change(stored, values=given, by=by)
+            elif isinstance(stored, CostCode):
+                codes.edit(stored, values=given, seen=stored.revision, by=by)
+            else:
+                segment_items.edit(stored, values=given, seen=stored.revision, by=by)
+        return self.show(pk)
+
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Delete an item that nothing uses. 204."""
+        stored = self.one(pk)
+        self.may_change()
+        with refusals():
+            if isinstance(stored, CostType):
+                cost_types.delete(stored, by=self.access.user)
+            else:
+                left = [one for done in self.delete_items([pk]) for one in done.left]
+                if left:
+                    raise Invalid({"base": [left[0].why]})
+        return JsonAnswer(None, 204)
+
+
+class BulkDestroy(ItemView):
+    """``segment_items/bulk_destroy``."""
+
+    def delete(self, request: Request, **path: Any) -> JsonAnswer:
+        """Delete those that nothing uses: 207, with those that stay and why."""
+        wanted = self.ids()
+        self.may_change()
+        there = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        with refusals():
+            outcomes = self.delete_items(sorted(there))
+        why = {one.code_id: one.why for done in outcomes for one in done.left}
+        why |= {pk: "Not found." for pk in wanted if pk not in there}
+        return JsonAnswer(
+            {
+                "successes": [{"id": pk, "status": 204} for pk in wanted if pk not in why],
+                "failures": [
+                    {"id": pk, "status": 422 if pk in there else 404, "errors": {"base": [why[pk]]}}
+                    for pk in wanted
+                    if pk in why
+                ],
+            },
+            207,
+        )
+
+
+class UpdateAll(ItemView):
+    """``segment_items/update_all``."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Make items active or inactive, all or none: 204."""
+        wanted = self.ids()
+        self.may_change()
+        attributes = scope.body_of(request).get("attributes")
+        status = attributes.get("status") if isinstance(attributes, Mapping) else None
+        if not isinstance(status, str) or status not in STATUS:
+            raise Malformed({"attributes": ["needs status: active or inactive"]})
+        there = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        if self.segment.kind not in (Kind.COST_CODE, Kind.CUSTOM):
+            raise Invalid({"base": [ELSEWHERE]})
+        if there != set(wanted):
+            raise Invalid({"ids": [f"are no items here: {sorted(set(wanted) - there)[:10]}"]})
+        active = STATUS[status]
+        going = self.found().filter(pk__in=wanted).exclude(is_active=active)
+        with refusals(), transaction.atomic():
+            done = self.switch_items(list(going.values_list("pk", flat=True)), active=active)
+            left = [one for some in done for one in some.left]
+            if left:
+                raise Invalid({"ids": [f"{one.label}: {one.why}" for one in left[:10]]})
+        return JsonAnswer(None, 204)

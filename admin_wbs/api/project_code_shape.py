@@ -1,0 +1,92 @@
+"""What a cost code of a project looks like (reference rest-api.md 2.3)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from admin_wbs.models import CodeCostType, ProjectCostCode
+from erp_integrations import sendable
+
+COLUMNS = (
+    "id",
+    "project_id",
+    "project__name",
+    "project__origin_id",
+    "cost_code_id",
+    "cost_code__list_id",
+    "cost_code__parent_id",
+    "cost_code__code",
+    "cost_code__full_code",
+    "cost_code__description",
+    "cost_code__origin_id",
+    "cost_code__origin_data",
+    "cost_code__updated_at",
+    "added_at",
+)
+
+
+def extended(pks: Sequence[int]) -> dict[int, Any]:
+    """Every field, in three queries."""
+    rows = list(ProjectCostCode.objects.filter(pk__in=pks).values(*COLUMNS))
+    types = _cost_types([row["cost_code_id"] for row in rows])
+    parents = _parents(rows)
+    return {row["id"]: _shown(row, types, parents) for row in rows}
+
+
+def compact(pks: Sequence[int]) -> dict[int, Any]:
+    """What an ERP needs to know a code by."""
+    names = ("id", "code", "full_code", "name", "origin_id", "standard_cost_code_id")
+    return {pk: {name: row[name] for name in names} for pk, row in extended(pks).items()}
+
+
+def _shown(
+    row: Mapping[str, Any],
+    types: Mapping[int, list[dict[str, Any]]],
+    parents: Mapping[tuple[int, int], int],
+) -> dict[str, Any]:
+    above = parents.get((row["project_id"], row["cost_code__parent_id"] or 0))
+    return {
+        "id": row["id"],
+        "code": row["cost_code__code"],
+        "full_code": row["cost_code__full_code"],
+        "sortable_code": row["cost_code__full_code"],
+        "name": row["cost_code__description"],
+        "biller": row["project__name"],
+        "biller_id": row["project_id"],
+        "biller_type": "Project",
+        "biller_origin_id": row["project__origin_id"] or None,
+        "budgeted": False,
+        "position": None,
+        "parent": {"id": above},
+        "standard_cost_code_id": row["cost_code_id"],
+        "standard_cost_code_list_id": row["cost_code__list_id"],
+        "line_item_types": types.get(row["cost_code_id"], []),
+        "origin_id": row["cost_code__origin_id"] or None,
+        "origin_data": sendable.text_of(row["cost_code__origin_data"]) or None,
+        "created_at": row["added_at"],
+        "updated_at": max(row["added_at"], row["cost_code__updated_at"]),
+        "deleted_at": None,
+    }
+
+
+def _cost_types(code_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """Cost code id -> the cost types that are ticked for it."""
+    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    ticks = CodeCostType.objects.filter(code__in=code_ids).select_related("cost_type")
+    for tick in ticks.order_by("cost_type_id"):
+        one = tick.cost_type
+        shown = {"id": one.pk, "name": one.label, "code": one.code, "base_type": one.base_type}
+        found[tick.code_id].append({**shown, "origin_id": one.origin_id or None})
+    return dict(found)
+
+
+def _parents(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], int]:
+    """Project and cost code -> the code of the project, for what is above some codes."""
+    above = {row["cost_code__parent_id"] for row in rows} - {None}
+    here = ProjectCostCode.objects.filter(
+        project__in={row["project_id"] for row in rows}, cost_code__in=above
+    )
+    found = here.values_list("project_id", "cost_code_id", "pk")
+    return {(project, code): pk for project, code, pk in found}

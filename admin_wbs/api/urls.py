@@ -1,0 +1,52 @@
+"""Routes of cost codes, cost types and the Work Breakdown Structure."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+from admin_wbs.api import code_lists, codes, cost_types, items, project_codes, sub_jobs, wbs
+from erpbridge.rest.urls import rest
+
+V1 = ["v1.0"]
+COMPANY = "companies/<int:company_id>/work_breakdown_structure/"
+PROJECT = "projects/<int:project_id>/work_breakdown_structure/"
+SEGMENT = "segments/<int:pk>"
+ITEMS = "segments/<int:segment_id>/segment_items"
+
+app_name = "admin_wbs_api"
+urlpatterns: list[URLPattern] = [
+    *rest(V1, "standard_cost_code_lists", code_lists.CodeLists.as_view()),
+    *rest(V1, "standard_cost_code_lists/<int:pk>", code_lists.OneCodeList.as_view()),
+    *rest(V1, "standard_cost_codes", codes.Codes.as_view()),
+    *rest(V1, "standard_cost_codes/sync", codes.CodeSync.as_view()),
+    *rest(V1, "standard_cost_codes/<int:pk>", codes.OneCode.as_view()),
+    *rest(V1, "cost_codes", project_codes.ProjectCodes.as_view()),
+    *rest(V1, "cost_codes/sync", project_codes.ProjectCodeSync.as_view()),
+    *rest(V1, "cost_codes/copy_from_standard_list", project_codes.CopyAll.as_view()),
+    *rest(V1, "cost_codes/copy_subset_from_standard_list", project_codes.CopySubset.as_view()),
+    *rest(V1, "cost_codes/<int:pk>", project_codes.OneProjectCode.as_view()),
+    *rest(V1, "line_item_types", cost_types.CostTypes.as_view()),
+    *rest(V1, "line_item_types/sync", cost_types.CostTypeSync.as_view()),
+    *rest(V1, "line_item_types/<int:pk>", cost_types.OneCostType.as_view()),
+    *rest(V1, COMPANY + "patterns", wbs.Patterns.as_view()),
+    *rest(V1, COMPANY + "patterns/update_segment_order", wbs.SegmentOrder.as_view()),
+    *rest(V1, COMPANY + "segments", wbs.CompanySegments.as_view()),
+    *rest(V1, COMPANY + SEGMENT, wbs.OneCompanySegment.as_view()),
+    *rest(V1, COMPANY + SEGMENT + "/lists", wbs.SegmentLists.as_view()),
+    *rest(V1, COMPANY + ITEMS, items.CompanyItems.as_view()),
+    *rest(V1, COMPANY + ITEMS + "/bulk_destroy", items.BulkDestroy.as_view()),
+    *rest(V1, COMPANY + ITEMS + "/update_all", items.UpdateAll.as_view()),
+    *rest(V1, COMPANY + ITEMS + "/<int:pk>", items.OneCompanyItem.as_view()),
+    *rest(V1, PROJECT + "patterns", wbs.Patterns.as_view()),
+    *rest(V1, PROJECT + "patterns/update_segment_order", wbs.SegmentOrder.as_view()),
+    *rest(V1, PROJECT + "patterns/add_segment", wbs.PatternSegment.as_view()),
+    *rest(V1, PROJECT + "patterns/remove_segment", wbs.PatternSegment.as_view(adds=False)),
+    *rest(V1, PROJECT + "segments", wbs.Segments.as_view()),
+    *rest(V1, PROJECT + SEGMENT, wbs.OneSegment.as_view()),
+    *rest(V1, PROJECT + SEGMENT + "/lists", wbs.SegmentLists.as_view()),
+    *rest(V1, PROJECT + ITEMS, items.Items.as_view()),
+    *rest(V1, PROJECT + ITEMS + "/<int:pk>", items.OneItem.as_view()),
+    *rest(V1, "sub_jobs", sub_jobs.SubJobs.as_view()),
+    *rest(V1, "sub_jobs/sync", sub_jobs.SubJobSync.as_view()),
+    *rest(V1, "sub_jobs/<int:pk>", sub_jobs.OneSubJob.as_view()),
+]

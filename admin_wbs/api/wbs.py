@@ -1,0 +1,266 @@
+"""``…/work_breakdown_structure``: patterns and segments (reference rest-api.md 2.4).
+
+A pattern is the order of the segments of the account's budget codes, or of a project's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from rest_framework.request import Request
+
+from admin_wbs import project_structures, segments, structures
+from admin_wbs.api.refused import refusals
+from admin_wbs.models import CodeList, CostCode, CostType, Segment, SubJob
+from erpbridge.rest import bodies, scope
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import Invalid, Malformed
+from erpbridge.rest.filters import ids, texts
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Resource
+
+Kind = Segment.Kind
+TYPES = {Kind.COST_TYPE.value: "line_item_type"}
+STRUCTURES = {"tiered": True, "flat": False}
+SWITCHES = {
+    "project_can_modify_origin_project": "project_items",
+    "project_can_delete_origin_company": "project_deletes",
+}
+READERS = {"name": bodies.text(Segment, "name"), **dict.fromkeys(SWITCHES, bodies.flag)}
+
+
+class WbsView(Resource):
+    """Of the company or, where the path names one, of a project."""
+
+    listing = Listing(filters={"id": ids("pk"), "type": texts("kind")}, paged=False)
+
+    def enter(self, request: Request) -> int:
+        """In the scope of the path; what every account begins with is there then."""
+        self.reads = "project_wbs.view" if "project_id" in self.kwargs else "codes.view"
+        account = super().enter(request)
+        structures.ensure(account)
+        return account
+
+    def may_change(self) -> None:
+        """:raises PermissionDenied: without the right."""
+        self.require("project_wbs.edit" if self.access.project else "codes.edit")
+
+    def found(self) -> QuerySet[Segment]:
+        """The segments of the account, or those in the structure of the project."""
+        found = Segment.objects.filter(account=self.access.account)
+        if self.access.project is None:
+            return found
+        return found.filter(of_projects__project=self.access.project)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        return {"": self.segments}
+
+    def segments(self, pks: Sequence[int]) -> dict[int, Any]:
+        """Segments with the number of their items; in a fixed number of queries."""
+        project = self.access.project
+        rows = Segment.objects.filter(pk__in=pks).annotate(count=Count("items"))
+        counts = self._counts()
+        places = dict(project.segments.values_list("segment_id", "position")) if project else None
+        pattern = project.pk if project else self.access.account.pk
+        return {
+            one.pk: {
+                "id": one.pk,
+                "type": TYPES.get(one.kind, one.kind),
+                "name": one.name,
+                "position": _from_zero(one.position if places is None else places.get(one.pk)),
+                "segment_items_count": counts.get(one.kind, one.count),  # type: ignore[attr-defined]
+                "required": one.is_required,
+                "delimiter": structures.JOINT,
+                "project_can_modify_origin_project": one.project_items,
+                "project_can_delete_origin_company": one.project_deletes,
+                "structure": "tiered" if one.tiered else "flat",
+                "created_at": one.created_at,
+                "updated_at": one.created_at,
+                "wbs_pattern_id": pattern,
+            }
+            for one in rows
+        }
+
+    def _counts(self) -> dict[str, int]:
+        """How many items the default segments have, which are kept elsewhere."""
+        account, project = self.access.account, self.access.project
+        codes = CostCode.objects.filter(account=account)
+        codes = codes.filter(on_projects__project=project) if project else codes
+        return {
+            Kind.COST_CODE.value: codes.count(),
+            Kind.COST_TYPE.value: CostType.objects.filter(account=account).count(),
+            Kind.SUB_JOB.value: SubJob.objects.filter(project=project).count() if project else 0,
+        }
+
+    def pattern(self) -> dict[str, Any]:
+        """The structure with its segments in order."""
+        account, project = self.access.account, self.access.project
+        order = (
+            structures.of_project(project)
+            if project
+            else list(Segment.objects.structure(account.pk))
+        )
+        shown = self.segments([one.pk for one in order])
+        return {
+            "id": project.pk if project else account.pk,
+            "segments": [shown[one.pk] for one in order],
+            "created_at": (project or account).created_at,
+            "updated_at": (project or account).created_at,
+        }
+
+
+def _from_zero(position: int | None) -> int | None:
+    return None if position is None else position - 1
+
+
+class Patterns(WbsView):
+    """The one pattern of the company, or of the project."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """In an array, as Procore has it."""
+        return JsonAnswer([self.pattern()])
+
+
+class SegmentOrder(WbsView):
+    """``patterns/update_segment_order``."""
+
+    def put(self, request: Request, **path: Any) -> JsonAnswer:
+        """Put the segments into another order; answers the pattern."""
+        self.may_change()
+        order = _order(scope.body_of(request).get("updated_order"))
+        with refusals():
+            if self.access.project:
+                project_structures.arrange(self.access.project, order, by=self.access.user)
+            else:
+                segments.arrange(self.access.account, order, by=self.access.user)
+        return JsonAnswer(self.pattern())
+
+
+def _order(given: Any) -> list[int]:
+    """Segment ids by position. :raises Malformed:"""
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise Malformed({"updated_order": ["must be a list of objects"]})
+    readers = {"segment_id": bodies.whole, "position": bodies.whole}
+    rows = []
+    for one in given:
+        values, errors = bodies.read(one, readers)
+        if errors or None in (values.get("segment_id"), values.get("position")):
+            raise Malformed({"updated_order": ["needs segment_id and position in each object"]})
+        rows.append((values["position"], values["segment_id"]))
+    return [segment for _position, segment in sorted(rows)]
+
+
+class PatternSegment(WbsView):
+    """``patterns/add_segment`` and ``patterns/remove_segment`` of a project."""
+
+    adds = True
+
+    def put(self, request: Request, **path: Any) -> JsonAnswer:
+        """Take a segment of the account into the structure, or out of it; answers the pattern."""
+        self.may_change()
+        values, errors = bodies.read(scope.body_of(request), {"segment_id": bodies.whole})
+        if errors or values.get("segment_id") is None:
+            raise Malformed(errors or {"segment_id": ["is missing"]})
+        mine = Segment.objects.filter(account=self.access.account)
+        segment = mine.filter(pk=values["segment_id"]).first()
+        if segment is None or self.access.project is None:
+            raise Invalid({"segment_id": ["is no segment of this company"]})
+        do = project_structures.add if self.adds else project_structures.remove
+        with refusals():
+            do(self.access.project, segment, by=self.access.user)
+        return JsonAnswer(self.pattern())
+
+
+class Segments(WbsView):
+    """The segments."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """All of them."""
+        return self.page()
+
+
+class CompanySegments(Segments):
+    """The segments of the company."""
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A custom segment, at the end; refused where the ERP takes none."""
+        self.may_change()
+        values, tiered = _read(scope.body_of(request))
+        if "name" not in values:
+            raise Invalid({"name": ["is missing"]})
+        with refusals():
+            made = segments.add(
+                self.access.account, tiered=bool(tiered), by=self.access.user, **values
+            )
+        return self.show(made.pk, 201)
+
+
+class OneSegment(WbsView):
+    """A segment."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """The segment."""
+        return self.show(self.one(pk).pk)
+
+
+class OneCompanySegment(OneSegment):
+    """A segment of the company."""
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change name and switches; flat or tiered it stays. 204."""
+        stored = self.one(pk)
+        self.may_change()
+        self.only_if_matching(lambda: self.show(pk))
+        values, tiered = _read(scope.body_of(request))
+        if tiered is not None and tiered != stored.tiered:
+            raise Invalid({"structure": ["cannot be changed"]})
+        with refusals():
+            segments.change(stored, values=values, by=self.access.user)
+        return JsonAnswer(None, 204)
+
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Delete a custom segment that no project has, with its items. 204."""
+        stored = self.one(pk)
+        self.may_change()
+        with refusals():
+            segments.delete(stored, by=self.access.user)
+        return JsonAnswer(None, 204)
+
+
+def _read(given: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """Columns, and whether tiered; None where the body does not say."""
+    values, errors = bodies.read(given, READERS)
+    tiered = None
+    if "structure" in given:
+        try:
+            tiered = STRUCTURES[str(given["structure"])]
+        except KeyError:
+            errors["structure"] = ["must be tiered or flat"]
+    if errors:
+        raise Invalid(errors)
+    return {SWITCHES.get(name, name): value for name, value in values.items()}, tiered
+
+
+class SegmentLists(WbsView):
+    """``segments/{id}/lists``: the lists of cost codes; other segments have none."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """All of them."""
+        if self.one(pk).kind != Kind.COST_CODE:
+            return JsonAnswer([])
+        rows = CodeList.objects.filter(account=self.access.account).with_counts().order_by("pk")
+        return JsonAnswer(
+            [
+                {
+                    "id": one.pk,
+                    "name": one.name,
+                    "segment_items_count": one.count,  # type: ignore[attr-defined]  # annotated
+                    "erp_integrated": one.is_erp,
+                    "available_to_use_on_new_projects": one.for_new_projects,
+                }
+                for one in rows
+            ]
+        )

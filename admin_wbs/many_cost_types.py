@@ -1,0 +1,104 @@
+"""Creating and changing many cost types at once, each row with its own fate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from admin_wbs import structures
+from admin_wbs.cost_types import COST_TYPE
+from admin_wbs.models import CostType
+from erpbridge.access.models import Account, User
+from erpbridge.audit.record import Note, changes, note
+
+COLUMNS = ("code", "label", "base_type", "origin_id", "origin_data")
+NEEDED = ("code", "label")
+FIXED = "cannot be changed: it is one of the seven defaults"
+
+
+@dataclass(eq=False)
+class CostTypeRow:
+    """A cost type as it is to be; ``values`` holds columns, cleaned. ``pk`` is None for a new one.
+
+    ``errors`` gets what stands against it, by column.
+    """
+
+    pk: int | None
+    values: dict[str, str]
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    def refuse(self, column: str, why: str) -> None:
+        """Note what stands against the row."""
+        self.errors.setdefault(column, []).append(why)
+
+
+@transaction.atomic
+def store(account: Account, rows: Sequence[CostTypeRow], *, by: User) -> None:
+    """Create and change cost types; a row that cannot be stored stops no other.
+
+    No two rows are the same cost type. New ones get their ``pk``.
+    """
+    structures.lock(account.pk)
+    stored = {one.pk: one for one in CostType.objects.filter(account=account)}
+    for row in rows:
+        _check(row, stored)
+    _refuse_taken(rows, stored)
+    good = [row for row in rows if not row.errors]
+    new = [(row, CostType(account=account, **row.values)) for row in good if row.pk is None]
+    CostType.objects.bulk_create([one for _row, one in new])
+    for row, one in new:
+        row.pk = one.pk
+    notes = [_note(one, "created") for _row, one in new]
+    changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
+    notes += [_note(one, "edited", made) for one, values in changed if (made := _set(one, values))]
+    CostType.objects.bulk_create(
+        [one for one, _values in changed],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=COLUMNS,
+    )
+    note(account.pk, notes, by=by)
+
+
+def _check(row: CostTypeRow, stored: Mapping[int, CostType]) -> None:
+    if row.pk is None:
+        for column in NEEDED:
+            if not row.values.get(column) and column not in row.errors:
+                row.refuse(column, "is missing")
+        return
+    one = stored[row.pk]
+    if one.is_default and row.values.get("base_type", one.base_type) != one.base_type:
+        row.refuse("base_type", FIXED)
+
+
+def _refuse_taken(rows: Iterable[CostTypeRow], stored: Mapping[int, CostType]) -> None:
+    """One code and one ERP id belong to one cost type; of two rows the first gets it."""
+    codes: dict[str, object] = {one.code.lower(): one.pk for one in stored.values()}
+    origins: dict[str, object] = {one.origin_id: one.pk for one in stored.values() if one.origin_id}
+    for row in rows:
+        if row.errors:
+            continue
+        me: object = row.pk or row
+        code, origin = row.values.get("code", "").lower(), row.values.get("origin_id", "")
+        if code and codes.get(code, me) != me:
+            row.refuse("code", f"Another cost type has the code {row.values['code']}.")
+        if origin and origins.get(origin, me) != me:
+            row.refuse("origin_id", f"has already been taken by {origins[origin]}")
+        if not row.errors:
+            codes |= {code: me} if code else {}
+            origins |= {origin: me} if origin else {}
+
+
+def _set(one: CostType, values: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Write the values onto the row in memory; what was changed."""
+    made = changes({name: getattr(one, name) for name in values}, values)
+    for name, value in values.items():
+        setattr(one, name, value)
+    return made
+
+
+def _note(one: CostType, verb: str, made: Mapping[str, Any] | None = None) -> Note:
+    return Note(COST_TYPE, one.pk, str(one), verb, data={"changes": dict(made)} if made else {})

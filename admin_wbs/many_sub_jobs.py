@@ -1,0 +1,113 @@
+"""Creating and changing many sub jobs of a project at once, each row with its own fate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from admin_wbs.models import SubJob
+from admin_wbs.refusals import SegmentRefused
+from admin_wbs.sub_jobs import SUB_JOB, offered
+from erpbridge.access.models import Project, User
+from erpbridge.audit.record import Note, changes, note
+
+COLUMNS = ("code", "name", "origin_id", "origin_data")
+ONCE = {"code": "{} is the code of another sub job", "name": "{} is the name of another sub job"}
+ONCE_ORIGIN = "has already been taken"
+KNOWN = "is known to another system and stays"
+
+
+@dataclass(eq=False)
+class SubJobRow:
+    """A sub job as it is to be; ``values`` holds columns, cleaned. ``pk`` is None for a new one.
+
+    ``errors`` gets what stands against it, by column.
+    """
+
+    pk: int | None
+    values: dict[str, str]
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    def refuse(self, column: str, why: str) -> None:
+        """Note what stands against the row."""
+        self.errors.setdefault(column, []).append(why)
+
+
+@transaction.atomic
+def store(project: Project, rows: Sequence[SubJobRow], *, by: User) -> None:
+    """Create and change sub jobs; a row that cannot be stored stops no other.
+
+    No two rows are the same sub job. New ones get their ``pk``.
+
+    :raises SegmentRefused: where the account has not enabled sub jobs.
+    """
+    list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))
+    if not offered(project):
+        raise SegmentRefused("Sub Job is not enabled in the account's Work Breakdown Structure.")
+    stored = {one.pk: one for one in SubJob.objects.filter(project=project)}
+    for row in rows:
+        _check(row, stored)
+    for column in ("code", "name", "origin_id"):
+        _refuse_taken(rows, stored, column)
+    good = [row for row in rows if not row.errors]
+    new = [(row, SubJob(project=project, **row.values)) for row in good if row.pk is None]
+    SubJob.objects.bulk_create([one for _row, one in new])
+    for row, one in new:
+        row.pk = one.pk
+    notes = [_note(project, one, "created") for _row, one in new]
+    changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
+    for one, values in changed:
+        if made := _set(one, values):
+            notes.append(_note(project, one, "edited", made))
+    SubJob.objects.bulk_create(
+        [one for one, _values in changed],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=[*COLUMNS, "revision", "updated_at"],
+    )
+    note(project.account_id, notes, by=by)
+
+
+def _check(row: SubJobRow, stored: Mapping[int, SubJob]) -> None:
+    if row.pk is None:
+        for column in ("code", "name"):
+            if not row.values.get(column):
+                row.refuse(column, "is missing")
+        return
+    one = stored[row.pk]
+    unlinked = row.values.get("origin_id") == ""
+    if one.origin_id and not unlinked and row.values.get("code", one.code) != one.code:
+        row.refuse("code", KNOWN)
+
+
+def _refuse_taken(rows: Iterable[SubJobRow], stored: Mapping[int, SubJob], column: str) -> None:
+    """One code, name and ERP id belong to one sub job; of two rows the first gets it."""
+    holders: dict[str, object] = {
+        getattr(one, column).lower(): one.pk for one in stored.values() if getattr(one, column)
+    }
+    for row in rows:
+        value = row.values.get(column, "")
+        me: object = row.pk or row
+        if value and not row.errors and holders.setdefault(value.lower(), me) != me:
+            row.refuse(column, ONCE.get(column, ONCE_ORIGIN).format(value))
+
+
+def _set(one: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Write the values onto the row in memory; what was changed."""
+    made = changes({name: getattr(one, name) for name in values}, values)
+    for name, value in values.items():
+        setattr(one, name, value)
+    if made:
+        one.revision += 1
+        one.updated_at = timezone.now()
+    return made
+
+
+def _note(project: Project, one: SubJob, verb: str, made: Mapping[str, Any] | None = None) -> Note:
+    more = {"changes": dict(made)} if made else {}
+    data = {"project": str(project), "project_id": project.pk, **more}
+    return Note(SUB_JOB, one.pk, str(one), verb, data=data)

@@ -1,0 +1,236 @@
+"""Cost codes of projects, and cost types, over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+
+from admin_wbs import lists
+from admin_wbs.models import CodeList, CostType
+from erpbridge.access.levels import Level
+from erpbridge.access.people import Levels
+from erpbridge.audit.models import Event
+from tests.admin_wbs.steps import tree
+from tests.factories import CodeListFactory
+
+ROWS = ["01 General", "01-100 Surveying", "02 Sitework", "02-220 Demolition"]
+
+
+@pytest.fixture
+def code_list(account, ada) -> CodeList:
+    return lists.create(account=account, name="Residential", by=ada)
+
+
+@pytest.fixture
+def project(project):
+    """Pier 7 without the ERP; what holds with it says so."""
+    project.use_with_erp = False
+    project.save()
+    return project
+
+
+@pytest.fixture
+def codes_reader(make_service, project):
+    """A program that may read the Admin tools of account and project, and no more."""
+    levels = Levels(admin=Level.READ_ONLY)
+    return make_service("Reports", levels=levels, on_projects=levels, projects=[project])
+
+
+@pytest.fixture
+def made(code_list, ada):
+    return tree(code_list, ada, *ROWS)
+
+
+def copy(api, project, found, *chosen):
+    body = {"project_id": project.pk, "standard_cost_code_list_id": found.pk}
+    if not chosen:
+        return api.post("cost_codes/copy_from_standard_list", body)
+    ids = [one if isinstance(one, int) else one.pk for one in chosen]
+    body["standard_cost_code_ids"] = ids
+    return api.post("cost_codes/copy_subset_from_standard_list", body)
+
+
+def full_codes(answer) -> list[str]:
+    return [one["full_code"] for one in answer]
+
+
+def test_a_whole_list_is_copied_to_a_project(api, project, code_list, made):
+    answer = copy(api, project, code_list)
+    assert answer.status_code == 201
+    assert full_codes(answer.json()) == ["01", "01-100", "02", "02-220"]
+    top, below = answer.json()[:2]
+    assert (top["parent"], below["parent"]) == ({"id": None}, {"id": top["id"]})
+    assert below["standard_cost_code_id"] == made["01-100"].pk
+    assert (below["biller_type"], below["biller_id"]) == ("Project", project.pk)
+    listed = api.get(f"cost_codes?project_id={project.pk}&sort=full_code").json()
+    assert listed == answer.json()
+    one = api.get(f"cost_codes/{below['id']}?project_id={project.pk}").json()
+    assert one == below
+
+
+def test_a_subset_comes_with_what_is_above_and_without_what_is_below(api, project, code_list, made):
+    done = copy(api, project, code_list, made["01-100"], made["02"])
+    assert done.status_code == 201
+    assert full_codes(done.json()["successes"]) == ["01", "01-100", "02"]
+    assert done.json()["failures"] == []
+
+
+def test_a_subset_that_is_partly_there_or_unknown_is_207(api, project, code_list, made):
+    copy(api, project, code_list, made["02"])
+    done = copy(api, project, code_list, made["02"], made["02-220"], 999999)
+    assert done.status_code == 207
+    assert full_codes(done.json()["successes"]) == ["02-220"]
+    failures = {one["standard_cost_code_id"]: one for one in done.json()["failures"]}
+    assert set(failures) == {made["02"].pk, 999999}
+    assert "already" in failures[made["02"].pk]["errors"]["standard_cost_code_ids"][0]
+
+
+def test_a_list_that_is_not_for_the_project_is_refused(api, project, code_list, made, ada):
+    lists.change(code_list, values={"for_new_projects": False}, by=ada)
+    refused = copy(api, project, code_list)
+    assert refused.status_code == 422
+    assert list(refused.json()["errors"]) == ["standard_cost_code_list_id"]
+    assert copy(api, project, CodeListFactory.create()).status_code == 404
+
+
+def test_a_code_is_put_on_a_project_by_any_of_its_names(api, project, code_list, made):
+    base = {"project_id": project.pk}
+    api.patch(
+        f"standard_cost_codes/{made['02'].pk}",
+        {
+            "standard_cost_code_list_id": code_list.pk,
+            "standard_cost_code": {"origin_id": "C-2"},
+        },
+    )
+    by_id = {"standard_cost_code_id": made["01"].pk}
+    top = api.post("cost_codes", {**base, "cost_code": by_id})
+    assert (top.status_code, top.json()["full_code"]) == (201, "01")
+    below = {"code": "100", "name": "Surveying", "parent_id": top.json()["id"]}
+    assert api.post("cost_codes", {**base, "cost_code": below}).json()["full_code"] == "01-100"
+    updates = [{"origin_id": "C-2"}, {"code": "02-220"}, {"code": "77", "name": "Own"}]
+    done = api.patch(f"cost_codes/sync?project_id={project.pk}", {"updates": updates}).json()
+    assert full_codes(done["entities"]) == ["02", "02-220"]
+    assert "come from the company's lists" in done["errors"][0]["errors"]["code"][0]
+    assert done["errors"][0]["name"] == "Own"
+
+
+def test_what_the_company_decides_is_not_changed_on_a_project(api, project, code_list, made):
+    found = copy(api, project, code_list, made["01"]).json()["successes"][0]
+    path = f"cost_codes/{found['id']}"
+    same = {"project_id": project.pk, "cost_code": {"code": "01", "name": "General"}}
+    assert api.patch(path, same).status_code == 200
+    other = {"project_id": project.pk, "cost_code": {"name": "Other"}}
+    refused = api.patch(path, other)
+    assert refused.status_code == 422
+    assert "of Residential" in refused.json()["errors"]["name"][0]
+
+
+def test_an_erp_integrated_project_is_changed_by_sync_and_copy_only(api, project, code_list, made):
+    project.use_with_erp = True
+    project.save()
+    given = {"standard_cost_code_id": made["01"].pk}
+    one = api.post("cost_codes", {"project_id": project.pk, "cost_code": given})
+    assert one.status_code == 422
+    assert "by sync" in one.json()["message"]
+    path = f"cost_codes/sync?project_id={project.pk}"
+    assert full_codes(api.patch(path, {"updates": [given]}).json()["entities"]) == ["01"]
+    assert copy(api, project, code_list).status_code == 201
+
+
+def test_a_sub_job_takes_no_codes_of_its_own(api, project, code_list, made):
+    body = {"project_id": project.pk, "sub_job_id": 5, "cost_code": {"code": "01"}}
+    refused = api.post("cost_codes", body)
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["sub_job_id"])
+    assert api.get(f"cost_codes?project_id={project.pk}&sub_job_id=5").json() == []
+
+
+def test_a_sync_of_many_codes_takes_few_queries(api, project, code_list, ada):
+    tree(code_list, ada, *(f"{n:04} Work {n}" for n in range(600)))
+
+    def queries(begin: int, count: int) -> int:
+        rows = [{"code": f"{n:04}"} for n in range(begin, begin + count)]
+        with CaptureQueriesContext(database) as made:
+            path = f"cost_codes/sync?project_id={project.pk}"
+            assert api.patch(path, {"updates": rows}).json()["errors"] == []
+        return len(made)
+
+    assert queries(10, 500) <= queries(0, 10) + 25
+
+
+def test_strangers_see_nothing_and_readers_change_nothing(
+    api, stranger, codes_reader, reader, project, code_list, made
+):
+    one = copy(api, project, code_list, made["01"]).json()["successes"][0]["id"]
+    scope = f"?project_id={project.pk}"
+    lit = {"line_item_type": {"name": "Crane", "csv_import_code": "CR"}}
+    calls = [
+        ("GET", f"cost_codes{scope}", None),
+        ("GET", f"cost_codes/{one}{scope}", None),
+        ("POST", f"cost_codes{scope}", {"cost_code": {"code": "02"}}),
+        ("PATCH", f"cost_codes/{one}{scope}", {"cost_code": {}}),
+        ("PATCH", f"cost_codes/sync{scope}", {"updates": []}),
+        ("GET", f"line_item_types{scope}", None),
+        ("POST", f"line_item_types{scope}", lit),
+    ]
+    for method, path, body in calls:
+        assert stranger(method, path, body).status_code == 404
+        assert codes_reader(method, path, body).status_code == (200 if method == "GET" else 403)
+        assert reader(method, path, body).status_code == 403
+    assert stranger.get("line_item_types?filters[code]=CR").json() == []
+
+
+def test_cost_types_are_written_with_csv_import_code_and_answered_with_code(api, account):
+    listed = api.get(f"line_item_types?company_id={account.pk}").json()
+    assert [one["code"] for one in listed] == ["L", "E", "M", "S", "OC", "SVC", "O"]
+    given = {"name": "Crane", "csv_import_code": "CR", "base_type": "equipment", "origin_id": "T1"}
+    made = api.post("line_item_types", {"company_id": account.pk, "line_item_type": given})
+    assert made.status_code == 201
+    assert made.json() == {
+        "id": made.json()["id"],
+        "name": "Crane",
+        "code": "CR",
+        "base_type": "equipment",
+        "origin_data": None,
+        "origin_id": "T1",
+    }
+    path = f"line_item_types/{made.json()['id']}"
+    changed = api.patch(path, {"line_item_type": {"name": "Cranes"}})
+    assert changed.json()["name"] == api.get(path).json()["name"] == "Cranes"
+    found = api.get("line_item_types?filters[origin_id]=T1").json()
+    assert [one["id"] for one in found] == [made.json()["id"]]
+    events = Event.objects.filter(entity="cost_type", subject_id=made.json()["id"])
+    assert set(events.values_list("verb", flat=True)) == {"created", "edited"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"name": "Crane"}, "csv_import_code"),
+        ({"csv_import_code": "CR"}, "name"),
+        ({"name": "Crane", "csv_import_code": "l"}, "csv_import_code"),
+        ({"name": "Crane", "csv_import_code": "CR", "base_type": "labour"}, "base_type"),
+        ({"name": "x" * 101, "csv_import_code": "CR"}, "name"),
+    ],
+)
+def test_a_bad_cost_type_is_422_and_names_the_field(api, fields, name):
+    refused = api.post("line_item_types", {"line_item_type": fields})
+    assert refused.status_code == 422
+    assert list(refused.json()["errors"]) == [name]
+
+
+def test_cost_types_are_synced_row_by_row(api, account):
+    labor = api.get("line_item_types?filters[code]=L").json()[0]
+    updates = [
+        {"id": labor["id"], "name": "Own Labor", "origin_id": "LAB"},
+        {"csv_import_code": "CR", "name": "Crane", "origin_id": "CRN"},
+        {"csv_import_code": "CX", "name": "Again", "origin_id": "LAB2"},
+        {"csv_import_code": "CX", "name": "Twice", "origin_id": "LAB3"},
+        {"id": labor["id"], "base_type": "other"},
+    ]
+    done = api.patch("line_item_types/sync", {"company_id": account.pk, "updates": updates}).json()
+    assert [one["code"] for one in done["entities"]] == ["L", "CR", "CX"]
+    assert [list(one["errors"]) for one in done["errors"]] == [["csv_import_code"], ["base_type"]]
+    again = [{"origin_id": "CRN", "name": "Cranes"}]
+    api.patch("line_item_types/sync", {"updates": again})
+    assert CostType.objects.get(account=account, code="CR").label == "Cranes"
