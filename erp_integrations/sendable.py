@@ -14,6 +14,7 @@ from django.db.models import Q
 from erp_integrations import connections
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.api import clicking
 from erp_integrations.clicks import Done, Refusal
 from erp_integrations.drift import note_edits
 from erp_integrations.erp_lists import (
@@ -84,6 +85,7 @@ __all__ = [
     "Sendable",
     "button",
     "check_against",
+    "clicking",
     "connected",
     "connection_activated",
     "edit_guard",

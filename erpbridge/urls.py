@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("erpbridge.oauth.urls")),
     path("", include("erpbridge.access.api.urls")),
     path("", include("directory.api.urls")),
+    path("", include("admin_wbs.api.click_urls")),
+    path("", include("erp_integrations.api.urls")),
     path("", include("directory.urls")),
     path("", include("admin_wbs.urls")),
     path("", include("admin_wbs.api.urls")),

@@ -12,7 +12,9 @@ from tests.factories import (
     CodeListFactory,
     CompanyFactory,
     CostCodeFactory,
+    ItemFactory,
     ProjectFactory,
+    RequestFactory,
     TradeFactory,
 )
 
@@ -25,6 +27,7 @@ ROWS = {
     "trades": "trade",
     "departments": "department",
     "insurances": "insurance",
+    "erp_queue": "queue_item",
     "standard_cost_code_lists": "code_list",
     "standard_cost_codes": "code",
     "cost_codes": "project_code",
@@ -52,7 +55,7 @@ def routes() -> list[str]:
 
 
 @pytest.fixture
-def ours(account, project) -> dict[str, object]:
+def ours(account, project, sam) -> dict[str, object]:
     """Ids of rows of the cast's account."""
     firm = CompanyFactory.create(account=account, name="Secret Concrete")
     project.project_companies.create(company=firm)
@@ -80,6 +83,8 @@ def ours(account, project) -> dict[str, object]:
         "trade": TradeFactory.create(account=account, name="Secret Trade").pk,
         "department": Department.objects.create(account=account, name="Secret").pk,
         "insurance": Insurance.objects.create(company=firm, name="Secret").pk,
+        "queue_item": ItemFactory.create(account=account, sent_by=sam, label="Secret Concrete").pk,
+        "click": RequestFactory.create(account=account, by=sam).pk,
     }
 
 
@@ -87,6 +92,7 @@ def address(route: str, ours: dict[str, object]) -> str:
     route = route.replace("<int:company_id>", str(ours["account"]))
     route = route.replace("<int:project_id>", str(ours["project"]))
     route = route.replace("<int:vendor_id>", str(ours["company"]))
+    route = route.replace("<uuid:request_id>", str(ours["click"]))
     route = route.replace("<int:segment_id>", str(ours["segment"]))
     if route.startswith(OF_PROJECTS):
         route += f"?project_id={ours['project']}"

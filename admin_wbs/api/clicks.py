@@ -1,0 +1,131 @@
+"""Send to ERP and Retrieve for standard cost codes: one, some, or a whole list.
+
+The routes are ours: Procore has no public calls for these clicks (reference rest-api.md 3.6).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404
+from rest_framework.request import Request
+
+from admin_wbs import lists, sending
+from admin_wbs.models import CodeList, CostCode
+from admin_wbs.refusals import CodeRefused
+from erp_integrations import sendable
+from erp_integrations.sendable import clicking
+from erpbridge.rest import bodies, scope
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import ApiError, Invalid
+from erpbridge.rest.views import ScopedView
+
+STALE = "It was changed since you read it. Read it again, then send."
+
+
+class ListView(ScopedView):
+    """A list of the account that belongs to an ERP."""
+
+    reads = "codes.view"
+
+    def fetch(self, pk: int) -> CodeList:
+        """The list. :raises Http404: for what the caller cannot see."""
+        found = CodeList.objects.visible_to(self.access).filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def ids(self) -> list[int] | None:
+        """The codes chosen in the body; None for the whole list.
+
+        :raises Invalid: for what is no list of ids.
+        """
+        given = scope.body_of(self.request).get("standard_cost_code_ids")
+        if given is None:
+            return None
+        try:
+            return bodies.wholes(given)
+        except ValidationError as error:
+            raise Invalid({"standard_cost_code_ids": list(error.messages)}) from None
+
+    def seen(self, found: CodeList) -> int:
+        """The revision of the list that the caller acts on: the present one where none is given."""
+        given = clicking.revision_of(scope.body_of(self.request))
+        return found.revision if given is None else given
+
+
+class SendList(ListView):
+    """``POST …/standard_cost_code_lists/{id}/actions/send_to_erp``."""
+
+    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Send every unsent code, or the chosen ones and what is above them."""
+        found = self.fetch(pk)
+        self.require("codes.send")
+        ids, seen = self.ids(), self.seen(found)
+        shown = sending.button(found, self.access, seen=seen)
+        if shown is None:
+            raise Invalid({"base": ["The list belongs to no ERP, so it cannot be sent."]})
+        if not shown.enabled:
+            raise clicking.refused(shown.reasons)
+        try:
+            done = sending.send(found, access=self.access, seen=seen, ids=ids)
+        except CodeRefused as error:
+            raise ApiError(409, {"revision": [str(error)]}) from error
+        return clicking.whole(done, 201)
+
+
+class RetrieveList(ListView):
+    """``POST …/standard_cost_code_lists/{id}/actions/retrieve_from_erp``."""
+
+    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Take back what waits: all of it, or the chosen codes and what is under them."""
+        found = self.fetch(pk)
+        self.require("codes.retrieve")
+        return clicking.whole(sending.retrieve(found, access=self.access, ids=self.ids()), 200)
+
+
+class CodeView(ScopedView):
+    """One code of the account."""
+
+    reads = "codes.view"
+
+    def fetch(self, pk: int) -> CostCode:
+        """The code with its list. :raises Http404: for what the caller cannot see."""
+        codes = CostCode.objects.visible_to(self.access).select_related("list")
+        found = codes.filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+
+class SendCode(CodeView):
+    """``POST …/standard_cost_codes/{id}/actions/send_to_erp``."""
+
+    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Send the code, and what is above it and in nobody's hands."""
+        code = self.fetch(pk)
+        self.require("codes.send")
+        seen = clicking.revision_of(scope.body_of(request))
+        if seen is not None and seen != code.revision:
+            raise ApiError(409, {"revision": [STALE]})
+        shown = sendable.button(lists.CODE, self.access, code)
+        only_parent = {one.rule for one in shown.reasons} == {"parent_not_sent"}
+        if shown.reasons and not only_parent:
+            raise clicking.refused(shown.reasons)
+        try:
+            done = sending.send(code.list, access=self.access, seen=code.list.revision, ids=[pk])
+        except CodeRefused as error:
+            raise ApiError(409, {"revision": [str(error)]}) from error
+        return clicking.one(lists.CODE, pk, done, self.access, 201)
+
+
+class RetrieveCode(CodeView):
+    """``POST …/standard_cost_codes/{id}/actions/retrieve_from_erp``."""
+
+    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Take the code back, and what is under it."""
+        code = self.fetch(pk)
+        self.require("codes.retrieve")
+        done = sending.retrieve(code.list, access=self.access, ids=[pk])
+        return clicking.one(lists.CODE, pk, done, self.access, 200)

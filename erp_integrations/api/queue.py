@@ -1,0 +1,272 @@
+"""``/companies/{id}/erp_queue``: the acceptance items, and the decisions about one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.db.models import Q, QuerySet
+from rest_framework.request import Request as ApiRequest
+
+from erp_integrations import acceptance, answers, approval, families, links, particulars
+from erp_integrations.api import refusals, shapes, words
+from erp_integrations.approval import Decision
+from erp_integrations.forms import AnswerForm, ReasonForm
+from erp_integrations.models import Item
+from erp_integrations.queries import ItemQuerySet
+from erp_integrations.states import State
+from erpbridge.rest import bodies, scope
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import Invalid, Malformed
+from erpbridge.rest.filters import WrongValue, ids, moments, search, texts
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Resource
+
+
+def _search(found: ItemQuerySet, said: str) -> ItemQuerySet:
+    for word in said.split():
+        found = found.filter(Q(label__icontains=word) | Q(erp_code__icontains=word))
+    return found
+
+
+def by_click(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Items that one click sent, accepted or retried. :raises WrongValue: for what is no id."""
+    try:
+        wanted = [UUID(value.strip()) for value in values]
+    except ValueError:
+        raise WrongValue("takes the id of a click, such as request_id of an item") from None
+    return found.filter(Q(request__in=wanted) | Q(sent_in__in=wanted))
+
+
+LISTING = Listing(
+    filters={
+        "id": ids("pk"),
+        "status": words.by_status,
+        "erp_status": words.by_status,
+        "state": words.by_state,
+        "entity": words.by_type,
+        "item_type": words.by_type,
+        "item_id": ids("record_id"),
+        "project_id": ids("project"),
+        "origin_id": texts("erp_id"),
+        "request_id": by_click,
+        "sent_at": moments("sent_at"),
+        "decided_at": moments("decided_at"),
+        "search": search(_search),
+    },
+    sorts={"id": "pk", "label": "label", "sent_at": "sent_at", "decided_at": "decided_at"},
+)
+
+
+class QueueItems(Resource):
+    """What all calls about acceptance items have in common: which ones the caller can see."""
+
+    reads = "items.view"
+    listing = LISTING
+
+    def found(self) -> ItemQuerySet:
+        """Those of the account, or of the project in the path."""
+        return Item.objects.visible_to(self.access)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One: everything of an item is shown one by one."""
+        return {"": shapes.items}
+
+    def fetch(self, pk: int) -> Item:
+        """One item with what is shown along with it. :raises Http404: if it cannot be seen."""
+        item: Item = self.one(pk)
+        item.account = self.access.account
+        return item
+
+    def whole(self, pk: int, status: int = 200) -> JsonAnswer:
+        """One item with everything."""
+        return JsonAnswer(shapes.whole_item(self.fetch(pk), self.access), status)
+
+
+class Queue(QueueItems):
+    """The acceptance items."""
+
+    def get(self, request: ApiRequest, **path: Any) -> JsonAnswer:
+        """A page of them."""
+        return self.page()
+
+
+class OneItem(QueueItems):
+    """One acceptance item."""
+
+    def get(self, request: ApiRequest, pk: int = 0, **path: Any) -> JsonAnswer:
+        """What was sent, what will be written, what to fill in, attempts and history."""
+        return self.whole(pk)
+
+    def patch(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+        """Keep acceptance values without deciding. :raises Invalid: naming each refused field."""
+        item = self.fetch(pk)
+        self.require("items.accept", item.entity)
+        self.only_if_matching(lambda: self.whole(pk))
+        given = acceptance_of(scope.body_of(request))
+        saved = acceptance.save({pk: given}, entity=item.entity, access=self.access)
+        if saved.refused:
+            raise Invalid({name: [why] for (_pk, name), why in saved.refused.items()})
+        return self.whole(pk)
+
+
+class ItemAction(QueueItems):
+    """A decision about one item. ``POST …/erp_queue/{id}/actions/{name}``."""
+
+    right = "items.accept"
+
+    def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+        """Decide, and show the item as it is then."""
+        item = self.fetch(pk)
+        self.require(self.right, item.entity)
+        self.only_if_matching(lambda: self.whole(pk))
+        body = scope.body_of(request)
+        seen = body.get("digest")
+        if seen is not None and seen != item.digest:
+            raise refusals.conflict("It is not the revision you looked at. Read it again.")
+        self.act(item, body)
+        return self.whole(pk)
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """Carry it out. :raises ApiError: with every reason why not."""
+        raise NotImplementedError
+
+
+class Accept(ItemAction):
+    """Accept a waiting item as it was seen: ``digest`` says which revision that was."""
+
+    decide = staticmethod(approval.accept)
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """With the values given, and for those left out the saved or proposed ones."""
+        digest = body.get("digest")
+        if not isinstance(digest, str) or not digest:
+            raise Malformed({"digest": ["is missing: send the digest of the item as you read it"]})
+        approval.proposals_for([item])
+        values = {**item.acceptance, **acceptance_of(body)}
+        decision = Decision(item.pk, digest, values)
+        done = self.decide([decision], entity=item.entity, access=self.access)
+        refuse_if_any(done.refused)
+
+
+class Retry(Accept):
+    """Export a failed item once more, as it was accepted or with other values."""
+
+    decide = staticmethod(approval.retry)
+
+
+class Reject(ItemAction):
+    """Hand an item back to its sender; with ``include_children`` also what waits under it."""
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """With the reason, which the sender reads."""
+        reason = reason_of(body)
+        along = families.below([item]) if bodies.flag(body.get("include_children")) else []
+        found = Item.objects.filter(pk__in=[item.pk, *(one.pk for one in along)])
+        done = approval.reject(found, entity=item.entity, reason=reason, access=self.access)
+        mine = [one for one in done.refused if one.record_id == item.record_id]
+        refuse_if_any(mine)
+
+
+class Withdraw(ItemAction):
+    """Take an accepted item out of the export again, while nothing of it has left."""
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """With the reason."""
+        problem = approval.withdraw(item, reason=reason_of(body), by=self.access.user)
+        if problem:
+            raise refusals.conflict(problem)
+
+
+class Answer(ItemAction):
+    """What a person found in the ERP: ``answer`` is ``there`` (with ``origin_id``) or
+    ``not_there``.
+    """
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """Link to it, or send it again."""
+        word = body.get("answer")
+        if word not in ("there", "not_there"):
+            raise Invalid({"answer": ["must be there or not_there"]})
+        given = texts_of(body, ["origin_id", "reason"])
+        form = AnswerForm({"erp_id": given["origin_id"], "why": given["reason"]})
+        cleaned = cleaned_by(form, {"erp_id": "origin_id", "why": "reason"})
+        if item.state not in (State.NEEDS_ANSWER, State.FAILED):
+            raise refusals.conflict(f"It needs no answer: {State(item.state).label}.")
+        if word == "not_there":
+            problem = answers.it_is_not_there(item, by=self.access.user, why=cleaned["why"])
+        elif not cleaned["erp_id"]:
+            raise Invalid({"origin_id": ["Give the ID that the record has in the ERP."]})
+        else:
+            problem = answers.look_up_and_link(
+                item, key=cleaned["erp_id"], by=self.access.user, why=cleaned["why"]
+            )
+        if problem == answers.MOVED_ON:
+            raise refusals.conflict(problem)
+        if problem:
+            raise Invalid({"origin_id": [problem]})
+
+
+class Unlink(ItemAction):
+    """End the link between the item's record and the ERP's; the ERP keeps what it has."""
+
+    right = "links.unlink"
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """With the reason."""
+        reason, link = reason_of(body), particulars.link_of(item)
+        if link is None or item.state != State.SYNCED:
+            raise refusals.conflict("It is not linked to the ERP.")
+        if not links.unlink(link, by=self.access.user, why=reason):
+            raise refusals.conflict("It is not linked any more, or is on its way again.")
+
+
+def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """The acceptance values of a body, as text.
+
+    :raises Malformed: where they are no object. :raises Invalid: for a value that is no text.
+    """
+    given = body.get("acceptance") or {}
+    if not isinstance(given, Mapping):
+        raise Malformed({"acceptance": ["must be an object"]})
+    readers = dict.fromkeys(given, bodies.plain)
+    values, errors = bodies.read(given, readers)
+    if errors:
+        raise Invalid({f"acceptance.{name[:50]}": told for name, told in errors.items()})
+    return values
+
+
+def reason_of(body: Mapping[str, Any]) -> str:
+    """The reason, by the rules of the page. :raises Invalid: where it is missing or too long."""
+    return str(cleaned_by(ReasonForm(texts_of(body, ["reason"])), {})["reason"])
+
+
+def texts_of(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Some fields of a body as text, empty where missing. :raises Invalid: for another kind."""
+    given = {name: body.get(name) for name in names}
+    values, errors = bodies.read(given, dict.fromkeys(names, bodies.plain))
+    if errors:
+        raise Invalid(errors)
+    return values
+
+
+def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> dict[str, Any]:
+    """What a page's form makes of values.
+
+    :param names: field of the form -> its name in the API, where they differ.
+    :raises Invalid: naming each field that is wrong.
+    """
+    if form.is_valid():
+        return form.cleaned_data
+    raise Invalid(
+        {names.get(name, name): [str(one) for one in told] for name, told in form.errors.items()}
+    )
+
+
+def refuse_if_any(refused: Any) -> None:
+    """:raises ApiError: with the reasons, where the click was not taken."""
+    problems = [problem for one in refused for problem in one.problems]
+    if problems:
+        raise refusals.refused(problems)

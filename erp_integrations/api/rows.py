@@ -1,0 +1,52 @@
+"""The rows of a call about many items or records, each with its own fate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from erp_integrations.models import Item
+from erpbridge.rest import bodies
+from erpbridge.rest.errors import ApiError, Malformed
+from erpbridge.rest.sync import MOST_ROWS
+
+TWICE = {"id": ["is given in an earlier row of this call"]}
+
+
+@dataclass
+class Row:
+    """One row as sent, its item, and what is wrong with it."""
+
+    given: Mapping[str, Any]
+    pk: int | None = None
+    item: Item | None = None
+    errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def rows_of(body: Mapping[str, Any]) -> list[Row]:
+    """The rows of ``updates``, each with its id.
+
+    :raises Malformed: for anything but a list of objects. :raises ApiError: 413 for too many.
+    """
+    updates = body.get("updates")
+    if not isinstance(updates, list) or not all(isinstance(one, Mapping) for one in updates):
+        raise Malformed({"updates": ["must be a list of objects"]})
+    if len(updates) > MOST_ROWS:
+        message = f"has {len(updates):,} rows; the limit is {MOST_ROWS:,}"
+        raise ApiError(413, {"updates": [message]})
+    rows = [Row(given) for given in updates]
+    seen: set[int] = set()
+    for row in rows:
+        try:
+            row.pk = bodies.whole(row.given.get("id"))
+        except ValidationError as error:
+            row.errors = {"id": list(error.messages)}
+            continue
+        if row.pk in seen:
+            row.errors = TWICE
+        elif row.pk is not None:
+            seen.add(row.pk)
+    return rows

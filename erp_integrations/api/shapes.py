@@ -1,0 +1,211 @@
+"""How acceptance items, clicks and the state of a record are shown to programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from erp_integrations import approval, connections, particulars, standing
+from erp_integrations.adapters.base import AcceptanceField, Operation
+from erp_integrations.api import words
+from erp_integrations.forms import choices_of
+from erp_integrations.models import Item, Request
+from erp_integrations.records import record_type
+from erp_integrations.states import MOVING, State
+from erpbridge.access.models import User
+from erpbridge.access.policy import Access
+
+RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
+DECIDABLE = (State.READY, State.FAILED)
+MOST_ATTEMPTS = 20
+
+
+def person(one: User | None) -> dict[str, Any] | None:
+    """A person as Procore shows one in passing."""
+    return {"id": one.pk, "name": one.name, "login": one.email} if one else None
+
+
+def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Items as a list shows them; one query."""
+    rows = Item.objects.filter(pk__in=pks).select_related(*RELATED)
+    return {item.pk: _item(item) for item in rows}
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.pk,
+        "company_id": item.account_id,
+        "project_id": item.project_id,
+        "item_type": words.item_type(item.entity),
+        "item_id": item.record_id,
+        "label": item.label,
+        "erp_status": words.of_item(item.state, item.operation),
+        "state": item.state,
+        "operation": item.operation,
+        "revision": item.revision,
+        "digest": item.digest,
+        "erp_connection": {"id": item.connection_id, "name": item.connection.name},
+        "sent_by": person(item.sent_by),
+        "sent_at": item.sent_at,
+        "decided_by": person(item.decided_by),
+        "decided_at": item.decided_at,
+        "decision_note": item.decision_note or None,
+        "settled_at": item.settled_at,
+        "origin_id": item.erp_id or None,
+        "origin_code": item.erp_code or None,
+        "waits_for_item_id": item.waits_for,
+        "error": _error(item),
+        "sent_in_request_id": item.sent_in_id,
+        "request_id": item.request_id,
+    }
+
+
+def _error(item: Item) -> dict[str, Any] | None:
+    if not item.error_text:
+        return None
+    return {
+        "kind": item.error_class or None,
+        "field": item.error_field or None,
+        "message": item.error_text,
+        "advice": item.error_advice or None,
+    }
+
+
+def whole_item(item: Item, access: Access) -> dict[str, Any]:
+    """One item with everything its page shows: what will be written, what to fill in, history."""
+    manifest = connections.usable_manifest(item.connection, item.entity)
+    link = particulars.link_of(item)
+    if item.state in DECIDABLE:
+        approval.proposals_for([item])
+    asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
+    return {
+        **_item(item),
+        "standing": standing.sentence(item) or None,
+        "payload": item.payload,
+        "acceptance": item.acceptance,
+        "acceptance_fields": [_field(one, item) for one in asked],
+        "preview": _preview(item),
+        "changes": particulars.changes(item, link, manifest),
+        "available_actions": _actions(item, access, linked=link is not None),
+        "attempts": _attempts(item),
+        "history": [
+            {**event, "actor": person(event["actor"])} for event in particulars.history(item)
+        ],
+    }
+
+
+def _field(one: AcceptanceField, item: Item) -> dict[str, Any]:
+    """An acceptance field with the ERP's own choices; null choices: text."""
+    choices = None
+    if one.choices:
+        found = choices_of(item.connection, one.choices)
+        choices = [{"key": code, "value": label} for code, label in found]
+    return {
+        "name": one.name,
+        "label": one.label,
+        "required": one.required,
+        "help": one.help or None,
+        "rules": [{"kind": rule.kind, "value": rule.value} for rule in one.rules],
+        "choices": choices,
+        "value": item.acceptance.get(one.name) or None,
+    }
+
+
+def _preview(item: Item) -> dict[str, Any] | None:
+    wire = particulars.wire(item)
+    if wire is None:
+        return None
+    fields = [
+        {
+            "name": one.erp_name,
+            "value": one.value,
+            "source": one.source or None,
+            "unchanged": one.unchanged,
+        }
+        for one in wire.fields
+    ]
+    return {"fields": fields, "text": wire.text}
+
+
+def _actions(item: Item, access: Access, *, linked: bool) -> list[str]:
+    """What the caller can do with the item now, as names of the routes under ``actions``."""
+    own = item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
+    decides = bool(access.can("items.accept", item.entity))
+    possible = {
+        "accept": decides and item.state == State.READY and not own,
+        "retry": decides and item.state == State.FAILED and not own,
+        "reject": decides and item.state in (*DECIDABLE, State.NEEDS_ANSWER),
+        "withdraw": decides and item.state == State.QUEUED,
+        "answer": decides and item.state in (State.NEEDS_ANSWER, State.FAILED),
+        "unlink": linked and item.state == State.SYNCED and bool(access.can("links.unlink")),
+    }
+    return [name for name, can in possible.items() if can]
+
+
+def _attempts(item: Item) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.pk,
+            "number": one.fence,
+            "opened_at": one.opened_at,
+            "answered_at": one.answered_at,
+            "outcome": one.outcome,
+            "error_kind": one.error_class or None,
+            "origin_id": one.erp_id or None,
+            "answer_excerpt": one.answer_excerpt or None,
+        }
+        for one in item.tries.order_by("-fence")[:MOST_ATTEMPTS]
+    ]
+
+
+def click(found: Request) -> dict[str, Any]:
+    """What one click did, and how far its export is; a fixed number of queries."""
+    moved = found.items.all() if found.verb in ("accept", "retry") else found.sent_items.all()
+    counts = {
+        "moving": moved.filter(state__in=MOVING).count(),
+        "synced": moved.filter(state=State.SYNCED).count(),
+        "failed": moved.filter(state__in=[State.FAILED, State.NEEDS_ANSWER]).count(),
+    }
+    return {
+        "id": str(found.pk),
+        "company_id": found.account_id,
+        "project_id": found.project_id,
+        "item_type": words.item_type(found.entity),
+        "action": found.verb,
+        "created_by": person(found.by),
+        "created_at": found.at,
+        "done": found.done,
+        "refused": [_row(row) for row in found.refused],
+        "progress": counts,
+    }
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    errors: dict[str, list[str]] = {}
+    for problem in row["problems"]:
+        errors.setdefault(problem["field"] or "base", []).append(problem["message"])
+    return {"item_id": row["record_id"], "label": row["label"], "errors": errors}
+
+
+def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[str, Any]]:
+    """Where records stand with the ERP; a number of queries that does not grow with ``pks``."""
+    rows = record_type(entity).model._base_manager.filter(pk__in=pks)
+    latest: dict[int, int] = {}
+    if access.can("items.view"):
+        found = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
+        latest = dict(found.order_by("pk").values_list("record_id", "pk"))
+    return {
+        row.pk: {
+            "id": row.pk,
+            "item_type": words.item_type(entity),
+            "erp_status": words.of_record(row),
+            "state": row.erp_state or None,
+            "synced_to_erp": bool(row.origin_id),
+            "changed_since_sync": row.drifted,
+            "origin_id": row.origin_id or None,
+            "origin_code": row.origin_code or None,
+            "revision": row.revision,
+            "erp_queue_id": latest.get(row.pk),
+        }
+        for row in rows
+    }

@@ -1,0 +1,80 @@
+"""Routes of the queue and of the clicks; all are ours, none is Procore's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import URLPattern
+
+from erp_integrations.api import bulk, queue, records
+from erpbridge.rest.urls import rest
+
+V1 = ["v1.0"]
+COMPANY = "companies/<int:company_id>/"
+PROJECT = "projects/<int:project_id>/"
+ACTIONS: dict[str, tuple[type[queue.ItemAction], type[bulk.ManyItems] | None]] = {
+    "accept": (queue.Accept, bulk.AcceptMany),
+    "retry": (queue.Retry, bulk.RetryMany),
+    "reject": (queue.Reject, bulk.RejectMany),
+    "withdraw": (queue.Withdraw, None),
+    "answer": (queue.Answer, None),
+    "unlink": (queue.Unlink, None),
+}
+
+
+def _queue(scope: str, prefix: str) -> list[URLPattern]:
+    """The queue of a company, or what a project sent."""
+    base = f"{scope}erp_queue"
+    found = [
+        *rest(V1, base, queue.Queue.as_view(), name=f"{prefix}queue"),
+        *rest(V1, f"{base}/<int:pk>", queue.OneItem.as_view(), name=f"{prefix}queue_item"),
+        *rest(
+            V1,
+            f"{scope}erp_requests/<uuid:request_id>",
+            records.Click.as_view(),
+            name=f"{prefix}click",
+        ),
+    ]
+    for action, (single, many) in ACTIONS.items():
+        name = f"{prefix}queue_{action}"
+        found += rest(V1, f"{base}/<int:pk>/actions/{action}", single.as_view(), name=name)
+        if many is not None:
+            found += rest(V1, f"{base}/actions/{action}", many.as_view(), name=f"{name}_many")
+    return found
+
+
+def _records(scope: str, prefix: str, route: str, entity: str) -> list[URLPattern]:
+    """The clicks on records of one type."""
+    of_type: dict[str, Any] = {"entity": entity}
+    one, base = f"{scope}{route}/<int:pk>", f"{scope}{route}/actions"
+    retrieving = records.ManyRecords.as_view(**of_type, retrieves=True)
+    views = {
+        f"{one}/erp_status": ("status", records.Standing.as_view(**of_type)),
+        f"{one}/actions/send_to_erp": ("send", records.SendRecord.as_view(**of_type)),
+        f"{one}/actions/retrieve_from_erp": (
+            "retrieve",
+            records.RetrieveRecord.as_view(**of_type),
+        ),
+        f"{base}/send_to_erp": ("send_many", records.ManyRecords.as_view(**of_type)),
+        f"{base}/retrieve_from_erp": ("retrieve_many", retrieving),
+    }
+    return [
+        pattern
+        for address, (name, view) in views.items()
+        for pattern in rest(V1, address, view, name=f"{prefix}{entity}_{name}")
+    ]
+
+
+app_name = "erp_api"
+urlpatterns: list[URLPattern] = [
+    *_queue(COMPANY, ""),
+    *_queue(PROJECT, "project_"),
+    *_records(COMPANY, "", "vendors", "vendor"),
+    *_records(PROJECT, "project_", "vendors", "vendor"),
+    *rest(
+        V1,
+        f"{COMPANY}standard_cost_codes/<int:pk>/erp_status",
+        records.Standing.as_view(entity="cost_code"),
+        name="cost_code_status",
+    ),
+]

@@ -1,0 +1,110 @@
+"""``manage.py export_vendor``: both clicks for one vendor, by two people who may do them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from erp_integrations import approval, connections, proposals, staging
+from erp_integrations.adapters.base import EntityManifest
+from erp_integrations.approval import Decision
+from erp_integrations.clicks import Done
+from erp_integrations.models import Choice, Item
+from erp_integrations.records import record_type
+from erp_integrations.states import State
+from erpbridge.access import policy
+from erpbridge.access.models import Account, Membership
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import LARGEST_ID
+
+ENTITY = "vendor"
+
+
+class Command(BaseCommand):
+    """Send a vendor and accept it, through the services behind the pages."""
+
+    help = "Sends a vendor as an entitled user and accepts it as an approver; does not wait."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The vendor's id."""
+        parser.add_argument("vendor", type=int)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """:raises CommandError: for what the pages would refuse, with the same words."""
+        pk = options["vendor"]
+        account = _account_of(pk)
+        item = _waiting(account, pk) or _sent(account, pk)
+        approver = _approver(account, item)
+        decision = Decision(item.pk, item.digest, _values(item))
+        _refuse(approval.accept([decision], entity=ENTITY, access=approver))
+        self.stdout.write(f"Accepted {item.label} ({item.public_id}) as {approver.user}.")
+
+
+def _account_of(pk: int) -> Account:
+    rows: Any = record_type(ENTITY).model._base_manager.filter(pk=pk) if pk <= LARGEST_ID else None
+    record = rows.select_related("account").first() if rows is not None else None
+    if record is None:
+        raise CommandError(f"There is no vendor {pk}.")
+    account: Account = record.account
+    return account
+
+
+def _waiting(account: Account, pk: int) -> Item | None:
+    items = Item.objects.filter(account=account, entity=ENTITY, record_id=pk, state=State.READY)
+    return items.select_related("sent_by", "connection").first()
+
+
+def _sent(account: Account, pk: int) -> Item:
+    """:raises CommandError: with every reason where it cannot be sent."""
+    kind = record_type(ENTITY)
+    sender = next((one for one in _members(account) if one.can(kind.send_action)), None)
+    if sender is None:
+        raise CommandError(f"Nobody in {account} may send vendors.")
+    _refuse(staging.send(ENTITY, [pk], access=sender))
+    item = _waiting(account, pk)
+    assert item is not None
+    return item
+
+
+def _approver(account: Account, item: Item) -> Access:
+    """Somebody who may accept, and has not sent it unless the account allows that."""
+    able = [one for one in _members(account) if one.can("items.accept", ENTITY)]
+    others = [one for one in able if one.user != item.sent_by]
+    found = others or (able if account.senders_may_accept_own else [])
+    if not found:
+        raise CommandError(f"Nobody in {account} may accept what {item.sent_by} has sent.")
+    return found[0]
+
+
+def _members(account: Account) -> Iterator[Access]:
+    for member in Membership.objects.active().filter(account=account).order_by("pk"):
+        access = policy.load(member.user, account)
+        if access is not None:
+            yield access
+
+
+def _values(item: Item) -> dict[str, Any]:
+    """What accounting adds: what is proposed, and of a list the first choice."""
+    manifest = connections.entity_manifest(item.connection, ENTITY)
+    if manifest is None:
+        return {}
+    proposals.propose(item.connection, manifest, [item])
+    return {**_first_choices(item, manifest), **item.acceptance}
+
+
+def _first_choices(item: Item, manifest: EntityManifest) -> dict[str, Any]:
+    found = Choice.objects.filter(connection=item.connection, active=True).order_by("kind", "label")
+    first: dict[str, str] = {}
+    for kind, code in found.values_list("kind", "code"):
+        first.setdefault(kind, code)
+    fields = [one for one in manifest.acceptance_fields if one.required and one.choices in first]
+    return {one.name: first[one.choices] for one in fields}
+
+
+def _refuse(done: Done) -> None:
+    if not done.done:
+        reasons = [one.message for refusal in done.refused for one in refusal.problems]
+        raise CommandError(" ".join(reasons) or "It is not there any more.")

@@ -1,0 +1,114 @@
+"""``manage.py api_client``: credentials of a fresh service account, as shell assignments."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils.crypto import get_random_string
+
+from admin_wbs import codes, lists, structures
+from erpbridge.access import accounts, policy, projects
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Account, Membership, Project
+from erpbridge.access.people import Levels
+from erpbridge.access.policy import Access
+from erpbridge.oauth import applications, tokens
+from erpbridge.oauth.applications import Made, Service
+
+EVERYTHING = Levels(Level.ADMIN, Level.ADMIN, Level.ADMIN, create_edit_companies=True)
+CODES = {"01": ("General", ("010", "020")), "03": ("Concrete", ("100", "200"))}
+
+
+class Command(BaseCommand):
+    """Makes a service account with admin rights and prints how to use it."""
+
+    help = "Prints BASE_URL CLIENT_ID CLIENT_SECRET COMPANY_ID PROJECT_ID REFRESH_TOKEN."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Which account and project; without them new ones are made."""
+        parser.add_argument("--company", type=int, help="id of the account")
+        parser.add_argument("--project", type=int, help="id of one of its projects")
+        parser.add_argument("--base-url", default="http://127.0.0.1:8000")
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        """:raises CommandError: for an account or project that is not there."""
+        if options["company"] is None:
+            if options["project"] is not None:
+                raise CommandError("--project needs --company, whose project it is.")
+            by, project = _new_account()
+        else:
+            by = _admin(options["company"])
+            project = _project(by.account, options["project"])
+        made = applications.create("API client", service=_service(project), by=by)
+        assert made.application.service is not None
+        given = tokens.issue(made.application, made.application.service.user)
+        self._print(options["base_url"], made, project, given.refresh)
+
+    def _print(self, base_url: str, made: Made, project: Project, refresh: str) -> None:
+        values = {
+            "BASE_URL": base_url.rstrip("/"),
+            "CLIENT_ID": made.application.uid,
+            "CLIENT_SECRET": made.secret,
+            "COMPANY_ID": made.application.account_id,
+            "PROJECT_ID": project.pk,
+            "REFRESH_TOKEN": refresh,
+        }
+        for name, value in values.items():
+            self.stdout.write(f"{name}={shlex.quote(str(value))}")
+
+
+def _service(project: Project) -> Service:
+    return Service(EVERYTHING, EVERYTHING, [project], can_push_to_accounting=True)
+
+
+def _admin(account_id: int) -> Access:
+    """Somebody of the account who may do this. :raises CommandError: where nobody is."""
+    members = Membership.objects.active().people().filter(account=account_id)
+    admins = members.filter(directory=Level.ADMIN, can_push_to_accounting=True)
+    first = admins.select_related("user", "account").order_by("pk").first()
+    access = policy.load(first.user, first.account) if first else None
+    if access is None:
+        raise CommandError(f"There is no company {account_id} with an admin who is an approver.")
+    return access
+
+
+def _project(account: Account, project_id: int | None) -> Project:
+    found = Project.objects.filter(account=account).order_by("-is_active", "pk")
+    if project_id is not None:
+        found = found.filter(pk=project_id)
+    project = found.first()
+    if project is None:
+        raise CommandError(f"Company {account.pk} has no project {project_id or ''}".rstrip() + ".")
+    return project
+
+
+def _new_account() -> tuple[Access, Project]:
+    """An account with one active project and two lists of cost codes, connected to nothing."""
+    name = get_random_string(8).lower()
+    first = accounts.create(
+        f"API trial {name}",
+        admin_email=f"admin-{name}@api-trial.example",
+        admin_name="API Trial Admin",
+        password=get_random_string(40),
+    )
+    by = policy.load(first.user, first.account)
+    assert by is not None
+    settings = projects.Settings("API Trial Project", number="1", use_with_erp=True)
+    project = projects.create(settings, by=by)
+    _add_codes(by)
+    return by, project
+
+
+def _add_codes(by: Access) -> None:
+    found = lists.create(account=by.account, name="Standard Cost Codes", by=by.user)
+    rows: list[tuple[tuple[str, ...], str]] = []
+    for division, (description, children) in CODES.items():
+        rows.append(((division,), description))
+        rows += [((division, code), f"{description} {code}") for code in children]
+    codes.add_many(found, rows, by=by.user)
+    structures.ensure(by.account.pk)
