@@ -34,6 +34,7 @@ tryton: $(VENV)/.dev-installed
 # SQLite first, without what needs servers; then everything again on servers of our own. The closing
 # line of the second run is the last one printed.
 test: deps $(VENV)/.dev-installed
+	@bin/clients
 	@$(BIN)/python -m tests.tryton prepare
 	@$(PYTEST) -m "not shared"
 	@$(BIN)/python -m tests.servers -- $(PYTEST)
@@ -73,9 +74,12 @@ lock: $(VENV)/.uv-installed
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements-tryton.in \
 		--output-file requirements-tryton.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+		--no-emit-index-url --no-header tests/clients/python/requirements.in \
+		--output-file tests/clients/python/requirements.lock
 
 clean:
-	@rm -rf $(VENV) .venv-tryton var/tryton static-collected .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	@rm -rf $(VENV) .venv-tryton var/tryton var/clients static-collected .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
 $(BIN)/python:
 	@bin/make-venv $(PYTHON) $(VENV)
