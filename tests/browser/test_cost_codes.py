@@ -161,6 +161,28 @@ def test_a_row_is_edited_in_place_saved_with_enter_and_left_with_escape(opened, 
     assert shown(code_list_of_three)[-1] == "02 Site work"
 
 
+CLICK_AS_SOON_AS_IT_IS_THERE = """id => new MutationObserver((_, observer) => {
+  const link = document.getElementById(id);
+  if (!link) return;
+  observer.disconnect();
+  link.click();
+}).observe(document.querySelector("main"), {childList: true, subtree: true})"""
+
+
+def test_a_link_in_a_row_that_has_just_come_can_be_clicked_at_once(opened, code_list_of_three):
+    page = opened(code_list_of_three)
+    code = code_list_of_three.codes.get(full_code="02")
+    address = page.url
+    page.get_by_role("link", name="Edit 02 Site").click()
+    field = page.get_by_role("textbox", name="Description of 02")
+    expect(field).to_be_focused()
+    page.evaluate(CLICK_AS_SOON_AS_IT_IS_THERE, f"edit-{code.pk}")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Cancel")).to_be_visible()
+    expect(field).to_be_focused()
+    assert page.url == address
+
+
 def test_of_two_who_edit_a_row_the_second_sees_both_values(opened, code_list_of_three, ada):
     page = opened(code_list_of_three)
     page.get_by_role("link", name="Edit 02 Site").click()
