@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def job(account, ada):
     access = policy.load(ada, account)
     given = {"subject": "x", "title": "Count to 1,200", "back": "/there/", "total": 1200}
-    made, _new = start(counting.KIND, access=access, args={"refuse_at": 700}, **given)
+    made, _new = start(counting.KIND, access=access, args={"refuse_at": 7}, **given)
     return made
 
 
@@ -50,7 +50,7 @@ def test_a_job_that_stopped_says_why_and_how_far_it_came(job, address, client_of
     work.work(job.pk)
     page = client_of(ada).get(address).content.decode()
     assert "Seven is right out." in page
-    assert "699 of 1,200" in page
+    assert "6 of 1,200" in page
     assert "/there/" in page
 
 
