@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from erp_integrations import connections, moves, proposals, tracing
@@ -162,7 +163,7 @@ def withdraw(item: Item, *, reason: str, by: User) -> str:
     """
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
-        tries = item.tries.filter(opened_at__gte=item.decided_at).order_by("-fence")
+        tries = item.tries.filter(opened_at__gte=F("item__decided_at")).order_by("-fence")
         last = tries.first()
         if last is not None and last.outcome != Attempt.Outcome.NOT_APPLIED:
             return "It has been sent to the ERP, so it cannot be withdrawn."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from hashlib import sha256
 
 from django.conf import settings
 from django.core.cache import cache
@@ -68,7 +69,8 @@ def wrong_secret(client_id: str, address: str) -> bool:
     The right one works all the same: it is too long to be guessed, and a stranger who knows a
     client id must not be able to shut its owner out.
     """
-    name = f"oauth:{client_id[:64]}:{address}"
+    # As a digest: what was sent as client id may hold what no cache takes as a key.
+    name = f"oauth:{sha256(client_id.encode()).hexdigest()}:{address}"
     return _add(name, WRONG_SECRETS_WINDOW) > MOST_WRONG_SECRETS
 
 

@@ -259,6 +259,12 @@ def test_a_wrong_secret_is_401_and_too_many_429_but_the_right_one_still_works(ap
     assert post({**wrong, **ids(api.made)}).status_code == 200
 
 
+@pytest.mark.parametrize("client_id", ["line\nbreak", "a b", "\x00", "€" * 300])
+def test_a_client_id_that_can_be_none_is_an_unknown_client(db, client_id):
+    wrong = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": "guess"}
+    assert post(wrong).status_code == 401
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null"])
 def test_a_body_that_is_no_object_is_told_so(db, body):
     response = post(body, content_type="application/json")

@@ -184,6 +184,10 @@ def test_an_accepted_item_can_be_withdrawn_before_it_has_left(api, item):
     assert steps.act(api, item, "withdraw", {"reason": "Again"}).status_code == 409
 
 
+def test_an_item_that_nobody_has_decided_cannot_be_withdrawn(api, item):
+    assert steps.act(api, item, "withdraw", {"reason": "Too early"}).status_code == 409
+
+
 def test_a_failed_item_says_why_and_is_retried_with_other_values(api, connection, item):
     steps.break_erp(connection, "refuse")
     accept(api, item, vendor_id="QUARRY01")
