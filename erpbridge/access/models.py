@@ -138,12 +138,21 @@ class Membership(ToolLevels):
         help_text="Empty until the person has joined with the link; it opens nothing before.",
     )
     join_nonce = models.CharField(max_length=32, blank=True, default="", editable=False)
+    # What another system calls the person; set by programs, on no page.
+    origin_id = models.CharField("Origin ID", max_length=200, blank=True, editable=False)
+    origin_data = models.TextField("Origin data", max_length=10_000, blank=True, editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account")
+            models.UniqueConstraint(fields=["user", "account"], name="one_membership_per_account"),
+            models.UniqueConstraint(
+                fields=["account", "origin_id"],
+                condition=~models.Q(origin_id=""),
+                name="person_origin_once_per_account",
+            ),
         ]
 
     def __str__(self) -> str:

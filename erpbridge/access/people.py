@@ -111,7 +111,7 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     verbs += [] if membership.is_confirmed else [ASKED]
     given = changes(in_words(asdict(Person())), in_words(asdict(person)))
     data = {"changes": {label: ["", word] for label, (_default, word) in given.items()}}
-    events = [_event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
+    events = [event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
     note(by.account.pk, events, by=by.user)
     return Added(membership, new_login)
 
@@ -126,9 +126,19 @@ def update(
     :raises ValidationError: for what a rule forbids; nothing is saved.
     :raises PermissionDenied: for an approver part from somebody without the privilege.
     """
-    membership = _locked(membership_id, by)
+    membership = locked(membership_id, by)
+    _refuse_stale(membership, digest(person_state(membership)), seen)
+    save(membership, person=person, approver=approver, by=by)
+    return membership
+
+
+def save(membership: Membership, *, person: Person, approver: Approver | None, by: Access) -> None:
+    """Store what may be set about a person whom the caller has :func:`locked`.
+
+    :raises ValidationError: for what a rule forbids; nothing is saved.
+    :raises PermissionDenied: for an approver part from somebody without the privilege.
+    """
     before = person_state(membership)
-    _refuse_stale(membership, digest(before), seen)
     if approver is not None and not (answer := by.can("people.grant_approver")):
         raise PermissionDenied(answer.why)
     _guard_oneself(membership, person, by)
@@ -136,8 +146,7 @@ def update(
     _store(membership, person, approver)
     made = changes(in_words(before), in_words(person_state(membership)))
     if made:
-        note(by.account.pk, [_event(membership, CHANGED, {"changes": made})], by=by.user)
-    return membership
+        note(by.account.pk, [event(membership, CHANGED, {"changes": made})], by=by.user)
 
 
 @transaction.atomic
@@ -148,10 +157,25 @@ def set_project_levels(
 
     :raises Stale: when one of the levels was changed after the page was opened.
     """
-    membership = _locked(membership_id, by)
+    membership = locked(membership_id, by)
     projects = list(Project.objects.filter(account=by.account, pk__in=levels))
     before = project_state(membership, projects)
     _refuse_stale(membership, digest(before), seen)
+    return save_on_projects(membership, projects, before=before, levels=levels, by=by)
+
+
+def save_on_projects(
+    membership: Membership,
+    projects: list[Project],
+    *,
+    before: Mapping[int, Mapping[str, Any]],
+    levels: Mapping[int, Levels],
+    by: Access,
+) -> int:
+    """Store the levels in ``projects`` of a person whom the caller has :func:`locked`.
+
+    ``before`` is the :func:`project_state` under that lock; how many projects changed.
+    """
     events, changed = [], {}
     for project in projects:
         after = asdict(levels[project.pk])
@@ -159,8 +183,10 @@ def set_project_levels(
         if made:
             changed[project.pk] = after
             data = {"changes": made, "project": project.pk}
-            events.append(_event(membership, CHANGED, data, about=f"Project {project}"))
+            events.append(event(membership, CHANGED, data, about=f"Project {project}"))
     _store_projects(membership, changed)
+    if changed:
+        Membership.objects.filter(pk=membership.pk).update(updated_at=timezone.now())
     note(by.account.pk, events, by=by.user)
     return len(events)
 
@@ -206,7 +232,7 @@ def invite(membership_id: int, *, by: Access) -> Membership:
     :raises ValidationError: when the person has joined and their login is not this account's, or
         has a password.
     """
-    membership = _locked(membership_id, by)
+    membership = locked(membership_id, by)
     if may_ask(membership):
         membership.join_nonce = get_random_string(NONCE)
         membership.save(update_fields=["join_nonce"])
@@ -217,7 +243,7 @@ def invite(membership_id: int, *, by: Access) -> Membership:
         verb = INVITED
     else:
         raise ValidationError("This person has a password already and can log in with it.")
-    note(by.account.pk, [_event(membership, verb, {})], by=by.user)
+    note(by.account.pk, [event(membership, verb, {})], by=by.user)
     return membership
 
 
@@ -228,7 +254,7 @@ def join(membership: Membership, *, nonce: str) -> bool:
         pk=membership.pk, confirmed_at=None, join_nonce=nonce, is_active=True
     ).update(confirmed_at=timezone.now(), join_nonce="")
     if joined:
-        note(membership.account_id, [_event(membership, JOINED, {})], by=membership.user)
+        note(membership.account_id, [event(membership, JOINED, {})], by=membership.user)
     return bool(joined)
 
 
@@ -244,7 +270,7 @@ def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
         raise Stale(now, next(iter(history(membership, most=1)), None))
 
 
-def _locked(membership_id: int, by: Access) -> Membership:
+def locked(membership_id: int, by: Access) -> Membership:
     """The person, read under the account's lock; all edits of people of an account queue here."""
     Account.objects.select_for_update().get(pk=by.account.pk)
     found = Membership.objects.people().select_related("user").filter(account=by.account)
@@ -289,7 +315,7 @@ def _guard_the_last(membership: Membership, person: Person, approver: Approver |
 
 
 def _store(membership: Membership, person: Person, approver: Approver | None) -> None:
-    fields = asdict(person)
+    fields = asdict(person) | {"updated_at": timezone.now()}
     if approver is not None:
         fields |= {
             "can_push_to_accounting": approver.can_push_to_accounting,
@@ -334,5 +360,6 @@ def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, An
     )
 
 
-def _event(membership: Membership, verb: str, data: Mapping[str, Any], *, about: str = "") -> Note:
+def event(membership: Membership, verb: str, data: Mapping[str, Any], *, about: str = "") -> Note:
+    """What the history of a person tells of a change."""
     return Note(ENTITY, membership.pk, str(membership.user), verb, note=about, data=data)

@@ -44,10 +44,12 @@ class SyncRow:
 class Records(ABC):
     """The records that rows can name, and what is done with them.
 
-    ``origin`` is the column that holds their origin id, or the path to it.
+    ``origin`` is the column that holds their origin id, or the path to it; ``identity`` the
+    one that holds what callers know as their id.
     """
 
     origin = "origin_id"
+    identity = "pk"
 
     @abstractmethod
     def found(self) -> QuerySet[Any]:
@@ -135,7 +137,8 @@ def _readable(row: SyncRow) -> bool:
 def _identify(rows: list[SyncRow], records: Records) -> None:
     ids = {id(row): bodies.whole(row.given.get("id")) for row in rows}
     asked = {one for one in ids.values() if one is not None}
-    known = set(records.found().filter(pk__in=asked).values_list("pk", flat=True))
+    named = records.found().filter(**{f"{records.identity}__in": asked})
+    known = dict(named.values_list(records.identity, "pk"))
     wanted = {row.origin_id for row in rows if ids[id(row)] is None and row.origin_id}
     carried = records.found().filter(**{f"{records.origin}__in": wanted})
     origins = dict(carried.values_list(records.origin, "pk"))
@@ -144,6 +147,6 @@ def _identify(rows: list[SyncRow], records: Records) -> None:
         if given is None:
             row.pk = origins.get(row.origin_id)
         elif given in known:
-            row.pk = given
+            row.pk = known[given]
         else:
             row.refuse(NO_SUCH_ID)

@@ -13,17 +13,21 @@ from tests.factories import (
     CompanyFactory,
     CostCodeFactory,
     ItemFactory,
+    MembershipFactory,
     ProjectFactory,
+    ProjectMembershipFactory,
     RequestFactory,
     TradeFactory,
 )
 
 # Answers about the caller, whoever that is.
 OF_THE_CALLER = {"rest/v1.0/me", "rest/v1.0/companies"}
-# The last part of an address before its id -> the model whose row the id names.
+# What stands before the id of an address -> the model whose row the id names.
 ROWS = {
     "vendors": "company",
-    "inactive": "inactive",
+    "vendors/inactive": "inactive",
+    "users": "user",
+    "users/inactive": "inactive_user",
     "trades": "trade",
     "departments": "department",
     "insurances": "insurance",
@@ -68,11 +72,17 @@ def ours(account, project, sam) -> dict[str, object]:
     item.place("S", None)
     item.save()
     gone = CompanyFactory.create(account=account, name="Secret Glass", is_active=False)
+    user = MembershipFactory.create(account=account, user__name="Secret Person").user
+    left = MembershipFactory.create(account=account, user__name="Secret Left", is_active=False).user
+    for member in (*user.memberships.all(), *left.memberships.all()):
+        ProjectMembershipFactory.create(membership=member, project=project, directory=1)
     return {
         "account": account.pk,
         "project": project.pk,
         "company": firm.pk,
         "inactive": gone.pk,
+        "user": user.pk,
+        "inactive_user": left.pk,
         "code_list": codes.pk,
         "code": code.pk,
         "project_code": ProjectCostCode.objects.create(project=project, cost_code=code).pk,
@@ -98,7 +108,9 @@ def address(route: str, ours: dict[str, object]) -> str:
         route += f"?project_id={ours['project']}"
     head, found, _tail = route.partition("/<int:pk>")
     if found:
-        route = route.replace("<int:pk>", str(ours[ROWS[head.rpartition("/")[2]]]))
+        parts = head.split("/")
+        row = ROWS.get("/".join(parts[-2:])) or ROWS[parts[-1]]
+        route = route.replace("<int:pk>", str(ours[row]))
     assert "<" not in route, f"{route}: tell this test what the argument names"
     return f"/{route}"
 
@@ -109,7 +121,7 @@ def test_a_stranger_finds_nothing_of_the_account(route, ours, stranger, account,
     for company in (account.pk, other_account.pk, None):
         stranger.company = company
         for method in ("GET", "POST", "PATCH", "DELETE"):
-            body = None if method == "GET" else {"vendor": {"name": "x"}, "updates": []}
+            body = None if method == "GET" else {"vendor": {"name": "x"}, "user": {}, "updates": []}
             response = stranger(method, path, body)
             assert response.status_code < 500
             assert b"Secret" not in response.content

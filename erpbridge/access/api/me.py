@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
+from erpbridge.access.api.user_shapes import user
 from erpbridge.access.levels import Tool
 from erpbridge.access.models import Account, Membership
 from erpbridge.rest import scope
@@ -67,29 +68,10 @@ class CompanyMe(ScopedView):
 
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """The full company user."""
-        return JsonAnswer(company_user(self.access.membership))
-
-
-def company_user(member: Membership) -> dict[str, Any]:
-    """A user of an account as Procore shows one."""
-    user = member.user
-    first, _space, last = user.name.rpartition(" ")
-    return {
-        "id": user.pk,
-        "login": user.email,
-        "name": user.name,
-        "first_name": first,
-        "last_name": last,
-        "email_address": user.email,
-        "job_title": member.job_title or None,
-        "is_active": member.is_active and user.is_active,
-        "is_employee": not user.is_service,
-        "erp_integrated_accountant": member.can_push_to_accounting,
-        "permission_levels": _levels(member),
-        "created_at": user.created_at,
-        "company_id": member.account_id,
-    }
+        member = self.access.membership
+        return JsonAnswer(user(member) | {"permission_levels": _levels(member)})
 
 
 def _levels(member: Membership) -> Mapping[str, str]:
+    """What the levels amount to: Admin on Directory is Admin everywhere."""
     return {tool.value: member.level(tool).label for tool in Tool}

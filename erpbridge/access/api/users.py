@@ -1,0 +1,195 @@
+"""Users of a company, and of a project (reference rest-api.md 2.1).
+
+A user is a person of the account; its id is that of the login, as ``/me`` has it. Service accounts
+are no users: they are not listed, as on the page *People*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from rest_framework.request import Request
+
+from erpbridge.access.api import user_shapes
+from erpbridge.access.api.user_writes import UserWrites
+from erpbridge.access.models import Membership
+from erpbridge.access.querysets import people_matching
+from erpbridge.rest import scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.filters import contains, flag, ids, moments, numbers, search, texts, truth
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Resource
+
+ACTIVE = Q(is_active=True, user__is_active=True)
+
+
+def _active(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    return found.filter(ACTIVE if truth(values[-1]) else ~ACTIVE)
+
+
+def _of_nobody(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Users belong to no vendor, trade or template here, so that none has the one asked for."""
+    numbers(values)
+    return found.none()
+
+
+def _employees(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    return found if truth(values[-1]) else found.none()
+
+
+LISTING = Listing(
+    filters={
+        "id": ids("user"),
+        "active": _active,
+        "employee": _employees,
+        "erp_integrated_accountant": flag("can_push_to_accounting"),
+        "origin_id": texts("origin_id"),
+        "search": search(lambda found, words: found.filter(people_matching(words))),
+        "search_by_full_name": contains("user__name"),
+        "created_at": moments("user__created_at"),
+        "updated_at": moments("updated_at"),
+        **dict.fromkeys(("vendor_id", "trade_id", "permission_template"), _of_nobody),
+    },
+    sorts={
+        "id": "user",
+        "email": "user__email",
+        "job_title": "job_title",
+        "created_at": "user__created_at",
+        "updated_at": "updated_at",
+        # Nobody has a vendor or a template: among equals the name decides.
+        **dict.fromkeys(("name", "full_name", "vendor_name", "permission_template"), "user__name"),
+    },
+)
+
+
+class UserView(Resource):
+    """People of the account, or of a project of it."""
+
+    reads = "people.view"
+    listing = LISTING
+    default_view = "extended"
+
+    def found(self) -> QuerySet[Membership]:
+        """Inactive ones too, and those who have not joined yet, as on the page."""
+        people = Membership.objects.people().filter(account=self.access.account)
+        project = self.access.project
+        return people if project is None else people.filter(projects__project=project)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """The same words in all versions."""
+        return user_shapes.shapes(self.access.project)
+
+    def one(self, pk: int) -> Membership:
+        """The user with this id. :raises Http404: where the caller can see none."""
+        member = self.found().select_related("user").filter(user=pk).first()
+        if member is None:
+            raise Http404
+        return member
+
+    def writes(self) -> UserWrites:
+        """:raises PermissionDenied: 403 for who may not manage people."""
+        self.require("people.manage")
+        return UserWrites(self.access, self.found())
+
+
+class Users(UserView):
+    """The active users."""
+
+    default_view = "normal"
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new user; on a project it is the company's too."""
+        pk = self.writes().write(self.wrapped("user"), None)
+        return JsonAnswer(self.shapes()["extended"]([pk])[pk], 201)
+
+
+class AllUsers(Users):
+    """All users, as the older addresses have them: ``filters[active]`` tells them apart."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.page()
+
+
+class OneUser(UserView):
+    """A user, active or not."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Show it."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change the fields that were sent."""
+        member = self.one(pk)
+        writes = self.writes()
+        self.only_if_matching(lambda: self.show(member.pk))
+        shape = self.shape()
+        writes.write(self.wrapped("user"), member)
+        return JsonAnswer(shape([member.pk])[member.pk])
+
+
+class InactiveUsers(UserView):
+    """The inactive users."""
+
+    default_view = "normal"
+
+    def found(self) -> QuerySet[Membership]:
+        """Without the active ones."""
+        return super().found().exclude(ACTIVE)
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page."""
+        return self.page()
+
+
+class OneInactiveUser(InactiveUsers):
+    """An inactive user; PATCH makes it active again."""
+
+    http_method_names = ["patch", "options"]
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Re-activate."""
+        member = self.one(pk)
+        self.writes().write({"is_active": True}, member)
+        return self.show(member.pk)
+
+
+class SyncUsers(UserView):
+    """Up to a thousand users in one call."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Each row with its own fate."""
+        updates = scope.body_of(request).get("updates")
+        return sync.answer(updates, self.writes(), self.shape())
+
+
+class AddUser(UserView):
+    """Puts an active user of the company on the project."""
+
+    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """201 with the user, also where it was there; levels only change where some are sent."""
+        writes = self.writes()
+        given = self.wrapped("user") if "user" in scope.body_of(request) else {}
+        people = Membership.objects.people().filter(ACTIVE, account=self.access.account)
+        member = people.filter(user=pk).first()
+        if member is None:
+            raise Http404
+        writes.add_to_project(member, given)
+        return self.show(member.pk, 201)
+
+
+class RemoveUser(UserView):
+    """Takes a user off the project; the company keeps it."""
+
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """204."""
+        member = self.one(pk)
+        self.writes().take_off_project(member)
+        return JsonAnswer(None, 204)
