@@ -10,7 +10,7 @@ from admin_wbs.models import CodeList
 from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION
 from erpbridge.ui.forms import PlainTexts
 
-LOCKED_NAME = "The list of an ERP keeps the name that the ERP gave it."
+LOCKED_NAME = "The list of a connected ERP keeps its name."
 
 
 class ListForm(PlainTexts, forms.Form):
@@ -28,7 +28,7 @@ class ListForm(PlainTexts, forms.Form):
                 "for_new_projects": found.for_new_projects,
             }
         super().__init__(*args, **kwargs)
-        if found is not None and found.is_erp:
+        if found is not None and found.connection_id:
             self.fields["name"].disabled = True
             self.fields["name"].help_text = LOCKED_NAME
 

@@ -32,7 +32,7 @@ def code_lists(request: ScopedRequest) -> HttpResponseBase:
     present = sendable.connected(access.account.pk, lists.CODE)
     context = {
         "lists": found,
-        "present": present.connection_id if present else None,
+        "present": present.connection_id if present else 0,
         "may_edit": bool(access.can("codes.edit")),
         "may_connect": present is None and bool(access.can("connection.configure")),
     }

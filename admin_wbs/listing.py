@@ -186,11 +186,12 @@ def row_of(code: CostCode) -> Row:
 
 def may(access: Access, found: CodeList) -> dict[str, bool]:
     """What the person can do with the codes of a list."""
-    edit = bool(access.can("codes.edit")) and not lists.read_only(found)
+    open_for_change = not lists.read_only(found)
+    of_connection = found.is_erp and not found.awaits_erp
     return {
-        "edit": edit,
-        "send": found.is_erp and bool(access.can("codes.send")) and not lists.read_only(found),
-        "retrieve": found.is_erp and bool(access.can("codes.retrieve")),
+        "edit": open_for_change and bool(access.can("codes.edit")),
+        "send": of_connection and open_for_change and bool(access.can("codes.send")),
+        "retrieve": of_connection and bool(access.can("codes.retrieve")),
     }
 
 

@@ -15,6 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from admin_wbs.models import CodeList
+from admin_wbs.queries import CodeListQuerySet
 from admin_wbs.refusals import ReadOnly
 from erp_integrations import sendable
 from erp_integrations.sendable import Connected
@@ -27,6 +28,16 @@ DISCONNECTED = (
     "This list belongs to an ERP that is not connected any more, so it can only be read. "
     "Its codes can be copied into another list."
 )
+AWAITS = (
+    "No ERP is connected to this account. These are its ERP Standard Cost Codes: they can be made "
+    "here, and the ERP that is connected first takes this list as its own. Until then nothing can "
+    "be sent."
+)
+OTHER_LIST = (
+    "The connected ERP has a list of its own, so this one can only be read. "
+    "Its codes can be copied into another list."
+)
+HAS_ONE = "cannot be set: the company's ERP has its list already: {name}"
 
 
 @transaction.atomic
@@ -39,13 +50,38 @@ def create(*, account: Account, name: str, by: User, for_new_projects: bool = Tr
 
 
 @transaction.atomic
+def make_erp(found: CodeList, *, by: User) -> None:
+    """Make a list the ERP Standard Cost Codes of an account without a connection; for good.
+
+    :raises ValidationError: where the account's ERP has its list already.
+    """
+    found = lock(found.pk)
+    if found.is_erp:
+        return
+    own = erp_list(found.account_id) or _awaiting(found.account_id).first()
+    if own is not None:
+        raise ValidationError({"is_erp_list": HAS_ONE.format(name=own.name)})
+    found.awaits_erp = True
+    try:
+        with transaction.atomic():
+            found.save(update_fields=["awaits_erp"])
+    except IntegrityError as error:
+        message = HAS_ONE.format(name="another one, made at this moment")
+        raise ValidationError({"is_erp_list": message}) from error
+    note(found.account_id, [Note(LIST, found.pk, found.name, "became_erp_list")], by=by)
+    present = sendable.connected(found.account_id, CODE)
+    if present is not None:  # of a connection from before there were cost codes
+        connected(present, found.account_id)
+
+
+@transaction.atomic
 def change(found: CodeList, *, values: Mapping[str, Any], by: User) -> None:
-    """Change name and settings; the list of an ERP keeps the name that the ERP gave it.
+    """Change name and settings; the list of a connected ERP keeps its name.
 
     :raises ValidationError: for a bad name, or one that is taken.
     """
     found = CodeList.objects.select_for_update(no_key=True).get(pk=found.pk)
-    names = ("for_new_projects",) if found.is_erp else ("name", "for_new_projects")
+    names = ("for_new_projects",) if found.connection_id else ("name", "for_new_projects")
     before = {name: getattr(found, name) for name in names}
     changed = changes(before, {name: values[name] for name in names if name in values})
     if not changed:
@@ -58,7 +94,35 @@ def change(found: CodeList, *, values: Mapping[str, Any], by: User) -> None:
 
 
 def connected(found: Connected, account_id: int) -> CodeList:
-    """The ERP Standard Cost Codes of a connection, made when it becomes the account's."""
+    """The ERP Standard Cost Codes of a connection, had when it becomes the account's.
+
+    It is the list that awaits an ERP, where the account has one, with its name and its codes;
+    otherwise a new one.
+    """
+    return _adopted(found, account_id) or _made(found, account_id)
+
+
+def _awaiting(account_id: int) -> CodeListQuerySet:
+    """The ERP list of an account that no ERP has taken yet."""
+    return CodeList.objects.filter(account=account_id, awaits_erp=True)
+
+
+def _adopted(found: Connected, account_id: int) -> CodeList | None:
+    """The list that awaited an ERP, now the connection's; None where none did, or it has one."""
+    if CodeList.objects.filter(connection_id=found.connection_id).exists():
+        return None
+    awaiting = _awaiting(account_id).select_for_update(no_key=True).first()
+    if awaiting is None:
+        return None
+    awaiting.awaits_erp, awaiting.connection_id = False, found.connection_id
+    awaiting.save(update_fields=["awaits_erp", "connection_id"])
+    said = f"Taken by {found.name} ({found.label})"
+    one = Note(LIST, awaiting.pk, awaiting.name, "connected", note=said)
+    note(account_id, [one], by=None)
+    return awaiting
+
+
+def _made(found: Connected, account_id: int) -> CodeList:
     name = f"{found.label} Standard Cost Codes"
     taken = CodeList.objects.filter(account=account_id, name__iexact=name)
     if taken.exclude(connection_id=found.connection_id).exists():
@@ -84,6 +148,8 @@ def read_only(found: CodeList) -> str:
     if not found.is_erp:
         return ""
     present = sendable.connected(found.account_id, CODE)
+    if found.awaits_erp:
+        return OTHER_LIST if present else ""
     if present is None or present.connection_id != found.connection_id:
         return DISCONNECTED
     if present.erp_owns:

@@ -28,6 +28,8 @@ def refusal(found: CodeList) -> str:
     if not found.is_erp:
         return "Cost types are ticked for the codes of the ERP Standard Cost Codes list only."
     present = lists.erp_list(found.account_id)
+    if found.awaits_erp and present is None:
+        return lists.AWAITS
     return "" if present == found else lists.DISCONNECTED
 
 

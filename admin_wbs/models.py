@@ -39,13 +39,16 @@ __all__ = [
 class CodeList(models.Model):
     """A list of cost codes of an account.
 
-    The list of an ERP connection carries the connection's id; no foreign key crosses the seam.
+    The list of an ERP connection carries the connection's id; no foreign key crosses the seam. A
+    list that ``awaits_erp`` is the ERP list of an account without a connection: the first
+    connection adopts it.
     ``revision`` counts the changes of the list and its codes, so that a page can tell it is stale.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="code_lists")
     name = models.CharField("Name", max_length=150)
     connection_id = models.BigIntegerField(null=True, editable=False)
+    awaits_erp = models.BooleanField(default=False, db_default=False, editable=False)
     for_new_projects = models.BooleanField("Available for use on new projects", default=True)
     revision = models.PositiveIntegerField(default=1, editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -68,6 +71,15 @@ class CodeList(models.Model):
                 condition=Q(connection_id__isnull=False),
                 name="one_code_list_per_connection",
             ),
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=Q(awaits_erp=True),
+                name="one_code_list_awaits_the_erp",
+            ),
+            models.CheckConstraint(
+                condition=Q(awaits_erp=False) | Q(connection_id=None),
+                name="connected_code_list_awaits_nothing",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -75,8 +87,8 @@ class CodeList(models.Model):
 
     @property
     def is_erp(self) -> bool:
-        """Whether it is the ERP Standard Cost Codes of a connection."""
-        return self.connection_id is not None
+        """Whether it is the ERP Standard Cost Codes, of a connection or before there is one."""
+        return self.awaits_erp or self.connection_id is not None
 
 
 class CostCode(Tiered, Sendable):

@@ -25,8 +25,8 @@ class CodeListQuerySet(models.QuerySet["CodeList"]):
         return self.filter(account=access.account) if access.can("codes.view") else self.none()
 
     def with_erp_flag(self) -> CodeListQuerySet:
-        """With ``is_erp_list``: whether a list belongs to the connection of an ERP."""
-        return self.annotate(is_erp_list=Q(connection_id__isnull=False))
+        """With ``is_erp_list``: whether it is an ERP's list, connected or not."""
+        return self.annotate(is_erp_list=Q(connection_id__isnull=False) | Q(awaits_erp=True))
 
     def with_counts(self) -> CodeListQuerySet:
         """With ``count``: how many codes a list has, and ``unsynced``: how many the ERP has not."""

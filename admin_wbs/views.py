@@ -109,6 +109,7 @@ def codes_page(
         "files": import_pages.actions(found, request.access),
         "may_configure": bool(request.access.can("codes.edit")),
         "read_only": lists.read_only(found),
+        "awaits_erp": lists.AWAITS if found.awaits_erp else "",
         "no_code": why_no_code(found, shown.at),
         "statuses": STATUSES,
         "markers": MARKERS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
@@ -25,11 +26,8 @@ READERS = {
     "available_to_use_on_new_projects": bodies.flag,
 }
 ONE_WAY = "cannot be switched off: the list belongs to its ERP"
-BY_CONNECTION = (
-    "cannot be set: an ERP's list is made when the ERP is connected. "
-    "Connect the ERP, then copy or sync the codes into its list."
-)
-ERP_NAME = "cannot be changed: the list of an ERP keeps the name that the ERP gave it"
+AFTERWARDS = "cannot be set on a new list: make the list, then PATCH it"
+ERP_NAME = "cannot be changed: the list of a connected ERP keeps its name"
 
 
 class CodeListView(Resource):
@@ -64,7 +62,7 @@ class CodeLists(CodeListView):
         if "name" not in values:
             errors.setdefault("name", ["is missing"])
         if values.get("is_erp_list"):
-            errors["is_erp_list"] = [BY_CONNECTION]
+            errors["is_erp_list"] = [AFTERWARDS]
         if errors:
             raise Invalid(errors)
         with refusals():
@@ -85,22 +83,23 @@ class OneCodeList(CodeListView):
         return self.show(self.one(pk).pk)
 
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Rename it; whether it is an ERP's is decided by its connection."""
+        """Rename it, or make it the ERP's; never the other way."""
         stored = self.one(pk)
         self.require("codes.edit")
         self.only_if_matching(lambda: self.show(pk))
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
-        is_erp = values.get("is_erp_list", stored.is_erp)
-        if is_erp != stored.is_erp:
-            errors["is_erp_list"] = [ONE_WAY if stored.is_erp else BY_CONNECTION]
-        if stored.is_erp and values.get("name", stored.name) != stored.name:
+        if stored.is_erp and not values.get("is_erp_list", True):
+            errors["is_erp_list"] = [ONE_WAY]
+        if stored.connection_id and values.get("name", stored.name) != stored.name:
             errors["name"] = [ERP_NAME]
         if errors:
             raise Invalid(errors)
         columns = {"name": "name", "available_to_use_on_new_projects": "for_new_projects"}
         given = {columns[name]: value for name, value in values.items() if name in columns}
-        with refusals():
+        with refusals(), transaction.atomic():
             lists.change(stored, values=given, by=self.access.user)
+            if values.get("is_erp_list"):
+                lists.make_erp(stored, by=self.access.user)
         return self.show(pk)
 
 

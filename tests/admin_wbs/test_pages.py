@@ -80,6 +80,16 @@ def test_the_one_list_opens_straight_on_its_codes(ada_client, code_list, url):
     assert ada_client.get(url("lists")).headers["Location"] == url("list", code_list.pk)
 
 
+def test_the_pages_of_an_erp_list_say_that_no_erp_is_connected(ada_client, code_list, url, ada):
+    lists.make_erp(code_list, by=ada)
+    assert "ERP not connected" in text(ada_client.get(f"{url('lists')}?all"))
+    page = text(ada_client.get(url("list", code_list.pk)))
+    assert lists.AWAITS in page
+    assert "No ERP is connected to this account yet." in page
+    assert "Send Ticked" not in page
+    assert lists.AWAITS in text(ada_client.get(url("matrix", code_list.pk)))
+
+
 def test_several_lists_are_a_table_with_their_numbers(ada_client, code_list, erp_list, url, ada):
     tree(erp_list, ada, "01 General", "02 Site")
     CostCode.objects.filter(full_code="01").update(origin_id="7")

@@ -67,22 +67,54 @@ def test_a_list_of_a_taken_name_is_refused_by_field(api, code_list):
     assert api.post("standard_cost_code_lists", {"name": "x"}).status_code == 400
 
 
-def test_only_a_connection_makes_a_list_an_erps(api, code_list, erp_list):
+def test_an_account_without_a_connection_has_one_erp_list_for_good(api, code_list):
+    path = f"standard_cost_code_lists/{code_list.pk}"
+    on = api.patch(path, {"standard_cost_code_list": {"is_erp_list": True, "name": "Ours"}})
+    assert (on.json()["is_erp_list"], on.json()["name"]) == (True, "Ours")
+    off = api.patch(path, {"standard_cost_code_list": {"is_erp_list": False}})
+    assert off.status_code == 422
+    assert "cannot be switched off" in off.json()["errors"]["is_erp_list"][0]
+    assert [
+        one["id"] for one in api.get("standard_cost_code_lists?filters[is_erp_list]=true").json()
+    ] == [code_list.pk]
+    other = api.post("standard_cost_code_lists", {"standard_cost_code_list": {"name": "Second"}})
+    second = api.patch(
+        f"standard_cost_code_lists/{other.json()['id']}",
+        {"standard_cost_code_list": {"is_erp_list": True, "name": "Renamed"}},
+    )
+    assert second.json()["errors"] == {
+        "is_erp_list": ["cannot be set: the company's ERP has its list already: Ours"]
+    }
+    assert CodeList.objects.get(pk=other.json()["id"]).name == "Second"
+
+
+def test_codes_of_an_erp_list_without_a_connection_are_made_and_deleted(api, code_list, ada):
+    lists.make_erp(code_list, by=ada)
+    made = api.post("standard_cost_codes", of(code_list, code="02", name="Sitework"))
+    assert made.status_code == 201
+    path = f"standard_cost_codes/{made.json()['id']}"
+    assert api.delete(f"{path}?standard_cost_code_list_id={code_list.pk}").json() == made.json()
+
+
+def test_a_connected_erp_has_one_list_and_it_keeps_its_name(api, code_list, erp_list):
     shown = {one["id"]: one["is_erp_list"] for one in api.get("standard_cost_code_lists").json()}
     assert shown == {code_list.pk: False, erp_list.pk: True}
     on = api.patch(
         f"standard_cost_code_lists/{code_list.pk}",
         {"standard_cost_code_list": {"is_erp_list": True}},
     )
-    off = api.patch(
-        f"standard_cost_code_lists/{erp_list.pk}",
-        {"standard_cost_code_list": {"is_erp_list": False}},
-    )
-    assert (on.status_code, off.status_code) == (422, 422)
-    assert "when the ERP is connected" in on.json()["errors"]["is_erp_list"][0]
-    assert "cannot be switched off" in off.json()["errors"]["is_erp_list"][0]
+    assert (on.status_code, erp_list.name in on.json()["errors"]["is_erp_list"][0]) == (422, True)
+    path = f"standard_cost_code_lists/{erp_list.pk}"
+    renamed = api.patch(path, {"standard_cost_code_list": {"name": "Ours"}})
+    assert "keeps its name" in renamed.json()["errors"]["name"][0]
     kept = {"standard_cost_code_list": {"is_erp_list": True, "name": erp_list.name}}
-    assert api.patch(f"standard_cost_code_lists/{erp_list.pk}", kept).status_code == 200
+    assert api.patch(path, kept).status_code == 200
+
+
+def test_a_new_list_is_not_an_erps(api):
+    fields = {"name": "Ours", "is_erp_list": True}
+    refused = api.post("standard_cost_code_lists", {"standard_cost_code_list": fields})
+    assert "then PATCH it" in refused.json()["errors"]["is_erp_list"][0]
 
 
 def test_codes_need_the_list_they_are_of(api, code_list):

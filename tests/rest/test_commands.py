@@ -45,6 +45,8 @@ def test_a_fresh_client_works_at_once(db):
     account = Account.objects.get(pk=told["COMPANY_ID"])
     assert not Connection.objects.filter(account=account).exists()
     assert account.cost_types.count() == 7
+    lists = {one.name: (one.is_erp, one.codes.count()) for one in account.code_lists.all()}
+    assert lists == {"Standard Cost Codes": (False, 6), "ERP Standard Cost Codes": (True, 0)}
 
 
 def test_a_client_of_an_account_that_is_there(account, project, ada):

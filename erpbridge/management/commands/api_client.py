@@ -88,7 +88,7 @@ def _project(account: Account, project_id: int | None) -> Project:
 
 
 def _new_account() -> tuple[Access, Project]:
-    """An account with one active project and two lists of cost codes, connected to nothing."""
+    """An account with one active project and its lists of cost codes, connected to nothing."""
     name = get_random_string(8).lower()
     first = accounts.create(
         f"API trial {name}",
@@ -111,4 +111,6 @@ def _add_codes(by: Access) -> None:
         rows.append(((division,), description))
         rows += [((division, code), f"{description} {code}") for code in children]
     codes.add_many(found, rows, by=by.user)
+    of_erp = lists.create(account=by.account, name="ERP Standard Cost Codes", by=by.user)
+    lists.make_erp(of_erp, by=by.user)
     structures.ensure(by.account.pk)
