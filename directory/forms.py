@@ -16,7 +16,7 @@ from stdnum.au import abn
 from stdnum.exceptions import ValidationError as NumberError
 from stdnum.us import ein
 
-from directory import logos, places
+from directory import logos, places, required
 from directory.companies import COLUMNS, RELATIONS
 from directory.contacts import CONTACTS, check_contacts
 from directory.fields import One, Several
@@ -55,6 +55,21 @@ NOTES = {
 }
 SHORT_NOTE = "At most 10 characters; shown where the full name does not fit."
 LIST_OF_STATES = "states"
+
+
+class RequiredForm(forms.Form):
+    """Which fields programs have to fill in."""
+
+    names = forms.MultipleChoiceField(
+        label="Required fields of companies",
+        choices=list(required.LABELS.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=(
+            "For programs that call the API with run_configurable_validations=true: a company "
+            "that would lack one of these is refused. The pages require only a name."
+        ),
+    )
 
 
 class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]

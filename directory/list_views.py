@@ -41,6 +41,7 @@ def company_list(request: ScopedRequest) -> HttpResponse:
             "retrieve": bool(access.can("companies.retrieve")),
             "import": bool(access.can("companies.import")),
             "remove": bool(access.project and access.can("companies.edit")),
+            "configure": bool(not access.project and access.can("account.configure")),
         },
     }
     if shown.filters.status == "inactive":  # nothing inactive can be, or wait to be, sent

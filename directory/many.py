@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from directory.companies import DERIVED, ENTITY, STORED, shown
 from directory.derived import prepare
-from directory.models import Company, Trade
+from directory.models import Company
 from directory.refusals import PeopleRemain
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Membership, User
@@ -21,6 +21,9 @@ from erpbridge.bulk import write_rows
 
 Values = Mapping[str, Any]
 FOREIGN = frozenset({"parent", "primary_contact", "contract_signer"})
+# A relation -> what of its rows to read along.
+RELATED = {"trades": "trade", "bid_contacts": "membership__user"}
+Held = Mapping[str, Mapping[int, Sequence[Any]]]
 
 
 @transaction.atomic
@@ -30,15 +33,15 @@ def edit_many(wanted: Mapping[int, Values], *, account: Account, by: User) -> di
     The rows are locked first, so that nothing is overwritten that somebody saves meanwhile; what a
     value does not name stays as it is. ``is_active`` may be among the values.
 
-    :param wanted: company id -> values, checked; ``trades`` as a list of trades.
+    :param wanted: company id -> values, checked; ``trades`` and ``bid_contacts`` as lists of rows.
     :returns: company id -> why it was left as it is.
     """
     found = Company.objects.filter(account=account, pk__in=list(wanted))
     companies = list(found.select_for_update(of=("self",), no_key=True).order_by("pk"))
     refused = _locked(companies) | _peopled(companies, wanted)
     edited = [one for one in companies if one.pk not in refused]
-    trades = _trades(edited) if any("trades" in wanted[one.pk] for one in edited) else {}
-    made = {one.pk: _change(one, wanted[one.pk], trades) for one in edited}
+    held = _held(edited, wanted)
+    made = {one.pk: _change(one, wanted[one.pk], held) for one in edited}
     changed = [one for one in edited if made[one.pk]]
     _store(changed, made)
     _place(changed, wanted, made)
@@ -72,24 +75,36 @@ def _peopled(companies: Sequence[Company], wanted: Mapping[int, Values]) -> dict
     return {pk: str(PeopleRemain(found)) for pk, found in people.items()}
 
 
-def _trades(companies: Sequence[Company]) -> dict[int, list[Trade]]:
-    found: defaultdict[int, list[Trade]] = defaultdict(list)
-    through = Company.trades.through.objects.filter(company__in=[one.pk for one in companies])
-    for row in through.select_related("trade"):
-        found[row.company_id].append(row.trade)
+def _held(companies: Sequence[Company], wanted: Mapping[int, Values]) -> Held:
+    """Of each relation that some value names: company id -> what stands there."""
+    found: dict[str, defaultdict[int, list[Any]]] = {}
+    pks = [one.pk for one in companies]
+    for name, path in RELATED.items():
+        if not any(name in wanted[pk] for pk in pks):
+            continue
+        found[name] = defaultdict(list)
+        for row in _through(name).filter(company__in=pks).select_related(path):
+            found[name][row.company_id].append(getattr(row, _target(name)))
     return found
 
 
-def _change(
-    company: Company, values: Values, trades: Mapping[int, list[Trade]]
-) -> dict[str, list[Any]]:
+def _through(name: str) -> Any:
+    return getattr(Company, name).through.objects
+
+
+def _target(name: str) -> str:
+    return RELATED[name].partition("__")[0]
+
+
+def _change(company: Company, values: Values, held: Held) -> dict[str, list[Any]]:
     """Set the values on the row; what changed, as the history shows it."""
     names = [name for name in values if name in STORED]
     before = shown({name: getattr(company, name) for name in names})
     after = shown({name: values[name] for name in names})
-    if "trades" in values:
-        before |= shown({"trades": trades.get(company.pk, [])})
-        after |= shown({"trades": values["trades"]})
+    for name in RELATED:
+        if name in values:
+            before |= shown({name: held[name].get(company.pk, [])})
+            after |= shown({name: values[name]})
     made = changes(before, after)
     if values.get("is_active", company.is_active) != company.is_active:
         made["is_active"] = [company.is_active, values["is_active"]]
@@ -116,13 +131,18 @@ def _place(
     wanted: Mapping[int, Values],
     made: Mapping[int, Mapping[str, Any]],
 ) -> None:
-    moved = [one.pk for one in companies if "trades" in made[one.pk]]
-    through = Company.trades.through
-    through.objects.filter(company__in=moved).delete()
-    rows = [
-        through(company_id=pk, trade_id=trade.pk) for pk in moved for trade in wanted[pk]["trades"]
-    ]
-    through.objects.bulk_create(rows, batch_size=500)
+    for name in RELATED:
+        moved = [one.pk for one in companies if name in made[one.pk]]
+        if not moved:
+            continue
+        through, column = _through(name), f"{_target(name)}_id"
+        through.filter(company__in=moved).delete()
+        rows = [
+            through.model(**{"company_id": pk, column: one.pk})
+            for pk in moved
+            for one in wanted[pk][name]
+        ]
+        through.bulk_create(rows, batch_size=500)
 
 
 def _event(company: Company, made: Mapping[str, list[Any]]) -> Note:

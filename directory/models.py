@@ -184,6 +184,18 @@ class Department(models.Model):
         return self.name
 
 
+class RequiredFields(models.Model):
+    """The columns that an account requires of its companies where a program asks for the check.
+
+    Only ``required`` writes it.
+    """
+
+    account = models.OneToOneField(
+        Account, primary_key=True, on_delete=models.PROTECT, related_name="required_fields"
+    )
+    names = models.JSONField(default=list)
+
+
 class Insurance(models.Model):
     """An insurance policy of a company."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from directory import add_views, import_views, list_views, views
+from directory import add_views, import_views, list_views, settings_views, views
 
 app_name = "directory"
 
@@ -35,3 +35,10 @@ urlpatterns: list[URLPattern] = [
     for scope, start in SCOPES.items()
     for end, view, page in PAGES
 ]
+urlpatterns.append(
+    path(
+        "accounts/<int:account_id>/directory/settings/",
+        settings_views.directory_settings,
+        name="settings",
+    )
+)

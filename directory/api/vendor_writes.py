@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from directory import companies
+from directory import companies, required
 from directory.importing.places import country_code, state_code
-from directory.many import edit_many
+from directory.many import RELATED, edit_many
 from directory.models import CLASSIFICATIONS, Company, EntityType, Trade
 from directory.queries import CompanyQuerySet
 from erp_integrations import sendable
@@ -50,6 +50,8 @@ FLAGS = (
 )
 LONGEST_ORIGIN, LONGEST_DATA = 200, 10_000
 REQUIRED = "can't be blank"
+STRANGER = "is not one of the vendor's people"
+CONTACTS = ("primary_contact_id", "bidding_distribution_ids")
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -86,6 +88,7 @@ READERS: dict[str, Reader] = {
     "business_register_attributes": register,
     "parent_id": bodies.whole,
     "primary_contact_id": bodies.whole,
+    "bidding_distribution_ids": bodies.wholes,
     "trade_ids": bodies.wholes,
     "standard_cost_code_ids": bodies.wholes,
 }
@@ -98,10 +101,15 @@ ORIGIN_READERS: dict[str, Reader] = {
 
 @dataclass
 class Writes(Records):
-    """Rows of vendors on their way into the Directory of an account, or of a project too."""
+    """Rows of vendors on their way into the Directory of an account, or of a project too.
+
+    ``required``: the columns that must not be empty afterwards, beside the name.
+    """
 
     access: Access
+    required: Collection[str] = ()
     _trades: dict[int, Trade] = field(default_factory=dict)
+    _people: dict[int, dict[int, Membership]] = field(default_factory=dict)
 
     def found(self) -> CompanyQuerySet:
         """Those that the caller can see."""
@@ -113,7 +121,9 @@ class Writes(Records):
         if not self._trades:
             self._trades = {one.pk: one for one in self.access.account.trades.all()}
         known = {row.pk for row in rows if row.pk is not None}
-        stored = Company.objects.in_bulk(known)
+        with_trades = ["trades"] if "trades" in self.required else []
+        stored = Company.objects.prefetch_related(*with_trades).in_bulk(known)
+        self._people = _people(rows)
         values = [self._values(row, stored.get(row.pk or 0)) for row in rows]
         both = list(zip(rows, values, strict=True))
         # One that could not be called as wanted is not left behind half done.
@@ -130,6 +140,8 @@ class Writes(Records):
             row.refuse({"name": [REQUIRED]})
         for part in (self._places, self._classified, self._related, self._switched):
             row.refuse(part(values, company))
+        wanting = required.missing(self.required, values, company)
+        row.refuse({name: said for name, said in wanting.items() if name not in row.errors})
         return values
 
     def _places(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
@@ -171,13 +183,22 @@ class Writes(Records):
             values["trades"] = [self._trades[pk] for pk in pks if pk in self._trades]
         if "parent_id" in values:
             errors |= self._parent(values, company)
+        return errors | self._contacts(values, company)
+
+    def _contacts(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+        """People of the vendor, named by their user ids; a new vendor has none yet."""
+        errors = {}
+        people = self._people.get(company.pk, {}) if company else {}
         if "primary_contact_id" in values:
             pk = values.pop("primary_contact_id")
-            people = Membership.objects.filter(companies=company) if company else None
-            member = people.filter(user=pk).first() if people is not None and pk else None
-            values["primary_contact"] = member
-            if pk and member is None:
-                errors["primary_contact_id"] = ["is not one of the vendor's people"]
+            values["primary_contact"] = people.get(pk)
+            if pk and pk not in people:
+                errors["primary_contact_id"] = [STRANGER]
+        if "bidding_distribution_ids" in values:
+            pks = values.pop("bidding_distribution_ids")
+            values["bid_contacts"] = [people[pk] for pk in pks if pk in people]
+            if any(pk not in people for pk in pks):
+                errors["bidding_distribution_ids"] = [STRANGER]
         return errors
 
     def _parent(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
@@ -224,7 +245,7 @@ class Writes(Records):
         if not rows:
             return
         new = [
-            Company(**{name: one for name, one in values.items() if name != "trades"})
+            Company(**{name: one for name, one in values.items() if name not in RELATED})
             for _row, values in rows
         ]
         made = companies.create_many(
@@ -247,6 +268,16 @@ class Writes(Records):
             if row.pk in problems:
                 problem = problems[row.pk]
                 row.refuse({problem.field: [problem.message]})
+
+
+def _people(rows: Sequence[SyncRow]) -> dict[int, dict[int, Membership]]:
+    """Vendor id -> user id -> the person, of the vendors for which contacts are given."""
+    named = [row.pk for row in rows if row.pk and any(name in row.given for name in CONTACTS)]
+    found: dict[int, dict[int, Membership]] = {}
+    through = Company.people.through.objects.filter(company__in=named)
+    for row in through.select_related("membership__user") if named else ():
+        found.setdefault(row.company_id, {})[row.membership.user_id] = row.membership
+    return found
 
 
 def _origin(row: SyncRow) -> Origin:

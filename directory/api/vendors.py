@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.http import Http404
 from rest_framework.request import Request
 
-from directory import companies
+from directory import companies, required
 from directory.api.vendor_shapes import OF_COMPANY, OF_PROJECT
 from directory.api.vendor_writes import Writes
 from directory.models import Company, ProjectCompany
 from directory.queries import CompanyQuerySet
-from erpbridge.rest import scope, sync
+from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import Malformed
 from erpbridge.rest.filters import ids, moments, numbers, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import SyncRow
@@ -86,7 +88,18 @@ class VendorView(Resource):
     def write(self, given: Mapping[str, Any], pk: int | None = None) -> int:
         """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
         self.require("companies.edit")
-        return sync.store_one(Writes(self.access), SyncRow(given, pk))
+        return sync.store_one(self.writes(), SyncRow(given, pk))
+
+    def writes(self) -> Writes:
+        """With the account's required fields where the call asks for them."""
+        asked = self.request.query_params.get("run_configurable_validations")
+        if asked is None:
+            asked = scope.body_of(self.request).get("run_configurable_validations")
+        try:
+            checked = bodies.flag(asked)
+        except ValidationError as error:
+            raise Malformed({"run_configurable_validations": list(error.messages)}) from error
+        return Writes(self.access, required.of(self.access.account) if checked else ())
 
 
 class Vendors(VendorView):
@@ -147,8 +160,9 @@ class OneInactiveVendor(InactiveVendors):
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Re-activate."""
         self.one(pk)
+        self.require("companies.edit")
         self.require("companies.reactivate")
-        self.write({"is_active": True}, pk)
+        sync.store_one(Writes(self.access), SyncRow({"is_active": True}, pk))
         return self.show(pk)
 
 
@@ -159,7 +173,7 @@ class SyncVendors(VendorView):
         """Each row with its own fate."""
         self.require("companies.edit")
         updates = scope.body_of(request).get("updates")
-        return sync.answer(updates, Writes(self.access), self.shape())
+        return sync.answer(updates, self.writes(), self.shape())
 
 
 class AddVendor(VendorView):

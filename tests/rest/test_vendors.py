@@ -8,10 +8,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from directory import companies
+from directory import companies, required
 from directory.models import Company
 from erp_integrations.models import Link
+from erpbridge.access import policy
 from erpbridge.access.levels import Level
+from erpbridge.access.models import Membership
 from erpbridge.access.people import Levels
 from erpbridge.audit.models import Event
 from erpbridge.oauth import tokens
@@ -423,6 +425,31 @@ def test_readers_see_no_inactive_vendors(reader, account):
     assert reader.get(f"companies/{account.pk}/vendors/inactive").json() == []
 
 
+def test_bidders_are_people_of_the_vendor(api, firm, account, ada, sam):
+    member = Membership.objects.get(account=account, user=sam)
+    firm.people.add(member)
+    path = f"vendors/{firm.pk}"
+    given = {"vendor": {"bidding_distribution_ids": [sam.pk], "primary_contact_id": sam.pk}}
+    told = api.patch(path, given).json()
+    assert told["bidding_distribution"] == [{"id": sam.pk}]
+    assert told["primary_contact"]["id"] == sam.pk
+    event = Event.objects.about(account.pk, "vendor", firm.pk).first()
+    assert event.data["changes"]["bid_contacts"] == [[], [sam.name]]
+    stranger = {"vendor": {"bidding_distribution_ids": [sam.pk, ada.pk]}}
+    assert list(api.patch(path, stranger).json()["errors"]) == ["bidding_distribution_ids"]
+    assert list(write(api, name="New", bidding_distribution_ids=[sam.pk]).json()["errors"]) == [
+        "bidding_distribution_ids"
+    ]
+    assert (
+        api.patch(path, {"vendor": {"bidding_distribution_ids": []}}).json()["bidding_distribution"]
+        == []
+    )
+
+
+def test_a_vendor_group_is_taken_and_not_kept(api, account):
+    assert write(api, name="Bay Glass", vendor_group_id=5).json()["vendor_group"] is None
+
+
 def test_parents_have_two_levels(api, account):
     top = CompanyFactory.create(account=account)
     middle = CompanyFactory.create(account=account, parent=top)
@@ -672,3 +699,64 @@ def test_a_key_is_free_again_after_a_day(api):
         api.token = tokens.issue(api.made.application, service.user).access
         again = api.post("vendors", {"vendor": {"name": "Other"}}, Idempotency_Key="k")
     assert again.status_code == 201
+
+
+# --- required fields --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def required_fields(account, ada):
+    """The account requires city, trades and a business register."""
+    required.configure(["city", "trades", "entity_id"], by=policy.load(ada, account))
+
+
+ASKED = "run_configurable_validations=true"
+
+
+def test_required_fields_are_checked_where_the_call_asks(api, account, required_fields):
+    refused = api.post(f"vendors?{ASKED}", {"vendor": {"name": "Bay Glass", "city": " "}})
+    assert refused.status_code == 422
+    said = {
+        name: [required.BLANK] for name in ("business_register_attributes", "city", "trade_ids")
+    }
+    assert refused.json()["errors"] == said
+    assert not Company.objects.exists()
+    for query in ("", "?run_configurable_validations=false"):
+        body = {"vendor": {"name": "Bay Glass"}}
+        assert api.post(f"vendors{query}", body).status_code == 201
+    trade = TradeFactory.create(account=account)
+    whole = {
+        "name": "Bay Glass",
+        "city": "Salem",
+        "trade_ids": [trade.pk],
+        "business_register_attributes": {"type": "ein", "identifier": "12-3456789"},
+    }
+    body = {"vendor": whole, "run_configurable_validations": True}
+    made = api.post("vendors", body)
+    assert made.status_code == 201
+    path = f"vendors/{made.json()['id']}?{ASKED}"
+    assert api.patch(path, {"vendor": {"notes": "x"}}).status_code == 200
+    assert list(api.patch(path, {"vendor": {"trade_ids": []}}).json()["errors"]) == ["trade_ids"]
+
+
+def test_required_fields_of_project_vendors_and_of_a_sync(api, firm, project, required_fields):
+    body = {"vendor": {"name": "Bay Glass"}}
+    assert api.post(f"projects/{project.pk}/vendors?{ASKED}", body).status_code == 422
+    rows = [{"id": firm.pk, "notes": "x"}, {"name": ""}]
+    told = api.patch(f"vendors/sync?{ASKED}", {"updates": rows}).json()
+    assert [sorted(one["errors"]) for one in told["errors"]] == [
+        ["business_register_attributes", "trade_ids"],
+        ["business_register_attributes", "city", "name", "trade_ids"],
+    ]
+
+
+def test_reactivating_asks_for_no_fields(api, firm, required_fields):
+    api.patch(f"vendors/{firm.pk}", {"vendor": {"is_active": False}})
+    path = f"companies/{api.company}/vendors/inactive/{firm.pk}?{ASKED}"
+    assert api.patch(path).json()["is_active"] is True
+
+
+def test_a_check_that_is_neither_on_nor_off_is_400(api):
+    response = api.post("vendors?run_configurable_validations=perhaps", {"vendor": {"name": "x"}})
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["run_configurable_validations"]

@@ -1,0 +1,89 @@
+"""Which fields a company of an account has to have, for programs that ask for that check.
+
+The pages require only a name; a program asks by ``run_configurable_validations`` (reference
+rest-api.md 1.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db import transaction
+
+from directory.models import Company, RequiredFields
+from erpbridge.access import accounts
+from erpbridge.access.models import Account
+from erpbridge.access.policy import Access
+from erpbridge.audit.record import Note, changes, note
+
+# The column -> what the API calls it.
+FIELDS: Mapping[str, str] = {
+    **{
+        name: name
+        for name in (
+            "abbreviated_name",
+            "trade_name",
+            "address",
+            "city",
+            "state_code",
+            "zip",
+            "country_code",
+            "business_phone",
+            "mobile_phone",
+            "fax_number",
+            "email_address",
+            "website",
+            "license_number",
+            "labor_union",
+            "notes",
+        )
+    },
+    "entity_id": "business_register_attributes",
+    "trades": "trade_ids",
+}
+LABELS: Mapping[str, str] = {
+    name: "Trades" if name == "trades" else str(Company._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # a column
+    for name in FIELDS
+}
+BLANK = "can't be blank: the company requires it"
+
+
+def of(account: Account) -> list[str]:
+    """The columns that the account requires, in the order of ``FIELDS``."""
+    stored = RequiredFields.objects.filter(account=account).values_list("names", flat=True).first()
+    return [name for name in FIELDS if name in (stored or ())]
+
+
+@transaction.atomic
+def configure(names: Collection[str], *, by: Access) -> None:
+    """Require these columns and no others."""
+    account = Account.objects.select_for_update().get(pk=by.account.pk)
+    before = of(account)
+    wanted = [name for name in FIELDS if name in names]
+    RequiredFields.objects.update_or_create(account=account, defaults={"names": wanted})
+    words = "Required fields of companies"
+    made = changes({words: _words(before)}, {words: _words(wanted)})
+    if made:
+        event = Note(accounts.ENTITY, account.pk, account.name, "changed", data={"changes": made})
+        note(account.pk, [event], by=by.user)
+
+
+def missing(
+    names: Collection[str], values: Mapping[str, Any], company: Company | None
+) -> dict[str, list[str]]:
+    """What of the required would be empty once ``values`` are stored, as the API calls it.
+
+    A company whose trades are required comes with them prefetched.
+    """
+    return {FIELDS[name]: [BLANK] for name in names if not _held(name, values, company)}
+
+
+def _held(name: str, values: Mapping[str, Any], company: Company | None) -> bool:
+    if name in values or company is None:
+        return bool(values.get(name))
+    return bool(company.trades.all()) if name == "trades" else bool(getattr(company, name))
+
+
+def _words(names: Collection[str]) -> str:
+    return ", ".join(LABELS[name] for name in names)
