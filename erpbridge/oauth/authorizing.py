@@ -129,9 +129,15 @@ def _status(answer: dict[str, str]) -> int:
 
 
 def _may_lead_to(response: Any, asked: Asked) -> HttpResponse:
-    """The page's form ends in a redirect to the application, which the policy has to allow."""
+    """The page's form ends in a redirect to the application, which the policy has to allow.
+
+    Browsers hold every further redirect to it too, and applications lead on, often to another host
+    of theirs; on this machine that is another port.
+    """
     host = _host(asked)
     if host:
-        response._csp_update = {"form-action": [f"{urlsplit(asked.redirect_uri).scheme}://{host}"]}
+        scheme = urlsplit(asked.redirect_uri).scheme
+        onward = "https:" if scheme == "https" else "http://localhost:* http://127.0.0.1:*"
+        response._csp_update = {"form-action": [f"{scheme}://{host}", *onward.split()]}
     found: HttpResponse = response
     return found

@@ -122,9 +122,10 @@ def redeem(application: Application, code: str, *, redirect_uri: str, verifier: 
     if row.challenge and not _verified(row.challenge, verifier):
         raise _invalid("The code_verifier does not match the code_challenge.")
     with transaction.atomic():
-        if not found.filter(used_at=None).update(used_at=timezone.now()):
-            raise _invalid("The authorization code was used already.")
-        return issue(application, row.user, family=row.family)
+        if found.filter(used_at=None).update(used_at=timezone.now()):
+            return issue(application, row.user, family=row.family)
+    end_family(row.family)
+    raise _invalid("The authorization code was used already.")
 
 
 def _verified(challenge: str, verifier: str) -> bool:
@@ -136,8 +137,10 @@ def _verified(challenge: str, verifier: str) -> bool:
 def renew(application: Application, refresh: str) -> Given:
     """New tokens for a refresh token, which ends with the access token beside it.
 
-    A token that comes a second time is refused and changes nothing: the application has proved
-    itself by its secret, and two of its processes may renew at once.
+    A token that comes a second time ends its whole family: somebody else may hold it, and nobody
+    can tell which of the two is the application (RFC 9700, 2.2.2 and 4.14.2). There is no time of
+    grace for an answer that was lost: of the new tokens only digests are kept, so that the same
+    answer cannot be given again, and a different one would serve a thief as well.
 
     :raises Refused: for a token that is unknown, used or revoked.
     """
@@ -146,11 +149,11 @@ def renew(application: Application, refresh: str) -> Given:
     if row is None or not row.user.is_active:
         raise _invalid("The refresh token is invalid.")
     with transaction.atomic():
-        now = timezone.now()
-        if not Token.objects.filter(pk=row.pk, ended_at=None).update(ended_at=now):
-            raise _invalid("The refresh token is invalid.")
-        end_family(row.family)
-        return issue(application, row.user, family=row.family)
+        if Token.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
+            end_family(row.family)
+            return issue(application, row.user, family=row.family)
+    end_family(row.family)
+    raise _invalid("The refresh token is invalid.")
 
 
 def end_family(family: uuid.UUID) -> None:

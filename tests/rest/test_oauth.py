@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
 
 from erpbridge.access import policy
@@ -208,8 +211,47 @@ def test_refreshing_rotates_and_needs_no_redirect_uri(app, code):
     again = post(renewal)
     assert again.status_code == 400
     assert again.json()["error_description"] == "The refresh token is invalid."
-    # The new ones go on: two processes of one program may renew at once.
-    assert tokens.read(second.json()["access_token"]) is not None
+
+
+def test_a_refresh_token_that_comes_again_ends_all_tokens_of_its_grant(app, code, api):
+    given = {"grant_type": "authorization_code", "code": code, "redirect_uri": HOME}
+    first = post({**given, **ids(app)}).json()
+    renewal = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], **ids(app)}
+    second = post(renewal).json()
+    assert post(renewal).status_code == 400
+    assert tokens.read(second["access_token"]) is None
+    stolen = post({**renewal, "refresh_token": second["refresh_token"]})
+    assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
+    # Other grants go on.
+    assert tokens.read(api.token) is not None
+
+
+def test_another_application_cannot_end_a_family_with_its_token(app, code, account, ada):
+    given = {"grant_type": "authorization_code", "code": code, "redirect_uri": HOME}
+    first = post({**given, **ids(app)}).json()
+    other = applications.create("Other", redirect_uris=[HOME], by=policy.load(ada, account))
+    renewal = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    assert post({**renewal, **ids(other)}).status_code == 400
+    assert tokens.read(first["access_token"]) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_renewals_at_one_moment_both_end(app, code):
+    given = {"grant_type": "authorization_code", "code": code, "redirect_uri": HOME}
+    first = post({**given, **ids(app)}).json()
+    renewal = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], **ids(app)}
+    gate = Barrier(2)
+
+    def renew(_number: int) -> int:
+        try:
+            gate.wait(10)
+            return post(renewal).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(renew, range(2))) == [200, 400]
+    assert not Token.objects.filter(ended_at=None).exists()
 
 
 def test_an_access_token_lasts_ninety_minutes(api):

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from rest_framework.request import Request
 
-from erpbridge.access import projects as services
+from erpbridge.access.api.project_writes import DAYS, ORIGIN, PLACE, Writes
 from erpbridge.access.models import Project
-from erpbridge.access.policy import Access, load
 from erpbridge.access.querysets import projects_matching
-from erpbridge.audit.record import Note, changes, note
-from erpbridge.rest import bodies, scope, sync
+from erpbridge.rest import scope, sync
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.bodies import Reader
-from erpbridge.rest.errors import by_field
 from erpbridge.rest.filters import WrongValue, contains, ids, moments, search, texts, truth
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.sync import SyncRow
 from erpbridge.rest.views import Resource
 
-# The name in a body -> the column.
-SETTINGS: dict[str, tuple[str, Reader]] = {
-    "name": ("name", bodies.text(Project, "name")),
-    "project_number": ("number", bodies.text(Project, "number")),
-    "active": ("is_active", bodies.flag),
-    "erp_integrated": ("use_with_erp", bodies.flag),
-}
-PLACE = ("address", "city", "state_code", "zip", "country_code", "phone", "description")
-DAYS = ("start_date", "completion_date")
-DETAILS: dict[str, Reader] = {
-    **{name: bodies.text(Project, name) for name in PLACE},
-    **dict.fromkeys(DAYS, bodies.day),
-}
-ORIGIN: dict[str, Reader] = {
-    "origin_id": bodies.word(200),
-    "origin_code": bodies.word(200),
-    "origin_data": bodies.long_text(10_000),
-}
 ABSENT = (
     *("county", "time_zone", "latitude", "longitude", "stage", "project_stage"),
     *("project_template", "owners_project_id", "total_value", "store_number"),
@@ -166,7 +140,7 @@ def of_company(pks: Sequence[int]) -> Rows:
     }
 
 
-class ProjectView(Resource, Records):
+class ProjectView(Resource):
     """Projects that are open to the caller."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS)
@@ -187,73 +161,7 @@ class ProjectView(Resource, Records):
 
     def write(self, given: Mapping[str, Any], pk: int | None = None) -> int:
         """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
-        return sync.store_one(self, SyncRow(given, pk))
-
-    def store(self, rows: Sequence[SyncRow]) -> None:
-        """Each project for itself; they are few, and each is a transaction of its own."""
-        stored = self.found().in_bulk([row.pk for row in rows if row.pk is not None])
-        for row in rows:
-            try:
-                with transaction.atomic():
-                    self._store(row, stored.get(row.pk or 0))
-            except ValidationError as error:
-                words = {"number": "project_number"}
-                row.refuse({words.get(name, name): said for name, said in by_field(error).items()})
-            except IntegrityError:
-                row.refuse({"origin_id": ["has already been taken"]})
-
-    def _store(self, row: SyncRow, project: Project | None) -> None:
-        read = {name: reader for name, (_column, reader) in SETTINGS.items()}
-        values, errors = bodies.read(row.given, {**read, **DETAILS, **ORIGIN})
-        row.refuse(errors | self._refused(project, values))
-        if row.errors:
-            return
-        settings = {
-            column: values[name] for name, (column, _r) in SETTINGS.items() if name in values
-        }
-        if project is None:
-            project = services.create(
-                services.Settings(**({"name": ""} | settings)), by=self.access
-            )
-        elif settings:
-            now = services.Settings(
-                project.name, project.number, project.is_active, project.use_with_erp
-            )
-            by = load(self.access.user, self.access.account, project) or self.access
-            project = services.configure(project.pk, replace(now, **settings), by=by)
-        more = {name: values[name] for name in (*DETAILS, *ORIGIN) if name in values}
-        _details(project, more, by=self.access)
-        row.pk = project.pk
-
-    def _refused(self, project: Project | None, values: Mapping[str, Any]) -> dict[str, list[str]]:
-        """What the caller may not do, or what is missing."""
-        if project is None:
-            if not (answer := self.access.can("projects.create")):
-                return {"base": [answer.why]}
-            if not values.get("name"):
-                return {"name": ["can't be blank"]}
-        else:
-            here = load(self.access.user, self.access.account, project) or self.access
-            if not (answer := here.can("project.configure")):
-                return {"base": [answer.why]}
-        before = {name: getattr(project, name) if project else "" for name in ORIGIN}
-        changed = any(values.get(name, before[name]) != before[name] for name in ORIGIN)
-        answer = self.access.can("items.import", "project")
-        return {"origin_id": [answer.why]} if changed and not answer else {}
-
-
-def _details(project: Project, values: Mapping[str, Any], *, by: Access) -> None:
-    """What the API sets beyond the settings of the pages."""
-    made = changes({name: getattr(project, name) for name in values}, values)
-    if not made:
-        return
-    for name, value in values.items():
-        setattr(project, name, value)
-    project.updated_at = timezone.now()
-    project.save(update_fields=[*values, "updated_at"])
-    words = {name: [str(one or "") for one in pair] for name, pair in made.items()}
-    event = Note(services.ENTITY, project.pk, str(project), "changed", data={"changes": words})
-    note(by.account.pk, [event], by=by.user)
+        return sync.store_one(Writes(self.access), SyncRow(given, pk))
 
 
 class Projects(ProjectView):
@@ -312,4 +220,4 @@ class SyncProjects(ProjectView):
 
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Each row with its own fate."""
-        return sync.answer(scope.body_of(request).get("updates"), self, full)
+        return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)
