@@ -14,6 +14,7 @@ from django.db.models.signals import post_save
 
 from admin_wbs.models import CostCode, CostType, ProjectSegment, Segment, SegmentItem
 from erpbridge.access.models import Account, Project
+from erpbridge.access.projects import projects_created
 
 # Tiers are joined by tree.JOINT, segments by this.
 JOINT = "."
@@ -79,8 +80,18 @@ def project_made(*, instance: Project, created: bool, raw: bool, **_more: Any) -
             _copy(instance.account_id, [instance.pk])
 
 
+def projects_made(*, account_id: int, project_ids: Sequence[int], **_more: Any) -> None:
+    """The same for projects that were stored at once."""
+    with transaction.atomic():
+        lock(account_id)
+        there = ProjectSegment.objects.filter(project__in=project_ids)
+        held = set(there.values_list("project", flat=True))
+        _copy(account_id, [pk for pk in project_ids if pk not in held])
+
+
 def register() -> None:
     """Follow the creation of projects."""
+    projects_created.connect(projects_made, dispatch_uid="admin_wbs.projects_made")
     post_save.connect(project_made, sender=Project, dispatch_uid="admin_wbs.project_made")
 
 

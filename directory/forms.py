@@ -20,11 +20,11 @@ from directory import logos, places, required
 from directory.companies import COLUMNS, RELATIONS
 from directory.contacts import CONTACTS, check_contacts
 from directory.fields import One, Several
-from directory.importing.places import state_code
 from directory.models import CLASSIFICATIONS, Company, EntityType
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
+from erpbridge.places import state_code
 from erpbridge.ui.forms import PlainTexts, limit_attrs
 
 LONGEST_TRADE = 200

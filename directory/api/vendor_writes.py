@@ -10,7 +10,6 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from directory import companies, required
-from directory.importing.places import country_code, state_code
 from directory.many import RELATED, edit_many
 from directory.models import CLASSIFICATIONS, Company, EntityType, Trade
 from directory.queries import CompanyQuerySet
@@ -18,7 +17,7 @@ from erp_integrations import sendable
 from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
-from erpbridge.rest import bodies
+from erpbridge.rest import bodies, places
 from erpbridge.rest.bodies import Reader
 from erpbridge.rest.sync import Records, SyncRow
 
@@ -145,21 +144,7 @@ class Writes(Records):
         return values
 
     def _places(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
-        """Codes of ISO 3166, in upper case."""
-        errors = {}
-        given = values.get("country_code")
-        if given:
-            values["country_code"] = country_code(given)
-            if not values["country_code"]:
-                errors["country_code"] = [f"“{given[:40]}” is not a country code such as US"]
-        typed = values.get("state_code")
-        if typed:
-            country = values.get("country_code") or (company.country_code if company else "")
-            code = state_code(typed, country)
-            if not code and country in ("", "US", "CA"):
-                errors["state_code"] = [f"“{typed[:40]}” is not a state code such as MD"]
-            values["state_code"] = code or typed.upper()
-        return errors
+        return places.codes(values, country=company.country_code if company else "")
 
     def _classified(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
         """The flags that were given over those that were there; and the register's number."""

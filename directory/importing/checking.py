@@ -11,10 +11,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from directory.importing.columns import FLAGS, ROW_KIND, TEXTS, model_field, short_label, split
-from directory.importing.places import WITHOUT_COUNTRY, country_code, state_code
 from directory.models import CLASSIFICATIONS, EntityType, Trade
 from erp_integrations.sendable import Problem
 from erpbridge.files.table import Line
+from erpbridge.places import WITHOUT_COUNTRY, country_code, state_code
 from erpbridge.ui.forms import DIRECTION_CONTROLS
 
 YES = frozenset(["yes", "y", "true", "t", "1", "x"])

@@ -86,10 +86,10 @@ def store_many(wanted: Sequence[Wanted], *, by: Access) -> list[Project]:
     stored = {one.pk: one for one in known.select_for_update(no_key=True).order_by("pk")}
     projects = [Project(account=by.account) if one.pk is None else stored[one.pk] for one in wanted]
     made = [_set(project, one.values) for project, one in zip(projects, wanted, strict=True)]
+    new = [project for project, one in zip(projects, wanted, strict=True) if one.pk is None]
     changed = [one for one, differs in zip(projects, made, strict=True) if one.pk and differs]
     write_rows(changed, sorted({name for one in wanted for name in one.values}))
     Project.objects.filter(pk__in=[one.pk for one in changed]).update(updated_at=timezone.now())
-    new = [one for one in projects if one.pk is None]
     Project.objects.bulk_create(new, batch_size=AT_ONCE)
     if new:
         projects_created.send(
