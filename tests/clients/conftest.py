@@ -15,6 +15,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from erp_integrations.models import Connection
+from erpbridge.access.models import Account, Membership
+from tests.erp_integrations import steps
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 INSTALLED = ROOT / "var" / "clients"
@@ -27,12 +31,35 @@ def _installed() -> None:
     subprocess.run([ROOT / "bin" / "clients"], check=True, timeout=600)
 
 
+def api_client(**options: str) -> dict[str, str]:
+    """What ``manage.py api_client`` prints."""
+    said = io.StringIO()
+    call_command("api_client", **options, stdout=said)
+    return dict(word.split("=", 1) for word in shlex.split(said.getvalue()))
+
+
 @pytest.fixture
 def credentials(live_server) -> dict[str, str]:
-    """What ``manage.py api_client`` prints: a fresh account, with nothing connected."""
-    said = io.StringIO()
-    call_command("api_client", base_url=live_server.url, stdout=said)
-    return dict(word.split("=", 1) for word in shlex.split(said.getvalue()))
+    """A service account of a fresh account, with nothing connected."""
+    return api_client(base_url=live_server.url)
+
+
+@pytest.fixture
+def approver(live_server, credentials) -> dict[str, str]:
+    """A second service account there, for nobody accepts what is their own."""
+    return api_client(
+        base_url=live_server.url,
+        company=credentials["COMPANY_ID"],
+        project=credentials["PROJECT_ID"],
+    )
+
+
+@pytest.fixture
+def connection(credentials) -> Connection:
+    """An ERP that the account is connected to after the fact."""
+    account = Account.objects.get(pk=credentials["COMPANY_ID"])
+    admin = Membership.objects.people().get(account=account)
+    return steps.connect(account, by=admin.user)
 
 
 @pytest.fixture

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from admin_wbs.models import CostCode
 from directory.models import Company
 from erpbridge.access.models import Project
+from tests.erp_integrations import steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+CODES = ["01", "01-010", "01-020", "03", "03-100", "03-200", "16", "16-050", "17"]
+LISTS = [["Standard Cost Codes", False], ["ERP Standard Cost Codes", True]]
 
 
 def names(company: str) -> set[str]:
@@ -46,6 +52,29 @@ def test_procores_javascript_sdk_is_told_when_to_come_back(javascript, settings)
     assert int(told[-1]["reset"]) > 1_700_000_000
 
 
+def test_procores_javascript_sdk_lists_creates_and_syncs_cost_codes(javascript):
+    told = javascript("costCodes")
+    assert told["lists"] == LISTS
+    assert (told["created"], told["full"]) == ([201, 201], "16-050")
+    assert told["entities"] == ["Cables", "Controls"]
+    assert told["errors"] == [{"id": ["Entity with this ID not found"]}]
+    assert told["codes"] == CODES
+
+
+def test_procores_javascript_sdk_sends_another_accepts_and_both_are_synced(
+    javascript, connection, approver
+):
+    sent = javascript("send")
+    assert (sent["statuses"], sent["state"], sent["done"]) == ([201, 201], "ready_to_export", 1)
+    accepted = javascript("accept", **approver)
+    assert accepted == [["standard_cost_code", 200, "exporting"], ["vendor", 200, "exporting"]]
+    steps.export(connection)
+    told = javascript("state", VENDOR=str(sent["vendor"]))
+    assert (told["state"], told["vendor"]["synced_to_erp"]) == ("synced", True)
+    assert told["vendor"]["origin_id"]
+    assert CostCode.objects.exclude(origin_id="").get().full_code == "16"
+
+
 # --- pyprocore --------------------------------------------------------------------------------
 
 
@@ -62,6 +91,25 @@ def test_pyprocore_creates_pages_lists_and_syncs(python, credentials):
     assert (told["invalid"]["status"], set(told["invalid"]["body"]["errors"])) == (422, {"name"})
     assert told["click"]["status"] == 422
     assert "Alder Steel Ltd." in names(credentials["COMPANY_ID"])
+
+
+def test_pyprocore_lists_creates_and_syncs_cost_codes(python):
+    told = python("pyprocore", "costCodes")
+    assert (told["lists"], told["full"], told["codes"]) == (LISTS, "16-050", CODES)
+    assert told["entities"] == ["Cables", "Controls"]
+    assert told["errors"] == [{"id": ["Entity with this ID not found"]}]
+
+
+def test_pyprocore_sends_another_accepts_and_both_are_synced(python, connection, approver):
+    sent = python("pyprocore", "send")
+    assert (sent["state"], sent["done"]) == ("ready_to_export", 1)
+    other = {f"PROCORE_{name}": approver[name] for name in ("CLIENT_ID", "CLIENT_SECRET")}
+    accepted = python("pyprocore", "accept", **other)
+    assert accepted == [["standard_cost_code", "exporting"], ["vendor", "exporting"]]
+    steps.export(connection)
+    told = python("pyprocore", "state", VENDOR=str(sent["vendor"]))
+    assert (told["state"], told["vendor"]["synced_to_erp"]) == ("synced", True)
+    assert CostCode.objects.exclude(origin_id="").get().full_code == "16"
 
 
 def test_pyprocore_knows_a_wrong_secret(python):

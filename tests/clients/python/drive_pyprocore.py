@@ -71,6 +71,84 @@ def story() -> dict:
     }
 
 
+def writer():
+    """Calls with a body, or with a query, and the company's header."""
+    client = http.ProcoreClient()
+    headers = {"Procore-Company-Id": str(COMPANY)}
+
+    def call(method: str, path: str, body: dict | None = None, **query):
+        address = path if path.startswith("/") else f"/rest/v1.0/{path}"
+        return client.request(method, address, json=body, params=query, headers=headers)
+
+    return call
+
+
+def cost_codes() -> dict:
+    call = writer()
+    lists = call("GET", "standard_cost_code_lists", company_id=COMPANY)
+    of = {
+        "company_id": COMPANY,
+        "standard_cost_code_list_id": next(one["id"] for one in lists if not one["is_erp_list"]),
+    }
+
+    def create(**code) -> dict:
+        return call("POST", "standard_cost_codes", {**of, "standard_cost_code": code})
+
+    top = create(code="16", name="Electrical")
+    below = create(code="050", name="Wiring", parent_id=top["id"])
+    updates = [
+        {"id": below["id"], "name": "Cables"},
+        {"code": "17", "name": "Controls"},
+        {"id": 999999999, "name": "Nobody"},
+    ]
+    synced = call("PATCH", "standard_cost_codes/sync", {**of, "updates": updates})
+    return {
+        "lists": [[one["name"], one["is_erp_list"]] for one in lists],
+        "full": below["full_code"],
+        "entities": [one["name"] for one in synced["entities"]],
+        "errors": [one["errors"] for one in synced["errors"]],
+        "codes": sorted(one["full_code"] for one in call("GET", "standard_cost_codes", **of)),
+    }
+
+
+def send() -> dict:
+    """The first click: a vendor, and the whole ERP list."""
+    call = writer()
+    vendor = call("POST", VENDORS, {"company_id": COMPANY, "vendor": {"name": "Alder Steel"}})["id"]
+    lists = call("GET", "standard_cost_code_lists", company_id=COMPANY)
+    erp_list = next(one["id"] for one in lists if one["is_erp_list"])
+    code = {"code": "16", "name": "Electrical"}
+    of = {"company_id": COMPANY, "standard_cost_code_list_id": erp_list}
+    call("POST", "standard_cost_codes", {**of, "standard_cost_code": code})
+    mine = f"companies/{COMPANY}"
+    one = call("POST", f"{mine}/vendors/{vendor}/actions/send_to_erp", {})
+    many = call("POST", f"{mine}/standard_cost_code_lists/{erp_list}/actions/send_to_erp", {})
+    return {"vendor": vendor, "state": one["erp_status"], "done": many["done"]}
+
+
+def accept() -> list:
+    """The second click, by somebody else: everything that waits, with the first of each choice."""
+    call = writer()
+    queue = f"companies/{COMPANY}/erp_queue"
+    told = []
+    for row in call("GET", queue, **{"filters[status]": "ready_to_export"}):
+        item = call("GET", f"{queue}/{row['id']}")
+        acceptance = {
+            one["name"]: one["value"] or next((c["key"] for c in one["choices"] or ()), "")
+            for one in item["acceptance_fields"]
+        }
+        body = {"digest": item["digest"], "acceptance": acceptance}
+        done = call("POST", f"{queue}/{row['id']}/actions/accept", body)
+        told.append([item["item_type"], done["erp_status"]])
+    return sorted(told)
+
+
+def state() -> dict:
+    call, vendor = writer(), os.environ["VENDOR"]
+    shown = call("GET", f"companies/{COMPANY}/vendors/{vendor}/erp_status")
+    return {"state": shown["erp_status"], "vendor": call("GET", f"{VENDORS}/{vendor}")}
+
+
 def unauthorized() -> dict:
     """With a wrong secret no token is given."""
     return refusal(lambda: OAuthClient().request_client_credentials_token())
@@ -83,5 +161,13 @@ def limited() -> dict:
     return refusal(lambda: client.get(VENDORS, params={"company_id": COMPANY}))
 
 
-steps = {"story": story, "unauthorized": unauthorized, "limited": limited}
+steps = {
+    "story": story,
+    "unauthorized": unauthorized,
+    "limited": limited,
+    "costCodes": cost_codes,
+    "send": send,
+    "accept": accept,
+    "state": state,
+}
 json.dump(steps[os.environ["STEP"]](), sys.stdout)
