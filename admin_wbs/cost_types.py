@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from admin_wbs import structures
 from admin_wbs.models import CostType
-from admin_wbs.refusals import SegmentRefused
+from admin_wbs.refusals import IN_BUDGET_CODE, SegmentRefused
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, changes, note
 
@@ -38,7 +38,7 @@ def change(cost_type: CostType, *, values: Mapping[str, str], by: User) -> CostT
 
     :raises ValidationError: by field, for a missing value, one that is too long, or a code that
         is taken.
-    :raises SegmentRefused: where it has been deleted.
+    :raises SegmentRefused: where it has been deleted, or its code cannot be changed.
     """
     stored = _locked(cost_type)
     names = [name for name in EDITABLE if name in values]
@@ -48,6 +48,8 @@ def change(cost_type: CostType, *, values: Mapping[str, str], by: User) -> CostT
     changed = changes(before, {name: values[name].strip() for name in names})
     if not changed:
         return stored
+    if "code" in changed and stored.in_wbs_codes.exists():
+        raise SegmentRefused(f"The code of {stored} stays. {IN_BUDGET_CODE}")
     for name, (_old, new) in changed.items():
         setattr(stored, name, new)
     _save(stored, update_fields=list(changed))
@@ -62,6 +64,8 @@ def delete_refusal(cost_type: CostType) -> str:
     count = cost_type.ticks.count()
     if count:
         return f"It is ticked for {count:,} cost code{'' if count == 1 else 's'}."
+    if cost_type.in_wbs_codes.exists():
+        return IN_BUDGET_CODE
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,8 @@ from django.db import transaction
 
 from admin_wbs import structures
 from admin_wbs.cost_types import COST_TYPE
-from admin_wbs.models import CostType
+from admin_wbs.models import CostType, WbsCodeItem
+from admin_wbs.refusals import IN_BUDGET_CODE
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, changes, note
 
@@ -43,8 +44,9 @@ def store(account: Account, rows: Sequence[CostTypeRow], *, by: User) -> None:
     """
     structures.lock(account.pk)
     stored = {one.pk: one for one in CostType.objects.filter(account=account)}
+    used = WbsCodeItem.objects.held("cost_type", (row.pk for row in rows if row.pk))
     for row in rows:
-        _check(row, stored)
+        _check(row, stored, used)
     _refuse_taken(rows, stored)
     good = [row for row in rows if not row.errors]
     new = [(row, CostType(account=account, **row.values)) for row in good if row.pk is None]
@@ -63,7 +65,7 @@ def store(account: Account, rows: Sequence[CostTypeRow], *, by: User) -> None:
     note(account.pk, notes, by=by)
 
 
-def _check(row: CostTypeRow, stored: Mapping[int, CostType]) -> None:
+def _check(row: CostTypeRow, stored: Mapping[int, CostType], used: Set[int]) -> None:
     if row.pk is None:
         for column in NEEDED:
             if not row.values.get(column) and column not in row.errors:
@@ -72,6 +74,8 @@ def _check(row: CostTypeRow, stored: Mapping[int, CostType]) -> None:
     one = stored[row.pk]
     if one.is_default and row.values.get("base_type", one.base_type) != one.base_type:
         row.refuse("base_type", FIXED)
+    if one.pk in used and row.values.get("code", one.code) != one.code:
+        row.refuse("code", f"stays. {IN_BUDGET_CODE}")
 
 
 def _refuse_taken(rows: Iterable[CostTypeRow], stored: Mapping[int, CostType]) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from admin_wbs.models import SubJob
-from admin_wbs.refusals import SegmentRefused
+from admin_wbs.models import SubJob, WbsCodeItem
+from admin_wbs.refusals import IN_BUDGET_CODE, SegmentRefused
 from admin_wbs.sub_jobs import SUB_JOB, offered
 from erpbridge.access.models import Project, User
 from erpbridge.audit.record import Note, changes, note
@@ -49,8 +49,9 @@ def store(project: Project, rows: Sequence[SubJobRow], *, by: User) -> None:
     if not offered(project):
         raise SegmentRefused("Sub Job is not enabled in the account's Work Breakdown Structure.")
     stored = {one.pk: one for one in SubJob.objects.filter(project=project)}
+    used = WbsCodeItem.objects.held("sub_job", (row.pk for row in rows if row.pk))
     for row in rows:
-        _check(row, stored)
+        _check(row, stored, used)
     for column in ("code", "name", "origin_id"):
         _refuse_taken(rows, stored, column)
     good = [row for row in rows if not row.errors]
@@ -72,7 +73,7 @@ def store(project: Project, rows: Sequence[SubJobRow], *, by: User) -> None:
     note(project.account_id, notes, by=by)
 
 
-def _check(row: SubJobRow, stored: Mapping[int, SubJob]) -> None:
+def _check(row: SubJobRow, stored: Mapping[int, SubJob], used: Set[int]) -> None:
     if row.pk is None:
         for column in ("code", "name"):
             if not row.values.get(column):
@@ -80,8 +81,12 @@ def _check(row: SubJobRow, stored: Mapping[int, SubJob]) -> None:
         return
     one = stored[row.pk]
     unlinked = row.values.get("origin_id") == ""
-    if one.origin_id and not unlinked and row.values.get("code", one.code) != one.code:
+    if row.values.get("code", one.code) == one.code:
+        return
+    if one.origin_id and not unlinked:
         row.refuse("code", KNOWN)
+    elif one.pk in used:
+        row.refuse("code", f"stays. {IN_BUDGET_CODE}")
 
 
 def _refuse_taken(rows: Iterable[SubJobRow], stored: Mapping[int, SubJob], column: str) -> None:

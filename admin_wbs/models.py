@@ -20,6 +20,7 @@ from admin_wbs.segment_models import (
     SubJob,
 )
 from admin_wbs.tiered import Tiered
+from admin_wbs.wbs_code_models import WbsCode, WbsCodeItem
 from erp_integrations.sendable import Sendable
 from erpbridge.access.models import Account, Project
 
@@ -33,6 +34,8 @@ __all__ = [
     "Segment",
     "SegmentItem",
     "SubJob",
+    "WbsCode",
+    "WbsCodeItem",
 ]
 
 

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from admin_wbs import lists
-from admin_wbs.models import CodeList, CostCode, ProjectCostCode
+from admin_wbs.models import CodeList, CostCode, ProjectCostCode, WbsCodeItem
 from admin_wbs.queries import CostCodeQuerySet
-from admin_wbs.refusals import Left, Outcome
+from admin_wbs.refusals import IN_BUDGET_CODE, Left, Outcome
 from admin_wbs.tiered import BATCH
 from erpbridge.access.models import Project, User
 from erpbridge.audit.record import Note, note
@@ -89,17 +89,22 @@ def add_missing(found: CodeList, *, project: Project, by: User, most: int) -> in
 
 @transaction.atomic
 def remove(ids: Iterable[int], *, project: Project, by: User) -> Outcome:
-    """Take codes off a project. One is left while codes under it are on the project."""
+    """Take codes off a project.
+
+    One is left while a budget code uses it, or codes under it are on the project.
+    """
     _lock(project)
     chosen = {row.cost_code_id: row for row in _rows(project, ids)}
     going = dict(sorted(chosen.items(), key=lambda pair: -pair[1].cost_code.depth))
     here = ProjectCostCode.objects.filter(project=project)
     family = here.values_list("cost_code", "cost_code__parent")
     holding = {parent for pk, parent in family if pk not in chosen}
+    used = WbsCodeItem.objects.held("cost_code", (row.pk for row in chosen.values()))
     left: list[Left] = []
     for pk, row in list(going.items()):
-        if pk in holding:
-            why = "Codes under it are on the project. Remove these too, or first."
+        if row.pk in used or pk in holding:
+            below = "Codes under it are on the project. Remove these too, or first."
+            why = IN_BUDGET_CODE if row.pk in used else below
             left.append(Left(pk, str(row.cost_code), why))
             del going[pk]
             holding.add(row.cost_code.parent_id)

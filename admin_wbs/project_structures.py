@@ -87,6 +87,8 @@ def remove_refusal(project: Project, segment: Segment) -> str:
         return f"{segment} is a part of every budget code."
     if segment.kind == Segment.Kind.SUB_JOB and (count := project.sub_jobs.count()):
         return f"The project has {count:,} sub job{'' if count == 1 else 's'}."
+    if count := project.wbs_codes.filter(items__segment=segment).count():
+        return f"{count:,} budget code{' uses' if count == 1 else 's use'} it."
     return ""
 
 

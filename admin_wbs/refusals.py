@@ -43,6 +43,10 @@ class Outcome:
     left: Sequence[Left] = ()
 
 
+# What a budget code of a project says to whoever would change or delete a part of it.
+IN_BUDGET_CODE = "A budget code uses it."
+
+
 class SegmentRefused(Exception):
     """A change of a segment, an item of it or a cost type that was not made; says why."""
 

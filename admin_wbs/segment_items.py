@@ -11,8 +11,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from admin_wbs.models import Segment, SegmentItem
-from admin_wbs.refusals import Outcome, SegmentRefused, StaleItem
+from admin_wbs.models import Segment, SegmentItem, WbsCodeItem
+from admin_wbs.refusals import IN_BUDGET_CODE, Outcome, SegmentRefused, StaleItem
 from admin_wbs.tiered import (
     BATCH,
     SHAPE,
@@ -59,7 +59,7 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
 
     :raises ValidationError: by field, for a value that is missing, too long or taken.
     :raises StaleItem: when somebody else has edited the item since.
-    :raises SegmentRefused: where it has been deleted.
+    :raises SegmentRefused: where it has been deleted, or its code cannot be changed.
     """
     segment = _locked(item.segment)
     rows = SegmentItem.objects.select_related("parent")
@@ -73,6 +73,8 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
     if not changed:
         return stored
     below = list(SegmentItem.objects.under(stored)) if "code" in changed else []
+    if "code" in changed and _used([stored, *below]):
+        raise SegmentRefused(f"The code of {stored} stays: a budget code uses it, or one under it.")
     stored.description = cleaned.get("description", stored.description)
     stored.place(cleaned.get("code", stored.code), stored.parent)
     stored.revision += 1
@@ -106,7 +108,9 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
     """Delete items that nothing uses, the deepest first."""
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
-    sorted_out = to_delete(rows, chosen(stored.items.all(), ids), noun="Items")
+    picked = chosen(stored.items.all(), ids)
+    kept = dict.fromkeys(_used(picked.values()), f"{IN_BUDGET_CODE} Deactivate it instead.")
+    sorted_out = to_delete(rows, picked, noun="Items", kept=kept)
     delete_deepest_first(rows, sorted_out.going)
     note(stored.account_id, [_note(item, "deleted") for item in sorted_out.going], by=by)
     return Outcome(len(sorted_out.going), sorted_out.left)
@@ -114,7 +118,13 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
 
 def usage(item: SegmentItem) -> str:
     """What keeps an item from being deleted; empty for nothing."""
-    return has_children("Items") if item.children.exists() else ""
+    if item.children.exists():
+        return has_children("Items")
+    return f"{IN_BUDGET_CODE} Deactivate it instead." if _used([item]) else ""
+
+
+def _used(items: Iterable[SegmentItem]) -> set[int]:
+    return WbsCodeItem.objects.held("item", (one.pk for one in items))
 
 
 def _locked(segment: Segment) -> Segment:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from admin_wbs.models import Segment, SubJob
-from admin_wbs.refusals import SegmentRefused, StaleItem
+from admin_wbs.refusals import IN_BUDGET_CODE, SegmentRefused, StaleItem
 from erpbridge.access.models import Project, User
 from erpbridge.audit.record import Note, changes, note
 
@@ -61,6 +61,8 @@ def change(one: SubJob, *, values: Mapping[str, str], seen: int, by: User) -> Su
     changed = changes(before, cleaned)
     if "code" in changed and stored.origin_id:
         raise SegmentRefused(f"The code of {stored} is known to another system and stays.")
+    if "code" in changed and stored.in_wbs_codes.exists():
+        raise SegmentRefused(f"The code of {stored} stays. {IN_BUDGET_CODE}")
     if changed:
         _write(stored, changed, by=by)
     return stored
@@ -79,6 +81,8 @@ def delete_refusal(one: SubJob) -> str:
     """Why a sub job cannot be deleted; empty where it can."""
     if one.origin_id:
         return "Another system knows it. Deactivate it instead."
+    if one.in_wbs_codes.exists():
+        return f"{IN_BUDGET_CODE} Deactivate it instead."
     return ""
 
 

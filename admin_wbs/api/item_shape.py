@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from admin_wbs.models import CostCode, CostType, ProjectCostCode, Segment, SegmentItem, SubJob
+from admin_wbs.api.segment_shape import segment_of
+from admin_wbs.models import (
+    CostCode,
+    CostType,
+    ProjectCostCode,
+    Segment,
+    SegmentItem,
+    SubJob,
+    WbsCodeItem,
+)
 from admin_wbs.tree import MOST_TIERS
 
 COLUMNS = (
@@ -41,11 +50,41 @@ def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, Any]
     }
 
 
+def project_codes(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
+    """Cost codes of one project, by the ids that they, and what is above them, have there."""
+    rows = ProjectCostCode.objects.filter(pk__in=pks)
+    placed = dict(rows.values_list("cost_code_id", "pk"))
+    shown = tiered(CostCode, segment, sorted(placed))
+    project = rows.values("project")
+    wanted = {code for one in shown.values() for code in one["path_ids"]}
+    family = ProjectCostCode.objects.filter(project__in=project, cost_code__in=wanted)
+    here = dict(family.values_list("cost_code_id", "pk"))
+    below = ProjectCostCode.objects.filter(project__in=project, cost_code__parent__in=placed)
+    parents = set(below.values_list("cost_code__parent_id", flat=True).distinct())
+    used = WbsCodeItem.objects.held("cost_code", pks)
+    return {
+        placed[code]: {
+            **one,
+            "id": placed[code],
+            "parent_id": here.get(one["parent_id"]),
+            "path_ids": [here[above] for above in one["path_ids"] if above in here],
+            "is_parent": code in parents,
+            "in_use": placed[code] in used,
+        }
+        for code, one in shown.items()
+    }
+
+
 def cost_types(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
     """Cost types."""
     rows = CostType.objects.filter(pk__in=pks).with_ticks()
+    used = WbsCodeItem.objects.held("cost_type", pks)
     return {
-        one.pk: _item(segment, _flat(one, one.label, one.created_at), in_use=bool(one.ticked))  # type: ignore[attr-defined]  # annotated
+        one.pk: _item(
+            segment,
+            _flat(one, one.label, one.created_at),
+            in_use=one.pk in used or bool(one.ticked),  # type: ignore[attr-defined]  # annotated
+        )
         for one in rows
     }
 
@@ -53,8 +92,13 @@ def cost_types(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
 def sub_jobs(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
     """Sub jobs of a project."""
     rows = SubJob.objects.filter(pk__in=pks)
+    used = WbsCodeItem.objects.held("sub_job", pks)
     return {
-        one.pk: _item(segment, _flat(one, one.name, one.updated_at, active=one.is_active))
+        one.pk: _item(
+            segment,
+            _flat(one, one.name, one.updated_at, active=one.is_active),
+            in_use=one.pk in used,
+        )
         for one in rows
     }
 
@@ -95,7 +139,7 @@ def _item(
         "is_parent": is_parent,
         "in_use": in_use,
         "status": "active" if row["is_active"] else "inactive",
-        "segment": {"id": segment.pk, "name": segment.name},
+        "segment": segment_of(segment),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }
@@ -130,8 +174,8 @@ def _ancestors(
 
 
 def _used(model: Tiers, pks: Sequence[int]) -> set[int]:
-    """Cost codes that a project uses, or that the ERP has."""
-    if model is not CostCode:
-        return set()
+    """Cost codes that a project uses, or that the ERP has; items that a budget code uses."""
+    if model is SegmentItem:
+        return WbsCodeItem.objects.held("item", pks)
     used = ProjectCostCode.objects.filter(cost_code__in=pks).values_list("cost_code_id", flat=True)
     return {*used, *CostCode.objects.filter(pk__in=pks).synced().values_list("pk", flat=True)}

@@ -19,7 +19,15 @@ from admin_wbs import codes, cost_types, segment_items
 from admin_wbs.api import item_shape
 from admin_wbs.api.refused import refusals
 from admin_wbs.api.wbs import Kind, WbsView
-from admin_wbs.models import CodeList, CostCode, CostType, Segment, SegmentItem, SubJob
+from admin_wbs.models import (
+    CodeList,
+    CostCode,
+    CostType,
+    ProjectCostCode,
+    Segment,
+    SegmentItem,
+    SubJob,
+)
 from admin_wbs.refusals import Outcome
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
@@ -39,22 +47,39 @@ ELSEWHERE = "Items of this segment are not changed here."
 MOST_IDS = 10_000
 
 
-def _status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def status(path: str = "is_active") -> Filter:
     """``active`` or ``inactive``."""
-    if not set(values) <= set(STATUS):
-        raise WrongValue("takes active or inactive")
-    return found.filter(is_active__in=[STATUS[value] for value in values])
+
+    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        if not set(values) <= set(STATUS):
+            raise WrongValue("takes active or inactive")
+        return found.filter(**{f"{path}__in": [STATUS[value] for value in values]})
+
+    return apply
 
 
-STATUS_FILTER: Filter = _status
 TIERED = Listing(
     filters={
         "id": ids("pk"),
         "parent_id": ids("parent"),
-        "status": STATUS_FILTER,
+        "status": status(),
         "search": search(lambda found, words: found.search(words)),
     },
     sorts={"id": "pk", "code": "sort_path", "path_code": "sort_path", "name": "description"},
+)
+OF_PROJECT = Listing(
+    filters={
+        "id": ids("pk"),
+        "parent_id": ids("cost_code__parent__on_projects"),
+        "status": status("cost_code__is_active"),
+        "search": search(lambda found, words: found.search(words)),
+    },
+    sorts={
+        "id": "pk",
+        "code": "cost_code__sort_path",
+        "path_code": "cost_code__sort_path",
+        "name": "cost_code__description",
+    },
 )
 FLAT = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "code": "code"})
 
@@ -86,13 +111,15 @@ class ItemView(WbsView):
         return found
 
     def found(self) -> QuerySet[Any]:
-        """The items: of the company, or of the project."""
+        """The items: of the company, or of the project, where a cost code has an id of its own."""
         kind, project = self.segment.kind, self.access.project
         if kind == Kind.COST_CODE:
-            rows = CostCode.objects.filter(account=self.access.account)
             found = self.code_list()
-            rows = rows.filter(list=found) if found else rows
-            return rows.filter(on_projects__project=project) if project else rows
+            if project:
+                here = ProjectCostCode.objects.filter(project=project)
+                return here.filter(cost_code__list=found) if found else here
+            rows = CostCode.objects.filter(account=self.access.account)
+            return rows.filter(list=found) if found else rows
         if kind == Kind.COST_TYPE:
             return CostType.objects.filter(account=self.access.account)
         if kind == Kind.SUB_JOB:
@@ -106,6 +133,8 @@ class ItemView(WbsView):
             return {"": partial(item_shape.cost_types, segment)}
         if kind == Kind.SUB_JOB:
             return {"": partial(item_shape.sub_jobs, segment)}
+        if kind == Kind.COST_CODE and self.access.project:
+            return {"": partial(item_shape.project_codes, segment)}
         model = CostCode if kind == Kind.COST_CODE else SegmentItem
         return {"": partial(item_shape.tiered, model, segment)}
 
@@ -159,8 +188,8 @@ class Items(ItemView):
         is_code = self.segment.kind == Kind.COST_CODE
         if is_code and self.access.project is None and self.code_list() is None:
             raise Malformed({LIST: ["is missing: items of cost codes belong to lists"]})
-        tiered = is_code or self.segment.is_custom
-        listing = TIERED if tiered else FLAT
+        listing = TIERED if is_code or self.segment.is_custom else FLAT
+        listing = OF_PROJECT if is_code and self.access.project else listing
         return listing.page(request, self.found(), self.shape())
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from admin_wbs.api import code_lists, codes, cost_types, items, project_codes, sub_jobs, wbs
+from admin_wbs.api import (
+    code_lists,
+    codes,
+    cost_types,
+    items,
+    project_codes,
+    sub_jobs,
+    wbs,
+    wbs_codes,
+)
 from erpbridge.rest.urls import rest
 
 V1 = ["v1.0"]
@@ -46,6 +55,10 @@ urlpatterns: list[URLPattern] = [
     *rest(V1, PROJECT + SEGMENT + "/lists", wbs.SegmentLists.as_view()),
     *rest(V1, PROJECT + ITEMS, items.Items.as_view()),
     *rest(V1, PROJECT + ITEMS + "/<int:pk>", items.OneItem.as_view()),
+    *rest(V1, PROJECT + "wbs_codes", wbs_codes.WbsCodes.as_view()),
+    *rest(V1, PROJECT + "wbs_codes/bulk_create", wbs_codes.BulkCreate.as_view()),
+    *rest(V1, PROJECT + "wbs_codes/update_all", wbs_codes.UpdateAllWbsCodes.as_view()),
+    *rest(V1, PROJECT + "wbs_codes/<int:pk>", wbs_codes.OneWbsCode.as_view()),
     *rest(V1, "sub_jobs", sub_jobs.SubJobs.as_view()),
     *rest(V1, "sub_jobs/sync", sub_jobs.SubJobSync.as_view()),
     *rest(V1, "sub_jobs/<int:pk>", sub_jobs.OneSubJob.as_view()),

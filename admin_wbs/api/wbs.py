@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from admin_wbs import project_structures, segments, structures
 from admin_wbs.api.refused import refusals
+from admin_wbs.api.segment_shape import segment_of
 from admin_wbs.models import CodeList, CostCode, CostType, Segment, SubJob
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
@@ -22,7 +23,6 @@ from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.views import Resource
 
 Kind = Segment.Kind
-TYPES = {Kind.COST_TYPE.value: "line_item_type"}
 STRUCTURES = {"tiered": True, "flat": False}
 SWITCHES = {
     "project_can_modify_origin_project": "project_items",
@@ -67,16 +67,9 @@ class WbsView(Resource):
         pattern = project.pk if project else self.access.account.pk
         return {
             one.pk: {
-                "id": one.pk,
-                "type": TYPES.get(one.kind, one.kind),
-                "name": one.name,
+                **segment_of(one),
                 "position": _from_zero(one.position if places is None else places.get(one.pk)),
                 "segment_items_count": counts.get(one.kind, one.count),  # type: ignore[attr-defined]
-                "required": one.is_required,
-                "delimiter": structures.JOINT,
-                "project_can_modify_origin_project": one.project_items,
-                "project_can_delete_origin_company": one.project_deletes,
-                "structure": "tiered" if one.tiered else "flat",
                 "created_at": one.created_at,
                 "updated_at": one.created_at,
                 "wbs_pattern_id": pattern,

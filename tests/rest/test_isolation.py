@@ -6,7 +6,7 @@ import pytest
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 
-from admin_wbs.models import CostType, ProjectCostCode, Segment, SegmentItem, SubJob
+from admin_wbs.models import CostType, ProjectCostCode, Segment, SegmentItem, SubJob, WbsCode
 from directory.models import Department, Insurance
 from tests.factories import (
     CodeListFactory,
@@ -39,6 +39,7 @@ ROWS = {
     "sub_jobs": "sub_job",
     "segments": "segment",
     "segment_items": "item",
+    "wbs_codes": "wbs_code",
 }
 # Addresses that name their project in the query.
 OF_PROJECTS = ("rest/v1.0/cost_codes", "rest/v1.0/sub_jobs")
@@ -90,6 +91,9 @@ def ours(account, project, sam) -> dict[str, object]:
         "sub_job": SubJob.objects.create(project=project, code="S", name="Secret").pk,
         "segment": segment.pk,
         "item": item.pk,
+        "wbs_code": WbsCode.objects.create(
+            project=project, combination="1:1", description="Secret"
+        ).pk,
         "trade": TradeFactory.create(account=account, name="Secret Trade").pk,
         "department": Department.objects.create(account=account, name="Secret").pk,
         "insurance": Insurance.objects.create(company=firm, name="Secret").pk,

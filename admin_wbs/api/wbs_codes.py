@@ -1,0 +1,210 @@
+"""``…/work_breakdown_structure/wbs_codes``: the budget codes of a project (reference 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from django.http import Http404
+from rest_framework.request import Request
+
+from admin_wbs import wbs_codes
+from admin_wbs.api import wbs_code_shape
+from admin_wbs.api.items import MOST_IDS, STATUS, status
+from admin_wbs.api.refused import refusals
+from admin_wbs.models import WbsCode
+from admin_wbs.wbs_code_queries import WbsCodeQuerySet
+from admin_wbs.wbs_codes import ITEMS, WbsCodeRow
+from erpbridge.access.models import Project
+from erpbridge.rest import bodies, scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.errors import ApiError, Invalid, Malformed
+from erpbridge.rest.filters import LONGEST_SEARCH, clean, ids, moments, truth
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Resource
+
+BULK = "bulk"
+READERS = {"segment_id": bodies.whole, "segment_item_id": bodies.whole}
+BUDGET, PRODUCTION = "budget_code", "production_quantity_code"
+
+
+class WbsCodeView(Resource):
+    """Budget codes of a project."""
+
+    reads = "project_wbs.view"
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "status": status(),
+            "created_at": moments("created_at"),
+            "updated_at": moments("updated_at"),
+        },
+        sorts={"id": "pk", "updated_at": "updated_at"},
+    )
+
+    @property
+    def project(self) -> Project:
+        """The project of the call."""
+        if self.access.project is None:
+            raise Http404
+        return self.access.project
+
+    def found(self) -> WbsCodeQuerySet:
+        """Those of the project."""
+        return WbsCode.objects.visible_to(self.access)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        return {"": partial(wbs_code_shape.shown, self.project)}
+
+    def store(self, rows: list[WbsCodeRow]) -> None:
+        """Create budget codes, and describe those that are there."""
+        wbs_codes.store(self.project, rows, by=self.access.user)
+
+
+class WbsCodes(WbsCodeView):
+    """The budget codes."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page of them."""
+        return self.page()
+
+    def found(self) -> WbsCodeQuerySet:
+        """Those that ``query``, ``scope`` and ``can_select_divisions`` ask for."""
+        query, found = self.request.query_params, super().found()
+        if words := clean(query.get("query", ""))[:LONGEST_SEARCH]:
+            found = found.search(words)
+        wanted = query.get("scope", BUDGET)
+        if wanted not in (BUDGET, PRODUCTION):
+            raise Malformed({"scope": [f"must be {BUDGET} or {PRODUCTION}"]})
+        # Nothing here counts production quantities.
+        found = found.none() if wanted == PRODUCTION else found
+        try:
+            divisions = truth(query.get("can_select_divisions") or "true")
+        except ValueError as error:
+            raise Malformed({"can_select_divisions": [str(error)]}) from error
+        return found if divisions else found.without_divisions()
+
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A budget code; of a combination that is there the description changes."""
+        self.require("project_wbs.edit")
+        row = _row(scope.body_of(request))
+        self.store([row])
+        if row.errors or row.pk is None:
+            raise Invalid(row.errors)
+        return self.show(row.pk, 201)
+
+
+class OneWbsCode(WbsCodeView):
+    """A budget code."""
+
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """The budget code."""
+        return self.show(self.one(pk).pk)
+
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change description and status; its items stay."""
+        stored = self.one(pk)
+        self.require("project_wbs.edit")
+        self.only_if_matching(lambda: self.show(pk))
+        body = scope.body_of(request)
+        description = _description(body)
+        active = _active(body) if "status" in body else None
+        with refusals():
+            wbs_codes.change(stored, description=description, active=active, by=self.access.user)
+        return self.show(pk)
+
+
+class BulkCreate(WbsCodeView):
+    """``wbs_codes/bulk_create``."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Up to 1,000 budget codes, each with its own fate: 201."""
+        self.require("project_wbs.edit")
+        given = _bulk(scope.body_of(request).get(BULK))
+        rows = [_tried(one) for one in given]
+        self.store([row for row in rows if not row.errors])
+        done = [row.pk for row in rows if row.pk is not None]
+        shown = self.shape()(list(dict.fromkeys(done)))
+        wrong = zip(given, rows, strict=True)
+        return JsonAnswer(
+            {
+                "entities": [shown[pk] for pk in done if pk in shown],
+                "errors": [{**one, "errors": row.errors} for one, row in wrong if row.errors],
+            },
+            201,
+        )
+
+
+class UpdateAllWbsCodes(WbsCodeView):
+    """``wbs_codes/update_all``."""
+
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Make budget codes active or inactive, all or none: 204."""
+        self.require("project_wbs.edit")
+        body = scope.body_of(request)
+        values, errors = bodies.read(body, {"ids": bodies.wholes})
+        wanted = values.get("ids", [])
+        if not errors and not 0 < len(wanted) <= MOST_IDS:
+            errors = {"ids": [f"must hold 1 to {MOST_IDS:,} ids"]}
+        attributes = body.get("attributes")
+        if not isinstance(attributes, Mapping):
+            errors["attributes"] = ["must be an object with status"]
+        if errors:
+            raise Malformed(errors)
+        active = _active(attributes or {})
+        with refusals(**{"": "ids"}):
+            wbs_codes.switch(self.project, wanted, active=active, by=self.access.user)
+        return JsonAnswer(None, 204)
+
+
+def _active(given: Mapping[str, Any]) -> bool:
+    """:raises Invalid: for anything but the two words."""
+    found = given.get("status")
+    if not isinstance(found, str) or found not in STATUS:
+        raise Invalid({"status": ["must be active or inactive"]})
+    return STATUS[found]
+
+
+def _bulk(given: Any) -> list[Mapping[str, Any]]:
+    """:raises ApiError: for anything but a list of at most 1,000 objects."""
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise Malformed({BULK: ["must be a list of objects"]})
+    if len(given) > sync.MOST_ROWS:
+        message = f"has {len(given):,} rows; the limit is {sync.MOST_ROWS:,}"
+        raise ApiError(413, {BULK: [message]})
+    return given
+
+
+def _tried(given: Mapping[str, Any]) -> WbsCodeRow:
+    """A row of many: what is wrong with it is its own."""
+    try:
+        return _row(given)
+    except Invalid as error:
+        wrong = WbsCodeRow([])
+        wrong.errors = dict(error.errors) if isinstance(error.errors, dict) else {}
+        return wrong
+
+
+def _row(given: Mapping[str, Any]) -> WbsCodeRow:
+    """:raises Invalid: for items that are none."""
+    items = given.get(ITEMS)
+    if not isinstance(items, list) or not items:
+        raise Invalid({ITEMS: ["is missing" if items in (None, []) else "must be a list"]})
+    pairs: list[tuple[int, int]] = []
+    for one in items:
+        values, _errors = bodies.read(one if isinstance(one, Mapping) else {}, READERS)
+        segment, item = (values.get(name) for name in READERS)
+        if segment is None or item is None:
+            raise Invalid({ITEMS: ["needs segment_id and segment_item_id in each object"]})
+        pairs.append((segment, item))
+    return WbsCodeRow(pairs, _description(given))
+
+
+def _description(given: Mapping[str, Any]) -> str | None:
+    """:raises Invalid: for what is no text, or too long."""
+    values, errors = bodies.read(given, {"description": bodies.text(WbsCode, "description")})
+    if errors:
+        raise Invalid(errors)
+    return values.get("description")

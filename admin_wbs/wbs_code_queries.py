@@ -1,0 +1,87 @@
+"""Which budget codes are shown to whom, what they are called, and what they use; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from admin_wbs.tiered import batches
+from erpbridge.access.policy import Access
+
+if TYPE_CHECKING:
+    from admin_wbs.wbs_code_models import WbsCode, WbsCodeItem
+
+# What stands between the parts of a budget code, as a search may be written.
+JOINT = "."
+CODES = ("cost_code__cost_code__full_code", "cost_type__code", "sub_job__code", "item__full_code")
+NAMES = (
+    "cost_code__cost_code__description",
+    "cost_type__label",
+    "sub_job__name",
+    "item__description",
+)
+
+
+class WbsCodeQuerySet(models.QuerySet["WbsCode"]):
+    """Budget codes of projects."""
+
+    model: type[WbsCode]
+
+    def visible_to(self, access: Access) -> WbsCodeQuerySet:
+        """Those of the scope's project, none for a person without its Admin tool."""
+        if access.project is None or not access.can("project_wbs.view"):
+            return self.none()
+        return self.filter(project=access.project)
+
+    def search(self, words: str) -> WbsCodeQuerySet:
+        """By description, or code or name of an item; every word must occur.
+
+        A word such as ``02-220.L`` is also looked for part by part, at the beginning of codes.
+        """
+        found = self
+        for word in words.split():
+            in_parts = Q()
+            for part in filter(None, word.split(JOINT)):
+                in_parts &= _has_item(_either(CODES, "istartswith", part))
+            says = _has_item(_either((*CODES, *NAMES), "icontains", word))
+            found = found.filter(Q(description__icontains=word) | says | in_parts)
+        return found
+
+    def without_divisions(self) -> WbsCodeQuerySet:
+        """Those whose cost code has no others under it."""
+        return self.exclude(_has_item(Q(cost_code__cost_code__children__isnull=False)))
+
+
+def _has_item(which: Q) -> Q:
+    from admin_wbs.wbs_code_models import WbsCodeItem
+
+    return Q(Exists(WbsCodeItem.objects.filter(which, wbs_code=OuterRef("pk"))))
+
+
+def _either(columns: Iterable[str], lookup: str, word: str) -> Q:
+    wanted = Q()
+    for column in columns:
+        wanted |= Q(**{f"{column}__{lookup}": word})
+    return wanted
+
+
+class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
+    """Items of budget codes."""
+
+    model: type[WbsCodeItem]
+
+    def named(self) -> WbsCodeItemQuerySet:
+        """With ``code`` and ``name`` of each item, whichever table it is in."""
+        return self.annotate(code=Coalesce(*CODES), name=Coalesce(*NAMES))
+
+    def held(self, column: str, ids: Iterable[int]) -> set[int]:
+        """Those of some rows that a budget code uses; ``column`` says of which table."""
+        found: set[int] = set()
+        for some in batches(set(ids)):
+            rows = self.filter(**{f"{column}__in": some})
+            found.update(rows.values_list(f"{column}_id", flat=True))
+        return found

@@ -1,0 +1,131 @@
+"""What a budget code of a project uses is not deleted, and keeps its code."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from admin_wbs import (
+    cost_types,
+    lists,
+    many_cost_types,
+    many_sub_jobs,
+    project_codes,
+    project_structures,
+    segment_items,
+    segments,
+    sub_jobs,
+    wbs_codes,
+)
+from admin_wbs.many_cost_types import CostTypeRow
+from admin_wbs.many_sub_jobs import SubJobRow
+from admin_wbs.models import CostType, Segment, WbsCode
+from admin_wbs.refusals import SegmentRefused
+from admin_wbs.wbs_codes import WbsCodeRow
+from tests.admin_wbs.steps import tree
+from tests.factories import ProjectFactory
+
+pytestmark = pytest.mark.django_db
+USED = "A budget code uses it"
+
+
+@pytest.fixture
+def phase(account, ada) -> Segment:
+    made = segments.add(account, name="Phase", tiered=True, by=ada)
+    segments.enable(Segment.objects.get(account=account, kind="sub_job"), on=True, by=ada)
+    return made
+
+
+@pytest.fixture
+def ours(account, phase) -> object:
+    """A project whose structure has every kind of segment."""
+    return ProjectFactory.create(account=account)
+
+
+@pytest.fixture
+def used(account, ours, phase, ada) -> dict[str, object]:
+    """Every item of the one budget code of the project."""
+    found = lists.create(account=account, name="Residential", by=ada)
+    tree(found, ada, "01 General", "01-100 Surveying", "02 Sitework")
+    project_codes.add_matching(found, "", project=ours, by=ada)
+    top = segment_items.add(phase, code="A", description="Shell", by=ada)
+    one = {
+        "cost_code": ours.cost_codes.get(cost_code__full_code="01-100"),
+        "cost_type": CostType.objects.get(account=account, code="L"),
+        "sub_job": sub_jobs.add(ours, code="N", name="North", by=ada),
+        "custom": segment_items.add(phase, code="1", description="Walls", by=ada, parent=top),
+    }
+    kinds = dict(Segment.objects.filter(account=account).values_list("kind", "pk"))
+    row = WbsCodeRow([(kinds[kind], item.pk) for kind, item in one.items()])
+    wbs_codes.store(ours, [row], by=ada)
+    assert row.errors == {}
+    return {**one, "top": top}
+
+
+def test_a_budget_code_has_an_item_of_every_kind_of_segment(ours, used):
+    code = WbsCode.objects.get(project=ours)
+    assert wbs_codes.flat(ours, [code.pk])[code.pk].code == "01-100.L.A-1.N"
+
+
+def test_a_cost_code_is_not_taken_off_the_project(ours, used, ada):
+    ids = [row.cost_code_id for row in ours.cost_codes.all()]
+    outcome = project_codes.remove(ids, project=ours, by=ada)
+    assert outcome.done == 1
+    assert [one.label for one in outcome.left] == ["01 General", "01-100 Surveying"]
+    assert outcome.left[1].why.startswith(USED)
+
+
+def test_a_cost_type_keeps_its_code_and_stays(account, used, ada):
+    one = used["cost_type"]
+    with pytest.raises(SegmentRefused, match=USED):
+        cost_types.change(one, values={"code": "LB"}, by=ada)
+    assert cost_types.change(one, values={"label": "Own Labor"}, by=ada).label == "Own Labor"
+    row = CostTypeRow(one.pk, {"code": "LB"})
+    many_cost_types.store(account, [row], by=ada)
+    assert USED in row.errors["code"][0]
+    CostType.objects.filter(pk=one.pk).update(is_default=False)
+    with pytest.raises(SegmentRefused, match=USED):
+        cost_types.delete(one, by=ada)
+
+
+def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada):
+    one = used["sub_job"]
+    with pytest.raises(SegmentRefused, match=USED):
+        sub_jobs.change(one, values={"code": "NO"}, seen=one.revision, by=ada)
+    row = SubJobRow(one.pk, {"code": "NO"})
+    many_sub_jobs.store(ours, [row], by=ada)
+    assert USED in row.errors["code"][0]
+    with pytest.raises(SegmentRefused, match="Deactivate it instead"):
+        sub_jobs.delete(one, by=ada)
+    assert not sub_jobs.switch(one, active=False, by=ada).is_active
+
+
+def test_an_item_of_a_custom_segment_keeps_its_code_and_so_does_what_is_above(phase, used, ada):
+    for one in (used["custom"], used["top"]):
+        with pytest.raises(SegmentRefused, match="a budget code uses it"):
+            segment_items.edit(one, values={"code": "Z"}, seen=one.revision, by=ada)
+    outcome = segment_items.delete(phase, [used["custom"].pk], by=ada)
+    assert (outcome.done, outcome.left[0].why) == (0, f"{USED}. Deactivate it instead.")
+    assert segment_items.usage(used["custom"]) == f"{USED}. Deactivate it instead."
+
+
+def test_a_segment_stays_in_the_structure(ours, phase, used, ada):
+    with pytest.raises(SegmentRefused, match="1 budget code uses it"):
+        project_structures.remove(ours, phase, by=ada)
+    with pytest.raises(SegmentRefused, match="structure"):
+        segments.delete(phase, by=ada)
+
+
+def test_the_database_itself_keeps_a_combination_once_per_project(ours, used):
+    stored = WbsCode.objects.get(project=ours)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        WbsCode.objects.create(project=ours, combination=stored.combination)
+    elsewhere = ProjectFactory.create(account=ours.account)
+    assert WbsCode.objects.create(project=elsewhere, combination=stored.combination)
+
+
+def test_an_item_of_a_budget_code_is_of_exactly_one_table(ours, used):
+    item = WbsCode.objects.get(project=ours).items.get(cost_type=used["cost_type"])
+    for values in ({"cost_type": None}, {"sub_job": used["sub_job"]}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            type(item).objects.filter(pk=item.pk).update(**values)
