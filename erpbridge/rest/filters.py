@@ -84,6 +84,16 @@ def truth(text: str) -> bool:
     return word in YES
 
 
+def include_deleted(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """``with`` or ``only`` deleted rows, of lists that keep none: all there are, or no row.
+
+    What can be taken out of use is made inactive; what is deleted is gone but for its history.
+    """
+    if not set(values) <= {"with", "only"}:
+        raise WrongValue("takes with or only")
+    return found.none() if "only" in values else found
+
+
 def moments(path: str) -> Filter:
     """A moment, a day, or a range ``a...b`` of either; quotes around it do no harm."""
 

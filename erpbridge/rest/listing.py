@@ -27,6 +27,7 @@ PER_PAGE = 100
 Shape = Callable[[Sequence[int]], dict[int, Any]]
 Sorts = Mapping[str, str | Expression]
 USUAL_SORTS: Sorts = {"id": "pk"}
+USUAL_FILTERS: dict[str, Filter] = {"include_deleted": filters.include_deleted}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Listing:
         """
         query = request.query_params
         pairs = [(name, value) for name, values in query.lists() for value in values]
-        found = filters.apply(found, filters_of(pairs), self.filters)
+        found = filters.apply(found, filters_of(pairs), USUAL_FILTERS | self.filters)
         number = whole_number(query.get("page") or 1, "page")
         total = found.order_by().count()
         size = self._size(query.get("per_page") or "") if self.paged else max(total, 1)

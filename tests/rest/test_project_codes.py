@@ -111,8 +111,24 @@ def test_a_code_is_put_on_a_project_by_any_of_its_names(api, project, code_list,
     updates = [{"origin_id": "C-2"}, {"code": "02-220"}, {"code": "77", "name": "Own"}]
     done = api.patch(f"cost_codes/sync?project_id={project.pk}", {"updates": updates}).json()
     assert full_codes(done["entities"]) == ["02", "02-220"]
+    named = api.get(f"cost_codes?project_id={project.pk}&filters[origin_id]=C-2").json()
+    assert full_codes(named) == ["02"]
     assert "come from the company's lists" in done["errors"][0]["errors"]["code"][0]
     assert done["errors"][0]["name"] == "Own"
+
+
+def test_no_list_keeps_deleted_rows(api, project, code_list, made):
+    copy(api, project, code_list)
+    for path in (
+        f"cost_codes?project_id={project.pk}",
+        f"standard_cost_codes?standard_cost_code_list_id={code_list.pk}",
+        "line_item_types?",
+    ):
+        all_there_are = api.get(path).json()
+        assert all_there_are
+        assert api.get(f"{path}&filters[include_deleted]=with").json() == all_there_are
+        assert api.get(f"{path}&filters[include_deleted]=only").json() == []
+        assert api.get(f"{path}&filters[include_deleted]=yes").status_code == 400
 
 
 def test_what_the_company_decides_is_not_changed_on_a_project(api, project, code_list, made):
