@@ -165,35 +165,58 @@ def _described(code: CostCode, before: Mapping[int, str]) -> dict[str, Any]:
 
 
 @transaction.atomic
-def deactivate(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
+def deactivate(
+    found: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
+) -> Outcome:
     """Make codes inactive: no longer offered to projects, and not sent.
 
-    A code is left as it is while codes under it stay active. :raises ReadOnly:
+    A code is left as it is while codes under it stay active.
+
+    :param also: further lists of the account that the codes may be of.
+    :raises ReadOnly: where one of the lists takes no changes.
     """
-    lists.open_for_change(found.pk, by=by)
-    picked = chosen(found.codes.all(), ids)
+    picked = _opened(found, also, ids, by=by)
     sorted_out = to_deactivate(CostCode.objects.all(), picked, noun="Codes", locked=_locked(picked))
     return _switch(sorted_out, active=False, by=by)
 
 
 @transaction.atomic
-def reactivate(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
-    """Make codes active again. One under an inactive code waits for that. :raises ReadOnly:"""
-    lists.open_for_change(found.pk, by=by)
-    picked = chosen(found.codes.all(), ids)
+def reactivate(
+    found: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
+) -> Outcome:
+    """Make codes active again. One under an inactive code waits for that.
+
+    ``also`` and what is raised: as for :func:`deactivate`.
+    """
+    picked = _opened(found, also, ids, by=by)
     return _switch(to_reactivate(picked, locked=_locked(picked)), active=True, by=by)
 
 
 @transaction.atomic
-def delete(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
-    """Delete codes that were never used, the deepest first. :raises ReadOnly:"""
-    lists.open_for_change(found.pk, by=by)
-    return delete_unused(found, ids, by=by)
+def delete(
+    found: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
+) -> Outcome:
+    """Delete codes that were never used, the deepest first.
+
+    ``also`` and what is raised: as for :func:`deactivate`.
+    """
+    return _delete(found, _opened(found, also, ids, by=by), by=by)
 
 
 def delete_unused(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
     """:func:`delete` for who has locked and touched the list, such as an unlinking admin."""
-    picked = chosen(found.codes.all(), ids)
+    return _delete(found, chosen(found.codes.all(), ids), by=by)
+
+
+def _opened(
+    found: CodeList, also: Sequence[CodeList], ids: Iterable[int], *, by: User
+) -> dict[int, CostCode]:
+    """The chosen codes, with their lists open for a change. :raises ReadOnly:"""
+    held = lists.open_many([found.pk, *(one.pk for one in also)], by=by)
+    return chosen(CostCode.objects.filter(list__in=held), ids)
+
+
+def _delete(found: CodeList, picked: Mapping[int, CostCode], *, by: User) -> Outcome:
     kept = {**_used(picked), **_locked(picked)}
     sorted_out = to_delete(CostCode.objects.all(), picked, noun="Codes", kept=kept)
     going = sorted_out.going

@@ -6,7 +6,7 @@ change the same tree one waits for the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -165,6 +165,21 @@ def lock(list_id: int) -> CodeList:
     return CodeList.objects.select_for_update(no_key=True).get(pk=list_id)
 
 
+def lock_many(list_ids: Iterable[int]) -> list[CodeList]:
+    """Several lists, locked in the order of their ids, so that no two callers wait in a circle."""
+    rows = CodeList.objects.select_for_update(no_key=True)
+    return list(rows.filter(pk__in=set(list_ids)).order_by("pk"))
+
+
+def open_many(list_ids: Iterable[int], *, by: User | None) -> list[CodeList]:
+    """:func:`open_for_change` for several lists, all or none. :raises ReadOnly:"""
+    found = lock_many(list_ids)
+    for one in found:
+        refuse_read_only(one)
+    _touch([one.pk for one in found], by=by)
+    return found
+
+
 def open_for_change(list_id: int, *, by: User | None) -> CodeList:
     """Lock the list and count the change that follows. :raises ReadOnly: with the reason."""
     return touch(lock_open(list_id), by=by)
@@ -186,10 +201,14 @@ def refuse_read_only(found: CodeList) -> None:
 
 def touch(found: CodeList, *, by: User | None) -> CodeList:
     """Note that the locked list changes, so that pages opened before can tell."""
-    rows = CodeList.objects.filter(pk=found.pk)
-    rows.update(revision=F("revision") + 1, changed_at=Now(), changed_by=by)
+    _touch([found.pk], by=by)
     found.refresh_from_db(fields=["revision", "changed_at", "changed_by"])
     return found
+
+
+def _touch(list_ids: Collection[int], *, by: User | None) -> None:
+    rows = CodeList.objects.filter(pk__in=list_ids)
+    rows.update(revision=F("revision") + 1, changed_at=Now(), changed_by=by)
 
 
 def _save(found: CodeList, **how: Any) -> None:

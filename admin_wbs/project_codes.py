@@ -1,7 +1,7 @@
 """All writes to the cost codes of projects: adding from the company's lists, removing.
 
-Lock order: the list, then the project. Who adds a code holds its list, so that it is neither
-deleted nor made inactive at that moment.
+Lock order: the list, of several each in the order of their ids, then the project. Who adds a code
+holds its list, so that it is neither deleted nor made inactive at that moment.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ def offered_lists(project: Project) -> list[CodeList]:
 
 def offered(found: CodeList) -> CostCodeQuerySet:
     """The codes of a list that a project can be given: active ones, below active ones only."""
-    return CostCode.objects.filter(list=found, is_active=True)
+    return _offered([found])
+
+
+def _offered(found: Sequence[CodeList]) -> CostCodeQuerySet:
+    return CostCode.objects.filter(list__in=found, is_active=True)
 
 
 @transaction.atomic
@@ -55,14 +59,25 @@ def add(found: CodeList, ids: Iterable[int], *, project: Project, by: User) -> i
         chosen.add(code.pk)
         if code.is_group:  # type: ignore[attr-defined]  # annotated
             chosen.update(offered(found).under(code).values_list("pk", flat=True))
-    return _put(found, chosen, project=project, by=by)
+    return _put([found], chosen, project=project, by=by)
 
 
 @transaction.atomic
 def add_only(found: CodeList, ids: Iterable[int], *, project: Project, by: User) -> int:
     """Put codes and what is above them, but not what is under them, on a project."""
     lists.lock(found.pk)
-    return _put(found, {code.pk for code in _named(offered(found), ids)}, project=project, by=by)
+    return _put([found], {code.pk for code in _named(offered(found), ids)}, project=project, by=by)
+
+
+@transaction.atomic
+def add_of_any(ids: Iterable[int], *, project: Project, by: User) -> int:
+    """:func:`add_only` for codes of any of the lists that are available to the project.
+
+    All of these lists are held, whichever the codes are of: in a transaction that does this again
+    for other codes, none is waited for while the project is held.
+    """
+    held = lists.lock_many(one.pk for one in offered_lists(project))
+    return _put(held, {code.pk for code in _named(_offered(held), ids)}, project=project, by=by)
 
 
 @transaction.atomic
@@ -70,7 +85,7 @@ def add_matching(found: CodeList, words: str, *, project: Project, by: User) -> 
     """Put every code of a list that matches a search, and what is above each, on a project."""
     lists.lock(found.pk)
     chosen = set(offered(found).search(words).values_list("pk", flat=True))
-    return _put(found, chosen, project=project, by=by)
+    return _put([found], chosen, project=project, by=by)
 
 
 def missing(found: CodeList, project: Project) -> CostCodeQuerySet:
@@ -84,7 +99,7 @@ def add_missing(found: CodeList, *, project: Project, by: User, most: int) -> in
     """Bring in some of :func:`missing`, in the order of the tree; 0 where nothing is missing."""
     lists.lock(found.pk)
     rows = missing(found, project).order_by("sort_path").values_list("pk", flat=True)
-    return _put(found, set(rows[:most]), project=project, by=by)
+    return _put([found], set(rows[:most]), project=project, by=by)
 
 
 @transaction.atomic
@@ -143,26 +158,26 @@ def _lock(project: Project) -> None:
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
-def _put(found: CodeList, chosen: set[int], *, project: Project, by: User) -> int:
-    """Store the chosen codes and those above them; the caller holds the list."""
+def _put(found: Sequence[CodeList], chosen: set[int], *, project: Project, by: User) -> int:
+    """Store the chosen codes and those above them; the caller holds the lists."""
     _lock(project)
-    wanted = chosen | _above(found, chosen)
-    here = ProjectCostCode.objects.filter(project=project, cost_code__list=found)
+    wanted = chosen | _above(chosen)
+    here = ProjectCostCode.objects.filter(project=project, cost_code__list__in=found)
     new = sorted(wanted - set(here.values_list("cost_code", flat=True)))
     rows = [ProjectCostCode(project=project, cost_code_id=pk) for pk in new]
     ProjectCostCode.objects.bulk_create(rows, batch_size=BATCH)
-    _note(project, _named(offered(found), new), "added", by=by)
+    _note(project, _named(_offered(found), new), "added", by=by)
     return len(new)
 
 
-def _above(found: CodeList, ids: set[int]) -> set[int]:
+def _above(ids: set[int]) -> set[int]:
     """Everything above some codes, tier by tier."""
     above: set[int] = set()
     tier = sorted(ids)
     while tier:
         parents: set[int] = set()
         for start in range(0, len(tier), BATCH):
-            rows = found.codes.filter(pk__in=tier[start : start + BATCH]).exclude(parent=None)
+            rows = CostCode.objects.filter(pk__in=tier[start : start + BATCH]).exclude(parent=None)
             parents.update(rows.values_list("parent_id", flat=True))
         tier = sorted(parents - ids - above)
         above |= parents

@@ -160,7 +160,8 @@ class ItemView(WbsView):
         by = self.access.user
         if self.segment.is_custom:
             return [segment_items.delete(self.segment, wanted, by=by)]
-        return [codes.delete(found, some, by=by) for found, some in self._by_list(wanted)]
+        held = self._lists(wanted)
+        return [codes.delete(held[0], wanted, by=by, also=held[1:])] if held else []
 
     def switch_items(self, wanted: Sequence[int], *, active: bool) -> list[Outcome]:
         """Make items active or inactive. :raises Invalid: for cost types and sub jobs."""
@@ -169,15 +170,15 @@ class ItemView(WbsView):
             do = segment_items.reactivate if active else segment_items.deactivate
             return [do(self.segment, wanted, by=by)]
         switch = codes.reactivate if active else codes.deactivate
-        return [switch(found, some, by=by) for found, some in self._by_list(wanted)]
+        held = self._lists(wanted)
+        return [switch(held[0], wanted, by=by, also=held[1:])] if held else []
 
-    def _by_list(self, wanted: Sequence[int]) -> list[tuple[CodeList, list[int]]]:
+    def _lists(self, wanted: Sequence[int]) -> list[CodeList]:
+        """The lists that some codes are of. :raises Invalid: for cost types and sub jobs."""
         if self.segment.kind != Kind.COST_CODE:
             raise Invalid({"base": [ELSEWHERE]})
         rows = CostCode.objects.filter(account=self.access.account, pk__in=wanted)
-        placed = dict(rows.values_list("pk", "list_id"))
-        lists = CodeList.objects.filter(pk__in=set(placed.values()))
-        return [(one, [pk for pk in placed if placed[pk] == one.pk]) for one in lists]
+        return list(CodeList.objects.filter(pk__in=rows.values("list")))
 
 
 class Items(ItemView):

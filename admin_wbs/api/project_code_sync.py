@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,33 +72,25 @@ class ProjectCodeRecords(Records):
         if not rows:
             return
         wanted = self._codes({id(row): values[id(row)] for row in rows})
-        by_list: defaultdict[int, set[int]] = defaultdict(set)
-        for row in rows:
-            code = wanted.get(id(row))
-            if code is None:
-                row.refuse({_named(values[id(row)]): [NOT_OFFERED]})
-            else:
-                by_list[code[1]].add(code[0])
-        for found in project_codes.offered_lists(self.project):
-            if by_list[found.pk]:
-                project_codes.add_only(
-                    found, by_list[found.pk], project=self.project, by=self.access.user
-                )
-        codes = {pk for ids in by_list.values() for pk in ids}
+        codes = set(wanted.values())
+        if codes:
+            project_codes.add_of_any(codes, project=self.project, by=self.access.user)
         placed = dict(self.found().filter(cost_code__in=codes).values_list("cost_code_id", "pk"))
         for row in rows:
-            if not row.errors:
-                row.pk = placed[wanted[id(row)][0]]
+            # What was made inactive since it was looked up was not added.
+            row.pk = placed.get(wanted.get(id(row), 0))
+            if row.pk is None:
+                row.refuse({_named(values[id(row)]): [NOT_OFFERED]})
 
-    def _codes(self, values: Mapping[int, Values]) -> dict[int, tuple[int, int]]:
-        """Key of a row -> the company's code that it names, and its list."""
+    def _codes(self, values: Mapping[int, Values]) -> dict[int, int]:
+        """Key of a row -> the company's code that it names."""
         lists_offered = project_codes.offered_lists(self.project)
         place = {one.pk: number for number, one in enumerate(lists_offered)}
         offered = CostCode.objects.filter(list__in=place, is_active=True)
         full = self._full_codes(values)
         by_id = {one["standard_cost_code_id"] for one in values.values() if _id(one)}
         by_origin = {one["origin_id"] for one in values.values() if one.get("origin_id")}
-        found: dict[object, tuple[int, int]] = {}
+        found: dict[object, int] = {}
         # Where two lists have a code, the ERP's list, which comes first, is meant.
         rows = offered.values_list("pk", "list_id", "origin_id", "full_code")
         for wanted in (
@@ -107,9 +98,9 @@ class ProjectCodeRecords(Records):
             rows.filter(origin_id__in=by_origin),
             rows.alias(folded=Lower("full_code")).filter(folded__in=set(full.values())),
         ):
-            for pk, of, origin, code in sorted(wanted, key=lambda row: -place[row[1]]):
-                found |= {pk: (pk, of), ("origin", origin): (pk, of), code.lower(): (pk, of)}
-        named: dict[int, tuple[int, int]] = {}
+            for pk, _of, origin, code in sorted(wanted, key=lambda row: -place[row[1]]):
+                found |= {pk: pk, ("origin", origin): pk, code.lower(): pk}
+        named: dict[int, int] = {}
         for key, one in values.items():
             name: object = _id(one) or full.get(key)
             if not _id(one) and ("origin", one.get("origin_id")) in found and one.get("origin_id"):

@@ -250,3 +250,16 @@ def test_cost_types_are_synced_row_by_row(api, account):
     again = [{"origin_id": "CRN", "name": "Cranes"}]
     api.patch("line_item_types/sync", {"updates": again})
     assert CostType.objects.get(account=account, code="CR").label == "Cranes"
+
+
+def test_a_sync_takes_codes_of_several_lists(api, project, code_list, made, account, ada):
+    commercial = lists.create(account=account, name="Commercial", by=ada)
+    tree(commercial, ada, "05 Metals", "05-100 Framing")
+    industrial = lists.create(account=account, name="Industrial", by=ada)
+    tree(industrial, ada, "11 Equipment", "11-300 Cranes")
+    updates = [{"code": code} for code in ("05-100", "01", "11-300", "05", "02-220", "77")]
+    done = api.patch(f"cost_codes/sync?project_id={project.pk}", {"updates": updates}).json()
+    assert full_codes(done["entities"]) == ["05-100", "01", "11-300", "05", "02-220"]
+    assert [one["code"] for one in done["errors"]] == ["77"]
+    listed = api.get(f"cost_codes?project_id={project.pk}&sort=full_code").json()
+    assert full_codes(listed) == ["01", "02", "02-220", "05", "05-100", "11", "11-300"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from admin_wbs import lists
-from admin_wbs.models import CostType, Segment, SegmentItem
+from admin_wbs.models import CostCode, CostType, Segment, SegmentItem
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
 from tests.admin_wbs import erps
@@ -228,3 +228,19 @@ def test_strangers_see_nothing_and_readers_change_nothing(
         assert codes_reader(method, path, body).status_code == (200 if method == "GET" else 403)
         assert reader(method, path, body).status_code == 403
     assert Segment.objects.filter(pk=phase["id"], name="Phase").exists()
+
+
+def test_codes_of_several_lists_are_switched_and_deleted_in_one_call(api, wbs, account, ada):
+    made = [
+        tree(lists.create(account=account, name=name, by=ada), ada, "01 General", "02 Sitework")
+        for name in ("Residential", "Commercial", "Industrial")
+    ]
+    segment = segments_by_type(api, wbs)["cost_code"]
+    path = f"{wbs}/segments/{segment['id']}/segment_items"
+    ids = [codes["01"].pk for codes in made]
+    off = {"ids": ids, "attributes": {"status": "inactive"}}
+    assert api.patch(f"{path}/update_all", off).status_code == 204
+    gone = api("DELETE", f"{path}/bulk_destroy", {"ids": ids})
+    assert (gone.status_code, gone.json()["failures"]) == (207, [])
+    left = CostCode.objects.filter(account=account).values_list("full_code", flat=True)
+    assert list(left) == ["02", "02", "02"]
