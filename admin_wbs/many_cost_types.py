@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db import transaction
 
-from admin_wbs import structures
+from admin_wbs import origin_ids, structures
 from admin_wbs.cost_types import COST_TYPE
 from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.refusals import IN_BUDGET_CODE
-from erpbridge.access.models import Account, User
+from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, changes, note
 
 COLUMNS = ("code", "label", "base_type", "origin_id", "origin_data")
@@ -37,16 +37,20 @@ class CostTypeRow:
 
 
 @transaction.atomic
-def store(account: Account, rows: Sequence[CostTypeRow], *, by: User) -> None:
-    """Create and change cost types; a row that cannot be stored stops no other.
+def store(rows: Sequence[CostTypeRow], *, access: Access) -> None:
+    """Create and change cost types of the account; a row that cannot be stored stops no other.
 
-    No two rows are the same cost type. New ones get their ``pk``.
+    No two rows are the same cost type. New ones get their ``pk``. What the ERP calls one is set by
+    who may import from it (``origin_ids``).
     """
+    account = access.account
     structures.lock(account.pk)
     stored = {one.pk: one for one in CostType.objects.filter(account=account)}
     used = WbsCodeItem.objects.held("cost_type", (row.pk for row in rows if row.pk))
     for row in rows:
         _check(row, stored, used)
+        if why := origin_ids.refusal(stored.get(row.pk or 0), row.values, access=access):
+            row.refuse("origin_id", why)
     _refuse_taken(rows, stored)
     good = [row for row in rows if not row.errors]
     new = [(row, CostType(account=account, **row.values)) for row in good if row.pk is None]
@@ -54,15 +58,16 @@ def store(account: Account, rows: Sequence[CostTypeRow], *, by: User) -> None:
     for row, one in new:
         row.pk = one.pk
     notes = [_note(one, "created") for _row, one in new]
+    notes += [told for _row, one in new for told in _told(one, origin_ids.of_new(one))]
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
-    notes += [_note(one, "edited", made) for one, values in changed if (made := _set(one, values))]
+    notes += [told for one, values in changed for told in _told(one, _set(one, values))]
     CostType.objects.bulk_create(
         [one for one, _values in changed],
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=COLUMNS,
     )
-    note(account.pk, notes, by=by)
+    note(account.pk, notes, by=access.user)
 
 
 def _check(row: CostTypeRow, stored: Mapping[int, CostType], used: Set[int]) -> None:
@@ -102,6 +107,12 @@ def _set(one: CostType, values: Mapping[str, str]) -> dict[str, list[Any]]:
     for name, value in values.items():
         setattr(one, name, value)
     return made
+
+
+def _told(one: CostType, made: Mapping[str, list[Any]]) -> list[Note]:
+    own = {name: pair for name, pair in made.items() if name not in origin_ids.COLUMNS}
+    edited = [_note(one, "edited", own)] if own else []
+    return [*edited, *origin_ids.notes(COST_TYPE, one.pk, str(one), made)]
 
 
 def _note(one: CostType, verb: str, made: Mapping[str, Any] | None = None) -> Note:

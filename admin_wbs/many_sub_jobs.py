@@ -9,10 +9,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from admin_wbs import origin_ids
 from admin_wbs.models import SubJob, WbsCodeItem
 from admin_wbs.refusals import IN_BUDGET_CODE, SegmentRefused
 from admin_wbs.sub_jobs import SUB_JOB, offered
-from erpbridge.access.models import Project, User
+from erpbridge.access.models import Project
+from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, changes, note
 
 COLUMNS = ("code", "name", "origin_id", "origin_data")
@@ -38,10 +40,11 @@ class SubJobRow:
 
 
 @transaction.atomic
-def store(project: Project, rows: Sequence[SubJobRow], *, by: User) -> None:
+def store(project: Project, rows: Sequence[SubJobRow], *, access: Access) -> None:
     """Create and change sub jobs; a row that cannot be stored stops no other.
 
-    No two rows are the same sub job. New ones get their ``pk``.
+    No two rows are the same sub job. New ones get their ``pk``. What the ERP calls one is set by
+    who may import from it (``origin_ids``).
 
     :raises SegmentRefused: where the account has not enabled sub jobs.
     """
@@ -52,6 +55,8 @@ def store(project: Project, rows: Sequence[SubJobRow], *, by: User) -> None:
     used = WbsCodeItem.objects.held("sub_job", (row.pk for row in rows if row.pk))
     for row in rows:
         _check(row, stored, used)
+        if why := origin_ids.refusal(stored.get(row.pk or 0), row.values, access=access):
+            row.refuse("origin_id", why)
     for column in ("code", "name", "origin_id"):
         _refuse_taken(rows, stored, column)
     good = [row for row in rows if not row.errors]
@@ -60,17 +65,18 @@ def store(project: Project, rows: Sequence[SubJobRow], *, by: User) -> None:
     for row, one in new:
         row.pk = one.pk
     notes = [_note(project, one, "created") for _row, one in new]
+    for _row, one in new:
+        notes += _told(project, one, origin_ids.of_new(one))
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
     for one, values in changed:
-        if made := _set(one, values):
-            notes.append(_note(project, one, "edited", made))
+        notes += _told(project, one, _set(one, values))
     SubJob.objects.bulk_create(
         [one for one, _values in changed],
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=[*COLUMNS, "revision", "updated_at"],
     )
-    note(project.account_id, notes, by=by)
+    note(project.account_id, notes, by=access.user)
 
 
 def _check(row: SubJobRow, stored: Mapping[int, SubJob], used: Set[int]) -> None:
@@ -112,7 +118,17 @@ def _set(one: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:
     return made
 
 
+def _told(project: Project, one: SubJob, made: Mapping[str, list[Any]]) -> list[Note]:
+    own = {name: pair for name, pair in made.items() if name not in origin_ids.COLUMNS}
+    edited = [_note(project, one, "edited", own)] if own else []
+    data = _of(project)
+    return [*edited, *origin_ids.notes(SUB_JOB, one.pk, str(one), made, data=data)]
+
+
+def _of(project: Project) -> dict[str, Any]:
+    return {"project": str(project), "project_id": project.pk}
+
+
 def _note(project: Project, one: SubJob, verb: str, made: Mapping[str, Any] | None = None) -> Note:
-    more = {"changes": dict(made)} if made else {}
-    data = {"project": str(project), "project_id": project.pk, **more}
+    data = {**_of(project), **({"changes": dict(made)} if made else {})}
     return Note(SUB_JOB, one.pk, str(one), verb, data=data)

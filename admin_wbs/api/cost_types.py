@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from admin_wbs import many_cost_types, structures
 from admin_wbs.many_cost_types import CostTypeRow
 from admin_wbs.models import CostType
-from erpbridge.access.models import Account
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
@@ -129,8 +128,7 @@ class CostTypeRecords(Records):
         """Create and change."""
         wanted = [(row, _read(row)) for row in rows]
         good = [(row, one) for row, one in wanted if not row.errors]
-        account: Account = self.access.account
-        many_cost_types.store(account, [one for _row, one in good], by=self.access.user)
+        many_cost_types.store([one for _row, one in good], access=self.access)
         for row, one in good:
             row.pk = one.pk
             row.refuse({FIELDS.get(name, name): why for name, why in one.errors.items()})

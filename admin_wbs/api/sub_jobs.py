@@ -137,7 +137,7 @@ class SubJobRecords(Records):
             row.refuse(errors)
             if not row.errors:
                 good.append((row, SubJobRow(row.pk, values)))
-        many_sub_jobs.store(self.project, [one for _row, one in good], by=self.access.user)
+        many_sub_jobs.store(self.project, [one for _row, one in good], access=self.access)
         for row, one in good:
             row.pk = one.pk
             row.refuse(one.errors)

@@ -75,25 +75,25 @@ def test_a_cost_code_is_not_taken_off_the_project(ours, used, ada):
     assert outcome.left[1].why.startswith(USED)
 
 
-def test_a_cost_type_keeps_its_code_and_stays(account, used, ada):
+def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
     one = used["cost_type"]
     with pytest.raises(SegmentRefused, match=USED):
         cost_types.change(one, values={"code": "LB"}, by=ada)
     assert cost_types.change(one, values={"label": "Own Labor"}, by=ada).label == "Own Labor"
     row = CostTypeRow(one.pk, {"code": "LB"})
-    many_cost_types.store(account, [row], by=ada)
+    many_cost_types.store([row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     CostType.objects.filter(pk=one.pk).update(is_default=False)
     with pytest.raises(SegmentRefused, match=USED):
         cost_types.delete(one, by=ada)
 
 
-def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada):
+def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada, access_of):
     one = used["sub_job"]
     with pytest.raises(SegmentRefused, match=USED):
         sub_jobs.change(one, values={"code": "NO"}, seen=one.revision, by=ada)
     row = SubJobRow(one.pk, {"code": "NO"})
-    many_sub_jobs.store(ours, [row], by=ada)
+    many_sub_jobs.store(ours, [row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     with pytest.raises(SegmentRefused, match="Deactivate it instead"):
         sub_jobs.delete(one, by=ada)

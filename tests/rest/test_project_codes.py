@@ -216,7 +216,40 @@ def test_cost_types_are_written_with_csv_import_code_and_answered_with_code(api,
     found = api.get("line_item_types?filters[origin_id]=T1").json()
     assert [one["id"] for one in found] == [made.json()["id"]]
     events = Event.objects.filter(entity="cost_type", subject_id=made.json()["id"])
-    assert set(events.values_list("verb", flat=True)) == {"created", "edited"}
+    assert set(events.values_list("verb", flat=True)) == {"created", "edited", "link"}
+
+
+def test_what_the_erp_calls_a_cost_type_needs_the_right_to_import_and_is_in_its_history(
+    api, make_service, account
+):
+    clerk = make_service("Clerk", levels=Levels(admin=Level.ADMIN))
+    new = {"name": "Crane", "csv_import_code": "CR"}
+    made = clerk.post("line_item_types", {"line_item_type": {**new, "origin_id": ""}})
+    assert made.status_code == 201
+    path = f"line_item_types/{made.json()['id']}"
+    for fields in ({"origin_id": "T1"}, {"origin_data": "batch 7"}):
+        refused = clerk.patch(path, {"line_item_type": fields})
+        assert (refused.status_code, list(refused.json()["errors"])) == (422, ["origin_id"])
+        assert "Can push to accounting" in refused.json()["message"]
+    updates = [{"csv_import_code": "CX", "name": "Other", "origin_id": "T2"}, {"id": 999999}]
+    rows = clerk.patch("line_item_types/sync", {"updates": updates}).json()
+    assert [list(one["errors"]) for one in rows["errors"]] == [["origin_id"], ["id"]]
+    for origin in ("T1", "T2", None):
+        api.patch(path, {"line_item_type": {"origin_id": origin}})
+    same = clerk.patch(path, {"line_item_type": {"origin_id": "", "name": "Cranes"}})
+    assert same.status_code == 200
+    events = Event.objects.filter(entity="cost_type", subject_id=made.json()["id"]).order_by("pk")
+    assert [(one.verb, one.data.get("changes", {}).get("origin_id")) for one in events] == [
+        ("created", None),
+        ("link", ["", "T1"]),
+        ("link", ["T1", "T2"]),
+        ("unlink", ["T2", ""]),
+        ("edited", None),
+    ]
+    linked = {"line_item_type": {"csv_import_code": "CY", "name": "New", "origin_id": "T3"}}
+    pk = api.post("line_item_types", linked).json()["id"]
+    told = Event.objects.get(entity="cost_type", subject_id=pk, verb="link")
+    assert (told.data["was"], told.data["erp_id"], told.note) == ("", "T3", "Set over the API")
 
 
 @pytest.mark.parametrize(

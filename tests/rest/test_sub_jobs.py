@@ -80,6 +80,30 @@ def test_sub_jobs_are_synced_row_by_row_and_a_known_one_keeps_its_code(api, proj
     assert kept.status_code == 422
 
 
+def test_what_the_erp_calls_a_sub_job_needs_the_right_to_import_and_is_in_its_history(
+    api, make_service, project, enabled
+):
+    levels = Levels(admin=Level.ADMIN)
+    clerk = make_service("Clerk", levels=levels, on_projects=levels, projects=[project])
+    pk = clerk.post("sub_jobs", body(project, code="N", name="North")).json()["id"]
+    for fields in ({"origin_id": "J1"}, {"origin_data": "x"}):
+        refused = clerk.patch(f"sub_jobs/{pk}", body(project, **fields))
+        assert (refused.status_code, list(refused.json()["errors"])) == (422, ["origin_id"])
+    updates = [{"code": "S", "name": "South", "origin_id": "J2"}]
+    path = f"sub_jobs/sync?project_id={project.pk}"
+    assert "origin_id" in clerk.patch(path, {"updates": updates}).json()["errors"][0]["errors"]
+    api.patch(f"sub_jobs/{pk}", body(project, origin_id="J1", name="North Tower"))
+    api.patch(f"sub_jobs/{pk}", body(project, origin_id=None))
+    events = Event.objects.filter(entity="sub_job", subject_id=pk).order_by("pk")
+    assert [(one.verb, one.data.get("changes")) for one in events] == [
+        ("created", None),
+        ("edited", {"name": ["North", "North Tower"]}),
+        ("link", {"origin_id": ["", "J1"]}),
+        ("unlink", {"origin_id": ["J1", ""]}),
+    ]
+    assert {one.data["project_id"] for one in events} == {project.pk}
+
+
 def test_strangers_see_nothing_and_readers_change_nothing(
     api, stranger, make_service, reader, project, enabled
 ):
