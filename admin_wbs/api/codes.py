@@ -109,6 +109,29 @@ class Codes(CodeView):
         return self.show(self.write(found, given), 201)
 
 
+class CompanyCodes(CodeView):
+    """The codes of every list of the company, for clients that name no list."""
+
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page of them."""
+        return self.page()
+
+    def found(self) -> QuerySet[CostCode]:
+        """All that the caller can see."""
+        return CostCode.objects.visible_to(self.access)
+
+
+class ListCodes(Codes):
+    """The codes of the list in the path."""
+
+    def code_list(self) -> CodeList:
+        """The list. :raises Http404:"""
+        found = CodeList.objects.visible_to(self.access).filter(pk=self.kwargs["pk"]).first()
+        if found is None:
+            raise Http404
+        return found
+
+
 class OneCode(CodeView):
     """A code."""
 

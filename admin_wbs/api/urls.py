@@ -14,13 +14,33 @@ from admin_wbs.api import (
     wbs,
     wbs_codes,
 )
-from erpbridge.rest.urls import rest
+from erpbridge.rest.urls import READ_ONLY, rest
 
 V1 = ["v1.0"]
 COMPANY = "companies/<int:company_id>/work_breakdown_structure/"
 PROJECT = "projects/<int:project_id>/work_breakdown_structure/"
 SEGMENT = "segments/<int:pk>"
 ITEMS = "segments/<int:segment_id>/segment_items"
+
+# As pyprocore asks for them; Procore has no such addresses.
+ALIASES: list[URLPattern] = [
+    *rest(V1, "companies/<int:company_id>/cost_codes", codes.CompanyCodes.as_view()),
+    *rest(
+        V1,
+        "companies/<int:company_id>/standard_cost_code_lists/<int:pk>/cost_codes",
+        codes.ListCodes.as_view(http_method_names=READ_ONLY),
+    ),
+    *rest(
+        V1,
+        "companies/<int:company_id>/cost_types",
+        cost_types.CostTypes.as_view(http_method_names=READ_ONLY),
+    ),
+    *rest(
+        V1,
+        "projects/<int:project_id>/wbs_codes",
+        wbs_codes.WbsCodes.as_view(http_method_names=READ_ONLY),
+    ),
+]
 
 app_name = "admin_wbs_api"
 urlpatterns: list[URLPattern] = [
@@ -62,4 +82,5 @@ urlpatterns: list[URLPattern] = [
     *rest(V1, "sub_jobs", sub_jobs.SubJobs.as_view()),
     *rest(V1, "sub_jobs/sync", sub_jobs.SubJobSync.as_view()),
     *rest(V1, "sub_jobs/<int:pk>", sub_jobs.OneSubJob.as_view()),
+    *ALIASES,
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern
 
 from directory.api import insurances, registers, trades, vendors
-from erpbridge.rest.urls import rest
+from erpbridge.rest.urls import READ_ONLY, rest
 
 V1, BOTH = ["v1.0"], ["v1.0", "v1.1"]
 ACCOUNT = "companies/<int:company_id>"
@@ -50,6 +50,19 @@ urlpatterns: list[URLPattern] = [
     *rest(V1, f"{ACCOUNT}/trades/<int:pk>", trades.OneTrade.as_view(), name="trade"),
     *rest(V1, "departments", trades.Departments.as_view(), name="departments"),
     *rest(V1, "departments/<int:pk>", trades.OneDepartment.as_view(), name="department"),
+    # As pyprocore asks for them; Procore has no such address.
+    *rest(
+        V1,
+        f"{ACCOUNT}/departments",
+        trades.Departments.as_view(http_method_names=READ_ONLY),
+        name="departments_alias",
+    ),
+    *rest(
+        V1,
+        f"{ACCOUNT}/departments/<int:pk>",
+        trades.OneDepartment.as_view(http_method_names=READ_ONLY),
+        name="department_alias",
+    ),
     *rest(V1, INSURANCES, insurances.Insurances.as_view(), name="insurances"),
     *rest(V1, f"{INSURANCES}/sync", insurances.SyncInsurances.as_view(), name="insurances_sync"),
     *rest(V1, f"{INSURANCES}/<int:pk>", insurances.OneInsurance.as_view(), name="insurance"),

@@ -7,6 +7,10 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
+# For an address at which another one's resource is only read:
+# ``View.as_view(http_method_names=READ_ONLY)``.
+READ_ONLY = ["get", "head", "options"]
+
 
 def rest(versions: Sequence[str], route: str, view: Any, **options: Any) -> list[URLPattern]:
     """One resource under each of its versions; without trailing slash, which is tolerated."""

@@ -112,6 +112,16 @@ def test_pyprocore_sends_another_accepts_and_both_are_synced(python, connection,
     assert CostCode.objects.exclude(origin_id="").get().full_code == "16"
 
 
+def test_pyprocore_reads_what_only_it_asks_for(python):
+    told = python("pyprocore", "aliases")
+    assert told == {
+        "types": ["L", "E", "M", "S", "OC", "SVC", "O"],
+        "codes": 6,
+        "budget": 0,
+        "departments": 0,
+    }
+
+
 def test_pyprocore_knows_a_wrong_secret(python):
     told = python("pyprocore", "unauthorized", PROCORE_CLIENT_SECRET="wrong")
     assert told["class"] == "AuthenticationError"

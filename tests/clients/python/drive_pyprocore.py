@@ -10,6 +10,8 @@ from pyprocore import Procore
 from pyprocore.auth.oauth import OAuthClient
 from pyprocore.core import client as http
 from pyprocore.core import exceptions as wrong
+from pyprocore.services.contracts import ContractsService
+from pyprocore.services.directory import DirectoryService
 
 COMPANY = int(os.environ["PROCORE_COMPANY_ID"])
 VENDORS = "/rest/v1.0/vendors"
@@ -149,6 +151,18 @@ def state() -> dict:
     return {"state": shown["erp_status"], "vendor": call("GET", f"{VENDORS}/{vendor}")}
 
 
+def aliases() -> dict:
+    """What it reads at addresses that Procore does not have."""
+    service, directory = ContractsService(), DirectoryService()
+    (project,) = Procore().projects.list(company_id=COMPANY)
+    return {
+        "types": [one.code for one in service.list_cost_types(COMPANY)],
+        "codes": len(service.list_cost_codes(COMPANY)),
+        "budget": len(service.list_wbs_codes(COMPANY, project.id)),
+        "departments": len(directory.list_departments(COMPANY)),
+    }
+
+
 def unauthorized() -> dict:
     """With a wrong secret no token is given."""
     return refusal(lambda: OAuthClient().request_client_credentials_token())
@@ -163,6 +177,7 @@ def limited() -> dict:
 
 steps = {
     "story": story,
+    "aliases": aliases,
     "unauthorized": unauthorized,
     "limited": limited,
     "costCodes": cost_codes,
