@@ -14,6 +14,7 @@ from admin_wbs.api.refused import refusals
 from admin_wbs.models import CodeList
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.filters import contains, flag, ids
 from erpbridge.rest.listing import Listing, Shape
@@ -51,8 +52,9 @@ class CodeListView(Resource):
 class CodeLists(CodeListView):
     """The lists."""
 
+    @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
+        """A page of them. Procore would have ``segments/{id}/lists`` in its place."""
         return self.page()
 
     def post(self, request: Request, **path: Any) -> JsonAnswer:

@@ -16,6 +16,7 @@ from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erpbridge.rest import scope, sync
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
 from erpbridge.rest.filters import flag, ids, moments, search, texts, truth
 from erpbridge.rest.listing import Listing, Shape
@@ -149,8 +150,12 @@ class OneCode(CodeView):
             raise ApiError(409, {"base": [lock.message]})
         return self.show(self.write(stored.list, self.wrapped(WRAPPER), pk))
 
+    @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete a code of an ERP's list that was never used; answers what it was."""
+        """Delete a code of an ERP's list that was never used; answers what it was.
+
+        Procore would have the segment item deleted in its place.
+        """
         mine = CostCode.objects.visible_to(self.access).select_related("list")
         stored = mine.filter(pk=pk).first()
         if stored is None:

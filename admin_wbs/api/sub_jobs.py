@@ -17,6 +17,7 @@ from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.filters import flag, ids, moments, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import Records, SyncRow
@@ -98,8 +99,12 @@ class OneSubJob(SubJobView):
         self.only_if_matching(lambda: self.show(pk))
         return self.show(self.write(pk))
 
+    @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete one that nothing uses; answers what it was."""
+        """Delete one that nothing uses; answers what it was.
+
+        Procore would have the segment item deleted in its place, which is not to be had here.
+        """
         stored = self.one(pk)
         self.require("project_wbs.edit")
         was = self.show(pk)

@@ -27,8 +27,8 @@ ALLOWED_HEADERS = (
     "X-Request-Id"
 )
 EXPOSED_HEADERS = (
-    "ETag, Idempotency-Replayed, Link, Per-Page, Retry-After, Total, X-Rate-Limit-Limit, "
-    "X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
+    "Deprecation, ETag, Idempotency-Replayed, Link, Per-Page, Retry-After, Total, "
+    "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
 )
 MESSAGES = {404: NOT_FOUND, 413: "The request body is too large."}
 VAPID = "The /vapid routes are gone. The same resources are at /rest/v1.0."

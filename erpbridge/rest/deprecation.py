@@ -1,0 +1,34 @@
+"""Routes that Procore has deprecated say so in each answer (RFC 9745)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.http import HttpResponse
+
+# Procore's guide (procore/documentation, tutorials/tutorial_wbs.md) deprecates three routes on this
+# day, and says that they go on working until an end is decided: there is no day for a ``Sunset``.
+WORK_BREAKDOWN_STRUCTURE = datetime(2022, 3, 31, tzinfo=UTC)
+
+Answer = TypeVar("Answer", bound=HttpResponse)
+Given = ParamSpec("Given")
+
+
+def deprecated(
+    since: datetime,
+) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
+    """Mark a view's handler: its answers carry ``Deprecation: @`` and the seconds since 1970."""
+
+    def mark(handler: Callable[Given, Answer]) -> Callable[Given, Answer]:
+        @wraps(handler)
+        def handle(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+            answer = handler(*args, **kwargs)
+            answer["Deprecation"] = f"@{int(since.timestamp())}"
+            return answer
+
+        return handle
+
+    return mark
