@@ -90,7 +90,7 @@ def normal(pks: Sequence[int]) -> Rows:
     """The usual fields."""
     rows = list(_found(pks).values(*COLUMNS))
     contacts = _contacts(row["primary_contact_id"] for row in rows)
-    people = _counted(Company.people.through.objects.filter(company__in=pks))
+    people = _counted(Company.people.through.objects.filter(company__among=pks))
     return {row["id"]: _normal(row, contacts, people) for row in rows}
 
 
@@ -104,7 +104,7 @@ def extended(pks: Sequence[int]) -> Rows:
     """Everything."""
     rows = list(_found(pks).values(*COLUMNS))
     contacts = _contacts(row["primary_contact_id"] for row in rows)
-    people = _counted(Company.people.through.objects.filter(company__in=pks))
+    people = _counted(Company.people.through.objects.filter(company__among=pks))
     more = _More(pks)
     return {row["id"]: _normal(row, contacts, people) | more.of(row) for row in rows}
 
@@ -112,9 +112,9 @@ def extended(pks: Sequence[int]) -> Rows:
 def directory(pks: Sequence[int]) -> Rows:
     """For an address book: without what belongs to the ERP, with names of places and contacts."""
     rows = list(_found(pks).values(*COLUMNS))
-    people = _counted(Company.people.through.objects.filter(company__in=pks))
+    people = _counted(Company.people.through.objects.filter(company__among=pks))
     invoices: defaultdict[int, list[int]] = defaultdict(list)
-    through = Company.invoice_contacts.through.objects.filter(company__in=pks)
+    through = Company.invoice_contacts.through.objects.filter(company__among=pks)
     for company, member in through.values_list("company_id", "membership_id"):
         invoices[company].append(member)
     named = [row[name] for row in rows for name in ("primary_contact_id", "contract_signer_id")]
@@ -142,8 +142,8 @@ def summary(pks: Sequence[int]) -> Rows:
     columns = ("id", "name", "origin_id", "is_own_company")
     rows = list(_found(pks).values_list(*columns))
     alive = Company.people.through.objects.filter(membership__in=Membership.objects.active())
-    people = _counted(alive.filter(company__in=pks))
-    projects = _counted(ProjectCompany.objects.filter(company__in=pks))
+    people = _counted(alive.filter(company__among=pks))
+    projects = _counted(ProjectCompany.objects.filter(company__among=pks))
     return {
         pk: {
             "id": pk,
@@ -194,7 +194,7 @@ def register_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _found(pks: Sequence[int]) -> Any:
-    return Company.objects.filter(pk__in=pks)
+    return Company.objects.filter(pk__among=pks)
 
 
 def _normal(
@@ -218,20 +218,20 @@ class _More:
 
     def __init__(self, pks: Sequence[int]) -> None:
         self.trades: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
-        through = Company.trades.through.objects.filter(company__in=pks).order_by("trade__name")
+        through = Company.trades.through.objects.filter(company__among=pks).order_by("trade__name")
         names = ("company_id", "trade_id", "trade__name", "trade__is_active", "trade__updated_at")
         for company, pk, name, active, updated in through.values_list(*names):
             one = {"id": pk, "name": name, "active": active, "updated_at": updated}
             self.trades[company].append(one)
         self.projects: defaultdict[int, list[int]] = defaultdict(list)
-        placed = ProjectCompany.objects.filter(company__in=pks).order_by("project_id")
+        placed = ProjectCompany.objects.filter(company__among=pks).order_by("project_id")
         for company, project in placed.values_list("company_id", "project_id"):
             self.projects[company].append(project)
         self.bidders: defaultdict[int, list[dict[str, int]]] = defaultdict(list)
-        bidding = Company.bid_contacts.through.objects.filter(company__in=pks)
+        bidding = Company.bid_contacts.through.objects.filter(company__among=pks)
         for company, user in bidding.values_list("company_id", "membership__user_id"):
             self.bidders[company].append({"id": user})
-        self.children = _counted(Company.objects.filter(parent__in=pks), "parent_id")
+        self.children = _counted(Company.objects.filter(parent__among=pks), "parent_id")
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of one vendor."""

@@ -8,3 +8,7 @@ class RestConfig(AppConfig):
 
     name = "erpbridge.rest"
     label = "rest"
+
+    def ready(self) -> None:
+        """Make the lookup ``among`` known."""
+        import erpbridge.rest.among  # noqa: F401
