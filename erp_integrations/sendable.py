@@ -15,6 +15,7 @@ from erp_integrations import connections
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.api import clicking
+from erp_integrations.api.types import Clicked, WholeClick
 from erp_integrations.clicks import Done, Refusal
 from erp_integrations.drift import note_edits
 from erp_integrations.erp_lists import (
@@ -66,6 +67,7 @@ __all__ = [
     "MARKER_CHOICES",
     "AdapterUnavailable",
     "Button",
+    "Clicked",
     "Connected",
     "Done",
     "Draft",
@@ -83,6 +85,7 @@ __all__ = [
     "RecordType",
     "Refusal",
     "Sendable",
+    "WholeClick",
     "button",
     "check_against",
     "clicking",

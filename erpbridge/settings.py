@@ -63,6 +63,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "heroicons",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "erpbridge",
     "erpbridge.access",
     "erpbridge.audit",
@@ -265,6 +267,14 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["erpbridge.rest.authentication.Bearer"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "erpbridge.rest.description.Described",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "erpbridge",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "erpbridge.rest.description.Generator",
+    "POSTPROCESSING_HOOKS": ["erpbridge.oauth.description.with_endpoints"],
 }
 # The largest page of a list, and how often an application may call for one company.
 ERPBRIDGE_REST_MOST_PER_PAGE = env.integer(

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("erpbridge.access.urls")),
     path("", include("erpbridge.jobs.urls")),
     path("", include("erpbridge.oauth.urls")),
+    path("", include("erpbridge.rest.urls")),
     path("", include("erpbridge.access.api.urls")),
     path("", include("directory.api.urls")),
     path("", include("admin_wbs.api.click_urls")),

@@ -18,9 +18,12 @@ from erp_integrations import sendable
 from erp_integrations.sendable import clicking
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import answers, takes
 from erpbridge.rest.errors import ApiError, Invalid
 from erpbridge.rest.views import ScopedView
 
+IDS = "standard_cost_code_ids"
+REVISION = {"revision": bodies.whole}
 STALE = "It was changed since you read it. Read it again, then send."
 
 
@@ -41,13 +44,14 @@ class ListView(ScopedView):
 
         :raises Invalid: for what is no list of ids.
         """
-        given = scope.body_of(self.request).get("standard_cost_code_ids")
+        given = scope.body_of(self.request).get(IDS)
         if given is None:
             return None
         try:
-            return bodies.wholes(given)
+            found: list[int] = bodies.wholes(given)
         except ValidationError as error:
-            raise Invalid({"standard_cost_code_ids": list(error.messages)}) from None
+            raise Invalid({IDS: list(error.messages)}) from None
+        return found
 
     def seen(self, found: CodeList) -> int:
         """The revision of the list that the caller acts on: the present one where none is given."""
@@ -56,8 +60,10 @@ class ListView(ScopedView):
 
 
 class SendList(ListView):
-    """``POST …/standard_cost_code_lists/{id}/actions/send_to_erp``."""
+    """Send to ERP for a list of cost codes."""
 
+    @takes({IDS: bodies.wholes} | REVISION)
+    @answers(sendable.WholeClick, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Send every unsent code, or the chosen ones and what is above them."""
         found = self.fetch(pk)
@@ -76,10 +82,12 @@ class SendList(ListView):
 
 
 class RetrieveList(ListView):
-    """``POST …/standard_cost_code_lists/{id}/actions/retrieve_from_erp``."""
+    """Retrieve for a list of cost codes."""
 
+    @takes({IDS: bodies.wholes})
+    @answers(sendable.WholeClick)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Take back what waits: all of it, or the chosen codes and what is under them."""
+        """Take back all that waits, or the chosen codes and what is under them."""
         found = self.fetch(pk)
         self.require("codes.retrieve")
         return clicking.whole(sending.retrieve(found, access=self.access, ids=self.ids()), 200)
@@ -100,10 +108,12 @@ class CodeView(ScopedView):
 
 
 class SendCode(CodeView):
-    """``POST …/standard_cost_codes/{id}/actions/send_to_erp``."""
+    """Send to ERP for one cost code."""
 
+    @takes(REVISION)
+    @answers(sendable.Clicked, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Send the code, and what is above it and in nobody's hands."""
+        """Send it, and what is above it and in nobody's hands."""
         code = self.fetch(pk)
         self.require("codes.send")
         seen = clicking.revision_of(scope.body_of(request))
@@ -121,10 +131,11 @@ class SendCode(CodeView):
 
 
 class RetrieveCode(CodeView):
-    """``POST …/standard_cost_codes/{id}/actions/retrieve_from_erp``."""
+    """Retrieve for one cost code."""
 
+    @answers(sendable.Clicked)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Take the code back, and what is under it."""
+        """Take it back, and what is under it."""
         code = self.fetch(pk)
         self.require("codes.retrieve")
         done = sending.retrieve(code.list, access=self.access, ids=[pk])

@@ -10,11 +10,13 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from admin_wbs import lists
+from admin_wbs.api import types
 from admin_wbs.api.refused import refusals
 from admin_wbs.models import CodeList
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
+from erpbridge.rest.describing import One, Page, answers, takes
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.filters import contains, flag, ids
 from erpbridge.rest.listing import Listing, Shape
@@ -35,6 +37,7 @@ class CodeListView(Resource):
     """Lists of cost codes of the account."""
 
     reads = "codes.view"
+    shown = {"": types.StandardCostCodeList}
     listing = Listing(
         filters={"id": ids("pk"), "name": contains("name"), "is_erp_list": flag("is_erp_list")},
         sorts={"id": "pk", "name": "name"},
@@ -50,13 +53,19 @@ class CodeListView(Resource):
 
 
 class CodeLists(CodeListView):
-    """The lists."""
+    """The lists of cost codes."""
 
+    @answers(Page)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them. Procore would have ``segments/{id}/lists`` in its place."""
+        """A page of them.
+
+        Procore would have ``segments/{id}/lists`` in its place.
+        """
         return self.page()
 
+    @takes(READERS, wrapped=WRAPPER, required=["name"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new list, which belongs to no ERP."""
         self.require("codes.edit")
@@ -78,12 +87,15 @@ class CodeLists(CodeListView):
 
 
 class OneCodeList(CodeListView):
-    """A list."""
+    """A list of cost codes."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The list."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(READERS, wrapped=WRAPPER)
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Rename it, or make it the ERP's; never the other way."""
         stored = self.one(pk)

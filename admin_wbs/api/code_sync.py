@@ -22,7 +22,7 @@ from erpbridge.rest.sync import Records, SyncRow
 
 LONGEST_DATA = 10_000
 READERS = {
-    "code": bodies.plain,
+    "code": bodies.any_text,
     "name": bodies.text(CostCode, "description"),
     "parent_id": bodies.whole,
     "origin_id": bodies.word(200),

@@ -10,13 +10,16 @@ from django.http import Http404
 from rest_framework.request import Request
 
 from admin_wbs import codes, lists
-from admin_wbs.api.code_sync import opened
+from admin_wbs.api import types
+from admin_wbs.api.code_sync import READERS, opened
 from admin_wbs.api.refused import refusals
+from admin_wbs.api.types import LIST
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erpbridge.rest import scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
+from erpbridge.rest.describing import One, Page, Query, Synced, answers, takes
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
 from erpbridge.rest.filters import flag, ids, moments, search, texts, truth
 from erpbridge.rest.listing import Listing, Shape
@@ -25,10 +28,12 @@ from erpbridge.rest.sync import SyncRow
 from erpbridge.rest.views import Resource
 
 WRAPPER = "standard_cost_code"
-LIST = "standard_cost_code_list_id"
 ONLY_ERP = (
     "A standard cost code can be deleted over the API in an ERP's list only. "
     "Deactivate or delete it on the page of its list."
+)
+ONLY_ACTIVE = Query(
+    "only_active_cost_codes", {"type": "boolean"}, "true: without the inactive codes."
 )
 COLUMNS = ("id", "list_id", "parent_id", "code", "full_code", "description", "origin_id")
 
@@ -37,6 +42,13 @@ class CodeView(Resource):
     """Cost codes of one list, which every call names."""
 
     reads = "codes.view"
+    asks = [types.IN_LIST]
+    default_view = "extended"
+    shown = {
+        "extended": types.StandardCostCode,
+        "compact": types.StandardCostCodeCompact,
+        "default": types.StandardCostCodeId,
+    }
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -78,7 +90,7 @@ class CodeView(Resource):
 
     def shapes(self) -> Mapping[str, Shape]:
         """The three views; extended when none is asked for."""
-        return {"": extended, "extended": extended, "compact": compact, "default": default}
+        return {"extended": extended, "compact": compact, "default": default}
 
     def write(self, found: CodeList, given: Mapping[str, Any], pk: int | None = None) -> int:
         """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
@@ -89,6 +101,9 @@ class CodeView(Resource):
 class Codes(CodeView):
     """The codes of a list."""
 
+    asks = [types.IN_LIST, ONLY_ACTIVE]
+
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page of them."""
         return self.page()
@@ -102,6 +117,8 @@ class Codes(CodeView):
         except ValueError as error:
             raise Malformed({"only_active_cost_codes": [str(error)]}) from error
 
+    @takes(types.in_list(READERS, wrapped=WRAPPER, required=["code", "name"]))
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new code."""
         found = self.code_list()
@@ -113,6 +130,9 @@ class Codes(CodeView):
 class CompanyCodes(CodeView):
     """The codes of every list of the company, for clients that name no list."""
 
+    asks = []
+
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page of them."""
         return self.page()
@@ -125,6 +145,8 @@ class CompanyCodes(CodeView):
 class ListCodes(Codes):
     """The codes of the list in the path."""
 
+    asks = [ONLY_ACTIVE]
+
     def code_list(self) -> CodeList:
         """The list. :raises Http404:"""
         found = CodeList.objects.visible_to(self.access).filter(pk=self.kwargs["pk"]).first()
@@ -134,12 +156,15 @@ class ListCodes(Codes):
 
 
 class OneCode(CodeView):
-    """A code."""
+    """A code of a list."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The code."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(types.in_list(READERS, wrapped=WRAPPER))
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change it. :raises ApiError: 409 while it waits for accounting."""
         stored = self.one(pk)
@@ -150,9 +175,10 @@ class OneCode(CodeView):
             raise ApiError(409, {"base": [lock.message]})
         return self.show(self.write(stored.list, self.wrapped(WRAPPER), pk))
 
+    @answers(One)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete a code of an ERP's list that was never used; answers what it was.
+        """Delete it, if its list is an ERP's and nothing ever used it; answers what it was.
 
         Procore would have the segment item deleted in its place.
         """
@@ -172,8 +198,10 @@ class OneCode(CodeView):
 
 
 class CodeSync(CodeView):
-    """Up to 1,000 rows."""
+    """Up to 1,000 codes of a list in one call."""
 
+    @takes(types.rows_in_list(READERS))
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Create and update; each row has its own fate."""
         found = self.code_list()

@@ -13,27 +13,22 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from admin_wbs import many_cost_types, structures
+from admin_wbs.api import types
 from admin_wbs.many_cost_types import CostTypeRow
 from admin_wbs.models import CostType
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Page, Query, Synced, answers, takes, takes_rows
 from erpbridge.rest.filters import ids, texts
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
 from erpbridge.rest.views import Resource
 
 WRAPPER = "line_item_type"
-READERS = {
-    "name": bodies.text(CostType, "label"),
-    "csv_import_code": bodies.text(CostType, "code"),
-    "origin_id": bodies.text(CostType, "origin_id"),
-    "origin_data": bodies.text(CostType, "origin_data"),
-}
-COLUMNS = {"name": "label", "csv_import_code": "code"}
-FIELDS = {column: name for name, column in COLUMNS.items()}
 
 
+@bodies.reader({"enum": CostType.Base.values})
 def base_type(value: Any) -> str:
     """One of Procore's seven. :raises ValidationError:"""
     found = bodies.plain(value)
@@ -42,9 +37,22 @@ def base_type(value: Any) -> str:
     return found
 
 
+READERS = {
+    "name": bodies.text(CostType, "label"),
+    "csv_import_code": bodies.text(CostType, "code"),
+    "origin_id": bodies.text(CostType, "origin_id"),
+    "origin_data": bodies.text(CostType, "origin_data"),
+    "base_type": base_type,
+}
+COLUMNS = {"name": "label", "csv_import_code": "code"}
+FIELDS = {column: name for name, column in COLUMNS.items()}
+
+
 class CostTypeView(Resource):
     """Cost types of the account, which its projects share."""
 
+    shown = {"": types.LineItemType}
+    asks = [Query("project_id", types.ID, "A project, in which the caller's rights are asked for.")]
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -79,10 +87,13 @@ class CostTypeView(Resource):
 class CostTypes(CostTypeView):
     """The cost types."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page of them."""
         return self.page()
 
+    @takes(READERS, wrapped=WRAPPER, required=["name", "csv_import_code"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A further one."""
         self.require("codes.edit")
@@ -92,10 +103,13 @@ class CostTypes(CostTypeView):
 class OneCostType(CostTypeView):
     """A cost type."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The cost type."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(READERS, wrapped=WRAPPER)
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change it; of a default one all but the base type."""
         self.one(pk)
@@ -105,8 +119,10 @@ class OneCostType(CostTypeView):
 
 
 class CostTypeSync(CostTypeView):
-    """Up to 1,000 rows."""
+    """Up to 1,000 cost types in one call."""
 
+    @takes_rows(READERS, most=MOST_ROWS)
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Create and update; each row has its own fate."""
         self.require("codes.edit")
@@ -135,7 +151,7 @@ class CostTypeRecords(Records):
 
 
 def _read(row: SyncRow) -> CostTypeRow:
-    values, errors = bodies.read(row.given, {**READERS, "base_type": base_type})
+    values, errors = bodies.read(row.given, READERS)
     row.refuse(errors)
     return CostTypeRow(row.pk, {COLUMNS.get(name, name): one for name, one in values.items()})
 

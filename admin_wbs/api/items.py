@@ -18,7 +18,8 @@ from rest_framework.request import Request
 from admin_wbs import codes, cost_types, segment_items
 from admin_wbs.api import item_shape
 from admin_wbs.api.refused import refusals
-from admin_wbs.api.wbs import Kind, WbsView
+from admin_wbs.api.wbs import ID, Kind, WbsView
+from admin_wbs.api.wbs_types import DeletedItems, WbsItem
 from admin_wbs.models import (
     CodeList,
     CostCode,
@@ -31,6 +32,7 @@ from admin_wbs.models import (
 from admin_wbs.refusals import Outcome
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Page, Query, an_object, answers, takes
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.filters import Filter, WrongValue, ids, search
 from erpbridge.rest.listing import Listing, Shape
@@ -45,6 +47,12 @@ READERS = {
 STATUS = {"active": True, "inactive": False}
 ELSEWHERE = "Items of this segment are not changed here."
 MOST_IDS = 10_000
+IDS = {"type": "array", "items": ID, "minItems": 1, "maxItems": MOST_IDS}
+ATTRIBUTES = an_object({"status": {"enum": list(STATUS)}}, ["status"])
+SWITCH = {"ids": IDS, "attributes": ATTRIBUTES}
+# The list may stand in the body too.
+OF_LIST = {LIST: bodies.whole}
+OF_LIST_SCHEMA = {LIST: dict(bodies.whole.schema)}
 
 
 def status(path: str = "is_active") -> Filter:
@@ -55,7 +63,7 @@ def status(path: str = "is_active") -> Filter:
             raise WrongValue("takes active or inactive")
         return found.filter(**{f"{path}__in": [STATUS[value] for value in values]})
 
-    return apply
+    return Filter(apply, "active or inactive.")
 
 
 TIERED = Listing(
@@ -86,6 +94,11 @@ FLAT = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "code": "code"})
 
 class ItemView(WbsView):
     """Items of one segment."""
+
+    # The widest of the three that Items chooses from.
+    listing = TIERED
+    shown = {"": WbsItem}
+    asks = (Query(LIST, ID, "The list of cost codes; the company's are listed only with it."),)
 
     @cached_property
     def segment(self) -> Segment:
@@ -182,10 +195,14 @@ class ItemView(WbsView):
 
 
 class Items(ItemView):
-    """The items."""
+    """The items of a segment.
 
+    Cost types and sub jobs are filtered by id, and sorted by id and code, only.
+    """
+
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them; of cost codes the list must be named, as Procore wants it."""
+        """A page; of the company's cost codes the list must be named, as Procore wants it."""
         is_code = self.segment.kind == Kind.COST_CODE
         if is_code and self.access.project is None and self.code_list() is None:
             raise Malformed({LIST: ["is missing: items of cost codes belong to lists"]})
@@ -195,8 +212,13 @@ class Items(ItemView):
 
 
 class CompanyItems(Items):
-    """The items of the company."""
+    """The items of a segment of the company.
 
+    Cost types are filtered by id, and sorted by id and code, only.
+    """
+
+    @takes(READERS | OF_LIST, required=["code", "name"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new item; the body is not wrapped."""
         segment, by = self.segment, self.access.user
@@ -234,16 +256,19 @@ class CompanyItems(Items):
 
 
 class OneItem(ItemView):
-    """An item."""
+    """An item of a segment."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The item."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
 
 class OneCompanyItem(OneItem):
-    """An item of the company."""
+    """An item of a segment of the company."""
 
+    @takes(READERS | OF_LIST)
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change code and name."""
         stored = self.one(pk)
@@ -266,8 +291,9 @@ class OneCompanyItem(OneItem):
                 segment_items.edit(stored, values=given, seen=stored.revision, by=by)
         return self.show(pk)
 
+    @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete an item that nothing uses. 204."""
+        """Delete it where nothing uses it; nothing is shown."""
         stored = self.one(pk)
         self.may_change()
         with refusals():
@@ -281,10 +307,12 @@ class OneCompanyItem(OneItem):
 
 
 class BulkDestroy(ItemView):
-    """``segment_items/bulk_destroy``."""
+    """Many items of a segment at once."""
 
+    @takes(an_object({"ids": IDS} | OF_LIST_SCHEMA, ["ids"]))
+    @answers(DeletedItems, 207)
     def delete(self, request: Request, **path: Any) -> JsonAnswer:
-        """Delete those that nothing uses: 207, with those that stay and why."""
+        """Delete those that nothing uses, and tell which stay and why."""
         wanted = self.ids()
         self.may_change()
         there = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
@@ -306,10 +334,12 @@ class BulkDestroy(ItemView):
 
 
 class UpdateAll(ItemView):
-    """``segment_items/update_all``."""
+    """Many items of a segment at once."""
 
+    @takes(an_object(SWITCH | OF_LIST_SCHEMA, list(SWITCH)))
+    @answers(None, 204)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Make items active or inactive, all or none: 204."""
+        """Make them active or inactive, all or none; nothing is shown."""
         wanted = self.ids()
         self.may_change()
         attributes = scope.body_of(request).get("attributes")

@@ -10,21 +10,32 @@ from django.http import Http404
 from rest_framework.request import Request
 
 from admin_wbs import project_codes
+from admin_wbs.api import types
 from admin_wbs.api.project_code_shape import compact, extended
-from admin_wbs.api.project_code_sync import ProjectCodeRecords
+from admin_wbs.api.project_code_sync import READERS, ProjectCodeRecords
+from admin_wbs.api.types import LIST
 from admin_wbs.models import CodeList, ProjectCostCode
 from erpbridge.access.models import Project
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import (
+    One,
+    Page,
+    Query,
+    Synced,
+    an_object,
+    answers,
+    takes,
+    takes_rows,
+)
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.filters import ids, moments, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.parameters import whole_number
-from erpbridge.rest.sync import SyncRow
+from erpbridge.rest.sync import MOST_ROWS, SyncRow
 from erpbridge.rest.views import Resource
 
 WRAPPER = "cost_code"
-LIST = "standard_cost_code_list_id"
 CODES = "standard_cost_code_ids"
 SYNC_ONLY = (
     "The project is ERP integrated: its cost codes change by sync, or by copying from the "
@@ -33,6 +44,18 @@ SYNC_ONLY = (
 NO_SUB_JOBS = "Cost codes belong to the project here, not to one of its sub jobs."
 NOT_OFFERED = "The list is not available to the project."
 MOST_CODES = 10_000
+SUB_JOB = Query("sub_job_id", types.ID, "A sub job, which has no cost codes of its own.")
+SHOWN = {
+    "default": types.ProjectCostCode,
+    "extended": types.ProjectCostCode,
+    "erp_compact": types.ProjectCostCodeCompact,
+}
+# For the answers that are no page of the listing.
+VIEW = Query("view", {"enum": list(SHOWN), "default": "default"}, "How much is shown.")
+SOME_CODES = an_object(
+    {LIST: types.ID, CODES: {"type": "array", "items": types.ID, "maxItems": MOST_CODES}},
+    [LIST, CODES],
+)
 
 
 class ProjectCodeView(Resource):
@@ -40,6 +63,9 @@ class ProjectCodeView(Resource):
 
     of_project = True
     reads = "project_codes.view"
+    asks = [SUB_JOB]
+    default_view = "default"
+    shown = SHOWN
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -66,7 +92,7 @@ class ProjectCodeView(Resource):
 
     def shapes(self) -> Mapping[str, Shape]:
         """The full one when none is asked for."""
-        return {"": extended, "default": extended, "extended": extended, "erp_compact": compact}
+        return {"default": extended, "extended": extended, "erp_compact": compact}
 
     def may_change(self) -> None:
         """:raises ApiError: without the right, or for a sub job."""
@@ -105,12 +131,15 @@ class ProjectCodeView(Resource):
 
 
 class ProjectCodes(ProjectCodeView):
-    """The codes."""
+    """The cost codes of a project."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page of them."""
         return self.page()
 
+    @takes(READERS, wrapped=WRAPPER)
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """Put a code of the company's lists on the project."""
         self.may_change_one()
@@ -118,12 +147,15 @@ class ProjectCodes(ProjectCodeView):
 
 
 class OneProjectCode(ProjectCodeView):
-    """A code."""
+    """A cost code of a project."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The code."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(READERS, wrapped=WRAPPER)
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Its values are the company's; anything else is refused by field."""
         self.one(pk)
@@ -133,8 +165,10 @@ class OneProjectCode(ProjectCodeView):
 
 
 class ProjectCodeSync(ProjectCodeView):
-    """Up to 1,000 rows."""
+    """Up to 1,000 cost codes of a project in one call."""
 
+    @takes_rows(READERS, most=MOST_ROWS)
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Put codes on the project; each row has its own fate."""
         self.may_change()
@@ -143,8 +177,12 @@ class ProjectCodeSync(ProjectCodeView):
 
 
 class CopyAll(ProjectCodeView):
-    """All codes of a list."""
+    """All codes of a list, for a project."""
 
+    asks = [SUB_JOB, VIEW]
+
+    @takes(an_object({LIST: types.ID}, [LIST]))
+    @answers(list[types.ProjectCostCode | types.ProjectCostCodeCompact], 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """Copy them; answers what the project has of the list then."""
         self.may_change()
@@ -159,10 +197,13 @@ class CopyAll(ProjectCodeView):
 
 
 class CopySubset(CopyAll):
-    """Some codes of a list, and what is above them."""
+    """Some codes of a list, and what is above them, for a project."""
 
+    @takes(SOME_CODES)
+    @answers(types.CopiedCodes, 201)
+    @answers(types.CopiedCodes, 207)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """Copy them: 201, or 207 where some could not be copied or were there before."""
+        """Copy them; 207 where some could not be copied or were there before."""
         self.may_change()
         found = self.code_list()
         values, errors = bodies.read(scope.body_of(request), {CODES: bodies.wholes})

@@ -10,6 +10,7 @@ from django.http import Http404
 from rest_framework.request import Request
 
 from admin_wbs import many_sub_jobs, sub_jobs
+from admin_wbs.api import types
 from admin_wbs.api.refused import refusals
 from admin_wbs.many_sub_jobs import SubJobRow
 from admin_wbs.models import SubJob
@@ -18,9 +19,10 @@ from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
+from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
 from erpbridge.rest.filters import flag, ids, moments, search, texts
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
 from erpbridge.rest.views import Resource
 
 WRAPPER = "sub_job"
@@ -38,6 +40,7 @@ class SubJobView(Resource):
 
     of_project = True
     reads = "project_wbs.view"
+    shown = {"": types.SubJobRow}
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -73,12 +76,15 @@ class SubJobView(Resource):
 
 
 class SubJobs(SubJobView):
-    """The sub jobs."""
+    """The sub jobs of a project."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page of them."""
         return self.page()
 
+    @takes(READERS, wrapped=WRAPPER, required=["code", "name"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A further one."""
         self.require("project_wbs.edit")
@@ -86,12 +92,15 @@ class SubJobs(SubJobView):
 
 
 class OneSubJob(SubJobView):
-    """A sub job."""
+    """A sub job of a project."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The sub job."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(READERS, wrapped=WRAPPER)
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change it; its code not while another system knows it."""
         self.one(pk)
@@ -99,9 +108,10 @@ class OneSubJob(SubJobView):
         self.only_if_matching(lambda: self.show(pk))
         return self.show(self.write(pk))
 
+    @answers(One)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete one that nothing uses; answers what it was.
+        """Delete it, if nothing uses it; answers what it was.
 
         Procore would have the segment item deleted in its place, which is not to be had here.
         """
@@ -114,8 +124,10 @@ class OneSubJob(SubJobView):
 
 
 class SubJobSync(SubJobView):
-    """Up to 1,000 rows."""
+    """Up to 1,000 sub jobs of a project in one call."""
 
+    @takes_rows(READERS, most=MOST_ROWS)
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Create and update; each row has its own fate."""
         self.require("project_wbs.edit")

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from rest_framework.request import Request
 
 from admin_wbs import project_structures, segments, structures
 from admin_wbs.api.refused import refusals
 from admin_wbs.api.segment_shape import segment_of
+from admin_wbs.api.wbs_types import SegmentItemList, WbsPattern, WbsSegment
 from admin_wbs.models import CodeList, CostCode, CostType, Segment, SubJob
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Page, an_object, answers, takes
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.filters import ids, texts
 from erpbridge.rest.listing import Listing, Shape
@@ -28,13 +31,32 @@ SWITCHES = {
     "project_can_modify_origin_project": "project_items",
     "project_can_delete_origin_company": "project_deletes",
 }
-READERS = {"name": bodies.text(Segment, "name"), **dict.fromkeys(SWITCHES, bodies.flag)}
+
+
+@bodies.reader({"enum": list(STRUCTURES)})
+def _structure(value: Any) -> bool:
+    """Whether tiered."""
+    try:
+        return STRUCTURES[str(value)]
+    except KeyError:
+        raise ValidationError("must be tiered or flat") from None
+
+
+READERS = {
+    "name": bodies.text(Segment, "name"),
+    **dict.fromkeys(SWITCHES, bodies.flag),
+    "structure": _structure,
+}
+ID = {"type": "integer"}
+PLACE = an_object({"segment_id": ID, "position": ID | {"minimum": 0}}, ["segment_id", "position"])
+ORDER_BODY = an_object({"updated_order": {"type": "array", "items": PLACE}}, ["updated_order"])
 
 
 class WbsView(Resource):
     """Of the company or, where the path names one, of a project."""
 
     listing = Listing(filters={"id": ids("pk"), "type": texts("kind")}, paged=False)
+    shown = {"": WbsSegment}
 
     def enter(self, request: Request) -> int:
         """In the scope of the path; what every account begins with is there then."""
@@ -112,16 +134,19 @@ def _from_zero(position: int | None) -> int | None:
 class Patterns(WbsView):
     """The one pattern of the company, or of the project."""
 
+    @answers(list[WbsPattern])
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """In an array, as Procore has it."""
         return JsonAnswer([self.pattern()])
 
 
 class SegmentOrder(WbsView):
-    """``patterns/update_segment_order``."""
+    """The order of the segments in the pattern."""
 
+    @takes(ORDER_BODY)
+    @answers(WbsPattern)
     def put(self, request: Request, **path: Any) -> JsonAnswer:
-        """Put the segments into another order; answers the pattern."""
+        """Change it, and show the pattern."""
         self.may_change()
         order = _order(scope.body_of(request).get("updated_order"))
         with refusals():
@@ -147,12 +172,14 @@ def _order(given: Any) -> list[int]:
 
 
 class PatternSegment(WbsView):
-    """``patterns/add_segment`` and ``patterns/remove_segment`` of a project."""
+    """The segments in the pattern of a project."""
 
     adds = True
 
+    @takes(an_object({"segment_id": ID}, ["segment_id"]))
+    @answers(WbsPattern)
     def put(self, request: Request, **path: Any) -> JsonAnswer:
-        """Take a segment of the account into the structure, or out of it; answers the pattern."""
+        """Add one of the company's, or remove it, and show the pattern."""
         self.may_change()
         values, errors = bodies.read(scope.body_of(request), {"segment_id": bodies.whole})
         if errors or values.get("segment_id") is None:
@@ -168,8 +195,9 @@ class PatternSegment(WbsView):
 
 
 class Segments(WbsView):
-    """The segments."""
+    """The segments in the pattern of a project."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """All of them."""
         return self.page()
@@ -178,8 +206,10 @@ class Segments(WbsView):
 class CompanySegments(Segments):
     """The segments of the company."""
 
+    @takes(READERS, required=["name"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A custom segment, at the end; refused where the ERP takes none."""
+        """A new custom one, at the end; refused where the ERP takes none."""
         self.may_change()
         values, tiered = _read(scope.body_of(request))
         if "name" not in values:
@@ -194,16 +224,19 @@ class CompanySegments(Segments):
 class OneSegment(WbsView):
     """A segment."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The segment."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
 
 class OneCompanySegment(OneSegment):
     """A segment of the company."""
 
+    @takes(READERS)
+    @answers(None, 204)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change name and switches; flat or tiered it stays. 204."""
+        """Change name and switches, flat or tiered it stays; nothing is shown."""
         stored = self.one(pk)
         self.may_change()
         self.only_if_matching(lambda: self.show(pk))
@@ -214,8 +247,9 @@ class OneCompanySegment(OneSegment):
             segments.change(stored, values=values, by=self.access.user)
         return JsonAnswer(None, 204)
 
+    @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete a custom segment that no project has, with its items. 204."""
+        """Delete a custom one that no project has, with its items; nothing is shown."""
         stored = self.one(pk)
         self.may_change()
         with refusals():
@@ -226,20 +260,16 @@ class OneCompanySegment(OneSegment):
 def _read(given: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
     """Columns, and whether tiered; None where the body does not say."""
     values, errors = bodies.read(given, READERS)
-    tiered = None
-    if "structure" in given:
-        try:
-            tiered = STRUCTURES[str(given["structure"])]
-        except KeyError:
-            errors["structure"] = ["must be tiered or flat"]
     if errors:
         raise Invalid(errors)
+    tiered = values.pop("structure", None)
     return {SWITCHES.get(name, name): value for name, value in values.items()}, tiered
 
 
 class SegmentLists(WbsView):
-    """``segments/{id}/lists``: the lists of cost codes; other segments have none."""
+    """The lists of cost codes; other segments have none."""
 
+    @answers(list[SegmentItemList])
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """All of them."""
         if self.one(pk).kind != Kind.COST_CODE:

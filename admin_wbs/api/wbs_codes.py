@@ -11,14 +11,16 @@ from rest_framework.request import Request
 
 from admin_wbs import wbs_codes
 from admin_wbs.api import wbs_code_shape
-from admin_wbs.api.items import MOST_IDS, STATUS, status
+from admin_wbs.api.items import MOST_IDS, STATUS, SWITCH, status
 from admin_wbs.api.refused import refusals
+from admin_wbs.api.wbs_types import BudgetCode
 from admin_wbs.models import WbsCode
 from admin_wbs.wbs_code_queries import WbsCodeQuerySet
 from admin_wbs.wbs_codes import ITEMS, WbsCodeRow
 from erpbridge.access.models import Project
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Page, Query, Synced, an_object, answers, takes
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
 from erpbridge.rest.filters import LONGEST_SEARCH, clean, ids, moments, truth
 from erpbridge.rest.listing import Listing, Shape
@@ -27,6 +29,17 @@ from erpbridge.rest.views import Resource
 BULK = "bulk"
 READERS = {"segment_id": bodies.whole, "segment_item_id": bodies.whole}
 BUDGET, PRODUCTION = "budget_code", "production_quantity_code"
+DESCRIPTION = bodies.text(WbsCode, "description")
+ITEM = an_object({name: {"type": "integer"} for name in READERS}, list(READERS))
+ROW = an_object(
+    {
+        ITEMS: {"type": "array", "items": ITEM, "minItems": 1},
+        "description": dict(DESCRIPTION.schema),
+    },
+    [ITEMS],
+)
+ROWS = {"type": "array", "items": ROW, "maxItems": sync.MOST_ROWS}
+CHANGE = {"description": dict(DESCRIPTION.schema), "status": {"enum": list(STATUS)}}
 
 
 class WbsCodeView(Resource):
@@ -42,6 +55,7 @@ class WbsCodeView(Resource):
         },
         sorts={"id": "pk", "updated_at": "updated_at"},
     )
+    shown = {"": BudgetCode}
 
     @property
     def project(self) -> Project:
@@ -64,10 +78,25 @@ class WbsCodeView(Resource):
 
 
 class WbsCodes(WbsCodeView):
-    """The budget codes."""
+    """The budget codes of a project."""
 
+    asks = (
+        Query("query", {"type": "string"}, "Words to look for, in a list."),
+        Query(
+            "scope",
+            {"enum": [BUDGET, PRODUCTION], "default": BUDGET},
+            "What a list is of; there are no production quantities.",
+        ),
+        Query(
+            "can_select_divisions",
+            {"type": "boolean", "default": True},
+            "False leaves those of divisions out of a list.",
+        ),
+    )
+
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
+        """A page."""
         return self.page()
 
     def found(self) -> WbsCodeQuerySet:
@@ -86,8 +115,10 @@ class WbsCodes(WbsCodeView):
             raise Malformed({"can_select_divisions": [str(error)]}) from error
         return found if divisions else found.without_divisions()
 
+    @takes(ROW)
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A budget code; of a combination that is there the description changes."""
+        """A new one; of a combination that is there the description changes."""
         self.require("project_wbs.edit")
         row = _row(scope.body_of(request))
         self.store([row])
@@ -99,10 +130,13 @@ class WbsCodes(WbsCodeView):
 class OneWbsCode(WbsCodeView):
     """A budget code."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """The budget code."""
+        """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(an_object(CHANGE))
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change description and status; its items stay."""
         stored = self.one(pk)
@@ -117,10 +151,12 @@ class OneWbsCode(WbsCodeView):
 
 
 class BulkCreate(WbsCodeView):
-    """``wbs_codes/bulk_create``."""
+    """Many budget codes at once."""
 
+    @takes(an_object({BULK: ROWS}, [BULK]))
+    @answers(Synced, 201)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Up to 1,000 budget codes, each with its own fate: 201."""
+        """Create up to 1,000, each with its own fate."""
         self.require("project_wbs.edit")
         given = _bulk(scope.body_of(request).get(BULK))
         rows = [_tried(one) for one in given]
@@ -138,10 +174,12 @@ class BulkCreate(WbsCodeView):
 
 
 class UpdateAllWbsCodes(WbsCodeView):
-    """``wbs_codes/update_all``."""
+    """Many budget codes at once."""
 
+    @takes(an_object(SWITCH, list(SWITCH)))
+    @answers(None, 204)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Make budget codes active or inactive, all or none: 204."""
+        """Make them active or inactive, all or none; nothing is shown."""
         self.require("project_wbs.edit")
         body = scope.body_of(request)
         values, errors = bodies.read(body, {"ids": bodies.wholes})
@@ -204,7 +242,7 @@ def _row(given: Mapping[str, Any]) -> WbsCodeRow:
 
 def _description(given: Mapping[str, Any]) -> str | None:
     """:raises Invalid: for what is no text, or too long."""
-    values, errors = bodies.read(given, {"description": bodies.text(WbsCode, "description")})
+    values, errors = bodies.read(given, {"description": DESCRIPTION})
     if errors:
         raise Invalid(errors)
     return values.get("description")

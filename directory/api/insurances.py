@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -16,9 +17,10 @@ from erpbridge.audit.record import Note, note
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.bodies import Reader
+from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
 from erpbridge.rest.filters import ids, moments, texts
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
 from erpbridge.rest.views import Resource
 
 TEXTS = (
@@ -42,6 +44,28 @@ READERS: dict[str, Reader] = {
 COLUMNS = ("id", *READERS, "company_id", "created_at", "updated_at")
 
 
+class Policy(TypedDict):
+    """An insurance policy."""
+
+    id: int
+    vendor_id: int
+    name: str | None
+    policy_number: str | None
+    insurance_type: str | None
+    insurance_provider: str | None
+    limit: str | None
+    status: str | None
+    notes: str | None
+    exempt: bool
+    enable_expired_insurance_notifications: bool
+    effective_date: date | None
+    expiration_date: date | None
+    origin_id: str | None
+    origin_data: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
 def insurances(pks: Sequence[int]) -> dict[int, Any]:
     """Policies with all their fields."""
     rows = Insurance.objects.filter(pk__in=pks).values(*COLUMNS)
@@ -57,6 +81,8 @@ class InsuranceView(Resource, Records):
     """Policies of the vendor in the address."""
 
     reads = "companies.view"
+    default_view = "extended"
+    shown = {"extended": Policy, "normal": Policy}
     vendor: Company
     listing = Listing(
         filters={
@@ -83,7 +109,7 @@ class InsuranceView(Resource, Records):
 
     def shapes(self) -> Mapping[str, Shape]:
         """One only."""
-        return {"": insurances, "normal": insurances, "extended": insurances}
+        return {"normal": insurances, "extended": insurances}
 
     def write(self, pk: int | None = None) -> int:
         """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
@@ -123,10 +149,13 @@ class InsuranceView(Resource, Records):
 class Insurances(InsuranceView):
     """The policies of the vendor."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
 
+    @takes(READERS, wrapped="insurance")
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new policy."""
         return self.show(self.write(), 201)
@@ -135,14 +164,18 @@ class Insurances(InsuranceView):
 class OneInsurance(InsuranceView):
     """A policy."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(READERS, wrapped="insurance")
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change the fields that were sent."""
         return self.show(self.write(self.one(pk).pk))
 
+    @answers(None, 204)
     @transaction.atomic
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """204."""
@@ -156,6 +189,8 @@ class OneInsurance(InsuranceView):
 class SyncInsurances(InsuranceView):
     """Up to a thousand policies in one call."""
 
+    @takes_rows(READERS, most=MOST_ROWS)
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Each row with its own fate."""
         self.require("companies.edit")

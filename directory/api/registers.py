@@ -8,16 +8,20 @@ from django.core.exceptions import ValidationError
 from rest_framework.request import Request
 
 from directory.api.vendor_shapes import register_of
+from directory.api.vendor_types import Register
 from directory.api.vendor_writes import register
 from directory.api.vendors import VendorView
 from directory.models import Company
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import answers, takes
 from erpbridge.rest.errors import ApiError, Invalid
 
 
 class BusinessRegister(VendorView):
     """Given once by POST, changed by PATCH."""
 
+    @takes(register.schema, wrapped="business_register", required=["type", "identifier"])
+    @answers(Register, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """201. :raises ApiError: 409 where there is one."""
         vendor = self.one(pk)
@@ -25,6 +29,8 @@ class BusinessRegister(VendorView):
             raise ApiError(409, "This vendor has a business register; change it by PATCH.")
         return self._store(vendor, 201)
 
+    @takes(register.schema, wrapped="business_register")
+    @answers(Register)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Another type or number."""
         return self._store(self.one(pk), 200)

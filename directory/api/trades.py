@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -13,6 +14,7 @@ from directory.models import Department, Trade
 from erpbridge.audit.record import Note, note
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Page, answers, takes
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.filters import contains, flag, ids, moments
 from erpbridge.rest.listing import Listing, Shape
@@ -28,6 +30,7 @@ class NamedView(Resource):
     reads = "companies.view"
     word = ""
     model: type[Named]
+    readers: Mapping[str, bodies.Reader]
 
     def found(self) -> QuerySet[Any]:
         """Those of the company."""
@@ -35,15 +38,10 @@ class NamedView(Resource):
 
     def read(self) -> dict[str, Any]:
         """The values that were sent. :raises Invalid: naming the field."""
-        readers = {"name": bodies.text(self.model, "name"), **self.more()}
-        values, errors = bodies.read(self.wrapped(self.word), readers)
+        values, errors = bodies.read(self.wrapped(self.word), self.readers)
         if errors:
             raise Invalid(errors)
         return values
-
-    def more(self) -> dict[str, bodies.Reader]:
-        """Readers of fields beyond the name."""
-        return {}
 
     def store(self, row: Any, verb: str) -> int:
         """Save a new or changed row with its event. :raises Invalid: for a name that is taken."""
@@ -63,6 +61,26 @@ class NamedView(Resource):
         note(self.access.account.pk, [event], by=self.access.user)
 
 
+class TradeRow(TypedDict):
+    """A trade."""
+
+    id: int
+    name: str
+    active: bool
+    updated_at: datetime
+
+
+class DepartmentRow(TypedDict):
+    """A department."""
+
+    id: int
+    name: str
+
+
+TRADE = {"name": bodies.text(Trade, "name"), "active": bodies.flag}
+DEPARTMENT = {"name": bodies.text(Department, "name")}
+
+
 def trades(pks: Sequence[int]) -> dict[int, Any]:
     """Trades as Procore shows them."""
     found = Trade.objects.filter(pk__in=pks).values_list("id", "name", "is_active", "updated_at")
@@ -77,6 +95,8 @@ class TradeView(NamedView):
 
     word = "trade"
     model = Trade
+    readers = TRADE
+    shown = {"": TradeRow}
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -91,18 +111,17 @@ class TradeView(NamedView):
         """One only."""
         return {"": trades}
 
-    def more(self) -> dict[str, bodies.Reader]:
-        """Whether it is still in use."""
-        return {"active": bodies.flag}
-
 
 class Trades(TradeView):
     """The trades of the company."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
 
+    @takes(TRADE, wrapped="trade", required=["name"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new trade."""
         self.require("companies.edit")
@@ -118,6 +137,7 @@ class Trades(TradeView):
 class OneTrade(TradeView):
     """A trade."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(pk).pk)
@@ -133,6 +153,8 @@ class DepartmentView(NamedView):
 
     word = "department"
     model = Department
+    readers = DEPARTMENT
+    shown = {"": DepartmentRow}
     listing = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "name": "name"})
 
     def shapes(self) -> Mapping[str, Shape]:
@@ -143,10 +165,13 @@ class DepartmentView(NamedView):
 class Departments(DepartmentView):
     """The departments of the company."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
 
+    @takes(DEPARTMENT, wrapped="department", required=["name"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new department."""
         self.require("account.configure")
@@ -157,10 +182,13 @@ class Departments(DepartmentView):
 class OneDepartment(DepartmentView):
     """A department."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(DEPARTMENT, wrapped="department")
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Give it another name."""
         row = self.one(pk)
@@ -168,6 +196,7 @@ class OneDepartment(DepartmentView):
         row.name = self.read().get("name", row.name)
         return self.show(self.store(row, "edited"))
 
+    @answers(None, 204)
     @transaction.atomic
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """204."""

@@ -18,7 +18,7 @@ from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, places
-from erpbridge.rest.bodies import Reader
+from erpbridge.rest.bodies import Reader, reader
 from erpbridge.rest.sync import Records, SyncRow
 
 ENTITY = "vendor"
@@ -61,6 +61,7 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value
 
 
+@reader({"type": "object", "properties": {name: {"type": "boolean"} for name in CLASSIFICATIONS}})
 def bidding(value: Any) -> dict[str, bool]:
     """Some of the thirteen classifications."""
     return {
@@ -68,6 +69,13 @@ def bidding(value: Any) -> dict[str, bool]:
     }
 
 
+REGISTER = {
+    "type": {"enum": [EntityType.EIN.value, EntityType.ABN.value]},
+    "identifier": {"type": "string", "maxLength": Company.entity_id.field.max_length},
+}
+
+
+@reader({"type": "object", "properties": REGISTER})
 def register(value: Any) -> tuple[str, str]:
     """Type and number of a business register. :raises ValidationError: for what cannot be."""
     given = _object(value)

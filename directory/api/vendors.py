@@ -13,15 +13,17 @@ from rest_framework.request import Request
 
 from directory import companies, required
 from directory.api.vendor_shapes import OF_COMPANY, OF_PROJECT
-from directory.api.vendor_writes import Writes
+from directory.api.vendor_types import SHOWN
+from directory.api.vendor_writes import ORIGIN_READERS, READERS, Writes
 from directory.models import Company, ProjectCompany
 from directory.queries import CompanyQuerySet
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
 from erpbridge.rest.errors import Malformed
-from erpbridge.rest.filters import ids, moments, numbers, search, texts
+from erpbridge.rest.filters import filtering, ids, moments, numbers, search, texts
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.sync import SyncRow
+from erpbridge.rest.sync import MOST_ROWS, SyncRow
 from erpbridge.rest.views import Resource
 
 PROJECTS = (
@@ -33,11 +35,13 @@ PROJECTS = (
 )
 
 
+@filtering("Trades: one id or several, separated by commas.")
 def _of_trades(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     through = Company.trades.through.objects.filter(trade__in=numbers(values))
     return found.filter(pk__in=through.values("company"))
 
 
+@filtering("Standard cost codes: one id or several, separated by commas.")
 def _of_codes(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """The column is a list of numbers, which the databases have no common way to look into."""
     words = "|".join(str(one) for one in numbers(values)) or "-"
@@ -45,6 +49,7 @@ def _of_codes(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return found.filter(code_words__regex=rf"(^|[^0-9])({words})([^0-9]|$)")
 
 
+BODY = READERS | ORIGIN_READERS
 LISTING = Listing(
     filters={
         "id": ids("pk"),
@@ -76,6 +81,7 @@ class VendorView(Resource):
     reads = "companies.view"
     listing = LISTING
     default_view = "extended"
+    shown = SHOWN
 
     def found(self) -> CompanyQuerySet:
         """Inactive ones too, for those who may see these."""
@@ -109,10 +115,13 @@ class Vendors(VendorView):
         """Without the inactive ones, which have a list of their own."""
         return super().found().filter(is_active=True)
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
 
+    @takes(BODY, wrapped="vendor", required=["name"])
+    @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new vendor; in a project's Directory it is the company's too."""
         return self.created(self.wrapped("vendor"))
@@ -127,10 +136,13 @@ class Vendors(VendorView):
 class OneVendor(VendorView):
     """A vendor, active or not."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(BODY, wrapped="vendor")
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change the fields that were sent."""
         self.one(pk)
@@ -147,6 +159,7 @@ class InactiveVendors(VendorView):
         """None for those who may not see inactive ones."""
         return super().found().filter(is_active=False)
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
@@ -157,6 +170,7 @@ class OneInactiveVendor(InactiveVendors):
 
     http_method_names = ["patch", "options"]
 
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Re-activate."""
         self.one(pk)
@@ -169,6 +183,8 @@ class OneInactiveVendor(InactiveVendors):
 class SyncVendors(VendorView):
     """Up to a thousand vendors in one call."""
 
+    @takes_rows(BODY, most=MOST_ROWS)
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Each row with its own fate."""
         self.require("companies.edit")
@@ -179,6 +195,7 @@ class SyncVendors(VendorView):
 class AddVendor(VendorView):
     """Puts a vendor of the company into the project's Directory."""
 
+    @answers(One, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """201 with the vendor, also where it was there."""
         self.require("companies.edit")
@@ -193,6 +210,7 @@ class AddVendor(VendorView):
 class RemoveVendor(VendorView):
     """Takes a vendor out of the project's Directory; the company keeps it."""
 
+    @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """204."""
         vendor = self.one(pk)

@@ -12,7 +12,7 @@ from typing import Any
 from rest_framework.request import Request as ApiRequest
 
 from erp_integrations import approval
-from erp_integrations.api import refusals, shapes
+from erp_integrations.api import refusals, shapes, types
 from erp_integrations.api.queue import QueueItems, acceptance_of, reason_of
 from erp_integrations.api.rows import Row, rows_of
 from erp_integrations.approval import Decision
@@ -20,6 +20,7 @@ from erp_integrations.clicks import Done, Refusal
 from erp_integrations.states import State
 from erpbridge.rest import scope
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import answers
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.sync import NO_SUCH_ID
 
@@ -31,6 +32,7 @@ class ManyItems(QueueItems):
 
     sources: tuple[State, ...] = ()
 
+    @answers(types.ManyDecided)
     def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:
         """Decide each row by itself."""
         body = scope.body_of(request)
@@ -76,6 +78,7 @@ class ManyItems(QueueItems):
 class AcceptMany(ManyItems):
     """Accept; ``acceptance`` beside ``updates`` holds for every row that has no own value."""
 
+    body = types.ACCEPT_MANY_BODY
     click = staticmethod(approval.accept)
 
     def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
@@ -94,6 +97,8 @@ class RetryMany(AcceptMany):
 
 class RejectMany(ManyItems):
     """Hand items back; ``reason`` holds for every row that has none of its own."""
+
+    body = types.REJECT_MANY_BODY
 
     def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
         """With a reason for each; the senders read it."""

@@ -26,9 +26,10 @@ def revision_of(given: Mapping[str, Any]) -> int | None:
     :raises Invalid: for what is no whole number.
     """
     try:
-        return bodies.whole(given.get("revision"))
+        found: int | None = bodies.whole(given.get("revision"))
     except ValidationError as error:
         raise Invalid({"revision": list(error.messages)}) from None
+    return found
 
 
 def one(entity: str, pk: int, done: Done, access: Access, status: int) -> JsonAnswer:

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from rest_framework.request import Request as ApiRequest
 
 from erp_integrations import acceptance, answers, approval, families, links, particulars
-from erp_integrations.api import refusals, shapes, words
+from erp_integrations.api import refusals, shapes, types, words
 from erp_integrations.approval import Decision
 from erp_integrations.forms import AnswerForm, ReasonForm
 from erp_integrations.models import Item
@@ -19,8 +19,10 @@ from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import State
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import Page, an_object, takes
+from erpbridge.rest.describing import answers as answering
 from erpbridge.rest.errors import Invalid, Malformed
-from erpbridge.rest.filters import WrongValue, ids, moments, search, texts
+from erpbridge.rest.filters import WrongValue, filtering, ids, moments, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.views import Resource
 
@@ -31,6 +33,7 @@ def _search(found: ItemQuerySet, said: str) -> ItemQuerySet:
     return found
 
 
+@filtering("Ids of clicks, such as request_id of an item.")
 def by_click(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Items that one click sent, accepted or retried. :raises WrongValue: for what is no id."""
     try:
@@ -65,6 +68,7 @@ class QueueItems(Resource):
 
     reads = "items.view"
     listing = LISTING
+    shown = {"": types.QueueItem}
 
     def found(self) -> ItemQuerySet:
         """Those of the account, or of the project in the path."""
@@ -88,6 +92,7 @@ class QueueItems(Resource):
 class Queue(QueueItems):
     """The acceptance items."""
 
+    @answering(Page)
     def get(self, request: ApiRequest, **path: Any) -> JsonAnswer:
         """A page of them."""
         return self.page()
@@ -96,10 +101,13 @@ class Queue(QueueItems):
 class OneItem(QueueItems):
     """One acceptance item."""
 
+    @answering(types.WholeItem)
     def get(self, request: ApiRequest, pk: int = 0, **path: Any) -> JsonAnswer:
         """What was sent, what will be written, what to fill in, attempts and history."""
         return self.whole(pk)
 
+    @takes(an_object({"acceptance": types.ACCEPTANCE}))
+    @answering(types.WholeItem)
     def patch(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Keep acceptance values without deciding. :raises Invalid: naming each refused field."""
         item = self.fetch(pk)
@@ -117,6 +125,7 @@ class ItemAction(QueueItems):
 
     right = "items.accept"
 
+    @answering(types.WholeItem)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Decide, and show the item as it is then."""
         item = self.fetch(pk)
@@ -137,6 +146,7 @@ class ItemAction(QueueItems):
 class Accept(ItemAction):
     """Accept a waiting item as it was seen: ``digest`` says which revision that was."""
 
+    body = types.ACCEPT_BODY
     decide = staticmethod(approval.accept)
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
@@ -160,6 +170,8 @@ class Retry(Accept):
 class Reject(ItemAction):
     """Hand an item back to its sender; with ``include_children`` also what waits under it."""
 
+    body = types.REJECT_BODY
+
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """With the reason, which the sender reads."""
         reason = reason_of(body)
@@ -173,6 +185,8 @@ class Reject(ItemAction):
 class Withdraw(ItemAction):
     """Take an accepted item out of the export again, while nothing of it has left."""
 
+    body = types.REASON_BODY
+
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """With the reason."""
         problem = approval.withdraw(item, reason=reason_of(body), by=self.access.user)
@@ -184,6 +198,8 @@ class Answer(ItemAction):
     """What a person found in the ERP: ``answer`` is ``there`` (with ``origin_id``) or
     ``not_there``.
     """
+
+    body = types.ANSWER_BODY
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """Link to it, or send it again."""
@@ -213,6 +229,7 @@ class Unlink(ItemAction):
     """End the link between the item's record and the ERP's; the ERP keeps what it has."""
 
     right = "links.unlink"
+    body = types.REASON_BODY
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """With the reason."""
@@ -231,7 +248,7 @@ def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:
     given = body.get("acceptance") or {}
     if not isinstance(given, Mapping):
         raise Malformed({"acceptance": ["must be an object"]})
-    readers = dict.fromkeys(given, bodies.plain)
+    readers = dict.fromkeys(given, bodies.any_text)
     values, errors = bodies.read(given, readers)
     if errors:
         raise Invalid({f"acceptance.{name[:50]}": told for name, told in errors.items()})
@@ -246,7 +263,7 @@ def reason_of(body: Mapping[str, Any]) -> str:
 def texts_of(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """Some fields of a body as text, empty where missing. :raises Invalid: for another kind."""
     given = {name: body.get(name) for name in names}
-    values, errors = bodies.read(given, dict.fromkeys(names, bodies.plain))
+    values, errors = bodies.read(given, dict.fromkeys(names, bodies.any_text))
     if errors:
         raise Invalid(errors)
     return values

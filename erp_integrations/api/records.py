@@ -10,12 +10,13 @@ from django.http import Http404
 from rest_framework.request import Request as ApiRequest
 
 from erp_integrations import click_views, sendable
-from erp_integrations.api import clicking, shapes
+from erp_integrations.api import clicking, shapes, types
 from erp_integrations.api.rows import rows_of
 from erp_integrations.clicks import Done
 from erp_integrations.records import Sendable, record_type
 from erpbridge.rest import scope
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import answers, takes
 from erpbridge.rest.views import ScopedView
 
 
@@ -35,6 +36,7 @@ class RecordView(ScopedView):
 class Standing(RecordView):
     """Where a record stands with the ERP, and what the caller can do about it."""
 
+    @answers(types.RecordStanding)
     def get(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """State, ids, and the button of its page with every reason why it is grey."""
         record = self.fetch(pk)
@@ -55,6 +57,8 @@ class Standing(RecordView):
 class SendRecord(RecordView):
     """``POST …/{id}/actions/send_to_erp``."""
 
+    @takes(types.SEND_BODY)
+    @answers(types.Clicked, 201)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Put the record in front of accounting; ``revision`` says which one was seen."""
         self.fetch(pk)
@@ -68,6 +72,7 @@ class SendRecord(RecordView):
 class RetrieveRecord(RecordView):
     """``POST …/{id}/actions/retrieve_from_erp``."""
 
+    @answers(types.Clicked)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Take it back from accounting, unless a decision came first."""
         self.fetch(pk)
@@ -82,6 +87,8 @@ class ManyRecords(ScopedView):
     entity = ""
     retrieves = False
 
+    @takes(types.MANY_BODY)
+    @answers(types.ManyClicked)
     def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:
         """Each row has its own fate; the answer is 200 with ``entities`` and ``errors``."""
         kind = record_type(self.entity)
@@ -98,6 +105,7 @@ class ManyRecords(ScopedView):
 class Click(ScopedView):
     """``GET /companies/{id}/erp_requests/{uuid}``: what a click did."""
 
+    @answers(types.WholeClick)
     def get(self, request: ApiRequest, request_id: UUID, **path: Any) -> JsonAnswer:
         """How many rows were taken, which were refused and why, and how far the export is."""
         return JsonAnswer(shapes.click(click_views.click_of(self.access, request_id)))

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from erp_integrations.adapters.base import Operation
 from erp_integrations.records import Sendable
 from erp_integrations.states import MOVING, UPDATE_BACK, State
-from erpbridge.rest.filters import WrongValue
+from erpbridge.rest.filters import WrongValue, filtering
 
 NOT_IN_ERP, SYNCED = "not_in_erp", "synced"
 # An item that needs an answer stands in the tool's list of failed ones, as on its page.
@@ -61,6 +61,7 @@ def of_record(record: Sendable) -> str:
     return SYNCED if record.origin_id else NOT_IN_ERP
 
 
+@filtering(f"One or several of: {', '.join(STATUSES)}.")
 def by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Filter of the queue: items that :func:`of_item` gives one of the words.
 
@@ -78,6 +79,7 @@ def by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return found.filter(matching)
 
 
+@filtering(f"One or several of: {', '.join(State.values)}.")
 def by_state(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Filter of the queue by our own, finer words. :raises WrongValue: for an unknown one."""
     wanted = list(_listed(values))
@@ -86,6 +88,7 @@ def by_state(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return found.filter(state__in=wanted)
 
 
+@filtering("A type of record, as item_type names it.")
 def by_type(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Filter by record type, in Procore's word or in ours."""
     return found.filter(entity__in=[_ENTITIES.get(word, word) for word in _listed(values)])

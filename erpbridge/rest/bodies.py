@@ -1,8 +1,12 @@
-"""Reading the values of a body: each reader takes JSON or text and returns what the model holds."""
+"""Reading the values of a body: each reader takes JSON or text and returns what the model holds.
+
+A reader also says, as JSON Schema, what it takes; the description of the API is made of that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,7 +18,26 @@ from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.rest.filters import WrongValue, truth
 from erpbridge.ui.forms import refuse_direction_controls
 
-Reader = Callable[[Any], Any]
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads one value, or raises ``ValidationError``; ``schema`` is of what it takes."""
+
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+    def __call__(self, value: Any) -> Any:
+        """The value as the model holds it."""
+        return self.read(value)
+
+
+def reader(schema: Mapping[str, Any]) -> Callable[[Callable[[Any], Any]], Reader]:
+    """Make a function a reader of values of this schema."""
+    return lambda read: Reader(read, schema)
+
+
+def _nullable(kind: str, **limits: Any) -> dict[str, Any]:
+    return {"type": [kind, "null"], **{name: one for name, one in limits.items() if one}}
 
 
 def text(model: type[Model], name: str) -> Reader:
@@ -27,7 +50,7 @@ def text(model: type[Model], name: str) -> Reader:
         cleaned: str = column.clean(value, None)
         return cleaned
 
-    return read
+    return Reader(read, _nullable("string", maxLength=column.max_length))
 
 
 def plain(value: Any) -> str:
@@ -42,6 +65,9 @@ def plain(value: Any) -> str:
     return found
 
 
+any_text = Reader(plain, _nullable("string"))
+
+
 def word(most: int) -> Reader:
     """One line of at most ``most`` characters, none of which is invisible."""
 
@@ -53,7 +79,7 @@ def word(most: int) -> Reader:
             raise ValidationError("must not hold control characters")
         return found
 
-    return read
+    return Reader(read, _nullable("string", maxLength=most))
 
 
 def long_text(most: int) -> Reader:
@@ -65,9 +91,10 @@ def long_text(most: int) -> Reader:
             raise ValidationError(f"has {len(found):,} characters; the limit is {most:,}")
         return found
 
-    return read
+    return Reader(read, _nullable("string", maxLength=most))
 
 
+@reader(_nullable("boolean"))
 def flag(value: Any) -> bool:
     """True or false; null is false."""
     if value is None or isinstance(value, bool):
@@ -78,6 +105,7 @@ def flag(value: Any) -> bool:
         raise ValidationError("must be true or false") from None
 
 
+@reader(_nullable("integer"))
 def whole(value: Any) -> int | None:
     """A whole number such as an id, or null."""
     if value is None or value == "":
@@ -88,6 +116,7 @@ def whole(value: Any) -> int | None:
     return int(found)
 
 
+@reader({"type": ["array", "null"], "items": {"type": "integer"}})
 def wholes(value: Any) -> list[int]:
     """A list of ids, each once."""
     if value is None:
@@ -97,6 +126,7 @@ def wholes(value: Any) -> list[int]:
     return list(dict.fromkeys(one for one in map(whole, value) if one is not None))
 
 
+@reader(_nullable("string", format="date"))
 def day(value: Any) -> date | None:
     """A day; what is none is stored as null and not refused, as Procore does (reference 1.6)."""
     try:

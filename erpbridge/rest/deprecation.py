@@ -9,6 +9,8 @@ from typing import ParamSpec, TypeVar
 
 from django.http import HttpResponse
 
+from erpbridge.rest.describing import told_of
+
 # Procore's guide (procore/documentation, tutorials/tutorial_wbs.md) deprecates three routes on this
 # day, and says that they go on working until an end is decided: there is no day for a ``Sunset``.
 WORK_BREAKDOWN_STRUCTURE = datetime(2022, 3, 31, tzinfo=UTC)
@@ -29,6 +31,7 @@ def deprecated(
             answer["Deprecation"] = f"@{int(since.timestamp())}"
             return answer
 
+        told_of(handle).deprecated = True
         return handle
 
     return mark

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.rest.errors import Malformed
 
-Filter = Callable[[QuerySet[Any], list[str]], QuerySet[Any]]
+Narrow = Callable[[QuerySet[Any], list[str]], QuerySet[Any]]
 YES, NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 LONGEST_SEARCH = 200
 
@@ -21,13 +22,30 @@ class WrongValue(ValueError):
     """A value that the filter cannot take; the text says what it takes."""
 
 
+@dataclass(frozen=True)
+class Filter:
+    """Narrows a query by the texts given; ``takes`` tells a person what these can be."""
+
+    narrow: Narrow
+    takes: str
+
+    def __call__(self, found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        """The rows that it lets through. :raises WrongValue: for a value that cannot be."""
+        return self.narrow(found, values)
+
+
+def filtering(takes: str) -> Callable[[Narrow], Filter]:
+    """Make a function a filter that takes what the text says."""
+    return lambda narrow: Filter(narrow, takes)
+
+
 def ids(path: str) -> Filter:
     """One id or several, also separated by commas; an id too large for a database finds nothing."""
 
     def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         return found.filter(**{f"{path}__in": numbers(values)})
 
-    return apply
+    return Filter(apply, "One id or several, separated by commas.")
 
 
 def numbers(values: Sequence[str]) -> list[int]:
@@ -44,7 +62,7 @@ def texts(path: str) -> Filter:
     def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         return found.filter(**{f"{path}__in": [clean(value) for value in values]})
 
-    return apply
+    return Filter(apply, "One text or several, exactly.")
 
 
 def contains(path: str) -> Filter:
@@ -55,7 +73,7 @@ def contains(path: str) -> Filter:
             found = found.filter(**{f"{path}__icontains": clean(value)})
         return found
 
-    return apply
+    return Filter(apply, "A text that occurs, in any case.")
 
 
 def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:
@@ -64,7 +82,7 @@ def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:
     def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         return find(found, clean(" ".join(values))[:LONGEST_SEARCH])
 
-    return apply
+    return Filter(apply, "Words to look for.")
 
 
 def flag(path: str) -> Filter:
@@ -73,7 +91,7 @@ def flag(path: str) -> Filter:
     def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         return found.filter(**{path: truth(values[-1])})
 
-    return apply
+    return Filter(apply, "true or false.")
 
 
 def truth(text: str) -> bool:
@@ -84,6 +102,7 @@ def truth(text: str) -> bool:
     return word in YES
 
 
+@filtering("with or only; lists keep no deleted rows.")
 def include_deleted(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """``with`` or ``only`` deleted rows, of lists that keep none: all there are, or no row.
 
@@ -103,7 +122,7 @@ def moments(path: str) -> Filter:
             found = found.filter(**{f"{path}__gte": begin, f"{path}__lt": end})
         return found
 
-    return apply
+    return Filter(apply, "A moment, a day, or a range of either: a...b.")
 
 
 def span(text: str) -> tuple[datetime, datetime]:

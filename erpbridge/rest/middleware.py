@@ -19,7 +19,7 @@ from erpbridge.rest.errors import NOT_FOUND
 logger = logging.getLogger(__name__)
 PREFIXES = ("/rest", "/oauth", "/vapid")
 # Pages for people, not for programs.
-PAGES = ("/oauth/authorize",)
+PAGES = ("/oauth/authorize", "/rest/docs")
 METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = (
     "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, Idempotency-Token, "

@@ -1,4 +1,4 @@
-"""Addresses of resources: ``rest(["v1.0", "v1.1"], "projects", ...)``."""
+"""Addresses of resources, ``rest(["v1.0", "v1.1"], "projects", ...)``, and of their description."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.urls import URLPattern, path
+
+from erpbridge.rest import pages
 
 # For an address at which another one's resource is only read:
 # ``View.as_view(http_method_names=READ_ONLY)``.
@@ -15,3 +17,10 @@ READ_ONLY = ["get", "head", "options"]
 def rest(versions: Sequence[str], route: str, view: Any, **options: Any) -> list[URLPattern]:
     """One resource under each of its versions; without trailing slash, which is tolerated."""
     return [path(f"rest/{version}/{route}", view, **options) for version in versions]
+
+
+app_name = "rest"
+urlpatterns: list[URLPattern] = [
+    path("rest/openapi.json", pages.openapi, name="openapi"),
+    path("rest/docs", pages.docs, name="docs"),
+]

@@ -7,7 +7,7 @@ A view's handlers return a :class:`~erpbridge.rest.answers.JsonAnswer`, and rais
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -25,6 +25,7 @@ from erpbridge.access.scoping import LARGEST_ID, require
 from erpbridge.rest import idempotency, scope, throttles
 from erpbridge.rest.answers import JsonAnswer, error_answer, etag
 from erpbridge.rest.authentication import MESSAGE, Bearer, application_of
+from erpbridge.rest.describing import Query, Schema
 from erpbridge.rest.errors import ApiError, Malformed, answer_to
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.parsers import Form, Json, Multipart
@@ -60,6 +61,13 @@ class RestView(APIView):
     permission_classes = [IsAuthenticated]
     parser_classes = [Json, Form, Multipart]
     content_negotiation_class = OnlyJson
+    # Parameters of the query that the view reads itself, for the description.
+    asks: Sequence[Query] = ()
+    # What the writing handler takes, where views share one; else its own ``@takes``.
+    body: Schema | None = None
+    # The types of what ``One`` and ``Page`` stand for, by the words of ``view=``.
+    shown: Mapping[str, Any] = {}
+    default_view = ""
     meter: Window | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -198,7 +206,6 @@ class Resource(ScopedView):
     """
 
     listing = Listing()
-    default_view = ""
 
     def found(self) -> QuerySet[Any]:
         """The rows that the caller can see here; every fetch starts from it."""

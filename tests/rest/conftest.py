@@ -16,6 +16,8 @@ from erpbridge.access.models import Account, Project, User
 from erpbridge.access.people import Levels
 from erpbridge.oauth import applications, tokens
 from erpbridge.oauth.applications import Made, Service
+from tests.rest import contract
+from tests.rest.ours import everything_of
 
 EVERYTHING = Levels(Level.ADMIN, Level.ADMIN, Level.ADMIN, True)
 
@@ -35,7 +37,9 @@ class Api:
         address = path if path.startswith("/") else f"/rest/v1.0/{path}"
         data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         kind = "application/json" if body is not None else ""
-        return self.client.generic(method, address, data, kind, headers=sent)
+        answer = self.client.generic(method, address, data, kind, headers=sent)
+        contract.check(method, address, answer)
+        return answer
 
     def get(self, path: str, **headers: str) -> Any:
         return self("GET", path, **headers)
@@ -86,6 +90,12 @@ def reader(make_service, project) -> Api:
 def stranger(other_account, olga) -> Api:
     """An all-powerful service account of another account."""
     return service_of(other_account, olga, "Elsewhere", Service(levels=EVERYTHING))
+
+
+@pytest.fixture
+def ours(account, project, sam) -> dict[str, Any]:
+    """Ids of marked rows of the cast's account."""
+    return everything_of(account, project, sam)
 
 
 @pytest.fixture

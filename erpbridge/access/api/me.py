@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
+from erpbridge.access.api import user_types
 from erpbridge.access.api.user_shapes import user
 from erpbridge.access.levels import Tool
 from erpbridge.access.models import Account, Membership
 from erpbridge.rest import scope
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.authentication import application_of, person_of
+from erpbridge.rest.describing import Page, Query, answers
 from erpbridge.rest.filters import contains, ids
 from erpbridge.rest.listing import Listing
 from erpbridge.rest.views import RestView, ScopedView
@@ -21,11 +23,37 @@ from erpbridge.rest.views import RestView, ScopedView
 COMPANIES = Listing(
     filters={"id": ids("pk"), "name": contains("name")}, sorts={"id": "pk", "name": "name"}
 )
+NAMED_SCOPE = "Ask for the name too."
+
+
+class Caller(TypedDict):
+    """Who calls."""
+
+    id: int
+    login: str
+    name: NotRequired[str]
+
+
+class CompanyRow(TypedDict):
+    """A company that the caller may enter."""
+
+    id: int
+    name: str
+    is_active: bool
+    logo_url: None
+    pcn_business_experience: None
+    my_company: bool
 
 
 class Me(RestView):
     """The caller; the name only where a company or a project is given, as Procore has it."""
 
+    asks = (
+        Query("company_id", {"type": "integer"}, NAMED_SCOPE),
+        Query("project_id", {"type": "integer"}, NAMED_SCOPE),
+    )
+
+    @answers(Caller)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """Id and login."""
         shown = {"id": person_of(request).pk, "login": person_of(request).email}
@@ -40,9 +68,13 @@ class Me(RestView):
 class Companies(RestView):
     """The accounts that the caller may enter with this application."""
 
+    listing = COMPANIES
+    shown = {"": CompanyRow}
+
+    @answers(Page)
     def get(self, request: Request) -> JsonAnswer:
         """A page of them."""
-        return COMPANIES.page(request, self._found(request), _companies)
+        return self.listing.page(request, self._found(request), _companies)
 
     def _found(self, request: Request) -> QuerySet[Account]:
         mine = Account.objects.visible_to(person_of(request))
@@ -66,6 +98,7 @@ def _companies(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
 class CompanyMe(ScopedView):
     """The caller as a user of the account, with what they may do."""
 
+    @answers(user_types.CompanyMe)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """The full company user."""
         member = self.access.membership

@@ -8,14 +8,25 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 
-from erpbridge.access.api.project_writes import DAYS, ORIGIN, PLACE, Writes
+from erpbridge.access.api import project_types
+from erpbridge.access.api.project_writes import DAYS, ORIGIN, PLACE, READERS, Writes
 from erpbridge.access.models import Project
 from erpbridge.access.querysets import projects_matching
 from erpbridge.rest import scope, sync
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.filters import WrongValue, contains, ids, moments, search, texts, truth
+from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
+from erpbridge.rest.filters import (
+    WrongValue,
+    contains,
+    filtering,
+    ids,
+    moments,
+    search,
+    texts,
+    truth,
+)
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.sync import SyncRow
+from erpbridge.rest.sync import MOST_ROWS, SyncRow
 from erpbridge.rest.views import Resource
 
 ABSENT = (
@@ -30,11 +41,13 @@ SHOWN_ONLY = ("standard_cost_code_list_id", "office", "program", "project_type")
 Rows = dict[int, Any]
 
 
+@filtering("true or false.")
 def _synced(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     unsynced = Q(origin_id="")
     return found.filter(~unsynced if truth(values[-1]) else unsynced)
 
 
+@filtering("All, Active or Inactive.")
 def _by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     word = values[-1].strip().lower()
     if word not in ("all", "active", "inactive"):
@@ -42,6 +55,7 @@ def _by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return found if word == "all" else found.filter(is_active=word == "active")
 
 
+@filtering("One id or several, separated by commas.")
 def _vendors(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return ids("project_companies__company")(found, values).distinct()
 
@@ -145,6 +159,7 @@ class ProjectView(Resource):
 
     listing = Listing(filters=FILTERS, sorts=SORTS)
     default_view = "normal"
+    shown = project_types.SHOWN
 
     def found(self) -> QuerySet[Project]:
         """All of them to an account admin."""
@@ -167,10 +182,13 @@ class ProjectView(Resource):
 class Projects(ProjectView):
     """The projects of the company."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
 
+    @takes(READERS, wrapped="project", required=["name"])
+    @answers(project_types.Project, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new project."""
         self.require("projects.create")
@@ -188,11 +206,13 @@ class CompanyProjects(ProjectView):
     """All projects of the company in one answer."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS, paged=False)
+    shown = project_types.SHOWN | {"normal": project_types.ProjectOfCompany}
 
     def shapes(self) -> Mapping[str, Shape]:
         """One of its own."""
         return {**super().shapes(), "normal": of_company}
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """Without paging."""
         return self.page()
@@ -203,10 +223,13 @@ class OneProject(ProjectView):
 
     default_view = "extended"
 
+    @answers(One)
     def get(self, request: Request, project_id: int, **path: Any) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(project_id).pk)
 
+    @takes(READERS, wrapped="project")
+    @answers(One)
     def patch(self, request: Request, project_id: int, **path: Any) -> JsonAnswer:
         """Change the fields that were sent."""
         self.one(project_id)
@@ -218,6 +241,8 @@ class OneProject(ProjectView):
 class SyncProjects(ProjectView):
     """Up to a thousand projects in one call."""
 
+    @takes_rows(READERS, most=MOST_ROWS)
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Each row with its own fate."""
         return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)

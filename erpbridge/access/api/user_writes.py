@@ -42,6 +42,7 @@ WORDS = {
 ON_A_PROJECT = {Tool.DIRECTORY.value: Level.READ_ONLY}
 
 
+@bodies.reader({"type": "object", "additionalProperties": {"enum": Level.labels}})
 def levels(value: Any) -> dict[str, Level]:
     """``{"directory": "Read Only"}``: some tools, and the word of a level for each."""
     if not isinstance(value, Mapping):

@@ -13,29 +13,53 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 
-from erpbridge.access.api import user_shapes
-from erpbridge.access.api.user_writes import UserWrites
+from erpbridge.access.api import user_shapes, user_types
+from erpbridge.access.api.user_writes import OF_LEVELS, READERS, UserWrites
 from erpbridge.access.models import Membership
 from erpbridge.access.querysets import people_matching
 from erpbridge.rest import scope, sync
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.filters import contains, flag, ids, moments, numbers, search, texts, truth
+from erpbridge.rest.describing import (
+    One,
+    Page,
+    Synced,
+    an_object,
+    answers,
+    body_of,
+    takes,
+    takes_rows,
+)
+from erpbridge.rest.filters import (
+    contains,
+    filtering,
+    flag,
+    ids,
+    moments,
+    numbers,
+    search,
+    texts,
+    truth,
+)
 from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.sync import MOST_ROWS
 from erpbridge.rest.views import Resource
 
 ACTIVE = Q(is_active=True, user__is_active=True)
 
 
+@filtering("true or false.")
 def _active(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return found.filter(ACTIVE if truth(values[-1]) else ~ACTIVE)
 
 
+@filtering("Ids: whole numbers. Users belong to none here, so that nobody is found.")
 def _of_nobody(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Users belong to no vendor, trade or template here, so that none has the one asked for."""
     numbers(values)
     return found.none()
 
 
+@filtering("true or false.")
 def _employees(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return found if truth(values[-1]) else found.none()
 
@@ -71,6 +95,7 @@ class UserView(Resource):
     reads = "people.view"
     listing = LISTING
     default_view = "extended"
+    shown = user_types.SHOWN
 
     def found(self) -> QuerySet[Membership]:
         """Inactive ones too, and those who have not joined yet, as on the page."""
@@ -100,10 +125,13 @@ class Users(UserView):
 
     default_view = "normal"
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
 
+    @takes(READERS, wrapped="user", required=["email_address"])
+    @answers(user_types.CompanyUser, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new user; on a project it is the company's too."""
         pk = self.writes().write(self.wrapped("user"), None)
@@ -113,6 +141,7 @@ class Users(UserView):
 class AllUsers(Users):
     """All users, as the older addresses have them: ``filters[active]`` tells them apart."""
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
@@ -121,10 +150,13 @@ class AllUsers(Users):
 class OneUser(UserView):
     """A user, active or not."""
 
+    @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(pk).pk)
 
+    @takes(READERS, wrapped="user")
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change the fields that were sent."""
         member = self.one(pk)
@@ -144,6 +176,7 @@ class InactiveUsers(UserView):
         """Without the active ones."""
         return super().found().exclude(ACTIVE)
 
+    @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """A page."""
         return self.page()
@@ -154,6 +187,7 @@ class OneInactiveUser(InactiveUsers):
 
     http_method_names = ["patch", "options"]
 
+    @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Re-activate."""
         member = self.one(pk)
@@ -164,6 +198,8 @@ class OneInactiveUser(InactiveUsers):
 class SyncUsers(UserView):
     """Up to a thousand users in one call."""
 
+    @takes_rows(READERS, most=MOST_ROWS)
+    @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Each row with its own fate."""
         updates = scope.body_of(request).get("updates")
@@ -173,6 +209,8 @@ class SyncUsers(UserView):
 class AddUser(UserView):
     """Puts an active user of the company on the project."""
 
+    @takes(an_object({"user": body_of(OF_LEVELS, ())}))
+    @answers(One, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """201 with the user, also where it was there; levels only change where some are sent."""
         writes = self.writes()
@@ -188,8 +226,9 @@ class AddUser(UserView):
 class RemoveUser(UserView):
     """Takes a user off the project; the company keeps it."""
 
+    @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """204."""
+        """Nothing is shown."""
         member = self.one(pk)
         self.writes().take_off_project(member)
         return JsonAnswer(None, 204)

@@ -1,0 +1,93 @@
+"""What the views of a project hold, for the description of the API."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, TypedDict
+
+
+class ProjectId(TypedDict):
+    """The id of a project."""
+
+    id: int
+
+
+class ProjectCompact(TypedDict):
+    """A project in a list of choices."""
+
+    id: int
+    name: str
+    display_name: str
+    project_number: str | None
+
+
+class OfCompany(TypedDict):
+    """The company of a project."""
+
+    id: int
+    name: str
+
+
+class _Normal(ProjectCompact):
+    """Procore's fields; those that are always null stand for nothing here."""
+
+    active: bool
+    is_demo: bool
+    created_at: datetime
+    updated_at: datetime
+    company: OfCompany
+    custom_fields: dict[str, Any]
+    city: str | None
+    state_code: str | None
+    zip: str | None
+    country_code: str | None
+    phone: str | None
+    start_date: date | None
+    completion_date: date | None
+    origin_id: str | None
+    origin_code: str | None
+    origin_data: str | None
+
+
+class ProjectNormal(_Normal):
+    """A project with the fields of a list."""
+
+    address: str | None
+
+
+class _Full(TypedDict):
+    is_erp_integrated: bool
+    departments: list[Any]
+    description: str | None
+
+
+class Project(ProjectNormal, _Full):
+    """A project with everything."""
+
+
+class Place(TypedDict):
+    """Where a project is."""
+
+    street: str | None
+    city: str | None
+    state_code: str | None
+    zip: str | None
+    country_code: str | None
+
+
+class ProjectOfCompany(_Normal, _Full):
+    """A project as the list of a company's projects has it."""
+
+    address: Place
+    stage_name: None
+    status_name: str
+    type_name: None
+    open_items: list[Any]
+
+
+SHOWN = {
+    "normal": ProjectNormal,
+    "extended": Project,
+    "compact": ProjectCompact,
+    "ids": ProjectId,
+}

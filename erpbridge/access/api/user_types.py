@@ -1,0 +1,53 @@
+"""What the views of a user hold, for the description of the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+
+class UserCompact(TypedDict):
+    """A user in a list of choices."""
+
+    id: int
+    name: str
+    first_name: str
+    last_name: str
+
+
+class CompanyMe(UserCompact):
+    """Who calls, as a user of a company; Procore's other fields are null."""
+
+    login: str
+    email_address: str
+    job_title: str | None
+    is_active: bool
+    is_employee: bool
+    erp_integrated_accountant: bool
+    permission_levels: dict[str, str]
+    origin_id: str | None
+    origin_data: str | None
+    created_at: datetime
+    updated_at: datetime
+    company_id: int
+
+
+class UserNormal(CompanyMe):
+    """A user of a company, with what they may do."""
+
+    create_edit_companies: bool
+
+
+class CompanyUser(UserNormal):
+    """A user with everything."""
+
+    is_insurance_manager: bool
+    add_to_new_projects: bool
+
+
+SHOWN = {
+    "extended": CompanyUser,
+    "normal": UserNormal,
+    "compact": UserCompact,
+    "ids_only": int,
+}

@@ -1,0 +1,89 @@
+"""Holds every answer of the suite against the description: status, form and fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import orjson
+from jsonschema import Draft202012Validator, FormatChecker
+
+from erpbridge.rest.description import describe
+
+MOST_ROWS = 20
+# Fields that are on rows as the caller sent them.
+AS_SENT = {"RefusedRow", "RefusedClick"}
+
+
+@cache
+def addresses() -> list[tuple[re.Pattern[str], str]]:
+    """Patterns of described addresses; those with fewer variables first."""
+    templates = sorted(describe()["paths"], key=lambda one: one.count("{"))
+    return [(re.compile(re.sub(r"\{\w+\}", "[0-9a-f-]+", one)), one) for one in templates]
+
+
+@cache
+def validator(template: str, method: str, status: str, kind: str) -> Draft202012Validator | None:
+    """Of the body of one answer of a media type; None: it has none."""
+    answer = describe()["paths"][template][method]["responses"][status]
+    if "$ref" in answer:
+        answer = describe()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    if "content" not in answer:
+        return None
+    schema = answer["content"][kind]["schema"]
+    whole = {**schema, "components": describe()["components"]}
+    return Draft202012Validator(whole, format_checker=FormatChecker())
+
+
+def check(method: str, path: str, response: Any) -> None:
+    """:raises AssertionError: where the answer is none that the description knows."""
+    bare = path.partition("?")[0].rstrip("/")
+    template = next((one for pattern, one in addresses() if pattern.fullmatch(bare)), None)
+    if template is None:
+        return
+    operation = describe()["paths"][template].get(method.lower())
+    status = str(response.status_code)
+    if operation is None:
+        refused = response.status_code >= 400 or method in ("HEAD", "OPTIONS")
+        assert refused, f"{method} {template} is not described"
+        return
+    assert status in operation["responses"], f"{method} {template} answers {status}"
+    found = validator(template, method.lower(), status, response.get("Content-Type", ""))
+    if found is None:
+        assert not response.content, f"{method} {template} {status} has a body"
+        return
+    value = orjson.loads(response.content)
+    value = value[:MOST_ROWS] if isinstance(value, list) else value
+    wrong = next(found.iter_errors(value), None)
+    assert wrong is None, f"{method} {template} {status}: {wrong.json_path} {wrong.message}"
+    unknown = sorted(set(_unknown(value, found.schema, found.schema)))
+    assert not unknown, f"{method} {template} {status}: not described: {', '.join(unknown)}"
+
+
+def _unknown(value: Any, schema: Any, root: Any) -> Iterator[str]:
+    """Fields that hold something and that the schema does not name."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if name not in AS_SENT:
+            yield from _unknown(value, root["components"]["schemas"][name], root)
+    elif "anyOf" in schema:
+        ways = [list(_unknown(value, one, root)) for one in _fitting(value, schema, root)]
+        yield from min(ways, key=len, default=[])
+    elif isinstance(value, list):
+        for one in value[:MOST_ROWS]:
+            yield from _unknown(one, schema.get("items", {}), root)
+    elif isinstance(value, dict) and "properties" in schema:
+        for name, one in value.items():
+            if name in schema["properties"]:
+                yield from _unknown(one, schema["properties"][name], root)
+            elif one is not None:
+                yield name
+
+
+def _fitting(value: Any, schema: Any, root: Any) -> Iterator[Any]:
+    for one in schema["anyOf"]:
+        whole = {**one, "components": root["components"]}
+        if Draft202012Validator(whole).is_valid(value):
+            yield one
