@@ -151,16 +151,20 @@ def switch(project: Project, ids: Iterable[int], *, active: bool, by: User) -> N
 
 
 def flat(project: Project, pks: Iterable[int]) -> dict[int, Flat]:
-    """Budget codes in one line, by id, in the order of the project's segments."""
-    items: dict[int, list[tuple[str, str]]] = {}
-    for some in batches(pks):
+    """Budget codes in one line, by id, in the order of the project's segments.
+
+    Empty where the project's budget code has none of its segments any more.
+    """
+    wanted = list(pks)
+    items: dict[int, list[tuple[str, str]]] = {pk: [] for pk in wanted}
+    for some in batches(wanted):
         rows = WbsCodeItem.objects.filter(wbs_code__in=some, segment__of_projects__project=project)
         ordered = rows.named().order_by("segment__of_projects__position")
         lines = ordered.values_list("wbs_code_id", "code", "name")  # type: ignore[misc]  # annotated
         for pk, code, name in lines:
-            items.setdefault(pk, []).append((code, name))
+            items[pk].append((code, name))
     return {
-        pk: Flat(*(structures.JOINT.join(texts) for texts in zip(*found, strict=True)))
+        pk: Flat(*(structures.JOINT.join(one[part] for one in found) for part in (0, 1)))
         for pk, found in items.items()
     }
 
