@@ -92,8 +92,8 @@ def with_endpoints(result: Schema, generator: Any, **_more: Any) -> Schema:
             },
         }
         if body:
-            kinds = ("application/json", "application/x-www-form-urlencoded")
-            content = {kind: {"schema": body} for kind in kinds}
+            found["description"] = "Forms are taken too, and the client by HTTP Basic."
+            content = {"application/json": {"schema": body}}
             found["requestBody"] = {"required": True, "content": content}
         return found
 

@@ -159,3 +159,19 @@ def test_procore_is_told_of_the_limit(python, settings):
     told = python("procore", "limited")
     assert told["class"] == "ProcoreError"
     assert told["body"]["code"] == 429
+
+
+# --- openapi-python-client ----------------------------------------------------------------------
+
+
+def test_a_client_generated_from_the_description_works_with_types(python):
+    told = python("generated", "")
+    assert told == {
+        "skipped": False,
+        "seconds": 5400,
+        "types": ["Vendor", "Error", "Vendor", "Error"],
+        "city": "Salem",
+        "same": True,
+        "errors": {"name": ["This field cannot be blank."]},
+        "code": 404,
+    }
