@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from admin_wbs import cost_types, structures
+from admin_wbs.deleting import ask_then_delete
 from admin_wbs.models import CostType
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.segment_forms import CostTypeForm
@@ -67,24 +68,12 @@ def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
 def cost_type_delete(request: ScopedRequest, type_id: int) -> HttpResponseBase:
     """Ask, then delete a cost type of the account's own."""
     found = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
-    back = reverse("admin_wbs:cost_types", args=[found.account_id])
-    if request.method == "POST":
-        try:
-            cost_types.delete(found, by=request.user)
-        except SegmentRefused as refused:
-            messages.error(request, f"{found} was not deleted. {refused}")
-        else:
-            messages.success(request, f"Deleted the cost type {found}.")
-        return redirect(back)
-    why = cost_types.delete_refusal(found)
-    if why:
-        messages.error(request, f"{found} cannot be deleted. {why}")
-        return redirect(back)
-    context = {
-        "question": "Delete Cost Type?",
-        "what": [f"{found} is not ticked for any cost code. It cannot be brought back."],
-        "confirm": "Delete",
-        "danger": True,
-        "cancel_href": back,
-    }
-    return render(request, "parts/confirm.html", context)
+    return ask_then_delete(
+        request,
+        found,
+        word="cost type",
+        refusal=cost_types.delete_refusal(found),
+        what=[f"{found} is not ticked for any cost code. It cannot be brought back."],
+        delete=lambda: cost_types.delete(found, by=request.user),
+        back=reverse("admin_wbs:cost_types", args=[found.account_id]),
+    )

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 
 from admin_wbs import origin_ids, structures
 from admin_wbs.cost_types import COST_TYPE
+from admin_wbs.many_rows import Row, put
 from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.refusals import IN_BUDGET_CODE
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.record import Note, note
 
 COLUMNS = ("code", "label", "base_type", "origin_id", "origin_data")
 NEEDED = ("code", "label")
 FIXED = "cannot be changed: it is one of the seven defaults"
 
 
-@dataclass(eq=False)
-class CostTypeRow:
-    """A cost type as it is to be; ``values`` holds columns, cleaned. ``pk`` is None for a new one.
-
-    ``errors`` gets what stands against it, by column.
-    """
-
-    pk: int | None
-    values: dict[str, str]
-    errors: dict[str, list[str]] = field(default_factory=dict)
-
-    def refuse(self, column: str, why: str) -> None:
-        """Note what stands against the row."""
-        self.errors.setdefault(column, []).append(why)
-
-
 @transaction.atomic
-def store(rows: Sequence[CostTypeRow], *, access: Access) -> None:
+def store(rows: Sequence[Row], *, access: Access) -> None:
     """Create and change cost types of the account; a row that cannot be stored stops no other.
 
     No two rows are the same cost type. New ones get their ``pk``. What the ERP calls one is set by
@@ -60,7 +44,7 @@ def store(rows: Sequence[CostTypeRow], *, access: Access) -> None:
     notes = [_note(one, "created") for _row, one in new]
     notes += [told for _row, one in new for told in _told(one, origin_ids.of_new(one))]
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
-    notes += [told for one, values in changed for told in _told(one, _set(one, values))]
+    notes += [told for one, values in changed for told in _told(one, put(one, values))]
     CostType.objects.bulk_create(
         [one for one, _values in changed],
         update_conflicts=True,
@@ -70,7 +54,7 @@ def store(rows: Sequence[CostTypeRow], *, access: Access) -> None:
     note(account.pk, notes, by=access.user)
 
 
-def _check(row: CostTypeRow, stored: Mapping[int, CostType], used: Set[int]) -> None:
+def _check(row: Row, stored: Mapping[int, CostType], used: Set[int]) -> None:
     if row.pk is None:
         for column in NEEDED:
             if not row.values.get(column) and column not in row.errors:
@@ -83,7 +67,7 @@ def _check(row: CostTypeRow, stored: Mapping[int, CostType], used: Set[int]) -> 
         row.refuse("code", f"stays. {IN_BUDGET_CODE}")
 
 
-def _refuse_taken(rows: Iterable[CostTypeRow], stored: Mapping[int, CostType]) -> None:
+def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, CostType]) -> None:
     """One code and one ERP id belong to one cost type; of two rows the first gets it."""
     codes: dict[str, object] = {one.code.lower(): one.pk for one in stored.values()}
     origins: dict[str, object] = {one.origin_id: one.pk for one in stored.values() if one.origin_id}
@@ -99,14 +83,6 @@ def _refuse_taken(rows: Iterable[CostTypeRow], stored: Mapping[int, CostType]) -
         if not row.errors:
             codes |= {code: me} if code else {}
             origins |= {origin: me} if origin else {}
-
-
-def _set(one: CostType, values: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Write the values onto the row in memory; what was changed."""
-    made = changes({name: getattr(one, name) for name in values}, values)
-    for name, value in values.items():
-        setattr(one, name, value)
-    return made
 
 
 def _told(one: CostType, made: Mapping[str, list[Any]]) -> list[Note]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from admin_wbs import origin_ids
+from admin_wbs.many_rows import Row, put
 from admin_wbs.models import SubJob, WbsCodeItem
 from admin_wbs.refusals import IN_BUDGET_CODE, SegmentRefused
 from admin_wbs.sub_jobs import SUB_JOB, offered
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.record import Note, note
 
 COLUMNS = ("code", "name", "origin_id", "origin_data")
 ONCE = {"code": "{} is the code of another sub job", "name": "{} is the name of another sub job"}
@@ -23,24 +23,8 @@ ONCE_ORIGIN = "has already been taken"
 KNOWN = "is known to another system and stays"
 
 
-@dataclass(eq=False)
-class SubJobRow:
-    """A sub job as it is to be; ``values`` holds columns, cleaned. ``pk`` is None for a new one.
-
-    ``errors`` gets what stands against it, by column.
-    """
-
-    pk: int | None
-    values: dict[str, str]
-    errors: dict[str, list[str]] = field(default_factory=dict)
-
-    def refuse(self, column: str, why: str) -> None:
-        """Note what stands against the row."""
-        self.errors.setdefault(column, []).append(why)
-
-
 @transaction.atomic
-def store(project: Project, rows: Sequence[SubJobRow], *, access: Access) -> None:
+def store(project: Project, rows: Sequence[Row], *, access: Access) -> None:
     """Create and change sub jobs; a row that cannot be stored stops no other.
 
     No two rows are the same sub job. New ones get their ``pk``. What the ERP calls one is set by
@@ -79,7 +63,7 @@ def store(project: Project, rows: Sequence[SubJobRow], *, access: Access) -> Non
     note(project.account_id, notes, by=access.user)
 
 
-def _check(row: SubJobRow, stored: Mapping[int, SubJob], used: Set[int]) -> None:
+def _check(row: Row, stored: Mapping[int, SubJob], used: Set[int]) -> None:
     if row.pk is None:
         for column in ("code", "name"):
             if not row.values.get(column):
@@ -95,7 +79,7 @@ def _check(row: SubJobRow, stored: Mapping[int, SubJob], used: Set[int]) -> None
         row.refuse("code", f"stays. {IN_BUDGET_CODE}")
 
 
-def _refuse_taken(rows: Iterable[SubJobRow], stored: Mapping[int, SubJob], column: str) -> None:
+def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, SubJob], column: str) -> None:
     """One code, name and ERP id belong to one sub job; of two rows the first gets it."""
     holders: dict[str, object] = {
         getattr(one, column).lower(): one.pk for one in stored.values() if getattr(one, column)
@@ -108,10 +92,7 @@ def _refuse_taken(rows: Iterable[SubJobRow], stored: Mapping[int, SubJob], colum
 
 
 def _set(one: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Write the values onto the row in memory; what was changed."""
-    made = changes({name: getattr(one, name) for name in values}, values)
-    for name, value in values.items():
-        setattr(one, name, value)
+    made = put(one, values)
     if made:
         one.revision += 1
         one.updated_at = timezone.now()

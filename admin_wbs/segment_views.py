@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from admin_wbs import segments, structures
+from admin_wbs.deleting import ask_then_delete
 from admin_wbs.models import Segment
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.segment_forms import SegmentForm
@@ -88,31 +89,19 @@ def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Ask, then delete a custom segment."""
     found = _custom(request.access, segment_id)
-    back = reverse("admin_wbs:segments", args=[found.account_id])
-    if request.method == "POST":
-        try:
-            segments.delete(found, by=request.user)
-        except SegmentRefused as refused:
-            messages.error(request, f"{found} was not deleted. {refused}")
-        else:
-            messages.success(request, f"Deleted the segment {found}.")
-        return redirect(back)
-    why = segments.delete_refusal(found)
-    if why:
-        messages.error(request, f"{found} cannot be deleted. {why}")
-        return redirect(back)
     count = found.items.count()
     what = [f"{found} leaves the budget code structure of new projects."]
     if count:
         what.append(f"Its {count:,} item{'' if count == 1 else 's'} will be deleted with it.")
-    context = {
-        "question": "Delete Segment?",
-        "what": what,
-        "confirm": "Delete",
-        "danger": True,
-        "cancel_href": back,
-    }
-    return render(request, "parts/confirm.html", context)
+    return ask_then_delete(
+        request,
+        found,
+        word="segment",
+        refusal=segments.delete_refusal(found),
+        what=what,
+        delete=lambda: segments.delete(found, by=request.user),
+        back=reverse("admin_wbs:segments", args=[found.account_id]),
+    )
 
 
 @require_POST

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from admin_wbs import asked, sub_jobs
+from admin_wbs.deleting import ask_then_delete
 from admin_wbs.models import SubJob
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.segment_forms import SubJobForm
@@ -101,26 +102,15 @@ def sub_job_switch(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
 def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Ask, then delete a sub job."""
     found = _sub_job(request, sub_job_id)
-    why = sub_jobs.delete_refusal(found)
-    if why:
-        messages.error(request, f"{found} cannot be deleted. {why}")
-        return redirect(_home(request))
-    if request.method == "POST":
-        try:
-            sub_jobs.delete(found, by=request.user)
-        except SegmentRefused as refused:
-            messages.error(request, f"{found} was not deleted. {refused}")
-        else:
-            messages.success(request, f"Deleted the sub job {found}.")
-        return redirect(_home(request))
-    context = {
-        "question": "Delete Sub Job?",
-        "what": [f"{found} leaves the project. It cannot be brought back."],
-        "confirm": "Delete",
-        "danger": True,
-        "cancel_href": _home(request),
-    }
-    return render(request, "parts/confirm.html", context)
+    return ask_then_delete(
+        request,
+        found,
+        word="sub job",
+        refusal=sub_jobs.delete_refusal(found),
+        what=[f"{found} leaves the project. It cannot be brought back."],
+        delete=lambda: sub_jobs.delete(found, by=request.user),
+        back=_home(request),
+    )
 
 
 def _project(request: ScopedRequest) -> Project:

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 from admin_wbs import many_cost_types, structures
 from admin_wbs.api import types
-from admin_wbs.many_cost_types import CostTypeRow
+from admin_wbs.many_rows import Row
 from admin_wbs.models import CostType
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, scope, sync
@@ -150,10 +150,10 @@ class CostTypeRecords(Records):
             row.refuse({FIELDS.get(name, name): why for name, why in one.errors.items()})
 
 
-def _read(row: SyncRow) -> CostTypeRow:
+def _read(row: SyncRow) -> Row:
     values, errors = bodies.read(row.given, READERS)
     row.refuse(errors)
-    return CostTypeRow(row.pk, {COLUMNS.get(name, name): one for name, one in values.items()})
+    return Row(row.pk, {COLUMNS.get(name, name): one for name, one in values.items()})
 
 
 def cost_types(pks: Sequence[int]) -> dict[int, Any]:

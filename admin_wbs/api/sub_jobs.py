@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from admin_wbs import many_sub_jobs, sub_jobs
 from admin_wbs.api import types
 from admin_wbs.api.refused import refusals
-from admin_wbs.many_sub_jobs import SubJobRow
+from admin_wbs.many_rows import Row
 from admin_wbs.models import SubJob
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
@@ -153,7 +153,7 @@ class SubJobRecords(Records):
             values, errors = bodies.read(row.given, READERS)
             row.refuse(errors)
             if not row.errors:
-                good.append((row, SubJobRow(row.pk, values)))
+                good.append((row, Row(row.pk, values)))
         many_sub_jobs.store(self.project, [one for _row, one in good], access=self.access)
         for row, one in good:
             row.pk = one.pk

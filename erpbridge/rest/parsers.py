@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import orjson
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
+from rest_framework.parsers import BaseParser, DataAndFiles, FormParser, MultiPartParser
 
 from erpbridge.rest.parameters import nested
 
@@ -31,8 +31,8 @@ class Json(BaseParser):
             raise ParseError(f"The body is not JSON: {error}") from None
 
 
-class Form(FormParser):
-    """``vendor[name]=x`` as ``{"vendor": {"name": "x"}}``."""
+class Nested(BaseParser):
+    """``vendor[name]=x`` as ``{"vendor": {"name": "x"}}``; files are among the values."""
 
     def parse(
         self,
@@ -41,20 +41,15 @@ class Form(FormParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """The nested fields."""
-        found = super().parse(stream, media_type, parser_context)
-        return nested((name, one) for name, values in found.lists() for one in values)
+        found: Any = super().parse(stream, media_type, parser_context)
+        parts = [found.data, found.files] if isinstance(found, DataAndFiles) else [found]
+        lists: list[tuple[str, list[Any]]] = [pair for part in parts for pair in part.lists()]
+        return nested((name, one) for name, values in lists for one in values)
 
 
-class Multipart(MultiPartParser):
-    """The same from a multipart body; files are among the values."""
+class Form(Nested, FormParser):
+    """A form."""
 
-    def parse(
-        self,
-        stream: IO[Any],
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """The nested fields."""
-        found = super().parse(stream, media_type, parser_context)
-        both = [*found.data.lists(), *found.files.lists()]
-        return nested((name, one) for name, values in both for one in values)
+
+class Multipart(Nested, MultiPartParser):
+    """The same from a multipart body."""

@@ -17,8 +17,7 @@ from admin_wbs import (
     sub_jobs,
     wbs_codes,
 )
-from admin_wbs.many_cost_types import CostTypeRow
-from admin_wbs.many_sub_jobs import SubJobRow
+from admin_wbs.many_rows import Row
 from admin_wbs.models import CostType, Segment, WbsCode
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.wbs_codes import WbsCodeRow
@@ -80,7 +79,7 @@ def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
     with pytest.raises(SegmentRefused, match=USED):
         cost_types.change(one, values={"code": "LB"}, by=ada)
     assert cost_types.change(one, values={"label": "Own Labor"}, by=ada).label == "Own Labor"
-    row = CostTypeRow(one.pk, {"code": "LB"})
+    row = Row(one.pk, {"code": "LB"})
     many_cost_types.store([row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     CostType.objects.filter(pk=one.pk).update(is_default=False)
@@ -92,7 +91,7 @@ def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada, acces
     one = used["sub_job"]
     with pytest.raises(SegmentRefused, match=USED):
         sub_jobs.change(one, values={"code": "NO"}, seen=one.revision, by=ada)
-    row = SubJobRow(one.pk, {"code": "NO"})
+    row = Row(one.pk, {"code": "NO"})
     many_sub_jobs.store(ours, [row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     with pytest.raises(SegmentRefused, match="Deactivate it instead"):
