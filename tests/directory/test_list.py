@@ -47,7 +47,7 @@ def test_the_project_shows_its_companies_only(
     ("who", "page", "status", "actions"),
     [
         ("ada", "project", 200, {"edit", "send", "retrieve", "remove", "import"}),
-        ("ada", "account", 200, {"edit", "send", "retrieve", "import"}),
+        ("ada", "account", 200, {"edit", "send", "retrieve", "import", "configure"}),
         ("uma", "project", 200, {"edit", "send", "retrieve", "remove", "import"}),
         ("uma", "account", 403, set()),
         ("eve", "project", 200, {"edit", "remove", "import"}),
