@@ -43,7 +43,7 @@ from tests.rest.ours import MARK, ROWS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.shared]
 # The long form, by hand: ERPBRIDGE_FUZZ=100 python -m pytest tests/rest/test_fuzzing.py
-EXAMPLES = int(os.environ.get("ERPBRIDGE_FUZZ", "4"))
+EXAMPLES = int(os.environ.get("ERPBRIDGE_FUZZ", "2"))
 description = schemathesis.openapi.from_wsgi(
     "/rest/openapi.json",
     application,
