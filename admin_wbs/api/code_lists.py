@@ -20,7 +20,7 @@ from erpbridge.rest.describing import One, Page, answers, takes
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.filters import contains, flag, ids
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Resource, Shown
 
 WRAPPER = "standard_cost_code_list"
 READERS = {
@@ -86,13 +86,8 @@ class CodeLists(CodeListView):
         return self.show(made.pk, 201)
 
 
-class OneCodeList(CodeListView):
+class OneCodeList(CodeListView, Shown):
     """A list of cost codes."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)

@@ -19,13 +19,13 @@ from erp_integrations import sendable
 from erpbridge.rest import scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
-from erpbridge.rest.describing import One, Page, Query, Synced, answers, takes
+from erpbridge.rest.describing import One, Query, Synced, answers, takes
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
 from erpbridge.rest.filters import flag, ids, moments, search, texts, truth
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.parameters import whole_number
 from erpbridge.rest.sync import SyncRow
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 WRAPPER = "standard_cost_code"
 ONLY_ERP = (
@@ -98,15 +98,10 @@ class CodeView(Resource):
             return sync.store_one(records, SyncRow(given, pk))
 
 
-class Codes(CodeView):
+class Codes(CodeView, Listed):
     """The codes of a list."""
 
     asks = [types.IN_LIST, ONLY_ACTIVE]
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
-        return self.page()
 
     def found(self) -> QuerySet[CostCode]:
         """The codes of the list, on demand without the inactive ones."""
@@ -127,15 +122,10 @@ class Codes(CodeView):
         return self.show(self.write(found, given), 201)
 
 
-class CompanyCodes(CodeView):
+class CompanyCodes(CodeView, Listed):
     """The codes of every list of the company, for clients that name no list."""
 
     asks = []
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
-        return self.page()
 
     def found(self) -> QuerySet[CostCode]:
         """All that the caller can see."""
@@ -155,13 +145,8 @@ class ListCodes(Codes):
         return found
 
 
-class OneCode(CodeView):
+class OneCode(CodeView, Shown):
     """A code of a list."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(types.in_list(READERS, wrapped=WRAPPER))
     @answers(One)

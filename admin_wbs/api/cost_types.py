@@ -19,11 +19,11 @@ from admin_wbs.models import CostType
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Page, Query, Synced, answers, takes, takes_rows
+from erpbridge.rest.describing import One, Query, Synced, answers, takes, takes_rows
 from erpbridge.rest.filters import ids, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 WRAPPER = "line_item_type"
 
@@ -84,13 +84,8 @@ class CostTypeView(Resource):
         return sync.store_one(CostTypeRecords(self.access), SyncRow(self.wrapped(WRAPPER), pk))
 
 
-class CostTypes(CostTypeView):
+class CostTypes(CostTypeView, Listed):
     """The cost types."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
-        return self.page()
 
     @takes(READERS, wrapped=WRAPPER, required=["name", "csv_import_code"])
     @answers(One, 201)
@@ -100,13 +95,8 @@ class CostTypes(CostTypeView):
         return self.show(self.write(), 201)
 
 
-class OneCostType(CostTypeView):
+class OneCostType(CostTypeView, Shown):
     """A cost type."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)

@@ -37,6 +37,7 @@ from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.filters import Filter, WrongValue, ids, search
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.parameters import whole_number
+from erpbridge.rest.views import Shown
 
 LIST = "segment_item_list_id"
 READERS = {
@@ -255,13 +256,8 @@ class CompanyItems(Items):
         return parent
 
 
-class OneItem(ItemView):
+class OneItem(ItemView, Shown):
     """An item of a segment."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
 
 class OneCompanyItem(OneItem):

@@ -15,12 +15,10 @@ from admin_wbs.api.project_code_shape import compact, extended
 from admin_wbs.api.project_code_sync import READERS, ProjectCodeRecords
 from admin_wbs.api.types import LIST
 from admin_wbs.models import CodeList, ProjectCostCode
-from erpbridge.access.models import Project
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.describing import (
     One,
-    Page,
     Query,
     Synced,
     an_object,
@@ -33,7 +31,7 @@ from erpbridge.rest.filters import ids, moments, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.parameters import whole_number
 from erpbridge.rest.sync import MOST_ROWS, SyncRow
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 WRAPPER = "cost_code"
 CODES = "standard_cost_code_ids"
@@ -77,13 +75,6 @@ class ProjectCodeView(Resource):
         },
         sorts={"id": "pk", "full_code": "cost_code__sort_path", "name": "cost_code__description"},
     )
-
-    @property
-    def project(self) -> Project:
-        """The project of the call."""
-        if self.access.project is None:
-            raise Http404
-        return self.access.project
 
     def found(self) -> QuerySet[ProjectCostCode]:
         """The codes of the project; a sub job has none of its own."""
@@ -130,13 +121,8 @@ class ProjectCodeView(Resource):
         return found
 
 
-class ProjectCodes(ProjectCodeView):
+class ProjectCodes(ProjectCodeView, Listed):
     """The cost codes of a project."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
-        return self.page()
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One, 201)
@@ -146,13 +132,8 @@ class ProjectCodes(ProjectCodeView):
         return self.show(self.write(), 201)
 
 
-class OneProjectCode(ProjectCodeView):
+class OneProjectCode(ProjectCodeView, Shown):
     """A cost code of a project."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import Http404
 from rest_framework.request import Request
 
 from admin_wbs import many_sub_jobs, sub_jobs
@@ -19,11 +18,11 @@ from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
-from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
+from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.filters import flag, ids, moments, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 WRAPPER = "sub_job"
 READERS = {
@@ -53,13 +52,6 @@ class SubJobView(Resource):
         sorts={"id": "pk", "code": "code", "name": "name"},
     )
 
-    @property
-    def project(self) -> Project:
-        """The project of the call."""
-        if self.access.project is None:
-            raise Http404
-        return self.access.project
-
     def found(self) -> QuerySet[SubJob]:
         """Those of the project."""
         return SubJob.objects.visible_to(self.access)
@@ -75,13 +67,8 @@ class SubJobView(Resource):
             return sync.store_one(SubJobRecords(self.project, self.access), row)
 
 
-class SubJobs(SubJobView):
+class SubJobs(SubJobView, Listed):
     """The sub jobs of a project."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
-        return self.page()
 
     @takes(READERS, wrapped=WRAPPER, required=["code", "name"])
     @answers(One, 201)
@@ -91,13 +78,8 @@ class SubJobs(SubJobView):
         return self.show(self.write(), 201)
 
 
-class OneSubJob(SubJobView):
+class OneSubJob(SubJobView, Shown):
     """A sub job of a project."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)

@@ -19,11 +19,11 @@ from admin_wbs.api.wbs_types import SegmentItemList, WbsPattern, WbsSegment
 from admin_wbs.models import CodeList, CostCode, CostType, Segment, SubJob
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Page, an_object, answers, takes
+from erpbridge.rest.describing import One, an_object, answers, takes
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.filters import ids, texts
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 Kind = Segment.Kind
 STRUCTURES = {"tiered": True, "flat": False}
@@ -194,13 +194,8 @@ class PatternSegment(WbsView):
         return JsonAnswer(self.pattern())
 
 
-class Segments(WbsView):
+class Segments(WbsView, Listed):
     """The segments in the pattern of a project."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """All of them."""
-        return self.page()
 
 
 class CompanySegments(Segments):
@@ -221,13 +216,8 @@ class CompanySegments(Segments):
         return self.show(made.pk, 201)
 
 
-class OneSegment(WbsView):
+class OneSegment(WbsView, Shown):
     """A segment."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
 
 class OneCompanySegment(OneSegment):

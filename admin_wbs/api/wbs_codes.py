@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.http import Http404
 from rest_framework.request import Request
 
 from admin_wbs import wbs_codes
@@ -17,14 +16,13 @@ from admin_wbs.api.wbs_types import BudgetCode
 from admin_wbs.models import WbsCode
 from admin_wbs.wbs_code_queries import WbsCodeQuerySet
 from admin_wbs.wbs_codes import ITEMS, WbsCodeRow
-from erpbridge.access.models import Project
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Page, Query, Synced, an_object, answers, takes
+from erpbridge.rest.describing import One, Query, Synced, an_object, answers, takes
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
 from erpbridge.rest.filters import LONGEST_SEARCH, clean, ids, moments, truth
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 BULK = "bulk"
 READERS = {"segment_id": bodies.whole, "segment_item_id": bodies.whole}
@@ -57,13 +55,6 @@ class WbsCodeView(Resource):
     )
     shown = {"": BudgetCode}
 
-    @property
-    def project(self) -> Project:
-        """The project of the call."""
-        if self.access.project is None:
-            raise Http404
-        return self.access.project
-
     def found(self) -> WbsCodeQuerySet:
         """Those of the project."""
         return WbsCode.objects.visible_to(self.access)
@@ -77,7 +68,7 @@ class WbsCodeView(Resource):
         wbs_codes.store(self.project, rows, by=self.access.user)
 
 
-class WbsCodes(WbsCodeView):
+class WbsCodes(WbsCodeView, Listed):
     """The budget codes of a project."""
 
     asks = (
@@ -93,11 +84,6 @@ class WbsCodes(WbsCodeView):
             "False leaves those of divisions out of a list.",
         ),
     )
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
     def found(self) -> WbsCodeQuerySet:
         """Those that ``query``, ``scope`` and ``can_select_divisions`` ask for."""
@@ -127,13 +113,8 @@ class WbsCodes(WbsCodeView):
         return self.show(row.pk, 201)
 
 
-class OneWbsCode(WbsCodeView):
+class OneWbsCode(WbsCodeView, Shown):
     """A budget code."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(an_object(CHANGE))
     @answers(One)

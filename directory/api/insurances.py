@@ -17,11 +17,11 @@ from erpbridge.audit.record import Note, note
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.bodies import Reader
-from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
+from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.filters import ids, moments, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 TEXTS = (
     "name",
@@ -146,13 +146,8 @@ class InsuranceView(Resource, Records):
         note(self.access.account.pk, [event], by=self.access.user)
 
 
-class Insurances(InsuranceView):
+class Insurances(InsuranceView, Listed):
     """The policies of the vendor."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
     @takes(READERS, wrapped="insurance")
     @answers(One, 201)
@@ -161,13 +156,8 @@ class Insurances(InsuranceView):
         return self.show(self.write(), 201)
 
 
-class OneInsurance(InsuranceView):
+class OneInsurance(InsuranceView, Shown):
     """A policy."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(READERS, wrapped="insurance")
     @answers(One)

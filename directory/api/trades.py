@@ -14,11 +14,11 @@ from directory.models import Department, Trade
 from erpbridge.audit.record import Note, note
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Page, answers, takes
+from erpbridge.rest.describing import One, answers, takes
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.filters import contains, flag, ids, moments
 from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 TAKEN = {"name": ["has already been taken"]}
 Named = Trade | Department
@@ -112,13 +112,8 @@ class TradeView(NamedView):
         return {"": trades}
 
 
-class Trades(TradeView):
+class Trades(TradeView, Listed):
     """The trades of the company."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
     @takes(TRADE, wrapped="trade", required=["name"])
     @answers(One, 201)
@@ -134,13 +129,8 @@ class Trades(TradeView):
         return self.show(self.store(row, "created"), 201)
 
 
-class OneTrade(TradeView):
+class OneTrade(TradeView, Shown):
     """A trade."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
 
 def departments(pks: Sequence[int]) -> dict[int, Any]:
@@ -162,13 +152,8 @@ class DepartmentView(NamedView):
         return {"": departments}
 
 
-class Departments(DepartmentView):
+class Departments(DepartmentView, Listed):
     """The departments of the company."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
     @takes(DEPARTMENT, wrapped="department", required=["name"])
     @answers(One, 201)
@@ -179,13 +164,8 @@ class Departments(DepartmentView):
         return self.show(self.store(row, "created"), 201)
 
 
-class OneDepartment(DepartmentView):
+class OneDepartment(DepartmentView, Shown):
     """A department."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(DEPARTMENT, wrapped="department")
     @answers(One)

@@ -19,12 +19,12 @@ from directory.models import Company, ProjectCompany
 from directory.queries import CompanyQuerySet
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
+from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.errors import Malformed
 from erpbridge.rest.filters import filtering, ids, moments, numbers, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import MOST_ROWS, SyncRow
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 PROJECTS = (
     ProjectCompany.objects.filter(company=OuterRef("pk"))
@@ -108,17 +108,12 @@ class VendorView(Resource):
         return Writes(self.access, required.of(self.access.account) if checked else ())
 
 
-class Vendors(VendorView):
+class Vendors(VendorView, Listed):
     """The active vendors."""
 
     def found(self) -> CompanyQuerySet:
         """Without the inactive ones, which have a list of their own."""
         return super().found().filter(is_active=True)
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
     @takes(BODY, wrapped="vendor", required=["name"])
     @answers(One, 201)
@@ -133,13 +128,8 @@ class Vendors(VendorView):
         return JsonAnswer(shape([pk])[pk], 201)
 
 
-class OneVendor(VendorView):
+class OneVendor(VendorView, Shown):
     """A vendor, active or not."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(BODY, wrapped="vendor")
     @answers(One)
@@ -152,17 +142,12 @@ class OneVendor(VendorView):
         return JsonAnswer(shape([pk])[pk])
 
 
-class InactiveVendors(VendorView):
+class InactiveVendors(VendorView, Listed):
     """The inactive vendors."""
 
     def found(self) -> CompanyQuerySet:
         """None for those who may not see inactive ones."""
         return super().found().filter(is_active=False)
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
 
 class OneInactiveVendor(InactiveVendors):

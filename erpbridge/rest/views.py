@@ -20,12 +20,13 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID, require
 from erpbridge.rest import idempotency, scope, throttles
 from erpbridge.rest.answers import JsonAnswer, error_answer, etag
 from erpbridge.rest.authentication import MESSAGE, Bearer, application_of
-from erpbridge.rest.describing import Query, Schema
+from erpbridge.rest.describing import One, Page, Query, Schema, answers
 from erpbridge.rest.errors import ApiError, Malformed, answer_to
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.parsers import Form, Json, Multipart
@@ -184,6 +185,13 @@ class ScopedView(RestView):
             self.require(self.reads)
         return self.access.account.pk
 
+    @property
+    def project(self) -> Project:
+        """The project of the call. :raises Http404: where it names none."""
+        if self.access.project is None:
+            raise Http404
+        return self.access.project
+
     def require(self, action: str, entity: str = "") -> None:
         """:raises PermissionDenied: 403 with the reason, unless the policy allows it."""
         require(self.access, action, entity)
@@ -242,3 +250,21 @@ class Resource(ScopedView):
         if pk not in shown:
             raise Http404
         return JsonAnswer(shown[pk], status)
+
+
+class Listed(Resource):
+    """GET answers a page."""
+
+    @answers(Page)
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page of them."""
+        return self.page()
+
+
+class Shown(Resource):
+    """GET answers one record."""
+
+    @answers(One)
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Show it."""
+        return self.show(self.one(pk).pk)

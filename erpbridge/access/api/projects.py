@@ -14,7 +14,7 @@ from erpbridge.access.models import Project
 from erpbridge.access.querysets import projects_matching
 from erpbridge.rest import scope, sync
 from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Page, Synced, answers, takes, takes_rows
+from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.filters import (
     WrongValue,
     contains,
@@ -27,7 +27,7 @@ from erpbridge.rest.filters import (
 )
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import MOST_ROWS, SyncRow
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource
 
 ABSENT = (
     *("county", "time_zone", "latitude", "longitude", "stage", "project_stage"),
@@ -179,13 +179,8 @@ class ProjectView(Resource):
         return sync.store_one(Writes(self.access), SyncRow(given, pk))
 
 
-class Projects(ProjectView):
+class Projects(ProjectView, Listed):
     """The projects of the company."""
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
     @takes(READERS, wrapped="project", required=["name"])
     @answers(project_types.Project, 201)
@@ -202,7 +197,7 @@ class ProjectsV11(Projects):
     listing = Listing(filters=FILTERS, sorts=SORTS, most_per_page=300)
 
 
-class CompanyProjects(ProjectView):
+class CompanyProjects(ProjectView, Listed):
     """All projects of the company in one answer."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS, paged=False)
@@ -211,11 +206,6 @@ class CompanyProjects(ProjectView):
     def shapes(self) -> Mapping[str, Shape]:
         """One of its own."""
         return {**super().shapes(), "normal": of_company}
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """Without paging."""
-        return self.page()
 
 
 class OneProject(ProjectView):

@@ -42,7 +42,7 @@ from erpbridge.rest.filters import (
 )
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.sync import MOST_ROWS
-from erpbridge.rest.views import Resource
+from erpbridge.rest.views import Listed, Resource, Shown
 
 ACTIVE = Q(is_active=True, user__is_active=True)
 
@@ -147,13 +147,8 @@ class AllUsers(Users):
         return self.page()
 
 
-class OneUser(UserView):
+class OneUser(UserView, Shown):
     """A user, active or not."""
-
-    @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
-        return self.show(self.one(pk).pk)
 
     @takes(READERS, wrapped="user")
     @answers(One)
@@ -167,7 +162,7 @@ class OneUser(UserView):
         return JsonAnswer(shape([member.pk])[member.pk])
 
 
-class InactiveUsers(UserView):
+class InactiveUsers(UserView, Listed):
     """The inactive users."""
 
     default_view = "normal"
@@ -175,11 +170,6 @@ class InactiveUsers(UserView):
     def found(self) -> QuerySet[Membership]:
         """Without the active ones."""
         return super().found().exclude(ACTIVE)
-
-    @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
-        return self.page()
 
 
 class OneInactiveUser(InactiveUsers):
