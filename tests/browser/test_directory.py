@@ -9,7 +9,6 @@ from playwright.sync_api import Page, expect
 from directory import companies
 from directory.models import Company
 from erp_integrations.models import Item
-from erpbridge.access.models import Project
 from tests.directory.conftest import company
 from tests.erp_integrations.conftest import access_of, connection
 from tests.factories import CompanyFactory
@@ -53,29 +52,6 @@ def test_leaving_unsaved_edits_asks_first(page: Page, sign_in, ada, company, to)
     page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_role("link", name="General")).to_be_visible()
     assert asked == ["beforeunload"]
-
-
-@pytest.mark.parametrize("by", ["hover", "focus"])
-def test_every_reason_is_read_on_hover_and_on_keyboard_focus(
-    page: Page, sign_in, ada, connection, company, to, by
-):
-    Project.objects.update(use_with_erp=False)
-    companies.edit(Company.objects.get(), values={"name": "Q" * 61}, seen=1, by=ada)
-    sign_in(ada)
-    page.goto(to("company", company.pk))
-    expect(page.get_by_role("button", name="Send to ERP", exact=True)).to_be_disabled()
-    why = page.get_by_role("button", name="Why Send to ERP is disabled")
-    tip = page.get_by_role("tooltip").first
-    expect(tip).to_be_hidden()
-    if by == "hover":
-        why.hover()
-    else:
-        page.get_by_role("link", name="Go to Project Settings").focus()
-        page.keyboard.press("Tab")
-        expect(why).to_be_focused()
-    expect(tip).to_be_visible()
-    expect(tip).to_contain_text("Use with ERP")
-    expect(tip).to_contain_text("30 characters or fewer; it has 61")
 
 
 def test_ticked_rows_are_counted_and_sent(

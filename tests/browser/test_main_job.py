@@ -95,23 +95,71 @@ def test_a_company_goes_from_the_project_directory_to_the_erp(
     assert quarry.origin_code == "QUARRYS001"
 
 
-def test_every_reason_is_shown_beside_a_disabled_button(
-    page, live_server, connected, petra, project, account
-):
+@pytest.fixture
+def unsendable(account, project):
+    """A company on a project without ERP; three reasons stand against sending it."""
     company = CompanyFactory.create(
         account=account, name="N" * 42, entity_type="ein", entity_id="1"
     )
     ProjectCompany.objects.create(project=project, company=company)
     project.use_with_erp = False
     project.save()
-    log_in(page, live_server.url, petra)
-    base = f"{live_server.url}/accounts/{account.pk}/projects/{project.pk}"
-    page.goto(f"{base}/directory/companies/{company.pk}/")
-    expect(page.get_by_role("button", name="Send to ERP", exact=True)).to_be_disabled()
-    why = page.locator(".why").first
-    why.focus()
-    tip = page.get_by_role("tooltip")
+    return company
+
+
+def address_of(live_server, project, company) -> str:
+    place = f"/accounts/{project.account_id}/projects/{project.pk}"
+    return f"{live_server.url}{place}/directory/companies/{company.pk}/"
+
+
+def expect_reasons(page: Page) -> None:
+    tip = page.get_by_role("tooltip").first
     expect(tip).to_be_visible()
     expect(tip).to_contain_text("Name must be 30 characters or fewer; it has 42.")
     expect(tip).to_contain_text("is not used with the ERP")
     expect(tip).to_contain_text(re.compile("Tax ID", re.I))
+
+
+def test_a_disabled_button_shows_every_reason_when_it_or_its_mark_is_reached(
+    page, live_server, connected, petra, project, unsendable
+):
+    log_in(page, live_server.url, petra)
+    page.goto(address_of(live_server, project, unsendable))
+    send = page.get_by_role("button", name="Send to ERP", exact=True)
+    why = page.get_by_role("button", name="Why Send to ERP is disabled")
+    tip = page.get_by_role("tooltip").first
+    expect(send).to_be_disabled()
+    for reached in (send, why):
+        expect(tip).to_be_hidden()
+        reached.hover()
+        expect_reasons(page)
+        page.mouse.move(0, 700)
+        expect(tip).to_be_hidden()
+        reached.focus()
+        expect_reasons(page)
+        page.keyboard.press("Escape")
+    page.get_by_role("link", name="Go to Project Settings").focus()
+    page.keyboard.press("Tab")
+    expect(send).to_be_focused()
+    page.keyboard.press("Enter")
+    expect_reasons(page)
+    assert page.url == address_of(live_server, project, unsendable)
+
+
+def test_a_disabled_button_that_is_tapped_says_why_without_scripts_too(
+    browser, live_server, client_of, connected, petra, project, unsendable
+):
+    cookie = client_of(petra).cookies["sessionid"].value
+    for scripts in (True, False):
+        context = browser.new_context(
+            java_script_enabled=scripts, has_touch=True, viewport={"width": 390, "height": 800}
+        )
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(address_of(live_server, project, unsendable))
+        page.get_by_role("button", name="Send to ERP", exact=True).tap(force=True)
+        expect_reasons(page)
+        assert page.url == address_of(live_server, project, unsendable)
+        context.close()
+    unsendable.refresh_from_db()
+    assert unsendable.erp_state == ""

@@ -39,7 +39,9 @@ def part(name: str, /, **context: object) -> str:
 def test_a_disabled_button_shows_all_reasons_to_mouse_and_keyboard() -> None:
     reasons = [Reason("Name is 36 characters; Simulator takes 30."), Reason("Tax ID <missing>.")]
     html = part("button", label="Send to ERP", enabled=False, reasons=reasons, id="send-7")
-    assert "disabled" in html
+    assert 'aria-disabled="true"' in html
+    assert " disabled>" not in html, "it could not be focused"
+    assert 'type="submit"' not in html, "it would send the form without a script"
     assert html.count('aria-describedby="why-send-7"') == 2
     assert '<span class="why-tip" role="tooltip" id="why-send-7">' in html
     assert "for 2 reasons" in html
@@ -50,6 +52,21 @@ def test_an_enabled_button_posts_its_name_and_value() -> None:
     html = part("button", label="Accept", enabled=True, name="verb", value="go", style="primary")
     assert 'type="submit" class="button button-primary" name="verb" value="go"' in html
     assert "why" not in html
+
+
+def test_a_button_for_ticked_rows_carries_its_reason_and_works_without_a_script() -> None:
+    html = part("button", label="Send", enabled=True, needs_ticks="Tick a company.", size="small")
+    assert '<span class="disabled-button" data-needs-ticks><button type="submit"' in html
+    assert "button-small" in html
+    assert 'id="why-send" hidden' in html
+    assert "Tick a company." in html
+
+
+def test_every_disabled_button_is_the_component(settings: Any) -> None:
+    for file in (settings.BASE_DIR / "templates").rglob("*.html"):
+        text = re.sub(r"{#.*?#}", "", file.read_text())
+        disabled = re.findall(r"<button[^>]*disabled[^>]*>", text)
+        assert not disabled or file.name == "button.html", f"{file}: {disabled}"
 
 
 @pytest.mark.parametrize("colour", ["blue", "yellow", "green", "red", "grey"])

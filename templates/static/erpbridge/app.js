@@ -14,8 +14,17 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
-  if (document.activeElement?.matches(".why")) document.activeElement.blur();
+  if (document.activeElement?.matches(".disabled-button > button")) document.activeElement.blur();
 });
+
+/* A disabled button keeps the focus, so that its reasons can be read, and does nothing else. */
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[aria-disabled='true']");
+  if (!button) return;
+  event.preventDefault();
+  event.stopPropagation();
+  button.focus(); // Safari gives a clicked button none
+}, true);
 
 /* Controls that only work with JavaScript appear with it. */
 function reveal(root) {
@@ -38,6 +47,17 @@ function showSelection() {
     count.textContent = matchAll ? "All that match" : String(ticked);
   }
   for (const bar of all("[data-selection]")) bar.classList.toggle("active", ticked > 0 || matchAll);
+  for (const place of all("[data-needs-ticks]")) disable(place, ticked === 0 && !matchAll);
+}
+/* Switches the button of parts/button.html and shows or hides its reasons. */
+function disable(place, off) {
+  const [button, why, tip] = place.children;
+  for (const [name, value] of [["aria-disabled", "true"], ["aria-describedby", tip.id]]) {
+    if (off) button.setAttribute(name, value);
+    else button.removeAttribute(name);
+  }
+  why.hidden = !off;
+  tip.hidden = !off;
 }
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-tick-all]")) {
