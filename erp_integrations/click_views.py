@@ -144,14 +144,16 @@ def _progress(found: Request, access: Access) -> dict[str, Any]:
     items = found.items.all()
     moving = items.filter(state__in=MOVING).count()
     synced = items.filter(state=State.SYNCED).count()
+    unlinked = items.filter(state=State.UNLINKED).count()
     failed = items.filter(state__in=TABS["failed"][1]).count()
     return {
         "id": "click-progress",
         "href": places.to(access, "request_progress", request_id=found.pk),
         "moving": moving,
-        "done": synced + failed,
+        "done": synced + unlinked + failed,
         "total": found.done,
         "text": f"{synced:,} of {found.done:,} synced"
+        + (f", {unlinked:,} unlinked since" if unlinked else "")
         + (f", {failed:,} failed or need an answer" if failed else "")
         + (f", {moving:,} on their way" if moving else ""),
     }

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from erp_integrations import connections, outgoing
 from erp_integrations.digests import digest
 from erp_integrations.models import Link
 from erp_integrations.moves import chunks
-from erp_integrations.records import record_type
+from erp_integrations.records import Draft, record_type
+from erpbridge.bulk import write_rows
+
+
+def _rename(links: Mapping[int, Link], drafts: Sequence[Draft]) -> None:
+    """Let the list of what is synced call records what they are called now."""
+    renamed = []
+    for draft in drafts:
+        link = links[draft.record_id]
+        if link.label != draft.label[:255]:
+            link.label = draft.label[:255]
+            renamed.append(link)
+    write_rows(renamed, ["label"])
 
 
 def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
@@ -21,12 +33,17 @@ def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
     connection = connections.active(account_id, entity)
     manifest = connections.usable_manifest(connection, entity)
     for some in chunks(sorted(ids)):
-        links = Link.objects.filter(
-            entity=entity, record_id__in=some, ended_at=None, connection=connection
+        rows_linked = Link.objects.active().filter(
+            entity=entity, record_id__in=some, connection=connection
         )
-        taken = dict(links.values_list("record_id", "synced_digest"))
-        drafts = outgoing.drafts(kind, account_id, sorted(taken), manifest)
-        now = {one.record_id for one in drafts if digest(one.payload) != taken[one.record_id]}
+        links = {link.record_id: link for link in rows_linked}
+        drafts = outgoing.drafts(kind, account_id, sorted(links), manifest)
+        _rename(links, drafts)
+        now = {
+            one.record_id
+            for one in drafts
+            if digest(one.payload) != links[one.record_id].synced_digest
+        }
         rows = kind.model._base_manager.filter(pk__in=some)
         rows.filter(pk__in=now, drifted=False).update(drifted=True)
         rows.filter(drifted=True).exclude(pk__in=now).update(drifted=False)

@@ -138,11 +138,14 @@ def link_existing(
     free = {pk: held[erp_id] for pk, erp_id in wanted.items() if erp_id in held}
     for pk in _taken(connection, entity, sorted(free)):
         del free[pk]
+    drafts = record_type(entity).drafts(account_id, sorted(free))
+    labels = {draft.record_id: draft.label[:255] for draft in drafts}
     made = [
         Link(
             connection=connection,
             entity=entity,
             record_id=pk,
+            label=labels.get(pk, one.label),
             erp_id=one.erp_id,
             erp_code=one.erp_code,
             erp_version=one.erp_version,

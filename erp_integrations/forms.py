@@ -101,6 +101,28 @@ class ReasonForm(PlainTexts, forms.Form):
     )
 
 
+class UnlinkForm(ReasonForm):
+    """Why a record is no longer the ERP's record that it was linked to."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "reason"
+        ].help_text = (
+            "It stays in the history of the record. Say why the two do not belong together."
+        )
+
+
+class WithdrawForm(ReasonForm):
+    """Why an accepted item is not to go to the ERP now."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "reason"
+        ].help_text = "It stays in the history of the item, for whoever decides about it next."
+
+
 class RejectForm(ReasonForm):
     """Why items are handed back: one reason for all, and one of its own for each that has one.
 

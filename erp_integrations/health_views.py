@@ -19,8 +19,8 @@ from erp_integrations import health
 from erp_integrations import metrics as text
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.health import ConnectionHealth, Snapshot
-from erp_integrations.list_views import capped
 from erp_integrations.metrics import LEFT_TO
+from erp_integrations.queries import capped
 from erp_integrations.states import State
 from erpbridge.access.scoping import ScopedRequest, scoped
 

@@ -13,7 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 from erp_integrations import answers, approval, connections, links, particulars, places, standing
 from erp_integrations.adapters.base import EntityManifest, Operation
 from erp_integrations.approval import Decision
-from erp_integrations.forms import AcceptanceForm, AnswerForm, ReasonForm
+from erp_integrations.forms import (
+    AcceptanceForm,
+    AnswerForm,
+    ReasonForm,
+    UnlinkForm,
+    WithdrawForm,
+)
 from erp_integrations.models import Attempt, Item
 from erp_integrations.records import record_type
 from erp_integrations.states import MARKERS, MOVING, OPEN, State
@@ -76,17 +82,18 @@ def _page(
         "wire": particulars.wire(found),
         "changes": particulars.changes(found, link, manifest),
         "link": link,
+        "unlinked": particulars.unlinked(found),
         "manifest": manifest,
         "form": form if asks_values else None,
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
         "can_accept": manifest is not None and _decidable(found),
         "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
         "can_withdraw": found.state == State.QUEUED and may_decide,
-        "withdraw": withdraw or ReasonForm(prefix="withdraw"),
+        "withdraw": withdraw or WithdrawForm(prefix="withdraw"),
         "may_unlink": link is not None
         and found.state == State.SYNCED
         and access.can("links.unlink"),
-        "unlink": unlink or ReasonForm(prefix="unlink"),
+        "unlink": unlink or UnlinkForm(prefix="unlink"),
         "reason": reason or ReasonForm(prefix="reject"),
         "answer": answer or AnswerForm(prefix="answer"),
         "in_erp": _seen_in_erp(found),
@@ -229,7 +236,7 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """End the link between the record and the ERP's record; the ERP keeps what it has."""
     found = fetch(request.access, public_id)
-    form = ReasonForm(request.POST, prefix="unlink")
+    form = UnlinkForm(request.POST, prefix="unlink")
     if not form.is_valid():
         return _page(request, found, unlink=form)
     link = particulars.link_of(found)
@@ -245,7 +252,7 @@ def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 def withdraw_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Take an accepted item out of the export again, while nothing of it has left."""
     found = _for_decision(request, public_id)
-    form = ReasonForm(request.POST, prefix="withdraw")
+    form = WithdrawForm(request.POST, prefix="withdraw")
     if not form.is_valid():
         return _page(request, found, withdraw=form)
     problem = approval.withdraw(found, reason=form.cleaned_data["reason"], by=request.user)

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
+from erp_integrations import moves
 from erp_integrations.drift import note_edits
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.moves import chunks, lock_records
 from erp_integrations.records import record_type
+from erp_integrations.states import State
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
 from erpbridge.bulk import write_rows
@@ -75,7 +77,15 @@ def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) 
         release_children(connection_id, entity, _records(some))
 
 
-LINKED_COLUMNS = ["erp_id", "erp_code", "erp_version", "synced_payload", "synced_digest"]
+LINKED_COLUMNS = [
+    "label",
+    "item",
+    "erp_id",
+    "erp_code",
+    "erp_version",
+    "synced_payload",
+    "synced_digest",
+]
 
 
 def _records(items: Iterable[Item]) -> list[int]:
@@ -85,8 +95,7 @@ def _records(items: Iterable[Item]) -> list[int]:
 def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -> Link:
     """The link as it has to be; one to another ERP record ends, so that history keeps it."""
     if known is not None and known.erp_id != item.erp_id:
-        ended = Link.objects.filter(pk=known.pk)
-        ended.update(ended_at=Now(), ended_by=by, ended_why=f"Linked to {item.erp_id} instead")
+        end([known], by=by, why=f"Linked to {item.erp_id} instead")
         known = None
     link = known or Link(
         connection_id=item.connection_id,
@@ -95,6 +104,7 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
         linked_by_id=by.pk if by else item.decided_by_id,
     )
     link.erp_id, link.erp_code, link.erp_version = item.erp_id, item.erp_code, item.erp_version
+    link.label, link.item = item.label, item
     link.synced_payload = item.payload if as_sent else {}
     link.synced_digest = item.digest if as_sent else ""
     return link
@@ -117,6 +127,58 @@ def mirror(entity: str, shown: Mapping[int, tuple[str, str]], *, drifted: bool =
 
 
 @transaction.atomic
+def end(found: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
+    """End links, and tell the items by which they came about and the history of the records.
+
+    What the records themselves show is the caller's, who has locked them. A number of statements
+    that grows only with each 500.
+
+    :returns: those that nobody else had ended.
+    """
+    ended: list[Link] = []
+    for some in chunks([link.pk for link in found]):
+        rows = Link.objects.active().filter(pk__in=some).select_related("connection", "item")
+        links = list(rows.select_for_update(of=("self",)).order_by("pk"))
+        Link.objects.filter(pk__in=[link.pk for link in links]).update(
+            ended_at=Now(), ended_by=by, ended_why=why
+        )
+        for (connection_id, entity), alike in _alike(links).items():
+            moves.part(
+                Item.objects.filter(
+                    connection=connection_id,
+                    entity=entity,
+                    record_id__in=[link.record_id for link in alike],
+                    erp_id__in=[link.erp_id for link in alike],
+                )
+            )
+        for account_id, notes in _ends(links, why).items():
+            note(account_id, notes, by=by)
+        ended += links
+    return ended
+
+
+def _alike(links: Iterable[Link]) -> dict[tuple[int, str], list[Link]]:
+    """Links by connection and record type."""
+    found: dict[tuple[int, str], list[Link]] = defaultdict(list)
+    for link in links:
+        found[link.connection_id, link.entity].append(link)
+    return found
+
+
+def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:
+    """What the histories of the records say, by account."""
+    notes: dict[int, list[Note]] = defaultdict(list)
+    for link in ended:
+        data, states = {"erp_id": link.erp_id}, ("", "")
+        if link.item is not None:
+            data["item"], states = str(link.item.public_id), (State.SYNCED, State.UNLINKED)
+        notes[link.connection.account_id].append(
+            Note(link.entity, link.record_id, str(link), "unlink", *states, note=why, data=data)
+        )
+    return notes
+
+
+@transaction.atomic
 def unlink(link: Link, *, by: User, why: str) -> bool:
     """End a link; the ERP keeps its record. Not while an item of the record is open.
 
@@ -125,16 +187,10 @@ def unlink(link: Link, *, by: User, why: str) -> bool:
     lock_records(link.entity, [link.record_id])
     account_id = link.connection.account_id
     items = Item.objects.filter(account=account_id, entity=link.entity, record_id=link.record_id)
-    if items.open().exists():
-        return False
-    found = Link.objects.filter(pk=link.pk, ended_at=None)
-    if not found.update(ended_at=Now(), ended_by=by, ended_why=why):
+    if items.open().exists() or not end([link], by=by, why=why):
         return False
     model = record_type(link.entity).model
     model._base_manager.filter(pk=link.record_id).update(
         origin_id="", origin_code="", origin_data={}, erp_state="", drifted=False
     )
-    data = {"erp_id": link.erp_id}
-    one = Note(link.entity, link.record_id, link.erp_code, "unlink", note=why, data=data)
-    note(account_id, [one], by=by)
     return True

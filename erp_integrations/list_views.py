@@ -15,12 +15,12 @@ from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import approval, connections, families, places
+from erp_integrations import approval, connections, families, places, synced_list
 from erp_integrations.approval import Decision
 from erp_integrations.forms import CommonValuesForm, RejectForm
 from erp_integrations.grids import grid
 from erp_integrations.models import Item
-from erp_integrations.queries import MOST_COUNTED, TABS, ItemQuerySet, tab_counts
+from erp_integrations.queries import TABS, ItemQuerySet, capped, tab_counts
 from erp_integrations.records import RecordType, record_types
 from erp_integrations.states import MARKERS, State
 from erpbridge.access.policy import Access
@@ -43,11 +43,6 @@ def kind_of(slug: str) -> RecordType:
         if kind.slug == slug:
             return kind
     raise Http404
-
-
-def capped(count: int) -> str:
-    """A count as shown: exact up to the cap."""
-    return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
 
 
 def _status(asked: str) -> str:
@@ -80,33 +75,21 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     access = request.access
     status = _status(request.GET.get("status", ""))
     items = Item.objects.visible_to(access).filter(entity=found.entity)
-    counts = tab_counts(items)
-    shown = items.tab(status)
-    divisions = shown.divisions() if found.unit == "list" else []
-    division = request.GET.get("division", "").replace("\x00", "")
-    if division:
-        shown = shown.in_division(division)
-    shown = shown.with_parent().select_related("sent_by", "decided_by", "project")
+    counts = tab_counts(items, synced_list.synced(access, found))
     may_decide = access.can("items.accept", found.entity)
     to_decide = status in ("ready", "failed")
     can_act = bool(may_decide) and to_decide
-    # What is decided as a list stands as in the list: parents above what is under them.
-    default = "name" if found.unit == "list" and to_decide else "-sent"
-    sorts = LIST_SORTS if found.unit == "list" else SORTS
-    page = list_page(shown, request.GET, sorts=sorts, default=default, search=search)
-    table = grid(access, found, page.rows) if can_act else None
+    if status == "synced":
+        shown = synced_list.shown(access, found, request.GET)
+    else:
+        shown = _shown(access, found, items.tab(status), request.GET, can_act=can_act)
     here = places.to(access, "items", kind=kind)
     context = {
         "kind": found,
         "kinds": kind_tabs(access, found),
         "status": status,
-        "page": page,
-        "divisions": divisions,
-        "division": division,
-        "rows": [
-            {**_row(item, access, found), "inputs": table["inputs"][item.pk] if table else []}
-            for item in page.rows
-        ],
+        **shown,
+        "division": request.GET.get("division", "").replace("\x00", ""),
         "tabs": [
             Tab(words, f"{here}?status={key}", key == status, capped(counts[key]))
             for key, (words, _states) in TABS.items()
@@ -117,13 +100,34 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
         "may_decide": may_decide,
         "upto": items.order_by("-pk").values_list("pk", flat=True).first() or 0,
         "can_act": can_act,
-        "grid": table,
         "accept_url": places.to(access, "accept_many", kind=kind),
         "reject_url": places.to(access, "reject_many", kind=kind),
         "connection": connections.active(access.account.pk, found.entity),
         "may_configure": access.can("connection.configure"),
     }
     return render(request, "erp/items.html", context)
+
+
+def _shown(
+    access: Access, kind: RecordType, items: ItemQuerySet, query: QueryDict, *, can_act: bool
+) -> dict[str, Any]:
+    """One page of items of a list, with what can be filled in where they can be decided."""
+    as_list = kind.unit == "list"
+    divisions = items.divisions() if as_list else []
+    division = query.get("division", "").replace("\x00", "")
+    found = items.in_division(division) if division else items
+    found = found.with_parent().select_related("sent_by", "decided_by", "project")
+    # What is decided as a list stands as in the list: parents above what is under them.
+    to_decide = _status(query.get("status", "")) in ("ready", "failed")
+    default = "name" if as_list and to_decide else "-sent"
+    sorts = LIST_SORTS if as_list else SORTS
+    page = list_page(found, query, sorts=sorts, default=default, search=search)
+    table = grid(access, kind, page.rows) if can_act else None
+    rows = [
+        {**_row(item, access, kind), "inputs": table["inputs"][item.pk] if table else []}
+        for item in page.rows
+    ]
+    return {"page": page, "rows": rows, "divisions": divisions, "grid": table}
 
 
 def kind_tabs(access: Access, current: RecordType) -> list[Tab]:

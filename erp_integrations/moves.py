@@ -122,6 +122,14 @@ def _mirror(items: Sequence[Item]) -> None:
             model._base_manager.filter(pk__in=some).update(erp_state=state)
 
 
+def part(items: ItemQuerySet) -> None:
+    """What was synced by these is linked no more. The event of it is the link's, for the record as
+    a whole; and what the record shows is not up to an item that is history.
+    """
+    sources, target = MOVES["unlink"]
+    items.filter(state__in=sources).update(state=target)
+
+
 def lock_records(entity: str, ids: Iterable[int]) -> None:
     """Lock records in the order of their ids: an UPDATE alone takes them in whatever order."""
     rows = record_type(entity).model._base_manager.order_by("pk").select_for_update(no_key=True)

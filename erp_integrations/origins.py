@@ -13,7 +13,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from erp_integrations import connections, links, outgoing
 from erp_integrations.adapters.base import Problem
@@ -78,9 +77,10 @@ def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[i
         renamed = [one for one in good if one.renamed]
         before = {one.record.pk: one.record.origin_id for one in renamed}
         _write(good)
-        if connection is not None:
-            _relink(kind, connection, renamed, good, access)
-        note(access.account.pk, [_told(entity, one, before) for one in renamed], by=access.user)
+        ended = _relink(kind, connection, renamed, good, access) if connection else set()
+        # The end of a link is in the history already.
+        told = [one for one in renamed if one.record.origin_id or one.record.pk not in ended]
+        note(access.account.pk, [_told(entity, one, before) for one in told], by=access.user)
     return problems
 
 
@@ -191,15 +191,15 @@ def _relink(
     renamed: Sequence[_Change],
     changed: Sequence[_Change],
     access: Access,
-) -> None:
+) -> set[int]:
     """End the links of the records that are called otherwise now, and make the new ones.
 
     What the integrator says is linked counts as the same on both sides, until it is edited.
+
+    :returns: ids of the records whose link has ended.
     """
-    ids = sorted(one.record.pk for one in renamed)
-    for some in chunks(ids):
-        old = connection.links.filter(entity=kind.entity, record_id__in=some, ended_at=None)
-        old.update(ended_at=Now(), ended_by=access.user, ended_why=WHY)
+    old = links.active_links(connection, kind.entity, [one.record.pk for one in renamed])
+    ended = links.end(list(old.values()), by=access.user, why=WHY)
     linked = {one.record.pk: one.record for one in renamed if one.record.origin_id}
     manifest = connections.usable_manifest(connection, kind.entity)
     drafts = outgoing.drafts(kind, access.account.pk, sorted(linked), manifest)
@@ -208,6 +208,7 @@ def _relink(
             connection=connection,
             entity=kind.entity,
             record_id=draft.record_id,
+            label=draft.label[:255],
             erp_id=linked[draft.record_id].origin_id,
             erp_code=linked[draft.record_id].origin_code,
             synced_payload=dict(draft.payload),
@@ -223,6 +224,7 @@ def _relink(
     for one in kept:
         one.erp_code = same[one.record_id].origin_code
     write_rows(kept, ["erp_code"])
+    return {one.record_id for one in ended}
 
 
 def _told(entity: str, one: _Change, before: Mapping[int, str]) -> Note:

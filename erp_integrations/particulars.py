@@ -19,6 +19,20 @@ def link_of(found: Item) -> Link | None:
     return active_links(found.connection, found.entity, [found.record_id]).get(found.record_id)
 
 
+def unlinked(found: Item) -> str:
+    """Who ended the link that the item made, and why; empty while it holds."""
+    if found.state != State.UNLINKED:
+        return ""
+    links = Link.objects.filter(
+        connection=found.connection_id, entity=found.entity, record_id=found.record_id
+    )
+    gone = links.filter(erp_id=found.erp_id, ended_at__gte=found.settled_at)
+    link = gone.select_related("ended_by").order_by("ended_at").first()
+    who = (link.ended_by if link else None) or "erpbridge"
+    why = f": {link.ended_why}" if link else "."
+    return f"It is no longer linked to {found.erp_code or found.erp_id}. Unlinked by {who}{why}"
+
+
 def wire(found: Item) -> Wire | None:
     """What will be written to the ERP; None where its adapter is not installed."""
     try:
@@ -32,7 +46,7 @@ def changes(
     found: Item, link: Link | None, manifest: EntityManifest | None
 ) -> list[dict[str, Any]]:
     """For a linked record: what differs from what the ERP took last."""
-    if link is None or manifest is None or found.state == State.SYNCED:
+    if link is None or manifest is None or found.state in (State.SYNCED, State.UNLINKED):
         return []
     before = link.synced_payload
     return [
@@ -45,7 +59,11 @@ def changes(
 def history(found: Item) -> list[dict[str, Any]]:
     """What happened to this item, newest first, in words."""
     events = Event.objects.about(found.account_id, found.entity, found.record_id)
-    mine = events.filter(data__item=str(found.public_id))[:50]
+    mine = list(events.filter(data__item=str(found.public_id))[:50])
+    if found.state == State.UNLINKED and mine and mine[0].verb != "unlink":
+        # A later export of the record made the same link its own, and the link ended with that.
+        ends = events.filter(verb="unlink", data__erp_id=found.erp_id, pk__gt=mine[0].pk)
+        mine = [*ends.order_by("pk")[:1], *mine]
     return [
         {
             "at": event.at,

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
 
 from erp_integrations.states import MOVING, OPEN, State
 from erpbridge.access.policy import Access
 
 if TYPE_CHECKING:
-    from erp_integrations.models import Attempt, Item  # noqa: F401 - named as text below
+    from erp_integrations.models import (  # noqa: F401 - named as text below
+        Attempt,
+        Connection,
+        Item,
+        Link,
+    )
 
 # The lists of the tool: key -> (words, states). The order is that of the tabs.
 TABS: dict[str, tuple[str, frozenset[State]]] = {
@@ -79,6 +86,50 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return self.filter(opened_at__gte=models.F("item__decided_at"))
 
 
-def tab_counts(items: ItemQuerySet) -> dict[str, int]:
-    """Capped counts of every list of the tool."""
-    return {key: items.tab(key).capped_count() for key in TABS}
+class LinkQuerySet(models.QuerySet["Link"]):
+    """Links between records and what the ERP holds."""
+
+    def active(self) -> LinkQuerySet:
+        """Those that hold: their records are synced."""
+        return self.filter(ended_at=None)
+
+    def visible_to(self, access: Access) -> LinkQuerySet:
+        """Those of the account; in a project those of the records that were sent from it."""
+        if not access.can("items.view"):
+            return self.none()
+        found = self.filter(connection__account=access.account)
+        if access.project is None:
+            return found
+        items = self.model._meta.get_field("item").related_model._base_manager.all()
+        sent = items.filter(
+            project=access.project, entity=OuterRef("entity"), record_id=OuterRef("record_id")
+        )
+        return found.filter(Exists(sent))
+
+    def in_division(self, code: str) -> LinkQuerySet:
+        """Those of records under one code of the first tier."""
+        taken, sent = Q(synced_payload__path__0=code), Q(item__payload__path__0=code)
+        return self.filter(taken | Q(synced_payload={}) & sent)
+
+    def divisions(self) -> list[str]:
+        """The codes of the first tier that the records were under when they came together with
+        the ERP's, in the order of the codes.
+        """
+        taken, sent = KT("synced_payload__path__0"), KT("item__payload__path__0")
+        found = self.order_by().values_list(Coalesce(taken, sent), flat=True).distinct()
+        return sorted(str(code) for code in found if code)
+
+    def capped_count(self) -> int:
+        """How many, counting no further than one past :data:`MOST_COUNTED`."""
+        return self.order_by()[: MOST_COUNTED + 1].count()
+
+
+def capped(count: int) -> str:
+    """A count as shown: exact up to the cap."""
+    return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
+
+
+def tab_counts(items: ItemQuerySet, links: LinkQuerySet) -> dict[str, int]:
+    """Capped counts of every list of the tool; synced is what is linked, however it came to be."""
+    counts = {key: items.tab(key).capped_count() for key in TABS if key != "synced"}
+    return {**counts, "synced": links.active().capped_count()}

@@ -55,6 +55,7 @@ from erp_integrations.states import (
     LINKED,
     MARKERS,
     NOT_SENT,
+    UNLINKED,
     UPDATE_BACK,
     Marker,
     State,
@@ -122,8 +123,13 @@ __all__ = [
     "unsent",
 ]
 
+# A record whose link has ended is not in the ERP; that it was is said by its item alone.
 MARKER_CHOICES: list[tuple[str, str]] = list(
-    dict.fromkeys((one.key, one.label) for one in [NOT_SENT, *MARKERS.values(), DRIFTED])
+    dict.fromkeys(
+        (one.key, one.label)
+        for one in [NOT_SENT, *MARKERS.values(), DRIFTED]
+        if one is not UNLINKED
+    )
 )
 
 

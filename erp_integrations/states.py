@@ -22,6 +22,7 @@ class State(models.TextChoices):
     NEEDS_ANSWER = "needs_answer", "Needs an Answer"
     FAILED = "failed", "Failed to Export"
     SYNCED = "synced", "Synced"
+    UNLINKED = "unlinked", "Unlinked"
     RETRIEVED = "retrieved", "Retrieved"
     REJECTED = "rejected", "Rejected"
 
@@ -65,6 +66,7 @@ MOVES: dict[str, tuple[frozenset[State], State]] = {
     "answer_absent": (frozenset({State.NEEDS_ANSWER}), State.QUEUED),
     "retry": (frozenset({State.FAILED}), State.QUEUED),
     "link_instead": (frozenset({State.FAILED}), State.SYNCED),
+    "unlink": (frozenset({State.SYNCED}), State.UNLINKED),
 }
 
 EVENT_WORDS = {
@@ -102,6 +104,7 @@ class Marker:
 
 NOT_SENT = Marker("none", "Not in ERP", "grey", "minus-circle")
 LINKED = Marker("synced", "Synced", "green", "check-circle")
+UNLINKED = Marker("unlinked", "Unlinked", "grey", "link-slash")
 DRIFTED = Marker("drifted", "Changed since sync", "yellow", "pencil-square")
 MARKERS: dict[str, Marker] = {
     State.READY: Marker("ready", "Waiting for accounting", "blue", "clock"),
@@ -112,6 +115,7 @@ MARKERS: dict[str, Marker] = {
     State.NEEDS_ANSWER: Marker("needs_answer", "Needs an answer", "red", "question-mark-circle"),
     State.FAILED: Marker("failed", "Failed to export", "red", "exclamation-triangle"),
     State.SYNCED: LINKED,
+    State.UNLINKED: UNLINKED,
     State.RETRIEVED: Marker("retrieved", "Retrieved", "yellow", "arrow-uturn-left"),
     State.REJECTED: Marker("rejected", "Rejected", "yellow", "no-symbol"),
 }

@@ -22,6 +22,7 @@ WORDS: Mapping[str, str] = {
     State.REJECTED: "rejected",
     State.RETRIEVED: NOT_IN_ERP,
     State.SYNCED: SYNCED,
+    State.UNLINKED: NOT_IN_ERP,
 }
 # Procore's whole list, in its order; "exportging" is Procore's own spelling, taken on input.
 STATUSES = (

@@ -8,14 +8,22 @@ from django.db.models.functions import Now
 
 from erp_integrations.models.columns import by_person
 from erp_integrations.models.connections import Connection
+from erp_integrations.models.items import Item
+from erp_integrations.queries import LinkQuerySet
 
 
 class Link(models.Model):
-    """A record and the ERP record it is; ended, never deleted, when unlinked."""
+    """A record and the ERP record it is; ended, never deleted, when unlinked.
+
+    It keeps what the record is called, for lists. ``item`` is the last export or answer by which
+    the two came together; None where they were linked without one.
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
     entity = models.CharField(max_length=30)
     record_id = models.BigIntegerField()
+    label = models.CharField(max_length=255, blank=True)
+    item = models.ForeignKey(Item, null=True, on_delete=models.PROTECT, related_name="+")
     erp_id = models.CharField(max_length=200)
     erp_code = models.CharField(max_length=200, blank=True)
     erp_version = models.CharField(max_length=200, blank=True)
@@ -26,6 +34,8 @@ class Link(models.Model):
     ended_at = models.DateTimeField(null=True)
     ended_by = by_person()
     ended_why = models.TextField(blank=True)
+
+    objects = LinkQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -40,6 +50,16 @@ class Link(models.Model):
                 name="one_link_per_record",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["connection", "entity", "-id"],
+                condition=Q(ended_at__isnull=True),
+                name="link_listed",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.erp_code or self.erp_id
 
 
 class ErpRecord(models.Model):

@@ -22,10 +22,10 @@ from hypothesis.stateful import (
 from directory import companies as directory
 from directory.models import Company
 from directory.refusals import EditRefused
-from erp_integrations import answers, approval, connections, engine, recovery
+from erp_integrations import answers, approval, connections, engine, links, recovery
 from erp_integrations.claiming import claim
 from erp_integrations.connections import manifest_of
-from erp_integrations.models import Item
+from erp_integrations.models import Item, Link
 from erp_integrations.sendable import retrieve, send
 from erp_integrations.states import MOVES, OPEN, State
 from erpbridge.access import policy
@@ -55,6 +55,8 @@ class Items(RuleBasedStateMachine):
         self.companies = CompanyFactory.create_batch(RECORDS, account=account)
         # The model: whether a record is open to edits and sends, per company.
         self.locked = [False] * RECORDS
+        # How often the ERP kept a record that is linked no more, per company.
+        self.unlinked = [0] * RECORDS
 
     # --- helpers that only look -----------------------------------------------------------
 
@@ -137,6 +139,14 @@ class Items(RuleBasedStateMachine):
             if found is None:
                 assert not answers.it_is_not_there(item, by=self.approver.user, why="Looked")
 
+    @rule(n=which)
+    def unlink(self, n: int) -> None:
+        link = Link.objects.active().filter(record_id=self.companies[n].pk).first()
+        if link is not None:
+            done = links.unlink(link, by=self.approver.user, why="Wrong vendor")
+            assert done != self.locked[n]
+            self.unlinked[n] += int(done)
+
     @rule(n=which, city=st.sampled_from(["Easton", "Weston", "Norton"]))
     def edit(self, n: int, city: str) -> None:
         company = self.fresh(n)
@@ -197,12 +207,18 @@ class Items(RuleBasedStateMachine):
     @invariant()
     def the_record_shows_its_latest_item(self) -> None:
         for n in range(RECORDS):
-            assert self.fresh(n).erp_state == self.state(n)
+            state = self.state(n)
+            assert self.fresh(n).erp_state == ("" if state == State.UNLINKED else state)
 
     @invariant()
-    def the_erp_holds_each_record_once_at_most(self) -> None:
+    def a_synced_item_is_one_whose_link_holds(self) -> None:
+        for item in Item.objects.filter(state=State.SYNCED):
+            assert Link.objects.active().filter(record_id=item.record_id, erp_id=item.erp_id)
+
+    @invariant()
+    def the_erp_holds_each_record_once_at_most_and_once_more_for_each_unlinking(self) -> None:
         for n in range(RECORDS):
-            assert self.vendors_of(n) <= 1
+            assert self.vendors_of(n) <= 1 + self.unlinked[n]
 
     @invariant()
     def synced_means_that_the_erp_holds_it(self) -> None:

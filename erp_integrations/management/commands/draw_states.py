@@ -21,7 +21,8 @@ Written by `python manage.py draw_states` from `erp_integrations/states.py`; do 
 `erp_integrations/moves.py`, which carries out every one of them as a conditional `UPDATE`.
 
 An item is one revision of one record on its way into one ERP. Sending a record again makes a new
-item; a settled one never moves again."""
+item. A settled one moves no more, but a synced one becomes unlinked when its link to the ERP
+ends."""
 LEGEND = """**Locks the record**: while its item is in this state the record cannot be edited.
 **Holds the ERP key**: no other item of the connection may be accepted with the same ERP ID.
 **Marker**: what lists and record pages of the Directory show; a record that was never sent shows

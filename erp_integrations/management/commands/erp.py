@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from erp_integrations import answers, approval, connections
 from erp_integrations.approval import Decision
-from erp_integrations.models import Connection, Item
-from erp_integrations.queries import TABS, tab_counts
+from erp_integrations.models import Connection, Item, Link
+from erp_integrations.queries import TABS, capped, tab_counts
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
@@ -81,9 +81,10 @@ class Command(BaseCommand):
         for connection in Connection.objects.filter(account=account).order_by("pk"):
             paused = f" PAUSED: {connection.pause_reason}" if connection.paused_at else ""
             self.stdout.write(f"{connection.pk} {connection.name} ({connection.adapter}){paused}")
-            counts = tab_counts(Item.objects.filter(account=account, connection=connection))
+            links = Link.objects.filter(connection=connection)
+            counts = tab_counts(Item.objects.filter(account=account, connection=connection), links)
             for key, (words, _states) in TABS.items():
-                self.stdout.write(f"    {words:<22} {counts[key]}")
+                self.stdout.write(f"    {words:<22} {capped(counts[key])}")
 
 
 def _access(account: Account, email: str) -> Access:
