@@ -17,10 +17,11 @@ from django.db.models.functions import Now
 from directory.contacts import check_contacts, contacts_of
 from directory.derived import prepare
 from directory.models import Company, ProjectCompany
-from directory.refusals import PeopleRemain, refusal_of
+from directory.refusals import NotSent, PeopleRemain, refusal_of
 from directory.trades import place_in_trades, with_new_trades
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
+from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, changes, note
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "create_many",
     "deactivate",
     "edit",
+    "edit_and_send",
     "prepare",
     "reactivate",
     "remove_from_project",
@@ -152,6 +154,30 @@ def edit(
     data = {"changes": changed, "revision": company.revision}
     note(company.account_id, [_note(company, "edited", data=data)], by=by)
     sendable.note_edits(ENTITY, company.account_id, [company.pk])
+    return company
+
+
+@transaction.atomic
+def edit_and_send(
+    company: Company, *, values: Mapping[str, Any], seen: int, access: Access
+) -> Company:
+    """Edit the company and put it in front of accounting: both, or neither.
+
+    The caller has asked the policy whether the person may do either.
+
+    :raises NotSent: when it cannot be sent as edited; says every reason.
+    :raises Stale: when somebody else has edited the company since, also where nothing was typed.
+    :raises Locked: while the company waits for, or is in, the ERP.
+    """
+    if company.revision != seen:
+        raise refusal_of(company, seen=seen)
+    logo = company.logo.name
+    edit(company, values=values, seen=seen, by=access.user, project=access.project)
+    done = sendable.send(ENTITY, [company.pk], access=access, seen={company.pk: company.revision})
+    if done.refused:
+        if company.logo and company.logo.name != logo:
+            company.logo.storage.delete(company.logo.name)
+        raise NotSent([one.message for refusal in done.refused for one in refusal.problems])
     return company
 
 

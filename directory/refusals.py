@@ -27,6 +27,14 @@ class Stale(EditRefused):
     """Somebody else edited the company since the page was opened."""
 
 
+class NotSent(EditRefused):
+    """The ERP does not take the company as it was edited; ``reasons`` says everything."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
 class PeopleRemain(EditRefused):
     """Active people belong to the company that is to be deactivated."""
 

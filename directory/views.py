@@ -14,12 +14,13 @@ from directory import companies, conflicts, history, logos, record
 from directory.forms import CompanyForm, number_warning
 from directory.links import Links
 from directory.models import Company
-from directory.refusals import EditRefused, Stale
+from directory.refusals import EditRefused, NotSent, Stale
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 
 CONFLICT = 409
+SENT = "was sent to the ERP and waits for accounting. It is locked until they decide."
 
 
 @require_safe
@@ -33,7 +34,6 @@ def company(request: ScopedRequest, company_id: int) -> HttpResponse:
         **_frame(access, found),
         "tabs": record.tabs(found, links=Links(access), current=tab),
         "tab": tab,
-        "button": sendable.button("vendor", access, found),
         "deactivation": record.deactivation(found, access=access),
         "reactivation": record.reactivation(found, access=access),
     }
@@ -49,25 +49,34 @@ def company(request: ScopedRequest, company_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("companies.edit")
 def edit(request: ScopedRequest, company_id: int) -> HttpResponseBase:
-    """Edit every General field."""
+    """Edit every General field, and with ``then=send`` send the result; both or neither."""
     access, found = request.access, _visible(request.access, company_id)
     if request.method != "POST":
         form = CompanyForm(access=access, company=found)
         return _edit_page(request, found, form, seen=found.revision)
     form = CompanyForm(request.POST, request.FILES, access=access, company=found)
     seen = _seen(request)
+    also_send = request.POST.get("then") == "send"
+    if also_send:
+        require(access, "companies.send")
     if not form.is_valid():
         return _edit_page(request, found, form, seen=seen)
     try:
-        companies.edit(
-            found, values=form.values, seen=seen, by=request.user, project=access.project
-        )
+        if also_send:
+            companies.edit_and_send(found, values=form.values, seen=seen, access=access)
+        else:
+            companies.edit(
+                found, values=form.values, seen=seen, by=request.user, project=access.project
+            )
     except ValidationError as wrong:
         form.add_error(None, wrong)
         return _edit_page(request, found, form, seen=seen)
     except EditRefused as refused:
         return _refused(request, found, form, seen=seen, refused=refused)
-    messages.success(request, f"{found.name} was saved.")
+    saved = f"{found.name} was saved"
+    if also_send:
+        saved = f"{saved}, and" if found.revision != seen else found.name
+    messages.success(request, f"{saved} {SENT}" if also_send else f"{saved}.")
     if warning := number_warning(form.cleaned_data):
         messages.warning(request, warning)
     return redirect(Links(access).to("company", found.pk))
@@ -83,7 +92,7 @@ def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
         require(access, "companies.send")
         seen = {found.pk: _seen(request)}
         done = sendable.send("vendor", [found.pk], access=access, seen=seen)
-        said = "was sent to the ERP and waits for accounting. It is locked until they decide."
+        said = SENT
     elif verb == "retrieve":
         require(access, "companies.retrieve")
         done = sendable.retrieve("vendor", [found.pk], access=access)
@@ -95,7 +104,10 @@ def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     for refusal in done.refused:
         for problem in refusal.problems:
             messages.error(request, problem.message)
-    return redirect(Links(access).to("company", found.pk))
+    back = (
+        "company_edit" if verb == "retrieve" and request.POST.get("back") == "edit" else "company"
+    )
+    return redirect(Links(access).to(back, found.pk))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -172,6 +184,7 @@ def _frame(access: Access, found: Company) -> dict[str, Any]:
         "company": found,
         "marker": sendable.marker(found),
         "lock": sendable.lock("vendor", found),
+        "button": sendable.button("vendor", access, found),
         "news": sendable.news("vendor", access.account.pk, found),
         "may_edit": bool(access.can("companies.edit")),
         "home": links.to("companies"),
@@ -200,6 +213,8 @@ def _refused(
 ) -> HttpResponse:
     """The form again with everything typed; after a clash, on top of what is stored now."""
     more: dict[str, Any] = {"refused": str(refused), "is_stale": isinstance(refused, Stale)}
+    if isinstance(refused, NotSent):
+        more["not_sent"] = refused.reasons
     if isinstance(refused, Stale):
         form, more["conflicts"] = conflicts.rebase(
             form, company=found, seen=seen, access=request.access

@@ -133,9 +133,16 @@ MARKER_CHOICES: list[tuple[str, str]] = list(
 )
 
 
+# What no edit of a record's fields can change.
+BEYOND_EDITS = frozenset({"active", "open", "create", "update"})
+
+
 @dataclass(frozen=True)
 class Button:
-    """The ERP button of a record page. ``verb`` is empty where none is to be shown."""
+    """The ERP button of a record page. ``verb`` is empty where none is to be shown.
+
+    ``after_edit``: whether the record could be sent once its fields are changed.
+    """
 
     verb: str = ""
     label: str = ""
@@ -143,6 +150,7 @@ class Button:
     reasons: tuple[Problem, ...] = ()
     help_url: str = ""
     help_label: str = ""
+    after_edit: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +183,8 @@ def button(entity: str, access: Access, record: Sendable) -> Button:
     reasons = tuple(found.of(record.pk))
     label = "Re-send to ERP" if record.erp_state or record.origin_id else "Send to ERP"
     url, words = help_link(found.ready, access)
-    return Button("send", label, not reasons, reasons, url, words)
+    after_edit = not found.ready.problems and not any(one.rule in BEYOND_EDITS for one in reasons)
+    return Button("send", label, not reasons, reasons, url, words, after_edit)
 
 
 def marker(record: Sendable) -> Marker:

@@ -8,6 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from directory.models import ProjectCompany
+from erp_integrations.models import Item
+from erp_integrations.sendable import send
+from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from tests.erp_integrations import steps
 from tests.factories import (
@@ -54,25 +57,100 @@ def log_out(page: Page) -> None:
     page.context.clear_cookies()
 
 
-def test_a_company_goes_from_the_project_directory_to_the_erp(
-    page, live_server, worker, connected, petra, pat, quarry, project
+def open_project_directory(page: Page, address: str, person, project) -> None:
+    """Steps 1 and 2 of the seed page, from the login on and by clicking only."""
+    log_in(page, address, person)
+    page.goto(address)
+    # 1. Navigate to the Project level Directory tool.
+    page.locator("details.place summary").filter(has_text="Project").click()
+    page.locator(".menu-panel").get_by_role("link", name=str(project)).click()
+    page.locator("details.tools summary").click()
+    tools = page.get_by_role("list", name=str(project))
+    tools.get_by_role("link", name="Directory", exact=True).click()
+    expect(page.get_by_role("heading", name="Directory", level=1)).to_be_visible()
+    # 2. Click the Companies tab.
+    page.get_by_role("navigation", name="Directory").get_by_role(
+        "link", name="Companies", exact=True
+    ).click()
+
+
+def by_edit(page: Page, name: str) -> None:
+    page.get_by_role("link", name=f"Edit {name}").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Edit {name}")
+
+
+def by_the_name(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("open_it", [by_edit, by_the_name])
+def test_the_seed_page_is_followed_along_each_of_its_routes(
+    page, live_server, connected, petra, quarry, project, open_it, width
 ):
-    # 1. Navigate to the Project level Directory tool. 2. Click the Companies tab.
-    log_in(page, live_server.url, petra)
-    page.goto(
-        f"{live_server.url}/accounts/{project.account_id}/projects/{project.pk}/directory/companies/"
-    )
-    # 3. Click the company name. 4. Review the record.
-    page.get_by_role("link", name="Quarry & Sons, LLC", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Quarry & Sons, LLC")
+    page.set_viewport_size({"width": width, "height": 800})
+    open_project_directory(page, live_server.url, petra, project)
+    # 3. Click Edit next to the company. OR Click the company name. 4. Review the record.
+    open_it(page, quarry.name)
     expect(page.get_by_text("Not in ERP")).to_be_visible()
-    # 5. Click Send to ERP.
-    page.get_by_role("button", name="Send to ERP").click()
+    # 5. Click Send to ERP: in sight, without a scroll.
+    send = page.get_by_role("button", name="Send to ERP").first
+    expect(send).to_be_in_viewport()
+    send.click()
+    # If the Retrieve from ERP button appears, the data has already been sent.
     expect(page.get_by_role("button", name="Retrieve from ERP")).to_be_visible()
     expect(page.get_by_text("Waiting for accounting").first).to_be_visible()
-    expect(page.get_by_role("link", name="Edit", exact=True)).to_have_count(0)
-    log_out(page)
+    quarry.refresh_from_db()
+    assert quarry.erp_state == "ready"
+    # On the edit page too; it is retrieved there, edited, and sent again.
+    page.goto(address_of(live_server, project, quarry) + "edit/")
+    page.get_by_role("button", name="Retrieve from ERP").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Edit {quarry.name}")
+    expect(page.get_by_role("button", name="Re-send to ERP").last).to_be_visible()
+    page.get_by_label("City").fill("Dover")
+    expect(page.get_by_role("button", name="Re-send to ERP")).to_have_count(0)
+    page.get_by_role("button", name="Save and send").last.click()
+    expect(page.get_by_text("was saved, and was sent to the ERP")).to_be_visible()
+    item = Item.objects.latest("pk")
+    assert (item.payload["city"], item.state) == ("Dover", "ready")
 
+
+def test_a_name_that_is_too_long_is_mended_and_sent_in_one_click(
+    page, live_server, connected, petra, quarry, project, console_errors
+):
+    quarry.name = "Quarry and Sons of the Harbor Incorporated"
+    quarry.save()
+    open_project_directory(page, live_server.url, petra, project)
+    by_edit(page, quarry.name)
+    send = page.get_by_role("button", name="Send to ERP", exact=True)
+    tip = page.get_by_role("tooltip")
+    for place in (send.first, send.last):
+        expect(place).to_be_disabled()
+        place.hover()
+        expect(tip.filter(visible=True)).to_contain_text("30 characters or fewer; it has 42.")
+    # Enter in a field saves, and sends nothing.
+    page.locator("#id_name").fill("Quarry and Sons of the Harbour Inc")
+    page.locator("#id_name").press("Enter")
+    expect(page.get_by_text("was saved.")).to_be_visible()
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_label("City").fill("Dover")
+    page.get_by_role("button", name="Save and send").first.click()
+    expect(page.get_by_text("Nothing Was Saved or Sent")).to_be_visible()
+    expect(page.get_by_label("City")).to_have_value("Dover")
+    console_errors.clear()  # the browser calls the answer 409 an error
+    page.locator("#id_name").fill("Quarry and Sons")
+    page.get_by_role("button", name="Save and send").first.click()
+    expect(page.get_by_role("button", name="Retrieve from ERP")).to_be_visible()
+    quarry.refresh_from_db()
+    assert (quarry.name, quarry.city, quarry.erp_state) == ("Quarry and Sons", "Dover", "ready")
+
+
+def test_a_sent_company_is_accepted_by_accounting_and_arrives_in_the_erp(
+    page, live_server, worker, connected, pat, petra, quarry, project
+):
+    access = policy.load(petra, project.account, project)
+    assert send("vendor", [quarry.pk], access=access).done == 1
     # Accounting opens ERP Integrations, looks at it and accepts it.
     log_in(page, live_server.url, pat)
     page.goto(f"{live_server.url}/accounts/{project.account_id}/erp/companies/")

@@ -54,6 +54,11 @@ def test_an_enabled_button_posts_its_name_and_value() -> None:
     assert "why" not in html
 
 
+def test_a_button_takes_the_form_of_the_page_for_no_id_of_one() -> None:
+    assert "form=" not in part("button", label="Save", enabled=True, form=CompanyForm())
+    assert 'form="bulk"' in part("button", label="Save", enabled=True, form="bulk")
+
+
 def test_a_button_for_ticked_rows_carries_its_reason_and_works_without_a_script() -> None:
     html = part("button", label="Send", enabled=True, needs_ticks="Tick a company.", size="small")
     assert '<span class="disabled-button" data-needs-ticks><button type="submit"' in html

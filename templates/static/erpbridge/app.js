@@ -102,8 +102,14 @@ document.addEventListener("input", (event) => {
 const changed = new Set();
 document.addEventListener("input", (event) => {
   const form = event.target.form;
-  if (form && "unsaved" in form.dataset) changed.add(form);
+  if (form && "unsaved" in form.dataset) change(form);
 });
+/* Buttons that save first take the place of those for a form as it was stored. */
+function change(form) {
+  changed.add(form);
+  for (const place of all(`[data-while-unchanged="${form.id}"]`)) place.hidden = true;
+  for (const place of all(`[data-once-changed="${form.id}"]`)) place.hidden = false;
+}
 document.addEventListener("submit", (event) => changed.delete(event.target));
 /* data-unsaved="filled": a form in which nothing stands any more is not missed. */
 const isMissed = (form) => form.isConnected && (form.dataset.unsaved !== "filled" || isFilled(form));
@@ -205,7 +211,7 @@ window.addEventListener("resize", openScrollers);
 
 document.addEventListener("htmx:load", (event) => {
   reveal(event.detail.elt);
-  for (const form of all("form[data-dirty]", event.detail.elt)) changed.add(form);
+  for (const form of all("form[data-dirty]", event.detail.elt)) change(form);
   openScrollers();
   showSelection();
 });
