@@ -175,8 +175,9 @@ def edit_and_send(
     edit(company, values=values, seen=seen, by=access.user, project=access.project)
     done = sendable.send(ENTITY, [company.pk], access=access, seen={company.pk: company.revision})
     if done.refused:
-        if company.logo and company.logo.name != logo:
-            company.logo.storage.delete(company.logo.name)
+        uploaded = company.logo.name
+        if uploaded and uploaded != logo:
+            company.logo.storage.delete(uploaded)
         raise NotSent([one.message for refusal in done.refused for one in refusal.problems])
     return company
 
