@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 
 from erp_integrations.adapters.base import API_VERSION, Adapter
 
@@ -47,13 +49,19 @@ def _survey(allowed: Sequence[str]) -> dict[str, type[Adapter] | str]:
 
 
 def _entry_point(key: str) -> EntryPoint:
-    candidates = {one.value: one for one in entry_points(group=GROUP, name=key)}
+    candidates = {entry.value: entry for entry in _entry_points(key, tuple(sys.path))}
     if not candidates:
         raise AdapterUnavailable(key, "No installed package provides it.")
     if len(candidates) > 1:
         places = " and ".join(sorted(candidates))
         raise AdapterUnavailable(key, f"More than one installed package provides it: {places}.")
     return next(iter(candidates.values()))
+
+
+@cache
+def _entry_points(key: str, _search_path: tuple[str, ...]) -> EntryPoints:
+    """Read once for each search path: every call opens the metadata of all installed packages."""
+    return entry_points(group=GROUP, name=key)
 
 
 def _load(entry: EntryPoint) -> object:
