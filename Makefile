@@ -10,6 +10,8 @@ SHELL := /bin/bash
 .PHONY: help run tryton deps test torture e2e bench check format lock clean
 
 PYTHON ?= python3
+# The suite starts Python some hundred times: what was compiled once is kept.
+export PYTHONDONTWRITEBYTECODE :=
 PORT ?= 8000
 TRYTON_PORT ?= 8069
 VENV := .venv

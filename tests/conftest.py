@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.core.cache import cache
@@ -21,7 +22,7 @@ from erpbridge import embedded
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit import triggers
-from tests import processes
+from tests import processes, template_database
 from tests.factories import (
     AccountFactory,
     MembershipFactory,
@@ -63,8 +64,19 @@ def _flush_despite_append_only_events() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
+def django_db_keepdb() -> bool:
+    """True where a copy of a migrated SQLite database lies ready already."""
+    name = connection.settings_dict["TEST"]["NAME"]
+    return connection.vendor == "sqlite" and template_database.copy_to(Path(name))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_keepdb: bool, django_db_blocker
+) -> Iterator[None]:
     """Lets the database be dropped although a browser keeps its connection to the live server."""
+    if connection.vendor == "sqlite" and not django_db_keepdb:
+        template_database.keep(Path(connection.settings_dict["NAME"]))
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:

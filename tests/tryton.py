@@ -83,7 +83,10 @@ def build_environment() -> None:
         [sys.executable, "-m", "venv", "--clear", "--without-pip", ENVIRONMENT], check=True
     )
     subprocess.run(
-        [Path(sys.executable).parent / "uv", "pip", "sync", "--quiet", "--require-hashes", LOCK],
+        [
+            Path(sys.executable).parent / "uv",
+            *["pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", LOCK],
+        ],
         env={**os.environ, "VIRTUAL_ENV": str(ENVIRONMENT)},
         check=True,
     )
