@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import jsonschema_rs
 import orjson
-from jsonschema import Draft202012Validator, FormatChecker
 
 from erpbridge.rest.description import describe
 
@@ -25,16 +25,21 @@ def addresses() -> list[tuple[re.Pattern[str], str]]:
 
 
 @cache
-def validator(template: str, method: str, status: str, kind: str) -> Draft202012Validator | None:
-    """Of the body of one answer of a media type; None: it has none."""
+def schema_of(template: str, method: str, status: str, kind: str) -> dict[str, Any] | None:
+    """The schema of the body of one answer of a media type; None: it has none."""
     answer = describe()["paths"][template][method]["responses"][status]
     if "$ref" in answer:
         answer = describe()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
     if "content" not in answer:
         return None
-    schema = answer["content"][kind]["schema"]
-    whole = {**schema, "components": describe()["components"]}
-    return Draft202012Validator(whole, format_checker=FormatChecker())
+    return answer["content"][kind]["schema"]
+
+
+@cache
+def validator(schema: bytes) -> jsonschema_rs.Validator:
+    """Of a schema as JSON, which may refer to the components of the description."""
+    whole = {**orjson.loads(schema), "components": describe()["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
 
 def check(method: str, path: str, response: Any) -> None:
@@ -50,40 +55,34 @@ def check(method: str, path: str, response: Any) -> None:
         assert refused, f"{method} {template} is not described"
         return
     assert status in operation["responses"], f"{method} {template} answers {status}"
-    found = validator(template, method.lower(), status, response.get("Content-Type", ""))
-    if found is None:
+    schema = schema_of(template, method.lower(), status, response.get("Content-Type", ""))
+    if schema is None:
         assert not response.content, f"{method} {template} {status} has a body"
         return
     value = orjson.loads(response.content)
     value = value[:MOST_ROWS] if isinstance(value, list) else value
-    wrong = next(found.iter_errors(value), None)
-    assert wrong is None, f"{method} {template} {status}: {wrong.json_path} {wrong.message}"
-    unknown = sorted(set(_unknown(value, found.schema, found.schema)))
+    wrong = next(validator(orjson.dumps(schema)).iter_errors(value), None)
+    assert wrong is None, f"{method} {template} {status}: {wrong.instance_path} {wrong.message}"
+    unknown = sorted(set(_unknown(value, schema)))
     assert not unknown, f"{method} {template} {status}: not described: {', '.join(unknown)}"
 
 
-def _unknown(value: Any, schema: Any, root: Any) -> Iterator[str]:
+def _unknown(value: Any, schema: Any) -> Iterator[str]:
     """Fields that hold something and that the schema does not name."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         if name not in AS_SENT:
-            yield from _unknown(value, root["components"]["schemas"][name], root)
+            yield from _unknown(value, describe()["components"]["schemas"][name])
     elif "anyOf" in schema:
-        ways = [list(_unknown(value, one, root)) for one in _fitting(value, schema, root)]
+        fitting = [one for one in schema["anyOf"] if validator(orjson.dumps(one)).is_valid(value)]
+        ways = [list(_unknown(value, one)) for one in fitting]
         yield from min(ways, key=len, default=[])
     elif isinstance(value, list):
         for one in value[:MOST_ROWS]:
-            yield from _unknown(one, schema.get("items", {}), root)
+            yield from _unknown(one, schema.get("items", {}))
     elif isinstance(value, dict) and "properties" in schema:
         for name, one in value.items():
             if name in schema["properties"]:
-                yield from _unknown(one, schema["properties"][name], root)
+                yield from _unknown(one, schema["properties"][name])
             elif one is not None:
                 yield name
-
-
-def _fitting(value: Any, schema: Any, root: Any) -> Iterator[Any]:
-    for one in schema["anyOf"]:
-        whole = {**one, "components": root["components"]}
-        if Draft202012Validator(whole).is_valid(value):
-            yield one
