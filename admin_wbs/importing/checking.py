@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from admin_wbs.importing.layouts import Layout
 from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION, MOST_TIERS, full_code
+from erpbridge.files.spoiled import reason
 from erpbridge.files.table import Line
 from erpbridge.ui.forms import DIRECTION_CONTROLS
 
@@ -53,6 +54,11 @@ def check(
 
 
 def _row(line: Line, layout: Layout, header: Sequence[str], delimiter: str) -> Row:
+    spoiled = [
+        f"{header[place]}: {why}"
+        for place in (*layout.tiers, layout.description)
+        if (why := reason(line, place, prose=place == layout.description))
+    ]
     cells = [_one_line(line.cells[place]) for place in layout.tiers]
     names = [header[place] for place in layout.tiers]
     description = _one_line(line.cells[layout.description])
@@ -66,7 +72,7 @@ def _row(line: Line, layout: Layout, header: Sequence[str], delimiter: str) -> R
     problems += _text_problems(description, name, LONGEST_DESCRIPTION)
     if not description:
         problems.append(f"{name} is missing.")
-    return Row(line.number, line.cells, path, description, problems)
+    return Row(line.number, line.cells, path, description, spoiled or problems)
 
 
 def _names(path: list[str], names: list[str], layout: Layout) -> list[str]:

@@ -35,7 +35,7 @@ def start(content: bytes, *, found: CodeList, file_name: str, access: Access) ->
         by=access.user,
         file_name=file_name[-255:],
         header=table.header,
-        rows=[[line.number, line.cells] for line in table.lines],
+        rows=[line.as_json() for line in table.lines],
         delimiter=layouts.proposed_delimiter(layout, table.lines),
         notice=table.notice,
     )
@@ -62,7 +62,7 @@ def layout_of(stored: CodeImport) -> Layout:
 
 def plan_of(stored: CodeImport) -> Plan:
     """What the upload would do now."""
-    lines = [Line(number, cells) for number, cells in stored.rows]
+    lines = [Line.from_json(kept) for kept in stored.rows]
     return planning.make(
         stored.list,
         lines,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from openpyxl.utils import get_column_letter
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 20_000
@@ -19,10 +22,29 @@ class FileProblem(ValueError):
 
 @dataclass(frozen=True)
 class Line:
-    """One record of the file; ``number`` is the line of the file on which it starts."""
+    """One record of the file; ``number`` is the line of the file on which it starts.
+
+    ``unreadable`` holds, by the place of a cell, why its text cannot be taken for what it shows.
+    """
 
     number: int
     cells: list[str]
+    unreadable: Mapping[int, str] = field(default_factory=dict)
+
+    def address(self, place: int) -> str:
+        """What a spreadsheet calls a cell of this line."""
+        return f"{get_column_letter(place + 1)}{self.number}"
+
+    def as_json(self) -> list[Any]:
+        """As an upload keeps it."""
+        return [self.number, self.cells, {str(key): why for key, why in self.unreadable.items()}]
+
+    @classmethod
+    def from_json(cls, kept: Sequence[Any]) -> Line:
+        """As an upload kept it."""
+        number, cells, *rest = kept
+        unreadable = rest[0] if rest else {}
+        return cls(number, cells, {int(place): why for place, why in unreadable.items()})
 
 
 @dataclass(frozen=True)
@@ -41,6 +63,7 @@ def table(records: Sequence[Line], notice: str = "") -> Table:
     """
     if not records:
         raise FileProblem(EMPTY)
+    _refuse_unreadable_heading(records[0])
     header = _header(records[0].cells)
     lines = [line for line in records[1:] if any(line.cells)]
     _refuse_ragged(lines, len(header))
@@ -73,6 +96,11 @@ def too_many_rows() -> FileProblem:
 def too_many_columns(number: int) -> FileProblem:
     """The problem of a row that is too wide."""
     return FileProblem(f"The file has {number:,} columns; the limit is {MOST_COLUMNS}.")
+
+
+def _refuse_unreadable_heading(line: Line) -> None:
+    for place, why in line.unreadable.items():
+        raise FileProblem(f"Cell {line.address(place)}, a column heading, {why}")
 
 
 def _header(cells: list[str]) -> list[str]:

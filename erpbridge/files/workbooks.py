@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +15,7 @@ import openpyxl
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from erpbridge.files import archives
+from erpbridge.files import archives, number_formats
 from erpbridge.files.table import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -30,9 +31,16 @@ CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 # Rows without text between those with; a sheet can say that its first row is the millionth.
 MOST_LINES = 5 * MOST_ROWS
-SHOWN = 5
-PADDED = re.compile(r"(0+)(?:\.(0+))?")
 TEXT = "@"
+# Why a cell is not read, by the kind that the library gives it.
+REFUSED = {
+    "f": "holds a formula. Copy its column and paste it as values.",
+    "d": "holds a date. Format its column as text and enter what it should say.",
+}
+UNCLEAR = (
+    "holds {}, which its number format shows in another way. Format its column as text and enter "
+    "what it should say."
+)
 
 
 def is_workbook(content: bytes) -> bool:
@@ -80,12 +88,12 @@ def _text_cell(sheet: Any, text: str) -> Any:
 
 def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Line]:
     """Every row with text, its empty cells at the end taken off."""
-    wrong: list[str] = []
     found = 0
     for number, row in enumerate(rows, start=1):
         if number > MOST_LINES:
             raise too_many_rows()
-        cells = [_text(cell, wrong) for cell in row]
+        read_cells = [_read(cell) for cell in row]
+        cells = [text for text, _ in read_cells]
         while cells and not cells[-1]:
             cells.pop()
         if not cells:
@@ -95,42 +103,33 @@ def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Line]:
             raise too_many_rows()
         if len(cells) > MOST_COLUMNS:
             raise too_many_columns(len(cells))
-        yield Line(number, cells)
-    if wrong:
-        more = f"; and {len(wrong) - SHOWN:,} more" if len(wrong) > SHOWN else ""
-        raise FileProblem(
-            f"{'; '.join(wrong[:SHOWN])}{more}. Select all, copy, paste as values (text) and save, "
-            "then choose that file."
-        )
+        yield Line(number, cells, {n: why for n, (_, why) in enumerate(read_cells) if why})
 
 
-def _text(cell: Any, wrong: list[str]) -> str:
-    """The text that the sheet shows, as far as it can be known."""
-    value, kind = cell.value, cell.data_type
-    if value is None:
-        return ""
-    held = {"f": "a formula", "d": "a date", "e": f"the error {value}"}.get(kind)
-    if held:
-        wrong.append(f"Cell {cell.coordinate} holds {held}")
-        return "?"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _number(value, cell.number_format)
-    return str(value).strip()
+def _read(cell: Any) -> tuple[str, str]:
+    """The text that the sheet shows; or what it holds, and why what is shown cannot be known."""
+    value = cell.value
+    if value is None or cell.data_type in REFUSED:
+        return "" if value is None else str(value), REFUSED.get(cell.data_type, "")
+    try:
+        return _shown(value, cell.number_format).strip(), ""
+    except number_formats.Unknown:
+        return str(value), UNCLEAR.format(value)
 
 
-def _number(value: float, shown: str) -> str:
-    """A number that is shown as ``01`` or ``1.10`` as these, others without a useless ``.0``."""
-    padded = PADDED.fullmatch(shown)
-    if padded is None:
-        return format(value, ".15g")
-    places = len(padded[2] or "")
-    return f"{value:.{places}f}".zfill(len(padded[1]) + places + bool(places))
+def _shown(value: Any, number_format: str) -> str:
+    """:raises number_formats.Unknown:"""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return number_formats.number(value, number_format)
+    return number_formats.text(str(value), number_format)
 
 
 def _squared(records: list[Line]) -> list[Line]:
     """Rows as wide as the heading; what stands beyond it is left for the check of the table."""
     width = len(records[0].cells) if records else 0
-    return [Line(line.number, line.cells + [""] * (width - len(line.cells))) for line in records]
+    return [replace(line, cells=line.cells + [""] * (width - len(line.cells))) for line in records]
 
 
 def _notice(sheets: Sequence[Any]) -> str:

@@ -191,3 +191,29 @@ def test_where_they_do_not_the_same_code_may_stand_anywhere():
         )
         == 6
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("#N/A", "Code: Cell A2 shows #N/A, the error of a formula"),
+        ("#REF!", "Code: Cell A2 shows #REF!"),
+        ("4.1E+09", "Code: Cell A2 shows 4.1E+09, a number that was shortened"),
+        ("10-Jan", "Code: Cell A2 shows 10-Jan, a date"),
+        ("Jan-10", "Code: Cell A2 shows Jan-10, a date"),
+        ("2026-01-10 00:00:00", "Code: Cell A2 shows 2026-01-10 00:00:00, a date"),
+        ("########", "Code: Cell A2 shows ########"),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_spoiled_is_refused_with_its_address(cell, words):
+    (reason,) = problems(f"Code,Description\n{cell},General\n02,Sitework\n").values()
+    assert reason.startswith(words)
+
+
+@pytest.mark.parametrize("code", ["MAR-01", "DEC-10", "1E5", "2E10", "10-JAN", "May-1"])
+def test_a_code_that_only_resembles_a_date_or_a_number_is_taken(code):
+    assert problems(f"Code,Description\n{code},General\n", delimiter="") == {}
+
+
+def test_an_error_in_a_description_is_refused_too():
+    assert "Description: Cell B2 shows #N/A" in problems("Code,Description\n01,#N/A\n")[2]

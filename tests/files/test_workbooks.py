@@ -10,7 +10,7 @@ from datetime import date
 import openpyxl
 import pytest
 
-from erpbridge.files import archives
+from erpbridge.files import archives, spoiled
 from erpbridge.files.reading import read
 from erpbridge.files.table import MOST_BYTES, MOST_ROWS, FileProblem
 from erpbridge.files.workbooks import written
@@ -69,9 +69,9 @@ def test_the_first_sheet_is_read_as_text():
     assert table.notice == ""
 
 
-def test_a_number_that_is_shown_with_zeros_keeps_them():
-    content = book(["a", "b"], [1, 1.1], formats={"A2": "00", "B2": "0.00"})
-    assert read(content).lines[0].cells == ["01", "1.10"]
+def test_a_number_is_read_as_its_cell_shows_it():
+    content = book(["a", "b"], [33000, 1.1], formats={"A2": "00-00-00", "B2": "0.00"})
+    assert read(content).lines[0].cells == ["03-30-00", "1.10"]
 
 
 def test_further_sheets_are_named_in_the_notice():
@@ -80,14 +80,21 @@ def test_further_sheets_are_named_in_the_notice():
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [("=1+1", "Cell B2 holds a formula"), (date(2026, 1, 2), "Cell B2 holds a date")],
+    [
+        ("=1+1", "Cell B2 holds a formula."),
+        (date(2026, 1, 2), "Cell B2 holds a date."),
+        (123456789012, "Cell B2 holds 123456789012, which its number format shows in another way."),
+        ("#REF!", "Cell B2 shows #REF!, the error of a formula."),
+    ],
 )
-def test_what_is_no_text_is_named_with_its_cell(cell, words):
-    assert words in problem_of(book(["a", "b"], ["x", cell]))
+def test_a_cell_that_cannot_be_read_is_refused_with_its_address(cell, words):
+    table = read(book(["a", "b"], ["x", cell], ["y", "z"]))
+    assert spoiled.reason(table.lines[0], 1).startswith(words)
+    assert [spoiled.reason(line, 0) for line in table.lines] == ["", ""]
 
 
-def test_the_error_of_a_formula_is_named():
-    assert "Cell A2 holds the error #REF!" in problem_of(book(["a"], ["#REF!"]))
+def test_a_heading_that_cannot_be_read_is_named_with_its_cell():
+    assert "Cell B1, a column heading, holds a formula" in problem_of(book(["a", "=1+1"], ["x"]))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,260 @@
+"""What a cell of a workbook shows, by its number format. Pure.
+
+A code that is kept as 33000 and shown as 03-30-00 is 03-30-00 to the person who chose the file.
+Formats that a list of companies or codes can hold are followed; what cannot be followed for
+certain raises :class:`Unknown`, so that nobody imports a guess.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import NamedTuple
+
+# More digits than these are shown rounded, or are not kept at all.
+LONGEST_GENERAL = 11
+LARGEST = Decimal(10) ** 15
+SMALLEST_GENERAL = Decimal("0.0001")
+GENERAL = "General"
+TOKEN = re.compile(
+    r'"(?P<text>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|\*(?P<fill> )|\[(?P<bracket>[^\]]*)\]'
+    r"|(?P<general>General)|E(?P<exponent>[+-]0+)|(?P<digit>[0#?])|(?P<point>\.)|(?P<comma>,)"
+    r"|(?P<percent>%)|(?P<typed>@)|(?P<end>;)|(?P<plain>[-$+():!^&'~{}<>= ]|[^\x00-\x7f])"
+    r"|(?P<unknown>.)",
+    re.DOTALL | re.IGNORECASE,
+)
+COLOR = re.compile(r"black|blue|cyan|green|magenta|red|white|yellow|color\s?\d+", re.IGNORECASE)
+CONDITION = re.compile(r"(<=|>=|<>|<|>|=)(-?\d+(?:\.\d+)?)")
+COMPARED = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "<>": operator.ne,
+}
+
+
+class Unknown(ValueError):
+    """What the cell shows cannot be known for certain."""
+
+
+class Token(NamedTuple):
+    """A piece of a format: what it is, and its text."""
+
+    kind: str
+    text: str
+
+
+@dataclass
+class Section:
+    """One of the parts of a format that ``;`` separates."""
+
+    tokens: list[Token] = field(default_factory=list)
+    condition: tuple[str, Decimal] | None = None
+
+    def count(self, kind: str) -> int:
+        """How many tokens of a kind there are."""
+        return sum(token.kind == kind for token in self.tokens)
+
+    def takes(self, value: Decimal) -> bool:
+        """Whether the section is for this number; one without a condition is for every one."""
+        if self.condition is None:
+            return True
+        sign, limit = self.condition
+        return bool(COMPARED[sign](value, limit))
+
+
+def number(value: float, shown: str) -> str:
+    """A number as the cell shows it. :raises Unknown:"""
+    if shown.casefold() == GENERAL.casefold():
+        return _general(Decimal(repr(value)))
+    exact = Decimal(repr(value))
+    sections = _sections(shown)
+    if any(section.condition for section in sections):
+        return _conditional(exact, sections)
+    negative = exact < 0
+    if negative and len(sections) > 1:
+        return _filled(-exact, sections[1])
+    if not exact and len(sections) > 2:
+        return _filled(exact, sections[2])
+    text = _filled(abs(exact), sections[0])
+    if negative and not re.search("[1-9]", text):
+        raise Unknown
+    return f"-{text}" if negative else text
+
+
+def text(value: str, shown: str) -> str:
+    """A text as the cell shows it: formats such as ``"CC-"@`` add to it. :raises Unknown:"""
+    if "@" not in shown and shown.count(";") < 3:
+        return value
+    sections = _sections(shown)
+    for_text = [section for section in sections if section.count("typed")]
+    if len(sections) > 3:
+        return _typed(value, sections[3])
+    return _typed(value, for_text[-1]) if for_text else value
+
+
+@lru_cache(maxsize=500)
+def _sections(shown: str) -> Sequence[Section]:
+    sections = [Section()]
+    for match in TOKEN.finditer(shown):
+        kind = match.lastgroup or ""
+        token = Token(kind, match[kind])
+        if kind == "end":
+            sections.append(Section())
+        elif kind == "bracket":
+            _bracket(token.text, sections[-1])
+        else:
+            sections[-1].tokens.append(token)
+    return sections
+
+
+def _bracket(inside: str, section: Section) -> None:
+    """A color, a currency or a condition."""
+    condition = CONDITION.fullmatch(inside)
+    if condition:
+        section.condition = condition[1], Decimal(condition[2])
+    elif inside.startswith("$"):
+        section.tokens.append(Token("text", inside[1:].partition("-")[0]))
+    elif not COLOR.fullmatch(inside):
+        section.tokens.append(Token("unknown", inside))
+
+
+def _conditional(value: Decimal, sections: Sequence[Section]) -> str:
+    fitting = next((section for section in sections if section.takes(value)), None)
+    if fitting is None or value < 0:
+        raise Unknown
+    return _filled(value, fitting)
+
+
+def _typed(value: str, section: Section) -> str:
+    return "".join(value if one.kind == "typed" else _literal(one) for one in section.tokens)
+
+
+def _general(value: Decimal) -> str:
+    """As a cell without a format of its own shows it, where that is the whole number."""
+    if value == value.to_integral_value():
+        whole = f"{value:.0f}"
+        if len(whole.lstrip("-")) > LONGEST_GENERAL:
+            raise Unknown
+        return whole
+    if abs(value) < SMALLEST_GENERAL:
+        raise Unknown
+    places = LONGEST_GENERAL - 1 - len(f"{abs(int(value))}")
+    if places < 1:
+        raise Unknown
+    return f"{_rounded(value, places):f}".rstrip("0").rstrip(".")
+
+
+def _filled(value: Decimal, section: Section) -> str:
+    """The section with the digits of a number that is not negative."""
+    if section.count("general") or section.count("typed"):
+        if section.count("digit"):
+            raise Unknown
+        return "".join(
+            _general(value) if one.kind in ("general", "typed") else _literal(one)
+            for one in section.tokens
+        )
+    if section.count("exponent"):
+        return _scientific(value, section)
+    value = value.scaleb(2 * section.count("percent"))
+    if value >= LARGEST:
+        raise Unknown
+    before, after = _around_point(section.tokens)
+    places = sum(token.kind == "digit" for token in after)
+    digits = f"{_rounded(value, places):f}"
+    whole, _, fraction = digits.partition(".")
+    has_point = section.count("point") > 0
+    return (
+        _whole(whole.lstrip("0"), before, has_point=has_point)
+        + ("." if has_point else "")
+        + _fraction(fraction, after)
+    )
+
+
+def _rounded(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+
+
+def _around_point(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
+    place = next((n for n, token in enumerate(tokens) if token.kind == "point"), len(tokens))
+    return list(tokens[:place]), list(tokens[place + 1 :])
+
+
+def _whole(digits: str, tokens: list[Token], *, has_point: bool) -> str:
+    """The digits before the point, filled in from the right; the first place takes what is left."""
+    places = [n for n, token in enumerate(tokens) if token.kind == "digit"]
+    if not places:
+        if digits and not has_point and any(token.kind == "comma" for token in tokens):
+            raise Unknown
+        return "".join(map(_literal, tokens)) + (digits if has_point else "")
+    if any(token.kind == "comma" for token in tokens):
+        return _grouped(digits, tokens, places)
+    shown = [_literal(token) if token.kind != "digit" else "" for token in tokens]
+    for place in reversed(places):
+        digit, digits = (digits[-1:], digits[:-1]) if place != places[0] else (digits, "")
+        shown[place] = digit or {"0": "0", "?": " "}.get(tokens[place].text, "")
+    return "".join(shown)
+
+
+def _grouped(digits: str, tokens: list[Token], places: list[int]) -> str:
+    """With a comma at the thousands; a comma behind the last place would divide by thousand."""
+    first, last = places[0], places[-1]
+    inside = tokens[first : last + 1]
+    commas = [n for n, token in enumerate(tokens) if token.kind == "comma"]
+    if not all(first < n < last for n in commas):
+        raise Unknown
+    if any(token.kind not in ("digit", "comma") for token in inside):
+        raise Unknown
+    least = sum(token.text == "0" for token in inside)
+    padded = digits.zfill(least) if least else digits
+    grouped = re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",", padded)
+    start, end = (map(_literal, some) for some in (tokens[:first], tokens[last + 1 :]))
+    return "".join(start) + grouped + "".join(end)
+
+
+def _fraction(digits: str, tokens: list[Token]) -> str:
+    """The digits behind the point; a ``#`` shows no zero that nothing follows."""
+    shown: list[str] = []
+    left = len(digits.rstrip("0"))
+    for token in tokens:
+        if token.kind != "digit":
+            shown.append(_literal(token))
+            continue
+        digit, digits = digits[:1], digits[1:]
+        hidden = left <= 0 and token.text != "0"
+        shown.append({"?": " "}.get(token.text, "") if hidden else digit)
+        left -= 1
+    return "".join(shown)
+
+
+def _scientific(value: Decimal, section: Section) -> str:
+    """As in ``0.00E+00``; of several places before the point nothing is known."""
+    before, after = _around_point(section.tokens)
+    whole = [token for token in before if token.kind == "digit"]
+    places = sum(token.kind == "digit" for token in after)
+    kinds = {token.kind for token in section.tokens}
+    if len(whole) != 1 or not kinds <= {"digit", "point", "exponent"}:
+        raise Unknown
+    mantissa, _, power = f"{float(value):.{places}E}".partition("E")
+    wish = next(token.text for token in section.tokens if token.kind == "exponent")
+    sign = power[0] if power[0] == "-" or wish[0] == "+" else ""
+    return f"{mantissa}E{sign}{power[1:].lstrip('0').zfill(len(wish) - 1)}"
+
+
+def _literal(token: Token) -> str:
+    """What stands in a format as it is."""
+    if token.kind == "space":
+        return " "
+    if token.kind in ("text", "escaped", "plain"):
+        return token.text
+    if token.kind == "percent":
+        return "%"
+    if token.kind == "fill":
+        return ""
+    raise Unknown

@@ -1,0 +1,46 @@
+"""Cells that a spreadsheet has spoiled: errors, shortened numbers, codes made into dates. Pure.
+
+They can be told only where they stand in a file; in a form somebody sees what was typed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from erpbridge.files.table import Line
+
+ERRORS = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"}
+    | {"#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#GETTING_DATA"}
+)
+TOO_NARROW = re.compile(r"#{3,}")
+SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[Ee][+-]\d{2,3}")
+# As a spreadsheet writes a month, which nobody does in a code: 10-Jan, Jan-10, 10-Jan-26.
+MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+DAY = re.compile(rf"\d{{1,2}}-{MONTH}(?:-\d{{2}}|-\d{{4}})?|{MONTH}-\d{{2}}(?:\d{{2}})?")
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d+)?")
+AS_TEXT = "Format its column as text and enter"
+
+
+def reason(line: Line, place: int, *, prose: bool = False) -> str:
+    """Why a cell is not what was once entered, with its address; empty where nothing shows it.
+
+    :param prose: for a column of free text, in which dates and numbers of any kind may stand.
+    """
+    text = line.cells[place]
+    why = line.unreadable.get(place) or _error(text) or ("" if prose else _converted(text))
+    return f"Cell {line.address(place)} {why}" if why else ""
+
+
+def _error(text: str) -> str:
+    if text.upper() in ERRORS or TOO_NARROW.fullmatch(text):
+        return f"shows {text}, the error of a formula. Enter the value itself."
+    return ""
+
+
+def _converted(text: str) -> str:
+    if SHORTENED.fullmatch(text):
+        return f"shows {text}, a number that was shortened. {AS_TEXT} it in full."
+    if DAY.fullmatch(text) or TIME.fullmatch(text):
+        return f"shows {text}, a date that was made of something else. {AS_TEXT} what was meant."
+    return ""
