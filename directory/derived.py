@@ -14,6 +14,13 @@ LEGAL_SUFFIXES = frozenset(
     {"co", "company", "corp", "corporation", "gmbh", "inc", "incorporated", "limited", "llc"}
     | {"llp", "lp", "ltd", "pa", "pc", "plc", "pllc", "pty", "sa"}
 )
+LEGAL_FORMS = {
+    "corporation": "corp",
+    "incorporated": "inc",
+    "limited": "ltd",
+    **{form: form for form in ("corp", "gmbh", "inc", "llc", "llp", "lp", "ltd", "pa", "pc")},
+    **{form: form for form in ("plc", "pllc", "sa")},
+}
 JOINED_SIGNS = re.compile("[.'`\u2019]")
 WORD = re.compile(r"\w+")
 NOT_A_DIGIT = re.compile(r"\D")
@@ -34,6 +41,16 @@ def name_key(name: str) -> str:
     while len(core) > 1 and core[-1] in LEGAL_SUFFIXES:
         core.pop()
     return ("".join(core) or plain.strip())[:LONGEST_KEY]
+
+
+def legal_form(name: str) -> str:
+    """The legal form at the end of a name, the same for its spellings; empty where none is given.
+
+    "Co" and "Company" are part of a name like any other, and say nothing of its form.
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    words = WORD.findall(JOINED_SIGNS.sub("", plain))
+    return LEGAL_FORMS.get(words[-1], "") if words else ""
 
 
 def digits(text: str) -> str:

@@ -21,13 +21,14 @@ from directory.companies import COLUMNS, RELATIONS
 from directory.contacts import CONTACTS, check_contacts
 from directory.fields import One, Several
 from directory.models import CLASSIFICATIONS, Company, EntityType
+from directory.rules import placed, tax_id_refusals
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
-from erpbridge.places import state_code
 from erpbridge.ui.forms import PlainTexts, limit_attrs
 
 LONGEST_TRADE = 200
+LONGEST_STATE_NAME = 60
 MOST_NEW_TRADES = 20
 SECTIONS = {
     "Name": ("name", "abbreviated_name", "trade_name", "entity_type", "entity_id"),
@@ -84,6 +85,13 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
     country_code = forms.ChoiceField(
         label="Country", required=False, choices=[("", "Not given"), *places.countries().items()]
     )
+    state_code = forms.CharField(
+        label="State",
+        required=False,
+        max_length=LONGEST_STATE_NAME,
+        help_text="The code, such as MD; a name is turned into its code.",
+        widget=forms.TextInput(attrs={"list": LIST_OF_STATES, "autocomplete": "off"}),
+    )
     logo = forms.FileField(
         label="Logo",
         required=False,
@@ -112,14 +120,12 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         fields = (*COLUMNS, *RELATIONS)
         widgets = {
             "notes": forms.Textarea(attrs={"rows": 3}),
-            "state_code": forms.TextInput(attrs={"list": LIST_OF_STATES, "autocomplete": "off"}),
             "business_phone": forms.TextInput(attrs={"type": "tel"}),
             "mobile_phone": forms.TextInput(attrs={"type": "tel"}),
             "fax_number": forms.TextInput(attrs={"type": "tel"}),
         }
         help_texts = {
             "abbreviated_name": SHORT_NOTE,
-            "state_code": "The code, such as MD; a name is turned into its code.",
             "trade_name": "Found by the search, like the name.",
             "notes": "Found by the search.",
             "authorized_bidder": "For reports only.",
@@ -196,10 +202,9 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         """The rules between fields."""
         found = super().clean() or self.cleaned_data
         self._clean_state(found)
-        if found.get("entity_id") and not any(map(str.isdigit, found["entity_id"])):
-            self.add_error("entity_id", "An entity ID holds digits; this one has none.")
-        if found.get("entity_id") and "entity_type" in found and not found["entity_type"]:
-            self.add_error("entity_type", "Choose what kind of number the entity ID is.")
+        if "entity_id" in found and "entity_type" in found:
+            for name, refusal in tax_id_refusals(found).items():
+                self.add_error(name, refusal)
         if "people" in found:
             try:
                 check_contacts(found)
@@ -208,12 +213,13 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         return found
 
     def _clean_state(self, found: dict[str, Any]) -> None:
-        typed, country = found.get("state_code", ""), found.get("country_code", "")
-        code = state_code(typed, country) if typed else ""
-        if typed and not code and country == places.HOME:
-            self.add_error("state_code", f"“{typed}” is not a US state. Use its code, such as MD.")
-        elif code:
-            found["state_code"] = code
+        if "state_code" not in found or "country_code" not in found:
+            return
+        values, refusal = placed(found["state_code"], found["country_code"])
+        if refusal:
+            self.add_error("state_code", refusal)
+        else:
+            found |= values
 
     def _fit_scope(self) -> None:
         """Project roles belong to a project, and a logo must be there to be removed."""

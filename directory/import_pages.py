@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,16 @@ from django.http import QueryDict
 
 from directory.importing import columns as mapping
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, Planned, State
-from directory.models import CompanyImport
+from directory.models import Company, CompanyImport
+from directory.places import HOME, countries
 from erpbridge.files.slices import sliced
 from erpbridge.ui.navigation import Tab
 
 SAMPLES = 3
+TOLD_BY = (
+    *("pk", "name", "address", "city", "state_code", "zip", "country_code"),
+    *("business_phone", "entity_id", "entity_type"),
+)
 # How a state is shown: label of a row, label of the tab, colour, icon.
 SHOWN = {
     State.ERROR: ("Error", "Errors", "red", ""),
@@ -35,13 +41,25 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Firm:
+    """What a firm is told by, in words."""
+
+    name: str
+    address: str
+    phone: str
+    tax_id: str
+
+
+@dataclass(frozen=True)
 class PreviewRow:
-    """A row of the file on the preview."""
+    """A row of the file on the preview, and the firm it looks like."""
 
     planned: Planned
     label: str
     colour: str
     icon: str
+    firm: Firm
+    other: Firm | None
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,7 @@ def ignored(stored: CompanyImport) -> list[str]:
 
 def _samples(stored: CompanyImport, place: int) -> list[str]:
     found: list[str] = []
-    for _, cells in stored.rows:
+    for _, cells, *_ in stored.rows:
         if cells[place] and cells[place] not in found:
             found.append(cells[place])
         if len(found) == SAMPLES:
@@ -92,10 +110,11 @@ def preview(plan: Plan, params: QueryDict) -> dict[str, Any]:
         "tabs": _tabs(plan, state),
         "show": show if state else "",
         "slice": page,
-        "rows": [_row(one) for one in page.rows],
+        "rows": _rows(page.rows, plan),
         "options": options(plan),
         "errors": plan.counts[State.ERROR],
         "look_alikes": plan.counts[State.DUPLICATE] + plan.counts[State.LOOK_ALIKE],
+        "doubtful": plan.counts[State.LOOK_ALIKE],
         "usable": plan.counts[State.NEW] + plan.placeable > 0
         or any(plan.fates(Choice(option, place=False))[Fate.CREATE] for option in LookAlikes),
     }
@@ -108,7 +127,7 @@ def options(plan: Plan) -> list[Option]:
             value=option.value,
             label=str(option.label),
             outcome=_outcome(plan, Choice(option)),
-            checked=option == LookAlikes.EXACT,
+            checked=option == plan.default,
         )
         for option in LookAlikes
     ]
@@ -133,6 +152,32 @@ def _tabs(plan: Plan, current: State | None) -> list[Tab]:
     return tabs
 
 
-def _row(one: Planned) -> PreviewRow:
-    label, _, colour, icon = SHOWN[one.state]
-    return PreviewRow(one, label, colour, icon)
+def _rows(shown: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
+    """With what the companies and the earlier rows hold that these look like, in one query."""
+    matches = [one.match for one in shown if one.match]
+    wanted = [match.company_id for match in matches if match.company_id]
+    companies = {row["pk"]: row for row in Company.objects.filter(pk__in=wanted).values(*TOLD_BY)}
+    lines = {match.line for match in matches}
+    earlier = {one.row.line: one.row.values for one in plan.rows if one.row.line in lines}
+    found = []
+    for one in shown:
+        label, _, colour, icon = SHOWN[one.state]
+        other = one.match and (companies.get(one.match.company_id) or earlier.get(one.match.line))
+        firms = _firm(one.row.values), _firm(other) if other else None
+        found.append(PreviewRow(one, label, colour, icon, *firms))
+    return found
+
+
+def _firm(values: Mapping[str, Any]) -> Firm:
+    state = f"{values.get('state_code', '')} {values.get('zip', '')}".strip()
+    code = values.get("country_code", "")
+    country = "" if code == HOME else countries().get(code, code)
+    parts = (values.get("address"), values.get("city"), state, country)
+    number = values.get("entity_id", "")
+    kind = values.get("entity_type", "").upper() if number else ""
+    return Firm(
+        name=values.get("name", ""),
+        address=", ".join(part for part in parts if part),
+        phone=values.get("business_phone", ""),
+        tax_id=f"{kind} {number}".strip(),
+    )

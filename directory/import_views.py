@@ -17,6 +17,7 @@ from directory.importing import columns as mapping
 from directory.importing.plan import Choice, LookAlikes
 from directory.links import Links
 from directory.models import CompanyImport
+from directory.places import countries
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.files import refused
 from erpbridge.files.table import FileProblem
@@ -27,9 +28,9 @@ class CompanyFileForm(UploadForm):
     """The file."""
 
     file = file_field(
-        "CSV file",
-        accept=".csv,.tsv,.txt,text/csv",
-        help_text="comma, semicolon or tab between the cells; the first line holds the headings.",
+        "CSV or XLSX file",
+        accept=".csv,.tsv,.txt,.xlsx,text/csv",
+        help_text="the first row holds the headings.",
     )
 
 
@@ -82,6 +83,7 @@ def preview(request: ScopedRequest, import_id: UUID) -> HttpResponse:
         "columns": import_pages.file_columns(found),
         "ignored": import_pages.ignored(found),
         "choices": mapping.choices(),
+        "countries": countries(),
         "mapping_problems": mapping.problems(found.columns, found.header),
         "on_project": request.access.project is not None,
         "confirm_href": links.to("import_confirm", found.pk),

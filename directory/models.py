@@ -232,8 +232,9 @@ class Insurance(models.Model):
 class CompanyImport(models.Model):
     """An uploaded file of companies between upload and confirmation; nothing is written before.
 
-    ``rows`` holds ``[line of the file, cells as text]`` until it is confirmed, ``columns`` maps a
-    column of the file to a field, ``notice`` is what the person should know of how it was read.
+    ``rows`` holds ``Line.as_json`` of each row until it is confirmed, ``columns`` maps a column of
+    the file to a field, ``country_code`` is that of rows that give none, ``notice`` is what the
+    person should know of how it was read.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -245,6 +246,7 @@ class CompanyImport(models.Model):
     header = models.JSONField(default=list)
     rows = models.JSONField(default=list)
     columns = models.JSONField(default=dict)
+    country_code = models.CharField(max_length=2, blank=True)
     notice = models.CharField(max_length=255, blank=True)
     confirmed_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)

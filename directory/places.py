@@ -6,6 +6,8 @@ from functools import cache
 
 import pycountry
 
+from erpbridge.places import state_names
+
 HOME = "US"
 
 
@@ -16,8 +18,6 @@ def countries() -> dict[str, str]:
     return {one.alpha_2: one.name for one in every}
 
 
-@cache
 def states(country_code: str) -> dict[str, str]:
     """Code without the country's prefix, and name; of the home country where none is given."""
-    found = pycountry.subdivisions.get(country_code=country_code or HOME) or []  # type: ignore[no-untyped-call]
-    return dict(sorted((one.code.partition("-")[2], one.name) for one in found))
+    return state_names(country_code or HOME)

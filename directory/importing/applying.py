@@ -93,8 +93,8 @@ def import_file(
     :raises Changed: when the account changed since the plan was made.
     """
     _one_at_a_time(account)
-    lines = uploads.lines_of(plan)
-    now = planning.make(lines, plan.columns, account=account, project=project)
+    lines = [one.row.source for one in plan.rows]
+    now = planning.make(lines, plan.columns, account=account, project=project, country=plan.country)
     if now.fingerprint != plan.fingerprint:
         raise Changed("The Directory changed while the file was checked. Start again.")
     result = _apply(plan, choice, account=account, project=project, by=by)
@@ -104,7 +104,7 @@ def import_file(
 
 def _one_at_a_time(account: Account) -> None:
     """Two imports of the same companies must not both find them new."""
-    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+    Account.objects.select_for_update().get(pk=account.pk)
 
 
 def _apply(

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from directory.importing.columns import FLAGS, ROW_KIND, TEXTS, model_field, short_label, split
+from directory.importing.columns import (
+    FLAGS,
+    REGISTERS,
+    ROW_KIND,
+    TAX_IDS,
+    TEXTS,
+    model_field,
+    short_label,
+    split,
+)
 from directory.models import CLASSIFICATIONS, EntityType, Trade
+from directory.rules import placed, tax_id_refusals
 from erp_integrations.sendable import Problem
+from erpbridge.files import spoiled
 from erpbridge.files.table import Line
-from erpbridge.places import WITHOUT_COUNTRY, country_code, state_code
+from erpbridge.places import country_code
 from erpbridge.ui.forms import DIRECTION_CONTROLS
 
 YES = frozenset(["yes", "y", "true", "t", "1", "x"])
@@ -22,18 +34,32 @@ NO = frozenset(["no", "n", "false", "f", "0"])
 LONGEST_TRADE = Trade._meta.get_field("name").max_length or 0
 LONGEST_SHOWN = 60
 SCHEMES = ("http", "https")
+# Free text: whatever looks like a date there may be one.
+PROSE = frozenset({"notes", "name", "trade_name"})
+# A spreadsheet takes the zero off the front of a number.
+SHORT_ZIP = re.compile(r"\d{3,4}(?:-?\d{4})?")
+SHORT_EIN = re.compile(r"\d-?\d{7}|\d{2}-?\d{6}")
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of the file: what would be stored, or what is wrong with it."""
 
-    line: int
-    cells: list[str]
+    source: Line
     values: dict[str, Any] = field(default_factory=dict)
     trades: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     is_person: bool = False
+
+    @property
+    def line(self) -> int:
+        """The line of the file."""
+        return self.source.number
+
+    @property
+    def cells(self) -> list[str]:
+        """The cells as they were read."""
+        return self.source.cells
 
     @property
     def name(self) -> str:
@@ -51,34 +77,98 @@ class Wrong(Exception):
 
 
 class Cell(NamedTuple):
-    """A mapped cell, and the texts of the row it may depend on."""
+    """A mapped cell: its field and its text."""
 
     name: str
     text: str
-    country: str
 
 
-def check(lines: Iterable[Line], columns: Mapping[str, str]) -> Iterator[Row]:
-    """Every line as a row, in the order of the file."""
+def check(lines: Iterable[Line], columns: Mapping[str, str], *, country: str = "") -> Iterator[Row]:
+    """Every line as a row, in the order of the file.
+
+    :param country: the code of the country of rows that give none; empty to leave it open.
+    """
     places = {name: int(place) for place, name in columns.items()}
     for line in lines:
-        texts = {name: _one_space(line.cells[place]) for name, place in places.items()}
-        yield _row(line, texts)
+        yield _row(line, places, country)
 
 
-def _row(line: Line, texts: dict[str, str]) -> Row:
+def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
+    texts = {name: _one_space(line.cells[place]) for name, place in places.items()}
     if texts.pop(ROW_KIND, "").casefold() == "person":
-        return Row(line.number, line.cells, {"name": texts.get("name", "")}, is_person=True)
+        return Row(line, {"name": texts.get("name", "")}, is_person=True)
     values: dict[str, Any] = {}
     problems = [] if texts.get("name") else [_missing_name()]
     for name, text in texts.items():
         try:
-            values[name] = _value(Cell(name, text, texts.get("country_code", "")))
+            values[name] = _readable(line, places[name], Cell(name, text))
         except Wrong as wrong:
             values[name] = text
             problems.append(_problem(name, text, wrong))
+    wrong_fields = {problem.field for problem in problems}
+    addresses = {name: line.address(place) for name, place in places.items()}
+    problems += _tax_id_problems(values, wrong_fields, addresses)
+    if not wrong_fields & {"state_code", "country_code"}:
+        problems += _address_problems(values, country, addresses)
     trades = () if problems else tuple(values.pop("trades", ()))
-    return Row(line.number, line.cells, values, trades, tuple(problems))
+    return Row(line, values, trades, tuple(problems))
+
+
+def _readable(line: Line, place: int, cell: Cell) -> Any:
+    """The value of a cell. :raises Wrong: also where a spreadsheet has spoiled it."""
+    why = spoiled.reason(line, place, prose=cell.name in PROSE)
+    if why:
+        raise Wrong(f"cannot be read. {why}", rule="unreadable")
+    return _value(cell)
+
+
+def _tax_id_problems(
+    values: dict[str, Any], wrong: Set[str], addresses: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Number and kind, completed by what the column says, go together."""
+    column = next((name for name in TAX_IDS if name in values), "")
+    if not column or wrong & {column, "entity_type"}:
+        return
+    number = values["entity_id"] = values.pop(column)
+    kind, given = REGISTERS.get(column), values.get("entity_type", "")
+    if number and kind and given not in ("", kind):
+        message = f"Entity type says that the number is no {kind.label}."
+        yield Problem("entity_type", "choice", message, given, kind.label)
+        return
+    if number and kind:
+        values["entity_type"] = kind.value
+    for name, refusal in tax_id_refusals(values).items():
+        advice = " Put its column into one of these." if name == "entity_type" else ""
+        yield Problem(name, "present", f"{refusal}{advice}", number, "")
+    if values.get("entity_type") == EntityType.EIN and SHORT_EIN.fullmatch(number):
+        yield _zero_lost("entity_id", "An EIN has nine digits", number, addresses[column])
+
+
+def _address_problems(
+    values: dict[str, Any], country: str, addresses: Mapping[str, str]
+) -> Iterator[Problem]:
+    """The state keeps the country it was found in, and the ZIP code fits the country."""
+    has_address = any(values.get(name) for name in ("address", "city", "state_code", "zip"))
+    state = values.get("state_code", "")
+    given = values.get("country_code") or (country if has_address else "")
+    found, refusal = placed(state, given)
+    if refusal:
+        yield Problem("state_code", "choice", f"State: {refusal}", _short(state), "")
+        return
+    values |= found
+    number = values.get("zip", "")
+    if found["country_code"] in ("", "US") and SHORT_ZIP.fullmatch(number):
+        said = "A ZIP code of the United States has five digits, or nine"
+        yield _zero_lost("zip", said, number, addresses["zip"])
+
+
+def _zero_lost(name: str, said: str, number: str, address: str) -> Problem:
+    digits = sum(map(str.isdigit, number))
+    message = (
+        f"{said}; cell {address} has {digits}. A spreadsheet takes zeros off the front: format "
+        f"the column as text and enter it again{', or give the country' if name == 'zip' else ''}."
+    )
+    return Problem(name, "format", message, current=number, limit="")
 
 
 def _value(cell: Cell) -> Any:
@@ -146,14 +236,12 @@ def _country(cell: Cell) -> str:
 
 
 def _state(cell: Cell) -> str:
-    """A code; what ISO does not know is refused only where its list is what people use."""
-    country = country_code(cell.country)
-    found = state_code(cell.text, country)
-    if cell.text and not found and (country in WITHOUT_COUNTRY or not cell.country):
-        where = country or "the United States, Canada or Australia"
-        message = f"is not the code of a state of {where}, such as MD."
-        raise Wrong(message, rule="choice", limit="state code")
-    return found or _text(cell)
+    """As it is given; its code depends on the country, and so on the rest of the row."""
+    return cell.text
+
+
+def _entity_id(cell: Cell) -> str:
+    return _text(cell._replace(name="entity_id"))
 
 
 def _trades(cell: Cell) -> list[str]:
@@ -184,6 +272,8 @@ READERS: dict[str, Callable[[Cell], Any]] = {
     "entity_type": _entity_type,
     "country_code": _country,
     "state_code": _state,
+    "ein": _entity_id,
+    "abn": _entity_id,
     "trades": _trades,
     "classifications": _classifications,
     **dict.fromkeys(FLAGS, _flag),

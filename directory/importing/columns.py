@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Field
 
-from directory.models import Company
+from directory.models import Company, EntityType
 from erpbridge.files.table import Table
 
 IGNORE = ""
@@ -30,7 +30,10 @@ TEXTS = (
     "notes",
 )
 FLAGS = ("union_member", "non_union_prevailing_wage", "prequalified", "authorized_bidder")
+# A column of numbers of one register says the kind of every number in it.
+REGISTERS = {"ein": EntityType.EIN, "abn": EntityType.ABN}
 OTHERS = {
+    **{name: f"Entity ID: {kind.label}" for name, kind in REGISTERS.items()},
     "trades": "Trades (separated by ;)",
     "classifications": "Business classifications (separated by ;)",
     ROW_KIND: "Person / Vendor (people are left out)",
@@ -49,7 +52,9 @@ HEADINGS = {
     "abbreviated_name": ("abbreviated name", "short name", "abbreviation"),
     "trade_name": ("trade name", "dba", "doing business as", "bus name 2"),
     "entity_type": ("entity type",),
-    "entity_id": ("entity id", "tax id", "ein", "federal tax id", "abn"),
+    "entity_id": ("entity id", "tax id", "tax number", "tax identification number"),
+    "ein": ("ein", "entity id ein", "fein", "federal ein", "federal tax id", "federal id"),
+    "abn": ("abn", "entity id abn", "australian business number"),
     "business_phone": ("business phone", "phone", "phone number", "telephone"),
     "mobile_phone": ("mobile phone", "mobile", "cell phone", "cell"),
     "fax_number": ("fax number", "business fax", "fax"),
@@ -71,6 +76,7 @@ HEADINGS = {
     "classifications": ("classifications", "business classifications"),
     ROW_KIND: ("person vendor",),
 }
+TAX_IDS = ("entity_id", *REGISTERS)
 SEPARATOR = re.compile(r"[;|]")
 # Above this a text describes what a company does and is not the name of a trade.
 LONGEST_LIKELY_TRADE = 60
@@ -125,6 +131,9 @@ def problems(columns: Mapping[str, str], header: Sequence[str]) -> list[str]:
         names = [f"“{header[int(place)]}”" for place, mine in columns.items() if mine == field]
         if len(names) > 1:
             found.append(f"{short_label(field)} can take one column; chosen: {', '.join(names)}.")
+    numbers = [short_label(field) for field in TAX_IDS if field in columns.values()]
+    if len(numbers) > 1:
+        found.append(f"An entity ID can come from one column; chosen: {', '.join(numbers)}.")
     if "name" not in columns.values():
         found.append("Choose the column that holds the company's name.")
     return found

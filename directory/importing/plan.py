@@ -21,7 +21,7 @@ from erpbridge.files.table import Line
 class LookAlikes(TextChoices):
     """What to do with rows that look like a company that exists, or like an earlier row."""
 
-    EXACT = "exact", "Leave out exact duplicates (same name and ZIP code), create the others"
+    EXACT = "exact", "Leave out exact duplicates, create the other look-alikes"
     SKIP = "skip", "Leave out all look-alikes"
     CREATE = "create", "Create look-alikes as well"
 
@@ -99,12 +99,18 @@ class Plan:
 
     rows: list[Planned]
     columns: Mapping[str, str]
+    country: str
     on_project: bool
 
     @cached_property
     def counts(self) -> Counter[State]:
         """Rows per state."""
         return Counter(one.state for one in self.rows)
+
+    @property
+    def default(self) -> LookAlikes | None:
+        """What is done unless the person says otherwise; None where they have to be asked."""
+        return None if self.counts[State.LOOK_ALIKE] else LookAlikes.EXACT
 
     @property
     def placeable(self) -> int:
@@ -115,7 +121,7 @@ class Plan:
     def fingerprint(self) -> str:
         """Changes with the mapping and with what the rows would meet in the account now."""
         facts = [
-            sorted(self.columns.items()),
+            [sorted(self.columns.items()), self.country],
             [(one.row.line, one.state, one.can_be_placed) for one in self.rows],
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
@@ -158,9 +164,13 @@ def make(
     *,
     account: Account,
     project: Project | None,
+    country: str = "",
 ) -> Plan:
-    """Check every line and look for companies like it."""
-    rows = list(check(lines, columns))
+    """Check every line and look for companies like it.
+
+    :param country: the code of the country of rows that give none; empty to leave it open.
+    """
+    rows = list(check(lines, columns, country=country))
     found = matches(rows, account=account, project=project)
     planned = [Planned(row, found.get(row.line)) for row in rows]
-    return Plan(planned, columns, on_project=project is not None)
+    return Plan(planned, columns, country, on_project=project is not None)

@@ -13,8 +13,9 @@ from directory.importing import plan as planning
 from directory.importing.plan import Plan
 from directory.models import CompanyImport
 from erpbridge.access.policy import Access
-from erpbridge.files.delimited import read
+from erpbridge.files.reading import read
 from erpbridge.files.table import Line
+from erpbridge.places import country_code
 
 KEPT = timedelta(days=7)
 
@@ -34,7 +35,7 @@ def start(content: bytes, *, file_name: str, access: Access) -> CompanyImport:
         by=access.user,
         file_name=file_name[-255:],
         header=table.header,
-        rows=[[line.number, line.cells] for line in table.lines],
+        rows=[line.as_json() for line in table.lines],
         columns=mapping.proposed(table),
         notice=table.notice,
     )
@@ -49,20 +50,25 @@ def visible_to(access: Access) -> QuerySet[CompanyImport]:
 
 
 def choose_columns(stored: CompanyImport, answers: Mapping[str, str]) -> bool:
-    """Keep another mapping; False where the import has been confirmed in the meantime."""
+    """Keep another mapping, and the country of rows that give none.
+
+    False where the import has been confirmed in the meantime.
+    """
     chosen = mapping.chosen(answers, stored.header)
+    country = country_code(answers.get("country", ""))
     waiting = CompanyImport.objects.filter(pk=stored.pk, confirmed_at=None)
-    return bool(waiting.update(columns=chosen))
+    return bool(waiting.update(columns=chosen, country_code=country))
 
 
 def plan_of(stored: CompanyImport) -> Plan | None:
     """What the upload would do now; None while its mapping is not complete."""
     if mapping.problems(stored.columns, stored.header):
         return None
-    lines = [Line(number, cells) for number, cells in stored.rows]
-    return planning.make(lines, stored.columns, account=stored.account, project=stored.project)
-
-
-def lines_of(plan: Plan) -> list[Line]:
-    """The lines a plan was made of."""
-    return [Line(one.row.line, one.row.cells) for one in plan.rows]
+    lines = [Line.from_json(kept) for kept in stored.rows]
+    return planning.make(
+        lines,
+        stored.columns,
+        account=stored.account,
+        project=stored.project,
+        country=stored.country_code,
+    )

@@ -58,8 +58,6 @@ class Told:
     body: Schema | None = None
     # Status and type of each good answer; None: no body.
     answers: dict[int, Any] = field(default_factory=dict)
-    # The statuses that show a record as a GET of it does, so that they carry its ETag.
-    tagged: set[int] = field(default_factory=set)
     deprecated: bool = False
 
 
@@ -69,17 +67,11 @@ def told_of(handler: Callable[..., Any]) -> Told:
     return found
 
 
-def answers(kind: Any, status: int = 200, *, tagged: bool = False) -> Callable[[Handler], Handler]:
-    """A good answer; given several times, each status has its own.
-
-    :param tagged: it carries the record's ETag, as ``One`` always does.
-    """
+def answers(kind: Any, status: int = 200) -> Callable[[Handler], Handler]:
+    """A good answer; given several times, each status has its own."""
 
     def decorate(handler: Handler) -> Handler:
-        told = told_of(handler)
-        told.answers[status] = kind
-        if tagged or kind is One:
-            told.tagged.add(status)
+        told_of(handler).answers[status] = kind
         return handler
 
     return decorate

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from erpbridge.places import country_code, state_code
+from erpbridge.places import UnclearState, country_code, located
+from erpbridge.rest import bodies
 
-# Countries whose states are known for certain; elsewhere a state may be anything.
-STRICT = ("", "US", "CA")
+LONGEST_STATE = 10
+# A state's name may be given where its code is stored.
+READERS = {"state_code": bodies.word(60)}
 
 
 def codes(values: dict[str, Any], *, country: str) -> dict[str, list[str]]:
-    """Turn the places among cleaned values into codes in upper case; what is wrong with them.
+    """Turn the places among cleaned values into codes; what is wrong with them.
+
+    A state that comes without a country brings the country it was found in.
 
     :param country: that of the record as stored, for a state that comes without one.
     """
-    errors = {}
     given = values.get("country_code")
     if given:
         values["country_code"] = country_code(given)
         if not values["country_code"]:
-            errors["country_code"] = [f"“{given[:40]}” is not a country code such as US"]
+            return {"country_code": [f"“{given[:40]}” is not a country code such as US"]}
     typed = values.get("state_code")
-    if typed:
-        country = values.get("country_code") or country
-        code = state_code(typed, country)
-        if not code and country in STRICT:
-            errors["state_code"] = [f"“{typed[:40]}” is not a state code such as MD"]
-        values["state_code"] = code or typed.upper()
-    return errors
+    if not typed:
+        return {}
+    try:
+        place = located(typed, values.get("country_code", country) or "")
+    except UnclearState as unclear:
+        return {"state_code": [str(unclear)]}
+    if len(place.state) > LONGEST_STATE:
+        return {"state_code": [f"must be a state code of at most {LONGEST_STATE} characters"]}
+    values |= {"state_code": place.state.upper(), "country_code": place.country}
+    return {}

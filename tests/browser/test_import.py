@@ -21,7 +21,7 @@ def upload(page: Page, live_server, account, project, sign_in, ada):
         address = reverse("directory:project_import", args=[account.pk, project.pk])
         page.goto(live_server.url + address)
         file = {"name": name, "mimeType": "text/csv", "buffer": content.encode()}
-        page.get_by_label("CSV file").set_input_files(file)
+        page.get_by_label("CSV or XLSX file").set_input_files(file)
         page.get_by_role("button", name="Upload and Check").click()
         return page
 
@@ -33,7 +33,7 @@ def test_a_file_goes_from_the_page_to_the_list(upload, project):
     page = upload(csv_text(invented) + "x" * 256 + ",,,ZZ,,,,,,,,,\n")
     expect(page.get_by_role("heading", name="41 Rows Checked")).to_be_visible()
     errors = page.get_by_role("row").filter(has_text="at most 255 characters; it has 256")
-    expect(errors).to_contain_text("not the code of a state")
+    expect(errors).to_contain_text("is no state of the United States")
     page.get_by_role("link", name="New 40").click()
     expect(errors).to_have_count(0)
     page.get_by_role("button", name="Import Companies").click()
@@ -57,9 +57,9 @@ def test_columns_nobody_knows_are_put_into_fields_by_the_person(upload):
     assert Company.objects.values_list("name", "city").get() == ("Three Rivers Glass", "Frederick")
 
 
-def test_a_workbook_is_refused_in_words(upload):
-    page = upload("PK\x03\x04", name="firms.csv")
-    expect(page.get_by_text("The file is an Excel workbook or ZIP archive")).to_be_visible()
+def test_a_damaged_workbook_is_refused_in_words(upload):
+    page = upload("PK\x03\x04", name="firms.xlsx")
+    expect(page.get_by_text("The workbook is damaged")).to_be_visible()
     assert not Company.objects.exists()
 
 

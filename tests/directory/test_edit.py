@@ -58,7 +58,7 @@ def test_every_field_can_be_saved(client_of, ada, account, company, edit_url, me
         "website": "quarry.example",
         "address": "7 Harbor Street",
         "city": "Towson",
-        "state_code": "maryland",
+        "state_code": "Massachusetts",
         "zip": "21204",
         "country_code": "US",
         "license_number": "L-77",
@@ -85,7 +85,7 @@ def test_every_field_can_be_saved(client_of, ada, account, company, edit_url, me
     response = client_of(ada).post(edit_url, typed | many)
     assert response.status_code == 302, response.context["form"].errors
     saved = Company.objects.get()
-    assert {name: getattr(saved, name) for name in typed} == typed | {"state_code": "MD"}
+    assert {name: getattr(saved, name) for name in typed} == typed | {"state_code": "MA"}
     assert sorted(map(str, saved.trades.all())) == ["Concrete", "Paving"]
     assert (saved.primary_contact, saved.contract_signer) == (nora, nora)
     assert list(saved.invoice_contacts.all()) == list(saved.bid_contacts.all()) == [nora]
@@ -104,7 +104,12 @@ def test_every_field_can_be_saved(client_of, ada, account, company, edit_url, me
         ({"notes": "x" * 1001}, "1000"),
         ({"email_address": "nobody"}, "valid email"),
         ({"country_code": "XX"}, "not one of the available"),
-        ({"country_code": "US", "state_code": "Marilan"}, "not a US state"),
+        (
+            {"state_code": "WA"},
+            "Washington in the United States and Western Australia in Australia",
+        ),
+        ({"country_code": "DE", "state_code": "Oberbayern-Süd"}, "may have at most 10 characters"),
+        ({"country_code": "US", "state_code": "Marilan"}, "is no state of the United States"),
         ({"entity_type": "ein", "entity_id": "none"}, "has none"),
         ({"entity_id": "52-1234567"}, "what kind of number"),
         ({"classifications": ["tall"]}, "not one of the available"),

@@ -117,13 +117,30 @@ def test_a_value_over_the_limit_is_refused_with_the_number(field, limit):
     [
         ({"email_address": "nobody at home"}, "E-mail address must be an e-mail address"),
         ({"country_code": "Atlantis"}, "Country is not known"),
-        ({"state_code": "ZZ", "country_code": "US"}, "not the code of a state of US"),
-        ({"state_code": "ZZ"}, "not the code of a state of the United States"),
+        ({"state_code": "ZZ", "country_code": "US"}, "no state of the United States"),
+        ({"state_code": "ZZ"}, "no state of the United States, Canada or Australia"),
         ({"union_member": "perhaps"}, "must be yes or no"),
         ({"entity_type": "VAT"}, "must be one of EIN, ABN, OTHER"),
         ({"classifications": "Small business; Purple"}, "unknown classification “Purple”"),
         ({"website": "javascript:alert(1)"}, "Website must be a web address"),
         ({"city": "a\x07b"}, "control character"),
+        (
+            {"state_code": "WA"},
+            "Washington in the United States and Western Australia in Australia",
+        ),
+        ({"zip": "2139"}, "cell B2 has 4"),
+        ({"zip": "2139-4501", "state_code": "MA"}, "cell B2 has 8"),
+        ({"zip": "21394501", "country_code": "US"}, "cell B2 has 8"),
+        ({"ein": "4-2103594"}, "An EIN has nine digits; cell B2 has 8"),
+        ({"entity_id": "42103594", "entity_type": "EIN"}, "cell B2 has 8"),
+        ({"entity_id": "52-7654321"}, "Choose what kind of number the entity ID is"),
+        ({"entity_id": "none", "entity_type": "other"}, "An entity ID holds digits"),
+        ({"ein": "52-7654321", "entity_type": "abn"}, "says that the number is no EIN"),
+        ({"zip": "#N/A"}, "Cell B2 shows #N/A, the error of a formula"),
+        ({"notes": "#REF!"}, "Cell B2 shows #REF!"),
+        ({"business_phone": "4.1E+09"}, "Cell B2 shows 4.1E+09, a number that was shortened"),
+        ({"license_number": "10-Jan"}, "Cell B2 shows 10-Jan, a date"),
+        ({"city": "########"}, "Cell B2 shows ########"),
         ({"name": "Stone\u202eyrrauQ"}, "change the direction of writing"),
     ],
 )
@@ -144,7 +161,16 @@ def test_every_reason_of_a_row_is_given():
         ({"country_code": "deu"}, {"country_code": "DE"}),
         ({"state_code": "maryland", "country_code": "USA"}, {"state_code": "MD"}),
         ({"state_code": "US-MD"}, {"state_code": "MD"}),
-        ({"state_code": "Ontario"}, {"state_code": "ON"}),
+        ({"state_code": "Ontario"}, {"state_code": "ON", "country_code": "CA"}),
+        ({"state_code": "ON"}, {"state_code": "ON", "country_code": "CA"}),
+        ({"state_code": "Western Australia"}, {"state_code": "WA", "country_code": "AU"}),
+        ({"state_code": "WA", "country_code": "Australia"}, {"state_code": "WA"}),
+        ({"state_code": "Québec", "country_code": "CA"}, {"state_code": "QC"}),
+        ({"country_code": "The Netherlands"}, {"country_code": "NL"}),
+        ({"zip": "6000", "state_code": "WA", "country_code": "AU"}, {"zip": "6000"}),
+        ({"zip": "02139-4501"}, {"zip": "02139-4501"}),
+        ({"ein": "52-7654321"}, {"entity_id": "52-7654321", "entity_type": "ein"}),
+        ({"abn": "53 004 085 616"}, {"entity_type": "abn"}),
         ({"state_code": "Anywhere", "country_code": "DE"}, {"state_code": "Anywhere"}),
         ({"prequalified": "Yes"}, {"prequalified": True}),
         ({"prequalified": ""}, {"prequalified": False}),
@@ -160,6 +186,19 @@ def test_a_value_is_brought_into_the_form_of_the_record(cells, stored):
     row = row_of(name="A", **cells)
     assert row.problems == ()
     assert stored.items() <= row.values.items()
+
+
+def test_a_row_without_a_country_gets_that_of_the_file_where_it_has_an_address():
+    columns = {"0": "name", "1": "state_code"}
+    lines = [Line(2, ["A", "WA"]), Line(3, ["B", ""])]
+    rows = list(check(lines, columns, country="AU"))
+    assert [row.problems for row in rows] == [(), ()]
+    assert [row.values["country_code"] for row in rows] == ["AU", ""]
+
+
+def test_an_entity_id_comes_from_one_column():
+    problems = mapping.problems({"0": "name", "1": "ein", "2": "entity_id"}, ["a", "b", "c"])
+    assert problems == ["An entity ID can come from one column; chosen: Entity ID, Entity ID: EIN."]
 
 
 def test_trades_are_split_and_named_once():

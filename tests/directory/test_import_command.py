@@ -81,6 +81,21 @@ def test_look_alikes_are_treated_as_asked(run, account, ada, choice, count):
     assert Company.objects.count() == count
 
 
+def test_a_doubtful_row_stops_the_import_until_it_is_decided(run, account, ada):
+    companies.create(account=account, values=GOOD, by=ada)
+    row = GOOD | {"zip": ""}
+    with pytest.raises(CommandError, match=r"Line 2: Looks like .*a ZIP code is missing"):
+        run(file_of(row))
+    assert Company.objects.count() == 1
+    run(file_of(row), look_alikes="exact")
+    assert Company.objects.count() == 2
+
+
+def test_the_country_of_rows_without_one_can_be_given(run):
+    run(file_of({"name": "Moon", "state": "WA"}), country="Australia")
+    assert Company.objects.values_list("state_code", "country_code").get() == ("WA", "AU")
+
+
 def test_a_project_gets_new_and_existing_companies(run, account, project, ada):
     companies.create(account=account, values=GOOD, by=ada)
     said = run(file_of(GOOD, {"name": "Moon", "zip": "21203"}), project=project.pk)
@@ -99,6 +114,7 @@ def test_a_column_can_be_put_where_it_belongs(run):
         ({"account": 999_999}, "no account 999999"),
         ({"project": 999_999}, "no project 999999"),
         ({"by": "nobody@example.com"}, "Nobody signs in as"),
+        ({"country": "Atlantis"}, "“Atlantis” is no country"),
         ({"column": ["colour=name"]}, "no column “colour”"),
         ({"column": ["name=colour"]}, "“colour” is none of"),
         ({"column": ["name="]}, "Choose the column"),
@@ -122,7 +138,7 @@ def test_a_project_of_another_account_does_not_exist(run, other_project):
 
 
 def test_a_file_that_cannot_be_read_says_why(run, tmp_path, account, ada):
-    with pytest.raises(CommandError, match="Excel workbook"):
+    with pytest.raises(CommandError, match="workbook is damaged"):
         run(b"PK\x03\x04")
     with pytest.raises(CommandError, match="Cannot read"):
         call_command("import_companies", tmp_path / "none.csv", account=account.pk, by=ada.email)

@@ -39,8 +39,17 @@ def plan_of(account, *rows: dict[str, str], project=None) -> Plan:
     [
         ({"name": "STAR FRAMING", "zip": "21201-4730"}, State.DUPLICATE, "same name and ZIP code"),
         ({"name": "Star Framing", "zip": "90210"}, State.LOOK_ALIKE, "same name, other ZIP code"),
-        ({"name": "Moon", "entity id": "520000001"}, State.LOOK_ALIKE, "same tax ID"),
+        ({"name": "Star Framing"}, State.LOOK_ALIKE, "same name, a ZIP code is missing"),
+        ({"name": "Star Framing", "ein": "52 0000001"}, State.DUPLICATE, "same name and tax ID"),
+        ({"name": "Star Framing", "zip": "21201", "ein": "52-0000002"}, State.NEW, ""),
+        ({"name": "Star Framing Inc", "zip": "21201"}, State.LOOK_ALIKE, "other legal form (LLC)"),
+        ({"name": "Moon", "ein": "520000001"}, State.LOOK_ALIKE, "same tax ID"),
         ({"name": "Moon", "phone": "4105550101", "zip": "21201"}, State.LOOK_ALIKE, "same phone"),
+        (
+            {"name": "Moon", "phone": "4105550101", "zip": "21201", "ein": "52-0000002"},
+            State.NEW,
+            "",
+        ),
         ({"name": "Moon", "phone": "4105550101", "zip": "90210"}, State.NEW, ""),
         ({"name": "Moon"}, State.NEW, ""),
     ],
@@ -51,8 +60,34 @@ def test_a_row_that_looks_like_a_company_says_why(account, star, row, state, why
     assert why in one.reason
 
 
+def test_firms_of_one_name_and_other_tax_ids_are_new(account, project, ada):
+    values = {"name": "Larkmoor Electric Inc", "entity_type": "ein", "entity_id": "52-7654321"}
+    companies.create(account=account, values=values, by=ada)
+    plan = plan_of(
+        account,
+        {"name": "Larkmoor Electric LLC", "city": "Bowie", "ein": "52-7654322"},
+        {"name": "Larkmoor Electric, Co.", "city": "Laurel", "ein": "52-7654323"},
+        project=project,
+    )
+    assert plan.fates(Choice()) == {Fate.CREATE: 2}
+
+
+def test_a_row_that_two_companies_are_like_is_doubtful(account, project, star, ada):
+    companies.create(account=account, values={"name": "Star Framing", "zip": "21201"}, by=ada)
+    plan = plan_of(account, {"name": "Star Framing", "zip": "21201"}, project=project)
+    assert plan.rows[0].state == State.LOOK_ALIKE
+    assert "so have 1 more" in plan.rows[0].reason
+    assert plan.placeable == 0
+
+
+def test_a_doubtful_row_is_asked_about_and_an_exact_duplicate_is_not(account, star):
+    assert plan_of(account, {"name": "Star Framing", "zip": "21201"}).default == LookAlikes.EXACT
+    assert plan_of(account, {"name": "Star Framing"}).default is None
+
+
 def test_a_row_can_look_like_an_earlier_row_of_the_file(account):
-    plan = plan_of(account, {"name": "Moon Co"}, {"name": "Sun"}, {"name": "moon"})
+    moon = {"name": "moon", "zip": "21201"}
+    plan = plan_of(account, {**moon, "name": "Moon Co"}, {"name": "Sun", "zip": ""}, moon)
     assert [one.state for one in plan.rows] == [State.NEW, State.NEW, State.DUPLICATE]
     assert "line 2, Moon Co" in plan.rows[2].reason
 

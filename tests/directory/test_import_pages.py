@@ -19,6 +19,7 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, ProjectMembership
 from erpbridge.audit.models import Event
 from erpbridge.files import table
+from erpbridge.files.workbooks import written
 from tests.generator import csv_text, file_of, firms
 
 GOOD = {"name": "Three Rivers Glass", "zip": "21201", "trades": "Glass; Roofing"}
@@ -53,7 +54,7 @@ def confirm(client, answer, **choice: str):
     ("content", "words"),
     [
         (b"", "The file is empty"),
-        (b"PK\x03\x04", "Excel workbook"),
+        (b"PK\x03\x04", "The workbook is damaged"),
         (b'name\n"A\n', "quotation mark"),
         (b"name,city\nA\n", "line 2 has 1"),
         (b"name,name\nA,B\n", "may occur once"),
@@ -75,7 +76,7 @@ def test_a_file_over_the_limit_is_not_even_read(upload, ada, monkeypatch):
 
 def test_no_file_at_all_is_asked_for(client_of, ada, account):
     answer = client_of(ada).post(reverse("directory:account_import", args=[account.pk]))
-    assert "Choose a CSV file." in answer.content.decode()
+    assert "Choose a CSV or XLSX file." in answer.content.decode()
 
 
 def test_windows_1252_is_said_on_the_preview(upload, ada):
@@ -175,6 +176,37 @@ def test_look_alikes_are_created_when_asked_for(upload, client_of, ada, account)
     answer = upload(ada, file_of(GOOD))
     confirm(client_of(ada), answer, look_alikes="create")
     assert Company.objects.filter(name=GOOD["name"]).count() == 2
+
+
+def test_a_doubtful_row_is_compared_and_asked_about(upload, client_of, ada, account):
+    there = {"name": "Three Rivers Glass Inc", "city": "Bowie", "business_phone": "410 555 0101"}
+    companies.create(account=account, values=there, by=ada)
+    rows = [GOOD | {"ein": "52-7654321", "phone": "410 555 0199", "address": "1 Road"}]
+    answer = upload(ada, file_of(*rows))
+    page = answer.content.decode()
+    for told in ("Bowie", "410 555 0101", "410 555 0199", "1 Road, 21201", "EIN 52-7654321"):
+        assert told in page
+    assert "checked" not in page[page.index("<fieldset") : page.index("</fieldset")]
+    assert "Choose what to do" in confirm(client_of(ada), answer, look_alikes="").content.decode()
+    assert Company.objects.count() == 1
+    confirm(client_of(ada), answer, look_alikes="exact")
+    assert Company.objects.count() == 2
+
+
+def test_a_workbook_is_read_like_a_csv_file(upload, client_of, ada):
+    content = written([list(GOOD), [*GOOD.values()]], title="Firms")
+    confirm(client_of(ada), upload(ada, content, name="firms.xlsx"))
+    assert Company.objects.values_list("name", "zip").get() == (GOOD["name"], GOOD["zip"])
+
+
+def test_the_country_of_rows_without_one_is_asked(upload, client_of, ada):
+    answer, client = upload(ada, file_of({"name": "Moon", "state": "WA"})), client_of(ada)
+    assert "Washington in the United States and Western Australia" in answer.content.decode()
+    columns = {"column-0": "name", "column-1": "state_code", "country": "AU"}
+    mended = client.post(preview_of(answer), columns, follow=True)
+    seen = mended.context["plan"].fingerprint
+    client.post(f"{preview_of(answer)}confirm/", {"look_alikes": "exact", "seen": seen})
+    assert Company.objects.values_list("state_code", "country_code").get() == ("WA", "AU")
 
 
 def test_an_unknown_choice_imports_nothing(upload, client_of, ada):

@@ -15,9 +15,10 @@ from erpbridge.access import policy
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Scope
 from erpbridge.files import refused as refusals
-from erpbridge.files.delimited import read
+from erpbridge.files.reading import read
 from erpbridge.files.refused import Refused
 from erpbridge.files.table import FileProblem, Table, content_of
+from erpbridge.places import country_code
 
 MOST_REASONS = 50
 
@@ -25,7 +26,7 @@ MOST_REASONS = 50
 class Command(BaseCommand):
     """Check the file, print what it holds, and import it."""
 
-    help = """Imports companies from a CSV file.
+    help = """Imports companies from a CSV or XLSX file.
 
 All or nothing: when a row has an error, nothing is imported, the reasons are printed and the exit
 code is 1. With --skip-errors the other rows are imported, and the exit code is 1 all the same.
@@ -38,7 +39,7 @@ Column headings are recognised as on the import page; --column puts one where it
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The file, where to, and how."""
-        parser.add_argument("file", type=Path, metavar="FILE", help="the CSV file")
+        parser.add_argument("file", type=Path, metavar="FILE", help="the CSV or XLSX file")
         parser.add_argument("--account", type=int, required=True, metavar="ID")
         parser.add_argument(
             "--by", required=True, metavar="EMAIL", help="who imports; needs the right"
@@ -48,9 +49,12 @@ Column headings are recognised as on the import page; --column puts one where it
         parser.add_argument(
             "--look-alikes",
             choices=LookAlikes.values,
-            default=LookAlikes.EXACT.value,
-            help="exact (default): leave out the same name and ZIP; skip: leave out everything "
-            "that looks like a company that exists; create: create them as well",
+            help="exact: leave out the same name and ZIP code or tax ID; skip: leave out "
+            "everything that looks like a company that exists; create: create them as well. "
+            "Without it exact duplicates are left out, and a doubtful row stops the import",
+        )
+        parser.add_argument(
+            "--country", default="", metavar="CODE", help="the country of rows that give none"
         )
         parser.add_argument(
             "--column",
@@ -72,8 +76,14 @@ Column headings are recognised as on the import page; --column puts one where it
             raise CommandError(f"{user.email} may not import companies here. {answer.why}")
         table = _table(options["file"])
         columns = _columns(table, options["column"])
-        found = plan.make(table.lines, columns, account=scope.account, project=scope.project)
-        choice = Choice(LookAlikes(options["look_alikes"]))
+        found = plan.make(
+            table.lines,
+            columns,
+            account=scope.account,
+            project=scope.project,
+            country=_country(options["country"]),
+        )
+        choice = Choice(LookAlikes(options["look_alikes"] or LookAlikes.EXACT))
         self._say(table, found, choice)
         refused = error_file.refused_by(found)
         if options["errors"]:
@@ -81,6 +91,8 @@ Column headings are recognised as on the import page; --column puts one where it
             options["errors"].write_text(text, encoding="utf-8", newline="")
         if refused and not options["skip_errors"]:
             raise CommandError(f"{_reasons(refused)}\nNothing was imported.")
+        if found.default is None and not options["look_alikes"]:
+            raise CommandError(_doubtful(found))
         if not options["dry_run"]:
             self._import(found, choice, scope=scope, file=options["file"], user=user)
         if refused:
@@ -163,6 +175,23 @@ def _columns(table: Table, wishes: list[str]) -> dict[str, str]:
     if problems:
         raise CommandError(f"{' '.join(problems)} Use --column HEADING=FIELD.")
     return columns
+
+
+def _country(text: str) -> str:
+    code = country_code(text)
+    if text and not code:
+        raise CommandError(f"“{text}” is no country. Give a code such as US.")
+    return code
+
+
+def _doubtful(found: Plan) -> str:
+    """The rows that somebody has to decide on."""
+    rows = found.of_state(State.LOOK_ALIKE)
+    reasons = _reasons([Refused(one.row.line, one.row.cells, one.reason) for one in rows])
+    return (
+        f"{reasons}\nNothing was imported. Say with --look-alikes whether these are created "
+        "(exact or create) or left out (skip)."
+    )
 
 
 def _reasons(refused: list[Refused]) -> str:

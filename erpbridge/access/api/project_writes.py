@@ -29,6 +29,7 @@ PLACE = ("address", "city", "state_code", "zip", "country_code", "phone", "descr
 DAYS = ("start_date", "completion_date")
 DETAILS: dict[str, Reader] = {
     **{name: bodies.text(Project, name) for name in PLACE},
+    **places.READERS,
     **dict.fromkeys(DAYS, bodies.day),
 }
 ORIGIN: dict[str, Reader] = {

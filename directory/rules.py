@@ -1,0 +1,42 @@
+"""What must hold between the fields of a company, on the form and in an import alike. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from directory.models import Company, EntityType
+from erpbridge.places import UnclearState, located
+
+LONGEST_STATE = Company._meta.get_field("state_code").max_length or 0
+NO_DIGITS = "An entity ID holds digits; this one has none."
+KINDS = ", ".join(str(kind.label) for kind in EntityType)
+NO_KIND = f"Choose what kind of number the entity ID is: {KINDS}."
+
+
+def placed(state: str, country: str) -> tuple[dict[str, str], str]:
+    """The state's code with the country it belongs to; or why it cannot be stored.
+
+    :param country: the code of the country, empty where none was given.
+    """
+    try:
+        place = located(state, country)
+    except UnclearState as unclear:
+        return {}, str(unclear)
+    if len(place.state) > LONGEST_STATE:
+        return {}, (
+            f"A state that is not in the list may have at most {LONGEST_STATE} characters; "
+            f"“{place.state[:40]}” has {len(place.state)}."
+        )
+    return {"state_code": place.state, "country_code": place.country}, ""
+
+
+def tax_id_refusals(values: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with an entity ID and its kind, by field."""
+    number = values.get("entity_id", "")
+    refusals = {}
+    if number and not any(map(str.isdigit, number)):
+        refusals["entity_id"] = NO_DIGITS
+    if number and not values.get("entity_type"):
+        refusals["entity_type"] = NO_KIND
+    return refusals
