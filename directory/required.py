@@ -58,7 +58,7 @@ def of(account: Account) -> list[str]:
 @transaction.atomic
 def configure(names: Collection[str], *, by: Access) -> None:
     """Require these columns and no others."""
-    account = Account.objects.select_for_update().get(pk=by.account.pk)
+    account = Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     before = of(account)
     wanted = [name for name in FIELDS if name in names]
     RequiredFields.objects.update_or_create(account=account, defaults={"names": wanted})

@@ -71,6 +71,15 @@ def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> str:
     :param key: its key or id in the ERP, as typed.
     :returns: why not, or an empty text once it is linked.
     """
+    found = look_up(item, key)
+    return link_to(item, found, by=by, why=why) if isinstance(found, Found) else found
+
+
+def look_up(item: Item, key: str) -> Found | str:
+    """What the ERP itself holds under a key or id, as typed; or why nothing was found.
+
+    Not to be called in a transaction, which would keep its locks until the ERP has answered.
+    """
     try:
         adapter = adapter_of(item.connection)
         found = adapter.find(item.entity, plain(key).strip())
@@ -82,6 +91,14 @@ def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> str:
         return (
             f"The ERP has no single record {key!r}. Check the ID, or answer that it is not there."
         )
+    return found
+
+
+def link_to(item: Item, found: Found, *, by: User, why: str = "") -> str:
+    """Link to what the ERP was found to hold.
+
+    :returns: why not, or an empty text once it is linked.
+    """
     return it_is_there(
         item,
         erp_id=found.erp_id,

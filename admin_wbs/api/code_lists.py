@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
@@ -95,7 +94,6 @@ class OneCodeList(CodeListView, Shown):
         """Rename it, or make it the ERP's; never the other way."""
         stored = self.one(pk)
         self.require("codes.edit")
-        self.only_if_matching(lambda: self.show(pk))
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
         if stored.is_erp and not values.get("is_erp_list", True):
             errors["is_erp_list"] = [ONE_WAY]
@@ -105,7 +103,7 @@ class OneCodeList(CodeListView, Shown):
             raise Invalid(errors)
         columns = {"name": "name", "available_to_use_on_new_projects": "for_new_projects"}
         given = {columns[name]: value for name, value in values.items() if name in columns}
-        with refusals(), transaction.atomic():
+        with refusals():
             lists.change(stored, values=given, by=self.access.user)
             if values.get("is_erp_list"):
                 lists.make_erp(stored, by=self.access.user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from erp_integrations import sendable
 from erp_integrations.sendable import Origin
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies
-from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.sync import Records, SyncRow, without_refused
 
 LONGEST_DATA = 10_000
 READERS = {
@@ -29,27 +29,6 @@ READERS = {
     "origin_data": bodies.long_text(LONGEST_DATA),
 }
 LINKED_BELOW = "cannot be taken away: codes under it are linked to the ERP. Unlink these too."
-Store = Callable[[Sequence[SyncRow]], None]
-
-
-def without_refused(rows: Sequence[SyncRow], store: Store) -> None:
-    """Store rows together; those that turn out to be wrong are left out, and nothing of them stays.
-
-    ``store`` notes errors on rows; whatever it wrote with them is taken back and done again without
-    them.
-    """
-    left = list(rows)
-    while left:
-        new = [row for row in left if row.pk is None]
-        with transaction.atomic():
-            store(left)
-            refused = any(row.errors for row in left)
-            transaction.set_rollback(refused)
-        if not refused:
-            return
-        for row in new:
-            row.pk = None
-        left = [row for row in left if not row.errors]
 
 
 @contextmanager

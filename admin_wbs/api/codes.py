@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -148,13 +148,28 @@ class ListCodes(Codes):
 class OneCode(CodeView, Shown):
     """A code of a list."""
 
+    def one(self, pk: int) -> CostCode:
+        """The code; to delete it no list has to be named. :raises Http404:"""
+        if self.request.method != "DELETE":
+            code: CostCode = super().one(pk)
+            return code
+        mine = CostCode.objects.visible_to(self.access).select_related("list")
+        found = mine.filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The list, then the code."""
+        yield CodeList.objects.filter(pk=self.one(self.kwargs["pk"]).list_id)
+        yield from super().holds()
+
     @takes(types.in_list(READERS, wrapped=WRAPPER))
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change it. :raises ApiError: 409 while it waits for accounting."""
         stored = self.one(pk)
         self.require("codes.edit")
-        self.only_if_matching(lambda: self.show(pk))
         lock = sendable.lock(lists.CODE, stored)
         if lock is not None:
             raise ApiError(409, {"base": [lock.message]})
@@ -167,10 +182,7 @@ class OneCode(CodeView, Shown):
 
         Procore would have the segment item deleted in its place.
         """
-        mine = CostCode.objects.visible_to(self.access).select_related("list")
-        stored = mine.filter(pk=pk).first()
-        if stored is None:
-            raise Http404
+        stored = self.one(pk)
         self.require("codes.edit")
         if not stored.list.is_erp:
             raise Invalid({"base": [ONLY_ERP]})

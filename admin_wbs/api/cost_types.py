@@ -68,8 +68,14 @@ class CostTypeView(Resource):
         self.of_project = scope.project_id(request, self.kwargs) is not None
         self.reads = "project_codes.view" if self.of_project else "codes.view"
         account = super().enter(request)
-        structures.ensure(account)
+        if request.method not in scope.WRITES:
+            structures.ensure(account)
         return account
+
+    def hold(self) -> None:
+        """With what every account begins with, which a refused call leaves no trace of."""
+        super().hold()
+        structures.ensure(self.access.account.pk)
 
     def found(self) -> QuerySet[CostType]:
         """All of the account."""
@@ -104,7 +110,6 @@ class OneCostType(CostTypeView, Shown):
         """Change it; of a default one all but the base type."""
         self.one(pk)
         self.require("codes.edit")
-        self.only_if_matching(lambda: self.show(pk))
         return self.show(self.write(pk))
 
 

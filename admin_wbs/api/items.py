@@ -6,11 +6,10 @@ list, the cost types, and the sub jobs of a project.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework.request import Request
@@ -108,6 +107,16 @@ class ItemView(WbsView):
         if found is None:
             raise Http404
         return found
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """What the item is in, then the item."""
+        if "pk" in self.kwargs:
+            item = self.one(self.kwargs["pk"])
+            if isinstance(item, CostCode):
+                yield CodeList.objects.filter(pk=item.list_id)
+            elif isinstance(item, SegmentItem):
+                yield Segment.objects.filter(pk=item.segment_id)
+        yield from super().holds()
 
     def code_list(self) -> CodeList | None:
         """The list of cost codes that the call names.
@@ -269,7 +278,6 @@ class OneCompanyItem(OneItem):
         """Change code and name."""
         stored = self.one(pk)
         self.may_change()
-        self.only_if_matching(lambda: self.show(pk))
         values, by = self.values(), self.access.user
         if values.get("parent_id", stored_parent := getattr(stored, "parent_id", None)) != (
             stored_parent
@@ -349,7 +357,7 @@ class UpdateAll(ItemView):
             raise Invalid({"ids": [f"are no items here: {sorted(set(wanted) - there)[:10]}"]})
         active = STATUS[status]
         going = self.found().filter(pk__in=wanted).exclude(is_active=active)
-        with refusals(), transaction.atomic():
+        with refusals():
             done = self.switch_items(list(going.values_list("pk", flat=True)), active=active)
             left = [one for some in done for one in some.left]
             if left:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from admin_wbs.api.project_code_shape import compact, extended
 from admin_wbs.api.project_code_sync import READERS, ProjectCodeRecords
 from admin_wbs.api.types import LIST
 from admin_wbs.models import CodeList, ProjectCostCode
+from erpbridge.access.models import Project
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.describing import (
@@ -85,6 +86,11 @@ class ProjectCodeView(Resource):
         """The full one when none is asked for."""
         return {"default": extended, "extended": extended, "erp_compact": compact}
 
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project, then the code."""
+        yield Project.objects.filter(pk=self.project.pk)
+        yield from super().holds()
+
     def may_change(self) -> None:
         """:raises ApiError: without the right, or for a sub job."""
         self.require("project_codes.edit")
@@ -141,7 +147,6 @@ class OneProjectCode(ProjectCodeView, Shown):
         """Its values are the company's; anything else is refused by field."""
         self.one(pk)
         self.may_change_one()
-        self.only_if_matching(lambda: self.show(pk))
         return self.show(self.write(pk))
 
 

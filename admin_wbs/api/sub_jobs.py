@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -60,6 +60,11 @@ class SubJobView(Resource):
         """One shape."""
         return {"": shown}
 
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project, then the sub job."""
+        yield Project.objects.filter(pk=self.project.pk)
+        yield from super().holds()
+
     def write(self, pk: int | None = None) -> int:
         """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
         row = SyncRow(self.wrapped(WRAPPER), pk)
@@ -87,7 +92,6 @@ class OneSubJob(SubJobView, Shown):
         """Change it; its code not while another system knows it."""
         self.one(pk)
         self.require("project_wbs.edit")
-        self.only_if_matching(lambda: self.show(pk))
         return self.show(self.write(pk))
 
     @answers(One)

@@ -5,11 +5,12 @@ A pattern is the order of the segments of the account's budget codes, or of a pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
+from django.http import HttpResponse
 from rest_framework.request import Request
 
 from admin_wbs import project_structures, segments, structures
@@ -17,8 +18,9 @@ from admin_wbs.api.refused import refusals
 from admin_wbs.api.segment_shape import segment_of
 from admin_wbs.api.wbs_types import SegmentItemList, WbsPattern, WbsSegment
 from admin_wbs.models import CodeList, CostCode, CostType, Segment, SubJob
+from erpbridge.access.models import Project
 from erpbridge.rest import bodies, scope
-from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.answers import JsonAnswer, etag
 from erpbridge.rest.describing import One, an_object, answers, takes
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.filters import ids, texts
@@ -62,8 +64,14 @@ class WbsView(Resource):
         """In the scope of the path; what every account begins with is there then."""
         self.reads = "project_wbs.view" if "project_id" in self.kwargs else "codes.view"
         account = super().enter(request)
-        structures.ensure(account)
+        if request.method not in scope.WRITES:
+            structures.ensure(account)
         return account
+
+    def hold(self) -> None:
+        """With what every account begins with, which a refused call leaves no trace of."""
+        super().hold()
+        structures.ensure(self.access.account.pk)
 
     def may_change(self) -> None:
         """:raises PermissionDenied: without the right."""
@@ -131,20 +139,37 @@ def _from_zero(position: int | None) -> int | None:
     return None if position is None else position - 1
 
 
-class Patterns(WbsView):
+class PatternView(WbsView):
+    """The one pattern of the company, or of the project."""
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project, whose structure it is; that of the company is changed under the account."""
+        if self.access.project:
+            yield Project.objects.filter(pk=self.access.project.pk)
+
+    def current(self) -> JsonAnswer:
+        """As the list of patterns shows it, whose ETag clients have."""
+        return JsonAnswer([self.pattern()])
+
+    def tag(self, answer: HttpResponse) -> str:
+        """That of the list of patterns."""
+        return etag(self.current().content)
+
+
+class Patterns(PatternView):
     """The one pattern of the company, or of the project."""
 
     @answers(list[WbsPattern])
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """In an array, as Procore has it."""
-        return JsonAnswer([self.pattern()])
+        return self.current()
 
 
-class SegmentOrder(WbsView):
+class SegmentOrder(PatternView):
     """The order of the segments in the pattern."""
 
     @takes(ORDER_BODY)
-    @answers(WbsPattern)
+    @answers(WbsPattern, tagged=True)
     def put(self, request: Request, **path: Any) -> JsonAnswer:
         """Change it, and show the pattern."""
         self.may_change()
@@ -171,13 +196,13 @@ def _order(given: Any) -> list[int]:
     return [segment for _position, segment in sorted(rows)]
 
 
-class PatternSegment(WbsView):
+class PatternSegment(PatternView):
     """The segments in the pattern of a project."""
 
     adds = True
 
     @takes(an_object({"segment_id": ID}, ["segment_id"]))
-    @answers(WbsPattern)
+    @answers(WbsPattern, tagged=True)
     def put(self, request: Request, **path: Any) -> JsonAnswer:
         """Add one of the company's, or remove it, and show the pattern."""
         self.may_change()
@@ -223,13 +248,16 @@ class OneSegment(WbsView, Shown):
 class OneCompanySegment(OneSegment):
     """A segment of the company."""
 
+    def tag(self, answer: HttpResponse) -> str:
+        """Of the segment, which no write shows."""
+        return etag(self.show(self.kwargs["pk"]).content)
+
     @takes(READERS)
-    @answers(None, 204)
+    @answers(None, 204, tagged=True)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change name and switches, flat or tiered it stays; nothing is shown."""
         stored = self.one(pk)
         self.may_change()
-        self.only_if_matching(lambda: self.show(pk))
         values, tiered = _read(scope.body_of(request))
         if tiered is not None and tiered != stored.tiered:
             raise Invalid({"structure": ["cannot be changed"]})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from admin_wbs import wbs_codes
@@ -16,6 +17,7 @@ from admin_wbs.api.wbs_types import BudgetCode
 from admin_wbs.models import WbsCode
 from admin_wbs.wbs_code_queries import WbsCodeQuerySet
 from admin_wbs.wbs_codes import ITEMS, WbsCodeRow
+from erpbridge.access.models import Project
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.describing import One, Query, Synced, an_object, answers, takes
@@ -62,6 +64,11 @@ class WbsCodeView(Resource):
     def shapes(self) -> Mapping[str, Shape]:
         """One shape."""
         return {"": partial(wbs_code_shape.shown, self.project)}
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project, then the budget code."""
+        yield Project.objects.filter(pk=self.project.pk)
+        yield from super().holds()
 
     def store(self, rows: list[WbsCodeRow]) -> None:
         """Create budget codes, and describe those that are there."""
@@ -122,7 +129,6 @@ class OneWbsCode(WbsCodeView, Shown):
         """Change description and status; its items stay."""
         stored = self.one(pk)
         self.require("project_wbs.edit")
-        self.only_if_matching(lambda: self.show(pk))
         body = scope.body_of(request)
         description = _description(body)
         active = _active(body) if "status" in body else None

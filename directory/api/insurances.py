@@ -166,7 +166,6 @@ class OneInsurance(InsuranceView, Shown):
         return self.show(self.write(self.one(pk).pk))
 
     @answers(None, 204)
-    @transaction.atomic
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """204."""
         policy = self.one(pk)

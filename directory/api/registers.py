@@ -20,8 +20,14 @@ from erpbridge.rest.errors import ApiError, Invalid
 class BusinessRegister(VendorView):
     """Given once by POST, changed by PATCH."""
 
+    def current(self) -> JsonAnswer:
+        """As both of them answer it; there is no GET."""
+        vendor = self.one(self.kwargs["pk"])
+        row = {"id": vendor.pk, "entity_type": vendor.entity_type, "entity_id": vendor.entity_id}
+        return JsonAnswer(register_of(row))
+
     @takes(register.schema, wrapped="business_register", required=["type", "identifier"])
-    @answers(Register, 201)
+    @answers(Register, 201, tagged=True)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """201. :raises ApiError: 409 where there is one."""
         vendor = self.one(pk)
@@ -30,7 +36,7 @@ class BusinessRegister(VendorView):
         return self._store(vendor, 201)
 
     @takes(register.schema, wrapped="business_register")
-    @answers(Register)
+    @answers(Register, tagged=True)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Another type or number."""
         return self._store(self.one(pk), 200)

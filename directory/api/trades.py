@@ -177,7 +177,6 @@ class OneDepartment(DepartmentView, Shown):
         return self.show(self.store(row, "edited"))
 
     @answers(None, 204)
-    @transaction.atomic
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """204."""
         row = self.one(pk)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from directory import companies, required
 from directory.many import RELATED, edit_many
@@ -19,7 +18,7 @@ from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies, places
 from erpbridge.rest.bodies import Reader, reader
-from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.rest.sync import Records, SyncRow, without_refused
 
 ENTITY = "vendor"
 TEXTS = (
@@ -122,7 +121,6 @@ class Writes(Records):
         """Those that the caller can see."""
         return Company.objects.visible_to(self.access)
 
-    @transaction.atomic
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and update, then say what each is called in the ERP."""
         if not self._trades:
@@ -131,13 +129,16 @@ class Writes(Records):
         with_trades = ["trades"] if "trades" in self.required else []
         stored = Company.objects.prefetch_related(*with_trades).in_bulk(known)
         self._people = _people(rows)
-        values = [self._values(row, stored.get(row.pk or 0)) for row in rows]
-        both = list(zip(rows, values, strict=True))
-        # One that could not be called as wanted is not left behind half done.
+        values = {id(row): self._values(row, stored.get(row.pk or 0)) for row in rows}
         self._refuse_impossible_origins(rows)
-        self._update([(row, one) for row, one in both if row.pk is not None and not row.errors])
-        self._create([(row, one) for row, one in both if row.pk is None and not row.errors])
-        self._call([row for row in rows if not row.errors])
+
+        def put(some: Sequence[SyncRow]) -> None:
+            both = [(row, values[id(row)]) for row in some]
+            self._update([(row, one) for row, one in both if row.pk is not None])
+            self._create([(row, one) for row, one in both if row.pk is None])
+            self._call([row for row in some if not row.errors])
+
+        without_refused([row for row in rows if not row.errors], put)
 
     def _values(self, row: SyncRow, company: Company | None) -> dict[str, Any]:
         values, errors = bodies.read(row.given, READERS)

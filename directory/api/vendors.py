@@ -96,16 +96,25 @@ class VendorView(Resource):
         self.require("companies.edit")
         return sync.store_one(self.writes(), SyncRow(given, pk))
 
+    def prepare(self) -> None:
+        """Refuse a switch that is neither on nor off as well."""
+        super().prepare()
+        self._validates()
+
     def writes(self) -> Writes:
         """With the account's required fields where the call asks for them."""
+        names = required.of(self.access.account) if self._validates() else ()
+        return Writes(self.access, names)
+
+    def _validates(self) -> bool:
+        """Whether the account's required fields are to be looked at. :raises Malformed:"""
         asked = self.request.query_params.get("run_configurable_validations")
         if asked is None:
             asked = scope.body_of(self.request).get("run_configurable_validations")
         try:
-            checked = bodies.flag(asked)
+            return bool(bodies.flag(asked))
         except ValidationError as error:
             raise Malformed({"run_configurable_validations": list(error.messages)}) from error
-        return Writes(self.access, required.of(self.access.account) if checked else ())
 
 
 class Vendors(VendorView, Listed):
@@ -136,7 +145,6 @@ class OneVendor(VendorView, Shown):
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Change the fields that were sent."""
         self.one(pk)
-        self.only_if_matching(lambda: self.show(pk))
         shape = self.shape()
         self.write(self.wrapped("vendor"), pk)
         return JsonAnswer(shape([pk])[pk])

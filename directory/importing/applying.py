@@ -104,7 +104,7 @@ def import_file(
 
 def _one_at_a_time(account: Account) -> None:
     """Two imports of the same companies must not both find them new."""
-    Account.objects.select_for_update().get(pk=account.pk)
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
 
 
 def _apply(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.db.models import Q, QuerySet
+from django.http import HttpResponse
 from rest_framework.request import Request as ApiRequest
 
 from erp_integrations import acceptance, answers, approval, families, links, particulars
+from erp_integrations.adapters.base import Found
 from erp_integrations.api import refusals, shapes, types, words
 from erp_integrations.approval import Decision
 from erp_integrations.forms import AnswerForm, ReasonForm
-from erp_integrations.models import Item
+from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import State
 from erpbridge.rest import bodies, scope
@@ -88,6 +90,23 @@ class QueueItems(Resource):
         """One item with everything."""
         return JsonAnswer(shapes.whole_item(self.fetch(pk), self.access), status)
 
+    def hold(self) -> None:
+        """Only what a state is compared of: decisions lock the connection first, not the account,
+        so that a click on thousands of items stops nobody who writes records.
+        """
+        for held in self.holds() if self.if_match else ():
+            list(held.select_for_update(no_key=True).values_list("pk"))
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The connection, then the item."""
+        if "pk" in self.kwargs:
+            yield Connection.objects.filter(pk=self.one(self.kwargs["pk"]).connection_id)
+        yield from super().holds()
+
+    def current(self) -> HttpResponse | None:
+        """The item with everything, whatever is done to it."""
+        return self.whole(self.kwargs["pk"]) if "pk" in self.kwargs else super().current()
+
 
 class Queue(QueueItems):
     """The acceptance items."""
@@ -107,12 +126,11 @@ class OneItem(QueueItems):
         return self.whole(pk)
 
     @takes(an_object({"acceptance": types.ACCEPTANCE}))
-    @answering(types.WholeItem)
+    @answering(types.WholeItem, tagged=True)
     def patch(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Keep acceptance values without deciding. :raises Invalid: naming each refused field."""
         item = self.fetch(pk)
         self.require("items.accept", item.entity)
-        self.only_if_matching(lambda: self.whole(pk))
         given = acceptance_of(scope.body_of(request))
         saved = acceptance.save({pk: given}, entity=item.entity, access=self.access)
         if saved.refused:
@@ -125,18 +143,23 @@ class ItemAction(QueueItems):
 
     right = "items.accept"
 
-    @answering(types.WholeItem)
+    @answering(types.WholeItem, tagged=True)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Decide, and show the item as it is then."""
+        self.act(self.as_seen(pk), scope.body_of(request))
+        return self.whole(pk)
+
+    def as_seen(self, pk: int) -> Item:
+        """The item, if the caller may decide it.
+
+        :raises ApiError: 409 where it is another revision than the caller saw.
+        """
         item = self.fetch(pk)
         self.require(self.right, item.entity)
-        self.only_if_matching(lambda: self.whole(pk))
-        body = scope.body_of(request)
-        seen = body.get("digest")
+        seen = scope.body_of(self.request).get("digest")
         if seen is not None and seen != item.digest:
             raise refusals.conflict("It is not the revision you looked at. Read it again.")
-        self.act(item, body)
-        return self.whole(pk)
+        return item
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """Carry it out. :raises ApiError: with every reason why not."""
@@ -200,9 +223,38 @@ class Answer(ItemAction):
     """
 
     body = types.ANSWER_BODY
+    # What the ERP holds under the ID that was given.
+    in_erp: Found | None = None
+
+    def prepare(self) -> None:
+        """Ask the ERP for what is said to be there. :raises Invalid: where it holds no such ID."""
+        super().prepare()
+        item = self.as_seen(self.kwargs["pk"])
+        key, _why = self._answered(item, scope.body_of(self.request))
+        if key:
+            found = answers.look_up(item, key)
+            if not isinstance(found, Found):
+                raise Invalid({"origin_id": [found]})
+            self.in_erp = found
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """Link to it, or send it again."""
+        _key, why = self._answered(item, body)
+        by = self.access.user
+        if self.in_erp is None:
+            problem = answers.it_is_not_there(item, by=by, why=why)
+        else:
+            problem = answers.link_to(item, self.in_erp, by=by, why=why)
+        if problem == answers.MOVED_ON:
+            raise refusals.conflict(problem)
+        if problem:
+            raise Invalid({"origin_id": [problem]})
+
+    def _answered(self, item: Item, body: Mapping[str, Any]) -> tuple[str, str]:
+        """The ID under which it is there, empty where it is not; and the reason.
+
+        :raises ApiError: for what is no answer, or an item that needs none.
+        """
         word = body.get("answer")
         if word not in ("there", "not_there"):
             raise Invalid({"answer": ["must be there or not_there"]})
@@ -212,17 +264,10 @@ class Answer(ItemAction):
         if item.state not in (State.NEEDS_ANSWER, State.FAILED):
             raise refusals.conflict(f"It needs no answer: {State(item.state).label}.")
         if word == "not_there":
-            problem = answers.it_is_not_there(item, by=self.access.user, why=cleaned["why"])
-        elif not cleaned["erp_id"]:
+            return "", cleaned["why"]
+        if not cleaned["erp_id"]:
             raise Invalid({"origin_id": ["Give the ID that the record has in the ERP."]})
-        else:
-            problem = answers.look_up_and_link(
-                item, key=cleaned["erp_id"], by=self.access.user, why=cleaned["why"]
-            )
-        if problem == answers.MOVED_ON:
-            raise refusals.conflict(problem)
-        if problem:
-            raise Invalid({"origin_id": [problem]})
+        return cleaned["erp_id"], cleaned["why"]
 
 
 class Unlink(ItemAction):

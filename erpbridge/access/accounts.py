@@ -59,7 +59,7 @@ def configure(settings: Settings, *, by: Access) -> Account:
 
     :raises ValidationError: for a name that cannot be.
     """
-    account: Account = Account.objects.select_for_update().get(pk=by.account.pk)
+    account: Account = Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     before = _words(account)
     for name, value in asdict(settings).items():
         setattr(account, name, value)

@@ -272,7 +272,7 @@ def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
 
 def locked(membership_id: int, by: Access) -> Membership:
     """The person, read under the account's lock; all edits of people of an account queue here."""
-    Account.objects.select_for_update().get(pk=by.account.pk)
+    Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     found = Membership.objects.people().select_related("user").filter(account=by.account)
     return found.get(pk=membership_id)
 

@@ -58,6 +58,8 @@ class Told:
     body: Schema | None = None
     # Status and type of each good answer; None: no body.
     answers: dict[int, Any] = field(default_factory=dict)
+    # The statuses that show a record as a GET of it does, so that they carry its ETag.
+    tagged: set[int] = field(default_factory=set)
     deprecated: bool = False
 
 
@@ -67,11 +69,17 @@ def told_of(handler: Callable[..., Any]) -> Told:
     return found
 
 
-def answers(kind: Any, status: int = 200) -> Callable[[Handler], Handler]:
-    """A good answer; given several times, each status has its own."""
+def answers(kind: Any, status: int = 200, *, tagged: bool = False) -> Callable[[Handler], Handler]:
+    """A good answer; given several times, each status has its own.
+
+    :param tagged: it carries the record's ETag, as ``One`` always does.
+    """
 
     def decorate(handler: Handler) -> Handler:
-        told_of(handler).answers[status] = kind
+        told = told_of(handler)
+        told.answers[status] = kind
+        if tagged or kind is One:
+            told.tagged.add(status)
         return handler
 
     return decorate

@@ -38,9 +38,13 @@ def key_of(request: Request) -> str:
     return key
 
 
-def once(request: Request, key: str, do: Callable[[], HttpResponse]) -> HttpResponse:
+Keep = Callable[[HttpResponse], None]
+
+
+def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> HttpResponse:
     """The answer to a call: the one given before under this key, or that of ``do`` now.
 
+    :param do: hands its answer to the function that it is given, in the transaction of its effect.
     :raises ApiError: 409 while the first call runs, 422 for the key of another call.
     """
     row, mine = _claim(request, key)
@@ -51,13 +55,10 @@ def once(request: Request, key: str, do: Callable[[], HttpResponse]) -> HttpResp
             raise ApiError(409, "A request with this idempotency key is still being answered.")
         return _replayed(row)
     try:
-        with transaction.atomic():
-            answer = do()
-            _remember(row, answer)
+        return do(lambda answer: _remember(row, answer))
     except Exception:
         Remembered.objects.filter(pk=row.pk, status=None).delete()
         raise
-    return answer
 
 
 def _claim(request: Request, key: str) -> tuple[Remembered, bool]:

@@ -2,16 +2,20 @@
 
 A row is found by ``id``, else by ``origin_id``, else it is new; with both, ``id`` finds and
 ``origin_id`` is changed. One bad row never stops the others, and the answer is always 200.
+
+The whole call is one transaction, in which the view has locked the account: two callers with the
+same new rows do not both find them missing. Nothing of a refused row stays.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from erpbridge.rest import bodies
@@ -21,6 +25,7 @@ from erpbridge.rest.listing import Shape
 
 MOST_ROWS = 1_000
 NO_SUCH_ID = {"id": ["Entity with this ID not found"]}
+TAKEN_JUST_NOW = {"base": ["was stored by somebody else at this moment. Read it again."]}
 
 
 @dataclass
@@ -57,7 +62,48 @@ class Records(ABC):
 
     @abstractmethod
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Create and update; no two rows are the same record. Sets ``pk``, or notes errors."""
+        """Create and update; no two rows are the same record. Sets ``pk``, or notes errors.
+
+        Of a row with errors nothing is stored (:func:`without_refused`).
+        """
+
+
+def without_refused(rows: Sequence[SyncRow], store: Callable[[Sequence[SyncRow]], None]) -> None:
+    """Store rows together; those that turn out to be wrong are left out, and nothing of them stays.
+
+    ``store`` notes errors on rows; whatever it wrote with them is taken back and done again without
+    them. Where a constraint of the database refuses all of them, each is tried for itself.
+    """
+    left = list(rows)
+    while left:
+        new = [row for row in left if row.pk is None]
+        try:
+            with transaction.atomic():
+                store(left)
+                refused = any(row.errors for row in left)
+                transaction.set_rollback(refused)
+        except IntegrityError:
+            _forget(new)
+            _one_by_one(left, store)
+            return
+        if not refused:
+            return
+        _forget(new)
+        left = [row for row in left if not row.errors]
+
+
+def _one_by_one(rows: Sequence[SyncRow], store: Callable[[Sequence[SyncRow]], None]) -> None:
+    if len(rows) == 1:
+        rows[0].refuse(TAKEN_JUST_NOW)
+        return
+    for row in rows:
+        without_refused([row], store)
+
+
+def _forget(new: Sequence[SyncRow]) -> None:
+    """What was created is gone again."""
+    for row in new:
+        row.pk = None
 
 
 def store_one(records: Records, row: SyncRow) -> int:

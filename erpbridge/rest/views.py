@@ -2,13 +2,16 @@
 
 A view's handlers return a :class:`~erpbridge.rest.answers.JsonAnswer`, and raise what
 :mod:`erpbridge.rest.errors` knows how to answer.
+
+A writing call is one transaction: what it refuses, and what it cannot answer, did not happen. In
+that transaction the rows are locked before ``If-Match`` is compared, the account's row first.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,13 +23,13 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from erpbridge.access.models import Project
+from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID, require
 from erpbridge.rest import idempotency, scope, throttles
 from erpbridge.rest.answers import JsonAnswer, error_answer, etag
 from erpbridge.rest.authentication import MESSAGE, Bearer, application_of
-from erpbridge.rest.describing import One, Page, Query, Schema, answers
+from erpbridge.rest.describing import One, Page, Query, Schema, Synced, Told, answers, told_of
 from erpbridge.rest.errors import ApiError, Malformed, answer_to
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.parsers import Form, Json, Multipart
@@ -38,6 +41,13 @@ TOO_MANY = (
     "Please wait until your limit resets."
 )
 OURS = "Something went wrong here. The X-Request-Id names it in our log."
+CHANGED = "It was changed since you read it. Read it again."
+WITHOUT_ETAG = (
+    "If-Match cannot be compared here: this address shows no record that could have an ETag. "
+    "Send the call without If-Match."
+)
+Handler = Callable[..., HttpResponse]
+Value = TypeVar("Value")
 
 
 class OnlyJson(BaseContentNegotiation):
@@ -90,24 +100,85 @@ class RestView(APIView):
         if key:
             idempotency.keep_body(request)
         self.initial(request, *self.args, **self.kwargs)
-        if not key:
-            return self._handle()
-        return idempotency.once(request, key, lambda: self._guarded(self._savepoint))
+        handler = self._handler()
+        if request.method not in scope.WRITES:
+            return self._conditional(handler(request, **self.kwargs))
+        if key:
+            return idempotency.once(request, key, lambda keep: self._kept(handler, keep))
+        self.prepare()
+        return self._write(handler)
 
-    def _savepoint(self) -> HttpResponse:
-        """An answer that is an error has had no effect."""
-        with transaction.atomic():
-            return self._handle()
-
-    def _handle(self) -> HttpResponse:
+    def _handler(self) -> Handler:
         name = (self.request.method or "").lower()
-        handler = getattr(self, name, None) if name in self.http_method_names else None
+        handler: Handler | None = (
+            getattr(self, name, None) if name in self.http_method_names else None
+        )
         if handler is None:
             raise MethodNotAllowed(self.request.method or "")
-        answer: HttpResponse = handler(self.request, **self.kwargs)
-        return self._conditional(answer)
+        return handler
 
-    def _guarded(self, do: Callable[[], HttpResponse]) -> HttpResponse:
+    def _kept(self, handler: Handler, keep: Callable[[HttpResponse], None]) -> HttpResponse:
+        """The answer of a writing call, remembered in the transaction that carries its effect."""
+        refusal = self._guarded(self.prepare)
+        with transaction.atomic():
+            answer = self._guarded(lambda: self._write(handler)) if refusal is None else refusal
+            keep(answer)
+        return answer
+
+    def _write(self, handler: Handler) -> HttpResponse:
+        """All of the call or nothing: whatever is refused, or cannot be answered, is taken back."""
+        with transaction.atomic():
+            self.hold()
+            self._compare()
+            answer = handler(self.request, **self.kwargs)
+            if answer.status_code >= 400:
+                transaction.set_rollback(True)
+            elif self._shows_record(answer):
+                answer["ETag"] = self.tag(answer)
+        return answer
+
+    def _shows_record(self, answer: HttpResponse) -> bool:
+        """Not what a record was before it was deleted."""
+        return self.request.method != "DELETE" and answer.status_code in self._handler_told().tagged
+
+    def _handler_told(self) -> Told:
+        """What the handler of the call says of itself."""
+        return told_of(getattr(type(self), (self.request.method or "").lower()))
+
+    def prepare(self) -> None:
+        """What a writing call does before its transaction: look at the parameters of the query,
+        and ask others, such as the ERP, for whom no row may be kept locked. Writes nothing.
+        """
+
+    def hold(self) -> None:
+        """Lock what the call writes, in the order in which every writer of it locks it."""
+
+    def current(self) -> HttpResponse | None:
+        """What ``If-Match`` is compared with: the answer to a GET of the same address."""
+        read: Handler | None = getattr(self, "get", None)
+        return read(self.request, **self.kwargs) if read else None
+
+    def tag(self, answer: HttpResponse) -> str:
+        """The ETag of a record after a write, as a GET of it will have it."""
+        return etag(answer.content)
+
+    @property
+    def if_match(self) -> set[str]:
+        """The tags of which the record must still have one; none where any state will do."""
+        wanted = self.request.headers.get("If-Match", "").strip()
+        return set() if wanted in ("", "*") else _tags(wanted)
+
+    def _compare(self) -> None:
+        """:raises ApiError: 412 where the caller has seen another state."""
+        if not self.if_match:
+            return
+        current = self.current()
+        if current is None:
+            raise ApiError(412, WITHOUT_ETAG)
+        if etag(current.content) not in self.if_match:
+            raise ApiError(412, CHANGED)
+
+    def _guarded(self, do: Callable[[], Value]) -> Value | HttpResponse:
         """Every exception becomes an answer; one that nobody expected is logged as ours."""
         request = self.request._request
         try:
@@ -150,17 +221,6 @@ class RestView(APIView):
             answer.status_code = 304
             answer.content = b""
         return answer
-
-    def only_if_matching(self, read: Callable[[], JsonAnswer]) -> None:
-        """Honour ``If-Match``: ``read`` answers a GET of the same address.
-
-        :raises ApiError: 412 where the caller has seen another state.
-        """
-        wanted = self.request.headers.get("If-Match", "").strip()
-        if wanted in ("", "*"):
-            return
-        if etag(read().content) not in _tags(wanted):
-            raise ApiError(412, "It was changed since you read it. Read it again.")
 
 
 def _tags(header: str) -> set[str]:
@@ -214,6 +274,35 @@ class Resource(ScopedView):
     """
 
     listing = Listing()
+
+    def prepare(self) -> None:
+        """Refuse an unknown ``view`` before anything is written."""
+        super().prepare()
+        if {One, Page, Synced} & set(self._handler_told().answers.values()):
+            self.shape()
+
+    def hold(self) -> None:
+        """The account's row, so that records are looked up and stored by one caller at a time; and
+        where a state is to be compared, what :meth:`holds` names.
+
+        Without KEY in the lock rows that refer to the account can be stored meanwhile.
+        """
+        super().hold()
+        rows = [Account.objects.filter(pk=self.access.account.pk)]
+        for held in (*rows, *(self.holds() if self.if_match else ())):
+            list(held.select_for_update(no_key=True).values_list("pk"))
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The rows whose state ``If-Match`` is about, after those that are locked before them."""
+        if "pk" in self.kwargs:
+            row = self.one(self.kwargs["pk"])
+            yield type(row)._base_manager.filter(pk=row.pk)
+
+    def current(self) -> HttpResponse | None:
+        """The record of the address, in the view that was asked for."""
+        if "pk" in self.kwargs:
+            return self.show(self.one(self.kwargs["pk"]).pk)
+        return super().current()
 
     def found(self) -> QuerySet[Any]:
         """The rows that the caller can see here; every fetch starts from it."""

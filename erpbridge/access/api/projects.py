@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -183,7 +183,7 @@ class Projects(ProjectView, Listed):
     """The projects of the company."""
 
     @takes(READERS, wrapped="project", required=["name"])
-    @answers(project_types.Project, 201)
+    @answers(project_types.Project, 201, tagged=True)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new project."""
         self.require("projects.create")
@@ -213,6 +213,10 @@ class OneProject(ProjectView):
 
     default_view = "extended"
 
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project."""
+        yield Project.objects.filter(pk=self.one(self.kwargs["project_id"]).pk)
+
     @answers(One)
     def get(self, request: Request, project_id: int, **path: Any) -> JsonAnswer:
         """Show it."""
@@ -224,7 +228,6 @@ class OneProject(ProjectView):
         """Change the fields that were sent."""
         self.one(project_id)
         self.require("project.configure")
-        self.only_if_matching(lambda: self.show(project_id))
         return self.show(self.write(self.wrapped("project"), project_id))
 
 

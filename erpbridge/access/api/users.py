@@ -131,7 +131,7 @@ class Users(UserView):
         return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
 
     @takes(READERS, wrapped="user", required=["email_address"])
-    @answers(user_types.CompanyUser, 201)
+    @answers(user_types.CompanyUser, 201, tagged=True)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new user; on a project it is the company's too."""
         pk = self.writes().write(self.wrapped("user"), None)
@@ -156,7 +156,6 @@ class OneUser(UserView, Shown):
         """Change the fields that were sent."""
         member = self.one(pk)
         writes = self.writes()
-        self.only_if_matching(lambda: self.show(member.pk))
         shape = self.shape()
         writes.write(self.wrapped("user"), member)
         return JsonAnswer(shape([member.pk])[member.pk])
