@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
+from django.db.models.functions import Now
 
 from erp_integrations import moves
-from erp_integrations.adapters.base import AdapterError, Found
+from erp_integrations.adapters.base import AdapterError, Found, Operation
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import adapter_of
+from erp_integrations.erp_lists import note_agreement
 from erp_integrations.guard import LONGEST_ID, plain
 from erp_integrations.links import holder_of
 from erp_integrations.models import Attempt, Connection, Item
@@ -16,6 +22,7 @@ from erp_integrations.settling import NO_ERROR, Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import User
+from erpbridge.access.policy import Access
 
 MOVED_ON = "Somebody else, or the engine, has moved it on. Look at it as it is now."
 
@@ -32,21 +39,66 @@ def it_is_there(
     """
     if not erp_id or max(len(erp_id), len(erp_code)) > LONGEST_ID:
         return f"An ID of the ERP has from 1 to {LONGEST_ID} characters."
-    Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
-    holder = holder_of(item.connection, item.entity, erp_id)
-    if holder is not None and holder.record_id != item.record_id:
-        return f"{erp_code or erp_id} is linked to another record already."
     event = "link_instead" if item.state == State.FAILED else "answer_there"
+    return _link(item, Held(erp_id, erp_code, erp_version), event=event, by=by, why=why)
+
+
+def _link(
+    item: Item,
+    held: Held,
+    *,
+    event: str,
+    by: User,
+    why: str,
+    columns: Mapping[str, Any] | None = None,
+) -> str:
+    """Settle the item as the ERP's record that a person named. :returns: why not."""
+    Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
+    holder = holder_of(item.connection, item.entity, held.erp_id)
+    if holder is not None and holder.record_id != item.record_id:
+        return f"{held.erp_code or held.erp_id} is linked to another record already."
     settled = settle_synced(
         item.connection_id,
         Item.objects.all(),
-        {item.pk: Held(erp_id, erp_code, erp_version)},
+        {item.pk: held},
         event=event,
         by=by,
         why=why,
         as_sent=False,
+        columns=columns,
     )
     return "" if settled else MOVED_ON
+
+
+@transaction.atomic
+def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str = "") -> str:
+    """A person who could accept the item says that the ERP holds it: link, and write nothing.
+
+    Only to what the ERP held when it was last refreshed; the ERP itself is not asked.
+
+    :param erp_id: of a record of the ERP, as :func:`matching.matches` shows it.
+    :param seen: digest of the item as the person saw it.
+    :returns: why not, or an empty text once it is linked.
+    """
+    Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
+    item.refresh_from_db()
+    if item.operation != Operation.CREATE or item.state not in (State.READY, State.FAILED):
+        return MOVED_ON
+    if seen != item.digest:
+        return "It is not the revision you looked at. Open it again, then decide."
+    if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
+        return "You sent it yourself; a second approver has to link it."
+    record = item.connection.erp_records.filter(entity=item.entity, erp_id=erp_id).first()
+    if record is None:
+        return f"The ERP held no record {erp_id!r} when it was last refreshed. Refresh, then look."
+    columns: dict[str, Any] = {}
+    if item.state == State.READY:
+        columns = {"intent": uuid.uuid4(), "decided_by": access.user, "decided_at": Now()}
+    held = Held(record.erp_id, record.erp_code, record.erp_version)
+    problem = _link(item, held, event="link_instead", by=access.user, why=why, columns=columns)
+    if not problem:
+        note_agreement(item.account_id, item.entity, [item.record_id])
+    return problem
 
 
 @transaction.atomic

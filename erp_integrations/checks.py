@@ -64,6 +64,8 @@ class Checks:
         ):
             self.choices.setdefault(kind, set()).add(code)
         keys = sorted({self._fold(key)[:LONGEST_ID] for key in self.keys.values()} - {""})
+        # Keys of records that only the ERP has, which an item can be linked to instead.
+        self.linkable: set[str] = set()
         self.flying = self._flying(keys)
         self.held = self._held(keys)
 
@@ -101,14 +103,13 @@ class Checks:
         for some in chunks(keys):
             seen = self._with(ErpRecord.objects.all(), "erp_code", some)
             held.update(
-                (self._fold(code), f"{label} in the ERP")
+                (self._fold(code), f"{label or code} in the ERP")
                 for code, label in seen.values_list("erp_code", "label")
             )
             linked = self._with(Link.objects.filter(ended_at=None), "erp_code", some)
-            held.update(
-                (self._fold(code), "a record that is synced already")
-                for code in linked.values_list("erp_code", flat=True)
-            )
+            synced = {self._fold(code) for code in linked.values_list("erp_code", flat=True)}
+            self.linkable |= held.keys() - synced
+            held.update(dict.fromkeys(synced, "a record that is synced already"))
         return held
 
     def _flying(self, keys: Sequence[str]) -> dict[str, str]:
@@ -172,7 +173,10 @@ class Checks:
         holder = self.flying.get(folded) or self.held.get(folded)
         if not key or holder is None:
             return []
-        message = f"{key} is taken by {holder}. Choose another."
+        # What waits or is linked is another record; what the ERP holds by itself may be this one.
+        free = folded not in self.flying and folded in self.linkable
+        advice = "Link instead if it is the same, or choose another." if free else "Choose another."
+        message = f"{key} is taken by {holder}. {advice}"
         return [Problem(name, "taken", message, current=key)]
 
     def _update_problems(self, item: Item) -> list[Problem]:

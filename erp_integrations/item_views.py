@@ -10,7 +10,16 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import answers, approval, connections, links, particulars, places, standing
+from erp_integrations import (
+    answers,
+    approval,
+    connections,
+    links,
+    matching,
+    particulars,
+    places,
+    standing,
+)
 from erp_integrations.adapters.base import EntityManifest, Operation
 from erp_integrations.approval import Decision
 from erp_integrations.forms import (
@@ -20,6 +29,7 @@ from erp_integrations.forms import (
     UnlinkForm,
     WithdrawForm,
 )
+from erp_integrations.matching import Match
 from erp_integrations.models import Attempt, Item
 from erp_integrations.records import record_type
 from erp_integrations.states import MARKERS, MOVING, OPEN, State
@@ -67,7 +77,7 @@ def _page(
         "marker": MARKERS[found.state],
         "urls": {
             name: places.to(access, f"item_{name}", public_id=found.public_id)
-            for name in ("status", "accept", "reject", "answer", "unlink", "withdraw")
+            for name in ("status", "accept", "reject", "answer", "link", "unlink", "withdraw")
         },
         "list_url": places.to(access, "items", kind=record_type(found.entity).slug),
         "may_open": access.can(record_type(found.entity).view_action),
@@ -85,6 +95,7 @@ def _page(
         "unlinked": particulars.unlinked(found),
         "manifest": manifest,
         "form": form if asks_values else None,
+        "matches": _matches(found, manifest, form),
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
         "can_accept": manifest is not None and _decidable(found),
         "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
@@ -112,6 +123,15 @@ def _acceptance_form(
 ) -> AcceptanceForm:
     approval.proposals_for([found])
     return AcceptanceForm(manifest, found.connection, data, initial=found.acceptance)
+
+
+def _matches(
+    found: Item, manifest: EntityManifest | None, form: AcceptanceForm | None
+) -> list[Match]:
+    """What the ERP may hold of it already, by the ID in the form as it is shown too."""
+    if manifest is None or form is None:
+        return []
+    return matching.matches(found, manifest, form.data if form.is_bound else found.acceptance)
 
 
 def _seen_in_erp(found: Item) -> Attempt | None:
@@ -228,6 +248,24 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         return _page(request, found, answer=form)
     done = f"{found.label} is linked." if there else f"{found.label} is being sent again."
     messages.success(request, done)
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Link an item that could be accepted to what the ERP holds; nothing is written there."""
+    found = _for_decision(request, public_id)
+    problem = answers.link_instead(
+        found,
+        erp_id=request.POST.get("erp_id", ""),
+        seen=request.POST.get("digest", ""),
+        access=request.access,
+    )
+    if problem:
+        messages.error(request, problem)
+    else:
+        messages.success(request, f"{found.label} is linked. Nothing was written to the ERP.")
     return _back(request, found)
 
 

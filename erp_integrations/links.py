@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 
 from erp_integrations import moves
 from erp_integrations.drift import note_edits
-from erp_integrations.models import Connection, Item, Link
+from erp_integrations.match_keys import keys_of
+from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.moves import chunks, lock_records
 from erp_integrations.records import record_type
 from erp_integrations.states import State
@@ -178,6 +179,22 @@ def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:
     return notes
 
 
+def _remember(link: Link) -> None:
+    """The ERP keeps its record, so what is sent again can be linked to it at Accept."""
+    if link.synced_payload:
+        held = ErpRecord(
+            connection=link.connection,
+            entity=link.entity,
+            erp_id=link.erp_id,
+            erp_code=link.erp_code,
+            erp_version=link.erp_version,
+            label=str(link),
+            data=link.synced_payload,
+            **keys_of(link.synced_payload),
+        )
+        ErpRecord.objects.bulk_create([held], ignore_conflicts=True)
+
+
 @transaction.atomic
 def unlink(link: Link, *, by: User, why: str) -> bool:
     """End a link; the ERP keeps its record. Not while an item of the record is open.
@@ -189,6 +206,7 @@ def unlink(link: Link, *, by: User, why: str) -> bool:
     items = Item.objects.filter(account=account_id, entity=link.entity, record_id=link.record_id)
     if items.open().exists() or not end([link], by=by, why=why):
         return False
+    _remember(link)
     model = record_type(link.entity).model
     model._base_manager.filter(pk=link.record_id).update(
         origin_id="", origin_code="", origin_data={}, erp_state="", drifted=False

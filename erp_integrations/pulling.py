@@ -14,6 +14,7 @@ from erp_integrations.adapters.base import (
     ErrorClass,
     Found,
 )
+from erp_integrations.match_keys import COMPARED, keys_of
 from erp_integrations.models import Choice, Connection, ErpRecord
 from erp_integrations.moves import chunks
 
@@ -73,6 +74,7 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
             label=str(found.data.get("name", ""))[:255],
             data=dict(found.data),
             seen_at=Now(),
+            **keys_of(found.data),
         )
         for found in records.values()
     ]
@@ -80,6 +82,13 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
         rows,
         update_conflicts=True,
         unique_fields=["connection", "entity", "erp_id"],
-        update_fields=["erp_code", "erp_version", "label", "data", "seen_at"],
+        update_fields=[
+            "erp_code",
+            "erp_version",
+            "label",
+            "data",
+            "seen_at",
+            *(column for column, _make in COMPARED.values()),
+        ],
         batch_size=500,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -36,6 +37,7 @@ def settle_synced(
     by: User | None = None,
     why: str = "",
     as_sent: bool = True,
+    columns: Mapping[str, Any] | None = None,
 ) -> set[int]:
     """Settle as synced those of ``held``, by item id, that are still in ``found``.
 
@@ -43,6 +45,7 @@ def settle_synced(
     as it is. Children that waited for a settled item go on.
 
     :param as_sent: whether the ERP holds what was sent, or a record of its own.
+    :param columns: further columns of the items that get one value each.
     :returns: the ids of the settled items.
     """
     # Everybody who links holds this lock, so nothing is linked between the look and the move.
@@ -54,7 +57,13 @@ def settle_synced(
         found.filter(pk__in=list(each)),
         by=by,
         why=why,
-        values={"lease_until": None, "check_after": None, "settled_at": Now()},
+        values={
+            "lease_until": None,
+            "check_after": None,
+            "waits_for": None,
+            "settled_at": Now(),
+            **(columns or {}),
+        },
         each=each,
     )
     link_items(moved, by=by, as_sent=as_sent)

@@ -65,7 +65,7 @@ MOVES: dict[str, tuple[frozenset[State], State]] = {
     "answer_there": (frozenset({State.NEEDS_ANSWER}), State.SYNCED),
     "answer_absent": (frozenset({State.NEEDS_ANSWER}), State.QUEUED),
     "retry": (frozenset({State.FAILED}), State.QUEUED),
-    "link_instead": (frozenset({State.FAILED}), State.SYNCED),
+    "link_instead": (frozenset({State.READY, State.FAILED}), State.SYNCED),
     "unlink": (frozenset({State.SYNCED}), State.UNLINKED),
 }
 

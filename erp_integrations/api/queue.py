@@ -11,11 +11,21 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from rest_framework.request import Request as ApiRequest
 
-from erp_integrations import acceptance, answers, approval, families, links, particulars
-from erp_integrations.adapters.base import Found
+from erp_integrations import (
+    acceptance,
+    answers,
+    approval,
+    connections,
+    families,
+    links,
+    matching,
+    particulars,
+)
+from erp_integrations.adapters.base import Found, Problem
 from erp_integrations.api import refusals, shapes, types, words
 from erp_integrations.approval import Decision
 from erp_integrations.forms import AnswerForm, ReasonForm
+from erp_integrations.matching import Match
 from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import State
@@ -181,7 +191,15 @@ class Accept(ItemAction):
         values = {**item.acceptance, **acceptance_of(body)}
         decision = Decision(item.pk, digest, values)
         done = self.decide([decision], entity=item.entity, access=self.access)
-        refuse_if_any(done.refused)
+        refuse_if_any(done.refused, self.instead(item, values))
+
+    def instead(self, item: Item, values: Mapping[str, Any]) -> list[str]:
+        """How to link instead to what the ERP holds, and that field by field beside what was
+        sent.
+        """
+        manifest = connections.usable_manifest(item.connection, item.entity)
+        found = matching.matches(item, manifest, values) if manifest else []
+        return [line for one in found if not one.linked_to for line in _instead(one)]
 
 
 class Retry(Accept):
@@ -270,6 +288,28 @@ class Answer(ItemAction):
         return cleaned["erp_id"], cleaned["why"]
 
 
+class LinkInstead(ItemAction):
+    """Link a waiting or failed item to a record that the ERP holds, and write nothing: one of
+    ``erp_matches``, or any other that the last refresh found.
+    """
+
+    body = types.LINK_BODY
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """To the record named by ``origin_id``; ``digest`` says which revision was seen."""
+        given = texts_of(body, ["digest", "origin_id"])
+        missing = {name: ["is missing"] for name, value in given.items() if not value}
+        if missing:
+            raise Malformed(missing)
+        problem = answers.link_instead(
+            item, erp_id=given["origin_id"], seen=given["digest"], access=self.access
+        )
+        if problem == answers.MOVED_ON:
+            raise refusals.conflict(problem)
+        if problem:
+            raise Invalid({"origin_id": [problem]})
+
+
 class Unlink(ItemAction):
     """End the link between the item's record and the ERP's; the ERP keeps what it has."""
 
@@ -327,8 +367,25 @@ def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def refuse_if_any(refused: Any) -> None:
-    """:raises ApiError: with the reasons, where the click was not taken."""
+def refuse_if_any(refused: Any, instead: Sequence[str] = ()) -> None:
+    """:raises ApiError: with the reasons, where the click was not taken.
+
+    :param instead: what is said along with an ID that is taken.
+    """
     problems = [problem for one in refused for problem in one.problems]
+    if any(problem.rule == "taken" for problem in problems):
+        problems += [Problem("link_instead", "taken", line) for line in instead]
     if problems:
         raise refusals.refused(problems)
+
+
+def _instead(one: Match) -> list[str]:
+    head = f"{one.erp_code}, {one.why}: link_instead with origin_id {one.erp_id}"
+    return [
+        head,
+        *(
+            f"{each.label}: the ERP holds {each.held or 'nothing'}; sent was "
+            f"{each.sent or 'nothing'}"
+            for each in one.fields
+        ),
+    ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from erp_integrations import approval, connections, particulars, standing
+from erp_integrations import approval, connections, matching, particulars, standing
 from erp_integrations.adapters.base import AcceptanceField, Operation
 from erp_integrations.api import words
 from erp_integrations.forms import choices_of
+from erp_integrations.matching import Match
 from erp_integrations.models import Item, Request
 from erp_integrations.records import record_type
 from erp_integrations.states import MOVING, State
@@ -77,6 +78,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     link = particulars.link_of(item)
     if item.state in DECIDABLE:
         approval.proposals_for([item])
+    found = matching.matches(item, manifest, item.acceptance) if manifest else []
     asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
     return {
         **_item(item),
@@ -86,7 +88,13 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
         "acceptance_fields": [_field(one, item) for one in asked],
         "preview": _preview(item),
         "changes": particulars.changes(item, link, manifest),
-        "available_actions": _actions(item, access, linked=link is not None),
+        "erp_matches": [_match(one) for one in found],
+        "available_actions": _actions(
+            item,
+            access,
+            linked=link is not None,
+            free=any(not one.linked_to for one in found),
+        ),
         "attempts": _attempts(item),
         "history": [
             {**event, "actor": person(event["actor"])} for event in particulars.history(item)
@@ -127,7 +135,21 @@ def _preview(item: Item) -> dict[str, Any] | None:
     return {"fields": fields, "text": wire.text}
 
 
-def _actions(item: Item, access: Access, *, linked: bool) -> list[str]:
+def _match(one: Match) -> dict[str, Any]:
+    return {
+        "origin_id": one.erp_id,
+        "origin_code": one.erp_code,
+        "label": one.label,
+        "same": list(one.same),
+        "linked_to": one.linked_to or None,
+        "fields": [
+            {"label": each.label, "in_erp": each.held, "sent": each.sent, "differs": each.differs}
+            for each in one.fields
+        ],
+    }
+
+
+def _actions(item: Item, access: Access, *, linked: bool, free: bool) -> list[str]:
     """What the caller can do with the item now, as names of the routes under ``actions``."""
     own = item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
     decides = bool(access.can("items.accept", item.entity))
@@ -137,6 +159,7 @@ def _actions(item: Item, access: Access, *, linked: bool) -> list[str]:
         "reject": decides and item.state in (*DECIDABLE, State.NEEDS_ANSWER),
         "withdraw": decides and item.state == State.QUEUED,
         "answer": decides and item.state in (State.NEEDS_ANSWER, State.FAILED),
+        "link_instead": decides and free and not own,
         "unlink": linked and item.state == State.SYNCED and bool(access.can("links.unlink")),
     }
     return [name for name, can in possible.items() if can]

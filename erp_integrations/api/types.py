@@ -27,6 +27,7 @@ ANSWER_BODY = an_object(
     },
     ["answer", "reason"],
 )
+LINK_BODY = an_object({"digest": TEXT, "origin_id": TEXT}, ["digest", "origin_id"])
 SEND_BODY = an_object({"revision": REVISION})
 
 
@@ -147,6 +148,29 @@ class Change(TypedDict):
     new: Any
 
 
+class MatchedField(TypedDict):
+    """A field of a record of the ERP, beside what was sent."""
+
+    label: str
+    in_erp: str
+    sent: str
+    differs: bool
+
+
+class ErpMatch(TypedDict):
+    """A record of the ERP that may be the one that waits, by what it is the same.
+
+    ``linked_to``: the record of ours that it is linked to already.
+    """
+
+    origin_id: str
+    origin_code: str
+    label: str
+    same: list[str]
+    linked_to: str | None
+    fields: list[MatchedField]
+
+
 class Attempt(TypedDict):
     """One try to export."""
 
@@ -179,7 +203,10 @@ class WholeItem(QueueItem):
     acceptance_fields: list[AcceptanceFieldRow]
     preview: Preview | None
     changes: list[Change]
-    available_actions: list[Literal["accept", "retry", "reject", "withdraw", "answer", "unlink"]]
+    erp_matches: list[ErpMatch]
+    available_actions: list[
+        Literal["accept", "retry", "reject", "withdraw", "answer", "link_instead", "unlink"]
+    ]
     attempts: list[Attempt]
     history: list[ItemEvent]
 

@@ -18,6 +18,7 @@ ACTIONS: dict[str, tuple[type[queue.ItemAction], type[bulk.ManyItems] | None]] =
     "reject": (queue.Reject, bulk.RejectMany),
     "withdraw": (queue.Withdraw, None),
     "answer": (queue.Answer, None),
+    "link_instead": (queue.LinkInstead, None),
     "unlink": (queue.Unlink, None),
 }
 

@@ -79,6 +79,10 @@ class ErpRecord(models.Model):
     erp_code = models.CharField(max_length=200, blank=True)
     erp_version = models.CharField(max_length=200, blank=True)
     label = models.CharField(max_length=255, blank=True)
+    # By what it is compared with what waits for a decision; see ``matching``.
+    name_key = models.CharField(max_length=200, blank=True)
+    tax_key = models.CharField(max_length=200, blank=True)
+    phone_key = models.CharField(max_length=200, blank=True)
     data = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
     seen_at = models.DateTimeField(db_default=Now())
@@ -90,7 +94,15 @@ class ErpRecord(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["connection", "entity", "erp_code"], name="erp_record_code")
+            models.Index(fields=["connection", "entity", "erp_code"], name="erp_record_code"),
+            *(
+                models.Index(
+                    fields=["connection", "entity", column],
+                    condition=~Q(**{column: ""}),
+                    name=f"erp_record_{column}",
+                )
+                for column in ("name_key", "tax_key", "phone_key")
+            ),
         ]
 
 
