@@ -85,7 +85,10 @@ def test_id_that_the_erp_held_when_last_refreshed_is_refused_in_any_case(
         entity="vendor", erp_id="9", erp_code="Quarry01", label="Old Quarry"
     )
     done = accept(sent_item, access_of(pat))
-    assert steps.reasons(done) == ["QUARRY01 is taken by Old Quarry in the ERP. Choose another."]
+    assert steps.reasons(done) == [
+        "QUARRY01 is taken by Old Quarry in the ERP. Link instead if it is the same, or choose "
+        "another."
+    ]
 
 
 def test_same_id_twice_in_one_click_refuses_the_second_row(
