@@ -278,7 +278,9 @@ def test_an_update_shows_what_changes_and_leaves_the_record_synced_when_it_comes
 # --- who sees and decides -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["accept", "reject", "retry", "withdraw", "answer", "unlink"])
+@pytest.mark.parametrize(
+    "action", ["accept", "reject", "retry", "withdraw", "answer", "unlink", "link_instead"]
+)
 def test_whoever_only_reads_decides_nothing(watcher, item, action):
     assert steps.show(watcher, item).json()["available_actions"] == []
     assert steps.act(watcher, item, action, {"digest": item.digest}).status_code == 403
