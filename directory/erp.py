@@ -67,7 +67,7 @@ class VendorType:
         ]
 
     def problems(self, drafts: Sequence[Draft]) -> dict[int, list[Problem]]:
-        """An inactive company cannot be sent."""
+        """An inactive company cannot be sent, nor a tax ID of a kind that nobody told."""
         inactive = Problem(
             field="is_active",
             rule="active",
@@ -75,7 +75,13 @@ class VendorType:
             current="inactive",
             limit="active",
         )
-        return {draft.record_id: [inactive] for draft in drafts if not draft.payload["is_active"]}
+        found: dict[int, list[Problem]] = {}
+        for draft in drafts:
+            problems = [] if draft.payload["is_active"] else [inactive]
+            problems += _kind_missing(draft)
+            if problems:
+                found[draft.record_id] = problems
+        return found
 
     def visible(self, access: Access) -> CompanyQuerySet:
         """The companies that the person can see in the scope."""
@@ -96,6 +102,14 @@ class VendorType:
     def further_pages(self, access: Access) -> list[FurtherPage]:
         """None."""
         return []
+
+
+def _kind_missing(draft: Draft) -> list[Problem]:
+    number = draft.payload["entity_id"]
+    if not number or draft.payload["entity_type"]:
+        return []
+    message = f"Entity ID {number} has no entity type. Choose what kind of number it is."
+    return [Problem("entity_type", "present", message, current="", limit="")]
 
 
 def register() -> None:

@@ -281,7 +281,7 @@ def number_warning(values: Mapping[str, Any]) -> str:
     if not number or check is None:
         return ""
     try:
-        check.validate(number)
+        check.validate("".join(number.split()))
     except NumberError:
         label = EntityType(values["entity_type"]).label
         return f"{number} does not look like a valid {label}. It was saved as typed; please check."

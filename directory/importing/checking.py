@@ -159,14 +159,15 @@ def _address_problems(
     number = values.get("zip", "")
     if found["country_code"] in ("", "US") and SHORT_ZIP.fullmatch(number):
         said = "A ZIP code of the United States has five digits, or nine"
-        yield _zero_lost("zip", said, number, addresses["zip"])
+        unless = "" if found["country_code"] else ", or give the country"
+        yield _zero_lost("zip", said, number, addresses["zip"], unless)
 
 
-def _zero_lost(name: str, said: str, number: str, address: str) -> Problem:
+def _zero_lost(name: str, said: str, number: str, address: str, unless: str = "") -> Problem:
     digits = sum(map(str.isdigit, number))
     message = (
         f"{said}; cell {address} has {digits}. A spreadsheet takes zeros off the front: format "
-        f"the column as text and enter it again{', or give the country' if name == 'zip' else ''}."
+        f"the column as text and enter it again{unless}."
     )
     return Problem(name, "format", message, current=number, limit="")
 

@@ -78,9 +78,19 @@ def test_the_preview_has_every_field_of_the_manifest_and_the_approvers_values(si
     assert sources == [one.name for one in VENDOR.fields] + asked
 
 
-def test_a_number_of_another_kind_than_ein_is_neither_checked_nor_sent(simulator):
+@pytest.mark.parametrize("typed", ["91-1144442", "91 1144442", "911144442", " 91 - 1144442 "])
+def test_an_ein_is_recognised_however_it_is_spaced_and_sent_as_the_irs_writes_it(simulator, typed):
+    command = create(entity_type="ein", entity_id=typed)
+    assert simulator.validate(command) == []
+    assert simulator.submit([command])[0].error is None
+    assert found(simulator).data["entity_id"] == "91-1144442"
+
+
+def test_a_number_of_another_kind_than_ein_is_said_before_sending_and_not_sent(simulator):
     command = create(entity_type="ssn", entity_id="000-00-0000")
-    assert simulator.validate(command) == ()
+    (problem,) = simulator.validate(command)
+    assert (problem.field, problem.rule) == ("entity_id", "kind")
+    assert "SSN 000-00-0000 would not arrive: Simulator ERP keeps US" in problem.message
     assert simulator.submit([command])[0].error is None
     assert found(simulator).data["entity_id"] == ""
 

@@ -475,11 +475,11 @@ def test_update_of_a_vendor_changed_in_the_erp_fails_as_a_conflict(
     assert item.error_class == "conflict"
 
 
-def test_company_with_another_kind_of_tax_id_is_recognised_after_silence(
+def test_company_with_a_tax_id_in_another_form_is_recognised_after_silence(
     connection, account, ada, pat, access_of
 ):
-    """The ledger keeps US numbers only, so what it holds differs from what was sent to us."""
-    company = CompanyFactory.create(account=account, entity_type="abn", entity_id="51824753556")
+    """The ledger keeps it as the IRS writes it, so what it holds differs from what was typed."""
+    company = CompanyFactory.create(account=account, entity_type="ein", entity_id="91 1144442")
     (item,) = steps.send_all([company], access_of(ada))
     steps.decide([item], access_of(pat))
     steps.break_erp(connection, "timeout_after")

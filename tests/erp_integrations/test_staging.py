@@ -66,6 +66,26 @@ def test_every_reason_is_given_at_once(connection, account, ada, access_of):
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "words"),
+    [
+        ("", "entity_type", "Entity ID 51 824 753 556 has no entity type"),
+        ("abn", "entity_id", "ABN 51 824 753 556 would not arrive"),
+        ("other", "entity_id", "Tax ID 51 824 753 556 would not arrive"),
+    ],
+)
+def test_a_tax_id_that_would_not_arrive_is_said_before_sending(
+    connection, account, ada, access_of, kind, field, words
+):
+    firm = CompanyFactory.create(
+        account=account, entity_type=kind, entity_id="51 824 753 556", country_code="AU"
+    )
+    (refusal,) = send("vendor", [firm.pk], access=access_of(ada)).refused
+    (problem,) = refusal.problems
+    assert problem.field == field
+    assert words in problem.message
+
+
 def test_good_rows_of_a_click_go_although_others_are_refused(connection, account, ada, access_of):
     good = CompanyFactory.create_batch(3, account=account)
     bad = CompanyFactory.create_batch(2, account=account, name="B" * 31)

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from stdnum.us import ein
-
+from erp_integrations.adapters import tax_ids
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -28,6 +27,7 @@ from erp_integrations.adapters.base import (
     LookUp,
     MadeFile,
     Manifest,
+    Operation,
     Outcome,
     Page,
     Problem,
@@ -57,7 +57,6 @@ from erp_integrations.adapters.simulator.messages import (
     impossible,
     message_of,
     refusal,
-    tax_id_of,
     unsupported,
     written,
 )
@@ -127,12 +126,10 @@ class SimulatorAdapter(Adapter):
             return tuple(Choice(code, label) for code, label in ledger.choices(kind).items())
 
     def validate(self, command: Command) -> Sequence[Problem]:
-        """A tax ID said to be an EIN must be one."""
-        tax_id = tax_id_of(command.payload)
-        if not tax_id or ein.is_valid(tax_id):
+        """A tax ID must be an EIN: the ledger keeps no others."""
+        if command.entity != VENDOR or command.operation is Operation.DEACTIVATE:
             return ()
-        message = f"Tax ID {tax_id} is not a valid EIN: nine digits that the IRS gives out."
-        return (Problem("entity_id", "format", message, tax_id, "EIN"),)
+        return tax_ids.problems(command.payload, erp=MANIFEST.label)
 
     def preview(self, command: Command) -> Wire:
         """The message as :meth:`submit` hands it to the ledger."""

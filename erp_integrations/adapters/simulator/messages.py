@@ -32,6 +32,7 @@ from erp_integrations.adapters.simulator.tables import (
     VENDOR,
     Refused,
 )
+from erp_integrations.adapters.tax_ids import employer_number
 
 SOURCES = {one.erp_name: one.name for one in (*FIELDS, *CODE_FIELDS)} | {
     name: name
@@ -75,7 +76,7 @@ def message_of(command: Command) -> dict[str, Any]:
 
 def _vendor_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
     values = {one.erp_name: text_of(command.payload.get(one.name)) for one in FIELDS}
-    values["tax_id"] = tax_id_of(command.payload)
+    values["tax_id"] = employer_number(command.payload)
     vendor_id = text_of(command.acceptance.get(VENDOR_ID)) or command.key
     return values, {
         VENDOR_TYPE: text_of(command.acceptance.get(VENDOR_TYPE)),
@@ -107,12 +108,6 @@ def text_of(value: Any) -> str:
     """A value as the ledger keeps it; blanks alone are nothing."""
     text = "" if value is None else str(value)
     return text if text.strip() else ""
-
-
-def tax_id_of(payload: Mapping[str, Any]) -> str:
-    """The ledger keeps US employer numbers only; another kind of number is not sent."""
-    is_ein = text_of(payload.get("entity_type")).strip().lower() == "ein"
-    return text_of(payload.get("entity_id")).strip() if is_ein else ""
 
 
 def impossible(command: Command) -> Outcome | None:

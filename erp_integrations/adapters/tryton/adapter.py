@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from erp_integrations.adapters import tax_ids
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -36,7 +37,7 @@ from erp_integrations.adapters.tryton.manifest import (
     manifest,
 )
 from erp_integrations.adapters.tryton.options import read_options
-from erp_integrations.adapters.tryton.parties import CATEGORY, Parties, problems
+from erp_integrations.adapters.tryton.parties import CATEGORY, Parties
 from erp_integrations.adapters.tryton.records import Records, text
 from erp_integrations.adapters.tryton.refusals import error
 from erp_integrations.adapters.tryton.rest import CALL_SECONDS, Rest
@@ -89,9 +90,9 @@ class TrytonAdapter(Adapter):
         return tuple(Choice(str(row["id"]), str(row["rec_name"])) for row in rows)
 
     def validate(self, command: Command) -> Sequence[Problem]:
-        """A tax ID said to be an EIN must be one."""
+        """A tax ID must be an EIN: Tryton's US identifiers are."""
         is_vendor = command.entity == VENDOR and command.operation is not Operation.DEACTIVATE
-        return problems(command.payload) if is_vendor else ()
+        return tax_ids.problems(command.payload, erp="Tryton") if is_vendor else ()
 
     def preview(self, command: Command) -> Wire:
         """What :meth:`submit` creates, or changes an existing record into."""

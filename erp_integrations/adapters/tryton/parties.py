@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stdnum.us import ein
-
-from erp_integrations.adapters.base import AdapterError, Command, ErrorClass, Operation, Problem
+from erp_integrations.adapters import tax_ids
+from erp_integrations.adapters.base import AdapterError, Command, ErrorClass, Operation
 from erp_integrations.adapters.tryton.manifest import (
     ADDRESS,
     MECHANISMS,
@@ -70,7 +69,7 @@ class Parties(Records):
         wanted: Values = {"name": text(payload.get("name"))}
         wanted |= _address(payload, self.options.home_country)
         wanted |= {name: text(payload.get(name)) for name in MECHANISMS}
-        wanted["entity_id"] = _tax_id(payload)
+        wanted["entity_id"] = tax_ids.employer_number(payload)
         wanted["is_active"] = payload.get("is_active", True) not in (False, None, "", 0)
         wanted[VENDOR_ID] = text(command.acceptance.get(VENDOR_ID)) or text(command.key)
         if category := text(command.acceptance.get(VENDOR_TYPE)):
@@ -172,23 +171,6 @@ class Parties(Records):
                 raise AdapterError(error(ErrorClass.MISSING_REF, said, field=VENDOR_TYPE))
             self.known[known] = wanted
         return self.known[known]
-
-
-def problems(payload: Mapping[str, Any]) -> list[Problem]:
-    """What Tryton would refuse: a tax ID that is said to be an EIN and is none."""
-    number = _tax_id(payload)
-    if not number or ein.is_valid(number):
-        return []
-    message = f"Tax ID {number} is not a valid EIN: nine digits that the IRS gives out."
-    return [Problem("entity_id", "format", message, number, "EIN")]
-
-
-def _tax_id(payload: Mapping[str, Any]) -> str:
-    """An employer number as Tryton writes it; numbers of other kinds are not sent."""
-    if text(payload.get("entity_type")).lower() != "ein":
-        return ""
-    number = text(payload.get("entity_id"))
-    return str(ein.format(ein.compact(number))) if ein.is_valid(number) else number
 
 
 def _address(payload: Mapping[str, Any], home_country: str) -> Values:

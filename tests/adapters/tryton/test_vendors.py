@@ -44,7 +44,7 @@ def test_a_company_is_a_row_in_trytons_own_database(adapter, erp):
 
 
 def test_the_preview_is_what_is_found_afterwards(adapter):
-    command = vendor("PRE001", entity_id="911144442", name="  Acme & Søns  ")
+    command = vendor("PRE001", entity_id="91 1144442", name="  Acme & Søns  ")
     wire = adapter.preview(command)
     done(adapter, command)
     data = adapter.find("vendor", "PRE001").data
@@ -218,9 +218,10 @@ def test_a_bad_ein_is_refused_before_sending_and_by_tryton(adapter, erp):
     assert erp.rows("SELECT id FROM party_party WHERE code = 'EIN001'") == []
 
 
-def test_a_number_of_another_kind_than_ein_is_neither_checked_nor_sent(adapter, erp):
+def test_a_number_of_another_kind_than_ein_is_said_before_sending_and_not_sent(adapter, erp):
     command = vendor("SSN001", entity_type="ssn", entity_id="000-00-0000")
-    assert adapter.validate(command) == []
+    (problem,) = adapter.validate(command)
+    assert "SSN 000-00-0000 would not arrive: Tryton keeps US employer numbers" in problem.message
     done(adapter, command)
     assert "us_ein" not in party(erp, "SSN001")
 
