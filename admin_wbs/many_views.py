@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -72,7 +73,11 @@ def _to_the_erp(
         return redirect(_back(request, found))
     try:
         seen = asked.number(request.POST.get("list_seen", ""))
-        done = sending.send(found, access=access, seen=seen, ids=ids)
+        note = request.POST.get("note", "")
+        done = sending.send(found, access=access, seen=seen, ids=ids, note=note)
+    except ValidationError as wrong:
+        messages.error(request, f"Nothing was sent. {' '.join(wrong.messages)}")
+        return redirect(_back(request, found))
     except Stale as stale:
         now = "You see it now as it is: look at it, then send."
         messages.error(request, f"Nothing was sent. {stale} {now}")

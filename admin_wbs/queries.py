@@ -57,9 +57,12 @@ class CostCodeQuerySet(TieredQuerySet["CostCode"]):
     def to_send(self, *, updates: bool = True) -> CostCodeQuerySet:
         """Those that *Send to ERP* takes: active, and new, handed back, or changed since.
 
+        What was rejected with a reason and is as it was then is sent by ticking it only.
+
         :param updates: whether the ERP takes changes of what it holds.
         """
-        return self.filter(sendable.unsent(updates=updates), is_active=True)
+        found = self.filter(sendable.unsent(updates=updates), is_active=True)
+        return found.exclude(sendable.rejected_as_it_is("cost_code"))
 
     def waiting(self) -> CostCodeQuerySet:
         """Those that can be retrieved from accounting."""

@@ -36,12 +36,21 @@ def button(found: CodeList, access: Access, *, seen: int | None = None) -> ListB
 
 
 @transaction.atomic
-def send(found: CodeList, *, access: Access, seen: int, ids: Iterable[int] | None = None) -> Done:
+def send(
+    found: CodeList,
+    *,
+    access: Access,
+    seen: int,
+    ids: Iterable[int] | None = None,
+    note: str = "",
+) -> Done:
     """Put codes in front of accounting: every unsent one, or the chosen and what is above them.
 
     Of more than a click takes, the first in the order of the tree, in which parents come first.
 
     :param seen: the revision of the list on the page that was clicked.
+    :param note: what the sender says to whoever decides.
+    :raises ValidationError: for a note that is too long.
     :raises Stale: when the list was changed since.
     """
     stored = lists.lock(found.pk)
@@ -54,7 +63,7 @@ def send(found: CodeList, *, access: Access, seen: int, ids: Iterable[int] | Non
         chosen = list(ordered[: settings.ERPBRIDGE_MOST_ROWS_A_CLICK])
     else:
         chosen = _with_parents(stored, ids)
-    return sendable.send(lists.CODE, chosen, access=access)
+    return sendable.send(lists.CODE, chosen, access=access, note=note)
 
 
 def retrieve(found: CodeList, *, access: Access, ids: Iterable[int] | None = None) -> Done:

@@ -123,12 +123,18 @@ def codes_page(
 
 def erp_context(request: ScopedRequest, found: CodeList, *, seen: int) -> dict[str, Any]:
     """What the buttons beside the heading need; ``seen``: the revision of the open page."""
+    button = sending.button(found, request.access, seen=seen)
     return {
         "list": found,
         "seen": seen,
-        "button": sending.button(found, request.access, seen=seen),
+        "button": button,
+        "left_out_heading": _left_out(button.left_out) if button else "",
         "most": settings.ERPBRIDGE_MOST_ROWS_A_CLICK,
     }
+
+
+def _left_out(count: int) -> str:
+    return f"{count:,} Rejected {'Code Is' if count == 1 else 'Codes Are'} Left Out"
 
 
 def visible_code(access: Access, code_id: int) -> CostCode:

@@ -91,7 +91,12 @@ def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     if verb == "send":
         require(access, "companies.send")
         seen = {found.pk: _seen(request)}
-        done = sendable.send("vendor", [found.pk], access=access, seen=seen)
+        note = request.POST.get("note", "")
+        try:
+            done = sendable.send("vendor", [found.pk], access=access, seen=seen, note=note)
+        except ValidationError as wrong:
+            messages.error(request, f"Nothing was sent. {' '.join(wrong.messages)}")
+            return redirect(Links(access).to("company", found.pk))
         said = SENT
     elif verb == "retrieve":
         require(access, "companies.retrieve")

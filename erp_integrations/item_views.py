@@ -92,6 +92,7 @@ def _page(
         "wire": particulars.wire(found),
         "changes": particulars.changes(found, link, manifest),
         "link": link,
+        "rejection": particulars.rejected_before(found, manifest) if found.state in OPEN else None,
         "unlinked": particulars.unlinked(found),
         "manifest": manifest,
         "form": form if asks_values else None,

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from erp_integrations.adapters.base import Operation, Problem
 from erp_integrations.readiness import Readiness, help_link, readiness
-from erp_integrations.record_filters import unsent
+from erp_integrations.record_filters import rejected_as_it_is, unsent
 from erp_integrations.records import RecordType, Sendable, record_type
 from erp_integrations.states import MOVING, State
 from erpbridge.access.policy import Access
@@ -19,7 +19,8 @@ class ListButton:
     """Send and Retrieve of a whole list; ``label`` is empty where the person may not send.
 
     ``count``: how many records a click sends; ``waiting``: how many can be retrieved, 0 for who
-    may not; ``updates``: whether the ERP takes changes of what it holds.
+    may not; ``updates``: whether the ERP takes changes of what it holds; ``left_out``: how many a
+    click leaves out unless they are ticked, being rejected with a reason and unchanged since.
     """
 
     label: str = ""
@@ -28,6 +29,7 @@ class ListButton:
     reasons: tuple[Problem, ...] = ()
     waiting: int = 0
     updates: bool = False
+    left_out: int = 0
     help_url: str = ""
     help_label: str = ""
 
@@ -45,10 +47,12 @@ def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListBu
     if not access.can(kind.send_action):
         return ListButton(waiting=waiting)
     updates = ready.manifest is not None and Operation.UPDATE in ready.manifest.operations
-    count = rows.filter(unsent(updates=updates)).count()
+    to_send = rows.filter(unsent(updates=updates))
+    left_out = to_send.filter(rejected_as_it_is(entity)).count()
+    count = to_send.count() - left_out
     reasons = list(ready.problems)
     if not count:
-        reasons.append(_nothing(kind, rows, ready))
+        reasons.append(_nothing(kind, rows, ready, left_out))
     before = rows.exclude(erp_state="", origin_id="").exists()
     url, words = help_link(ready, access)
     return ListButton(
@@ -58,12 +62,15 @@ def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListBu
         reasons=tuple(reasons),
         waiting=waiting,
         updates=updates,
+        left_out=left_out,
         help_url=url,
         help_label=words,
     )
 
 
-def _nothing(kind: RecordType, rows: QuerySet[Sendable], ready: Readiness) -> Problem:
+def _nothing(
+    kind: RecordType, rows: QuerySet[Sendable], ready: Readiness, left_out: int
+) -> Problem:
     """Why there is nothing to send."""
     plural = kind.label_plural.lower()
     total = rows.count()
@@ -73,6 +80,7 @@ def _nothing(kind: RecordType, rows: QuerySet[Sendable], ready: Readiness) -> Pr
         "failed or in need of an answer, which accounting has to resolve": rows.filter(
             erp_state__in=[State.FAILED, State.NEEDS_ANSWER]
         ).count(),
+        "rejected with a reason and not changed since: tick these to send them again": left_out,
         f"synced with {ready.label or 'the ERP'}": rows.exclude(origin_id="").count(),
     }
     if not total:

@@ -34,10 +34,10 @@ def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 @transaction.atomic
-def open_items(items: Sequence[Item], *, by: User) -> None:
+def open_items(items: Sequence[Item], *, by: User, why: str = "") -> None:
     """Store new items as READY. The caller holds the locks on their records."""
     insert(items)
-    _report("send", items, {}, by=by, why="")
+    _report("send", items, {}, by=by, why=why)
     _mirror(items)
 
 

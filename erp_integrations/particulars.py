@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from erp_integrations import connections
@@ -11,7 +13,11 @@ from erp_integrations.claiming import full_command
 from erp_integrations.links import active_links
 from erp_integrations.models import Item, Link
 from erp_integrations.states import EVENT_WORDS, State
+from erpbridge.access.models import User
 from erpbridge.audit.models import Event
+
+# Parts of a payload that follow from others and say nothing by themselves.
+DERIVED = frozenset({"path"})
 
 
 def link_of(found: Item) -> Link | None:
@@ -54,6 +60,38 @@ def changes(
         for one in manifest.fields
         if before.get(one.name) != found.payload.get(one.name)
     ]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """What was said the last time that the record came, and what the sender changed since."""
+
+    by: User | None
+    at: datetime | None
+    reason: str
+    changes: list[dict[str, Any]]
+
+
+def rejected_before(found: Item, manifest: EntityManifest | None) -> Rejection | None:
+    """The last rejection of the record, where it has not been in the ERP since."""
+    mine = Item.objects.filter(
+        account=found.account_id, entity=found.entity, record_id=found.record_id, pk__lt=found.pk
+    )
+    settled = mine.filter(state__in=[State.REJECTED, State.SYNCED, State.UNLINKED])
+    last = settled.select_related("decided_by").order_by("-pk").first()
+    if last is None or last.state != State.REJECTED:
+        return None
+    labels = {one.name: one.label for one in manifest.fields} if manifest else {}
+    changed = [
+        {
+            "label": labels.get(name, name.replace("_", " ").capitalize()),
+            "old": last.payload.get(name),
+            "new": found.payload.get(name),
+        }
+        for name in {**labels, **last.payload, **found.payload}
+        if last.payload.get(name) != found.payload.get(name) and name not in DERIVED
+    ]
+    return Rejection(last.decided_by, last.decided_at, last.decision_note, changed)
 
 
 def history(found: Item) -> list[dict[str, Any]]:

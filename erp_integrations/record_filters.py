@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
+from erp_integrations.models import Item
 from erp_integrations.records import Sendable
 from erp_integrations.states import DRIFTED, LINKED, NOT_SENT, OPEN, STATES_OF_MARKER, State
 
@@ -28,6 +29,17 @@ def unsent(*, updates: bool = True) -> Q:
     """
     wanted = Q(origin_id="") | Q(drifted=True) if updates else Q(origin_id="")
     return wanted & ~locked()
+
+
+def rejected_as_it_is(entity: str) -> Q:
+    """The records that were rejected with a reason and have not been changed since."""
+    said = Item.objects.filter(
+        entity=entity,
+        record_id=OuterRef("pk"),
+        revision=OuterRef("revision"),
+        state=State.REJECTED,
+    )
+    return Q(erp_state=State.REJECTED) & Q(Exists(said.exclude(decision_note="")))
 
 
 def locked() -> Q:

@@ -37,7 +37,13 @@ from erp_integrations.models import Item
 from erp_integrations.news import News, news, reasons
 from erp_integrations.origins import Origin, link, text_of
 from erp_integrations.readiness import help_link
-from erp_integrations.record_filters import is_locked, locked, marker_filter, unsent
+from erp_integrations.record_filters import (
+    is_locked,
+    locked,
+    marker_filter,
+    rejected_as_it_is,
+    unsent,
+)
 from erp_integrations.records import (
     Connected,
     Draft,
@@ -116,6 +122,7 @@ __all__ = [
     "note_edits",
     "reasons",
     "register",
+    "rejected_as_it_is",
     "retrieve",
     "send",
     "text_of",
@@ -141,7 +148,8 @@ BEYOND_EDITS = frozenset({"active", "open", "create", "update"})
 class Button:
     """The ERP button of a record page. ``verb`` is empty where none is to be shown.
 
-    ``after_edit``: whether the record could be sent once its fields are changed.
+    ``after_edit``: whether the record could be sent once its fields are changed; ``takes_note``:
+    whether the sender can say something along with it, to whoever rejected it.
     """
 
     verb: str = ""
@@ -151,6 +159,7 @@ class Button:
     help_url: str = ""
     help_label: str = ""
     after_edit: bool = False
+    takes_note: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,7 +193,8 @@ def button(entity: str, access: Access, record: Sendable) -> Button:
     label = "Re-send to ERP" if record.erp_state or record.origin_id else "Send to ERP"
     url, words = help_link(found.ready, access)
     after_edit = not found.ready.problems and not any(one.rule in BEYOND_EDITS for one in reasons)
-    return Button("send", label, not reasons, reasons, url, words, after_edit)
+    takes_note = not reasons and record.erp_state == State.REJECTED
+    return Button("send", label, not reasons, reasons, url, words, after_edit, takes_note)
 
 
 def marker(record: Sendable) -> Marker:

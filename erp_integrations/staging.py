@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from erp_integrations import links, moves, outgoing, tracing
@@ -17,6 +18,7 @@ from erp_integrations.adapters.base import Command, Operation, Problem
 from erp_integrations.clicks import Done, Refusal, record_click
 from erp_integrations.defaults import Defaults
 from erp_integrations.digests import digest
+from erp_integrations.guard import plain
 from erp_integrations.models import Item, Link, Request
 from erp_integrations.moves import chunks
 from erp_integrations.readiness import Readiness, readiness
@@ -24,6 +26,9 @@ from erp_integrations.records import Draft, RecordType, record_type
 from erp_integrations.states import State
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
+
+# Characters of what a sender says to accounting.
+LONGEST_NOTE = 1_000
 
 
 @dataclass
@@ -144,13 +149,34 @@ def command_for(
     )
 
 
+def clean_note(note: str) -> str:
+    """What a sender says to accounting, as it is kept.
+
+    :raises ValidationError: naming the limit, for one that is too long.
+    """
+    text = plain(note).strip()
+    if len(text) > LONGEST_NOTE:
+        words = f"The note has {len(text):,} characters; the limit is {LONGEST_NOTE:,}."
+        raise ValidationError({"note": words})
+    return text
+
+
 def send(
-    entity: str, ids: Sequence[int], *, access: Access, seen: Mapping[int, int] | None = None
+    entity: str,
+    ids: Sequence[int],
+    *,
+    access: Access,
+    seen: Mapping[int, int] | None = None,
+    note: str = "",
 ) -> Done:
     """Put records in front of accounting; those that cannot be sent are refused one by one.
 
     The caller has asked the policy whether the person may send.
+
+    :param note: what the sender says to whoever decides.
+    :raises ValidationError: for a note that is too long.
     """
+    said = clean_note(note)
     kind = record_type(entity)
     with transaction.atomic():
         visible = _lock_records(kind, ids, access)
@@ -164,9 +190,9 @@ def send(
         click = record_click(
             access, entity=entity, verb=Request.Verb.SEND, done=len(good), refused=refused
         )
-        items = [_item(draft, found, access, click) for draft in good]
+        items = [_item(draft, found, access, click, said) for draft in good]
         _fill_by_rules(items, found)
-        moves.open_items(items, by=access.user)
+        moves.open_items(items, by=access.user, why=said)
     tracing.clicked(click)
     return Done(click.pk, len(good), tuple(refused))
 
@@ -185,7 +211,7 @@ def _visible(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
     return sorted({pk for rows in found for pk in rows.values_list("pk", flat=True)})
 
 
-def _item(draft: Draft, found: Examination, access: Access, click: Request) -> Item:
+def _item(draft: Draft, found: Examination, access: Access, click: Request, said: str) -> Item:
     link = found.links.get(draft.record_id)
     return Item(
         account=access.account,
@@ -200,6 +226,7 @@ def _item(draft: Draft, found: Examination, access: Access, click: Request) -> I
         digest=digest(draft.payload),
         depth=draft.depth,
         parent_id=draft.parent_id,
+        note=said,
         sent_in=click,
         sent_by=access.user,
     )

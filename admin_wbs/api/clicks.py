@@ -24,6 +24,7 @@ from erpbridge.rest.views import ScopedView
 
 IDS = "standard_cost_code_ids"
 REVISION = {"revision": bodies.whole}
+SENDING = REVISION | {"note": clicking.NOTE}
 STALE = "It was changed since you read it. Read it again, then send."
 
 
@@ -62,20 +63,25 @@ class ListView(ScopedView):
 class SendList(ListView):
     """Send to ERP for a list of cost codes."""
 
-    @takes({IDS: bodies.wholes} | REVISION)
+    @takes({IDS: bodies.wholes} | SENDING)
     @answers(sendable.WholeClick, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Send every unsent code, or the chosen ones and what is above them."""
+        """Send every unsent code, or the chosen ones and what is above them.
+
+        What was rejected with a reason and has not changed since is sent only where it is chosen.
+        """
         found = self.fetch(pk)
         self.require("codes.send")
         ids, seen = self.ids(), self.seen(found)
         shown = sending.button(found, self.access, seen=seen)
         if shown is None:
             raise Invalid({"base": ["The list belongs to no ERP, so it cannot be sent."]})
-        if not shown.enabled:
+        left_out = ids is not None and {one.rule for one in shown.reasons} == {"nothing"}
+        if not shown.enabled and not (left_out and shown.left_out):
             raise clicking.refused(shown.reasons)
+        note = clicking.note_of(scope.body_of(request))
         try:
-            done = sending.send(found, access=self.access, seen=seen, ids=ids)
+            done = sending.send(found, access=self.access, seen=seen, ids=ids, note=note)
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
         return clicking.whole(done, 201)
@@ -110,7 +116,7 @@ class CodeView(ScopedView):
 class SendCode(CodeView):
     """Send to ERP for one cost code."""
 
-    @takes(REVISION)
+    @takes(SENDING)
     @answers(sendable.Clicked, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Send it, and what is above it and in nobody's hands."""
@@ -123,8 +129,9 @@ class SendCode(CodeView):
         only_parent = {one.rule for one in shown.reasons} == {"parent_not_sent"}
         if shown.reasons and not only_parent:
             raise clicking.refused(shown.reasons)
+        seen, note = code.list.revision, clicking.note_of(scope.body_of(request))
         try:
-            done = sending.send(code.list, access=self.access, seen=code.list.revision, ids=[pk])
+            done = sending.send(code.list, access=self.access, seen=seen, ids=[pk], note=note)
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
         return clicking.one(lists.CODE, pk, done, self.access, 201)

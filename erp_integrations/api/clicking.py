@@ -13,11 +13,14 @@ from erp_integrations.api.rows import Row
 from erp_integrations.clicks import Done
 from erp_integrations.models import Request
 from erp_integrations.records import record_type
+from erp_integrations.staging import LONGEST_NOTE
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.errors import ApiError, Invalid
 from erpbridge.rest.sync import NO_SUCH_ID
+
+NOTE = bodies.long_text(LONGEST_NOTE)
 
 
 def revision_of(given: Mapping[str, Any]) -> int | None:
@@ -30,6 +33,14 @@ def revision_of(given: Mapping[str, Any]) -> int | None:
     except ValidationError as error:
         raise Invalid({"revision": list(error.messages)}) from None
     return found
+
+
+def note_of(given: Mapping[str, Any]) -> str:
+    """What the sender says to accounting. :raises Invalid: for what is no text, or too long."""
+    values, errors = bodies.read({"note": given.get("note")}, {"note": NOTE})
+    if errors:
+        raise Invalid(errors)
+    return str(values["note"])
 
 
 def one(entity: str, pk: int, done: Done, access: Access, status: int) -> JsonAnswer:

@@ -63,9 +63,10 @@ class SendRecord(RecordView):
         """Put the record in front of accounting; ``revision`` says which one was seen."""
         self.fetch(pk)
         self.require(record_type(self.entity).send_action)
-        seen = clicking.revision_of(scope.body_of(request))
+        body = scope.body_of(request)
+        seen, note = clicking.revision_of(body), clicking.note_of(body)
         known = None if seen is None else {pk: seen}
-        done = sendable.send(self.entity, [pk], access=self.access, seen=known)
+        done = sendable.send(self.entity, [pk], access=self.access, seen=known, note=note)
         return clicking.one(self.entity, pk, done, self.access, 201)
 
 
@@ -99,7 +100,8 @@ class ManyRecords(ScopedView):
     def _click(self, ids: Sequence[int], seen: Mapping[int, int]) -> Done:
         if self.retrieves:
             return sendable.retrieve(self.entity, ids, access=self.access)
-        return sendable.send(self.entity, ids, access=self.access, seen=seen)
+        note = clicking.note_of(scope.body_of(self.request))
+        return sendable.send(self.entity, ids, access=self.access, seen=seen, note=note)
 
 
 class Click(ScopedView):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from erp_integrations import approval, connections, matching, particulars, standing
-from erp_integrations.adapters.base import AcceptanceField, Operation
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.api import words
 from erp_integrations.forms import choices_of
 from erp_integrations.matching import Match
@@ -48,6 +48,7 @@ def _item(item: Item) -> dict[str, Any]:
         "erp_connection": {"id": item.connection_id, "name": item.connection.name},
         "sent_by": person(item.sent_by),
         "sent_at": item.sent_at,
+        "note": item.note or None,
         "decided_by": person(item.decided_by),
         "decided_at": item.decided_at,
         "decision_note": item.decision_note or None,
@@ -88,6 +89,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
         "acceptance_fields": [_field(one, item) for one in asked],
         "preview": _preview(item),
         "changes": particulars.changes(item, link, manifest),
+        "rejected_before": _rejection(item, manifest),
         "erp_matches": [_match(one) for one in found],
         "available_actions": _actions(
             item,
@@ -133,6 +135,13 @@ def _preview(item: Item) -> dict[str, Any] | None:
         for one in wire.fields
     ]
     return {"fields": fields, "text": wire.text}
+
+
+def _rejection(item: Item, manifest: EntityManifest | None) -> dict[str, Any] | None:
+    found = particulars.rejected_before(item, manifest)
+    if found is None:
+        return None
+    return {**vars(found), "by": person(found.by)}
 
 
 def _match(one: Match) -> dict[str, Any]:

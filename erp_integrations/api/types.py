@@ -28,7 +28,8 @@ ANSWER_BODY = an_object(
     ["answer", "reason"],
 )
 LINK_BODY = an_object({"digest": TEXT, "origin_id": TEXT}, ["digest", "origin_id"])
-SEND_BODY = an_object({"revision": REVISION})
+NOTE: Schema = {"type": ["string", "null"], "maxLength": 1_000}
+SEND_BODY = an_object({"revision": REVISION, "note": NOTE})
 
 
 def rows_body(row: Schema, **beside: Schema) -> Schema:
@@ -37,7 +38,7 @@ def rows_body(row: Schema, **beside: Schema) -> Schema:
     return an_object({"updates": rows, **beside}, ["updates"])
 
 
-MANY_BODY = rows_body(an_object({"id": ID, "revision": REVISION}, ["id"]))
+MANY_BODY = rows_body(an_object({"id": ID, "revision": REVISION}, ["id"]), note=NOTE)
 ACCEPT_MANY_BODY = rows_body(
     an_object({"id": ID, "digest": TEXT, "acceptance": ACCEPTANCE}, ["id", "digest"]),
     acceptance=ACCEPTANCE,
@@ -86,6 +87,7 @@ class QueueItem(TypedDict):
     erp_connection: ConnectionName
     sent_by: Person | None
     sent_at: datetime | None
+    note: str | None
     decided_by: Person | None
     decided_at: datetime | None
     decision_note: str | None
@@ -171,6 +173,15 @@ class ErpMatch(TypedDict):
     fields: list[MatchedField]
 
 
+class RejectedBefore(TypedDict):
+    """What was said the last time that the record came, and what the sender changed since."""
+
+    by: Person | None
+    at: datetime | None
+    reason: str
+    changes: list[Change]
+
+
 class Attempt(TypedDict):
     """One try to export."""
 
@@ -203,6 +214,7 @@ class WholeItem(QueueItem):
     acceptance_fields: list[AcceptanceFieldRow]
     preview: Preview | None
     changes: list[Change]
+    rejected_before: RejectedBefore | None
     erp_matches: list[ErpMatch]
     available_actions: list[
         Literal["accept", "retry", "reject", "withdraw", "answer", "link_instead", "unlink"]

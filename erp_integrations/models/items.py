@@ -87,6 +87,8 @@ class Item(models.Model):
     error_field = models.CharField(max_length=100, blank=True)
     error_text = models.TextField(blank=True)
     error_advice = models.TextField(blank=True)
+    # What the sender says to whoever decides.
+    note = models.TextField(blank=True)
     sent_by = by_person(null=False)
     sent_at = models.DateTimeField(db_default=Now())
     decided_by = by_person()
