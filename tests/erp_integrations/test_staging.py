@@ -218,7 +218,7 @@ def test_company_is_not_unlinked_while_an_item_of_it_is_open(
     assert not unlink(link, by=ada, why="twice")
     synced_company.refresh_from_db()
     assert (synced_company.origin_id, synced_company.erp_state) == ("", "")
-    assert Item.objects.filter(state=State.SYNCED).count() == 1
+    assert Item.objects.filter(state=State.UNLINKED).count() == 1
     assert lock("vendor", synced_company) is None
 
 
