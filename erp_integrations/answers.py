@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp_integrations import moves
-from erp_integrations.adapters.base import AdapterError, Found, Operation
+from erp_integrations.adapters.base import AdapterError, Delivery, Found, Operation
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import adapter_of
+from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.erp_lists import note_agreement
 from erp_integrations.guard import LONGEST_ID, plain
 from erp_integrations.links import holder_of
@@ -24,6 +25,8 @@ from erp_integrations.wakeups import wake
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 
+# No call of ours reaches the ERP.
+UNASKED = (Delivery.FILE, Delivery.POLLED)
 MOVED_ON = "Somebody else, or the engine, has moved it on. Look at it as it is now."
 
 
@@ -127,14 +130,32 @@ def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> str:
     return link_to(item, found, by=by, why=why) if isinstance(found, Found) else found
 
 
+def _believed(item: Item, typed: str) -> Found | str:
+    """What a person says that the ERP holds; with its code, where it was seen there before."""
+    if not 0 < len(typed) <= LONGEST_ID:
+        return f"An ID of the ERP has from 1 to {LONGEST_ID} characters."
+    named = Q(erp_id=typed) | Q(erp_code=typed)
+    seen = item.connection.erp_records.filter(named, entity=item.entity)[:2]
+    records = sorted(seen, key=lambda one: one.erp_id != typed)
+    if not records:
+        return Found(typed, item.erp_key or typed, "", {})
+    first = records[0]
+    return Found(first.erp_id, first.erp_code, first.erp_version, first.data)
+
+
 def look_up(item: Item, key: str) -> Found | str:
     """What the ERP itself holds under a key or id, as typed; or why nothing was found.
 
-    Not to be called in a transaction, which would keep its locks until the ERP has answered.
+    Where the ERP cannot be asked, because a person feeds it or it does the asking, the person who
+    has looked there is believed. Not to be called in a transaction, which would keep its locks
+    until the ERP has answered.
     """
+    typed = plain(key).strip()
     try:
-        adapter = adapter_of(item.connection)
-        found = adapter.find(item.entity, plain(key).strip())
+        manifest = manifest_of(item.connection)
+        if not manifest.can_find or manifest.delivery in UNASKED:
+            return _believed(item, typed)
+        found = adapter_of(item.connection).find(item.entity, typed)
     except AdapterUnavailable as error:
         return str(error)
     except AdapterError as error:

@@ -72,7 +72,11 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
         "locked": _locked(found, manifest),
         "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
         "kinds": [
-            {"kind": kind, "active": kind.entity in served}
+            {
+                "kind": kind,
+                "active": kind.entity in served,
+                "against": connections.standing_against(found, kind.entity),
+            }
             for kind in kinds
             if access.can("items.view")
         ],
@@ -239,7 +243,7 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
 @require_POST
 @scoped("connection.configure")
 def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
-    """Test, refresh, pause or resume."""
+    """Test, refresh, pause, resume, or use it for a record type."""
     found = fetch(request.access, pk)
     verb = request.POST.get("act", "")
     if verb in ("test", "refresh"):
@@ -254,7 +258,18 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
     elif verb == "resume":
         connections.resume(found, by=request.user)
         messages.success(request, f"{found.name} goes on.")
+    elif verb == "use":
+        _use(request, found)
     return redirect("erp:connection", request.access.account.pk)
+
+
+def _use(request: ScopedRequest, found: Connection) -> None:
+    kind = kind_of(request.POST.get("kind", ""))
+    reasons = connections.use_for(found, kind.entity, by=request.user)
+    for reason in reasons:
+        messages.error(request, reason)
+    if not reasons:
+        messages.success(request, f"{kind.label_plural} go through {found.name} from now on.")
 
 
 @require_safe

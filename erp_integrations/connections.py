@@ -29,7 +29,13 @@ from erp_integrations.adapters.base import (
 from erp_integrations.guard import Guarded, plain
 from erp_integrations.models import ActiveConnection, Connection
 from erp_integrations.models.connections import USUAL_IN_FLIGHT
-from erp_integrations.records import Connected, connection_activated, record_types
+from erp_integrations.records import (
+    Connected,
+    RecordType,
+    connection_activated,
+    record_type,
+    record_types,
+)
 from erp_integrations.secrets import LONGEST_SECRET, Secrets, SecretsUnreadable, opened, seal
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import Account, User
@@ -332,6 +338,67 @@ def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
     ]
     ActiveConnection.objects.bulk_create(rows, ignore_conflicts=True)
     return free & set(served.filter(connection=connection).values_list("entity", flat=True))
+
+
+def standing_against(connection: Connection, entity: str) -> list[str]:
+    """Why an account's records of a type cannot go through this connection instead of the one
+    that they go through now; nothing where they can.
+    """
+    kind = record_type(entity)
+    plural = kind.label_plural.lower()
+    now = active(connection.account_id, entity)
+    if now is None or now.pk == connection.pk:
+        return []
+    reasons = []
+    manifest = usable_manifest(connection, entity)
+    if manifest is None:
+        reasons.append(f"{connection.name} does not take {plural}.")
+    waiting = now.items.filter(entity=entity).open().count()
+    if waiting:
+        reasons.append(
+            f"{_counted(waiting, kind)} still open with {now.name}: waiting for accounting, being "
+            "exported, or failed. Retrieve, reject or settle what is open first."
+        )
+    linked = now.links.filter(entity=entity, ended_at=None).count()
+    if linked and kind.unit == "record":
+        reasons.append(
+            f"{_counted(linked, kind)} linked to {now.name}, and a record has one ERP ID. Unlink "
+            "what is linked first."
+        )
+    return reasons
+
+
+def _counted(number: int, kind: RecordType) -> str:
+    """A number of records, and the verb."""
+    one = number == 1
+    noun = kind.label if one else kind.label_plural
+    return f"{number:,} {noun.lower()} {'is' if one else 'are'}"
+
+
+@transaction.atomic
+def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
+    """Let the account's records of a type go through this connection from now on.
+
+    :returns: why not; nothing once they do.
+    """
+    both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
+    found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
+    list(found.order_by("pk").select_for_update(no_key=True))
+    reasons = standing_against(connection, entity)
+    if reasons:
+        return reasons
+    rows = ActiveConnection.objects.filter(account=connection.account_id, entity=entity)
+    if not rows.exclude(connection=connection).update(connection=connection):
+        _serve(connection)
+        return []
+    _note(connection, "connection_activated", by=by, entity=entity)
+    connection_activated.send(
+        ActiveConnection,
+        entity=entity,
+        account_id=connection.account_id,
+        connected=as_connected(connection, entity),
+    )
+    return []
 
 
 def _check(connection: Connection) -> Health:

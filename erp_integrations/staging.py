@@ -84,7 +84,10 @@ def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
     reasons = found.problems[parent]
     if not reasons:
         return []
-    message = f"The code above it cannot be sent: {reasons[0].message}"
+    message = reasons[0].message
+    if reasons[0].rule != "parent_refused":
+        # Said once, however many tiers are between the two.
+        message = f"A code above it cannot be sent: {message}"
     return [Problem("parent", "parent_refused", message)]
 
 

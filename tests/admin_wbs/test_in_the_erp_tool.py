@@ -25,6 +25,23 @@ def test_the_cost_types_matrix_opens_beside_the_cost_codes(client_of, ada, accou
     assert client_of(ada).get(href).status_code == 200
 
 
+@pytest.mark.parametrize("tool", ["directory", "admin", "erp_integrations"])
+@pytest.mark.parametrize("level", [Level.READ_ONLY, Level.STANDARD, Level.ADMIN])
+def test_whoever_sees_a_link_to_the_matrix_may_open_it(client_of, account, erp_list, tool, level):
+    user = UserFactory.create()
+    MembershipFactory.create(user=user, account=account, **{tool: level})
+    client = client_of(user)
+    href = reverse("admin_wbs:matrix", args=[account.pk, erp_list.pk])
+    places = [
+        reverse("erp:items", args=[account.pk, "cost-codes"]),
+        reverse("admin_wbs:list", args=[account.pk, erp_list.pk]),
+        reverse("admin_wbs:cost_types", args=[account.pk]),
+    ]
+    shown = [client.get(place) for place in places]
+    linked = any(href in page.text for page in shown if page.status_code == 200)
+    assert client.get(href).status_code == (200 if linked else 403)
+
+
 def test_without_an_erp_or_the_right_to_see_codes_there_is_none(client_of, ada, account, erp_list):
     user = UserFactory.create()
     MembershipFactory.create(user=user, account=account, erp_integrations=Level.STANDARD)

@@ -196,6 +196,17 @@ def test_editing_back_what_the_erp_holds_is_no_drift(
     assert not CostCode.objects.get(pk=made["02"].pk).drifted
 
 
+def test_why_a_code_high_up_cannot_be_sent_is_said_once_however_deep_a_code_is(
+    erp_list, ada, access_of
+):
+    steps.tree(erp_list, ada, f"01 {'Long ' * 40}", "01-100 Survey", "01-100-1 Stakes")
+    done = steps.send(erp_list, access_of(ada))
+    by_label = {one.label[:8]: one.problems for one in done.refused}
+    (why,) = {one.message for one in by_label["01-100 S"] + by_label["01-100-1"]}
+    assert why.startswith("A code above it cannot be sent: Description must be")
+    assert why.count("above it") == 1
+
+
 # --- a parent that the ERP refuses ----------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from admin_wbs import codes, lists, project_codes, unlinking
+from admin_wbs import codes, lists, project_codes, sending, unlinking
 from admin_wbs.models import CostCode
 from admin_wbs.refusals import CodeRefused, Stale
 from erp_integrations import sendable
@@ -36,6 +36,24 @@ def unlink(code, by, **more):
     given = {"why": "Wrong ledger.", "with_below": False, "delete": False, **more}
     given.setdefault("seen", lists.lock(code.list_id).revision)
     return unlinking.unlink(code, by=by, **given)
+
+
+def test_an_unlinked_code_that_is_sent_again_is_linked_at_accept(
+    client_of, synced, account, ada, pat, access_of
+):
+    before = synced["02"].origin_id
+    unlink(synced["02"], ada)
+    found = erp_list(account)
+    done = sending.send(found, access=access_of(ada), seen=found.revision, ids=[synced["02"].pk])
+    assert done.done == 1
+    item = Item.objects.get(record_id=synced["02"].pk)
+    where = {"account_id": account.pk, "public_id": item.public_id}
+    client = client_of(pat)
+    page = client.get(reverse("erp:item", kwargs=where))
+    assert "Link Instead to 02" in page.text
+    client.post(reverse("erp:item_link", kwargs=where), {"digest": item.digest, "erp_id": before})
+    code = CostCode.objects.get(pk=synced["02"].pk)
+    assert (code.origin_id, code.drifted, sendable.marker(code).key) == (before, False, "synced")
 
 
 def test_an_unlinked_code_can_be_sent_again_and_its_reason_is_kept(synced, ada):

@@ -15,7 +15,7 @@ from erp_integrations import connections, export_files, standing
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.files import import_into
 from erp_integrations.export_files import NotDone
-from erp_integrations.models import Connection, ExportFile, Item, Link
+from erp_integrations.models import Connection, ErpRecord, ExportFile, Item, Link
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
@@ -95,6 +95,26 @@ def test_what_the_result_refuses_fails_and_what_it_does_not_name_needs_an_answer
     assert states() == [State.SYNCED, State.FAILED, State.UNCERTAIN]
     steps.export(connection)
     assert states() == [State.SYNCED, State.FAILED, State.NEEDS_ANSWER]
+
+
+@pytest.mark.parametrize("typed", ["V-4711", "seen before"])
+def test_a_person_answers_that_it_is_there_and_the_erp_that_cannot_be_asked_is_not_asked(
+    client_of, connection, accepted, company_of, pat, typed
+):
+    """By the ID that is typed; what an earlier refresh saw is known by its code too."""
+    item = accepted[2]
+    Item.objects.filter(pk=item.pk).update(state=State.NEEDS_ANSWER, erp_key="CRANE1")
+    if typed == "seen before":
+        ErpRecord.objects.create(
+            connection=connection, entity="vendor", erp_id="V-4711", erp_code="CRANE1"
+        )
+        typed = "CRANE1"
+    answer = {"answer": "there", "answer-erp_id": typed, "answer-why": "I imported it by hand."}
+    url = reverse("erp:item_answer", args=[item.account_id, item.public_id])
+    page = client_of(pat).post(url, answer, follow=True)
+    assert "is linked." in page.text
+    company = company_of(item)
+    assert (company.origin_id, company.origin_code) == ("V-4711", "CRANE1")
 
 
 def listed(connection: Connection, **changed: str) -> bytes:
