@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from django.http import HttpRequest, QueryDict
 
 from erpbridge.access.scoping import LARGEST_ID
+
+# The name that a script gives a row that was typed and is not saved yet; the first is a model.
+TYPED_ROW = re.compile(r"typed-[0-9]{1,9}", re.ASCII)
+MODEL_ROW = "typed-0"
 
 
 def number(text: str) -> int:
@@ -28,3 +33,9 @@ def words(params: QueryDict) -> str:
 def is_part(request: HttpRequest) -> bool:
     """Whether a script asks, which puts the answer into the page."""
     return "HX-Request" in request.headers
+
+
+def typed_row(params: QueryDict) -> str:
+    """Which of the rows typed one after the other is sent; its fields are named after it."""
+    key = params.get("key", "")
+    return key if TYPED_ROW.fullmatch(key) else MODEL_ROW

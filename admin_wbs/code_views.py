@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from admin_wbs import asked, codes, history, lists
-from admin_wbs.forms import CodeForm
+from admin_wbs.forms import CodeForm, typed_form
 from admin_wbs.list_views import METHODS, visible_list
 from admin_wbs.listing import may, numbers_of, row_of, selected
 from admin_wbs.models import CodeList, CostCode
@@ -30,7 +30,8 @@ CHANGED = "codes-changed"  # the event to which the tree in the page listens
 def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """A new code under the root, or under the code that the page stands at."""
     found = visible_list(request.access, list_id)
-    form = CodeForm(request.POST, auto_id="add_%s")
+    is_part = asked.is_part(request)
+    form = typed_form(request.POST) if is_part else CodeForm(request.POST, auto_id="add_%s")
     wanted = request.POST.get("at", "")
     at = selected(found, request.POST)
     refused = ""
@@ -40,13 +41,16 @@ def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
         try:
             made = codes.add(found, **form.cleaned_data, by=request.user, parent=at)
         except ValidationError as wrong:
+            stored = _stored_before(request, found, at=at, form=form)
+            if stored is not None:
+                return _added(request, stored)
             _blame(form, wrong)
         except CodeRefused as why:
             refused = str(why)
         else:
             return _added(request, made)
-    if asked.is_part(request):
-        return _add_row(request, found, at=at, form=form, refused=refused)
+    if is_part:
+        return _typed_row(request, found, at=at, form=form, refused=refused)
     return codes_page(request, found, at=at, form=form, refused=refused)
 
 
@@ -92,12 +96,7 @@ def _added(request: ScopedRequest, made: CostCode) -> HttpResponseBase:
     if not asked.is_part(request):
         messages.success(request, said)
         return redirect(f"{_place(request, made)}&adding=1#add_code")
-    context = {
-        **_saved_context(request, made, said=said),
-        "form": CodeForm(auto_id="add_%s"),
-        "at": made.parent,
-        "adding": True,
-    }
+    context = _saved_context(request, made, said=said)
     return _changed(render(request, "wbs/parts/added.html", context))
 
 
@@ -141,6 +140,7 @@ def _edit_part(
     context = {
         **_row_context(request, found),
         "form": form,
+        "key": f"edit-form-{found.pk}",
         "seen": seen,
         "read_only": lists.read_only(found.list),
         "lock": sendable.lock(lists.CODE, found),
@@ -153,18 +153,33 @@ def _edit_part(
     return render(request, f"wbs/parts/{'row' if closed else 'row_edit'}.html", context)
 
 
-def _add_row(
+def _typed_row(
     request: ScopedRequest, found: CodeList, *, at: CostCode | None, form: CodeForm, refused: str
 ) -> HttpResponse:
+    """The row as it was typed, with the reason why it was not saved."""
     context = {
         "list": found,
         "at": at,
         "form": form,
+        "key": asked.typed_row(request.POST),
         "refused": refused,
-        "adding": True,
         "may": may(request.access, found),
     }
-    return render(request, "wbs/parts/row_add.html", context)
+    return render(request, "wbs/parts/typed_row.html", context)
+
+
+def _stored_before(
+    request: ScopedRequest, found: CodeList, *, at: CostCode | None, form: CodeForm
+) -> CostCode | None:
+    """The code of a row that is sent again because nobody heard that it had been saved."""
+    if not request.POST.get("again"):
+        return None
+    same = found.codes.filter(
+        parent=at,
+        code=form.cleaned_data["code"].strip(),
+        description=form.cleaned_data["description"].strip(),
+    )
+    return same.select_related("list", "parent").first()
 
 
 def _row_context(request: ScopedRequest, found: CostCode) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
+from admin_wbs import asked
 from admin_wbs.models import CodeList
 from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION
 from erpbridge.ui.forms import PlainTexts
@@ -49,3 +51,8 @@ class CodeForm(PlainTexts, forms.Form):
     def typed(self) -> dict[str, str]:
         """The values as they were typed, also where they are not valid."""
         return {name: str(self[name].value() or "") for name in self.fields}
+
+
+def typed_form(posted: QueryDict | None = None) -> CodeForm:
+    """The form of a code that is one of several rows typed one after the other."""
+    return CodeForm(posted, auto_id=f"{asked.typed_row(posted or QueryDict())}_%s")

@@ -10,14 +10,14 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from admin_wbs import segment_items
+from admin_wbs import asked, segment_items
 from admin_wbs.models import Segment, SegmentItem
 from admin_wbs.refusals import Outcome, SegmentRefused
 from admin_wbs.segment_forms import ItemForm
 from erpbridge.access.policy import Access
-from erpbridge.access.scoping import LARGEST_ID, ScopedRequest, require, scoped
+from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.ui.listing import list_page
 
 GET_OR_POST = ("GET", "HEAD", "POST")
@@ -38,17 +38,35 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, segment, under=under)
     require(request.access, "codes.edit")
-    form = ItemForm(request.POST, prefix="new")
-    if form.is_valid():
-        try:
-            made = segment_items.add(segment, parent=under, by=request.user, **form.cleaned_data)
-        except (ValidationError, SegmentRefused) as error:
+    is_part = asked.is_part(request)
+    form = ItemForm(request.POST, prefix="new", auto_id=_typed_ids(request) if is_part else "id_%s")
+    made = _add(request, segment, under=under, form=form)
+    if not is_part:
+        if made is None:
+            return _page(request, segment, under=under, form=form, status=CONFLICT)
+        messages.success(request, f"Added {made}.")
+        query = {"under": under.pk} if under else {}
+        return redirect(f"{request.path}?{urlencode({**query, 'added': made.pk})}")
+    if made is not None:
+        return _saved(request, segment, made, said=f"Added {made}.")
+    context = _row_context(request, segment, under=under)
+    typed = {"form": form, "key": asked.typed_row(request.POST)}
+    return render(request, "wbs/parts/typed_item.html", context | typed)
+
+
+def _add(
+    request: ScopedRequest, segment: Segment, *, under: SegmentItem | None, form: ItemForm
+) -> SegmentItem | None:
+    """The new item; None after the form has been told why there is none."""
+    if not form.is_valid():
+        return None
+    try:
+        return segment_items.add(segment, parent=under, by=request.user, **form.cleaned_data)
+    except (ValidationError, SegmentRefused) as error:
+        stored = _stored_before(request, segment, under=under, form=form)
+        if stored is None:
             _show(form, error)
-        else:
-            messages.success(request, f"Added {made}.")
-            query = {"under": under.pk} if under else {}
-            return redirect(f"{request.path}?{urlencode({**query, 'added': made.pk})}")
-    return _page(request, segment, under=under, form=form, status=CONFLICT)
+        return stored
 
 
 @require_http_methods(GET_OR_POST)
@@ -56,25 +74,96 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseBase:
     """Edit an item in its row."""
     segment = _custom(request.access, segment_id)
-    found = get_object_or_404(segment.items.select_related("segment", "parent"), pk=item_id)
-    form = ItemForm(request.POST or None, instance=found, prefix="edit")
+    stored = _stored_item(segment, item_id)
+    ids = f"item{stored.pk}_%s"
+    form = ItemForm(request.POST or None, instance=stored, prefix="edit", auto_id=ids)
     if request.method != "POST" or not form.is_valid():
-        return _page(request, segment, editing=found, edit_form=form)
-    seen = request.POST.get("seen", "")
+        return _edit(request, segment, item_id, form)
     try:
-        segment_items.edit(
-            found,
+        saved = segment_items.edit(
+            stored,
             values=form.cleaned_data,
-            seen=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0,
+            seen=asked.number(request.POST.get("seen", "")),
             by=request.user,
         )
     except (ValidationError, SegmentRefused) as error:
         _show(form, error)
-        return _page(request, segment, editing=found, edit_form=form, status=CONFLICT)
-    messages.success(request, f"Saved {form.cleaned_data['code']}.")
+        return _edit(request, segment, item_id, form, status=CONFLICT)
+    said = f"Saved {form.cleaned_data['code']}."
+    if asked.is_part(request):
+        return _saved(request, segment, saved, said=said, focused=True)
+    messages.success(request, said)
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     # The edit was opened from a page of the table, which its address carries along.
-    return redirect(f"{home}?{request.GET.urlencode()}#item-{found.pk}")
+    return redirect(f"{home}?{request.GET.urlencode()}#item-{saved.pk}")
+
+
+@require_safe
+@scoped("codes.view")
+def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseBase:
+    """The row of an item as it is, for who leaves its edit; the table without a script."""
+    segment = _custom(request.access, segment_id)
+    stored = _stored_item(segment, item_id)
+    if not asked.is_part(request):
+        return redirect("admin_wbs:segment_items", segment.account_id, segment.pk)
+    context = {**_row_context(request, segment), "item": stored}
+    return render(request, "wbs/parts/item_row.html", context)
+
+
+def _edit(
+    request: ScopedRequest, segment: Segment, item_id: int, form: ItemForm, *, status: int = 200
+) -> HttpResponse:
+    """The row with its fields, alone for a script and in its page without one."""
+    stored = _stored_item(segment, item_id)  # The one of the form has the typed values by now.
+    if not asked.is_part(request):
+        return _page(request, segment, editing=stored, edit_form=form, status=status)
+    context = _row_context(request, segment) | _edit_context(stored)
+    return render(request, "wbs/parts/item_edit.html", context | {"item": stored, "form": form})
+
+
+def _edit_context(stored: SegmentItem) -> dict[str, Any]:
+    return {"key": f"edit-form-{stored.pk}", "seen": stored.revision}
+
+
+def _saved(
+    request: ScopedRequest,
+    segment: Segment,
+    saved: SegmentItem,
+    *,
+    said: str,
+    focused: bool = False,
+) -> HttpResponse:
+    """What a script gets for an item that was added or edited."""
+    context = _row_context(request, segment) | {"item": saved, "said": said, "focused": focused}
+    return render(request, "wbs/parts/item_saved.html", context)
+
+
+def _stored_before(
+    request: ScopedRequest, segment: Segment, *, under: SegmentItem | None, form: ItemForm
+) -> SegmentItem | None:
+    """The item of a row that is sent again because nobody heard that it had been saved."""
+    if not request.POST.get("again"):
+        return None
+    return segment.items.filter(parent=under, **form.cleaned_data).first()
+
+
+def _row_context(
+    request: ScopedRequest, segment: Segment, *, under: SegmentItem | None = None
+) -> dict[str, Any]:
+    """What every row of the table needs."""
+    home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
+    return {
+        "segment": segment,
+        "may_edit": request.access.can("codes.edit"),
+        "items_url": home,
+        "under": under,
+        "add_url": f"{home}?under={under.pk}" if under else home,
+    }
+
+
+def _typed_ids(request: ScopedRequest) -> str:
+    """Ids of the fields, apart from those of other rows that were typed."""
+    return f"{asked.typed_row(request.POST)}_%s"
 
 
 @require_POST
@@ -84,7 +173,7 @@ def items_act(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     segment = _custom(request.access, segment_id)
     back = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     action = request.POST.get("action", "")
-    ids = sorted({int(text) for text in request.POST.getlist("ids") if _is_id(text)})
+    ids = asked.numbers(request.POST.getlist("ids"))
     if action not in ACTIONS or not ids:
         messages.error(request, "Tick the items first, then choose what to do with them.")
         return redirect(back)
@@ -138,23 +227,19 @@ def _page(
     if editing is not None and editing not in page.rows:
         page.rows.insert(0, editing)
     context: dict[str, Any] = {
-        "segment": segment,
+        **_row_context(request, segment, under=under),
         "page": page,
-        "under": under,
-        "form": form or _new_form(request),
+        "form": form or ItemForm(prefix="new"),
+        # Who adds one after the other finds the cursor in the row to add with.
+        "adding": form is not None or bool({"added", "under"} & set(request.GET)),
+        "typed": ItemForm(prefix="new", auto_id=f"{asked.MODEL_ROW}_%s"),
         "editing": editing,
         "edit_form": edit_form,
-        "may_edit": request.access.can("codes.edit"),
+        "carried": f"?{request.GET.urlencode()}" if request.GET else "",
     }
+    if editing is not None:
+        context |= _edit_context(editing)
     return render(request, "wbs/items.html", context, status=status)
-
-
-def _new_form(request: ScopedRequest) -> ItemForm:
-    """The row to add with; the cursor is in it for who is adding one after the other."""
-    form = ItemForm(prefix="new")
-    if "added" in request.GET or "under" in request.GET:
-        form.fields["code"].widget.attrs["autofocus"] = True
-    return form
 
 
 def _custom(access: Access, segment_id: int) -> Segment:
@@ -162,12 +247,12 @@ def _custom(access: Access, segment_id: int) -> Segment:
     return get_object_or_404(custom, pk=segment_id)
 
 
+def _stored_item(segment: Segment, item_id: int) -> SegmentItem:
+    return get_object_or_404(segment.items.select_related("segment", "parent"), pk=item_id)
+
+
 def _item(segment: Segment, text: str) -> SegmentItem | None:
-    return segment.items.filter(pk=int(text)).first() if _is_id(text) else None
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID
+    return segment.items.filter(pk=asked.number(text)).first()
 
 
 def _show(form: ItemForm, error: ValidationError | SegmentRefused) -> None:

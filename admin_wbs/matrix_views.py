@@ -46,32 +46,23 @@ def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBas
 @require_POST
 @scoped("codes.edit")
 def tick(request: ScopedRequest, list_id: int) -> HttpResponse:
-    """Save one box as it is ticked; answers with the box as it is stored, and a word about it."""
+    """Save one box as it is ticked; answers with what became of it."""
     found = _list(request.access, list_id)
     pairs = _pairs([request.POST.get("pair", "")])
-    on = pairs if request.POST.get("on") == "1" else set()
+    ticked = request.POST.get("on") == "1"
+    on = pairs if ticked else set()
+    code = matrix.rows(found).filter(pk__in=[code for code, _ in pairs]).first()
+    mine = CostType.objects.filter(account=found.account_id, pk__in=[one for _, one in pairs])
+    cost_type = mine.first()
+    if code is None or cost_type is None:
+        why = "The code or the cost type has been deleted. Reload the page."
+        return render(request, "wbs/parts/ticked.html", {"why": [why]})
     try:
         matrix.tick(found, on=on, off=pairs - on, by=request.user)
-        said = ""
     except ReadOnly as refused:
-        said = str(refused)
-    known = matrix.rows(found).filter(pk__in=[code for code, _ in pairs])
-    mine = CostType.objects.filter(account=found.account_id, pk__in=[one for _, one in pairs])
-    code, cost_type = known.first(), mine.first()
-    if code is None or cost_type is None:
-        said = "The code or the cost type has been deleted. Reload the page."
-        return render(request, "wbs/parts/tick_said.html", {"said": said, "wrong": True})
-    ticked = (code.pk, cost_type.pk) in matrix.ticks_of([code])
-    context = {
-        "list": found,
-        "code": code,
-        "type": cost_type,
-        "ticked": ticked,
-        "enabled": not said,
-        "said": said or f"{code.full_code}: {cost_type} {matrix.WORDS[ticked]}. Saved.",
-        "wrong": bool(said),
-    }
-    return render(request, "wbs/parts/ticked.html", context)
+        return render(request, "wbs/parts/ticked.html", {"why": [str(refused)]})
+    said = f"{code.full_code}: {cost_type} {matrix.WORDS[ticked]}. Saved."
+    return render(request, "wbs/parts/ticked.html", {"said": said})
 
 
 @require_http_methods(GET_OR_POST)

@@ -14,6 +14,7 @@ from admin_wbs import (
 )
 
 SEGMENT = "segments/<int:segment_id>/"
+ITEM = SEGMENT + "items/<int:item_id>/"
 SUB_JOB = "sub-jobs/<int:sub_job_id>/"
 MATRIX = "lists/<int:list_id>/cost-types/"
 
@@ -29,7 +30,8 @@ def patterns(start: str) -> list[URLPattern]:
         path(start + SEGMENT + "move/", segment_views.segment_move, name="segment_move"),
         path(start + SEGMENT + "items/", item_views.items, name="segment_items"),
         path(start + SEGMENT + "items/act/", item_views.items_act, name="segment_items_act"),
-        path(start + SEGMENT + "items/<int:item_id>/", item_views.item, name="segment_item"),
+        path(start + ITEM, item_views.item, name="segment_item"),
+        path(start + ITEM + "row/", item_views.item_row, name="segment_item_row"),
         path(start + "cost-types/", cost_type_views.cost_type_list, name="cost_types"),
         path(start + "cost-types/<int:type_id>/", cost_type_views.cost_type, name="cost_type"),
         path(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -27,30 +29,62 @@ MOST_HISTORY = 50
 @scoped("project_wbs.view")
 def sub_job_list(request: ScopedRequest) -> HttpResponseBase:
     """The sub jobs of the project; a POST adds one."""
+    if request.method != "POST":
+        return _page(request, SubJobForm())
+    require(request.access, "project_wbs.edit")
+    is_part = asked.is_part(request)
+    key = asked.typed_row(request.POST)
+    form = SubJobForm(request.POST, auto_id=f"{key}_%s" if is_part else "id_%s")
+    made = _add(request, form)
+    if not is_part:
+        if made is None:
+            return _page(request, form)
+        messages.success(request, f"Added the sub job {made}.")
+        return redirect(f"{request.path}?added={made.pk}")
+    context: dict[str, Any] = {"add_url": request.path, "may_edit": True}
+    if made is None:
+        context |= {"form": form, "key": key}
+        return render(request, "wbs/parts/typed_sub_job.html", context)
+    context |= {"sub_job": made, "said": f"Added the sub job {made}."}
+    return render(request, "wbs/parts/sub_job_added.html", context)
+
+
+def _add(request: ScopedRequest, form: SubJobForm) -> SubJob | None:
+    """The new sub job; None after the form has been told why there is none.
+
+    One that was stored before, but whose answer nobody heard, is given when it is sent again.
+    """
+    if not form.is_valid():
+        return None
     project = _project(request)
-    form = SubJobForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST":
-        require(request.access, "project_wbs.edit")
-        if form.is_valid():
-            try:
-                made = sub_jobs.add(project, by=request.user, **form.cleaned_data)
-            except (ValidationError, SegmentRefused) as error:
-                _show(form, error)
-            else:
-                messages.success(request, f"Added the sub job {made}.")
-                return redirect(f"{request.path}?added={made.pk}")
+    try:
+        return sub_jobs.add(project, by=request.user, **form.cleaned_data)
+    except (ValidationError, SegmentRefused) as error:
+        same = SubJob.objects.filter(project=project, **form.cleaned_data)
+        stored = same.first() if request.POST.get("again") else None
+        if stored is None:
+            _show(form, error)
+        return stored
+
+
+def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
     page = list_page(
         SubJob.objects.visible_to(request.access),
         request.GET,
         sorts={"code": "code", "name": "name"},
-        search=lambda found, words: found.search(words),  # type: ignore[attr-defined]
+        search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
     )
-    form.fields["code"].widget.attrs["autofocus"] = "added" in request.GET
+    may_edit = request.access.can("project_wbs.edit")
+    offered = sub_jobs.offered(_project(request))
     context = {
         "page": page,
         "form": form,
-        "offered": sub_jobs.offered(project),
-        "may_edit": request.access.can("project_wbs.edit"),
+        "typed": SubJobForm(auto_id=f"{asked.MODEL_ROW}_%s"),
+        "adding": form.is_bound or "added" in request.GET,
+        "add_url": request.path,
+        "adds": bool(may_edit) and offered,
+        "offered": offered,
+        "may_edit": may_edit,
     }
     return render(request, "wbs/sub_jobs.html", context)
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from admin_wbs import asked, branches, history, import_pages, lists, sending
-from admin_wbs.forms import CodeForm
+from admin_wbs.forms import CodeForm, typed_form
 from admin_wbs.list_views import visible_list
 from admin_wbs.listing import MARKERS, STATUSES, listing, may, selected, why_no_code
 from admin_wbs.models import CodeList, CostCode
@@ -114,6 +114,7 @@ def codes_page(
         "statuses": STATUSES,
         "markers": MARKERS,
         "form": form or CodeForm(auto_id="add_%s"),
+        "typed": typed_form(),
         "adding": form is not None or "adding" in request.GET,
         "refused": refused,
         **erp_context(request, found, seen=found.revision),

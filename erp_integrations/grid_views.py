@@ -46,7 +46,7 @@ def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
     saved = acceptance.save(values, entity=found.entity, access=request.access)
     if request.headers.get("HX-Request"):
         context = {"why": saved.why, "meaning": _meaning(found, values, request.access)}
-        return render(request, "erp/parts/saved.html", context)
+        return render(request, "parts/saved.html", context)
     _say(request, saved.done, saved.why)
     return redirect(_back(request, found))
 

@@ -302,14 +302,35 @@ def test_what_was_typed_stays_beside_its_error(ada_client, code_list, made, url)
     assert "01 is taken by General" in text(taken)
 
 
-def test_a_script_gets_a_fresh_row_the_new_one_and_the_numbers(ada_client, erp_list, url):
+def test_a_script_gets_the_new_row_and_the_numbers(ada_client, erp_list, url):
     fields = {"code": "01", "description": "General", "list_seen": erp_list.revision}
     answer = ada_client.post(url("code_add", erp_list.pk), fields, headers=PART)
     html = text(answer)
     assert "<html" not in html
-    assert html.index('id="add-row"') < html.index("General") < html.index('id="said"')
+    assert html.index("General") < html.index('id="said"')
     assert "1 unsynced" in html
     assert answer.headers["HX-Trigger-After-Swap"] == "codes-changed"
+
+
+def test_a_script_gets_a_refused_row_as_it_was_typed_with_the_reason(
+    ada_client, code_list, made, url
+):
+    fields = {"code": "02", "description": "Sitework", "key": "typed-7"}
+    refused = text(ada_client.post(url("code_add", code_list.pk), fields, headers=PART))
+    assert "02 is taken by Site." in refused
+    assert 'id="typed-7_description" value="Sitework"' in refused
+    assert "autofocus" not in refused
+    odd = {"code": "02", "description": "x", "key": '"><script>'}
+    assert "script" not in text(ada_client.post(url("code_add", code_list.pk), odd, headers=PART))
+
+
+def test_a_row_whose_answer_was_lost_is_not_called_taken_when_it_is_sent_again(
+    ada_client, code_list, made, url
+):
+    fields = {"code": "02", "description": "Site", "again": "1"}
+    answer = ada_client.post(url("code_add", code_list.pk), fields, headers=PART)
+    assert f'id="row-{made["02"].pk}"' in text(answer)
+    assert code_list.codes.filter(full_code="02").count() == 1
 
 
 def test_ones_own_addition_leaves_the_page_fresh_and_somebody_elses_does_not(

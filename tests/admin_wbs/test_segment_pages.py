@@ -207,6 +207,30 @@ def test_a_taken_code_is_refused_by_field(admin, phase, at):
     assert "01 is taken by Work." in text(add(admin, at, phase, "01", "Other"))
 
 
+def test_a_script_gets_the_row_of_an_item_or_what_was_typed_with_the_reason(admin, phase, at):
+    page, part = at("segment_items", phase.pk), {"HX-Request": "true"}
+    typed = {"new-code": "01", "new-description": "Shell", "key": "typed-3"}
+    saved = text(admin.post(page, typed, headers=part))
+    item = SegmentItem.objects.get()
+    assert f'<tr id="item-{item.pk}"' in saved
+    assert "Added 01 Shell." in saved
+    refused = text(admin.post(page, typed | {"new-description": "Core"}, headers=part))
+    assert "01 is taken by Shell." in refused
+    assert 'id="typed-3_new-description" value="Core"' in refused
+    again = text(admin.post(page, typed | {"again": "1"}, headers=part))
+    assert f'<tr id="item-{item.pk}"' in again
+    assert SegmentItem.objects.count() == 1
+    edit = at("segment_item", phase.pk, item.pk)
+    assert f'action="{edit}"' in text(admin.get(edit, headers=part))
+    values = {"edit-code": "01", "edit-description": "Shell and core", "seen": item.revision}
+    assert "Saved 01." in text(admin.post(edit, values, headers=part))
+    late = text(admin.post(edit, values | {"edit-description": "Core"}, headers=part))
+    assert "Not saved: 01 Shell and core was changed since you opened the page." in late
+    row = at("segment_item_row", phase.pk, item.pk)
+    assert "Shell and core" in text(admin.get(row, headers=part))
+    assert admin.get(row).status_code == 302
+
+
 def test_an_item_is_edited_in_its_row(admin, phase, at):
     add(admin, at, phase, "01")
     item = SegmentItem.objects.get()
@@ -303,21 +327,21 @@ def test_a_save_changes_only_what_this_person_changed(admin, erp_list, labor, ad
     assert set(CodeCostType.objects.values_list("code", flat=True)) == {codes[2].pk}
 
 
-def test_a_tick_answers_with_the_box_as_it_is_stored(admin, erp_list, labor, at):
+def test_a_tick_answers_with_what_is_stored(admin, erp_list, labor, at):
     code = CostCodeFactory.create(list=erp_list, code="03")
     page = at("matrix_tick", erp_list.pk)
     pair = f"{code.pk}-{labor.pk}"
-    answer = text(admin.post(page, {"pair": pair, "on": "1"}))
-    assert " checked" in answer
-    assert "03: L Labor ticked. Saved." in answer
-    assert " checked" not in text(admin.post(page, {"pair": pair, "on": "0"}))
+    assert "03: L Labor ticked. Saved." in text(admin.post(page, {"pair": pair, "on": "1"}))
+    assert CodeCostType.objects.count() == 1
+    assert "03: L Labor not ticked. Saved." in text(admin.post(page, {"pair": pair, "on": "0"}))
+    assert not CodeCostType.objects.exists()
 
 
 @pytest.mark.parametrize("pair", ["", "x", "1", "1-2-3", f"{10**18}-1", f"{10**19 - 1}-1", "٣-1"])
 def test_a_broken_tick_is_answered_in_words(admin, erp_list, at, pair):
     answer = admin.post(at("matrix_tick", erp_list.pk), {"pair": pair, "on": "1"})
     assert answer.status_code == 200
-    assert "has been deleted. Reload the page." in text(answer)
+    assert "Not saved: The code or the cost type has been deleted. Reload the page." in text(answer)
 
 
 def test_a_column_tells_how_many_before_it_ticks(admin, erp_list, labor, at):

@@ -170,6 +170,18 @@ def test_a_value_that_is_taken_is_told_beside_its_field(client_of, ada, at, add)
     assert 'value="Tower"' in text(answer)
 
 
+def test_a_script_gets_the_new_row_or_what_was_typed_with_the_reason(client_of, ada, at):
+    client, part = client_of(ada), {"HX-Request": "true"}
+    typed = {"code": "1", "name": "Garage", "key": "typed-2"}
+    assert "Added the sub job 1 Garage." in text(client.post(at("sub_jobs"), typed, headers=part))
+    refused = text(client.post(at("sub_jobs"), typed | {"name": "Tower"}, headers=part))
+    assert "1 is taken by Garage." in refused
+    assert 'id="typed-2_name" value="Tower"' in refused
+    again = text(client.post(at("sub_jobs"), typed | {"again": "1"}, headers=part))
+    assert "Added the sub job 1 Garage." in again
+    assert SubJob.objects.count() == 1
+
+
 def test_a_sub_job_of_another_project_is_not_found(client_of, ada, account, at):
     other = ProjectFactory.create(account=account)
     strange = sub_jobs.add(other, code="1", name="Garage", by=ada)
@@ -181,7 +193,7 @@ def test_a_project_without_sub_jobs_says_who_can_enable_them(client_of, account,
     path = reverse("admin_wbs:sub_jobs", args=[account.pk, project.pk])
     answer = client_of(ada).get(path)
     assert "Sub Job Is Not Enabled" in text(answer)
-    assert "New sub job" not in text(answer)
+    assert "add-form" not in text(answer)
     answer = client_of(ada).post(path, {"code": "1", "name": "x"})
     assert "Sub Job Is Not Enabled" in text(answer)
     assert not SubJob.objects.exists()

@@ -92,16 +92,16 @@ def test_codes_are_typed_by_keyboard_alone(opened, erp_list):
     assert Item.objects.count() == 3
 
 
-def test_a_wrong_row_keeps_what_was_typed_and_the_focus_where_it_is_wrong(opened, erp_list, ada):
+def test_a_wrong_row_keeps_what_was_typed_and_is_not_left_unasked(opened, erp_list, ada):
     tree(erp_list, ada, "01 General")
     page = opened(erp_list)
-    code = page.get_by_role("textbox", name="Code", exact=True)
-    code.fill("01")
+    page.get_by_role("textbox", name="Code", exact=True).fill("01")
     page.get_by_role("textbox", name="Description", exact=True).fill("Conditions")
     page.keyboard.press("Enter")
-    expect(page.locator("#add-row")).to_contain_text("01 is taken by General")
-    expect(code).to_be_focused()
-    expect(page.get_by_role("textbox", name="Description", exact=True)).to_have_value("Conditions")
+    refused = page.locator("tr.typed")
+    expect(refused).to_contain_text("01 is taken by General")
+    expect(refused.get_by_label("Description")).to_have_value("Conditions")
+    expect(page.get_by_role("textbox", name="Code", exact=True)).to_be_focused()
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.get_by_role("link", name="Cost Code", exact=True).click()

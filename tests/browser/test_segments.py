@@ -124,19 +124,6 @@ def test_boxes_save_as_they_are_ticked(page: Page, sign_in, ada, erp_list, accou
     assert not CodeCostType.objects.exists()
 
 
-def test_a_box_that_could_not_be_saved_goes_back(
-    page: Page, sign_in, ada, erp_list, to, console_errors
-):
-    CostCodeFactory.create(list=erp_list, code="03")
-    sign_in(ada)
-    page.goto(to("matrix", erp_list.pk))
-    page.route("**/tick/", lambda route: route.abort())
-    page.get_by_label("03: Labor").click()
-    expect(page.locator("#said")).to_contain_text("Not saved")
-    expect(page.get_by_label("03: Labor")).not_to_be_checked()
-    console_errors.clear()
-
-
 def test_a_whole_column_is_ticked_after_a_question(page: Page, sign_in, ada, erp_list, to):
     for number in range(60):
         CostCodeFactory.create(list=erp_list, code=f"{number:03}")

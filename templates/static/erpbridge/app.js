@@ -110,7 +110,9 @@ function change(form) {
   for (const place of all(`[data-while-unchanged="${form.id}"]`)) place.hidden = true;
   for (const place of all(`[data-once-changed="${form.id}"]`)) place.hidden = false;
 }
-document.addEventListener("submit", (event) => changed.delete(event.target));
+document.addEventListener("submit", ({ target }) => {
+  if (!target.dataset.saves) changed.delete(target);
+});
 /* data-unsaved="filled": a form in which nothing stands any more is not missed. */
 const isMissed = (form) => form.isConnected && (form.dataset.unsaved !== "filled" || isFilled(form));
 const isFilled = (form) => [...form.elements].some((one) => one.type === "text" && one.value.trim());
@@ -128,16 +130,6 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   field.closest("[data-editing]")?.querySelector("[data-cancel]").click();
   if (field.form?.dataset.unsaved === "filled") field.form.reset();
-});
-
-/* In a row to add something, Tab out of the last field saves it. */
-document.addEventListener("keydown", (event) => {
-  const form = event.target.form;
-  if (event.key !== "Tab" || event.shiftKey || !form || !("tabSaves" in form.dataset)) return;
-  const inputs = all("input:not([type=hidden])", form);
-  if (event.target !== inputs.at(-1) || !inputs.every((input) => input.value.trim())) return;
-  event.preventDefault();
-  form.requestSubmit();
 });
 
 /* In a column that is filled in, Enter goes to the next row; in a field beside a button it presses
@@ -160,18 +152,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-/* A box that saves itself goes back to what is stored when it could not be saved. */
-for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  document.addEventListener(trouble, (event) => {
-    const box = event.target;
-    if (!("savesItself" in box.dataset)) return;
-    box.checked = !box.checked;
-    const said = document.getElementById("said");
-    said.textContent = "Not saved: the server did not answer as expected. Try again, or reload the page.";
-    said.classList.add("said-wrong");
-  });
-}
-
 /* A second click on a button that is already sending does nothing; the server stays the judge. */
 function sent(form) {
   delete form.dataset.sending;
@@ -179,7 +159,7 @@ function sent(form) {
 }
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post") return;
+  if (form.method !== "post" || form.dataset.saves || form.dataset.adds) return;
   if (form.dataset.sending) event.preventDefault();
   form.dataset.sending = "1";
   form.setAttribute("aria-busy", "true");
@@ -194,7 +174,7 @@ window.addEventListener("pageshow", () => {
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (new URL(event.detail.xhr.responseURL || location.href).pathname === "/login/") {
     event.detail.shouldSwap = false;
-    location.reload();
+    if (!event.detail.requestConfig.elt.dataset.saves) location.reload();
   }
 });
 /* A table wider than the screen can be scrolled by keyboard. */
