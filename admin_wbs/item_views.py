@@ -19,6 +19,7 @@ from admin_wbs.segment_forms import ItemForm
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.ui.listing import list_page
+from erpbridge.ui.many import NOTHING_TICKED
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 CONFLICT = 409
@@ -174,8 +175,11 @@ def items_act(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     back = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     action = request.POST.get("action", "")
     ids = asked.numbers(request.POST.getlist("ids"))
-    if action not in ACTIONS or not ids:
-        messages.error(request, "Tick the items first, then choose what to do with them.")
+    if not ids:
+        messages.warning(request, NOTHING_TICKED)
+        return redirect(back)
+    if action not in ACTIONS:
+        messages.error(request, "Nothing was done: choose what to do with the ticked items.")
         return redirect(back)
     if action == "delete" and "confirm" not in request.POST:
         return _ask(request, ids, back=back)

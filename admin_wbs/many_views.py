@@ -16,6 +16,7 @@ from admin_wbs.listing import matching
 from admin_wbs.models import CodeList
 from admin_wbs.refusals import CodeRefused, Outcome, Stale
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.many import NOTHING_TICKED, ask, must_ask
 
 ACTS = {"deactivate": codes.deactivate, "reactivate": codes.reactivate, "delete": codes.delete}
 DONE = {"deactivate": "deactivated", "reactivate": "reactivated", "delete": "deleted"}
@@ -41,7 +42,7 @@ def many(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     ids = _chosen(found, request.POST, most=most)
     if not ids:
-        messages.warning(request, "Nothing was done: no code is ticked.")
+        messages.warning(request, NOTHING_TICKED)
         return redirect(_back(request, found))
     if len(ids) > most:
         message = f"Nothing was done: one click takes at most {most:,} codes, and more match."
@@ -71,8 +72,12 @@ def _to_the_erp(
     if button is None:
         messages.error(request, f"Nothing was sent: {found} belongs to no ERP.")
         return redirect(_back(request, found))
+    most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
+    seen = asked.number(request.POST.get("list_seen", ""))
+    count = min(button.count, most) if ids is None else len(ids)
+    if seen == found.revision and must_ask(request, count):
+        return _ask_to_send(request, found, count)
     try:
-        seen = asked.number(request.POST.get("list_seen", ""))
         note = request.POST.get("note", "")
         done = sending.send(found, access=access, seen=seen, ids=ids, note=note)
     except ValidationError as wrong:
@@ -82,13 +87,26 @@ def _to_the_erp(
         now = "You see it now as it is: look at it, then send."
         messages.error(request, f"Nothing was sent. {stale} {now}")
         return redirect(_back(request, found))
-    most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     if ids is None and button.count > most:
         message = (
             f"One click takes {most:,} of the {button.count:,} codes; send again for the rest."
         )
         messages.warning(request, message)
     return redirect("erp:request", access.account.pk, done.request_id)
+
+
+def _ask_to_send(request: ScopedRequest, found: CodeList, count: int) -> HttpResponse:
+    return ask(
+        request,
+        f"Send {_counted(count)} to the ERP?",
+        what=[
+            "Accounting sees them at once. They are locked until a decision is made.",
+            "A code above one of them that the ERP does not have goes along.",
+        ],
+        confirm="Send to ERP",
+        back=_back(request, found),
+        keep=("action", "verb", "query", "list_seen", "note", "all", "ids"),
+    )
 
 
 def _change(

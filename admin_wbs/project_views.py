@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from admin_wbs import project_codes, project_refreshing
@@ -20,6 +21,7 @@ from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.jobs import views as job_pages
 from erpbridge.ui.listing import list_page
+from erpbridge.ui.many import NOTHING_TICKED
 
 
 def _project(request: ScopedRequest) -> Project:
@@ -84,9 +86,9 @@ def _added(request: ScopedRequest, found: CodeList) -> HttpResponseBase:
     elif ids:
         number = project_codes.add(found, ids, project=project, by=request.user)
     else:
-        messages.error(request, "Tick the cost codes to add, or Select All.")
+        messages.warning(request, NOTHING_TICKED)
         here = reverse("admin_wbs:project_add", args=[project.account_id, project.pk])
-        return redirect(f"{here}?list={found.pk}")
+        return redirect(f"{here}?{urlencode({'list': found.pk, 'q': words})}")
     if number:
         plural = "" if number == 1 else "s"
         messages.success(request, f"{number:,} cost code{plural} added to the project.")
@@ -138,7 +140,7 @@ def remove(request: ScopedRequest) -> HttpResponseBase:
     """Take the ticked codes off the project."""
     ids = ticked(request.POST)
     if not ids:
-        messages.error(request, "Tick the cost codes to remove.")
+        messages.warning(request, NOTHING_TICKED)
         return redirect(_home(request))
     outcome = project_codes.remove(ids, project=_project(request), by=request.user)
     if outcome.done:

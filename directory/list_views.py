@@ -18,6 +18,7 @@ from directory.queries import may_see_inactive
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.many import NOTHING_TICKED, ask, must_ask
 
 LARGEST_ID = 2**63 - 1
 
@@ -61,7 +62,7 @@ def bulk(request: ScopedRequest) -> HttpResponseBase:
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     ids = _chosen(access, request.POST, query=query, most=most)
     if not ids:
-        messages.warning(request, "Nothing was done: no company is ticked.")
+        messages.warning(request, NOTHING_TICKED)
         return redirect(back)
     if len(ids) > most:
         messages.error(
@@ -76,6 +77,16 @@ def bulk(request: ScopedRequest) -> HttpResponseBase:
         messages.error(request, "Nothing was done: choose what to do with the ticked companies.")
         return redirect(back)
     require(access, f"companies.{action}")
+    if action == "send" and must_ask(request, len(ids)):
+        return ask(
+            request,
+            f"Send {_counted(len(ids))} to the ERP?",
+            what=["Accounting sees them at once. They are locked until a decision is made."],
+            confirm="Send to ERP",
+            back=back,
+            keep=("action", "query"),
+            ids=ids,
+        )
     act = sendable.send if action == "send" else sendable.retrieve
     done = act("vendor", ids, access=access)
     return redirect("erp:request", access.account.pk, done.request_id)

@@ -78,13 +78,14 @@ class Filters:
 
 @dataclass(frozen=True)
 class Row:
-    """One company as the list shows it."""
+    """One company as the list shows it; one that waits for the ERP cannot be edited."""
 
     company: Company
     marker: sendable.Marker
     href: str
     edit_href: str
     trades: str
+    is_locked: bool
 
     @property
     def has_contact(self) -> bool:
@@ -156,6 +157,7 @@ def _row(company: Company, links: Links) -> Row:
         links.to("company", company.pk),
         links.to("company_edit", company.pk),
         ", ".join(sorted(trade.name for trade in company.trades.all())),
+        sendable.is_locked(company),
     )
 
 

@@ -17,23 +17,14 @@ from erp_integrations import acceptance, approval, connections, defaults, grids,
 from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.approval import Decision
 from erp_integrations.forms import DefaultRuleForm
-from erp_integrations.grids import VALUE
-from erp_integrations.list_views import chosen_items, is_id, kind_of, limited
+from erp_integrations.grids import is_id, posted_values
+from erp_integrations.list_views import back_to, chosen_items, kind_of, limited
 from erp_integrations.models import AcceptanceDefault, Connection, Item
 from erp_integrations.records import RecordType
 from erp_integrations.states import State
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
-
-
-def posted_values(posted: QueryDict) -> dict[int, dict[str, str]]:
-    """The values of a posted grid, by item id and field."""
-    found: dict[int, dict[str, str]] = {}
-    for key in posted:
-        pk, _, name = key.removeprefix(VALUE).partition("-")
-        if key.startswith(VALUE) and name and is_id(pk):
-            found.setdefault(int(pk), {})[name] = str(posted[key])
-    return found
+from erpbridge.ui.many import ask, must_ask
 
 
 @require_POST
@@ -48,7 +39,7 @@ def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
         context = {"why": saved.why, "meaning": _meaning(found, values, request.access)}
         return render(request, "parts/saved.html", context)
     _say(request, saved.done, saved.why)
-    return redirect(_back(request, found))
+    return redirect(back_to(request, found))
 
 
 @require_POST
@@ -62,7 +53,7 @@ def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
     value, by_rules = posted.get("fill_value", "").strip(), posted.get("by") == "rules"
     if not value and not by_rules:
         messages.warning(request, "Nothing was filled: say first what to fill in.")
-        return redirect(_back(request, found))
+        return redirect(back_to(request, found))
     query = posted.copy()
     query["all"] = "1"
     items = chosen_items(access, found, query)
@@ -82,13 +73,16 @@ def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
         )
         done, why = saved.done, saved.why
     _say(request, done, why)
-    return redirect(_back(request, found))
+    return redirect(back_to(request, found))
 
 
 @require_POST
 @scoped("items.view")
 def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """Accept the ticked rows, or after a question all of the list, with the values saved so far."""
+    """Accept the ticked rows, or all of the list, with the values saved so far.
+
+    All, and very many, only after a question.
+    """
     found, access = kind_of(kind), request.access
     require(access, "items.accept", found.entity)
     posted = request.POST.copy()
@@ -99,13 +93,13 @@ def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
     if wrong:
         messages.error(request, "Nothing was exported. Mend first what is wrong in the rows.")
         _say_refused(request, wrong)
-        return redirect(_back(request, found))
+        return redirect(back_to(request, found))
     if everything:
         posted["all"] = "1"
     rows = limited(request, chosen_items(access, found, posted))
     if rows is None:
-        return redirect(_back(request, found))
-    if everything and not posted.get("confirm"):
+        return redirect(back_to(request, found))
+    if must_ask(request, len(rows)) or (everything and not posted.get("confirm")):
         return _ask(request, found, rows)
     decide = approval.retry if rows[0].state == State.FAILED else approval.accept
     decisions = [Decision(item.pk, item.digest) for item in rows]
@@ -141,18 +135,14 @@ def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> Http
             "and is listed; the others go."
         )
     noun = kind.label if len(rows) == 1 else kind.label_plural
-    context = {
-        "question": f"Export {len(rows):,} {noun}?",
-        "what": what,
-        "confirm": "Export",
-        "cancel_href": _back(request, kind),
-        "hidden": [
-            ("everything", "1"),
-            ("query", request.POST.get("query", "")),
-            ("upto", request.POST.get("upto", "")),
-        ],
-    }
-    return render(request, "parts/confirm.html", context)
+    return ask(
+        request,
+        f"Export {len(rows):,} {noun}?",
+        what=what,
+        confirm="Export",
+        back=back_to(request, kind),
+        keep=("everything", "query", "upto", "all", "ids"),
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -226,10 +216,3 @@ def _say(request: ScopedRequest, done: int, why: Sequence[str]) -> None:
 def _say_refused(request: ScopedRequest, why: Sequence[str]) -> None:
     for message in why[:5]:
         messages.error(request, message)
-
-
-def _back(request: ScopedRequest, kind: RecordType) -> str:
-    """The list as it was shown."""
-    query = QueryDict(request.POST.get("query", ""))
-    here = places.to(request.access, "items", kind=kind.slug)
-    return f"{here}?{query.urlencode()}" if query else here

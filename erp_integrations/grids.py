@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.http import QueryDict
+
 from erp_integrations import connections, places
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.forms import choices_of
@@ -16,6 +18,21 @@ from erpbridge.access.policy import Access
 VALUE = "value-"
 # By the kind of the list: code -> label.
 Choices = Mapping[str, Mapping[str, str]]
+
+
+def posted_values(posted: QueryDict) -> dict[int, dict[str, str]]:
+    """The values of a posted grid, by item id and field."""
+    values: dict[int, dict[str, str]] = {}
+    for key in posted:
+        pk, _, name = key.removeprefix(VALUE).partition("-")
+        if key.startswith(VALUE) and name and is_id(pk):
+            values.setdefault(int(pk), {})[name] = str(posted[key])
+    return values
+
+
+def is_id(text: str) -> bool:
+    """Whether a posted value can be the id of a row."""
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, Any] | None:

@@ -15,10 +15,10 @@ from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import approval, connections, families, places, synced_list
+from erp_integrations import acceptance, approval, connections, families, places, synced_list
 from erp_integrations.approval import Decision
 from erp_integrations.forms import CommonValuesForm, RejectForm
-from erp_integrations.grids import grid
+from erp_integrations.grids import grid, is_id, posted_values
 from erp_integrations.models import Item
 from erp_integrations.queries import TABS, ItemQuerySet, capped, tab_counts
 from erp_integrations.records import RecordType, record_types
@@ -26,6 +26,7 @@ from erp_integrations.states import MARKERS, State
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.ui.listing import list_page
+from erpbridge.ui.many import NOTHING_TICKED
 from erpbridge.ui.navigation import Tab
 
 Items = TypeVar("Items", bound=QuerySet[Item])
@@ -182,17 +183,14 @@ def chosen_items(access: Access, kind: RecordType, posted: QueryDict) -> ItemQue
     return Item.objects.visible_to(access).filter(entity=kind.entity, pk__in=ids)
 
 
-def is_id(text: str) -> bool:
-    """Whether a posted value can be the id of a row."""
-    return text.isascii() and text.isdigit() and len(text) < 19
-
-
 def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
     """The chosen items, or None after saying why nothing is done."""
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     rows = list(items.select_related("sent_by", "decided_by").order_by("pk")[: most + 1])
     if not rows:
-        messages.warning(request, "Nothing was done: no row is ticked, or all have moved on.")
+        gone = request.POST.get("all") or request.POST.getlist("ids")
+        moved_on = "Nothing was done: none of the rows is in this list any more."
+        messages.warning(request, moved_on if gone else NOTHING_TICKED)
         return None
     if len(rows) > most:
         messages.error(
@@ -204,6 +202,13 @@ def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
     return rows
 
 
+def back_to(request: ScopedRequest, kind: RecordType) -> str:
+    """The list as it was shown."""
+    query = QueryDict(request.POST.get("query", ""))
+    here = places.to(request.access, "items", kind=kind.slug)
+    return f"{here}?{query.urlencode()}" if query else here
+
+
 @require_POST
 @scoped("items.view")
 def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
@@ -213,12 +218,12 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     require(access, "items.accept", found.entity)
     rows = limited(request, chosen_items(access, found, request.POST))
     if rows is None:
-        return redirect(places.to(access, "items", kind=kind))
+        return redirect(back_to(request, found))
     connection = connections.active(access.account.pk, found.entity)
     manifest = connections.usable_manifest(connection, found.entity)
     if connection is None or manifest is None:
         messages.error(request, "Nothing was done: no usable ERP connection for these records.")
-        return redirect(places.to(access, "items", kind=kind))
+        return redirect(back_to(request, found))
     confirmed = bool(request.POST.get("confirm"))
     form = CommonValuesForm(manifest, connection, request.POST if confirmed else None)
     if confirmed and form.is_valid():
@@ -260,7 +265,7 @@ def _accept_page(
         "total": len(rows),
         "hidden_rows": rows[MOST_ROWS_SHOWN:],
         "more": max(0, len(rows) - MOST_ROWS_SHOWN),
-        "cancel_href": places.to(request.access, "items", kind=kind.slug),
+        "cancel_href": back_to(request, kind),
     }
     return render(request, "erp/accept_many.html", context)
 
@@ -288,9 +293,10 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     found = kind_of(kind)
     access = request.access
     require(access, "items.accept", found.entity)
-    chosen = chosen_items(access, found, request.POST)
-    rows = limited(request, chosen)
-    back = places.to(access, "items", kind=kind)
+    # What was typed in the rows of a grid is no part of a rejection and is not lost by it.
+    acceptance.save(posted_values(request.POST), entity=found.entity, access=access)
+    rows = limited(request, chosen_items(access, found, request.POST))
+    back = back_to(request, found)
     if rows is None:
         return redirect(back)
     below = families.below(rows)

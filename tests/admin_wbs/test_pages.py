@@ -479,9 +479,29 @@ def test_all_that_match_are_meant_across_pages(ada_client, code_list, url, ada):
     assert code_list.codes.filter(is_active=False).count() == 60
 
 
+def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
+    ada_client, erp_list, url, ada
+):
+    tree(erp_list, ada, *[f"{number:02} Work" for number in range(51)])
+    erp_list.refresh_from_db()
+    ids = list(erp_list.codes.values_list("pk", flat=True))
+    seen = {"list_seen": erp_list.revision}
+    whole = (url("list_send", erp_list.pk), {"verb": "send", **seen})
+    ticked = (url("many", erp_list.pk), {"action": "send", "ids": ids, **seen})
+    for address, fields in (whole, ticked):
+        question = text(ada_client.post(address, fields))
+        assert "Send 51 Codes to the ERP?" in question
+        assert all(f'name="{name}"' in question for name in fields)
+        assert not Request.objects.exists()
+    fifty = {**ticked[1], "ids": ids[:50]}
+    assert "/requests/" in ada_client.post(ticked[0], fifty).headers["Location"]
+    confirmed = {**whole[1], "confirm": "1"}
+    assert "/requests/" in ada_client.post(whole[0], confirmed).headers["Location"]
+
+
 def test_nothing_ticked_and_no_action_are_told(ada_client, code_list, made, url):
     answer = ada_client.post(url("many", code_list.pk), {"action": "delete"}, follow=True)
-    assert said(answer) == ["Nothing was done: no code is ticked."]
+    assert said(answer) == ["Nothing was done. Tick at least one row first."]
     fields = {"action": "paint", "ids": made["01"].pk}
     assert (
         "choose what to do"

@@ -259,7 +259,7 @@ def test_a_search_is_added_as_a_whole(code_list, made, project, client_of, ada, 
 
 def test_nothing_ticked_changes_nothing_and_says_so(made, project, client_of, ada, to):
     answer = client_of(ada).post(to("add"), {}, follow=True)
-    assert "Tick the cost codes to add" in answer.content.decode()
+    assert "Nothing was done. Tick at least one row first." in answer.content.decode()
     assert on(project) == []
 
 

@@ -260,11 +260,16 @@ def test_deleting_items_asks_first_and_names_what_stays(admin, phase, at):
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"action": "explode", "ids": "1"}, {"action": "delete", "ids": "x"}]
+    ("values", "words"),
+    [
+        ({}, "Tick at least one row first."),
+        ({"action": "delete", "ids": "x"}, "Tick at least one row first."),
+        ({"action": "explode", "ids": "1"}, "choose what to do with the ticked items"),
+    ],
 )
-def test_nonsense_is_answered_in_words(admin, phase, at, values):
+def test_nonsense_is_answered_in_words(admin, phase, at, values, words):
     answer = admin.post(at("segment_items_act", phase.pk), values, follow=True)
-    assert "Tick the items first" in text(answer)
+    assert words in text(answer)
 
 
 # --- cost types -----------------------------------------------------------------------------

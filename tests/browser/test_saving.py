@@ -78,7 +78,7 @@ def to(live_server, account) -> Callable[..., str]:
 def fails(page: Page, fault: str | int) -> None:
     """Every POST of the page meets the fault."""
     if fault == "signed out":
-        page.context.clear_cookies()
+        page.context.clear_cookies(name="sessionid")
         return
 
     def meet(route: Route) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
@@ -226,6 +228,32 @@ def test_all_that_match_are_sent_and_no_more(client_of, ada, connection, three, 
     assert [item.label for item in Item.objects.all()] == ["A"]
 
 
+def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
+    client_of, ada, account, connection, project, project_list
+):
+    rows = [Company(name=f"Firm {number:02}") for number in range(51)]
+    made = companies.create_many(rows, account=account, project=project, by=ada)
+    client = client_of(ada)
+    question = bulk(client, project_list, action="send", all="1", query="q=firm")
+    assert "Send 51 Companies to the ERP?" in question.text
+    assert not Item.objects.exists()
+    # Who comes meanwhile was not counted and does not go.
+    companies.create_many([Company(name="Firm 99")], account=account, project=project, by=ada)
+    hidden = dict.fromkeys(re.findall(r'name="ids" value="(\d+)"', question.text))
+    bulk(client, project_list, action="send", ids=list(hidden), confirm="1")
+    assert set(Item.objects.values_list("record_id", flat=True)) == {one.pk for one in made}
+    assert not Item.objects.filter(label="Firm 99").exists()
+
+
+def test_a_locked_company_has_no_edit_in_its_row(client_of, ada, connection, three, project_list):
+    client = client_of(ada)
+    bulk(client, project_list, action="send", ids=three[0].pk)
+    shown = client.get(project_list).text
+    assert f"{three[0].pk}/edit/" not in shown
+    assert f"{three[1].pk}/edit/" in shown
+    assert shown.count("Locked</span>") == 1
+
+
 def test_all_under_a_filter_that_is_gone_sends_nothing(
     client_of, ada, connection, three, project_list
 ):
@@ -250,7 +278,7 @@ def test_too_many_rows_are_refused_with_the_limit(
 )
 def test_a_click_without_rows_says_so(client_of, ada, three, project_list, posted):
     response = client_of(ada).post(f"{project_list}bulk/", posted, follow=True)
-    assert "no company is ticked" in response.text
+    assert "Nothing was done. Tick at least one row first." in response.text
 
 
 def test_an_unknown_action_does_nothing(client_of, ada, three, project_list):
@@ -291,7 +319,7 @@ def test_ids_outside_the_project_are_not_touched(client_of, uma, three, account,
     response = client_of(uma).post(
         f"{project_list}bulk/", {"action": "remove", "ids": other.pk, "confirm": "1"}, follow=True
     )
-    assert "no company is ticked" in response.text
+    assert "Nothing was done. Tick at least one row first." in response.text
 
 
 def test_no_level_on_the_projects_directory_closes_the_list(client_of, sam, project_list):

@@ -224,6 +224,32 @@ def test_the_ticked_rows_go_with_what_is_typed_in_them(pats, items):
     assert (items[0].acceptance["income_account"], account_of(items[1])) == ("4000", "5000")
 
 
+def test_more_than_fifty_ticked_rows_go_only_after_a_question_with_their_number(
+    pats, erp_list, ada, access_of
+):
+    steps.tree(erp_list, ada, *[f"{number:02} Work" for number in range(51)])
+    steps.send(erp_list, access_of(ada))
+    client, address = pats
+    many = steps.waiting(erp_list)
+    ticked = {"ids": [item.pk for item in many], "query": ""}
+    ticked |= {value(item): "4000" for item in many}
+    assert "Export 51 Cost Codes?" in client.post(address("export"), ticked).content.decode()
+    assert not Item.objects.exclude(state=State.READY).exists()
+    assert account_of(many[0]) == "4000"
+    client.post(address("export"), {"ids": ticked["ids"], "confirm": "1"})
+    assert Request.objects.get(verb="accept").done == 51
+
+
+@pytest.mark.parametrize("click", ["export", "reject_many"])
+def test_a_click_with_nothing_ticked_says_so_and_loses_nothing_that_was_typed(pats, items, click):
+    client, address = pats
+    typed = {value(items[2]): "4000", "query": "division=02"}
+    answer = client.post(address(click), typed, follow=True)
+    assert texts(answer) == ["Nothing was done. Tick at least one row first."]
+    assert answer.request["QUERY_STRING"] == "division=02"
+    assert account_of(items[2]) == "4000"
+
+
 def test_rejecting_a_code_offers_what_is_under_it_and_each_row_its_own_reason(pats, items):
     client, address = pats
     by_label = {item.label: item for item in items}

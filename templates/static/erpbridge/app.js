@@ -36,7 +36,7 @@ document.addEventListener("click", (event) => {
 
 /* Row ticks, "select all on this page" and "select all that match". */
 function showSelection() {
-  const ticks = all("[data-tick]");
+  const ticks = all("[data-tick]:not(:disabled)");
   const ticked = ticks.filter((tick) => tick.checked).length;
   for (const box of all("[data-tick-all]")) {
     box.checked = ticked > 0 && ticked === ticks.length;
