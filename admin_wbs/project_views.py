@@ -88,7 +88,8 @@ def _added(request: ScopedRequest, found: CodeList) -> HttpResponseBase:
     else:
         messages.warning(request, NOTHING_TICKED)
         here = reverse("admin_wbs:project_add", args=[project.account_id, project.pk])
-        return redirect(f"{here}?{urlencode({'list': found.pk, 'q': words})}")
+        query = urlencode({"list": str(found.pk), "q": words})
+        return redirect(f"{here}?{query}")
     if number:
         plural = "" if number == 1 else "s"
         messages.success(request, f"{number:,} cost code{plural} added to the project.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from django.urls import reverse
@@ -83,6 +83,11 @@ class VendorType:
                 found[draft.record_id] = problems
         return found
 
+    def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:
+        """City, tax ID and trades."""
+        found = Company.objects.filter(account=account_id, pk__in=ids).prefetch_related("trades")
+        return {company.pk: _told_apart_by(company) for company in found}
+
     def visible(self, access: Access) -> CompanyQuerySet:
         """The companies that the person can see in the scope."""
         return Company.objects.visible_to(access)
@@ -110,6 +115,16 @@ def _kind_missing(draft: Draft) -> list[Problem]:
         return []
     message = f"Entity ID {number} has no entity type. Choose what kind of number it is."
     return [Problem("entity_type", "present", message, current="", limit="")]
+
+
+def _told_apart_by(company: Company) -> dict[str, str]:
+    town = [part for part in (company.city, company.state_code) if part]
+    tax_id = [part for part in (company.get_entity_type_display(), company.entity_id) if part]
+    return {
+        "City": ", ".join(town),
+        "Tax ID": " ".join(tax_id) if company.entity_id else "",
+        "Trade": ", ".join(sorted(trade.name for trade in company.trades.all())),
+    }
 
 
 def register() -> None:

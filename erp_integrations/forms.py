@@ -57,7 +57,10 @@ class AcceptanceForm(forms.Form):
 
 
 class CommonValuesForm(forms.Form):
-    """The acceptance fields that many items can share: those picked from a list of the ERP."""
+    """The acceptance fields that many items can share: those picked from a list of the ERP.
+
+    None is required here: a row may have its own.
+    """
 
     def __init__(
         self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
@@ -66,6 +69,7 @@ class CommonValuesForm(forms.Form):
         for one in manifest.acceptance_fields:
             if one.choices:
                 self.fields[one.name] = acceptance_form_field(one, connection)
+                self.fields[one.name].required = False
 
 
 class DefaultRuleForm(PlainTexts, forms.Form):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -16,13 +15,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from erp_integrations import acceptance, approval, connections, families, places, synced_list
-from erp_integrations.approval import Decision
-from erp_integrations.forms import CommonValuesForm, RejectForm
+from erp_integrations.forms import RejectForm
 from erp_integrations.grids import grid, is_id, posted_values
 from erp_integrations.models import Item
 from erp_integrations.queries import TABS, ItemQuerySet, capped, tab_counts
 from erp_integrations.records import RecordType, record_types
-from erp_integrations.states import MARKERS, State
+from erp_integrations.states import MARKERS
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.ui.listing import list_page
@@ -34,8 +32,6 @@ SORTS: dict[str, str | Combinable] = {"sent": "pk", "name": "label"}
 # By bytes, so that "20 Site" comes before "20-010 Survey"; in a language's order it need not.
 BYTES = {"sqlite": "BINARY", "postgresql": "C"}[database.vendor]
 LIST_SORTS = SORTS | {"name": Collate("label", BYTES)}
-# Rows of a bulk acceptance that are shown with their proposed IDs; the rest gets theirs unseen.
-MOST_ROWS_SHOWN = 500
 
 
 def kind_of(slug: str) -> RecordType:
@@ -59,8 +55,7 @@ def search(items: Items, words: str) -> Items:
 
 def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:
     """What a list shows: status and search of its query string."""
-    items = Item.objects.visible_to(access).filter(entity=kind.entity)
-    items = items.tab(_status(query.get("status", "")))
+    items = Item.objects.visible_to(access).tab(_status(query.get("status", "")), kind)
     division = query.get("division", "").replace("\x00", "")
     if division:
         items = items.in_division(division)
@@ -76,14 +71,14 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     access = request.access
     status = _status(request.GET.get("status", ""))
     items = Item.objects.visible_to(access).filter(entity=found.entity)
-    counts = tab_counts(items, synced_list.synced(access, found))
+    counts = tab_counts(items, synced_list.synced(access, found), found)
     may_decide = access.can("items.accept", found.entity)
     to_decide = status in ("ready", "failed")
     can_act = bool(may_decide) and to_decide
     if status == "synced":
         shown = synced_list.shown(access, found, request.GET)
     else:
-        shown = _shown(access, found, items.tab(status), request.GET, can_act=can_act)
+        shown = _shown(access, found, items.tab(status, found), request.GET, can_act=can_act)
     here = places.to(access, "items", kind=kind)
     context = {
         "kind": found,
@@ -158,8 +153,7 @@ def _row(item: Item, access: Access, kind: RecordType) -> dict[str, Any]:
 def progress(request: ScopedRequest, kind: str) -> HttpResponse:
     """The line that says how many are being exported; asks itself again while any is."""
     found = kind_of(kind)
-    items = Item.objects.visible_to(request.access).filter(entity=found.entity)
-    moving = items.tab("exporting").capped_count()
+    moving = Item.objects.visible_to(request.access).tab("exporting", found).capped_count()
     context = {
         "id": "exporting",
         "href": places.to(request.access, "progress", kind=kind),
@@ -211,83 +205,6 @@ def back_to(request: ScopedRequest, kind: RecordType) -> str:
 
 @require_POST
 @scoped("items.view")
-def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """Ask what many items have in common, propose an ID for each, then accept them."""
-    found = kind_of(kind)
-    access = request.access
-    require(access, "items.accept", found.entity)
-    rows = limited(request, chosen_items(access, found, request.POST))
-    if rows is None:
-        return redirect(back_to(request, found))
-    connection = connections.active(access.account.pk, found.entity)
-    manifest = connections.usable_manifest(connection, found.entity)
-    if connection is None or manifest is None:
-        messages.error(request, "Nothing was done: no usable ERP connection for these records.")
-        return redirect(back_to(request, found))
-    confirmed = bool(request.POST.get("confirm"))
-    form = CommonValuesForm(manifest, connection, request.POST if confirmed else None)
-    if confirmed and form.is_valid():
-        decisions = _decisions(rows, request.POST, form.cleaned_data)
-        decide = approval.retry if rows[0].state == State.FAILED else approval.accept
-        done = decide(decisions, entity=found.entity, access=access)
-        return redirect(places.to(access, "request", request_id=done.request_id))
-    approval.proposals_for(rows)
-    return _accept_page(request, found, rows, form)
-
-
-def _accept_page(
-    request: ScopedRequest, kind: RecordType, rows: Sequence[Item], form: CommonValuesForm
-) -> HttpResponse:
-    manifest = connections.usable_manifest(rows[0].connection, kind.entity)
-    own = [one for one in manifest.acceptance_fields if not one.choices] if manifest else []
-    posted = request.POST
-    shown = [
-        {
-            "item": item,
-            "url": places.to(request.access, "item", public_id=item.public_id),
-            "inputs": [
-                {
-                    "name": f"value-{item.pk}-{one.name}",
-                    "label": one.label,
-                    "value": posted.get(f"value-{item.pk}-{one.name}")
-                    or item.acceptance.get(one.name, ""),
-                }
-                for one in own
-            ],
-        }
-        for item in rows[:MOST_ROWS_SHOWN]
-    ]
-    context = {
-        "kind": kind,
-        "form": form,
-        "rows": shown,
-        "own_fields": own,
-        "total": len(rows),
-        "hidden_rows": rows[MOST_ROWS_SHOWN:],
-        "more": max(0, len(rows) - MOST_ROWS_SHOWN),
-        "cancel_href": back_to(request, kind),
-    }
-    return render(request, "erp/accept_many.html", context)
-
-
-def _decisions(rows: Sequence[Item], posted: QueryDict, common: dict[str, Any]) -> list[Decision]:
-    """One decision per row: the common values, and the row's own as typed or proposed."""
-    approval.proposals_for(rows)
-    decisions = []
-    for item in rows:
-        prefix = f"value-{item.pk}-"
-        typed = (
-            {name.removeprefix(prefix): posted[name] for name in posted if name.startswith(prefix)}
-            if f"digest-{item.pk}" in posted
-            else {}
-        )
-        digest = posted.get(f"digest-{item.pk}", item.digest)
-        decisions.append(Decision(item.pk, digest, {**item.acceptance, **common, **typed}))
-    return decisions
-
-
-@require_POST
-@scoped("items.view")
 def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Ask for the reason, then hand the items back to their senders."""
     found = kind_of(kind)
@@ -323,7 +240,10 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
         "confirm": "Reject",
         "danger": True,
         "cancel_href": back,
-        "hidden": [("ids", item.pk) for item in rows],
+        "hidden": [
+            ("query", request.POST.get("query", "")),
+            *(("ids", item.pk) for item in rows),
+        ],
         "form": form,
     }
     return render(request, "parts/confirm.html", context)

@@ -103,6 +103,13 @@ class RecordType(Protocol):
         """What forbids sending beyond the manifest's rules, such as an inactive record."""
         ...
 
+    def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:
+        """What people tell records of like names apart by: record id -> label -> text.
+
+        Every record has the same labels; in a fixed number of queries.
+        """
+        ...
+
     def visible(self, access: Access) -> models.QuerySet[Any]:
         """The records that the person can see in a scope."""
         ...

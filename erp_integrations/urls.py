@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from erp_integrations import (
+    accept_views,
     click_views,
     connection_views,
     file_views,
@@ -41,7 +42,7 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("<slug:kind>/fill/", grid_views.fill, "fill"),
     ("<slug:kind>/export/", grid_views.export, "export"),
     ("<slug:kind>/defaults/", grid_views.default_rules, "defaults"),
-    ("<slug:kind>/accept/", list_views.accept_many, "accept_many"),
+    ("<slug:kind>/accept/", accept_views.accept_many, "accept_many"),
     ("<slug:kind>/reject/", list_views.reject_many, "reject_many"),
 ]
 

@@ -17,11 +17,13 @@ from erp_integrations.queries import TABS
 from erp_integrations.sendable import send
 from erp_integrations.states import State
 from erpbridge.access.levels import Level
+from tests.erp_integrations import steps
 from tests.factories import (
     CompanyFactory,
     ItemFactory,
     MembershipFactory,
     ProjectMembershipFactory,
+    TradeFactory,
     UserFactory,
 )
 
@@ -108,6 +110,59 @@ def test_many_are_accepted_with_a_proposed_id_each(
     engine.drain(connection.pk)
     codes = Company.objects.order_by("pk").values_list("origin_code", flat=True)
     assert list(codes) == [f"STONEWO00{n}" for n in range(1, 6)]
+
+
+def test_many_are_accepted_each_with_its_own_fields_and_what_tells_it_apart(
+    client_of, pat, account, ada, access_of, connection
+):
+    trade = TradeFactory.create(account=account, name="Masonry")
+    first = CompanyFactory.create(
+        account=account, name="Stone", city="Easton", entity_type="ein", entity_id="12-3456789"
+    )
+    first.trades.add(trade)
+    second, third = (CompanyFactory.create(account=account, name=name) for name in ("Rock", "Ore"))
+    items = steps.send_all([first, second, third], access_of(ada))
+    client, url = client_of(pat), reverse("erp:accept_many", args=[account.pk, "companies"])
+    asked = client.post(url, {"ids": [item.pk for item in items], "query": "q=o"})
+    page = " ".join(asked.content.decode().split())
+    assert "Easton" in page
+    assert "12-3456789" in page
+    assert "Masonry" in page
+    kinds = list(connection.choices.filter(kind="vendor_type").values_list("code", flat=True))
+    given = {"confirm": "1", "ids": [item.pk for item in items]}
+    given |= {f"digest-{item.pk}": item.digest for item in items}
+    given |= {f"value-{items[0].pk}-vendor_type": kinds[0]}
+    given |= {f"value-{item.pk}-vendor_id": f"OWN{item.pk}" for item in items}
+    lacking = client.post(url, given).content.decode()
+    assert "2 rows have none of their own." in lacking
+    assert f'value="OWN{items[0].pk}"' in lacking
+    assert not Item.objects.exclude(state=State.READY).exists()
+    done = client.post(url, {**given, "vendor_type": kinds[1]}, follow=True)
+    assert "3 Companies Accepted" in done.content.decode()
+    stored = [item.acceptance for item in Item.objects.order_by("pk")]
+    assert [one["vendor_type"] for one in stored] == [kinds[0], kinds[1], kinds[1]]
+    assert [one["vendor_id"] for one in stored] == [f"OWN{item.pk}" for item in items]
+
+
+def test_what_was_handed_back_is_listed_once_and_only_while_it_stands_so(
+    client_of, pat, ada, account, access_of, connection, company, list_url
+):
+    client, sender = client_of(pat), access_of(ada)
+
+    def returned() -> list[str]:
+        page = client.get(list_url, {"status": "returned"})
+        tab = next(tab for tab in page.context["tabs"] if tab.label == "Rejected & Retrieved")
+        assert tab.count == str(len(page.context["rows"]))
+        return [row["item"].decision_note for row in page.context["rows"]]
+
+    for reason in ("No W-9.", "Still no W-9."):
+        (item,) = steps.send_all([company], sender)
+        assert returned() == []
+        client.post(item_url(item, "item_reject"), {"reject-reason": reason})
+        assert returned() == [reason]
+    (item,) = steps.send_all([company], sender)
+    accepted_and_exported(item, client, connection)
+    assert returned() == []
 
 
 def test_rejecting_needs_a_reason_which_the_sender_reads(client_of, pat, sent_item):
