@@ -55,7 +55,8 @@ def search(items: Items, words: str) -> Items:
 
 def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:
     """What a list shows: status and search of its query string."""
-    items = Item.objects.visible_to(access).tab(_status(query.get("status", "")), kind)
+    items = Item.objects.visible_to(access).filter(entity=kind.entity)
+    items = items.tab(_status(query.get("status", "")))
     division = query.get("division", "").replace("\x00", "")
     if division:
         items = items.in_division(division)
@@ -71,14 +72,14 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     access = request.access
     status = _status(request.GET.get("status", ""))
     items = Item.objects.visible_to(access).filter(entity=found.entity)
-    counts = tab_counts(items, synced_list.synced(access, found), found)
+    counts = tab_counts(items, synced_list.synced(access, found))
     may_decide = access.can("items.accept", found.entity)
     to_decide = status in ("ready", "failed")
     can_act = bool(may_decide) and to_decide
     if status == "synced":
         shown = synced_list.shown(access, found, request.GET)
     else:
-        shown = _shown(access, found, items.tab(status, found), request.GET, can_act=can_act)
+        shown = _shown(access, found, items.tab(status), request.GET, can_act=can_act)
     here = places.to(access, "items", kind=kind)
     context = {
         "kind": found,
@@ -153,7 +154,8 @@ def _row(item: Item, access: Access, kind: RecordType) -> dict[str, Any]:
 def progress(request: ScopedRequest, kind: str) -> HttpResponse:
     """The line that says how many are being exported; asks itself again while any is."""
     found = kind_of(kind)
-    moving = Item.objects.visible_to(request.access).tab("exporting", found).capped_count()
+    items = Item.objects.visible_to(request.access).filter(entity=found.entity)
+    moving = items.tab("exporting").capped_count()
     context = {
         "id": "exporting",
         "href": places.to(request.access, "progress", kind=kind),

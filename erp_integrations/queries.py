@@ -10,6 +10,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from erp_integrations.adapters.base import Operation
+from erp_integrations.records import record_types
 from erp_integrations.states import MOVING, OPEN, State
 from erpbridge.access.policy import Access
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         Item,
         Link,
     )
-    from erp_integrations.records import RecordType
 
 # The lists of the tool: key -> (words, states). The order is that of the tabs.
 TABS: dict[str, tuple[str, frozenset[State]]] = {
@@ -44,23 +44,26 @@ class ItemQuerySet(models.QuerySet["Item"]):
         found = self.filter(account=access.account)
         return found if access.project is None else found.filter(project=access.project)
 
-    def tab(self, key: str, kind: RecordType) -> ItemQuerySet:
-        """Those of one list of the tool, of one record type.
+    def tab(self, key: str) -> ItemQuerySet:
+        """Those of one list of the tool.
 
         Handed back is a record once, by its last item, and only while it stands so: not when it
         was sent again, linked otherwise, or deleted.
         """
-        items = self.filter(entity=kind.entity, state__in=TABS[key][1])
+        items = self.filter(state__in=TABS[key][1])
         if key != "returned":
             return items
         later = self.model._base_manager.filter(
             entity=OuterRef("entity"), record_id=OuterRef("record_id"), pk__gt=OuterRef("pk")
         )
-        record = kind.model._base_manager.filter(
-            pk=OuterRef("record_id"), erp_state=OuterRef("state")
-        )
-        unlinked = record.filter(origin_id="")
-        stands = Q(Exists(unlinked)) | Q(Exists(record), operation=Operation.UPDATE)
+        stands = Q()
+        for kind in record_types():
+            record = kind.model._base_manager.filter(
+                pk=OuterRef("record_id"), erp_state=OuterRef("state")
+            )
+            unlinked = Q(Exists(record.filter(origin_id="")))
+            changed = Q(Exists(record), operation=Operation.UPDATE)
+            stands |= Q(entity=kind.entity) & (unlinked | changed)
         return items.filter(~Exists(later), stands)
 
     def open(self) -> ItemQuerySet:
@@ -146,7 +149,7 @@ def capped(count: int) -> str:
     return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
 
 
-def tab_counts(items: ItemQuerySet, links: LinkQuerySet, kind: RecordType) -> dict[str, int]:
+def tab_counts(items: ItemQuerySet, links: LinkQuerySet) -> dict[str, int]:
     """Capped counts of every list of the tool; synced is what is linked, however it came to be."""
-    counts = {key: items.tab(key, kind).capped_count() for key in TABS if key != "synced"}
+    counts = {key: items.tab(key).capped_count() for key in TABS if key != "synced"}
     return {**counts, "synced": links.active().capped_count()}
