@@ -59,7 +59,7 @@ def many(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 def _to_the_erp(
     request: ScopedRequest, found: CodeList, verb: str, *, ids: list[int] | None
 ) -> HttpResponseBase:
-    """Send or retrieve, and show the result of the click; a stale page is told and not acted on."""
+    """Send or retrieve, and show the result of the click."""
     access = request.access
     if verb not in ("send", "retrieve"):
         messages.error(request, "Nothing was done: choose Send or Retrieve.")
@@ -68,6 +68,12 @@ def _to_the_erp(
     if verb == "retrieve":
         done = sending.retrieve(found, access=access, ids=ids)
         return redirect("erp:request", access.account.pk, done.request_id)
+    return _send(request, found, ids)
+
+
+def _send(request: ScopedRequest, found: CodeList, ids: list[int] | None) -> HttpResponseBase:
+    """Send, very many only after a question; a stale page is told and not acted on."""
+    access = request.access
     button = sending.button(found, access)
     if button is None:
         messages.error(request, f"Nothing was sent: {found} belongs to no ERP.")
