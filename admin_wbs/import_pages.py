@@ -42,7 +42,7 @@ class PreviewRow:
 
 @dataclass(frozen=True)
 class FileActions:
-    """The buttons of a list's page that have to do with files (``wbs/file_actions.html``)."""
+    """The buttons of a list's page that have to do with files (``wbs/more_actions.html``)."""
 
     may_import: bool
     is_empty: bool

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 
-from erpbridge.ui import health
+from erpbridge.ui import health, waiting
+
+if TYPE_CHECKING:
+    from erpbridge.access.policy import Access
 
 
 class ErpIntegrationsConfig(AppConfig):
@@ -16,8 +19,22 @@ class ErpIntegrationsConfig(AppConfig):
     name = "erp_integrations"
 
     def ready(self) -> None:
-        """Let the web server's health tell of the engine's."""
+        """Let the web server's health tell of the engine's, and the menu of what waits."""
         health.report_on("tick", _tick)
+        for tool in ("erp:companies", "erp:project_companies"):
+            waiting.register(tool, _waiting_for, _landing)
+
+
+def _waiting_for(access: Access) -> waiting.Waiting | None:
+    from erp_integrations.waiting import waiting_for
+
+    return waiting_for(access)
+
+
+def _landing(access: Access) -> str:
+    from erp_integrations.waiting import landing
+
+    return landing(access)
 
 
 def _tick() -> tuple[str, Mapping[str, Any]]:

@@ -15,13 +15,11 @@ from erpbridge.jobs.views import running
 register = template.Library()
 
 
-@register.inclusion_tag("wbs/refresh_actions.html")
-def refresh_actions(access: Access, found: CodeList) -> dict[str, Any]:
-    """Refresh from ERP, and on all projects, in the actions of a list's page."""
+@register.simple_tag
+def refresh_offer(access: Access, found: CodeList) -> dict[str, bool]:
+    """Whether Refresh from ERP, and that on all projects, are offered on a list's page."""
     offered = found.is_erp and not refreshing.refusal(found)
     return {
-        "account": access.account,
-        "list": found,
         "may_refresh": offered and bool(access.can("codes.edit")),
         "may_refresh_projects": offered and bool(access.can("codes.refresh_projects")),
         "erp_owns": erp_owns(found),

@@ -115,6 +115,13 @@ def _in_account(tool: Tool, level: Level) -> Rule:
     return rule
 
 
+def _any_tool(access: Access, _entity: str) -> Answer:
+    """Read Only or more on one of the account's own tools."""
+    if any(access.account_level(tool) for tool in Tool):
+        return YES
+    return Answer(False, "Needs Read Only or more on one of the account's tools.")
+
+
 def _account_admin(access: Access, _entity: str) -> Answer:
     if access.account_level(Tool.DIRECTORY) == Level.ADMIN:
         return YES
@@ -172,6 +179,7 @@ RULES: dict[str, Rule] = {
     "people.manage": _account_admin,
     "people.grant_approver": _grant_approver,
     "account.configure": _account_admin,
+    "settings.view": _any_tool,
     "applications.manage": _account_admin,
     "projects.create": _account_admin,
     "project.configure": _at_least(Tool.ADMIN, Level.ADMIN),

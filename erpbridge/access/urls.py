@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{PERSON}/projects/", people_views.person_projects, name="person_projects"),
     path(f"{PERSON}/invitation/", people_views.person_invitation, name="person_invitation"),
     path("join/<str:token>/", joining.join, name="join"),
+    path(f"{ACCOUNT}/admin/", views.admin, name="admin"),
     path(f"{ACCOUNT}/settings/", views.account_settings, name="account_settings"),
     path(f"{ACCOUNT}/projects/", views.projects, name="projects"),
     path(f"{ACCOUNT}/projects/add/", views.project_add, name="project_add"),

@@ -17,6 +17,7 @@ from erpbridge.access.querysets import projects_matching
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
 from erpbridge.ui.listing import Page, list_page
+from erpbridge.ui.navigation import company_settings
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50
@@ -25,6 +26,14 @@ MOST_HISTORY = 50
 def posted(request: ScopedRequest) -> QueryDict | None:
     """What a form is bound to: the body of a POST, even an empty one."""
     return request.POST if request.method == "POST" else None
+
+
+@require_safe
+@scoped("settings.view")
+def admin(request: ScopedRequest) -> HttpResponse:
+    """The company's Admin tool: the settings that are open to the person."""
+    context = {"settings": company_settings(request.access)}
+    return render(request, "access/admin.html", context)
 
 
 @require_http_methods(GET_OR_POST)

@@ -8,10 +8,15 @@ from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
-from erpbridge.access.models import Account
+from erpbridge.access.models import Account, Project
+from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import tools
+from erpbridge.ui.waiting import landing
+
+# The list of one's own projects, which is open to every member.
+PROJECTS = "access:projects"
 
 
 @require_safe
@@ -33,7 +38,14 @@ def home(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @scoped()
 def account(request: ScopedRequest) -> HttpResponse:
-    """The first tool of the account that is open to the person."""
+    """What waits for an approver; the only project of whoever has no tool of the account; or else
+    the first tool that is open to the person.
+    """
+    if desk := _desk(request.access):
+        return redirect(desk)
+    only = _only_project(request.access)
+    if only is not None:
+        return redirect("project", account_id=only.account_id, project_id=only.pk)
     return _first_tool(request)
 
 
@@ -42,6 +54,22 @@ def account(request: ScopedRequest) -> HttpResponse:
 def project(request: ScopedRequest) -> HttpResponse:
     """The first tool of the project that is open to the person."""
     return _first_tool(request)
+
+
+def _desk(access: Access) -> str:
+    """Where an approver decides; empty for others, and for an admin for whom nothing waits."""
+    for tool in tools(access):
+        if tool.waiting and (tool.waiting.count or not access.can("account.configure")):
+            return landing(tool.url_name, access)
+    return ""
+
+
+def _only_project(access: Access) -> Project | None:
+    """The one active project of a person whose levels are all in it."""
+    if any(tool.url_name != PROJECTS for tool in tools(access)):
+        return None
+    two = Project.objects.visible_to(access.membership).filter(is_active=True)[:2]
+    return two[0] if len(two) == 1 else None
 
 
 def _first_tool(request: ScopedRequest) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access, Scope
+from erpbridge.ui.waiting import Waiting, waiting
 
 # Above this a switcher is no longer readable and becomes a link to a page with a search.
 MOST_IN_SWITCHER = 50
@@ -27,14 +28,26 @@ class Tool:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """An entry of Company Settings on the Admin page; ``action`` is the rule that opens it."""
+
+    label: str
+    text: str
+    icon: str
+    url_name: str
+    action: str
+
+
+@dataclass(frozen=True)
 class Link:
-    """A tool this person can open, in the present scope."""
+    """A tool this person can open, in the present scope, and what waits for them there."""
 
     label: str
     icon: str
     href: str
     url_name: str
     current: bool = False
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +62,64 @@ class Tab:
 
 ACCOUNT_TOOLS = (
     Tool("Directory", "building-office-2", "directory:account_companies", "companies.view"),
+    Tool("Admin", "adjustments-horizontal", "access:admin", "settings.view"),
     Tool("Work Breakdown Structure", "queue-list", "admin_wbs:segments", "codes.view"),
     Tool("ERP Integrations", "arrows-right-left", "erp:companies", "items.view"),
     Tool("Projects", "briefcase", "access:projects"),
     Tool("People", "users", "access:people", "people.view"),
     Tool("API access", "key", "oauth:applications", "applications.manage"),
     Tool("Account settings", "cog-6-tooth", "access:account_settings", "account.configure"),
+)
+COMPANY_SETTINGS = (
+    Setting(
+        "Work Breakdown Structure",
+        "Segments, cost code lists and their way into the ERP, the structure of budget codes.",
+        "queue-list",
+        "admin_wbs:segments",
+        "codes.view",
+    ),
+    Setting(
+        "Cost types",
+        "Labor, materials and the like, which a budget code names beside its cost code.",
+        "tag",
+        "admin_wbs:cost_types",
+        "codes.view",
+    ),
+    Setting(
+        "Directory settings",
+        "Which fields a company must have where a program asks for the check.",
+        "building-office-2",
+        "directory:settings",
+        "account.configure",
+    ),
+    Setting(
+        "People and permissions",
+        "Who belongs to the account, with which levels, and who approves for accounting.",
+        "users",
+        "access:people",
+        "people.view",
+    ),
+    Setting(
+        "ERP connection",
+        "The accounting system behind this account: its test, its data, its limits.",
+        "arrows-right-left",
+        "erp:connection",
+        "connection.view",
+    ),
+    Setting(
+        "API access",
+        "Applications and service accounts of programs.",
+        "key",
+        "oauth:applications",
+        "applications.manage",
+    ),
+    Setting(
+        "Account",
+        "Its name, and whether senders may accept their own items.",
+        "cog-6-tooth",
+        "access:account_settings",
+        "account.configure",
+    ),
 )
 PROJECT_TOOLS = (
     Tool("Directory", "building-office-2", "directory:project_companies", "companies.view"),
@@ -74,13 +139,22 @@ def tools(access: Access, *, request: HttpRequest | None = None) -> list[Link]:
     ]
 
 
+def company_settings(access: Access) -> list[tuple[Setting, str]]:
+    """The settings of the account that are open to the person, each with its address."""
+    return [
+        (setting, reverse(setting.url_name, args=[access.account.pk]))
+        for setting in COMPANY_SETTINGS
+        if access.can(setting.action)
+    ]
+
+
 def _link(tool: Tool, access: Access, request: HttpRequest | None) -> Link:
     place = {"account_id": access.account.pk}
     if access.project:
         place["project_id"] = access.project.pk
     href = reverse(tool.url_name, kwargs=place)
     current = _is_current(tool, href, access, request)
-    return Link(tool.label, tool.icon, href, tool.url_name, current)
+    return Link(tool.label, tool.icon, href, tool.url_name, current, waiting(tool.url_name, access))
 
 
 def _is_current(tool: Tool, href: str, access: Access, request: HttpRequest | None) -> bool:
@@ -159,6 +233,11 @@ class Frame:
         if self.access is None or self.access.project is None:
             return []
         return tools(self.access, request=self.request)
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What waits for the person in the account; shown on the closed menu."""
+        return next((link.waiting for link in self.account_tools if link.waiting), None)
 
     @property
     def current_tool(self) -> Link | None:

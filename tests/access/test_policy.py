@@ -24,6 +24,11 @@ TABLE = {
     "people.manage": ACCOUNT_ADMIN,
     "people.grant_approver": ACCOUNT_ADMIN,
     "account.configure": ACCOUNT_ADMIN,
+    "settings.view": [
+        (IN_ACCOUNT, DIRECTORY, Level.READ_ONLY),
+        (IN_ACCOUNT, ADMIN, Level.READ_ONLY),
+        (IN_ACCOUNT, ERP, Level.READ_ONLY),
+    ],
     "projects.create": ACCOUNT_ADMIN,
     "project.configure": [(HERE, ADMIN, Level.ADMIN), *DIRECTORY_ADMIN],
     "companies.view": READS_DIRECTORY,

@@ -15,7 +15,12 @@ from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.ui.navigation import MOST_IN_SWITCHER, Frame, Link
-from tests.factories import MembershipFactory, ProjectFactory, UserFactory
+from tests.factories import (
+    MembershipFactory,
+    ProjectFactory,
+    ProjectMembershipFactory,
+    UserFactory,
+)
 
 SignIn = Callable[[User], Client]
 
@@ -40,6 +45,7 @@ def labels(links: list[Link]) -> list[str]:
 def test_an_admin_finds_all_tools_of_the_account(ada: User, account: Account) -> None:
     assert labels(frame_of(ada, account).account_tools) == [
         "Directory",
+        "Admin",
         "Work Breakdown Structure",
         "ERP Integrations",
         "Projects",
@@ -50,7 +56,57 @@ def test_an_admin_finds_all_tools_of_the_account(ada: User, account: Account) ->
 
 
 def test_a_standard_user_finds_neither_erp_nor_settings(sam: User, account: Account) -> None:
-    assert labels(frame_of(sam, account).account_tools) == ["Directory", "Projects", "People"]
+    assert labels(frame_of(sam, account).account_tools) == [
+        "Directory",
+        "Admin",
+        "Projects",
+        "People",
+    ]
+
+
+def test_the_admin_page_lists_the_settings_by_right(
+    client_of: SignIn, ada: User, account: Account
+) -> None:
+    admin = f"/accounts/{account.pk}/admin/"
+    expected = {
+        "directory": ["People and permissions"],
+        "admin": ["Work Breakdown Structure", "Cost types"],
+        "erp_integrations": ["ERP connection"],
+    }
+    for tool, names in expected.items():
+        user = UserFactory.create()
+        MembershipFactory.create(user=user, account=account, **{tool: Level.READ_ONLY})
+        assert [one.label for one, _href in listed(client_of(user), admin)] == names
+    everything = listed(client_of(ada), admin)
+    assert [one.label for one, _href in everything] == [
+        "Work Breakdown Structure",
+        "Cost types",
+        "Directory settings",
+        "People and permissions",
+        "ERP connection",
+        "API access",
+        "Account",
+    ]
+    # Each opens, and its breadcrumbs lead back.
+    for _one, href in everything:
+        page = client_of(ada).get(href)
+        assert page.status_code == 200
+        assert f'<a href="{admin}">Admin</a>' in page.text, href
+        assert f'<a href="{admin}#company-settings">Company Settings</a>' in page.text, href
+
+
+def listed(client: Client, address: str) -> list[Any]:
+    settings: list[Any] = client.get(address).context["settings"]
+    return settings
+
+
+def test_nobody_without_a_tool_of_the_account_finds_its_admin_page(
+    client_of: SignIn, account: Account, project: Project
+) -> None:
+    user = UserFactory.create()
+    membership = MembershipFactory.create(user=user, account=account)
+    ProjectMembershipFactory.create(membership=membership, project=project, directory=Level.ADMIN)
+    assert client_of(user).get(f"/accounts/{account.pk}/admin/").status_code == 403
 
 
 def test_account_tools_stay_the_accounts_inside_a_project(
