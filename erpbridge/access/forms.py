@@ -15,7 +15,7 @@ from erpbridge.access.entities import entity_choices
 from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.models import Account, Membership, Project
 from erpbridge.access.people import Approver, Levels, Person
-from erpbridge.access.seen import APPROVER_FIELDS, PERSON_FIELDS, rights_of
+from erpbridge.access.seen import PERSON_FIELDS, rights_of
 from erpbridge.ui.forms import PlainTexts
 
 
@@ -113,10 +113,10 @@ class ApproverForm(forms.Form):
         required=False,
         help_text=Membership._meta.get_field("can_push_to_accounting").help_text,
     )
-    erp_digest = forms.BooleanField(label="Subscribe to ERP digest e-mails", required=False)
 
     def __init__(self, posted: QueryDict | None, *, membership: Membership, enabled: bool) -> None:
-        initial = {name: getattr(membership, name) for name in APPROVER_FIELDS}
+        self.membership = membership
+        initial = {"can_push_to_accounting": membership.can_push_to_accounting}
         for entity, (can_import, can_export) in rights_of(membership).items():
             initial |= {f"import-{entity}": can_import, f"export-{entity}": can_export}
         super().__init__(posted, initial=initial, prefix="approver")
@@ -138,7 +138,8 @@ class ApproverForm(forms.Form):
             entity: (cleaned[f"import-{entity}"], cleaned[f"export-{entity}"])
             for entity, _label in entity_choices()
         }
-        return Approver(cleaned["can_push_to_accounting"], cleaned["erp_digest"], rights)
+        flag = cleaned["can_push_to_accounting"]
+        return Approver(flag, self.membership.erp_digest, rights)
 
 
 def _box(label: str) -> forms.BooleanField:

@@ -170,6 +170,18 @@ def test_the_second_of_two_admins_keeps_what_was_typed(client_of, ada, sam, url_
     assert Membership.objects.get(user=sam).job_title == "Second"
 
 
+def test_a_setting_that_does_nothing_yet_is_not_offered_and_stays_as_it_is(
+    client_of, ada, sam, url_of
+):
+    client = client_of(ada)
+    page = client.get(url_of("person")).text
+    assert "digest" not in page
+    assert "set the ERP&rsquo;s own ID of a record over the API" in page  # what Can import does
+    values = LEVELS | {"seen": seen_on(client, url_of("person")), "is_active": "on"}
+    client.post(url_of("person"), values)
+    assert Membership.objects.get(user=sam).erp_digest
+
+
 @pytest.fixture
 def bea(account):
     """A Directory Admin without the approver's privilege."""

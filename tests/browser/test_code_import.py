@@ -51,6 +51,7 @@ def test_a_workbook_goes_from_the_page_to_the_list_and_out_again(opened, code_li
         page.get_by_role("link", name="Download What Was Not Imported").click()
     assert download.value.suggested_filename == "codes-errors.csv"
     page.get_by_role("link", name="See the Codes").click()
+    page.locator(".more-actions summary").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Export XLSX").click()
     rows = workbooks.read(download.value.path().read_bytes()).lines

@@ -16,6 +16,7 @@ from erp_integrations.models import Connection
 from erpbridge.access.levels import Level
 from erpbridge.access.models import User
 from tests.admin_wbs import steps as codes
+from tests.browser.routes import to_cost_codes
 from tests.browser.test_main_job import log_in, log_out
 from tests.erp_integrations import steps
 from tests.factories import MembershipFactory, UserFactory
@@ -74,13 +75,7 @@ def filled(account, by: User) -> CodeList:
 
 def send_as_the_seed_page_tells(page: Page, address: str, found: CodeList, cora: User) -> None:
     log_in(page, address, cora)
-    # 1. Navigate to the company's Admin tool. 2. Click Work Breakdown Structure.
-    page.locator("details.tools summary").click()
-    page.locator(".menu-panel").get_by_role("link", name="Work Breakdown Structure").click()
-    # 3. Under Segments, click Cost Code.
-    page.get_by_role("link", name="Cost Code", exact=True).click()
-    # 4. Select the ERP Standard Cost Codes list.
-    page.get_by_role("link", name=found.name, exact=True).click()
+    to_cost_codes(page, found, several=True)
     expect(page.get_by_text("5 unsynced")).to_be_visible()
     # 5. Click Send to ERP.
     page.get_by_role("button", name="Send to ERP (5)").click()

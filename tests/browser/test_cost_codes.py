@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
@@ -12,6 +14,7 @@ from admin_wbs.models import CodeList
 from erp_integrations.models import Item
 from erpbridge.access.levels import Level
 from tests.admin_wbs.test_codes import shown, tree
+from tests.browser.routes import to_cost_codes
 from tests.browser.test_main_job import log_in
 from tests.erp_integrations import steps
 from tests.factories import MembershipFactory, UserFactory
@@ -48,18 +51,20 @@ def opened(page: Page, sign_in, cora, live_server, account):
     return at
 
 
+@pytest.mark.parametrize(("lists_there", "width"), [("one", 390), ("several", 1280)])
 def test_unsynced_codes_are_sent_as_the_seed_page_tells(
-    page, live_server, account, erp_list, cora, ada
+    page, live_server, account, erp_list, cora, ada, lists_there, width
 ):
     tree(erp_list, ada, "01 General", "01-100 Survey")
-    CodeList.objects.create(account=account, name="Residential")
+    if lists_there == "several":
+        CodeList.objects.create(account=account, name="Residential")
+    page.set_viewport_size({"width": width, "height": 844})
     log_in(page, live_server.url, cora)
-    # 1. Navigate to the company's Admin tool. 2. Click Work Breakdown Structure. 3. Cost Code.
-    page.goto(live_server.url + reverse("admin_wbs:lists", args=[account.pk]))
-    # 4. Select the ERP Standard Cost Codes list.
-    page.get_by_role("link", name=erp_list.name, exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(erp_list.name)
+    to_cost_codes(page, erp_list, several=lists_there == "several")
     expect(page.get_by_text("2 unsynced")).to_be_visible()
+    # The main action and the first code stand on the first screen.
+    expect(page.get_by_role("button", name="Send to ERP (2)")).to_be_in_viewport()
+    expect(page.locator("tr.code").first).to_be_in_viewport(ratio=1)
     # 5. Click Send to ERP.
     page.get_by_role("button", name="Send to ERP (2)").click()
     page.wait_for_url("**/requests/**")
@@ -68,10 +73,43 @@ def test_unsynced_codes_are_sent_as_the_seed_page_tells(
     expect(page.get_by_role("cell", name="Waiting for accounting")).to_be_visible()
     expect(page.get_by_text("Locked: sent by Cora Codes").first).to_be_visible()
     expect(page.get_by_role("button", name="Re-send to ERP", exact=True)).to_be_disabled()
-    page.get_by_role("button", name="Why Re-send to ERP is disabled").focus()
-    expect(page.get_by_role("tooltip")).to_contain_text("all 2 are waiting for accounting")
+    # Tips: hover your cursor over the button to view the reason the button is not available.
+    page.get_by_role("button", name="Re-send to ERP", exact=True).hover()
+    expect(page.get_by_text("all 2 are waiting for accounting")).to_be_visible()
     page.get_by_role("button", name="Retrieve from ERP (2)").click()
     page.wait_for_url("**/requests/**")
+
+
+def test_a_page_that_has_to_be_refreshed_says_so_on_the_button(opened, erp_list, ada):
+    made = tree(erp_list, ada, "01 General")
+    page = opened(erp_list)
+    codes.edit(made["01"], values={"description": "Conditions"}, seen=1, by=ada)
+    page.get_by_role("button", name="Send to ERP (1)").click()
+    expect(page.get_by_text(re.compile("changed", re.I)).first).to_be_visible()
+    assert not Item.objects.exists()
+
+
+def test_the_rest_of_the_actions_is_a_menu_for_keyboards_and_without_scripts(
+    browser, live_server, client_of, account, erp_list, cora, ada
+):
+    tree(erp_list, ada, "01 General")
+    cookie = client_of(cora).cookies["sessionid"].value
+    for scripts in (True, False):
+        context = browser.new_context(java_script_enabled=scripts)
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(live_server.url + reverse("admin_wbs:list", args=[account.pk, erp_list.pk]))
+        first = page.locator(".tool-actions :is(button, a, summary)").first
+        expect(first).to_have_text("Send to ERP (1)")
+        expect(page.get_by_role("link", name="Export CSV")).to_be_hidden()
+        page.locator(".more-actions summary").focus()
+        page.keyboard.press("Enter")
+        for name in ("Import", "Export CSV", "Export XLSX", "Copy Codes", "Cost Types"):
+            expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+        page.get_by_role("link", name="Cost Types", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Cost types of")
+        context.close()
 
 
 def test_codes_are_typed_by_keyboard_alone(opened, erp_list):

@@ -12,6 +12,7 @@ from erp_integrations.models import Item
 from erp_integrations.sendable import send
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
+from tests.browser.routes import to_project_directory
 from tests.erp_integrations import steps
 from tests.factories import (
     PASSWORD,
@@ -57,23 +58,6 @@ def log_out(page: Page) -> None:
     page.context.clear_cookies()
 
 
-def open_project_directory(page: Page, address: str, person, project) -> None:
-    """Steps 1 and 2 of the seed page, from the login on and by clicking only."""
-    log_in(page, address, person)
-    page.goto(address)
-    # 1. Navigate to the Project level Directory tool.
-    page.locator("details.place summary").filter(has_text="Project").click()
-    page.locator(".menu-panel").get_by_role("link", name=str(project)).click()
-    page.locator("details.tools summary").click()
-    tools = page.get_by_role("list", name=str(project))
-    tools.get_by_role("link", name="Directory", exact=True).click()
-    expect(page.get_by_role("heading", name="Directory", level=1)).to_be_visible()
-    # 2. Click the Companies tab.
-    page.get_by_role("navigation", name="Directory").get_by_role(
-        "link", name="Companies", exact=True
-    ).click()
-
-
 def by_edit(page: Page, name: str) -> None:
     page.get_by_role("link", name=f"Edit {name}").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Edit {name}")
@@ -90,7 +74,8 @@ def test_the_seed_page_is_followed_along_each_of_its_routes(
     page, live_server, connected, petra, quarry, project, open_it, width
 ):
     page.set_viewport_size({"width": width, "height": 800})
-    open_project_directory(page, live_server.url, petra, project)
+    log_in(page, live_server.url, petra)
+    to_project_directory(page, project)
     # 3. Click Edit next to the company. OR Click the company name. 4. Review the record.
     open_it(page, quarry.name)
     expect(page.get_by_text("Not in ERP")).to_be_visible()
@@ -121,7 +106,8 @@ def test_a_name_that_is_too_long_is_mended_and_sent_in_one_click(
 ):
     quarry.name = "Quarry and Sons of the Harbor Incorporated"
     quarry.save()
-    open_project_directory(page, live_server.url, petra, project)
+    log_in(page, live_server.url, petra)
+    to_project_directory(page, project)
     by_edit(page, quarry.name)
     send = page.get_by_role("button", name="Send to ERP", exact=True)
     tip = page.get_by_role("tooltip")
