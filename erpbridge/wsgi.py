@@ -2,7 +2,10 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from erpbridge.streamed import Measured
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erpbridge.settings")
-application = get_wsgi_application()
+application = Measured(get_wsgi_application(), settings.ERPBRIDGE_MOST_BODY_BYTES)

@@ -20,7 +20,12 @@ class BodySizeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer 413 for more than the limit; the server refuses lengths that are no number."""
+        """Answer 413 for more than the limit; the server refuses lengths that are no number.
+
+        411 for a body without a length, where the server has not measured it.
+        """
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            return HttpResponse("Send the length of the body (Content-Length).", status=411)
         announced = request.META.get("CONTENT_LENGTH") or "0"
         most = settings.ERPBRIDGE_MOST_BODY_BYTES
         if announced.isdecimal() and int(announced[:20]) > most:

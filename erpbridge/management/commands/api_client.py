@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.crypto import get_random_string
 
 from admin_wbs import codes, lists, structures
+from erpbridge import address
 from erpbridge.access import accounts, policy, projects
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         """Which account and project; without them new ones are made."""
         parser.add_argument("--company", type=int, help="id of the account")
         parser.add_argument("--project", type=int, help="id of one of its projects")
-        parser.add_argument("--base-url", default="http://127.0.0.1:8000")
+        parser.add_argument("--base-url", help="without it the address that serve runs on")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         made = applications.create("API client", service=_service(project), by=by)
         assert made.application.service is not None
         given = tokens.issue(made.application, made.application.service.user)
-        self._print(options["base_url"], made, project, given.refresh)
+        self._print(options["base_url"] or address.read(), made, project, given.refresh)
 
     def _print(self, base_url: str, made: Made, project: Project, refresh: str) -> None:
         values = {

@@ -15,11 +15,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.core.wsgi import get_wsgi_application
 from django.db import connections
 from gunicorn.app.base import BaseApplication
 
-from erpbridge import embedded, env
+from erpbridge import address, embedded, env, gunicorn_conf
 
 DEMO_WARNING = """
 **************************************************************************************
@@ -45,7 +44,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """The application; only production collects static files into a folder."""
         if not settings.PRODUCTION:
             warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
-        return get_wsgi_application()
+        # Imported here: it sets Django up, which warns.
+        from erpbridge.wsgi import application
+
+        return application
 
 
 class Command(BaseCommand):
@@ -79,20 +81,23 @@ class Command(BaseCommand):
 
         def ready(worker: Any) -> None:
             embedded.post_worker_init(worker)
+            address.keep(address.of(host, port))
             self.stdout.write(f"erpbridge is ready at http://{shown}:{port}/  (Ctrl-C ends it)")
             self.stdout.flush()
 
         return {
             "bind": f"{shown}:{port}",
             "workers": 1,
-            "worker_class": "gthread",
-            "threads": 8,
+            "worker_class": gunicorn_conf.worker_class,
+            "threads": gunicorn_conf.threads,
+            "limit_request_line": gunicorn_conf.limit_request_line,
             "graceful_timeout": 8,
             "loglevel": "warning",
             "proc_name": "erpbridge",
             "control_socket_disable": True,
             "post_worker_init": ready,
             "worker_exit": embedded.worker_exit,
+            "on_exit": lambda _arbiter: address.forget(),
         }
 
 
