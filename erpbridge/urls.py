@@ -6,6 +6,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from erpbridge.ui import health, home
 
+handler500 = "erpbridge.ui.error_pages.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("favicon.ico", home.favicon, name="favicon"),

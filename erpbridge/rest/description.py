@@ -46,8 +46,9 @@ REASONS = {
     415: "Neither JSON nor a form.",
     422: "Understood, and against a rule; `errors` names each field.",
     429: "Too many calls; `Retry-After` says when to come again.",
+    503: "The database is busy; nothing was done. `Retry-After` says when to come again.",
 }
-ALWAYS = (400, 401, 403, 404, 429)
+ALWAYS = (400, 401, 403, 404, 429, 503)
 OF_READS, OF_WRITES = (304,), (409, 412, 413, 415, 422)
 HEADERS = {
     "X-Request-Id": ("string", "Names the call in the log; one that was sent is kept."),

@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 
 from erpbridge.rest import throttles
 from erpbridge.rest.answers import error_answer
-from erpbridge.rest.errors import NOT_FOUND
+from erpbridge.rest.errors import NOT_FOUND, answer_to
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("/rest", "/oauth", "/vapid")
@@ -30,7 +30,11 @@ EXPOSED_HEADERS = (
     "Deprecation, ETag, Idempotency-Replayed, Link, Per-Page, Retry-After, Total, "
     "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
 )
-MESSAGES = {404: NOT_FOUND, 413: "The request body is too large."}
+MESSAGES = {
+    404: NOT_FOUND,
+    411: "Send the length of the body (Content-Length).",
+    413: "The request body is too large.",
+}
 VAPID = "The /vapid routes are gone. The same resources are at /rest/v1.0."
 
 
@@ -80,6 +84,8 @@ class RestMiddleware:
         """A fault of ours in a view that is none of the API's own."""
         if not is_api(request.path_info):
             return None
+        if (busy := answer_to(request, error)) is not None and busy.status_code == 503:
+            return busy
         logger.error("API call failed: %s %s", request.method, request.path, exc_info=error)
         return error_answer(request, 500, "Something went wrong here.")
 

@@ -1,15 +1,44 @@
-"""What an error page of development may show."""
+"""Pages for what nobody expected, and what an error page of development may show."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import ItemsView
 from types import FrameType
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.views.debug import SafeExceptionReporterFilter
+from django.views.defaults import server_error as broken
 
+from erpbridge.busy import RETRY_AFTER, is_busy
 from erpbridge.ui.redaction import redact_line
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """503 with what was sent, to send it again, where the database was only busy; else 500."""
+    if not is_busy(sys.exc_info()[1]):
+        return broken(request)
+    context = {
+        "method": "post" if request.method == "POST" else "get",
+        "address": request.get_full_path(),
+        "fields": _sent(request),
+    }
+    # Without the request: the frame of the page would ask the database.
+    page = render_to_string("503.html", context)
+    headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
+    return HttpResponse(page, status=503, headers=headers)
+
+
+def _sent(request: HttpRequest) -> list[tuple[str, str]] | None:
+    """The fields of the form, or of the address; None where they cannot be shown to be sent again:
+    a browser gives no file twice, and a password is not written into a page.
+    """
+    given = request.POST if request.method == "POST" else request.GET
+    if request.FILES or any("password" in name for name in given):
+        return None
+    return [(name, value) for name, values in given.lists() for value in values]
 
 
 class NoSecrets(SafeExceptionReporterFilter):
