@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,10 +16,14 @@ from directory import companies
 from directory.forms import CompanyForm, number_warning
 from directory.links import Links
 from directory.models import Company, ProjectCompany
+from directory.queries import CompanyQuerySet
+from erpbridge.access.models import Account
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 
 MOST_HITS = 50
+MOST_ALIKE = 10
+MOST_KNOWN = 500
 LONGEST_NAME = 255
 SEND_LATER = "It still has to be sent to the ERP, from its page, before accounting sees it."
 
@@ -61,20 +67,35 @@ def create(request: ScopedRequest) -> HttpResponseBase:
     form = CompanyForm(request.POST, request.FILES, access=access)
     if not form.is_valid():
         return _create_page(request, form, alike=_look_alikes(access, _named(form["name"].value())))
-    alike = _look_alikes(access, form.cleaned_data["name"])
-    if alike and not request.POST.get("anyway"):
-        return _create_page(request, form, alike=alike, ask=True)
     try:
-        company = companies.create(
-            account=access.account, values=form.values, by=request.user, project=access.project
-        )
+        company = _created(form, access=access, known=request.POST.getlist("anyway"))
     except ValidationError as wrong:
         form.add_error(None, wrong)
-        return _create_page(request, form, alike=alike)
+        return _create_page(request, form, alike=_look_alikes(access, form.cleaned_data["name"]))
+    if company is None:
+        alike = _look_alikes(access, form.cleaned_data["name"])
+        return _create_page(request, form, alike=alike, ask=True)
     messages.success(request, f"{company.name} was added. {SEND_LATER}")
     if warning := number_warning(form.cleaned_data):
         messages.warning(request, warning)
     return redirect(Links(access).to("company", company.pk))
+
+
+@transaction.atomic
+def _created(form: CompanyForm, *, access: Access, known: Sequence[str]) -> Company | None:
+    """The new company; None where there are look-alikes that the person has not been shown.
+
+    One at a time in an account, so that of two clicks the second one sees the first one's company.
+
+    :param known: ids of the look-alikes that were shown.
+    """
+    list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
+    alike = _alike(access, form.cleaned_data["name"])
+    if any(str(pk) not in known for pk in _newest(alike)):
+        return None
+    return companies.create(
+        account=access.account, values=form.values, by=access.user, project=access.project
+    )
 
 
 @require_POST
@@ -113,14 +134,19 @@ def _hits(access: Access, name: str) -> list[Hit]:
 
 
 def _look_alikes(access: Access, name: str) -> list[Hit]:
-    if not name:
-        return []
-    found = Company.objects.filter(account=access.account).look_alikes(name)
     links = Links(access)
-    return [
-        Hit(one, False, links.to("company", one.pk))
-        for one in found.order_by("sort_name", "pk")[:10]
-    ]
+    found = _alike(access, name).order_by("sort_name", "pk")[:MOST_ALIKE]
+    return [Hit(one, False, links.to("company", one.pk)) for one in found]
+
+
+def _alike(access: Access, name: str) -> CompanyQuerySet:
+    mine = Company.objects.filter(account=access.account)
+    return mine.look_alikes(name) if name else mine.none()
+
+
+def _newest(alike: CompanyQuerySet) -> list[int]:
+    """Ids by which a look-alike is known that was not there when the question was asked."""
+    return list(alike.order_by("-pk").values_list("pk", flat=True)[:MOST_KNOWN])
 
 
 def _create_page(
@@ -130,6 +156,7 @@ def _create_page(
     context = {
         "form": form,
         "alike": alike,
+        "known": _newest(_alike(request.access, _named(form["name"].value()))) if ask else [],
         "ask": ask,
         "search": links.to("company_add"),
         "home": links.to("companies"),

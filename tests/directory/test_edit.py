@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.urls import reverse
 
 from directory import companies
@@ -336,8 +340,38 @@ def test_a_look_alike_is_shown_first_and_does_not_forbid(client_of, ada, company
     response = client.post(create_url, {"name": "Quarry and Sons"})
     assert "Create anyway" in response.text
     assert Company.objects.count() == 1
-    client.post(create_url, {"name": "Quarry and Sons", "anyway": "1"})
+    client.post(create_url, {"name": "Quarry and Sons", "anyway": company.pk})
     assert Company.objects.count() == 2
+
+
+def test_a_look_alike_that_came_since_the_question_is_asked_about_too(
+    client_of, ada, account, company, create_url
+):
+    client = client_of(ada)
+    twin = CompanyFactory.create(account=account, name="Quarry and Sons")
+    response = client.post(create_url, {"name": "Quarry and Sons", "anyway": company.pk})
+    assert "Create anyway" in response.text
+    assert Company.objects.count() == 2
+    client.post(create_url, {"name": "Quarry and Sons", "anyway": [company.pk, twin.pk]})
+    assert Company.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_clicks_on_create_at_one_moment_make_one_company(client_of, ada, create_url):
+    clients = [client_of(ada) for _ in range(4)]
+    gate = Barrier(4)
+
+    def click(client) -> str:
+        try:
+            gate.wait(10)
+            return client.post(create_url, {"name": "Blue Heron"}).text
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(click, clients))
+    assert Company.objects.count() == 1
+    assert sum("Create anyway" in page for page in pages) == 3
 
 
 def test_a_company_is_created_in_the_account_without_a_project(client_of, ada, account):
