@@ -11,7 +11,7 @@ from django.db import transaction
 from admin_wbs import lists
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.refusals import Stale
-from admin_wbs.tiered import BATCH
+from admin_wbs.tiered import BATCH, batches
 from erp_integrations import sendable
 from erp_integrations.sendable import Done, ListButton, Problem
 from erpbridge.access.policy import Access
@@ -35,7 +35,6 @@ def button(found: CodeList, access: Access, *, seen: int | None = None) -> ListB
     return replace(shown, reasons=tuple(reasons), enabled=shown.enabled and not reasons)
 
 
-@transaction.atomic
 def send(
     found: CodeList,
     *,
@@ -53,17 +52,27 @@ def send(
     :raises ValidationError: for a note that is too long.
     :raises Stale: when the list was changed since.
     """
+    revisions = _chosen(found, seen, ids)
+    return sendable.send(lists.CODE, list(revisions), access=access, seen=revisions, note=note)
+
+
+@transaction.atomic
+def _chosen(found: CodeList, seen: int, ids: Iterable[int] | None) -> dict[int, int]:
+    """The codes to send, with their revisions: who edits one from now on edits what was not sent.
+
+    :raises Stale: when the list was changed since.
+    """
     stored = lists.lock(found.pk)
     if stored.revision != seen:
         raise Stale(changed_since(stored))
     if ids is None:
         connected = sendable.connected(stored.account_id, lists.CODE)
         unsent = stored.codes.to_send(updates=connected is not None and connected.updates)
-        ordered = unsent.order_by("sort_path").values_list("pk", flat=True)
-        chosen = list(ordered[: settings.ERPBRIDGE_MOST_ROWS_A_CLICK])
-    else:
-        chosen = _with_parents(stored, ids)
-    return sendable.send(lists.CODE, chosen, access=access, note=note)
+        ordered = unsent.order_by("sort_path").values_list("pk", "revision")
+        return dict(ordered[: settings.ERPBRIDGE_MOST_ROWS_A_CLICK])
+    chosen = _with_parents(stored, ids)
+    rows = (CostCode.objects.filter(pk__in=some) for some in batches(chosen))
+    return {pk: revision for some in rows for pk, revision in some.values_list("pk", "revision")}
 
 
 def retrieve(found: CodeList, *, access: Access, ids: Iterable[int] | None = None) -> Done:

@@ -19,7 +19,7 @@ from erp_integrations import connections, moves, proposals, tracing
 from erp_integrations.adapters.base import Operation, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.checks import Checks, decided
-from erp_integrations.clicks import Done, Refusal, finish_click, record_click
+from erp_integrations.clicks import Done, Refusal, carry_out
 from erp_integrations.models import Attempt, Connection, Item, Request
 from erp_integrations.moves import chunks
 from erp_integrations.queries import ItemQuerySet
@@ -58,12 +58,12 @@ def retry(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done
 
 def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
     wanted = {one.item_id: one for one in decisions if 0 < one.item_id <= LARGEST_ID}
-    with transaction.atomic():
-        held = _lock_connections(access, entity, sorted(wanted))
+
+    def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
+        held = _lock_connections(access, entity, batch)
         by_connection: dict[int, list[Item]] = defaultdict(list)
-        for item in _visible(access, entity, sorted(wanted)):
+        for item in _visible(access, entity, batch):
             by_connection[item.connection_id].append(item)
-        click = record_click(access, entity=entity, verb=event, done=0, refused=[])
         refused: list[Refusal] = []
         accepted = 0
         for connection_id, some in sorted(by_connection.items()):
@@ -71,9 +71,18 @@ def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: A
             refused += refusals
             accepted += len(some) - len(refusals)
             wake(connection_id)
-        finish_click(click, done=accepted, refused=refused)
+        return accepted, refused
+
+    click, done = carry_out(
+        access, entity=entity, verb=event, batches=chunks(sorted(wanted)), do=do, labels=_labels
+    )
     tracing.clicked(click)
-    return Done(click.pk, accepted, tuple(refused))
+    return done
+
+
+def _labels(ids: Sequence[int]) -> dict[int, str]:
+    """What the records of items are called."""
+    return dict(Item.objects.filter(pk__in=ids).values_list("record_id", "label"))
 
 
 def _lock_connections(access: Access, entity: str, ids: Sequence[int]) -> dict[int, Connection]:
@@ -204,22 +213,25 @@ def reject(
 
     :param reasons: item id -> a reason of its own.
     """
-    with transaction.atomic():
-        wanted = list(items.order_by("pk").values_list("pk", flat=True))
-        waiting = items.filter(state=State.QUEUED, waits_for__isnull=False)
+    wanted = list(items.order_by("pk").values_list("pk", flat=True))
+
+    def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
+        waiting = Item.objects.filter(pk__in=batch, state=State.QUEUED, waits_for__isnull=False)
         moves.move("withdraw", waiting, by=access.user, why=reason, values={"waits_for": None})
         by_reason: dict[str, list[int]] = defaultdict(list)
-        for pk in wanted:
+        for pk in batch:
             by_reason[(reasons or {}).get(pk) or reason].append(pk)
         moved: set[int] = set()
         for why, ids in by_reason.items():
             moved |= _reject(ids, why, access)
-        refused = _beaten(sorted(set(wanted) - moved))
-        click = record_click(
-            access, entity=entity, verb=Request.Verb.REJECT, done=len(moved), refused=refused
-        )
+        return len(moved), _beaten(sorted(set(batch) - moved))
+
+    verb = Request.Verb.REJECT
+    click, done = carry_out(
+        access, entity=entity, verb=verb, batches=chunks(wanted), do=do, labels=_labels
+    )
     tracing.clicked(click)
-    return Done(click.pk, len(moved), tuple(refused))
+    return done
 
 
 def _reject(ids: Sequence[int], reason: str, access: Access) -> set[int]:

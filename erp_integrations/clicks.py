@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db import OperationalError, transaction
+
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
 from erpbridge.access.policy import Access
+from erpbridge.busy import is_busy
 from erpbridge.ui.request_id import current_request_id
 
 
@@ -20,6 +24,11 @@ class Refusal:
     record_id: int
     label: str
     problems: tuple[Problem, ...]
+
+
+# A batch that finds the database busy has waited already, for as long as a connection waits.
+TRIES = 3
+Result = tuple[int, Sequence[Refusal]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,59 @@ def record_click(
     )
 
 
-def finish_click(click: Request, *, done: int, refused: Sequence[Refusal]) -> None:
+def carry_out(
+    access: Access,
+    *,
+    entity: str,
+    verb: str,
+    batches: Iterable[Sequence[int]],
+    do: Callable[[Sequence[int], Request], Result],
+    labels: Callable[[Sequence[int]], Mapping[int, str]],
+) -> tuple[Request, Done]:
+    """Carry out a click, each batch of ids in a transaction of its own.
+
+    A click on ten thousand rows would otherwise keep everybody else from writing while it lasts.
+    The first batch decides whether the click takes place at all; later ones are tried again while
+    the database is busy, and are refused in words where it stays so.
+
+    :param do: does a batch; how many rows were taken, and which were not.
+    :param labels: what the records of a batch are called, by their ids, for such a refusal.
+    """
+    first, *later = list(batches) or [[]]
+    with transaction.atomic():
+        click = record_click(access, entity=entity, verb=verb, done=0, refused=[])
+        done, refused = do(first, click)
+        _finish(click, done=done, refused=refused)
+    for batch in later:
+        taken, problems = _patiently(batch, click, do, labels)
+        done, refused = done + taken, [*refused, *problems]
+        with suppress(OperationalError):
+            _finish(click, done=done, refused=refused)
+    return click, Done(click.pk, done, tuple(refused))
+
+
+def _patiently(
+    batch: Sequence[int],
+    click: Request,
+    do: Callable[[Sequence[int], Request], Result],
+    labels: Callable[[Sequence[int]], Mapping[int, str]],
+) -> Result:
+    for _attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                return do(batch, click)
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+    return 0, _not_now(labels(batch))
+
+
+def _not_now(labels: Mapping[int, str]) -> list[Refusal]:
+    problem = Problem("database", "busy", "The database was busy, so nothing was done. Try again.")
+    return [Refusal(pk, label, (problem,)) for pk, label in labels.items()]
+
+
+def _finish(click: Request, *, done: int, refused: Sequence[Refusal]) -> None:
     """Add to a stored click what came of it, where its items had to point at it first."""
     click.done, click.refused = done, _rows(refused)
     click.save(update_fields=["done", "refused"])

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
 from erp_integrations import links, moves, outgoing, tracing
 from erp_integrations.adapters.base import Command, Operation, Problem
-from erp_integrations.clicks import Done, Refusal, record_click
+from erp_integrations.clicks import Done, Refusal, carry_out
 from erp_integrations.defaults import Defaults
 from erp_integrations.digests import digest
 from erp_integrations.guard import plain
@@ -47,27 +47,36 @@ class Examination:
 
 
 def examine(
-    kind: RecordType, ids: Sequence[int], *, access: Access, seen: Mapping[int, int] | None = None
+    kind: RecordType,
+    ids: Sequence[int],
+    *,
+    access: Access,
+    seen: Mapping[int, int] | None = None,
+    known: Mapping[int, Sequence[Problem]] | None = None,
 ) -> Examination:
     """Check records for sending; a number of queries that does not depend on how many.
 
     :param seen: record id -> revision on the caller's page, to notice a stale page.
+    :param known: problems of records of the same click that were found before.
     """
     ready = readiness(kind.entity, access)
     drafts = outgoing.drafts(kind, access.account.pk, ids, ready.manifest)
     parents = {draft.parent_id for draft in drafts if draft.parent_id is not None}
     family = sorted({*ids, *parents})
+    known = known or {}
     found = Examination(ready, drafts, open_items=_open_items(kind.entity, access, family))
+    found.problems = {pk: list(problems) for pk, problems in known.items()}
     if ready.connection:
         found.links = links.active_links(ready.connection, kind.entity, family)
     beyond = kind.problems(drafts)
     clashes = outgoing.clashes(ready.manifest, drafts)
     for draft in sorted(drafts, key=lambda one: one.depth):
-        problems = list(beyond.get(draft.record_id, []))
+        problems = [*known.get(draft.record_id, []), *beyond.get(draft.record_id, [])]
         problems += _stale(draft, seen)
         problems += _waiting(found.open_items.get(draft.record_id))
         problems += _broken_rules(draft, found)
-        problems += [clashes[draft.record_id]] if draft.record_id in clashes else []
+        clash = clashes.get(draft.record_id)
+        problems += [clash] if clash and clash not in problems else []
         problems += _parent_left_out(draft, found)
         found.problems[draft.record_id] = problems
     return found
@@ -181,30 +190,53 @@ def send(
     """
     said = clean_note(note)
     kind = record_type(entity)
-    with transaction.atomic():
-        visible = _lock_records(kind, ids, access)
-        found = examine(kind, visible, access=access, seen=seen)
+    order, known = _parents_first(kind, _visible(kind, ids, access), access)
+
+    def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
+        # So that nothing is edited while it is sent.
+        moves.lock_records(entity, batch)
+        found = examine(kind, batch, access=access, seen=seen, known=known)
         refused = [
             Refusal(draft.record_id, draft.label, tuple(found.of(draft.record_id)))
             for draft in found.drafts
             if found.of(draft.record_id)
         ]
         good = [draft for draft in found.drafts if not found.of(draft.record_id)]
-        click = record_click(
-            access, entity=entity, verb=Request.Verb.SEND, done=len(good), refused=refused
-        )
         items = [_item(draft, found, access, click, said) for draft in good]
         _fill_by_rules(items, found)
         moves.open_items(items, by=access.user, why=said)
+        known.update({one.record_id: list(one.problems) for one in refused})
+        return len(good), refused
+
+    click, done = carry_out(
+        access,
+        entity=entity,
+        verb=Request.Verb.SEND,
+        batches=chunks(order),
+        do=do,
+        labels=partial(_labels, kind, access),
+    )
     tracing.clicked(click)
-    return Done(click.pk, len(good), tuple(refused))
+    return done
 
 
-def _lock_records(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
-    """Lock the visible ones among ``ids``, in order, so that nothing is edited while it is sent."""
-    visible = _visible(kind, ids, access)
-    moves.lock_records(kind.entity, visible)
-    return visible
+def _parents_first(
+    kind: RecordType, ids: Sequence[int], access: Access
+) -> tuple[list[int], dict[int, list[Problem]]]:
+    """The records in the order of their batches, and what only all of them together show: which
+    would share a code in the ERP.
+    """
+    if len(ids) <= moves.CHUNK:
+        return list(ids), {}
+    manifest = readiness(kind.entity, access).manifest
+    drafts = outgoing.drafts(kind, access.account.pk, ids, manifest)
+    clashes = outgoing.clashes(manifest, drafts)
+    order = sorted(drafts, key=lambda one: (one.depth, one.record_id))
+    return [one.record_id for one in order], {pk: [one] for pk, one in clashes.items()}
+
+
+def _labels(kind: RecordType, access: Access, ids: Sequence[int]) -> dict[int, str]:
+    return {one.record_id: one.label for one in kind.drafts(access.account.pk, ids)}
 
 
 def _visible(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
@@ -250,17 +282,23 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
     """Take waiting records back from accounting, unless a decision came first."""
     kind = record_type(entity)
     visible = _visible(kind, ids, access)
-    with transaction.atomic():
-        moved: list[Item] = []
-        for some in chunks(_waiting_items(entity, visible, access)):
-            moved += moves.move("retrieve", Item.objects.filter(pk__in=some), by=access.user)
-        left = sorted(set(visible) - {item.record_id for item in moved})
-        refused = [refusal for some in chunks(left) for refusal in _not_waiting(kind, some, access)]
-        click = record_click(
-            access, entity=entity, verb=Request.Verb.RETRIEVE, done=len(moved), refused=refused
-        )
+
+    def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
+        waiting = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
+        moved = moves.move("retrieve", waiting, by=access.user)
+        left = sorted(set(batch) - {item.record_id for item in moved})
+        return len(moved), _not_waiting(kind, left, access)
+
+    click, done = carry_out(
+        access,
+        entity=entity,
+        verb=Request.Verb.RETRIEVE,
+        batches=chunks(visible),
+        do=do,
+        labels=partial(_labels, kind, access),
+    )
     tracing.clicked(click)
-    return Done(click.pk, len(moved), tuple(refused))
+    return done
 
 
 def _waiting_items(entity: str, record_ids: Sequence[int], access: Access) -> list[int]:
