@@ -18,6 +18,9 @@ from erpbridge.oauth.models import Application, Code, Token
 
 ACCESS_SECONDS = 5400
 CODE_SECONDS = 600
+# How long a rotated refresh token may come again without harm: clients that renew at once race, and
+# some lose an answer and ask again.
+RACE = timedelta(seconds=60)
 # Ended tokens are of use for as long as somebody may still present them by mistake.
 KEPT = timedelta(days=90)
 
@@ -137,10 +140,10 @@ def _verified(challenge: str, verifier: str) -> bool:
 def renew(application: Application, refresh: str) -> Given:
     """New tokens for a refresh token, which ends with the access token beside it.
 
-    A token that comes a second time ends its whole family: somebody else may hold it, and nobody
-    can tell which of the two is the application (RFC 9700, 2.2.2 and 4.14.2). There is no time of
-    grace for an answer that was lost: of the new tokens only digests are kept, so that the same
-    answer cannot be given again, and a different one would serve a thief as well.
+    A token that comes a second time is refused, and ends its whole family: somebody else may hold
+    it, and nobody can tell which of the two is the application (RFC 9700, 2.2.2 and 4.14.2). Within
+    a minute of its rotation it is only refused: of processes that renew at once one wins, and what
+    it was given stays good. The same answer is never given twice: it would serve a thief as well.
 
     :raises Refused: for a token that is unknown, used or revoked.
     """
@@ -152,7 +155,8 @@ def renew(application: Application, refresh: str) -> Given:
         if Token.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
             end_family(row.family)
             return issue(application, row.user, family=row.family)
-    end_family(row.family)
+    if row.ended_at is not None and row.ended_at < timezone.now() - RACE:
+        end_family(row.family)
     raise _invalid("The refresh token is invalid.")
 
 
