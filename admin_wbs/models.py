@@ -102,7 +102,6 @@ class CostCode(Tiered, Sendable):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="cost_codes")
     list = models.ForeignKey(CodeList, on_delete=models.PROTECT, related_name="codes")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = CostCodeQuerySet.as_manager()
 

@@ -128,7 +128,6 @@ class Company(Sendable):
     name_key = models.CharField(max_length=255, editable=False)
     search_text = models.TextField(editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = CompanyQuerySet.as_manager()
 

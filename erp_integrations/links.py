@@ -124,7 +124,7 @@ def mirror(entity: str, shown: Mapping[int, tuple[str, str]], *, drifted: bool =
     rows = [row for some in chunks(list(shown)) for row in model._base_manager.filter(pk__in=some)]
     for row in rows:
         row.origin_id, row.origin_code = shown[row.pk]
-    write_rows(rows, ["origin_id", "origin_code"], drifted=drifted)
+    write_rows(rows, ["origin_id", "origin_code"], drifted=drifted, updated_at=Now())
 
 
 @transaction.atomic
@@ -209,6 +209,11 @@ def unlink(link: Link, *, by: User, why: str) -> bool:
     _remember(link)
     model = record_type(link.entity).model
     model._base_manager.filter(pk=link.record_id).update(
-        origin_id="", origin_code="", origin_data={}, erp_state="", drifted=False
+        origin_id="",
+        origin_code="",
+        origin_data={},
+        erp_state="",
+        drifted=False,
+        updated_at=Now(),
     )
     return True

@@ -182,7 +182,7 @@ def _write(changed: Sequence[_Change]) -> None:
             row.origin_code = origin.code
         if origin.data is not None:
             row.origin_data = {"text": origin.data} if origin.data else {}
-    write_rows([one.record for one in changed], COLUMNS)
+    write_rows([one.record for one in changed], COLUMNS, updated_at=Now())
 
 
 def _relink(

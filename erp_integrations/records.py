@@ -6,11 +6,12 @@ object that satisfies :class:`RecordType`, registered once with :func:`register`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from django.db import models
+from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from erp_integrations.adapters.base import Problem
@@ -47,7 +48,8 @@ class Sendable(models.Model):
     columns.
 
     They repeat the active link and the state of the latest item, so that lists and filters need
-    no join. A record is synced if and only if ``origin_id`` is set.
+    no join. A record is synced if and only if ``origin_id`` is set. Another link is a change of the
+    record, for ``updated_at`` too: by it programs find what changed.
     """
 
     origin_id = models.CharField("ERP ID", max_length=200, blank=True, editable=False)
@@ -57,6 +59,7 @@ class Sendable(models.Model):
     # Linked, and edited since the ERP took it.
     drifted = models.BooleanField(default=False, editable=False)
     revision = models.PositiveIntegerField(default=1, editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         abstract = True
@@ -139,6 +142,12 @@ def register(record_type: RecordType) -> None:
 def record_type(entity: str) -> RecordType:
     """The registered type. :raises KeyError: for an entity nobody registered."""
     return _types[entity]
+
+
+def existing(entity: str, account_id: int, ids: Collection[int]) -> set[int]:
+    """Those of the ids that are records of the account, for apps that refer to another's."""
+    rows: models.QuerySet[Any] = record_type(entity).model._base_manager.all()
+    return set(rows.filter(account=account_id, pk__in=ids).values_list("pk", flat=True))
 
 
 def record_types() -> list[RecordType]:

@@ -51,6 +51,7 @@ from erp_integrations.records import (
     RecordType,
     Sendable,
     connection_activated,
+    existing,
     record_type,
     register,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "edit_guard",
     "erp_records",
     "erp_stamp",
+    "existing",
     "fetch_begins",
     "fetch_ended",
     "fetch_page",

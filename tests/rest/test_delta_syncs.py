@@ -1,0 +1,67 @@
+"""A program that reads what changed since it last read finds everything that changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from admin_wbs import segments, structures
+from admin_wbs.models import CostCode, Segment, SubJob
+from directory.models import Company
+from erp_integrations import links
+from erp_integrations.models import Link
+from erpbridge.access.models import Membership, Project
+from tests.erp_integrations.steps import decide, send_all
+from tests.factories import CompanyFactory
+from tests.rest import steps
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+SINCE = "filters[updated_at]=2021-01-01...2999-01-01"
+
+
+@pytest.mark.parametrize(
+    ("model", "row", "listed", "path", "wrapper"),
+    [
+        (Company, "company", "vendors", "vendors/{}", "vendor"),
+        (
+            CostCode,
+            "code",
+            "standard_cost_codes?standard_cost_code_list_id={list}",
+            "standard_cost_codes/{}?standard_cost_code_list_id={list}",
+            "standard_cost_code",
+        ),
+        (SubJob, "sub_job", "sub_jobs?project_id={project}", "sub_jobs/{}", "sub_job"),
+        (Membership, "user", "users", "users/{}", "user"),
+        (Project, "project", "projects", "projects/{}", "project"),
+    ],
+)
+def test_an_origin_id_that_was_set_counts_as_a_change(
+    model, row, listed, path, wrapper, ours, api, project, account, ada
+):
+    structures.ensure(account.pk)
+    sub_jobs = account.segments.get(kind=Segment.Kind.SUB_JOB)
+    segments.enable(sub_jobs, on=True, by=ada)
+    model._base_manager.update(updated_at=LONG_AGO)
+    names = {"list": ours["code_list"], "project": project.pk}
+    address = listed.format(**names)
+    address += ("&" if "?" in address else "?") + SINCE
+    assert api.get(address).json() == []
+    body = {wrapper: {"origin_id": "E-1"}, "project_id": project.pk}
+    changed = api.patch(path.format(ours[row], **names), body)
+    assert changed.status_code == 200, changed.content
+    assert [one["id"] for one in api.get(address).json()] == [ours[row]]
+
+
+def test_a_finished_export_and_an_unlinking_count_as_changes(api, account, ada, pat, access_of):
+    connection = steps.connect(account, by=ada)
+    company = CompanyFactory.create(account=account, name="Quarry & Sons, LLC")
+    decide(send_all([company], access_of(ada)), access_of(pat))
+    Company._base_manager.update(updated_at=LONG_AGO)
+    steps.export(connection)
+    found = api.get(f"vendors?{SINCE}").json()
+    assert [(one["id"], bool(one["origin_id"])) for one in found] == [(company.pk, True)]
+    Company._base_manager.update(updated_at=LONG_AGO)
+    links.unlink(Link.objects.get(ended_at=None), by=ada, why="A mistake")
+    found = api.get(f"vendors?{SINCE}").json()
+    assert [(one["id"], one["origin_id"]) for one in found] == [(company.pk, None)]
