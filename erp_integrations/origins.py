@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from erp_integrations import connections, links, outgoing
 from erp_integrations.adapters.base import Problem

@@ -96,7 +96,7 @@ def normal(pks: Sequence[int]) -> Rows:
 
 def erp(pks: Sequence[int]) -> Rows:
     """The usual fields and what belongs to the ERP."""
-    more: dict[str, Any] = {"origin_custom_fields": {}, "erp_custom_fields": {}}
+    more: dict[str, Any] = {"origin_custom_fields": [], "erp_custom_fields": []}
     return {pk: row | more for pk, row in normal(pks).items()}
 
 

@@ -101,8 +101,8 @@ class VendorNormal(VendorAddress):
 class VendorErp(VendorNormal):
     """A vendor with what belongs to the ERP."""
 
-    origin_custom_fields: dict[str, Any]
-    erp_custom_fields: dict[str, Any]
+    origin_custom_fields: list[dict[str, Any]]
+    erp_custom_fields: list[dict[str, Any]]
 
 
 class _More(TypedDict):

@@ -59,12 +59,17 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value
 
 
-@reader({"type": "object", "properties": {name: {"type": "boolean"} for name in CLASSIFICATIONS}})
+KINDS_OF_FIRMS: dict[str, Reader] = dict.fromkeys(CLASSIFICATIONS, bodies.flag)
+
+
+@reader({"type": "object", "properties": dict.fromkeys(KINDS_OF_FIRMS, bodies.flag.schema)})
 def bidding(value: Any) -> dict[str, bool]:
     """Some of the thirteen classifications."""
-    return {
-        name: bodies.flag(one) for name, one in _object(value).items() if name in CLASSIFICATIONS
-    }
+    values, errors = bodies.read(_object(value), KINDS_OF_FIRMS)
+    if errors:
+        name, messages = next(iter(errors.items()))
+        raise ValidationError(f"{name} {messages[0]}")
+    return values
 
 
 REGISTER = {
@@ -116,6 +121,7 @@ class Writes(Records):
     required: Collection[str] = ()
     _trades: dict[int, Trade] = field(default_factory=dict)
     _people: dict[int, dict[int, Membership]] = field(default_factory=dict)
+    _codes: set[int] = field(default_factory=set)
 
     def found(self) -> CompanyQuerySet:
         """Those that the caller can see."""
@@ -129,6 +135,7 @@ class Writes(Records):
         with_trades = ["trades"] if "trades" in self.required else []
         stored = Company.objects.prefetch_related(*with_trades).in_bulk(known)
         self._people = _people(rows)
+        self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))
         values = {id(row): self._values(row, stored.get(row.pk or 0)) for row in rows}
         self._refuse_impossible_origins(rows)
 
@@ -175,6 +182,9 @@ class Writes(Records):
             if missing:
                 errors["trade_ids"] = [f"there is no trade {missing[0]}"]
             values["trades"] = [self._trades[pk] for pk in pks if pk in self._trades]
+        strange = [pk for pk in values.get("standard_cost_code_ids", ()) if pk not in self._codes]
+        if strange:
+            errors["standard_cost_code_ids"] = [f"there is no standard cost code {strange[0]}"]
         if "parent_id" in values:
             errors |= self._parent(values, company)
         return errors | self._contacts(values, company)
@@ -272,6 +282,12 @@ def _people(rows: Sequence[SyncRow]) -> dict[int, dict[int, Membership]]:
     for row in through.select_related("membership__user") if named else ():
         found.setdefault(row.company_id, {})[row.membership.user_id] = row.membership
     return found
+
+
+def _codes_named(rows: Sequence[SyncRow]) -> set[int]:
+    """Ids of standard cost codes that rows give."""
+    reader = {"standard_cost_code_ids": bodies.wholes}
+    return {pk for row in rows for ids in bodies.read(row.given, reader)[0].values() for pk in ids}
 
 
 def _origin(row: SyncRow) -> Origin:

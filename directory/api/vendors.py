@@ -112,7 +112,7 @@ class VendorView(Resource):
         if asked is None:
             asked = scope.body_of(self.request).get("run_configurable_validations")
         try:
-            return bool(bodies.flag(asked))
+            return asked is not None and bool(bodies.flag(asked))
         except ValidationError as error:
             raise Malformed({"run_configurable_validations": list(error.messages)}) from error
 

@@ -216,7 +216,10 @@ class Reject(ItemAction):
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """With the reason, which the sender reads."""
         reason = reason_of(body)
-        along = families.below([item]) if bodies.flag(body.get("include_children")) else []
+        values, errors = bodies.read(body, {"include_children": bodies.flag})
+        if errors:
+            raise Invalid(errors)
+        along = families.below([item]) if values.get("include_children") else []
         found = Item.objects.filter(pk__in=[item.pk, *(one.pk for one in along)])
         done = approval.reject(found, entity=item.entity, reason=reason, access=self.access)
         mine = [one for one in done.refused if one.record_id == item.record_id]

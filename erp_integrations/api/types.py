@@ -16,7 +16,7 @@ DIGEST_BODY = an_object({"digest": TEXT})
 ACCEPT_BODY = an_object({"digest": TEXT, "acceptance": ACCEPTANCE}, ["digest"])
 REASON_BODY = an_object({"digest": TEXT, "reason": TEXT}, ["reason"])
 REJECT_BODY = an_object(
-    {"digest": TEXT, "reason": TEXT, "include_children": {"type": "boolean"}}, ["reason"]
+    {"digest": TEXT, "reason": TEXT, "include_children": {"type": ["boolean", "null"]}}, ["reason"]
 )
 ANSWER_BODY = an_object(
     {

@@ -21,10 +21,14 @@ from erpbridge.ui.forms import refuse_direction_controls
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads one value, or raises ``ValidationError``; ``schema`` is of what it takes."""
+    """Reads one value, or raises ``ValidationError``; ``schema`` is of what it takes.
+
+    Where ``null_says_nothing``, null is the same as a field that was not sent.
+    """
 
     read: Callable[[Any], Any]
     schema: Mapping[str, Any]
+    null_says_nothing: bool = False
 
     def __call__(self, value: Any) -> Any:
         """The value as the model holds it."""
@@ -94,15 +98,17 @@ def long_text(most: int) -> Reader:
     return Reader(read, _nullable("string", maxLength=most))
 
 
-@reader(_nullable("boolean"))
-def flag(value: Any) -> bool:
-    """True or false; null is false."""
-    if value is None or isinstance(value, bool):
-        return bool(value)
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
     try:
         return truth(plain(value))
     except WrongValue:
         raise ValidationError("must be true or false") from None
+
+
+# True or false. Clients that send every field of a class send null for what nobody set.
+flag = Reader(_flag, _nullable("boolean"), null_says_nothing=True)
 
 
 @reader(_nullable("integer"))
@@ -142,7 +148,7 @@ def read(
     values: dict[str, Any] = {}
     errors: dict[str, list[str]] = {}
     for name, reader in readers.items():
-        if name not in given:
+        if name not in given or (given[name] is None and reader.null_says_nothing):
             continue
         try:
             values[name] = reader(given[name])

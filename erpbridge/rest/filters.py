@@ -167,13 +167,15 @@ def apply(
 ) -> QuerySet[Any]:
     """The rows that all known filters let through; unknown ones are ignored.
 
+    A filter that was given an empty list lets nothing through: no value is one of none.
+
     :raises Malformed: naming the filter whose value cannot be.
     """
     for name, values in asked.items():
         if name not in known:
             continue
         try:
-            found = known[name](found, values)
+            found = known[name](found, values) if values else found.none()
         except WrongValue as error:
             raise Malformed({f"filters[{name[:50]}]": [str(error)]}) from None
     return found

@@ -16,6 +16,31 @@ NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 PART = re.compile(r"\[([^\[\]]*)\]")
 FILTER = re.compile(r"filters?\[([^\[\]]+)\](?:\[\d*\])?")
 DEEPEST = 5
+DEEPEST_JSON = 20
+
+
+class TooDeep(ValueError):
+    """JSON that is nested deeper than anything that a call could mean."""
+
+
+def load_json(text: str | bytes) -> Any:
+    """JSON of a bounded depth, so that whatever walks through it comes to an end.
+
+    :raises orjson.JSONDecodeError: for what is no JSON.
+    :raises TooDeep: for more than 20 levels.
+    """
+    value = orjson.loads(text)
+    level = [value]
+    for _depth in range(DEEPEST_JSON + 1):
+        containers = [one for one in level if isinstance(one, dict | list)]
+        level = [
+            inner
+            for one in containers
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return value
+    raise TooDeep(f"is nested more than {DEEPEST_JSON} levels deep")
 
 
 def filters_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -36,8 +61,8 @@ def _listed(value: str) -> list[str]:
     if not (value.startswith("[") and value.endswith("]")):
         return [value]
     try:
-        values = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        values = load_json(value)
+    except (orjson.JSONDecodeError, TooDeep):
         return [value]
     return [one if isinstance(one, str) else orjson.dumps(one).decode() for one in values]
 

@@ -9,11 +9,12 @@ import orjson
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles, FormParser, MultiPartParser
 
-from erpbridge.rest.parameters import nested
+from erpbridge.rest.errors import Malformed
+from erpbridge.rest.parameters import TooDeep, load_json, nested
 
 
 class Json(BaseParser):
-    """Strict JSON: no NaN, no broken surrogates, which no database takes."""
+    """Strict JSON: no NaN, no broken surrogates, which no database takes, no endless nesting."""
 
     media_type = "application/json"
 
@@ -26,7 +27,9 @@ class Json(BaseParser):
         """:raises ParseError: saying where it stops being JSON."""
         body = stream.read()
         try:
-            return orjson.loads(body) if body.strip() else {}
+            return load_json(body) if body.strip() else {}
+        except TooDeep as error:
+            raise Malformed({"base": [f"The body {error}."]}) from None
         except orjson.JSONDecodeError as error:
             raise ParseError(f"The body is not JSON: {error}") from None
 

@@ -42,6 +42,15 @@ def test_a_method_that_is_not_there_is_405_in_json(api):
     assert (response.status_code, response.json()["code"]) == (405, 405)
 
 
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_json_that_is_nested_without_end_is_400(api, method):
+    deep = b'{"vendor": ' + b'{"a":' * 300 + b"1" + b"}" * 301
+    response = api(method, "vendors/sync" if method == "PATCH" else "vendors", deep)
+    assert response.status_code == 400
+    assert response.json()["message"] == "The body is nested more than 20 levels deep."
+    assert api.post("vendors", {"vendor": {"name": "Firm", "x": [[[[1]]]]}}).status_code == 201
+
+
 def test_two_different_companies_are_refused_and_both_named(api, account):
     response = api.get(f"companies/{account.pk + 1}/me")
     assert response.status_code == 400

@@ -18,7 +18,7 @@ from erpbridge.access.people import Levels
 from erpbridge.audit.models import Event
 from erpbridge.oauth import tokens
 from erpbridge.rest.models import Remembered
-from tests.factories import CompanyFactory, ItemFactory, TradeFactory
+from tests.factories import CompanyFactory, CostCodeFactory, ItemFactory, TradeFactory
 
 NORMAL = {
     *("id", "name", "abbreviated_name", "address", "attachments", "authorized_bidder"),
@@ -217,28 +217,30 @@ def test_ranges_take_moments_days_and_quotes(api, account, firm):
 def test_more_filters_of_vendors(api, account, firm):
     trade = TradeFactory.create(account=account)
     parent = CompanyFactory.create(account=account)
+    near, code = CostCodeFactory.create_batch(2, list__account=account)
     made = write(
         api,
         name="Branch",
         parent_id=parent.pk,
         trade_ids=[trade.pk],
-        standard_cost_code_ids=[12, 345],
+        standard_cost_code_ids=[near.pk, code.pk],
         origin_id="V-9",
     ).json()
     for query in (
         f"trade_id][]={trade.pk}",
         f"parent_id][]={parent.pk}",
-        "standard_cost_code_id][]=345",
+        f"standard_cost_code_id][]={code.pk}",
         "origin_id]=V-9",
     ):
         found = api.get(f"vendors?view=compact&filters[{query}").json()
         assert [one["id"] for one in found] == [made["id"]], query
-    assert api.get("vendors?filters[standard_cost_code_id][]=34").json() == []
+    assert api.get(f"vendors?filters[standard_cost_code_id][]={code.pk}0").json() == []
 
 
 def test_creating_takes_every_field_and_answers_the_whole_vendor(api, account):
     trade = TradeFactory.create(account=account, name="Masonry")
     parent = CompanyFactory.create(account=account, name="Head Office")
+    codes = [one.pk for one in CostCodeFactory.create_batch(2, list__account=account)]
     given = {
         "name": "Blue Heron Concrete",
         "abbreviated_name": "BHC",
@@ -262,7 +264,7 @@ def test_creating_takes_every_field_and_answers_the_whole_vendor(api, account):
         "trade_name": "Heron",
         "parent_id": parent.pk,
         "trade_ids": [trade.pk],
-        "standard_cost_code_ids": [7, 8],
+        "standard_cost_code_ids": codes,
         "bidding": {"small_business": True},
         "business_register_attributes": {"type": "ein", "identifier": "52-1234567"},
         "something_else": {"ignored": True},
@@ -275,7 +277,7 @@ def test_creating_takes_every_field_and_answers_the_whole_vendor(api, account):
     assert shown["zip"] == "21201"
     assert shown["parent"] == {"id": parent.pk, "name": "Head Office"}
     assert [one["name"] for one in shown["trades"]] == ["Masonry"]
-    assert shown["standard_cost_codes"] == [{"id": 7}, {"id": 8}]
+    assert shown["standard_cost_codes"] == [{"id": pk} for pk in codes]
     assert shown["bidding"]["small_business"] is True
     assert shown["business_register"]["identifier"] == "52-1234567"
     events = Event.objects.about(account.pk, "vendor", shown["id"])
@@ -307,6 +309,7 @@ def test_creating_takes_every_field_and_answers_the_whole_vendor(api, account):
         ("origin_id", "a\nb"),
         ("origin_data", {"a": 1}),
         ("standard_cost_code_ids", [1.5]),
+        ("standard_cost_code_ids", [999999]),
     ],
 )
 def test_what_cannot_be_is_422_and_names_the_field(api, field, value):
@@ -317,6 +320,19 @@ def test_what_cannot_be_is_422_and_names_the_field(api, field, value):
     assert told["message"].startswith(field)
     assert told["code"] == 422
     assert not Company.objects.exists()
+
+
+def test_the_view_for_an_erp_has_its_custom_fields_as_lists(api, firm):
+    shown = api.get(f"vendors/{firm.pk}?view=erp").json()
+    assert (shown["origin_custom_fields"], shown["erp_custom_fields"]) == ([], [])
+
+
+def test_a_cost_code_of_another_account_is_refused_like_one_of_nobody(api, other_account):
+    code = CostCodeFactory.create(list__account=other_account)
+    response = write(api, name="Firm", standard_cost_code_ids=[code.pk])
+    assert response.status_code == 422
+    told = response.json()["errors"]["standard_cost_code_ids"]
+    assert told == [f"there is no standard cost code {code.pk}"]
 
 
 @pytest.mark.parametrize(
