@@ -384,7 +384,7 @@ def test_a_change_that_changes_nothing_leaves_no_trace(api, firm, account):
 
 def test_bidding_flags_are_changed_one_by_one(api, firm):
     api.patch(f"vendors/{firm.pk}", {"vendor": {"bidding": {"small_business": True}}})
-    body = {"vendor": {"bidding": {"womens_business": True, "small_business": None}}}
+    body = {"vendor": {"bidding": {"womens_business": True, "small_business": False}}}
     shown = api.patch(f"vendors/{firm.pk}", body).json()["bidding"]
     assert [name for name in shown if shown[name]] == ["womens_business"]
 
