@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 from django.conf import settings
 
 USUAL = "http://127.0.0.1:8000"
-# Who listens everywhere is called on this machine.
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - replaced, not bound
 
 
 def of(host: str, port: int) -> str:
-    """The address of a host and port that are listened on."""
-    host = EVERYWHERE.get(host, host)
+    """The address of a host and port that are listened on; who listens everywhere is called on this
+    machine.
+    """
+    with suppress(ValueError):
+        if (everywhere := ip_address(host)).is_unspecified:
+            host = "127.0.0.1" if everywhere.version == 4 else "::1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
