@@ -259,9 +259,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         field.offer(rows, label=label)
 
     def _count_characters(self) -> None:
-        """Show the ERP's limits; a browser's own would cut what is pasted without a word."""
-        for field in self.fields.values():
-            field.widget.attrs.pop("maxlength", None)
+        """Show the ERP's limits."""
         limits = sendable.limits(self.access.account.pk, "vendor")
         for name, limit in limits.items():
             if name in self.fields and not isinstance(self.fields[name], forms.ChoiceField):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.validators import RegexValidator
-from django.forms import CharField
+from django.forms import BaseForm, CharField
+from django.forms import Field as FormField
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 
@@ -53,7 +54,23 @@ def limit_attrs(most: int, *, label: str) -> dict[str, str]:
 
 
 class Field(BoundField):
-    """A bound field that knows the counter of its widget's ``data-limit``."""
+    """A bound field that knows the counter of its widget's ``data-limit``.
+
+    A browser cuts what is pasted at ``maxlength`` and says nothing of it. So no control has one:
+    ``data-most`` lets app.js say what is too long, and the form refuses it whole.
+    """
+
+    def __init__(self, form: BaseForm, field: FormField, name: str) -> None:
+        super().__init__(form, field, name)
+        most = field.widget.attrs.pop("maxlength", None)
+        if most is not None:
+            field.widget.attrs["data-most"] = most
+
+    @property
+    def data(self) -> Any:
+        """What was posted; a browser posts two characters for a line break that is one."""
+        value = super().data
+        return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
     @property
     def limit(self) -> Limit | None:

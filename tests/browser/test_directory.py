@@ -38,7 +38,7 @@ def test_the_name_is_counted_while_it_is_typed_and_the_edit_is_saved(
     expect(counter).to_have_text("42 characters. Simulator takes 30: 12 too many.")
     page.locator("#id_name").fill("Quarry and Sons of the Harbor")
     expect(counter).to_have_text("29 characters. Simulator takes 30.")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Quarry and Sons of the Harbor")
     assert Company.objects.get().revision == 2
 

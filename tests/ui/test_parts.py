@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django import forms
+from django.conf import settings
 from django.contrib.messages import constants
 from django.http import QueryDict
 from django.template.loader import render_to_string
@@ -97,6 +99,35 @@ def test_a_refused_field_is_linked_to_its_errors_help_and_counter() -> None:
 def test_the_counter_says_how_many_characters_are_too_many() -> None:
     html = str(CompanyForm(initial={"name": "x" * 36})["name"].as_field_group())
     assert "36 characters. Simulator takes 30: 6 too many." in html
+
+
+def test_no_control_lets_the_browser_cut_what_is_pasted() -> None:
+    class CodeForm(forms.Form):
+        code = forms.CharField(max_length=30)
+        notes = forms.CharField(max_length=1000, widget=forms.Textarea)
+
+    html = str(CodeForm())
+    assert "maxlength" not in html
+    assert 'data-most="30"' in html
+    assert 'data-most="1000"' in html
+    (error,) = CodeForm({"code": "x" * 39, "notes": "n"}).errors["code"]
+    assert "at most 30 characters (it has 39)" in error
+
+
+def test_no_template_lets_the_browser_cut_what_is_pasted() -> None:
+    (folder,) = settings.TEMPLATES[0]["DIRS"]
+    pages = [*Path(folder).rglob("*.html")]
+    assert pages
+    assert [page.name for page in pages if "maxlength" in page.read_text()] == []
+
+
+def test_a_line_break_counts_as_the_one_character_that_is_stored() -> None:
+    class NotesForm(forms.Form):
+        notes = forms.CharField(max_length=3, widget=forms.Textarea)
+
+    form = NotesForm({"notes": "a\r\nb"})
+    assert form.is_valid()
+    assert form.cleaned_data == {"notes": "a\nb"}
 
 
 def test_a_checkbox_stands_in_its_label() -> None:

@@ -86,11 +86,39 @@ document.addEventListener("htmx:load", (event) => {
   if (box?.checked && !box.disabled) tickBranch(box);
 });
 
+/* How many characters of a field are stored: erpbridge.text.one_line, and what is typed into lines. */
+const UNSEEN = /(?![\u202a-\u202e\u2066-\u2069])[\p{Default_Ignorable_Code_Point}\u070f\u08e2\ufff9-\ufffb]/gu;
+function stored(field) {
+  const typed = field.value;
+  if (field.matches("textarea") || /^[\x20-\x7e]*$/.test(typed)) return typed.trim();
+  const visible = typed.replace(UNSEEN, "").normalize("NFC");
+  return visible.replace(/[\x01-\x1f\x7f-\x9f\u2028\u2029]/g, " ").replace(/[\s\u2800]+/g, " ").trim();
+}
+const storedLength = (field) => [...stored(field)].length;
+
+/* Nothing typed is cut: what is longer than data-most is said at the field, and not sent. */
+document.addEventListener("input", (event) => {
+  const field = event.target;
+  if (!field.matches("[data-most]")) return;
+  const length = storedLength(field);
+  const most = Number(field.dataset.most);
+  const said = length > most ? `At most ${most} characters; these are ${length}. Nothing was cut.` : "";
+  field.setCustomValidity(said);
+  const next = field.nextElementSibling;
+  const note = next?.matches("[data-too-long]") ? next : document.createElement("span");
+  if (!said) return note.remove();
+  note.className = "help counter-over";
+  note.dataset.tooLong = "";
+  note.setAttribute("role", "status");
+  if (!note.isConnected) field.after(note);
+  note.textContent = said;
+});
+
 /* Characters against the limit of the ERP, as the server counts them. */
 document.addEventListener("input", (event) => {
   const counter = document.querySelector(`[data-counter="${CSS.escape(event.target.id || "-")}"]`);
   if (!counter) return;
-  const length = [...event.target.value.trim()].length;
+  const length = storedLength(event.target);
   const excess = Math.max(0, length - Number(counter.dataset.most));
   const tail = excess ? `: ${excess} too many` : "";
   const count = length ? `${length} character${length === 1 ? "" : "s"}. ` : "";
