@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from erp_integrations.adapters.base import EntityManifest, Operation
+from erp_integrations.adapters.base import EntityManifest, Field, Operation
 from erp_integrations.checks import erp_key
 from erp_integrations.match_keys import COMPARED, keys_of
 from erp_integrations.models import ErpRecord, Item, Link
@@ -30,11 +30,7 @@ class Compared:
     label: str
     held: str
     sent: str
-
-    @property
-    def differs(self) -> bool:
-        """Whether the two are not the same."""
-        return self.held != self.sent
+    differs: bool
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def _match(
         if column in keys and getattr(record, column) == keys[column]:
             same.append(labels[name])
     fields = [
-        Compared(one.label, str(record.data.get(one.name) or ""), _text(item.payload, one.name))
+        _compared(one, _text(record.data, one.name), _text(item.payload, one.name))
         for one in manifest.fields
         if record.data.get(one.name) or item.payload.get(one.name)
     ]
@@ -117,5 +113,11 @@ def _match(
     )
 
 
-def _text(payload: Mapping[str, Any], name: str) -> str:
-    return str(payload.get(name) or "")
+def _text(data: Mapping[str, Any], name: str) -> str:
+    return str(data.get(name) or "")
+
+
+def _compared(field: Field, held: str, sent: str) -> Compared:
+    """Two spellings of one name or number do not differ."""
+    _column, made = COMPARED.get(field.name, ("", str))
+    return Compared(field.label, held, sent, held != sent and made(held) != made(sent))

@@ -38,7 +38,7 @@ def test_what_was_rejected_and_not_changed_since_stays_until_it_is_ticked(
     assert Item.objects.latest("pk").note == "Pat knows"
 
 
-def test_what_was_changed_since_goes_with_the_rest(erp_list, rejected, ada, access_of):
+def test_what_was_changed_since_goes_with_the_rest(client_of, erp_list, rejected, ada, access_of):
     codes.edit(
         rejected["02"],
         values={"code": "02", "description": "Site Work"},
@@ -48,6 +48,8 @@ def test_what_was_changed_since_goes_with_the_rest(erp_list, rejected, ada, acce
     codes.add(erp_list, code="04", description="Masonry", by=ada)
     shown = sending.button(erp_list, access_of(ada))
     assert (shown.count, shown.left_out, shown.enabled) == (2, 1, True)
+    page = client_of(ada).get(reverse("admin_wbs:list", args=[erp_list.account_id, erp_list.pk]))
+    assert "Note for accounting with Re-send" in page.text
     assert resend(erp_list, access_of(ada)).done == 2
     assert set(Item.objects.open().values_list("label", flat=True)) == {
         "02 Site Work",

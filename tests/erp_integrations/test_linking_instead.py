@@ -52,6 +52,7 @@ def test_an_id_that_the_erp_holds_offers_link_instead_with_both_sides(
     sides = {one.label: (one.held, one.sent) for one in match.fields}
     assert sides["Name"] == ("Quarry and Sons", "Quarry & Sons, LLC")
     assert sides["City"] == ("Salem", "")
+    assert {one.label for one in match.fields if one.differs} == {"Name", "City", "Business phone"}
 
     assert "is linked. Nothing was written to the ERP." in link(client, sent_item).text
     company.refresh_from_db()
@@ -90,6 +91,8 @@ def test_equal_name_tax_id_or_phone_is_said_before_accept(
     company = CompanyFactory.create(account=account, **{"name": "Stone Works", **ours})
     (item,) = steps.send_all([company], access_of(ada))
     page = client_of(pat).get(url(item, "item"))
+    told = {one.label for match in page.context["matches"] for one in match.fields if one.differs}
+    assert not told & set(same or ())
     assert [match.same for match in page.context["matches"]] == ([same] if same else [])
     assert ("Link Instead to OTHER1" in page.text) == bool(same)
 
