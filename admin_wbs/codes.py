@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
 from admin_wbs import lists
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
@@ -31,10 +31,11 @@ from admin_wbs.tiered import (
     to_delete,
     to_reactivate,
 )
-from admin_wbs.tree import JOINT, MOST_TIERS
+from admin_wbs.tree import MOST_TIERS, full_code
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.text import key, keys
 
 ENTITY = lists.CODE
 MOST_NAMED = 3
@@ -90,7 +91,7 @@ def store_many(
         tier = [(path, text) for path, text in rows if len(path) == depth + 1]
         new = [_new(found, path, text, known) for path, text in tier]
         stored = CostCode.objects.bulk_create(new, batch_size=BATCH)
-        known |= {tuple(_folded(one.path)): one for one in stored}
+        known |= {keys(one.path): one for one in stored}
         made += stored
     note(found.account_id, [_note(one, "created", data={"revision": 1}) for one in made], by=by)
     sendable.note_edits(ENTITY, found.account_id, above)
@@ -300,31 +301,27 @@ def _parent(found: CodeList, parent: CostCode | None) -> CostCode | None:
 def _new(
     found: CodeList, path: Sequence[str], text: str, known: Mapping[tuple[str, ...], CostCode]
 ) -> CostCode:
-    above = known[tuple(_folded(path[:-1]))] if len(path) > 1 else None
+    above = known[keys(path[:-1])] if len(path) > 1 else None
     made = CostCode(account_id=found.account_id, list=found, parent=above, description=text)
     made.place(path[-1], above)
     return made
 
 
-def _folded(path: Sequence[str]) -> list[str]:
-    return [code.lower() for code in path]
-
-
 def by_path(found: CodeList, paths: Iterable[Sequence[str]]) -> dict[tuple[str, ...], CostCode]:
-    """The stored codes of some paths, by path in lower case."""
-    wanted = sorted({JOINT.join(_folded(path)) for path in paths if path})
-    rows = CostCode.objects.filter(list=found).alias(folded=Lower("full_code"))
+    """The stored codes of some paths, by the keys of their path."""
+    wanted = sorted({key(full_code(path)) for path in paths if path})
+    rows = CostCode.objects.filter(list=found)
     known: dict[tuple[str, ...], CostCode] = {}
     for start in range(0, len(wanted), BATCH):
-        for code in rows.filter(folded__in=wanted[start : start + BATCH]):
-            known[tuple(_folded(code.path))] = code
+        for code in rows.filter(code_key__in=wanted[start : start + BATCH]):
+            known[keys(code.path)] = code
     return known
 
 
 def _check(code: CostCode) -> None:
     """:raises ValidationError: by field."""
     code.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
-    same = CostCode.objects.filter(list=code.list_id, full_code__iexact=code.full_code)
+    same = CostCode.objects.filter(list=code.list_id, code_key=code.code_key)
     holder = same.exclude(pk=code.pk).first()
     if holder is not None:
         raise ValidationError({"code": f"{code.full_code} is taken by {holder.description}."})

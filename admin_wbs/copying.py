@@ -12,6 +12,7 @@ from admin_wbs.models import CodeList
 from admin_wbs.refusals import Stale
 from admin_wbs.tree import full_code
 from erpbridge.access.models import User
+from erpbridge.text import key
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Plan:
 
 
 def plan(source: CodeList, target: CodeList) -> Plan:
-    """Compare two lists; two queries, whatever their size. Codes are the same in either case."""
-    held = {full.lower(): len(path) for full, path in target.codes.values_list("full_code", "path")}
+    """Compare two lists; two queries, whatever their size. Codes are compared by their keys."""
+    held = {code: len(path) for code, path in target.codes.values_list("code_key", "path")}
     given = list(source.codes.order_by("sort_path").values_list("path", "description", "is_active"))
     wanted = {
         full_code(path[: depth + 1])
@@ -47,7 +48,7 @@ def plan(source: CodeList, target: CodeList) -> Plan:
             inactive += 1
         elif _clashes(path, held):
             clashing.append(joined)
-        elif joined.lower() in held:
+        elif key(joined) in held:
             there += 1
         else:
             rows.append((path, description))
@@ -57,7 +58,7 @@ def plan(source: CodeList, target: CodeList) -> Plan:
 def _clashes(path: Sequence[str], held: dict[str, int]) -> bool:
     """Whether the code, or one above it, is spelled the same in other tiers."""
     above = (path[: depth + 1] for depth in range(len(path)))
-    return any(held.get(full_code(some).lower(), len(some)) != len(some) for some in above)
+    return any(held.get(key(full_code(some)), len(some)) != len(some) for some in above)
 
 
 @transaction.atomic

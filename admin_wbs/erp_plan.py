@@ -21,6 +21,7 @@ from admin_wbs.models import CodeList, CostCode
 from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION, MOST_TIERS, full_code, sort_path
 from erp_integrations import sendable
 from erp_integrations.sendable import ErpRow
+from erpbridge.text import DIRECTION_CONTROLS, is_storable, key, one_line
 
 
 class Fate(StrEnum):
@@ -138,8 +139,8 @@ def _held(
         problem = parent.problem and "The code above it cannot be taken."
     elif parent_id:
         problem = "The ERP names a code above it that it does not have, or one below it."
-    path = (*(parent.path if parent else ()), _own_code(row, above))
-    description = str(row.data.get("description") or row.data.get("name") or "").strip()
+    path = (*(parent.path if parent else ()), one_line(_own_code(row, above)))
+    description = one_line(str(row.data.get("description") or row.data.get("name") or ""))
     active = row.data.get("is_active") is not False and (parent is None or parent.is_active)
     problem = problem or _problem(path, description)
     placed[row.erp_id] = Held(row.erp_id, path, description, bool(active), problem)
@@ -164,7 +165,7 @@ def _problem(path: Sequence[str], description: str) -> str:
     own = path[-1]
     if not own or not description:
         return "It has no code, or no description."
-    if "\x00" in own + description:
+    if not is_storable(own + description) or DIRECTION_CONTROLS.search(own + description):
         return "It holds characters that cannot be stored."
     if len(path) > MOST_TIERS:
         return f"It has {len(path)} tiers; a cost code has at most {MOST_TIERS}."
@@ -190,7 +191,7 @@ class _Comparison:
     ) -> None:
         self.held, self.linked, self.locked, self.owned = held, linked, locked, owned
         self.codes = {code.pk: code for code in codes}
-        self.by_path = {_folded(code.full_code): code for code in codes}
+        self.by_path = {code.code_key: code for code in codes}
         self.seen: dict[str, str] = {}
 
     def rows(self) -> list[Row]:
@@ -202,13 +203,13 @@ class _Comparison:
         """Leave what would have no code above it, or an inactive one."""
         coming = {row.code_id for row in rows if row.fate == Fate.CHANGED}
         there = {
-            _folded(code.full_code)
+            code.code_key
             for code in self.codes.values()
             if code.is_active and code.pk not in coming
         }
         found: list[Row] = []
         for row in sorted(rows, key=lambda one: len(one.path)):
-            above = _folded(full_code(row.path[:-1]))
+            above = key(full_code(row.path[:-1]))
             needed = row.fate in (Fate.NEW, Fate.CHANGED) and row.is_active and len(row.path) > 1
             if needed and above not in there:
                 why = f"There is no active code {full_code(row.path[:-1])} here to put it under."
@@ -216,19 +217,19 @@ class _Comparison:
                 continue
             found.append(row)
             if row.fate in (Fate.NEW, Fate.CHANGED) and row.is_active:
-                there.add(_folded(full_code(row.path)))
+                there.add(key(full_code(row.path)))
         return found
 
     def _of(self, one: Held) -> Row | None:
         code = self.codes.get(self.linked.get(one.erp_id, 0))
         if one.problem:
             return _left(one, one.problem)
-        key = _folded(full_code(one.path))
-        if self.seen.setdefault(key, one.erp_id) != one.erp_id:
+        code_key = key(full_code(one.path))
+        if self.seen.setdefault(code_key, one.erp_id) != one.erp_id:
             return _left(one, "The ERP has another code that reads the same.")
         if code is not None:
             return self._changed(one, code) if self.owned else None
-        holder = self.by_path.get(key)
+        holder = self.by_path.get(code_key)
         if holder is not None:
             return self._same(one, holder)
         return _row(Fate.NEW, one) if one.is_active else None
@@ -248,7 +249,7 @@ class _Comparison:
             return None
         if code.pk in self.locked:
             return _left(one, f"{code} waits for accounting or is being exported here.")
-        holder = self.by_path.get(_folded(full_code(one.path)))
+        holder = self.by_path.get(key(full_code(one.path)))
         if holder is not None and holder.pk != code.pk and holder.pk not in self._moving:
             return _left(one, f"{holder} has this code here.")
         return _row(Fate.CHANGED, one, code, why=_difference(one, code))
@@ -279,10 +280,6 @@ class _Comparison:
             for code in gone
             if code.pk not in self.locked
         ]
-
-
-def _folded(text: str) -> str:
-    return text.lower()
 
 
 def _row(fate: Fate, one: Held, code: CostCode | None = None, *, why: str = "") -> Row:

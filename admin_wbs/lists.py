@@ -21,6 +21,7 @@ from erp_integrations import sendable
 from erp_integrations.sendable import Connected
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.text import key
 
 LIST = "cost_code_list"
 CODE = "cost_code"
@@ -124,7 +125,7 @@ def _adopted(found: Connected, account_id: int) -> CodeList | None:
 
 def _made(found: Connected, account_id: int) -> CodeList:
     name = f"{found.label} Standard Cost Codes"
-    taken = CodeList.objects.filter(account=account_id, name__iexact=name)
+    taken = CodeList.objects.filter(account=account_id, name_key=key(name))
     if taken.exclude(connection_id=found.connection_id).exists():
         name = f"{name} ({found.name})"
     made, new = CodeList.objects.get_or_create(

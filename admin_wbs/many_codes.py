@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from admin_wbs import codes, lists
@@ -20,6 +19,7 @@ from admin_wbs.tree import JOINT, MOST_TIERS, end_of, full_code
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.text import key
 
 MISSING = "is missing"
 KNOWN = "The ERP knows it, or a code under it, by this code."
@@ -64,7 +64,7 @@ def store(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> bool:
         opened, [(path, row.description or "") for row, path in new.values()], by=by
     )
     for one in made:
-        new[one.full_code.lower()][0].pk = one.pk
+        new[one.code_key][0].pk = one.pk
     changed = _change(opened, [row for row in rows if row.pk in known and not row.errors], known)
     _note_changes(opened, changed, by=by)
     return bool(made or changed)
@@ -97,12 +97,12 @@ def _check_parent(row: CodeRow, above: CostCode | None) -> None:
 def _placed(
     rows: Iterable[CodeRow], found: CodeList, known: Mapping[int, CostCode]
 ) -> dict[str, tuple[CodeRow, list[str]]]:
-    """Full code in lower case -> new row and its path; of two that want one the first gets it."""
+    """Key of a full code -> new row and its path; of two that want one the first gets it."""
     placed: dict[str, tuple[CodeRow, list[str]]] = {}
     for row in rows:
         above = known[row.parent_id].path if row.parent_id is not None else []
         path = [*above, row.code or ""]
-        holder = placed.setdefault(full_code(path).lower(), (row, path))
+        holder = placed.setdefault(key(full_code(path)), (row, path))
         if holder[0] is not row:
             row.refuse("code", f"{full_code(path)} is in this call twice")
     for taken, description in _holders(found, placed).items():
@@ -112,15 +112,12 @@ def _placed(
 
 
 def _holders(found: CodeList, wanted: Iterable[str]) -> dict[str, str]:
-    """Those of the full codes that the list has, and the description of each."""
+    """Those keys of full codes that the list has, and the description of each."""
     ordered = sorted(wanted)
-    rows = found.codes.alias(folded=Lower("full_code"))
     holders: dict[str, str] = {}
     for start in range(0, len(ordered), BATCH):
-        some = rows.filter(folded__in=ordered[start : start + BATCH])
-        holders |= {
-            code.lower(): text for code, text in some.values_list("full_code", "description")
-        }
+        some = found.codes.filter(code_key__in=ordered[start : start + BATCH])
+        holders |= dict(some.values_list("code_key", "description"))
     return holders
 
 
@@ -221,7 +218,7 @@ def _clashes(paths: Mapping[int, Sequence[str]], cause: Mapping[int, int]) -> di
     holder: dict[str, int] = {}
     found: dict[int, str] = {}
     for pk, path in paths.items():
-        other = holder.setdefault(full_code(path).lower(), pk)
+        other = holder.setdefault(key(full_code(path)), pk)
         if other != pk:
             found[cause[pk] if pk in cause else cause[other]] = full_code(path)
     return found

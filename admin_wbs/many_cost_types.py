@@ -14,6 +14,7 @@ from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.refusals import IN_BUDGET_CODE
 from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, note
+from erpbridge.text import key
 
 COLUMNS = ("code", "label", "base_type", "origin_id", "origin_data")
 NEEDED = ("code", "label")
@@ -69,13 +70,13 @@ def _check(row: Row, stored: Mapping[int, CostType], used: Set[int]) -> None:
 
 def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, CostType]) -> None:
     """One code and one ERP id belong to one cost type; of two rows the first gets it."""
-    codes: dict[str, object] = {one.code.lower(): one.pk for one in stored.values()}
+    codes: dict[str, object] = {one.code_key: one.pk for one in stored.values()}
     origins: dict[str, object] = {one.origin_id: one.pk for one in stored.values() if one.origin_id}
     for row in rows:
         if row.errors:
             continue
         me: object = row.pk or row
-        code, origin = row.values.get("code", "").lower(), row.values.get("origin_id", "")
+        code, origin = key(row.values.get("code", "")), row.values.get("origin_id", "")
         if code and codes.get(code, me) != me:
             row.refuse("code", f"Another cost type has the code {row.values['code']}.")
         if origin and origins.get(origin, me) != me:

@@ -16,6 +16,7 @@ from admin_wbs.sub_jobs import SUB_JOB, offered
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, note
+from erpbridge.text import key
 
 COLUMNS = ("code", "name", "origin_id", "origin_data")
 ONCE = {"code": "{} is the code of another sub job", "name": "{} is the name of another sub job"}
@@ -82,13 +83,22 @@ def _check(row: Row, stored: Mapping[int, SubJob], used: Set[int]) -> None:
 def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, SubJob], column: str) -> None:
     """One code, name and ERP id belong to one sub job; of two rows the first gets it."""
     holders: dict[str, object] = {
-        getattr(one, column).lower(): one.pk for one in stored.values() if getattr(one, column)
+        _compared(column, getattr(one, column)): one.pk
+        for one in stored.values()
+        if getattr(one, column)
     }
     for row in rows:
         value = row.values.get(column, "")
         me: object = row.pk or row
-        if value and not row.errors and holders.setdefault(value.lower(), me) != me:
+        if not value or row.errors:
+            continue
+        if holders.setdefault(_compared(column, value), me) != me:
             row.refuse(column, ONCE.get(column, ONCE_ORIGIN).format(value))
+
+
+def _compared(column: str, value: str) -> str:
+    """An ERP id is compared to the letter."""
+    return value if column == "origin_id" else key(value)
 
 
 def _set(one: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:

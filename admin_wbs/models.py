@@ -7,7 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
 from admin_wbs.queries import CodeListQuerySet, CostCodeQuerySet, ProjectCostCodeQuerySet
 from admin_wbs.segment_models import (
@@ -23,6 +23,7 @@ from admin_wbs.tiered import Tiered
 from admin_wbs.wbs_code_models import WbsCode, WbsCodeItem
 from erp_integrations.sendable import Sendable
 from erpbridge.access.models import Account, Project
+from erpbridge.folded import Folding, KeyField, SearchField
 
 __all__ = [
     "CodeCostType",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 
-class CodeList(models.Model):
+class CodeList(Folding):
     """A list of cost codes of an account.
 
     The list of an ERP connection carries the connection's id; no foreign key crosses the seam. A
@@ -50,6 +51,8 @@ class CodeList(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="code_lists")
     name = models.CharField("Name", max_length=150)
+    name_key = KeyField("name")
+    search_text = SearchField("name")
     connection_id = models.BigIntegerField(null=True, editable=False)
     awaits_erp = models.BooleanField(default=False, db_default=False, editable=False)
     for_new_projects = models.BooleanField("Available for use on new projects", default=True)
@@ -68,7 +71,7 @@ class CodeList(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("account", Lower("name"), name="code_list_name_once"),
+            models.UniqueConstraint(fields=["account", "name_key"], name="code_list_name_once"),
             models.UniqueConstraint(
                 fields=["connection_id"],
                 condition=Q(connection_id__isnull=False),
@@ -108,7 +111,7 @@ class CostCode(Tiered, Sendable):
     class Meta:
         constraints = [
             # Stronger than "unique among siblings": an ERP knows a code by its full code only.
-            models.UniqueConstraint("list", Lower("full_code"), name="cost_code_once_per_list"),
+            models.UniqueConstraint(fields=["list", "code_key"], name="cost_code_once_per_list"),
         ]
         indexes = [
             models.Index(fields=["list", "sort_path"], name="cost_code_order"),

@@ -33,7 +33,7 @@ def offered_lists(project: Project) -> list[CodeList]:
     if present is not None and (project.use_with_erp or present.for_new_projects):
         wanted |= Q(pk=present.pk)
     found = CodeList.objects.filter(wanted, account=project.account_id)
-    return sorted(found, key=lambda one: (not one.is_erp, one.name.casefold()))
+    return sorted(found, key=lambda one: (not one.is_erp, one.name_key))
 
 
 def offered(found: CodeList) -> CostCodeQuerySet:

@@ -10,12 +10,13 @@ from django.db.models import Count, Q
 from admin_wbs.tiered import TieredQuerySet
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
+from erpbridge.folded import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 
 
-class CodeListQuerySet(models.QuerySet["CodeList"]):
+class CodeListQuerySet(FoldingQuerySet["CodeList"]):
     """Lists of cost codes."""
 
     model: type[CodeList]
@@ -45,14 +46,7 @@ class CostCodeQuerySet(TieredQuerySet["CostCode"]):
 
     def search(self, words: str) -> CostCodeQuerySet:
         """By code, description or ERP ID; every word must occur."""
-        found = self
-        for word in words.split():
-            found = found.filter(
-                Q(full_code__icontains=word)
-                | Q(description__icontains=word)
-                | Q(origin_id__icontains=word)
-            )
-        return found
+        return self.filter(has_words(words, "search_text", "origin_text"))
 
     def to_send(self, *, updates: bool = True) -> CostCodeQuerySet:
         """Those that *Send to ERP* takes: active, and new, handed back, or changed since.
@@ -86,9 +80,4 @@ class ProjectCostCodeQuerySet(models.QuerySet["ProjectCostCode"]):
 
     def search(self, words: str) -> ProjectCostCodeQuerySet:
         """By code or description; every word must occur."""
-        found = self
-        for word in words.split():
-            found = found.filter(
-                Q(cost_code__full_code__icontains=word) | Q(cost_code__description__icontains=word)
-            )
-        return found
+        return self.filter(has_words(words, "cost_code__search_text"))

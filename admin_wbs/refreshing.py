@@ -18,7 +18,7 @@ from admin_wbs import codes, lists
 from admin_wbs.erp_plan import Fate, Plan, Row, plan_of
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.refusals import CodeRefused, Stale
-from admin_wbs.tree import MOST_TIERS, full_code, sort_path
+from admin_wbs.tree import LONGEST_CODE, MOST_TIERS, full_code, sort_path
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
@@ -27,11 +27,14 @@ from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.starting import start
 from erpbridge.jobs.work import JobProblem, Run
+from erpbridge.text import keys
 
 FETCH = "codes.fetch"
 APPLY = "codes.apply"
 CHUNK = 500
 MOST_LISTED = 200
+# Longer than a code of one tier may be, so that no code begins so.
+NOWHERE = "~" * (LONGEST_CODE + 1)
 
 
 def subject(found: CodeList) -> str:
@@ -246,7 +249,7 @@ def _of_rows(found: CodeList, rows: Sequence[Row]) -> dict[int, CostCode]:
 
 def _park(moving: Sequence[CostCode]) -> None:
     """Give codes that move a name that no code has, so that two can change places."""
-    parked = [CostCode(pk=code.pk, full_code=f"\x7f{code.pk}") for code in moving]
+    parked = [CostCode(pk=code.pk, full_code=f"{NOWHERE}{code.pk}") for code in moving]
     CostCode.objects.bulk_update(parked, ["full_code"], batch_size=100)
 
 
@@ -257,7 +260,7 @@ def _place(found: CodeList, tier: Sequence[Row], stored: dict[int, CostCode]) ->
         code = stored[row.code_id]
         moves = tuple(code.path) != row.path
         old = CostCode(pk=code.pk, list_id=found.pk, path=code.path, sort_path=code.sort_path)
-        above = parents.get(tuple(part.lower() for part in row.path[:-1]))
+        above = parents.get(keys(row.path[:-1]))
         code.parent, code.code = above, row.path[-1]
         code.path, code.depth = list(row.path), len(row.path) - 1
         code.full_code, code.sort_path = full_code(row.path), sort_path(row.path)

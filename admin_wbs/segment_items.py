@@ -152,7 +152,7 @@ def _parent(segment: Segment, parent: SegmentItem | None) -> SegmentItem | None:
 def _check(item: SegmentItem) -> None:
     """:raises ValidationError: by field."""
     item.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
-    same = SegmentItem.objects.filter(segment=item.segment_id, full_code__iexact=item.full_code)
+    same = SegmentItem.objects.filter(segment=item.segment_id, code_key=item.code_key)
     holder = same.exclude(pk=item.pk).first()
     if holder is not None:
         raise ValidationError({"code": f"{item.full_code} is taken by {holder.description}."})

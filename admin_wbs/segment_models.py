@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
 from admin_wbs.segment_queries import (
     CostTypeQuerySet,
@@ -16,11 +16,12 @@ from admin_wbs.segment_queries import (
 from admin_wbs.tiered import Tiered
 from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION
 from erpbridge.access.models import Account, Project
+from erpbridge.folded import Folding, KeyField, SearchField
 
 CUSTOM = "custom"
 
 
-class Segment(models.Model):
+class Segment(Folding):
     """One part of an account's budget code. Only ``segments`` writes it.
 
     ``position`` is its place in the structure that new projects take, None while it is not in it.
@@ -37,6 +38,7 @@ class Segment(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="segments")
     kind = models.CharField(max_length=10, choices=Kind.choices, editable=False)
     name = models.CharField("Name", max_length=100)
+    name_key = KeyField("name")
     tiered = models.BooleanField(editable=False)
     position = models.PositiveSmallIntegerField(null=True, editable=False)
     project_items = models.BooleanField(
@@ -49,7 +51,7 @@ class Segment(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("account", Lower("name"), name="segment_name_once"),
+            models.UniqueConstraint(fields=["account", "name_key"], name="segment_name_once"),
             models.UniqueConstraint(
                 fields=["account", "kind"], condition=~Q(kind=CUSTOM), name="one_segment_of_a_kind"
             ),
@@ -89,7 +91,7 @@ class SegmentItem(Tiered):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "segment", Lower("full_code"), name="segment_item_once_per_segment"
+                fields=["segment", "code_key"], name="segment_item_once_per_segment"
             ),
         ]
         indexes = [models.Index(fields=["segment", "sort_path"], name="segment_item_order")]
@@ -122,7 +124,7 @@ class OwnStructure(models.Model):
         return f"{self.project}: own structure"
 
 
-class SubJob(models.Model):
+class SubJob(Folding):
     """A part of a project that is built and paid for by itself. Only ``sub_jobs`` writes it.
 
     ``origin_id`` and ``origin_data`` belong to the other system that keeps it, if one does.
@@ -131,6 +133,9 @@ class SubJob(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="sub_jobs")
     code = models.CharField("Code", max_length=LONGEST_CODE)
     name = models.CharField("Name", max_length=LONGEST_DESCRIPTION)
+    code_key = KeyField("code")
+    name_key = KeyField("name")
+    search_text = SearchField("code", "name")
     is_active = models.BooleanField("Active", default=True)
     origin_id = models.CharField(max_length=200, blank=True, editable=False)
     origin_data = models.CharField(max_length=1000, blank=True, editable=False)
@@ -142,15 +147,15 @@ class SubJob(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("project", Lower("code"), name="sub_job_code_once"),
-            models.UniqueConstraint("project", Lower("name"), name="sub_job_name_once"),
+            models.UniqueConstraint(fields=["project", "code_key"], name="sub_job_code_once"),
+            models.UniqueConstraint(fields=["project", "name_key"], name="sub_job_name_once"),
         ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
 
 
-class CostType(models.Model):
+class CostType(Folding):
     """A kind of cost, such as labor. Only ``cost_types`` writes it.
 
     ``base_type`` is what reports know it as, whatever the account calls it.
@@ -170,6 +175,8 @@ class CostType(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="cost_types")
     code = models.CharField("Code", max_length=LONGEST_CODE)
     label = models.CharField("Label", max_length=100)
+    code_key = KeyField("code")
+    search_text = SearchField("code", "label")
     base_type = models.CharField(
         "Base type", max_length=30, choices=Base.choices, default=Base.OTHER
     )
@@ -183,7 +190,7 @@ class CostType(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("account", Lower("code"), name="cost_type_code_once"),
+            models.UniqueConstraint(fields=["account", "code_key"], name="cost_type_code_once"),
             models.UniqueConstraint(
                 fields=["account", "origin_id"],
                 condition=~Q(origin_id=""),

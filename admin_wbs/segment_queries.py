@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Count, F, Q
+from django.db.models import Count, F
 
 from admin_wbs.tiered import TieredQuerySet
 from erpbridge.access.policy import Access
+from erpbridge.folded import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from admin_wbs.segment_models import CostType, Segment, SegmentItem, SubJob
 
 
-class SegmentQuerySet(models.QuerySet["Segment"]):
+class SegmentQuerySet(FoldingQuerySet["Segment"]):
     """Segments."""
 
     model: type[Segment]
@@ -43,7 +44,7 @@ class SegmentItemQuerySet(TieredQuerySet["SegmentItem"]):
         return mine if access.can("codes.view") else self.none()
 
 
-class CostTypeQuerySet(models.QuerySet["CostType"]):
+class CostTypeQuerySet(FoldingQuerySet["CostType"]):
     """Cost types."""
 
     model: type[CostType]
@@ -63,7 +64,7 @@ class CostTypeQuerySet(models.QuerySet["CostType"]):
         return self.annotate(ticked=Count("ticks"))
 
 
-class SubJobQuerySet(models.QuerySet["SubJob"]):
+class SubJobQuerySet(FoldingQuerySet["SubJob"]):
     """Sub jobs."""
 
     model: type[SubJob]
@@ -76,7 +77,4 @@ class SubJobQuerySet(models.QuerySet["SubJob"]):
 
     def search(self, words: str) -> SubJobQuerySet:
         """By code or name; every word must occur."""
-        found = self
-        for word in words.split():
-            found = found.filter(Q(code__icontains=word) | Q(name__icontains=word))
-        return found
+        return self.filter(has_words(words, "search_text"))

@@ -115,9 +115,9 @@ def _check(one: SubJob) -> None:
     one.full_clean(validate_constraints=False)
     others = SubJob.objects.filter(project=one.project_id).exclude(pk=one.pk)
     taken = {}
-    if (holder := others.filter(code__iexact=one.code).first()) is not None:
+    if (holder := others.filter(code_key=one.code_key).first()) is not None:
         taken["code"] = f"{one.code} is taken by {holder.name}."
-    if (holder := others.filter(name__iexact=one.name).first()) is not None:
+    if (holder := others.filter(name_key=one.name_key).first()) is not None:
         taken["name"] = f"{one.name} is the name of {holder.code} already."
     if taken:
         raise ValidationError(taken)

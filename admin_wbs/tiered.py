@@ -11,7 +11,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
 from admin_wbs.refusals import Left
 from admin_wbs.tree import (
@@ -22,6 +22,8 @@ from admin_wbs.tree import (
     full_code,
     sort_path,
 )
+from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField, has_words
+from erpbridge.text import key
 
 LONGEST_FULL_CODE = MOST_TIERS * (LONGEST_CODE + 1)
 BATCH = 500
@@ -29,11 +31,12 @@ SHAPE = ["path", "full_code", "sort_path"]
 NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
-class Tiered(models.Model):
+class Tiered(Folding):
     """A code somewhere in a tree of up to five tiers.
 
     ``path`` holds the codes from the first tier down to this one; ``full_code``, ``sort_path`` and
-    ``depth`` (0 for the first tier) follow from it. ``within`` names the column of the tree.
+    ``depth`` (0 for the first tier) follow from it. ``within`` names the column of the tree; two
+    full codes of a tree never have the same ``code_key``.
     """
 
     within: ClassVar[str]
@@ -46,6 +49,8 @@ class Tiered(models.Model):
     is_active = models.BooleanField("Active", default=True)
     path = models.JSONField(editable=False)
     full_code = models.CharField(max_length=LONGEST_FULL_CODE, editable=False)
+    code_key = KeyField("full_code")
+    search_text = SearchField("full_code", "description")
     sort_path = models.TextField(editable=False)
     depth = models.PositiveSmallIntegerField(editable=False)
 
@@ -70,7 +75,7 @@ class Tiered(models.Model):
 T = TypeVar("T", bound=Tiered)
 
 
-class TieredQuerySet(models.QuerySet[T]):
+class TieredQuerySet(FoldingQuerySet[T]):
     """Rows of trees."""
 
     def at_or_under(self, one: Tiered) -> Self:
@@ -90,10 +95,7 @@ class TieredQuerySet(models.QuerySet[T]):
 
     def search(self, words: str) -> Self:
         """By code or description; every word must occur."""
-        found = self
-        for word in words.split():
-            found = found.filter(Q(full_code__icontains=word) | Q(description__icontains=word))
-        return found
+        return self.filter(has_words(words, "search_text"))
 
 
 @dataclass(frozen=True)
@@ -179,12 +181,11 @@ def check_below(rows: models.QuerySet[T], one: T, below: Sequence[T]) -> None:
     :raises ValidationError: for the field ``code``.
     """
     depth = len(one.path)
-    wanted = {full_code([*one.path, *row.path[depth:]]).lower() for row in below}
+    wanted = {key(full_code([*one.path, *row.path[depth:]])) for row in below}
     family = {one.pk, *(row.pk for row in below)}
-    folded = rows.alias(folded=Lower("full_code"))
     ordered = sorted(wanted)
     for start in range(0, len(ordered), BATCH):
-        for holder in folded.filter(folded__in=ordered[start : start + BATCH]):
+        for holder in rows.filter(code_key__in=ordered[start : start + BATCH]):
             if holder.pk not in family:
                 message = f"A code under it would become {holder.full_code}, which is taken."
                 raise ValidationError({"code": message})

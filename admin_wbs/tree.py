@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from erpbridge.text import fold
+
 # Tiers of a code are joined by this; segments of a budget code by a dot (directory-and-wbs.md C1).
 JOINT = "-"
 MOST_TIERS = 5
@@ -36,7 +38,7 @@ def end_of(path: str) -> str:
 
 
 def _natural(code: str) -> str:
-    return "".join(_part(part) for part in PARTS.findall(code.casefold()))
+    return "".join(_part(part) for part in PARTS.findall(fold(code)))
 
 
 def _part(part: str) -> str:

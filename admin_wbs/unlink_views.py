@@ -12,9 +12,10 @@ from admin_wbs import unlinking
 from admin_wbs.models import CostCode
 from admin_wbs.refusals import CodeRefused
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.ui.forms import PlainTexts
 
 
-class UnlinkForm(forms.Form):
+class UnlinkForm(PlainTexts, forms.Form):
     """Why, and what goes along."""
 
     reason = forms.CharField(

@@ -10,13 +10,14 @@ from admin_wbs.segment_models import CostType, Segment, SegmentItem, SubJob
 from admin_wbs.tree import LONGEST_DESCRIPTION
 from admin_wbs.wbs_code_queries import WbsCodeItemQuerySet, WbsCodeQuerySet
 from erpbridge.access.models import Project
+from erpbridge.folded import Folding, SearchField
 
 # Twelve segments, each with its id and its item's, of 19 digits at most.
 LONGEST_COMBINATION = 500
 ITEMS = ("cost_code", "cost_type", "sub_job", "item")
 
 
-class WbsCode(models.Model):
+class WbsCode(Folding):
     """One item of each segment of a project's budget code. Only ``wbs_codes`` writes it.
 
     ``combination`` names its items, so that no two codes of a project have the same.
@@ -25,6 +26,7 @@ class WbsCode(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="wbs_codes")
     combination = models.CharField(max_length=LONGEST_COMBINATION, editable=False)
     description = models.CharField(max_length=LONGEST_DESCRIPTION, blank=True)
+    search_text = SearchField("description")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)

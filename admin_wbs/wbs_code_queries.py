@@ -11,6 +11,8 @@ from django.db.models.functions import Coalesce
 
 from admin_wbs.tiered import batches
 from erpbridge.access.policy import Access
+from erpbridge.folded import FoldingQuerySet
+from erpbridge.text import search_words
 
 if TYPE_CHECKING:
     from admin_wbs.wbs_code_models import WbsCode, WbsCodeItem
@@ -24,9 +26,10 @@ NAMES = (
     "sub_job__name",
     "item__description",
 )
+ITEMS = ("cost_code__cost_code", "cost_type", "sub_job", "item")
 
 
-class WbsCodeQuerySet(models.QuerySet["WbsCode"]):
+class WbsCodeQuerySet(FoldingQuerySet["WbsCode"]):
     """Budget codes of projects."""
 
     model: type[WbsCode]
@@ -43,12 +46,13 @@ class WbsCodeQuerySet(models.QuerySet["WbsCode"]):
         A word such as ``02-220.L`` is also looked for part by part, at the beginning of codes.
         """
         found = self
-        for word in words.split():
+        for word in search_words(words):
             in_parts = Q()
             for part in filter(None, word.split(JOINT)):
-                in_parts &= _has_item(_either(CODES, "istartswith", part))
-            says = _has_item(_either((*CODES, *NAMES), "icontains", word))
-            found = found.filter(Q(description__icontains=word) | says | in_parts)
+                # The code comes first in the text of an item.
+                in_parts &= _has_item(_either("search_text__startswith", part))
+            says = _has_item(_either("search_text__contains", word))
+            found = found.filter(Q(search_text__contains=word) | says | in_parts)
         return found
 
     def without_divisions(self) -> WbsCodeQuerySet:
@@ -62,10 +66,10 @@ def _has_item(which: Q) -> Q:
     return Q(Exists(WbsCodeItem.objects.filter(which, wbs_code=OuterRef("pk"))))
 
 
-def _either(columns: Iterable[str], lookup: str, word: str) -> Q:
+def _either(lookup: str, word: str) -> Q:
     wanted = Q()
-    for column in columns:
-        wanted |= Q(**{f"{column}__{lookup}": word})
+    for item in ITEMS:
+        wanted |= Q(**{f"{item}__{lookup}": word})
     return wanted
 
 

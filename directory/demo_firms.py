@@ -11,6 +11,8 @@ import io
 import random
 from collections.abc import Iterable
 
+from erpbridge.text import fold
+
 COLUMNS = (
     "name",
     "address",
@@ -199,7 +201,7 @@ def _name(
             first = f"{first} {chance.choice(('& ', 'and ', ''))}{chance.choice(FAMILIES)}"
         words = f"{first} {work[1 if is_long else 0]}"
         name = words + chance.choice(FORMS)
-        key = words.replace("&", "and").casefold()
+        key = fold(words.replace("&", "and"))
         if key not in taken and (len(name) > LONG) == is_long:
             taken.add(key)
             return name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
+
+from erpbridge.text import LONGEST_KEY, fold, key
+from erpbridge.text import search_text as searched
 
 if TYPE_CHECKING:
     from directory.models import Company
@@ -21,26 +23,25 @@ LEGAL_FORMS = {
     **{form: form for form in ("corp", "gmbh", "inc", "llc", "llp", "lp", "ltd", "pa", "pc")},
     **{form: form for form in ("plc", "pllc", "sa")},
 }
-JOINED_SIGNS = re.compile("[.'`\u2019]")
+JOINED_SIGNS = re.compile("[.']")
 WORD = re.compile(r"\w+")
 NOT_A_DIGIT = re.compile(r"\D")
-LONGEST_KEY = 255
 
 
 def sort_name(name: str) -> str:
     """What lists are ordered by."""
-    return name.strip().casefold()[:LONGEST_KEY]
+    return key(name)
 
 
 def name_key(name: str) -> str:
     """What two spellings of one name share: "Star Framing" and "STAR FRAMING, L.L.C."."""
-    plain = unicodedata.normalize("NFKC", name).casefold().replace("&", " and ")
+    plain = fold(name).replace("&", " and ")
     words = [word.strip("_") for word in WORD.findall(JOINED_SIGNS.sub("", plain))]
     words = [word for word in words if word]
     core = words[1:] if len(words) > 1 and words[0] == "the" else list(words)
     while len(core) > 1 and core[-1] in LEGAL_SUFFIXES:
         core.pop()
-    return ("".join(core) or plain.strip())[:LONGEST_KEY]
+    return ("".join(core) or plain)[:LONGEST_KEY]
 
 
 def legal_form(name: str) -> str:
@@ -48,8 +49,7 @@ def legal_form(name: str) -> str:
 
     "Co" and "Company" are part of a name like any other, and say nothing of its form.
     """
-    plain = unicodedata.normalize("NFKC", name).casefold()
-    words = WORD.findall(JOINED_SIGNS.sub("", plain))
+    words = WORD.findall(JOINED_SIGNS.sub("", fold(name)))
     return LEGAL_FORMS.get(words[-1], "") if words else ""
 
 
@@ -59,11 +59,11 @@ def digits(text: str) -> str:
 
 
 def search_text(company: Company) -> str:
-    """Everything a search looks at, in lower case; numbers also without their punctuation."""
+    """Everything a search looks at; numbers also without their punctuation."""
     numbers = (company.business_phone, company.mobile_phone, company.zip, company.entity_id)
     texts = (company.name, company.trade_name, company.city, *numbers, company.notes)
     bare = [digits(number) for number in numbers if digits(number) != number]
-    return "\n".join(text for text in (*texts, *bare) if text).lower()
+    return searched(*texts, *bare)
 
 
 def prepare(company: Company) -> Company:

@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from stdnum.au import abn
@@ -230,7 +229,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
             self.initial["roles"] = placed.roles if placed else ""
         if self.company is None or not self.company.logo:
             del self.fields["remove_logo"]
-        self._offer("trades", self.access.account.trades.order_by(Lower("name")))
+        self._offer("trades", self.access.account.trades.order_by("name_key"))
 
     def _offer_people(self) -> None:
         """Everybody active may belong to the company; contacts come from who does, or will."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Lower
 from django.http import QueryDict
 
 from directory.links import Links
@@ -22,7 +21,7 @@ STATUSES = {"active": "Active", "inactive": "Inactive", "all": "Active and inact
 MARKERS = dict(sendable.MARKER_CHOICES)
 SORTS: dict[str, str | Combinable] = {
     "name": "sort_name",
-    "city": Lower("city"),
+    "city": "city_key",
     "erp": "erp_state",
 }
 
@@ -145,7 +144,7 @@ def listing(access: Access, params: QueryDict) -> Listing:
         rows=[_row(company, Links(access)) for company in page.rows],
         tokens=tokens,
         tabs=_tabs(filters, access=access),
-        trades=list(access.account.trades.order_by(Lower("name"))),
+        trades=list(access.account.trades.order_by("name_key")),
         none_at_all=not page.rows and not tokens,
     )
 

@@ -9,11 +9,12 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
 from directory.queries import CompanyQuerySet
 from erp_integrations.sendable import Sendable
 from erpbridge.access.models import Account, Membership, Project
+from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
 
 CLASSIFICATIONS = {
     "affirmative_action": "Affirmative action",
@@ -40,17 +41,21 @@ class EntityType(models.TextChoices):
     OTHER = "other", "Other"
 
 
-class Trade(models.Model):
+class Trade(Folding):
     """A trade of the account's own list."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="trades")
     name = models.CharField("Name", max_length=200)
+    name_key = KeyField("name")
+    search_text = SearchField("name")
     is_active = models.BooleanField("Active", default=True)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    objects = FoldingQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint("account", Lower("name"), name="trade_once_per_account")
+            models.UniqueConstraint(fields=["account", "name_key"], name="trade_once_per_account")
         ]
 
     def __str__(self) -> str:
@@ -80,6 +85,7 @@ class Company(Sendable):
     website = models.CharField("Website", max_length=255, blank=True)
     address = models.CharField("Address", max_length=255, blank=True)
     city = models.CharField("City", max_length=100, blank=True)
+    city_key = KeyField("city")
     state_code = models.CharField("State", max_length=10, blank=True)
     zip = models.CharField("ZIP code", max_length=20, blank=True)
     country_code = models.CharField("Country", max_length=2, blank=True)
@@ -139,7 +145,7 @@ class Company(Sendable):
             models.Index(fields=["account", "erp_state", "sort_name", "id"], name="company_by_erp"),
             models.Index(fields=["account", "erp_state", "id"], name="company_erp_order"),
             models.Index(fields=["account", "is_active", "id"], name="company_by_number"),
-            models.Index("account", Lower("city"), "id", name="company_city_order"),
+            models.Index(fields=["account", "city_key", "id"], name="company_city_order"),
             models.Index(
                 fields=["account", "origin_id"],
                 condition=~models.Q(origin_id=""),
@@ -168,15 +174,21 @@ class ProjectCompany(models.Model):
         ]
 
 
-class Department(models.Model):
+class Department(Folding):
     """A department of the account, as the API keeps them."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="departments")
     name = models.CharField("Name", max_length=200)
+    name_key = KeyField("name")
+    search_text = SearchField("name")
+
+    objects = FoldingQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("account", Lower("name"), name="department_once_per_account")
+            models.UniqueConstraint(
+                fields=["account", "name_key"], name="department_once_per_account"
+            )
         ]
 
     def __str__(self) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from directory.derived import digits, name_key, sort_name
+from directory.derived import digits, name_key
 from erpbridge.access.policy import Access
+from erpbridge.folded import FoldingQuerySet
+from erpbridge.text import fold, search_words
 
 if TYPE_CHECKING:
     from directory.models import Company
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FEWEST_DIGITS = 5
 
 
-class CompanyQuerySet(models.QuerySet["Company"]):
+class CompanyQuerySet(FoldingQuerySet["Company"]):
     """Companies."""
 
     model: type[Company]
@@ -49,7 +50,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
     def search(self, words: str) -> CompanyQuerySet:
         """Name, DBA, city, ZIP, phone, tax id, keywords or ERP id; every word must occur."""
         found = self
-        for word in words.lower().split():
+        for word in search_words(words):
             found = found.filter(_holds(word))
         return found
 
@@ -60,7 +61,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
     def named_like(self, name: str) -> CompanyQuerySet:
         """Look-alikes, names that go on from ``name``, and names that contain it as typed."""
         begins = Q(name_key__startswith=name_key(name))
-        return self.filter(begins | Q(sort_name__contains=sort_name(name)))
+        return self.filter(begins | Q(sort_name__contains=fold(name)))
 
 
 def may_see_inactive(access: Access) -> bool:
@@ -70,11 +71,7 @@ def may_see_inactive(access: Access) -> bool:
 
 def _holds(word: str) -> Q:
     """A number is also found without the punctuation it was stored or asked for with."""
-    anywhere = (
-        Q(search_text__contains=word)
-        | Q(origin_id__icontains=word)
-        | Q(origin_code__icontains=word)
-    )
+    anywhere = Q(search_text__contains=word) | Q(origin_text__contains=word)
     bare = digits(word)
     if len(bare) >= FEWEST_DIGITS and bare != word and not any(map(str.isalpha, word)):
         anywhere |= Q(search_text__contains=bare)

@@ -7,21 +7,22 @@ from typing import Any
 
 from directory.models import Company, Trade
 from erpbridge.access.models import Account
+from erpbridge.text import key
 
 
 def trades_named(account: Account, names: Iterable[str]) -> dict[str, Trade]:
-    """The account's trades by case-folded name; those that do not exist yet are added."""
+    """The account's trades by the key of the name; those that do not exist yet are added."""
     wanted: dict[str, str] = {}
     for name in names:
         if name.strip():
-            wanted.setdefault(name.strip().casefold(), name.strip())
+            wanted.setdefault(key(name), name.strip())
     found = _trades(account)
-    missing = [name for key, name in wanted.items() if key not in found]
+    missing = [name for name_key, name in wanted.items() if name_key not in found]
     if missing:
         new = [Trade(account=account, name=name) for name in missing]
         Trade.objects.bulk_create(new, ignore_conflicts=True)
         found = _trades(account)
-    return {key: found[key] for key in wanted}
+    return {name_key: found[name_key] for name_key in wanted}
 
 
 def with_new_trades(values: Mapping[str, Any], *, account: Account) -> dict[str, Any]:
@@ -42,10 +43,10 @@ def place_in_trades(
     rows = [
         through(company_id=company.pk, trade_id=pk)
         for company, wanted in zip(companies, names, strict=False)
-        for pk in {found[name.strip().casefold()].pk for name in wanted if name.strip()}
+        for pk in {found[key(name)].pk for name in wanted if name.strip()}
     ]
     through.objects.bulk_create(rows, batch_size=500)
 
 
 def _trades(account: Account) -> dict[str, Trade]:
-    return {trade.name.casefold(): trade for trade in account.trades.all()}
+    return {trade.name_key: trade for trade in account.trades.all()}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, QuerySet
-from django.db.models.functions import Upper
+from django.db.models import QuerySet
 
-from erp_integrations import rules
+from erp_integrations import keys, rules
 from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
 from erp_integrations.commands import command_of
 from erp_integrations.guard import LONGEST_ID, plain
@@ -17,6 +16,7 @@ from erp_integrations.models import Choice, Connection, ErpRecord, Item, Link
 from erp_integrations.moves import chunks
 from erp_integrations.states import IN_AIR, MOVES, State
 from erpbridge.access.policy import Access
+from erpbridge.text import one_line
 
 if TYPE_CHECKING:
     from erp_integrations.approval import Decision
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 def erp_key(manifest: EntityManifest, item: Item, values: Mapping[str, Any]) -> str:
     """What makes the record unique in the ERP, normalised by the ERP's case rule."""
     parts = [str(values.get(name) or item.payload.get(name) or "") for name in manifest.key]
-    key = "|".join(part.strip() for part in parts)
-    return key if manifest.key_case_sensitive else key.upper()
+    return keys.as_sent(manifest, "|".join(part.strip() for part in parts))
 
 
 def decided(item: Item) -> Problem:
@@ -63,18 +62,18 @@ class Checks:
             "kind", "code"
         ):
             self.choices.setdefault(kind, set()).add(code)
-        keys = sorted({self._fold(key)[:LONGEST_ID] for key in self.keys.values()} - {""})
+        compared = sorted({self._compared(key) for key in self.keys.values()} - {""})
         # Keys of records that only the ERP has, which an item can be linked to instead.
         self.linkable: set[str] = set()
-        self.flying = self._flying(keys)
-        self.held = self._held(keys)
+        self.flying = self._flying(compared)
+        self.held = self._held(compared)
 
     def _values(self, item: Item) -> dict[str, str]:
         """The known fields only, as text; in the case that the ERP wants."""
         given = self.wanted[item.pk].values or item.acceptance
         values = {}
         for one in self.manifest.acceptance_fields:
-            value = plain(given.get(one.name) or "").strip()
+            value = one_line(plain(given.get(one.name) or ""))
             if any(rule.kind == "case" and rule.value == "upper" for rule in one.rules):
                 value = value.upper()
             values[one.name] = value
@@ -84,41 +83,38 @@ class Checks:
         link = self.links.get(item.record_id)
         if item.operation == Operation.CREATE or link is None:
             return erp_key(self.manifest, item, self.values[item.pk])
-        return self._fold(link.erp_code or link.erp_id)
+        return keys.as_sent(self.manifest, link.erp_code or link.erp_id)
 
-    def _fold(self, key: str) -> str:
-        """Two keys are the same to the ERP when they are the same folded."""
-        return key if self.manifest.key_case_sensitive else key.upper()
+    def _compared(self, key: str) -> str:
+        return keys.compared(self.manifest, key)
 
-    def _with(self, rows: QuerySet[Any], column: str, keys: Sequence[str]) -> QuerySet[Any]:
-        """The connection's ``rows`` whose ``column`` is one of the folded keys."""
+    def _with(self, rows: QuerySet[Any], column: str, wanted: Sequence[str]) -> QuerySet[Any]:
+        """The connection's ``rows`` whose ``column`` is one of the compared keys."""
         found = rows.filter(connection=self.connection, entity=self.manifest.entity)
-        folded = F(column) if self.manifest.key_case_sensitive else Upper(column)
-        matching: QuerySet[Any] = found.alias(folded=folded).filter(folded__in=keys)
-        return matching
+        return keys.holding(found, self.manifest, column, wanted)
 
-    def _held(self, keys: Sequence[str]) -> dict[str, str]:
+    def _held(self, wanted: Sequence[str]) -> dict[str, str]:
         """Key -> by which record it is held: of the ERP, or linked."""
         held: dict[str, str] = {}
-        for some in chunks(keys):
+        for some in chunks(wanted):
             seen = self._with(ErpRecord.objects.all(), "erp_code", some)
             held.update(
-                (self._fold(code), f"{label or code} in the ERP")
+                (self._compared(code), f"{label or code} in the ERP")
                 for code, label in seen.values_list("erp_code", "label")
             )
             linked = self._with(Link.objects.filter(ended_at=None), "erp_code", some)
-            synced = {self._fold(code) for code in linked.values_list("erp_code", flat=True)}
+            synced = {self._compared(code) for code in linked.values_list("erp_code", flat=True)}
             self.linkable |= held.keys() - synced
             held.update(dict.fromkeys(synced, "a record that is synced already"))
         return held
 
-    def _flying(self, keys: Sequence[str]) -> dict[str, str]:
+    def _flying(self, wanted: Sequence[str]) -> dict[str, str]:
         """Key -> by which item in the air it is taken."""
         flying: dict[str, str] = {}
-        for some in chunks(keys):
+        for some in chunks(wanted):
             items = self._with(Item.objects.filter(state__in=sorted(IN_AIR)), "erp_key", some)
             flying.update(
-                (self._fold(item.erp_key), f"{item.label}, accepted by {item.decided_by}")
+                (self._compared(item.erp_key), f"{item.label}, accepted by {item.decided_by}")
                 for item in items.select_related("decided_by")
             )
         return flying
@@ -133,7 +129,7 @@ class Checks:
         else:
             problems = self._update_problems(item)
         if not problems:
-            key = self._fold(self.keys[item.pk])
+            key = self._compared(self.keys[item.pk])
             self.flying[key] = f"{item.label}, accepted in this click"
         return problems
 
@@ -166,7 +162,7 @@ class Checks:
 
     def _key_problems(self, item: Item) -> list[Problem]:
         key, name = self.keys[item.pk], self.manifest.key[0]
-        folded = self._fold(key)
+        folded = self._compared(key)
         if len(key) > LONGEST_ID:
             message = f"It may have at most {LONGEST_ID} characters; it has {len(key)}."
             return [Problem(name, "max_length", message, str(len(key)), str(LONGEST_ID))]
@@ -183,7 +179,7 @@ class Checks:
         if item.record_id not in self.links:
             message = "It is no longer linked to a record of the ERP. Reject it and send it again."
             return [Problem("link", "unlinked", message)]
-        holder = self.flying.get(self._fold(self.keys[item.pk]))
+        holder = self.flying.get(self._compared(self.keys[item.pk]))
         if holder is None:
             return []
         message = f"{self.keys[item.pk]} is being exported for {holder}. Try again afterwards."

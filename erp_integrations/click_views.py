@@ -11,9 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from erp_integrations import places
-from erp_integrations.list_views import search
 from erp_integrations.models import Item, Request
-from erp_integrations.queries import TABS
+from erp_integrations.queries import TABS, search
 from erp_integrations.records import RecordType, record_type
 from erp_integrations.states import MARKERS, MOVING, State
 from erpbridge.access.policy import Access

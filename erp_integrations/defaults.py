@@ -15,6 +15,7 @@ from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.models import AcceptanceDefault, Choice, Connection
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.text import fold
 
 ENTITY = "connection"
 
@@ -33,11 +34,9 @@ class Defaults:
 
     def of(self, payload: Mapping[str, Any]) -> dict[str, str]:
         """Field -> value for one record."""
-        code = str(payload.get(self.code) or "").upper()
+        code = fold(str(payload.get(self.code) or ""))
         return {
-            rule.field: rule.value
-            for rule in self.rules
-            if code.startswith(rule.starts_with.upper())
+            rule.field: rule.value for rule in self.rules if code.startswith(fold(rule.starts_with))
         }
 
 

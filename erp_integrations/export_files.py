@@ -8,7 +8,7 @@ from pathlib import PurePath
 from django.db import transaction
 from django.db.models.functions import Now
 
-from erp_integrations import connections, engine, id_lists, moves, tracing
+from erp_integrations import connections, engine, id_lists, keys, moves, tracing
 from erp_integrations.adapters.base import (
     AdapterError,
     Delivery,
@@ -172,8 +172,8 @@ def without_ids(connection: Connection, files: Sequence[ExportFile]) -> set[str]
 def id_list(file: ExportFile) -> bytes:
     """The list in which a person names the IDs of the file's records; see ``id_lists``."""
     items = Item.objects.filter(connection=file.connection_id, handle=file.handle)
-    keys = items.filter(operation=Operation.CREATE).order_by("depth", "pk")
-    return id_lists.blank(keys.values_list("erp_key", flat=True))
+    new = items.filter(operation=Operation.CREATE).order_by("depth", "pk")
+    return id_lists.blank(new.values_list("erp_key", flat=True))
 
 
 def _all_there(file: ExportFile, claims: list[Claim]) -> list[Outcome]:
@@ -198,21 +198,19 @@ def _by_ids(file: ExportFile, claims: list[Claim], content: bytes) -> list[Outco
     except id_lists.BadList as error:
         raise NotDone(f"The list of IDs cannot be read. {error}") from error
     entity = _manifest(file.connection).entities.get(file.entity)
-    sensitive = entity is not None and entity.key_case_sensitive
-    listed = {one.erp_code if sensitive else one.erp_code.casefold(): one for one in rows}
+    listed = {keys.compared(entity, one.erp_code): one for one in rows}
     known = _linked(file, claims)
-    outcomes = [_listed(one, listed, known, sensitive=sensitive) for one in claims]
+    outcomes = [
+        _listed(one, listed.get(keys.compared(entity, one.command.key)), known) for one in claims
+    ]
     if all(outcome.error for outcome in outcomes):
         raise NotDone(f"This list names nothing that is in {file.name}.")
     return outcomes
 
 
-def _listed(
-    one: Claim, listed: Mapping[str, Held], known: Mapping[int, str], *, sensitive: bool
-) -> Outcome:
+def _listed(one: Claim, found: Held | None, known: Mapping[int, str]) -> Outcome:
     """A record that was linked before keeps its ID, whatever a person types."""
-    key, linked = one.command.key, known.get(one.item.record_id)
-    found = listed.get(key if sensitive else key.casefold())
+    linked = known.get(one.item.record_id)
     if found is None or (linked and found.erp_id != linked):
         why = NOT_IN_LIST if found is None else f"The list says {found.erp_id}, we know {linked}."
         return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, why))

@@ -14,7 +14,7 @@ from erp_integrations.connections import LIMITS
 from erp_integrations.models import Choice, Connection, Item
 from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
 from erp_integrations.secrets import LONGEST_SECRET
-from erpbridge.ui.forms import PlainTexts, refuse_direction_controls
+from erpbridge.ui.forms import PlainTexts
 from erpbridge.ui.redaction import hide
 
 LONGEST_REASON = 1_000
@@ -45,7 +45,7 @@ def acceptance_form_field(one: AcceptanceField, connection: Connection) -> forms
     )
 
 
-class AcceptanceForm(forms.Form):
+class AcceptanceForm(PlainTexts, forms.Form):
     """What the adapter asks of the approver, for one item or for many at once."""
 
     def __init__(
@@ -56,7 +56,7 @@ class AcceptanceForm(forms.Form):
             self.fields[one.name] = acceptance_form_field(one, connection)
 
 
-class CommonValuesForm(forms.Form):
+class CommonValuesForm(PlainTexts, forms.Form):
     """The acceptance fields that many items can share: those picked from a list of the ERP.
 
     None is required here: a row may have its own.
@@ -153,7 +153,7 @@ class RejectForm(ReasonForm):
                 label=f"Another reason for {labels[pk]}",
                 max_length=LONGEST_REASON,
                 required=False,
-                validators=[ProhibitNullCharactersValidator(), refuse_direction_controls],
+                validators=[ProhibitNullCharactersValidator()],
             )
 
     @property
@@ -247,7 +247,7 @@ def _whole_number(label: str, limits: tuple[int, int], words: str) -> forms.Fiel
     )
 
 
-class ConnectionForm(forms.Form):
+class ConnectionForm(PlainTexts, forms.Form):
     """Name, settings and limits of a connection; ``secrets_set`` are the names of those it has."""
 
     name = forms.CharField(label="Name", max_length=100)

@@ -208,7 +208,7 @@ def unlink(link: Link, *, by: User, why: str) -> bool:
         return False
     _remember(link)
     model = record_type(link.entity).model
-    model._base_manager.filter(pk=link.record_id).update(
+    model._default_manager.filter(pk=link.record_id).update(
         origin_id="",
         origin_code="",
         origin_data={},

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.contrib import messages
 from django.db import connection as database
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Collate
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
@@ -18,7 +18,7 @@ from erp_integrations import acceptance, approval, connections, families, places
 from erp_integrations.forms import RejectForm
 from erp_integrations.grids import grid, is_id, posted_values
 from erp_integrations.models import Item
-from erp_integrations.queries import TABS, ItemQuerySet, capped, tab_counts
+from erp_integrations.queries import TABS, ItemQuerySet, capped, search, tab_counts
 from erp_integrations.records import RecordType, record_types
 from erp_integrations.states import MARKERS
 from erpbridge.access.policy import Access
@@ -44,13 +44,6 @@ def kind_of(slug: str) -> RecordType:
 
 def _status(asked: str) -> str:
     return asked if asked in TABS else "ready"
-
-
-def search(items: Items, words: str) -> Items:
-    """Items whose name or ERP id has the words."""
-    return items.filter(
-        Q(label__icontains=words) | Q(erp_key__icontains=words) | Q(erp_id__icontains=words)
-    )
 
 
 def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:

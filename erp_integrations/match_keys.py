@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from erpbridge.text import fold
 
 LONGEST_KEY = 200
 # Digits of a phone number without a country's code; with fewer it names nobody.
@@ -14,7 +15,7 @@ PHONE_DIGITS, LEAST_DIGITS = 10, 7
 
 def name_key(text: str) -> str:
     """Letters and digits of a name, whatever their case."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())[:LONGEST_KEY]
+    return re.sub(r"[\W_]+", "", fold(text))[:LONGEST_KEY]
 
 
 def phone_key(text: str) -> str:

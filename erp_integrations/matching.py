@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from erp_integrations import keys as erp_keys
 from erp_integrations.adapters.base import EntityManifest, Field, Operation
 from erp_integrations.checks import erp_key
 from erp_integrations.match_keys import COMPARED, keys_of
@@ -64,8 +65,8 @@ def matches(item: Item, manifest: EntityManifest, values: Mapping[str, Any]) -> 
     sent = {name: item.payload.get(name) for name in COMPARED if name in names}
     keys = {column: key for column, key in keys_of(sent).items() if key}
     key = erp_key(manifest, item, values)
-    by_key = Q(erp_code=key) if manifest.key_case_sensitive else Q(erp_code__iexact=key)
-    wanted = by_key if key else Q(pk=None)
+    column = erp_keys.column(manifest, "erp_code")
+    wanted = Q(**{column: erp_keys.compared(manifest, key)}) if key else Q(pk=None)
     for column, value in keys.items():
         wanted |= Q(**{column: value})
     rows = item.connection.erp_records.filter(wanted, entity=item.entity).order_by("pk")
@@ -80,8 +81,7 @@ def matches(item: Item, manifest: EntityManifest, values: Mapping[str, Any]) -> 
 def _same_key(record: ErpRecord, key: str, manifest: EntityManifest) -> bool:
     if not key:
         return False
-    code = record.erp_code
-    return code == key if manifest.key_case_sensitive else code.upper() == key.upper()
+    return erp_keys.compared(manifest, record.erp_code) == erp_keys.compared(manifest, key)
 
 
 def _match(

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from erp_integrations import code_format, rules
+from erp_integrations import code_format, keys, rules
 from erp_integrations.adapters.base import CodeFormat, EntityManifest, Problem
 from erp_integrations.moves import chunks
 from erp_integrations.records import Draft, RecordType
@@ -39,7 +39,7 @@ def clashes(manifest: EntityManifest | None, found: Iterable[Draft]) -> dict[int
     same: defaultdict[str, list[Draft]] = defaultdict(list)
     for draft in found:
         code = str(draft.payload.get(code_format.FIELD, ""))
-        same[code if manifest.key_case_sensitive else code.casefold()].append(draft)
+        same[keys.compared(manifest, code)].append(draft)
     return {
         draft.record_id: _clash(draft, alike)
         for alike in same.values()

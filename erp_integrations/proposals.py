@@ -11,6 +11,7 @@ from django.db.models import Q
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.states import IN_AIR
+from erpbridge.text import key
 
 DIGITS = 3
 
@@ -25,7 +26,7 @@ def _room(field: AcceptanceField) -> int:
 
 
 def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> set[str]:
-    """Codes that start so and are linked, in the air, or seen in the ERP; in capitals."""
+    """Keys of codes that start so and are linked, in the air, or seen in the ERP."""
     held: set[str] = set()
     stems = sorted(set(prefixes))
     for start in range(0, len(stems), 50):
@@ -36,18 +37,15 @@ def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> 
 def _held(connection: Connection, entity: str, prefixes: Sequence[str]) -> Iterable[str]:
     starts, key_starts = Q(), Q()
     for prefix in prefixes:
-        starts |= Q(erp_code__istartswith=prefix)
-        key_starts |= Q(erp_key__istartswith=prefix)
+        starts |= Q(erp_code_folded__startswith=key(prefix))
+        key_starts |= Q(erp_key_folded__startswith=key(prefix))
     where = {"connection": connection, "entity": entity}
     links = Link.objects.filter(starts, **where, ended_at=None)
     seen = ErpRecord.objects.filter(starts, **where)
     flying = Item.objects.filter(key_starts, **where, state__in=sorted(IN_AIR))
-    for code in (
-        *links.values_list("erp_code", flat=True),
-        *seen.values_list("erp_code", flat=True),
-        *flying.values_list("erp_key", flat=True),
-    ):
-        yield code.upper()
+    yield from links.values_list("erp_code_folded", flat=True)
+    yield from seen.values_list("erp_code_folded", flat=True)
+    yield from flying.values_list("erp_key_folded", flat=True)
 
 
 def propose(connection: Connection, manifest: EntityManifest, items: Sequence[Item]) -> None:
@@ -65,11 +63,11 @@ def propose(connection: Connection, manifest: EntityManifest, items: Sequence[It
         asked = {*stems.values(), *chosen.values()} - {""}
         taken = held_codes(connection, manifest.entity, asked)
         for item in items:
-            if chosen[item.pk] and chosen[item.pk] not in taken:
-                taken.add(chosen[item.pk])
+            if chosen[item.pk] and key(chosen[item.pk]) not in taken:
+                taken.add(key(chosen[item.pk]))
                 continue
             code = _free(stems[item.pk], taken, most)
-            taken.add(code)
+            taken.add(key(code))
             item.acceptance = {**item.acceptance, field.name: code}
 
 
@@ -79,6 +77,6 @@ def _free(stem: str, taken: set[str], most: int) -> str:
     while True:
         digits = f"{number:0{DIGITS}d}"
         code = f"{stem[: most - len(digits)]}{digits}"
-        if code not in taken:
+        if key(code) not in taken:
             return code
         number += 1

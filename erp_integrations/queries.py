@@ -13,6 +13,7 @@ from erp_integrations.adapters.base import Operation
 from erp_integrations.records import record_types
 from erp_integrations.states import MOVING, OPEN, State
 from erpbridge.access.policy import Access
+from erpbridge.folded import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from erp_integrations.models import (  # noqa: F401 - named as text below
@@ -34,7 +35,7 @@ TABS: dict[str, tuple[str, frozenset[State]]] = {
 MOST_COUNTED = 1_000
 
 
-class ItemQuerySet(models.QuerySet["Item"]):
+class ItemQuerySet(FoldingQuerySet["Item"]):
     """Acceptance items."""
 
     def visible_to(self, access: Access) -> ItemQuerySet:
@@ -106,7 +107,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return self.filter(opened_at__gte=models.F("item__decided_at"))
 
 
-class LinkQuerySet(models.QuerySet["Link"]):
+class LinkQuerySet(FoldingQuerySet["Link"]):
     """Links between records and what the ERP holds."""
 
     def active(self) -> LinkQuerySet:
@@ -153,3 +154,8 @@ def tab_counts(items: ItemQuerySet, links: LinkQuerySet) -> dict[str, int]:
     """Capped counts of every list of the tool; synced is what is linked, however it came to be."""
     counts = {key: items.tab(key).capped_count() for key in TABS if key != "synced"}
     return {**counts, "synced": links.active().capped_count()}
+
+
+def search(items: models.QuerySet[Item], words: str) -> models.QuerySet[Item]:
+    """Items by name, or by ID or code in the ERP; every word must occur."""
+    return items.filter(has_words(words, "search_text"))

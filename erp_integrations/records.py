@@ -18,6 +18,7 @@ from erp_integrations.adapters.base import Problem
 from erpbridge.access.entities import register_entity
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
+from erpbridge.folded import Folding, SearchField
 
 # Sent with ``entity``, ``account_id`` and ``connected`` (:class:`Connected`), in the transaction in
 # which a connection becomes the account's for a record type.
@@ -43,7 +44,7 @@ class Connected:
     custom_segments: bool = False
 
 
-class Sendable(models.Model):
+class Sendable(Folding):
     """A record that can be sent. Only ``states.move()``, ``links`` and ``drift`` write the ERP
     columns.
 
@@ -54,6 +55,7 @@ class Sendable(models.Model):
 
     origin_id = models.CharField("ERP ID", max_length=200, blank=True, editable=False)
     origin_code = models.CharField("ERP code", max_length=200, blank=True, editable=False)
+    origin_text = SearchField("origin_id", "origin_code")
     origin_data = models.JSONField(default=dict, blank=True, editable=False)
     erp_state = models.CharField("ERP status", max_length=12, blank=True, editable=False)
     # Linked, and edited since the ERP took it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 
 from erp_integrations import places, sendable
@@ -14,6 +14,7 @@ from erp_integrations.queries import LinkQuerySet
 from erp_integrations.records import RecordType, Sendable
 from erp_integrations.states import LINKED
 from erpbridge.access.policy import Access
+from erpbridge.folded import has_words
 from erpbridge.ui.listing import list_page
 
 Links = TypeVar("Links", bound=QuerySet[Link])
@@ -27,9 +28,7 @@ def synced(access: Access, kind: RecordType) -> LinkQuerySet:
 
 def search(links: Links, words: str) -> Links:
     """Links whose record's name or ERP ID has the words."""
-    return links.filter(
-        Q(label__icontains=words) | Q(erp_code__icontains=words) | Q(erp_id__icontains=words)
-    )
+    return links.filter(has_words(words, "search_text"))
 
 
 def shown(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:

@@ -38,7 +38,11 @@ class CodeListView(Resource):
     reads = "codes.view"
     shown = {"": types.StandardCostCodeList}
     listing = Listing(
-        filters={"id": ids("pk"), "name": contains("name"), "is_erp_list": flag("is_erp_list")},
+        filters={
+            "id": ids("pk"),
+            "name": contains("search_text"),
+            "is_erp_list": flag("is_erp_list"),
+        },
         sorts={"id": "pk", "name": "name"},
     )
 

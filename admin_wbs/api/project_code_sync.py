@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 
 from admin_wbs import project_codes
 from admin_wbs.models import CostCode, ProjectCostCode
@@ -15,6 +14,7 @@ from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.rest import bodies
 from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.text import fold, key
 
 READERS = {
     "code": bodies.text(CostCode, "full_code"),
@@ -92,36 +92,36 @@ class ProjectCodeRecords(Records):
         by_origin = {one["origin_id"] for one in values.values() if one.get("origin_id")}
         found: dict[object, int] = {}
         # Where two lists have a code, the ERP's list, which comes first, is meant.
-        rows = offered.values_list("pk", "list_id", "origin_id", "full_code")
+        rows = offered.values_list("pk", "list_id", "origin_id", "code_key")
         for wanted in (
             rows.filter(pk__in=by_id),
             rows.filter(origin_id__in=by_origin),
-            rows.alias(folded=Lower("full_code")).filter(folded__in=set(full.values())),
+            rows.filter(code_key__in=set(full.values())),
         ):
             for pk, _of, origin, code in sorted(wanted, key=lambda row: -place[row[1]]):
-                found |= {pk: pk, ("origin", origin): pk, code.lower(): pk}
+                found |= {pk: pk, ("origin", origin): pk, code: pk}
         named: dict[int, int] = {}
-        for key, one in values.items():
-            name: object = _id(one) or full.get(key)
+        for row, one in values.items():
+            name: object = _id(one) or full.get(row)
             if not _id(one) and ("origin", one.get("origin_id")) in found and one.get("origin_id"):
                 name = ("origin", one["origin_id"])
             if name in found:
-                named[key] = found[name]
+                named[row] = found[name]
         return named
 
     def _full_codes(self, values: Mapping[int, Values]) -> dict[int, str]:
-        """Key of a row -> full code in lower case, of rows that give a code."""
+        """Key of a row -> key of its full code, of rows that give a code."""
         parents = {one["parent_id"] for one in values.values() if one.get("parent_id")}
         rows = self.found().filter(pk__in=parents).values_list("pk", "cost_code__full_code")
         above = dict(rows) if parents else {}
         found = {}
-        for key, one in values.items():
+        for row, one in values.items():
             code = one.get("code", "")
             prefix = above.get(one.get("parent_id") or 0, "")
-            if prefix and not code.lower().startswith(prefix.lower() + JOINT):
+            if prefix and not fold(code).startswith(fold(prefix) + JOINT):
                 code = prefix + JOINT + code
             if code:
-                found[key] = code.lower()
+                found[row] = key(code)
         return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +10,8 @@ from admin_wbs.importing.layouts import Layout
 from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION, MOST_TIERS, full_code
 from erpbridge.files.spoiled import reason
 from erpbridge.files.table import Line
-from erpbridge.ui.forms import DIRECTION_CONTROLS
+from erpbridge.text import DIRECTION_CONTROLS, is_storable, key, keys, one_line
 
-BREAKS = re.compile(r"[\t\r\n]+")
 # From this share of codes that begin with the code above them, a file repeats the parent's code in
 # the child's (A, A10, A1010), so that a code has one place.
 CUMULATIVE = 0.9
@@ -34,12 +31,7 @@ class Row:
     @property
     def key(self) -> Key:
         """The path as it is compared."""
-        return folded(self.path)
-
-
-def folded(path: Sequence[str]) -> Key:
-    """A path without its case."""
-    return tuple(code.lower() for code in path)
+        return keys(self.path)
 
 
 def check(
@@ -59,9 +51,9 @@ def _row(line: Line, layout: Layout, header: Sequence[str], delimiter: str) -> R
         for place in (*layout.tiers, layout.description)
         if (why := reason(line, place, prose=place == layout.description))
     ]
-    cells = [_one_line(line.cells[place]) for place in layout.tiers]
+    cells = [one_line(line.cells[place]) for place in layout.tiers]
     names = [header[place] for place in layout.tiers]
-    description = _one_line(line.cells[layout.description])
+    description = one_line(line.cells[layout.description])
     if layout.is_joined:
         path, problems = _split(cells[0], names[0], delimiter)
     else:
@@ -114,8 +106,8 @@ def _text_problems(text: str, name: str, limit: int) -> list[str]:
     found = []
     if len(text) > limit:
         found.append(f"{name} may have at most {limit} characters; it has {len(text)}.")
-    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
-        found.append(f"{name} holds a control character.")
+    if not is_storable(text):
+        found.append(f"{name} holds a character that cannot be stored.")
     if DIRECTION_CONTROLS.search(text):
         found.append(f"{name} holds invisible characters that change the direction of writing.")
     return found
@@ -126,7 +118,7 @@ def _find_duplicates(rows: list[Row]) -> None:
     same: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.path and all(row.path):
-            same[full_code(row.path).lower()].append(row)
+            same[key(full_code(row.path))].append(row)
     for group in same.values():
         alike = len({(row.key, row.description) for row in group}) == 1
         for row in group[1:] if alike else group:
@@ -179,8 +171,3 @@ def _misplaced(row: Row, lines: Mapping[str, Mapping[Key, int]]) -> str:
         line = next(iter(others.values()))
         return f"{name} is in another place on line {line}; in this file a code has one place."
     return ""
-
-
-def _one_line(text: str) -> str:
-    """Line breaks inside a cell become spaces; other spaces stay as they are."""
-    return BREAKS.sub(" ", text).strip()

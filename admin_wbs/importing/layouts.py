@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from admin_wbs.tree import JOINT, MOST_TIERS
 from erpbridge.files.refused import ERROR
 from erpbridge.files.table import FileProblem, Line
+from erpbridge.text import fold
 
 DESCRIPTION = "description"
 # What may stand between the tiers of a code in one column; the last: codes are of one tier.
@@ -97,7 +98,7 @@ def proposed_delimiter(layout: Layout, lines: Sequence[Line]) -> str:
 
 
 def _key(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", heading).casefold()
+    return re.sub(r"[\W_]+", "", fold(heading))
 
 
 def _numbered(places: Mapping[str, int], start: str, name: str) -> tuple[int, ...]:

@@ -11,13 +11,14 @@ from enum import StrEnum
 from functools import cached_property
 
 from admin_wbs.importing import checking
-from admin_wbs.importing.checking import Key, Row, folded
+from admin_wbs.importing.checking import Key, Row
 from admin_wbs.importing.layouts import Layout
 from admin_wbs.models import CodeList
 from admin_wbs.tree import full_code
 from erp_integrations import sendable
 from erpbridge.files.refused import Refused
 from erpbridge.files.table import Line
+from erpbridge.text import key, keys
 
 LOCKED = (
     "waits for accounting or is being exported, so its description stays “{}”. Retrieve it first."
@@ -39,8 +40,13 @@ class Known:
 
     pk: int
     description: str
-    key: Key
+    path: Sequence[str]
     locked: bool
+
+    @property
+    def key(self) -> Key:
+        """The path as it is compared."""
+        return keys(self.path)
 
 
 @dataclass(frozen=True)
@@ -118,17 +124,16 @@ def make(
     known = _codes_of(found)
     for row in rows:
         if row.path and not row.problems:
-            _compare(row, known.get(full_code(row.key)))
+            _compare(row, known.get(key(full_code(row.path))))
     _find_orphans(rows, {one.key for one in known.values()})
-    return Plan([Planned(row, known.get(full_code(row.key))) for row in rows])
+    return Plan([Planned(row, known.get(key(full_code(row.path)))) for row in rows])
 
 
 def _codes_of(found: CodeList) -> dict[str, Known]:
-    """Full code -> code."""
+    """Key of a full code -> code."""
     locked = set(found.codes.filter(sendable.locked()).values_list("pk", flat=True))
-    rows = found.codes.values_list("pk", "description", "path").iterator(chunk_size=2000)
-    codes = (Known(pk, text, folded(path), pk in locked) for pk, text, path in rows)
-    return {full_code(one.key): one for one in codes}
+    rows = found.codes.values_list("code_key", "pk", "description", "path")
+    return {code: Known(pk, text, path, pk in locked) for code, pk, text, path in rows}
 
 
 def _compare(row: Row, known: Known | None) -> None:
@@ -136,7 +141,7 @@ def _compare(row: Row, known: Known | None) -> None:
         return
     code = full_code(row.path)
     if known.key != row.key:
-        tiers = " + ".join(known.key).upper()
+        tiers = " + ".join(known.path)
         row.problems.append(f"{code} is taken: the list has it in the tiers {tiers}.")
     elif known.locked and known.description != row.description:
         row.problems.append(f"{code} {LOCKED.format(known.description)}")

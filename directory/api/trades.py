@@ -101,7 +101,7 @@ class TradeView(NamedView):
         filters={
             "id": ids("pk"),
             "active": flag("is_active"),
-            "query": contains("name"),
+            "query": contains("search_text"),
             "updated_at": moments("updated_at"),
         },
         sorts={"id": "pk", "name": "name"},

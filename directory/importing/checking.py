@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -27,7 +26,7 @@ from erp_integrations.sendable import Problem
 from erpbridge.files import spoiled
 from erpbridge.files.table import Line
 from erpbridge.places import country_code
-from erpbridge.ui.forms import DIRECTION_CONTROLS
+from erpbridge.text import DIRECTION_CONTROLS, fold, is_storable, key, one_line
 
 YES = frozenset(["yes", "y", "true", "t", "1", "x"])
 NO = frozenset(["no", "n", "false", "f", "0"])
@@ -94,8 +93,8 @@ def check(lines: Iterable[Line], columns: Mapping[str, str], *, country: str = "
 
 
 def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
-    texts = {name: _one_space(line.cells[place]) for name, place in places.items()}
-    if texts.pop(ROW_KIND, "").casefold() == "person":
+    texts = {name: one_line(line.cells[place]) for name, place in places.items()}
+    if fold(texts.pop(ROW_KIND, "")) == "person":
         return Row(line, {"name": texts.get("name", "")}, is_person=True)
     values: dict[str, Any] = {}
     problems = [] if texts.get("name") else [_missing_name()]
@@ -173,8 +172,8 @@ def _zero_lost(name: str, said: str, number: str, address: str, unless: str = ""
 
 
 def _value(cell: Cell) -> Any:
-    if any(unicodedata.category(sign) == "Cc" for sign in cell.text):
-        raise Wrong("holds a control character.", rule="charset")
+    if not is_storable(cell.text):
+        raise Wrong("holds a character that cannot be stored.", rule="charset")
     if DIRECTION_CONTROLS.search(cell.text):
         message = "holds invisible characters that change the direction of writing."
         raise Wrong(message, rule="charset")
@@ -209,7 +208,7 @@ def _website(cell: Cell) -> str:
 
 
 def _flag(cell: Cell) -> bool:
-    word = cell.text.casefold()
+    word = fold(cell.text)
     if word in YES:
         return True
     if word in NO or not word:
@@ -220,9 +219,9 @@ def _flag(cell: Cell) -> bool:
 def _entity_type(cell: Cell) -> str:
     if not cell.text:
         return ""
-    word = cell.text.casefold()
+    word = fold(cell.text)
     for kind in EntityType:
-        if word in (kind.value, kind.label.casefold()):
+        if word in (kind.value, fold(kind.label)):
             return str(kind.value)
     allowed = ", ".join(kind.name for kind in EntityType)
     raise Wrong(f"must be one of {allowed}.", rule="choice", limit=allowed)
@@ -252,19 +251,19 @@ def _trades(cell: Cell) -> list[str]:
         raise _too_long(len(longest), LONGEST_TRADE)
     spelt: dict[str, str] = {}
     for name in names:
-        spelt.setdefault(name.casefold(), name)
+        spelt.setdefault(key(name), name)
     return list(spelt.values())
 
 
 def _classifications(cell: Cell) -> list[str]:
-    known = {label.casefold(): key for key, label in CLASSIFICATIONS.items()}
-    known |= {key: key for key in CLASSIFICATIONS}
+    known = {fold(label): value for value, label in CLASSIFICATIONS.items()}
+    known |= {value: value for value in CLASSIFICATIONS}
     names = split(cell.text)
-    unknown = [name for name in names if name.casefold() not in known]
+    unknown = [name for name in names if fold(name) not in known]
     if unknown:
         message = f"has an unknown classification “{_short(unknown[0])}”."
         raise Wrong(message, rule="choice", limit="the boxes of the company's page")
-    return sorted({known[name.casefold()] for name in names})
+    return sorted({known[fold(name)] for name in names})
 
 
 READERS: dict[str, Callable[[Cell], Any]] = {
@@ -297,8 +296,3 @@ def _missing_name() -> Problem:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
-
-
-def _one_space(text: str) -> str:
-    """As a one-line input of a form would give it: line breaks and runs of spaces become one."""
-    return " ".join(text.split())

@@ -10,6 +10,7 @@ from django.db.models import Field
 
 from directory.models import Company, EntityType
 from erpbridge.files.table import Table
+from erpbridge.text import fold
 
 IGNORE = ""
 ROW_KIND = "row_kind"
@@ -145,7 +146,7 @@ def split(text: str) -> list[str]:
 
 
 def _key(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", heading).casefold()
+    return re.sub(r"[\W_]+", "", fold(heading))
 
 
 def _keep_descriptions_out_of_trades(found: dict[str, int], table: Table) -> None:

@@ -16,6 +16,7 @@ from directory.derived import digits, legal_form, name_key
 from directory.importing.checking import Row
 from directory.models import Company, ProjectCompany
 from erpbridge.access.models import Account, Project
+from erpbridge.text import fold
 
 NOT_IN_A_NUMBER = re.compile(r"[\W_]+")
 
@@ -130,12 +131,12 @@ def _placed(project: Project | None) -> set[int]:
 
 def _zip(text: str) -> str:
     """Without the four digits that name a side of a street."""
-    return text.partition("-")[0].strip().casefold()
+    return fold(text).partition("-")[0].strip()
 
 
 def _tax_id(text: str) -> str:
     """Without what separates its digits, and without the word EIN before them."""
-    return NOT_IN_A_NUMBER.sub("", text).casefold().removeprefix("ein").removeprefix("abn")
+    return NOT_IN_A_NUMBER.sub("", fold(text)).removeprefix("ein").removeprefix("abn")
 
 
 def _signs(one: Known) -> Iterator[Sign]:

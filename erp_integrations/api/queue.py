@@ -28,6 +28,7 @@ from erp_integrations.forms import AnswerForm, ReasonForm
 from erp_integrations.matching import Match
 from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
+from erp_integrations.queries import search as by_words
 from erp_integrations.states import State
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
@@ -37,12 +38,6 @@ from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.filters import WrongValue, filtering, ids, moments, search, texts
 from erpbridge.rest.listing import Listing, Shape
 from erpbridge.rest.views import Resource
-
-
-def _search(found: ItemQuerySet, said: str) -> ItemQuerySet:
-    for word in said.split():
-        found = found.filter(Q(label__icontains=word) | Q(erp_code__icontains=word))
-    return found
 
 
 @filtering("Ids of clicks, such as request_id of an item.")
@@ -69,7 +64,7 @@ LISTING = Listing(
         "request_id": by_click,
         "sent_at": moments("sent_at"),
         "decided_at": moments("decided_at"),
-        "search": search(_search),
+        "search": search(by_words),
     },
     sorts={"id": "pk", "label": "label", "sent_at": "sent_at", "decided_at": "decided_at"},
 )

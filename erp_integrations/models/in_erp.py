@@ -10,9 +10,10 @@ from erp_integrations.models.columns import by_person
 from erp_integrations.models.connections import Connection
 from erp_integrations.models.items import Item
 from erp_integrations.queries import LinkQuerySet
+from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
 
 
-class Link(models.Model):
+class Link(Folding):
     """A record and the ERP record it is; ended, never deleted, when unlinked.
 
     It keeps what the record is called, for lists. ``item`` is the last export or answer by which
@@ -26,6 +27,8 @@ class Link(models.Model):
     item = models.ForeignKey(Item, null=True, on_delete=models.PROTECT, related_name="+")
     erp_id = models.CharField(max_length=200)
     erp_code = models.CharField(max_length=200, blank=True)
+    erp_code_folded = KeyField("erp_code")
+    search_text = SearchField("label", "erp_code", "erp_id")
     erp_version = models.CharField(max_length=200, blank=True)
     synced_payload = models.JSONField(default=dict)
     synced_digest = models.CharField(max_length=64, blank=True)
@@ -62,7 +65,7 @@ class Link(models.Model):
         return self.label or self.erp_code or self.erp_id
 
 
-class ErpRecord(models.Model):
+class ErpRecord(Folding):
     """A record of the ERP as last seen, for the import side and for proposing unused IDs."""
 
     class State(models.TextChoices):
@@ -77,6 +80,7 @@ class ErpRecord(models.Model):
     entity = models.CharField(max_length=30)
     erp_id = models.CharField(max_length=200)
     erp_code = models.CharField(max_length=200, blank=True)
+    erp_code_folded = KeyField("erp_code")
     erp_version = models.CharField(max_length=200, blank=True)
     label = models.CharField(max_length=255, blank=True)
     # By what it is compared with what waits for a decision; see ``matching``.
@@ -86,6 +90,8 @@ class ErpRecord(models.Model):
     data = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
     seen_at = models.DateTimeField(db_default=Now())
+
+    objects = FoldingQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -103,6 +109,7 @@ class ErpRecord(models.Model):
                 )
                 for column in ("name_key", "tax_key", "phone_key")
             ),
+            models.Index(fields=["connection", "entity", "erp_code_folded"], name="erp_record_key"),
         ]
 
 

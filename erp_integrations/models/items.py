@@ -13,6 +13,7 @@ from erp_integrations.models.connections import Connection
 from erp_integrations.queries import AttemptQuerySet, ItemQuerySet
 from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
+from erpbridge.folded import Folding, KeyField, SearchField
 
 
 class Request(models.Model):
@@ -43,7 +44,7 @@ class Request(models.Model):
     trace_id = models.CharField(max_length=64, blank=True)
 
 
-class Item(models.Model):
+class Item(Folding):
     """An acceptance item: one revision of one record on its way into one ERP.
 
     It points at its record by entity and id, without a foreign key, and keeps a label, so that
@@ -62,6 +63,8 @@ class Item(models.Model):
     payload = models.JSONField()
     digest = models.CharField(max_length=64)
     erp_key = models.CharField(max_length=200, blank=True)
+    # How the key is compared where the ERP does not tell letters by their case.
+    erp_key_folded = KeyField("erp_key")
     acceptance = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
     intent = models.UUIDField(null=True)
@@ -82,6 +85,7 @@ class Item(models.Model):
     check_after = models.DateTimeField(null=True)
     erp_id = models.CharField(max_length=200, blank=True)
     erp_code = models.CharField(max_length=200, blank=True)
+    search_text = SearchField("label", "erp_key", "erp_code", "erp_id")
     erp_version = models.CharField(max_length=200, blank=True)
     error_class = models.CharField(max_length=20, blank=True)
     error_field = models.CharField(max_length=100, blank=True)

@@ -14,6 +14,8 @@ from erpbridge.access.models import Account, Membership, User
 from erpbridge.access.policy import Access
 from erpbridge.access.seen import in_words
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.text import login_email
+from erpbridge.ui.forms import plain_line
 
 ENTITY = "account"
 
@@ -36,7 +38,7 @@ def create(
 
     :raises ValidationError: for an account name or a login that cannot be.
     """
-    account = Account(name=name.strip())
+    account = Account(name=plain_line(name))
     account.full_clean()
     account.save()
     membership = Membership.objects.create(
@@ -78,13 +80,13 @@ def _words(account: Account) -> dict[str, str]:
 
 
 def _login(email: str, *, name: str, password: str | None) -> User:
-    email = email.strip().lower()
+    email = login_email(email)
     existing = User.objects.filter(email=email).first()
     if existing is not None:
         if existing.is_service:
             raise ValidationError({"admin's email": "This is a service account, not a person."})
         return existing
-    user = User(email=email, name=name.strip())
+    user = User(email=email, name=plain_line(name))
     try:
         user.clean_fields(exclude=["password"])
     except ValidationError as error:

@@ -26,6 +26,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from erpbridge.access.models import User
+from erpbridge.text import login_email
 
 
 class LoginForm(AuthenticationForm):
@@ -40,7 +41,7 @@ class LoginForm(AuthenticationForm):
 
     def clean_username(self) -> str:
         """In lower case, as stored, so that lock-outs also count whatever case is typed."""
-        return str(self.cleaned_data["username"]).strip().lower()
+        return login_email(str(self.cleaned_data["username"]))
 
 
 class Login(LoginView):

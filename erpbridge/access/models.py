@@ -7,18 +7,24 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
 from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.querysets import AccountQuerySet, MembershipQuerySet, ProjectQuerySet
+from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
+from erpbridge.text import login_email
 
 
 class UserManager(BaseUserManager["User"]):
     """Creates logins; the e-mail address is kept in lower case, so that it is found as typed."""
 
+    def get_queryset(self) -> FoldingQuerySet[User]:
+        """Whose folded columns are written with the name and the address."""
+        return FoldingQuerySet(self.model, using=self._db)
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """A login that may enter nothing until it is given a membership."""
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=login_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -29,14 +35,16 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Look up as typed, whatever the case."""
-        return self.get(email=(username or "").strip().lower())
+        return self.get(email=login_email(username or ""))
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(Folding, AbstractBaseUser, PermissionsMixin):
     """A login: one person, who may belong to several accounts."""
 
     email = models.EmailField("E-mail address", unique=True)
     name = models.CharField("Name", max_length=150)
+    email_text = SearchField("email")
+    name_text = SearchField("name")
     is_active = models.BooleanField("Active", default=True)
     # A program's login, without a password: it acts in one account and is nobody on the pages.
     is_service = models.BooleanField(default=False, editable=False)
@@ -51,10 +59,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
 
-class Account(models.Model):
+class Account(Folding):
     """The customer, Procore's "company account"; REST says company_id."""
 
     name = models.CharField("Name", max_length=200)
+    search_text = SearchField("name")
     senders_may_accept_own = models.BooleanField(
         "A sender may accept their own item",
         default=False,
@@ -68,12 +77,15 @@ class Account(models.Model):
         return self.name
 
 
-class Project(models.Model):
+class Project(Folding):
     """A job of an account, with a Directory of its own."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="projects")
     number = models.CharField("Number", max_length=30, blank=True)
     name = models.CharField("Name", max_length=200)
+    number_key = KeyField("number")
+    number_text = SearchField("number")
+    name_text = SearchField("name")
     is_active = models.BooleanField("Active", default=True)
     use_with_erp = models.BooleanField(
         "Use with ERP",
@@ -101,8 +113,7 @@ class Project(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "account",
-                Lower("number"),
+                fields=["account", "number_key"],
                 condition=~models.Q(number=""),
                 name="project_number_once_per_account",
                 violation_error_message="Another project has this number.",
@@ -118,12 +129,13 @@ class Project(models.Model):
         return f"{self.number} {self.name}".strip()
 
 
-class Membership(ToolLevels):
+class Membership(Folding, ToolLevels):
     """A person in an account: levels in the account's tools, and the approver's privilege."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="memberships")
     job_title = models.CharField("Job title", max_length=100, blank=True)
+    search_text = SearchField("job_title")
     is_active = models.BooleanField("Active", default=True)
     can_push_to_accounting = models.BooleanField(
         "Can push to accounting",

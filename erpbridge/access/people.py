@@ -39,6 +39,7 @@ from erpbridge.access.seen import (
 )
 from erpbridge.audit.models import Event
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.text import login_email
 
 ENTITY = "person"
 ADDED = "added"
@@ -96,7 +97,7 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     :raises ValidationError: when the person is in the account already.
     """
     user, new_login = User.objects.get_or_create(
-        email=email.strip().lower(), defaults={"name": name, "password": make_password(None)}
+        email=login_email(email), defaults={"name": name, "password": make_password(None)}
     )
     if user.is_service:
         raise ValidationError({"email": "This is a service account, not a person."})

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from erpbridge.access.levels import Level, Tool
+from erpbridge.folded import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from erpbridge.access.models import Account, Membership, Project, User  # noqa: F401 - in strings
 
 
-class AccountQuerySet(models.QuerySet["Account"]):
+class AccountQuerySet(FoldingQuerySet["Account"]):
     """Accounts."""
 
     def visible_to(self, user: User) -> AccountQuerySet:
@@ -25,7 +25,7 @@ class AccountQuerySet(models.QuerySet["Account"]):
         )
 
 
-class ProjectQuerySet(models.QuerySet["Project"]):
+class ProjectQuerySet(FoldingQuerySet["Project"]):
     """Projects."""
 
     def visible_to(self, membership: Membership) -> ProjectQuerySet:
@@ -43,7 +43,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         return projects.filter(Exists(mine))
 
 
-class MembershipQuerySet(models.QuerySet["Membership"]):
+class MembershipQuerySet(FoldingQuerySet["Membership"]):
     """People of accounts, and the service accounts of programs."""
 
     def people(self) -> MembershipQuerySet:
@@ -56,11 +56,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
 
 def people_matching(text: str) -> Q:
-    """People whose name, e-mail address or job title contains ``text``."""
-    person = Q(user__name__icontains=text) | Q(user__email__icontains=text)
-    return person | Q(job_title__icontains=text)
+    """People whose name, e-mail address and job title hold every word of ``text``."""
+    return has_words(text, "user__name_text", "user__email_text", "search_text")
 
 
 def projects_matching(text: str) -> Q:
-    """Projects whose number or name contains ``text``."""
-    return Q(number__icontains=text) | Q(name__icontains=text)
+    """Projects whose number and name hold every word of ``text``."""
+    return has_words(text, "number_text", "name_text")

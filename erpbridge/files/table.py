@@ -10,6 +10,8 @@ from typing import Any
 
 from openpyxl.utils import get_column_letter
 
+from erpbridge.text import fold
+
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 20_000
 MOST_COLUMNS = 200
@@ -110,8 +112,8 @@ def _header(cells: list[str]) -> list[str]:
     """
     if len(cells) > MOST_COLUMNS:
         raise too_many_columns(len(cells))
-    times = Counter(cell.casefold() for cell in cells if cell)
-    twice = [cell for cell in dict.fromkeys(cells) if times[cell.casefold()] > 1]
+    times = Counter(fold(cell) for cell in cells if cell)
+    twice = [cell for cell in dict.fromkeys(cells) if times[fold(cell)] > 1]
     if twice:
         names = ", ".join(f"“{cell}”" for cell in twice[:5])
         raise FileProblem(f"Each column heading may occur once; these occur more often: {names}.")

@@ -13,9 +13,10 @@ from django.db import models
 from django.db.models.functions import Now
 
 from erpbridge.access.models import Account, Membership
+from erpbridge.folded import Folding, FoldingQuerySet, SearchField
 
 
-class Application(models.Model):
+class Application(Folding):
     """A program that may call the API of one account.
 
     With a ``service`` membership it is a service account, which acts as itself (client
@@ -24,6 +25,7 @@ class Application(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="applications")
     name = models.CharField("Name", max_length=100)
+    search_text = SearchField("name")
     uid = models.CharField("Client ID", max_length=64, unique=True, editable=False)
     secret_digest = models.CharField(max_length=64, editable=False)
     redirect_uris = models.JSONField("Redirect URIs", default=list, blank=True)
@@ -36,6 +38,8 @@ class Application(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     # The row stays, for the history names what the application did.
     deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = FoldingQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["account", "name", "id"], name="application_list")]

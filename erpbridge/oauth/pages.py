@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.access.views import GET_OR_POST, MOST_HISTORY, posted
 from erpbridge.audit.models import Event
+from erpbridge.folded import has_words
 from erpbridge.oauth import applications
 from erpbridge.oauth.forms import ApplicationForm, ServiceForm
 from erpbridge.oauth.models import Application
@@ -27,7 +28,7 @@ def application_list(request: ScopedRequest) -> HttpResponse:
         found,
         request.GET,
         sorts={"name": "name", "created": "created_at"},
-        search=lambda rows, words: rows.filter(name__icontains=words),
+        search=lambda rows, words: rows.filter(has_words(words, "search_text")),
     )
     return render(request, "oauth/applications.html", {"page": page})
 

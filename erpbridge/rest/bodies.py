@@ -11,12 +11,12 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model
+from django.db.models import Field, Model, TextField
 from django.utils.dateparse import parse_date
 
 from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.rest.filters import WrongValue, truth
-from erpbridge.ui.forms import refuse_direction_controls
+from erpbridge.ui.forms import plain_line, refuse_direction_controls
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,18 @@ def _nullable(kind: str, **limits: Any) -> dict[str, Any]:
 
 
 def text(model: type[Model], name: str) -> Reader:
-    """Text as the model's column takes it; null empties it, a number is taken as text."""
+    """Text as the model's column takes it; null empties it, a number is taken as text.
+
+    A column for one line gets one (``erpbridge.text.one_line``).
+    """
     column: Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]
 
     def read(value: Any) -> str:
         value = plain(value)
-        refuse_direction_controls(value)
+        if isinstance(column, TextField):
+            refuse_direction_controls(value)
+        else:
+            value = plain_line(value)
         cleaned: str = column.clean(value, None)
         return cleaned
 

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.rest.errors import Malformed
+from erpbridge.text import unaccented
 
 Narrow = Callable[[QuerySet[Any], list[str]], QuerySet[Any]]
 YES, NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
@@ -66,14 +67,14 @@ def texts(path: str) -> Filter:
 
 
 def contains(path: str) -> Filter:
-    """A text that occurs, in any case."""
+    """A text that occurs in a search column, whatever its case and accents."""
 
     def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         for value in values:
-            found = found.filter(**{f"{path}__icontains": clean(value)})
+            found = found.filter(**{f"{path}__contains": unaccented(clean(value))})
         return found
 
-    return Filter(apply, "A text that occurs, in any case.")
+    return Filter(apply, "A text that occurs, whatever its case and accents.")
 
 
 def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:

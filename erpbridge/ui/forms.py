@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.validators import RegexValidator
-from django.forms import BaseForm, CharField
+from django.forms import BaseForm, CharField, PasswordInput, Textarea
 from django.forms import Field as FormField
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 
-# They are invisible and turn the text around them, so a name could pass for another one.
-DIRECTION_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+from erpbridge.text import DIRECTION_CONTROLS, one_line
+
 refuse_direction_controls = RegexValidator(
     DIRECTION_CONTROLS,
     "Remove the invisible characters that change the direction of writing.",
@@ -22,16 +21,39 @@ refuse_direction_controls = RegexValidator(
 )
 
 
+def plain_line(text: str) -> str:
+    """A name or code on one line, as every door stores it.
+
+    :raises ValidationError: where it turns the direction of writing.
+    """
+    found = one_line(text)
+    refuse_direction_controls(found)
+    return found
+
+
 class PlainTexts:
-    """Mixin of forms: no text may hold characters that turn what is written around it."""
+    """Mixin of forms: what is typed into one line is stored as one (``erpbridge.text.one_line``),
+    and no text may hold characters that turn what is written around it.
+    """
 
     fields: dict[str, Any]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def full_clean(self) -> None:
+        """Clean what was posted, of fields that were added late too."""
         for field in self.fields.values():
-            if isinstance(field, CharField):
-                field.validators.append(refuse_direction_controls)
+            if isinstance(field, CharField) and not isinstance(field.widget, PasswordInput):
+                _make_plain(field)
+        super().full_clean()  # type: ignore[misc]  # of the form that this is mixed into
+
+
+def _make_plain(field: CharField) -> None:
+    """Once: a form may be cleaned again."""
+    if refuse_direction_controls in field.validators:
+        return
+    field.validators.append(refuse_direction_controls)
+    if not isinstance(field.widget, Textarea):
+        read = field.to_python
+        field.to_python = lambda value: one_line(read(value) or "")  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.folded import has_words
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import tools
 from erpbridge.ui.waiting import landing
@@ -30,7 +31,7 @@ def home(request: ScopedRequest) -> HttpResponse:
         accounts,
         request.GET,
         sorts={"name": "name"},
-        search=lambda found, words: found.filter(name__icontains=words),
+        search=lambda found, words: found.filter(has_words(words, "search_text")),
     )
     return render(request, "access/home.html", {"page": page})
 

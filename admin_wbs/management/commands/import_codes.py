@@ -20,6 +20,7 @@ from erpbridge.files import refused as refusals
 from erpbridge.files.reading import read
 from erpbridge.files.refused import Refused
 from erpbridge.files.table import FileProblem, Table, content_of
+from erpbridge.text import login_email
 
 MOST_REASONS = 50
 
@@ -83,7 +84,7 @@ def _list_and_user(options: dict[str, Any]) -> tuple[CodeList, User]:
     found = CodeList.objects.select_related("account").filter(pk=options["list_id"]).first()
     if found is None:
         raise CommandError(f"There is no list of cost codes {options['list_id']}.")
-    user = User.objects.filter(email=options["by"].strip().lower()).first()
+    user = User.objects.filter(email=login_email(options["by"])).first()
     if user is None:
         raise CommandError(f"Nobody signs in as {options['by']}.")
     answer = policy.can(user, "codes.edit", Scope(found.account))

@@ -19,6 +19,7 @@ from erpbridge.files.reading import read
 from erpbridge.files.refused import Refused
 from erpbridge.files.table import FileProblem, Table, content_of
 from erpbridge.places import country_code
+from erpbridge.text import login_email
 
 MOST_REASONS = 50
 
@@ -147,7 +148,7 @@ def _scope(options: dict[str, Any]) -> Scope:
 
 
 def _user(email: str) -> User:
-    user = User.objects.filter(email=email.strip().lower()).first()
+    user = User.objects.filter(email=login_email(email)).first()
     if user is None:
         raise CommandError(f"Nobody signs in as {email}.")
     return user

@@ -16,6 +16,7 @@ from erp_integrations.queries import TABS, capped, tab_counts
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
+from erpbridge.text import login_email
 
 
 class Command(BaseCommand):
@@ -88,7 +89,7 @@ class Command(BaseCommand):
 
 
 def _access(account: Account, email: str) -> Access:
-    user = User.objects.filter(email=email.strip().lower()).first()
+    user = User.objects.filter(email=login_email(email)).first()
     access = policy.load(user, account) if user else None
     if access is None:
         raise CommandError(f"--by: {email} is not an active member of {account}.")

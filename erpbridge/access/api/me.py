@@ -21,7 +21,7 @@ from erpbridge.rest.listing import Listing
 from erpbridge.rest.views import RestView, ScopedView
 
 COMPANIES = Listing(
-    filters={"id": ids("pk"), "name": contains("name")}, sorts={"id": "pk", "name": "name"}
+    filters={"id": ids("pk"), "name": contains("search_text")}, sorts={"id": "pk", "name": "name"}
 )
 NAMED_SCOPE = "Ask for the name too."
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
-from django.db.models.functions import Lower
 
+from erpbridge import text
 from erpbridge.access import projects as services
 from erpbridge.access.models import Project, ProjectMembership
 from erpbridge.access.policy import Access, Scope
@@ -133,19 +133,19 @@ class _Rights:
 class _Once:
     """The values of a column that no two projects of the account share, as the rows take them.
 
-    Numbers are the same in whatever case; origin ids are compared to the letter.
+    Numbers are compared by their keys (``erpbridge.text``); origin ids are compared to the letter.
     """
 
     def __init__(self, access: Access, column: str, given: Iterable[str | None]) -> None:
         self._column = column
         keys = {self._key(one) for one in given if one}
-        kept = Lower(column) if column == "number" else F(column)
-        rows = Project.objects.filter(account=access.account).annotate(key=kept)
-        found = rows.filter(key__in=keys) if keys else rows.none()
-        self._holders: dict[str, int | None] = dict(found.values_list("key", "pk"))
+        kept = "number_key" if column == "number" else column
+        rows = Project.objects.filter(account=access.account).annotate(kept=F(kept))
+        found = rows.filter(kept__in=keys) if keys else rows.none()
+        self._holders: dict[str, int | None] = dict(found.values_list("kept", "pk"))
 
     def _key(self, value: str) -> str:
-        return value.lower() if self._column == "number" else value
+        return text.key(value) if self._column == "number" else value
 
     def taken(
         self, name: str, columns: Mapping[str, Any], project: Project | None, *, said: str

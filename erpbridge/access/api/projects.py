@@ -63,7 +63,7 @@ def _vendors(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 FILTERS = {
     "id": ids("pk"),
     "origin_id": texts("origin_id"),
-    "name": contains("name"),
+    "name": contains("name_text"),
     "search": search(lambda found, words: found.filter(projects_matching(words))),
     "synced": _synced,
     "by_status": _by_status,

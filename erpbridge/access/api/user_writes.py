@@ -25,6 +25,7 @@ from erpbridge.rest import bodies
 from erpbridge.rest.bodies import Reader
 from erpbridge.rest.errors import by_field
 from erpbridge.rest.sync import Records, SyncRow
+from erpbridge.text import login_email
 
 FLAG = "erp_integrated_accountant"
 # What null empties; anywhere else null is as good as not sent.
@@ -216,7 +217,7 @@ def _login_name(text: str) -> str:
 def _refuse_another_login(login: User, values: Mapping[str, Any]) -> None:
     """:raises ValidationError: for another name or address than the login's."""
     errors = {}
-    if values.get("email_address", login.email).lower() != login.email:
+    if login_email(values.get("email_address", login.email)) != login.email:
         errors["email_address"] = OF_THE_LOGIN
     first, last = names_of(login.name)
     given = f"{values.get('first_name', first)} {values.get('last_name', last)}"

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from erpbridge.access import accounts
 from erpbridge.access.models import User
+from erpbridge.text import login_email
 
 PASSWORD_VARIABLE = "ERPBRIDGE_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
 
         :raises CommandError: naming each value that was refused and why.
         """
-        email = options["email"].strip().lower()
+        email = login_email(options["email"])
         known = User.objects.filter(email=email).exists()
         try:
             membership = accounts.create(
