@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.db import connection as database
-from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Collate
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
@@ -27,7 +26,6 @@ from erpbridge.ui.listing import list_page
 from erpbridge.ui.many import NOTHING_TICKED
 from erpbridge.ui.navigation import Tab
 
-Items = TypeVar("Items", bound=QuerySet[Item])
 SORTS: dict[str, str | Combinable] = {"sent": "pk", "name": "label"}
 # By bytes, so that "20 Site" comes before "20-010 Survey"; in a language's order it need not.
 BYTES = {"sqlite": "BINARY", "postgresql": "C"}[database.vendor]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Link,
     )
 
+Items = TypeVar("Items", bound="models.QuerySet[Item]")
 # The lists of the tool: key -> (words, states). The order is that of the tabs.
 TABS: dict[str, tuple[str, frozenset[State]]] = {
     "ready": ("Ready to Export", frozenset({State.READY})),
@@ -156,6 +157,6 @@ def tab_counts(items: ItemQuerySet, links: LinkQuerySet) -> dict[str, int]:
     return {**counts, "synced": links.active().capped_count()}
 
 
-def search(items: models.QuerySet[Item], words: str) -> models.QuerySet[Item]:
+def search(items: Items, words: str) -> Items:
     """Items by name, or by ID or code in the ERP; every word must occur."""
     return items.filter(has_words(words, "search_text"))

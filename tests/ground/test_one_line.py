@@ -127,7 +127,7 @@ def test_every_page_that_names_something_stores_one_line(
         ("directory:account_company_create", mine, {"name": DIRTY, "city": DIRTY}),
         ("admin_wbs:list_add", mine, {"name": DIRTY}),
         ("admin_wbs:code_add", [*mine, code_list.pk], both),
-        ("admin_wbs:segment_add", mine, {"name": DIRTY}),
+        ("admin_wbs:segment_add", mine, {"name": DIRTY, "tiered": "0"}),
         ("admin_wbs:segment_items", [*mine, segment.pk], both),
         ("admin_wbs:cost_types", mine, {"code": DIRTY, "label": DIRTY, "base_type": "other"}),
         ("admin_wbs:sub_jobs", [*mine, project.pk], {"code": DIRTY, "name": DIRTY}),
