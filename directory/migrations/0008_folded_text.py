@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('access', '0006_folded_text'),
-        ('directory', '0006_required_fields'),
+        ('directory', '0007_import_country'),
     ]
 
     operations = [
