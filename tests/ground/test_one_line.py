@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import models
 from django.urls import reverse
 
-from admin_wbs import segments
+from admin_wbs import segments, structures
 from admin_wbs.importing import applying, stored
 from admin_wbs.models import CodeList, CostCode, CostType, Segment, SegmentItem, SubJob
 from directory.importing import plan as company_plan
@@ -119,31 +119,34 @@ def test_every_page_that_names_something_stores_one_line(
     account, project, ada, client_of, code_list
 ):
     segment = segments.add(account, name="Phase", tiered=True, by=ada)
+    structures.ensure(account.pk)
     Segment.objects.filter(kind=Segment.Kind.SUB_JOB).update(position=9)
     browser, mine = client_of(ada), [account.pk]
     both = {"code": DIRTY, "description": DIRTY}
+    new = {f"new-{name}": typed for name, typed in both.items()}
     levels = {"directory": 0, "admin": 0, "erp_integrations": 0}
     posts = [
         ("directory:account_company_create", mine, {"name": DIRTY, "city": DIRTY}),
         ("admin_wbs:list_add", mine, {"name": DIRTY}),
         ("admin_wbs:code_add", [*mine, code_list.pk], both),
         ("admin_wbs:segment_add", mine, {"name": DIRTY, "tiered": "0"}),
-        ("admin_wbs:segment_items", [*mine, segment.pk], both),
+        ("admin_wbs:segment_items", [*mine, segment.pk], new),
         ("admin_wbs:cost_types", mine, {"code": DIRTY, "label": DIRTY, "base_type": "other"}),
         ("admin_wbs:sub_jobs", [*mine, project.pk], {"code": DIRTY, "name": DIRTY}),
-        ("project_add", mine, {"name": DIRTY, "number": DIRTY}),
+        ("access:project_add", mine, {"name": DIRTY, "number": DIRTY}),
         (
-            "person_add",
+            "access:person_add",
             mine,
             {"name": DIRTY, "job_title": DIRTY, "email": "or\u00adbit@example.com", **levels},
         ),
-        ("application_add", mine, {"name": DIRTY, "redirect_uris": "https://example.com/"}),
+        ("oauth:application_add", mine, {"name": DIRTY, "redirect_uris": "https://example.com/"}),
     ]
-    for name, arguments, typed in posts:
-        answer = browser.post(reverse(name, args=arguments), typed)
-        context = answer.context or {}
-        assert answer.status_code < 400, (name, answer.status_code)
-        assert answer.status_code == 302, (name, getattr(context.get("form"), "errors", ""))
+    answers = [(name, browser.post(reverse(name, args=to), typed)) for name, to, typed in posts]
+    assert [
+        (name, answer.status_code, getattr((answer.context or {}).get("form"), "errors", ""))
+        for name, answer in answers
+        if answer.status_code >= 400 or "form" in (answer.context or {})
+    ] == []
     kept = {
         Company: ("name", "city"),
         CodeList: ("name",),
