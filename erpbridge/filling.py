@@ -25,6 +25,7 @@ def refuse_equal(
     """
     field: Any = model._meta.get_field(column)
     (source,) = field.sources
+    words = str(model._meta.get_field(source).verbose_name).lower()  # type: ignore[union-attr]
     holders: dict[tuple[Any, str], list[str]] = {}
     rows = model._base_manager.filter(only or Q()).order_by("pk")
     for pk, scope, text in rows.values_list("pk", within, source).iterator():
@@ -33,7 +34,7 @@ def refuse_equal(
     if equal:
         raise RuntimeError(
             f"Nothing was changed. These {model._meta.verbose_name_plural} are the same "
-            f"{source} from this version on, which compares text without regard to case, kind of "
+            f"{words} from this version on, which compares text without regard to case, kind of "
             "dash, apostrophe and space, and invisible characters:\n  " + "\n  ".join(equal) + "\n"
             "Go back to the version that ran before, rename or delete all but one of each on its "
             "page, then run migrate again. No row was lost or merged."
