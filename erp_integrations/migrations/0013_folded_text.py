@@ -14,7 +14,7 @@ def fill_rows(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('erp_integrations', '0011_erp_record_keys'),
+        ('erp_integrations', '0012_item_note'),
     ]
 
     operations = [
