@@ -22,14 +22,15 @@ from tests.factories import CompanyFactory
 S = State
 # Written from the design's drawing, on purpose not from the table in the code.
 DRAWN = {
-    S.READY: {S.QUEUED, S.RETRIEVED, S.REJECTED},
+    S.READY: {S.QUEUED, S.RETRIEVED, S.REJECTED, S.SYNCED},
     S.QUEUED: {S.SENDING, S.READY},
     S.SENDING: {S.SYNCED, S.QUEUED, S.FAILED, S.SUBMITTED, S.UNCERTAIN},
     S.SUBMITTED: {S.SYNCED, S.FAILED, S.UNCERTAIN},
     S.UNCERTAIN: {S.SYNCED, S.QUEUED, S.NEEDS_ANSWER},
     S.NEEDS_ANSWER: {S.SYNCED, S.QUEUED, S.REJECTED},
     S.FAILED: {S.QUEUED, S.REJECTED, S.SYNCED},
-    S.SYNCED: set(),
+    S.SYNCED: {S.UNLINKED},
+    S.UNLINKED: set(),
     S.RETRIEVED: set(),
     S.REJECTED: set(),
 }
@@ -91,7 +92,7 @@ def test_record_shows_the_state_of_its_item(make_item, ada):
 
 
 def test_open_states_lock_and_states_in_the_air_own_their_key():
-    assert set(State) - OPEN == {S.SYNCED, S.RETRIEVED, S.REJECTED}
+    assert set(State) - OPEN == {S.SYNCED, S.UNLINKED, S.RETRIEVED, S.REJECTED}
     assert {S.READY, S.FAILED} == OPEN - IN_AIR
     assert {S.NEEDS_ANSWER} == IN_AIR - MOVING
     assert set(MARKERS) == set(State)
