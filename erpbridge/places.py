@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import pycountry
+
+from erpbridge.text import unaccented
 
 # Whose states are meant where no country is given, and known for certain where one is.
 KNOWN = ("US", "CA", "AU")
@@ -62,7 +63,7 @@ ALIASES = {
     "vietnam": "VN",
     "wales": "GB",
 }
-SIGNS = re.compile(r"[\s,()\u2019']+")
+SIGNS = re.compile(r"[\s,()]+")
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,4 @@ def _countries() -> dict[str, str]:
 
 def _plain(text: str) -> str:
     """A name of a place as it is compared: without accents, dots and case."""
-    letters = unicodedata.normalize("NFKD", text.replace("&", " and "))
-    bare = "".join(one for one in letters if not unicodedata.combining(one) and one != ".")
-    return SIGNS.sub(" ", bare).strip().casefold()
+    return SIGNS.sub(" ", unaccented(text.replace("&", " and ").replace(".", ""))).strip()

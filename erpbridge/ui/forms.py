@@ -100,7 +100,9 @@ class Field(BoundField):
         attrs = self.field.widget.attrs
         if "data-limit" not in attrs:
             return None
-        text = str(self.value() or "").strip().replace("\r\n", "\n")
+        typed = str(self.value() or "")
+        in_lines = isinstance(self.field.widget, Textarea)
+        text = typed.replace("\r\n", "\n").strip() if in_lines else one_line(typed)
         return Limit(len(text), int(attrs["data-limit"]), attrs.get("data-limit-label", ""))
 
     @property
