@@ -64,11 +64,12 @@ class CodeRecords(Records):
         wanted = [(row, self._row(row, values[id(row)])) for row in readable]
         _strip_prefixes(self.list, [one for _row, one in wanted])
         stored = many_codes.store(self.list, [one for _row, one in wanted], by=self.access.user)
-        self.changed |= stored
         for row, one in wanted:
             row.pk = one.pk
             row.refuse({named(column): why for column, why in one.errors.items()})
         self._link({row.pk: row for row in readable if row.pk and not row.errors}, values)
+        # What was written beside a refused row is taken back.
+        self.changed |= stored and not any(row.errors for row in rows)
 
     def _read(self, row: SyncRow) -> dict[str, Any]:
         values, errors = bodies.read(row.given, READERS)

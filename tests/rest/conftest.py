@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 from django.test import Client
 
 from erp_integrations import connections
+from erp_integrations.adapters.simulator import SimulatorAdapter
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
@@ -106,6 +108,14 @@ def connected(account, ada):
     )
     connections.activate(connection, by=ada)
     return connection
+
+
+@pytest.fixture
+def all_segments(monkeypatch) -> None:
+    """The simulator takes every segment that an account can have."""
+    plain = SimulatorAdapter.manifest
+    able = classmethod(lambda _cls, config: replace(plain(config), custom_segments=True))
+    monkeypatch.setattr(SimulatorAdapter, "manifest", able)
 
 
 @pytest.fixture

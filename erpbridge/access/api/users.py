@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
 from erpbridge.access.api import user_shapes, user_types
@@ -18,7 +18,7 @@ from erpbridge.access.api.user_writes import OF_LEVELS, READERS, UserWrites
 from erpbridge.access.models import Membership
 from erpbridge.access.querysets import people_matching
 from erpbridge.rest import scope, sync
-from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.answers import JsonAnswer, etag
 from erpbridge.rest.describing import (
     One,
     Page,
@@ -175,6 +175,19 @@ class OneInactiveUser(InactiveUsers):
     """An inactive user; PATCH makes it active again."""
 
     http_method_names = ["patch", "options"]
+
+    def current(self) -> JsonAnswer:
+        """As ``users/{id}`` shows the user: here is nothing to be read."""
+        return self._as_user(self.one(self.kwargs["pk"]).pk)
+
+    def tag(self, answer: HttpResponse) -> str:
+        """That of ``users/{id}``."""
+        member = self.access.account.memberships.get(user=self.kwargs["pk"])
+        return etag(self._as_user(member.pk).content)
+
+    def _as_user(self, pk: int) -> JsonAnswer:
+        word = self.request.query_params.get("view") or OneUser.default_view
+        return JsonAnswer(self.shapes()[word]([pk])[pk])
 
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
