@@ -141,7 +141,8 @@ READ_AT = {
         "erp_queue/{id}",
     ),
     **dict.fromkeys(
-        (f"erp_queue/{{id}}/actions/{one}" for one in ("unlink", "withdraw")), "erp_queue/{id}"
+        (f"erp_queue/{{id}}/actions/{one}" for one in ("link_instead", "unlink", "withdraw")),
+        "erp_queue/{id}",
     ),
     **dict.fromkeys(
         (

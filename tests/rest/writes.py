@@ -213,10 +213,12 @@ class Scene:
 
     def _make_items(self) -> None:
         """An acceptance item in each state, sent from the project by Ada."""
-        names = ("Ready", "Waiting", "Failed", "Unknown", "Queued", "Synced")
+        names = ("Ready", "Waiting", "Twin", "Failed", "Unknown", "Queued", "Synced")
         firms = [self._company(f"{name} Inc") for name in names]
         made = steps.send_all(firms, self.access)
-        self.ready, self.waiting, self.failed, self.unknown, self.queued, self.synced = made
+        self.ready, self.waiting, self.twin, *others = made
+        self.failed, self.unknown, self.queued, self.synced = others
+        self.in_erp = self.connection.erp_records.create(entity="vendor", erp_id="V-TWIN")
         self.pat = MembershipFactory.create(account=self.account, approver=True).user
         approver = load(self.pat, self.account)
         assert approver is not None
@@ -303,6 +305,9 @@ CALLS: dict[str, Callable[[Scene, bool], Call]] = {
     ),
     "POST erp_queue/{id}/actions/answer": lambda s, _p: Call(
         s.unknown.pk, {"answer": "not_there", "reason": "I looked."}
+    ),
+    "POST erp_queue/{id}/actions/link_instead": lambda s, _p: Call(
+        s.twin.pk, {"digest": s.twin.digest, "origin_id": s.in_erp.erp_id}
     ),
     "POST erp_queue/{id}/actions/reject": lambda s, _p: Call(s.waiting.pk, {"reason": "No W-9."}),
     "POST erp_queue/{id}/actions/retry": lambda s, _p: Call(
