@@ -85,6 +85,14 @@ def operations() -> list[Operation]:
     return sorted(walk(), key=str)
 
 
+def distinct() -> list[Operation]:
+    """Each operation under its first address: the others lead to the same handler."""
+    found: dict[tuple[str, str, bool], Operation] = {}
+    for one in operations():
+        found.setdefault((one.method, one.name, one.of_project), one)
+    return list(found.values())
+
+
 def parameters() -> dict[Operation, list[str]]:
     """The parameters of the query that the description names for each writing operation."""
     paths = describe()["paths"]
