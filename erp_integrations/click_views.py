@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from erp_integrations import places
+from erp_integrations import places, waits
 from erp_integrations.models import Item, Request
 from erp_integrations.queries import TABS, search
 from erp_integrations.records import RecordType, record_type
@@ -68,6 +68,7 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
         "refused": _refused(found, access, kind),
         "done_heading": f"{_counted(found.done, kind)} {DONE_WORDS[found.verb]}",
         "done_text": NEXT_WORDS[found.verb],
+        "wait": waits.of_click(found),
         "refused_heading": f"{_counted(len(found.refused), kind)} Refused",
         "records_url": _records_url(found, access, kind),
         "progress": _progress(found, access) if accepted and found.done else None,
@@ -120,10 +121,16 @@ def click_items(request: ScopedRequest, request_id: UUID) -> HttpResponse:
 
 def _items_of_click(found: Request, access: Access, query: QueryDict) -> dict[str, Any]:
     """One page of what a click accepted, failed ones first seen where they stand in the list."""
-    items = found.items.with_parent()
+    items = found.items.with_parent().select_related("connection")
     page = list_page(items, query, sorts={"order": "pk"}, default="order", search=search)
+    held_up = waits.of_items(page.rows)
     rows = [
-        {"item": item, "marker": MARKERS[item.state], "url": _item_url(item, access)}
+        {
+            "item": item,
+            "marker": MARKERS[item.state],
+            "url": _item_url(item, access),
+            "wait": held_up.get(item.pk),
+        }
         for item in page.rows
     ]
     moving = any(item.state in MOVING and item.waits_for is None for item in page.rows)

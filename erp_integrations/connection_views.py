@@ -9,11 +9,10 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.timezone import localtime
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from erp_integrations import connections, export_files, secrets, wrong_passwords
+from erp_integrations import connections, export_files, waits
 from erp_integrations.adapters.base import (
     AdapterError,
     Delivery,
@@ -23,6 +22,7 @@ from erp_integrations.adapters.base import (
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.forms import ConnectionForm, PauseForm
+from erp_integrations.health_views import badge
 from erp_integrations.list_views import kind_of
 from erp_integrations.models import Connection
 from erp_integrations.records import record_types
@@ -31,6 +31,7 @@ from erpbridge.access.scoping import ScopedRequest, scoped
 
 # Files shown on the page, newest first.
 MOST_FILES = 20
+NOT_SYNCED = {"label": "Not synced yet", "colour": "grey", "icon": "minus-circle"}
 
 
 def fetch(access: Access, pk: int) -> Connection:
@@ -62,6 +63,7 @@ def connection(request: ScopedRequest) -> HttpResponse:
 def _described(found: Connection, access: Access) -> dict[str, Any]:
     manifest = _manifest(found)
     found.account = access.account
+    wait = waits.of_connection(found)
     served = {one.entity for one in found.active_for.all()}
     kinds = [kind for kind in record_types() if manifest and kind.entity in manifest.entities]
     return {
@@ -69,7 +71,8 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
         "manifest": manifest,
         "files": _files(found, manifest, access),
         "inbound": _inbound(found, manifest),
-        "locked": _locked(found, manifest),
+        "wait": wait,
+        "badge": badge(wait) if wait or found.refreshed_at else NOT_SYNCED,
         "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
         "kinds": [
             {
@@ -81,7 +84,6 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
             if access.can("items.view")
         ],
         "limits": _limits(found, manifest),
-        "secrets_problem": secrets.problem(found),
         "secrets": [
             (one.label, "Set" if one.name in found.secrets else "")
             for one in (manifest.settings if manifest else ())
@@ -119,18 +121,6 @@ def _inbound(found: Connection, manifest: Manifest | None) -> str:
     if manifest is None or manifest.delivery != Delivery.POLLED:
         return ""
     return reverse("erp:inbound", args=[found.public_id])
-
-
-def _locked(found: Connection, manifest: Manifest | None) -> str:
-    """Why no call of an asking ERP is answered now, and what to do; empty where calls are."""
-    until = wrong_passwords.locked_until(found) if _inbound(found, manifest) else None
-    if until is None:
-        return ""
-    return (
-        "The ERP, or somebody else, asked several times with a wrong password. No call is "
-        f"answered until {localtime(until):%H:%M}. Correct the password on the ERP's side, or "
-        "save a new one in the settings, which ends the wait."
-    )
 
 
 def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict[str, Any] | None:

@@ -10,21 +10,33 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 
-from erp_integrations import connections, due, heartbeat, secrets
+from erp_integrations import connections, due, heartbeat, waits
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import after, now
 from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
 from erp_integrations.recovery import PERIOD
 from erp_integrations.states import MOVING, State
+from erp_integrations.waits import Cause, Wait
 
 # Counting goes no further; whoever reads metrics wants to know of a backlog's size.
 MOST_COUNTED = 100_000
 RECENT = 3_600.0
 LATE = 6 * PERIOD
+# What programs read of why a connection's items wait.
+STATE_WORDS: Mapping[str, str] = {
+    Cause.UNUSABLE: "unusable",
+    Cause.PAUSED: "paused",
+    Cause.LOGIN: "login refused",
+    Cause.OUTAGE: "resting",
+    Cause.WRONG_PASSWORDS: "wrong passwords",
+    Cause.TEST_FAILED: "test failed",
+    Cause.HELD_BACK: "held back",
+}
 
 
 class _CappedCount(Subquery):
@@ -80,20 +92,15 @@ class ConnectionHealth:
         until = self.connection.breaker_until
         return until is not None and until > self.at
 
-    @property
-    def held_back(self) -> bool:
-        """The ERP's rate lets nothing through for a while."""
-        slot = self.connection.next_slot_at
-        return slot is not None and slot > self.at
+    @cached_property
+    def wait(self) -> Wait | None:
+        """Why its items wait, and until when; None while they go their way."""
+        return waits.of_connection(self.connection, at=self.at)
 
     @property
     def state(self) -> str:
         """One word for what the connection does."""
-        if self.connection.paused_at:
-            return "login refused" if self.connection.paused_for_login else "paused"
-        if self.resting:
-            return "resting"
-        return "held back" if self.held_back else "working"
+        return STATE_WORDS[self.wait.cause] if self.wait else "working"
 
     @property
     def finished(self) -> int:
@@ -131,7 +138,7 @@ class Snapshot:
         found += [
             f"Connection {one.connection.pk}: {one.state}."
             for one in self.connections
-            if one.state in ("login refused", "paused", "resting")
+            if one.state not in ("working", "held back")
         ]
         return found
 
@@ -216,12 +223,3 @@ def tick_problem(age: float | None) -> str:
     if age is None:
         return "no worker has ever looked for what is due"
     return f"nobody has looked for what is due for {age:.0f} seconds" if age > LATE else ""
-
-
-def why_unusable(connection: Connection) -> str:
-    """Why nothing can be exported whatever the ERP says, empty where it can."""
-    try:
-        connections.manifest_of(connection)
-    except AdapterUnavailable as error:
-        return str(error)
-    return secrets.problem(connection)

@@ -22,18 +22,14 @@ from erp_integrations.health import ConnectionHealth, Snapshot
 from erp_integrations.metrics import LEFT_TO
 from erp_integrations.queries import capped
 from erp_integrations.states import State
+from erp_integrations.waits import Cause, Wait
 from erpbridge.access.scoping import ScopedRequest, scoped
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-# State of a connection -> words, colour, icon.
-BADGES = {
-    "working": ("Working", "green", "check-circle"),
-    "held back": ("Held back by the ERP's rate", "blue", "clock"),
-    "resting": ("Resting after failures", "red", "exclamation-triangle"),
-    "paused": ("Paused", "yellow", "pause"),
-    "login refused": ("Paused: login refused", "red", "exclamation-triangle"),
-    "unusable": ("Cannot be used", "red", "exclamation-triangle"),
-}
+WORKING = {"label": "Working", "colour": "green", "icon": "check-circle"}
+# What a person stopped is yellow, what ends by itself soon is blue; the rest is trouble.
+COLOURS = {Cause.PAUSED: ("yellow", "pause"), Cause.HELD_BACK: ("blue", "clock")}
+TROUBLE = ("red", "exclamation-triangle")
 COLUMNS = (
     ("Waiting for accounting", (State.READY,)),
     ("Queued", (State.QUEUED,)),
@@ -79,13 +75,10 @@ def _facts(found: Snapshot) -> list[tuple[str, str]]:
 
 
 def _row(one: ConnectionHealth) -> dict[str, Any]:
-    why = health.why_unusable(one.connection)
-    label, colour, icon = BADGES["unusable" if why else one.state]
     return {
         "connection": one.connection,
-        "badge": {"label": label, "colour": colour, "icon": icon},
-        "why": why or one.connection.pause_reason,
-        "resting": one.resting and not one.connection.paused_at,
+        "badge": badge(one.wait),
+        "wait": one.wait,
         "cells": [
             (words, capped(sum(one.counts[state] for state in states))) for words, states in COLUMNS
         ],
@@ -94,6 +87,14 @@ def _row(one: ConnectionHealth) -> dict[str, Any]:
         "sends": one.delivery not in LEFT_TO,
         "failures": _share(one.failed, one.finished),
     }
+
+
+def badge(wait: Wait | None) -> dict[str, str]:
+    """How the state of a connection is shown."""
+    if wait is None:
+        return WORKING
+    colour, icon = COLOURS.get(wait.cause, TROUBLE)
+    return {"label": wait.cause.label, "colour": colour, "icon": icon}
 
 
 def _left(one: ConnectionHealth) -> str:

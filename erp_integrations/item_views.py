@@ -19,6 +19,7 @@ from erp_integrations import (
     particulars,
     places,
     standing,
+    waits,
 )
 from erp_integrations.adapters.base import EntityManifest, Operation
 from erp_integrations.approval import Decision
@@ -88,6 +89,7 @@ def _page(
         "own": found.sent_by_id == access.user.pk and not access.account.senders_may_accept_own,
         "moving": found.state in MOVING,
         "standing": standing.sentence(found),
+        "wait": waits.of_item(found),
         "open": found.state in OPEN,
         "wire": particulars.wire(found),
         "changes": particulars.changes(found, link, manifest),
@@ -154,6 +156,7 @@ def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
         "marker": MARKERS[found.state],
         "moving": moving,
         "standing": standing.sentence(found),
+        "wait": waits.of_item(found),
         "status_url": places.to(request.access, "item_status", public_id=public_id),
     }
     response = render(request, "erp/parts/status.html", context)
@@ -189,9 +192,19 @@ def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     decide = approval.retry if found.state == State.FAILED else approval.accept
     done = decide([decision], entity=found.entity, access=request.access)
     if done.done:
-        messages.success(request, f"{found.label} was accepted and is on its way to the ERP.")
+        _say_on_its_way(request, found, "was accepted")
         return _back(request, found)
     return _refused(request, found, form, done.refused)
+
+
+def _say_on_its_way(request: ScopedRequest, found: Item, done: str) -> None:
+    """That it goes to the ERP, or why it waits first."""
+    found.refresh_from_db(fields=["state", "not_before", "waits_for", "error_text"])
+    wait = waits.of_item(found)
+    if wait is None:
+        messages.success(request, f"{found.label} {done} and is on its way to the ERP.")
+    else:
+        messages.warning(request, f"{found.label} {done}. It waits: {wait.short}. {wait.text}")
 
 
 def _refused(
@@ -247,8 +260,10 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         form.add_error("erp_id" if there else None, problem)
         found.refresh_from_db()
         return _page(request, found, answer=form)
-    done = f"{found.label} is linked." if there else f"{found.label} is being sent again."
-    messages.success(request, done)
+    if there:
+        messages.success(request, f"{found.label} is linked.")
+    else:
+        _say_on_its_way(request, found, "is sent again")
     return _back(request, found)
 
 

@@ -13,7 +13,15 @@ from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from erp_integrations import acceptance, approval, connections, families, places, synced_list
+from erp_integrations import (
+    acceptance,
+    approval,
+    connections,
+    families,
+    places,
+    synced_list,
+    waits,
+)
 from erp_integrations.forms import RejectForm
 from erp_integrations.grids import grid, is_id, posted_values
 from erp_integrations.models import Item
@@ -71,6 +79,7 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
         shown = synced_list.shown(access, found, request.GET)
     else:
         shown = _shown(access, found, items.tab(status), request.GET, can_act=can_act)
+    connection = connections.active(access.account.pk, found.entity)
     here = places.to(access, "items", kind=kind)
     context = {
         "kind": found,
@@ -90,7 +99,8 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
         "can_act": can_act,
         "accept_url": places.to(access, "accept_many", kind=kind),
         "reject_url": places.to(access, "reject_many", kind=kind),
-        "connection": connections.active(access.account.pk, found.entity),
+        "connection": connection,
+        "wait": waits.of_connection(connection) if connection else None,
         "may_configure": access.can("connection.configure"),
     }
     return render(request, "erp/items.html", context)
@@ -104,15 +114,19 @@ def _shown(
     divisions = items.divisions() if as_list else []
     division = query.get("division", "").replace("\x00", "")
     found = items.in_division(division) if division else items
-    found = found.with_parent().select_related("sent_by", "decided_by", "project")
+    found = found.with_parent().select_related("sent_by", "decided_by", "project", "connection")
     # What is decided as a list stands as in the list: parents above what is under them.
     to_decide = _status(query.get("status", "")) in ("ready", "failed")
     default = "name" if as_list and to_decide else "-sent"
     sorts = LIST_SORTS if as_list else SORTS
     page = list_page(found, query, sorts=sorts, default=default, search=search)
     table = grid(access, kind, page.rows) if can_act else None
+    held_up = {} if to_decide else waits.of_items(page.rows)
     rows = [
-        {**_row(item, access, kind), "inputs": table["inputs"][item.pk] if table else []}
+        {
+            **_row(item, access, kind, held_up.get(item.pk)),
+            "inputs": table["inputs"][item.pk] if table else [],
+        }
         for item in page.rows
     ]
     return {"page": page, "rows": rows, "divisions": divisions, "grid": table}
@@ -128,7 +142,7 @@ def kind_tabs(access: Access, current: RecordType) -> list[Tab]:
     return tabs
 
 
-def _row(item: Item, access: Access, kind: RecordType) -> dict[str, Any]:
+def _row(item: Item, access: Access, kind: RecordType, wait: waits.Wait | None) -> dict[str, Any]:
     url = places.to(access, "item", public_id=item.public_id)
     can_open = access.can(kind.view_action)
     record = kind.url(item.account_id, item.record_id, places.project_id(access))
@@ -137,6 +151,7 @@ def _row(item: Item, access: Access, kind: RecordType) -> dict[str, Any]:
         "marker": MARKERS[item.state],
         "url": url,
         "record_url": record if can_open else url,
+        "wait": wait,
     }
 
 

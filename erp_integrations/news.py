@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erp_integrations import connections, outgoing
+from erp_integrations import connections, outgoing, waits
 from erp_integrations.digests import digest
 from erp_integrations.links import active_links
 from erp_integrations.models import Item
 from erp_integrations.records import Draft, Sendable, record_type
-from erp_integrations.states import State
+from erp_integrations.states import OPEN, State
 
 # States whose story the sender has to read: why, and what next.
 TOLD = frozenset({State.REJECTED, State.FAILED, State.NEEDS_ANSWER})
@@ -26,12 +26,15 @@ class News:
 
 
 def news(entity: str, account_id: int, record: Sendable) -> list[News]:
-    """Rejected, failed or waiting for an answer: why and what next; and edits since the sync."""
+    """Why it waits and until when; rejected, failed or in need of an answer: why and what next;
+    and edits since the sync.
+    """
     found = []
-    if record.erp_state in TOLD:
+    if record.erp_state in TOLD | OPEN:
         items = Item.objects.filter(account=account_id, entity=entity, record_id=record.pk)
-        item = items.select_related("decided_by", "sent_by").order_by("-pk").first()
-        found = [_told(item)] if item is not None else []
+        related = items.select_related("decided_by", "sent_by", "connection")
+        item = related.order_by("-pk").first()
+        found = _of_item(item) if item is not None else []
     if record.origin_id:
         found += _drift(entity, account_id, record)
     return found
@@ -44,6 +47,12 @@ def reasons(entity: str, account_id: int, records: Sequence[Sendable]) -> dict[i
     rows = items.filter(state__in=sorted(TOLD)).order_by("pk")
     # Of several items of a record the last one stays.
     return {item.record_id: item.decision_note or item.error_text for item in rows}
+
+
+def _of_item(item: Item) -> list[News]:
+    found = [_told(item)] if item.state in TOLD else []
+    wait = waits.of_item(item)
+    return [*found, News("warning", wait.heading, wait.text)] if wait else found
 
 
 def _told(item: Item) -> News:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from erp_integrations import connections
+from erp_integrations import connections, waits
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.api import clicking
@@ -68,6 +69,7 @@ from erp_integrations.states import (
     State,
 )
 from erp_integrations.switching import InstalledAdapter, check_against, installed_adapters
+from erp_integrations.waits import Wait
 from erpbridge.access.policy import Access
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "RecordType",
     "Refusal",
     "Sendable",
+    "Wait",
     "WholeClick",
     "button",
     "check_against",
@@ -130,6 +133,7 @@ __all__ = [
     "text_of",
     "unlink",
     "unsent",
+    "wait_of_list",
 ]
 
 # A record whose link has ended is not in the ERP; that it was is said by its item alone.
@@ -240,6 +244,14 @@ def _lock(item: Item) -> Lock:
         "or decided."
     )
     return Lock(message, str(item.sent_by), item.sent_at, str(item.public_id))
+
+
+def wait_of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
+    """Why what was sent of some records waits, and until when; None where nothing does."""
+    connection = connections.active(account_id, entity)
+    if connection is None or not rows.filter(locked()).exists():
+        return None
+    return waits.of_connection(connection)
 
 
 def edit_guard(seen_revision: int) -> Q:

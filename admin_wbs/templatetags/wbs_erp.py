@@ -30,8 +30,17 @@ def refresh_offer(access: Access, found: CodeList) -> dict[str, bool]:
 def refresh_news(access: Access, found: CodeList) -> dict[str, Any]:
     """Above a list's codes: a refresh that is going on, and why there is no Send."""
     present = sendable.connected(found.account_id, lists.CODE)
-    context: dict[str, Any] = {"erp_owns": erp_owns(found), "erp": present.label if present else ""}
+    mine = present is not None and present.connection_id == found.connection_id
+    context: dict[str, Any] = {
+        "erp_owns": erp_owns(found),
+        "erp": present.label if present else "",
+        "wait": _wait(found) if mine else None,
+    }
     return context | running(access, refreshing.subject(found))
+
+
+def _wait(found: CodeList) -> sendable.Wait | None:
+    return sendable.wait_of_list(lists.CODE, found.account_id, found.codes.all())
 
 
 @register.inclusion_tag("wbs/code_admin_actions.html")

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import Http404
 from rest_framework.request import Request as ApiRequest
 
-from erp_integrations import click_views, sendable
+from erp_integrations import click_views, sendable, waits
 from erp_integrations.api import clicking, shapes, types
 from erp_integrations.api.rows import rows_of
 from erp_integrations.clicks import Done
@@ -50,6 +50,7 @@ class Standing(RecordView):
                 for one in shown.reasons
             ],
             "locked": lock.message if lock else None,
+            "waits": shapes.waiting(waits.of_record(self.entity, self.access.account.pk, pk)),
         }
         return JsonAnswer(shapes.records(self.entity, [pk], self.access)[pk] | told)
 

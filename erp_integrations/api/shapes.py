@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from erp_integrations import approval, connections, matching, particulars, standing
+from erp_integrations import approval, connections, matching, particulars, standing, waits
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.api import words
 from erp_integrations.forms import choices_of
@@ -13,6 +13,7 @@ from erp_integrations.matching import Match
 from erp_integrations.models import Item, Request
 from erp_integrations.records import record_type
 from erp_integrations.states import MOVING, State
+from erp_integrations.waits import Wait
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 
@@ -28,11 +29,19 @@ def person(one: User | None) -> dict[str, Any] | None:
 
 def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Items as a list shows them; one query."""
-    rows = Item.objects.filter(pk__in=pks).select_related(*RELATED)
-    return {item.pk: _item(item) for item in rows}
+    rows = list(Item.objects.filter(pk__in=pks).select_related(*RELATED))
+    held_up = waits.of_items(rows)
+    return {item.pk: _item(item, held_up.get(item.pk)) for item in rows}
 
 
-def _item(item: Item) -> dict[str, Any]:
+def waiting(wait: Wait | None) -> dict[str, Any] | None:
+    """Why something waits, and until when."""
+    if wait is None:
+        return None
+    return {"cause": wait.cause, "message": wait.why, "next_try_at": wait.next_try_at}
+
+
+def _item(item: Item, wait: Wait | None) -> dict[str, Any]:
     return {
         "id": item.pk,
         "company_id": item.account_id,
@@ -56,6 +65,7 @@ def _item(item: Item) -> dict[str, Any]:
         "origin_id": item.erp_id or None,
         "origin_code": item.erp_code or None,
         "waits_for_item_id": item.waits_for,
+        "waits": waiting(wait),
         "error": _error(item),
         "sent_in_request_id": item.sent_in_id,
         "request_id": item.request_id,
@@ -82,7 +92,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     found = matching.matches(item, manifest, item.acceptance) if manifest else []
     asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
     return {
-        **_item(item),
+        **_item(item, waits.of_item(item)),
         "standing": standing.sentence(item) or None,
         "payload": item.payload,
         "acceptance": item.acceptance,
@@ -209,6 +219,7 @@ def click(found: Request) -> dict[str, Any]:
         "done": found.done,
         "refused": [_row(row) for row in found.refused],
         "progress": counts,
+        "waits": waiting(waits.of_click(found)),
     }
 
 

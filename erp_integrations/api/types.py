@@ -70,6 +70,23 @@ class ItemError(TypedDict):
     advice: str | None
 
 
+class Waits(TypedDict):
+    """Why something waits, and when it is tried next; null: a person has to act first."""
+
+    cause: Literal[
+        "unusable",
+        "paused",
+        "login",
+        "outage",
+        "wrong_passwords",
+        "test_failed",
+        "held_back",
+        "retry",
+    ]
+    message: str
+    next_try_at: datetime | None
+
+
 class QueueItem(TypedDict):
     """An acceptance item."""
 
@@ -95,6 +112,7 @@ class QueueItem(TypedDict):
     origin_id: str | None
     origin_code: str | None
     waits_for_item_id: int | None
+    waits: Waits | None
     error: ItemError | None
     sent_in_request_id: UUID | None
     request_id: UUID | None
@@ -268,6 +286,7 @@ class RecordStanding(RecordState):
     can_retrieve: bool
     reasons: list[Reason]
     locked: str | None
+    waits: Waits | None
 
 
 class Clicked(RecordState):
@@ -313,3 +332,4 @@ class WholeClick(TypedDict):
     done: int
     refused: list[RefusedRecord]
     progress: Progress
+    waits: Waits | None

@@ -80,7 +80,7 @@ def send_all(companies: Sequence[Company], access: Access) -> list[Item]:
     """The items of companies that can all be sent."""
     ids = [company.pk for company in companies]
     assert send("vendor", ids, access=access).refused == ()
-    return list(Item.objects.filter(record_id__in=ids).open().order_by("pk"))
+    return list(Item.objects.filter(entity="vendor", record_id__in=ids).open().order_by("pk"))
 
 
 def decide(items: Iterable[Item], access: Access, **values: str) -> Done:

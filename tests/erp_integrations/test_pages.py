@@ -358,7 +358,7 @@ def test_pages_stay_readable_when_the_adapter_is_gone(
     many = reverse("erp:accept_many", args=[account.pk, "companies"])
     answer = client.post(many, {"ids": [sent_item.pk]}, follow=True)
     assert "no usable ERP connection" in answer.content.decode()
-    assert "Adapter Not Installed" in (
+    assert "The ERP Connection Cannot Be Used" in (
         client_of(ada).get(reverse("erp:connection", args=[account.pk])).content.decode()
     )
 
