@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,8 +13,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from erp_integrations import connections, export_files, waits
+from erp_integrations import holdings as holds
 from erp_integrations.adapters.base import (
-    AdapterError,
     Delivery,
     EntityManifest,
     Manifest,
@@ -262,49 +262,26 @@ def _use(request: ScopedRequest, found: Connection) -> None:
         messages.success(request, f"{kind.label_plural} go through {found.name} from now on.")
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @scoped("connection.view")
-def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponse:
-    """What the ERP holds, read from it now."""
-    found, record_kind = fetch(request.access, pk), kind_of(kind)
-    cursor = request.GET.get("cursor", "")[:200]
-    problem, page = "", None
-    try:
-        page = connections.adapter_of(found).pull(record_kind.entity, cursor)
-    except AdapterUnavailable as error:
-        problem = str(error)
-    except AdapterError as error:
-        problem = error.error.message
-    manifest = _manifest(found)
-    entity = manifest.entities.get(record_kind.entity) if manifest else None
+def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
+    """What the ERP holds, as it was read last; a POST reads it again."""
+    access = request.access
+    found, record_kind = fetch(access, pk), kind_of(kind)
+    may_read = access.can("connection.configure") or access.can("items.accept", record_kind.entity)
+    if request.method == "POST":
+        if not may_read:
+            raise PermissionDenied(may_read.why)
+        if not connections.refresh(found, by=request.user):
+            messages.error(request, f"The ERP could not be read: {found.refresh_problem}")
+        return redirect("erp:holdings", access.account.pk, found.pk, kind)
+    entity = connections.usable_manifest(found, record_kind.entity)
     context = {
         "connection": found,
         "kind": record_kind,
-        "problem": problem,
-        "page": page,
-        "columns": _columns(entity),
-        "rows": _rows(page, entity),
-        "first": not cursor,
+        "wait": waits.of_connection(found),
+        "imports": entity is not None and entity.imports,
+        "may_read": may_read,
+        "holds": holds.holdings(found, entity, request.GET) if entity else None,
     }
     return render(request, "erp/holdings.html", context)
-
-
-SHOWN_FIELDS = ("name", "address", "city", "state_code", "zip", "business_phone")
-
-
-def _columns(entity: Any) -> list[tuple[str, str]]:
-    if entity is None:
-        return []
-    asked = [(one.name, one.label) for one in entity.acceptance_fields]
-    fields = [(one.name, one.label) for one in entity.fields if one.name in SHOWN_FIELDS]
-    return asked + fields
-
-
-def _rows(page: Any, entity: Any) -> list[dict[str, Any]]:
-    if page is None:
-        return []
-    columns = _columns(entity)
-    return [
-        {"found": one, "cells": [(label, one.data.get(name, "")) for name, label in columns]}
-        for one in page.records
-    ]

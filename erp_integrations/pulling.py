@@ -71,7 +71,7 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
             erp_id=found.erp_id,
             erp_code=found.erp_code,
             erp_version=found.erp_version,
-            label=str(found.data.get("name", ""))[:255],
+            label=str(found.data.get("name") or found.data.get("description") or "")[:255],
             data=dict(found.data),
             seen_at=Now(),
             **keys_of(found.data),

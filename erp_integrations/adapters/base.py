@@ -134,12 +134,17 @@ class CodeFormat:
     section_lengths: tuple[int, ...] = ()
 
 
+# Columns beside the key where an adapter does not say which are worth showing.
+MOST_COLUMNS = 5
+
+
 @dataclass(frozen=True)
 class EntityManifest:
     """What the ERP can do with one record type. ``key`` names the acceptance or payload fields
     that make a record unique in the ERP; with ``key_is_id`` it has no other ID than that. With a
     ``code_format`` the payload's ``full_code`` is the code as the ERP keeps it, made from the
-    payload's ``path``.
+    payload's ``path``. ``shows`` names the payload and acceptance fields that *What the ERP holds*
+    has columns for: the key, the name or description, and what tells records apart.
     """
 
     entity: str
@@ -154,6 +159,19 @@ class EntityManifest:
     imports: bool = False
     batch: int = 1
     code_format: CodeFormat | None = None
+    shows: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is shown of a record that the ERP holds: as declared, or else the key first."""
+        rest = [one.name for one in self.fields if one.name not in self.key]
+        return self.shows or (*self.key, *rest[:MOST_COLUMNS])
+
+    def label_of(self, name: str) -> str:
+        """What people call a payload or acceptance field."""
+        labels = {one.name: one.label for one in self.fields}
+        labels |= {one.name: one.label for one in self.acceptance_fields}
+        return labels.get(name, name)
 
     def max_length(self, name: str) -> int | None:
         """The length limit of a payload field, for counters on forms."""

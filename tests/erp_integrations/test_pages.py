@@ -202,11 +202,6 @@ def test_the_connection_page_says_what_the_erp_takes(client_of, ada, account, co
     assert "Working" in page
 
 
-def test_what_the_erp_holds_is_read_from_the_erp(client_of, pat, account, connection, sent_item):
-    url = reverse("erp:holdings", args=[account.pk, connection.pk, "companies"])
-    assert "Holds Nothing Yet" in client_of(pat).get(url).content.decode()
-
-
 def accepted_and_exported(item, client, connection, vendor_id="QUARRY1"):
     kind = connection.choices.first().code
     values = {"digest": item.digest, "vendor_id": vendor_id, "vendor_type": kind}

@@ -77,6 +77,18 @@ class AdapterConformance(Trouble):
         assert Operation.CREATE in entity.operations
         assert entity.batch >= 1
 
+    def test_what_the_erp_holds_has_a_value_in_every_column(self, erp: Harness) -> None:
+        """``shows`` names the key and the field for text, and records that are pulled have all."""
+        entity = erp.entity_manifest
+        if not entity.imports:
+            cannot("The records of this ERP cannot be read.")
+        asked = {one.name for one in entity.acceptance_fields}
+        assert set(entity.shows) <= asked | {one.name for one in entity.fields}
+        assert {*entity.key, erp.text_field} <= set(entity.shows)
+        done = applied(erp, erp.command())
+        (record,) = [one for one in pulled(erp) if one.erp_id == done.erp_id]
+        assert [name for name in entity.shows if name not in record.data] == []
+
     def test_connection_test_of_a_healthy_erp_finds_no_problem(self, erp: Harness) -> None:
         """Everything is there in a fresh ERP."""
         assert erp.adapter().check().problems == ()
@@ -257,6 +269,18 @@ def applied(erp: Harness, command: Command) -> Outcome:
     assert outcome.error is None, outcome.error
     assert outcome.erp_id
     return outcome
+
+
+def pulled(erp: Harness) -> list[Found]:
+    """All records of the type, page by page."""
+    found: list[Found] = []
+    adapter, cursor = erp.adapter(), ""
+    while True:
+        page = adapter.pull(erp.entity, cursor)
+        found += page.records
+        cursor = page.cursor
+        if not cursor:
+            return found
 
 
 def rows(erp: Harness) -> list[tuple[Any, ...]]:

@@ -202,6 +202,7 @@ MANIFEST = Manifest(
             acceptance_fields=ACCEPTANCE_FIELDS,
             imports=True,
             batch=20,
+            shows=(VENDOR_ID, "name", VENDOR_TYPE, "city", "state_code", "business_phone"),
         ),
         COST_CODE: EntityManifest(
             entity=COST_CODE,
@@ -212,6 +213,7 @@ MANIFEST = Manifest(
             acceptance_fields=CODE_ACCEPTANCE_FIELDS,
             imports=True,
             batch=50,
+            shows=("full_code", "description", "is_group", INCOME_ACCOUNT, EXPENSE_ACCOUNT),
         ),
     },
     settings=SETTINGS,

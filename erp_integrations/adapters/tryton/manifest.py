@@ -158,6 +158,7 @@ def _vendor(name_limit: int, id_limit: int) -> EntityManifest:
         acceptance_fields=(vendor_id, vendor_type),
         imports=True,
         batch=BATCH,
+        shows=(VENDOR_ID, "name", VENDOR_TYPE, "city", "state_code", "business_phone"),
     )
 
 
@@ -176,4 +177,5 @@ def _cost_code(name_limit: int, code_format: CodeFormat) -> EntityManifest:
         imports=True,
         batch=BATCH,
         code_format=code_format,
+        shows=("full_code", "description", "is_group"),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import template
 
+from erpbridge.ui import times
 from erpbridge.ui.listing import Page
 
 register = template.Library()
@@ -48,6 +50,12 @@ def banner_kind(message_tags: str) -> str:
 def thousands(number: int) -> str:
     """A count as people read it: 10,000."""
     return f"{number:,}"
+
+
+@register.filter
+def moment(value: datetime | None, layout: str = times.MOMENT) -> str:
+    """A point in time in the zone of who looks, with that zone; empty for none."""
+    return times.shown(value, layout=layout) if value else ""
 
 
 @register.inclusion_tag("parts/sort_header.html")

@@ -66,6 +66,7 @@ MANIFEST = Manifest(
             acceptance_fields=(CODE,),
             imports=True,
             batch=50,
+            shows=("code", "name", "address", "zip"),
         )
     },
     settings=(
