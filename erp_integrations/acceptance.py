@@ -13,8 +13,9 @@ from django.db import transaction
 from erp_integrations import connections, defaults
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.guard import plain
-from erp_integrations.models import Choice, Connection, Item
+from erp_integrations.models import Connection, Item
 from erp_integrations.moves import CHUNK
+from erp_integrations.offers import Offers
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import MARKERS, State
 from erpbridge.access.policy import Access
@@ -134,9 +135,7 @@ class _Values:
 
     def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
         self.fields = {one.name: one for one in manifest.acceptance_fields}
-        kinds = {one.choices for one in manifest.acceptance_fields if one.choices}
-        rows = Choice.objects.filter(connection=connection, kind__in=sorted(kinds), active=True)
-        self.choices = set(rows.values_list("kind", "code"))
+        self.offers = Offers(connection, manifest)
 
     def taken(
         self, item: Item, given: Mapping[str, str], refused: dict[tuple[int, str], str]
@@ -157,9 +156,7 @@ class _Values:
     def _why_not(self, one: AcceptanceField, value: str) -> str:
         if len(value) > LONGEST_VALUE:
             return f"{one.label} may have at most {LONGEST_VALUE} characters; it has {len(value)}."
-        if one.choices and value and (one.choices, value) not in self.choices:
-            return f"{one.label}: {value} is not one of the ERP's own. Pick one of the list."
-        return ""
+        return self.offers.why_not(one, value)
 
 
 def _decided(ids: Sequence[int], entity: str, access: Access) -> dict[int, str]:

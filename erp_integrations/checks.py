@@ -12,8 +12,9 @@ from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, P
 from erp_integrations.commands import command_of
 from erp_integrations.guard import LONGEST_ID, plain
 from erp_integrations.links import active_links
-from erp_integrations.models import Choice, Connection, ErpRecord, Item, Link
+from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.moves import chunks
+from erp_integrations.offers import Offers
 from erp_integrations.states import IN_AIR, MOVES, State
 from erpbridge.access.policy import Access
 from erpbridge.text import one_line
@@ -57,11 +58,7 @@ class Checks:
         parents = sorted({item.parent_id for item in items if item.parent_id is not None})
         self.parents = active_links(connection, manifest.entity, parents)
         self.keys = {item.pk: self._key(item) for item in items}
-        self.choices: dict[str, set[str]] = {}
-        for kind, code in Choice.objects.filter(connection=connection, active=True).values_list(
-            "kind", "code"
-        ):
-            self.choices.setdefault(kind, set()).add(code)
+        self.offers = Offers(connection, manifest)
         compared = sorted({self._compared(key) for key in self.keys.values()} - {""})
         # Keys of records that only the ERP has, which an item can be linked to instead.
         self.linkable: set[str] = set()
@@ -155,9 +152,8 @@ class Checks:
         problems = rules.problems(self.manifest, item.payload, values)
         for one in self.manifest.acceptance_fields:
             value = values[one.name]
-            if one.choices and value and value not in self.choices.get(one.choices, set()):
-                message = f"{one.label}: {value} is not one of the ERP's own. Pick one of the list."
-                problems.append(Problem(one.name, "choice", message, current=value))
+            if why := self.offers.why_not(one, value):
+                problems.append(Problem(one.name, "choice", why, current=value))
         return problems + list(self.adapter.validate(command))
 
     def _key_problems(self, item: Item) -> list[Problem]:

@@ -442,7 +442,7 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         # One refresh at a time: two would each take the other's new rows for gone ones.
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         for kind, found in lists.items():
-            pulling.store_choices(connection, kind, {one.code: one.label for one in found})
+            pulling.store_choices(connection, kind, found)
         for entity, found_records in records.items():
             pulling.store_records(connection, entity, found_records)
         Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")

@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from erp_integrations.adapters.base import EntityManifest
-from erp_integrations.models import AcceptanceDefault, Choice, Connection
+from erp_integrations.models import AcceptanceDefault, Connection
+from erp_integrations.offers import Offers
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
 from erpbridge.text import fold
@@ -54,12 +55,8 @@ def add(
     asked = next((one for one in manifest.acceptance_fields if one.name == field), None)
     if asked is None:
         raise ValidationError({"field": "This ERP does not ask for that."})
-    if asked.choices:
-        known = Choice.objects.filter(connection=connection, kind=asked.choices, active=True)
-        if not known.filter(code=value).exists():
-            raise ValidationError(
-                {"value": f"{value} is not one of the ERP's own. Pick one of the list."}
-            )
+    if why := Offers(connection, manifest).why_not(asked, value.strip()):
+        raise ValidationError({"value": why})
     rule = AcceptanceDefault(
         connection=connection,
         entity=manifest.entity,

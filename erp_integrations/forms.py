@@ -11,8 +11,9 @@ from django.utils.html import conditional_escape
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
 from erp_integrations.connections import LIMITS
-from erp_integrations.models import Choice, Connection, Item
+from erp_integrations.models import Connection, Item
 from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
+from erp_integrations.offers import Offers
 from erp_integrations.secrets import LONGEST_SECRET
 from erpbridge.ui.forms import PlainTexts
 from erpbridge.ui.redaction import hide
@@ -22,16 +23,10 @@ LONGEST_REASON = 1_000
 MOST_REASONS = 50
 
 
-def choices_of(connection: Connection, kind: str) -> list[tuple[str, str]]:
-    """The ERP's own list, as a form offers it."""
-    found = Choice.objects.filter(connection=connection, kind=kind, active=True).order_by("label")
-    return list(found.values_list("code", "label"))
-
-
-def acceptance_form_field(one: AcceptanceField, connection: Connection) -> forms.Field:
+def acceptance_form_field(one: AcceptanceField, offers: Offers) -> forms.Field:
     """The form field of one acceptance field; its rules are checked when accepting."""
     if one.choices:
-        offered = [("", f"Choose {one.label.lower()}"), *choices_of(connection, one.choices)]
+        offered = [("", f"Choose {one.label.lower()}"), *offers.of(one.name).items()]
         return forms.ChoiceField(
             label=one.label, choices=offered, required=one.required, help_text=one.help
         )
@@ -52,8 +47,9 @@ class AcceptanceForm(PlainTexts, forms.Form):
         self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        offers = Offers(connection, manifest)
         for one in manifest.acceptance_fields:
-            self.fields[one.name] = acceptance_form_field(one, connection)
+            self.fields[one.name] = acceptance_form_field(one, offers)
 
 
 class CommonValuesForm(PlainTexts, forms.Form):
@@ -66,9 +62,10 @@ class CommonValuesForm(PlainTexts, forms.Form):
         self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        offers = Offers(connection, manifest)
         for one in manifest.acceptance_fields:
             if one.choices:
-                self.fields[one.name] = acceptance_form_field(one, connection)
+                self.fields[one.name] = acceptance_form_field(one, offers)
                 self.fields[one.name].required = False
 
 
@@ -88,9 +85,8 @@ class DefaultRuleForm(PlainTexts, forms.Form):
         super().__init__(*args, **kwargs)
         asked = [(one.name, one.label) for one in manifest.acceptance_fields]
         self.fields["field"].choices = asked
-        kinds = {one.choices for one in manifest.acceptance_fields if one.choices}
-        if len(kinds) == 1:
-            self.fields["value"].widget.attrs["list"] = f"choices-{kinds.pop()}"
+        # The list of the field that is chosen; without a script, of every field.
+        self.fields["value"].widget.attrs |= {"list": "choices-every", "data-list-of": "id_field"}
 
 
 class ReasonForm(PlainTexts, forms.Form):

@@ -20,6 +20,7 @@ from erp_integrations.forms import DefaultRuleForm
 from erp_integrations.grids import is_id, posted_values
 from erp_integrations.list_views import back_to, chosen_items, kind_of, limited
 from erp_integrations.models import AcceptanceDefault, Connection, Item
+from erp_integrations.offers import Offers
 from erp_integrations.records import RecordType
 from erp_integrations.states import State
 from erpbridge.access.policy import Access
@@ -166,7 +167,7 @@ def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
         return redirect(here)
     rules = connection.defaults.filter(entity=found.entity).order_by("field", "starts_with", "pk")
     fields = {one.name: one for one in manifest.acceptance_fields}
-    choices = grids.offered(connection, manifest)
+    offers = Offers(connection, manifest)
     context = {
         "kind": found,
         "form": form,
@@ -174,12 +175,12 @@ def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
             {
                 "rule": rule,
                 "label": fields[rule.field].label,
-                "meaning": choices.get(fields[rule.field].choices, {}).get(rule.value, ""),
+                "meaning": offers.words(rule.field).get(rule.value, ""),
             }
             for rule in rules
             if rule.field in fields
         ],
-        "choices": choices,
+        "choices": offers.by_field(),
         "back": back,
     }
     return render(request, "erp/defaults.html", context)

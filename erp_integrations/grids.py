@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import QueryDict
 
 from erp_integrations import connections, places
-from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
-from erp_integrations.forms import choices_of
-from erp_integrations.models import Connection, Item
+from erp_integrations.adapters.base import AcceptanceField, Operation
+from erp_integrations.models import Item
+from erp_integrations.offers import Offers
 from erp_integrations.records import RecordType
 from erpbridge.access.policy import Access
 
 # An input is called so, then item id and field.
 VALUE = "value-"
-# By the kind of the list: code -> label.
-Choices = Mapping[str, Mapping[str, str]]
 
 
 def posted_values(posted: QueryDict) -> dict[int, dict[str, str]]:
@@ -42,22 +40,16 @@ def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, A
     if kind.unit != "list" or connection is None or manifest is None:
         return None
     fields = manifest.acceptance_fields
-    choices = offered(connection, manifest)
+    offers = Offers(connection, manifest)
     return {
         "fields": fields,
-        "choices": choices,
-        "inputs": {item.pk: _inputs(item, fields, choices) for item in items},
+        "choices": offers.by_field(),
+        "inputs": {item.pk: _inputs(item, fields, offers) for item in items},
         "urls": {
             name: places.to(access, name, kind=kind.slug)
             for name in ("values", "fill", "export", "defaults")
         },
     }
-
-
-def offered(connection: Connection, manifest: EntityManifest) -> Choices:
-    """The ERP's own lists that the acceptance fields pick from, by their kind: code -> label."""
-    kinds = sorted({one.choices for one in manifest.acceptance_fields if one.choices})
-    return {name: dict(choices_of(connection, name)) for name in kinds}
 
 
 def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
@@ -66,14 +58,10 @@ def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
     manifest = connections.usable_manifest(connection, kind.entity)
     if connection is None or manifest is None:
         return ""
-    choices = offered(connection, manifest)
-    found = (one.choices for one in manifest.acceptance_fields if one.name == name)
-    return choices.get(next(found, ""), {}).get(value, "")
+    return Offers(connection, manifest).words(name).get(value, "")
 
 
-def _inputs(
-    item: Item, fields: Sequence[AcceptanceField], choices: Choices
-) -> list[dict[str, Any]]:
+def _inputs(item: Item, fields: Sequence[AcceptanceField], offers: Offers) -> list[dict[str, Any]]:
     if item.operation != Operation.CREATE:
         return [{"label": one.label, "kept": True} for one in fields]
     return [
@@ -81,8 +69,8 @@ def _inputs(
             "name": f"{VALUE}{item.pk}-{one.name}",
             "label": one.label,
             "value": item.acceptance.get(one.name, ""),
-            "meaning": choices.get(one.choices, {}).get(item.acceptance.get(one.name, ""), ""),
-            "choices": one.choices,
+            "meaning": offers.words(one.name).get(item.acceptance.get(one.name, ""), ""),
+            "choices": one.name if one.choices else "",
             "required": one.required,
         }
         for one in fields

@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 # As long as the columns that keep an ERP's ids, codes and versions.
 LONGEST_ID = 200
+LONGEST_GROUP = 50
 LONGEST_WAIT = 86_400.0
 # Characters kept of what an ERP says; its answers are cut shorter where they are stored.
 LONGEST_MESSAGE = 2_000
@@ -107,7 +108,10 @@ class Guarded(Adapter):
         """:raises AdapterError: for whatever goes wrong."""
         try:
             found = self.adapter.choices(kind)
-            return tuple(Choice(plain(one.code), self._said(one.label)) for one in found)
+            return tuple(
+                Choice(plain(one.code), self._said(one.label), plain(one.group, LONGEST_GROUP))
+                for one in found
+            )
         except Exception as error:
             raise self._error("choices", error) from error
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from django.db.models import Max, Q, QuerySet
 from django.http import QueryDict
 
-from erp_integrations import grids
 from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.models import Connection, ErpRecord, Link
+from erp_integrations.offers import Offers
 from erp_integrations.queries import MOST_COUNTED
 from erpbridge.ui.listing import Page, list_page
 
@@ -49,11 +49,11 @@ def holdings(connection: Connection, entity: EntityManifest, query: QueryDict) -
     records = connection.erp_records.filter(entity=entity.entity)
     read_at = records.aggregate(at=Max("seen_at"))["at"]
     page = list_page(records, query, sorts=SORTS, default="code", search=_search)
-    words = grids.offered(connection, entity)
+    offers = Offers(connection, entity)
     return Holdings(
         page=page,
         columns=[entity.label_of(name) for name in entity.columns],
-        rows=[_cells(entity, one.data, words) for one in page.rows],
+        rows=[_cells(entity, one.data, offers) for one in page.rows],
         read_at=read_at,
         since=_exported_since(connection, entity, read_at),
     )
@@ -75,11 +75,9 @@ def _exported_since(
     return links.order_by()[: MOST_COUNTED + 1].count()
 
 
-def _cells(entity: EntityManifest, data: Mapping[str, Any], words: grids.Choices) -> list[Cell]:
-    kinds = {one.name: one.choices for one in entity.acceptance_fields}
+def _cells(entity: EntityManifest, data: Mapping[str, Any], offers: Offers) -> list[Cell]:
     return [
-        _cell(entity.label_of(name), data.get(name), words.get(kinds.get(name, ""), {}))
-        for name in entity.columns
+        _cell(entity.label_of(name), data.get(name), offers.words(name)) for name in entity.columns
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db.models.functions import Now
 
@@ -15,6 +15,7 @@ from erp_integrations.adapters.base import (
     Found,
 )
 from erp_integrations.match_keys import COMPARED, keys_of
+from erp_integrations.adapters.base import Choice as Offered
 from erp_integrations.models import Choice, Connection, ErpRecord
 from erp_integrations.moves import chunks
 
@@ -36,20 +37,28 @@ def pull_all(adapter: Adapter, entity: str) -> dict[str, Found]:
     raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, ENDLESS))
 
 
-def store_choices(connection: Connection, kind: str, labels: Mapping[str, str]) -> None:
+def store_choices(connection: Connection, kind: str, offered: Iterable[Offered]) -> None:
     """Add new values and switch off those the ERP no longer has."""
+    by_code = {one.code: one for one in offered}
     known = connection.choices.filter(kind=kind)
-    known.exclude(code__in=labels).update(active=False)
+    known.exclude(code__in=by_code).update(active=False)
     rows = [
-        Choice(connection=connection, kind=kind, code=code, label=label[:255], active=True)
-        for code, label in labels.items()
+        Choice(
+            connection=connection,
+            kind=kind,
+            code=code,
+            label=one.label[:255],
+            group=one.group,
+            active=True,
+        )
+        for code, one in by_code.items()
         if len(code) <= LONGEST_CODE
     ]
     Choice.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["connection", "kind", "code"],
-        update_fields=["label", "active"],
+        update_fields=["label", "group", "active"],
     )
 
 

@@ -124,7 +124,7 @@ def _outage(connection: Connection, at: datetime) -> Wait | None:
 def _wrong_passwords(connection: Connection, at: datetime) -> Wait | None:
     until = _ahead(connection.inbound_locked_until, at)
     why = (
-        "The ERP, or somebody else, asked several times with wrong passwords, so no call is "
+        "The ERP, or somebody else, asked several times with a wrong password, so no call is "
         "answered for a while. Correct the password on the ERP's side, or save a new one in the "
         "settings of the connection, which ends the wait."
     )

@@ -96,7 +96,8 @@ class Field:
 
 @dataclass(frozen=True)
 class AcceptanceField:
-    """A value asked of the approver. With ``choices`` it is picked from the ERP's own list.
+    """A value asked of the approver. With ``choices`` it is picked from the ERP's own list; with
+    a ``group``, from what is of that kind or of no kind that the ERP tells.
 
     ``proposal`` is ``mnemonic`` where an unused value made from the record's name is to be offered.
     """
@@ -108,6 +109,7 @@ class AcceptanceField:
     rules: tuple[Rule, ...] = ()
     proposal: str = ""
     help: str = ""
+    group: str = ""
 
 
 class Zeros(StrEnum):
@@ -352,10 +354,15 @@ class Health:
 
 @dataclass(frozen=True)
 class Choice:
-    """One value of a list kept in the ERP, such as a vendor type."""
+    """One value of a list kept in the ERP, such as a vendor type.
+
+    ``group`` says of what kind it is, where the ERP tells, in words that people know: of an
+    account, that it is an "income account".
+    """
 
     code: str
     label: str
+    group: str = ""
 
 
 @dataclass(frozen=True)

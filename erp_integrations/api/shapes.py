@@ -8,9 +8,9 @@ from typing import Any
 from erp_integrations import approval, connections, matching, particulars, standing, waits
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.api import words
-from erp_integrations.forms import choices_of
 from erp_integrations.matching import Match
 from erp_integrations.models import Item, Request
+from erp_integrations.offers import Offers
 from erp_integrations.records import record_type
 from erp_integrations.states import MOVING, State
 from erp_integrations.waits import Wait
@@ -90,13 +90,14 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     if item.state in DECIDABLE:
         approval.proposals_for([item])
     found = matching.matches(item, manifest, item.acceptance) if manifest else []
+    offers = Offers(item.connection, manifest) if manifest else None
     asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
     return {
         **_item(item, waits.of_item(item)),
         "standing": standing.sentence(item) or None,
         "payload": item.payload,
         "acceptance": item.acceptance,
-        "acceptance_fields": [_field(one, item) for one in asked],
+        "acceptance_fields": [_field(one, item, offers) for one in asked],
         "preview": _preview(item),
         "changes": particulars.changes(item, link, manifest),
         "rejected_before": _rejection(item, manifest),
@@ -114,12 +115,11 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     }
 
 
-def _field(one: AcceptanceField, item: Item) -> dict[str, Any]:
+def _field(one: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, Any]:
     """An acceptance field with the ERP's own choices; null choices: text."""
     choices = None
-    if one.choices:
-        found = choices_of(item.connection, one.choices)
-        choices = [{"key": code, "value": label} for code, label in found]
+    if one.choices and offers is not None:
+        choices = [{"key": code, "value": label} for code, label in offers.of(one.name).items()]
     return {
         "name": one.name,
         "label": one.label,

@@ -120,6 +120,8 @@ class Choice(models.Model):
     kind = models.CharField(max_length=50)
     code = models.CharField(max_length=100)
     label = models.CharField(max_length=255)
+    # Of what kind it is, where the ERP tells, such as "income account".
+    group = models.CharField(max_length=50, blank=True, default="")
     active = models.BooleanField(default=True)
     seen_at = models.DateTimeField(db_default=Now())
 

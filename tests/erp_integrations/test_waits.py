@@ -62,7 +62,7 @@ CAUSES: dict[Cause, tuple[Callable[..., None], str, bool]] = {
     Cause.LOGIN: (refuse_the_login, "The ERP refuses the login: Password expired", True),
     Cause.WRONG_PASSWORDS: (
         ask_with_wrong_passwords,
-        "asked several times with wrong passwords",
+        "asked several times with a wrong password",
         True,
     ),
     Cause.HELD_BACK: (use_up_the_rate, "as much as its rate allows", True),

@@ -102,6 +102,15 @@ class AdapterConformance(Trouble):
             assert all(one.code and one.label for one in adapter.choices(kind))
             assert adapter.choices(kind)
 
+    def test_every_kind_that_acceptance_asks_for_is_on_its_list(self, erp: Harness) -> None:
+        """A field with a ``group`` has values of it to offer, or of no kind that the ERP tells."""
+        grouped = [one for one in erp.entity_manifest.acceptance_fields if one.group]
+        if not grouped:
+            cannot("No field of the manifest takes values of one kind only.")
+        for one in grouped:
+            groups = {choice.group for choice in erp.adapter().choices(one.choices)}
+            assert groups & {one.group, ""}
+
     # --- once -------------------------------------------------------------------------------
 
     def test_created_record_is_there_once_and_is_found(self, erp: Harness) -> None:

@@ -49,7 +49,7 @@ from erp_integrations.adapters.simulator.ledger import (
     Ledger,
     LedgerDown,
 )
-from erp_integrations.adapters.simulator.manifest import MANIFEST, PASSWORD, manifest_of
+from erp_integrations.adapters.simulator.manifest import GL_ACCOUNT, MANIFEST, PASSWORD, manifest_of
 from erp_integrations.adapters.simulator.messages import (
     SOURCES,
     applied,
@@ -63,6 +63,8 @@ from erp_integrations.adapters.simulator.messages import (
 from erp_integrations.adapters.simulator.options import read_options
 from erp_integrations.adapters.simulator.tables import (
     COST_CODE,
+    EXPENSE,
+    INCOME,
     LISTS,
     TABLES,
     VENDOR,
@@ -121,9 +123,9 @@ class SimulatorAdapter(Adapter):
         if kind not in LISTS:
             raise AdapterError(unsupported(f"The simulator has no list called “{kind}”."))
         if not self._reachable:
-            return tuple(Choice(code, label) for code, label in LISTS[kind].items())
+            return _offered(kind, LISTS[kind])
         with self._reached() as ledger:
-            return tuple(Choice(code, label) for code, label in ledger.choices(kind).items())
+            return _offered(kind, ledger.choices(kind))
 
     def validate(self, command: Command) -> Sequence[Problem]:
         """A tax ID must be an EIN: the ledger keeps no others."""
@@ -266,3 +268,13 @@ def _in_words(record: Record) -> Found:
 def _require_kept(entity: str) -> None:
     if entity not in TABLES:
         raise AdapterError(unsupported(f"The simulator keeps no records called “{entity}”."))
+
+
+def _offered(kind: str, labels: Mapping[str, str]) -> tuple[Choice, ...]:
+    """A list of the ledger; accounts that begin with 4 are for income, all others for costs."""
+    if kind != GL_ACCOUNT:
+        return tuple(Choice(code, label) for code, label in labels.items())
+    return tuple(
+        Choice(code, label, INCOME if code.startswith("4") else EXPENSE)
+        for code, label in labels.items()
+    )

@@ -20,7 +20,13 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.code_settings import SETTINGS as CODE_SETTINGS
 from erp_integrations.adapters.code_settings import code_format
 from erp_integrations.adapters.simulator.faults import FAULT_LABELS, LATE_SECONDS, Fault
-from erp_integrations.adapters.simulator.tables import COST_CODE, COST_CODES, VENDOR
+from erp_integrations.adapters.simulator.tables import (
+    COST_CODE,
+    COST_CODES,
+    EXPENSE,
+    INCOME,
+    VENDOR,
+)
 
 VENDOR_TYPE = "vendor_type"
 VENDOR_ID = "vendor_id"
@@ -105,6 +111,7 @@ CODE_ACCEPTANCE_FIELDS = (
         INCOME_ACCOUNT,
         "GL Account – Income",  # noqa: RUF001 - as people know it
         choices=GL_ACCOUNT,
+        group=INCOME,
         help="Where what is billed for this code is booked.",
     ),
     AcceptanceField(
@@ -112,6 +119,7 @@ CODE_ACCEPTANCE_FIELDS = (
         "GL Account – Expense",  # noqa: RUF001 - as people know it
         required=False,
         choices=GL_ACCOUNT,
+        group=EXPENSE,
         help="Where what this code costs is booked.",
     ),
 )

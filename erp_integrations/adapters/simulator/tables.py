@@ -49,6 +49,7 @@ LISTS: Mapping[str, Mapping[str, str]] = {
     "vendor_type": VENDOR_TYPES,
     "gl_account": GL_ACCOUNTS,
 }
+INCOME, EXPENSE = "income account", "expense account"
 GROUP, DETAIL = "group", "detail"
 
 

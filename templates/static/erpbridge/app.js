@@ -226,3 +226,16 @@ document.addEventListener("htmx:load", (event) => {
 reveal(document);
 showSelection();
 openScrollers();
+
+/* An input that serves several fields offers what the field chosen in another select takes. */
+function offerListOf(input) {
+  const chosen = document.getElementById(input.dataset.listOf)?.value;
+  if (document.getElementById(`choices-${chosen}`)) input.setAttribute("list", `choices-${chosen}`);
+  else input.removeAttribute("list");
+}
+document.addEventListener("change", (event) => {
+  for (const input of all("[data-list-of]")) {
+    if (input.dataset.listOf === event.target.id) offerListOf(input);
+  }
+});
+for (const input of all("[data-list-of]")) offerListOf(input);
