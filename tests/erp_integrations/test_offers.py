@@ -59,9 +59,10 @@ def test_an_account_of_the_wrong_kind_is_refused_on_every_way_in(
     api = service_of(account, ada, "Sync", Service(levels=EVERYTHING, can_push_to_accounting=True))
     base = f"companies/{account.pk}/erp_queue/{item.pk}"
     decision = {"digest": item.digest, "acceptance": values}
+    add = {"field": "income_account", "starts_with": "", "value": EXPENSE}
     with pytest.raises(ValidationError) as rule:
-        add = {"field": "income_account", "starts_with": "", "value": EXPENSE}
         defaults.add(connection, manifest, by=pat, **add)
+    saved = acceptance.save({item.pk: values}, entity="cost_code", access=access)
     ways = {
         "accepting": " ".join(steps.reasons(codes.accept([item], access, **values))),
         "saving in the grid": page("values", {f"value-{item.pk}-income_account": EXPENSE}),
@@ -69,9 +70,7 @@ def test_an_account_of_the_wrong_kind_is_refused_on_every_way_in(
         "exporting what is typed": page(
             "export", {"ids": str(item.pk), f"value-{item.pk}-income_account": EXPENSE}
         ),
-        "saving": " ".join(
-            acceptance.save({item.pk: values}, entity="cost_code", access=access).why
-        ),
+        "saving": " ".join(saved.why),
         "a default rule": " ".join(rule.value.messages),
         "the page of rules": page(
             "defaults", {"field": "income_account", "starts_with": "", "value": EXPENSE}
