@@ -62,7 +62,11 @@ def _approver(membership: Membership, can_push: bool | None) -> Approver | None:
     """The approver's part with another flag; None where the flag stays, which needs no right."""
     if can_push in (None, membership.can_push_to_accounting):
         return None
-    return Approver(bool(can_push), membership.erp_digest, rights_of(membership))
+    rights = rights_of(membership)
+    if can_push and not any(can_export for _can_import, can_export in rights.values()):
+        # As on the page, where ticking the flag ticks every record type.
+        rights = {entity: (rights[entity][0], True) for entity in rights}
+    return Approver(bool(can_push), membership.erp_digest, rights)
 
 
 def _set_origin(membership: Membership, origin: Mapping[str, str], *, by: Access) -> None:

@@ -122,7 +122,9 @@ class ApproverForm(forms.Form):
         super().__init__(posted, initial=initial, prefix="approver")
         for entity, label in entity_choices():
             self.fields[f"import-{entity}"] = _box(f"{label}: Can import")
-            self.fields[f"export-{entity}"] = _box(f"{label}: Can export")
+            box = self.fields[f"export-{entity}"] = _box(f"{label}: Can export")
+            # Whoever gets the flag gets every record type, unless one is chosen.
+            box.widget.attrs["data-ticked-with"] = "id_approver-can_push_to_accounting"
         for field in self.fields.values():
             field.disabled = not enabled
 

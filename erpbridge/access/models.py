@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -9,7 +10,8 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Now
 
-from erpbridge.access.levels import Level, Tool, ToolLevels
+from erpbridge.access.approving import Approving, approving
+from erpbridge.access.levels import ToolLevels
 from erpbridge.access.querysets import AccountQuerySet, MembershipQuerySet, ProjectQuerySet
 from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
 from erpbridge.text import login_email
@@ -175,11 +177,10 @@ class Membership(Folding, ToolLevels):
         """Whether the person behind the login, who may be of other accounts too, has joined."""
         return self.confirmed_at is not None
 
-    @property
-    def is_approver(self) -> bool:
-        """The flag counts only together with Standard or Admin on ERP Integrations."""
-        level = self.level(Tool.ERP_INTEGRATIONS)
-        return self.can_push_to_accounting and level >= Level.STANDARD
+    @cached_property
+    def approving(self) -> Approving:
+        """Whether the person can approve anything for accounting, and if not, what is missing."""
+        return approving(self)
 
 
 class ErpRight(models.Model):

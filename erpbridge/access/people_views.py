@@ -51,7 +51,7 @@ def person_list(request: ScopedRequest) -> HttpResponse:
 
 def _shown(found: QuerySet[Membership], word: str) -> QuerySet[Membership]:
     """The people of one tab."""
-    found = found.select_related("user")
+    found = found.select_related("user").prefetch_related("erp_rights", "projects")
     if word == "inactive":
         return found.filter(is_active=False)
     found = found.filter(is_active=True)

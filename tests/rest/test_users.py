@@ -292,7 +292,7 @@ def test_a_new_user_has_a_login_without_a_password(api, account):
     }
     row = Membership.objects.get(user__email="nia@example.com", account=account)
     assert not row.user.has_usable_password()
-    assert (row.is_confirmed, row.is_approver) == (True, True)
+    assert (row.is_confirmed, row.approving.possible) == (True, True)
     assert "http" not in told.content.decode(), "links are handed out on the page"
     assert people.may_invite(row)
 

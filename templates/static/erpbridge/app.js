@@ -239,3 +239,10 @@ document.addEventListener("change", (event) => {
   }
 });
 for (const input of all("[data-list-of]")) offerListOf(input);
+
+/* Ticking one box ticks the boxes that go with it, unless some of them are ticked already. */
+document.addEventListener("change", (event) => {
+  if (!event.target.checked) return;
+  const along = all("[data-ticked-with]").filter((box) => box.dataset.tickedWith === event.target.id);
+  if (!along.some((box) => box.checked)) for (const box of along) box.checked = true;
+});
