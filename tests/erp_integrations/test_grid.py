@@ -123,18 +123,18 @@ def test_a_row_that_somebody_decided_meanwhile_is_told_with_who(
 def test_a_column_is_filled_where_it_is_empty(pats, items):
     client, address = pats
     client.post(address("values"), {value(items[0]): "4000"})
-    fill = {"field": "income_account", "fill_value": "5000", "only_empty": "1", "query": ""}
+    fill = {"field": "income_account", "fill_value": "4010", "only_empty": "1", "query": ""}
     client.post(address("fill"), fill)
-    assert [account_of(item) for item in items] == ["4000", "5000", "5000", "5000"]
+    assert [account_of(item) for item in items] == ["4000", "4010", "4010", "4010"]
 
 
 def test_a_division_is_filled_alone(pats, items):
     client, address = pats
-    fill = {"field": "income_account", "fill_value": "5000", "division": "02", "query": ""}
+    fill = {"field": "income_account", "fill_value": "4010", "division": "02", "query": ""}
     client.post(address("fill"), fill)
     filled = {item.label: account_of(item) for item in items}
     assert filled == {
-        "01 General": "", "01-100 Survey": "", "02 Site": "5000", "02-200 Clearing": "5000",
+        "01 General": "", "01-100 Survey": "", "02 Site": "4010", "02-200 Clearing": "4010",
     }  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_the_longest_beginning_of_a_rule_decides_when_a_code_is_sent(
     connection, erp_list, ada, access_of
 ):
     manifest = entity_manifest(connection, "cost_code")
-    for starts_with, account in (("", "4000"), ("02", "5000"), ("02-200", "5100")):
+    for starts_with, account in (("", "4000"), ("02", "4010"), ("02-200", "4020")):
         defaults.add(
             connection,
             manifest,
@@ -162,19 +162,19 @@ def test_the_longest_beginning_of_a_rule_decides_when_a_code_is_sent(
     steps.tree(erp_list, ada, "01 General", "02 Site", "02-200 Clearing")
     steps.send(erp_list, access_of(ada))
     given = [item.acceptance["income_account"] for item in steps.waiting(erp_list)]
-    assert given == ["4000", "5000", "5100"]
+    assert given == ["4000", "4010", "4020"]
 
 
 def test_rules_are_kept_on_a_page_of_their_own(pats, items, connection):
     client, address = pats
-    rule = {"field": "income_account", "starts_with": "02", "value": "5000"}
+    rule = {"field": "income_account", "starts_with": "02", "value": "4010"}
     client.post(address("defaults"), rule)
     again = client.post(address("defaults"), rule)
     assert "There is a rule for this field" in again.content.decode()
     wrong = client.post(address("defaults"), {**rule, "starts_with": "01", "value": "x"})
     assert "x is not one of the ERP" in wrong.content.decode()
     client.post(address("fill"), {"by": "rules", "query": ""})
-    filled = {item.label for item in items if account_of(item) == "5000"}
+    filled = {item.label for item in items if account_of(item) == "4010"}
     assert filled == {"02 Site", "02-200 Clearing"}
     client.post(address("defaults"), {"remove": AcceptanceDefault.objects.get().pk})
     assert not AcceptanceDefault.objects.exists()
@@ -215,11 +215,11 @@ def test_filling_with_nothing_clears_nothing(pats, items):
 
 def test_the_ticked_rows_go_with_what_is_typed_in_them(pats, items):
     client, address = pats
-    ticked = {"ids": [items[0].pk], value(items[0]): "4000", value(items[1]): "5000", "query": ""}
+    ticked = {"ids": [items[0].pk], value(items[0]): "4000", value(items[1]): "4010", "query": ""}
     client.post(address("export"), ticked)
     items[0].refresh_from_db()
     assert items[0].state == State.QUEUED
-    assert (items[0].acceptance["income_account"], account_of(items[1])) == ("4000", "5000")
+    assert (items[0].acceptance["income_account"], account_of(items[1])) == ("4000", "4010")
 
 
 def test_more_than_fifty_ticked_rows_go_only_after_a_question_with_their_number(
