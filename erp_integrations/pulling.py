@@ -14,8 +14,8 @@ from erp_integrations.adapters.base import (
     ErrorClass,
     Found,
 )
-from erp_integrations.match_keys import COMPARED, keys_of
 from erp_integrations.adapters.base import Choice as Offered
+from erp_integrations.match_keys import COMPARED, keys_of
 from erp_integrations.models import Choice, Connection, ErpRecord
 from erp_integrations.moves import chunks
 
