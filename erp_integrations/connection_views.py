@@ -28,6 +28,7 @@ from erp_integrations.models import Connection
 from erp_integrations.records import record_types
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.ui.resending import keeps_nothing_typed
 
 # Files shown on the page, newest first.
 MOST_FILES = 20
@@ -153,6 +154,7 @@ def _show_errors(form: ConnectionForm, error: ValidationError) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_nothing_typed
 @sensitive_post_parameters()
 @scoped("connection.configure")
 def create(request: ScopedRequest) -> HttpResponseBase:
@@ -198,6 +200,7 @@ def _test_and_refresh(request: ScopedRequest, found: Connection) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_nothing_typed
 @sensitive_post_parameters()
 @scoped("connection.configure")
 def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
@@ -20,13 +21,18 @@ from django.contrib.auth.views import (
     PasswordResetConfirmView,
 )
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import get_token
 from django.urls import path, reverse, reverse_lazy
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.views.decorators.http import require_safe
 
 from erpbridge.access.models import User
 from erpbridge.text import login_email
+from erpbridge.ui.resending import Typed, keeps_nothing_typed, opened, send_again
+
+NOT_YET_SAVED = "You are signed in. What you typed before was not taken yet."
 
 
 class LoginForm(AuthenticationForm):
@@ -50,6 +56,29 @@ class Login(LoginView):
     template_name = "access/login.html"
     authentication_form = LoginForm
     redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Whoever has signed in meanwhile gets what was typed at once."""
+        typed = self._typed()
+        if request.user.is_authenticated and typed is not None:
+            return send_again(request, typed, why=NOT_YET_SAVED)
+        return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """On to what was asked for, or to what was typed before the session ended."""
+        answer = super().form_valid(form)
+        typed = self._typed()
+        return answer if typed is None else send_again(self.request, typed, why=NOT_YET_SAVED)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """With what the page carries, and whether a session has ended."""
+        asked = bool(self.request.GET.get("next"))
+        ended = asked and settings.SESSION_COOKIE_NAME in self.request.COOKIES
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {"ended": ended, "typed": self._typed()}
+
+    def _typed(self) -> Typed | None:
+        return opened(self.request.POST.get("typed", ""))
 
 
 class OwnPasswordForm(PasswordChangeForm):
@@ -102,6 +131,14 @@ class Invitation(PasswordResetConfirmView):
         return super().render_to_response(context, **{"status": status} | kwargs)
 
 
+@require_safe
+def session_token(request: HttpRequest) -> HttpResponse:
+    """A fresh token for the forms of a page that was open while somebody signed in again."""
+    answer = HttpResponse(get_token(request), "text/plain; charset=utf-8")
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
 def invitation_path(user: User) -> str:
     """Path of the page where ``user`` sets a first password; the link works once."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
@@ -109,9 +146,14 @@ def invitation_path(user: User) -> str:
 
 
 urlpatterns = [
-    path("login/", Login.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
-    path("password/", PasswordChange.as_view(), name="password_change"),
+    path("login/", keeps_nothing_typed(Login.as_view()), name="login"),
+    path("logout/", keeps_nothing_typed(LogoutView.as_view()), name="logout"),
+    path("password/", keeps_nothing_typed(PasswordChange.as_view()), name="password_change"),
     path("password/changed/", PasswordChangeDone.as_view(), name="password_change_done"),
-    path("invitation/<uidb64>/<token>/", Invitation.as_view(), name="invitation"),
+    path(
+        "invitation/<uidb64>/<token>/",
+        keeps_nothing_typed(Invitation.as_view()),
+        name="invitation",
+    ),
+    path("session/token/", session_token, name="session_token"),
 ]

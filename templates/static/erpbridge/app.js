@@ -198,12 +198,48 @@ window.addEventListener("pageshow", () => {
   showSelection();
 });
 
-/* Polling after the session has ended must not draw the login page into a corner. */
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (new URL(event.detail.xhr.responseURL || location.href).pathname === "/login/") {
-    event.detail.shouldSwap = false;
-    if (!event.detail.requestConfig.elt.dataset.saves) location.reload();
+/* A session that has ended, or a token that a sign-in in another tab has replaced: the page stays
+   as it is, with what was typed, and goes on once somebody is signed in. */
+function saySession(text, link) {
+  const banner = document.getElementById("session-said") ?? document.createElement("div");
+  banner.id = "session-said";
+  banner.className = "banner banner-warning";
+  banner.setAttribute("role", "alert");
+  banner.replaceChildren(text);
+  if (link) {
+    const sign = document.createElement("a");
+    sign.className = "button button-secondary button-small";
+    sign.href = link;
+    sign.target = "_blank";
+    sign.textContent = "Sign In in a New Tab";
+    banner.append(" ", sign);
   }
+  document.querySelector(".page")?.prepend(banner);
+}
+async function freshToken() {
+  const answer = await fetch("/session/token/", { headers: { "HX-Request": "true" } });
+  if (!answer.ok) return false;
+  const token = await answer.text();
+  for (const input of all("input[name=csrfmiddlewaretoken]")) input.value = token;
+  document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
+  return true;
+}
+let sessionEnded = false;
+document.addEventListener("htmx:beforeSwap", async (event) => {
+  const xhr = event.detail.xhr;
+  if (xhr.status === 401) {
+    event.detail.shouldSwap = false;
+    sessionEnded = true;
+    saySession("Your session has ended. Nothing more is saved until you sign in again; what you typed stays here.", "/login/");
+  } else if (xhr.getResponseHeader("X-Token-Replaced")) {
+    event.detail.shouldSwap = false;
+    if (await freshToken()) saySession("You have signed in again in another tab, so the last change was not saved. Make it once more.");
+  }
+});
+window.addEventListener("focus", async () => {
+  if (!sessionEnded || !(await freshToken())) return;
+  sessionEnded = false;
+  saySession("You are signed in again. What was not saved before is to be saved once more.");
 });
 /* A table wider than the screen can be scrolled by keyboard. */
 function openScrollers() {
