@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.text import get_text_list
 
 from directory.history import field_label
@@ -13,6 +11,7 @@ from directory.models import Company
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.audit.models import Event
+from erpbridge.ui.times import shown
 
 
 class EditRefused(Exception):
@@ -68,5 +67,5 @@ def _sentence(event: Event) -> str:
     who = str(event.actor) if event.actor else "erpbridge"
     # Sorted, for PostgreSQL keeps the keys of JSON in an order of its own.
     fields = sorted(field_label(name) for name in event.data.get("changes", {}))
-    when = date_format(timezone.localtime(event.at), "M j, Y H:i")
+    when = shown(event.at)
     return f"{who} changed {get_text_list(fields, 'and') or 'this company'} ({when})."

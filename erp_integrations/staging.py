@@ -26,6 +26,7 @@ from erp_integrations.records import Draft, RecordType, record_type
 from erp_integrations.states import State
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.ui.times import shown
 
 # Characters of what a sender says to accounting.
 LONGEST_NOTE = 1_000
@@ -120,7 +121,7 @@ def _waiting(item: Item | None) -> list[Problem]:
     if item is None:
         return []
     words = State(item.state).label
-    message = f"Already sent by {item.sent_by} on {item.sent_at:%b %d, %Y %H:%M} UTC ({words})."
+    message = f"Already sent by {item.sent_by} on {shown(item.sent_at)} ({words})."
     return [Problem("erp_state", "open", message, current=words)]
 
 

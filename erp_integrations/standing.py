@@ -7,6 +7,7 @@ from erp_integrations.adapters.base import Delivery
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.models import ExportFile, Item
 from erp_integrations.states import State
+from erpbridge.ui.times import shown
 
 SENTENCES: dict[tuple[str, str], str] = {
     (State.QUEUED, Delivery.POLLED): "It waits for the ERP to ask for it.",
@@ -38,6 +39,6 @@ def _handed_over(item: Item) -> str:
     if file is None:
         return "It is handed over. The ERP carries it out when it gets to it."
     return (
-        f"It is in file {file.name} of {file.made_at:%b %-d, %H:%M}. Import it into the ERP, then "
+        f"It is in file {file.name} of {shown(file.made_at)}. Import it into the ERP, then "
         "say on the page of the connection what became of it."
     )

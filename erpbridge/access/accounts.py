@@ -26,6 +26,7 @@ class Settings:
 
     name: str
     senders_may_accept_own: bool
+    time_zone: str = ""
 
 
 @transaction.atomic

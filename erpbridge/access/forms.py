@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
-from erpbridge.access import accounts, projects
+from erpbridge.access import accounts, projects, zones
 from erpbridge.access.entities import entity_choices
 from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.models import Account, Membership, Project
@@ -164,7 +165,16 @@ class AccountSettingsForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg
 
     class Meta:
         model = Account
-        fields = ("name", "senders_may_accept_own")
+        fields = ("name", "senders_may_accept_own", "time_zone")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["time_zone"] = forms.ChoiceField(
+            label="Time zone",
+            choices=zones.choices(f"That of this installation: {settings.TIME_ZONE}"),
+            required=False,
+            help_text="Pages show times in it to everybody who has chosen no other for themselves.",
+        )
 
     def settings(self) -> accounts.Settings:
         """The cleaned values."""

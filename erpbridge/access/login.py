@@ -30,6 +30,7 @@ from django.views.decorators.http import require_safe
 
 from erpbridge.access.models import User
 from erpbridge.text import login_email
+from erpbridge.access.own_views import own_settings
 from erpbridge.ui.resending import Typed, keeps_nothing_typed, opened, send_again
 
 NOT_YET_SAVED = "You are signed in. What you typed before was not taken yet."
@@ -155,5 +156,6 @@ urlpatterns = [
         keeps_nothing_typed(Invitation.as_view()),
         name="invitation",
     ),
+    path("me/", own_settings, name="own_settings"),
     path("session/token/", session_token, name="session_token"),
 ]

@@ -10,11 +10,24 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Now
 
+from erpbridge.access import zones
 from erpbridge.access.approving import Approving, approving
 from erpbridge.access.levels import ToolLevels
 from erpbridge.access.querysets import AccountQuerySet, MembershipQuerySet, ProjectQuerySet
 from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
 from erpbridge.text import login_email
+
+
+def zone_field() -> models.CharField[str, str]:
+    """The time zone of a person or an account; empty: the next that is chosen."""
+    return models.CharField(
+        "Time zone",
+        max_length=64,
+        blank=True,
+        default="",
+        validators=[zones.check],
+        help_text="Pages show times in it, with its short name.",
+    )
 
 
 class UserManager(BaseUserManager["User"]):
@@ -50,6 +63,7 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField("Active", default=True)
     # A program's login, without a password: it acts in one account and is nobody on the pages.
     is_service = models.BooleanField(default=False, editable=False)
+    time_zone = zone_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = UserManager()
@@ -71,6 +85,7 @@ class Account(Folding):
         default=False,
         help_text="Off by default: a second person in accounting looks at everything.",
     )
+    time_zone = zone_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = AccountQuerySet.as_manager()

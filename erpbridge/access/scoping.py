@@ -9,8 +9,9 @@ from typing import Any, Concatenate, ParamSpec
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
-from erpbridge.access import policy
+from erpbridge.access import policy, zones
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Access
 
@@ -75,6 +76,8 @@ def scoped(
         ) -> HttpResponseBase:
             _refuse_impossible_ids(account_id, project_id, *kwargs.values())
             request.access = resolve(request.user, account_id, project_id)
+            account = request.access.account
+            timezone.activate(zones.first_of(request.user.time_zone, account.time_zone))
             if action:
                 require(request.access, action, entity)
             return view(request, *args, **kwargs)

@@ -18,7 +18,7 @@ ENDED = "Your session has ended. Nothing was saved. Sign in again to go on."
 class SignInMiddleware(LoginRequiredMiddleware):
     """Leads to the login page, with what was typed where a form was sent."""
 
-    def handle_no_permission(  # type: ignore[override] - the stubs know of redirects only
+    def handle_no_permission(  # type: ignore[override]  # the stubs: redirects only
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
         """A part of a page is told in words: the login page has no place in it."""
