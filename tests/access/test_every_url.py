@@ -118,9 +118,12 @@ def test_an_outsider_finds_nothing(url, ours, client_of, olga):
 @pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
 def test_a_visitor_is_asked_to_log_in(url, ours):
     path = address(*url, ours)
-    for answer in (Client().get(path), Client().post(path)):
-        assert answer.status_code == 302
-        assert answer.headers["Location"].startswith(reverse("login"))
+    answer = Client().get(path)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(reverse("login"))
+    refused = Client().post(path)
+    assert refused.status_code == 401
+    assert f'action="{reverse("login")}"' in refused.text
 
 
 @pytest.mark.parametrize("url", OF_OBJECTS, ids=ids)
