@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import (
@@ -24,6 +24,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import get_token
 from django.urls import path, reverse, reverse_lazy
+from django.utils.decorators import method_decorator
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.views.decorators.http import require_safe
@@ -58,6 +59,7 @@ class Login(LoginView):
     authentication_form = LoginForm
     redirect_authenticated_user = True
 
+    @method_decorator(login_not_required)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Whoever has signed in meanwhile gets what was typed at once."""
         typed = self._typed()
@@ -73,10 +75,8 @@ class Login(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """With what the page carries, and whether a session has ended."""
-        asked = bool(self.request.GET.get("next"))
-        ended = asked and settings.SESSION_COOKIE_NAME in self.request.COOKIES
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        return context | {"ended": ended, "typed": self._typed()}
+        return context | {"ended": "ended" in self.request.GET, "typed": self._typed()}
 
     def _typed(self) -> Typed | None:
         return opened(self.request.POST.get("typed", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -27,6 +28,9 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if request.method == "POST":
             return sign_in_page(request, typed_in(request))
         answer: HttpResponseBase = super().handle_no_permission(request, view_func)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            # The next request no longer brings the cookie of the session that is over.
+            answer["Location"] += "&ended=1"
         return answer
 
 
