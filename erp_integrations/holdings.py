@@ -47,7 +47,7 @@ class Holdings:
 def holdings(connection: Connection, entity: EntityManifest, query: QueryDict) -> Holdings:
     """The page that ``query`` asks for; a number of queries that does not grow with the records."""
     records = connection.erp_records.filter(entity=entity.entity)
-    read_at = records.aggregate(at=Max("seen_at"))["at"]
+    read_at = records.aggregate(at=Max("seen_at"))["at"] or connection.refreshed_at
     page = list_page(records, query, sorts=SORTS, default="code", search=_search)
     offers = Offers(connection, entity)
     return Holdings(

@@ -69,7 +69,9 @@ def test_vendors_are_shown_with_the_words_of_their_type(
     (item,) = steps.send_all([company], access_of(ada))
     steps.decide([item], access_of(pat), vendor_id="QUARRY01")
     steps.export(connection)
-    assert "Holds Nothing Yet" in text(client_of(pat).get(url_of("companies")))
+    before = text(client_of(pat).get(url_of("companies")))
+    assert "Read the ERP Again" in before
+    assert "Holds Nothing Yet" not in before
     page = text(client_of(pat).post(url_of("companies"), follow=True))
     for words in ("QUARRY01", "Quarry & Sons", "Subcontractor", "Akron", "Read from Ledger on"):
         assert words in page
