@@ -10,13 +10,14 @@ from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from erp_integrations import approval, connections, grids, places
+from erp_integrations import approval, connections, places
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.approval import Decision
 from erp_integrations.forms import CommonValuesForm
 from erp_integrations.grids import VALUE, posted_values
 from erp_integrations.list_views import back_to, chosen_items, kind_of, limited
 from erp_integrations.models import Connection, Item
+from erp_integrations.offers import Offers
 from erp_integrations.records import RecordType
 from erp_integrations.states import State
 from erpbridge.access.policy import Access
@@ -109,7 +110,7 @@ def _page(
         "form": form,
         "fields": manifest.acceptance_fields,
         "fact_labels": next(iter(facts.values()), {}),
-        "choices": grids.offered(connection, manifest),
+        "choices": Offers(connection, manifest).by_field(),
         "rows": [
             _row(item, facts.get(item.record_id, {}), request.access, request.POST, manifest)
             for item in shown
@@ -143,6 +144,6 @@ def _input(item: Item, field: AcceptanceField, posted: QueryDict) -> dict[str, A
     return {
         "name": name,
         "label": field.label,
-        "choices": field.choices,
+        "choices": field.name if field.choices else "",
         "value": posted.get(name, item.acceptance.get(field.name, "")),
     }
