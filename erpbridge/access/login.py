@@ -30,8 +30,8 @@ from django.utils.http import urlsafe_base64_encode
 from django.views.decorators.http import require_safe
 
 from erpbridge.access.models import User
-from erpbridge.text import login_email
 from erpbridge.access.own_views import own_settings
+from erpbridge.text import login_email
 from erpbridge.ui.resending import Typed, keeps_nothing_typed, opened, send_again
 
 NOT_YET_SAVED = "You are signed in. What you typed before was not taken yet."

@@ -18,7 +18,7 @@ def zone() -> models.CharField:
 class Migration(migrations.Migration):
     """Nobody has chosen one yet."""
 
-    dependencies = [("access", "0005_people_over_rest")]
+    dependencies = [("access", "0006_folded_text")]
 
     operations = [
         migrations.AddField(model_name="account", name="time_zone", field=zone()),

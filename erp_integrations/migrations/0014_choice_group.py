@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Empty until the ERP is refreshed the next time."""
 
-    dependencies = [("erp_integrations", "0012_item_note")]
+    dependencies = [("erp_integrations", "0013_folded_text")]
 
     operations = [
         migrations.AddField(
