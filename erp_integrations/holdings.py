@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.http import QueryDict
 
 from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.models import Connection, ErpRecord, Link
 from erp_integrations.offers import Offers
 from erp_integrations.queries import MOST_COUNTED
+from erpbridge.folded import has_words
 from erpbridge.ui.listing import Page, list_page
 
 Records = TypeVar("Records", bound=QuerySet[ErpRecord])
@@ -60,10 +61,8 @@ def holdings(connection: Connection, entity: EntityManifest, query: QueryDict) -
 
 
 def _search(records: Records, words: str) -> Records:
-    """Records whose code, name or ID has the words."""
-    return records.filter(
-        Q(erp_code__icontains=words) | Q(label__icontains=words) | Q(erp_id__icontains=words)
-    )
+    """Records whose code, name or ID has every word."""
+    return records.filter(has_words(words, "search_text"))
 
 
 def _exported_since(

@@ -83,6 +83,7 @@ class ErpRecord(Folding):
     erp_code_folded = KeyField("erp_code")
     erp_version = models.CharField(max_length=200, blank=True)
     label = models.CharField(max_length=255, blank=True)
+    search_text = SearchField("erp_code", "label", "erp_id")
     # By what it is compared with what waits for a decision; see ``matching``.
     name_key = models.CharField(max_length=200, blank=True)
     tax_key = models.CharField(max_length=200, blank=True)
