@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Q
 
 from erpbridge.folded import folded_fields, refold
@@ -14,6 +15,12 @@ def fill(model: type[models.Model]) -> None:
     """Write the folded columns of all rows."""
     ids = list(model._base_manager.order_by("pk").values_list("pk", flat=True))
     refold(model, ids, folded_fields(model))
+
+
+def check_now(editor: BaseDatabaseSchemaEditor) -> None:
+    """Let PostgreSQL check what it puts off to the end: rows were written, the table follows."""
+    if editor.connection.vendor == "postgresql":
+        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def refuse_equal(

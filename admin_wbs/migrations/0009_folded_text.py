@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 from admin_wbs.tree import sort_path
 from erpbridge.bulk import write_rows
-from erpbridge.filling import fill, refuse_equal
+from erpbridge.filling import check_now, fill, refuse_equal
 
 
 ONCE = (
@@ -28,6 +28,7 @@ def fill_rows(apps, schema_editor):
         fill(apps.get_model('admin_wbs', name))
     for name in ('CostCode', 'SegmentItem'):
         place_anew(apps.get_model('admin_wbs', name))
+    check_now(schema_editor)
 
 
 def place_anew(model):

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 from directory.derived import prepare
 from erpbridge.bulk import AT_ONCE, write_rows
-from erpbridge.filling import fill, refuse_equal
+from erpbridge.filling import check_now, fill, refuse_equal
 
 
 DERIVED = ['sort_name', 'name_key', 'search_text']
@@ -17,6 +17,7 @@ def fill_rows(apps, schema_editor):
     for name in ('Trade', 'Department', 'Company'):
         fill(apps.get_model('directory', name))
     derive_anew(apps.get_model('directory', 'Company'))
+    check_now(schema_editor)
 
 
 def derive_anew(model):

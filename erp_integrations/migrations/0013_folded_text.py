@@ -3,12 +3,13 @@
 import erpbridge.folded
 from django.db import migrations, models
 
-from erpbridge.filling import fill
+from erpbridge.filling import check_now, fill
 
 
 def fill_rows(apps, schema_editor):
     for name in ('ErpRecord', 'Item', 'Link'):
         fill(apps.get_model('erp_integrations', name))
+    check_now(schema_editor)
 
 
 class Migration(migrations.Migration):

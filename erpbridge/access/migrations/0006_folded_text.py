@@ -3,7 +3,7 @@
 import erpbridge.folded
 from django.db import migrations, models
 
-from erpbridge.filling import fill, refuse_equal
+from erpbridge.filling import check_now, fill, refuse_equal
 
 
 def fill_rows(apps, schema_editor):
@@ -11,6 +11,7 @@ def fill_rows(apps, schema_editor):
     refuse_equal(project, 'number_key', 'account', only=~models.Q(number=''))
     for name in ('Account', 'Membership', 'Project', 'User'):
         fill(apps.get_model('access', name))
+    check_now(schema_editor)
 
 
 class Migration(migrations.Migration):

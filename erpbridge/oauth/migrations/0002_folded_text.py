@@ -3,11 +3,12 @@
 import erpbridge.folded
 from django.db import migrations
 
-from erpbridge.filling import fill
+from erpbridge.filling import check_now, fill
 
 
 def fill_rows(apps, schema_editor):
     fill(apps.get_model('oauth', 'Application'))
+    check_now(schema_editor)
 
 
 class Migration(migrations.Migration):
