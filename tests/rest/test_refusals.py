@@ -345,3 +345,11 @@ def test_a_good_row_beside_a_refused_one_is_stored_whole(api, scene):
     assert [one["id"] for one in told["errors"]] == [scene.registered.pk]
     scene.registered.refresh_from_db()
     assert scene.registered.city == ""
+
+
+def test_a_row_that_is_nested_too_deeply_takes_the_good_row_with_it(api, account):
+    deep = b'{"inner":' * 300 + b"1" + b"}" * 300
+    rows = b'{"updates":[{"name":"Good Firm"},{"name":"Deep Firm","notes":' + deep + b"}]}"
+    refused = api.patch("vendors/sync", rows)
+    assert refused.status_code == 400
+    assert not Company.objects.exists()
