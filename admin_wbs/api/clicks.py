@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from admin_wbs import lists, sending
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.refusals import CodeRefused
+from admin_wbs.tiered import BATCH
 from erp_integrations import sendable
 from erp_integrations.sendable import clicking
 from erpbridge.rest import bodies, scope
@@ -60,7 +61,17 @@ class ListView(ScopedView):
         return found.revision if given is None else given
 
 
-class SendList(ListView):
+class ListClick(ListView):
+    """A click on a list, which is carried out in batches."""
+
+    def lasts_long(self) -> bool:
+        """For more codes than a batch has."""
+        ids = self.ids()
+        codes = CostCode.objects.filter(list=self.kwargs["pk"])
+        return (codes[: BATCH + 1].count() if ids is None else len(ids)) > BATCH
+
+
+class SendList(ListClick):
     """Send to ERP for a list of cost codes."""
 
     @takes({IDS: bodies.wholes} | SENDING)
@@ -87,7 +98,7 @@ class SendList(ListView):
         return clicking.whole(done, 201)
 
 
-class RetrieveList(ListView):
+class RetrieveList(ListClick):
     """Retrieve for a list of cost codes."""
 
     @takes({IDS: bodies.wholes})

@@ -47,6 +47,8 @@ class CodeRecords(Records):
     ``opened`` is locked by who makes it; :func:`opened` does all of it.
     """
 
+    readers = READERS
+
     def __init__(self, opened: CodeList, access: Access) -> None:
         self.list, self.access, self.changed = opened, access, False
 

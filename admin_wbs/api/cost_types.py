@@ -128,6 +128,8 @@ class CostTypeSync(CostTypeView):
 class CostTypeRecords(Records):
     """The cost types of an account, for :func:`erpbridge.rest.sync.answer`."""
 
+    readers = READERS
+
     def __init__(self, access: Access) -> None:
         self.access = access
 

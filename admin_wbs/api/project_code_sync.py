@@ -34,6 +34,8 @@ Values = Mapping[str, Any]
 class ProjectCodeRecords(Records):
     """The cost codes of a project, for :func:`erpbridge.rest.sync.answer`."""
 
+    readers = READERS
+
     def __init__(self, project: Project, access: Access) -> None:
         self.project, self.access = project, access
 

@@ -125,6 +125,8 @@ class SubJobSync(SubJobView):
 class SubJobRecords(Records):
     """The sub jobs of a project, for :func:`erpbridge.rest.sync.answer`."""
 
+    readers = READERS
+
     def __init__(self, project: Project, access: Access) -> None:
         self.project, self.access = project, access
 

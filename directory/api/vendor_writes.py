@@ -117,6 +117,8 @@ class Writes(Records):
     ``required``: the columns that must not be empty afterwards, beside the name.
     """
 
+    readers = READERS | ORIGIN_READERS
+
     access: Access
     required: Collection[str] = ()
     _trades: dict[int, Trade] = field(default_factory=dict)

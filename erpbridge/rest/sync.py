@@ -10,20 +10,27 @@ same new rows do not both find them missing. Nothing of a refused row stays.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import QuerySet
 
+from erpbridge.busy import TEXT, is_busy
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.bodies import Reader
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
 from erpbridge.rest.listing import Shape
 
 MOST_ROWS = 1_000
+# Rows of a transaction, where a sync is carried out in several.
+BATCH = 100
+# Rows of one record that are stored one after the other.
+MANY_OF_ONE = 20
 NO_SUCH_ID = {"id": ["Entity with this ID not found"]}
 TAKEN_JUST_NOW = {"base": ["was stored by somebody else at this moment. Read it again."]}
 
@@ -55,6 +62,8 @@ class Records(ABC):
 
     origin = "origin_id"
     identity = "pk"
+    # The readers of the fields of a row.
+    readers: Mapping[str, Reader] = {}
 
     @abstractmethod
     def found(self) -> QuerySet[Any]:
@@ -117,15 +126,25 @@ def store_one(records: Records, row: SyncRow) -> int:
     return row.pk
 
 
-def answer(updates: object, records: Records, shape: Shape) -> JsonAnswer:
+def answer(
+    updates: object,
+    records: Records,
+    shape: Shape,
+    *,
+    hold: Callable[[], None] | None = None,
+) -> JsonAnswer:
     """Carry out a sync.
 
+    :param hold: with it, the rows are stored in batches, each in a transaction of its own in which
+        this locks what has to be locked; without it, in the transaction of the caller.
     :raises Malformed: for anything but a list of objects.
     :raises ApiError: 413 for more than 1,000 rows.
     """
     rows = [SyncRow(given) for given in _checked(updates)]
-    for wave in _waves(rows, records):
-        records.store(wave)
+    if hold is None:
+        _store(rows, records)
+    else:
+        _store_in_batches(rows, records, hold)
     done = [row.pk for row in rows if row.pk is not None and not row.errors]
     shown = shape(done)
     return JsonAnswer(
@@ -134,6 +153,84 @@ def answer(updates: object, records: Records, shape: Shape) -> JsonAnswer:
             "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
         }
     )
+
+
+def _store_in_batches(rows: Sequence[SyncRow], records: Records, hold: Callable[[], None]) -> None:
+    """What is stored stays where the database has no time for a later batch, which is refused."""
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        try:
+            with transaction.atomic():
+                hold()
+                _store(batch, records)
+        except OperationalError as error:
+            if start == 0 or not is_busy(error):
+                raise
+            for row in batch:
+                row.pk = None
+                row.refuse({"base": [TEXT]})
+
+
+def _store(rows: Sequence[SyncRow], records: Records) -> None:
+    """Store what can be stored; what a row gives up, such as its origin id, a later row takes."""
+    readable = [row for row in rows if _readable(row)]
+    said_again = _said_again(readable, records)
+    left = [row for row in readable if id(row) not in said_again]
+    while left:
+        for wave in _waves(left, records):
+            records.store(wave)
+        left = _to_try_again(left, records)
+        for row in left:
+            row.pk, row.errors = None, {}
+    for row in readable:
+        if (last := said_again.get(id(row))) is not None:
+            row.pk = last.pk
+            row.refuse(last.errors)
+
+
+def _said_again(rows: Sequence[SyncRow], records: Records) -> dict[int, SyncRow]:
+    """Rows of which nothing would be left, and the row that counts in their place.
+
+    Only of a record that comes so often that the rows before the last one can hardly be meant.
+    """
+    often = Counter(map(_finder, rows))
+    last: dict[object, SyncRow] = {}
+    found: dict[int, SyncRow] = {}
+    for row in reversed(rows):
+        finder = _finder(row)
+        if finder is None or often[finder] <= MANY_OF_ONE or _is_unreadable(row, records):
+            continue
+        later = last.setdefault(finder, row)
+        if later is not row and row.given.keys() <= later.given.keys():
+            found[id(row)] = later
+    return found
+
+
+def _to_try_again(rows: Sequence[SyncRow], records: Records) -> list[SyncRow]:
+    """Refused rows behind one that was stored; not where a later row of the record was stored."""
+    stored = [place for place, row in enumerate(rows) if not row.errors]
+    latest = {_finder(rows[place]): place for place in stored}
+    return [
+        row
+        for place, row in enumerate(rows)
+        if row.errors
+        and stored
+        and stored[0] < place
+        and latest.get(_finder(row) or id(row), -1) < place
+        and row.errors != NO_SUCH_ID
+        and not _is_unreadable(row, records)
+    ]
+
+
+def _finder(row: SyncRow) -> object:
+    """What the row's record is found by; None for one that is new in any case."""
+    given = bodies.whole(row.given.get("id"))
+    return given if given is not None else row.origin_id or None
+
+
+def _is_unreadable(row: SyncRow, records: Records) -> bool:
+    """Whether a field of the row is wrong, whatever else there is."""
+    return bool(bodies.read(row.given, records.readers)[1])
 
 
 def _checked(updates: object) -> list[Mapping[str, Any]]:
@@ -147,9 +244,9 @@ def _checked(updates: object) -> list[Mapping[str, Any]]:
     return updates
 
 
-def _waves(rows: list[SyncRow], records: Records) -> Iterator[list[SyncRow]]:
+def _waves(rows: Sequence[SyncRow], records: Records) -> Iterator[list[SyncRow]]:
     """Rows that can be stored together; a record that comes again waits for the next wave."""
-    left = [row for row in rows if _readable(row)]
+    left = list(rows)
     while left:
         _identify(left, records)
         seen: set[object] = set()

@@ -120,6 +120,10 @@ class RestView(APIView):
     def _kept(self, handler: Handler, keep: Callable[[HttpResponse], None]) -> HttpResponse:
         """The answer of a writing call, remembered in the transaction that carries its effect."""
         refusal = self._guarded(self.prepare)
+        if refusal is None and self.lasts_long():
+            answer = self._guarded(lambda: self._write(handler))
+            keep(answer)
+            return answer
         with transaction.atomic():
             answer = self._guarded(lambda: self._write(handler)) if refusal is None else refusal
             keep(answer)
@@ -127,6 +131,8 @@ class RestView(APIView):
 
     def _write(self, handler: Handler) -> HttpResponse:
         """All of the call or nothing: whatever is refused, or cannot be answered, is taken back."""
+        if self.lasts_long():
+            return handler(self.request, **self.kwargs)
         with transaction.atomic():
             self.hold()
             self._compare()
@@ -149,6 +155,12 @@ class RestView(APIView):
         """What a writing call does before its transaction: look at the parameters of the query,
         and ask others, such as the ERP, for whom no row may be kept locked. Writes nothing.
         """
+
+    def lasts_long(self) -> bool:
+        """Whether the call is about so many rows that nobody else could write while it lasts. It is
+        carried out in several transactions then, each row in one of them.
+        """
+        return False
 
     def hold(self) -> None:
         """Lock what the call writes, in the order in which every writer of it locks it."""

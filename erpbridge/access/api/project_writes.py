@@ -46,6 +46,8 @@ AT_THIS_MOMENT = "its project_number or origin_id was taken at this moment"
 class Writes(Records):
     """Rows of projects on their way into an account."""
 
+    readers = READERS
+
     access: Access
 
     def found(self) -> QuerySet[Project]:

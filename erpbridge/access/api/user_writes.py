@@ -80,6 +80,8 @@ READERS: dict[str, Reader] = {
 class UserWrites(Records):
     """Stores users of the account, or of the project that the caller's rights are about."""
 
+    readers = READERS
+
     identity = "user"
 
     def __init__(self, access: Access, found: QuerySet[Membership]) -> None:

@@ -205,7 +205,13 @@ class SyncUsers(UserView):
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Each row with its own fate."""
         updates = scope.body_of(request).get("updates")
-        return sync.answer(updates, self.writes(), self.shape())
+        hold = self.hold if self.lasts_long() else None
+        return sync.answer(updates, self.writes(), self.shape(), hold=hold)
+
+    def lasts_long(self) -> bool:
+        """A new user costs more than any other row."""
+        updates = scope.body_of(self.request).get("updates")
+        return isinstance(updates, list) and len(updates) > sync.BATCH
 
 
 class AddUser(UserView):
