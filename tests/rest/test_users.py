@@ -464,7 +464,8 @@ def test_rows_that_change_nothing_cost_nothing(api, account):
             assert len(sync(api, *rows[:size])["entities"]) == size
         counts.append(len(made))
     # A savepoint for each row, and its release.
-    assert counts[1] - counts[0] <= 2 * 180
+    # More than a hundred rows are a second batch, which locks and looks up for itself.
+    assert counts[1] - counts[0] <= 2 * 180 + 10
 
 
 # --- on projects ----------------------------------------------------------------------------
