@@ -12,6 +12,7 @@ from django import forms
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
+from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.urls import reverse
 
@@ -180,6 +181,8 @@ def line_columns() -> list[tuple[type[models.Model], str]]:
         if model.__module__.split(".")[0] in PACKAGES
         for field in model._meta.concrete_fields
         if type(field) is models.CharField and field.editable and not field.choices
+        # Those with rules of their own, such as a time zone, take no text of the table.
+        if all(isinstance(one, MaxLengthValidator) for one in field.validators)
         # Shorter ones hold codes that no text of the table fits into.
         if (field.max_length or 0) > len(CLEAN) + 2
     ]
