@@ -132,13 +132,14 @@ def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict
     made = found.export_files.defer("content").select_related("made_by", "confirmed_by")
     taken = [one.entity for one in kinds if one.entity in manifest.entities]
     shown = list(made.filter(entity__in=taken).order_by("-pk")[:MOST_FILES])
+    unnamed = export_files.count_unnamed(found, shown)
     return {
         "waiting": [
             (one, export_files.waiting(found, one.entity).count())
             for one in kinds
             if one.entity in manifest.entities
         ],
-        "made": shown,
+        "made": [(one, unnamed[one.handle]) for one in shown],
         "without_ids": export_files.without_ids(found, shown),
     }
 

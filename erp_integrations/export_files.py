@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 
 from django.db import transaction
@@ -25,7 +28,7 @@ from erp_integrations.links import active_links
 from erp_integrations.models import Attempt, Connection, ExportFile, Item
 from erp_integrations.pending import claims_of
 from erp_integrations.queries import ItemQuerySet
-from erp_integrations.settling import Held
+from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import User
@@ -37,10 +40,20 @@ SOME = 100
 LARGEST_RESULT = 10 * 1024 * 1024
 NOT_IN_RESULT = "The ERP's result file does not name it."
 NOT_IN_LIST = "The list of IDs does not name it."
+# What became of the item was not said when its file was confirmed.
+UNNAMED = (State.UNCERTAIN, State.NEEDS_ANSWER)
 
 
 class NotDone(Exception):
     """A file could not be made or confirmed; the message says why, for the page."""
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What a list of IDs came to; ``taken`` are the keys whose ID another record has."""
+
+    count: int
+    taken: tuple[str, ...]
 
 
 def waiting(connection: Connection, entity: str) -> ItemQuerySet:
@@ -170,9 +183,10 @@ def without_ids(connection: Connection, files: Sequence[ExportFile]) -> set[str]
 
 
 def id_list(file: ExportFile) -> bytes:
-    """The list in which a person names the IDs of the file's records; see ``id_lists``."""
+    """The list in which a person names the IDs that are not known; see ``id_lists``."""
     items = Item.objects.filter(connection=file.connection_id, handle=file.handle)
-    new = items.filter(operation=Operation.CREATE).order_by("depth", "pk")
+    unknown = items.filter(operation=Operation.CREATE, state__in=[State.SUBMITTED, *UNNAMED])
+    new = unknown.order_by("depth", "pk")
     return id_lists.blank(new.values_list("erp_key", flat=True))
 
 
@@ -191,18 +205,21 @@ def _all_there(file: ExportFile, claims: list[Claim]) -> list[Outcome]:
     ]
 
 
-def _by_ids(file: ExportFile, claims: list[Claim], content: bytes) -> list[Outcome]:
-    """:raises NotDone: for a list that cannot be read, or names nothing of the file."""
+def _read_ids(file: ExportFile, content: bytes) -> tuple[dict[str, Held], Callable[[str], str]]:
+    """A list of IDs, by keys as the ERP compares them, and how it does. :raises NotDone:"""
+    entity = _manifest(file.connection).entities.get(file.entity)
+    compared = partial(keys.compared, entity)
     try:
-        rows = id_lists.read(content)
+        return id_lists.read(content, compared), compared
     except id_lists.BadList as error:
         raise NotDone(f"The list of IDs cannot be read. {error}") from error
-    entity = _manifest(file.connection).entities.get(file.entity)
-    listed = {keys.compared(entity, one.erp_code): one for one in rows}
+
+
+def _by_ids(file: ExportFile, claims: list[Claim], content: bytes) -> list[Outcome]:
+    """:raises NotDone: for a list that cannot be read, or names nothing of the file."""
+    listed, compared = _read_ids(file, content)
     known = _linked(file, claims)
-    outcomes = [
-        _listed(one, listed.get(keys.compared(entity, one.command.key)), known) for one in claims
-    ]
+    outcomes = [_listed(one, listed.get(compared(one.command.key)), known) for one in claims]
     if all(outcome.error for outcome in outcomes):
         raise NotDone(f"This list names nothing that is in {file.name}.")
     return outcomes
@@ -215,6 +232,52 @@ def _listed(one: Claim, found: Held | None, known: Mapping[int, str]) -> Outcome
         why = NOT_IN_LIST if found is None else f"The list says {found.erp_id}, we know {linked}."
         return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, why))
     return _named(one, found, "A person confirmed the import and named the ID.")
+
+
+def unnamed(connection: Connection, entities: Sequence[str]) -> ItemQuerySet:
+    """New records of confirmed files whose ID in the ERP nobody has said yet."""
+    found: ItemQuerySet = Item.objects.filter(
+        connection=connection,
+        entity__in=entities,
+        state__in=UNNAMED,
+        operation=Operation.CREATE,
+        handle__startswith=ExportFile.HANDLE,
+    )
+    return found
+
+
+def count_unnamed(connection: Connection, files: Sequence[ExportFile]) -> Counter[str]:
+    """Of each file, by its handle, how many records it left without an ID."""
+    entities = {one.entity for one in files}
+    return Counter(unnamed(connection, sorted(entities)).values_list("handle", flat=True))
+
+
+@transaction.atomic
+def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
+    """Link what earlier confirmations left without an ID to what a list says, whichever file of
+    the connection it was in. What the ERP holds under the ID was not compared with what was sent.
+
+    :raises NotDone: for a list that cannot be read.
+    """
+    listed, compared = _read_ids(file, content)
+    Connection.objects.select_for_update(no_key=True).get(pk=file.connection_id)
+    held = {
+        item.pk: Held(row.erp_id, item.erp_key, row.erp_version)
+        for item in unnamed(file.connection, [file.entity]).order_by("pk")
+        if (row := listed.get(compared(item.erp_key)))
+    }
+    why = f"Named by the list of IDs read for file {file.name}"
+    linked: set[int] = set()
+    for ids in moves.chunks(list(held)):
+        items: ItemQuerySet = Item.objects.filter(pk__in=ids)
+        moves.move("ask", items, by=by, values={"check_after": None})
+        some = {pk: held[pk] for pk in ids}
+        linked |= settle_synced(
+            file.connection_id, items, some, event="answer_there", by=by, why=why, as_sent=False
+        )
+    if linked:
+        wake(file.connection_id)
+    return Linked(len(linked), tuple(one.erp_code for pk, one in held.items() if pk not in linked))
 
 
 def _named(one: Claim, held: Held, said: str) -> Outcome:

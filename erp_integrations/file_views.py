@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from erp_integrations import export_files
 from erp_integrations.connection_views import fetch
-from erp_integrations.export_files import LARGEST_RESULT, NotDone
+from erp_integrations.export_files import LARGEST_RESULT, Linked, NotDone
 from erp_integrations.list_views import kind_of
 from erp_integrations.models import ExportFile
 from erpbridge.access.policy import Access
@@ -24,6 +24,10 @@ CHOOSE: dict[str, str] = {
     ExportFile.Verdict.RESULT: "Choose the result file that the ERP gave you.",
     ExportFile.Verdict.IDS: "Choose the list of IDs that you filled in.",
 }
+NOTHING_LINKED = "Nothing was linked: the list names no record of a file that still has no ID."
+# Named in a message.
+MOST_KEYS = 5
+TOO_LARGE = "The chosen file is larger than 10 MB, the most that is read."
 
 
 def _file(access: Access, file_id: UUID) -> ExportFile:
@@ -89,15 +93,18 @@ def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     elif verdict in CHOOSE and upload is None:
         messages.error(request, CHOOSE[verdict])
     elif upload is not None and (upload.size or 0) > LARGEST_RESULT:
-        messages.error(request, "The chosen file is larger than 10 MB, the most that is read.")
+        messages.error(request, TOO_LARGE)
     else:
         _confirm(request, found, verdict, upload.read() if upload and verdict in CHOOSE else None)
     return _back(request)
 
 
 def _confirm(request: ScopedRequest, found: ExportFile, verdict: str, result: bytes | None) -> None:
+    earlier = Linked(0, ())
     try:
         count = export_files.confirm(found, verdict, by=request.user, result=result)
+        if verdict == ExportFile.Verdict.IDS and result is not None:
+            earlier = export_files.link_unnamed(found, result, by=request.user)
     except NotDone as error:
         messages.error(request, str(error))
         return
@@ -108,3 +115,47 @@ def _confirm(request: ScopedRequest, found: ExportFile, verdict: str, result: by
         messages.warning(request, f"{count} arrived in the ERP. {rest} did not, or need an answer.")
     else:
         messages.success(request, f"All {count} of {found.name} arrived in the ERP.")
+    _tell(request, earlier, "of earlier files")
+
+
+def _tell(request: ScopedRequest, linked: Linked, which: str) -> None:
+    """Say what was linked, and what was not because another record has its ID."""
+    if linked.count == 1:
+        messages.success(request, f"1 record {which} is linked to the ID that the list names.")
+    elif linked.count:
+        records = f"{linked.count} records {which}"
+        messages.success(request, f"{records} are linked to the IDs that the list names.")
+    if linked.taken:
+        some = ", ".join(linked.taken[:MOST_KEYS])
+        if len(linked.taken) > MOST_KEYS:
+            some += f" and {len(linked.taken) - MOST_KEYS} more"
+        messages.error(
+            request,
+            f"Not linked, because another record has the ID that the list names: {some}. "
+            "Correct the list, or answer on the page of each.",
+        )
+
+
+@require_POST
+@scoped("connection.view")
+def link_unnamed(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
+    """Read a list of IDs for what a confirmed file left without one."""
+    found, upload = _file(request.access, file_id), request.FILES.get("result")
+    if upload is None:
+        messages.error(request, CHOOSE[ExportFile.Verdict.IDS])
+    elif (upload.size or 0) > LARGEST_RESULT:
+        messages.error(request, TOO_LARGE)
+    else:
+        _link_unnamed(request, found, upload.read())
+    return _back(request)
+
+
+def _link_unnamed(request: ScopedRequest, found: ExportFile, content: bytes) -> None:
+    try:
+        linked = export_files.link_unnamed(found, content, by=request.user)
+    except NotDone as error:
+        messages.error(request, str(error))
+        return
+    _tell(request, linked, "that had no ID")
+    if linked == Linked(0, ()):
+        messages.error(request, NOTHING_LINKED)

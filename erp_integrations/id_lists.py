@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from erp_integrations.guard import LONGEST_ID
 from erp_integrations.settling import Held
@@ -28,8 +28,14 @@ def blank(keys: Iterable[str]) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def read(content: bytes) -> list[Held]:
-    """The filled lines: what has which ID. Lines without an ID are left out. :raises BadList:"""
+def read(content: bytes, compared: Callable[[str], str]) -> dict[str, Held]:
+    """The filled lines: key as it is compared -> what has which ID.
+
+    Lines without an ID are left out.
+
+    :param compared: the form in which a key is the same to the ERP as another.
+    :raises BadList:
+    """
     rows = _rows(content)
     head = [cell.strip().lower() for cell in next(rows, [])]
     if "key" not in head or "id" not in head:
@@ -39,11 +45,14 @@ def read(content: bytes) -> list[Held]:
         row = dict(zip(head, (cell.strip().removeprefix("'") for cell in cells), strict=False))
         if row.get("id"):
             found.append(_held(line, row))
-    _refuse_twice([one.erp_id for one in found], "ID")
-    _refuse_twice([one.erp_code for one in found], "key")
+    _refuse_one_id_twice(found)
+    by_key: dict[str, Held] = {}
+    for one in found:
+        if by_key.setdefault(compared(one.erp_code), one) is not one:
+            raise BadList(f"It names the key {one.erp_code[:50]} more than once.")
     if not found:
         raise BadList("It names no ID.")
-    return found
+    return by_key
 
 
 def _rows(content: bytes) -> Iterator[list[str]]:
@@ -68,7 +77,8 @@ def _held(line: int, row: dict[str, str]) -> Held:
     return Held(row["id"], row["key"], row.get("version", ""))
 
 
-def _refuse_twice(values: list[str], name: str) -> None:
-    twice = [one for one, times in Counter(values).items() if times > 1]
+def _refuse_one_id_twice(found: Iterable[Held]) -> None:
+    times = Counter(one.erp_id for one in found)
+    twice = [erp_id for erp_id, lines in times.items() if lines > 1]
     if twice:
-        raise BadList(f"It names the {name} {twice[0][:50]} more than once.")
+        raise BadList(f"It names the ID {twice[0][:50]} more than once.")

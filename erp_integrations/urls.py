@@ -68,6 +68,7 @@ urlpatterns: list[URLPattern] = [
     path(ACCOUNT + "files/<uuid:file_id>/", file_views.download, name="file_download"),
     path(ACCOUNT + "files/<uuid:file_id>/ids/", file_views.id_list, name="file_ids"),
     path(ACCOUNT + "files/<uuid:file_id>/confirm/", file_views.confirm_file, name="file_confirm"),
+    path(ACCOUNT + "files/<uuid:file_id>/link/", file_views.link_unnamed, name="file_link"),
     path(ACCOUNT + "connection/", connection_views.connection, name="connection"),
     path(ACCOUNT + "connection/new/", connection_views.create, name="connection_create"),
     path(ACCOUNT + "connection/<int:pk>/settings/", connection_views.configure, name="configure"),

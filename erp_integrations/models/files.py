@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -16,6 +17,8 @@ class ExportFile(models.Model):
 
     Its items are SUBMITTED with :attr:`handle`, until a person says what became of them.
     """
+
+    HANDLE: ClassVar[str] = "file:"
 
     class Verdict(models.TextChoices):
         """How it was confirmed."""
@@ -49,4 +52,4 @@ class ExportFile(models.Model):
     @property
     def handle(self) -> str:
         """What its items carry."""
-        return f"file:{self.public_id}"
+        return f"{self.HANDLE}{self.public_id}"

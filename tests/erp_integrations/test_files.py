@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from zeal import zeal_ignore
 
 from directory.models import Company
 from erp_integrations import connections, export_files, standing
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.files import import_into
-from erp_integrations.export_files import NotDone
+from erp_integrations.export_files import Linked, NotDone
 from erp_integrations.models import Connection, ErpRecord, ExportFile, Item, Link
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
@@ -206,6 +207,104 @@ def test_id_that_another_record_has_needs_an_answer(
     assert list(Link.objects.values_list("erp_id", flat=True)) == ["1"]
 
 
+def link_by_list(client, file: ExportFile, content: bytes | None) -> str:
+    """The page after a list of IDs was read for a file that is confirmed."""
+    url = reverse("erp:file_link", args=[file.connection.account_id, file.public_id])
+    given = {} if content is None else {"result": SimpleUploadedFile("ids.csv", content)}
+    return client.post(url, given, follow=True).text
+
+
+@pytest.fixture
+def left_out(connection, accepted, pat) -> tuple[ExportFile, Item]:
+    """A confirmed file, and the one of its items that the result did not name."""
+    file = export_files.make(connection, "vendor", by=pat)
+    lines = imported(connection, file).splitlines(keepends=True)
+    assert export_files.confirm(file, "result", by=pat, result=b"".join(lines[:-1])) == 2
+    assert states() == [State.SYNCED, State.SYNCED, State.UNCERTAIN]
+    return file, Item.objects.get(pk=accepted[2].pk)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["at once", "when it needs an answer"])
+def test_a_list_of_ids_links_what_was_left_out_when_its_file_was_confirmed(
+    client_of, connection, left_out, company_of, pat, asked
+):
+    file, item = left_out
+    if asked:
+        steps.export(connection)
+    client, account = client_of(pat), connection.account_id
+    home = reverse("erp:connection", args=[account])
+    assert "1 of its records has no ID yet" in client.get(home).text
+    answer = client.get(reverse("erp:file_ids", args=[account, file.public_id]))
+    head, *lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines == [f"{item.erp_key},,"]
+    page = link_by_list(client, file, f"{head}\n{item.erp_key.lower()},V-4711,7\n".encode())
+    assert "1 record that had no ID is linked to the ID that the list names." in page
+    assert "no ID yet" not in page
+    assert states() == [State.SYNCED] * 3
+    link = Link.objects.get(record_id=item.record_id)
+    assert (link.erp_id, link.erp_code, link.erp_version) == ("V-4711", item.erp_key, "7")
+    assert link.linked_by == pat
+    # Nobody compared what the ERP holds with what was sent, as where a person types the ID.
+    assert company_of(item).drifted
+    told = Event.objects.get(verb="answer_there")
+    assert (told.actor, told.note) == (pat, f"Named by the list of IDs read for file {file.name}")
+    assert "Nothing was linked: the list names no record" in link_by_list(
+        client, file, listed(connection)
+    )
+
+
+def test_the_list_that_confirms_a_file_links_what_an_earlier_file_left_out(
+    client_of, connection, left_out, account, ada, pat, access_of
+):
+    steps.export(connection)
+    (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
+    steps.decide([item], access_of(pat), vendor_id="OTHER01")
+    file = export_files.make(connection, "vendor", by=pat)
+    imported(connection, file)
+    confirm = reverse("erp:file_confirm", args=[account.pk, file.public_id])
+    upload = SimpleUploadedFile("ids.csv", listed(connection))
+    client = client_of(pat)
+    with zeal_ignore():  # the file and what is left of earlier ones are settled one after the other
+        page = client.post(confirm, {"verdict": "ids", "result": upload}, follow=True).text
+    assert "All 1 of" in page
+    assert "1 record of earlier files is linked to the ID that the list names." in page
+    assert states() == [State.SYNCED] * 4
+    assert set(Link.objects.values_list("erp_id", flat=True)) == erp_ids(connection)
+
+
+def test_a_later_list_that_links_nothing_says_why_and_changes_nothing(
+    client_of, connection, left_out, pat
+):
+    file, item = left_out
+    steps.export(connection)
+    taken = Link.objects.first().erp_id
+    client = client_of(pat)
+    for content, why in [
+        (None, "Choose the list of IDs that you filled in."),
+        (b"key,id\r\n", "The list of IDs cannot be read. It names no ID."),
+        (b"key,id\r\nAb1,1\r\naB1,2\r\n", "It names the key aB1 more than once."),
+        (b"key,id\r\nNOBODY,1\r\n", "Nothing was linked: the list names no record"),
+        (
+            f"key,id\r\n{item.erp_key},{taken}\r\n".encode(),
+            f"another record has the ID that the list names: {item.erp_key}.",
+        ),
+    ]:
+        assert why in link_by_list(client, file, content)
+        assert states() == [State.SYNCED, State.SYNCED, State.NEEDS_ANSWER]
+    assert Link.objects.count() == 2
+
+
+def test_a_later_list_links_neither_what_goes_out_again_nor_what_was_refused(
+    connection, left_out, pat
+):
+    file, item = left_out
+    content = f"key,id\r\n{item.erp_key},V-4711\r\n".encode()
+    for state in (State.QUEUED, State.FAILED, State.REJECTED):
+        Item.objects.filter(pk=item.pk).update(state=state)
+        assert export_files.link_unnamed(file, content, by=pat) == Linked(0, ())
+        assert states() == [State.SYNCED, State.SYNCED, state]
+
+
 def test_all_imported_takes_the_key_where_the_erp_has_no_other_id(
     connection, accepted, pat, monkeypatch
 ):
@@ -327,8 +426,8 @@ def test_an_approver_makes_downloads_and_confirms_a_file_by_page(
 def test_who_may_not_accept_does_not_get_at_a_file(connection, accepted, pat, sam, client_of):
     file = export_files.make(connection, "vendor", by=pat)
     account, client = connection.account_id, client_of(sam)
-    for name, argument in (("file_download", file.public_id), ("file_confirm", file.public_id)):
-        address = reverse(f"erp:{name}", args=[account, argument])
+    for name in ("file_download", "file_confirm", "file_link"):
+        address = reverse(f"erp:{name}", args=[account, file.public_id])
         assert client.post(address).status_code in (403, 404, 405)
         assert client.get(address).status_code in (403, 404, 405)
     assert states() == [State.SUBMITTED] * 3
