@@ -122,6 +122,18 @@ def one_line(text: str) -> str:
     return BLANKS.sub(" ", CONTROL.sub(" ", visible)).strip()
 
 
+def first_unseen(text: str) -> str:
+    """The first character that cannot be seen or only looks like a space; empty for none."""
+    if text.isascii() and text.isprintable():
+        return ""
+    return next((one for one in text if one != " " and _is_unseen(one)), "")
+
+
+def _is_unseen(character: str) -> bool:
+    shown_as_blank = BLANKS.match(character) or INVISIBLE.match(character)
+    return bool(shown_as_blank) or not character.isprintable()
+
+
 def is_storable(text: str) -> bool:
     """Whether a database takes it."""
     return UNSTORABLE.search(text) is None

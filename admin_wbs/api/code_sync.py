@@ -25,7 +25,7 @@ READERS = {
     "code": bodies.any_text,
     "name": bodies.text(CostCode, "description"),
     "parent_id": bodies.whole,
-    "origin_id": bodies.word(200),
+    "origin_id": bodies.identifier(200),
     "origin_data": bodies.long_text(LONGEST_DATA),
 }
 LINKED_BELOW = "cannot be taken away: codes under it are linked to the ERP. Unlink these too."

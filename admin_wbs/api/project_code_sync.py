@@ -21,7 +21,7 @@ READERS = {
     "name": bodies.text(CostCode, "description"),
     "parent_id": bodies.whole,
     "standard_cost_code_id": bodies.whole,
-    "origin_id": bodies.word(200),
+    "origin_id": bodies.identifier(200),
 }
 OF_COMPANY = "belongs to the company's list. Change it there: {}"
 NOT_OFFERED = (

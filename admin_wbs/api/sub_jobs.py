@@ -28,7 +28,7 @@ WRAPPER = "sub_job"
 READERS = {
     "code": bodies.text(SubJob, "code"),
     "name": bodies.text(SubJob, "name"),
-    "origin_id": bodies.word(200),
+    "origin_id": bodies.identifier(200),
     "origin_data": bodies.text(SubJob, "origin_data"),
 }
 COLUMNS = ("id", "code", "name", "origin_id", "origin_data", "created_at", "updated_at")

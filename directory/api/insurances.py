@@ -38,7 +38,7 @@ READERS: dict[str, Reader] = {
     **{name: bodies.text(Insurance, name) for name in TEXTS},
     **dict.fromkeys(FLAGS, bodies.flag),
     **dict.fromkeys(DAYS, bodies.day),
-    "origin_id": bodies.word(200),
+    "origin_id": bodies.identifier(200),
     "origin_data": bodies.long_text(10_000),
 }
 COLUMNS = ("id", *READERS, "company_id", "created_at", "updated_at")

@@ -104,8 +104,8 @@ READERS: dict[str, Reader] = {
     "standard_cost_code_ids": bodies.wholes,
 }
 ORIGIN_READERS: dict[str, Reader] = {
-    "origin_id": bodies.word(LONGEST_ORIGIN),
-    "origin_code": bodies.word(LONGEST_ORIGIN),
+    "origin_id": bodies.identifier(LONGEST_ORIGIN),
+    "origin_code": bodies.identifier(LONGEST_ORIGIN),
     "origin_data": bodies.long_text(LONGEST_DATA),
 }
 

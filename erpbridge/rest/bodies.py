@@ -5,6 +5,7 @@ A reader also says, as JSON Schema, what it takes; the description of the API is
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from django.utils.dateparse import parse_date
 
 from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.rest.filters import WrongValue, truth
+from erpbridge.text import first_unseen
 from erpbridge.ui.forms import plain_line, refuse_direction_controls
 
 
@@ -78,15 +80,34 @@ def plain(value: Any) -> str:
 any_text = Reader(plain, _nullable("string"))
 
 
-def word(most: int) -> Reader:
-    """One line of at most ``most`` characters, none of which is invisible."""
+def line(most: int) -> Reader:
+    """A name of at most ``most`` characters on one line (``erpbridge.text.one_line``)."""
+
+    def read(value: Any) -> str:
+        found = plain_line(plain(value))
+        _refuse_longer(found, most)
+        return found
+
+    return Reader(read, _nullable("string", maxLength=most))
+
+
+def identifier(most: int) -> Reader:
+    """What another system calls a record: kept to the letter, for it must never become the
+    identifier of another record.
+
+    White space around it goes, for it is no part of an identifier. Nothing is cleaned inside it:
+    two blanks stay two, and what cannot be seen, or only looks like a space, is refused.
+    """
 
     def read(value: Any) -> str:
         found = plain(value)
-        if len(found) > most:
-            raise ValidationError(f"has {len(found):,} characters; the limit is {most:,}")
-        if not found.isprintable():
-            raise ValidationError("must not hold control characters")
+        _refuse_longer(found, most)
+        if unseen := first_unseen(found):
+            name = unicodedata.name(unseen, f"the control character U+{ord(unseen):04X}")
+            place = found.index(unseen) + 1
+            raise ValidationError(
+                f"must not hold what cannot be seen, such as {name} in place {place}"
+            )
         return found
 
     return Reader(read, _nullable("string", maxLength=most))
@@ -97,11 +118,15 @@ def long_text(most: int) -> Reader:
 
     def read(value: Any) -> str:
         found = plain(value)
-        if len(found) > most:
-            raise ValidationError(f"has {len(found):,} characters; the limit is {most:,}")
+        _refuse_longer(found, most)
         return found
 
     return Reader(read, _nullable("string", maxLength=most))
+
+
+def _refuse_longer(text: str, most: int) -> None:
+    if len(text) > most:
+        raise ValidationError(f"has {len(text):,} characters; the limit is {most:,}")
 
 
 def _flag(value: Any) -> bool:

@@ -9,7 +9,7 @@ from erpbridge.rest import bodies
 
 LONGEST_STATE = 10
 # A state's name may be given where its code is stored.
-READERS = {"state_code": bodies.word(60)}
+READERS = {"state_code": bodies.line(60)}
 
 
 def codes(values: dict[str, Any], *, country: str) -> dict[str, list[str]]:

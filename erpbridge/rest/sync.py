@@ -267,7 +267,7 @@ def _waves(rows: Sequence[SyncRow], records: Records) -> Iterator[list[SyncRow]]
 
 def _readable(row: SyncRow) -> bool:
     """Read both ids; an unreadable one is the row's error."""
-    for name, reader in (("id", bodies.whole), ("origin_id", bodies.word(200))):
+    for name, reader in (("id", bodies.whole), ("origin_id", bodies.identifier(200))):
         try:
             reader(row.given.get(name))
         except ValidationError as error:

@@ -206,6 +206,34 @@ def test_every_column_of_one_line_is_read_so_from_a_body():
                 bodies.text(model, name)(typed)
 
 
+def test_a_name_of_a_body_is_read_in_one_line_and_counted_after_that():
+    name = bodies.line(len("Électricité"))
+    assert {typed: name(typed) for typed in LINES} == LINES
+    for typed in TURNED:
+        with pytest.raises(ValidationError, match="direction of writing"):
+            name(typed)
+    with pytest.raises(ValidationError, match="has 12 characters; the limit is 11"):
+        name("x" * 12)
+
+
+def test_an_identifier_of_a_body_is_kept_to_the_letter_or_refused():
+    identifier = bodies.identifier(20)
+    kept = {" E-1\u00a0\n": "E-1", "E  1": "E  1", "é-1": "é-1", "e\u0301-1": "e\u0301-1"}
+    assert {typed: identifier(typed) for typed in kept} == kept
+    for unseen, name in {
+        "\n": "the control character U\\+000A",
+        "\u00a0": "NO-BREAK SPACE",
+        "\u00ad": "SOFT HYPHEN",
+        "\u200b": "ZERO WIDTH SPACE",
+        "\u202e": "RIGHT-TO-LEFT OVERRIDE",
+        "\u2800": "BRAILLE PATTERN BLANK",
+        "\u3164": "HANGUL FILLER",
+        "\ufe0f": "VARIATION SELECTOR-16",
+    }.items():
+        with pytest.raises(ValidationError, match=f"cannot be seen, such as {name} in place 3"):
+            identifier(f"E-{unseen}1")
+
+
 # --- files and commands ---------------------------------------------------------------------
 
 

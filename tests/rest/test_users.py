@@ -297,6 +297,13 @@ def test_a_new_user_has_a_login_without_a_password(api, account):
     assert people.may_invite(row)
 
 
+def test_the_name_of_a_new_user_is_stored_in_one_line(api):
+    told = create(api, first_name="Ni\u00ada\nMay", last_name="\u200bNe\u0301w\u00a0")
+    assert (told.status_code, told.json()["name"]) == (201, "Nia May Néw")
+    turned = create(api, last_name="\u202eweN", email_address="nina@example.com")
+    assert (turned.status_code, list(turned.json()["errors"])) == (422, ["last_name"])
+
+
 def test_an_existing_login_is_let_in_by_its_link_alone(api, olga, account, client_of, ada):
     given = {"email_address": "OLGA.other@example.com", "permission_levels": {"directory": "Admin"}}
     told = create(api, **given)

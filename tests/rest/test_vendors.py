@@ -33,6 +33,7 @@ MORE = {
     *("bidding", "bidding_distribution", "children_count", "company_vendor", "legal_name"),
     *("parent", "project_ids", "standard_cost_codes", "trades"),
 }
+UNSEEN = ("ZERO WIDTH SPACE", "NO-BREAK SPACE")
 OF_ERP = {"origin_code", "origin_data", "origin_id", "synced_to_erp"}
 VIEWS = {
     "compact": {"id", "name"},
@@ -500,6 +501,23 @@ def test_an_origin_id_marks_a_vendor_as_synced_and_clearing_it_undoes_that(api, 
     assert (shown["origin_id"], shown["synced_to_erp"], shown["origin_code"]) == (None, False, None)
     verbs = [one.verb for one in Event.objects.about(account.pk, "vendor", firm.pk)]
     assert verbs == ["unlink", "link"]
+
+
+def test_an_origin_id_with_what_cannot_be_seen_is_refused_and_never_points_at_another(api, account):
+    held = CompanyFactory.create(account=account, name="Cedar Doors", origin_id="V 1")
+    rows = [
+        {"name": "Around", "origin_id": "\n V 1\u00a0"},
+        {"name": "Hidden", "origin_id": "V\u200b 1"},
+        {"name": "No break", "origin_id": "V\u00a01"},
+        {"name": "Two blanks", "origin_id": "V  1"},
+    ]
+    told = api.patch("vendors/sync", {"updates": rows}).json()
+    assert [one["name"] for one in told["entities"]] == ["Around", "Two blanks"]
+    refused = [one["errors"]["origin_id"][0] for one in told["errors"]]
+    assert [name in text for name, text in zip(UNSEEN, refused, strict=True)] == [True, True]
+    stored = dict(Company.objects.values_list("origin_id", "name"))
+    assert stored == {"V 1": "Around", "V  1": "Two blanks"}
+    assert Company.objects.get(name="Around") == held
 
 
 def test_an_origin_id_belongs_to_one_vendor(api, firm, account):

@@ -33,8 +33,8 @@ DETAILS: dict[str, Reader] = {
     **dict.fromkeys(DAYS, bodies.day),
 }
 ORIGIN: dict[str, Reader] = {
-    "origin_id": bodies.word(200),
-    "origin_code": bodies.word(200),
+    "origin_id": bodies.identifier(200),
+    "origin_code": bodies.identifier(200),
     "origin_data": bodies.long_text(10_000),
 }
 READERS = {**{name: reader for name, (_column, reader) in SETTINGS.items()}, **DETAILS, **ORIGIN}

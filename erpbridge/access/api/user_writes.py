@@ -66,13 +66,13 @@ OF_LEVELS: dict[str, Reader] = {
 }
 READERS: dict[str, Reader] = {
     **OF_LEVELS,
-    "first_name": bodies.word(150),
-    "last_name": bodies.word(150),
+    "first_name": bodies.line(150),
+    "last_name": bodies.line(150),
     "email_address": bodies.text(User, "email"),
     "job_title": bodies.text(Membership, "job_title"),
     "is_active": bodies.flag,
     FLAG: bodies.flag,
-    "origin_id": bodies.word(200),
+    "origin_id": bodies.identifier(200),
     "origin_data": bodies.long_text(10_000),
 }
 
