@@ -20,6 +20,7 @@ from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import MARKERS, State
 from erpbridge.access.policy import Access
 from erpbridge.bulk import write_rows
+from erpbridge.text import one_line
 
 # Items in these states can still be given other values.
 DECIDABLE = frozenset({State.READY, State.FAILED})
@@ -145,7 +146,7 @@ class _Values:
         for name, raw in given.items():
             if name not in self.fields:
                 continue
-            value = plain(raw).strip()
+            value = one_line(plain(raw))
             why = self._why_not(self.fields[name], value)
             if why:
                 refused[item.pk, name] = why

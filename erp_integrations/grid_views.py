@@ -25,6 +25,7 @@ from erp_integrations.records import RecordType
 from erp_integrations.states import State
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.text import one_line
 from erpbridge.ui.many import ask, must_ask
 
 
@@ -51,7 +52,7 @@ def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
     require(access, "items.accept", found.entity)
     typed = acceptance.save(posted_values(posted), entity=found.entity, access=access)
     _say_refused(request, typed.why)
-    value, by_rules = posted.get("fill_value", "").strip(), posted.get("by") == "rules"
+    value, by_rules = one_line(posted.get("fill_value", "")), posted.get("by") == "rules"
     if not value and not by_rules:
         messages.warning(request, "Nothing was filled: say first what to fill in.")
         return redirect(back_to(request, found))
@@ -114,7 +115,7 @@ def _meaning(kind: RecordType, values: Mapping[int, Mapping[str, str]], access: 
     if len(picked) != 1:
         return ""
     name, value = picked[0]
-    return grids.meaning(kind, name, value.strip(), account_id=access.account.pk)
+    return grids.meaning(kind, name, one_line(value), account_id=access.account.pk)
 
 
 def _wrong(saved: acceptance.Saved, posted: QueryDict, *, everything: bool) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest
 from erp_integrations.models import Choice, Connection
+from erpbridge.text import DIRECTION_CONTROLS
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Offers:
 
     def why_not(self, one: AcceptanceField, value: str) -> str:
         """Why a field does not take a value, empty where it does; a blank one is no value."""
+        if DIRECTION_CONTROLS.search(value):
+            return f"{one.label}: remove the characters that change the direction of writing."
         if not one.choices or not value:
             return ""
         choice = self._lists.get(one.choices, {}).get(value)

@@ -8,12 +8,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
-from erp_integrations import acceptance, defaults
+from erp_integrations import acceptance, approval, defaults
+from erp_integrations.approval import Decision
 from erp_integrations.connections import entity_manifest
 from erp_integrations.models import AcceptanceDefault, Item, Request
 from erp_integrations.states import State
 from tests.admin_wbs import steps
-from tests.erp_integrations.steps import export
+from tests.erp_integrations.steps import export, reasons
 
 pytestmark = pytest.mark.django_db
 
@@ -126,6 +127,40 @@ def test_a_column_is_filled_where_it_is_empty(pats, items):
     fill = {"field": "income_account", "fill_value": "4010", "only_empty": "1", "query": ""}
     client.post(address("fill"), fill)
     assert [account_of(item) for item in items] == ["4000", "4010", "4010", "4010"]
+
+
+@pytest.mark.parametrize("typed", ["40\u200b10\n", "\u00a04010\ufeff"])
+def test_what_is_filled_or_picked_is_saved_as_one_line(pats, items, typed):
+    client, address = pats
+    client.post(address("values"), {value(items[0]): typed})
+    client.post(
+        address("fill"),
+        {"field": "income_account", "fill_value": typed, "only_empty": "1", "query": ""},
+    )
+    assert [account_of(item) for item in items] == ["4010"] * 4
+
+
+def test_filling_with_what_cannot_be_seen_fills_nothing(pats, items):
+    client, address = pats
+    client.post(address("values"), {value(items[0]): "4000"})
+    unseen = {"field": "income_account", "fill_value": "\u200b\u2800", "query": ""}
+    answer = client.post(address("fill"), unseen, follow=True)
+    assert texts(answer)[-1] == "Nothing was filled: say first what to fill in."
+    assert [account_of(item) for item in items] == ["4000", "", "", ""]
+
+
+def test_what_turns_the_direction_of_writing_is_neither_saved_nor_accepted(
+    pats, items, pat, access_of
+):
+    client, address = pats
+    turned = {"field": "income_account", "fill_value": "\u202e4010", "query": ""}
+    answer = client.post(address("fill"), turned, follow=True)
+    assert any("change the direction of writing" in text for text in texts(answer))
+    assert not any(account_of(item) for item in items)
+    values = {"income_account": "4010", "expense_account": "\u202e5000"}
+    wanted = [Decision(items[0].pk, items[0].digest, values)]
+    done = approval.accept(wanted, entity="cost_code", access=access_of(pat))
+    assert (done.done, "change the direction of writing" in reasons(done)[0]) == (0, True)
 
 
 def test_a_division_is_filled_alone(pats, items):
