@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from unicodedata import category
 
 from erpbridge.text import fold
 
@@ -14,8 +15,11 @@ PHONE_DIGITS, LEAST_DIGITS = 10, 7
 
 
 def name_key(text: str) -> str:
-    """Letters and digits of a name, whatever their case."""
-    return re.sub(r"[\W_]+", "", fold(text))[:LONGEST_KEY]
+    """What two spellings of a name share, as everywhere, but for what is between its words.
+
+    Marks that are no letters of their own are kept: vowels of many scripts are such marks.
+    """
+    return "".join(sign for sign in fold(text) if category(sign)[0] in "LMN")[:LONGEST_KEY]
 
 
 def phone_key(text: str) -> str:

@@ -177,6 +177,23 @@ def test_a_page_of_an_item_finds_what_the_erp_holds_by_three_queries(
         assert len(matching.matches(sent_item, manifest, {})) == matching.MOST_SHOWN
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same"),
+    [
+        ("O\u2019Malleran  Pipe, Inc.", "o'malleran pipe inc", True),
+        ("\u00c9lectricit\u00e9", "e\u0301lectricite\u0301", True),
+        ("Stra\u00dfe_59 \u00bd", "STRASSE 59 1/2", True),
+        ("Electricite", "\u00c9lectricit\u00e9", False),
+        ("\u0930\u093e\u092e", "\u0930\u0940\u092e", False),  # the vowels are marks
+    ],
+    ids=["apostrophe", "composed", "compatible", "accents-count", "vowel-marks-count"],
+)
+def test_names_are_compared_by_the_one_rule_of_text_without_what_is_between_words(
+    ours, theirs, same
+):
+    assert (keys_of({"name": ours}) == keys_of({"name": theirs})) == same
+
+
 def test_what_cannot_be_seen_in_a_value_does_not_make_it_another():
     assert keys_of({"name": "O\u2019Malleran  Pipe"}) == keys_of({"name": "o'malleran pipe"})
     assert keys_of({"name": None, "business_phone": "x"})["phone_key"] == ""
