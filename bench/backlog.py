@@ -21,6 +21,7 @@ COPIES = {
     "intent": "gen_random_uuid()",
     "record_id": "1000000000 + number",
     "erp_key": "'Q' || number",
+    "erp_key_compared": "'q' || number",
 }
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from erp_integrations import connections, moves, proposals, tracing
+from erp_integrations import connections, keys, moves, proposals, tracing
 from erp_integrations.adapters.base import Operation, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.checks import Checks, decided
@@ -132,6 +132,7 @@ def _decide_on(
         each[item.pk] = {
             "acceptance": values,
             "erp_key": key,
+            "erp_key_compared": keys.compared(manifest, key),
             "intent": uuid.uuid4(),
             "waits_for": check.missing_parent(item),
         }

@@ -14,6 +14,7 @@ from erp_integrations.queries import AttemptQuerySet, ItemQuerySet
 from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
 from erpbridge.folded import Folding, KeyField, SearchField
+from erpbridge.text import LONGEST_KEY
 
 
 class Request(models.Model):
@@ -65,6 +66,8 @@ class Item(Folding):
     erp_key = models.CharField(max_length=200, blank=True)
     # How the key is compared where the ERP does not tell letters by their case.
     erp_key_folded = KeyField("erp_key")
+    # How this ERP compares the key (``erp_integrations.keys``), written at acceptance.
+    erp_key_compared = models.CharField(max_length=LONGEST_KEY, blank=True)
     acceptance = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
     intent = models.UUIDField(null=True)
@@ -110,8 +113,8 @@ class Item(Folding):
                 name="one_open_item",
             ),
             models.UniqueConstraint(
-                fields=["connection", "entity", "erp_key"],
-                condition=Q(state__in=sorted(IN_AIR)) & ~Q(erp_key=""),
+                fields=["connection", "entity", "erp_key_compared"],
+                condition=Q(state__in=sorted(IN_AIR)) & ~Q(erp_key_compared=""),
                 name="one_key_in_air",
             ),
             models.CheckConstraint(

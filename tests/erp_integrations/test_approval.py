@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+
 import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
+from django.db import connection as database
 from kombu.exceptions import OperationalError
 
 from erp_integrations import approval
+from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.approval import Decision
+from erp_integrations.checks import Checks
 from erp_integrations.models import Item, Request
 from erp_integrations.sendable import marker
 from erp_integrations.states import State
@@ -116,6 +125,60 @@ def test_decision_about_another_revision_is_refused(connection, sent_item, pat, 
     sent_item.digest = "of something else"
     done = accept(sent_item, access_of(pat))
     assert "not the revision you looked at" in steps.reasons(done)[0]
+
+
+@pytest.fixture
+def compare_keys(monkeypatch) -> Callable[[bool], None]:
+    """Let the simulator compare vendor IDs by letter or not, and take any characters in them."""
+    plain = SimulatorAdapter.manifest
+
+    def patch(case_sensitive: bool) -> None:
+        def manifest(_cls, config):
+            found = plain(config)
+            vendor = found.entities["vendor"]
+            fields = tuple(replace(one, rules=()) for one in vendor.acceptance_fields)
+            rule = replace(vendor, key_case_sensitive=case_sensitive, acceptance_fields=fields)
+            return replace(found, entities={**found.entities, "vendor": rule})
+
+        monkeypatch.setattr(SimulatorAdapter, "manifest", classmethod(manifest))
+
+    return patch
+
+
+@pytest.mark.parametrize("other", ["ab-c", "ＡＢ-Ｃ", "AB\u2013C"], ids=["case", "width", "dash"])
+def test_of_two_spellings_of_one_key_the_database_itself_takes_one(
+    connection, sent_item, another_item, pat, access_of, compare_keys, monkeypatch, other
+):
+    compare_keys(False)
+    assert accept(sent_item, access_of(pat), vendor_id="AB-C").done == 1
+    refused = accept(another_item, access_of(pat), vendor_id=other)
+    assert "is taken by Quarry & Sons, LLC" in steps.reasons(refused)[0]
+    monkeypatch.setattr(Checks, "_flying", lambda _checks, _keys: {})
+    with pytest.raises(IntegrityError), transaction.atomic():
+        accept(another_item, access_of(pat), vendor_id=other)
+    another_item.refresh_from_db()
+    assert (another_item.state, another_item.erp_key) == (State.READY, "")
+
+
+def test_an_erp_that_tells_letters_by_their_case_gets_both_keys(
+    connection, sent_item, another_item, pat, access_of, compare_keys
+):
+    compare_keys(True)
+    done = [
+        accept(item, access_of(pat), vendor_id=key).done
+        for item, key in ((sent_item, "AB-C"), (another_item, "ab-c"))
+    ]
+    assert done == [1, 1]
+    in_air = Item.objects.filter(state=State.QUEUED)
+    assert set(in_air.values_list("erp_key_compared", flat=True)) == {"AB-C", "ab-c"}
+
+
+def test_the_migration_holds_keys_in_the_air_to_the_letter(accepted_item, another_item):
+    migration = import_module("erp_integrations.migrations.0016_key_in_air")
+    Item.objects.update(erp_key_compared="")
+    migration.fill_rows(apps, database.SchemaEditorClass(database))
+    held = dict(Item.objects.values_list("pk", "erp_key_compared"))
+    assert held == {accepted_item.pk: "QUARRY01", another_item.pk: ""}
 
 
 def test_items_of_another_account_are_neither_decided_nor_named(
