@@ -28,5 +28,5 @@ USER erpbridge
 VOLUME /var/lib/erpbridge
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["python", "bin/healthcheck"]
-CMD ["gunicorn", "erpbridge.wsgi", "--bind=0.0.0.0:8000", "--worker-class=gthread", \
-     "--workers=2", "--threads=8", "--worker-tmp-dir=/dev/shm"]
+CMD ["gunicorn", "erpbridge.wsgi", "--bind=0.0.0.0:8000", \
+     "--config=python:erpbridge.gunicorn_conf", "--workers=2", "--worker-tmp-dir=/dev/shm"]

@@ -102,7 +102,7 @@ def test_the_tabs_show_approvers_and_inactive_people(client_of, ada, pat, sam, u
 def test_the_approver_badge_needs_the_flag_and_the_level(client_of, ada, account, url_of):
     MembershipFactory(user__name="Flo Flag", account=account, can_push_to_accounting=True)
     answer = client_of(ada).get(url_of("people"), {"q": "Flo"}).text
-    assert "Approver flag only" in answer
+    assert "Not yet an approver" in answer
 
 
 def test_adding_somebody_shows_the_invitation_link_once(client_of, ada, url_of):

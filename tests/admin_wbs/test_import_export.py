@@ -15,6 +15,7 @@ from admin_wbs.importing.plan import State
 from admin_wbs.models import CodeList
 from admin_wbs.tree import full_code
 from erpbridge.files.reading import read
+from erpbridge.text import one_line
 from erpbridge.ui.forms import DIRECTION_CONTROLS
 from tests.factories import CodeListFactory, UserFactory
 from tests.generator import codes as invented
@@ -25,8 +26,9 @@ TRICKY = st.sampled_from(["=1+1", "+1", "-5", "@a", "'=x", "''-1", "01", "1e5", 
 
 def texts(longest: int) -> st.SearchStrategy[str]:
     made = st.one_of(TRICKY, st.text(SIGNS, min_size=1, max_size=longest))
-    stripped = made.map(str.strip).filter(bool)
-    return stripped.filter(lambda text: not DIRECTION_CONTROLS.search(text))
+    # As codes and descriptions are stored, whichever way they came in.
+    stored = made.map(one_line).filter(bool)
+    return stored.filter(lambda text: not DIRECTION_CONTROLS.search(text))
 
 
 @st.composite

@@ -105,7 +105,7 @@ def test_what_is_under_a_code_that_cannot_go_stays_with_that_reason(erp_list, ma
     done = steps.send(erp_list, access_of(ada))
     assert done.done == 2
     why = {one.label.split()[0]: one.problems[0].message for one in done.refused}
-    assert why["01-100"].startswith("The code above it cannot be sent: Description must be")
+    assert why["01-100"].startswith("A code above it cannot be sent: Description must be")
     assert set(why) == {"01", "01-100", "01-100-1"}
 
 

@@ -59,6 +59,8 @@ def test_a_workbook_goes_from_the_page_to_the_list_and_out_again(opened, code_li
 
 
 def test_an_empty_list_starts_with_the_starter_list(opened, code_list):
+    expect(opened.get_by_text("choose Use the Starter List under More")).to_be_visible()
+    opened.locator(".more-actions summary").click()
     opened.get_by_role("button", name="Use the Starter List").click()
     expect(opened.get_by_text("120 new")).to_be_visible()
     opened.get_by_role("button", name="Import 120 Codes").click()

@@ -153,7 +153,8 @@ def test_a_sent_company_is_accepted_by_accounting_and_arrives_in_the_erp(
     page.goto(
         f"{live_server.url}/accounts/{project.account_id}/erp/connection/{connected.pk}/holds/companies/"
     )
-    expect(page.get_by_role("cell", name="QUARRYS001")).to_be_visible()
+    page.get_by_role("button", name="Read Again").click()
+    expect(page.get_by_role("rowheader", name="QUARRYS001")).to_be_visible()
     expect(page.get_by_role("cell", name="Quarry & Sons, LLC")).to_be_visible()
     quarry.refresh_from_db()
     assert quarry.origin_code == "QUARRYS001"

@@ -61,7 +61,8 @@ document.addEventListener("submit", ({ target }) => {
 
 const isLedAway = ({ responseURL }, path) =>
   responseURL && new URL(responseURL).pathname !== new URL(path, location.href).pathname;
-const isSignIn = (xhr) => xhr.responseURL && new URL(xhr.responseURL).pathname === "/login/";
+const isSignIn = ({ status, responseURL }) =>
+  status === 401 || (responseURL && new URL(responseURL).pathname === "/login/");
 
 /* The reason that a page of ours gives for its refusal. */
 function saidBy(xhr) {
@@ -78,6 +79,7 @@ function reasonOf(xhr) {
       : "this computer has no connection to the network.";
   }
   if (isSignIn(xhr)) return "you are no longer signed in. Sign in on another tab, then try again.";
+  if (xhr.getResponseHeader("X-Token-Replaced")) return "you have signed in again on another tab.";
   if (xhr.status === 404) return "it is not there any more, or you may no longer see it.";
   if (xhr.status >= 500 && xhr.status !== 503) {
     return `something broke on the server (error ${xhr.status}).`;
@@ -110,23 +112,11 @@ function notSaved(field, xhr) {
   }
   const again = element("button", { type: "button", className: "button button-secondary button-small" }, "Try Again");
   again.addEventListener("click", async () => {
-    if (xhr.status === 403 || isSignIn(xhr)) await renewToken();
+    if (xhr.status === 403 || isSignIn(xhr)) await freshToken(); // of a person who has signed in again on another tab
     if (field.matches("form")) field.requestSubmit();
     else htmx.trigger(field, "save-again");
   });
   note(field, said, again);
-}
-
-/* Who has signed in anew on another tab has another token than this page. */
-async function renewToken() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (!answer?.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const headers = page.body.getAttribute("hx-headers");
-  if (!headers) return;
-  document.body.setAttribute("hx-headers", headers);
-  const token = JSON.parse(headers)["X-CSRFToken"];
-  for (const input of all("input[name=csrfmiddlewaretoken]")) input.value = token;
 }
 
 /* --- rows typed one after the other ----------------------------------------------------------- */
