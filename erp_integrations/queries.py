@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KT, KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from erp_integrations.adapters.base import Operation
@@ -137,7 +137,9 @@ class LinkQuerySet(FoldingQuerySet["Link"]):
         """The codes of the first tier that the records were under when they came together with
         the ERP's, in the order of the codes.
         """
-        taken, sent = KT("synced_payload__path__0"), KT("item__payload__path__0")
+        taken = KT("synced_payload__path__0")
+        # KT takes what stands before its first __ for the column, also where it is a relation.
+        sent = KeyTextTransform("0", KeyTextTransform("path", "item__payload"))
         found = self.order_by().values_list(Coalesce(taken, sent), flat=True).distinct()
         return sorted(str(code) for code in found if code)
 

@@ -11,7 +11,7 @@ from admin_wbs.models import CodeList
 from erp_integrations import acceptance, approval, defaults
 from erp_integrations.approval import Decision
 from erp_integrations.connections import entity_manifest
-from erp_integrations.models import AcceptanceDefault, Item, Request
+from erp_integrations.models import AcceptanceDefault, Item, Link, Request
 from erp_integrations.states import State
 from tests.admin_wbs import steps
 from tests.erp_integrations.steps import export, reasons
@@ -86,6 +86,22 @@ def test_who_cannot_open_the_lists_is_not_led_there(
     assert "Go to Cost Codes" not in click.content.decode()
     item = client.get(listed.context["rows"][0]["url"])
     assert "Open cost code" not in item.content.decode()
+
+
+def test_synced_codes_are_listed_by_division_whether_exported_or_linked(
+    pats, items, connection, access_of, pat
+):
+    steps.accept(items, access_of(pat))
+    export(connection)
+    # A link that was made without an export keeps no payload of its own: its item has it.
+    Link.objects.filter(item__payload__path__0="02").update(synced_payload={})
+    client, address = pats
+    page = client.get(address("items") + "?status=synced&division=02")
+    assert page.context["divisions"] == ["01", "02"]
+    assert sorted(row["link"].label[:6].strip() for row in page.context["rows"]) == [
+        "02 Sit",
+        "02-200",
+    ]
 
 
 def test_what_is_picked_is_saved_at_once(pats, items):
