@@ -47,7 +47,9 @@ def codes(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
     found = CodeList.objects.get(account=account)
     if len(set(numbers)) < len(numbers):
         with database.cursor() as cursor:
-            cursor.execute("DROP INDEX IF EXISTS cost_code_once_per_list")
+            cursor.execute(
+                "ALTER TABLE admin_wbs_costcode DROP CONSTRAINT IF EXISTS cost_code_once_per_list"
+            )
         return [CostCodeFactory.create(list=found, code=f"{one:05}") for one in numbers]
     made: list[CostCode] = []
     for one in numbers:
