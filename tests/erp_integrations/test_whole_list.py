@@ -77,7 +77,7 @@ def test_a_whole_list_arrives_once_each_code_under_its_parent(
         took[step], started = time.monotonic() - started, time.monotonic()
 
     send = reverse("admin_wbs:list_send", args=[account.pk, found.pk])
-    adas.post(send, {"verb": "send", "list_seen": found.revision})
+    adas.post(send, {"verb": "send", "list_seen": found.revision, "confirm": "1"})
     assert Item.objects.filter(state=State.READY).count() == COUNT
     done("send")
 
