@@ -15,7 +15,7 @@ from django.utils import timezone
 from bench.measure import clock
 from directory import companies
 from directory.models import Company
-from erp_integrations import approval, connections
+from erp_integrations import approval, connection_settings, connections
 from erp_integrations.approval import Decision
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import send
@@ -87,7 +87,7 @@ def connect(
     """
     by = place.ada.user
     ledger = {"latency_ms": 0, "ledger": f"bench-{uuid.uuid4().hex[:20]}"}
-    connection = connections.create(
+    connection = connection_settings.create(
         account=place.account,
         name="ERP",
         adapter=adapter,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from erp_integrations import connections, export_files, waits
+from erp_integrations import connection_settings, connections, export_files, switching, waits
 from erp_integrations import holdings as holds
 from erp_integrations.adapters.base import (
     Delivery,
@@ -79,7 +79,7 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
             {
                 "kind": kind,
                 "active": kind.entity in served,
-                "against": connections.standing_against(found, kind.entity),
+                "against": switching.standing_against(found, kind.entity),
             }
             for kind in kinds
             if access.can("items.view")
@@ -171,7 +171,7 @@ def create(request: ScopedRequest) -> HttpResponseBase:
     form = ConnectionForm(manifest, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            found = connections.create(
+            found = connection_settings.create(
                 account=request.access.account,
                 name=form.cleaned_data["name"],
                 adapter=key,
@@ -210,13 +210,13 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     manifest = _manifest(found)
     if manifest is None:
         raise Http404
-    limits = {one: getattr(found, one) for one in connections.LIMITS}
+    limits = {one: getattr(found, one) for one in connection_settings.LIMITS}
     initial = {"name": found.name, **found.config, **limits}
     data = request.POST or None
     form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets)
     if request.method == "POST" and form.is_valid():
         try:
-            connections.configure(
+            connection_settings.configure(
                 found,
                 name=form.cleaned_data["name"],
                 config=form.config,
@@ -259,7 +259,7 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
 
 def _use(request: ScopedRequest, found: Connection) -> None:
     kind = kind_of(request.POST.get("kind", ""))
-    reasons = connections.use_for(found, kind.entity, by=request.user)
+    reasons = switching.use_for(found, kind.entity, by=request.user)
     for reason in reasons:
         messages.error(request, reason)
     if not reasons:

@@ -1,4 +1,4 @@
-"""Connections: creating, testing, refreshing, pausing, and the adapter behind one."""
+"""Connections: the adapter behind one, using it, testing, refreshing and pausing it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -24,30 +23,23 @@ from erp_integrations.adapters.base import (
     Manifest,
     Operation,
     Owner,
-    Setting,
 )
 from erp_integrations.guard import Guarded, plain
 from erp_integrations.models import ActiveConnection, Connection
-from erp_integrations.models.connections import USUAL_IN_FLIGHT
 from erp_integrations.records import (
     Connected,
-    RecordType,
     connection_activated,
-    record_type,
     record_types,
 )
-from erp_integrations.secrets import LONGEST_SECRET, Secrets, SecretsUnreadable, opened, seal
+from erp_integrations.secrets import Secrets, SecretsUnreadable, opened
 from erp_integrations.wakeups import wake
-from erpbridge.access.models import Account, User
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.access.models import User
+from erpbridge.audit.record import Note, note
 from erpbridge.ui.redaction import Redactor
 
 ENTITY = "connection"
 LONGEST_PROBLEM = 1_000
 NO_SECRETS: Mapping[str, str] = Secrets({})
-# What a person may set of how fast a connection goes, and what holds where nothing is set.
-LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
-NO_LIMITS: Mapping[str, int | None] = {}
 logger = logging.getLogger(__name__)
 
 
@@ -153,167 +145,20 @@ def as_connected(connection: Connection, entity: str) -> Connected:
     )
 
 
-def _clean_setting(setting: Setting, raw: Any) -> Any:
-    """One configuration value. :raises ValidationError: naming the setting and its limit."""
-    value = str(setting.default if raw is None or raw == "" else raw).strip()
-    if len(value) > 200 or "\x00" in value:
-        raise ValidationError(f"{setting.label}: at most 200 characters, no control characters.")
-    if setting.options and value not in dict(setting.options):
-        raise ValidationError(f"{setting.label}: {value!r} is not one of the choices.")
-    if setting.kind != "integer":
-        return value
-    least, most = setting.least or 0, setting.most if setting.most is not None else 2**31
-    if not value.isdecimal() or not least <= int(value) <= most:
-        raise ValidationError(f"{setting.label} must be a whole number from {least} to {most}.")
-    return int(value)
-
-
-def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Configuration checked against the adapter's settings.
-
-    :raises ValidationError: a dictionary of setting name to message.
-    """
-    adapter_class = adapter_classes().get(adapter_key)
-    if adapter_class is None:
-        raise ValidationError({"adapter": "This adapter is not installed here."})
-    manifest = adapter_class.manifest({})
-    config: dict[str, Any] = {}
-    errors: dict[str, ValidationError] = {}
-    for setting in manifest.settings:
-        if setting.kind == "secret":
-            continue
-        try:
-            config[setting.name] = _clean_setting(setting, raw.get(setting.name))
-        except ValidationError as error:
-            errors[setting.name] = error
-    if errors:
-        raise ValidationError(errors)
-    return config
-
-
-def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
-    """New values of secret settings, blank ones left out.
-
-    :raises ValidationError: a dictionary of setting name to message, which never holds a value.
-    """
-    adapter_class = adapter_classes().get(adapter_key)
-    known = adapter_class.manifest({}).settings if adapter_class else ()
-    labels = {one.name: one.label for one in known if one.kind == "secret"}
-    new = {name: value for name, value in given.items() if name in labels and value.strip()}
-    errors = {
-        name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters, no control characters."
-        for name, value in new.items()
-        if len(value) > LONGEST_SECRET or "\x00" in value
-    }
-    if errors:
-        raise ValidationError(errors)
-    return new
-
-
-def _keep_secrets(
-    connection: Connection, given: Mapping[str, str], removed: Collection[str]
-) -> dict[str, str]:
-    """Put new secrets in and removed ones out. What happened to each, without its value."""
-    new = clean_secrets(connection.adapter, given)
-    gone = set(removed) & set(connection.secrets) - set(new)
-    sealed = {name: seal(value) for name, value in new.items()}
-    kept = {name: token for name, token in connection.secrets.items() if name not in gone}
-    connection.secrets = {**kept, **sealed}
-    return {**dict.fromkeys(gone, "removed"), **dict.fromkeys(new, "changed")}
-
-
-def _keep_limits(connection: Connection, given: Mapping[str, int | None]) -> None:
-    """Set the limits that are given; None stands for what goes without one."""
-    for name, usual in LIMITS.items():
-        if name in given:
-            setattr(connection, name, usual if given[name] is None else given[name])
-
-
-def _limits(connection: Connection) -> dict[str, Any]:
-    return {name: getattr(connection, name) for name in LIMITS}
-
-
-def _note(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
+def told(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
+    """Write into the history what happened to a connection."""
     one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
     note(connection.account_id, [one], by=by)
 
 
 @transaction.atomic
-def create(
-    *,
-    account: Account,
-    name: str,
-    adapter: str,
-    config: Mapping[str, Any],
-    by: User,
-    secrets: Mapping[str, str] = NO_SECRETS,
-    limits: Mapping[str, int | None] = NO_LIMITS,
-) -> Connection:
-    """A new connection, not yet in use. :raises ValidationError: for a bad name or setting."""
-    connection = Connection(
-        account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
-    )
-    _keep_secrets(connection, secrets, ())
-    _keep_limits(connection, limits)
-    _save(connection)
-    _note(connection, "connection_created", by=by, adapter=adapter)
-    return connection
-
-
-def _save(connection: Connection, **how: Any) -> None:
-    """:raises ValidationError: for a name that is taken, also by somebody at this very moment."""
-    connection.full_clean(exclude=["config", "secrets", "test_result"])
-    try:
-        with transaction.atomic():
-            connection.save(**how)
-    except IntegrityError as error:
-        raise ValidationError({"name": "A connection of this name exists already."}) from error
-
-
-@transaction.atomic
-def configure(
-    connection: Connection,
-    *,
-    name: str,
-    config: Mapping[str, Any],
-    by: User,
-    secrets: Mapping[str, str] = NO_SECRETS,
-    remove: Collection[str] = (),
-    limits: Mapping[str, int | None] = NO_LIMITS,
-) -> None:
-    """Change name, settings and limits.
-
-    :param secrets: new values of secret settings; a blank one keeps what is there.
-    :param remove: names of secrets to forget.
-    :param limits: those of :data:`LIMITS` that are to change; None takes one away.
-    :raises ValidationError: for a bad name or setting.
-    """
-    cleaned = clean_config(connection.adapter, config)
-    # Read under lock, so that the history names what really was there before.
-    stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    _keep_limits(connection, _limits(stored) | dict(limits))
-    before = {"name": stored.name, **stored.config, **_limits(stored)}
-    difference = changes(before, {"name": name, **cleaned, **_limits(connection)})
-    connection.name, connection.config, connection.secrets = name, cleaned, stored.secrets
-    kept = _keep_secrets(connection, secrets, remove)
-    difference |= {setting: ["secret", what] for setting, what in kept.items()}
-    if kept:
-        # Whoever guessed, guessed at another password.
-        connection.inbound_failures, connection.inbound_locked_until = 0, None
-    changed = ["inbound_failures", "inbound_locked_until"] if kept else []
-    _save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
-    if difference:
-        _note(connection, "connection_changed", by=by, changes=difference)
-
-
-@transaction.atomic
 def activate(connection: Connection, *, by: User) -> None:
     """Use the connection for every record type that its ERP takes and nothing else serves."""
-    _serve(connection)
-    _note(connection, "connection_activated", by=by)
+    serve(connection)
+    told(connection, "connection_activated", by=by)
 
 
-def _serve(connection: Connection) -> None:
+def serve(connection: Connection) -> None:
     """Take up what nothing serves yet, and tell the record apps."""
     manifest = manifest_of(connection)
     wanted = {kind.entity for kind in record_types()} & set(manifest.entities)
@@ -340,67 +185,6 @@ def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
     return free & set(served.filter(connection=connection).values_list("entity", flat=True))
 
 
-def standing_against(connection: Connection, entity: str) -> list[str]:
-    """Why an account's records of a type cannot go through this connection instead of the one
-    that they go through now; nothing where they can.
-    """
-    kind = record_type(entity)
-    plural = kind.label_plural.lower()
-    now = active(connection.account_id, entity)
-    if now is None or now.pk == connection.pk:
-        return []
-    reasons = []
-    manifest = usable_manifest(connection, entity)
-    if manifest is None:
-        reasons.append(f"{connection.name} does not take {plural}.")
-    waiting = now.items.filter(entity=entity).open().count()
-    if waiting:
-        reasons.append(
-            f"{_counted(waiting, kind)} still open with {now.name}: waiting for accounting, being "
-            "exported, or failed. Retrieve, reject or settle what is open first."
-        )
-    linked = now.links.filter(entity=entity, ended_at=None).count()
-    if linked and kind.unit == "record":
-        reasons.append(
-            f"{_counted(linked, kind)} linked to {now.name}, and a record has one ERP ID. Unlink "
-            "what is linked first."
-        )
-    return reasons
-
-
-def _counted(number: int, kind: RecordType) -> str:
-    """A number of records, and the verb."""
-    one = number == 1
-    noun = kind.label if one else kind.label_plural
-    return f"{number:,} {noun.lower()} {'is' if one else 'are'}"
-
-
-@transaction.atomic
-def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
-    """Let the account's records of a type go through this connection from now on.
-
-    :returns: why not; nothing once they do.
-    """
-    both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
-    found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
-    list(found.order_by("pk").select_for_update(no_key=True))
-    reasons = standing_against(connection, entity)
-    if reasons:
-        return reasons
-    rows = ActiveConnection.objects.filter(account=connection.account_id, entity=entity)
-    if not rows.exclude(connection=connection).update(connection=connection):
-        _serve(connection)
-        return []
-    _note(connection, "connection_activated", by=by, entity=entity)
-    connection_activated.send(
-        ActiveConnection,
-        entity=entity,
-        account_id=connection.account_id,
-        connected=as_connected(connection, entity),
-    )
-    return []
-
-
 def _check(connection: Connection) -> Health:
     try:
         return adapter_of(connection).check()
@@ -414,7 +198,7 @@ def test(connection: Connection, *, by: User | None) -> bool:
     result = {"problems": list(health.problems), "facts": dict(health.facts)}
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
-        _note(connection, "connection_tested", by=by, problems=result["problems"])
+        told(connection, "connection_tested", by=by, problems=result["problems"])
     connection.refresh_from_db()
     return health.ok
 
@@ -446,9 +230,9 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         for entity, found_records in records.items():
             pulling.store_records(connection, entity, found_records)
         Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
-        _note(connection, "connection_refreshed", by=by)
+        told(connection, "connection_refreshed", by=by)
         if ActiveConnection.objects.filter(connection=connection).exists():
-            _serve(connection)
+            serve(connection)
     connection.refresh_from_db()
     return True
 
@@ -459,7 +243,7 @@ def pause(connection: Connection, *, by: User | None, reason: str) -> None:
     found = Connection.objects.filter(pk=connection.pk)
     paused = {"pause_reason": reason[:300], "paused_for_login": False}
     if found.filter(Q(paused_at=None) | Q(paused_for_login=True)).update(paused_at=Now(), **paused):
-        _note(connection, "connection_paused", by=by, reason=reason)
+        told(connection, "connection_paused", by=by, reason=reason)
     connection.refresh_from_db()
 
 
@@ -470,7 +254,7 @@ def pause_for_login(connection: Connection, *, message: str) -> None:
     found = Connection.objects.filter(pk=connection.pk, paused_at=None)
     if found.update(paused_at=Now(), pause_reason=reason[:300], paused_for_login=True):
         logger.warning("connection %s is paused: %s", connection.pk, reason)
-        _note(connection, "connection_paused", by=None, reason=reason)
+        told(connection, "connection_paused", by=None, reason=reason)
 
 
 @transaction.atomic
@@ -479,6 +263,6 @@ def resume(connection: Connection, *, by: User | None) -> None:
     found = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
     going = {"paused_at": None, "pause_reason": "", "paused_for_login": False}
     if found.update(**going, breaker_failures=0, breaker_until=None):
-        _note(connection, "connection_resumed", by=by)
+        told(connection, "connection_resumed", by=by)
         wake(connection.pk)
     connection.refresh_from_db()

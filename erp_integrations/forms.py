@@ -10,7 +10,7 @@ from django.core.validators import MaxLengthValidator, ProhibitNullCharactersVal
 from django.utils.html import conditional_escape
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
-from erp_integrations.connections import LIMITS
+from erp_integrations.connection_settings import LIMITS
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
 from erp_integrations.offers import Offers

@@ -1,15 +1,20 @@
-"""Whether records would fit another ERP, asked before anybody switches to it."""
+"""Switching to another connection: whether records would fit it, and the switch itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
+from django.db.models import Q
+
 from erp_integrations import connections, outgoing
 from erp_integrations.adapters.base import Adapter, EntityManifest, Manifest, Operation, Problem
 from erp_integrations.clicks import Refusal
-from erp_integrations.records import Draft, record_type
+from erp_integrations.models import ActiveConnection, Connection
+from erp_integrations.records import Draft, RecordType, connection_activated, record_type
 from erp_integrations.staging import command_for
+from erpbridge.access.models import User
 
 
 @dataclass(frozen=True)
@@ -79,3 +84,64 @@ def _problems(
         message = f"{manifest.label} does not take new records from here."
         found.append(Problem("operation", "create", message))
     return found
+
+
+def standing_against(connection: Connection, entity: str) -> list[str]:
+    """Why an account's records of a type cannot go through this connection instead of the one
+    that they go through now; nothing where they can.
+    """
+    kind = record_type(entity)
+    plural = kind.label_plural.lower()
+    now = connections.active(connection.account_id, entity)
+    if now is None or now.pk == connection.pk:
+        return []
+    reasons = []
+    manifest = connections.usable_manifest(connection, entity)
+    if manifest is None:
+        reasons.append(f"{connection.name} does not take {plural}.")
+    waiting = now.items.filter(entity=entity).open().count()
+    if waiting:
+        reasons.append(
+            f"{_counted(waiting, kind)} still open with {now.name}: waiting for accounting, being "
+            "exported, or failed. Retrieve, reject or settle what is open first."
+        )
+    linked = now.links.filter(entity=entity, ended_at=None).count()
+    if linked and kind.unit == "record":
+        reasons.append(
+            f"{_counted(linked, kind)} linked to {now.name}, and a record has one ERP ID. Unlink "
+            "what is linked first."
+        )
+    return reasons
+
+
+def _counted(number: int, kind: RecordType) -> str:
+    """A number of records, and the verb."""
+    one = number == 1
+    noun = kind.label if one else kind.label_plural
+    return f"{number:,} {noun.lower()} {'is' if one else 'are'}"
+
+
+@transaction.atomic
+def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
+    """Let the account's records of a type go through this connection from now on.
+
+    :returns: why not; nothing once they do.
+    """
+    both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
+    found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
+    list(found.order_by("pk").select_for_update(no_key=True))
+    reasons = standing_against(connection, entity)
+    if reasons:
+        return reasons
+    rows = ActiveConnection.objects.filter(account=connection.account_id, entity=entity)
+    if not rows.exclude(connection=connection).update(connection=connection):
+        connections.serve(connection)
+        return []
+    connections.told(connection, "connection_activated", by=by, entity=entity)
+    connection_activated.send(
+        ActiveConnection,
+        entity=entity,
+        account_id=connection.account_id,
+        connected=connections.as_connected(connection, entity),
+    )
+    return []

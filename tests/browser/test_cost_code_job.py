@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from admin_wbs import lists
 from admin_wbs.models import CodeList
-from erp_integrations import connections
+from erp_integrations import connection_settings, connections
 from erp_integrations.models import Connection
 from erpbridge.access.levels import Level
 from erpbridge.access.models import User
@@ -42,7 +42,7 @@ def erp(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture
 def in_tryton(erp: Erp, account, ada) -> Connection:
-    made = connections.create(
+    made = connection_settings.create(
         account=account,
         name="Tryton",
         adapter="tryton",

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from directory.models import Company
-from erp_integrations import approval, connections, engine
+from erp_integrations import approval, connection_settings, connections, engine
 from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.connections import adapter_of
@@ -28,7 +28,7 @@ TIMES = {
 
 def connect(account: Account, *, by: User, latency_ms: int = 0) -> Connection:
     """A tested and refreshed connection in use, to a ledger of its own."""
-    connection = connections.create(
+    connection = connection_settings.create(
         account=account,
         name="Ledger",
         adapter="simulator",

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
-from erp_integrations import connections
+from erp_integrations import connection_settings, connections
 from erp_integrations.models import Connection
 from erp_integrations.readiness import readiness
 from erp_integrations.sendable import button, limits
@@ -20,7 +20,7 @@ def rules(access) -> set[str]:
 
 def new(account, ada, **more) -> Connection:
     given = {"name": "Ledger", "adapter": "simulator", "config": {}, "account": account}
-    return connections.create(**{**given, **more}, by=ada)
+    return connection_settings.create(**{**given, **more}, by=ada)
 
 
 def test_account_without_connection_says_so(account, ada, access_of):
@@ -90,7 +90,7 @@ def test_second_connection_of_the_same_name_is_refused(connection, account, ada)
 def test_adapter_that_went_away_cannot_be_configured(connection, ada, settings):
     settings.ERPBRIDGE_ADAPTERS = []
     with pytest.raises(ValidationError):
-        connections.configure(connection, name="New", config={}, by=ada)
+        connection_settings.configure(connection, name="New", config={}, by=ada)
 
 
 def test_pausing_and_resuming_are_noted_once(connection, ada):
@@ -116,6 +116,6 @@ def test_the_history_of_settings_starts_from_what_was_stored(account, ada):
     connection = new(account, ada)
     stale = Connection.objects.get(pk=connection.pk)
     for one, name in ((connection, "First"), (stale, "Second")):
-        connections.configure(one, name=name, config={}, by=ada)
+        connection_settings.configure(one, name=name, config={}, by=ada)
     changed = Event.objects.filter(verb="connection_changed").order_by("-pk").first()
     assert changed.data["changes"]["name"] == ["First", "Second"]

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from erp_integrations import connections, engine
+from erp_integrations import connection_settings, connections, engine
 from erp_integrations.adapters.base import Rate
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.models import Connection, Item
@@ -80,7 +80,7 @@ def test_rate_beyond_the_limits_is_refused_naming_field_and_limits(connection, s
 
 def test_service_keeps_the_limits_too_and_leaves_alone_what_is_not_given(connection, ada):
     def limit(**limits: int | None) -> None:
-        connections.configure(
+        connection_settings.configure(
             connection, name="Ledger", config=connection.config, by=ada, limits=limits
         )
 

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from erp_integrations import connections, recovery, secrets, standing
+from erp_integrations import connection_settings, connections, recovery, secrets, standing
 from erp_integrations.adapters.simulator.agent import Agent, NotAnswered, main
 from erp_integrations.models import Connection, Item
 from erp_integrations.states import State
@@ -317,7 +317,7 @@ def test_page_of_the_connection_shows_the_address_and_no_password(connection, cl
 
 def test_password_stays_when_the_settings_are_saved_without_it(connection, ada, agent):
     config = {**connection.config, "latency_ms": 1}
-    connections.configure(connection, name="Ledger", config=config, by=ada)
+    connection_settings.configure(connection, name="Ledger", config=config, by=ada)
     connection.refresh_from_db()
     assert secrets.opened(connection) == {"password": PASSWORD}
 

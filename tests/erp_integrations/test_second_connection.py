@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from admin_wbs import lists
-from erp_integrations import connections
+from erp_integrations import connection_settings, connections, switching
 from erp_integrations.models import Connection
 from erp_integrations.sendable import retrieve
 from tests.erp_integrations import steps
@@ -15,7 +15,7 @@ from tests.erp_integrations import steps
 @pytest.fixture
 def second(account, ada, connection) -> Connection:
     """Another simulator, which serves nothing yet."""
-    made = connections.create(
+    made = connection_settings.create(
         account=account, name="New books", adapter="simulator", config={}, by=ada
     )
     connections.activate(made, by=ada)
@@ -73,7 +73,7 @@ def test_linked_records_stand_against_it(client_of, ada, account, synced_company
 def test_a_record_type_that_it_does_not_take_is_named(ada, account, connection, second):
     Connection.objects.filter(pk=second.pk).update(adapter="gone")
     second.refresh_from_db()
-    assert connections.use_for(second, "vendor", by=ada) == ["New books does not take companies."]
+    assert switching.use_for(second, "vendor", by=ada) == ["New books does not take companies."]
     assert connections.active(account.pk, "vendor") == connection
 
 

@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection as db
 from django.urls import reverse
 
-from erp_integrations import connections, secrets
+from erp_integrations import connection_settings, connections, secrets
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.models import Attempt, Connection, Item
@@ -59,7 +59,7 @@ def log():
 @pytest.fixture
 def connection(account, ada, talk, log) -> Connection:
     """A connection that is logged in with the right key."""
-    connection = connections.create(
+    connection = connection_settings.create(
         account=account,
         name="Ledger",
         adapter="simulator",
@@ -110,7 +110,7 @@ def test_nothing_of_a_secret_is_in_the_database(connection):
 
 
 def test_two_connections_with_one_secret_do_not_look_alike(connection, account, ada):
-    other = connections.create(
+    other = connection_settings.create(
         account=account,
         name="B",
         adapter="simulator",
@@ -195,7 +195,7 @@ def test_what_cannot_be_a_secret_is_refused_without_repeating_it(connection, cli
     assert page.status_code == 200
     assert value not in page.content.decode()
     with pytest.raises(ValidationError, match="API key: at most 4,000 characters"):
-        connections.configure(
+        connection_settings.configure(
             connection, name="Ledger", config=connection.config, secrets={"api_key": value}, by=ada
         )
 
@@ -251,7 +251,7 @@ def test_a_debug_page_does_not_show_what_was_typed(
     connection, client_of, ada, monkeypatch, settings
 ):
     settings.DEBUG = True
-    monkeypatch.setattr(connections, "seal", lambda value: 1 / 0)
+    monkeypatch.setattr(connection_settings, "seal", lambda value: 1 / 0)
     client = client_of(ada)
     client.raise_request_exception = False
     page = client.post(settings_url(connection), form_of(connection, api_key=SECRET))

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from erp_integrations import connections, wrong_passwords
+from erp_integrations import connection_settings, wrong_passwords
 from erp_integrations.adapters.base import InboundCall, InboundReply
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.clock import now
@@ -94,9 +94,9 @@ def test_new_password_on_the_page_ends_the_wait(connection, ask, ada, client_of,
     guess(ask, settings.AXES_FAILURE_LIMIT)
     home = reverse("erp:connection", args=[connection.account_id])
     assert "asked several times with a wrong password" in client_of(ada).get(home).text
-    connections.configure(connection, name="Ledger", config=connection.config, by=ada)
+    connection_settings.configure(connection, name="Ledger", config=connection.config, by=ada)
     assert ask(RIGHT).status_code == 429
-    connections.configure(
+    connection_settings.configure(
         connection, name="Ledger", config=connection.config, by=ada, secrets={"password": "new"}
     )
     assert ask("new").status_code == 200

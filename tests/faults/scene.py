@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from django.db import connections as databases
 
-from erp_integrations import approval, connections
+from erp_integrations import approval, connection_settings, connections
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import Done, Refusal, send
 from erp_integrations.states import MOVING, State
@@ -84,7 +84,7 @@ def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) ->
 
 def connect(erp: Erp, account: Account, *, by: User) -> Connection:
     """A connection in use."""
-    connection = connections.create(
+    connection = connection_settings.create(
         account=account,
         name="ERP",
         adapter=erp.adapter,

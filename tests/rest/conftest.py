@@ -10,7 +10,7 @@ import orjson
 import pytest
 from django.test import Client
 
-from erp_integrations import connections
+from erp_integrations import connection_settings, connections
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
@@ -103,7 +103,7 @@ def ours(account, project, sam) -> dict[str, Any]:
 @pytest.fixture
 def connected(account, ada):
     """A simulator that the account uses for its companies."""
-    connection = connections.create(
+    connection = connection_settings.create(
         account=account, name="Simulator", adapter="simulator", config={}, by=ada
     )
     connections.activate(connection, by=ada)

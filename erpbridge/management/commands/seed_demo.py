@@ -16,7 +16,7 @@ from admin_wbs.models import CodeList
 from directory import companies
 from directory.demo_firms import Firm, firms
 from directory.models import Company, EntityType
-from erp_integrations import connections
+from erp_integrations import connection_settings, connections
 from erp_integrations.models import Connection
 from erpbridge.access import accounts, people, policy, projects
 from erpbridge.access.levels import Level
@@ -234,7 +234,7 @@ def _put_on_project(found: CodeList, *, by: Access) -> None:
 @transaction.atomic
 def _connected(ada: Access) -> Connection:
     """A simulator in use. :raises ValidationError: where its adapter is not allowed."""
-    connection = connections.create(
+    connection = connection_settings.create(
         account=ada.account,
         name="Simulator ERP",
         adapter="simulator",

@@ -15,7 +15,7 @@ from django.urls import reverse
 from directory import companies
 from directory.demo_firms import firms
 from directory.models import Company
-from erp_integrations import connections
+from erp_integrations import connection_settings, connections
 from erp_integrations.models import Connection
 from erp_integrations.secrets import opened as secrets_of
 from erpbridge import env
@@ -107,9 +107,11 @@ def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
         present = {name: str(found.config.get(name)) for name in config}
         if present != config or secrets_of(found) != secrets:
             whole = {**found.config, **config}
-            connections.configure(found, name=NAME, config=whole, secrets=secrets, by=ada.user)
+            connection_settings.configure(
+                found, name=NAME, config=whole, secrets=secrets, by=ada.user
+            )
         return found
-    made = connections.create(
+    made = connection_settings.create(
         account=ada.account,
         name=NAME,
         adapter="tryton",

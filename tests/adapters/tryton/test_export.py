@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from admin_wbs.models import CodeList
-from erp_integrations import approval, connections
+from erp_integrations import approval, connection_settings, connections
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import send
 from erp_integrations.states import State
@@ -21,7 +21,7 @@ from tests.factories import CompanyFactory, CostCodeFactory
 @pytest.fixture
 def connection(proxied, faults, erp, account, ada) -> Connection:
     config = {"url": proxied[0], "company": "1", "root": "COSTCODES"}
-    made = connections.create(
+    made = connection_settings.create(
         account=account,
         name="Tryton",
         adapter="tryton",

@@ -1,0 +1,170 @@
+"""The settings of a connection: checked against what its adapter declares, stored, and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from erp_integrations import connections
+from erp_integrations.adapters.base import Setting
+from erp_integrations.connections import NO_SECRETS
+from erp_integrations.models import Connection
+from erp_integrations.models.connections import USUAL_IN_FLIGHT
+from erp_integrations.secrets import LONGEST_SECRET, seal
+from erpbridge.access.models import Account, User
+from erpbridge.audit.record import changes
+
+# What a person may set of how fast a connection goes, and what holds where nothing is set.
+LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
+NO_LIMITS: Mapping[str, int | None] = {}
+
+
+def _clean_setting(setting: Setting, raw: Any) -> Any:
+    """One configuration value. :raises ValidationError: naming the setting and its limit."""
+    value = str(setting.default if raw is None or raw == "" else raw).strip()
+    if len(value) > 200 or "\x00" in value:
+        raise ValidationError(f"{setting.label}: at most 200 characters, no control characters.")
+    if setting.options and value not in dict(setting.options):
+        raise ValidationError(f"{setting.label}: {value!r} is not one of the choices.")
+    if setting.kind != "integer":
+        return value
+    least, most = setting.least or 0, setting.most if setting.most is not None else 2**31
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise ValidationError(f"{setting.label} must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Configuration checked against the adapter's settings.
+
+    :raises ValidationError: a dictionary of setting name to message.
+    """
+    adapter_class = connections.adapter_classes().get(adapter_key)
+    if adapter_class is None:
+        raise ValidationError({"adapter": "This adapter is not installed here."})
+    manifest = adapter_class.manifest({})
+    config: dict[str, Any] = {}
+    errors: dict[str, ValidationError] = {}
+    for setting in manifest.settings:
+        if setting.kind == "secret":
+            continue
+        try:
+            config[setting.name] = _clean_setting(setting, raw.get(setting.name))
+        except ValidationError as error:
+            errors[setting.name] = error
+    if errors:
+        raise ValidationError(errors)
+    return config
+
+
+def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
+    """New values of secret settings, blank ones left out.
+
+    :raises ValidationError: a dictionary of setting name to message, which never holds a value.
+    """
+    adapter_class = connections.adapter_classes().get(adapter_key)
+    known = adapter_class.manifest({}).settings if adapter_class else ()
+    labels = {one.name: one.label for one in known if one.kind == "secret"}
+    new = {name: value for name, value in given.items() if name in labels and value.strip()}
+    errors = {
+        name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters, no control characters."
+        for name, value in new.items()
+        if len(value) > LONGEST_SECRET or "\x00" in value
+    }
+    if errors:
+        raise ValidationError(errors)
+    return new
+
+
+def _keep_secrets(
+    connection: Connection, given: Mapping[str, str], removed: Collection[str]
+) -> dict[str, str]:
+    """Put new secrets in and removed ones out. What happened to each, without its value."""
+    new = clean_secrets(connection.adapter, given)
+    gone = set(removed) & set(connection.secrets) - set(new)
+    sealed = {name: seal(value) for name, value in new.items()}
+    kept = {name: token for name, token in connection.secrets.items() if name not in gone}
+    connection.secrets = {**kept, **sealed}
+    return {**dict.fromkeys(gone, "removed"), **dict.fromkeys(new, "changed")}
+
+
+def _keep_limits(connection: Connection, given: Mapping[str, int | None]) -> None:
+    """Set the limits that are given; None stands for what goes without one."""
+    for name, usual in LIMITS.items():
+        if name in given:
+            setattr(connection, name, usual if given[name] is None else given[name])
+
+
+def _limits(connection: Connection) -> dict[str, Any]:
+    return {name: getattr(connection, name) for name in LIMITS}
+
+
+@transaction.atomic
+def create(
+    *,
+    account: Account,
+    name: str,
+    adapter: str,
+    config: Mapping[str, Any],
+    by: User,
+    secrets: Mapping[str, str] = NO_SECRETS,
+    limits: Mapping[str, int | None] = NO_LIMITS,
+) -> Connection:
+    """A new connection, not yet in use. :raises ValidationError: for a bad name or setting."""
+    connection = Connection(
+        account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
+    )
+    _keep_secrets(connection, secrets, ())
+    _keep_limits(connection, limits)
+    _save(connection)
+    connections.told(connection, "connection_created", by=by, adapter=adapter)
+    return connection
+
+
+def _save(connection: Connection, **how: Any) -> None:
+    """:raises ValidationError: for a name that is taken, also by somebody at this very moment."""
+    connection.full_clean(exclude=["config", "secrets", "test_result"])
+    try:
+        with transaction.atomic():
+            connection.save(**how)
+    except IntegrityError as error:
+        raise ValidationError({"name": "A connection of this name exists already."}) from error
+
+
+@transaction.atomic
+def configure(
+    connection: Connection,
+    *,
+    name: str,
+    config: Mapping[str, Any],
+    by: User,
+    secrets: Mapping[str, str] = NO_SECRETS,
+    remove: Collection[str] = (),
+    limits: Mapping[str, int | None] = NO_LIMITS,
+) -> None:
+    """Change name, settings and limits.
+
+    :param secrets: new values of secret settings; a blank one keeps what is there.
+    :param remove: names of secrets to forget.
+    :param limits: those of :data:`LIMITS` that are to change; None takes one away.
+    :raises ValidationError: for a bad name or setting.
+    """
+    cleaned = clean_config(connection.adapter, config)
+    # Read under lock, so that the history names what really was there before.
+    stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    _keep_limits(connection, _limits(stored) | dict(limits))
+    before = {"name": stored.name, **stored.config, **_limits(stored)}
+    difference = changes(before, {"name": name, **cleaned, **_limits(connection)})
+    connection.name, connection.config, connection.secrets = name, cleaned, stored.secrets
+    kept = _keep_secrets(connection, secrets, remove)
+    difference |= {setting: ["secret", what] for setting, what in kept.items()}
+    if kept:
+        # Whoever guessed, guessed at another password.
+        connection.inbound_failures, connection.inbound_locked_until = 0, None
+    changed = ["inbound_failures", "inbound_locked_until"] if kept else []
+    _save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
+    if difference:
+        connections.told(connection, "connection_changed", by=by, changes=difference)
