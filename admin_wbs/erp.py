@@ -36,6 +36,7 @@ class CostCodeType:
     view_action = "codes.view"
     send_action = "codes.send"
     retrieve_action = "codes.retrieve"
+    unlink_action = "codes.unlink"
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
         """The codes as they stand, in one query.
@@ -57,6 +58,10 @@ class CostCodeType:
             if problems:
                 found[draft.record_id] = problems
         return found
+
+    def children(self, ids: Sequence[int]) -> CostCodeQuerySet:
+        """The codes of the next tier under some codes."""
+        return CostCode.objects.filter(parent__in=ids)
 
     def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:
         """Nothing: the code says it all."""

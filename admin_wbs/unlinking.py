@@ -75,13 +75,12 @@ def unlink(code: CostCode, *, by: User, why: str, seen: int, with_below: bool, d
     check = usage(stored)
     _refuse(check, with_below=with_below, delete=delete)
     family = [stored.pk, *(one.pk for one in check.linked_below)]
-    done = sendable.unlink(found.account_id, lists.CODE, family, by=by, why=why)
-    if set(done) != set(family):
-        raise CodeRefused("One of the codes is on its way to the ERP again. Nothing was changed.")
+    for why_not in sendable.unlink(found.account_id, lists.CODE, family, by=by, why=why).values():
+        raise CodeRefused(f"Nothing was changed. {why_not}")
     lists.touch(found, by=by)
     if delete:
         _delete(stored, family, by=by)
-    return len(done)
+    return len(family)
 
 
 def _refuse(check: Usage, *, with_below: bool, delete: bool) -> None:

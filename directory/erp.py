@@ -52,6 +52,7 @@ class VendorType:
     view_action = "companies.view"
     send_action = "companies.send"
     retrieve_action = "companies.retrieve"
+    unlink_action = "links.unlink"
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
         """The companies as they stand, in one query."""
@@ -82,6 +83,10 @@ class VendorType:
             if problems:
                 found[draft.record_id] = problems
         return found
+
+    def children(self, ids: Sequence[int]) -> CompanyQuerySet:
+        """None: nothing is under a company."""
+        return Company.objects.none()
 
     def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:
         """City, tax ID and trades."""

@@ -58,19 +58,12 @@ def claim(
     with transaction.atomic():
         rows = Connection.objects.select_for_update(no_key=True).annotate(now=Now())
         held = rows.get(pk=connection.pk)
-        due = _due(held, entity)
-        first = None if breaker.is_resting(held) else due.order_by(*ORDER).first()
-        if first is None:
+        chosen = [] if breaker.is_resting(held) else _chosen(held, manifest, most, entity)
+        if not chosen:
             return []
-        room = _room(held, manifest, first, most)
-        alike = due.filter(entity=first.entity)
-        if manifest.delivery != Delivery.FILE:
-            # What failed before goes alone, so that it cannot take others down with it.
-            alike = alike.filter(attempts=first.attempts)
-        chosen = alike.order_by(*ORDER).values_list("pk", flat=True)[:room]
         items = moves.move(
             "claim",
-            Item.objects.filter(pk__in=list(chosen)),
+            Item.objects.filter(pk__in=chosen),
             by=None,
             values={
                 "fence": F("fence") + 1,
@@ -80,6 +73,35 @@ def claim(
         )
         _use_slots(held, manifest, len(items))
         return _write_ahead(held, items)
+
+
+def _chosen(held: Any, manifest: Manifest, most: int | None, entity: str) -> list[int]:
+    """The ids of the items to take. One whose parent has no link goes back to waiting for it:
+    without the parent's ERP id it would land at the ERP's root.
+    """
+    due = _due(held, entity).order_by(*ORDER)
+    while first := due.first():
+        alike = due.filter(entity=first.entity)
+        if manifest.delivery != Delivery.FILE:
+            # What failed before goes alone, so that it cannot take others down with it.
+            alike = alike.filter(attempts=first.attempts)
+        room = _room(held, manifest, first, most)
+        parents = dict(alike.values_list("pk", "parent_id")[:room])
+        orphans = parents_missing(held, first.entity, parents)
+        if not orphans:
+            return list(parents)
+        Item.objects.filter(pk__in=orphans).update(waits_for=F("parent_id"))
+    return []
+
+
+def parents_missing(held: Any, entity: str, parents: Mapping[int, int | None]) -> list[int]:
+    """Of items, those that have a parent record which has no link.
+
+    :param parents: item id -> record id of its parent.
+    """
+    wanted = {one for one in parents.values() if one is not None}
+    linked = active_links(held, entity, sorted(wanted))
+    return [pk for pk, one in parents.items() if one is not None and one not in linked]
 
 
 def lease(manifest: Manifest) -> float:

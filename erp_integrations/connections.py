@@ -185,6 +185,12 @@ def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
     return free & set(served.filter(connection=connection).values_list("entity", flat=True))
 
 
+def lock_active(account_id: int, entity: str) -> None:
+    """Hold the connection that the account uses for a record type: the first of all locks."""
+    held = Connection.objects.filter(active_for__account=account_id, active_for__entity=entity)
+    list(held.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk"))
+
+
 def _check(connection: Connection) -> Health:
     try:
         return adapter_of(connection).check()

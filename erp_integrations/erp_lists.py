@@ -228,19 +228,3 @@ def _agreed(link: Link, draft: Draft, held: ErpRecord) -> Link:
     link.synced_payload, link.synced_digest = dict(draft.payload), digest(draft.payload)
     link.erp_code, link.erp_version = held.erp_code, held.erp_version
     return link
-
-
-@transaction.atomic
-def unlink(account_id: int, entity: str, ids: Sequence[int], *, by: User, why: str) -> list[int]:
-    """End the links of records; the ERP keeps what it has. Open ones stay as they are.
-
-    :returns: ids of the records that are no longer linked.
-    """
-    found = Link.objects.filter(
-        connection__account=account_id, entity=entity, record_id__in=ids, ended_at=None
-    )
-    return [
-        link.record_id
-        for link in found.select_related("connection").order_by("record_id")
-        if links.unlink(link, by=by, why=why)
-    ]

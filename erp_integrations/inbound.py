@@ -240,8 +240,9 @@ def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> 
 def _handed(connection: Connection, manifest: Manifest, one: Claim) -> Handed | None:
     """The time to report counts from now; committed before anything leaves."""
     mine = Item.objects.filter(pk=one.item.pk, fence=one.item.fence, state=State.SENDING)
-    if not mine.update(lease_until=after(lease(manifest))):
+    command = full_command(connection, one.item)
+    orphan = one.item.parent_id is not None and not command.parent_erp_id
+    if orphan or not mine.update(lease_until=after(lease(manifest))):
         return None
     Attempt.objects.filter(pk=one.attempt.pk).update(opened_at=Now())
-    command = full_command(connection, one.item)
     return Handed(_ticket("do", one.item), command, manifest.call_deadline)

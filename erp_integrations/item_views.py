@@ -14,11 +14,11 @@ from erp_integrations import (
     answers,
     approval,
     connections,
-    links,
     matching,
     particulars,
     places,
     standing,
+    unlinking,
     waits,
 )
 from erp_integrations.adapters.base import EntityManifest, Operation
@@ -106,7 +106,7 @@ def _page(
         "withdraw": withdraw or WithdrawForm(prefix="withdraw"),
         "may_unlink": link is not None
         and found.state == State.SYNCED
-        and access.can("links.unlink"),
+        and access.can(record_type(found.entity).unlink_action),
         "unlink": unlink or UnlinkForm(prefix="unlink"),
         "reason": reason or ReasonForm(prefix="reject"),
         "answer": answer or AnswerForm(prefix="answer"),
@@ -286,18 +286,27 @@ def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("links.unlink")
+@scoped("items.view")
 def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """End the link between the record and the ERP's record; the ERP keeps what it has."""
     found = fetch(request.access, public_id)
+    require(request.access, record_type(found.entity).unlink_action)
     form = UnlinkForm(request.POST, prefix="unlink")
     if not form.is_valid():
         return _page(request, found, unlink=form)
     link = particulars.link_of(found)
-    if link is not None and links.unlink(link, by=request.user, why=form.cleaned_data["reason"]):
-        messages.success(request, f"{found.label} is no longer linked to {link.erp_code}.")
-    else:
-        messages.error(request, "Nothing was done: it is not linked, or it is on its way again.")
+    refused = unlinking.unlink(
+        found.account_id,
+        found.entity,
+        [found.record_id],
+        by=request.user,
+        why=form.cleaned_data["reason"],
+    )
+    if refused:
+        form.add_error(None, f"Nothing was done. {refused[found.record_id]}")
+        return _page(request, found, unlink=form)
+    words = link.erp_code if link else "the ERP"
+    messages.success(request, f"{found.label} is no longer linked to {words}.")
     return _back(request, found)
 
 

@@ -10,9 +10,8 @@ from django.db.models.functions import Now
 
 from erp_integrations import moves
 from erp_integrations.drift import note_edits
-from erp_integrations.match_keys import keys_of
-from erp_integrations.models import Connection, ErpRecord, Item, Link
-from erp_integrations.moves import chunks, lock_records
+from erp_integrations.models import Connection, Item, Link
+from erp_integrations.moves import chunks
 from erp_integrations.records import record_type
 from erp_integrations.states import State
 from erpbridge.access.models import User
@@ -177,43 +176,3 @@ def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:
             Note(link.entity, link.record_id, str(link), "unlink", *states, note=why, data=data)
         )
     return notes
-
-
-def _remember(link: Link) -> None:
-    """The ERP keeps its record, so what is sent again can be linked to it at Accept."""
-    if link.synced_payload:
-        held = ErpRecord(
-            connection=link.connection,
-            entity=link.entity,
-            erp_id=link.erp_id,
-            erp_code=link.erp_code,
-            erp_version=link.erp_version,
-            label=str(link),
-            data=link.synced_payload,
-            **keys_of(link.synced_payload),
-        )
-        ErpRecord.objects.bulk_create([held], ignore_conflicts=True)
-
-
-@transaction.atomic
-def unlink(link: Link, *, by: User, why: str) -> bool:
-    """End a link; the ERP keeps its record. Not while an item of the record is open.
-
-    :returns: False where it stays, or somebody else ended it first.
-    """
-    lock_records(link.entity, [link.record_id])
-    account_id = link.connection.account_id
-    items = Item.objects.filter(account=account_id, entity=link.entity, record_id=link.record_id)
-    if items.open().exists() or not end([link], by=by, why=why):
-        return False
-    _remember(link)
-    model = record_type(link.entity).model
-    model._default_manager.filter(pk=link.record_id).update(
-        origin_id="",
-        origin_code="",
-        origin_data={},
-        erp_state="",
-        drifted=False,
-        updated_at=Now(),
-    )
-    return True

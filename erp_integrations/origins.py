@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from erp_integrations import connections, links, outgoing
+from erp_integrations import connections, links, outgoing, unlinking
 from erp_integrations.adapters.base import Problem
 from erp_integrations.digests import digest
 from erp_integrations.guard import plain
@@ -57,18 +57,26 @@ class _Change:
     def renamed(self) -> bool:
         return bool(self.wanted != self.record.origin_id)
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is no longer what it was called before."""
+        return self.renamed and bool(self.record.origin_id)
+
 
 @transaction.atomic
 def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[int, Problem]:
     """Set the origins of records of the account, of each that may be set.
 
-    Needs the right to import from the ERP, and waits for no one: a record with an open item is
-    refused. A number of statements that grows only with each 500.
+    Needs the right to import from the ERP, to end a link also the one that its page asks for, and
+    waits for no one: a record with an open item is refused, and so is clearing the id of one with
+    children that are in the ERP or on their way there. A number of statements that grows only with
+    each 500.
 
     :returns: record id -> why it was left as it is.
     """
     list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
     kind = record_type(entity)
+    connections.lock_active(access.account.pk, entity)
     lock_records(entity, wanted)
     changed = _changes(kind, wanted, access)
     problems = _problems(kind, changed, access)
@@ -126,11 +134,19 @@ def _problems(
         return {pk: Problem("origin_id", "right", answer.why) for pk in changed}
     problems = _open(kind, list(changed), access)
     problems |= _taken(kind, changed, access)
+    may_end = access.can(kind.unlink_action)
     for pk, one in changed.items():
         problem = _impossible(one.origin)
+        if one.ends and not may_end:
+            problem = Problem("origin_id", "right", f"cannot be taken away. {may_end.why}")
         if problem:
             problems[pk] = problem
-    return problems
+    going = {pk for pk, one in changed.items() if one.ends and not one.wanted}
+    kept = unlinking.kept_by_children(kind, going - problems.keys())
+    return problems | {
+        pk: Problem("origin_id", "children", f"cannot be taken away. {why}")
+        for pk, why in kept.items()
+    }
 
 
 def _impossible(origin: Origin) -> Problem | None:

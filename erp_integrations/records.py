@@ -99,6 +99,7 @@ class RecordType(Protocol):
     view_action: str
     send_action: str
     retrieve_action: str
+    unlink_action: str
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
         """The records as they stand, in a fixed number of queries; unknown ids are left out."""
@@ -106,6 +107,10 @@ class RecordType(Protocol):
 
     def problems(self, drafts: Sequence[Draft]) -> dict[int, list[Problem]]:
         """What forbids sending beyond the manifest's rules, such as an inactive record."""
+        ...
+
+    def children(self, ids: Sequence[int]) -> models.QuerySet[Any]:
+        """What is right under some records, each with its ``parent_id``; most types have none."""
         ...
 
     def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:

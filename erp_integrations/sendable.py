@@ -31,7 +31,6 @@ from erp_integrations.erp_lists import (
     link_existing,
     linked_ids,
     note_agreement,
-    unlink,
 )
 from erp_integrations.list_buttons import ListButton, list_button
 from erp_integrations.models import Item
@@ -69,6 +68,7 @@ from erp_integrations.states import (
     State,
 )
 from erp_integrations.switching import InstalledAdapter, check_against, installed_adapters
+from erp_integrations.unlinking import unlink
 from erp_integrations.waits import Wait
 from erpbridge.access.policy import Access
 

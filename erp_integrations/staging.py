@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from erp_integrations import links, moves, outgoing, tracing
+from erp_integrations import connections, links, moves, outgoing, tracing
 from erp_integrations.adapters.base import Command, Operation, Problem
 from erp_integrations.clicks import Done, Refusal, carry_out
 from erp_integrations.defaults import Defaults
@@ -194,7 +194,8 @@ def send(
     order, known = _parents_first(kind, _visible(kind, ids, access), access)
 
     def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
-        # So that nothing is edited while it is sent.
+        # So that no parent is unlinked, and nothing is edited, while it is sent.
+        connections.lock_active(access.account.pk, entity)
         moves.lock_records(entity, batch)
         found = examine(kind, batch, access=access, seen=seen, known=known)
         refused = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,6 @@ READERS = {
     "origin_id": bodies.identifier(200),
     "origin_data": bodies.long_text(LONGEST_DATA),
 }
-LINKED_BELOW = "cannot be taken away: codes under it are linked to the ERP. Unlink these too."
 
 
 @contextmanager
@@ -94,10 +93,6 @@ class CodeRecords(Records):
             for pk, row in rows.items()
             if {"origin_id", "origin_data"} & set(given := values[id(row)])
         }
-        going = {pk for pk, origin in wanted.items() if origin.id == ""}
-        for pk in _linked_parents(going):
-            rows[pk].refuse({"origin_id": [LINKED_BELOW]})
-            del wanted[pk]
         if wanted:
             for pk, problem in sendable.link(lists.CODE, wanted, access=self.access).items():
                 rows[pk].refuse({problem.field: [problem.message]})
@@ -122,11 +117,3 @@ def _strip_prefixes(found: CodeList, rows: Sequence[CodeRow]) -> None:
             row.code = read(code)
         except ValidationError as error:
             row.errors["code"] = list(error.messages)
-
-
-def _linked_parents(going: Collection[int]) -> set[int]:
-    """Of codes that are to be unlinked, those with linked ones under them that stay linked."""
-    if not going:
-        return set()
-    below = CostCode.objects.filter(parent__in=going).synced().exclude(pk__in=going)
-    return set(below.values_list("parent_id", flat=True).distinct())

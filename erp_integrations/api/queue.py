@@ -17,9 +17,9 @@ from erp_integrations import (
     approval,
     connections,
     families,
-    links,
     matching,
     particulars,
+    unlinking,
 )
 from erp_integrations.adapters.base import Found, Problem
 from erp_integrations.api import refusals, shapes, types, words
@@ -29,6 +29,7 @@ from erp_integrations.matching import Match
 from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.queries import search as by_words
+from erp_integrations.records import record_type
 from erp_integrations.states import State
 from erpbridge.rest import bodies, scope
 from erpbridge.rest.answers import JsonAnswer
@@ -146,13 +147,15 @@ class OneItem(QueueItems):
 class ItemAction(QueueItems):
     """A decision about one item. ``POST …/erp_queue/{id}/actions/{name}``."""
 
-    right = "items.accept"
-
     @answering(types.WholeItem, tagged=True)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Decide, and show the item as it is then."""
         self.act(self.as_seen(pk), scope.body_of(request))
         return self.whole(pk)
+
+    def right_for(self, item: Item) -> str:
+        """What the caller has to be entitled to."""
+        return "items.accept"
 
     def as_seen(self, pk: int) -> Item:
         """The item, if the caller may decide it.
@@ -160,7 +163,7 @@ class ItemAction(QueueItems):
         :raises ApiError: 409 where it is another revision than the caller saw.
         """
         item = self.fetch(pk)
-        self.require(self.right, item.entity)
+        self.require(self.right_for(item), item.entity)
         seen = scope.body_of(self.request).get("digest")
         if seen is not None and seen != item.digest:
             raise refusals.conflict("It is not the revision you looked at. Read it again.")
@@ -311,16 +314,22 @@ class LinkInstead(ItemAction):
 class Unlink(ItemAction):
     """End the link between the item's record and the ERP's; the ERP keeps what it has."""
 
-    right = "links.unlink"
     body = types.REASON_BODY
+
+    def right_for(self, item: Item) -> str:
+        """That of the record's own page."""
+        return record_type(item.entity).unlink_action
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """With the reason."""
         reason, link = reason_of(body), particulars.link_of(item)
         if link is None or item.state != State.SYNCED:
             raise refusals.conflict("It is not linked to the ERP.")
-        if not links.unlink(link, by=self.access.user, why=reason):
-            raise refusals.conflict("It is not linked any more, or is on its way again.")
+        refused = unlinking.unlink(
+            item.account_id, item.entity, [item.record_id], by=self.access.user, why=reason
+        )
+        for why_not in refused.values():
+            raise refusals.conflict(why_not)
 
 
 def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:

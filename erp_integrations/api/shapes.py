@@ -179,7 +179,9 @@ def _actions(item: Item, access: Access, *, linked: bool, free: bool) -> list[st
         "withdraw": decides and item.state == State.QUEUED,
         "answer": decides and item.state in (State.NEEDS_ANSWER, State.FAILED),
         "link_instead": decides and free and not own,
-        "unlink": linked and item.state == State.SYNCED and bool(access.can("links.unlink")),
+        "unlink": linked
+        and item.state == State.SYNCED
+        and bool(access.can(record_type(item.entity).unlink_action)),
     }
     return [name for name, can in possible.items() if can]
 

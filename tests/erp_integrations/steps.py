@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from directory.models import Company
-from erp_integrations import approval, connection_settings, connections, engine
+from erp_integrations import approval, connection_settings, connections, engine, unlinking
 from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.connections import adapter_of
-from erp_integrations.models import Attempt, Connection, Item, Ticker
+from erp_integrations.models import Attempt, Connection, Item, Link, Ticker
 from erp_integrations.secrets import seal
 from erp_integrations.sendable import Done, send
 from erpbridge.access.models import Account, User
@@ -104,6 +104,12 @@ def retry(item: Item, access: Access, **values: str) -> Done:
 def export(connection: Connection) -> None:
     """What a worker does when it is woken up."""
     engine.drain(connection.pk)
+
+
+def unlink(link: Link, *, by: User, why: str = "By mistake") -> dict[int, str]:
+    """End a link; why not, by the id of its record."""
+    account_id = link.connection.account_id
+    return unlinking.unlink(account_id, link.entity, [link.record_id], by=by, why=why)
 
 
 def reasons(done: Done) -> list[str]:

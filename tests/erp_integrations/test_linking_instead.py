@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from directory.models import Company
-from erp_integrations import answers, links, matching, pulling
+from erp_integrations import answers, matching, pulling
 from erp_integrations.adapters.base import Found
 from erp_integrations.connections import usable_manifest
 from erp_integrations.match_keys import keys_of
@@ -147,7 +147,7 @@ def test_an_unlinked_record_that_is_sent_again_can_be_linked_to_what_the_erp_kep
     client_of, pat, ada, access_of, connection, synced_company
 ):
     before = synced_company.origin_id
-    links.unlink(Link.objects.active().get(), by=ada, why="By mistake")
+    assert not steps.unlink(Link.objects.active().get(), by=ada)
     (again,) = steps.send_all([synced_company], access_of(ada))
     client = client_of(pat)
     assert "Link Instead to QUARRY01" in client.get(url(again, "item")).text

@@ -8,7 +8,6 @@ from directory import companies as directory
 from directory.models import Company
 from directory.refusals import EditRefused
 from erp_integrations import moves
-from erp_integrations.links import unlink
 from erp_integrations.models import Item, Link, Request
 from erp_integrations.sendable import button, lock, marker, marker_filter, retrieve, send
 from erp_integrations.states import State
@@ -212,10 +211,10 @@ def test_company_is_not_unlinked_while_an_item_of_it_is_open(
 ):
     item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
     link = Link.objects.get()
-    assert not unlink(link, by=ada, why="test")
+    assert steps.unlink(link, by=ada)
     moves.move("retrieve", Item.objects.filter(pk=item.pk), by=ada)
-    assert unlink(link, by=ada, why="test")
-    assert not unlink(link, by=ada, why="twice")
+    assert not steps.unlink(link, by=ada)
+    assert steps.unlink(link, by=ada)
     synced_company.refresh_from_db()
     assert (synced_company.origin_id, synced_company.erp_state) == ("", "")
     assert Item.objects.filter(state=State.UNLINKED).count() == 1

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.urls import reverse
 
 from directory import companies
-from erp_integrations import links, origins
+from erp_integrations import origins
 from erp_integrations.erp_lists import link_existing
 from erp_integrations.models import ErpRecord, Item, Link
 from erp_integrations.origins import Origin
@@ -36,7 +36,7 @@ def item_page(client, item):
 
 
 def unlink(company, by, why="Wrong vendor."):
-    assert links.unlink(Link.objects.active().get(record_id=company.pk), by=by, why=why)
+    assert not steps.unlink(Link.objects.active().get(record_id=company.pk), by=by, why=why)
     company.refresh_from_db()
 
 

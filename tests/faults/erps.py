@@ -44,6 +44,10 @@ class Erp(Protocol):
         """How often the ERP's own books hold each key."""
         ...
 
+    def at_root(self, entity: str) -> set[str]:
+        """Keys of the records that are under no other."""
+        ...
+
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
         """Make the next calls fail in one way."""
         ...
@@ -78,6 +82,10 @@ class Simulator:
         effects = steps.ledger_of(connection).effects()
         return Counter(one.key for one in effects if one.entity == entity)
 
+    def at_root(self, entity: str) -> set[str]:
+        """None, for it has no tree of companies."""
+        return set()
+
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
         """Set a fault of the ledger, or of those who fetch for it."""
         if self.delivery in (Delivery.POLLED, Delivery.FILE):
@@ -109,6 +117,11 @@ BOOKS = {
     "cost_code": "SELECT code FROM analytic_account_account WHERE type <> 'root'",
 }
 
+AT_ROOT = (
+    "SELECT one.code FROM analytic_account_account one JOIN analytic_account_account above"
+    " ON above.id = one.parent WHERE above.type = 'root'"
+)
+
 
 @dataclass
 class Tryton:
@@ -134,6 +147,11 @@ class Tryton:
     def copies(self, entity: str, connection: Connection) -> Counter[str]:
         """Records by code, straight from Tryton's own database."""
         return Counter(row["code"] for row in self.erp.rows(BOOKS[entity]))
+
+    def at_root(self, entity: str) -> set[str]:
+        """Codes whose parent in Tryton's own database is no code."""
+        rows = self.erp.rows(AT_ROOT) if entity == "cost_code" else []
+        return {row["code"] for row in rows}
 
     def misbehave(self, connection: Connection, kind: str, times: int) -> None:
         """Break the next calls on the way."""

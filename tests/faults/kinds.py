@@ -12,6 +12,7 @@ from django.db import connections as databases
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.models import Attempt, Item
 from erp_integrations.states import State
+from erp_integrations.unlinking import unlink
 from tests.faults.erps import Erp
 from tests.faults.scene import Scene, wait_for_progress, wait_until
 from tests.faults.servers import Servers
@@ -152,12 +153,31 @@ def twins_meet(scene: Scene, _staff: Staff, _servers: Servers) -> None:
     scene.erp.faults.gates = [Gate(f'"{key}"'.encode(), MEETING) for key in met]
 
 
+def unlink_parents(scene: Scene, _staff: Staff, _servers: Servers) -> None:
+    """A person unlinks whatever has children that are on their way, again and again."""
+    children = Item.objects.filter(connection=scene.connection).exclude(parent_id=None)
+    parents = scene.connection.links.active().filter(record_id__in=children.values("parent_id"))
+    entity, by = scene.records.entity, scene.person
+    while scene.left():
+        ids = list(parents.values_list("record_id", flat=True))
+        for pk in ids:
+            unlink(scene.connection.account_id, entity, [pk], by=by, why="Torture")
+        scene.unlinks += len(ids)
+        time.sleep(0.05)
+
+
+def somebody_unlinked(scene: Scene, _staff: Staff) -> bool:
+    """A person tried to."""
+    return scene.unlinks > 0
+
+
 @dataclass(frozen=True)
 class Kind:
     """One row of the table.
 
     :param pairs: two records for each ERP key.
     :param gates: takes the proxy before Tryton.
+    :param tree: takes records that are under others.
     :param apart: deliveries in which it makes no sense, and why.
     :param happened: whether the fault struck; a run without it proves nothing.
     """
@@ -169,11 +189,14 @@ class Kind:
     short: bool = False
     pairs: bool = False
     gates: bool = False
+    tree: bool = False
     apart: Mapping[Delivery, str] = field(default_factory=dict)
     happened: Callable[[Scene, Staff], bool] = always
 
-    def left_out(self, erp: Erp) -> str:
-        """Why it is not tried on this ERP; empty where it is."""
+    def left_out(self, erp: Erp, records: str) -> str:
+        """Why it is not tried on this ERP with these records; empty where it is."""
+        if self.tree and records != "codes":
+            return f"no {records} are under others"
         if self.gates and erp.faults is None:
             return "takes the proxy before Tryton"
         return self.apart.get(erp.delivery, "")
@@ -234,10 +257,19 @@ KINDS = (
         gates=True,
         short=True,
     ),
+    Kind(
+        "parents unlinked while children wait",
+        unlink_parents,
+        env={"FAULT_BATCH": "1"},
+        happened=somebody_unlinked,
+        tree=True,
+        short=True,
+    ),
 )
 # The fault that shows what each safeguard is there for.
 CONTROLS = {
     "look": "ERP loses its answer",
     "fence": "worker back after its lease, refused",
+    "parent": "parents unlinked while children wait",
     "key": "one ERP key accepted twice at once",
 }

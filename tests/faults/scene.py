@@ -39,6 +39,8 @@ class Scene:
     keys: int
     refused: list[Refusal] = field(default_factory=list)
     twins: list[str] = field(default_factory=list)
+    # How often a person tried to unlink something.
+    unlinks: int = 0
 
     def items(self) -> list[Item]:
         """All of them, as they are now."""

@@ -27,23 +27,27 @@ class Row:
     doubled: int
     stuck: int
     wrong: int
+    misplaced: int
     deaths: int
     seconds: int
     happened: bool
 
     @property
     def ok(self) -> bool:
-        """The fault struck; nothing is lost, doubled, stuck, or called failed and there."""
-        return self.happened and not (self.lost or self.doubled or self.stuck or self.wrong)
+        """The fault struck; nothing is lost, doubled, stuck, called failed and there, or elsewhere
+        than under its parent.
+        """
+        bad = (self.lost, self.doubled, self.stuck, self.wrong, self.misplaced)
+        return self.happened and not any(bad)
 
     def __str__(self) -> str:
-        cells = "".join(f"{getattr(self, name):>9}" for name in COLUMNS)
+        cells = "".join(f"{getattr(self, name):>10}" for name in COLUMNS)
         hollow = "" if self.happened else ": the fault did not strike"
         return f"{self.fault:<{WIDTH}}{cells}  {'ok' if self.ok else 'FAILED'}{hollow}"
 
 
 COLUMNS = [one.name for one in fields(Row)[1:-1]]
-HEAD = f"{'fault':<{WIDTH}}" + "".join(f"{name:>9}" for name in COLUMNS)
+HEAD = f"{'fault':<{WIDTH}}" + "".join(f"{name:>10}" for name in COLUMNS)
 
 
 def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bool) -> Row:
@@ -51,6 +55,7 @@ def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bo
     items = scene.items()
     copies = scene.erp.copies(scene.records.entity, scene.connection)
     synced = [one.erp_key for one in items if one.state == State.SYNCED]
+    at_root = scene.erp.at_root(scene.records.entity)
     refused = {one.record_id for one in scene.refused if one.problems}
     told = [
         one
@@ -70,6 +75,7 @@ def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bo
         doubled=sum(number - 1 for number in copies.values() if number > 1),
         stuck=len(items) - len(synced) - len(told),
         wrong=sum(1 for one in items if one.state == State.FAILED and copies[one.erp_key]),
+        misplaced=sum(1 for one in items if one.parent_id and one.erp_key in at_root),
         deaths=deaths,
         seconds=round(seconds),
         happened=happened,
