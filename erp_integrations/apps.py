@@ -19,7 +19,11 @@ class ErpIntegrationsConfig(AppConfig):
     name = "erp_integrations"
 
     def ready(self) -> None:
-        """Let the web server's health tell of the engine's, and the menu of what waits."""
+        """Let the web server's health tell of the engine's, and the menu of what waits; let what
+        wakes workers up go to Celery's application in every process.
+        """
+        from erpbridge import celery  # noqa: F401
+
         health.report_on("tick", _tick)
         for tool in ("erp:companies", "erp:project_companies"):
             waiting.register(tool, _waiting_for, _landing)

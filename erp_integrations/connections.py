@@ -61,7 +61,8 @@ def adapter_of(connection: Connection) -> Adapter:
         raise registry.AdapterUnavailable(connection.adapter, str(error)) from None
     try:
         io = _io(connection.adapter, connection.account_id)
-        return Guarded(adapter_class(connection.config, secrets, io))
+        adapter = adapter_class(connection.config, secrets, io)
+        return Guarded(adapter, manifest_of(connection).call_deadline)
     except Exception as error:
         raise _broken(connection.adapter, error, secrets) from error
 
@@ -75,8 +76,9 @@ def unconnected(key: str, account_id: int) -> tuple[Manifest, Adapter]:
     try:
         asked = adapter_class.manifest({}).settings
         config = {one.name: one.default for one in asked if one.kind != "secret"}
+        manifest = adapter_class.manifest(config)
         adapter = adapter_class(config, NO_SECRETS, _io(key, account_id))
-        return adapter_class.manifest(config), Guarded(adapter)
+        return manifest, Guarded(adapter, manifest.call_deadline)
     except Exception as error:
         raise _broken(key, error, {}) from error
 

@@ -139,7 +139,8 @@ def run(
     if _too_late(since):
         outcomes: Sequence[Outcome] = [Outcome(error=TOO_SLOW)] * len(ready)
     else:
-        with tracing.handling([one.item for one in ready]):
+        over = since + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
+        with tracing.handling([one.item for one in ready]), adapter.io.deadline.by(over):
             began = time.monotonic()
             outcomes = adapter.submit([one.command for one in ready])
         tracing.called(ready, began=began)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -73,12 +75,19 @@ def plain_values(value: Any) -> Any:
 
 
 class Guarded(Adapter):
-    """An adapter that raises nothing but :class:`AdapterError`, and only where that is allowed."""
+    """An adapter that raises nothing but :class:`AdapterError`, and only where that is allowed.
 
-    def __init__(self, adapter: Adapter) -> None:
+    :param call_deadline: seconds for each call that asks the ERP.
+    """
+
+    def __init__(self, adapter: Adapter, call_deadline: float) -> None:
         super().__init__(adapter.config, adapter.secrets, adapter.io)
         self.adapter = adapter
+        self.call_deadline = call_deadline
         self._redact = Redactor(adapter.secrets.values())
+
+    def _in_time(self) -> AbstractContextManager[None]:
+        return self.io.deadline.by(time.monotonic() + self.call_deadline)
 
     def _said(self, text: object, most: int = LONGEST_MESSAGE) -> str:
         return plain(self._redact(plain(text, LONGEST_ANSWER)), most)
@@ -91,7 +100,8 @@ class Guarded(Adapter):
     def check(self) -> Health:
         """Every failure is a problem of the connection."""
         try:
-            health = self.adapter.check()
+            with self._in_time():
+                health = self.adapter.check()
             facts = {self._said(name): self._said(value) for name, value in health.facts.items()}
             return Health(tuple(self._said(one) for one in health.problems), facts)
         except Exception as error:
@@ -107,7 +117,8 @@ class Guarded(Adapter):
     def choices(self, kind: str) -> Sequence[Choice]:
         """:raises AdapterError: for whatever goes wrong."""
         try:
-            found = self.adapter.choices(kind)
+            with self._in_time():
+                found = self.adapter.choices(kind)
             return tuple(
                 Choice(plain(one.code), self._said(one.label), plain(one.group, LONGEST_GROUP))
                 for one in found
@@ -135,7 +146,8 @@ class Guarded(Adapter):
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
         """:raises AdapterError: for whatever goes wrong, an answer without an id included."""
         try:
-            found = self.adapter.find(entity, key)
+            with self._in_time():
+                found = self.adapter.find(entity, key)
             return _sound(found) if isinstance(found, Found) else found
         except Exception as error:
             raise self._error("find", error) from error
@@ -143,7 +155,8 @@ class Guarded(Adapter):
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """One outcome per command; uncertain where the adapter breaks its contract."""
         try:
-            outcomes = list(self.adapter.submit(commands))
+            with self._in_time():
+                outcomes = list(self.adapter.submit(commands))
             if len(outcomes) == len(commands):
                 return [_kept(one, self._said) for one in outcomes]
             problem = f"The adapter failed: {len(outcomes)} outcomes for {len(commands)} commands."
@@ -154,7 +167,8 @@ class Guarded(Adapter):
     def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
         """One outcome per handle. :raises AdapterError: for whatever goes wrong."""
         try:
-            outcomes = list(self.adapter.poll(handles))
+            with self._in_time():
+                outcomes = list(self.adapter.poll(handles))
         except Exception as error:
             raise self._error("poll", error) from error
         if len(outcomes) == len(handles):
@@ -215,7 +229,8 @@ class Guarded(Adapter):
     def pull(self, entity: str, cursor: str = "") -> Page:
         """:raises AdapterError: for whatever goes wrong, a record without an id included."""
         try:
-            page = self.adapter.pull(entity, cursor)
+            with self._in_time():
+                page = self.adapter.pull(entity, cursor)
             return Page(tuple(_sound(one) for one in page.records), page.cursor)
         except Exception as error:
             raise self._error("pull", error) from error

@@ -1,5 +1,6 @@
-"""erpbridge: the project and its kernel (access, audit, ui). The kernel imports no app."""
+"""erpbridge: the project and its kernel (access, audit, ui). The kernel imports no app.
 
-from erpbridge.celery import app as celery_app
-
-__all__ = ["celery_app"]
+The package itself loads nothing, for some of it is used without Django: Celery's application is in
+``erpbridge.celery``, where ``celery --app=erpbridge`` finds it, and is loaded with the app
+``erp_integrations``.
+"""

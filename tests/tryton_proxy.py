@@ -113,7 +113,9 @@ def read_request(client: socket.socket) -> bytes:
 
 
 def ask(upstream: tuple[str, int], request: bytes) -> bytes:
-    """The ERP's whole answer."""
+    """The ERP's whole answer; to nothing it has none."""
+    if not request:
+        return b""
     with socket.create_connection(upstream, timeout=30) as server:
         server.sendall(request)
         answer = b""

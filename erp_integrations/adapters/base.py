@@ -9,8 +9,11 @@ only with values of this module. Reference: erp-adapters.md section 3, architect
 from __future__ import annotations
 
 import logging
+import math
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -210,6 +213,8 @@ class Rate:
 class Manifest:
     """What an adapter is and can do: pure data, no I/O. Durations in seconds.
 
+    ``call_deadline``: how long one call of the adapter may take, a ``submit`` with all its commands
+    too; the host sets ``io.deadline`` by it.
     ``settles_within``: how long after a call's deadline what it asked for may still take effect.
     ``can_find``: whether the ERP can be asked by key; without it a person decides the uncertain.
     ``silent_after`` (queued): how long after a hand-over the ERP may still carry it out; a command
@@ -459,13 +464,38 @@ class AdapterError(Exception):
         self.error = error
 
 
+class Deadline:
+    """Until when what the host asks for now has to be over; after it nothing may leave.
+
+    All commands of one :meth:`Adapter.submit` share it.
+    """
+
+    def __init__(self) -> None:
+        self._until = math.inf
+
+    def left(self) -> float:
+        """Seconds that are left; none or fewer where the time is over."""
+        return self._until - time.monotonic()
+
+    @contextmanager
+    def by(self, until: float) -> Iterator[None]:
+        """Not later than ``time.monotonic()`` says ``until``, nor than what held before."""
+        before = self._until
+        self._until = min(before, until)
+        try:
+            yield
+        finally:
+            self._until = before
+
+
 @dataclass(frozen=True)
 class Io:
-    """What an adapter gets from its host: a folder of its own, a clock and a logger."""
+    """What an adapter gets from its host: a folder of its own, a clock, a logger, and its time."""
 
     folder: Path
     clock: Callable[[], float]
     logger: logging.Logger
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 class Adapter(ABC):

@@ -1,36 +1,23 @@
-"""The one HTTP client of adapters: a deadline for the whole call, and honest failures.
+"""The one HTTP client of adapters: in time, and honest about what fails.
 
-A call is made once, on a connection of its own: a reused one may turn out to be dead only after
-the request has left, and then nobody knows whether it arrived. What fails before there is a
-connection has not been applied; what fails later is uncertain, unless it only reads. Only the
-resolving of a name has limits of its own: those of the operating system.
+What fails before the first byte of a request has left has not been applied; what fails later is
+uncertain, unless it only reads. A call ends in its time, and in the time that the host gives the
+adapter (:class:`~erp_integrations.adapters.base.Deadline`); once that is over, nothing leaves.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from erp_integrations.adapters.base import AdapterError, Effect, ErpError, ErrorClass, Io
+from erpbridge.outgoing import client
 
-from erp_integrations.adapters.base import AdapterError, Effect, ErpError, ErrorClass
-
-MOST_BYTES = 8_000_000
 MOST_EXCERPT = 300
-CONNECT_SECONDS = 5.0
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 CREDENTIALS = re.compile(r"(?i)\b(bearer|basic|session)\s+[\w.~+/=-]{6,}")
 HIDDEN = "[hidden]"
@@ -85,68 +72,11 @@ class Answer:
             raise AdapterError(ErpError(ErrorClass.BUG, self.unclear, said)) from error
 
 
-@dataclass
-class _Call:
-    """The connection of one call, and its end: at the deadline the connection is cut."""
-
-    until: float
-    connection: socket.socket | None = None
-    over: bool = False
-    timer: threading.Timer | None = field(default=None, repr=False)
-
-    @property
-    def left(self) -> float:
-        return max(self.until - time.monotonic(), 0.001)
-
-    def connected(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.timer = threading.Timer(self.left, self._cut)
-        self.timer.daemon = True
-        self.timer.start()
-
-    def end(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-
-    def _cut(self) -> None:
-        self.over = True
-        assert self.connection is not None
-        with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-
-class _OneCall(HTTPAdapter):
-    """Tells a call when its connection stands: TCP, and TLS where there is any."""
-
-    def __init__(self, call: _Call) -> None:
-        self.call = call
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        call = self.call
-
-        class Plain(HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                call.connected(self.sock)
-
-        class Encrypted(HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                call.connected(self.sock)
-
-        class PlainPool(HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class EncryptedPool(HTTPSConnectionPool):
-            ConnectionCls = Encrypted
-
-        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": EncryptedPool}
-
-
 class HttpClient:
-    """Calls to one server. ``headers`` go with every call and are never logged."""
+    """Calls to one server. ``headers`` go with every call and are never logged.
+
+    :param io: the adapter's own; its deadline ends every call.
+    """
 
     def __init__(
         self,
@@ -154,12 +84,12 @@ class HttpClient:
         *,
         headers: Mapping[str, str],
         secrets: Iterable[str],
-        logger: logging.Logger,
+        io: Io,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.headers = dict(headers)
         self.redact = Redaction(secrets)
-        self.logger = logger
+        self.io = io
 
     def call(
         self,
@@ -178,70 +108,32 @@ class HttpClient:
         :raises AdapterError: transient, where there is no answer.
         """
         safe = method in SAFE_METHODS if safe is None else safe
-        call = _Call(time.monotonic() + seconds)
-        request = requests.Request(
-            method, self.base_url + path, params=params, data=body, headers=self._headers(headers)
-        )
+        seconds = min(seconds, self.io.deadline.left())
         try:
-            answer = self._answered(call, request, safe=safe)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise self._failure(call, error, seconds=seconds, safe=safe) from None
-        finally:
-            call.end()
-        took = seconds - (call.until - time.monotonic())
-        self.logger.debug("%s %s: %d in %.3f s", method, path, answer.status, took)
-        return answer
+            reply = client.call(
+                method,
+                self.base_url + path,
+                headers={**self.headers, **(headers or {})},
+                seconds=seconds,
+                params=params,
+                body=body,
+            )
+        except client.NoReply as problem:
+            raise self._failure(problem, seconds=seconds, safe=safe) from None
+        self.io.logger.debug("%s %s: %d", method, path, reply.status)
+        return Answer(reply.status, reply.headers, reply.body, safe, self.redact)
 
-    def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        return {
-            **self.headers,
-            "Connection": "close",
-            "Accept-Encoding": "identity",
-            **(more or {}),
-        }
-
-    def _answered(self, call: _Call, request: requests.Request, *, safe: bool) -> Answer:
-        with requests.Session() as session:
-            # Neither proxies nor a .netrc of the machine: they would change who is called as whom.
-            session.trust_env = False
-            session.mount(f"{urlsplit(self.base_url).scheme}://", _OneCall(call))
-            timeout = (min(CONNECT_SECONDS, call.left), call.left)
-            with session.send(
-                session.prepare_request(request),
-                stream=True,
-                timeout=timeout,
-                allow_redirects=False,
-            ) as response:
-                body = b""
-                for some in response.iter_content(65_536):
-                    body += some
-                    if len(body) > MOST_BYTES:
-                        raise requests.ConnectionError(f"more than {MOST_BYTES} bytes")
-                if call.over:
-                    raise requests.Timeout
-                return Answer(response.status_code, response.headers, body, safe, self.redact)
-
-    def _failure(
-        self, call: _Call, error: Exception, *, seconds: float, safe: bool
-    ) -> AdapterError:
-        """Why there is no answer; the words of a library are not for people."""
+    def _failure(self, problem: client.NoReply, *, seconds: float, safe: bool) -> AdapterError:
+        """Why there is no answer, in words for people."""
         place = urlsplit(self.base_url).netloc.rpartition("@")[2]
-        reached = call.connection is not None
-        if not reached:
-            said = f"{place} cannot be reached: {self._reason(error)}."
-        elif call.over or isinstance(error, requests.Timeout):
+        reason = self.redact(problem.reason)[:MOST_EXCERPT]
+        if not problem.began:
+            why = "the time for it was over, nothing was sent" if problem.late else reason
+            said = f"{place} cannot be reached: {why}."
+        elif problem.late:
             said = f"{place} did not answer within {seconds:.0f} seconds."
         else:
-            said = f"{place} broke off the answer: {self._reason(error)}."
-        effect = Effect.UNCERTAIN if reached and not safe else Effect.NOT_APPLIED
-        self.logger.warning("%s (%s)", said, effect)
+            said = f"{place} broke off the answer: {reason}."
+        effect = Effect.UNCERTAIN if problem.began and not safe else Effect.NOT_APPLIED
+        self.io.logger.warning("%s (%s)", said, effect)
         return AdapterError(ErpError(ErrorClass.TRANSIENT, effect, said))
-
-    def _reason(self, error: BaseException) -> str:
-        """The innermost reason, such as “Connection refused”, out of layers of libraries."""
-        reason: BaseException | None = error
-        while reason is not None:
-            named = getattr(reason, "strerror", None) or str(reason)
-            inner = getattr(reason, "reason", None) or next(iter(reason.args), None)
-            reason = inner if isinstance(inner, BaseException) else reason.__cause__
-        return self.redact(named or type(error).__name__).rstrip(".")[:MOST_EXCERPT]

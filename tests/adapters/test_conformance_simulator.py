@@ -86,6 +86,9 @@ class SimulatorHarness(Harness):
         yield
         self.config["fault"] = "none"
 
+    def address(self):
+        cannot("The ledger is a file of this machine.")
+
     def losing_answers(self):
         return self.fault("timeout_after")
 

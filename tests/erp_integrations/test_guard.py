@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from erp_integrations import connections, recovery
+from erp_integrations import connections, engine, recovery
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
     Choice,
@@ -20,6 +21,7 @@ from erp_integrations.adapters.base import (
     Page,
 )
 from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.claiming import claim, lease
 from erp_integrations.models import Item
 from erp_integrations.sendable import button, limits, send
 from erp_integrations.states import State
@@ -212,3 +214,52 @@ def test_adapter_that_is_no_longer_allowed_is_said_everywhere(
     (problem,) = button("vendor", access_of(ada), other).reasons
     assert problem.rule == "adapter"
     assert Item.objects.count() == 1
+
+
+ASKED = {
+    "check": ((), Health()),
+    "choices": (("vendor_type",), ()),
+    "find": (("vendor", "ACME"), None),
+    "submit": (((),), ()),
+    "poll": (((),), ()),
+    "pull": (("vendor",), Page(())),
+}
+
+
+@pytest.mark.parametrize("call", ASKED)
+def test_whatever_is_asked_of_the_erp_has_the_time_of_one_call(connection, swap, call):
+    arguments, answer = ASKED[call]
+    left = []
+
+    def asked(self, *_arguments):
+        left.append(self.io.deadline.left())
+        return answer
+
+    swap(**{call: asked})
+    adapter = connections.adapter_of(connection)
+    getattr(adapter, call)(*arguments)
+    most = connections.manifest_of(connection).call_deadline
+    assert most - 5 < left[0] <= most
+    assert adapter.io.deadline.left() == math.inf
+
+
+def test_a_worker_that_paused_before_it_sent_has_only_the_time_that_its_claim_leaves(
+    connection, accepted_item, swap, settings, monkeypatch
+):
+    """However late it goes on, its call is over while the claim still holds."""
+    left = []
+
+    def submit(self, commands):
+        left.append(self.io.deadline.left())
+        return [Outcome(erp_id="1")]
+
+    swap(submit=submit)
+    manifest = connections.manifest_of(connection)
+    claims = claim(connection, manifest)
+    paused = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 5
+    monkeypatch.setattr(engine, "_too_late", lambda since: False)
+    began = time.monotonic() - paused
+    engine.run(connection, connections.adapter_of(connection), manifest, claims, since=began)
+    assert 0 < left[0] <= manifest.call_deadline - 5
+    over = began + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
+    assert over < began + lease(manifest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -108,6 +108,20 @@ class Harness(ABC):
     def being_slow(self) -> AbstractContextManager[None]:
         """The ERP answers later than the adapter waits. Shorten that wait for tests."""
         self._missing("being_slow")
+
+    def address(self) -> str:
+        """Where the adapter reaches the ERP over the network, such as ``http://127.0.0.1:8000``."""
+        self._missing("address")
+
+    def adapter_at(self, address: str) -> Adapter:
+        """The adapter as it is, but that the ERP is at another address, such as
+        ``https://127.0.0.1:8443``; for an adapter that has an :meth:`address`.
+        """
+        self._missing("adapter_at")
+
+    def in_a_hurry(self) -> AbstractContextManager[None]:
+        """The adapter begins a command with three seconds left; it may want more by itself."""
+        return nullcontext()
 
     def applying_late(self) -> AbstractContextManager[None]:
         """The ERP applies what it is sent after the caller gave up: at :meth:`settle`."""

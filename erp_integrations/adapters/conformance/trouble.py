@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from urllib.parse import urlsplit
 
 import pytest
 
 from erp_integrations.adapters.base import (
+    Adapter,
     AdapterError,
     Command,
     Delivery,
@@ -19,6 +21,7 @@ from erp_integrations.adapters.base import (
     Outcome,
 )
 from erp_integrations.adapters.conformance.harness import CannotShow, Harness
+from erp_integrations.adapters.conformance.stalls import GIVEN, STALLS, Stall, endless_tls
 
 
 class Trouble:
@@ -97,6 +100,39 @@ class Trouble:
         if erp.manifest.can_find:
             assert isinstance(erp.look(erp.command().key), Found)
 
+    @pytest.mark.parametrize("place", STALLS)
+    def test_nothing_leaves_once_the_time_is_over(self, erp: Harness, place: str) -> None:
+        """Whatever ate it, and whichever call of the adapter: the first, and the last, a create's
+        write as a rule. What had not left is said to be not applied.
+        """
+        port = urlsplit(erp.address()).port or 0
+        usual = Stall(port, 0, erp.holdings)
+        with STALLS[place](usual):
+            (first,) = erp.adapter().submit([erp.command(1)])
+        assert (first.error, usual.calls > 0) == (None, True)
+        for number, call in enumerate(sorted({1, usual.calls}), 2):
+            stall = Stall(port, call, erp.holdings)
+            with STALLS[place](stall):
+                outcome, _spent = in_time(erp, erp.adapter(), erp.command(number))
+                stall.end()
+            assert stall.struck.is_set()
+            held = erp.held(erp.command(number).key)
+            assert erp.holdings() == stall.seen
+            if held:
+                assert_honest(erp, erp.command(number), [outcome])
+            else:
+                assert_refused(outcome, ErrorClass.TRANSIENT)
+
+    def test_tls_that_never_ends_is_given_up_in_time_and_nothing_was_applied(
+        self, erp: Harness
+    ) -> None:
+        """A byte now and then is no reason to wait longer."""
+        erp.address()
+        with endless_tls() as address:
+            outcome, spent = in_time(erp, erp.adapter_at(address), erp.command())
+        assert spent < GIVEN + 1
+        assert_refused(outcome, ErrorClass.TRANSIENT)
+
     def test_secrets_are_in_no_log_line_answer_or_message(
         self, erp: Harness, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -132,6 +168,14 @@ def _say(erp: Harness, command: Command) -> list[str]:
     except (AdapterError, CannotShow) as error:
         said.append(f"{error!r} {getattr(error, 'error', '')!r}")
     return said
+
+
+def in_time(erp: Harness, adapter: Adapter, command: Command) -> tuple[Outcome, float]:
+    """What becomes of a command that has little time, and the seconds that it took."""
+    began = time.monotonic()
+    with erp.in_a_hurry(), adapter.io.deadline.by(began + GIVEN):
+        (outcome,) = adapter.submit([command])
+    return outcome, time.monotonic() - began
 
 
 def effect(outcome: Outcome) -> Effect:

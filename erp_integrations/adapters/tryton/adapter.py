@@ -60,7 +60,7 @@ class TrytonAdapter(Adapter):
             self.problems.append("Key: enter the application key that Tryton gave out.")
             key = ""
         url, company = self.options.url, self.options.company
-        self.rest = Rest(url, key=key, company=company, logger=io.logger)
+        self.rest = Rest(url, key=key, company=company, io=io)
         self.kinds: dict[str, Records] = {
             VENDOR: Parties(self.rest, self.options),
             COST_CODE: Accounts(self.rest, self.options),
@@ -105,24 +105,26 @@ class TrytonAdapter(Adapter):
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """One after the other; once Tryton is away, or asks for peace, the rest is not sent."""
-        until = self.rest.until = time.monotonic() + CALL_DEADLINE - 1
+        with self.io.deadline.by(time.monotonic() + CALL_DEADLINE - 1):
+            return self._in_turn(commands)
+
+    def pull(self, entity: str, cursor: str = "") -> Page:
+        """A hundred records in the order of their IDs. :raises AdapterError:"""
+        self._require_settings()
+        return self._kind(entity).page(cursor)
+
+    def _in_turn(self, commands: Sequence[Command]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         stopped: ErpError | None = None
         for command in commands:
-            if stopped is None and until - time.monotonic() < TIME_FOR_ONE:
+            if stopped is None and self.io.deadline.left() < TIME_FOR_ONE:
                 stopped = error(ErrorClass.TRANSIENT, "Tryton is slow; this one was not sent yet.")
             outcome = Outcome(error=stopped) if stopped else self._carry_out(command)
             outcomes.append(outcome)
             if stopped is None and outcome.error and outcome.error.cls in STOPPERS:
                 said = f"Not sent, because of what came before it: {outcome.error.message}"
                 stopped = replace(outcome.error, effect=Effect.NOT_APPLIED, message=said)
-        self.rest.until = None
         return outcomes
-
-    def pull(self, entity: str, cursor: str = "") -> Page:
-        """A hundred records in the order of their IDs. :raises AdapterError:"""
-        self._require_settings()
-        return self._kind(entity).page(cursor)
 
     def _carry_out(self, command: Command) -> Outcome:
         try:

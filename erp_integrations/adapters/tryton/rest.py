@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from erp_integrations.adapters.base import AdapterError, Effect, ErrorClass
+from erp_integrations.adapters.base import AdapterError, Effect, ErrorClass, Io
 from erp_integrations.adapters.http import Answer, HttpClient
 from erp_integrations.adapters.tryton.refusals import error, refusal
 
@@ -33,7 +31,7 @@ class Rest:
     Every method raises :class:`AdapterError` for what is not a success.
     """
 
-    def __init__(self, url: str, *, key: str, company: int, logger: logging.Logger) -> None:
+    def __init__(self, url: str, *, key: str, company: int, io: Io) -> None:
         headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",
@@ -42,15 +40,12 @@ class Rest:
             "Accept-Language": "en",
             "X-Tryton-Context": encoded({"company": company}),
         }
-        self.http = HttpClient(url, headers=headers, secrets=[key], logger=logger)
-        self.until: float | None = None
+        self.http = HttpClient(url, headers=headers, secrets=[key], io=io)
+        self.deadline = io.deadline
 
     def seconds_left(self) -> float:
         """How long one call may take, now."""
-        until = self.until
-        if until is None:
-            return CALL_SECONDS
-        return max(min(CALL_SECONDS, until - time.monotonic()), 0.1)
+        return min(CALL_SECONDS, self.deadline.left())
 
     def search(
         self, model: str, domain: Sequence[Any], fields: Sequence[str], *, most: int | None = None

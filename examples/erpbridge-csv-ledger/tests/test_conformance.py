@@ -74,6 +74,9 @@ class CsvHarness(Harness):
     def losing_answers(self):
         cannot("There is no line to lose an answer on: the file is there when submit() returns.")
 
+    def address(self):
+        cannot("The ledger is a file of this machine.")
+
     def refusing_login(self):
         cannot("A file has no login.")
 

@@ -101,6 +101,19 @@ class TrytonHarness(Harness):
     def adapter(self) -> TrytonAdapter:
         return adapter_for(self.tryton.erp, self.folder, url=self.tryton.proxied)
 
+    def address(self) -> str:
+        return self.tryton.proxied
+
+    def adapter_at(self, address: str) -> TrytonAdapter:
+        place = f"{address}/{self.tryton.erp.path.stem}"
+        return adapter_for(self.tryton.erp, self.folder, url=place)
+
+    @contextmanager
+    def in_a_hurry(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("erp_integrations.adapters.tryton.adapter.TIME_FOR_ONE", 0)
+            yield
+
     def key(self, number: int) -> str:
         return f"K{self.case}-{number}"
 

@@ -193,7 +193,7 @@ def test_an_answer_of_another_form_fails_a_look_up(through_proxy, faults, body):
 
 
 def test_no_answer_is_read_without_end(through_proxy, faults, monkeypatch):
-    monkeypatch.setattr("erp_integrations.adapters.http.MOST_BYTES", 100)
+    monkeypatch.setattr("erpbridge.outgoing.client.MOST_BYTES", 100)
     faults.set("answer", with_answer=response("200 OK", b"[" + b" " * 1000), writes_only=False)
     with pytest.raises(AdapterError, match="more than 100 bytes"):
         through_proxy.find("vendor", "X")

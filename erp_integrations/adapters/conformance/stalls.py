@@ -1,0 +1,149 @@
+"""The way to the ERP stalls, at one of the places before the first byte of a request."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+# Seconds that an adapter is given, and for which the way stalls.
+GIVEN = 3.0
+STALL = 3.5
+# A handshake of TLS whose first message never ends.
+ENDLESS = b"\x16\x03\x03\x40\x00" + b"\x02" * 200
+
+
+@dataclass
+class Stall:
+    """Stalls the call number ``place`` to one port; ``calls`` counts them.
+
+    ``look`` is called when the time of the call is over and it is about to go on; ``seen`` is what
+    it answered.
+    """
+
+    port: int
+    place: int
+    look: Callable[[], Any]
+    calls: int = 0
+    seen: Any = None
+    struck: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def hits(self, port: object) -> bool:
+        """Whether this call is the one."""
+        if str(port) != str(self.port):
+            return False
+        self.calls += 1
+        if self.calls != self.place:
+            return False
+        self.struck.set()
+        return True
+
+    def wait(self) -> None:
+        """For as long as it takes, whatever the caller does meanwhile."""
+        time.sleep(STALL)
+        self.seen = self.look()
+        self.over.set()
+
+    def end(self) -> None:
+        """Let what was stalled go on, and see what comes of it."""
+        if self.struck.is_set():
+            self.over.wait(10 * STALL)
+            time.sleep(0.3)
+
+
+@contextmanager
+def resolution(stall: Stall) -> Iterator[None]:
+    """A name server that answers late."""
+    real = socket.getaddrinfo
+
+    def slow(host: Any, port: Any, *how: Any, **more: Any) -> Any:
+        if stall.hits(port):
+            stall.wait()
+        return real(host, port, *how, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", slow)
+        yield
+
+
+@contextmanager
+def connecting(stall: Stall) -> Iterator[None]:
+    """A host that takes up connections late, for those who still wait then."""
+
+    def before(connection: socket.socket) -> None:
+        patience = connection.gettimeout()
+        if patience is None or patience > STALL:
+            stall.wait()
+            return
+        time.sleep(patience)
+        stall.seen = stall.look()
+        stall.over.set()
+        raise TimeoutError("timed out")
+
+    with _around_connect(stall, before=before):
+        yield
+
+
+@contextmanager
+def first_byte(stall: Stall) -> Iterator[None]:
+    """The process is paused when the connection stands."""
+    with _around_connect(stall, after=lambda _connection: stall.wait()):
+        yield
+
+
+@contextmanager
+def _around_connect(stall: Stall, *, before: Any = None, after: Any = None) -> Iterator[None]:
+    real = socket.socket.connect
+
+    def connect(connection: socket.socket, address: Any) -> None:
+        hit = isinstance(address, tuple) and stall.hits(address[1])
+        if hit and before:
+            before(connection)
+        real(connection, address)
+        if hit and after:
+            after(connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
+
+
+@contextmanager
+def endless_tls() -> Iterator[str]:
+    """The address of a host that begins with TLS, a byte at a time, and never ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip(client: socket.socket) -> None:
+            with client, suppress(OSError):
+                for place in range(len(ENDLESS)):
+                    client.sendall(ENDLESS[place : place + 1])
+                    time.sleep(0.1)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    threading.Thread(target=drip, args=(client,), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join(timeout=2)
+
+
+STALLS = {
+    "the resolution of a name": resolution,
+    "the connection": connecting,
+    "the first byte": first_byte,
+}

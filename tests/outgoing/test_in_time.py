@@ -1,0 +1,193 @@
+"""Nothing of a request leaves once its time is over, whatever ate the time."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from erpbridge.outgoing import client, names
+from erpbridge.outgoing.client import NoReply
+from tests.outgoing.hosts import host, silent
+
+SECONDS = 0.5
+# The first bytes of a TLS record, whose end never comes.
+HELLO = b"\x16\x03\x03\x40\x00" + b"\x02" * 100
+
+
+def post(url: str, body: bytes = b"{}", *, seconds: float = SECONDS) -> client.Reply:
+    return client.call("POST", url, headers={}, seconds=seconds, body=body)
+
+
+def failed(url: str, body: bytes = b"{}", *, seconds: float = SECONDS) -> NoReply:
+    """How a request failed that has to be over in time."""
+    began = time.monotonic()
+    with pytest.raises(NoReply) as raised:
+        post(url, body, seconds=seconds)
+    assert time.monotonic() - began < seconds + 1
+    return raised.value
+
+
+@pytest.fixture
+def resolver(monkeypatch):
+    """Makes the resolver wait until it is told to go on."""
+    go_on = threading.Event()
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def slow(name, port, *how):
+        asked.append(name)
+        go_on.wait(20)
+        return real("127.0.0.1", port, *how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    yield go_on, asked
+    go_on.set()
+    wait_for(lambda: not names._look_ups.running)
+
+
+def wait_for(what, seconds: float = 5) -> None:
+    until = time.monotonic() + seconds
+    while not what() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert what()
+
+
+def test_an_answer_in_time_is_whole():
+    with host() as server:
+        reply = post(server.url())
+        assert (reply.status, reply.body) == (200, b"OK")
+        assert server.heard().endswith(b"\r\n\r\n{}")
+
+
+def test_nothing_leaves_where_the_time_was_over_before():
+    with host() as server:
+        problem = failed(server.url(), seconds=0)
+        assert (problem.began, problem.late) == (False, True)
+        assert server.received == []
+
+
+def test_a_name_that_is_resolved_too_late_is_dropped(resolver):
+    go_on, _asked = resolver
+    with host() as server:
+        problem = failed(server.url("slow.example"))
+        assert (problem.began, problem.late) == (False, True)
+        go_on.set()
+        wait_for(lambda: not names._look_ups.running)
+        assert server.received == []
+        assert post(server.url("slow.example")).status == 200
+
+
+def test_a_dead_resolver_is_asked_once_for_a_name_and_by_a_bounded_number_of_threads(resolver):
+    _go_on, asked = resolver
+    before = threading.active_count()
+    for _ in range(3):
+        failed("http://same.example/", seconds=0.05)
+    assert asked == ["same.example"]
+    for number in range(names.MOST_AT_ONCE + 10):
+        failed(f"http://host{number}.example/", seconds=0.01)
+    assert len(asked) == names.MOST_AT_ONCE
+    assert threading.active_count() <= before + names.MOST_AT_ONCE
+    problem = failed("http://one-more.example/")
+    assert problem.reason == "too many other names are being looked up"
+    assert not problem.began
+
+
+@pytest.mark.parametrize("name", ["a" * 64 + ".example", "bad..example", "-"])
+def test_what_no_host_can_be_called_cannot_be_reached(name):
+    assert not failed(f"http://{name}/", seconds=5).began
+
+
+def test_several_addresses_that_do_not_answer_share_the_time(monkeypatch):
+    addresses = [f"127.0.0.{number}" for number in range(2, 8)]
+    with ExitStack() as stack, host() as server:
+        for one in addresses:
+            stack.enter_context(silent(one, server.port))
+        tried = [*addresses, "127.0.0.1"]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, server.port)) for one in tried]
+        monkeypatch.setattr(client, "CONNECT_SECONDS", 0.2)
+        monkeypatch.setattr(names, "resolve", lambda *_name, **_how: found)
+        problem = failed(server.url("many.example"), seconds=0.7)
+        assert (problem.began, problem.late) == (False, True)
+        assert server.received == []
+        assert post(server.url("many.example"), seconds=5).status == 200
+
+
+def test_a_connection_that_is_not_taken_up_is_given_up():
+    with silent("127.0.0.1") as port:
+        problem = failed(f"http://127.0.0.1:{port}/")
+        assert (problem.began, problem.late) == (False, True)
+
+
+@pytest.mark.parametrize("drip", [b"", HELLO], ids=["silent", "a byte at a time"])
+def test_tls_that_takes_too_long_has_sent_nothing_of_the_request(drip):
+    with host(drip=drip) as server:
+        problem = failed(server.url(scheme="https"))
+        assert (problem.began, problem.late) == (False, True)
+        assert b"POST" not in server.heard()
+
+
+def test_the_time_is_read_again_right_before_the_first_byte(monkeypatch):
+    real = client._Call.connect
+
+    def paused(*how):
+        connection = real(*how)
+        time.sleep(SECONDS + 0.1)
+        return connection
+
+    monkeypatch.setattr(client._Call, "connect", paused)
+    # So that it is not the cut connection that keeps the request from leaving.
+    monkeypatch.setattr(client._Call, "_cut", lambda self: None)
+    with host() as server:
+        problem = failed(server.url())
+        assert (problem.began, problem.late) == (False, True)
+        assert server.heard() == b""
+
+
+def test_a_large_request_that_is_taken_slowly_is_cut_and_never_arrives_whole():
+    body = b"x" * 20_000_000
+    with host(answer=b"", reads=False) as server:
+        problem = failed(server.url(), body)
+        assert (problem.began, problem.late) == (True, True)
+        assert len(server.heard()) < len(body)
+
+
+def test_what_waits_in_a_buffer_when_the_time_is_over_does_not_leave_later():
+    """It all went out, as far as the sender could tell; the receiver had no room for it."""
+    body = b"x" * 100_000
+    with host(answer=b"", reads=False) as server:
+        problem = failed(server.url(), body)
+        assert (problem.began, problem.late) == (True, True)
+        assert len(server.heard()) < len(body)
+
+
+@pytest.mark.parametrize(
+    "how", [{"answer": b""}, {"drip": b"HTTP/1.1 200 OK\r\nX: "}], ids=["silent", "dripping"]
+)
+def test_an_answer_that_takes_too_long_leaves_unsaid_what_was_done(how):
+    with host(**how) as server:
+        problem = failed(server.url())
+        assert (problem.began, problem.late) == (True, True)
+
+
+def test_no_thread_and_no_connection_outlives_a_call():
+    before = threading.active_count()
+    with host() as server:
+        for _ in range(5):
+            post(server.url())
+        server.heard()
+        wait_for(lambda: threading.active_count() <= before + 1)
+
+
+def test_calling_a_host_loads_neither_django_nor_celery():
+    loaded = "import sys; import erp_integrations.adapters.http; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert "erpbridge.outgoing.client" in done.stdout.split()
+    assert {"django", "celery"}.isdisjoint(done.stdout.split())
