@@ -31,6 +31,7 @@ from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 from erpbridge.jobs.wakeups import wake_due
+from erpbridge.oauth import tokens
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def tick(*, period: float = PERIOD) -> bool:
     for connection_id in due_connections():
         publish(connection_id)
     wake_due()
+    tokens.clear_old()
     return True
 
 

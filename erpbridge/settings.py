@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from csp.constants import NONE, SELF
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from erpbridge import env
@@ -24,6 +25,9 @@ DEFAULT_SECRET_KEY = "only-for-development-and-never-in-production"  # noqa: S10
 SECRET_KEY = env.text("ERPBRIDGE_SECRET_KEY") or DEFAULT_SECRET_KEY
 ALLOWED_HOSTS = env.words("ERPBRIDGE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("ERPBRIDGE_TRUSTED_ORIGINS")
+# Proxies whose word about the client's address counts; nobody else's does.
+ERPBRIDGE_TRUSTED_PROXIES = env.networks("ERPBRIDGE_TRUSTED_PROXIES")
+BEHIND_PROXY = env.flag("ERPBRIDGE_BEHIND_PROXY", default=False)
 # Secrets of connections are encrypted with the first key and read with any of them.
 ERPBRIDGE_FIELD_KEYS = env.keys("ERPBRIDGE_FIELD_KEYS")
 # Whoever reads /metrics and /health.json shows this; without it neither page exists.
@@ -39,6 +43,11 @@ def refuse_unsafe_production() -> None:
         problems.append("ERPBRIDGE_FIELD_KEYS must be set to at least one key for stored secrets")
     if ERPBRIDGE_METRICS_TOKEN and len(ERPBRIDGE_METRICS_TOKEN) < 20:
         problems.append("ERPBRIDGE_METRICS_TOKEN must be at least 20 random characters")
+    if BEHIND_PROXY and not ERPBRIDGE_TRUSTED_PROXIES:
+        problems.append(
+            "ERPBRIDGE_TRUSTED_PROXIES must name the addresses of the proxy, such as 10.0.0.5 or "
+            "172.16.0.0/12: without it all people would share one limit of wrong passwords"
+        )
     if DEBUG:
         problems.append("ERPBRIDGE_DEBUG must be off")
     if not ALLOWED_HOSTS or any(host.startswith(("*", ".")) for host in ALLOWED_HOSTS):
@@ -94,6 +103,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "erpbridge.ui.not_allowed.NotAllowedPageMiddleware",
+    "erpbridge.access.hashing.NoTurnMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -144,6 +154,8 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+# The first is Django's first, and stored like it; the others are Django's, for what they stored.
+PASSWORD_HASHERS = ["erpbridge.access.hashing.TakingTurns", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -165,9 +177,15 @@ AXES_LOCKOUT_PARAMETERS = ["username"]
 # Django hands the login name over as "username", whatever the user model calls it.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "access/locked_out.html"
+AXES_LOCKOUT_CALLABLE = "erpbridge.access.guessing.locked_out"
+# It also locks an address, at a limit of its own.
+AXES_HANDLER = "erpbridge.access.guessing.Handler"
+AXES_CLIENT_IP_CALLABLE = "erpbridge.client_address.client_network"
+ERPBRIDGE_FAILURES_PER_ADDRESS = env.integer(
+    "ERPBRIDGE_FAILURES_PER_ADDRESS", 50, least=5, most=1_000_000
+)
 AXES_VERBOSE = False
-# W006 asks to lock by address too, which would let an attacker with many addresses go on.
+# W006 asks to lock by address too, which the handler does.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "erpbridge.ui.error_pages.NoSecrets"
@@ -213,7 +231,7 @@ SECURE_SSL_REDIRECT = env.flag("ERPBRIDGE_SSL_REDIRECT", default=PRODUCTION)
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$", r"^health\.json$"]
-if env.flag("ERPBRIDGE_BEHIND_PROXY", default=False):
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # Links in answers of the API name the host that was asked for.
     USE_X_FORWARDED_HOST = True

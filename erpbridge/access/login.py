@@ -97,9 +97,14 @@ class OwnPasswordForm(PasswordChangeForm):
             raise ValidationError(message, code="password_incorrect")
         return typed
 
+    def save(self, commit: bool = True) -> User:
+        """In the history, it was the person who did it."""
+        self.user.password_set_by = self.user
+        return super().save(commit)
+
 
 class PasswordChange(PasswordChangeView):
-    """Change one's own password; other sessions of the person end."""
+    """Change one's own password; other sessions, and programs that act for the person, end."""
 
     template_name = "access/password_change.html"
     form_class = OwnPasswordForm
@@ -123,6 +128,7 @@ class Invitation(PasswordResetConfirmView):
 
     def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
         """Set the password and go on to the login page."""
+        form.user.password_set_by = form.user
         messages.success(self.request, "Your password is set. Log in with it.")
         return super().form_valid(form)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 
 from erpbridge.access import zones
@@ -30,12 +30,40 @@ def zone_field() -> models.CharField[str, str]:
     )
 
 
+NEW_PASSWORD = "the password was changed"  # noqa: S105 - words for the history
+SWITCHED_OFF = "the login was switched off"
+
+
+class UserQuerySet(FoldingQuerySet["User"]):
+    """Logins, whose folded columns are written with the name and the address."""
+
+    def update(self, **values: Any) -> int:
+        """As Django's; what acts for people ends where their passwords or logins do."""
+        why = NEW_PASSWORD if "password" in values else ""
+        if values.get("is_active", True) is not True:
+            why = SWITCHED_OFF
+        if not why:
+            return super().update(**values)
+        with transaction.atomic(using=self.db):
+            ids = list(self.order_by("pk").values_list("pk", flat=True))
+            count = super().update(**values)
+            for one in ids:
+                _end_everywhere(one, why, by=None)
+        return count
+
+
+def _end_everywhere(user_id: int, why: str, *, by: User | None) -> None:
+    from erpbridge.access.ending import end_everywhere
+
+    end_everywhere(user_id, why=why, by=by)
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates logins; the e-mail address is kept in lower case, so that it is found as typed."""
 
-    def get_queryset(self) -> FoldingQuerySet[User]:
-        """Whose folded columns are written with the name and the address."""
-        return FoldingQuerySet(self.model, using=self._db)
+    def get_queryset(self) -> UserQuerySet:
+        """As the model's."""
+        return UserQuerySet(self.model, using=self._db)
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         """A login that may enter nothing until it is given a membership."""
@@ -67,12 +95,41 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = UserManager()
+    # Who sets the password, where that is the person; nobody: the operator.
+    password_set_by: User | None = None
+    _made_unusable = False
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["name"]
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def set_unusable_password(self) -> None:
+        """Nobody logs in with the login until a password is set."""
+        super().set_unusable_password()
+        self._made_unusable = True
+
+    def save(self, *args: Any, **how: Any) -> None:
+        """As Django's. With another password, or switched off, what acts for the person ends, by
+        whichever door that came: a page, a command, a shell.
+        """
+        why = self._why_access_ends()
+        with transaction.atomic():
+            super().save(*args, **how)
+            if why:
+                self._made_unusable = False
+                _end_everywhere(self.pk, why, by=self.password_set_by)
+
+    def _why_access_ends(self) -> str:
+        """Not for a new login, and not where the same password is stored under a newer hash: Django
+        forgets the password before it saves that.
+        """
+        if self._state.adding:
+            return ""
+        if getattr(self, "_password", None) is not None or self._made_unusable:
+            return NEW_PASSWORD
+        return "" if self.is_active else SWITCHED_OFF
 
 
 class Account(Folding):

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from erpbridge.access.ending import end_if_lowered
 from erpbridge.access.entities import entity_choices
 from erpbridge.access.levels import Level
 from erpbridge.access.models import (
@@ -145,9 +146,11 @@ def save(membership: Membership, *, person: Person, approver: Approver | None, b
     _guard_oneself(membership, person, by)
     _guard_the_last(membership, person, approver)
     _store(membership, person, approver)
-    made = changes(in_words(before), in_words(person_state(membership)))
+    after = person_state(membership)
+    made = changes(in_words(before), in_words(after))
     if made:
         note(by.account.pk, [event(membership, CHANGED, {"changes": made})], by=by.user)
+        end_if_lowered(membership, before, after, by=by.user)
 
 
 @transaction.atomic
@@ -189,6 +192,8 @@ def save_on_projects(
     if changed:
         Membership.objects.filter(pk=membership.pk).update(updated_at=timezone.now())
     note(by.account.pk, events, by=by.user)
+    for pk, after in changed.items():
+        end_if_lowered(membership, before[pk], after, by=by.user)
     return len(events)
 
 

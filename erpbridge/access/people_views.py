@@ -27,6 +27,11 @@ from erpbridge.ui.listing import SIZES, list_page
 from erpbridge.ui.navigation import Tab
 
 INVITATION = "invitation"
+TABS = {
+    "access:person": "Account",
+    "access:person_projects": "Projects",
+    "oauth:person_programs": "Programs",
+}
 SHOWN = {"": "Active", "approvers": "Approvers", "inactive": "Inactive"}
 
 
@@ -91,7 +96,9 @@ def person(request: ScopedRequest, membership_id: int) -> HttpResponse:
         "invitation": _shown_once(request, page.membership),
         "history": people.history(page.membership, most=MOST_HISTORY),
     }
-    return render(request, "access/person.html", context | _frame(page.membership, "person"))
+    return render(
+        request, "access/person.html", context | frame_of(page.membership, "access:person")
+    )
 
 
 class PersonPage:
@@ -99,7 +106,7 @@ class PersonPage:
 
     def __init__(self, request: ScopedRequest, membership_id: int) -> None:
         self.access = request.access
-        self.membership = _person(request, membership_id)
+        self.membership = person_of_account(request, membership_id)
         self.grant = self.access.can("people.grant_approver")
         self.form = PersonForm(posted(request), membership=self.membership)
         self.approver = ApproverForm(
@@ -140,7 +147,7 @@ class PersonPage:
 @scoped("people.manage")
 def person_invitation(request: ScopedRequest, membership_id: int) -> HttpResponse:
     """A new link for somebody who has no password yet, or has not joined; older links die."""
-    membership = _person(request, membership_id)
+    membership = person_of_account(request, membership_id)
     try:
         membership = people.invite(membership_id, by=request.access)
     except ValidationError as error:
@@ -154,7 +161,7 @@ def person_invitation(request: ScopedRequest, membership_id: int) -> HttpRespons
 @scoped("people.manage")
 def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
     """A person's levels in the projects of the account, a page of projects saved in one go."""
-    membership = _person(request, membership_id)
+    membership = person_of_account(request, membership_id)
     page = list_page(
         Project.objects.filter(account=request.access.account),
         request.GET,
@@ -169,7 +176,9 @@ def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
         return redirect(request.get_full_path())
     context = {"page": page, "levels": levels}
     return render(
-        request, "access/person_projects.html", context | _frame(membership, "person_projects")
+        request,
+        "access/person_projects.html",
+        context | frame_of(membership, "access:person_projects"),
     )
 
 
@@ -227,7 +236,8 @@ def _posted_projects(request: ScopedRequest) -> list[Project]:
     return [found[one] for one in dict.fromkeys(ids) if one in found]
 
 
-def _person(request: ScopedRequest, membership_id: int) -> Membership:
+def person_of_account(request: ScopedRequest, membership_id: int) -> Membership:
+    """A person of the account. :raises Http404: for anybody else."""
     people = Membership.objects.people().filter(account=request.access.account)
     people = people.select_related("user")
     return get_object_or_404(people, pk=membership_id)
@@ -237,13 +247,12 @@ def _to_person(membership: Membership) -> HttpResponse:
     return redirect("access:person", account_id=membership.account_id, membership_id=membership.pk)
 
 
-def _frame(membership: Membership, current: str) -> dict[str, Any]:
-    """What both pages of a person show around their form."""
+def frame_of(membership: Membership, current: str) -> dict[str, Any]:
+    """What all pages of a person show around their own part; ``current`` is the page's URL name."""
     place = {"account_id": membership.account_id, "membership_id": membership.pk}
-    names = {"person": "Account", "person_projects": "Projects"}
     tabs = [
-        Tab(label, reverse(f"access:{name}", kwargs=place), current=name == current)
-        for name, label in names.items()
+        Tab(label, reverse(name, kwargs=place), current=name == current)
+        for name, label in TABS.items()
     ]
     may_invite = people.may_invite(membership)
     return {"membership": membership, "tabs": tabs, "may_invite": may_invite}

@@ -8,3 +8,10 @@ class OAuthConfig(AppConfig):
 
     name = "erpbridge.oauth"
     label = "oauth"
+
+    def ready(self) -> None:
+        """End programs where the access of the person ends for whom they act."""
+        from erpbridge.access.ending import access_ended
+        from erpbridge.oauth import programs
+
+        access_ended.connect(programs.end_with_access)

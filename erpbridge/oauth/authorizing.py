@@ -58,12 +58,15 @@ def authorize(request: HttpRequest) -> HttpResponse:
         return _ask(request, asked)
     if request.POST.get("answer") != "allow":
         return _back(request, asked, error="access_denied", error_description="The person refused.")
-    code = tokens.new_code(
-        asked.application,
-        request.user,
-        redirect_uri=asked.redirect_uri,
-        challenge=asked.challenge,
-    )
+    try:
+        code = tokens.new_code(
+            asked.application,
+            request.user,
+            redirect_uri=asked.redirect_uri,
+            challenge=asked.challenge,
+        )
+    except tokens.Refused as refused:
+        return _back(request, asked, error=refused.error, error_description=refused.description)
     return _back(request, asked, code=code)
 
 

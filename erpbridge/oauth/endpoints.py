@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
+from erpbridge.client_address import client_network
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application
 from erpbridge.oauth.tokens import ACCESS_SECONDS, Given, Refused
@@ -124,7 +125,7 @@ def info(request: HttpRequest) -> JsonAnswer:
     """Whose token this is, and for how long yet."""
     scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
     row = tokens.read(secret.strip()) if scheme.lower() == "bearer" else None
-    if row is None or row.expires_at is None:
+    if row is None:
         raise Refused("invalid_token", "The access token is invalid", 401)
     left = row.expires_at - timezone.now()
     return JsonAnswer(
@@ -185,7 +186,7 @@ def _client(request: HttpRequest, given: Mapping[str, str]) -> Application:
     stored = application.secret_digest if application else "0" * 64
     if constant_time_compare(stored, tokens.digest(secret)) and application is not None:
         return application
-    if throttles.wrong_secret(uid, request.META.get("REMOTE_ADDR", "")):
+    if throttles.wrong_secret(uid, client_network(request) or ""):
         message = "Too many wrong client secrets. Wait a quarter of an hour."
         raise Refused("invalid_client", message, 429)
     raise Refused("invalid_client", WRONG_CLIENT, 401)

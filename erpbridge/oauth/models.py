@@ -86,7 +86,12 @@ class Token(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     family = models.UUIDField(db_index=True)
     created_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True)
+    # When the person allowed the grant that it came of.
+    granted_at = models.DateTimeField()
+    # When it was given out or last shown, to within ten minutes.
+    used_at = models.DateTimeField()
+    # A refresh token that is not used until then is worth nothing; each renewal gives a new one.
+    expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from erpbridge.access.models import User
+from erpbridge.access.models import Membership, User
 from erpbridge.oauth.models import Application, Code, Token
 
 ACCESS_SECONDS = 5400
@@ -21,8 +22,13 @@ CODE_SECONDS = 600
 # How long a rotated refresh token may come again without harm: clients that renew at once race, and
 # some lose an answer and ask again.
 RACE = timedelta(seconds=60)
+# A refresh token that nobody uses for so long is worth nothing any more.
+UNUSED = timedelta(days=90)
 # Ended tokens are of use for as long as somebody may still present them by mistake.
 KEPT = timedelta(days=90)
+MOST_CLEARED = 1_000
+# How exactly is kept when a token was used; a program that is busy costs one write in that time.
+USED_WITHIN = timedelta(minutes=10)
 
 
 class Refused(Exception):
@@ -52,55 +58,77 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def issue(
-    application: Application, user: User, *, family: uuid.UUID | None = None, refresh: bool = True
-) -> Given:
-    """A new access token and, with ``refresh``, the token to renew it with."""
-    now = timezone.now()
-    family = family or uuid.uuid4()
-    access = new_secret()
-    renewal = new_secret() if refresh else ""
-    expires = now + timedelta(seconds=ACCESS_SECONDS)
-    rows = [_row(Token.Kind.ACCESS, access, application, user, family, now, expires)]
-    if renewal:
-        rows.append(_row(Token.Kind.REFRESH, renewal, application, user, family, now, None))
-    Token.objects.filter(expires_at__lt=now - KEPT).delete()
-    Token.objects.bulk_create(rows)
-    return Given(access, renewal, now)
+def issue(application: Application, user: User, *, refresh: bool = True) -> Given:
+    """A new access token and, with ``refresh``, the token to renew it with.
+
+    :raises Refused: for somebody who may not enter the application's account (any more).
+    """
+    with transaction.atomic():
+        if _admitted(application, user.pk) is None:
+            raise _invalid("The person may not enter the application's account any more.")
+        return _issue(application, user, family=uuid.uuid4(), refresh=refresh)
 
 
-def _row(
-    kind: str,
-    secret: str,
+def _issue(
     application: Application,
     user: User,
+    *,
     family: uuid.UUID,
-    now: datetime,
-    expires: datetime | None,
-) -> Token:
-    return Token(
-        kind=kind,
-        digest=digest(secret),
-        application=application,
-        user=user,
-        family=family,
-        created_at=now,
-        expires_at=expires,
+    granted_at: datetime | None = None,
+    refresh: bool = True,
+) -> Given:
+    """For a person whom the caller has found :func:`_admitted`."""
+    now = timezone.now()
+    expires = {Token.Kind.ACCESS: now + timedelta(seconds=ACCESS_SECONDS)}
+    if refresh:
+        expires[Token.Kind.REFRESH] = now + UNUSED
+    secrets_of = {kind: new_secret() for kind in expires}
+    Token.objects.bulk_create(
+        Token(
+            kind=kind,
+            digest=digest(secrets_of[kind]),
+            application=application,
+            user=user,
+            family=family,
+            created_at=now,
+            granted_at=granted_at or now,
+            used_at=now,
+            expires_at=expires[kind],
+        )
+        for kind in expires
     )
+    return Given(secrets_of[Token.Kind.ACCESS], secrets_of.get(Token.Kind.REFRESH, ""), now)
+
+
+def _admitted(application: Application, user_id: int) -> User | None:
+    """The person, where they may enter the application's account.
+
+    Under a lock on the login: whoever ends what acts for the person waits for the tokens that are
+    given out here, or is over before and seen.
+    """
+    person = User.objects.select_for_update(no_key=True).filter(pk=user_id, is_active=True).first()
+    held = Membership.objects.active().filter(user=user_id, account=application.account_id)
+    return person if held.exists() else None
 
 
 def new_code(application: Application, user: User, *, redirect_uri: str, challenge: str) -> str:
-    """A code that ``user`` lets ``application`` exchange for tokens."""
+    """A code that ``user`` lets ``application`` exchange for tokens.
+
+    :raises Refused: where the session that asks ended while it did, or the membership.
+    """
     code = new_secret()
-    Code.objects.filter(expires_at__lt=timezone.now() - KEPT).delete()
-    Code.objects.create(
-        digest=digest(code),
-        application=application,
-        user=user,
-        redirect_uri=redirect_uri,
-        challenge=challenge,
-        expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
-    )
+    with transaction.atomic():
+        person = _admitted(application, user.pk)
+        if person is None or person.password != user.password:
+            raise Refused("access_denied", "The person has no access any more.")
+        Code.objects.create(
+            digest=digest(code),
+            application=application,
+            user=user,
+            redirect_uri=redirect_uri,
+            challenge=challenge,
+            expires_at=timezone.now() + timedelta(seconds=CODE_SECONDS),
+        )
     return code
 
 
@@ -125,8 +153,9 @@ def redeem(application: Application, code: str, *, redirect_uri: str, verifier: 
     if row.challenge and not _verified(row.challenge, verifier):
         raise _invalid("The code_verifier does not match the code_challenge.")
     with transaction.atomic():
-        if found.filter(used_at=None).update(used_at=timezone.now()):
-            return issue(application, row.user, family=row.family)
+        person = _admitted(application, row.user_id)
+        if person and found.filter(used_at=None).update(used_at=timezone.now()):
+            return _issue(application, person, family=row.family)
     end_family(row.family)
     raise _invalid("The authorization code was used already.")
 
@@ -148,13 +177,17 @@ def renew(application: Application, refresh: str) -> Given:
     :raises Refused: for a token that is unknown, used or revoked.
     """
     known = Token.objects.filter(kind=Token.Kind.REFRESH, application=application)
-    row = known.filter(digest=digest(refresh)).select_related("user").first()
-    if row is None or not row.user.is_active:
+    row = known.filter(digest=digest(refresh)).first()
+    if row is None:
         raise _invalid("The refresh token is invalid.")
+    if row.expires_at <= timezone.now():
+        raise _invalid("The refresh token has expired: it was not used for 90 days.")
     with transaction.atomic():
-        if Token.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
+        person = _admitted(application, row.user_id)
+        mine = Token.objects.filter(pk=row.pk, ended_at=None)
+        if person and mine.update(ended_at=timezone.now()):
             end_family(row.family)
-            return issue(application, row.user, family=row.family)
+            return _issue(application, person, family=row.family, granted_at=row.granted_at)
     if row.ended_at is not None and row.ended_at < timezone.now() - RACE:
         end_family(row.family)
     raise _invalid("The refresh token is invalid.")
@@ -162,14 +195,24 @@ def renew(application: Application, refresh: str) -> Given:
 
 def end_family(family: uuid.UUID) -> None:
     """End every token of one grant."""
-    Token.objects.filter(family=family, ended_at=None).update(ended_at=timezone.now())
+    end(Token.objects.filter(family=family))
 
 
 def end_all(application: Application) -> int:
     """End every token and code of an application; returns how many tokens."""
-    now = timezone.now()
-    application.codes.filter(used_at=None).update(used_at=now)
-    return application.tokens.filter(ended_at=None).update(ended_at=now)
+    application.codes.filter(used_at=None).update(used_at=timezone.now())
+    return end(Token.objects.filter(application=application))
+
+
+@transaction.atomic
+def end(found: QuerySet[Token]) -> int:
+    """End those that are alive; returns how many.
+
+    Locked in one order, so that of two who end overlapping ones neither waits for the other.
+    """
+    alive = found.filter(ended_at=None)
+    ids = list(alive.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return Token.objects.filter(pk__in=ids, ended_at=None).update(ended_at=timezone.now())
 
 
 def revoke(token: str, *, application: Application | None) -> None:
@@ -184,15 +227,34 @@ def revoke(token: str, *, application: Application | None) -> None:
 
 def read(access: str) -> Token | None:
     """The access token with its application and person, None where it opens nothing (any more)."""
+    held = Membership.objects.active().filter(
+        user=OuterRef("user"), account=OuterRef("application__account")
+    )
     found = Token.objects.filter(
+        Exists(held),
         kind=Token.Kind.ACCESS,
         digest=digest(access),
         ended_at=None,
         expires_at__gt=timezone.now(),
         application__deleted_at=None,
-        user__is_active=True,
     )
     return found.select_related("application", "user").first()
+
+
+def used(token: Token) -> None:
+    """Remember that a program showed its access token."""
+    now = timezone.now()
+    if token.used_at < now - USED_WITHIN:
+        Token.objects.filter(pk=token.pk).update(used_at=now)
+
+
+def clear_old() -> None:
+    """Forget codes and tokens that nobody presents even by mistake any more; some at a time."""
+    for model in (Code, Token):
+        old = model.objects.filter(expires_at__lt=timezone.now() - KEPT)
+        ids = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_CLEARED])
+        if ids:
+            model.objects.filter(pk__in=ids).delete()
 
 
 def _invalid(description: str) -> Refused:

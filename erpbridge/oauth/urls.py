@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from erpbridge.oauth import authorizing, endpoints, pages
+from erpbridge.oauth import authorizing, endpoints, pages, program_views
 
 app_name = "oauth"
 ALL = "accounts/<int:account_id>/applications"
 ONE = f"{ALL}/<int:application_id>"
+OWN = "me/programs"
+OF_PERSON = "accounts/<int:account_id>/people/<int:membership_id>/programs"
 
 urlpatterns: list[URLPattern] = [
     path("oauth/authorize", authorizing.authorize, name="authorize"),
     path("oauth/token", endpoints.token, name="token"),
     path("oauth/token/info", endpoints.info, name="info"),
     path("oauth/revoke", endpoints.revoke, name="revoke"),
+    path(f"{OWN}/", program_views.own_programs, name="own_programs"),
+    path(f"{OWN}/end/", program_views.own_programs_end, name="own_programs_end"),
+    path(
+        f"{OWN}/end/<int:application_id>/",
+        program_views.own_programs_end,
+        name="own_program_end",
+    ),
+    path(f"{OF_PERSON}/", program_views.person_programs, name="person_programs"),
+    path(f"{OF_PERSON}/end/", program_views.person_programs_end, name="person_programs_end"),
+    path(
+        f"{OF_PERSON}/end/<int:application_id>/",
+        program_views.person_programs_end,
+        name="person_program_end",
+    ),
     path(f"{ALL}/", pages.application_list, name="applications"),
     path(f"{ALL}/add/", pages.application_add, name="application_add"),
     path(f"{ALL}/add-service/", pages.service_add, name="service_add"),

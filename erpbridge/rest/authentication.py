@@ -28,6 +28,7 @@ class Bearer(BaseAuthentication):
         token = tokens.read(words[1].decode("latin-1"))
         if token is None:
             raise AuthenticationFailed(MESSAGE)
+        tokens.used(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -62,6 +62,7 @@ def installation(tmp_path_factory):
         "ERPBRIDGE_ALLOWED_HOSTS": "erp.example.com",
         "ERPBRIDGE_TRUSTED_ORIGINS": "",
         "ERPBRIDGE_BEHIND_PROXY": "yes",
+        "ERPBRIDGE_TRUSTED_PROXIES": "127.0.0.1",
         "ERPBRIDGE_ADAPTERS": "simulator",
         "ERPBRIDGE_DATA_DIR": str(folder / "data"),
         "DATABASE_URL": f"{place}/{database}",

@@ -1,0 +1,103 @@
+"""The pages with the programs that act for a person: one's own, and for admins those of others."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from erpbridge.access.models import Account, User
+from erpbridge.access.people_views import frame_of, person_of_account
+from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.access.views import GET_OR_POST
+from erpbridge.oauth import programs
+
+
+@require_safe
+def own_programs(request: HttpRequest) -> HttpResponse:
+    """The programs that act for who is signed in, in whichever account."""
+    assert isinstance(request.user, User)
+    context = {
+        "programs": programs.acting_for(request.user),
+        "end_all": reverse("oauth:own_programs_end"),
+    }
+    return render(request, "oauth/own_programs.html", context)
+
+
+@require_http_methods(GET_OR_POST)
+def own_programs_end(request: HttpRequest, application_id: int | None = None) -> HttpResponse:
+    """Ask, and end one of them, or all."""
+    assert isinstance(request.user, User)
+    return _end(request, request.user, None, application_id, back=reverse("oauth:own_programs"))
+
+
+@require_safe
+@scoped("people.manage")
+def person_programs(request: ScopedRequest, membership_id: int) -> HttpResponse:
+    """The programs of the account that act for a person of it."""
+    member = person_of_account(request, membership_id)
+    context = {
+        "programs": programs.acting_for(member.user, request.access.account),
+        "end_all": reverse("oauth:person_programs_end", args=[member.account_id, member.pk]),
+    }
+    frame = frame_of(member, "oauth:person_programs")
+    return render(request, "oauth/person_programs.html", context | frame)
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("people.manage")
+def person_programs_end(
+    request: ScopedRequest, membership_id: int, application_id: int | None = None
+) -> HttpResponse:
+    """Ask, and end one of them, or all."""
+    member = person_of_account(request, membership_id)
+    back = reverse("oauth:person_programs", args=[member.account_id, member.pk])
+    return _end(request, member.user, request.access.account, application_id, back=back)
+
+
+def _end(
+    request: HttpRequest,
+    person: User,
+    account: Account | None,
+    application_id: int | None,
+    *,
+    back: str,
+) -> HttpResponse:
+    """``account`` is None for all of the person's; ``application_id`` for all programs.
+
+    :raises Http404: where none of them acts for the person, also not any more.
+    """
+    shown = [
+        one.application.name
+        for one in programs.acting_for(person, account)
+        if application_id in (None, one.application.pk)
+    ]
+    if not shown:
+        raise Http404
+    if request.method != "POST":
+        return _ask(request, shown, "you" if person == request.user else str(person), back)
+    programs.end(
+        person.pk,
+        by=request.user if isinstance(request.user, User) else None,
+        account_id=account.pk if account else None,
+        application_id=application_id,
+    )
+    messages.success(request, f"Ended: {', '.join(shown)}.")
+    return redirect(back)
+
+
+def _ask(request: HttpRequest, names: list[str], whom: str, back: str) -> HttpResponse:
+    context = {
+        "question": f"End {names[0] if len(names) == 1 else f'{len(names)} Programs'}?",
+        "what": [
+            f"What acts for {whom} now: {', '.join(names)}.",
+            "The access ends at once: nothing is read or written through it any more.",
+            "A program can ask again, and acts again once it is allowed to.",
+        ],
+        "confirm": "End",
+        "cancel_href": back,
+        "danger": True,
+    }
+    return render(request, "parts/confirm.html", context)
