@@ -25,7 +25,8 @@ TABLES = {
 }
 UPDATE = """
 UPDATE {items} SET state = 'queued', intent = gen_random_uuid(), decided_by_id = %(user)s,
-    decided_at = now(), erp_key = 'V' || id, erp_key_compared = 'v' || id, attempts = 0,
+    decided_at = now(), decided_fence = fence, attempts = 0,
+    erp_key = 'V' || id, erp_key_compared = 'v' || id,
     acceptance = jsonb_build_object('vendor_type', 'SUB', 'vendor_id', 'V' || id)
 WHERE account_id = %(account)s AND state = 'ready'
 """

@@ -140,6 +140,7 @@ def _decide_on(
         "request": click,
         "decided_by": access.user,
         "decided_at": Now(),
+        "decided_fence": F("fence"),
         "not_before": None,
         "attempts": 0,
         **NO_ERROR,
@@ -173,8 +174,7 @@ def withdraw(item: Item, *, reason: str, by: User) -> str:
     """
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
-        tries = item.tries.filter(opened_at__gte=F("item__decided_at")).order_by("-fence")
-        last = tries.first()
+        last = item.tries.since_decided().order_by("-fence").first()
         if last is not None and last.outcome != Attempt.Outcome.NOT_APPLIED:
             return "It has been sent to the ERP, so it cannot be withdrawn."
         values = {"not_before": None, "waits_for": None, "attempts": 0, **NO_ERROR}

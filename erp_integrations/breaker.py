@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db.models import F
-from django.db.models.functions import Now
 
 from erp_integrations import connections, pacing
 from erp_integrations.adapters.base import Adapter, ErpError, ErrorClass
-from erp_integrations.clock import after
+from erp_integrations.clock import Reading, after, at_least
 from erp_integrations.models import Connection
 
 # Errors that say something about the connection, not about the record.
@@ -22,7 +21,7 @@ THROTTLE_WAIT = 5.0
 def is_resting(connection: Connection) -> bool:
     """Whether nothing may be asked of the ERP now: paused by a person, or resting."""
     found = Connection.objects.filter(pk=connection.pk, paused_at=None)
-    return not found.exclude(breaker_until__gt=Now()).exists()
+    return not found.exclude(breaker_until__gt=Reading()).exists()
 
 
 def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
@@ -36,7 +35,7 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
         rows.update(breaker_until=after(LOGIN_PROBE))
     elif ErrorClass.THROTTLED in by_class:
         asked = by_class[ErrorClass.THROTTLED].retry_after
-        rows.update(next_slot_at=after(asked or THROTTLE_WAIT))
+        rows.update(next_slot_at=at_least(asked or THROTTLE_WAIT))
     elif len(failed) < len(errors) or not errors:
         rows.exclude(breaker_failures=0).update(breaker_failures=0, breaker_until=None)
     else:
@@ -52,7 +51,7 @@ def probe_login(connection: Connection, adapter: Adapter) -> None:
     One process looks at a time, and not before the last look's time is over.
     """
     due = Connection.objects.filter(pk=connection.pk, paused_for_login=True)
-    if not due.exclude(breaker_until__gt=Now()).update(breaker_until=after(LOGIN_PROBE)):
+    if not due.exclude(breaker_until__gt=Reading()).update(breaker_until=after(LOGIN_PROBE)):
         return
     if adapter.check().ok:
         connections.resume(connection, by=None)

@@ -16,11 +16,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from erp_integrations import breaker, moves, pacing
 from erp_integrations.adapters.base import Command, Delivery, Manifest
-from erp_integrations.clock import after
+from erp_integrations.clock import Reading, at_least
 from erp_integrations.commands import command_of
 from erp_integrations.links import active_links
 from erp_integrations.models import Attempt, Connection, Item, Link
@@ -56,7 +55,7 @@ def claim(
     :param entity: only of this record type.
     """
     with transaction.atomic():
-        rows = Connection.objects.select_for_update(no_key=True).annotate(now=Now())
+        rows = Connection.objects.select_for_update(no_key=True).annotate(now=Reading())
         held = rows.get(pk=connection.pk)
         chosen = [] if breaker.is_resting(held) else _chosen(held, manifest, most, entity)
         if not chosen:
@@ -68,7 +67,7 @@ def claim(
             values={
                 "fence": F("fence") + 1,
                 "attempts": F("attempts") + 1,
-                "lease_until": after(lease(manifest)),
+                "lease_until": at_least(lease(manifest)),
             },
         )
         _use_slots(held, manifest, len(items))
@@ -136,7 +135,7 @@ def _use_slots(held: Any, manifest: Manifest, used: int) -> None:
 
 def _due(held: Connection, entity: str) -> ItemQuerySet:
     """Items whose time has come. Their keys are theirs alone while they are in the air."""
-    ready_now = Q(not_before=None) | Q(not_before__lte=Now())
+    ready_now = Q(not_before=None) | Q(not_before__lte=Reading())
     waiting = Item.objects.filter(connection=held, state=State.QUEUED, waits_for=None)
     return waiting.filter(ready_now, **({"entity": entity} if entity else {}))
 
@@ -149,7 +148,7 @@ def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
     return found.batch if found else 1
 
 
-def _write_ahead(held: Connection, items: Sequence[Item]) -> list[Claim]:
+def _write_ahead(held: Any, items: Sequence[Item]) -> list[Claim]:
     rows = Item.objects.filter(pk__in=[one.pk for one in items]).select_related("request")
     fresh = {item.pk: item for item in rows}
     links = {}
@@ -158,7 +157,12 @@ def _write_ahead(held: Connection, items: Sequence[Item]) -> list[Claim]:
         records = [item.record_id for item in items]
         links = active_links(held, items[0].entity, [*records, *parents])
     attempts = Attempt.objects.bulk_create(
-        Attempt(item=fresh[item.pk], fence=fresh[item.pk].fence, worker=worker_name())
+        Attempt(
+            item=fresh[item.pk],
+            fence=fresh[item.pk].fence,
+            worker=worker_name(),
+            opened_reading=held.now,
+        )
         for item in items
     )
     return [

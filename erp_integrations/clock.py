@@ -1,7 +1,7 @@
-"""The database's clock, as the kernel reads it."""
+"""The measured clock, as the kernel keeps it: what is decided here by time is decided by it."""
 
 from __future__ import annotations
 
-from erpbridge.clock import after, now
+from erpbridge.clock.measured import Moment, Reading, after, ago, at_least, moment, now
 
-__all__ = ["after", "now"]
+__all__ = ["Moment", "Reading", "after", "ago", "at_least", "moment", "now"]

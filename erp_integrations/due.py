@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
 
 from erp_integrations import connections
 from erp_integrations.adapters.base import Delivery, Manifest
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.clock import Reading
 from erp_integrations.models import Connection, Item
 from erp_integrations.states import State
 
@@ -53,13 +53,13 @@ def others_are_due(connection_id: int) -> bool:
 
 def _due(*, besides: int = 0) -> Iterator[int]:
     mine = Item.objects.filter(connection=OuterRef("pk"))
-    time_has_come = Q(not_before=None) | Q(not_before__lte=Now())
+    time_has_come = Q(not_before=None) | Q(not_before__lte=Reading())
     to_send = mine.filter(time_has_come, state=State.QUEUED, waits_for=None)
-    to_ask = mine.filter(check_after__lte=Now())
+    to_ask = mine.filter(check_after__lte=Reading())
     going = Connection.objects.exclude(paused_at__isnull=False, paused_for_login=False)
     rows = (
         going.exclude(pk=besides)
-        .exclude(breaker_until__gt=Now())
+        .exclude(breaker_until__gt=Reading())
         .annotate(
             to_send=Exists(to_send),
             to_look_up=Exists(to_ask.filter(state=State.UNCERTAIN)),

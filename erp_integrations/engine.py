@@ -38,7 +38,7 @@ from erp_integrations.adapters.base import (
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.claiming import Claim, claim
-from erp_integrations.clock import after
+from erp_integrations.clock import Reading, after, at_least
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.pending import still_pending, take_pending
 from erp_integrations.queries import ItemQuerySet
@@ -323,10 +323,17 @@ def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, Any]:
         "error_advice": error.advice,
     }
     if event == "postpone":
-        columns["not_before"] = after(error.retry_after or pacing.back_off(item.attempts))
+        # What the ERP asks for, it gets in full.
+        asked = error.retry_after
+        columns["not_before"] = at_least(asked) if asked else after(pacing.back_off(item.attempts))
         # The ERP asking for patience says nothing against the item.
         columns["attempts"] = item.attempts - (error.cls == ErrorClass.THROTTLED)
     return columns
+
+
+def answered() -> dict[str, Any]:
+    """Columns of an attempt that is answered now, by either clock."""
+    return {"answered_at": Now(), "answered_reading": Reading()}
 
 
 def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
@@ -347,4 +354,4 @@ def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
         attempt.erp_id = outcome.erp_id or attempt.erp_id
         attempt.answer_excerpt = (outcome.answer or (error.message if error else ""))[:EXCERPT]
     columns = ["outcome", "error_class", "erp_id", "answer_excerpt"]
-    write_rows([one.attempt for one, _outcome in answers], columns, answered_at=Now())
+    write_rows([one.attempt for one, _outcome in answers], columns, **answered())

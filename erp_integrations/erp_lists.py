@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max
-from django.db.models.functions import Now
+from django.db.models import Count, Max, Q
 
 from erp_integrations import connections, links, outgoing, pulling
 from erp_integrations.adapters.base import AdapterError, Found
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.clock import now
 from erp_integrations.digests import digest
 from erp_integrations.drift import note_edits
 from erp_integrations.models import Connection, ErpRecord, Item, Link
@@ -48,9 +48,8 @@ class FetchedPage:
 
 
 def fetch_begins() -> str:
-    """The database's time, for :func:`fetch_ended`."""
-    moment = Connection.objects.annotate(present=Now()).values_list("present", flat=True)[:1]
-    return str(moment[0].isoformat())
+    """The moment, for :func:`fetch_ended`."""
+    return now().isoformat()
 
 
 def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
@@ -86,8 +85,8 @@ def keep_page(page: FetchedPage) -> int:
 def fetch_ended(page: FetchedPage, *, began: str) -> None:
     """After the last page: forget what the ERP did not tell of since the first one."""
     rows = ErpRecord.objects.filter(connection=page.connection_id, entity=page.entity)
-    gone = rows.filter(state=ErpRecord.State.STAGED, seen_at__lt=datetime.fromisoformat(began))
-    gone.delete()
+    before = Q(seen_reading=None) | Q(seen_reading__lt=datetime.fromisoformat(began))
+    rows.filter(before, state=ErpRecord.State.STAGED).delete()
 
 
 def erp_records(account_id: int, entity: str) -> list[ErpRow]:

@@ -300,4 +300,5 @@ def _take_back(claims: list[Claim], *, why: str, by: User) -> None:
     back = {"handle": "", "looks": 0, "not_before": None, "attempts": 0}
     moves.move("resend", found, by=by, why=why, values=back)
     tries = Attempt.objects.filter(pk__in=[one.attempt.pk for one in claims])
-    tries.update(outcome=Attempt.Outcome.NOT_APPLIED, answered_at=Now(), answer_excerpt=why)
+    outcome = Attempt.Outcome.NOT_APPLIED
+    tries.update(outcome=outcome, answer_excerpt=why, **engine.answered())

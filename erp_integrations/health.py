@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Now
 
 from erp_integrations import connections, due, heartbeat, waits
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.clock import after, now
+from erp_integrations.clock import Moment, moment
 from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
 from erp_integrations.recovery import PERIOD
 from erp_integrations.states import MOVING, State
@@ -27,6 +28,8 @@ from erp_integrations.waits import Cause, Wait
 MOST_COUNTED = 100_000
 RECENT = 3_600.0
 LATE = 6 * PERIOD
+# A clock that is kept right is set back by less.
+FUTURE = 5.0
 # What programs read of why a connection's items wait.
 STATE_WORDS: Mapping[str, str] = {
     Cause.UNUSABLE: "unusable",
@@ -55,7 +58,7 @@ class ConnectionHealth:
     """
 
     connection: Connection
-    at: datetime
+    at: Moment
     counts: dict[str, int]
     oldest: Mapping[str, datetime | None]
     delivery: str = ""
@@ -84,13 +87,17 @@ class ConnectionHealth:
 
     def _oldest(self, states: Iterable[State]) -> float:
         first = min(filter(None, (self.oldest[state] for state in states)), default=None)
-        return _age(self.at, first) or 0.0
+        return max(0.0, _age(self.at.wall, first) or 0.0)
 
     @property
     def resting(self) -> bool:
         """The breaker is open: the ERP failed too often in a row."""
-        until = self.connection.breaker_until
-        return until is not None and until > self.at
+        return self.rests_until is not None
+
+    @property
+    def rests_until(self) -> datetime | None:
+        """Until when; None while it is open to calls."""
+        return self.at.ahead(self.connection.breaker_until)
 
     @cached_property
     def wait(self) -> Wait | None:
@@ -124,7 +131,7 @@ class ConnectionHealth:
 class Snapshot:
     """Connections, the ticker and the workers at one moment."""
 
-    at: datetime
+    at: Moment
     connections: list[ConnectionHealth]
     tick_age: float | None
     workers: list[Worker]
@@ -145,9 +152,9 @@ class Snapshot:
 
 def snapshot(*, account_id: int | None = None) -> Snapshot:
     """How it is now, of one account's connections or of all."""
-    at = now()
+    at = moment()
     rows = Connection.objects.all() if account_id is None else _of(account_id)
-    attempts = _recent_attempts(account_id)
+    attempts = _recent_attempts(account_id, at.wall)
     found = [
         ConnectionHealth(
             connection=one,
@@ -159,7 +166,7 @@ def snapshot(*, account_id: int | None = None) -> Snapshot:
         )
         for one in _counted(rows)
     ]
-    return Snapshot(at, found, tick_age(), heartbeat.seen_since(_gone(at)))
+    return Snapshot(at, found, tick_age(), heartbeat.seen_lately(at.wall))
 
 
 def _travel(connection: Connection) -> dict[str, Any]:
@@ -173,10 +180,6 @@ def _travel(connection: Connection) -> dict[str, Any]:
 
 def _of(account_id: int) -> QuerySet[Connection]:
     return Connection.objects.filter(account=account_id)
-
-
-def _gone(at: datetime) -> datetime:
-    return at - timedelta(seconds=heartbeat.GONE_AFTER)
 
 
 def _counted(rows: QuerySet[Connection]) -> QuerySet[Any]:
@@ -195,9 +198,9 @@ def _counted(rows: QuerySet[Connection]) -> QuerySet[Any]:
     return rows.annotate(**counts, **oldest).order_by("pk")
 
 
-def _recent_attempts(account_id: int | None) -> dict[int, Counter[tuple[str, str]]]:
+def _recent_attempts(account_id: int | None, wall: datetime) -> dict[int, Counter[tuple[str, str]]]:
     """Connection -> (outcome, error class) -> how many attempts began within the last hour."""
-    recent = Attempt.objects.filter(opened_at__gte=after(-RECENT))
+    recent = Attempt.objects.filter(opened_at__gte=wall - timedelta(seconds=RECENT))
     if account_id is not None:
         recent = recent.filter(item__account=account_id)
     found: dict[int, Counter[tuple[str, str]]] = {}
@@ -209,17 +212,24 @@ def _recent_attempts(account_id: int | None) -> dict[int, Counter[tuple[str, str
 
 
 def _age(at: datetime, since: datetime | None) -> float | None:
-    return None if since is None else round(max(0.0, (at - since).total_seconds()), 1)
+    return None if since is None else round((at - since).total_seconds(), 1)
 
 
 def tick_age() -> float | None:
-    """Seconds since any process looked for what is due; None if none ever did."""
-    ran_at = Ticker.objects.values_list("ran_at", flat=True).first()
-    return _age(now(), ran_at)
+    """Seconds since any process looked for what is due; None if none ever did.
+
+    By the wall clock: the measured one stands still while nobody looks. Less than nothing where the
+    database's clock has been set back since.
+    """
+    for ran_at, wall in Ticker.objects.values_list("ran_at", Now()):
+        return _age(wall, ran_at)
+    return None
 
 
 def tick_problem(age: float | None) -> str:
     """Why exports may be late, empty where somebody ticks."""
     if age is None:
         return "no worker has ever looked for what is due"
+    if age < -FUTURE:
+        return f"the last look for what is due is dated {-age:.0f} seconds from now"
     return f"nobody has looked for what is due for {age:.0f} seconds" if age > LATE else ""

@@ -109,7 +109,9 @@ def _left(one: ConnectionHealth) -> str:
             "became of it."
         )
     asked = one.connection.asked_at
-    last = f"last asked {_ago((one.at - asked).total_seconds())}" if asked else "has never asked"
+    last = (
+        f"last asked {_ago((one.at.wall - asked).total_seconds())}" if asked else "has never asked"
+    )
     return f"{count} left to the ERP, {oldest}. It fetches them when it asks; it {last}."
 
 
@@ -118,7 +120,7 @@ def _share(failed: int, finished: int) -> str:
 
 
 def _ago(seconds: float | None) -> str:
-    return "Never" if seconds is None else f"{duration(seconds)} ago"
+    return "Never" if seconds is None else f"{duration(max(0.0, seconds))} ago"
 
 
 def duration(seconds: float) -> str:

@@ -1,20 +1,25 @@
-"""Workers saying that they are there, so that health pages know of every process."""
+"""Workers saying that they are there, so that health pages know of every process.
+
+By the wall clock, for people: nothing is decided by it.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.db.models import Value
 from django.db.models.functions import Now
 
 from erp_integrations.claiming import worker_name
-from erp_integrations.clock import after
 from erp_integrations.models import Worker
 
 # Seconds after the last sign of life until a worker counts as gone, and is forgotten.
 GONE_AFTER = 60.0
 FORGOTTEN_AFTER = 86_400.0
+# Between the statement that reads the clock and the one that reads the workers.
+SLACK = timedelta(seconds=5)
 
 
 def started() -> None:
@@ -24,7 +29,8 @@ def started() -> None:
         name=worker_name(),
         defaults={"host": host, "pid": os.getpid(), "started_at": Now(), "seen_at": Now()},
     )
-    Worker.objects.filter(seen_at__lt=after(-FORGOTTEN_AFTER)).delete()
+    forgotten = Now() - Value(timedelta(seconds=FORGOTTEN_AFTER))
+    Worker.objects.filter(seen_at__lt=forgotten).delete()
 
 
 def alive() -> None:
@@ -38,6 +44,12 @@ def ended() -> None:
     Worker.objects.filter(name=worker_name()).delete()
 
 
-def seen_since(moment: datetime) -> list[Worker]:
-    """Workers heard of since then, the longest-serving first."""
-    return list(Worker.objects.filter(seen_at__gte=moment).order_by("started_at", "name"))
+def seen_lately(wall: datetime) -> list[Worker]:
+    """Workers that are not gone, the longest-serving first.
+
+    :param wall: what the database's clock shows. It may have been set back: who is still there
+        says so again, and a date from the future tells nothing of the others.
+    """
+    span = timedelta(seconds=GONE_AFTER)
+    seen = Worker.objects.filter(seen_at__range=(wall - span, wall + SLACK))
+    return list(seen.order_by("started_at", "name"))

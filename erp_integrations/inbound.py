@@ -44,7 +44,7 @@ from erp_integrations.adapters.base import (
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.claiming import Claim, claim, full_command, lease
-from erp_integrations.clock import after
+from erp_integrations.clock import Reading, at_least
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.pending import claims_of
 from erp_integrations.states import State
@@ -142,7 +142,7 @@ def _keep_late(connection: Connection, one: Report) -> None:
     said = one.outcome.error.message if one.outcome.error else one.outcome.answer
     tries.update(
         outcome=Attempt.Outcome.LATE,
-        answered_at=Now(),
+        **engine.answered(),
         erp_id=one.outcome.erp_id,
         answer_excerpt=said[: engine.EXCERPT],
     )
@@ -242,7 +242,7 @@ def _handed(connection: Connection, manifest: Manifest, one: Claim) -> Handed | 
     mine = Item.objects.filter(pk=one.item.pk, fence=one.item.fence, state=State.SENDING)
     command = full_command(connection, one.item)
     orphan = one.item.parent_id is not None and not command.parent_erp_id
-    if orphan or not mine.update(lease_until=after(lease(manifest))):
+    if orphan or not mine.update(lease_until=at_least(lease(manifest))):
         return None
-    Attempt.objects.filter(pk=one.attempt.pk).update(opened_at=Now())
+    Attempt.objects.filter(pk=one.attempt.pk).update(opened_at=Now(), opened_reading=Reading())
     return Handed(_ticket("do", one.item), command, manifest.call_deadline)

@@ -109,7 +109,7 @@ def as_json(found: Snapshot) -> dict[str, Any]:
     return {
         "status": "degraded" if found.problems else "ok",
         "problems": found.problems,
-        "at": found.at.isoformat(),
+        "at": found.at.wall.isoformat(),
         "tick_age_seconds": found.tick_age,
         "workers": [
             {
@@ -126,7 +126,7 @@ def as_json(found: Snapshot) -> dict[str, Any]:
 
 
 def _connection(one: ConnectionHealth) -> dict[str, Any]:
-    until, asked = one.connection.breaker_until, one.connection.asked_at
+    until, asked = one.rests_until, one.connection.asked_at
     attempts = [
         {"outcome": outcome, "class": cls, "count": n}
         for (outcome, cls), n in sorted(one.attempts.items())

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Manifest, Outcome
 from erp_integrations.claiming import Claim
-from erp_integrations.clock import after
+from erp_integrations.clock import Reading, after, ago
 from erp_integrations.commands import command_of
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.states import State
@@ -32,7 +31,9 @@ def claims_of(items: Sequence[Item]) -> list[Claim]:
 def take_pending(connection: Connection, manifest: Manifest) -> list[Claim]:
     """The next items to ask about, kept from other workers for as long as asking may take."""
     Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    due = Item.objects.filter(connection=connection, state=State.SUBMITTED, check_after__lte=Now())
+    due = Item.objects.filter(
+        connection=connection, state=State.SUBMITTED, check_after__lte=Reading()
+    )
     found = due.select_related("request").order_by("check_after", "pk")
     items = list(found[:MOST_AT_ONCE])
     ids = [item.pk for item in items]
@@ -46,7 +47,7 @@ def still_pending(
     """The answers that settle something: those that say "not yet" are noted, or count as lost."""
     waiting = [one for one in answers if one[1].handle]
     ids = [claim.attempt.pk for claim, _outcome in waiting]
-    silent = Attempt.objects.filter(pk__in=ids, opened_at__lt=after(-manifest.silent_after))
+    silent = Attempt.objects.filter(pk__in=ids, opened_reading__lte=ago(manifest.silent_after))
     given_up = set(silent.values_list("pk", flat=True))
     settling = [one for one in answers if not one[1].handle]
     for claim, outcome in waiting:

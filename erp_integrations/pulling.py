@@ -15,6 +15,7 @@ from erp_integrations.adapters.base import (
     Found,
 )
 from erp_integrations.adapters.base import Choice as Offered
+from erp_integrations.clock import Reading
 from erp_integrations.match_keys import COMPARED, keys_of
 from erp_integrations.models import Choice, Connection, ErpRecord
 from erp_integrations.moves import chunks
@@ -83,6 +84,7 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
             label=str(found.data.get("name") or found.data.get("description") or "")[:255],
             data=dict(found.data),
             seen_at=Now(),
+            seen_reading=Reading(),
             **keys_of(found.data),
         )
         for found in records.values()
@@ -97,6 +99,7 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
             "label",
             "data",
             "seen_at",
+            "seen_reading",
             *(column for column, _make in COMPARED.values()),
         ],
         batch_size=500,

@@ -105,7 +105,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
 
     def since_decided(self) -> AttemptQuerySet:
         """Those of the command as last accepted or retried; earlier ones had another intent."""
-        return self.filter(opened_at__gte=models.F("item__decided_at"))
+        return self.filter(fence__gt=models.F("item__decided_fence"))
 
 
 class LinkQuerySet(FoldingQuerySet["Link"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -21,7 +22,7 @@ from erp_integrations.adapters.base import (
     Operation,
 )
 from erp_integrations.claiming import full_command
-from erp_integrations.clock import after
+from erp_integrations.clock import Reading, after, ago, now
 from erp_integrations.due import due_connections
 from erp_integrations.links import active_links, holder_of
 from erp_integrations.models import Attempt, Connection, Item, Ticker
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two ticks, whichever process makes them.
 PERIOD = 10.0
+LONG_AGO = timedelta(days=1)
 # Looks into the ERP at one item before a person is asked.
 MOST_LOOKS = 8
 
@@ -46,8 +48,10 @@ def tick(*, period: float = PERIOD) -> bool:
 
     :returns: whether this process did it.
     """
-    Ticker.objects.get_or_create(pk=1, defaults={"ran_at": after(-period - 1)})
-    if not Ticker.objects.filter(pk=1, ran_at__lt=after(-period)).update(ran_at=Now()):
+    if not Ticker.objects.exists():
+        Ticker.objects.get_or_create(pk=1, defaults={"ran_reading": now() - LONG_AGO})
+    due = Ticker.objects.filter(pk=1, ran_reading__lte=after(-period))
+    if not due.update(ran_at=Now(), ran_reading=Reading()):
         return False
     expire_leases()
     for connection_id in due_connections():
@@ -60,9 +64,9 @@ def tick(*, period: float = PERIOD) -> bool:
 def expire_leases() -> int:
     """Items whose worker has gone: what it did is unknown until somebody looks."""
     with transaction.atomic():
-        expired = Item.objects.filter(lease_until__lt=Now())
+        expired = Item.objects.filter(lease_until__lte=Reading())
         items = moves.move(
-            "lose", expired, by=None, values={"lease_until": None, "check_after": Now()}
+            "lose", expired, by=None, values={"lease_until": None, "check_after": Reading()}
         )
         for ids in chunks([item.pk for item in items]):
             lost = Attempt.objects.filter(item__in=ids, outcome=Attempt.Outcome.OPEN)
@@ -91,7 +95,9 @@ def resolve_uncertain(
 
 def take_look(connection: Connection, manifest: Manifest) -> Item | None:
     """The next item to look up, kept from other workers for as long as a look may take."""
-    due = Item.objects.filter(connection=connection, state=State.UNCERTAIN, check_after__lte=Now())
+    due = Item.objects.filter(
+        connection=connection, state=State.UNCERTAIN, check_after__lte=Reading()
+    )
     item: Item
     for item in due.select_related("request").order_by("id")[:10]:
         mine = due.filter(pk=item.pk, looks=item.looks)
@@ -166,8 +172,8 @@ def has_settled(item: Item, manifest: Manifest) -> bool:
     queued = manifest.silent_after if manifest.delivery == Delivery.QUEUED else 0.0
     rest = max(manifest.call_deadline, queued) + manifest.settles_within
     latest = settings.ERPBRIDGE_LEASE_MARGIN / 2 + rest
-    answered = Q(answered_at__gt=after(-rest))
-    silent = Q(answered_at=None, opened_at__gt=after(-latest))
+    answered = Q(answered_reading__gt=ago(rest))
+    silent = Q(answered_reading=None, opened_reading__gt=ago(latest))
     return not Attempt.objects.filter(answered | silent, item=item).exists()
 
 

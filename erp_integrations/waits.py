@@ -10,7 +10,7 @@ from django.db import models
 
 from erp_integrations import connections, secrets
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.clock import now
+from erp_integrations.clock import Moment, moment
 from erp_integrations.models import Connection, Item, Request
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import OPEN, State
@@ -84,27 +84,27 @@ class Wait:
         return f"{self.why} {self.until}".strip()
 
 
-def of_connection(connection: Connection, *, at: datetime | None = None) -> Wait | None:
+def of_connection(connection: Connection, *, at: Moment | None = None) -> Wait | None:
     """What keeps the items of a connection waiting; None while they go their way.
 
-    :param at: the database's time, for who has asked it already.
+    :param at: what the clocks read, for who has asked them already.
     """
-    at = at or now()
+    at = at or moment()
     return next((wait for look in LOOKS if (wait := look(connection, at))), None)
 
 
-def _unusable(connection: Connection, _at: datetime) -> Wait | None:
+def _unusable(connection: Connection, _at: Moment) -> Wait | None:
     why = why_unusable(connection)
     return Wait(Cause.UNUSABLE, f"{connection} cannot be used: {_sentence(why)}") if why else None
 
 
-def _pause(connection: Connection, at: datetime) -> Wait | None:
+def _pause(connection: Connection, at: Moment) -> Wait | None:
     if connection.paused_at is None:
         return None
     reason = _sentence(connection.pause_reason)
     if connection.paused_for_login:
         why = f"{reason} What is accepted waits. Whether the login works again is tried by itself."
-        return Wait(Cause.LOGIN, why, _ahead(connection.breaker_until, at))
+        return Wait(Cause.LOGIN, why, at.ahead(connection.breaker_until))
     why = (
         f"{connection} is paused since {shown(connection.paused_at)}: {reason} What is accepted "
         "waits until an ERP administrator resumes it."
@@ -112,8 +112,8 @@ def _pause(connection: Connection, at: datetime) -> Wait | None:
     return Wait(Cause.PAUSED, why)
 
 
-def _outage(connection: Connection, at: datetime) -> Wait | None:
-    until = _ahead(connection.breaker_until, at)
+def _outage(connection: Connection, at: Moment) -> Wait | None:
+    until = at.ahead(connection.breaker_until)
     why = (
         f"{connection} does not answer: {connection.breaker_failures} calls failed in a row, so it "
         "is left alone for a while. What is accepted waits, and is sent by itself."
@@ -121,8 +121,8 @@ def _outage(connection: Connection, at: datetime) -> Wait | None:
     return Wait(Cause.OUTAGE, why, until) if until else None
 
 
-def _wrong_passwords(connection: Connection, at: datetime) -> Wait | None:
-    until = _ahead(connection.inbound_locked_until, at)
+def _wrong_passwords(connection: Connection, at: Moment) -> Wait | None:
+    until = at.ahead(connection.inbound_locked_until)
     why = (
         "The ERP, or somebody else, asked several times with a wrong password, so no call is "
         "answered for a while. Correct the password on the ERP's side, or save a new one in the "
@@ -131,7 +131,7 @@ def _wrong_passwords(connection: Connection, at: datetime) -> Wait | None:
     return Wait(Cause.WRONG_PASSWORDS, why, until) if until else None
 
 
-def _failed_test(connection: Connection, _at: datetime) -> Wait | None:
+def _failed_test(connection: Connection, _at: Moment) -> Wait | None:
     problems = connection.test_result.get("problems")
     if not problems:
         return None
@@ -144,8 +144,8 @@ def _failed_test(connection: Connection, _at: datetime) -> Wait | None:
     return Wait(Cause.TEST_FAILED, why)
 
 
-def _held_back(connection: Connection, at: datetime) -> Wait | None:
-    until = _ahead(connection.next_slot_at, at)
+def _held_back(connection: Connection, at: Moment) -> Wait | None:
+    until = at.ahead(connection.next_slot_at)
     why = f"{connection} has taken as much as its rate allows. The rest follows by itself."
     return Wait(Cause.HELD_BACK, why, until) if until else None
 
@@ -161,13 +161,6 @@ def why_unusable(connection: Connection) -> str:
     except AdapterUnavailable as error:
         return str(error)
     return secrets.problem(connection)
-
-
-def _ahead(moment: datetime | None, at: datetime) -> datetime | None:
-    """A moment that has not come yet."""
-    if moment is None:
-        return None
-    return moment if moment > at else None
 
 
 def _sentence(text: str) -> str:
@@ -186,7 +179,7 @@ def of_items(items: Iterable[Item]) -> dict[int, Wait]:
     ]
     if not waiting:
         return {}
-    at = now()
+    at = moment()
     by_connection = {item.connection_id: item.connection for item in waiting}
     of_connections = {pk: of_connection(one, at=at) for pk, one in by_connection.items()}
     found = {item.pk: _of_item(item, of_connections[item.connection_id], at) for item in waiting}
@@ -214,19 +207,19 @@ def of_click(click: Request) -> Wait | None:
     return of_connection(first.connection) if first else None
 
 
-def _of_item(item: Item, wait: Wait | None, at: datetime) -> Wait | None:
+def _of_item(item: Item, wait: Wait | None, at: Moment) -> Wait | None:
     """The connection's reason, tried no earlier than the item may be; else the item's own."""
     own = item.not_before if item.state == State.QUEUED else item.check_after
     if wait is not None and wait.cause != Cause.TEST_FAILED:
         if wait.next_try_at is None or own is None:
             return wait
-        return replace(wait, next_try_at=max(wait.next_try_at, own))
+        return replace(wait, next_try_at=max(wait.next_try_at, at.on_the_wall(own)))
     if item.state != State.QUEUED or not item.error_text:
         return wait
     why = f"{_tried(item)}The ERP said: {_sentence(item.error_text)} It is tried again by itself."
     if wait is not None:
-        return replace(wait, why=f"{wait.why} {why}", next_try_at=_ahead(own, at))
-    return Wait(Cause.RETRY, why, _ahead(own, at))
+        return replace(wait, why=f"{wait.why} {why}", next_try_at=at.ahead(own))
+    return Wait(Cause.RETRY, why, at.ahead(own))
 
 
 def _tried(item: Item) -> str:

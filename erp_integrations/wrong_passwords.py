@@ -7,13 +7,12 @@ database, so that all web processes count together, also while Redis is away.
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from erp_integrations.clock import after, now
+from erp_integrations.clock import at_least, now
 from erp_integrations.connections import ENTITY
 from erp_integrations.models import Connection
 from erpbridge.audit.record import Note, note
@@ -21,16 +20,10 @@ from erpbridge.audit.record import Note, note
 logger = logging.getLogger(__name__)
 
 
-def locked_until(connection: Connection) -> datetime | None:
-    """Until when no call is answered, None where calls are."""
-    until = connection.inbound_locked_until
-    return until if until is not None and until > now() else None
-
-
 def locked_for(connection: Connection) -> float:
-    """The same in seconds; 0 where calls are answered."""
-    until = locked_until(connection)
-    return (until - now()).total_seconds() if until else 0.0
+    """Seconds in which no call is answered; 0 where calls are."""
+    until = connection.inbound_locked_until
+    return max(0.0, (until - now()).total_seconds()) if until else 0.0
 
 
 @transaction.atomic
@@ -40,7 +33,7 @@ def count(connection: Connection) -> None:
     rows.update(inbound_failures=F("inbound_failures") + 1)
     most: int = settings.AXES_FAILURE_LIMIT
     logger.warning("connection %s: a call had the wrong credentials", connection.pk)
-    until = after(settings.AXES_COOLOFF_TIME * 3_600)
+    until = at_least(settings.AXES_COOLOFF_TIME * 3_600)
     locked = {"inbound_failures": 0, "inbound_locked_until": until}
     if rows.filter(inbound_failures__gte=most).update(**locked):
         logger.warning("connection %s: %s in a row; it is locked", connection.pk, most)

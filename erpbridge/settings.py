@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "erpbridge",
     "erpbridge.access",
     "erpbridge.audit",
+    "erpbridge.clock",
     "erpbridge.jobs",
     "erpbridge.oauth",
     "erpbridge.rest",

@@ -1,4 +1,4 @@
-"""A thread that makes the engine look for what is due or was lost, again and again.
+"""A thread that keeps the measured clock going, and makes the engine look for what is due or lost.
 
 Every worker process has one, so that no single process has to be alive; which of them does the
 work of a beat is decided by a conditional UPDATE.
@@ -17,6 +17,8 @@ from django.db import close_old_connections, connections
 logger = logging.getLogger(__name__)
 
 SIGN_SECONDS = 10.0
+# Shorter than the longest push of the measured clock, so that none of them is cut short.
+PULSE_SECONDS = 1.0
 
 
 class Ticker(threading.Thread):
@@ -29,23 +31,37 @@ class Ticker(threading.Thread):
 
     def run(self) -> None:
         """Beat until :meth:`stop`, and say from time to time that this process is there."""
+        # Not before the models are there.
+        from erpbridge.clock.measured import Hand
+
+        hand = Hand()
+        self._try(hand.push)
         self._try(sign_in)
-        signed = time.monotonic()
+        signed = beaten = time.monotonic()
         self._try(lambda: beat(self.seconds))
-        while not self._stopping.wait(self.seconds):
-            self._try(lambda: beat(self.seconds))
-            if time.monotonic() - signed >= SIGN_SECONDS - self.seconds / 2:
-                signed = time.monotonic()
+        pause = pulse = min(PULSE_SECONDS, self.seconds)
+        while not self._stopping.wait(pause):
+            # A database that is away is not asked, and complained about, every second.
+            pause = pulse if self._try(hand.push) else self.seconds
+            moment = time.monotonic()
+            if moment - beaten >= self.seconds - pulse / 2:
+                beaten = moment
+                self._try(lambda: beat(self.seconds))
+            if moment - signed >= SIGN_SECONDS - pulse / 2:
+                signed = moment
                 self._try(sign)
         self._try(sign_out)
         connections.close_all()
 
-    def _try(self, act: Callable[[], None]) -> None:
+    def _try(self, act: Callable[[], None]) -> bool:
+        """Whether it worked."""
         try:
             close_old_connections()
             act()
         except Exception:
             logger.exception("A beat of the ticker failed; the next one tries again.")
+            return False
+        return True
 
     def stop(self, *, wait: float) -> None:
         """Beat no more; return when the beat at hand is over, after ``wait`` seconds at most."""

@@ -49,6 +49,7 @@ class Connection(models.Model):
         help_text="Empty: what the adapter declares.",
         validators=_within("Commands a minute", *RATES),
     )
+    # By the measured clock, as are ``breaker_until`` and ``inbound_locked_until``.
     next_slot_at = models.DateTimeField(null=True, blank=True)
     breaker_failures = models.PositiveIntegerField(default=0)
     breaker_until = models.DateTimeField(null=True, blank=True)

@@ -91,6 +91,8 @@ class ErpRecord(Folding):
     data = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
     seen_at = models.DateTimeField(db_default=Now())
+    # By the measured clock; None: not seen since there is one.
+    seen_reading = models.DateTimeField(null=True)
 
     objects = FoldingQuerySet.as_manager()
 

@@ -80,6 +80,7 @@ class Item(Folding):
     waits_for = models.BigIntegerField(null=True)
     depth = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
+    # By the measured clock, as is ``check_after``.
     lease_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -100,6 +101,8 @@ class Item(Folding):
     sent_at = models.DateTimeField(db_default=Now())
     decided_by = by_person()
     decided_at = models.DateTimeField(null=True)
+    # The fence at that moment: tries above it belong to the decision.
+    decided_fence = models.PositiveIntegerField(default=0)
     decision_note = models.TextField(blank=True)
     settled_at = models.DateTimeField(null=True)
 
@@ -182,6 +185,9 @@ class Attempt(models.Model):
     worker = models.CharField(max_length=100)
     opened_at = models.DateTimeField(db_default=Now())
     answered_at = models.DateTimeField(null=True)
+    # The same moments by the measured clock, which decides what may still take effect.
+    opened_reading = models.DateTimeField()
+    answered_reading = models.DateTimeField(null=True)
     first_look = models.CharField(max_length=10, blank=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.OPEN)
     error_class = models.CharField(max_length=20, blank=True)

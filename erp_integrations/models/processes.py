@@ -11,6 +11,8 @@ class Ticker(models.Model):
     """The one row by which the tickers of all processes take turns."""
 
     ran_at = models.DateTimeField(db_default=Now())
+    # The same moment by the measured clock, which decides whose turn it is.
+    ran_reading = models.DateTimeField()
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="one_ticker")]

@@ -48,6 +48,7 @@ class Job(models.Model):
     problem = models.TextField(blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
+    # By the measured clock.
     lease_until = models.DateTimeField(null=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(db_default=Now(), editable=False)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from erpbridge.access.policy import Access
+from erpbridge.clock.measured import Reading
 from erpbridge.jobs.kinds import kinds
 
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def due(self) -> JobQuerySet:
         """Those that wait for a worker, or whose worker has gone."""
-        return self.filter(Q(state="queued") | Q(state="running", lease_until__lt=Now()))
+        return self.filter(Q(state="queued") | Q(state="running", lease_until__lte=Reading()))

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from erpbridge.clock import after
+from erpbridge.clock.measured import at_least
 from erpbridge.jobs.kinds import kind_of
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.wakeups import publish
@@ -60,7 +60,7 @@ class Run:
 
     def alive(self) -> None:
         """Say that the worker is still there. :raises Lost: where another one has the job."""
-        if not self._held().update(lease_until=after(LEASE)):
+        if not self._held().update(lease_until=at_least(LEASE)):
             raise Lost
 
     @contextmanager
@@ -77,7 +77,7 @@ class Run:
                 "done": self.done,
                 "total": self.total,
                 "tries": 0,
-                "lease_until": after(LEASE),
+                "lease_until": at_least(LEASE),
             }
             if self.over:
                 values |= {"state": Job.State.DONE, "result": self._result, "ended_at": Now()}
@@ -121,7 +121,7 @@ def claim(job_id: int) -> Run | None:
     if job is None:
         return None
     mine = Job.objects.due().filter(pk=job_id, fence=job.fence)
-    taken = {"state": Job.State.RUNNING, "lease_until": after(LEASE), "tries": F("tries") + 1}
+    taken = {"state": Job.State.RUNNING, "lease_until": at_least(LEASE), "tries": F("tries") + 1}
     if not mine.update(fence=job.fence + 1, **taken):
         return None
     stored = Job.objects.select_related("account", "project", "by").get(pk=job_id)

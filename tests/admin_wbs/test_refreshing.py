@@ -14,6 +14,7 @@ from erp_integrations import sendable
 from erp_integrations.models import Item, Link
 from erp_integrations.sendable import ErpRow
 from erpbridge.audit.models import Event
+from erpbridge.clock.measured import now
 from erpbridge.jobs import work
 from erpbridge.jobs.models import Job
 from tests.admin_wbs.books import do_jobs, enter, erp_list, rename, seen, strike_out
@@ -144,7 +145,7 @@ def test_a_thousand_codes_come_in_chunk_by_chunk_and_a_dead_workers_chunk_is_not
     job.refresh_from_db()
     assert (job.done, job.total) == (500, 1200)
     # The worker dies here; another one takes the job up once its lease is over.
-    Job.objects.filter(pk=job.pk).update(lease_until=job.at)
+    Job.objects.filter(pk=job.pk).update(lease_until=now())
     do_jobs()
     job.refresh_from_db()
     assert (job.state, job.result["text"]) == ("done", "1,200 added.")

@@ -11,19 +11,17 @@ from directory.models import Company
 from erp_integrations import approval, connection_settings, connections, engine, unlinking
 from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.adapters.simulator.ledger import Ledger
+from erp_integrations.clock import at_least
 from erp_integrations.connections import adapter_of
 from erp_integrations.models import Attempt, Connection, Item, Link, Ticker
 from erp_integrations.secrets import seal
 from erp_integrations.sendable import Done, send
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
+from erpbridge.clock.models import Clock
 
-TIMES = {
-    Item: ("lease_until", "not_before", "check_after", "decided_at"),
-    Attempt: ("opened_at", "answered_at"),
-    Connection: ("breaker_until", "next_slot_at"),
-    Ticker: ("ran_at",),
-}
+# By the wall clock, for people.
+SHOWN = {Item: ("decided_at",), Attempt: ("opened_at", "answered_at"), Ticker: ("ran_at",)}
 
 
 def connect(account: Account, *, by: User, latency_ms: int = 0) -> Connection:
@@ -42,8 +40,9 @@ def connect(account: Account, *, by: User, latency_ms: int = 0) -> Connection:
 
 
 def let_pass(seconds: float) -> None:
-    """Move every stored time into the past, as if so many seconds had gone by."""
-    for model, columns in TIMES.items():
+    """As if so many seconds had gone by, and no less by the measured clock."""
+    Clock.objects.update(reading=at_least(seconds))
+    for model, columns in SHOWN.items():
         for row in model.objects.all():
             for column in columns:
                 value = getattr(row, column)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from erp_integrations import connections, due, engine, export_files, recovery
-from erp_integrations.clock import after
+from erp_integrations.clock import ago
 from erp_integrations.models import Connection, Item
 from erp_integrations.states import State
 from tests.erp_integrations import steps
@@ -15,7 +15,7 @@ from tests.factories import ConnectionFactory, ItemFactory
 def unknown() -> None:
     """Nobody knows what became of it, and it is time to find out."""
     Item.objects.update(
-        state=State.UNCERTAIN, lease_until=None, check_after=after(-1), looks=0, handle=""
+        state=State.UNCERTAIN, lease_until=None, check_after=ago(1), looks=0, handle=""
     )
 
 

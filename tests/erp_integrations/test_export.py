@@ -8,13 +8,12 @@ import time
 from dataclasses import replace
 
 import pytest
-from django.db.models.functions import Now
 
 from erp_integrations import answers, approval, breaker, connections, engine, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
 from erp_integrations.adapters.simulator.entries import Record
 from erp_integrations.claiming import claim
-from erp_integrations.clock import after
+from erp_integrations.clock import Reading, ago
 from erp_integrations.commands import command_of
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.due import due_connections
@@ -210,7 +209,7 @@ def test_breaker_counts_calls_and_not_items_and_rests_after_five(
 
 
 def test_success_closes_the_breaker(connection, accepted_item):
-    Connection.objects.update(breaker_failures=7, breaker_until=after(-1))
+    Connection.objects.update(breaker_failures=7, breaker_until=ago(1))
     steps.export(connection)
     connection.refresh_from_db()
     assert (connection.breaker_failures, connection.breaker_until) == (0, None)
@@ -317,7 +316,7 @@ def test_vendor_found_after_silence_that_is_not_ours_needs_an_answer(
 def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, company):
     steps.break_erp(connection, "timeout_before")
     steps.export(connection)
-    Item.objects.update(check_after=Now())
+    Item.objects.update(check_after=Reading())
     item = Item.objects.get()
     recovery.ask(item, "Is it there?")
     vendor = put(connection, "Q")

@@ -2,6 +2,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from erp_integrations.clock import now
 from erp_integrations.models import Ticker
 
 
@@ -12,7 +13,7 @@ def test_alive_asks_nobody_else(client: Client, django_assert_num_queries, db):
 
 
 def test_ready_when_everything_answers(client: Client, db):
-    Ticker.objects.create(pk=1)
+    Ticker.objects.create(pk=1, ran_reading=now())
     response = client.get("/readyz")
     assert response.status_code == 200
     answers = response.json()

@@ -75,6 +75,57 @@ def test_text_is_compared_by_one_rule():
     assert own - {*FOLD_THEMSELVES} == set()
 
 
+# The wall clock jumps when it is set: it tells people when something was, and decides nothing.
+DECIDES = [
+    path for path in MODULES if name(path).startswith(("erp_integrations/", "erpbridge/jobs/"))
+]
+WALL = {"Now", "timezone.now", "datetime.now", "datetime.utcnow", "time.time"}
+SHOWN = re.compile(r"(^|_)at$")
+ONLY_SHOWS = {
+    "erp_integrations/health.py": "ages that people read",
+    "erp_integrations/heartbeat.py": "forgets workers that left a day ago",
+    "erp_integrations/adapters/simulator/ledger.py": "an ERP of its own",
+}
+
+
+def uses_of_the_wall_clock(path: Path) -> list[str]:
+    """Those that do more than to note when something was, in a column ``at`` or ``..._at``."""
+    found: list[str] = []
+
+    def walk(node: ast.AST, name: str) -> None:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in WALL and not SHOWN.search(name):
+            found.append(f"line {node.lineno}: {name}")
+        pairs: list[tuple[str, ast.AST]] = []
+        if isinstance(node, ast.Dict):
+            pairs = [
+                (str(getattr(k, "value", "")), v)
+                for k, v in zip(node.keys, node.values, strict=True)
+            ]
+        elif isinstance(node, ast.keyword):
+            # The default of a column is as the column.
+            pairs = [(name if node.arg == "db_default" else str(node.arg), node.value)]
+        elif isinstance(node, ast.Assign):
+            pairs = [(ast.unparse(node.targets[0]), node.value)]
+        elif isinstance(node, ast.Call):
+            pairs = [(name, one) for one in node.keywords] + [("", one) for one in node.args]
+        else:
+            pairs = [("", one) for one in ast.iter_child_nodes(node)]
+        for inner, one in pairs:
+            walk(one, inner)
+
+    walk(ast.parse(path.read_text()), "")
+    return found
+
+
+def test_nothing_is_decided_by_a_wall_clock():
+    uses = {name(path): uses_of_the_wall_clock(path) for path in DECIDES}
+    assert {path: some for path, some in uses.items() if some and path not in ONLY_SHOWS} == {}
+
+
+def test_whoever_is_excused_from_that_rule_needs_it():
+    assert [path for path in ONLY_SHOWS if not uses_of_the_wall_clock(ROOT / path)] == []
+
+
 def function_sizes() -> list[tuple[int, str]]:
     sizes = []
     for path in MODULES:

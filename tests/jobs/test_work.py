@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
-from django.utils import timezone
 
 from erp_integrations import recovery
 from erpbridge.access import policy
+from erpbridge.clock.measured import now
 from erpbridge.jobs import wakeups, work
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.starting import start
@@ -48,7 +47,7 @@ def unheard(monkeypatch):
 
 
 def worker_goes(job: Job) -> None:
-    Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    Job.objects.filter(pk=job.pk).update(lease_until=now())
 
 
 def test_a_job_is_done_in_chunks_and_says_what_came_of_it(begin, unheard):

@@ -126,7 +126,7 @@ class Items(RuleBasedStateMachine):
     def withdraw(self, n: int) -> None:
         item = self.latest(n)
         if item is not None and item.decided_at is not None:
-            sent = item.tries.filter(opened_at__gte=item.decided_at)
+            sent = item.tries.filter(fence__gt=item.decided_fence)
             unknown = sent.exclude(outcome="not_applied").exists()
             problem = approval.withdraw(item, reason="Too early", by=self.approver.user)
             assert not (not problem and unknown), "what may be in the ERP was withdrawn"

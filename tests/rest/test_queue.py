@@ -7,10 +7,10 @@ import uuid
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from directory.models import Company
 from erp_integrations import approval
+from erp_integrations.clock import now
 from erp_integrations.models import Attempt, Item
 from erp_integrations.states import State
 from erpbridge.access import policy
@@ -220,7 +220,9 @@ def in_the_erp(connection, access, pat) -> str:
 def asking(item) -> Item:
     """An item whose outcome nobody knows."""
     Item.objects.filter(pk=item.pk).update(state=State.NEEDS_ANSWER, intent=uuid.uuid4())
-    Attempt.objects.create(item=item, fence=1, worker="w", outcome=Attempt.Outcome.UNCERTAIN)
+    Attempt.objects.create(
+        item=item, fence=1, worker="w", opened_reading=now(), outcome=Attempt.Outcome.UNCERTAIN
+    )
     item.refresh_from_db()
     return item
 
@@ -342,7 +344,7 @@ def test_the_queue_is_filtered_by_procores_words(api, account, connection, ada, 
             record_id=number,
             state=state,
             intent=uuid.uuid4(),
-            lease_until=timezone.now() if state == "sending" else None,
+            lease_until=now() if state == "sending" else None,
         )
     found = steps.queue(api, f"?{query}").json()
     assert {one["state"] for one in found} == states

@@ -1,0 +1,31 @@
+"""App configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.apps import apps as apps_now
+from django.db.models.signals import post_migrate
+
+
+class ClockConfig(AppConfig):
+    """The measured clock."""
+
+    name = "erpbridge.clock"
+    label = "clock"
+
+    def ready(self) -> None:
+        """Let the clock be there once its table is, also after a ``flush``."""
+        post_migrate.connect(_start, sender=self)
+
+
+def _start(using: str, apps: Any = apps_now, **_signal: Any) -> None:
+    """The signal ``post_migrate``; in the middle of the migrations there may be no table yet."""
+    from erpbridge.clock.measured import start
+
+    try:
+        apps.get_model("clock", "Clock")
+    except LookupError:
+        return
+    start(using)
