@@ -113,8 +113,13 @@ def fetch_step(run: Run) -> None:
         raise JobProblem(f"The ERP's cost codes could not be fetched: {error}") from error
     if page.connection_id != found.connection_id:
         raise JobProblem("Another ERP was connected meanwhile.")
+    if page.config != run.notes.setdefault("config", dict(page.config)):
+        raise JobProblem("The connection's settings were changed meanwhile. Fetch the codes again.")
     with run.chunk():
-        run.done += sendable.keep_page(page)
+        try:
+            run.done += sendable.keep_page(page)
+        except sendable.NotFetched as error:
+            raise JobProblem(str(error)) from error
         run.notes["cursor"] = page.cursor
         if not page.cursor:
             sendable.fetch_ended(page, began=run.notes["began"])

@@ -57,6 +57,9 @@ def claim(
     with transaction.atomic():
         rows = Connection.objects.select_for_update(no_key=True).annotate(now=Reading())
         held = rows.get(pk=connection.pk)
+        if held.config != connection.config:
+            # The caller's adapter may lead to another ERP by now.
+            return []
         chosen = [] if breaker.is_resting(held) else _chosen(held, manifest, most, entity)
         if not chosen:
             return []

@@ -60,6 +60,29 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     return config
 
 
+def identity_settings(adapter_key: str) -> tuple[Setting, ...]:
+    """The settings that say where connections of an adapter lead; none where it has gone."""
+    adapter_class = connections.adapter_classes().get(adapter_key)
+    return adapter_class.manifest({}).identity if adapter_class else ()
+
+
+def identity_of(known: Collection[Setting], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a connection leads: setting name -> value. What it does not have is the default's."""
+    return {one.name: config.get(one.name, one.default) for one in known}
+
+
+def differs(one: Setting, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a setting leads elsewhere than before."""
+    return str(before[one.name]) != str(after[one.name])
+
+
+def _elsewhere(one: Setting) -> str:
+    return (
+        f"{one.label} says which ERP this connection leads to. It is changed on the page Change "
+        "Where It Leads, which asks for the secrets again and what becomes of the links."
+    )
+
+
 def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
     """New values of secret settings, blank ones left out.
 
@@ -79,7 +102,7 @@ def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
     return new
 
 
-def _keep_secrets(
+def keep_secrets(
     connection: Connection, given: Mapping[str, str], removed: Collection[str]
 ) -> dict[str, str]:
     """Put new secrets in and removed ones out. What happened to each, without its value."""
@@ -117,15 +140,18 @@ def create(
     connection = Connection(
         account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
     )
-    _keep_secrets(connection, secrets, ())
+    keep_secrets(connection, secrets, ())
     _keep_limits(connection, limits)
-    _save(connection)
+    save(connection)
     connections.told(connection, "connection_created", by=by, adapter=adapter)
     return connection
 
 
-def _save(connection: Connection, **how: Any) -> None:
-    """:raises ValidationError: for a name that is taken, also by somebody at this very moment."""
+def save(connection: Connection, **how: Any) -> None:
+    """Store it.
+
+    :raises ValidationError: for a name that is taken, also by somebody at this very moment.
+    """
     connection.full_clean(exclude=["config", "secrets", "test_result"])
     try:
         with transaction.atomic():
@@ -145,26 +171,32 @@ def configure(
     remove: Collection[str] = (),
     limits: Mapping[str, int | None] = NO_LIMITS,
 ) -> None:
-    """Change name, settings and limits.
+    """Change name, settings and limits; not where it leads, which ``identity`` changes.
 
+    :param config: a setting that is identity may be left out, and is then as it was.
     :param secrets: new values of secret settings; a blank one keeps what is there.
     :param remove: names of secrets to forget.
     :param limits: those of :data:`LIMITS` that are to change; None takes one away.
-    :raises ValidationError: for a bad name or setting.
+    :raises ValidationError: for a bad name or setting, and one that would lead elsewhere.
     """
-    cleaned = clean_config(connection.adapter, config)
     # Read under lock, so that the history names what really was there before.
     stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    known = identity_settings(connection.adapter)
+    present = identity_of(known, stored.config)
+    cleaned = clean_config(connection.adapter, {**present, **config})
+    wanted = identity_of(known, cleaned)
+    if errors := {one.name: _elsewhere(one) for one in known if differs(one, present, wanted)}:
+        raise ValidationError(errors)
     _keep_limits(connection, _limits(stored) | dict(limits))
     before = {"name": stored.name, **stored.config, **_limits(stored)}
     difference = changes(before, {"name": name, **cleaned, **_limits(connection)})
     connection.name, connection.config, connection.secrets = name, cleaned, stored.secrets
-    kept = _keep_secrets(connection, secrets, remove)
+    kept = keep_secrets(connection, secrets, remove)
     difference |= {setting: ["secret", what] for setting, what in kept.items()}
     if kept:
         # Whoever guessed, guessed at another password.
         connection.inbound_failures, connection.inbound_locked_until = 0, None
     changed = ["inbound_failures", "inbound_locked_until"] if kept else []
-    _save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
+    save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
     if difference:
         connections.told(connection, "connection_changed", by=by, changes=difference)

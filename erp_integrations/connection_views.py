@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from erp_integrations import connection_settings, connections, export_files, switching, waits
+from erp_integrations import (
+    connection_settings,
+    connections,
+    export_files,
+    identity,
+    switching,
+    waits,
+)
 from erp_integrations import holdings as holds
 from erp_integrations.adapters.base import (
     Delivery,
     EntityManifest,
     Manifest,
     Operation,
+    Setting,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.forms import ConnectionForm, PauseForm
+from erp_integrations.connection_forms import ConnectionForm, PauseForm
 from erp_integrations.health_views import badge
 from erp_integrations.list_views import kind_of
 from erp_integrations.models import Connection
@@ -45,6 +55,14 @@ def _manifest(found: Connection) -> Manifest | None:
         return connections.manifest_of(found)
     except AdapterUnavailable:
         return None
+
+
+def manifest_or_404(found: Connection) -> Manifest:
+    """What its adapter declares. :raises Http404: where that cannot be told."""
+    manifest = _manifest(found)
+    if manifest is None:
+        raise Http404
+    return manifest
 
 
 @require_safe
@@ -91,14 +109,22 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
             if one.kind == "secret"
         ],
         "settings": [
-            (
-                one.label,
-                dict(one.options).get(found.config.get(one.name), found.config.get(one.name)),
-            )
-            for one in (manifest.settings if manifest else ())
-            if one.kind != "secret" and one.label not in found.test_result.get("facts", {})
+            (label, value)
+            for label, value in settings_shown(manifest.settings if manifest else (), found)
+            if label not in found.test_result.get("facts", {})
         ],
+        "alike": identity.alike(found),
     }
+
+
+def settings_shown(settings: Sequence[Setting], found: Connection) -> list[tuple[str, Any]]:
+    """Label and value of those that are no secret."""
+    return [
+        (one.label, dict(one.options).get(value, value))
+        for one in settings
+        if one.kind != "secret"
+        for value in [found.config.get(one.name, one.default)]
+    ]
 
 
 def _limits(found: Connection, manifest: Manifest | None) -> list[tuple[str, str, str]]:
@@ -149,7 +175,8 @@ def _capabilities(entity: EntityManifest) -> dict[str, Any]:
     return {"manifest": entity, "can": ", ".join(can + ["import"] * entity.imports)}
 
 
-def _show_errors(form: ConnectionForm, error: ValidationError) -> None:
+def show_errors(form: Form, error: ValidationError) -> None:
+    """Each beside its field; those of no field of the form above it."""
     for name, problems in error.message_dict.items():
         form.add_error(name if name in form.fields else None, problems)
 
@@ -181,16 +208,17 @@ def create(request: ScopedRequest) -> HttpResponseBase:
                 by=request.user,
             )
         except ValidationError as error:
-            _show_errors(form, error)
+            show_errors(form, error)
         else:
             connections.activate(found, by=request.user)
-            _test_and_refresh(request, found)
+            test_and_refresh(request, found)
             return redirect("erp:connection", request.access.account.pk)
     context = {"form": form, "manifest": manifest, "adapter": key}
     return render(request, "erp/connection_form.html", context)
 
 
-def _test_and_refresh(request: ScopedRequest, found: Connection) -> None:
+def test_and_refresh(request: ScopedRequest, found: Connection) -> None:
+    """Ask the ERP, and say what came of it."""
     if not connections.test(found, by=request.user):
         problems = " ".join(found.test_result["problems"])
         messages.error(request, f"The connection test failed: {problems}")
@@ -207,13 +235,11 @@ def _test_and_refresh(request: ScopedRequest, found: Connection) -> None:
 def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Change the name and the settings of a connection."""
     found = fetch(request.access, pk)
-    manifest = _manifest(found)
-    if manifest is None:
-        raise Http404
+    manifest = manifest_or_404(found)
     limits = {one: getattr(found, one) for one in connection_settings.LIMITS}
     initial = {"name": found.name, **found.config, **limits}
     data = request.POST or None
-    form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets)
+    form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets, leads=True)
     if request.method == "POST" and form.is_valid():
         try:
             connection_settings.configure(
@@ -226,11 +252,17 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
                 by=request.user,
             )
         except ValidationError as error:
-            _show_errors(form, error)
+            show_errors(form, error)
         else:
-            _test_and_refresh(request, found)
+            test_and_refresh(request, found)
             return redirect("erp:connection", request.access.account.pk)
-    context = {"form": form, "manifest": manifest, "adapter": found.adapter, "connection": found}
+    context = {
+        "form": form,
+        "manifest": manifest,
+        "adapter": found.adapter,
+        "connection": found,
+        "leads": settings_shown(manifest.identity, found),
+    }
     return render(request, "erp/connection_form.html", context)
 
 
@@ -241,7 +273,7 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
     found = fetch(request.access, pk)
     verb = request.POST.get("act", "")
     if verb in ("test", "refresh"):
-        _test_and_refresh(request, found)
+        test_and_refresh(request, found)
     elif verb == "pause":
         form = PauseForm(request.POST)
         if form.is_valid():

@@ -39,6 +39,7 @@ from erpbridge.ui.redaction import Redactor
 
 ENTITY = "connection"
 LONGEST_PROBLEM = 1_000
+CHANGED = "Its settings were changed meanwhile, so what the ERP said was not kept. Test again."
 NO_SECRETS: Mapping[str, str] = Secrets({})
 logger = logging.getLogger(__name__)
 
@@ -187,10 +188,22 @@ def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
     return free & set(served.filter(connection=connection).values_list("entity", flat=True))
 
 
-def lock_active(account_id: int, entity: str) -> None:
-    """Hold the connection that the account uses for a record type: the first of all locks."""
-    held = Connection.objects.filter(active_for__account=account_id, active_for__entity=entity)
-    list(held.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk"))
+def hold(account_id: int) -> None:
+    """Keep an account's connections as they are until the transaction ends: where they lead, and
+    what goes through which. They come first in the order in which everybody locks.
+    """
+    rows = Connection.objects.filter(account=account_id).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
+
+
+def is_as_read(connection: Connection) -> bool:
+    """Whether its settings still are what they were when it was read.
+
+    If not, an adapter made of them leads to another ERP, maybe. While an item is open they cannot
+    lead elsewhere, so the answer holds for as long as the item does that is asked for.
+    """
+    stored = Connection.objects.filter(pk=connection.pk).values_list("config", flat=True)
+    return bool(stored[0] == connection.config)
 
 
 def _check(connection: Connection) -> Health:
@@ -205,6 +218,10 @@ def test(connection: Connection, *, by: User | None) -> bool:
     health = _check(connection)
     result = {"problems": list(health.problems), "facts": dict(health.facts)}
     with transaction.atomic():
+        held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        if held.config != connection.config:
+            connection.test_result = {"problems": [CHANGED], "facts": {}}
+            return False
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
         told(connection, "connection_tested", by=by, problems=result["problems"])
     connection.refresh_from_db()
@@ -232,7 +249,10 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         return False
     with transaction.atomic():
         # One refresh at a time: two would each take the other's new rows for gone ones.
-        Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        if held.config != connection.config:
+            connection.refresh_problem = CHANGED
+            return False
         for kind, found in lists.items():
             pulling.store_choices(connection, kind, found)
         for entity, found_records in records.items():

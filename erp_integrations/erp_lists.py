@@ -45,6 +45,8 @@ class FetchedPage:
     entity: str
     records: tuple[Found, ...]
     cursor: str
+    # Of the connection when it was asked.
+    config: Mapping[str, Any]
 
 
 def fetch_begins() -> str:
@@ -69,13 +71,15 @@ def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
         raise NotFetched(error.error.message) from error
     if cursor and page.cursor == cursor:
         raise NotFetched(pulling.ENDLESS)
-    return FetchedPage(connection.pk, entity, page.records, page.cursor)
+    return FetchedPage(connection.pk, entity, page.records, page.cursor, connection.config)
 
 
 @transaction.atomic
 def keep_page(page: FetchedPage) -> int:
-    """Store what came; gives how many."""
+    """Store what came; gives how many. :raises NotFetched: where it leads elsewhere by now."""
     connection = Connection.objects.select_for_update(no_key=True).get(pk=page.connection_id)
+    if connection.config != page.config:
+        raise NotFetched(connections.CHANGED)
     records = {one.erp_id: one for one in page.records}
     pulling.keep_records(connection, page.entity, records)
     return len(records)

@@ -1,22 +1,17 @@
-"""Forms of ERP Integrations: acceptance fields, reasons, answers, connection settings."""
+"""Forms of ERP Integrations: acceptance fields, reasons, answers."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
-from django.utils.html import conditional_escape
 
-from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Manifest, Setting
-from erp_integrations.connection_settings import LIMITS
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest
 from erp_integrations.models import Connection, Item
-from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
 from erp_integrations.offers import Offers
-from erp_integrations.secrets import LONGEST_SECRET
 from erpbridge.ui.forms import PlainTexts
-from erpbridge.ui.redaction import hide
 
 LONGEST_REASON = 1_000
 # More rows than this are rejected for one reason; typing more is nobody's way.
@@ -179,118 +174,3 @@ class AnswerForm(PlainTexts, forms.Form):
 
     erp_id = forms.CharField(label="Its ID in the ERP", max_length=200, required=False)
     why = forms.CharField(label="How do you know?", max_length=LONGEST_REASON)
-
-
-class PauseForm(PlainTexts, forms.Form):
-    """Why a connection is paused; people waiting for an export read it."""
-
-    reason = forms.CharField(label="Reason", max_length=300)
-
-
-def secret_form_field(one: Setting, *, is_set: bool = False) -> forms.Field:
-    """An input that is always empty when shown: nobody gets a stored secret back."""
-    state = "It is set. Leave it blank to keep it." if is_set else "It is not set."
-    # An adapter's own words, which a help text would take for HTML.
-    words = f"{conditional_escape(one.help)} {state}" if one.help else state
-    # No max_length: with it a browser cuts what is pasted, and cuts it silently.
-    return forms.CharField(
-        label=one.label,
-        help_text=words,
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        validators=[MaxLengthValidator(LONGEST_SECRET)],
-    )
-
-
-def setting_form_field(one: Setting) -> forms.Field:
-    """The form field of one setting of an adapter."""
-    shared: dict[str, Any] = {"label": one.label, "help_text": one.help, "required": False}
-    if one.kind == "secret":
-        return secret_form_field(one)
-    if one.options:
-        return forms.ChoiceField(choices=one.options, **shared)
-    if one.kind == "integer":
-        return forms.IntegerField(min_value=one.least, max_value=one.most, **shared)
-    return forms.CharField(max_length=200, **shared)
-
-
-def limit_form_fields(manifest: Manifest) -> dict[str, forms.Field]:
-    """How fast the connection may go; each says what holds where it is left empty."""
-    rate = manifest.rate
-    declared = f"{rate.per_minute:,}, as the adapter declares." if rate.per_minute else "no limit."
-    at_once = min(USUAL_IN_FLIGHT, rate.at_once or USUAL_IN_FLIGHT)
-    most = f" The adapter declares {rate.at_once:,} at most." if rate.at_once else ""
-    return {
-        "rate_per_minute": _whole_number(
-            "Commands a minute", RATES, f"How many records are sent in a minute. Empty: {declared}"
-        ),
-        "max_in_flight": _whole_number(
-            "Most at once", IN_FLIGHT, f"How many are being sent at a time. Empty: {at_once}.{most}"
-        ),
-    }
-
-
-def _whole_number(label: str, limits: tuple[int, int], words: str) -> forms.Field:
-    wrong = f"{label} must be a whole number from {limits[0]} to {limits[1]:,}."
-    return forms.IntegerField(
-        label=label,
-        required=False,
-        min_value=limits[0],
-        max_value=limits[1],
-        help_text=words,
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
-    )
-
-
-class ConnectionForm(PlainTexts, forms.Form):
-    """Name, settings and limits of a connection; ``secrets_set`` are the names of those it has."""
-
-    name = forms.CharField(label="Name", max_length=100)
-
-    def __init__(
-        self, manifest: Manifest, *args: Any, secrets_set: Collection[str] = (), **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.setting_names = [one.name for one in manifest.settings if one.kind != "secret"]
-        self.secret_names = [one.name for one in manifest.settings if one.kind == "secret"]
-        for one in manifest.settings:
-            self.fields[one.name] = setting_form_field(one)
-            if one.name in self.secret_names and one.name in secrets_set:
-                self.fields[one.name] = secret_form_field(one, is_set=True)
-                self.fields[_removal(one.name)] = forms.BooleanField(
-                    label=f"Remove the stored {one.label}", required=False
-                )
-        self.fields.update(limit_form_fields(manifest))
-
-    def clean(self) -> dict[str, Any]:
-        """A secret is either replaced or removed."""
-        hide(self.secrets.values())
-        for name in set(self.removed) & set(self.secrets):
-            self.add_error(name, "Give a new value, or tick Remove; not both.")
-        return self.cleaned_data
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The adapter's settings out of the cleaned data."""
-        return {name: self.cleaned_data.get(name) for name in self.setting_names}
-
-    @property
-    def limits(self) -> Mapping[str, int | None]:
-        """How fast it may go; None where the field was left empty."""
-        return {name: self.cleaned_data.get(name) for name in LIMITS}
-
-    @property
-    def secrets(self) -> Mapping[str, str]:
-        """Newly given secrets."""
-        given = {name: self.cleaned_data.get(name) or "" for name in self.secret_names}
-        return {name: value for name, value in given.items() if value.strip()}
-
-    @property
-    def removed(self) -> list[str]:
-        """The secrets to forget."""
-        return [name for name in self.secret_names if self.cleaned_data.get(_removal(name))]
-
-
-def _removal(name: str) -> str:
-    return f"{name}__remove"

@@ -76,7 +76,7 @@ def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[i
     """
     list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
     kind = record_type(entity)
-    connections.lock_active(access.account.pk, entity)
+    connections.hold(access.account.pk)
     lock_records(entity, wanted)
     changed = _changes(kind, wanted, access)
     problems = _problems(kind, changed, access)

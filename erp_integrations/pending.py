@@ -30,7 +30,9 @@ def claims_of(items: Sequence[Item]) -> list[Claim]:
 @transaction.atomic
 def take_pending(connection: Connection, manifest: Manifest) -> list[Claim]:
     """The next items to ask about, kept from other workers for as long as asking may take."""
-    Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    if held.config != connection.config:
+        return []
     due = Item.objects.filter(
         connection=connection, state=State.SUBMITTED, check_after__lte=Reading()
     )

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from erp_integrations import breaker, moves, pacing, tracing
+from erp_integrations import breaker, connections, moves, pacing, tracing
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -103,7 +103,7 @@ def take_look(connection: Connection, manifest: Manifest) -> Item | None:
         mine = due.filter(pk=item.pk, looks=item.looks)
         if mine.update(check_after=after(manifest.call_deadline), looks=item.looks + 1):
             item.looks += 1
-            return item
+            return item if connections.is_as_read(connection) else None
     return None
 
 

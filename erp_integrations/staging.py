@@ -194,8 +194,9 @@ def send(
     order, known = _parents_first(kind, _visible(kind, ids, access), access)
 
     def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
-        # So that no parent is unlinked, and nothing is edited, while it is sent.
-        connections.lock_active(access.account.pk, entity)
+        # So that no parent is unlinked, no connection leads elsewhere, and nothing is edited, while
+        # it is sent.
+        connections.hold(access.account.pk)
         moves.lock_records(entity, batch)
         found = examine(kind, batch, access=access, seen=seen, known=known)
         refused = [

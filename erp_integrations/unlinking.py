@@ -51,6 +51,12 @@ def unlink(
     refused |= kept_by_children(kind, links.keys() - refused.keys())
     ended = end([link for pk, link in links.items() if pk not in refused], by=by, why=why)
     _remember(ended)
+    _show_nothing(kind, ended)
+    return refused
+
+
+def _show_nothing(kind: RecordType, ended: Iterable[Link]) -> None:
+    """The records, which the caller has locked, show nothing of an ERP any more."""
     gone = {
         "origin_id": "",
         "origin_code": "",
@@ -60,7 +66,23 @@ def unlink(
     }
     for some in chunks(sorted(link.record_id for link in ended)):
         kind.model._default_manager.filter(pk__in=some).update(**gone, updated_at=Now())
-    return refused
+
+
+def unlink_all(connection: Connection, *, by: User, why: str) -> int:
+    """End every link of a connection, which leads to other books from now on; the books that it
+    led to keep what they have. The caller holds its lock, and nothing is open on it.
+
+    :returns: how many there were.
+    """
+    count = 0
+    active = Link.objects.active().filter(connection=connection)
+    for entity in sorted(set(active.values_list("entity", flat=True))):
+        found = list(active.filter(entity=entity))
+        lock_records(entity, [link.record_id for link in found])
+        ended = end(found, by=by, why=why)
+        _show_nothing(record_type(entity), ended)
+        count += len(ended)
+    return count
 
 
 def lock_connections(ids: Collection[int]) -> None:

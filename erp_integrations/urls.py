@@ -14,6 +14,7 @@ from erp_integrations import (
     file_views,
     grid_views,
     health_views,
+    identity_views,
     inbound_views,
     item_views,
     list_views,
@@ -72,6 +73,11 @@ urlpatterns: list[URLPattern] = [
     path(ACCOUNT + "connection/", connection_views.connection, name="connection"),
     path(ACCOUNT + "connection/new/", connection_views.create, name="connection_create"),
     path(ACCOUNT + "connection/<int:pk>/settings/", connection_views.configure, name="configure"),
+    path(
+        ACCOUNT + "connection/<int:pk>/leads/",
+        identity_views.lead_elsewhere,
+        name="lead_elsewhere",
+    ),
     path(ACCOUNT + "connection/<int:pk>/act/", connection_views.act, name="connection_act"),
     path(
         ACCOUNT + "connection/<int:pk>/holds/<slug:kind>/",

@@ -189,7 +189,12 @@ class EntityManifest:
 
 @dataclass(frozen=True)
 class Setting:
-    """One configuration value of a connection. ``kind``: text, integer, choice or secret."""
+    """One configuration value of a connection. ``kind``: text, integer, choice or secret.
+
+    ``identity``: it says which ERP and which books of it the connection leads to, such as an
+    address or a company, so that another value makes it another connection. A login is none: it
+    says who asks, and is a secret or a plain setting. A secret is never identity.
+    """
 
     name: str
     label: str
@@ -199,6 +204,7 @@ class Setting:
     least: int | None = None
     most: int | None = None
     help: str = ""
+    identity: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,7 +227,7 @@ class Manifest:
     still pending then counts as lost. In a polled delivery ``call_deadline`` is the time in which
     the ERP begins what it was handed, and look-ups travel the same way as commands.
     ``custom_segments``: whether its budget codes can have more parts than cost code, cost type and
-    sub job.
+    sub job. ``no_identity``: why none of the settings is identity, where none is.
     """
 
     key: str
@@ -239,6 +245,17 @@ class Manifest:
     rate: Rate = Rate()
     silent_after: float = 3600.0
     custom_segments: bool = False
+    no_identity: str = ""
+
+    @property
+    def identity(self) -> tuple[Setting, ...]:
+        """The settings that say where a connection leads.
+
+        Of an adapter that declares none, and does not say why, all that are not secret.
+        """
+        plain = tuple(one for one in self.settings if one.kind != "secret")
+        declared = tuple(one for one in plain if one.identity)
+        return declared or (() if self.no_identity else plain)
 
 
 @dataclass(frozen=True)

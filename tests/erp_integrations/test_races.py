@@ -7,19 +7,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connections as databases
 
 from directory import companies as directory
 from directory.models import Company
 from directory.refusals import EditRefused
-from erp_integrations import approval, engine, recovery
+from erp_integrations import approval, engine, identity, moves, recovery
 from erp_integrations.approval import Decision
 from erp_integrations.connections import manifest_of
-from erp_integrations.models import Attempt, Item, Link
+from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.sendable import retrieve, send
 from erp_integrations.states import OPEN, State
 from erpbridge.access.models import User
@@ -276,3 +277,30 @@ def test_a_hundred_approvers_and_senders_decide_each_item_once(make_items, accou
         assert found.filter(state__in=sorted(OPEN)).count() <= 1
         latest = found.order_by("-pk")[0]
         assert Company.objects.get(pk=item.record_id).erp_state == latest.state
+
+
+def test_a_send_comes_before_the_connection_leads_elsewhere_or_after(
+    connection, company, ada, access_of, monkeypatch
+):
+    """The change begins when the send has looked at everything, and not stored it yet."""
+    store, changes = moves.open_items, []
+
+    def lead() -> str:
+        try:
+            config = {"ledger": f"other-{connection.public_id.hex}"}
+            identity.lead_elsewhere(Connection.objects.get(), config=config, by=ada)
+        except ValidationError as error:
+            return " ".join(error.messages)
+        finally:
+            databases.close_all()
+        return "changed"
+
+    def slowly(*args: Any, **kwargs: Any) -> None:
+        changes.append(rival.submit(lead))
+        wait(changes, timeout=1)
+        store(*args, **kwargs)
+
+    monkeypatch.setattr(moves, "open_items", slowly)
+    with ThreadPoolExecutor(1) as rival:
+        assert send("vendor", [company.pk], access=access_of(ada)).done == 1
+        assert "1 company is still open" in changes[0].result(60)

@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--without",
-        choices=["fence", "look", "parent", "key"],
+        choices=["fence", "look", "identity", "parent", "key"],
         help="take a safeguard away for all kinds",
     )
     asked = parser.parse_args()
@@ -120,7 +120,10 @@ def kinds(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any
             if why := kind.left_out(erp, asked.records):
                 print(f"{kind.name:<42}  left out: {why}", flush=True)
                 continue
-            rows.append(run(kind, erp, servers, asked, without=asked.without or ""))
+            another = fresh_erp(delivery) if kind.another else None
+            rows.append(
+                run(kind, erp, servers, asked, without=asked.without or "", another=another)
+            )
             print(rows[-1], flush=True)
     return bool(rows) and all(row.ok for row in rows)
 
@@ -135,7 +138,8 @@ def controls(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: 
     print(f"controls: one safeguard taken away at a time\n{HEAD}", flush=True)
     for safeguard, name in CONTROLS.items():
         kind = next(one for one in KINDS if one.name == name)
-        row = run(kind, fresh_erp("sync"), servers, asked, without=safeguard)
+        another = fresh_erp("sync") if kind.another else None
+        row = run(kind, fresh_erp("sync"), servers, asked, without=safeguard, another=another)
         noticed.append(bool(row.lost or row.doubled or row.misplaced))
         verdict = "noticed" if noticed[-1] else "NOT NOTICED"
         print(f"{row}\n  without {safeguard}: {verdict}", flush=True)
@@ -166,7 +170,15 @@ def erps(name: str, folder: Path) -> Iterator[Callable[[str], Any]]:
         yield fresh
 
 
-def run(kind: Any, erp: Any, servers: Any, asked: argparse.Namespace, *, without: str) -> Any:
+def run(
+    kind: Any,
+    erp: Any,
+    servers: Any,
+    asked: argparse.Namespace,
+    *,
+    without: str,
+    another: Any,
+) -> Any:
     """One kind of fault: set up, break, wait, count."""
     from erp_integrations import connections
     from erp_integrations.claiming import lease
@@ -176,14 +188,14 @@ def run(kind: Any, erp: Any, servers: Any, asked: argparse.Namespace, *, without
     from tests.faults.staff import staff
     from tests.faults.table import count
 
-    if without in ("parent", "key"):
-        # Here, for this process is where is accepted and unlinked; the last controls, for it
-        # stays so.
+    if without in ("identity", "parent", "key"):
+        # Here, for this process accepts, configures and unlinks; the last ones, for it stays so.
         take_away(without)
     if without == "key":
         drop_key_exclusion()
     sent = records(asked.records, vendor_type=erp.vendor_type)
     scene = set_up(erp, sent, asked.items, in_pairs=kind.pairs)
+    scene.other = another
     servers.lease = lease(connections.manifest_of(scene.connection))
     began = time.monotonic()
     with staff(scene, faketime=kind.faketime, **kind.env, FAULT_WITHOUT=without) as running:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.adapters.simulator.faults import set_fault
+from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.models import Connection
 from tests import tryton
 from tests.erp_integrations import steps
@@ -79,7 +80,8 @@ class Simulator:
 
     def copies(self, entity: str, connection: Connection) -> Counter[str]:
         """Records created, by key; the ledger notes everything that was really done to it."""
-        effects = steps.ledger_of(connection).effects()
+        ledger = Ledger(steps.ledger_of(connection).path.parent, self.ledger)
+        effects = ledger.effects()
         return Counter(one.key for one in effects if one.entity == entity)
 
     def at_root(self, entity: str) -> set[str]:

@@ -112,7 +112,7 @@ def place(point: str, *, fetches: bool) -> None:
 
 def take_away(safeguard: str) -> None:
     """Switch one safeguard off, to see that the campaign notices."""
-    from erp_integrations import approval, claiming, engine, recovery, unlinking
+    from erp_integrations import approval, claiming, engine, identity, recovery, unlinking
     from erp_integrations.adapters.tryton.accounts import Accounts
     from erp_integrations.models import Item
 
@@ -126,6 +126,8 @@ def take_away(safeguard: str) -> None:
         )
         # The adapter looks once more by itself.
         Accounts._refuse_taken = lambda self, code: None
+    elif safeguard == "identity":
+        identity._against = lambda connection, new, books: {}
     elif safeguard == "parent":
         unlinking.kept_by_children = lambda kind, going: {}
         claiming.parents_missing = lambda held, entity, parents: []

@@ -171,6 +171,23 @@ def somebody_unlinked(scene: Scene, _staff: Staff) -> bool:
     return scene.unlinks > 0
 
 
+def lead_elsewhere(scene: Scene, _staff: Staff, _servers: Servers) -> None:
+    """An ERP administrator wants another ERP, again and again, while nobody knows of some items
+    whether this one has them.
+    """
+    assert scene.other is not None
+    scene.erp.misbehave(scene.connection, "timeout_after", 4)
+    unknown = Item.objects.filter(connection=scene.connection, state=State.UNCERTAIN)
+    wait_until(unknown.exists, 60)
+    while scene.left() and scene.turned_away_from(scene.other):
+        time.sleep(0.05)
+
+
+def was_turned_away(scene: Scene, _staff: Staff) -> bool:
+    """The administrator was told that items are open; or, without that safeguard, was not."""
+    return scene.asked_for_another > 0
+
+
 @dataclass(frozen=True)
 class Kind:
     """One row of the table.
@@ -178,6 +195,7 @@ class Kind:
     :param pairs: two records for each ERP key.
     :param gates: takes the proxy before Tryton.
     :param tree: takes records that are under others.
+    :param another: there is a second ERP, whose books count too.
     :param apart: deliveries in which it makes no sense, and why.
     :param happened: whether the fault struck; a run without it proves nothing.
     """
@@ -190,6 +208,7 @@ class Kind:
     pairs: bool = False
     gates: bool = False
     tree: bool = False
+    another: bool = False
     apart: Mapping[Delivery, str] = field(default_factory=dict)
     happened: Callable[[Scene, Staff], bool] = always
 
@@ -249,6 +268,14 @@ KINDS = (
         short=True,
     ),
     Kind(
+        "led to another ERP with items open",
+        lead_elsewhere,
+        another=True,
+        apart=NOT_BY_FILE,
+        happened=was_turned_away,
+        short=True,
+    ),
+    Kind(
         "one ERP key accepted twice at once",
         twins_meet,
         env={"FAULT_BATCH": "1"},
@@ -270,6 +297,7 @@ KINDS = (
 CONTROLS = {
     "look": "ERP loses its answer",
     "fence": "worker back after its lease, refused",
+    "identity": "led to another ERP with items open",
     "parent": "parents unlinked while children wait",
     "key": "one ERP key accepted twice at once",
 }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from django.core.exceptions import ValidationError
 from django.db import connections as databases
 
-from erp_integrations import approval, connection_settings, connections
+from erp_integrations import approval, connection_settings, connections, identity
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import Done, Refusal, send
 from erp_integrations.states import MOVING, State
@@ -26,6 +28,7 @@ from tests.faults.records import Records
 class Scene:
     """The items of one run, and where they are exported to.
 
+    ``other`` is a second ERP, which the connection is not to reach while anything is open.
     ``refused`` are those that accounting was told it cannot accept; ``twins`` the keys that two
     of them asked for.
     """
@@ -37,10 +40,29 @@ class Scene:
     count: int
     # How many ERP keys they have.
     keys: int
+    other: Erp | None = None
+    asked_for_another: int = 0
     refused: list[Refusal] = field(default_factory=list)
     twins: list[str] = field(default_factory=list)
     # How often a person tried to unlink something.
     unlinks: int = 0
+
+    def turned_away_from(self, other: Erp) -> bool:
+        """Ask for the connection to lead to another ERP. Whether that was refused."""
+        self.asked_for_another += 1
+        connection = Connection.objects.get(pk=self.connection.pk)
+        given = {"config": other.config, "secrets": other.secrets, "by": self.person}
+        try:
+            identity.lead_elsewhere(connection, books=identity.Books.SAME, **given)
+        except ValidationError:
+            return True
+        return False
+
+    def copies(self) -> Counter[str]:
+        """How often the books of every ERP hold each key."""
+        erps = [self.erp, *([self.other] if self.other else [])]
+        found = [one.copies(self.records.entity, self.connection) for one in erps]
+        return sum(found, Counter())
 
     def items(self) -> list[Item]:
         """All of them, as they are now."""

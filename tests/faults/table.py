@@ -53,7 +53,7 @@ HEAD = f"{'fault':<{WIDTH}}" + "".join(f"{name:>10}" for name in COLUMNS)
 def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bool) -> Row:
     """Read both sides."""
     items = scene.items()
-    copies = scene.erp.copies(scene.records.entity, scene.connection)
+    copies = scene.copies()
     synced = [one.erp_key for one in items if one.state == State.SYNCED]
     at_root = scene.erp.at_root(scene.records.entity)
     refused = {one.record_id for one in scene.refused if one.problems}

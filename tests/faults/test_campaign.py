@@ -27,7 +27,7 @@ def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_nothing_is_lost_doubled_or_stuck_whatever_dies():
     done = campaign("--short", "--items", "30")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("  ok\n") == 6
+    assert done.stdout.count("  ok\n") == 7
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def controls() -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("safeguard", ["look", "fence", "parent", "key"])
+@pytest.mark.parametrize("safeguard", ["look", "fence", "identity", "parent", "key"])
 def test_what_a_safeguard_is_there_for_shows_without_it(controls, safeguard):
     assert f"without {safeguard}: noticed" in controls, controls
 

@@ -77,6 +77,13 @@ class AdapterConformance(Trouble):
         assert Operation.CREATE in entity.operations
         assert entity.batch >= 1
 
+    def test_settings_that_say_where_a_connection_leads_are_declared(self, erp: Harness) -> None:
+        """One at least is ``identity``, or ``no_identity`` says why none; a secret never is."""
+        manifest = erp.manifest
+        declared = [one for one in manifest.settings if one.identity]
+        assert [one.name for one in declared if one.kind == "secret"] == []
+        assert bool(declared) != bool(manifest.no_identity.strip())
+
     def test_what_the_erp_holds_has_a_value_in_every_column(self, erp: Harness) -> None:
         """``shows`` names the key and the field for text, and records that are pulled have all."""
         entity = erp.entity_manifest

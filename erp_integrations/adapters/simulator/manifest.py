@@ -129,6 +129,7 @@ SETTINGS = (
         "Ledger",
         default="main",
         help="Name of the ledger: letters, digits and hyphens. Connections may share one.",
+        identity=True,
     ),
     Setting(
         "delivery",

@@ -65,6 +65,7 @@ SETTINGS = (
         "url",
         "Address",
         help="Of the Tryton database, such as https://tryton.example.com/erp",
+        identity=True,
     ),
     Setting(
         "key",
@@ -80,12 +81,14 @@ SETTINGS = (
         least=1,
         most=1_000_000_000,
         help="The ID of the company in Tryton.",
+        identity=True,
     ),
     Setting(
         "root",
         "Root of the cost codes",
         default="COSTCODES",
         help="Code of the root analytic account that the standard cost codes are under.",
+        identity=True,
     ),
     *CODE_SETTINGS,
     Setting(

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -15,7 +16,7 @@ from django.urls import reverse
 from directory import companies
 from directory.demo_firms import firms
 from directory.models import Company
-from erp_integrations import connection_settings, connections
+from erp_integrations import connection_settings, connections, identity
 from erp_integrations.models import Connection
 from erp_integrations.secrets import opened as secrets_of
 from erpbridge import env
@@ -106,10 +107,7 @@ def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
     if found is not None:
         present = {name: str(found.config.get(name)) for name in config}
         if present != config or secrets_of(found) != secrets:
-            whole = {**found.config, **config}
-            connection_settings.configure(
-                found, name=NAME, config=whole, secrets=secrets, by=ada.user
-            )
+            _lead(found, config, secrets, ada)
         return found
     made = connection_settings.create(
         account=ada.account,
@@ -121,3 +119,19 @@ def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
     )
     connections.activate(made, by=ada.user)
     return made
+
+
+def _lead(found: Connection, config: dict[str, str], secrets: dict[str, str], ada: Access) -> None:
+    """To the same books: ``make tryton`` keeps them, whatever their address is this time.
+
+    :raises CommandError: where something is open on the connection.
+    """
+    try:
+        if not identity.lead_elsewhere(
+            found, config=config, secrets=secrets, books=identity.Books.SAME, by=ada.user
+        ):
+            connection_settings.configure(
+                found, name=NAME, config=found.config, secrets=secrets, by=ada.user
+            )
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from error

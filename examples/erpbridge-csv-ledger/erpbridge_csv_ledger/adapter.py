@@ -72,6 +72,7 @@ MANIFEST = Manifest(
     settings=(
         Setting("patience", "Seconds to wait for the file", kind="integer", default=5, most=10),
     ),
+    no_identity="The list is always the file in the folder that erpbridge gives the account.",
 )
 
 
