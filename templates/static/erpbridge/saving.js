@@ -192,6 +192,6 @@ document.addEventListener("click", ({ target }) => {
   form.closest("tr").remove();
   const adding = document.querySelector("form[data-adds]");
   if (adding) textInputs(adding)[0].focus();
-  nextRow();
+  if (place === 0) nextRow();
 });
 window.addEventListener("online", nextRow);
