@@ -47,7 +47,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--without",
-        choices=["fence", "look", "identity", "parent", "key"],
+        choices=["fence", "look", "identity", "deadline", "parent", "key"],
         help="take a safeguard away for all kinds",
     )
     asked = parser.parse_args()

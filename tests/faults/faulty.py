@@ -1,7 +1,8 @@
 """How the campaign's processes differ from the product's: in a hurry, mortal, and maybe unsafe.
 
 The product has no switches for this; its functions are wrapped from outside. ``FAULT_POINT`` names
-the place where a process dies, ``FAULT_CHANCE`` how often, ``FAULT_LEFT`` a folder with one file
+the place where a process dies, ``FAULT_STALL`` what stalls on the way to the ERP,
+``FAULT_CHANCE`` how often, ``FAULT_LEFT`` a folder with one file
 per death that is still allowed, ``FAULT_WITHOUT`` a safeguard to be taken away, ``FAULT_DEADLINE``
 the seconds of a call, and ``FAULT_BATCH`` how many items go at once.
 """
@@ -11,12 +12,14 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.faults.trouble import take_trouble
+from tests.faults.trouble import make_trouble, take_trouble
 
 DEATH = "death"
 BATCH = "5"
@@ -110,11 +113,55 @@ def place(point: str, *, fetches: bool) -> None:
         engine.settle = freezing(engine.settle)
 
 
+# Trouble: whose way stalls, of all workers one; how often; and for as long as it does.
+STALLER, STALLED, STALLING = "staller", "stall", "stalling"
+# Addresses of a host that take up no connection; each is tried for five seconds.
+SILENT = tuple(f"127.0.0.{number}" for number in range(2, 9))
+
+
+def stall(what: str) -> None:
+    """Let the way of some writes to the ERP stall for longer than a claim holds.
+
+    :param what: ``names`` are resolved late, or ``connections`` are tried with silent addresses.
+    """
+    from erpbridge.outgoing import client
+
+    call, resolved = client.call, socket.getaddrinfo
+    folder = Path(os.environ["FAULT_TROUBLE"])
+    mine: list[bool] = []
+    stalling: list[str] = []
+
+    def writing(method: str, url: str, **how: Any) -> Any:
+        if method == "POST" and not mine and take_trouble(folder, STALLER):
+            mine.append(True)
+        if method != "POST" or not mine or not take_trouble(folder, STALLED):
+            return call(method, url, **how)
+        make_trouble(folder, STALLING, 1)
+        stalling.append(what)
+        try:
+            return call(method, url, **how)
+        finally:
+            take_trouble(folder, STALLING)
+
+    def slowly(host: str, port: Any, *how: Any, **more: Any) -> Any:
+        found = resolved(host, port, *how, **more)
+        if not stalling:
+            return found
+        if stalling.pop() == "names":
+            time.sleep(float(os.environ["FAULT_STALL_SECONDS"]))
+            return found
+        return [one for silent in SILENT for one in resolved(silent, port, *how, **more)] + found
+
+    if what:
+        client.call, socket.getaddrinfo = writing, slowly
+
+
 def take_away(safeguard: str) -> None:
     """Switch one safeguard off, to see that the campaign notices."""
     from erp_integrations import approval, claiming, engine, identity, recovery, unlinking
     from erp_integrations.adapters.tryton.accounts import Accounts
     from erp_integrations.models import Item
+    from erpbridge.outgoing import client, names
 
     if safeguard == "fence":
         engine._held = lambda claims: Item.objects.filter(pk__in=[one.item.pk for one in claims])
@@ -131,6 +178,13 @@ def take_away(safeguard: str) -> None:
     elif safeguard == "parent":
         unlinking.kept_by_children = lambda kind, going: {}
         claiming.parents_missing = lambda held, entity, parents: []
+    elif safeguard == "deadline":
+        client._Call.left = lambda self: 60.0
+        client._Call.late = property(lambda self: False)
+        client._Call._cut = lambda self: None
+        names.resolve = lambda host, port, seconds: socket.getaddrinfo(
+            host, port, 0, socket.SOCK_STREAM
+        )
     elif safeguard == "key":
         approval.Checks._flying = lambda self, keys: {}
 

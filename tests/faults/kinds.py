@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.db import connections as databases
 
@@ -14,9 +18,12 @@ from erp_integrations.models import Attempt, Item
 from erp_integrations.states import State
 from erp_integrations.unlinking import unlink
 from tests.faults.erps import Erp
+from tests.faults.faulty import SILENT, STALLED, STALLER, STALLING
 from tests.faults.scene import Scene, wait_for_progress, wait_until
 from tests.faults.servers import Servers
 from tests.faults.staff import Staff
+from tests.faults.trouble import make_trouble
+from tests.outgoing.hosts import silent
 from tests.tryton_proxy import Gate, response
 
 Happens = Callable[[Scene, Staff, Servers], None]
@@ -25,6 +32,9 @@ CARRIED = "a person carries the file, and waits for no answer"
 # How often it happens in one run.
 ITEMS_PER_TAKEOVER = 40
 TWINS_MET = 5
+STALLS = 1
+# Seconds in which everything that a stall delays has to come to rest.
+PATIENCE = 240
 # Seconds; shorter than a call to Tryton.
 MEETING = 6.0
 
@@ -188,6 +198,29 @@ def was_turned_away(scene: Scene, _staff: Staff) -> bool:
     return scene.asked_for_another > 0
 
 
+def stall_writes(scene: Scene, _staff: Staff, servers: Servers) -> None:
+    """What a worker sends stalls until its claim is over and another has taken it up."""
+    port = urlsplit(str(scene.erp.config["url"])).port or 0
+    with ExitStack() as addresses:
+        for one in SILENT:
+            addresses.enter_context(silent(one, port))
+        folder = Path(os.environ["FAULT_TROUBLE"])
+        make_trouble(folder, STALLED, STALLS)
+        make_trouble(folder, STALLER, 1)
+        # What stalled comes later than all the rest.
+        wait_until(lambda: not scene.left() and not pending(STALLING), PATIENCE)
+
+
+def pending(trouble: str) -> bool:
+    """Whether some of it is still there."""
+    return bool(list(Path(os.environ["FAULT_TROUBLE"]).glob(f"{trouble}.*")))
+
+
+def somebody_stalled(_scene: Scene, _staff: Staff) -> bool:
+    """The way of a worker did."""
+    return not pending(STALLER)
+
+
 @dataclass(frozen=True)
 class Kind:
     """One row of the table.
@@ -219,6 +252,11 @@ class Kind:
         if self.gates and erp.faults is None:
             return "takes the proxy before Tryton"
         return self.apart.get(erp.delivery, "")
+
+
+def stalled(what: str) -> dict[str, str]:
+    """Workers whose way to the ERP stalls, for longer than a claim and the look after it take."""
+    return {"FAULT_STALL": what, "FAULT_STALL_SECONDS": "32"}
 
 
 def killed(point: str) -> dict[str, str]:
@@ -260,6 +298,20 @@ KINDS = (
     Kind("every message delivered again and again", every_message_thrice),
     Kind("workers paused past their lease", pause_past_the_lease, apart=NO_LEASE),
     Kind(
+        "slow name resolution",
+        stall_writes,
+        env=stalled("names"),
+        happened=somebody_stalled,
+        gates=True,
+    ),
+    Kind(
+        "stalled connect",
+        stall_writes,
+        env=stalled("connections"),
+        happened=somebody_stalled,
+        gates=True,
+    ),
+    Kind(
         "worker back after its lease, refused",
         come_back_refused,
         env={"FAULT_POINT": "refused"},
@@ -299,5 +351,6 @@ CONTROLS = {
     "fence": "worker back after its lease, refused",
     "identity": "led to another ERP with items open",
     "parent": "parents unlinked while children wait",
+    "deadline": "slow name resolution",
     "key": "one ERP key accepted twice at once",
 }

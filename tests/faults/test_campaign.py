@@ -38,7 +38,7 @@ def controls() -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("safeguard", ["look", "fence", "identity", "parent", "key"])
+@pytest.mark.parametrize("safeguard", ["look", "fence", "identity", "deadline", "parent", "key"])
 def test_what_a_safeguard_is_there_for_shows_without_it(controls, safeguard):
     assert f"without {safeguard}: noticed" in controls, controls
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import django
 
-from tests.faults.faulty import hasten, place, take_away
+from tests.faults.faulty import hasten, place, stall, take_away
 from tests.faults.trouble import take_trouble
 
 PAUSE = 0.2
@@ -140,6 +140,7 @@ def main(role: str) -> None:
     django.setup()
     hasten()
     place(os.environ.get("FAULT_POINT", ""), fetches=role in ("agent", "office"))
+    stall(os.environ.get("FAULT_STALL", ""))
     take_away(os.environ.get("FAULT_WITHOUT", ""))
     ROLES[role]()
 
