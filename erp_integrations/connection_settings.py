@@ -16,6 +16,7 @@ from erp_integrations.models.connections import USUAL_IN_FLIGHT
 from erp_integrations.secrets import LONGEST_SECRET, seal
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import changes
+from erpbridge.outgoing.hosts import address_problem
 
 # What a person may set of how fast a connection goes, and what holds where nothing is set.
 LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
@@ -29,6 +30,8 @@ def _clean_setting(setting: Setting, raw: Any) -> Any:
         raise ValidationError(f"{setting.label}: at most 200 characters, no control characters.")
     if setting.options and value not in dict(setting.options):
         raise ValidationError(f"{setting.label}: {value!r} is not one of the choices.")
+    if setting.kind == "url" and value and (problem := address_problem(value)):
+        raise ValidationError(f"{setting.label}: {problem}")
     if setting.kind != "integer":
         return value
     least, most = setting.least or 0, setting.most if setting.most is not None else 2**31

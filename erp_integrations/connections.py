@@ -87,7 +87,12 @@ def unconnected(key: str, account_id: int) -> tuple[Manifest, Adapter]:
 def _io(key: str, account_id: int) -> Io:
     folder = settings.DATA_DIR / "adapters" / key / str(account_id)
     folder.mkdir(parents=True, exist_ok=True)
-    return Io(folder=folder, clock=time.time, logger=logging.getLogger(f"{__name__}.adapter"))
+    return Io(
+        folder=folder,
+        clock=time.time,
+        logger=logging.getLogger(f"{__name__}.adapter"),
+        allowed_hosts=settings.ERPBRIDGE_ALLOWED_PRIVATE_HOSTS,
+    )
 
 
 def _broken(key: str, error: Exception, secrets: Mapping[str, str]) -> registry.AdapterUnavailable:

@@ -112,6 +112,8 @@ def _page(
         "answer": answer or AnswerForm(prefix="answer"),
         "in_erp": _seen_in_erp(found),
         "attempts": found.tries.order_by("-fence")[:20],
+        # Word for word, and so for those who look after the connection.
+        "may_read_answers": access.can("connection.configure"),
         "history": particulars.history(found),
     }
     return render(request, "erp/item.html", context)

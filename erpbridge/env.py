@@ -16,6 +16,8 @@ from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
 
+from erpbridge.outgoing.hosts import Allowed
+
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off", ""}
 MAKE_KEY = (
@@ -71,6 +73,19 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
             found.append(ip_network(word))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from error
+    return found
+
+
+def hosts(name: str, default: str) -> tuple[str, ...]:
+    """Hosts that may be called although they are not public: addresses, networks and names."""
+    found = tuple(words(name, default))
+    try:
+        Allowed.read(found)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {error}. Write names, addresses and networks such as erp.internal, "
+            "10.1.2.3 or 10.1.0.0/16, separated by commas."
+        ) from error
     return found
 
 

@@ -279,6 +279,11 @@ CELERY_BEAT_SCHEDULE = {"tick": {"task": "erp_integrations.tasks.tick", "schedul
 
 # Adapters that may be used here, out of all that are installed (entry point "erpbridge.adapters").
 ERPBRIDGE_ADAPTERS = env.words("ERPBRIDGE_ADAPTERS", "simulator,tryton")
+# Hosts that adapters may call although they are not public. Beside a demo or on a developer's
+# machine there may be an ERP; in production only what the operator names.
+ERPBRIDGE_ALLOWED_PRIVATE_HOSTS = env.hosts(
+    "ERPBRIDGE_ALLOWED_PRIVATE_HOSTS", "" if PRODUCTION else "127.0.0.0/8,::1"
+)
 # Seconds that a worker's claim outlives the deadline of the call made under it.
 ERPBRIDGE_LEASE_MARGIN = env.integer("ERPBRIDGE_LEASE_MARGIN", 60, least=2, most=3600)
 # One click on "send" or "accept" takes at most this many rows.

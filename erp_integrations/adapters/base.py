@@ -189,7 +189,7 @@ class EntityManifest:
 
 @dataclass(frozen=True)
 class Setting:
-    """One configuration value of a connection. ``kind``: text, integer, choice or secret.
+    """One configuration value of a connection. ``kind``: text, url, integer, choice or secret.
 
     ``identity``: it says which ERP and which books of it the connection leads to, such as an
     address or a company, so that another value makes it another connection. A login is none: it
@@ -507,12 +507,17 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Io:
-    """What an adapter gets from its host: a folder of its own, a clock, a logger, and its time."""
+    """What an adapter gets from its host: a folder of its own, a clock, a logger, and its time.
+
+    ``allowed_hosts``: names, addresses and networks that are not public and may be called all the
+    same.
+    """
 
     folder: Path
     clock: Callable[[], float]
     logger: logging.Logger
     deadline: Deadline = field(default_factory=Deadline)
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class Adapter(ABC):

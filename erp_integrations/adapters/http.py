@@ -16,11 +16,18 @@ from urllib.parse import urlsplit
 
 from erp_integrations.adapters.base import AdapterError, Effect, ErpError, ErrorClass, Io
 from erpbridge.outgoing import client
+from erpbridge.outgoing.hosts import Allowed, address_problem
 
-MOST_EXCERPT = 300
+__all__ = ["Answer", "HttpClient", "Redaction", "address_problem"]
+
+MOST_REASON = 300
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 CREDENTIALS = re.compile(r"(?i)\b(bearer|basic|session)\s+[\w.~+/=-]{6,}")
 HIDDEN = "[hidden]"
+ALLOWING = (
+    "Correct the address of the connection, or have whoever runs erpbridge allow this host in "
+    "ERPBRIDGE_ALLOWED_PRIVATE_HOSTS."
+)
 
 
 class Redaction:
@@ -54,21 +61,18 @@ class Answer:
         return Effect.NOT_APPLIED if self.safe else Effect.UNCERTAIN
 
     @property
-    def text(self) -> str:
-        """The body as text without secrets."""
-        return self.redact(self.body.decode("utf-8", "replace"))
-
-    @property
-    def excerpt(self) -> str:
-        """Enough of the body to recognise what it is."""
-        return " ".join(self.text.split())[:MOST_EXCERPT]
+    def form(self) -> str:
+        """What the body is, and nothing of it: it may be a page of whatever host was named."""
+        kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        named = kind if re.fullmatch(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}", kind) else "no type"
+        return f"{len(self.body):,} bytes of {named}"
 
     def json(self) -> Any:
         """The body as JSON. :raises AdapterError: naming what came instead."""
         try:
             return json.loads(self.body)
         except ValueError as error:
-            said = f"The answer (status {self.status}) is not JSON: {self.excerpt}"
+            said = f"The answer (status {self.status}) is not JSON but {self.form}."
             raise AdapterError(ErpError(ErrorClass.BUG, self.unclear, said)) from error
 
 
@@ -90,6 +94,7 @@ class HttpClient:
         self.headers = dict(headers)
         self.redact = Redaction(secrets)
         self.io = io
+        self.allowed = Allowed.read(io.allowed_hosts)
 
     def call(
         self,
@@ -115,6 +120,7 @@ class HttpClient:
                 self.base_url + path,
                 headers={**self.headers, **(headers or {})},
                 seconds=seconds,
+                allowed=self.allowed,
                 params=params,
                 body=body,
             )
@@ -126,7 +132,9 @@ class HttpClient:
     def _failure(self, problem: client.NoReply, *, seconds: float, safe: bool) -> AdapterError:
         """Why there is no answer, in words for people."""
         place = urlsplit(self.base_url).netloc.rpartition("@")[2]
-        reason = self.redact(problem.reason)[:MOST_EXCERPT]
+        if problem.refused:
+            return self._refused(place, problem.reason)
+        reason = self.redact(problem.reason)[:MOST_REASON]
         if not problem.began:
             why = "the time for it was over, nothing was sent" if problem.late else reason
             said = f"{place} cannot be reached: {why}."
@@ -137,3 +145,10 @@ class HttpClient:
         effect = Effect.UNCERTAIN if problem.began and not safe else Effect.NOT_APPLIED
         self.io.logger.warning("%s (%s)", said, effect)
         return AdapterError(ErpError(ErrorClass.TRANSIENT, effect, said))
+
+    def _refused(self, place: str, reason: str) -> AdapterError:
+        """The address itself is not told: it would show what this machine's network looks like."""
+        self.io.logger.warning("%s is not called: %s", place, reason)
+        said = f"Address: {place} is not called, {reason}."
+        error = ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, said, advice=ALLOWING)
+        return AdapterError(error)

@@ -108,7 +108,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
             linked=link is not None,
             free=any(not one.linked_to for one in found),
         ),
-        "attempts": _attempts(item),
+        "attempts": _attempts(item, access),
         "history": [
             {**event, "actor": person(event["actor"])} for event in particulars.history(item)
         ],
@@ -186,7 +186,9 @@ def _actions(item: Item, access: Access, *, linked: bool, free: bool) -> list[st
     return [name for name, can in possible.items() if can]
 
 
-def _attempts(item: Item) -> list[dict[str, Any]]:
+def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
+    """What the ERP answered, word for word, is for those who look after the connection."""
+    reads = bool(access.can("connection.configure"))
     return [
         {
             "id": one.pk,
@@ -196,7 +198,7 @@ def _attempts(item: Item) -> list[dict[str, Any]]:
             "outcome": one.outcome,
             "error_kind": one.error_class or None,
             "origin_id": one.erp_id or None,
-            "answer_excerpt": one.answer_excerpt or None,
+            "answer_excerpt": (reads and one.answer_excerpt) or None,
         }
         for one in item.tries.order_by("-fence")[:MOST_ATTEMPTS]
     ]

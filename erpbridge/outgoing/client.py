@@ -1,9 +1,10 @@
-"""One HTTP request: all of it within its time, and nothing of it leaves later.
+"""One HTTP request: all of it within its time, nothing of it later, and only to hosts that may be.
 
 A call has a connection of its own: a reused one may turn out to be dead only after the request has
 left, and then nobody knows whether it arrived. Its time covers the name, every address that is
 tried, TLS, sending and reading. It is read again right before the first byte of the request; when
-it is over the connection is reset, so that nothing which still waits in a buffer arrives.
+it is over the connection is reset, so that nothing which still waits in a buffer arrives. A host
+is called where ``hosts`` takes the very address that the socket is about to connect to.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from erpbridge.outgoing import names
+from erpbridge.outgoing.hosts import Allowed, address_problem
 
 MOST_BYTES = 8_000_000
 # For each address of a host.
@@ -45,13 +47,17 @@ class NoReply(Exception):
     """There is no answer, and why.
 
     ``began``: the first byte of the request may have left. ``late``: the time was over.
+    ``refused``: the host may not be called.
     """
 
-    def __init__(self, reason: str, *, began: bool, late: bool) -> None:
+    def __init__(
+        self, reason: str, *, began: bool = False, late: bool = False, refused: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.began = began
         self.late = late
+        self.refused = refused
 
 
 def call(
@@ -60,11 +66,18 @@ def call(
     *,
     headers: Mapping[str, str],
     seconds: float,
+    allowed: Allowed,
     params: Any = None,
     body: bytes | None = None,
 ) -> Reply:
-    """One request and its whole answer. Redirects are not followed. :raises NoReply:"""
-    one = _Call(time.monotonic() + seconds)
+    """One request and its whole answer. Redirects are not followed.
+
+    :param allowed: hosts that may be called although they are not public.
+    :raises NoReply: where there is no answer, or the host may not be called.
+    """
+    if problem := address_problem(url):
+        raise NoReply(problem, refused=True)
+    one = _Call(time.monotonic() + seconds, allowed)
     own = {"Connection": "close", "Accept-Encoding": "identity"}
     try:
         prepared = requests.Request(
@@ -73,7 +86,7 @@ def call(
         one.begin()
         return one.answer(prepared)
     except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
-        raise NoReply(_reason(error), began=one.began, late=one.late) from None
+        raise NoReply(_reason(error), began=one.began, late=one.late, refused=one.refused) from None
     finally:
         one.end()
 
@@ -83,6 +96,8 @@ class _Call:
     """A request on its way, until ``time.monotonic()`` says that its time is over."""
 
     until: float
+    allowed: Allowed
+    refused: bool = False
     began: bool = False
     over: bool = False
     timer: threading.Timer | None = field(default=None, repr=False)
@@ -140,11 +155,17 @@ class _Call:
                 return Reply(response.status_code, response.headers, body)
 
     def connect(self, host: str, port: int, options: Any) -> socket.socket:
-        """A connection to one of the host's addresses; each is tried for no more than is left."""
-        problem: OSError = OSError("it has no address")
-        for family, kind, protocol, _name, address in names.resolve(
-            host.strip("[]"), port, seconds=self.left()
-        ):
+        """A connection to one of the host's addresses that may be called; each is tried for no
+        more than is left.
+        """
+        host = host.strip("[]")
+        found = names.resolve(host, port, seconds=self.left())
+        taken = [one for one in found if self.allowed.takes(host, one[4][0])]
+        if not taken:
+            self.refused = bool(found)
+            raise OSError("it has no public address")
+        problem = OSError()
+        for family, kind, protocol, _name, address in taken:
             connection = socket.socket(family, kind, protocol)
             try:
                 for option in options or ():

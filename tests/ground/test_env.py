@@ -12,6 +12,10 @@ READERS = {
     "a choice": (lambda: env.choice(NAME, "a", ("a", "b")), ["c", "A", ""]),
     "a time zone": (lambda: env.time_zone(NAME, "UTC"), ["Mars/Base", "../etc/passwd", ""]),
     "a Redis": (lambda: env.redis(NAME), ["garbage", "http://x", "redis://[bad"]),
+    "hosts": (
+        lambda: env.hosts(NAME, ""),
+        ["10.0.0.5/8", "10.0.0.0/8,*", "http://erp.internal", "erp.internal:80", "[::1]", "10.0.0"],
+    ),
     "a folder": (lambda: env.folder(NAME, "/nowhere"), ["/dev/null", "/dev/null/below"]),
     "a database": (
         lambda: env.database(NAME, ""),

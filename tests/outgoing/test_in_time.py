@@ -13,15 +13,17 @@ import pytest
 
 from erpbridge.outgoing import client, names
 from erpbridge.outgoing.client import NoReply
+from erpbridge.outgoing.hosts import Allowed
 from tests.outgoing.hosts import host, silent
 
 SECONDS = 0.5
+HERE = Allowed.read(["127.0.0.0/8"])
 # The first bytes of a TLS record, whose end never comes.
 HELLO = b"\x16\x03\x03\x40\x00" + b"\x02" * 100
 
 
 def post(url: str, body: bytes = b"{}", *, seconds: float = SECONDS) -> client.Reply:
-    return client.call("POST", url, headers={}, seconds=seconds, body=body)
+    return client.call("POST", url, headers={}, seconds=seconds, body=body, allowed=HERE)
 
 
 def failed(url: str, body: bytes = b"{}", *, seconds: float = SECONDS) -> NoReply:

@@ -87,6 +87,17 @@ def test_an_accepted_company_is_exported_and_carries_its_id(api, connection, ite
     assert click["progress"] == {"moving": 0, "synced": 1, "failed": 0}
 
 
+def test_what_the_erp_said_word_for_word_is_told_to_administrators_of_the_tool_only(
+    api, watcher, connection, item
+):
+    accept(api, item, vendor_id="QUARRY01")
+    steps.export(connection)
+    (attempt,) = steps.show(api, item).json()["attempts"]
+    assert attempt["answer_excerpt"]
+    (attempt,) = steps.show(watcher, item).json()["attempts"]
+    assert attempt["answer_excerpt"] is None
+
+
 def test_an_old_digest_is_409_and_a_missing_one_400(api, item):
     stale = steps.act(api, item, "accept", {"digest": "0" * 64})
     assert stale.status_code == 409

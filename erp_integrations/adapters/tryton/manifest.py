@@ -64,6 +64,7 @@ SETTINGS = (
     Setting(
         "url",
         "Address",
+        kind="url",
         help="Of the Tryton database, such as https://tryton.example.com/erp",
         identity=True,
     ),

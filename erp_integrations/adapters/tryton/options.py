@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from erp_integrations.adapters import code_settings
 from erp_integrations.adapters.base import CodeFormat
+from erp_integrations.adapters.http import address_problem
 
 NAME_LIMIT = 100
 ID_LIMIT = 10
@@ -34,10 +35,8 @@ def read_options(config: Mapping[str, Any]) -> Options:
     """Settings as stored, whatever they hold."""
     problems = code_settings.problems(config)
     url = str(config.get("url") or "").strip().rstrip("/")
-    if not _is_database_address(url):
-        problems.append(
-            "Address: give the server and the database, such as https://tryton.example.com/erp"
-        )
+    if problem := address_problem(url) or _names_no_database(url):
+        problems.append(f"Address: {problem}")
         url = ""
     home_country = str(config.get("home_country") or HOME_COUNTRY).strip().upper()
     if not re.fullmatch(r"[A-Z]{2}", home_country):
@@ -58,15 +57,11 @@ def read_options(config: Mapping[str, Any]) -> Options:
     )
 
 
-def _is_database_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    named = bool(parts.hostname) and bool(parts.path.strip("/"))
-    plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    return parts.scheme in {"http", "https"} and named and plain
+def _names_no_database(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.path.strip("/") and not (parts.query or parts.fragment):
+        return ""
+    return "give the server and the database, such as https://tryton.example.com/erp"
 
 
 def _integer(config: Mapping[str, Any], name: str, default: int, problems: list[str]) -> int:

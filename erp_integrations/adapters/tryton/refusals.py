@@ -1,7 +1,8 @@
 """Tryton's refusals in the words of the contract.
 
 A refusal for people is a JSON object with a message, asked for in English; anything else comes
-from the server beneath, or from something between here and there, and is HTML as a rule.
+from the server beneath, or from something between here and there, is HTML as a rule, and is told
+by its form only: it may be a page that is nobody's business here.
 """
 
 from __future__ import annotations
@@ -85,28 +86,34 @@ def error(
 
 
 def _bad_request(answer: Answer) -> ErpError:
-    try:
-        told = answer.json()
-        message = " ".join(filter(None, (told["message"], told.get("description"))))
-    except (AdapterError, KeyError, TypeError, AttributeError):
-        return error(ErrorClass.BUG, f"Tryton cannot read the request: {answer.excerpt}", code=400)
-    message = answer.redact(message)
+    message = _told(answer)
+    if not message:
+        return error(ErrorClass.BUG, f"Tryton cannot read the request ({answer.form}).", code=400)
     for pattern, cls, field in BY_MESSAGE:
         if pattern.search(message):
             return error(cls, message, field=field, code=400)
     return error(ErrorClass.INVALID, message, code=400)
 
 
+def _told(answer: Answer) -> str:
+    """What Tryton says to people, in its own form; nothing of any other page."""
+    try:
+        told = answer.json()
+        message = " ".join(filter(None, (told["message"], told.get("description"))))
+    except (AdapterError, KeyError, TypeError, AttributeError):
+        return ""
+    return answer.redact(message)
+
+
 def _failed(answer: Answer) -> ErpError:
     """The server, or one in front of it, broke: nobody knows how far it got."""
     status = answer.status
     if 300 <= status < 400:
-        place = answer.redact(answer.headers.get("Location", "elsewhere"))
-        said = f"The address redirects to {place}; correct the address of this connection."
+        said = "The address redirects elsewhere; correct the address of this connection."
         return ErpError(ErrorClass.BUG, answer.unclear, said, erp_code=str(status))
     cls = ErrorClass.TRANSIENT if status in AWAY else ErrorClass.BUG
     return ErpError(cls, answer.unclear, _said(answer), erp_code=str(status))
 
 
 def _said(answer: Answer) -> str:
-    return f"Tryton answered with status {answer.status}: {answer.excerpt}"
+    return f"Tryton answered with status {answer.status}: {_told(answer) or answer.form}"

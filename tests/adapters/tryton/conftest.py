@@ -49,7 +49,8 @@ def faults(proxied: tuple[str, Faults]) -> Faults:
 
 
 def adapter_for(erp: Erp, folder: Path, *, key: str = "", **config: Any) -> TrytonAdapter:
-    io = Io(folder=folder, clock=time.time, logger=logging.getLogger("tryton"))
+    logger = logging.getLogger("tryton")
+    io = Io(folder=folder, clock=time.time, logger=logger, allowed_hosts=("127.0.0.0/8",))
     config = {"url": erp.url, "company": erp.facts["company"], "root": "COSTCODES", **config}
     return TrytonAdapter(config, {"key": key or erp.facts["key"]}, io)
 

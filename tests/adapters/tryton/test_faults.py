@@ -17,6 +17,7 @@ from tests.adapters.tryton.conftest import (
     vendor,
     vendor_update,
 )
+from tests.servers import free_port
 from tests.tryton_proxy import NOT_JSON, response
 
 UNCERTAIN = (ErrorClass.TRANSIENT, Effect.UNCERTAIN)
@@ -120,7 +121,7 @@ def test_after_an_uncertain_answer_the_rest_of_the_batch_is_not_sent(through_pro
 
 
 def test_a_server_that_is_down_has_taken_nothing(make, erp):
-    error = refused(make(url="http://127.0.0.1:9/erp"), vendor("DOWN01"))
+    error = refused(make(url=f"http://127.0.0.1:{free_port()}/erp"), vendor("DOWN01"))
     assert (error.cls, error.effect) == NOT_APPLIED
     assert "Connection refused" in error.message
 
@@ -163,8 +164,7 @@ def test_what_is_not_trytons_answer_is_told_apart_by_its_status(
     error = refused(through_proxy, vendor("HTML01"))
     assert (error.cls, error.effect) == (cls, effect)
     assert error.retry_after == (7.0 if cls is ErrorClass.THROTTLED else None)
-    if status[0] in "257":
-        assert "It works!" in error.message
+    assert "It works!" not in error.message
     assert rows(erp, "HTML01") == 0
 
 
@@ -209,13 +209,12 @@ def test_the_key_goes_to_the_server_only_and_is_hidden_from_what_is_kept(
     error = refused(through_proxy, vendor("ECHO01"))
     assert key.encode() in faults.requests[-1]
     assert key not in repr(error) + caplog.text
-    assert "[hidden]" in error.message
 
 
 def test_no_redirect_is_followed(through_proxy, faults, erp, proxied):
     place = f"302 Found\r\nLocation: {erp.url}/rest/model/party.party"
     faults.set("answer", with_answer=response(place, b""))
-    assert "redirects to" in refused(through_proxy, vendor("MOVE01")).message
+    assert "redirects elsewhere" in refused(through_proxy, vendor("MOVE01")).message
     assert rows(erp, "MOVE01") == 0
 
 
