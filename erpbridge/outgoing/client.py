@@ -85,6 +85,8 @@ def call(
         )
         one.begin()
         return one.answer(prepared)
+    except requests.exceptions.InvalidURL:
+        raise NoReply("that is no name of a host", refused=True) from None
     except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
         raise NoReply(_reason(error), began=one.began, late=one.late, refused=one.refused) from None
     finally:
