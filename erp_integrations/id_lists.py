@@ -7,12 +7,11 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from erp_integrations.adapters.cells import guarded, unguarded
 from erp_integrations.guard import LONGEST_ID
 from erp_integrations.settling import Held
 
 HEAD = ("key", "id", "version")
-# What a spreadsheet would take for a formula gets an apostrophe in front, and loses it when read.
-RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 class BadList(Exception):
@@ -24,7 +23,7 @@ def blank(keys: Iterable[str]) -> bytes:
     text = io.StringIO(newline="")
     out = csv.writer(text)
     out.writerow(HEAD)
-    out.writerows((f"'{key}" if key.startswith(RISKY) else key, "", "") for key in keys)
+    out.writerows((guarded(key), "", "") for key in keys)
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -42,7 +41,7 @@ def read(content: bytes, compared: Callable[[str], str]) -> dict[str, Held]:
         raise BadList("Its first line must name the columns key and id, and may name version.")
     found: list[Held] = []
     for line, cells in enumerate(rows, start=2):
-        row = dict(zip(head, (cell.strip().removeprefix("'") for cell in cells), strict=False))
+        row = dict(zip(head, (unguarded(cell.strip()) for cell in cells), strict=False))
         if row.get("id"):
             found.append(_held(line, row))
     _refuse_one_id_twice(found)

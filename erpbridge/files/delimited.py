@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from erpbridge.files.formulas import guarded, unguarded
 from erpbridge.files.table import (
     MOST_BYTES,
     MOST_ROWS,
@@ -35,8 +36,6 @@ WINDOWS_NOTICE = (
     "The file is not UTF-8, so it was read as Windows-1252. "
     "Look at the names with accents before you confirm."
 )
-# A spreadsheet would run a cell that starts with one of these as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def read(content: bytes) -> Table:
@@ -50,13 +49,8 @@ def read(content: bytes) -> Table:
     return table(list(_records(text)), notice)
 
 
-def guarded(text: str) -> str:
-    """The text as a cell of a file that is opened in a spreadsheet; :func:`read` takes it off."""
-    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
-
-
 def written(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Rows as pieces of a CSV file; no cell can become a formula in a spreadsheet.
+    """Rows as pieces of a CSV file; no cell can become a formula; :func:`read` undoes it.
 
     Starts with a byte order mark, so that Excel reads accents.
     """
@@ -72,12 +66,6 @@ def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
     left = iter(rows)
     while some := list(islice(left, size)):
         yield some
-
-
-def _unguarded(text: str) -> str:
-    """A cell of a file of our own as it was before :func:`guarded`."""
-    held = text.startswith("'") and text.lstrip("'").startswith(FORMULA_STARTS)
-    return text[1:] if held else text
 
 
 def _refuse_other_kinds(content: bytes) -> None:
@@ -134,7 +122,7 @@ def _records(text: str) -> Iterator[Line]:
             found += 1
             if found > MOST_ROWS + 1:
                 raise too_many_rows()
-            yield Line(number, [_unguarded(cell.strip()) for cell in cells])
+            yield Line(number, [unguarded(cell.strip()) for cell in cells])
     except csv.Error as problem:
         raise FileProblem(_quoting(start + 1, problem)) from problem
 

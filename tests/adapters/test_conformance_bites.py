@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from erp_integrations.adapters.base import Effect, ErrorClass, Outcome, Wire
+from erp_integrations.adapters.base import (
+    AdapterError,
+    Effect,
+    ErpError,
+    ErrorClass,
+    Outcome,
+    Wire,
+)
 from erp_integrations.adapters.conformance import AdapterConformance, CannotShow
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from tests.adapters.test_conformance_simulator import PASSWORD, SimulatorHarness
@@ -125,6 +133,20 @@ def test_a_broken_adapter_fails(adapter, case: str, given, tmp_path: Path):
     run: Callable[..., None] = getattr(KIT, case)
     with pytest.raises(AssertionError):
         run(harness_of(adapter, tmp_path), **given)
+
+
+def test_an_adapter_that_takes_the_erps_own_error_for_a_fault_of_the_record_fails(tmp_path: Path):
+    class Blaming(SimulatorAdapter):
+        def find(self, entity, key):
+            raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, "500"))
+
+        def pull(self, entity, cursor=""):
+            return self.find(entity, "")
+
+    harness = harness_of(Blaming, tmp_path)
+    harness.failing_at_questions = nullcontext
+    with pytest.raises(AssertionError):
+        KIT.test_a_question_that_the_erp_fails_at_can_be_asked_again(harness)
 
 
 def test_an_adapter_that_logs_its_password_fails(tmp_path: Path, caplog):

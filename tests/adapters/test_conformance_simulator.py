@@ -101,6 +101,9 @@ class SimulatorHarness(Harness):
     def answering_garbage(self):
         return self.fault("garbage")
 
+    def failing_at_questions(self):
+        cannot("The ledger is a file of this machine: no server stands between.")
+
     def applying_late(self):
         return self.fault("late")
 

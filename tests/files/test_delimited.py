@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from erpbridge.files.delimited import guarded, read
+from erpbridge.files.delimited import read
 from erpbridge.files.table import MOST_BYTES, FileProblem
 
 
@@ -85,10 +85,3 @@ def test_a_file_of_more_than_twenty_thousand_rows_is_refused():
 
 def test_a_column_without_a_heading_is_named_by_its_place():
     assert read(b"name,,\nA,B,C\n").header == ["name", "Column 2", "Column 3"]
-
-
-@pytest.mark.parametrize(
-    "text", ["=1+1", "+1 410", "-x", "@sum", "plain", "'quoted", "", "'=1", "''-x"]
-)
-def test_a_guarded_cell_is_read_back_as_it_was(text):
-    assert read(f'name,n\n"{guarded(text)}",1\n'.encode()).lines[0].cells[0] == text

@@ -105,6 +105,10 @@ class Harness(ABC):
         """The ERP, or something before it, answers with what is not its language."""
         self._missing("answering_garbage")
 
+    def failing_at_questions(self) -> AbstractContextManager[None]:
+        """The ERP answers whatever only reads with an error of its own, such as HTTP's 500."""
+        self._missing("failing_at_questions")
+
     def being_slow(self) -> AbstractContextManager[None]:
         """The ERP answers later than the adapter waits. Shorten that wait for tests."""
         self._missing("being_slow")

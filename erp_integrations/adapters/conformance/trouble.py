@@ -74,6 +74,21 @@ class Trouble:
         assert outcomes[0].error is not None
         assert outcomes[0].error.cls in (ErrorClass.BUG, ErrorClass.TRANSIENT)
 
+    def test_a_question_that_the_erp_fails_at_can_be_asked_again(self, erp: Harness) -> None:
+        """It changed nothing, so it says nothing against a record."""
+        with erp.failing_at_questions():
+            with pytest.raises(AdapterError) as looking:
+                erp.look(erp.command().key)
+            with pytest.raises(AdapterError) as pulling:
+                erp.adapter().pull(erp.entity)
+            (outcome,) = erp.deliver(erp.command())
+        for raised in (looking, pulling):
+            error = raised.value.error
+            assert (error.cls, error.effect) == (ErrorClass.TRANSIENT, Effect.NOT_APPLIED)
+        assert_honest(erp, erp.command(), [outcome])
+        assert outcome.error is None or outcome.error.cls == ErrorClass.TRANSIENT
+        assert erp.look(erp.command(2).key) is None
+
     def test_slow_erp_is_given_up_in_time_and_the_answer_is_honest(self, erp: Harness) -> None:
         """The engine's lease is longer than the manifest's deadline by a margin, no more."""
         with erp.being_slow():

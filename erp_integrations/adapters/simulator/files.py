@@ -1,7 +1,6 @@
 """The simulator's files: what a person imports into it, and the result it gives in return.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe in front; the importer, like
-the spreadsheet, takes one away.
+The importer takes away what keeps cells from becoming formulas.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from erp_integrations.adapters.base import (
     MadeFile,
     Outcome,
 )
+from erp_integrations.adapters.cells import guarded, unguarded
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.adapters.simulator.messages import done, message_of, refusal, written
 from erp_integrations.adapters.simulator.tables import TABLES, VENDORS, Refused, Table
 
 HEAD = ("request", "operation", "id", "version")
 RESULT = ("request", "result", "id", "version", "key", "code", "message", "column")
-RISKY = ("=", "+", "-", "@", "\t", "\r", "'")
 NOT_A_RESULT = "This is not a result file of the simulator."
 
 
@@ -91,7 +90,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="")
     writer.writeheader()
-    writer.writerows({name: _safe(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: guarded(value) for name, value in row.items()} for row in rows)
     return text.getvalue().encode()
 
 
@@ -107,13 +106,5 @@ def _rows(content: bytes, columns: Sequence[str]) -> list[dict[str, str]]:
     for row in reader:
         if None in row or None in row.values():
             raise ValueError(f"Line {reader.line_num} has more or fewer cells than the first.")
-        found.append({name: _plain(value) for name, value in row.items()})
+        found.append({name: unguarded(value) for name, value in row.items()})
     return found
-
-
-def _safe(value: str) -> str:
-    return f"'{value}" if value.startswith(RISKY) else value
-
-
-def _plain(value: str) -> str:
-    return value[1:] if value.startswith("'") else value

@@ -41,6 +41,9 @@ ADVICE = {
     ErrorClass.MISSING_REF: "Look in Tryton whether what the record refers to is still there.",
     ErrorClass.CONFLICT: "Look at what changed in Tryton, then send again.",
 }
+# In a page in place of a refusal; nothing was called, so nothing was done.
+STILL_LOADING = "Unable to get RPC method"
+NOT_LOADED = "Tryton does not know what it is asked for: it is still starting, or lacks a module."
 KEY_REFUSED = (
     "Tryton refuses the key: it is unknown, cancelled, or was not validated yet by Tryton's "
     "administrator."
@@ -87,6 +90,8 @@ def error(
 
 def _bad_request(answer: Answer) -> ErpError:
     message = _told(answer)
+    if not message and STILL_LOADING in answer.text:
+        return error(ErrorClass.TRANSIENT, NOT_LOADED, code=400)
     if not message:
         return error(ErrorClass.BUG, f"Tryton cannot read the request ({answer.form}).", code=400)
     for pattern, cls, field in BY_MESSAGE:
@@ -111,7 +116,9 @@ def _failed(answer: Answer) -> ErpError:
     if 300 <= status < 400:
         said = "The address redirects elsewhere; correct the address of this connection."
         return ErpError(ErrorClass.BUG, answer.unclear, said, erp_code=str(status))
-    cls = ErrorClass.TRANSIENT if status in AWAY else ErrorClass.BUG
+    # What only reads can be asked again; after a write, that is for a person to look at.
+    passing = status in AWAY or (answer.safe and 500 <= status < 600)
+    cls = ErrorClass.TRANSIENT if passing else ErrorClass.BUG
     return ErpError(cls, answer.unclear, _said(answer), erp_code=str(status))
 
 

@@ -83,6 +83,9 @@ class CsvHarness(Harness):
     def throttling(self):
         cannot("A file does not ask for patience.")
 
+    def failing_at_questions(self):
+        cannot("No server stands between: a file that cannot be read is garbage.")
+
     def applying_late(self):
         cannot("The file is replaced before submit() returns, or not at all.")
 

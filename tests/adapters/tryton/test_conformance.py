@@ -159,6 +159,11 @@ class TrytonHarness(Harness):
         page = f"<html>Authorization: Bearer {self.tryton.erp.facts['key']}</html>"
         return self.fault("answer", with_answer=response("200 OK", page.encode()))
 
+    def failing_at_questions(self):
+        """All that is asked: what writes has to read first."""
+        answer = response("500 Internal Server Error", b"<html>Internal Server Error</html>")
+        return self.fault("answer", with_answer=answer, writes_only=False)
+
     @contextmanager
     def being_slow(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch, self.fault("delay", seconds=4.0):

@@ -192,6 +192,32 @@ def test_an_answer_of_another_form_fails_a_look_up(through_proxy, faults, body):
     assert not through_proxy.check().ok
 
 
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "507 Full", "599 Odd"])
+def test_a_question_that_tryton_fails_at_is_asked_again(through_proxy, faults, status):
+    faults.set("answer", with_answer=response(status, NOT_JSON), writes_only=False)
+    for ask in (
+        lambda: through_proxy.find("vendor", "X"),
+        lambda: through_proxy.find("cost_code", "X"),
+        lambda: through_proxy.pull("vendor"),
+        lambda: through_proxy.choices("vendor_type"),
+    ):
+        with pytest.raises(AdapterError) as raised:
+            ask()
+        assert (raised.value.error.cls, raised.value.error.effect) == NOT_APPLIED
+
+
+@pytest.mark.parametrize("writes_only", [True, False])
+def test_a_tryton_that_still_loads_its_modules_is_asked_again(
+    through_proxy, faults, erp, writes_only
+):
+    page = b"<!doctype html><title>400 Bad Request</title><p>Unable to get RPC method</p>"
+    faults.set("answer", with_answer=response("400 Bad Request", page), writes_only=writes_only)
+    error = refused(through_proxy, vendor("LOAD01"))
+    assert (error.cls, error.effect) == NOT_APPLIED
+    assert "still starting" in error.message
+    assert rows(erp, "LOAD01") == 0
+
+
 def test_no_answer_is_read_without_end(through_proxy, faults, monkeypatch):
     monkeypatch.setattr("erpbridge.outgoing.client.MOST_BYTES", 100)
     faults.set("answer", with_answer=response("200 OK", b"[" + b" " * 1000), writes_only=False)
