@@ -89,6 +89,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "erpbridge.ui.request_id.RequestIdMiddleware",
+    "erpbridge.ui.no_store.NoStoreMiddleware",
     "erpbridge.rest.middleware.RestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -14,7 +14,7 @@ SQLITE = [
 POSTGRESQL = [
     f"""CREATE FUNCTION {TABLE}_refuse() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'audit events are append-only'; END $$""",
-    f"""CREATE TRIGGER {TABLE}_append_only BEFORE UPDATE OR DELETE ON {TABLE}
+    f"""CREATE TRIGGER {TABLE}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {TABLE}
         FOR EACH STATEMENT EXECUTE FUNCTION {TABLE}_refuse()""",
 ]
 REMOVE = {
@@ -27,7 +27,7 @@ REMOVE = {
 
 
 def install(schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Refuse UPDATE and DELETE of audit events from now on."""
+    """Refuse UPDATE, DELETE and, where there is one, TRUNCATE of audit events from now on."""
     vendor = schema_editor.connection.vendor
     for statement in SQLITE if vendor == "sqlite" else POSTGRESQL:
         schema_editor.execute(statement)
