@@ -20,7 +20,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=erpbridge.settings ERPBRIDGE_MODE=production \
     ERPBRIDGE_DATA_DIR=/var/lib/erpbridge
 RUN useradd --system --uid 10001 --no-create-home erpbridge \
-    && install -d -o erpbridge -g erpbridge /var/lib/erpbridge
+    && install -d -m 700 -o erpbridge -g erpbridge /var/lib/erpbridge
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -25,6 +25,7 @@ from erp_integrations.links import active_links
 from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import State
+from erpbridge.durable import durable
 
 # Parents before children, then first come, first served.
 ORDER = ("depth", "id")
@@ -54,7 +55,7 @@ def claim(
     :param most: no more than this; in a file delivery this alone decides how many.
     :param entity: only of this record type.
     """
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         rows = Connection.objects.select_for_update(no_key=True).annotate(now=Reading())
         held = rows.get(pk=connection.pk)
         if held.config != connection.config:

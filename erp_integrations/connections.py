@@ -86,7 +86,7 @@ def unconnected(key: str, account_id: int) -> tuple[Manifest, Adapter]:
 
 def _io(key: str, account_id: int) -> Io:
     folder = settings.DATA_DIR / "adapters" / key / str(account_id)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Io(
         folder=folder,
         clock=time.time,

@@ -33,6 +33,7 @@ from erp_integrations.states import State
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.durable import durable
 
 MOST_ITEMS = 1_000
 # Settled in one go.
@@ -64,6 +65,7 @@ def waiting(connection: Connection, entity: str) -> ItemQuerySet:
     return found
 
 
+@durable()
 @transaction.atomic
 def make(connection: Connection, entity: str, *, by: User) -> ExportFile:
     """Put what waits into a file: all of it or, if this process dies, none. :raises NotDone:"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -192,11 +193,15 @@ def port(name: str, address: str) -> str:
 
 
 def sqlite(path: str) -> dict[str, object]:
-    """SQLite with write-ahead logging and immediate transactions.
+    """SQLite with write-ahead logging and immediate transactions, in a file for its owner only.
 
     IMMEDIATE takes the write lock at BEGIN, so that a transaction that reads and then writes
     waits for its turn instead of failing with "database is locked".
     """
+    # SQLite would let others read it; the files beside it take after it. What is wrong with the
+    # place is told when the database is opened.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,

@@ -5,7 +5,9 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from erpbridge.private_files import UMASK
 from erpbridge.streamed import Measured
 
+os.umask(UMASK)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erpbridge.settings")
 application = Measured(get_wsgi_application(), settings.ERPBRIDGE_MOST_BODY_BYTES)

@@ -1,6 +1,9 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.core.checks import register
+
+from erpbridge.private_files import check_modes
 
 
 class UiConfig(AppConfig):
@@ -8,3 +11,7 @@ class UiConfig(AppConfig):
 
     name = "erpbridge.ui"
     label = "ui"
+
+    def ready(self) -> None:
+        """Let every command warn of files that are open to others."""
+        register(check_modes)

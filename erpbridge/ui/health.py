@@ -12,6 +12,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
+from erpbridge.private_files import disk_problem, space_report
+
 Report = Callable[[], tuple[str, Mapping[str, Any]]]
 
 
@@ -84,9 +86,10 @@ def broker_problem() -> str:
     return ""
 
 
-_reports: dict[str, Report] = {}
+_reports: dict[str, Report] = {"space": space_report}
 CHECKS: dict[str, Callable[[], str]] = {
     "database": database_problem,
     "migrations": migrations_problem,
     "broker": broker_problem,
+    "disk": disk_problem,
 }

@@ -6,8 +6,9 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection as database
 
-from erp_integrations import engine, pacing
+from erp_integrations import engine, export_files, pacing
 from erp_integrations.claiming import claim
 from erp_integrations.connections import manifest_of
 from erp_integrations.models import Connection, Item
@@ -107,3 +108,43 @@ def test_alone_it_goes_on_for_a_whole_turn(connection, ada, monkeypatch):
     monkeypatch.setattr(engine, "FAIR_SHARE", 0.0)
     engine.drain(connection.pk)
     assert not Item.objects.filter(state=State.QUEUED).exists()
+
+
+# --- a power cut ------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("delivery", ["sync", "file"])
+def test_an_attempt_is_on_the_disk_before_anything_is_sent(delivery, connection, ada):
+    """SQLite's usual commits may be lost with the power; a lost attempt would be sent twice."""
+    if delivery == "file":
+        Connection.objects.update(config={**connection.config, "delivery": "file"})
+        connection.refresh_from_db()
+    queued(connection, ada)
+    levels = []
+
+    def watch(execute, sql, params, many, context):
+        if sql.startswith('INSERT INTO "erp_integrations_attempt"'):
+            levels.append(synchronous())
+        return execute(sql, params, many, context)
+
+    before = synchronous()
+    with database.execute_wrapper(watch):
+        if delivery == "file":
+            export_files.make(connection, "vendor", by=ada)
+        else:
+            claimed(connection)
+    assert levels == [ON_DISK[database.vendor]]
+    assert synchronous() == before
+
+
+# SQLite: 2 is FULL. PostgreSQL waits for its log at every commit.
+ON_DISK = {"sqlite": "2", "postgresql": "on"}
+
+
+def synchronous() -> str:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "PRAGMA synchronous" if database.vendor == "sqlite" else "SHOW synchronous_commit"
+        )
+        return str(cursor.fetchone()[0])

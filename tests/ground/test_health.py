@@ -18,11 +18,14 @@ def test_ready_when_everything_answers(client: Client, db):
     assert response.status_code == 200
     answers = response.json()
     assert answers.pop("tick_age_seconds") < 5
+    assert answers.pop("free_megabytes") > 0
     assert answers == {
         "status": "ready",
         "database": "ok",
         "migrations": "ok",
         "broker": "ok",
+        "disk": "ok",
+        "space": "ok",
         "tick": "ok",
     }
 

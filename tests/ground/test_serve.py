@@ -48,6 +48,17 @@ def test_serving_ends_with_every_process_and_code_zero(embedded_environment, how
         assert "Traceback" not in server.said()
 
 
+def test_nobody_else_may_read_what_is_written(embedded_environment, tmp_path):
+    port = free_port()
+    with running(serve("--demo", "--port", str(port)), embedded_environment) as server:
+        wait_for(lambda: answer(port, "readyz"), program=server)
+        written = [tmp_path / "var", *(tmp_path / "var").rglob("*")]
+        names = {path.name for path in written}
+        assert {"erpbridge.sqlite3", "erpbridge.sqlite3-wal", "secret-key", "adapters"} <= names
+        # What is in a folder that nobody may enter cannot be read.
+        assert [path.name for path in written if path.stat().st_mode & 0o077] == []
+
+
 def test_a_taken_port_is_said_in_one_sentence(embedded_environment):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -19,6 +19,7 @@ from django.db import connections
 from gunicorn.app.base import BaseApplication
 
 from erpbridge import address, embedded, env, gunicorn_conf
+from erpbridge.private_files import UMASK
 
 DEMO_WARNING = """
 **************************************************************************************
@@ -67,6 +68,7 @@ class Command(BaseCommand):
         refuse_taken(host, port)
         if demo and settings.MODE != "demo":
             restart_in_demo_mode()
+        os.umask(UMASK)
         call_command("migrate", verbosity=0, interactive=False)
         if demo:
             call_command("seed_demo")
