@@ -38,17 +38,21 @@ def _private() -> Iterator[Path]:
     """The data folder, whose mode keeps what is in it, and what holds most, wherever it lies."""
     yield settings.DATA_DIR
     yield from (settings.DATA_DIR / name for name in KEYS)
+    if (file := _database_file()) is not None:
+        yield from (file.with_name(f"{file.name}{suffix}") for suffix in ("", "-wal", "-shm"))
+
+
+def _database_file() -> Path | None:
+    """SQLite's; none where another server keeps the data."""
     database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3"):
-        yield from (Path(f"{database['NAME']}{suffix}") for suffix in ("", "-wal", "-shm"))
+    return Path(str(database["NAME"])) if "sqlite3" in str(database["ENGINE"]) else None
 
 
 def folders() -> list[Path]:
     """Where the processes write."""
     found = [Path(settings.DATA_DIR)]
-    database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3"):
-        found.append(Path(database["NAME"]).parent)
+    if (file := _database_file()) is not None:
+        found.append(file.parent)
     return list(dict.fromkeys(found))
 
 
