@@ -42,7 +42,7 @@ ADVICE = {
     ErrorClass.CONFLICT: "Look at what changed in Tryton, then send again.",
 }
 # In a page in place of a refusal; nothing was called, so nothing was done.
-STILL_LOADING = "Unable to get RPC method"
+STILL_LOADING = b"Unable to get RPC method"
 NOT_LOADED = "Tryton does not know what it is asked for: it is still starting, or lacks a module."
 KEY_REFUSED = (
     "Tryton refuses the key: it is unknown, cancelled, or was not validated yet by Tryton's "
@@ -90,7 +90,7 @@ def error(
 
 def _bad_request(answer: Answer) -> ErpError:
     message = _told(answer)
-    if not message and STILL_LOADING in answer.text:
+    if not message and STILL_LOADING in answer.body:
         return error(ErrorClass.TRANSIENT, NOT_LOADED, code=400)
     if not message:
         return error(ErrorClass.BUG, f"Tryton cannot read the request ({answer.form}).", code=400)
