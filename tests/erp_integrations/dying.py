@@ -1,0 +1,91 @@
+"""A database that dies at some statement, what it holds, and which rows are locked in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+from django.apps import apps
+from django.db import connection as database
+from django.db.models.sql.compiler import SQLCompiler
+
+OURS = ("access", "audit", "jobs", "directory", "admin_wbs", "erp_integrations")
+# What the transaction itself asks of the database.
+TRANSACTION = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")
+
+
+class Died(Exception):
+    """The database is gone."""
+
+
+@contextmanager
+def dying_at(number: int) -> Iterator[None]:
+    """The statement of this number, from 1, is not carried out, and none after it."""
+    seen = 0
+
+    def execute(execute: Any, sql: str, *rest: Any) -> Any:
+        nonlocal seen
+        seen += not sql.startswith(TRANSACTION)
+        if seen >= number and not sql.startswith(TRANSACTION):
+            raise Died(sql)
+        return execute(sql, *rest)
+
+    with database.execute_wrapper(execute):
+        yield
+
+
+def holdings() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of ours."""
+    return {
+        model._meta.label: list(model._base_manager.order_by("pk").values())
+        for model in apps.get_models()
+        if model._meta.app_label in OURS
+    }
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The tables that are no longer as they were."""
+    return sorted(name for name in before if before[name] != after[name])
+
+
+def deaths(act: Callable[[], object]) -> list[str]:
+    """What is left behind by dying at each statement in turn, until the act is carried out."""
+    before, left = holdings(), []
+    for number in range(1, 500):
+        try:
+            with dying_at(number):
+                act()
+        except Died as error:
+            left += [f"{name}, dead at {error}" for name in changed(before, holdings())]
+        else:
+            return left
+    raise AssertionError("the act asks more than any of ours")
+
+
+@dataclass(frozen=True)
+class Locked:
+    """One SELECT .. FOR UPDATE: whose rows, ordered by what, and whether rows may refer to them."""
+
+    model: str
+    order: tuple[str, ...]
+    leaves_keys: bool
+
+
+@contextmanager
+def locking() -> Iterator[list[Locked]]:
+    """What is locked, also on SQLite, which locks whole and is not told."""
+    found: list[Locked] = []
+    execute = SQLCompiler.execute_sql
+
+    def noting(self: SQLCompiler, *args: Any, **options: Any) -> Any:
+        query = self.query
+        if getattr(query, "select_for_update", False):
+            order = tuple(str(one) for one in query.order_by)
+            found.append(Locked(query.model.__name__, order, query.select_for_no_key_update))
+        return execute(self, *args, **options)
+
+    with mock.patch.object(SQLCompiler, "execute_sql", noting):
+        yield found

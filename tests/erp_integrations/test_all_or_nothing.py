@@ -1,0 +1,166 @@
+"""Whatever is done is stored whole or not at all, and with its rows locked in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from erp_integrations import answers, approval, engine, links, moves, recovery
+from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
+from erp_integrations.approval import Decision
+from erp_integrations.connections import manifest_of
+from erp_integrations.models import Attempt, Item, Link
+from erp_integrations.pending import take_pending
+from erp_integrations.sendable import retrieve, send
+from erp_integrations.states import State
+from tests.erp_integrations import steps
+from tests.erp_integrations.dying import deaths, locking
+
+pytestmark = pytest.mark.django_db
+Act = Callable[[], Any]
+
+
+@dataclass
+class Scene:
+    """What an act needs of the fixtures."""
+
+    ask: pytest.FixtureRequest
+
+    def __getattr__(self, name: str) -> Any:
+        return self.ask.getfixturevalue(name)
+
+    def claims(self) -> list[Any]:
+        """The company's item, in the hands of a worker."""
+        assert self.accepted_item
+        return engine.claim(self.connection, manifest_of(self.connection))
+
+    def failed(self) -> Item:
+        item = self.accepted_item
+        Item.objects.filter(pk=item.pk).update(state=State.FAILED)
+        item.refresh_from_db()
+        return item
+
+
+def settling(**outcome: Any) -> Callable[[Scene], Act]:
+    def of(scene: Scene) -> Act:
+        claims = scene.claims()
+        answers = [(one, Outcome(**outcome)) for one in claims]
+        return lambda: engine.settle(scene.connection, manifest_of(scene.connection), answers)
+
+    return of
+
+
+def error(cls: ErrorClass, effect: Effect) -> ErpError:
+    return ErpError(cls, effect, "No.")
+
+
+def claiming(scene: Scene) -> Act:
+    assert scene.accepted_item
+    return lambda: engine.claim(scene.connection, manifest_of(scene.connection))
+
+
+def expiring(scene: Scene) -> Act:
+    assert scene.claims()
+    steps.let_pass(200)
+    return recovery.expire_leases
+
+
+def accepting(scene: Scene) -> Act:
+    item = scene.sent_item
+    wanted = Decision(item.pk, item.digest, {"vendor_type": "SUB", "vendor_id": "QUARRY01"})
+    access = scene.access_of(scene.pat)
+    return lambda: approval.accept([wanted], entity="vendor", access=access)
+
+
+def retrying(scene: Scene) -> Act:
+    item = scene.failed()
+    access = scene.access_of(scene.pat)
+    return lambda: steps.retry(item, access)
+
+
+def rejecting(scene: Scene) -> Act:
+    found = Item.objects.filter(pk=scene.sent_item.pk)
+    access = scene.access_of(scene.pat)
+    return lambda: approval.reject(found, entity="vendor", reason="No", access=access)
+
+
+def retrieving(scene: Scene) -> Act:
+    ids, access = [scene.sent_item.record_id], scene.access_of(scene.ada)
+    return lambda: retrieve("vendor", ids, access=access)
+
+
+def sending(scene: Scene) -> Act:
+    assert scene.connection
+    ids, access = [scene.company.pk], scene.access_of(scene.ada)
+    return lambda: send("vendor", ids, access=access)
+
+
+def withdrawing(scene: Scene) -> Act:
+    item, by = scene.accepted_item, scene.pat
+    return lambda: approval.withdraw(item, reason="Wait", by=by)
+
+
+def unlinking(scene: Scene) -> Act:
+    assert scene.synced_company
+    link, by = Link.objects.get(), scene.ada
+    return lambda: links.unlink(link, by=by, why="Wrong")
+
+
+def answering(scene: Scene) -> Act:
+    item, by = scene.accepted_item, scene.pat
+    Item.objects.filter(pk=item.pk).update(state=State.NEEDS_ANSWER)
+    item.refresh_from_db()
+    return lambda: answers.it_is_not_there(item, by=by, why="I looked")
+
+
+# Those of the engine, and of persons who stop it; and those of persons.
+OF_CONNECTION: dict[str, Callable[[Scene], Act]] = {
+    "claim": claiming,
+    "settle what was applied": settling(erp_id="7", erp_code="QUARRY01"),
+    "settle what was refused": settling(error=error(ErrorClass.INVALID, Effect.NOT_APPLIED)),
+    "settle what comes later": settling(error=error(ErrorClass.THROTTLED, Effect.NOT_APPLIED)),
+    "settle what nobody knows": settling(error=error(ErrorClass.TRANSIENT, Effect.UNCERTAIN)),
+    "settle what was handed over": settling(handle="H-1", check_after=5.0),
+    "withdraw": withdrawing,
+    "accept": accepting,
+    "retry": retrying,
+}
+ACTS = OF_CONNECTION | {
+    "expire leases": expiring,
+    "reject": rejecting,
+    "retrieve": retrieving,
+    "send": sending,
+    "unlink": unlinking,
+    "answer that it is not there": answering,
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_dies_at_any_statement_leaves_nothing_behind(act, request):
+    assert deaths(ACTS[act](Scene(request))) == []
+
+
+ORDER = {"Connection": 0, "Item": 1, "Company": 2}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_rows_are_locked_in_one_order(act, request):
+    carry_out = ACTS[act](Scene(request))
+    with locking() as locked:
+        carry_out()
+    found = [one for one in locked if one.model in ORDER]
+    assert all(one.leaves_keys for one in found), found
+    # Of the rows of one table, by id; a single connection needs no order.
+    assert {one.order for one in found if one.model != "Connection"} <= {("pk",), ("id",)}
+    assert "Item" in {one.model for one in found} or act in ("send", "unlink")
+
+
+@pytest.mark.parametrize("act", OF_CONNECTION)
+def test_the_connection_is_locked_before_anything_of_it_is_read(act, request):
+    carry_out = ACTS[act](Scene(request))
+    with locking() as locked:
+        carry_out()
+    assert locked[0].model == "Connection"
