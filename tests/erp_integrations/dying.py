@@ -1,4 +1,4 @@
-"""A database that dies at some statement, what it holds, and which rows are locked in what order."""
+"""A database that dies at some statement, what it holds, and which rows are locked how."""
 
 from __future__ import annotations
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import answers, approval, engine, links, moves, recovery
+from erp_integrations import answers, approval, engine, links, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
 from erp_integrations.approval import Decision
 from erp_integrations.connections import manifest_of
-from erp_integrations.models import Attempt, Item, Link
-from erp_integrations.pending import take_pending
+from erp_integrations.models import Item, Link
 from erp_integrations.sendable import retrieve, send
 from erp_integrations.states import State
 from tests.erp_integrations import steps

@@ -1,0 +1,155 @@
+"""What may be in the ERP, or is settled: neither is taken for something else."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from erp_integrations import approval, engine, inbound, recovery
+from erp_integrations.adapters.base import (
+    Ambiguous,
+    Effect,
+    ErpError,
+    ErrorClass,
+    Outcome,
+    Report,
+    Seen,
+)
+from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.models import Attempt, Connection, Item
+from erp_integrations.states import State
+from tests.erp_integrations import steps
+
+TWO = Ambiguous(("7", "8"))
+
+
+def state(item: Item) -> str:
+    item.refresh_from_db()
+    return item.state
+
+
+def claimed(connection: Connection) -> list[engine.Claim]:
+    return engine.claim(connection, manifest_of(connection))
+
+
+@dataclass
+class HoldsTwo:
+    """An adapter of an ERP that holds two records under every key, and takes no command."""
+
+    def find(self, _entity: str, _key: str) -> Ambiguous:
+        return TWO
+
+
+# --- two records under one key ----------------------------------------------------------------
+
+
+def test_a_create_whose_key_two_records_have_is_not_sent(connection, accepted_item):
+    claims = claimed(connection)
+    manifest = manifest_of(connection)
+    engine.run(connection, HoldsTwo(), manifest, claims, since=time.monotonic())
+    assert state(accepted_item) == State.FAILED
+    assert "is already in the ERP: more than one record" in accepted_item.error_text
+    assert accepted_item.tries.values_list("first_look", "outcome").get() == (
+        "present",
+        "not_applied",
+    )
+
+
+def test_a_key_that_an_asking_erp_has_twice_is_not_handed_over(connection, accepted_item):
+    steps.change_config(connection, delivery="polled")
+    (one,) = claimed(connection)
+    seen = Seen(f"first.{one.item.intent}.{one.item.fence}.0", TWO)
+    adapter, manifest = adapter_of(connection), manifest_of(connection)
+    assert inbound.take_answers(connection, adapter, manifest, [seen]) == []
+    assert state(accepted_item) == State.FAILED
+    assert accepted_item.tries.get().first_look == "present"
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_two_records_found_afterwards_are_for_a_person_to_look_at(
+    connection, accepted_item, settled
+):
+    lost(connection)
+    accepted_item.refresh_from_db()
+    recovery.decide(connection, adapter_of(connection), accepted_item, TWO, settled=settled)
+    assert state(accepted_item) == State.NEEDS_ANSWER
+    assert "or more than one" in accepted_item.error_text
+
+
+# --- what may have left -----------------------------------------------------------------------
+
+
+def lost(connection: Connection) -> None:
+    """A worker has died with the command in its hands."""
+    assert claimed(connection)
+    steps.let_pass(200)
+    assert recovery.expire_leases() == 1
+
+
+def test_a_command_that_may_have_left_is_not_withdrawn_when_it_is_queued_again(
+    connection, accepted_item, pat
+):
+    lost(connection)
+    accepted_item.refresh_from_db()
+    recovery.decide(connection, adapter_of(connection), accepted_item, None, settled=True)
+    assert state(accepted_item) == State.QUEUED
+    told = approval.withdraw(accepted_item, reason="Too early", by=pat)
+    assert "has been sent to the ERP" in told
+    assert state(accepted_item) == State.QUEUED
+
+
+def test_only_the_last_try_of_this_decision_counts(connection, accepted_item, pat):
+    lost(connection)
+    Attempt.objects.update(opened_at="2000-01-01T00:00Z")
+    Item.objects.filter(pk=accepted_item.pk).update(state=State.QUEUED)
+    assert approval.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    assert state(accepted_item) == State.READY
+
+
+@pytest.mark.parametrize("outcome", Attempt.Outcome)
+def test_it_is_withdrawn_after_a_try_only_where_the_erp_did_not_take_it(
+    connection, accepted_item, pat, outcome
+):
+    assert claimed(connection)
+    Attempt.objects.update(outcome=outcome)
+    Item.objects.update(state=State.QUEUED, lease_until=None)
+    told = approval.withdraw(accepted_item, reason="Too early", by=pat)
+    assert (told == "") == (outcome == Attempt.Outcome.NOT_APPLIED)
+
+
+# --- what is settled --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def polled(connection) -> Connection:
+    steps.change_config(connection, delivery="polled")
+    return connection
+
+
+def ticket(one: engine.Claim) -> str:
+    return f"do.{one.item.intent}.{one.item.fence}.0"
+
+
+def told(connection: Connection, ticket: str, outcome: Outcome) -> None:
+    inbound.take_reports(connection, manifest_of(connection), [Report(ticket, outcome)])
+
+
+def test_a_report_told_five_times_counts_once_against_the_connection(polled, accepted_item):
+    (one,) = claimed(polled)
+    busy = Outcome(error=ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Busy."))
+    for _ in range(5):
+        told(polled, ticket(one), busy)
+    polled.refresh_from_db()
+    assert (polled.breaker_failures, polled.breaker_until) == (1, None)
+
+
+def test_a_second_report_changes_nothing_of_what_the_first_has_settled(polled, accepted_item):
+    (one,) = claimed(polled)
+    told(polled, ticket(one), Outcome(erp_id="7", erp_code="QUARRY01"))
+    before = list(Attempt.objects.values())
+    told(polled, ticket(one), Outcome(erp_id="8", erp_code="QUARRY02"))
+    told(polled, ticket(one), Outcome(error=ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, "No.")))
+    assert (state(accepted_item), accepted_item.erp_id) == (State.SYNCED, "7")
+    assert list(Attempt.objects.values()) == before
