@@ -147,14 +147,20 @@ class Scene:
         self.member = self._person("Nora North", origin_id="")
         self.other_member = self._person("Omar Other", origin_id="TAKEN")
         self.left = self._person("Lena Left", is_active=False)
-        self.not_on_project = MembershipFactory.create(
-            account=self.account, user__name="Pia Plain", directory=Level.READ_ONLY
+        self.not_on_project = self._member("Pia Plain")
+
+    def _member(self, name: str, **values: Any) -> Membership:
+        member: Membership = MembershipFactory.create(
+            account=self.account,
+            user__name=name,
+            user__email=f"{name.lower().replace(' ', '.')}@{self.account.pk}.example.com",
+            directory=Level.READ_ONLY,
+            **values,
         )
+        return member
 
     def _person(self, name: str, **values: Any) -> Membership:
-        member: Membership = MembershipFactory.create(
-            account=self.account, user__name=name, directory=Level.READ_ONLY, **values
-        )
+        member = self._member(name, **values)
         ProjectMembershipFactory.create(
             membership=member, project=self.project, directory=Level.READ_ONLY
         )
