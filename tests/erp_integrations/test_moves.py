@@ -15,7 +15,22 @@ import erp_integrations
 from erp_integrations import moves
 from erp_integrations.clock import after
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import IN_AIR, MARKERS, MOVES, MOVING, OPEN, State
+from erp_integrations.states import (
+    BEFORE_ACCEPTANCE,
+    DRIFTED,
+    EVENT_WORDS,
+    IN_AIR,
+    LINKED,
+    MARKERS,
+    MOVES,
+    MOVING,
+    NOT_SENT,
+    OPEN,
+    STATES_OF_MARKER,
+    UNLINKED,
+    UPDATE_BACK,
+    State,
+)
 from erpbridge.audit.models import Event
 from tests.factories import CompanyFactory
 
@@ -34,6 +49,53 @@ DRAWN = {
     S.RETRIEVED: set(),
     S.REJECTED: set(),
 }
+
+
+# The same by event: which of them leads where, and from where. A literal copy, so that a change of
+# the one has to be a change of the other.
+TABLE = {
+    "accept": ({S.READY}, S.QUEUED),
+    "retrieve": ({S.READY}, S.RETRIEVED),
+    "reject": ({S.READY, S.FAILED, S.NEEDS_ANSWER}, S.REJECTED),
+    "claim": ({S.QUEUED}, S.SENDING),
+    "withdraw": ({S.QUEUED}, S.READY),
+    "sync": ({S.SENDING, S.SUBMITTED, S.UNCERTAIN}, S.SYNCED),
+    "postpone": ({S.SENDING}, S.QUEUED),
+    "fail": ({S.SENDING, S.SUBMITTED}, S.FAILED),
+    "submit": ({S.SENDING}, S.SUBMITTED),
+    "lose": ({S.SENDING, S.SUBMITTED}, S.UNCERTAIN),
+    "resend": ({S.UNCERTAIN}, S.QUEUED),
+    "ask": ({S.UNCERTAIN}, S.NEEDS_ANSWER),
+    "answer_there": ({S.NEEDS_ANSWER}, S.SYNCED),
+    "answer_absent": ({S.NEEDS_ANSWER}, S.QUEUED),
+    "retry": ({S.FAILED}, S.QUEUED),
+    "link_instead": ({S.READY, S.FAILED}, S.SYNCED),
+    "unlink": ({S.SYNCED}, S.UNLINKED),
+}
+# Marker, colour and icon of each state; product.md "The main job" draws them.
+SHOWN = {
+    S.READY: "ready blue clock",
+    S.QUEUED: "exporting blue arrow-path",
+    S.SENDING: "exporting blue arrow-path",
+    S.SUBMITTED: "exporting blue arrow-path",
+    S.UNCERTAIN: "exporting blue arrow-path",
+    S.NEEDS_ANSWER: "needs_answer red question-mark-circle",
+    S.FAILED: "failed red exclamation-triangle",
+    S.SYNCED: "synced green check-circle",
+    S.UNLINKED: "unlinked grey link-slash",
+    S.RETRIEVED: "retrieved yellow arrow-uturn-left",
+    S.REJECTED: "rejected yellow no-symbol",
+}
+FILTERED = {
+    "ready": {S.READY},
+    "exporting": {S.QUEUED, S.SENDING, S.SUBMITTED, S.UNCERTAIN},
+    "failed": {S.FAILED},
+    "needs_answer": {S.NEEDS_ANSWER},
+    "retrieved": {S.RETRIEVED},
+    "rejected": {S.REJECTED},
+}
+# Events that are stored, and move nothing by themselves.
+WITHOUT_A_MOVE = {"send", "link"}
 
 
 @pytest.fixture
@@ -66,10 +128,32 @@ def test_table_of_moves_is_the_drawing():
     assert arrows == {(source, target) for source, targets in DRAWN.items() for target in targets}
 
 
-@pytest.mark.parametrize(("state", "event"), list(product(State, MOVES)))
+def test_table_of_moves_is_this_table():
+    assert dict(MOVES) == TABLE
+
+
+def test_every_event_has_its_words():
+    assert set(EVENT_WORDS) == set(TABLE) | WITHOUT_A_MOVE
+
+
+def test_every_state_is_shown_as_drawn():
+    assert {state: f"{one.key} {one.colour} {one.icon}" for state, one in MARKERS.items()} == SHOWN
+    back = {state: (one.key, one.colour) for state, one in UPDATE_BACK.items()}
+    assert back == {S.RETRIEVED: ("retrieved", "green"), S.REJECTED: ("rejected", "green")}
+    others = {one.key: one.colour for one in (NOT_SENT, LINKED, UNLINKED, DRIFTED)}
+    assert others == {
+        "none": "grey",
+        "synced": "green",
+        "unlinked": "grey",
+        "drifted": "yellow",
+    }
+    assert STATES_OF_MARKER == FILTERED
+
+
+@pytest.mark.parametrize(("state", "event"), list(product(State, TABLE)))
 def test_each_event_moves_items_only_from_where_the_table_says(make_item, ada, state, event):
     item = make_item(state)
-    sources, target = MOVES[event]
+    sources, target = TABLE[event]
     values = {"lease_until": Now() if target == State.SENDING else None}
     moved = moves.move(event, Item.objects.filter(pk=item.pk), by=ada, values=values)
     item.refresh_from_db()
@@ -95,6 +179,8 @@ def test_open_states_lock_and_states_in_the_air_own_their_key():
     assert set(State) - OPEN == {S.SYNCED, S.UNLINKED, S.RETRIEVED, S.REJECTED}
     assert {S.READY, S.FAILED} == OPEN - IN_AIR
     assert {S.NEEDS_ANSWER} == IN_AIR - MOVING
+    assert {S.QUEUED, S.SENDING, S.SUBMITTED, S.UNCERTAIN} == MOVING
+    assert {S.READY, S.RETRIEVED, S.REJECTED} == BEFORE_ACCEPTANCE
     assert set(MARKERS) == set(State)
 
 
