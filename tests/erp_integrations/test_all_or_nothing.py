@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import answers, approval, engine, links, recovery
+from erp_integrations import answers, approval, engine, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
 from erp_integrations.approval import Decision
 from erp_integrations.connections import manifest_of
-from erp_integrations.models import Item, Link
+from erp_integrations.models import Item
 from erp_integrations.sendable import retrieve, send
 from erp_integrations.states import State
+from erp_integrations.unlinking import unlink
 from tests.erp_integrations import steps
 from tests.erp_integrations.dying import deaths, locking
 
@@ -103,9 +104,8 @@ def withdrawing(scene: Scene) -> Act:
 
 
 def unlinking(scene: Scene) -> Act:
-    assert scene.synced_company
-    link, by = Link.objects.get(), scene.ada
-    return lambda: links.unlink(link, by=by, why="Wrong")
+    company, by = scene.synced_company, scene.ada
+    return lambda: unlink(company.account_id, "vendor", [company.pk], by=by, why="Wrong")
 
 
 def answering(scene: Scene) -> Act:
@@ -126,13 +126,13 @@ OF_CONNECTION: dict[str, Callable[[Scene], Act]] = {
     "withdraw": withdrawing,
     "accept": accepting,
     "retry": retrying,
+    "unlink": unlinking,
 }
 ACTS = OF_CONNECTION | {
     "expire leases": expiring,
     "reject": rejecting,
     "retrieve": retrieving,
     "send": sending,
-    "unlink": unlinking,
     "answer that it is not there": answering,
 }
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from django.db.models import F
 
 from erp_integrations import approval, engine, inbound, recovery
 from erp_integrations.adapters.base import (
@@ -102,8 +103,7 @@ def test_a_command_that_may_have_left_is_not_withdrawn_when_it_is_queued_again(
 
 def test_only_the_last_try_of_this_decision_counts(connection, accepted_item, pat):
     lost(connection)
-    Attempt.objects.update(opened_at="2000-01-01T00:00Z")
-    Item.objects.filter(pk=accepted_item.pk).update(state=State.QUEUED)
+    Item.objects.update(state=State.QUEUED, decided_fence=F("fence"))
     assert approval.withdraw(accepted_item, reason="Too early", by=pat) == ""
     assert state(accepted_item) == State.READY
 
