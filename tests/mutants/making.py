@@ -1,0 +1,307 @@
+"""The bugs: mutmut's, and those that a Django program of our kind has beside them.
+
+mutmut as a whole passes over every decorated function, so over all that runs in a transaction or
+behind a permission, and over tables such as the one of moves. Its operators know no querysets. So
+we take its operators and add our own: a filter, a lock, a transaction, a decorator, a check or an
+entry of a table is left out, a condition always or never holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+import libcst.matchers as m
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from mutmut.mutation import mutators
+
+ROOT = Path(__file__).resolve().parents[2]
+Operator = Callable[[Any], Iterable[cst.CSTNode]]
+# What changes how much is asked of the database, and not what is answered.
+ONLY_FASTER = {
+    "select_related",
+    "prefetch_related",
+    "only",
+    "defer",
+    "iterator",
+    "in_bulk",
+    "batch_size",
+}
+# Wording: texts are judged by the pages that show them.
+WORDING = {"label", "help_text", "verbose_name", "why", "advice", "message"}
+LOGGED = m.Call(func=m.Attribute(value=m.Name("logger")))
+TEXT = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One bug in one place."""
+
+    module: str
+    # The function or method outermost in the module, "" for the module and the bodies of classes.
+    function: str
+    line: int
+    was: str
+    now: str
+    source: str
+    nth: int = 0
+
+    @property
+    def key(self) -> str:
+        """What it is known by, also after lines have moved."""
+        again = f" (no. {self.nth + 1})" if self.nth else ""
+        return f"{self.function}: {self.was} -> {self.now}{again}"
+
+
+def path_of(module: str) -> Path:
+    """The file of a module."""
+    return ROOT / f"{module.replace('.', '/')}.py"
+
+
+# --- our operators --------------------------------------------------------------------------
+
+LINKS = (
+    *("filter", "exclude", "select_for_update", "order_by", "distinct", "visible_to", "active"),
+    *("open", "tab", "in_division", "since_decided", "of_account", "in_scope", "structure"),
+)
+IN_CHAIN = m.Call(func=m.Attribute(attr=m.OneOf(*(m.Name(one) for one in LINKS))))
+ATOMIC = m.Call(func=m.Attribute(value=m.Name("transaction"), attr=m.Name("atomic")))
+IN_NO_TRANSACTION = cst.parse_expression("__import__('contextlib').nullcontext()")
+NOTHING = cst.SimpleStatementLine([cst.Pass()])
+
+
+def without_link(node: cst.Call) -> Iterator[cst.CSTNode]:
+    """``rows.filter(..)`` as ``rows``."""
+    if m.matches(node, IN_CHAIN):
+        yield cst.ensure_type(node.func, cst.Attribute).value
+
+
+def without_argument(node: cst.Call) -> Iterator[cst.CSTNode]:
+    """Like mutmut's, but for positional arguments left out, which only a filter can do without."""
+    for now in mutators.operator_arg_removal(node):
+        left_out = len(cst.ensure_type(now, cst.Call).args) < len(node.args)
+        kept = {id(arg) for arg in cst.ensure_type(now, cst.Call).args}
+        positional = all(arg.keyword or arg.star or id(arg) in kept for arg in node.args)
+        if not left_out or positional or m.matches(node, IN_CHAIN):
+            yield now
+
+
+def without_transaction(node: cst.WithItem) -> Iterator[cst.CSTNode]:
+    """What was done stays done when what follows fails."""
+    if m.matches(node.item, ATOMIC):
+        yield node.with_changes(item=IN_NO_TRANSACTION)
+
+
+def without_decorator(node: cst.FunctionDef) -> Iterator[cst.CSTNode]:
+    """No transaction, no permission asked."""
+    for at in range(len(node.decorators)):
+        yield node.with_changes(decorators=[*node.decorators[:at], *node.decorators[at + 1 :]])
+
+
+def without_statement(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
+    """A call whose answer nobody uses, or a raise."""
+    if len(node.body) == 1 and m.matches(node.body[0], m.Expr(value=m.Call()) | m.Raise()):
+        yield NOTHING
+
+
+def forced(test: cst.BaseExpression) -> Iterator[cst.CSTNode]:
+    """A condition that never, and one that always holds."""
+    test = test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    yield cst.BooleanOperation(test, cst.And(), cst.Name("False"))
+    yield cst.BooleanOperation(test, cst.Or(), cst.Name("True"))
+
+
+def one_side(node: cst.BooleanOperation | cst.BinaryOperation) -> Iterator[cst.CSTNode]:
+    """``a and b`` as ``a``, and as ``b``; the same of ``|`` and ``&``."""
+    if isinstance(node, cst.BooleanOperation) or isinstance(node.operator, cst.BitOr | cst.BitAnd):
+        yield node.left
+        yield node.right
+
+
+def without_entry(node: cst.Set | cst.List | cst.Tuple | cst.Dict) -> Iterator[cst.CSTNode]:
+    """A table, or a tuple of columns, that lacks one of its entries."""
+    if not isinstance(node, cst.List | cst.Dict) and len(node.elements) < 2:
+        return
+    for at in range(len(node.elements)):
+        left = [*node.elements[:at], *node.elements[at + 1 :]]
+        if isinstance(node, cst.Tuple) and len(left) == 1:
+            left = [left[0].with_changes(comma=cst.Comma())]
+        yield node.with_changes(elements=left)
+
+
+def of_any(node: cst.CompFor) -> Iterator[cst.CSTNode]:
+    """A comprehension without its condition."""
+    if node.ifs:
+        yield node.with_changes(ifs=[])
+
+
+NOT_TAKEN = {
+    mutators.operator_string,
+    # Every use of the name would fail.
+    mutators.operator_assignment,
+    mutators.operator_arg_removal,
+}
+OPERATORS: list[tuple[Any, Operator]] = [
+    *((kind, act) for kind, act in mutators.mutation_operators if act not in NOT_TAKEN),
+    (cst.Call, without_link),
+    (cst.Call, without_argument),
+    (cst.WithItem, without_transaction),
+    (cst.FunctionDef, without_decorator),
+    (cst.SimpleStatementLine, without_statement),
+    ((cst.BooleanOperation, cst.BinaryOperation), one_side),
+    ((cst.Set, cst.List, cst.Tuple, cst.Dict), without_entry),
+    (cst.CompFor, of_any),
+]
+
+
+# --- finding the places ---------------------------------------------------------------------
+
+PASSED_OVER = (cst.Annotation, cst.Import, cst.ImportFrom, cst.AssignTarget)
+
+
+class _Places(cst.CSTVisitor):
+    """Every node that may be changed, with the outermost function that holds it."""
+
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self) -> None:
+        self.found: list[tuple[cst.CSTNode, str, CodeRange]] = []
+        self.names: list[str] = []
+        self.inside = 0
+        # Decorators and defaults run when the module is imported, not when it is called.
+        self.at_definition = 0
+        # Conditions, and names that a loop fills.
+        self.tests: set[cst.CSTNode] = set()
+        self.targets: set[cst.CSTNode] = set()
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, PASSED_OVER) or node in self.targets or _is_talk(node):
+            return False
+        if isinstance(node, cst.For | cst.CompFor):
+            self.targets.add(node.target)
+        if isinstance(node, cst.If) and not m.matches(node.test, m.Name("TYPE_CHECKING")):
+            self.tests.add(node.test)
+        self._note(node)
+        if isinstance(node, cst.ClassDef | cst.FunctionDef) and not self.inside:
+            self.names.append(node.name.value)
+        self.inside += isinstance(node, cst.FunctionDef)
+        self.at_definition += isinstance(node, cst.Decorator | cst.Parameters)
+        return True
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        self.inside -= isinstance(original_node, cst.FunctionDef)
+        self.at_definition -= isinstance(original_node, cst.Decorator | cst.Parameters)
+        if isinstance(original_node, cst.ClassDef | cst.FunctionDef) and not self.inside:
+            self.names.pop()
+
+    def _note(self, node: cst.CSTNode) -> None:
+        span = self.get_metadata(PositionProvider, node, None)
+        if span is not None:
+            called = self.inside > (1 if self.at_definition else 0)
+            self.found.append((node, ".".join(self.names) if called else "", span))
+
+
+def _is_talk(node: cst.CSTNode) -> bool:
+    """Docstrings, what is logged, and wording."""
+    if isinstance(node, cst.Arg):
+        return node.keyword is not None and node.keyword.value in WORDING
+    return m.matches(node, m.SimpleStatementLine(body=[m.Expr(value=m.SimpleString() | LOGGED)]))
+
+
+def _only_words(was: cst.CSTNode, now: cst.CSTNode) -> bool:
+    """Whether a call has lost nothing but a text, or what makes it faster."""
+    if not isinstance(was, cst.Call) or not isinstance(now, cst.Call):
+        return False
+    name = was.func.attr if isinstance(was.func, cst.Attribute) else was.func
+    if isinstance(name, cst.Name) and name.value in ONLY_FASTER | {"cast", "TypeVar"}:
+        return True
+    kept = {id(arg) for arg in now.args}
+    lost = [arg for arg in was.args if id(arg) not in kept]
+    return bool(lost) and all(
+        (isinstance(arg.value, TEXT) and " " in cst.Module([]).code_for_node(arg.value))
+        or (arg.keyword is not None and arg.keyword.value in WORDING | ONLY_FASTER)
+        for arg in lost
+    )
+
+
+def mutants_of(module: str) -> list[Mutant]:
+    """Every mutant of a module that compiles, in the order of the source."""
+    return mutants_in(path_of(module).read_text(), module)
+
+
+def mutants_in(source: str, module: str) -> list[Mutant]:
+    """The same of a source."""
+    wrapper = MetadataWrapper(cst.parse_module(source))
+    places = _Places()
+    wrapper.visit(places)
+    seen: Counter[tuple[str, str, str]] = Counter()
+    found = []
+    for node, function, span in places.found:
+        was = _text(wrapper.module, node)
+        for now in _changed(node, is_test=node in places.tests):
+            text = _text(wrapper.module, now)
+            whole = _with(wrapper.module, source, node, now, span)
+            if text == was or not _compiles(whole):
+                continue
+            short = _difference(was, text)
+            nth = seen[(function, *short)]
+            seen[(function, *short)] += 1
+            found.append(Mutant(module, function, span.start.line, *short, whole, nth))
+    return found
+
+
+def _changed(node: cst.CSTNode, *, is_test: bool) -> Iterator[cst.CSTNode]:
+    for kind, operator in OPERATORS:
+        if isinstance(node, kind):
+            yield from (now for now in operator(node) if not _only_words(node, now))
+    if is_test:
+        yield from forced(cst.ensure_type(node, cst.BaseExpression))
+
+
+def _with(
+    module: cst.Module, source: str, node: cst.CSTNode, now: cst.CSTNode, span: CodeRange
+) -> str:
+    """The source with another node; lines keep their numbers up to it."""
+    if isinstance(node, cst.FunctionDef):
+        return module.deep_replace(node, now).code  # type: ignore[arg-type]
+    lines = source.splitlines(keepends=True)
+    before = "".join(lines[: span.start.line - 1]) + lines[span.start.line - 1][: span.start.column]
+    after = lines[span.end.line - 1][span.end.column :] + "".join(lines[span.end.line :])
+    code = module.code_for_node(now)
+    # The place of "for .. in .." begins with the blank before it, that of a statement does not.
+    return before + (code if isinstance(node, cst.CompFor) else code.strip()) + after
+
+
+def _text(module: cst.Module, node: cst.CSTNode) -> str:
+    if isinstance(node, cst.FunctionDef):
+        node = node.with_changes(body=cst.SimpleStatementSuite([cst.Expr(cst.Ellipsis())]))
+    return " ".join(module.code_for_node(node).split())
+
+
+LONGEST = 120
+
+
+def _difference(was: str, now: str) -> tuple[str, str]:
+    """Both texts, without the long parts in which they are alike."""
+    if len(was) <= LONGEST:
+        return was, now
+    start, end = 0, 0
+    shorter = min(len(was), len(now))
+    while start < shorter and was[start] == now[start]:
+        start += 1
+    while end < shorter - start and was[-1 - end] == now[-1 - end]:
+        end += 1
+    start, end = max(0, start - 60), max(0, end - 20)
+    return f"..{was[start : len(was) - end]}..", f"..{now[start : len(now) - end]}.."
+
+
+def _compiles(source: str) -> bool:
+    try:
+        compile(source, "mutant", "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""Which test reaches which line: traced once, and anew for the test files that have changed.
+
+Kept in ``var/mutants/reach.json``. A test file is traced again when it has changed, and when a
+mutated file has that it reaches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from subprocess import run
+from time import perf_counter
+from typing import Any
+
+import coverage
+import pytest
+
+from tests.mutants.making import ROOT, path_of
+from tests.mutants.targets import modules, tests_of
+
+FOLDER = ROOT / "var" / "mutants"
+KEPT = FOLDER / "reach.json"
+WANTED = FOLDER / "to-trace.txt"
+AT_ONCE = 12
+OPTIONS = ["-q", "--no-header", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", "not shared"]
+
+
+def digest(path: Path) -> str:
+    """What a file holds, in few characters."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else ""
+
+
+class Reach:
+    """The tests that reach each line of each mutated module, and how long they take."""
+
+    def __init__(self) -> None:
+        kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+        self.files: dict[str, str] = kept.get("files", {})
+        # Test -> {"seconds": .., "lines": {module: [lines]}}
+        self.tests: dict[str, dict[str, Any]] = kept.get("tests", {})
+
+    def refresh(self, names: Collection[str]) -> None:
+        """Trace what has to be traced again for these modules, some files in a process each."""
+        outdated = self._outdated(names)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for start in range(0, len(outdated), AT_ONCE):
+            print(f"Tracing {len(outdated) - start} files of tests ...", flush=True)
+            WANTED.write_text("\n".join(outdated[start : start + AT_ONCE]))
+            run([sys.executable, "-m", "tests.mutants.reach"], cwd=ROOT, check=True)
+        self.__init__()  # type: ignore[misc]
+
+    def _outdated(self, names: Collection[str]) -> list[str]:
+        files = sorted({file for name in names for file in tests_of(name)})
+        return [one for one in files if self.files.get(one) != self.state(one)]
+
+    def state(self, file: str) -> str:
+        """A file of tests and the mutated modules that it reaches, as they are now."""
+        reached = {
+            name
+            for test, one in self.tests.items()
+            if test.partition("::")[0] == file
+            for name in one["lines"]
+        }
+        whole = [digest(ROOT / file), *(digest(path_of(name)) for name in sorted(reached))]
+        return hashlib.sha256(" ".join(whole).encode()).hexdigest()[:16]
+
+    def asked(self, module: str, line: int, *, called: bool) -> list[str]:
+        """The tests that reach a line, those of the module's own file first, then the quick ones.
+
+        What runs when the module is imported is reached by every test of the module.
+        """
+        files = set(tests_of(module))
+        found = [
+            test
+            for test, one in self.tests.items()
+            if test.partition("::")[0] in files
+            and (line in one["lines"].get(module, ()) or not called)
+        ]
+        stem = module.rpartition(".")[2]
+        return sorted(
+            found,
+            key=lambda test: (f"test_{stem}.py" not in test, self.tests[test]["seconds"], test),
+        )
+
+    def seconds(self, tests: Collection[str]) -> float:
+        """How long they take, one after another."""
+        return float(sum(self.tests[one]["seconds"] for one in tests))
+
+
+class Tracer:
+    """A pytest plugin that notes what each test reaches; a test that fails is not asked."""
+
+    def __init__(self) -> None:
+        self.coverage = coverage.Coverage(
+            data_file=None,
+            config_file=False,
+            include=[str(path_of(name)) for name in modules()],
+        )
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.coverage.switch_context(item.nodeid)
+        began = perf_counter()
+        try:
+            return (yield)
+        finally:
+            self.seconds[item.nodeid] = round(perf_counter() - began, 3)
+            self.coverage.switch_context("")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.outcome != "passed":
+            self.failed.add(report.nodeid)
+
+    def lines(self) -> dict[str, dict[str, list[int]]]:
+        """Test -> module -> lines."""
+        data = self.coverage.get_data()
+        found: dict[str, dict[str, list[int]]] = defaultdict(dict)
+        for name in modules():
+            for line, tests in data.contexts_by_lineno(str(path_of(name))).items():
+                for test in filter(None, tests):
+                    found[test].setdefault(name, []).append(line)
+        return found
+
+
+def trace(files: Collection[str]) -> None:
+    """Run these files of tests and keep what they reach."""
+    tracer = Tracer()
+    tracer.coverage.start()
+    pytest.main([*OPTIONS, *files], plugins=[tracer])
+    tracer.coverage.stop()
+    reach, lines = Reach(), tracer.lines()
+    reach.tests = {
+        test: one
+        for test, one in reach.tests.items()
+        if test.partition("::")[0] not in files and (ROOT / test.partition("::")[0]).exists()
+    }
+    for test, seconds in tracer.seconds.items():
+        if test in tracer.failed:
+            print("Fails, or is left out, as it is:", test)
+        elif lines.get(test):
+            reach.tests[test] = {"seconds": seconds, "lines": lines[test]}
+    reach.files |= {one: reach.state(one) for one in files}
+    KEPT.write_text(json.dumps({"files": reach.files, "tests": reach.tests}))
+
+
+if __name__ == "__main__":
+    trace(WANTED.read_text().splitlines())

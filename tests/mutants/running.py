@@ -1,0 +1,232 @@
+"""Each mutant in a process forked from one that has collected the tests and migrated a database.
+
+A mutant in a function is put in by giving the function another code object, so that every module
+that has imported it runs the mutant. One in a table of the module is put in by evaluating the table
+again and rebinding the name wherever it was imported. What is left (decorators, bodies of classes)
+is imported as mutated by a process of its own, which takes seconds instead of a tenth.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import gc
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import DEVNULL, Popen, TimeoutExpired
+from types import CodeType, FunctionType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from django.db import connection
+
+from tests.mutants.making import ROOT, Mutant, path_of
+from tests.mutants.reach import OPTIONS
+from tests.mutants.swapped import PLACE
+
+KILLED, SURVIVED, NOT_PUT_IN = 1, 0, 3
+FAILED = "failed.txt"
+PACKAGES = ("erpbridge", "directory", "admin_wbs", "erp_integrations")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A mutant, the tests that may notice it, and how many seconds they take without it."""
+
+    mutant: Mutant
+    tests: Sequence[str]
+    seconds: float
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which the tests count as hanging, which is noticing too."""
+        return 20 + 10 * self.seconds
+
+
+Told = Callable[[Asked, bool, str], None]
+
+
+class Forking:
+    """A pytest plugin that runs mutants in place of the tests."""
+
+    def __init__(self, asked: Iterable[Asked], tell: Told) -> None:
+        self.asked, self.tell = asked, tell
+        self.items: dict[str, pytest.Item] = {}
+        self.session: Any = None
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.session = session
+        self.items = {item.nodeid: item for item in session.items}
+        self._set_up()
+        for one in self.asked:
+            self.tell(one, *self._noticed(one))
+        return True
+
+    def _set_up(self) -> None:
+        """Run one test, for the database and whatever else lives as long as the session."""
+        # Imported here: pytest rewrites its plugin while it starts.
+        from hypothesis import settings
+
+        settings.register_profile("mutants", settings.get_profile("repeatable"), database=None)
+        settings.load_profile("mutants")
+        items = self.session.items
+        first = next(item for item in items if "account" in getattr(item, "fixturenames", ()))
+        # With another test to follow, what lives as long as the session stays.
+        following = next(item for item in items if item is not first)
+        reports = runtestprotocol(first, nextitem=following, log=False)
+        assert all(one.passed for one in reports), reports
+        connection.close()
+        alive = gc.get_objects()
+        self.functions = _functions(alive)
+        # Not isinstance(), which would wake up lazy objects.
+        caches = [one for one in alive if type(one) is functools._lru_cache_wrapper]
+        self.caches = [one for one in caches if _is_ours(one.__module__)]
+        # A child that collects garbage would copy every page of its parent.
+        gc.freeze()
+
+    def _noticed(self, one: Asked) -> tuple[bool, str]:
+        """Whether a test failed, and which or how."""
+        if not one.tests:
+            return False, "no test reaches it"
+        status, test = self._fork(one)
+        if status == KILLED:
+            return True, test or "the process died"
+        if status is None:
+            return True, "the tests did not end"
+        if status == SURVIVED and one.mutant.function:
+            return False, ""
+        # Put in from outside; or a table that others have read while they were imported.
+        return in_a_fresh_process(one)
+
+    def _fork(self, one: Asked) -> tuple[int | None, str]:
+        """How the forked process ended, None for not in time; and the test that failed."""
+        with tempfile.TemporaryDirectory() as folder:
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    os._exit(self._in_child(one, Path(folder)))
+                finally:
+                    os._exit(KILLED)
+            until = time.monotonic() + one.patience
+            while time.monotonic() < until:
+                done, status = os.waitpid(pid, os.WNOHANG)
+                if done:
+                    code = os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else KILLED
+                    failed = Path(folder, FAILED)
+                    return code, failed.read_text() if failed.exists() else ""
+                time.sleep(0.005)
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        return None, ""
+
+    def _in_child(self, one: Asked, folder: Path) -> int:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nowhere, number)
+        copy = shutil.copy(connection.settings_dict["NAME"], folder / "database.sqlite3")
+        connection.settings_dict["NAME"] = str(copy)
+        if not self._put_in(one.mutant):
+            return NOT_PUT_IN
+        items = [self.items[test] for test in one.tests]
+        self.session._setupstate.teardown_exact(items[0])
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            if any(report.failed for report in runtestprotocol(item, False, following)):
+                Path(folder, FAILED).write_text(item.nodeid)
+                return KILLED
+        return SURVIVED
+
+    def _put_in(self, mutant: Mutant) -> bool:
+        for cached in self.caches:
+            cached.cache_clear()
+        if mutant.function:
+            return self._swap_code(mutant)
+        return _rebind(mutant)
+
+    def _swap_code(self, mutant: Mutant) -> bool:
+        file = str(path_of(mutant.module))
+        swapped = 0
+        for code in _codes(compile(mutant.source, file, "exec", dont_inherit=True)):
+            if code.co_qualname != mutant.function:
+                continue
+            for function in self.functions[file, code.co_qualname, code.co_firstlineno]:
+                if function.__code__.co_freevars != code.co_freevars:
+                    return False
+                function.__code__ = code
+                swapped += 1
+        return swapped > 0
+
+
+def _is_ours(name: str | None) -> bool:
+    return (name or "").partition(".")[0] in PACKAGES
+
+
+def _functions(alive: Iterable[object]) -> dict[tuple[str, str, int], list[FunctionType]]:
+    """Every function that is alive, by where it was defined."""
+    found: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
+    for one in alive:
+        if type(one) is FunctionType:
+            code = one.__code__
+            found[code.co_filename, code.co_qualname, code.co_firstlineno].append(one)
+    return found
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield one
+            yield from _codes(one)
+
+
+def _rebind(mutant: Mutant) -> bool:
+    """Evaluate a table of a module again, and rebind its name in every module that imported it."""
+    module = sys.modules[mutant.module]
+    for node in ast.parse(mutant.source).body:
+        if not node.lineno <= mutant.line <= (node.end_lineno or 0):
+            continue
+        target = node.target if isinstance(node, ast.AnnAssign) else None
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+        if not isinstance(target, ast.Name):
+            return False
+        old, space = getattr(module, target.id), dict(vars(module))
+        exec(compile(ast.Module([node], []), "mutant", "exec"), space)
+        for one in [one for name, one in sys.modules.items() if _is_ours(name)]:
+            for name, value in list(vars(one).items()):
+                if value is old:
+                    setattr(one, name, space[target.id])
+        return True
+    return False
+
+
+def in_a_fresh_process(one: Asked) -> tuple[bool, str]:
+    """The same in a process that imports the module as mutated."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, tests = Path(folder) / "mutant.py", Path(folder) / "tests.txt"
+        source.write_text(one.mutant.source)
+        tests.write_text("\n".join(one.tests))
+        command = [sys.executable, "-m", "pytest", "-x", "-p", "tests.mutants.swapped", *OPTIONS]
+        process = Popen(
+            [*command, f"@{tests}"],
+            cwd=ROOT,
+            env=os.environ | {PLACE: f"{one.mutant.module}={source}"},
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout=60 + one.patience)
+        except TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True, "the tests did not end"
+    return code != 0, "a test failed, in a fresh process"

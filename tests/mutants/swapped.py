@@ -1,0 +1,47 @@
+"""A pytest plugin that imports one module from another source: ``ERPBRIDGE_MUTANT=MODULE=FILE``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from pathlib import Path
+from typing import Any
+
+PLACE = "ERPBRIDGE_MUTANT"
+
+
+class Swapped(SourceLoader):
+    """Loads a source under the path of another one."""
+
+    def __init__(self, source: Path, path: str) -> None:
+        self.source, self.path = source, path
+
+    def get_filename(self, fullname: str) -> str:
+        return self.path
+
+    def get_data(self, path: str) -> bytes:
+        # Asked for a compiled file too, which there must not be.
+        if path != self.path:
+            raise OSError(path)
+        return self.source.read_bytes()
+
+
+class Finder(MetaPathFinder):
+    """Finds the one module."""
+
+    def __init__(self, module: str, source: Path) -> None:
+        self.module, self.source = module, source
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if fullname != self.module:
+            return None
+        file = Path(f"{fullname.replace('.', '/')}.py").absolute()
+        return spec_from_loader(fullname, Swapped(self.source, str(file)))
+
+
+if PLACE in os.environ:
+    name, _, file = os.environ[PLACE].partition("=")
+    sys.meta_path.insert(0, Finder(name, Path(file)))

@@ -1,0 +1,51 @@
+"""What is mutated, and which tests are asked."""
+
+from __future__ import annotations
+
+from tests.mutants.making import ROOT
+
+ENGINE = (
+    *("states", "moves", "commands", "claiming", "settling", "pacing", "breaker", "due", "rules"),
+    *("guard", "links", "approval", "inbound", "queries", "engine", "recovery", "pending"),
+)
+QUERYSETS = (
+    *("erpbridge.access.querysets", "erpbridge.jobs.queries", "directory.queries"),
+    *("admin_wbs.queries", "admin_wbs.segment_queries", "admin_wbs.wbs_code_queries"),
+)
+FOLDERS = ("erpbridge/access", "directory/api", "admin_wbs/api", "erp_integrations/api")
+# Which tests are asked about the modules of which package: on SQLite, and without a browser,
+# another program or a server. A module's own API is asked about by the tests of the API.
+TESTS = {
+    "erp_integrations.api": ("tests/rest", "tests/model"),
+    "erp_integrations": ("tests/erp_integrations", "tests/model", "tests/adapters/test_rules.py"),
+    "erpbridge.access.api": ("tests/rest",),
+    "erpbridge": ("tests/access", "tests/jobs", "tests/rest"),
+    "directory.api": ("tests/rest",),
+    "directory": ("tests/directory", "tests/rest"),
+    "admin_wbs.api": ("tests/rest",),
+    "admin_wbs": ("tests/admin_wbs", "tests/rest"),
+}
+# What is sent to these at random finds by chance what others miss, and takes minutes.
+NOT_ASKED = ("tests/rest/test_fuzzing.py", "tests/access/test_no_input_breaks_a_page.py")
+
+
+def tests_of(module: str) -> list[str]:
+    """The files of tests that are asked about a module."""
+    folders = next(found for package, found in TESTS.items() if module.startswith(package))
+    files = [ROOT / one for one in folders if one.endswith(".py")]
+    for folder in folders:
+        files += (ROOT / folder).rglob("test_*.py")
+    names = sorted(str(path.relative_to(ROOT)) for path in files)
+    return [one for one in names if one not in NOT_ASKED]
+
+
+def modules() -> list[str]:
+    """Every module that is mutated, in the order in which they are."""
+    named = [f"erp_integrations.{one}" for one in ENGINE] + list(QUERYSETS)
+    in_folders = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for folder in FOLDERS
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path.stem not in ("__init__", "apps", "urls") and not {"migrations"} & {*path.parts}
+    ]
+    return list(dict.fromkeys(named + in_folders))

@@ -1,0 +1,63 @@
+"""Which bugs are put into a source. The program that puts them in is imported where it is needed:
+whoever has not installed what it needs can still collect the tests.
+"""
+
+from __future__ import annotations
+
+import tomllib
+
+SOURCE = '''
+@transaction.atomic
+def settle(rows, by):
+    """Not this: Settle."""
+    with transaction.atomic():
+        found = rows.filter(account=by).select_for_update(no_key=True)
+    if found.exists() and by:
+        raise Locked("They are locked.")
+    logger.info("settled %s", by)
+    note(found)
+    return [one for one in found if one.open]
+
+
+OPEN = frozenset({"ready", "queued"})
+'''
+
+
+def keys(source: str = SOURCE) -> set[str]:
+    from tests.mutants.making import mutants_in
+
+    return {one.key for one in mutants_in(source, "any")}
+
+
+def test_safeguards_are_left_out_one_at_a_time():
+    assert keys() >= {
+        ": @transaction.atomic def settle(rows, by): ... -> def settle(rows, by): ...",
+        "settle: transaction.atomic() -> __import__('contextlib').nullcontext()",
+        "settle: rows.filter(account=by) -> rows",
+        "settle: rows.filter(account=by).select_for_update(no_key=True) -> rows.filter(account=by)",
+        "settle: found.exists() and by -> by",
+        "settle: found.exists() and by -> (found.exists() and by) and False",
+        'settle: raise Locked("They are locked.") -> pass',
+        "settle: note(found) -> pass",
+        "settle: for one in found if one.open -> for one in found",
+        ': {"ready", "queued"} -> {"ready", }',
+    }
+
+
+def test_what_is_said_to_people_and_to_the_log_stays():
+    assert not [one for one in keys() if "logger" in one or "Not this" in one]
+    assert not [one for one in keys() if "None" in one and "They are locked" in one]
+
+
+def test_two_alike_in_one_function_are_told_apart():
+    twice = "def act(rows):\n    note(rows)\n    note(rows)\n"
+    assert {"act: note(rows) -> pass", "act: note(rows) -> pass (no. 2)"} <= keys(twice)
+
+
+def test_what_is_called_the_same_program_is_still_there():
+    from tests.mutants.__main__ import SAME, stale
+    from tests.mutants.targets import modules
+
+    entries = tomllib.loads(SAME.read_text()).get("same", [])
+    assert {one["module"] for one in entries} <= set(modules())
+    assert [one for entry in entries for one in stale(entry["module"])] == []
