@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from erp_integrations import keys, rules
 from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
 from erp_integrations.commands import command_of
+from erp_integrations.comparing import not_compared
 from erp_integrations.guard import LONGEST_ID, plain
 from erp_integrations.links import active_links
 from erp_integrations.models import Connection, ErpRecord, Item, Link
@@ -125,6 +126,7 @@ class Checks:
             problems = self._field_problems(item) + self._key_problems(item)
         else:
             problems = self._update_problems(item)
+        problems += self._link_problems(item)
         if not problems:
             key = self._compared(self.keys[item.pk])
             self.flying[key] = f"{item.label}, accepted in this click"
@@ -170,6 +172,12 @@ class Checks:
         advice = "Link instead if it is the same, or choose another." if free else "Choose another."
         message = f"{key} is taken by {holder}. {advice}"
         return [Problem(name, "taken", message, current=key)]
+
+    def _link_problems(self, item: Item) -> list[Problem]:
+        """An ID that a program named, where no worker can look whether it is the right one."""
+        own = None if item.operation == Operation.CREATE else self.links.get(item.record_id)
+        why = not_compared(self.connection, (own, self.parents.get(item.parent_id or 0)))
+        return [Problem("link", "not_compared", why)] if why else []
 
     def _update_problems(self, item: Item) -> list[Problem]:
         if item.record_id not in self.links:

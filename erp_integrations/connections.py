@@ -126,6 +126,14 @@ def usable_manifest(connection: Connection | None, entity: str) -> EntityManifes
         return None
 
 
+def can_fetch(connection: Connection) -> bool:
+    """Whether a worker can ask the ERP by its own IDs."""
+    try:
+        return manifest_of(connection).can_fetch
+    except registry.AdapterUnavailable:
+        return False
+
+
 def active(account_id: int, entity: str) -> Connection | None:
     """The connection an account uses for a record type."""
     found = ActiveConnection.objects.filter(account=account_id, entity=entity)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp_integrations import breaker, connections, due, moves, pacing, recovery, tracing
+from erp_integrations import breaker, comparing, connections, due, moves, pacing, recovery, tracing
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -39,7 +39,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.claiming import Claim, claim
 from erp_integrations.clock import Reading, after, at_least
-from erp_integrations.models import Attempt, Connection, Item
+from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.pending import still_pending, take_pending
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import NO_ERROR, Held, settle_synced
@@ -161,9 +161,12 @@ def look(
     """
     refused: list[Answer] = []
     down: ErpError | None = None
+    unseen = comparing.unseen(claims)
     for one in claims:
         with tracing.handling([one.item]):
-            error = down or (TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one))
+            error = down or (
+                TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one, unseen)
+            )
         if error is not None:
             refused.append((one, Outcome(error=error)))
         if error is not None and error.cls in breaker.CONNECTION_ERRORS:
@@ -173,11 +176,15 @@ def look(
     return refused
 
 
-def _first_look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
+def _first_look(
+    adapter: Adapter, manifest: Manifest, one: Claim, unseen: Mapping[int, Link]
+) -> ErpError | None:
     """Why the command must not be sent, as far as a look into the ERP tells."""
     entity = manifest.entities.get(one.item.entity)
     if entity is None:
         return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these.")
+    if wrong := comparing.look(adapter, manifest, one, unseen):
+        return wrong
     if one.command.operation != Operation.CREATE or not manifest.can_find:
         return None
     try:

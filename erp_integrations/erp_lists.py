@@ -213,7 +213,7 @@ def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
             for pk, link in found.items()
             if pk in drafts and link.erp_id in held and _same(drafts[pk], held[link.erp_id], names)
         ]
-        columns = ["synced_payload", "synced_digest", "erp_code", "erp_version"]
+        columns = ["synced_payload", "synced_digest", "erp_code", "erp_version", "told"]
         write_rows(agreed, columns)
     note_edits(entity, account_id, ids)
 
@@ -229,5 +229,5 @@ def _same(draft: Draft, held: ErpRecord, names: Sequence[str]) -> bool:
 
 def _agreed(link: Link, draft: Draft, held: ErpRecord) -> Link:
     link.synced_payload, link.synced_digest = dict(draft.payload), digest(draft.payload)
-    link.erp_code, link.erp_version = held.erp_code, held.erp_version
+    link.erp_code, link.erp_version, link.told = held.erp_code, held.erp_version, False
     return link

@@ -108,6 +108,16 @@ class UnlinkForm(ReasonForm):
         )
 
 
+class UseAnywayForm(ReasonForm):
+    """How a person knows that the ERP's record is the right one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        reason = self.fields["reason"]
+        reason.label = "How do you know?"
+        reason.help_text = "It stays in the history of the record."
+
+
 class WithdrawForm(ReasonForm):
     """Why an accepted item is not to go to the ERP now."""
 

@@ -152,6 +152,16 @@ class Guarded(Adapter):
         except Exception as error:
             raise self._error("find", error) from error
 
+    def fetch(self, entity: str, erp_id: str) -> Found | None:
+        """:raises AdapterError: for whatever goes wrong, an answer with another ID included."""
+        try:
+            found = self.adapter.fetch(entity, erp_id)
+            if found is not None and found.erp_id != erp_id:
+                raise ValueError(f"it answered with {plain(found.erp_id, 300)}")
+            return None if found is None else _sound(found)
+        except Exception as error:
+            raise self._error("fetch", error) from error
+
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """One outcome per command; uncertain where the adapter breaks its contract."""
         try:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from erp_integrations import (
     answers,
     approval,
+    comparing,
     connections,
     matching,
     particulars,
@@ -28,6 +29,7 @@ from erp_integrations.forms import (
     AnswerForm,
     ReasonForm,
     UnlinkForm,
+    UseAnywayForm,
     WithdrawForm,
 )
 from erp_integrations.matching import Match
@@ -63,6 +65,7 @@ def _page(
     reason: ReasonForm | None = None,
     answer: AnswerForm | None = None,
     unlink: ReasonForm | None = None,
+    use: ReasonForm | None = None,
     withdraw: ReasonForm | None = None,
 ) -> HttpResponse:
     access = request.access
@@ -78,7 +81,16 @@ def _page(
         "marker": MARKERS[found.state],
         "urls": {
             name: places.to(access, f"item_{name}", public_id=found.public_id)
-            for name in ("status", "accept", "reject", "answer", "link", "unlink", "withdraw")
+            for name in (
+                "status",
+                "accept",
+                "reject",
+                "answer",
+                "link",
+                "use",
+                "unlink",
+                "withdraw",
+            )
         },
         "list_url": places.to(access, "items", kind=record_type(found.entity).slug),
         "may_open": access.can(record_type(found.entity).view_action),
@@ -99,6 +111,10 @@ def _page(
         "manifest": manifest,
         "form": form if asks_values else None,
         "matches": _matches(found, manifest, form),
+        "told": [comparing.named(one) for one in comparing.needed(found)]
+        if found.state in OPEN and found.state not in MOVING
+        else [],
+        "use": use or UseAnywayForm(prefix="use"),
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
         "can_accept": manifest is not None and _decidable(found),
         "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
@@ -285,6 +301,28 @@ def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     else:
         messages.success(request, f"{found.label} is linked. Nothing was written to the ERP.")
     return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """The ERP's record that a program named is the right one; a failed item is retried."""
+    found = _for_decision(request, public_id)
+    form = UseAnywayForm(request.POST, prefix="use")
+    if not form.is_valid():
+        return _page(request, found, use=form)
+    why = form.cleaned_data["reason"]
+    if problem := comparing.use_anyway(found, access=request.access, why=why):
+        messages.error(request, problem)
+        return _back(request, found)
+    messages.success(request, f"{found.label} goes by the ERP ID that was named.")
+    if found.state != State.FAILED:
+        return _back(request, found)
+    again = Decision(found.pk, found.digest)
+    done = approval.retry([again], entity=found.entity, access=request.access)
+    if done.done:
+        _say_on_its_way(request, found, "was retried")
+    return _back(request, found) if done.done else _refused(request, found, None, done.refused)
 
 
 @require_POST

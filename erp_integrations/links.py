@@ -83,6 +83,7 @@ LINKED_COLUMNS = [
     "erp_id",
     "erp_code",
     "erp_version",
+    "told",
     "synced_payload",
     "synced_digest",
 ]
@@ -104,7 +105,7 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
         linked_by_id=by.pk if by else item.decided_by_id,
     )
     link.erp_id, link.erp_code, link.erp_version = item.erp_id, item.erp_code, item.erp_version
-    link.label, link.item = item.label, item
+    link.label, link.item, link.told = item.label, item, False
     link.synced_payload = item.payload if as_sent else {}
     link.synced_digest = item.digest if as_sent else ""
     return link

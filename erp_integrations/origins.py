@@ -211,7 +211,8 @@ def _relink(
 ) -> set[int]:
     """End the links of the records that are called otherwise now, and make the new ones.
 
-    What the integrator says is linked counts as the same on both sides, until it is edited.
+    What the integrator says is linked counts as the same on both sides, until it is edited; it is
+    compared with what the ERP holds before anything is written to it (``comparing``).
 
     :returns: ids of the records whose link has ended.
     """
@@ -231,11 +232,14 @@ def _relink(
             synced_payload=dict(draft.payload),
             synced_digest=digest(draft.payload),
             linked_by=access.user,
+            told=True,
         )
         for draft in drafts
     ]
     Link.objects.bulk_create(new, batch_size=100)
-    links.release_children(connection.pk, kind.entity, sorted(linked))
+    if connections.can_fetch(connection):
+        # A worker compares a parent before anything is made under it.
+        links.release_children(connection.pk, kind.entity, sorted(linked))
     same = {one.record.pk: one.record for one in changed if not one.renamed}
     kept = list(links.active_links(connection, kind.entity, sorted(same)).values())
     for one in kept:

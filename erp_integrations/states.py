@@ -88,6 +88,7 @@ EVENT_WORDS = {
     "retry": "Retried",
     "link_instead": "Linked to the record that is there",
     "link": "Linked to what the ERP holds",
+    "use_anyway": "Said to be the same as what the ERP holds",
     "unlink": "Unlinked",
 }
 

@@ -35,6 +35,7 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
     ("items/<uuid:public_id>/reject/", item_views.reject_item, "item_reject"),
     ("items/<uuid:public_id>/answer/", item_views.answer_item, "item_answer"),
     ("items/<uuid:public_id>/link/", item_views.link_item, "item_link"),
+    ("items/<uuid:public_id>/use/", item_views.use_anyway, "item_use"),
     ("items/<uuid:public_id>/unlink/", item_views.unlink_item, "item_unlink"),
     ("items/<uuid:public_id>/withdraw/", item_views.withdraw_item, "item_withdraw"),
     ("<slug:kind>/", list_views.item_list, "items"),

@@ -223,6 +223,8 @@ class Manifest:
     too; the host sets ``io.deadline`` by it.
     ``settles_within``: how long after a call's deadline what it asked for may still take effect.
     ``can_find``: whether the ERP can be asked by key; without it a person decides the uncertain.
+    ``can_fetch``: whether it can be asked by its own ID; without it a person decides whether an ID
+    that a program named is the right one.
     ``silent_after`` (queued): how long after a hand-over the ERP may still carry it out; a command
     still pending then counts as lost. In a polled delivery ``call_deadline`` is the time in which
     the ERP begins what it was handed, and look-ups travel the same way as commands.
@@ -242,6 +244,7 @@ class Manifest:
     call_deadline: float = 20.0
     settles_within: float = 0.0
     can_find: bool = True
+    can_fetch: bool = False
     rate: Rate = Rate()
     silent_after: float = 3600.0
     custom_segments: bool = False
@@ -558,6 +561,13 @@ class Adapter(ABC):
     @abstractmethod
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
         """The record with this key, looked up in the ERP now. :raises AdapterError:"""
+
+    def fetch(self, entity: str, erp_id: str) -> Found | None:
+        """The record that the ERP calls so, looked up in it now; None also for what is no ID there.
+
+        Only asked of adapters whose manifest says ``can_fetch``. :raises AdapterError:
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be asked by ID")
 
     @abstractmethod
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:

@@ -9,7 +9,7 @@ from erp_integrations import approval, connections, matching, particulars, stand
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.api import words
 from erp_integrations.matching import Match
-from erp_integrations.models import Item, Request
+from erp_integrations.models import Item, Link, Request
 from erp_integrations.offers import Offers
 from erp_integrations.records import record_type
 from erp_integrations.states import MOVING, State
@@ -241,6 +241,9 @@ def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[s
     if access.can("items.view"):
         found = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
         latest = dict(found.order_by("pk").values_list("record_id", "pk"))
+    links = Link.objects.active().filter(connection__account=access.account, entity=entity)
+    seen = links.filter(record_id__in=pks, told=False)
+    compared = set(seen.values_list("record_id", flat=True))
     return {
         row.pk: {
             "id": row.pk,
@@ -251,6 +254,7 @@ def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[s
             "changed_since_sync": row.drifted,
             "origin_id": row.origin_id or None,
             "origin_code": row.origin_code or None,
+            "origin_compared": row.pk in compared if row.origin_id else None,
             "revision": row.revision,
             "erp_queue_id": latest.get(row.pk),
         }

@@ -267,6 +267,7 @@ class RecordState(TypedDict):
     changed_since_sync: bool
     origin_id: str | None
     origin_code: str | None
+    origin_compared: bool | None
     revision: int
     erp_queue_id: int | None
 

@@ -30,6 +30,8 @@ class Link(Folding):
     erp_code_folded = KeyField("erp_code")
     search_text = SearchField("label", "erp_code", "erp_id")
     erp_version = models.CharField(max_length=200, blank=True)
+    # Named by a program, and not compared yet with what the ERP holds; see ``comparing``.
+    told = models.BooleanField(default=False)
     synced_payload = models.JSONField(default=dict)
     synced_digest = models.CharField(max_length=64, blank=True)
     linked_at = models.DateTimeField(db_default=Now())

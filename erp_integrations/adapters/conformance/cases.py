@@ -131,6 +131,20 @@ class AdapterConformance(Trouble):
             assert found.erp_id == done.erp_id
             assert erp.look(erp.command(2).key) is None
 
+    def test_a_record_is_there_under_its_id_and_no_other_under_what_is_none(
+        self, erp: Harness
+    ) -> None:
+        """By an ID that a program named the right record is found, or none."""
+        if not erp.manifest.can_fetch:
+            cannot("This ERP cannot be asked by ID.")
+        done, other = applied(erp, erp.command()), applied(erp, erp.command(2))
+        found = erp.adapter().fetch(erp.entity, done.erp_id)
+        assert isinstance(found, Found)
+        assert (found.erp_id, found.erp_code) == (done.erp_id, done.erp_code)
+        assert found.erp_version == done.erp_version
+        for nobody in ("no such ID", "-1", "0", "9" * 50, f"{other.erp_id}x"):
+            assert erp.adapter().fetch(erp.entity, nobody) is None
+
     def test_the_same_command_three_times_gives_one_record(self, erp: Harness) -> None:
         """The second and third answer with the same record, or that it is there already."""
         first = applied(erp, erp.command())

@@ -147,6 +147,15 @@ class SimulatorAdapter(Adapter):
             record = ledger.record(entity, key.strip())
         return None if record is None else _in_words(record)
 
+    def fetch(self, entity: str, erp_id: str) -> Found | None:
+        """The record with this number. :raises AdapterError:"""
+        _require_kept(entity)
+        if not (erp_id.isascii() and erp_id.isdecimal() and 0 < int(erp_id[:19]) < 2**63):
+            return None
+        with self._reached() as ledger:
+            records = ledger.page(entity, int(erp_id) - 1, 1)
+        return next((_in_words(one) for one in records if str(one.id) == erp_id), None)
+
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Post the commands one by one; when the ledger goes away the rest is not tried."""
         if not self._reachable:

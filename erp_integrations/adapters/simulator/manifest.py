@@ -227,6 +227,7 @@ MANIFEST = Manifest(
     },
     settings=SETTINGS,
     call_deadline=20.0,
+    can_fetch=True,
 )
 
 
@@ -234,8 +235,8 @@ MANIFEST = Manifest(
 DELIVERIES: Mapping[str, Mapping[str, Any]] = {
     Delivery.QUEUED: {"silent_after": 60.0},
     # The time in which the agent begins what it took; it may still be at it a little later.
-    Delivery.POLLED: {"call_deadline": 120.0, "settles_within": 10.0},
-    Delivery.FILE: {"can_find": False},
+    Delivery.POLLED: {"call_deadline": 120.0, "settles_within": 10.0, "can_fetch": False},
+    Delivery.FILE: {"can_find": False, "can_fetch": False},
 }
 
 

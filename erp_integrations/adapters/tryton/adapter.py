@@ -103,6 +103,11 @@ class TrytonAdapter(Adapter):
         self._require_settings()
         return self._kind(entity).find(key)
 
+    def fetch(self, entity: str, erp_id: str) -> Found | None:
+        """The record with this number, active or not. :raises AdapterError:"""
+        self._require_settings()
+        return self._kind(entity).fetch(erp_id)
+
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """One after the other; once Tryton is away, or asks for peace, the rest is not sent."""
         with self.io.deadline.by(time.monotonic() + CALL_DEADLINE - 1):

@@ -130,6 +130,7 @@ def manifest(config: Mapping[str, Any]) -> Manifest:
         settings=SETTINGS,
         call_deadline=CALL_DEADLINE,
         settles_within=SETTLES_WITHIN,
+        can_fetch=True,
     )
 
 

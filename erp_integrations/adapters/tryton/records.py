@@ -30,6 +30,8 @@ from erp_integrations.adapters.tryton.refusals import error
 from erp_integrations.adapters.tryton.rest import Rest, Row
 
 PAGE_SIZE = 100
+# Digits of an ID of Tryton, which is a 32-bit integer.
+LONGEST_NUMBER = 9
 ACTIVE_OR_NOT = ["active", "in", [True, False]]
 Values = dict[str, Any]
 # What a message calls a record of another model, as what Tryton calls it: its ID.
@@ -122,6 +124,14 @@ class Records(ABC):
         if len(rows) > 1:
             return Ambiguous(tuple(str(row["id"]) for row in rows))
         return self.found(rows[0]) if rows else None
+
+    def fetch(self, erp_id: str) -> Found | None:
+        """The record with this number, active or not. :raises AdapterError:"""
+        if not (erp_id.isascii() and erp_id.isdecimal() and len(erp_id) <= LONGEST_NUMBER):
+            return None
+        domain = [["id", "=", int(erp_id)], *self.everything(), ACTIVE_OR_NOT]
+        rows = self.rest.search(self.model, domain, self.fields, most=1)
+        return self.found(rows[0]) if rows and str(rows[0]["id"]) == erp_id else None
 
     def found(self, row: Row) -> Found:
         """A record in the words of the contract."""

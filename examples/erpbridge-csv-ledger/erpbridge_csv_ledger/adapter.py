@@ -72,6 +72,7 @@ MANIFEST = Manifest(
     settings=(
         Setting("patience", "Seconds to wait for the file", kind="integer", default=5, most=10),
     ),
+    can_fetch=True,
     no_identity="The list is always the file in the folder that erpbridge gives the account.",
 )
 
@@ -120,6 +121,10 @@ class CsvLedgerAdapter(Adapter):
         if len(rows) > 1:
             return Ambiguous(tuple(row["number"] for row in rows))
         return _found(rows[0]) if rows else None
+
+    def fetch(self, entity: str, erp_id: str) -> Found | None:
+        """The vendor with this number. :raises AdapterError:"""
+        return next((_found(row) for row in self._read() if row["number"] == erp_id), None)
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """All in one writing; a bad one leaves the others alone."""

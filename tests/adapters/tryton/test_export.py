@@ -8,9 +8,9 @@ import pytest
 from django.core.management import call_command
 
 from admin_wbs.models import CodeList
-from erp_integrations import approval, connection_settings, connections
+from erp_integrations import approval, connection_settings, connections, unlinking
 from erp_integrations.models import Connection, Item
-from erp_integrations.sendable import send
+from erp_integrations.sendable import Origin, link, send
 from erp_integrations.states import State
 from erpbridge.access import policy
 from tests.adapters.tryton.conftest import done, party, vendor
@@ -110,3 +110,36 @@ def test_the_newcomers_account_is_connected_once_and_again(erp, settings, monkey
     )
     synced = found.codes.filter(erp_state="synced").values_list("full_code", flat=True)
     assert sorted(row["code"] for row in arrived) == sorted(synced)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_of_another_code_that_a_program_named_is_not_renamed(
+    erp, connection, account, ada, pat
+):
+    """Told over REST, edited, sent and accepted: accounting is asked, and nothing is written."""
+    access = policy.load(ada, account), policy.load(pat, account)
+    codes = CodeList.objects.get(account=account)
+    rows = "SELECT * FROM analytic_account_account WHERE code IN ('87', '88') ORDER BY id"
+    theirs = CostCodeFactory.create(list=codes, code="87", description="Theirs")
+    export_code(theirs, connection, *access)
+    (before,) = erp.rows(rows)
+    unlinking.unlink(account.pk, "cost_code", [theirs.pk], by=ada, why="Ours is another")
+    ours = CostCodeFactory.create(list=codes, code="88", description="Ours")
+    origin = Origin(id=str(before["id"]))
+    assert link("cost_code", {ours.pk: origin}, access=access[0]) == {}
+    type(ours).objects.filter(pk=ours.pk).update(description="Renamed", revision=2)
+    item = export_code(ours, connection, *access)
+    assert erp.rows(rows) == [before]
+    assert (item.state, item.error_class) == (State.FAILED, "conflict")
+    assert "“87” in the ERP, “88” here" in item.error_text
+
+
+def export_code(code, connection, sender, approver) -> Item:
+    """Sent, accepted and handed to Tryton."""
+    assert send("cost_code", [code.pk], access=sender).refused == ()
+    item = Item.objects.filter(record_id=code.pk).latest("pk")
+    decision = approval.Decision(item.pk, item.digest)
+    assert approval.accept([decision], entity="cost_code", access=approver).refused == ()
+    steps.export(connection)
+    item.refresh_from_db()
+    return item

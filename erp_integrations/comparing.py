@@ -1,0 +1,213 @@
+"""IDs that a program named: compared with what the ERP holds before anything is written by them.
+
+An integrator says over REST what a record is called in the ERP. Nobody has seen that it is the same
+record, so the first command that needs the ID (an update, or a create under it) waits for a look by
+ID. What differs, or is not there, is a question for accounting, and never overwritten. An ERP that
+cannot be asked leaves the question to a person, once, before the item is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from erp_integrations import connections, keys, links
+from erp_integrations.adapters.base import (
+    Adapter,
+    AdapterError,
+    Effect,
+    EntityManifest,
+    ErpError,
+    ErrorClass,
+    Found,
+    Manifest,
+    Operation,
+)
+from erp_integrations.claiming import Claim
+from erp_integrations.match_keys import name_key
+from erp_integrations.models import Connection, Item, Link
+from erp_integrations.queries import LinkQuerySet
+from erp_integrations.states import OPEN
+from erpbridge.access.policy import Access
+from erpbridge.audit.record import Note, note
+
+# What people know a record by, beside its key.
+NAMES = ("name", "description")
+ADVICE = (
+    "If the two are the same, choose Use It Anyway. If not, reject this, then unlink the record."
+)
+NOTHING_LEFT = "Its ERP ID has been compared meanwhile. Look at the item as it is now."
+
+
+def needed(item: Item) -> list[Link]:
+    """The links that a command of the item is written by, and nobody has compared yet."""
+    return list(_needed([item]).filter(told=True))
+
+
+def unseen(claims: Sequence[Claim]) -> dict[int, Link]:
+    """Record id -> link, of the links that are to be looked at before the claims are sent: those
+    that nobody compared, and those whose key in the ERP nobody told.
+
+    :param claims: of one record type.
+    """
+    if not claims:
+        return {}
+    found = _needed([one.item for one in claims]).filter(Q(told=True) | Q(erp_code=""))
+    return {link.record_id: link for link in found}
+
+
+def _needed(items: Sequence[Item]) -> LinkQuerySet:
+    """The links of the items' parents, and of the records of those that are there already."""
+    records = {item.parent_id for item in items}
+    records |= {item.record_id for item in items if item.operation != Operation.CREATE}
+    found: LinkQuerySet = Link.objects.active().filter(
+        connection=items[0].connection_id,
+        entity=items[0].entity,
+        record_id__in=sorted(one for one in records if one is not None),
+    )
+    return found
+
+
+def look(
+    adapter: Adapter, manifest: Manifest, one: Claim, found: Mapping[int, Link]
+) -> ErpError | None:
+    """Why a claimed command must not be sent by the IDs that it names. What is the same is noted,
+    and the command takes the key and the version that were seen.
+
+    :param found: what :func:`unseen` found.
+    """
+    entity, item = manifest.entities[one.item.entity], one.item
+    if (parent := found.get(item.parent_id or 0)) and parent.told:
+        seen = _compared(adapter, manifest, entity, parent, [])
+        if isinstance(seen, ErpError):
+            return seen
+    own = found.get(item.record_id) if item.operation != Operation.CREATE else None
+    if own is None or not (own.told or manifest.can_fetch):
+        return None
+    seen = _compared(adapter, manifest, entity, own, [item.payload])
+    return seen if isinstance(seen, ErpError) else _take_up(one, entity, seen)
+
+
+def _compared(
+    adapter: Adapter,
+    manifest: Manifest,
+    entity: EntityManifest,
+    link: Link,
+    payloads: list[Mapping[str, Any]],
+) -> Found | ErpError:
+    """What the ERP holds under the ID of a link, or why nothing must be written by it."""
+    if not manifest.can_fetch:
+        return _question(f"{named(link)}, and this ERP cannot be asked whether it is the same.")
+    try:
+        found = adapter.fetch(link.entity, link.erp_id)
+    except AdapterError as error:
+        return replace(error.error, effect=Effect.NOT_APPLIED)
+    if found is None:
+        return ErpError(
+            ErrorClass.MISSING_REF,
+            Effect.NOT_APPLIED,
+            f"{named(link)}, and the ERP holds nothing under it. Nothing was written.",
+            advice="Reject this, then unlink the record or have the ID put right.",
+        )
+    if link.told and (apart := differences(entity, link, found, payloads)):
+        return _question(f"{named(link)}. {'; '.join(apart)}. Nothing was written.")
+    link.told, link.erp_version = False, found.erp_version
+    link.erp_code = found.erp_code or link.erp_code
+    columns = {name: getattr(link, name) for name in ("told", "erp_version", "erp_code")}
+    Link.objects.active().filter(pk=link.pk, erp_id=link.erp_id).update(**columns)
+    return found
+
+
+def named(link: Link) -> str:
+    """Which ID it is about, and whose it is said to be."""
+    return f"{link} was linked to the ERP's ID {link.erp_id} over the API"
+
+
+def _question(message: str) -> ErpError:
+    return ErpError(ErrorClass.CONFLICT, Effect.NOT_APPLIED, message, advice=ADVICE)
+
+
+def differences(
+    entity: EntityManifest, link: Link, found: Found, payloads: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What tells the ERP's record from ours, by key and name; both sides in words.
+
+    :param payloads: what the record is to be, beside what it was when the ID was named.
+    """
+    ours = [link.synced_payload, *payloads]
+    apart, asked = [], 0
+    codes = [link.erp_code] if link.erp_code else []
+    for name in (*entity.key, *NAMES):
+        is_key = name in entity.key
+        held = found.erp_code if is_key else found.data.get(name)
+        sent = [str(one[name]) for one in ours if one.get(name)] or (codes if is_key else [])
+        if held is None or not sent:
+            continue
+        asked += 1
+        same = keys.compared(entity, str(held)) if is_key else name_key(str(held))
+        if same not in {keys.compared(entity, one) if is_key else name_key(one) for one in sent}:
+            apart.append(f"{entity.label_of(name)}: “{held}” in the ERP, “{sent[0]}” here")
+    return apart if asked else ["There is nothing by which the two could be compared"]
+
+
+def _take_up(one: Claim, entity: EntityManifest, found: Found) -> ErpError | None:
+    """Let the command go by the key and the version that were seen."""
+    key = keys.as_sent(entity, found.erp_code or one.command.key)
+    one.command = replace(one.command, key=key, erp_version=found.erp_version)
+    if key == one.item.erp_key:
+        return None
+    held = Item.objects.filter(pk=one.item.pk, fence=one.item.fence)
+    try:
+        with transaction.atomic():
+            held.update(erp_key=key, erp_key_compared=keys.compared(entity, key))
+    except IntegrityError:
+        message = f"{key} is being exported for another record. Nothing was written."
+        return replace(_question(message), advice="Retry once that has arrived.")
+    one.item.erp_key = key
+    return None
+
+
+@transaction.atomic
+def use_anyway(item: Item, *, access: Access, why: str) -> str:
+    """A person who decides about the item has looked: the ERP's record is the right one.
+
+    :returns: why not, or an empty text once the item can go on.
+    """
+    Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
+    item.refresh_from_db()
+    found = needed(item) if item.state in OPEN else []
+    if not found:
+        return NOTHING_LEFT
+    if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
+        return "You sent it yourself; a second approver has to say that it is the same."
+    # The key that a program named is no key of this record: the worker reads it there.
+    columns = {"erp_code": ""} if connections.can_fetch(item.connection) else {}
+    Link.objects.filter(pk__in=[link.pk for link in found]).update(told=False, **columns)
+    said = [
+        Note(link.entity, link.record_id, str(link), "use_anyway", note=why, data=_ids(link))
+        for link in found
+    ]
+    note(item.account_id, said, by=access.user)
+    links.release_children(item.connection_id, item.entity, [link.record_id for link in found])
+    return ""
+
+
+def _ids(link: Link) -> dict[str, str]:
+    return {"erp_id": link.erp_id}
+
+
+def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str:
+    """What stands against accepting by these links: an ERP that cannot be asked, and a person has
+    not been; empty where nothing does.
+    """
+    told = [link for link in needs if link is not None and link.told]
+    if not told or connections.can_fetch(connection):
+        return ""
+    return (
+        f"{named(told[0])}, and this ERP cannot be asked whether it is the same. Look there, then "
+        "choose Use It Anyway on the item's page, or reject it and unlink the record."
+    )

@@ -1,0 +1,214 @@
+"""An ERP ID that a program named is compared with what the ERP holds before it is written by."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from admin_wbs.models import CodeList
+from directory.models import Company
+from erp_integrations import approval
+from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.api import shapes
+from erp_integrations.models import Item, Link
+from erp_integrations.sendable import Origin, link, send
+from erp_integrations.states import State
+from erpbridge.audit.models import Event
+from tests.erp_integrations import steps
+from tests.factories import CompanyFactory, CostCodeFactory, MembershipFactory, UserFactory
+
+
+@pytest.fixture
+def theirs(connection, synced_company):
+    """A vendor of the ERP that is no record of ours any more: its row there."""
+    Link.objects.update(ended_at=Link.objects.values_list("linked_at")[0][0])
+    Company.objects.filter(pk=synced_company.pk).update(origin_id="", origin_code="")
+    return row_of(connection)
+
+
+def row_of(connection, key="QUARRY01"):
+    return steps.ledger_of(connection).record("vendor", key)
+
+
+def tell(record, erp_id, access, entity="vendor", code=None):
+    """What an integrator says over REST."""
+    assert link(entity, {record.pk: Origin(id=str(erp_id), code=code)}, access=access) == {}
+
+
+@pytest.fixture
+def update(connection, account, ada, pat, access_of, theirs):
+    """A company of a name that was told the vendor's ID, renamed, sent, accepted and exported."""
+
+    def make(name, *, code=None, erp_id=None) -> Item:
+        company = CompanyFactory.create(account=account, name=name)
+        tell(company, erp_id or theirs.id, access_of(ada), code=code)
+        item = steps.update_item(company, access_of(ada), "Renamed Here, Inc.")
+        done = steps.decide([item], access_of(pat))
+        assert done.refused == ()
+        steps.export(connection)
+        item.refresh_from_db()
+        return item
+
+    return make
+
+
+def test_another_record_is_not_overwritten_and_accounting_is_asked(update, connection, theirs):
+    item = update("Summit Steel")
+    assert row_of(connection) == theirs
+    assert (item.state, item.error_class) == (State.FAILED, "conflict")
+    assert item.error_text == (
+        f"Summit Steel was linked to the ERP's ID {theirs.id} over the API. Name: “Quarry & Sons, "
+        "LLC” in the ERP, “Summit Steel” here. Nothing was written."
+    )
+    assert "Use It Anyway" in item.error_advice
+    assert Link.objects.active().get().told
+
+
+def test_a_key_that_differs_is_asked_about_too(update, connection, theirs):
+    item = update("Quarry & Sons, LLC", code="OTHER01")
+    assert row_of(connection) == theirs
+    assert "“QUARRY01” in the ERP, “OTHER01” here" in item.error_text
+
+
+@pytest.mark.parametrize("code", [None, "quarry01"])
+def test_the_same_is_updated_under_the_key_and_version_that_it_has_there(
+    update, connection, theirs, code
+):
+    item = update("quarry & sons llc", code=code)
+    assert (item.state, item.error_text) == (State.SYNCED, "")
+    now = row_of(connection)
+    assert (now.id, now.version) == (theirs.id, theirs.version + 1)
+    found = Link.objects.active().get()
+    assert (found.told, found.erp_code) == (False, "QUARRY01")
+
+
+def test_an_id_that_the_erp_does_not_have_is_said(update, connection, theirs):
+    item = update("Quarry & Sons, LLC", erp_id="999999")
+    assert (item.state, item.error_class) == (State.FAILED, "missing_ref")
+    assert "the ERP holds nothing under it" in item.error_text
+    assert row_of(connection) == theirs
+
+
+def test_an_erp_that_does_not_answer_is_asked_later(update, connection, theirs, monkeypatch):
+    monkeypatch.setattr(SimulatorAdapter, "fetch", lambda self, entity, erp_id: 1 / 0)
+    item = update("Quarry & Sons, LLC")
+    assert row_of(connection) == theirs
+    assert item.state != State.SYNCED
+    assert Link.objects.active().get().told
+
+
+def page_of(item: Item) -> str:
+    return reverse("erp:item", args=[item.account_id, item.public_id])
+
+
+def test_who_may_accept_says_that_it_is_the_same_and_it_goes_on(
+    update, connection, theirs, client_of, ada, pat
+):
+    item = update("Summit Steel", code="OTHER01")
+    client = client_of(pat)
+    assert "Use It Anyway</button>" in client.get(page_of(item)).text
+    url = reverse("erp:item_use", args=[item.account_id, item.public_id])
+    assert "This field is required" in client.post(url, {"use-reason": " "}).text
+    client.post(url, {"use-reason": "They changed their name."})
+    event = Event.objects.get(verb="use_anyway")
+    assert (event.actor, event.note) == (pat, "They changed their name.")
+    assert event.data == {"erp_id": str(theirs.id)}
+    steps.export(connection)
+    item.refresh_from_db()
+    assert item.state == State.SYNCED
+    # Its key there is not changed to what the program had called it.
+    assert row_of(connection).version == theirs.version + 1
+    assert Link.objects.active().get().erp_code == "QUARRY01"
+
+
+def test_who_may_not_accept_cannot_say_so(update, client_of, reader):
+    item = update("Summit Steel")
+    url = reverse("erp:item_use", args=[item.account_id, item.public_id])
+    assert client_of(reader).post(url, {"use-reason": "x"}).status_code in (403, 404)
+    assert Link.objects.active().get().told
+
+
+@pytest.fixture
+def reader(pat):
+    """Somebody who sees the items, and decides nothing."""
+    user = UserFactory.create()
+    MembershipFactory.create(user=user, account=pat.memberships.get().account, erp_integrations=2)
+    return user
+
+
+def test_the_sender_cannot_say_so_alone(update, client_of, ada):
+    item = update("Summit Steel")
+    url = reverse("erp:item_use", args=[item.account_id, item.public_id])
+    client_of(ada).post(url, {"use-reason": "x"})
+    assert Link.objects.active().get().told
+
+
+def test_rejected_it_can_be_unlinked(update, pat, ada, access_of, theirs, connection):
+    item = update("Summit Steel")
+    items = Item.objects.filter(pk=item.pk)
+    approval.reject(items, entity="vendor", reason="Not ours", access=access_of(pat))
+    assert link("vendor", {item.record_id: Origin(id="")}, access=access_of(ada)) == {}
+    assert not Link.objects.active().exists()
+    assert row_of(connection) == theirs
+
+
+def test_over_rest_it_says_whether_it_was_compared(update, ada, access_of):
+    item = update("Summit Steel")
+    assert compared(item, access_of(ada)) is False
+    item = update("Quarry & Sons, LLC", erp_id="999999")
+    Link.objects.filter(record_id=item.record_id).update(told=False)
+    assert compared(item, access_of(ada)) is True
+    nowhere = CompanyFactory.create(account=item.account)
+    item.record_id = nowhere.pk
+    assert compared(item, access_of(ada)) is None
+
+
+def compared(item, access):
+    return shapes.records("vendor", [item.record_id], access)[item.record_id]["origin_compared"]
+
+
+# --- under a parent that a program named -------------------------------------------------------
+
+
+@pytest.fixture
+def family(connection, account, ada, pat, access_of):
+    """A division that was told an ID, and a code under it that is accepted and exported."""
+
+    def make(told) -> Item:
+        codes = CodeList.objects.get(account=account)
+        group = CostCodeFactory.create(list=codes, code="07", description="Concrete")
+        child = CostCodeFactory.create(list=codes, parent=group, code="100")
+        tell(group, told, access_of(ada), entity="cost_code")
+        assert send("cost_code", [child.pk], access=access_of(ada)).done == 1
+        item = Item.objects.get(record_id=child.pk)
+        decision = approval.Decision(item.pk, item.digest, {"income_account": "4000"})
+        assert approval.accept([decision], entity="cost_code", access=access_of(pat)).refused == ()
+        steps.export(connection)
+        item.refresh_from_db()
+        return item
+
+    return make
+
+
+def test_nothing_is_made_under_what_is_not_there(family, connection):
+    item = family("4711")
+    assert item.state == State.FAILED
+    assert "the ERP holds nothing under it" in item.error_text
+    assert steps.ledger_of(connection).page("cost_code", 0, -1) == []
+
+
+# --- an ERP that cannot be asked ----------------------------------------------------------------
+
+
+def test_an_erp_that_cannot_be_asked_leaves_it_to_a_person_before_it_is_accepted(
+    connection, account, ada, pat, access_of, client_of
+):
+    steps.change_config(connection, delivery="file")
+    company = CompanyFactory.create(account=account, name="Summit Steel")
+    tell(company, 7, access_of(ada))
+    item = steps.update_item(company, access_of(ada), "Summit Steel, Inc.")
+    (why,) = steps.reasons(steps.decide([item], access_of(pat)))
+    assert "this ERP cannot be asked whether it is the same. Look there" in why
+    url = reverse("erp:item_use", args=[item.account_id, item.public_id])
+    client_of(pat).post(url, {"use-reason": "I have looked."})
+    assert steps.decide([item], access_of(pat)).refused == ()
