@@ -51,8 +51,13 @@ def wire(found: Item) -> Wire | None:
 def changes(
     found: Item, link: Link | None, manifest: EntityManifest | None
 ) -> list[dict[str, Any]]:
-    """For a linked record: what differs from what the ERP took last."""
+    """For a linked record: what differs from what the ERP took last.
+
+    Nothing where nobody has seen what the ERP holds.
+    """
     if link is None or manifest is None or found.state in (State.SYNCED, State.UNLINKED):
+        return []
+    if link.told:
         return []
     before = link.synced_payload
     return [

@@ -106,7 +106,9 @@ def test_who_may_accept_says_that_it_is_the_same_and_it_goes_on(
 ):
     item = update("Summit Steel", code="OTHER01")
     client = client_of(pat)
-    assert "Use It Anyway</button>" in client.get(page_of(item)).text
+    shown = client.get(page_of(item)).text
+    assert "Use It Anyway</button>" in shown
+    assert "What Changes in the ERP" not in shown
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
     assert "This field is required" in client.post(url, {"use-reason": " "}).text
     client.post(url, {"use-reason": "They changed their name."})
