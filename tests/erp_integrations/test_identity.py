@@ -190,7 +190,7 @@ def stranger():
 
 @pytest.fixture
 def tryton(account, ada) -> Connection:
-    config = {"url": "http://127.0.0.1:9/erp", "company": "1"}
+    config = {"url": "http://127.0.0.1:9009/erp", "company": "1"}
     made = connection_settings.create(
         account=account,
         name="Tryton",
@@ -239,7 +239,7 @@ def test_only_the_secret_that_was_typed_goes_to_the_new_host(
     assert "a-fresh-one" not in shown
     event = Event.objects.get(verb="connection_changed")
     assert event.data["changes"] == {
-        "url": ["http://127.0.0.1:9/erp", url],
+        "url": ["http://127.0.0.1:9009/erp", url],
         "key": ["secret", "changed"],
     }
 
