@@ -95,7 +95,7 @@ FILTERED = {
     "rejected": {S.REJECTED},
 }
 # Events that are stored, and move nothing by themselves.
-WITHOUT_A_MOVE = {"send", "link"}
+WITHOUT_A_MOVE = {"send", "link", "use_anyway"}
 
 
 @pytest.fixture
