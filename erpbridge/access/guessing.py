@@ -7,6 +7,7 @@ whole office, so the address has a limit of its own here.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from axes.attempts import get_cool_off_threshold
@@ -16,7 +17,7 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
@@ -50,11 +51,12 @@ def _failures_of(request: Any) -> int:
 def locked_out(request: HttpRequest, _answer: Any = None, _credentials: Any = None) -> HttpResponse:
     """Says what is locked, and for how long."""
     seconds = int(get_cool_off(request).total_seconds())
-    context = {
-        "address": getattr(request, "address_is_locked", False),
-        "minutes": seconds // 60,
-        "most": settings.AXES_FAILURE_LIMIT,
-    }
-    answer = render(request, "access/locked_out.html", context, status=429)
-    answer["Retry-After"] = str(seconds)
-    return answer
+    page = _page(getattr(request, "address_is_locked", False), seconds // 60)
+    return HttpResponse(page, status=429, headers={"Retry-After": str(seconds)})
+
+
+@cache
+def _page(address: bool, minutes: int) -> str:
+    """Made once, and without the request: whoever guesses asks for it all the time."""
+    context = {"address": address, "minutes": minutes, "most": settings.AXES_FAILURE_LIMIT}
+    return render_to_string("access/locked_out.html", context)
