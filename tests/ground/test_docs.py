@@ -35,6 +35,12 @@ def test_every_link_of_a_page_leads_somewhere(page):
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+def test_every_test_that_holds_a_promise_of_security_is_there():
+    named = re.findall(r"`(tests/[\w/.]+)`", (ROOT / "docs" / "security.md").read_text())
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_every_setting_from_the_environment_is_documented():
     read = r"env\.[a-z_]+\(\s*\"([A-Z_]+)\""
     names = set(re.findall(read, (ROOT / "erpbridge" / "settings.py").read_text()))
