@@ -217,6 +217,7 @@ def reject(
     wanted = list(items.order_by("pk").values_list("pk", flat=True))
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
+        moves.lock_connections_of(Item.objects.filter(pk__in=batch))
         waiting = Item.objects.filter(pk__in=batch, state=State.QUEUED, waits_for__isnull=False)
         moves.move("withdraw", waiting, by=access.user, why=reason, values={"waits_for": None})
         by_reason: dict[str, list[int]] = defaultdict(list)

@@ -25,6 +25,7 @@ from erp_integrations.links import active_links
 from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import State
+from erpbridge.busy import retried
 from erpbridge.durable import durable
 
 # Parents before children, then first come, first served.
@@ -47,6 +48,7 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"[:100]
 
 
+@retried
 def claim(
     connection: Connection, manifest: Manifest, *, most: int | None = None, entity: str = ""
 ) -> list[Claim]:

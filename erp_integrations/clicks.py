@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
 from erpbridge.access.policy import Access
-from erpbridge.busy import is_busy
+from erpbridge.busy import is_busy, is_conflict, retried
 from erpbridge.ui.request_id import current_request_id
 
 
@@ -75,10 +75,16 @@ def carry_out(
     :param labels: what the records of a batch are called, by their ids, for such a refusal.
     """
     first, *later = list(batches) or [[]]
-    with transaction.atomic():
-        click = record_click(access, entity=entity, verb=verb, done=0, refused=[])
-        done, refused = do(first, click)
-        _finish(click, done=done, refused=refused)
+
+    @retried
+    def begin() -> tuple[Request, int, Sequence[Refusal]]:
+        with transaction.atomic():
+            click = record_click(access, entity=entity, verb=verb, done=0, refused=[])
+            done, refused = do(first, click)
+            _finish(click, done=done, refused=refused)
+        return click, done, refused
+
+    click, done, refused = begin()
     for batch in later:
         taken, problems = _patiently(batch, click, do, labels)
         done, refused = done + taken, [*refused, *problems]
@@ -93,13 +99,19 @@ def _patiently(
     do: Callable[[Sequence[int], Request], Result],
     labels: Callable[[Sequence[int]], Mapping[int, str]],
 ) -> Result:
+    @retried
+    def once() -> Result:
+        with transaction.atomic():
+            return do(batch, click)
+
     for _attempt in range(TRIES):
         try:
-            with transaction.atomic():
-                return do(batch, click)
+            return once()
         except OperationalError as error:
             if not is_busy(error):
                 raise
+            if is_conflict(error):
+                break
     return 0, _not_now(labels(batch))
 
 

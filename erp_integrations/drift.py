@@ -9,7 +9,7 @@ from erp_integrations.digests import digest
 from erp_integrations.models import Link
 from erp_integrations.moves import chunks
 from erp_integrations.records import Draft, record_type
-from erpbridge.bulk import write_rows
+from erpbridge.bulk import lock_rows, write_rows
 
 
 def _rename(links: Mapping[int, Link], drafts: Sequence[Draft]) -> None:
@@ -45,5 +45,6 @@ def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
             if digest(one.payload) != links[one.record_id].synced_digest
         }
         rows = kind.model._base_manager.filter(pk__in=some)
+        lock_rows(kind.model._base_manager.all(), some)
         rows.filter(pk__in=now, drifted=False).update(drifted=True)
         rows.filter(drifted=True).exclude(pk__in=now).update(drifted=False)

@@ -46,6 +46,7 @@ from erp_integrations.settling import NO_ERROR, Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 from erpbridge.bulk import write_rows
+from erpbridge.busy import retried
 from erpbridge.ui.logs import bound
 
 logger = logging.getLogger(__name__)
@@ -218,6 +219,7 @@ def present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> Erp
     )
 
 
+@retried
 def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]) -> None:
     """Store what became of claims, but for items that have been given to others since."""
     if not answers:

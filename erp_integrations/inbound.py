@@ -48,6 +48,7 @@ from erp_integrations.clock import Reading, at_least
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.pending import claims_of
 from erp_integrations.states import State
+from erpbridge.busy import retried
 
 # Bytes of a request that are read.
 MOST_BODY = 1024 * 1024
@@ -236,6 +237,7 @@ def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> 
         batch.ask("look-settled" if settled else "look", item, item.erp_key)
 
 
+@retried
 @transaction.atomic
 def _handed(connection: Connection, manifest: Manifest, one: Claim) -> Handed | None:
     """The time to report counts from now; committed before anything leaves."""

@@ -2,7 +2,7 @@
 
 Every move is a conditional UPDATE, so that of two racing callers exactly one wins, and stores
 its audit event and the state shown on the record in the same transaction.
-Lock order everywhere: connection, items by id, records by id.
+Lock order everywhere: connections, items, records, each by id (docs/locks.md).
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 
 from django.db import transaction
 
-from erp_integrations.models import Item
+from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.records import record_type
 from erp_integrations.states import MOVES, State
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
 from erpbridge.bulk import write_rows
+from erpbridge.busy import retried
 from erpbridge.inserting import insert
 
 # SQLite takes a limited number of parameters in one statement.
@@ -41,6 +42,7 @@ def open_items(items: Sequence[Item], *, by: User, why: str = "") -> None:
     _mirror(items)
 
 
+@retried
 @transaction.atomic
 def move(
     event: str,
@@ -64,7 +66,7 @@ def move(
     items = list(locked.select_related("request").order_by("pk"))
     before = {item.pk: item.state for item in items}
     columns = _set_each(items, each or {})
-    write_rows(items, columns, state=target, **(values or {}))
+    write_rows(items, columns, held=True, state=target, **(values or {}))
     for item in items:
         item.state = target
     _report(event, items, before, by=by, why=why)
@@ -128,6 +130,19 @@ def part(items: ItemQuerySet) -> None:
     """
     sources, target = MOVES["unlink"]
     items.filter(state__in=sources).update(state=target)
+
+
+def lock_connections(found: Iterable[int]) -> None:
+    """First of all locks: whoever moves many items, or makes or ends links, holds their
+    connections, by ids.
+    """
+    rows = Connection.objects.filter(pk__in=set(found)).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
+
+
+def lock_connections_of(items: ItemQuerySet) -> None:
+    """The same, of items."""
+    lock_connections(items.order_by().values_list("connection_id", flat=True).distinct())
 
 
 def lock_records(entity: str, ids: Iterable[int]) -> None:

@@ -13,6 +13,7 @@ from erp_integrations.clock import Reading, after, ago
 from erp_integrations.commands import command_of
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.states import State
+from erpbridge.busy import retried
 
 MOST_AT_ONCE = 50
 
@@ -27,6 +28,7 @@ def claims_of(items: Sequence[Item]) -> list[Claim]:
     return [Claim(one, command_of(one), attempts[one.pk]) for one in items if one.pk in attempts]
 
 
+@retried
 @transaction.atomic
 def take_pending(connection: Connection, manifest: Manifest) -> list[Claim]:
     """The next items to ask about, kept from other workers for as long as asking may take."""

@@ -31,6 +31,7 @@ from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
+from erpbridge.busy import retried
 from erpbridge.jobs.wakeups import wake_due
 from erpbridge.oauth import tokens
 
@@ -63,8 +64,16 @@ def tick(*, period: float = PERIOD) -> bool:
 
 def expire_leases() -> int:
     """Items whose worker has gone: what it did is unknown until somebody looks."""
+    expired = Item.objects.filter(lease_until__lte=Reading()).order_by()
+    found = sorted(expired.values_list("connection_id", flat=True).distinct())
+    return sum(_expire_leases(connection_id) for connection_id in found)
+
+
+@retried
+def _expire_leases(connection_id: int) -> int:
     with transaction.atomic():
-        expired = Item.objects.filter(lease_until__lte=Reading())
+        moves.lock_connections([connection_id])
+        expired = Item.objects.filter(connection=connection_id, lease_until__lte=Reading())
         items = moves.move(
             "lose", expired, by=None, values={"lease_until": None, "check_after": Reading()}
         )

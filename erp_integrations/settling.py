@@ -14,6 +14,7 @@ from erp_integrations.links import held_elsewhere, link_items
 from erp_integrations.models import Connection
 from erp_integrations.queries import ItemQuerySet
 from erpbridge.access.models import User
+from erpbridge.busy import retried
 
 NO_ERROR = {"error_class": "", "error_field": "", "error_text": "", "error_advice": ""}
 
@@ -27,6 +28,7 @@ class Held:
     erp_version: str = ""
 
 
+@retried
 @transaction.atomic
 def settle_synced(
     connection_id: int,

@@ -288,6 +288,7 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
         waiting = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
+        moves.lock_connections_of(waiting)
         moved = moves.move("retrieve", waiting, by=access.user)
         left = sorted(set(batch) - {item.record_id for item in moved})
         return len(moved), _not_waiting(kind, left, access)

@@ -16,8 +16,8 @@ from django.db.models.functions import Now
 
 from erp_integrations.links import end
 from erp_integrations.match_keys import keys_of
-from erp_integrations.models import Connection, ErpRecord, Item, Link
-from erp_integrations.moves import chunks, lock_records
+from erp_integrations.models import ErpRecord, Item, Link
+from erp_integrations.moves import chunks, lock_connections, lock_records
 from erp_integrations.record_filters import is_locked, locked
 from erp_integrations.records import RecordType, Sendable, record_type
 from erpbridge.access.models import User
@@ -42,7 +42,7 @@ def unlink(
     """
     kind = record_type(entity)
     links = _links(account_id, entity, ids)
-    lock_connections({link.connection_id for link in links.values()})
+    lock_connections(link.connection_id for link in links.values())
     lock_records(entity, ids)
     # Once more: somebody may have ended one before the locks were had.
     links = _links(account_id, entity, ids)
@@ -83,12 +83,6 @@ def unlink_all(connection: Connection, *, by: User, why: str) -> int:
         _show_nothing(record_type(entity), ended)
         count += len(ended)
     return count
-
-
-def lock_connections(ids: Collection[int]) -> None:
-    """First of all locks, in the order of their ids."""
-    rows = Connection.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
-    list(rows.values_list("pk"))
 
 
 def _links(account_id: int, entity: str, ids: Collection[int]) -> dict[int, Link]:

@@ -6,9 +6,21 @@ is away for a moment while it restarts.
 
 from __future__ import annotations
 
+import logging
+import random
 import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError
+from django.core.cache import cache
+from django.db import InterfaceError, OperationalError, connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 # After so many seconds it is worth to ask again.
 RETRY_AFTER = 5
@@ -16,6 +28,14 @@ TEXT = "The database is busy. Nothing was saved. Try again in a few seconds."
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: serialization failure, deadlock,
 # lock not available, too many connections, restarting, shutting down.
 POSTGRESQL = frozenset({"40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"})
+# Of these: another transaction stood in the way, and this one is taken back for certain. Done again
+# at once, it can succeed.
+CONFLICTS = frozenset({"40001", "40P01", "55P03"})
+# How often a transaction is done in all before it is given up.
+TRIES = 5
+# Seconds before the second try; twice as long, and by chance, before each further one.
+FIRST_REST = 0.03
+COUNTED = {"retried": "erpbridge.busy.retried", "given_up": "erpbridge.busy.given_up"}
 # The first byte of an extended code is the plain one.
 SQLITE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
@@ -30,3 +50,65 @@ def is_busy(error: BaseException | None) -> bool:
     # Without a code the connection itself was refused or lost.
     code = getattr(cause, "pgcode", None)
     return code is None or code in POSTGRESQL
+
+
+def is_conflict(error: BaseException | None) -> bool:
+    """Whether the database took a transaction back for another's sake."""
+    if not isinstance(error, OperationalError):
+        return False
+    return getattr(error.__cause__, "pgcode", None) in CONFLICTS
+
+
+def in_transaction() -> bool:
+    """Whether a transaction has been opened; that of a test around everything does not count."""
+    blocks: list[Any] = connection.atomic_blocks
+    return bool(blocks) and not blocks[-1]._from_testcase
+
+
+def again(attempt: int, error: BaseException, what: str) -> bool:
+    """Whether to do once more what has failed ``attempt`` times; waits a moment before that."""
+    if not is_conflict(error):
+        return False
+    kind = "retried" if attempt < TRIES else "given_up"
+    code = getattr(error.__cause__, "pgcode", "")
+    logger.warning("%s: try %s of %s ended in a conflict (%s)", what, attempt, TRIES, code)
+    _count(kind)
+    if kind == "given_up":
+        return False
+    time.sleep(FIRST_REST * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+    return True
+
+
+def retried(do: Callable[P, T]) -> Callable[P, T]:
+    """``do`` is one transaction, and is done again where it was taken back for another's sake.
+
+    Inside a transaction of the caller it is done once: that one is to be done again as a whole.
+    What it changes in memory it has to set anew from the database in each try.
+    """
+
+    @wraps(do)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        attempt = 1
+        while True:
+            try:
+                return do(*args, **kwargs)
+            except OperationalError as error:
+                if in_transaction() or not again(attempt, error, do.__qualname__):
+                    raise
+                attempt += 1
+
+    return wrapped
+
+
+def _count(kind: str) -> None:
+    """Kept for a day; a lost count loses nothing else."""
+    with suppress(Exception):
+        cache.add(COUNTED[kind], 0, 86_400)
+        cache.incr(COUNTED[kind])
+
+
+def counted() -> dict[str, int]:
+    """How many transactions were done again, and given up, in the last day or so."""
+    with suppress(Exception):
+        return {kind: int(cache.get(name) or 0) for kind, name in COUNTED.items()}
+    return {}

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "erpbridge.ui.not_allowed.NotAllowedPageMiddleware",
     "erpbridge.access.hashing.NoTurnMiddleware",
     "axes.middleware.AxesMiddleware",
+    "erpbridge.retrying.RetryMiddleware",
 ]
 
 ROOT_URLCONF = "erpbridge.urls"

@@ -17,6 +17,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from erpbridge.busy import is_conflict, retried
 from erpbridge.clock.measured import at_least
 from erpbridge.jobs.kinds import kind_of
 from erpbridge.jobs.models import Job
@@ -106,10 +107,12 @@ def work(job_id: int) -> None:
         logger.info("job %s went to another worker", job_id)
     except JobProblem as problem:
         _end(run, str(problem))
-    except DatabaseError:
-        # A deadlock, or a database that restarts: the next tick tries again, a few times.
+    except DatabaseError as error:
+        # A database that restarts: the next tick tries again, a few times. A conflict: at once.
         logger.exception("job %s: a chunk was rolled back", job_id)
         _release(run)
+        if is_conflict(error):
+            publish(run.job.pk)
     except Exception:
         logger.exception("job %s stops", job_id)
         _end(run, UNKNOWN)
@@ -140,6 +143,7 @@ def _take_turn(run: Run) -> None:
         publish(run.job.pk)
 
 
+@retried
 def _release(run: Run) -> None:
     run._held().update(state=Job.State.QUEUED, lease_until=None)
 

@@ -184,6 +184,9 @@ def renew(application: Application, refresh: str) -> Given:
         raise _invalid("The refresh token has expired: it was not used for 90 days.")
     with transaction.atomic():
         person = _admitted(application, row.user_id)
+        # All of them first, by ids, as who ends them does.
+        family = Token.objects.filter(family=row.family).order_by("pk")
+        list(family.select_for_update().values_list("pk"))
         mine = Token.objects.filter(pk=row.pk, ended_at=None)
         if person and mine.update(ended_at=timezone.now()):
             end_family(row.family)
@@ -198,6 +201,7 @@ def end_family(family: uuid.UUID) -> None:
     end(Token.objects.filter(family=family))
 
 
+@transaction.atomic
 def end_all(application: Application) -> int:
     """End every token and code of an application; returns how many tokens."""
     application.codes.filter(used_at=None).update(used_at=timezone.now())

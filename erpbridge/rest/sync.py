@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import QuerySet
 
-from erpbridge.busy import TEXT, is_busy
+from erpbridge.busy import TEXT, is_busy, retried
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.bodies import Reader
@@ -160,15 +160,22 @@ def _store_in_batches(rows: Sequence[SyncRow], records: Records, hold: Callable[
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
         try:
-            with transaction.atomic():
-                hold()
-                _store(batch, records)
+            _store_batch(batch, records, hold)
         except OperationalError as error:
             if start == 0 or not is_busy(error):
                 raise
             for row in batch:
                 row.pk = None
                 row.refuse({"base": [TEXT]})
+
+
+@retried
+def _store_batch(rows: Sequence[SyncRow], records: Records, hold: Callable[[], None]) -> None:
+    for row in rows:
+        row.pk, row.errors = None, {}
+    with transaction.atomic():
+        hold()
+        _store(rows, records)
 
 
 def _store(rows: Sequence[SyncRow], records: Records) -> None:

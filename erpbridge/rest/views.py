@@ -23,6 +23,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from erpbridge import busy
 from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID, require
@@ -124,15 +125,24 @@ class RestView(APIView):
             answer = self._guarded(lambda: self._write(handler))
             keep(answer)
             return answer
-        with transaction.atomic():
-            answer = self._guarded(lambda: self._write(handler)) if refusal is None else refusal
-            keep(answer)
-        return answer
+
+        @busy.retried
+        def carried_out() -> HttpResponse:
+            with transaction.atomic():
+                answer = self._guarded(lambda: self._write(handler)) if refusal is None else refusal
+                keep(answer)
+            return answer
+
+        return self._guarded(carried_out)
 
     def _write(self, handler: Handler) -> HttpResponse:
         """All of the call or nothing: whatever is refused, or cannot be answered, is taken back."""
         if self.lasts_long():
             return handler(self.request, **self.kwargs)
+        return self._written(handler)
+
+    @busy.retried
+    def _written(self, handler: Handler) -> HttpResponse:
         with transaction.atomic():
             self.hold()
             self._compare()
@@ -200,6 +210,9 @@ class RestView(APIView):
             answer["WWW-Authenticate"] = 'Bearer realm="erpbridge"'
             return answer
         except Exception as error:
+            if busy.in_transaction() and busy.is_conflict(error):
+                # Whoever opened the transaction does it again.
+                raise
             known = answer_to(request, error)
             if known is not None:
                 return known

@@ -1,0 +1,133 @@
+"""Conflicts that PostgreSQL itself raises: a deadlock, in the statement that a test chooses.
+
+A trigger on every table of ours raises it, so it is the real error through the real stack. It
+counts by a sequence, which no rollback takes back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, transaction
+
+from erpbridge import busy
+
+FUNCTION = """
+CREATE SEQUENCE written;
+CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  number bigint := nextval('written');
+BEGIN
+  IF number BETWEEN current_setting('test.conflict_from')::bigint
+     AND current_setting('test.conflict_to')::bigint THEN
+    RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01';
+  END IF;
+  RETURN NULL;
+END $$;
+"""
+# Differs between two runs of the same: times, and what is made by chance.
+BY_CHANCE = (
+    "digest",
+    "intent",
+    "trace",
+    "token",
+    "secret",
+    "session",
+    "hash",
+    "password",
+    "key",
+    "request_id",
+)
+PLAIN = ("text", "character varying", "boolean", "smallint")
+
+
+def names() -> list[str]:
+    """Every table of ours."""
+    found = {one._meta.db_table for one in apps.get_models(include_auto_created=True)}
+    return sorted(found & set(connection.introspection.table_names()))
+
+
+@contextmanager
+def conflicts() -> Iterator[None]:
+    """With the triggers; taken away with the transaction of the test."""
+    with connection.cursor() as cursor:
+        cursor.execute(FUNCTION)
+        for name in names():
+            cursor.execute(
+                f'CREATE TRIGGER conflict AFTER INSERT OR UPDATE OR DELETE ON "{name}"'
+                " FOR EACH STATEMENT EXECUTE FUNCTION conflict()"
+            )
+    yield
+
+
+def arm(first: int, last: int) -> None:
+    """The statements of these numbers, counted from now, end in a deadlock; 0 for none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('written', 1, false)")
+        cursor.execute("SELECT set_config('test.conflict_from', %s, false)", [str(first)])
+        cursor.execute("SELECT set_config('test.conflict_to', %s, false)", [str(last)])
+
+
+def written() -> int:
+    """How many statements have written since."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM written")
+        return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """As if nothing had been; for the code under test no transaction is open."""
+    block: Any = transaction.atomic()
+    block._from_testcase = True
+    with block, connection.execute_wrapper(_by_itself):
+        yield
+        transaction.set_rollback(True)
+
+
+def _by_itself(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """A statement outside of a transaction fails alone."""
+    if busy.in_transaction() or not sql.startswith(("INSERT", "UPDATE", "DELETE")):
+        return execute(sql, params, many, context)
+    with transaction.atomic():
+        return execute(sql, params, many, context)
+
+
+def columns() -> dict[str, list[str]]:
+    """Of each table what two runs of the same have in common: no ids, no times, nothing random."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND data_type = ANY(%s)",
+            [list(PLAIN)],
+        )
+        found: dict[str, list[str]] = {name: [] for name in names()}
+        for table, column in cursor.fetchall():
+            if table in found and not any(word in column for word in BY_CHANCE):
+                found[table].append(column)
+    return found
+
+
+def contents(shown: dict[str, list[str]]) -> dict[str, Counter[Any]]:
+    """How often each table holds which row."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table, some in shown.items():
+            listed = ", ".join(f'"{one}"' for one in some) or "1"
+            cursor.execute(f'SELECT {listed} FROM "{table}"')
+            found[table] = Counter(cursor.fetchall())
+    return found
+
+
+def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The tables in which they differ, and how."""
+    return [
+        f"{table}: only first {list((one[table] - other[table]).items())[:2]}, "
+        f"only second {list((other[table] - one[table]).items())[:2]}"
+        for table in one
+        if one[table] != other[table]
+    ]
