@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +17,9 @@ from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
+    Choice,
     EntityManifest,
+    Found,
     Health,
     Io,
     Manifest,
@@ -35,6 +37,7 @@ from erp_integrations.secrets import Secrets, SecretsUnreadable, opened
 from erp_integrations.wakeups import wake
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.busy import retried
 from erpbridge.ui.redaction import Redactor
 
 ENTITY = "connection"
@@ -229,6 +232,14 @@ def _check(connection: Connection) -> Health:
 def test(connection: Connection, *, by: User | None) -> bool:
     """Ask the ERP whether exporting would work, and keep the answer."""
     health = _check(connection)
+    kept = _keep_test(connection, health, by=by)
+    if kept:
+        connection.refresh_from_db()
+    return kept and health.ok
+
+
+@retried
+def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bool:
     result = {"problems": list(health.problems), "facts": dict(health.facts)}
     with transaction.atomic():
         held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
@@ -237,8 +248,7 @@ def test(connection: Connection, *, by: User | None) -> bool:
             return False
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
         told(connection, "connection_tested", by=by, problems=result["problems"])
-    connection.refresh_from_db()
-    return health.ok
+    return True
 
 
 def refresh(connection: Connection, *, by: User | None) -> bool:
@@ -260,6 +270,20 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         Connection.objects.filter(pk=connection.pk).update(refresh_problem=problem)
         connection.refresh_from_db()
         return False
+    kept = _keep_refresh(connection, lists, records, by=by)
+    if kept:
+        connection.refresh_from_db()
+    return kept
+
+
+@retried
+def _keep_refresh(
+    connection: Connection,
+    lists: Mapping[str, Sequence[Choice]],
+    records: Mapping[str, Mapping[str, Found]],
+    *,
+    by: User | None,
+) -> bool:
     with transaction.atomic():
         # One refresh at a time: two would each take the other's new rows for gone ones.
         held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
@@ -274,7 +298,6 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         told(connection, "connection_refreshed", by=by)
         if ActiveConnection.objects.filter(connection=connection).exists():
             serve(connection)
-    connection.refresh_from_db()
     return True
 
 

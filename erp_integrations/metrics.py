@@ -7,6 +7,7 @@ from typing import Any
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.health import MOST_COUNTED, ConnectionHealth, Snapshot
+from erpbridge import busy
 
 # Delivery -> who takes the next step with an item, where that is no worker of ours.
 LEFT_TO: Mapping[str, str] = {Delivery.POLLED: "erp", Delivery.FILE: "person"}
@@ -61,6 +62,11 @@ def _metrics(found: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
     )
     yield "connection_paused", "1 while paused, by a person or a refused login.", _paused(each)
     yield "workers", "Processes that export, seen in the last minute.", _one(len(found.workers))
+    yield (
+        "transactions_in_conflict",
+        "Transactions of the last day that the database took back for another's sake.",
+        [({"then": kind}, float(n)) for kind, n in busy.counted().items()],
+    )
     if found.tick_age is not None:
         yield "tick_age_seconds", "Since anybody looked for what is due.", _one(found.tick_age)
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from erp_integrations.links import end
 from erp_integrations.match_keys import keys_of
-from erp_integrations.models import ErpRecord, Item, Link
+from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.moves import chunks, lock_connections, lock_records
 from erp_integrations.record_filters import is_locked, locked
 from erp_integrations.records import RecordType, Sendable, record_type

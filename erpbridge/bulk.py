@@ -53,10 +53,12 @@ def write_rows(
 def lock_rows(rows: models.QuerySet[Any], ids: Iterable[int]) -> None:
     """Lock rows in the order of their ids, also beyond the rows of one statement.
 
-    One row has no order, and a database that locks no rows needs none.
+    One row has no order, a database that locks no rows needs none, and outside of a transaction
+    nothing would stay locked.
     """
     wanted = sorted(set(ids))
-    if len(wanted) < 2 or not connection.features.has_select_for_update:
+    can = connection.features.has_select_for_update and connection.in_atomic_block
+    if len(wanted) < 2 or not can:
         return
     ordered = rows.order_by("pk").select_for_update(no_key=True)
     for start in range(0, len(wanted), AT_ONCE):

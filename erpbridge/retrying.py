@@ -30,7 +30,7 @@ class Stored:
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         """Around each statement; outside of a transaction it is stored at once."""
         result = execute(sql, params, many, context)
-        if not self.anything and sql.lstrip()[:6].upper().startswith(WRITES):
+        if not self.anything and sql[:6].upper().startswith(WRITES):
             if not busy.in_transaction():
                 self._note()
             elif not self._told():
@@ -42,6 +42,12 @@ class Stored:
 
     def _note(self) -> None:
         self.anything = True
+
+
+def stored_something(request: HttpRequest) -> bool:
+    """Whether a part of what was asked for is stored, although the rest could not be."""
+    stored: Stored | None = getattr(request, "stored", None)
+    return stored is not None and stored.anything
 
 
 class RetryMiddleware:
@@ -80,8 +86,8 @@ class _Came:
 
     def __init__(self, request: HttpRequest) -> None:
         session = getattr(request, "session", None)
-        self.session = copy.deepcopy(getattr(session, "_session_cache", None))
-        self.modified = bool(session is not None and session.modified)
+        # With its key, which a change of the password renews.
+        self.session = copy.deepcopy(vars(session)) if session is not None else {}
 
     def bring_back(self, request: Any) -> bool:
         """Make the request what it was. False where a file of it is closed."""
@@ -90,7 +96,9 @@ class _Came:
             return False
         for one in files:
             one.seek(0)
-        self._bring_back_session(request)
+        if self.session:
+            vars(request.session).clear()
+            vars(request.session).update(copy.deepcopy(self.session))
         messages = getattr(request, "_messages", None)
         if messages is not None:
             messages._queued_messages, messages.used, messages.added_new = [], False, False
@@ -100,12 +108,3 @@ class _Came:
         if isinstance(user := request.__dict__.get("user"), LazyObject):
             user._wrapped = empty
         return True
-
-    def _bring_back_session(self, request: Any) -> None:
-        session = getattr(request, "session", None)
-        if session is None:
-            return
-        session.__dict__.pop("_session_cache", None)
-        if self.session is not None:
-            session._session_cache = copy.deepcopy(self.session)
-        session.modified = self.modified

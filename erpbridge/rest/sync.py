@@ -3,8 +3,8 @@
 A row is found by ``id``, else by ``origin_id``, else it is new; with both, ``id`` finds and
 ``origin_id`` is changed. One bad row never stops the others, and the answer is always 200.
 
-The whole call is one transaction, in which the view has locked the account: two callers with the
-same new rows do not both find them missing. Nothing of a refused row stays.
+The call is one transaction, in which the view has locked the account: two callers with the same new
+rows do not both find them missing. Nothing of a refused row stays.
 """
 
 from __future__ import annotations
@@ -158,15 +158,13 @@ def answer(
 def _store_in_batches(rows: Sequence[SyncRow], records: Records, hold: Callable[[], None]) -> None:
     """What is stored stays where the database has no time for a later batch, which is refused."""
     for start in range(0, len(rows), BATCH):
-        batch = rows[start : start + BATCH]
         try:
-            _store_batch(batch, records, hold)
+            _store_batch(batch := rows[start : start + BATCH], records, hold)
         except OperationalError as error:
             if start == 0 or not is_busy(error):
                 raise
             for row in batch:
-                row.pk = None
-                row.refuse({"base": [TEXT]})
+                row.pk, row.errors = None, {"base": [TEXT]}
 
 
 @retried

@@ -13,6 +13,7 @@ from django.views.debug import SafeExceptionReporterFilter
 from django.views.defaults import server_error as broken
 
 from erpbridge.busy import RETRY_AFTER, is_busy
+from erpbridge.retrying import stored_something
 from erpbridge.ui.redaction import redact_line
 
 
@@ -24,6 +25,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "method": "post" if request.method == "POST" else "get",
         "address": request.get_full_path(),
         "fields": _sent(request),
+        "stored": stored_something(request),
     }
     # Without the request: the frame of the page would ask the database.
     page = render_to_string("503.html", context)

@@ -1,7 +1,7 @@
 """Every two bulk operations on the same rows at the same moment: nobody is told of a deadlock.
 
-``PAIRS_ROWS=1200 PAIRS_ROUNDS=5`` makes it the long form, in which the pieces of an operation are
-as large as the product makes them, and ``-s`` shows how often the database had to be asked again.
+``PAIRS_ROWS=1200 PAIRS_ROUNDS=4`` makes it the long form: every pair, and the pieces of an
+operation as large as the product makes them. ``-s`` shows how often the database was asked again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -22,6 +21,7 @@ from django.utils import timezone
 
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import approval, engine, moves, recovery
+from erp_integrations.clock import ago
 from erp_integrations.models import Attempt, Connection, ErpRecord, Item, Link
 from erp_integrations.origins import Origin, link
 from erp_integrations.queries import ItemQuerySet
@@ -39,7 +39,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.shared]
 
 ROWS = int(os.environ.get("PAIRS_ROWS", "60"))
 ROUNDS = int(os.environ.get("PAIRS_ROUNDS", "2"))
-PIECE = 500 if ROWS >= 1_000 else 10
+LONG = ROWS >= 1_000
+PIECE = 500 if LONG else 10
 
 
 @dataclass
@@ -106,14 +107,23 @@ class Scene:
         engine.drain(self.connection.pk)
 
     def expire(self) -> None:
-        past = timezone.now() - timedelta(hours=1)
-        Item.objects.filter(state=State.SENDING).update(lease_until=past)
+        Item.objects.filter(state=State.SENDING).update(lease_until=ago(3_600))
         recovery.expire_leases()
 
 
 ENTITY = "cost_code"
 ACTS = ("send", "retrieve", "accept", "reject", "unlink", "link", "rename", "export", "expire")
-PAIRS = [*itertools.combinations(ACTS, 2), *((one, one) for one in ("reject", "accept", "send"))]
+ALL = [*itertools.combinations(ACTS, 2), *((one, one) for one in ("reject", "accept", "send"))]
+# Those that ended in a deadlock, or lock most; the long form has all.
+SHORT = [
+    ("send", "reject"),
+    ("send", "rename"),
+    ("retrieve", "rename"),
+    ("reject", "link"),
+    ("accept", "unlink"),
+    ("export", "expire"),
+]
+PAIRS = ALL if LONG else SHORT
 
 
 @pytest.fixture
@@ -156,11 +166,11 @@ def collide(*acts: Callable[[], Done | None]) -> list[str]:
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_two_at_once_are_both_answered(scene, first, second):
     errors: list[str] = []
-    before = getattr(busy, "counted", dict)()
+    before = busy.counted()
     for _ in range(ROUNDS):
         scene.set_up()
         errors += collide(getattr(scene, first), getattr(scene, second))
     print(f"PAIR {first} x {second}: {len(errors)} errors {errors}", end=" ")
-    after = getattr(busy, "counted", dict)()
+    after = busy.counted()
     print({kind: after[kind] - before[kind] for kind in after})
     assert errors == []
