@@ -57,6 +57,27 @@ def test_worker_process_exports_what_is_accepted(
     assert not Attempt.objects.exclude(outcome="applied").exists()
 
 
+def end_all_connections() -> None:
+    """To the database, but this one; as a server does that is restarted."""
+    with db.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_a_worker_whose_connection_to_the_database_was_ended_goes_on(
+    celery_worker_process, connection, accept_companies
+):
+    for _ in range(2):
+        accept_companies(4)
+        processes.wait_for(all_synced, program=celery_worker_process, seconds=60)
+        end_all_connections()
+    accept_companies(1)
+    processes.wait_for(all_synced, program=celery_worker_process, seconds=60)
+    assert_each_is_in_the_erp_once(connection)
+
+
 def test_nothing_is_lost_or_doubled_by_a_worker_that_is_killed(connection, accept_companies):
     steps.change_config(connection, latency_ms=100)
     with processes.celery_worker(db.settings_dict) as first:
