@@ -23,7 +23,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -197,14 +197,46 @@ class Erp:
             database.execute(query, values)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """A running Tryton that serves every database in its folder."""
 
     address: str
     folder: Path
     template: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """On the same port and data as before."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    ENVIRONMENT / "bin" / "trytond",
+                    "-c",
+                    self.folder / "trytond.conf",
+                    "-d",
+                    DATABASE,
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        url = f"{self.address}/{DATABASE}/rest/model/party.party"
+        until_up(url, self.process, self.folder)
+
+    def kill(self) -> None:
+        """At once, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """In peace, and soon."""
+        # SIGINT is ignored by what a shell started in the background, SIGTERM is not.
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def erp(self, name: str = DATABASE) -> Erp:
         """The database of this name, from the template where there is none."""
@@ -224,25 +256,12 @@ def serving(folder: Path, *, port: int = 0) -> Iterator[Server]:
     configure(folder, port=port)
     if not (folder / f"{DATABASE}.sqlite").exists():
         put(template, folder / f"{DATABASE}.sqlite")
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [ENVIRONMENT / "bin" / "trytond", "-c", folder / "trytond.conf", "-d", DATABASE],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    server = Server(f"http://127.0.0.1:{port}", folder, template)
     try:
-        address = f"http://127.0.0.1:{port}"
-        until_up(f"{address}/{DATABASE}/rest/model/party.party", process, folder)
-        yield Server(address, folder, template, process)
+        server.start()
+        yield server
     finally:
-        # SIGINT is ignored by what a shell started in the background, SIGTERM is not.
-        process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        server.stop()
 
 
 def until_up(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -132,6 +132,7 @@ class Tryton:
     erp: tryton.Erp
     faults: Faults
     proxied_url: str
+    server: tryton.Server
     adapter: str = "tryton"
     delivery: Delivery = Delivery.SYNC
     vendor_type: str = ""

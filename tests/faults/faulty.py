@@ -15,6 +15,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from tests.faults.trouble import make_trouble, take_trouble
 
 DEATH = "death"
+DISK, NO_ROOM = "disk-is-full", "no-room"
 BATCH = "5"
 # Seconds in which a call to Tryton begins with its commands.
 TIME_TO_BEGIN = 3.0
@@ -92,12 +94,50 @@ def freezing(settle: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def cutting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, before which the database may end the connection of this process."""
+    from django.db import OperationalError
+    from django.db import connection as database
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        by_chance = random.random() <= float(os.environ["FAULT_CHANCE"])
+        if by_chance and take_trouble(Path(os.environ["FAULT_LEFT"]), DEATH):
+            with suppress(OperationalError), database.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def run_out_of_room() -> None:
+    """While the campaign says so, no page is added to SQLite's file, as on a full disk."""
+    from django.db import OperationalError
+    from django.db.backends.signals import connection_created
+
+    trouble = Path(os.environ["FAULT_TROUBLE"])
+
+    def write(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        most = 1 if (trouble / DISK).exists() else 2**30
+        context["connection"].connection.execute(f"PRAGMA max_page_count = {most}")
+        try:
+            return execute(sql, params, many, context)
+        except OperationalError as error:
+            if "full" in str(error):
+                (trouble / NO_ROOM).touch()
+            raise
+
+    def opened(connection: Any, **_signal: Any) -> None:
+        connection.execute_wrappers.append(write)
+
+    connection_created.connect(opened, weak=False)
+
+
 def place(point: str, *, fetches: bool) -> None:
     """Make this process die at ``point``.
 
     :param fetches: it carries the commands out itself, as an ERP that asks for them.
     """
-    from erp_integrations import engine, export_files, inbound
+    from erp_integrations import claiming, engine, export_files, inbound
     from erp_integrations.adapters.simulator.ledger import Ledger
     from erp_integrations.guard import Guarded
 
@@ -109,6 +149,12 @@ def place(point: str, *, fetches: bool) -> None:
         setattr(kind, name, dying(getattr(kind, name), before=False))
     elif point == "before_settle":
         engine.settle = dying(engine.settle, before=True)
+    elif point == "lost_in_claim":
+        claiming._write_ahead = cutting(claiming._write_ahead)
+    elif point == "lost_before_settle":
+        engine.settle = cutting(engine.settle)
+    elif point == "lost_in_settle":
+        engine._close_attempts = cutting(engine._close_attempts)
     elif point == "refused":
         engine.settle = freezing(engine.settle)
 
@@ -158,12 +204,19 @@ def stall(what: str) -> None:
 
 def take_away(safeguard: str) -> None:
     """Switch one safeguard off, to see that the campaign notices."""
+    from django.db.models.functions import Now
+
     from erp_integrations import approval, claiming, engine, identity, recovery, unlinking
     from erp_integrations.adapters.tryton.accounts import Accounts
     from erp_integrations.models import Item
+    from erpbridge.clock import measured
     from erpbridge.outgoing import client, names
 
-    if safeguard == "fence":
+    if safeguard == "clock":
+        measured.STEP = 0.0
+        measured.Hand.push = lambda self: None
+        measured.Reading.as_sql = lambda self, compiler, connection, **more: compiler.compile(Now())
+    elif safeguard == "fence":
         engine._held = lambda claims: Item.objects.filter(pk__in=[one.item.pk for one in claims])
         engine._too_late = lambda since: False
     elif safeguard == "look":

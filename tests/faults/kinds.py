@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from django.db import connections as databases
 
+from erp_integrations import connections
 from erp_integrations.adapters.base import Delivery
-from erp_integrations.models import Attempt, Item
+from erp_integrations.models import Attempt, Item, Worker
 from erp_integrations.states import State
 from erp_integrations.unlinking import unlink
 from tests.faults.erps import Erp
@@ -156,11 +157,14 @@ def held_by(scene: Scene, pid: int) -> list[str]:
     return sorted(items.values_list("erp_key", flat=True))
 
 
-def twins_meet(scene: Scene, _staff: Staff, _servers: Servers) -> None:
+def twins_meet(scene: Scene, staff: Staff, _servers: Servers) -> None:
     """Two creates of one key reach the ERP together, where two were let go."""
     assert scene.erp.faults is not None
     met = scene.twins[:TWINS_MET]
     scene.erp.faults.gates = [Gate(f'"{key}"'.encode(), MEETING) for key in met]
+    pids = [one.pid for one in staff.processes]
+    wait_until(lambda: Worker.objects.filter(pid__in=pids).count() == len(pids), 60)
+    connections.resume(scene.connection, by=scene.person)
 
 
 def unlink_parents(scene: Scene, _staff: Staff, _servers: Servers) -> None:
@@ -226,6 +230,7 @@ class Kind:
     """One row of the table.
 
     :param pairs: two records for each ERP key.
+    :param moves_clock: takes a database whose clock can be set.
     :param gates: takes the proxy before Tryton.
     :param tree: takes records that are under others.
     :param another: there is a second ERP, whose books count too.
@@ -240,6 +245,7 @@ class Kind:
     short: bool = False
     pairs: bool = False
     gates: bool = False
+    moves_clock: bool = False
     tree: bool = False
     another: bool = False
     apart: Mapping[Delivery, str] = field(default_factory=dict)

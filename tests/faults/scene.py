@@ -93,11 +93,13 @@ def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) ->
     numbers = [number // 2 if in_pairs else number for number in range(count)]
     scene = Scene(connection, erp, records, people[1], count, len(set(numbers)))
     ids = [one.pk for one in records.make(account, numbers)]
-    # Two of one key in one click would be refused as such.
-    for some in (ids[::2], ids[1::2]):
+    # Two of one key in one click would be refused as such; one after the other they are neighbours.
+    for some in [[pk] for pk in ids] if in_pairs else [ids]:
         assert send(records.entity, some, access=sender).refused == ()
     items = list(Item.objects.filter(connection=connection).order_by("pk"))
     if in_pairs:
+        # Until there is somebody for each of two.
+        connections.pause(connection, by=people[0], reason="Not before two workers are there")
         accept_in_pairs(scene, items, approvers)
     else:
         decisions = [records.decision(one) for one in items]

@@ -2,17 +2,80 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import redis
+from django.db import connections as databases
 
 from erp_integrations import wakeups
+from erp_integrations.adapters.base import Delivery
 from tests.servers import create_database, free_port, postgresql_programs, unprivileged, until_up
+
+
+def set_clock(folder: Path, seconds: int) -> None:
+    """What the programs of ``moved_clock`` take for the time, from a second from now."""
+    (folder / "clock").write_text(f"{seconds:+d}")
+
+
+def moved_clock(folder: Path) -> dict[str, str]:
+    """The environment of a program whose wall clock can be set while it runs."""
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+# Who it takes; the first is the one whose clock is wrong.
+ROLES: Mapping[Delivery, Sequence[str]] = {
+    Delivery.SYNC: ("worker", "worker"),
+    Delivery.QUEUED: ("worker", "worker"),
+    Delivery.POLLED: ("web", "agent", "agent", "worker"),
+    Delivery.FILE: ("office", "office", "worker"),
+}
+
+
+@dataclass
+class NoServers:
+    """A file of SQLite's, and one process that does everything."""
+
+    folder: Path
+    lease: float = 0.0
+    redis_url: str = ""
+    roles: Mapping[Delivery, Sequence[str]] = field(
+        default_factory=lambda: {Delivery.SYNC: ("alone",)}
+    )
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database_url(self) -> str:
+        """For ``DATABASE_URL``."""
+        return f"sqlite://{self.folder}/var/torture.sqlite3"
+
+    def start(self) -> None:
+        """Make room for the file."""
+        (self.folder / "var").mkdir()
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+    def let_clock_move(self, moves: bool) -> None:
+        """The clock of the one process is that of its database."""
+        self.set_clock(0)
+        self.env = moved_clock(self.folder) if moves else {}
+
+    def set_clock(self, seconds: int) -> None:
+        """So many seconds ahead or behind."""
+        set_clock(self.folder, seconds)
 
 
 @dataclass
@@ -21,8 +84,13 @@ class Servers:
 
     folder: Path
     lease: float = 0.0
+    # Whether the database's clock can be set; see ``set_clock``.
+    moves_clock: bool = False
     postgresql_port: int = field(default_factory=free_port)
     redis_port: int = field(default_factory=free_port)
+    roles: Mapping[Delivery, Sequence[str]] = field(default_factory=lambda: ROLES)
+    # What the processes of a run get besides.
+    env: dict[str, str] = field(default_factory=dict)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -70,6 +138,7 @@ class Servers:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, **(moved_clock(self.folder) if self.moves_clock else {})},
                 **unprivileged(),
             )
         until_up(probe, errors, self.folder)
@@ -96,6 +165,19 @@ class Servers:
         """Without waiting for anybody: open transactions are lost, as in a crash."""
         self._stop("postgresql", signal.SIGQUIT)
         self.start_postgresql()
+
+    def let_clock_move(self, moves: bool) -> None:
+        """Have a database whose clock can be set, or one whose clock is right."""
+        self.set_clock(0)
+        if moves != self.moves_clock:
+            self.moves_clock = moves
+            self.restart_postgresql()
+            # This process had a connection of its own.
+            databases.close_all()
+
+    def set_clock(self, seconds: int) -> None:
+        """The database's clock, so many seconds ahead or behind."""
+        set_clock(self.folder, seconds)
 
     def start_redis(self) -> None:
         """Empty, as after a crash of one that keeps nothing."""

@@ -23,13 +23,6 @@ from tests.processes import ROOT, environment
 from tests.servers import free_port
 
 DEATHS = 5
-# Who it takes; the first is the one whose clock is wrong.
-ROLES: Mapping[Delivery, Sequence[str]] = {
-    Delivery.SYNC: ("worker", "worker"),
-    Delivery.QUEUED: ("worker", "worker"),
-    Delivery.POLLED: ("web", "agent", "agent", "worker"),
-    Delivery.FILE: ("office", "office", "worker"),
-}
 
 
 @dataclass
@@ -40,6 +33,8 @@ class Staff:
     env: Mapping[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     deaths: int = 0
+    # A folder with one file per blow that has not been dealt yet.
+    allowed: Path = Path()
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
@@ -71,6 +66,10 @@ class Staff:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, what)
 
+    def struck(self) -> int:
+        """How many of the blows that were allowed have been dealt."""
+        return DEATHS - len(list(self.allowed.glob(f"{DEATH}.*")))
+
     def frozen(self) -> list[subprocess.Popen[bytes]]:
         """Those that have stopped themselves."""
         return [
@@ -89,10 +88,12 @@ class Staff:
 
 
 @contextmanager
-def staff(scene: Scene, *, faketime: str = "", **env: str) -> Iterator[Staff]:
+def staff(
+    scene: Scene, roles: Mapping[Delivery, Sequence[str]], *, faketime: str = "", **env: str
+) -> Iterator[Staff]:
     """What the delivery takes, on the run's own servers; the first under ``faketime``."""
     commands = [
-        [sys.executable, "-m", "tests.faults.worker", role] for role in ROLES[scene.erp.delivery]
+        [sys.executable, "-m", "tests.faults.worker", role] for role in roles[scene.erp.delivery]
     ]
     if faketime:
         commands[0] = ["faketime", "-f", faketime, *commands[0]]
@@ -104,7 +105,7 @@ def staff(scene: Scene, *, faketime: str = "", **env: str) -> Iterator[Staff]:
             "FAULT_CONNECTION": str(scene.connection.pk),
             "FAULT_PERSON": str(scene.person.pk),
         }
-        found = Staff(commands, environment(**{**told, **env}))
+        found = Staff(commands, environment(**{**told, **env}), allowed=Path(allowed))
         found.start()
         try:
             yield found

@@ -1,12 +1,14 @@
 """The processes of the campaign: ``python -m tests.faults.worker ROLE``.
 
-``worker`` is a Celery worker, ``web`` the web server that an asking ERP calls, ``agent`` such an
-ERP, and ``office`` a person who carries files between the pages and the ERP.
+``worker`` is a Celery worker, ``alone`` one process with everything in it, ``web`` the web server
+that an asking ERP calls, ``agent`` such an ERP, and ``office`` a person who carries files between
+the pages and the ERP.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +18,7 @@ from typing import Any
 
 import django
 
-from tests.faults.faulty import hasten, place, stall, take_away
+from tests.faults.faulty import hasten, place, run_out_of_room, stall, take_away
 from tests.faults.trouble import take_trouble
 
 PAUSE = 0.2
@@ -32,6 +34,15 @@ def worker() -> None:
     from erpbridge.celery import app
 
     app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING"])
+
+
+def alone() -> None:
+    """The one process of a small installation, without its pages; told to end, it ends in peace."""
+    from erpbridge import embedded
+
+    running = embedded.start()
+    signal.sigwait([signal.SIGTERM])
+    running.stop()
 
 
 def web() -> None:
@@ -129,6 +140,7 @@ def the_ledger(connection: Any) -> Any:
 
 ROLES: Mapping[str, Callable[[], None]] = {
     "worker": worker,
+    "alone": alone,
     "web": web,
     "agent": agent,
     "office": office,
@@ -138,7 +150,12 @@ ROLES: Mapping[str, Callable[[], None]] = {
 def main(role: str) -> None:
     """Become what the campaign needs."""
     django.setup()
+    if role == "alone":
+        # Before there are threads, which would take the signal otherwise.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     hasten()
+    if os.environ.get("FAULT_DISK"):
+        run_out_of_room()
     place(os.environ.get("FAULT_POINT", ""), fetches=role in ("agent", "office"))
     stall(os.environ.get("FAULT_STALL", ""))
     take_away(os.environ.get("FAULT_WITHOUT", ""))
