@@ -157,7 +157,7 @@ def controls(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: 
         harm = row.lost or row.doubled or row.misplaced
         noticed.append(bool(harm or (safeguard == "clock" and row.stuck)))
         verdict = "noticed" if noticed[-1] else "NOT NOTICED"
-        print(f"{row}\n  without {safeguard}, {name}: {verdict}", flush=True)
+        print(f"{row}\n  without {safeguard}: {verdict}", flush=True)
     return all(noticed)
 
 

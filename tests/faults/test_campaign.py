@@ -38,9 +38,12 @@ def controls() -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("safeguard", ["look", "fence", "identity", "deadline", "parent", "key"])
+@pytest.mark.parametrize(
+    "safeguard", ["clock", "look", "fence", "identity", "deadline", "parent", "key"]
+)
 def test_what_a_safeguard_is_there_for_shows_without_it(controls, safeguard):
     assert f"without {safeguard}: noticed" in controls, controls
+    assert f"without {safeguard}: NOT NOTICED" not in controls, controls
 
 
 def test_nothing_is_lost_doubled_or_stuck_in_any_delivery_of_the_simulator():
