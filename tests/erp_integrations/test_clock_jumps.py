@@ -168,7 +168,8 @@ def test_the_next_try_is_shown_by_the_clock_on_the_wall(connection, accepted_ite
 
 
 def test_records_fetched_after_the_clock_went_back_are_kept(connection):
-    page = erp_lists.FetchedPage(connection.pk, "vendor", (Found("V9", "V9", "", {}),), "")
+    found = (Found("V9", "V9", "", {}),)
+    page = erp_lists.FetchedPage(connection.pk, "vendor", found, "", connection.config)
     began = erp_lists.fetch_begins()
     with jump(-HOUR):
         erp_lists.keep_page(page)
