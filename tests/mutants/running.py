@@ -229,4 +229,5 @@ def in_a_fresh_process(one: Asked) -> tuple[bool, str]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return True, "the tests did not end"
-    return code != 0, "a test failed, in a fresh process"
+    # Anything else says that pytest itself did not get so far: nobody has noticed anything.
+    return code == 1, f"in a fresh process, which ended with {code}"
