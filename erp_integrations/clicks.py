@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
 from erpbridge.access.policy import Access
-from erpbridge.busy import is_busy, is_conflict, retried
+from erpbridge.busy import BUSY, Trouble, is_conflict, retried, trouble_of
 from erpbridge.ui.request_id import current_request_id
 
 
@@ -69,7 +69,7 @@ def carry_out(
 
     A click on ten thousand rows would otherwise keep everybody else from writing while it lasts.
     The first batch decides whether the click takes place at all; later ones are tried again while
-    the database is busy, and are refused in words where it stays so.
+    the database is busy, and are refused in words where it stays so, or has no room left.
 
     :param do: does a batch; how many rows were taken, and which were not.
     :param labels: what the records of a batch are called, by their ids, for such a refusal.
@@ -104,19 +104,22 @@ def _patiently(
         with transaction.atomic():
             return do(batch, click)
 
+    trouble = BUSY
     for _attempt in range(TRIES):
         try:
             return once()
         except OperationalError as error:
-            if not is_busy(error):
+            found = trouble_of(error)
+            if found is None:
                 raise
-            if is_conflict(error):
+            trouble = found
+            if trouble is not BUSY or is_conflict(error):
                 break
-    return 0, _not_now(labels(batch))
+    return 0, _not_now(labels(batch), trouble)
 
 
-def _not_now(labels: Mapping[int, str]) -> list[Refusal]:
-    problem = Problem("database", "busy", "The database was busy, so nothing was done. Try again.")
+def _not_now(labels: Mapping[int, str], trouble: Trouble) -> list[Refusal]:
+    problem = Problem("database", "busy", trouble.text)
     return [Refusal(pk, label, (problem,)) for pk, label in labels.items()]
 
 

@@ -1,17 +1,19 @@
-"""A database that has no time right now: what was asked for did not happen, and can be asked again.
+"""A database that cannot do it now: what was asked for did not happen, and can be asked again.
 
 SQLite lets one connection write at a time; PostgreSQL ends one of two that wait for each other, and
-is away for a moment while it restarts.
+is away for a moment while it restarts. Either may have no room left, until somebody makes some.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import random
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,9 +24,41 @@ P = ParamSpec("P")
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-# After so many seconds it is worth to ask again.
-RETRY_AFTER = 5
-TEXT = "The database is busy. Nothing was saved. Try again in a few seconds."
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why the database did not do it. ``when`` it may, and what the operator has to do for that."""
+
+    heading: str
+    reason: str
+    when: str
+    # After so many seconds it is worth to ask again.
+    retry_after: int
+    to_do: str = ""
+
+    @property
+    def text(self) -> str:
+        """For whoever asked for it."""
+        return f"{self.reason} Nothing was saved. Try again {self.when}."
+
+
+BUSY = Trouble("Busy for a Moment", "The database is busy.", "in a few seconds", 5)
+DISK = Trouble(
+    "No Room on the Disk",
+    "The server's disk is full or cannot be written; tell whoever runs the server.",
+    "once there is room",
+    60,
+    "Nothing can be stored until the disk of the database takes more: free room on it, or make it "
+    "larger, and see that it is mounted for writing.",
+)
+SHORT = Trouble(
+    "The Database Has Run Short",
+    "The database has run out of memory or of a limit; tell whoever runs the server.",
+    "in a few minutes",
+    60,
+    "PostgreSQL has run out of a resource: see what its log names, and give it more memory, or "
+    "raise that limit of its configuration.",
+)
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: serialization failure, deadlock,
 # lock not available, too many connections, restarting, shutting down.
 POSTGRESQL = frozenset({"40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"})
@@ -38,6 +72,38 @@ FIRST_REST = 0.03
 COUNTED = {"retried": "erpbridge.busy.retried", "given_up": "erpbridge.busy.given_up"}
 # The first byte of an extended code is the plain one.
 SQLITE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+SQLITE_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
+# Where a quota is used up, and where the file of a write-ahead log's index cannot grow.
+SQLITE_WRITES = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+POSTGRESQL_DISK = "53100"
+POSTGRESQL_SHORT = "53"
+# Of a file that was sent, for example.
+FILES_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+def trouble_of(error: BaseException | None) -> Trouble | None:
+    """What kept it from being done, also written into the log where an operator has to mend it;
+    None for anything else.
+    """
+    found = BUSY if is_busy(error) else _lacks(error)
+    if found is not None and found.to_do:
+        logger.error("%s (%s)", found.to_do, str(error).strip())
+    return found
+
+
+def _lacks(error: BaseException | None) -> Trouble | None:
+    if isinstance(error, OSError):
+        return DISK if error.errno in FILES_DISK else None
+    if not isinstance(error, OperationalError):
+        return None
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0)
+        return DISK if code & 0xFF in SQLITE_DISK or code in SQLITE_WRITES else None
+    code = getattr(cause, "pgcode", None) or ""
+    if code == POSTGRESQL_DISK:
+        return DISK
+    return SHORT if code.startswith(POSTGRESQL_SHORT) else None
 
 
 def is_busy(error: BaseException | None) -> bool:

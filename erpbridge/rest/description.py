@@ -46,7 +46,8 @@ REASONS = {
     415: "Neither JSON nor a form.",
     422: "Understood, and against a rule; `errors` names each field.",
     429: "Too many calls; `Retry-After` says when to come again.",
-    503: "The database is busy; nothing was done. `Retry-After` says when to come again.",
+    503: "The database is busy, or has no room; nothing was done. `Retry-After` says when to "
+    "come again.",
 }
 ALWAYS = (400, 401, 403, 404, 429, 503)
 OF_READS, OF_WRITES = (304,), (409, 412, 413, 415, 422)

@@ -16,7 +16,7 @@ from django.core.exceptions import (
 from django.http import Http404, HttpRequest
 from rest_framework import exceptions as drf
 
-from erpbridge.busy import RETRY_AFTER, TEXT, is_busy
+from erpbridge.busy import trouble_of
 from erpbridge.rest.answers import Errors, JsonAnswer, error_answer
 
 NOT_FOUND = "Not found."
@@ -66,9 +66,9 @@ def answer_to(request: HttpRequest, error: Exception) -> JsonAnswer | None:
     """The answer to an exception; None for one that is a fault of ours."""
     if isinstance(error, drf.APIException):
         return _of_drf(request, error)
-    if is_busy(error):
-        answer = error_answer(request, 503, TEXT)
-        answer["Retry-After"] = str(RETRY_AFTER)
+    if trouble := trouble_of(error):
+        answer = error_answer(request, 503, trouble.text)
+        answer["Retry-After"] = str(trouble.retry_after)
         return answer
     told = _told(error)
     return error_answer(request, *told) if told else None

@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import QuerySet
 
-from erpbridge.busy import TEXT, is_busy, retried
+from erpbridge.busy import retried, trouble_of
 from erpbridge.rest import bodies
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.bodies import Reader
@@ -156,15 +156,15 @@ def answer(
 
 
 def _store_in_batches(rows: Sequence[SyncRow], records: Records, hold: Callable[[], None]) -> None:
-    """What is stored stays where the database has no time for a later batch, which is refused."""
+    """What is stored stays where the database cannot take a later batch now, which is refused."""
     for start in range(0, len(rows), BATCH):
         try:
             _store_batch(batch := rows[start : start + BATCH], records, hold)
         except OperationalError as error:
-            if start == 0 or not is_busy(error):
+            if start == 0 or (trouble := trouble_of(error)) is None:
                 raise
             for row in batch:
-                row.pk, row.errors = None, {"base": [TEXT]}
+                row.pk, row.errors = None, {"base": [trouble.text]}
 
 
 @retried

@@ -12,16 +12,18 @@ from django.template.loader import render_to_string
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.defaults import server_error as broken
 
-from erpbridge.busy import RETRY_AFTER, is_busy
+from erpbridge.busy import trouble_of
 from erpbridge.retrying import stored_something
 from erpbridge.ui.redaction import redact_line
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 with what was sent, to send it again, where the database was only busy; else 500."""
-    if not is_busy(sys.exc_info()[1]):
+    """503 with what was sent, to send it again, where the database cannot do it now; else 500."""
+    trouble = trouble_of(sys.exc_info()[1])
+    if trouble is None:
         return broken(request)
     context = {
+        "trouble": trouble,
         "method": "post" if request.method == "POST" else "get",
         "address": request.get_full_path(),
         "fields": _sent(request),
@@ -29,7 +31,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     }
     # Without the request: the frame of the page would ask the database.
     page = render_to_string("503.html", context)
-    headers = {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
+    headers = {"Retry-After": str(trouble.retry_after), "Cache-Control": "no-store"}
     return HttpResponse(page, status=503, headers=headers)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from playwright.sync_api import Locator, Page, Route, expect
 
@@ -17,18 +18,21 @@ from admin_wbs import segment_items, segments
 from admin_wbs.models import CodeCostType, CodeList, CostCode, Segment, SegmentItem
 from erp_integrations.models import Item
 from erpbridge.access import policy
+from erpbridge.busy import DISK
 from tests.admin_wbs import steps as codes
 from tests.erp_integrations import steps
 from tests.factories import MembershipFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+PROXY = "<p>a page of a proxy</p>"
 NOT_SAVED = {
     "offline": "Not saved: the server cannot be reached.",
     "signed out": "Not saved: you are no longer signed in.",
     403: "Not saved: you may not do this.",
     409: "Not saved: somebody else has changed it meanwhile.",
     500: "Not saved: something broke on the server (error 500).",
+    503: f"Not saved: {DISK.reason}",
 }
 
 
@@ -87,7 +91,8 @@ def fails(page: Page, fault: str | int) -> None:
         elif fault == "offline":
             route.abort("internetdisconnected")
         else:
-            route.fulfill(status=int(fault), body="<p>a page of a proxy</p>")
+            said = render_to_string("503.html", {"trouble": DISK}) if fault == 503 else PROXY
+            route.fulfill(status=int(fault), body=said)
 
     page.route("**/*", meet)
 

@@ -103,7 +103,6 @@ def test_many_users_are_stored_in_batches_and_few_in_one_transaction(api, monkey
 
 def test_a_batch_for_which_the_database_is_busy_is_refused_and_the_others_stay(api, monkeypatch):
     monkeypatch.setattr(sync, "BATCH", 2)
-    monkeypatch.setattr(sync, "is_busy", lambda error: True)
     store = sync._store
 
     def busy(rows, records):

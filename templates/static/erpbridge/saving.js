@@ -67,6 +67,8 @@ const isSignIn = ({ status, responseURL }) =>
 /* The reason that a page of ours gives for its refusal. */
 function saidBy(xhr) {
   const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+  const reason = page.querySelector("[data-reason]")?.dataset.reason;
+  if (reason) return reason;
   const said = page.querySelector("[role=alert] .banner-body > p:not(.banner-heading)");
   said?.querySelector(".sr-only")?.remove();
   return said?.textContent.trim();
