@@ -1,29 +1,30 @@
 """The same call twice with one key has one effect (draft-ietf-httpapi-idempotency-key-header).
 
 Effect and remembered answer are committed together: a row without an answer belongs to a call that
-still runs, or to one that died and did nothing.
+still runs, or to one that died and did nothing. How old a row is, the measured clock says: a wall
+clock that is set must neither let a second call in beside the first nor forget an answer early.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework.request import Request
 
+from erpbridge.clock.measured import ago, now
 from erpbridge.rest.authentication import application_of, person_of
 from erpbridge.rest.errors import ApiError, Malformed
 from erpbridge.rest.models import Remembered
 
 # The second is the one that Procore's Ruby SDK sends.
 HEADERS = ("Idempotency-Key", "Idempotency-Token")
-KEPT = timedelta(hours=24)
+# Seconds.
+KEPT = 24 * 3_600
 # Longer than any call takes; then its process is believed dead.
-LONGEST_CALL = timedelta(minutes=10)
+LONGEST_CALL = 600
 LONGEST_KEY = 255
 
 
@@ -38,6 +39,10 @@ def key_of(request: Request) -> str:
     return key
 
 
+TAKEN_OVER = (
+    "This request took so long that another one with its idempotency key was let in. See what is "
+    "stored before you send it again."
+)
 Keep = Callable[[HttpResponse], None]
 
 
@@ -45,7 +50,8 @@ def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> Http
     """The answer to a call: the one given before under this key, or that of ``do`` now.
 
     :param do: hands its answer to the function that it is given, in the transaction of its effect.
-    :raises ApiError: 409 while the first call runs, 422 for the key of another call.
+    :raises ApiError: 409 while the first call runs, or where this one has run for so long that its
+        key was given to another; 422 for the key of another call.
     """
     row, mine = _claim(request, key)
     if not mine:
@@ -63,13 +69,13 @@ def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> Http
 
 def _claim(request: Request, key: str) -> tuple[Remembered, bool]:
     """The row of a key, and whether this call is the one to do the work."""
-    now = timezone.now()
-    Remembered.objects.filter(started_at__lt=now - KEPT).delete()
+    Remembered.objects.filter(started_reading__lt=ago(KEPT)).delete()
     whose = {"application": application_of(request), "user": person_of(request), "key": key}
-    Remembered.objects.filter(**whose, status=None, started_at__lt=now - LONGEST_CALL).delete()
+    believed_dead = Remembered.objects.filter(status=None, started_reading__lt=ago(LONGEST_CALL))
+    believed_dead.filter(**whose).delete()
     try:
         with transaction.atomic():
-            new = Remembered(**whose, fingerprint=_fingerprint(request), started_at=now)
+            new = Remembered(**whose, fingerprint=_fingerprint(request), started_reading=now())
             new.save(force_insert=True)
     except IntegrityError:
         found = Remembered.objects.filter(**whose).first()
@@ -79,11 +85,12 @@ def _claim(request: Request, key: str) -> tuple[Remembered, bool]:
 
 
 def _remember(row: Remembered, answer: HttpResponse) -> None:
+    """:raises ApiError: 409 where the key is no longer this call's; what it did is taken back."""
     found = Remembered.objects.filter(pk=row.pk)
     if answer.status_code >= 500 or answer.status_code == 429:
         found.delete()
-    else:
-        found.update(status=answer.status_code, body=answer.content)
+    elif not found.update(status=answer.status_code, body=answer.content):
+        raise ApiError(409, TAKEN_OVER)
 
 
 def _replayed(row: Remembered) -> HttpResponse:

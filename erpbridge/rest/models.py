@@ -16,7 +16,7 @@ class Remembered(models.Model):
     key = models.CharField(max_length=255)
     # Method, address and body: the same key must not be used for something else.
     fingerprint = models.CharField(max_length=64)
-    started_at = models.DateTimeField()
+    started_reading = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     body = models.BinaryField(default=bytes)
 
@@ -26,4 +26,4 @@ class Remembered(models.Model):
                 fields=["application", "user", "key"], name="one_answer_per_idempotency_key"
             )
         ]
-        indexes = [models.Index(fields=["started_at"], name="idempotency_age")]
+        indexes = [models.Index(fields=["started_reading"], name="idempotency_age")]

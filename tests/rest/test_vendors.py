@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-import time_machine
 from django.utils import timezone
 
 from directory import companies, required
@@ -16,8 +13,6 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
 from erpbridge.access.people import Levels
 from erpbridge.audit.models import Event
-from erpbridge.oauth import tokens
-from erpbridge.rest.models import Remembered
 from tests.factories import CompanyFactory, CostCodeFactory, ItemFactory, TradeFactory
 
 NORMAL = {
@@ -686,53 +681,6 @@ def test_500_rows_take_few_statements(api, account, known, django_assert_max_num
     with django_assert_max_num_queries(80):
         told = sync(api, *rows).json()
     assert len(told["entities"]) == 500
-
-
-# --- idempotency ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("header", ["Idempotency_Key", "Idempotency_Token"])
-def test_the_same_call_with_one_key_has_one_effect(api, header):
-    body = {"vendor": {"name": "Firm"}}
-    first = api.post("vendors", body, **{header: "k-1"})
-    second = api.post("vendors", body, **{header: "k-1"})
-    assert (first.status_code, second.status_code) == (201, 201)
-    assert first.json() == second.json()
-    assert second["Idempotency-Replayed"] == "true"
-    assert Company.objects.count() == 1
-
-
-def test_one_key_for_two_requests_is_422(api):
-    api.post("vendors", {"vendor": {"name": "Firm"}}, Idempotency_Key="k")
-    assert (
-        api.post("vendors", {"vendor": {"name": "Other"}}, Idempotency_Key="k").status_code == 422
-    )
-
-
-def test_a_call_that_still_runs_is_409_and_one_whose_process_died_is_done_anew(api):
-    body = {"vendor": {"name": "Firm"}}
-    first = api.post("vendors", body, Idempotency_Key="k")
-    assert first.status_code == 201
-    Remembered.objects.update(status=None)
-    assert api.post("vendors", body, Idempotency_Key="k").status_code == 409
-    Remembered.objects.update(started_at=timezone.now() - timedelta(minutes=11))
-    assert api.post("vendors", body, Idempotency_Key="k").status_code == 201
-
-
-def test_a_refusal_is_remembered_too_and_leaves_nothing(api):
-    body = {"vendor": {"name": ""}}
-    first = api.post("vendors", body, Idempotency_Key="k")
-    assert first.status_code == 422
-    assert api.post("vendors", body, Idempotency_Key="k")["Idempotency-Replayed"] == "true"
-
-
-def test_a_key_is_free_again_after_a_day(api):
-    api.post("vendors", {"vendor": {"name": "Firm"}}, Idempotency_Key="k")
-    with time_machine.travel(timezone.now() + timedelta(hours=25)):
-        service = api.made.application.service
-        api.token = tokens.issue(api.made.application, service.user).access
-        again = api.post("vendors", {"vendor": {"name": "Other"}}, Idempotency_Key="k")
-    assert again.status_code == 201
 
 
 # --- required fields --------------------------------------------------------------------------
