@@ -102,11 +102,11 @@ def fetch_step(run: Run) -> None:
     """The next page of the ERP's codes; it is asked for outside any transaction."""
     list_id = run.job.args["list"]
     found = CodeList.objects.get(pk=list_id)
-    if "began" not in run.notes:
-        with run.chunk():
-            run.notes["began"] = sendable.fetch_begins()
-    run.alive()
     try:
+        if "fetch" not in run.notes:
+            with run.chunk():
+                run.notes["fetch"] = sendable.fetch_begins(found.account_id, lists.CODE)
+        run.alive()
         cursor = run.notes.get("cursor", "")
         page = sendable.fetch_page(found.account_id, lists.CODE, cursor=cursor)
     except sendable.NotFetched as error:
@@ -122,7 +122,7 @@ def fetch_step(run: Run) -> None:
             raise JobProblem(str(error)) from error
         run.notes["cursor"] = page.cursor
         if not page.cursor:
-            sendable.fetch_ended(page, began=run.notes["began"])
+            sendable.fetch_ended(page, fetch=run.notes["fetch"])
             look = reverse("admin_wbs:refresh", args=[found.account_id, list_id])
             text = f"The ERP has {run.done:,} cost code{'' if run.done == 1 else 's'}."
             run.finish({"text": text, "next": [look, "Look at the Changes"]})

@@ -293,7 +293,7 @@ def _keep_refresh(
         for kind, found in lists.items():
             pulling.store_choices(connection, kind, found)
         for entity, found_records in records.items():
-            pulling.store_records(connection, entity, found_records)
+            pulling.store_records(held, entity, found_records)
         Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
         told(connection, "connection_refreshed", by=by)
         if ActiveConnection.objects.filter(connection=connection).exists():

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 
 from erp_integrations import connections, links, outgoing, pulling
 from erp_integrations.adapters.base import AdapterError, Found
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.clock import now
 from erp_integrations.digests import digest
 from erp_integrations.drift import note_edits
 from erp_integrations.models import Connection, ErpRecord, Item, Link
@@ -22,6 +20,8 @@ from erp_integrations.records import Draft, record_type
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
 from erpbridge.bulk import write_rows
+
+NO_ERP = "No ERP is connected to this account any more."
 
 
 class NotFetched(Exception):
@@ -49,9 +49,16 @@ class FetchedPage:
     config: Mapping[str, Any]
 
 
-def fetch_begins() -> str:
-    """The moment, for :func:`fetch_ended`."""
-    return now().isoformat()
+@transaction.atomic
+def fetch_begins(account_id: int, entity: str) -> int:
+    """The number of a new fetch, for :func:`fetch_ended`. :raises NotFetched:"""
+    active = connections.active(account_id, entity)
+    if active is None:
+        raise NotFetched(NO_ERP)
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=active.pk)
+    connection.fetches += 1
+    connection.save(update_fields=["fetches"])
+    return connection.fetches
 
 
 def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
@@ -62,7 +69,7 @@ def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
     """
     connection = connections.active(account_id, entity)
     if connection is None:
-        raise NotFetched("No ERP is connected to this account any more.")
+        raise NotFetched(NO_ERP)
     try:
         page = connections.adapter_of(connection).pull(entity, cursor)
     except AdapterUnavailable as error:
@@ -86,11 +93,10 @@ def keep_page(page: FetchedPage) -> int:
 
 
 @transaction.atomic
-def fetch_ended(page: FetchedPage, *, began: str) -> None:
+def fetch_ended(page: FetchedPage, *, fetch: int) -> None:
     """After the last page: forget what the ERP did not tell of since the first one."""
     rows = ErpRecord.objects.filter(connection=page.connection_id, entity=page.entity)
-    before = Q(seen_reading=None) | Q(seen_reading__lt=datetime.fromisoformat(began))
-    rows.filter(before, state=ErpRecord.State.STAGED).delete()
+    rows.filter(seen_in_fetch__lt=fetch, state=ErpRecord.State.STAGED).delete()
 
 
 def erp_records(account_id: int, entity: str) -> list[ErpRow]:

@@ -15,7 +15,6 @@ from erp_integrations.adapters.base import (
     Found,
 )
 from erp_integrations.adapters.base import Choice as Offered
-from erp_integrations.clock import Reading
 from erp_integrations.match_keys import COMPARED, keys_of
 from erp_integrations.models import Choice, Connection, ErpRecord
 from erp_integrations.moves import chunks
@@ -73,7 +72,10 @@ def store_records(connection: Connection, entity: str, records: Mapping[str, Fou
 
 
 def keep_records(connection: Connection, entity: str, records: Mapping[str, Found]) -> None:
-    """Store some of what the ERP holds now."""
+    """Store some of what the ERP holds now.
+
+    :param connection: as it is now, locked.
+    """
     rows = [
         ErpRecord(
             connection=connection,
@@ -84,7 +86,7 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
             label=str(found.data.get("name") or found.data.get("description") or "")[:255],
             data=dict(found.data),
             seen_at=Now(),
-            seen_reading=Reading(),
+            seen_in_fetch=connection.fetches,
             **keys_of(found.data),
         )
         for found in records.values()
@@ -99,7 +101,7 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
             "label",
             "data",
             "seen_at",
-            "seen_reading",
+            "seen_in_fetch",
             *(column for column, _make in COMPARED.values()),
         ],
         batch_size=500,

@@ -58,6 +58,8 @@ class Connection(models.Model):
     refreshed_at = models.DateTimeField(null=True, blank=True)
     refresh_problem = models.TextField(blank=True)
     asked_at = models.DateTimeField(null=True, blank=True)
+    # How many fetches of what the ERP holds have begun; see ``ErpRecord.seen_in_fetch``.
+    fetches = models.PositiveIntegerField(default=0)
     # Of an ERP that asks: calls in a row with wrong credentials, and until when none is answered.
     inbound_failures = models.PositiveIntegerField(default=0)
     inbound_locked_until = models.DateTimeField(null=True, blank=True)

@@ -93,8 +93,8 @@ class ErpRecord(Folding):
     data = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
     seen_at = models.DateTimeField(db_default=Now())
-    # By the measured clock; None: not seen since there is one.
-    seen_reading = models.DateTimeField(null=True)
+    # The number of the connection's fetch in which, or after whose start, it was last seen.
+    seen_in_fetch = models.PositiveIntegerField(default=0)
 
     objects = FoldingQuerySet.as_manager()
 

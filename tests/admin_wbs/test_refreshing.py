@@ -34,8 +34,6 @@ def _unheard(monkeypatch, request):
 @pytest.fixture
 def fetch(account, access_of, ada):
     def run() -> Job:
-        # Whoever fetches again has waited a moment.
-        steps.let_pass(1)
         job = refreshing.fetch(erp_list(account), access=access_of(ada))
         do_jobs()
         job.refresh_from_db()

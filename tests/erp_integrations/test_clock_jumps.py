@@ -167,14 +167,14 @@ def test_the_next_try_is_shown_by_the_clock_on_the_wall(connection, accepted_ite
         assert due.due_connections() == []
 
 
-def test_records_fetched_after_the_clock_went_back_are_kept(connection):
+def test_what_a_fetch_tells_is_kept_and_what_the_next_does_not_is_forgotten(connection):
     found = (Found("V9", "V9", "", {}),)
     page = erp_lists.FetchedPage(connection.pk, "vendor", found, "", connection.config)
-    began = erp_lists.fetch_begins()
+    first = erp_lists.fetch_begins(connection.account_id, "vendor")
     with jump(-HOUR):
         erp_lists.keep_page(page)
-        erp_lists.fetch_ended(page, began=began)
+        erp_lists.fetch_ended(page, fetch=first)
     assert ErpRecord.objects.filter(erp_id="V9").exists()
-    steps.let_pass(1)
-    erp_lists.fetch_ended(page, began=erp_lists.fetch_begins())
+    second = erp_lists.fetch_begins(connection.account_id, "vendor")
+    erp_lists.fetch_ended(page, fetch=second)
     assert not ErpRecord.objects.filter(erp_id="V9").exists()
