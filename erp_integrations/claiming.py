@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +26,7 @@ from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import State
 from erpbridge.busy import retried
 from erpbridge.durable import durable
+from erpbridge.outgoing.uptime import uptime
 
 # Parents before children, then first come, first served.
 ORDER = ("depth", "id")
@@ -39,8 +39,8 @@ class Claim:
     item: Item
     command: Command
     attempt: Attempt
-    # ``time.monotonic()`` of the claim.
-    began: float = field(default_factory=time.monotonic)
+    # ``uptime()`` at the claim.
+    began: float = field(default_factory=uptime)
 
 
 def worker_name() -> str:

@@ -47,6 +47,7 @@ from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 from erpbridge.bulk import write_rows
 from erpbridge.busy import retried
+from erpbridge.outgoing.uptime import uptime
 from erpbridge.ui.logs import bound
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def drain(connection_id: int) -> None:
 def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> None:
     if connection.paused_for_login:
         breaker.probe_login(connection, adapter)
-    began = started = time.monotonic()
+    began = started = uptime()
     if due.worker_looks(manifest):
         recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
     ask_pending(connection, adapter, manifest, until=began + BUDGET)
@@ -100,7 +101,7 @@ def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> 
         tracing.claimed(claims)
         run(connection, adapter, manifest, claims, since=started)
         _give_way(len(claims))
-        started = time.monotonic()
+        started = uptime()
         if _turn_is_over(connection.pk, started - began):
             publish(connection.pk)
             return
@@ -129,7 +130,7 @@ def run(
 ) -> None:
     """Look, submit and settle what was claimed.
 
-    :param since: ``time.monotonic()`` before the claim.
+    :param since: ``uptime()`` before the claim.
     """
     refused = look(adapter, manifest, claims, since=since)
     settle(connection, manifest, refused)
@@ -141,8 +142,9 @@ def run(
         outcomes: Sequence[Outcome] = [Outcome(error=TOO_SLOW)] * len(ready)
     else:
         over = since + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
-        with tracing.handling([one.item for one in ready]), adapter.io.deadline.by(over):
-            began = time.monotonic()
+        in_time = adapter.io.deadline.within(over - uptime())
+        with tracing.handling([one.item for one in ready]), in_time:
+            began = uptime()
             outcomes = adapter.submit([one.command for one in ready])
         tracing.called(ready, began=began)
     settle(connection, manifest, list(zip(ready, outcomes, strict=True)))
@@ -150,7 +152,7 @@ def run(
 
 def _too_late(since: float) -> bool:
     """Too little of the lease is left for a call that may take its whole deadline."""
-    return time.monotonic() - since > settings.ERPBRIDGE_LEASE_MARGIN / 2
+    return uptime() - since > settings.ERPBRIDGE_LEASE_MARGIN / 2
 
 
 def look(
@@ -272,9 +274,9 @@ def ask_pending(
 ) -> None:
     """Ask what became of commands that the ERP was handed.
 
-    :param until: ``time.monotonic()`` at which to make room for others.
+    :param until: ``uptime()`` at which to make room for others.
     """
-    while time.monotonic() < until and not breaker.is_resting(connection):
+    while uptime() < until and not breaker.is_resting(connection):
         pending = take_pending(connection, manifest)
         if not pending:
             return

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -87,7 +86,7 @@ class Guarded(Adapter):
         self._redact = Redactor(adapter.secrets.values())
 
     def _in_time(self) -> AbstractContextManager[None]:
-        return self.io.deadline.by(time.monotonic() + self.call_deadline)
+        return self.io.deadline.within(self.call_deadline)
 
     def _said(self, text: object, most: int = LONGEST_MESSAGE) -> str:
         return plain(self._redact(plain(text, LONGEST_ANSWER)), most)

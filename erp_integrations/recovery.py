@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import timedelta
 
 from django.conf import settings
@@ -34,6 +33,7 @@ from erp_integrations.wakeups import publish
 from erpbridge.busy import retried
 from erpbridge.jobs.wakeups import wake_due
 from erpbridge.oauth import tokens
+from erpbridge.outgoing.uptime import uptime
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +89,9 @@ def resolve_uncertain(
 ) -> None:
     """Look up in the ERP what became of commands that nobody knows the outcome of.
 
-    :param until: ``time.monotonic()`` at which to make room for others.
+    :param until: ``uptime()`` at which to make room for others.
     """
-    while time.monotonic() < until and not breaker.is_resting(connection):
+    while uptime() < until and not breaker.is_resting(connection):
         item = take_look(connection, manifest)
         if item is None:
             return

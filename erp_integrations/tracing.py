@@ -6,7 +6,6 @@ One search for that id shows click, claim, look, call and settlement, whichever 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from erp_integrations.adapters.base import Ambiguous, Found, Outcome
 from erp_integrations.claiming import Claim
 from erp_integrations.models import Item, Request
+from erpbridge.outgoing.uptime import uptime
 from erpbridge.ui.logs import bound
 from erpbridge.ui.request_id import acting_for
 
@@ -70,7 +70,7 @@ def polled(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
 
 
 def called(claims: Sequence[Claim], *, began: float) -> None:
-    """The ERP was handed commands; ``began`` is ``time.monotonic()`` before that."""
+    """The ERP was handed commands; ``began`` is ``uptime()`` before that."""
     took = _since(began)
     for one in claims:
         _say(one.item, "call", "handed to the ERP, answered in %s s", took, duration=took)
@@ -108,7 +108,7 @@ def looked_up(item: Item, found: Found | Ambiguous | None) -> None:
 
 
 def _since(began: float) -> float:
-    return round(time.monotonic() - began, 3)
+    return round(uptime() - began, 3)
 
 
 def _say(item: Item, event: str, words: str, *values: object, **more: Any) -> None:

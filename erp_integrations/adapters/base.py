@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
+
+from erpbridge.outgoing.uptime import uptime
 
 API_VERSION = 1
 
@@ -495,13 +496,13 @@ class Deadline:
 
     def left(self) -> float:
         """Seconds that are left; none or fewer where the time is over."""
-        return self._until - time.monotonic()
+        return self._until - uptime()
 
     @contextmanager
-    def by(self, until: float) -> Iterator[None]:
-        """Not later than ``time.monotonic()`` says ``until``, nor than what held before."""
+    def within(self, seconds: float) -> Iterator[None]:
+        """In so many seconds from now, and not later than what held before."""
         before = self._until
-        self._until = min(before, until)
+        self._until = min(before, uptime() + seconds)
         try:
             yield
         finally:

@@ -99,7 +99,11 @@ def start(using: str = "default") -> None:
 
 
 class Hand:
-    """What one process has seen of the clock, and the time that it has measured since."""
+    """What one process has seen of the clock, and the time that it has measured since.
+
+    By a clock that stops while the machine sleeps: what waits for the reading is late then, and
+    never early. What must not be late goes by ``erpbridge.outgoing.uptime`` instead.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

@@ -12,7 +12,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from erpbridge.outgoing import names
 from erpbridge.outgoing.hosts import Allowed, address_problem
+from erpbridge.outgoing.uptime import uptime
 
 MOST_BYTES = 8_000_000
 # For each address of a host.
@@ -77,7 +77,7 @@ def call(
     """
     if problem := address_problem(url):
         raise NoReply(problem, refused=True)
-    one = _Call(time.monotonic() + seconds, allowed)
+    one = _Call(uptime() + seconds, allowed)
     own = {"Connection": "close", "Accept-Encoding": "identity"}
     try:
         prepared = requests.Request(
@@ -95,7 +95,7 @@ def call(
 
 @dataclass
 class _Call:
-    """A request on its way, until ``time.monotonic()`` says that its time is over."""
+    """A request on its way, until ``uptime()`` says that its time is over."""
 
     until: float
     allowed: Allowed
@@ -108,13 +108,13 @@ class _Call:
 
     @property
     def late(self) -> bool:
-        return self.over or time.monotonic() >= self.until
+        return self.over or uptime() >= self.until
 
     def left(self) -> float:
         """Seconds that are left. :raises TimeoutError: where there are none."""
         if self.late:
             raise TimeoutError("the time was over")
-        return max(self.until - time.monotonic(), 0.001)
+        return max(self.until - uptime(), 0.001)
 
     def begin(self) -> None:
         self.timer = threading.Timer(self.left(), self._cut)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from dataclasses import replace
 
 import pytest
@@ -21,6 +20,7 @@ from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.sendable import marker
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
+from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -191,7 +191,7 @@ def test_breaker_counts_calls_and_not_items_and_rests_after_five(
         adapter_of(connection),
         manifest_of(connection),
         claim(connection, manifest_of(connection)),
-        since=time.monotonic(),
+        since=uptime(),
     )
     connection.refresh_from_db()
     assert (connection.breaker_failures, connection.breaker_until) == (1, None)
@@ -385,7 +385,7 @@ def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, acce
 def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepted_item):
     (one,) = claim(connection, manifest_of(connection))
     adapter = adapter_of(connection)
-    assert engine.look(adapter, manifest_of(connection), [one], since=time.monotonic()) == []
+    assert engine.look(adapter, manifest_of(connection), [one], since=uptime()) == []
     adapter.submit([one.command])
     steps.let_pass(81)
     recovery.expire_leases()
@@ -415,7 +415,7 @@ def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing
 
 def test_claim_that_is_too_old_sends_nothing(connection, accepted_item, settings):
     claims = claim(connection, manifest_of(connection))
-    started = time.monotonic() - settings.ERPBRIDGE_LEASE_MARGIN
+    started = uptime() - settings.ERPBRIDGE_LEASE_MARGIN
     engine.run(connection, adapter_of(connection), manifest_of(connection), claims, since=started)
     assert state(accepted_item) == State.QUEUED
     assert effects(connection) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -25,6 +24,7 @@ from erp_integrations.claiming import claim, lease
 from erp_integrations.models import Item
 from erp_integrations.sendable import button, limits, send
 from erp_integrations.states import State
+from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -258,7 +258,7 @@ def test_a_worker_that_paused_before_it_sent_has_only_the_time_that_its_claim_le
     claims = claim(connection, manifest)
     paused = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 5
     monkeypatch.setattr(engine, "_too_late", lambda since: False)
-    began = time.monotonic() - paused
+    began = uptime() - paused
     engine.run(connection, connections.adapter_of(connection), manifest, claims, since=began)
     assert 0 < left[0] <= manifest.call_deadline - 5
     over = began + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -26,6 +25,7 @@ from erp_integrations.states import OPEN, State
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.audit.models import Event
+from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, MembershipFactory, UserFactory
 
@@ -190,7 +190,7 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
     steps.decide(make_items(10), access_of(pat))
     claims = engine.claim(connection, manifest_of(connection))
     adapter = engine.connections.adapter_of(connection)
-    assert engine.look(adapter, manifest_of(connection), claims, since=time.monotonic()) == []
+    assert engine.look(adapter, manifest_of(connection), claims, since=uptime()) == []
     outcomes = adapter.submit([one.command for one in claims])
     steps.let_pass(81)
     at_once(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import pytest
@@ -21,6 +20,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.states import State
+from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 
 TWO = Ambiguous(("7", "8"))
@@ -49,7 +49,7 @@ class HoldsTwo:
 def test_a_create_whose_key_two_records_have_is_not_sent(connection, accepted_item):
     claims = claimed(connection)
     manifest = manifest_of(connection)
-    engine.run(connection, HoldsTwo(), manifest, claims, since=time.monotonic())
+    engine.run(connection, HoldsTwo(), manifest, claims, since=uptime())
     assert state(accepted_item) == State.FAILED
     assert "is already in the ERP: more than one record" in accepted_item.error_text
     assert accepted_item.tries.values_list("first_look", "outcome").get() == (

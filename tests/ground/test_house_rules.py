@@ -76,9 +76,13 @@ def test_text_is_compared_by_one_rule():
 
 
 # The wall clock jumps when it is set: it tells people when something was, and decides nothing.
-DECIDES = [
-    path for path in MODULES if name(path).startswith(("erp_integrations/", "erpbridge/jobs/"))
+DECIDING = ("erp_integrations/", "erpbridge/jobs/", "erpbridge/rest/idempotency")
+DECIDES = [path for path in MODULES if name(path).startswith(DECIDING)]
+# A clock that stops while the machine sleeps lets leave late what must not: ``uptime`` does not.
+EXPORTS = [
+    path for path in MODULES if name(path).startswith(("erp_integrations/", "erpbridge/outgoing/"))
 ]
+PLAYS_AN_ERP = ("erp_integrations/adapters/simulator/", "erp_integrations/adapters/conformance/")
 WALL = {"Now", "timezone.now", "datetime.now", "datetime.utcnow", "time.time"}
 SHOWN = re.compile(r"(^|_)at$")
 ONLY_SHOWS = {
@@ -124,6 +128,16 @@ def test_nothing_is_decided_by_a_wall_clock():
 
 def test_whoever_is_excused_from_that_rule_needs_it():
     assert [path for path in ONLY_SHOWS if not uses_of_the_wall_clock(ROOT / path)] == []
+
+
+def test_no_deadline_goes_by_a_clock_that_stops():
+    stopping = [
+        name(path)
+        for path in EXPORTS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "time.monotonic"
+    ]
+    assert [one for one in stopping if not one.startswith(PLAYS_AN_ERP)] == []
 
 
 def function_sizes() -> list[tuple[int, str]]:

@@ -6,8 +6,6 @@ trail says and what stands in the ERP's own books have to agree.
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -30,6 +28,7 @@ from erp_integrations.sendable import retrieve, send
 from erp_integrations.states import MOVES, OPEN, State
 from erpbridge.access import policy
 from erpbridge.audit.models import Event
+from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 from tests.factories import AccountFactory, CompanyFactory, MembershipFactory, UserFactory
 
@@ -181,7 +180,7 @@ class Items(RuleBasedStateMachine):
         claims = claim(self.connection, manifest)
         adapter = connections.adapter_of(self.connection)
         if claims:
-            engine.look(adapter, manifest, claims, since=time.monotonic())
+            engine.look(adapter, manifest, claims, since=uptime())
         if applied and claims:
             adapter.submit([one.command for one in claims])
 

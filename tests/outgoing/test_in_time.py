@@ -11,6 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from erp_integrations.adapters.base import Deadline
 from erpbridge.outgoing import client, names
 from erpbridge.outgoing.client import NoReply
 from erpbridge.outgoing.hosts import Allowed
@@ -72,6 +73,41 @@ def test_nothing_leaves_where_the_time_was_over_before():
         problem = failed(server.url(), seconds=0)
         assert (problem.began, problem.late) == (False, True)
         assert server.received == []
+
+
+@pytest.fixture
+def sleep(monkeypatch):
+    """Lets the machine sleep for an hour: the clock that stops then is as it was."""
+    real, slept = time.clock_gettime, []
+    monkeypatch.setattr(
+        time,
+        "clock_gettime",
+        lambda clock: real(clock) + 3_600 * len(slept) * (clock == time.CLOCK_BOOTTIME),
+    )
+    return lambda: slept.append(True)
+
+
+def test_nothing_leaves_of_a_request_during_which_the_machine_slept(resolver, sleep):
+    go_on, asked = resolver
+
+    def close_the_lid() -> None:
+        wait_for(lambda: asked)
+        sleep()
+        go_on.set()
+
+    threading.Thread(target=close_the_lid, daemon=True).start()
+    with host() as server:
+        problem = failed(server.url("slow.example"), seconds=5)
+        assert (problem.began, problem.late) == (False, True)
+        assert server.received == []
+
+
+def test_what_an_adapter_has_left_is_over_when_the_machine_has_slept(sleep):
+    deadline = Deadline()
+    with deadline.within(30):
+        assert 29 < deadline.left() <= 30
+        sleep()
+        assert deadline.left() < 0
 
 
 def test_a_name_that_is_resolved_too_late_is_dropped(resolver):

@@ -188,7 +188,7 @@ def _say(erp: Harness, command: Command) -> list[str]:
 def in_time(erp: Harness, adapter: Adapter, command: Command) -> tuple[Outcome, float]:
     """What becomes of a command that has little time, and the seconds that it took."""
     began = time.monotonic()
-    with erp.in_a_hurry(), adapter.io.deadline.by(began + GIVEN):
+    with erp.in_a_hurry(), adapter.io.deadline.within(GIVEN):
         (outcome,) = adapter.submit([command])
     return outcome, time.monotonic() - began
 

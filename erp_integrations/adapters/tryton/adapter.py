@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -110,7 +109,7 @@ class TrytonAdapter(Adapter):
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """One after the other; once Tryton is away, or asks for peace, the rest is not sent."""
-        with self.io.deadline.by(time.monotonic() + CALL_DEADLINE - 1):
+        with self.io.deadline.within(CALL_DEADLINE - 1):
             return self._in_turn(commands)
 
     def pull(self, entity: str, cursor: str = "") -> Page:
