@@ -91,12 +91,14 @@ def drain(connection_id: int) -> None:
 def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> None:
     if connection.paused_for_login:
         breaker.probe_login(connection, adapter)
-    began = started = uptime()
+    began = uptime()
     if due.worker_looks(manifest):
         recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
     ask_pending(connection, adapter, manifest, until=began + BUDGET)
     if not due.worker_sends(manifest):
         return
+    # What the looks took is not taken from the time of a claim.
+    started = uptime()
     while claims := claim(connection, manifest):
         tracing.claimed(claims)
         run(connection, adapter, manifest, claims, since=started)

@@ -421,6 +421,18 @@ def test_claim_that_is_too_old_sends_nothing(connection, accepted_item, settings
     assert effects(connection) == []
 
 
+def test_the_time_that_looks_took_is_not_taken_from_what_is_claimed_after_them(
+    connection, accepted_item, settings, monkeypatch
+):
+    late = []
+    monkeypatch.setattr(engine, "uptime", lambda: uptime() + sum(late))
+    looks = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 1
+    monkeypatch.setattr(recovery, "resolve_uncertain", lambda *_a, **_k: late.append(looks))
+    steps.export(connection)
+    assert state(accepted_item) == State.SYNCED
+    assert outcomes(accepted_item) == [("absent", "applied")]
+
+
 def test_item_that_failed_before_is_claimed_alone(connection, account, ada, pat, access_of):
     items = steps.send_all(CompanyFactory.create_batch(4, account=account), access_of(ada))
     steps.decide(items, access_of(pat))
