@@ -82,7 +82,8 @@ def claim(
 
 def _chosen(held: Any, manifest: Manifest, most: int | None, entity: str) -> list[int]:
     """The ids of the items to take. One whose parent has no link goes back to waiting for it:
-    without the parent's ERP id it would land at the ERP's root.
+    without the parent's ERP id it would land at the ERP's root, and under an ID that nobody can
+    compare maybe under another record.
     """
     due = _due(held, entity).order_by(*ORDER)
     while first := due.first():
@@ -92,20 +93,24 @@ def _chosen(held: Any, manifest: Manifest, most: int | None, entity: str) -> lis
             alike = alike.filter(attempts=first.attempts)
         room = _room(held, manifest, first, most)
         parents = dict(alike.values_list("pk", "parent_id")[:room])
-        orphans = parents_missing(held, first.entity, parents)
+        orphans = parents_missing(held, manifest, first.entity, parents)
         if not orphans:
             return list(parents)
         Item.objects.filter(pk__in=orphans).update(waits_for=F("parent_id"))
     return []
 
 
-def parents_missing(held: Any, entity: str, parents: Mapping[int, int | None]) -> list[int]:
-    """Of items, those that have a parent record which has no link.
+def parents_missing(
+    held: Any, manifest: Manifest, entity: str, parents: Mapping[int, int | None]
+) -> list[int]:
+    """Of items, those that have a parent record which has no link, or one by an ID that a program
+    named where no worker can look whether it is the right one.
 
     :param parents: item id -> record id of its parent.
     """
     wanted = {one for one in parents.values() if one is not None}
-    linked = active_links(held, entity, sorted(wanted))
+    found = active_links(held, entity, sorted(wanted))
+    linked = {pk for pk, link in found.items() if manifest.can_fetch or not link.told}
     return [pk for pk, one in parents.items() if one is not None and one not in linked]
 
 

@@ -65,15 +65,23 @@ def waiting(connection: Connection, entity: str) -> ItemQuerySet:
     return found
 
 
-@durable()
-@transaction.atomic
 def make(connection: Connection, entity: str, *, by: User) -> ExportFile:
     """Put what waits into a file: all of it or, if this process dies, none. :raises NotDone:"""
+    made = _make(connection, entity, by=by)
+    if made is None:
+        # Said only now, so that what was found to wait for its parent does wait.
+        raise NotDone("Nothing waits for a file now, or the connection is paused.")
+    return made
+
+
+@durable()
+@transaction.atomic
+def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None:
     manifest = _manifest(connection)
     claims = claim(connection, manifest, most=MOST_ITEMS, entity=entity)
     tracing.claimed(claims)
     if not claims:
-        raise NotDone("Nothing waits for a file now, or the connection is paused.")
+        return None
     try:
         made = connections.adapter_of(connection).render_file([one.command for one in claims])
     except AdapterError as error:

@@ -43,7 +43,7 @@ from erp_integrations.adapters.base import (
     Seen,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.claiming import Claim, claim, full_command, lease
+from erp_integrations.claiming import Claim, claim, full_command, lease, parents_missing
 from erp_integrations.clock import Reading, at_least
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.pending import claims_of
@@ -243,7 +243,8 @@ def _handed(connection: Connection, manifest: Manifest, one: Claim) -> Handed | 
     """The time to report counts from now; committed before anything leaves."""
     mine = Item.objects.filter(pk=one.item.pk, fence=one.item.fence, state=State.SENDING)
     command = full_command(connection, one.item)
-    orphan = one.item.parent_id is not None and not command.parent_erp_id
+    parent = {one.item.pk: one.item.parent_id}
+    orphan = parents_missing(connection, manifest, one.item.entity, parent)
     if orphan or not mine.update(lease_until=at_least(lease(manifest))):
         return None
     Attempt.objects.filter(pk=one.attempt.pk).update(opened_at=Now(), opened_reading=Reading())

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from admin_wbs.models import CodeList
 from directory.models import Company
-from erp_integrations import approval
+from erp_integrations import approval, export_files
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.api import shapes
 from erp_integrations.models import Item, Link
@@ -172,6 +172,15 @@ def compared(item, access):
 # --- under a parent that a program named -------------------------------------------------------
 
 
+def accepted_code(code, *, ada, pat) -> Item:
+    """A code that Ada sent and Pat accepted."""
+    assert send("cost_code", [code.pk], access=ada).done == 1
+    item = Item.objects.get(record_id=code.pk)
+    decision = approval.Decision(item.pk, item.digest, {"income_account": "4000"})
+    assert approval.accept([decision], entity="cost_code", access=pat).refused == ()
+    return item
+
+
 @pytest.fixture
 def family(connection, account, ada, pat, access_of):
     """A division that was told an ID, and a code under it that is accepted and exported."""
@@ -181,10 +190,7 @@ def family(connection, account, ada, pat, access_of):
         group = CostCodeFactory.create(list=codes, code="07", description="Concrete")
         child = CostCodeFactory.create(list=codes, parent=group, code="100")
         tell(group, told, access_of(ada), entity="cost_code")
-        assert send("cost_code", [child.pk], access=access_of(ada)).done == 1
-        item = Item.objects.get(record_id=child.pk)
-        decision = approval.Decision(item.pk, item.digest, {"income_account": "4000"})
-        assert approval.accept([decision], entity="cost_code", access=access_of(pat)).refused == ()
+        item = accepted_code(child, ada=access_of(ada), pat=access_of(pat))
         steps.export(connection)
         item.refresh_from_db()
         return item
@@ -214,3 +220,23 @@ def test_an_erp_that_cannot_be_asked_leaves_it_to_a_person_before_it_is_accepted
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
     client_of(pat).post(url, {"use-reason": "I have looked."})
     assert steps.decide([item], access_of(pat)).refused == ()
+
+
+def test_a_parent_that_was_told_another_id_meanwhile_holds_up_what_was_accepted_under_it(
+    connection, account, ada, pat, access_of, client_of
+):
+    steps.change_config(connection, delivery="file")
+    codes = CodeList.objects.get(account=account)
+    group = CostCodeFactory.create(list=codes, code="07", description="Concrete")
+    child = CostCodeFactory.create(list=codes, parent=group, code="100")
+    tell(group, "4711", access_of(ada), entity="cost_code")
+    Link.objects.update(told=False)  # It was compared.
+    item = accepted_code(child, ada=access_of(ada), pat=access_of(pat))
+    tell(group, "4712", access_of(ada), entity="cost_code")
+    with pytest.raises(export_files.NotDone, match="Nothing waits for a file"):
+        export_files.make(connection, "cost_code", by=pat)
+    item.refresh_from_db()
+    assert item.waits_for == group.pk
+    url = reverse("erp:item_use", args=[account.pk, item.public_id])
+    client_of(pat).post(url, {"use-reason": "I have looked."})
+    assert b"4712" in bytes(export_files.make(connection, "cost_code", by=pat).content)

@@ -230,7 +230,7 @@ def take_away(safeguard: str) -> None:
         identity._against = lambda connection, new, books: {}
     elif safeguard == "parent":
         unlinking.kept_by_children = lambda kind, going: {}
-        claiming.parents_missing = lambda held, entity, parents: []
+        claiming.parents_missing = lambda held, manifest, entity, parents: []
     elif safeguard == "deadline":
         client._Call.left = lambda self: 60.0
         client._Call.late = property(lambda self: False)
