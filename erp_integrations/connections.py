@@ -323,8 +323,13 @@ def pause_for_login(connection: Connection, *, message: str) -> None:
 
 @transaction.atomic
 def resume(connection: Connection, *, by: User | None) -> None:
-    """Go on where a pause stopped."""
+    """Go on where a pause stopped. The engine ends its own only: a person may have made one since.
+
+    :param by: None for the engine.
+    """
     found = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
+    if by is None:
+        found = found.filter(paused_for_login=True)
     going = {"paused_at": None, "pause_reason": "", "paused_for_login": False}
     if found.update(**going, breaker_failures=0, breaker_until=None):
         told(connection, "connection_resumed", by=by)

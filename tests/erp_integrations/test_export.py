@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from erp_integrations import answers, approval, breaker, connections, engine, recovery
-from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
+from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health, Outcome
+from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.entries import Record
 from erp_integrations.claiming import claim
 from erp_integrations.clock import Reading, ago
@@ -249,6 +250,23 @@ def test_export_stays_paused_while_the_login_is_still_refused(connection, accept
     assert state(accepted_item) == State.QUEUED
     connection.refresh_from_db()
     assert connection.paused_for_login
+
+
+def test_a_pause_by_a_person_while_the_login_is_tried_is_not_ended_by_it(
+    connection, accepted_item, ada, monkeypatch
+):
+    expire_login(connection)
+    steps.let_pass(1000)
+
+    def check(self):
+        connections.pause(connection, by=ada, reason="Year-end closing")
+        return Health()
+
+    monkeypatch.setattr(SimulatorAdapter, "check", check)
+    steps.export(connection)
+    assert state(accepted_item) == State.QUEUED
+    connection.refresh_from_db()
+    assert connection.pause_reason == "Year-end closing"
 
 
 def test_a_pause_by_a_person_is_not_ended_by_a_working_login(connection, accepted_item, ada):
