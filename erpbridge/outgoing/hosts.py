@@ -84,15 +84,17 @@ class Allowed:
     def takes(self, host: str, address: str) -> bool:
         """Whether a socket may connect to this address of a host."""
         found = _plain(ip_address(address.partition("%")[0]))
-        if host.lower().rstrip(".") in self.names:
-            return not (found.is_multicast or found.is_unspecified)
-        return all(self._takes(one) for one in (found, _carried(found)) if one is not None)
+        by_name = host.lower().rstrip(".") in self.names
+        both = (found, _carried(found))
+        return all(self._takes(one, by_name=by_name) for one in both if one is not None)
 
-    def _takes(self, address: Address) -> bool:
-        named = [one for one in self.networks if address in one]
+    def _takes(self, address: Address, *, by_name: bool) -> bool:
+        networks = [one for one in self.networks if address in one]
         if address in METADATA:
-            return any(one.num_addresses == 1 for one in named)
-        return bool(named) or is_public(address)
+            return any(one.num_addresses == 1 for one in networks)
+        if by_name:
+            return not (address.is_multicast or address.is_unspecified)
+        return bool(networks) or is_public(address)
 
 
 def _network(word: str, plain: str) -> Network:

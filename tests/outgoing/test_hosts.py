@@ -256,6 +256,11 @@ def test_a_page_of_the_host_is_shown_to_nobody(way, tmp_path):
         ("100.64.0.0/10", "erp", "100.100.100.200", False),
         ("169.254.169.254", "erp", "169.254.169.254", True),
         ("168.63.129.16", "erp", "168.63.129.16", True),
+        ("erp.internal", "erp.internal", "169.254.169.254", False),
+        ("erp.internal", "erp.internal", "::ffff:169.254.169.254", False),
+        ("erp.internal", "erp.internal", "64:ff9b::a9fe:a9fe", False),
+        ("erp.internal,169.254.169.254", "erp.internal", "169.254.169.254", True),
+        ("erp.internal", "erp.internal", "64:ff9b::a00:5", True),
         # A gateway that is allowed leads to nothing that is not.
         ("64:ff9b::/96", "erp", "64:ff9b::5db8:d70e", True),
         ("64:ff9b::/96", "erp", "64:ff9b::a00:5", False),
