@@ -154,7 +154,8 @@ class Guarded(Adapter):
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """:raises AdapterError: for whatever goes wrong, an answer with another ID included."""
         try:
-            found = self.adapter.fetch(entity, erp_id)
+            with self._in_time():
+                found = self.adapter.fetch(entity, erp_id)
             if found is not None and found.erp_id != erp_id:
                 raise ValueError(f"it answered with {plain(found.erp_id, 300)}")
             return None if found is None else _sound(found)

@@ -10,6 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from erp_integrations import connections, engine, recovery
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
+    Adapter,
     Choice,
     Effect,
     ErpError,
@@ -220,10 +221,30 @@ ASKED = {
     "check": ((), Health()),
     "choices": (("vendor_type",), ()),
     "find": (("vendor", "ACME"), None),
+    "fetch": (("vendor", "1"), None),
     "submit": (((),), ()),
     "poll": (((),), ()),
     "pull": (("vendor",), Page(())),
 }
+
+
+# Answered without the ERP.
+BY_ITSELF = {
+    "manifest",
+    "choice_kinds",
+    "validate",
+    "preview",
+    "receive",
+    "reply",
+    "locked_out",
+    "render_file",
+    "read_result",
+}
+
+
+def test_every_call_is_known_to_ask_the_erp_or_not():
+    calls = {name for name, one in vars(Adapter).items() if callable(one) and name[0] != "_"}
+    assert calls | {"manifest"} == set(ASKED) | BY_ITSELF
 
 
 @pytest.mark.parametrize("call", ASKED)
