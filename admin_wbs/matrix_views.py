@@ -31,7 +31,7 @@ def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBas
     found = _list(request.access, list_id)
     if request.method != "POST":
         return render(request, "wbs/matrix.html", _context(request, found))
-    require(request.access, "codes.edit")
+    require(request.access, "codes.assign_types")
     was = _pairs(request.POST.get("was", "").split())
     now = _pairs(request.POST.getlist("ticks"))
     try:
@@ -44,7 +44,7 @@ def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBas
 
 
 @require_POST
-@scoped("codes.edit")
+@scoped("codes.assign_types")
 def tick(request: ScopedRequest, list_id: int) -> HttpResponse:
     """Save one box as it is ticked; answers with what became of it."""
     found = _list(request.access, list_id)
@@ -66,7 +66,7 @@ def tick(request: ScopedRequest, list_id: int) -> HttpResponse:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.edit")
+@scoped("codes.assign_types")
 def tick_column(request: ScopedRequest, list_id: int, type_id: int) -> HttpResponseBase:
     """Ask how many codes it will be, then tick a cost type for all that match the search."""
     found = _list(request.access, list_id)
@@ -126,7 +126,7 @@ def _context(request: ScopedRequest, found: CodeList) -> dict[str, Any]:
     ticks = matrix.ticks_of(page.rows)
     types = list(CostType.objects.visible_to(request.access).in_order())
     rows = [(code, [(one, (code.pk, one.pk) in ticks) for one in types]) for code in page.rows]
-    may_edit = request.access.can("codes.edit")
+    may_edit = request.access.can("codes.assign_types")
     return {
         "list": found,
         "page": page,

@@ -38,7 +38,8 @@ from erpbridge.audit.record import Note, note
 # What people know a record by, beside its key.
 NAMES = ("name", "description")
 ADVICE = (
-    "If the two are the same, choose Use It Anyway. If not, reject this, then unlink the record."
+    "If the two are the same, choose Use It Anyway. If not, reject this, then have the record "
+    "unlinked."
 )
 NOTHING_LEFT = "Its ERP ID has been compared meanwhile. Look at the item as it is now."
 
@@ -111,7 +112,7 @@ def _compared(
             ErrorClass.MISSING_REF,
             Effect.NOT_APPLIED,
             f"{named(link)}, and the ERP holds nothing under it. Nothing was written.",
-            advice="Reject this, then unlink the record or have the ID put right.",
+            advice="Reject this, then have the record unlinked or the ID put right.",
         )
     if link.told and (apart := differences(entity, link, found, payloads)):
         return _question(f"{named(link)}. {'; '.join(apart)}. Nothing was written.")
@@ -209,5 +210,5 @@ def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str:
         return ""
     return (
         f"{named(told[0])}, and this ERP cannot be asked whether it is the same. Look there, then "
-        "choose Use It Anyway on the item's page, or reject it and unlink the record."
+        "choose Use It Anyway on the item's page, or reject it and have the record unlinked."
     )

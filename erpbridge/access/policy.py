@@ -2,7 +2,8 @@
 
 Views, API and templates ask :func:`can` (or :meth:`Access.can`, once an access is loaded for a
 request) and nothing else. An action is a word of :data:`RULES`; an unknown word is a programming
-error and raises ``KeyError`` at once. The table of who may what: reference directory-and-wbs.md B3.
+error and raises ``KeyError`` at once. The specification: *Who does what* in design/product.md, and
+where it is silent the table in reference directory-and-wbs.md B3.
 """
 
 from __future__ import annotations
@@ -156,6 +157,17 @@ def _retrieve_codes(access: Access, entity: str) -> Answer:
     return _in_account(Tool.ADMIN, Level.ADMIN)(access, entity)
 
 
+def _assign_types(access: Access, entity: str) -> Answer:
+    """Standard on the account's ERP tool, or Admin on its Admin tool, where the page is."""
+    if access.account_level(Tool.ERP_INTEGRATIONS) >= Level.STANDARD:
+        return YES
+    if _in_account(Tool.ADMIN, Level.ADMIN)(access, entity):
+        return YES
+    return Answer(
+        False, "Needs Standard on the account's ERP Integrations tool, or Admin on its Admin tool."
+    )
+
+
 def _decide(direction: int, word: str) -> Rule:
     def rule(access: Access, entity: str) -> Answer:
         if not access.membership.can_push_to_accounting:
@@ -194,6 +206,7 @@ RULES: dict[str, Rule] = {
     "codes.edit": _in_account(Tool.ADMIN, Level.ADMIN),
     "codes.send": _in_account(Tool.ADMIN, Level.ADMIN),
     "codes.retrieve": _retrieve_codes,
+    "codes.assign_types": _assign_types,
     "codes.unlink": _account_admin,
     "codes.refresh_projects": _account_admin,
     "project_codes.view": _at_least(Tool.ADMIN, Level.READ_ONLY),
@@ -205,7 +218,7 @@ RULES: dict[str, Rule] = {
     "items.import": _decide(0, "importing"),
     "connection.view": _in_account(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),
     "connection.configure": _in_account(Tool.ERP_INTEGRATIONS, Level.ADMIN),
-    "links.unlink": _at_least(Tool.ERP_INTEGRATIONS, Level.STANDARD),
+    "links.unlink": _at_least(Tool.ERP_INTEGRATIONS, Level.ADMIN),
 }
 
 

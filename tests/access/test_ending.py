@@ -403,7 +403,7 @@ def test_a_person_ends_all_at_once(grant, account, ada, sam, client_of):
 
 
 def test_an_admin_sees_and_ends_programs_of_the_account_only(
-    grant, account, other_account, ada, olga, sam, client_of
+    grant, account, other_account, ada, olga, sam, pat, client_of
 ):
     MembershipFactory.create(user=sam, account=other_account, directory=Level.READ_ONLY)
     elsewhere = Grant(program_of(other_account, olga, "Not Ours"), sam)
@@ -412,9 +412,13 @@ def test_an_admin_sees_and_ends_programs_of_the_account_only(
     page = client.get(reverse("oauth:person_programs", args=[account.pk, member.pk])).text
     assert "Estimator" in page
     assert "Not Ours" not in page
+    end_all = reverse("oauth:person_programs_end", args=[account.pk, member.pk])
+    for person in (sam, pat):
+        assert client_of(person).post(end_all).status_code == 403
+    assert grant.calls() == 200
     one = [account.pk, member.pk, elsewhere.application.pk]
     assert client.post(reverse("oauth:person_program_end", args=one)).status_code == 404
-    client.post(reverse("oauth:person_programs_end", args=[account.pk, member.pk]))
+    client.post(end_all)
     assert grant.works() == set()
     assert elsewhere.works() == {"access", "refresh", "code"}
     history = client.get(reverse("access:person", args=[account.pk, member.pk])).text

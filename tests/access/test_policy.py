@@ -42,6 +42,7 @@ TABLE = {
     "codes.edit": [(IN_ACCOUNT, ADMIN, Level.ADMIN)],
     "codes.send": [(IN_ACCOUNT, ADMIN, Level.ADMIN)],
     "codes.retrieve": [(IN_ACCOUNT, ADMIN, Level.ADMIN), (IN_ACCOUNT, ERP, Level.ADMIN)],
+    "codes.assign_types": [(IN_ACCOUNT, ADMIN, Level.ADMIN), (IN_ACCOUNT, ERP, Level.STANDARD)],
     "codes.unlink": ACCOUNT_ADMIN,
     "codes.refresh_projects": ACCOUNT_ADMIN,
     "project_codes.view": [(HERE, ADMIN, Level.READ_ONLY), *DIRECTORY_ADMIN],
@@ -54,7 +55,7 @@ TABLE = {
     "items.import": ERP_ADMIN,
     "connection.view": [(IN_ACCOUNT, ERP, Level.READ_ONLY)],
     "connection.configure": [(IN_ACCOUNT, ERP, Level.ADMIN)],
-    "links.unlink": [(HERE, ERP, Level.STANDARD), *DIRECTORY_ADMIN],
+    "links.unlink": ERP_ADMIN,
 }
 NEED_THE_FLAG = {"people.grant_approver", "items.accept", "items.import"}
 GRANULAR = {"companies.edit", "companies.import"}

@@ -1,6 +1,8 @@
 """Who may carry out each writing operation: valid calls by programs that hold one right each.
 
-The table is written from the pages' rules (reference directory-and-wbs.md B3), not from the code.
+The rows were read out of a run and grouped, then held line by line against *Who does what* in
+design/product.md and, where that is silent, reference directory-and-wbs.md B3. Neither speaks of
+people, projects, departments, trades and insurances: their rows say what erpbridge decided.
 """
 
 from __future__ import annotations
@@ -146,12 +148,6 @@ TABLE: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"standard in all", "D", "E", "E with the flag"},
-        """
-        POST erp_queue/{id}/actions/unlink
-        """,
-    ),
-    (
         {"D", "A", "E", "E with the flag"},
         """
         POST standard_cost_code_lists/{id}/actions/retrieve_from_erp
@@ -161,6 +157,7 @@ TABLE: list[tuple[set[str], str]] = [
     (
         {"D", "E", "E with the flag"},
         """
+        POST erp_queue/{id}/actions/unlink
         POST vendors/actions/retrieve_from_erp
         POST vendors/{id}/actions/retrieve_from_erp
         """,
@@ -193,7 +190,7 @@ TABLE: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"standard in all", "D", "E", "E with the flag", "project D", "project E with the flag"},
+        {"D", "E", "E with the flag", "project D", "project E with the flag"},
         """
         project POST erp_queue/{id}/actions/unlink
         """,
