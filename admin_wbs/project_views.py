@@ -23,6 +23,8 @@ from erpbridge.jobs import views as job_pages
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.many import NOTHING_TICKED
 
+NOT_OFFERED = "That list is not available to this project. Choose one of these."
+
 
 def _project(request: ScopedRequest) -> Project:
     project = request.access.project
@@ -70,9 +72,12 @@ def add(request: ScopedRequest) -> HttpResponseBase:
     project = _project(request)
     offered = project_codes.offered_lists(project)
     asked = (request.POST or request.GET).get("list", "")
-    found = next((one for one in offered if str(one.pk) == asked), offered[0] if offered else None)
-    if found is None:
+    if not offered:
         return render(request, "wbs/project_add.html", {"home": _home(request)})
+    found = next((one for one in offered if str(one.pk) == asked), None if asked else offered[0])
+    if found is None:
+        messages.error(request, NOT_OFFERED)
+        return redirect("admin_wbs:project_add", project.account_id, project.pk)
     if request.method == "POST":
         return _added(request, found)
     return _picker(request, found, offered)

@@ -206,7 +206,7 @@ def _books_field(linked: Sequence[tuple[str, int]]) -> forms.Field:
         label="What it leads to",
         widget=forms.RadioSelect,
         choices=[
-            (Books.SAME, f"The same books under a new address: {count} stay linked"),
+            (Books.SAME, f"The same books under a new address: the links of {count} stay"),
             (Books.OTHER, f"Other books: the links of {count} end"),
         ],
         error_messages={"required": f"Say what becomes of the links of {count}."},

@@ -149,8 +149,9 @@ class OneCode(CodeView, Shown):
     """A code of a list."""
 
     def one(self, pk: int) -> CostCode:
-        """The code; to delete it no list has to be named. :raises Http404:"""
-        if self.request.method != "DELETE":
+        """The code of the list named; to delete it none has to be. :raises Http404:"""
+        named = scope.body_of(self.request).get(LIST) or self.request.query_params.get(LIST)
+        if named or self.request.method != "DELETE":
             code: CostCode = super().one(pk)
             return code
         mine = CostCode.objects.visible_to(self.access).select_related("list")

@@ -134,10 +134,13 @@ class ItemView(WbsView):
         return found
 
     def found(self) -> QuerySet[Any]:
-        """The items: of the company, or of the project, where a cost code has an id of its own."""
+        """The items: of the company, or of the project, where a cost code has an id of its own.
+
+        :raises Http404: for a list that the account has not, whatever the segment.
+        """
         kind, project = self.segment.kind, self.access.project
+        found = self.code_list()
         if kind == Kind.COST_CODE:
-            found = self.code_list()
             if project:
                 here = ProjectCostCode.objects.filter(project=project)
                 return here.filter(cost_code__list=found) if found else here
@@ -233,6 +236,7 @@ class CompanyItems(Items):
         """A new item; the body is not wrapped."""
         segment, by = self.segment, self.access.user
         self.may_change()
+        found = self.code_list()
         values = self.values()
         missing = {name: ["is missing"] for name in ("code", "name") if name not in values}
         if missing:
@@ -242,7 +246,6 @@ class CompanyItems(Items):
         made: CostCode | CostType | SegmentItem
         with refusals():
             if segment.kind == Kind.COST_CODE:
-                found = self.code_list()
                 if found is None:
                     raise Malformed({LIST: ["is missing"]})
                 made = codes.add(found, parent=parent, **given)

@@ -23,6 +23,7 @@ READERS = {
     "standard_cost_code_id": bodies.whole,
     "origin_id": bodies.identifier(200),
 }
+NO_PARENT = "is no cost code of this project"
 OF_COMPANY = "belongs to the company's list. Change it there: {}"
 NOT_OFFERED = (
     "A project's cost codes come from the company's lists. Name an active code of a list that is "
@@ -51,13 +52,23 @@ class ProjectCodeRecords(Records):
         for row in rows:
             values[id(row)], errors = bodies.read(row.given, READERS)
             row.refuse(errors)
+        self._refuse_parents(rows, values)
         good = [row for row in rows if not row.errors]
         self._compare([row for row in good if row.pk is not None], values)
         self._add([row for row in good if row.pk is None], values)
 
+    def _refuse_parents(self, rows: Sequence[SyncRow], values: Mapping[int, Values]) -> None:
+        wanted = {one["parent_id"] for one in values.values() if one.get("parent_id") is not None}
+        here = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        for row in rows:
+            if values[id(row)].get("parent_id") in wanted - here:
+                row.refuse({"parent_id": [NO_PARENT]})
+
     def _compare(self, rows: Sequence[SyncRow], values: Mapping[int, Values]) -> None:
         here = self.found().select_related("cost_code", "cost_code__list")
         stored = here.in_bulk([row.pk for row in rows]) if rows else {}
+        above = [one.cost_code.parent_id for one in stored.values()]
+        parents = dict(self.found().filter(cost_code__in=above).values_list("cost_code_id", "pk"))
         for row in rows:
             code = stored[row.pk or 0].cost_code
             now: dict[str, tuple[Any, ...]] = {
@@ -65,6 +76,7 @@ class ProjectCodeRecords(Records):
                 "name": (code.description,),
                 "origin_id": (code.origin_id,),
                 "standard_cost_code_id": (code.pk, None),
+                "parent_id": (parents.get(code.parent_id or 0), None),
             }
             for name, value in values[id(row)].items():
                 if name in now and value not in now[name]:

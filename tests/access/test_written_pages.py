@@ -457,8 +457,6 @@ def test_each_form_writes_for_those_who_hold_the_right_and_for_nobody_else(
 PLAIN = {
     *("seen", "upto", "list_seen", "latency_ms", "fault_every", "max_in_flight", "only_empty"),
     *("directory", "admin", "erp_integrations", "code", "number", "code_tiers", "tiered", "ticked"),
-    # A list that is not offered is answered as none: what is ticked counts only in an own list.
-    "list",
     *("confirm", "on", "active", "all", "column-0", "revision", "new-code", "edit-code"),
     *("account-directory", "account-admin", "account-erp_integrations"),
     *("projects-directory", "projects-admin", "projects-erp_integrations"),
@@ -477,6 +475,7 @@ def foreign(form: Form, field: str, other: Scene) -> Any:
         "ids admin_wbs:project_add": lambda: other.further.pk,
         "ids admin_wbs:project_remove": lambda: other.code.pk,
         "ids admin_wbs:segment_items_act": lambda: other.item.pk,
+        "list": lambda: other.list.pk,
         "segment": lambda: other.area.pk,
         "at": lambda: other.code.pk,
         "project": lambda: other.project.pk,

@@ -306,3 +306,15 @@ def test_a_refresh_from_the_page_shows_its_progress(synced, project, client_of, 
     do_jobs()
     assert "hx-trigger" not in client.get(to("codes")).content.decode()
     assert "5 cost codes added." in client.get(answer.redirect_chain[0][0]).content.decode()
+
+
+def test_a_list_that_is_not_offered_is_said_and_nothing_is_added(
+    code_list, made, project, client_of, ada, to, other_account
+):
+    foreign = lists.create(account=other_account, name="Not Ours", by=ada)
+    client = client_of(ada)
+    for given in (str(foreign.pk), "nonsense"):
+        told = client.post(to("add"), {"list": given, "ids": [made["01"].pk]}, follow=True)
+        assert told.redirect_chain == [(to("add"), 302)]
+        assert "That list is not available to this project." in told.text
+    assert not ProjectCostCode.objects.exists()

@@ -360,7 +360,7 @@ def test_the_page_counts_the_links_and_does_as_it_is_told(
     client_of, ada, connection, synced_company
 ):
     client = client_of(ada)
-    assert "The same books under a new address: 1 company stay linked" in (
+    assert "The same books under a new address: the links of 1 company stay" in (
         client.get(page_of(connection)).text
     )
     unsaid = client.post(page_of(connection), {"ledger": other_of(connection)})

@@ -117,6 +117,22 @@ def test_a_code_is_put_on_a_project_by_any_of_its_names(api, project, code_list,
     assert done["errors"][0]["name"] == "Own"
 
 
+def test_a_parent_is_a_code_of_the_project_and_the_one_that_is_there(api, project, code_list, made):
+    copy(api, project, code_list)
+    rows = api.get(f"cost_codes?project_id={project.pk}").json()
+    here = {one["full_code"]: one["id"] for one in rows}
+    one = f"cost_codes/{here['01-100']}"
+    change = {"project_id": project.pk, "cost_code": {"name": "Surveying"}}
+    change["cost_code"]["parent_id"] = here["01"]
+    assert api.patch(one, change).status_code == 200
+    change["cost_code"]["parent_id"] = here["02"]
+    assert "belongs to the company's list" in api.patch(one, change).text
+    change["cost_code"]["parent_id"] = 987654
+    told = api.patch(one, change)
+    assert told.status_code == 422
+    assert told.json()["errors"]["parent_id"] == ["is no cost code of this project"]
+
+
 def test_no_list_keeps_deleted_rows(api, project, code_list, made):
     copy(api, project, code_list)
     for path in (
