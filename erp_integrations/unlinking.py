@@ -134,7 +134,7 @@ def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
     waiting = [row for row in rows if is_locked(row)]
     linked = [row for row in rows if not is_locked(row)]
     parts = [
-        f"{len(some):,} {words} ({_names(some)})"
+        f"{len(some):,} {'is' if len(some) == 1 else 'are'} {words} ({_names(some)})"
         for some, words in (
             (waiting, "waiting for accounting or being exported"),
             (linked, "linked to the ERP"),
@@ -144,7 +144,7 @@ def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
     first = [*(["retrieve or settle what waits"] if waiting else [])]
     first += ["unlink what is linked"] if linked else []
     return (
-        f"It stays linked: of the {kind.label_plural.lower()} right under it, "
+        f"It stays linked. Of the {kind.label_plural.lower()} right under it, "
         f"{' and '.join(parts)}. First {' and '.join(first)}."
     )
 

@@ -285,7 +285,7 @@ def test_a_parent_is_not_unlinked_from_over_linked_codes(api, erp_list, ada):
     rows = [{"id": made["01"].pk, "origin_id": "A"}, {"id": made["01-100"].pk, "origin_id": "B"}]
     api.patch("standard_cost_codes/sync", {**of(erp_list), "updates": rows})
     refused = api.patch(f"standard_cost_codes/{made['01'].pk}", of(erp_list, origin_id=None))
-    assert "1 linked to the ERP (01-100 " in refused.json()["errors"]["origin_id"][0]
+    assert "1 is linked to the ERP (01-100 " in refused.json()["errors"]["origin_id"][0]
     both = [{**row, "origin_id": None} for row in rows]
     done = api.patch("standard_cost_codes/sync", {**of(erp_list), "updates": both}).json()
     assert [one["origin_id"] for one in done["entities"]] == [None, None]
