@@ -63,6 +63,8 @@ def installation(tmp_path_factory):
         "ERPBRIDGE_TRUSTED_ORIGINS": "",
         "ERPBRIDGE_BEHIND_PROXY": "yes",
         "ERPBRIDGE_TRUSTED_PROXIES": "127.0.0.1",
+        "ERPBRIDGE_FAILURES_PER_ADDRESS": "50",
+        "ERPBRIDGE_ALLOWED_PRIVATE_HOSTS": "",
         "ERPBRIDGE_ADAPTERS": "simulator",
         "ERPBRIDGE_DATA_DIR": str(folder / "data"),
         "DATABASE_URL": f"{place}/{database}",
