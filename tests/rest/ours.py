@@ -7,6 +7,7 @@ from typing import Any
 from admin_wbs.models import (
     CostType,
     ProjectCostCode,
+    ProjectSegment,
     Segment,
     SegmentItem,
     SubJob,
@@ -66,6 +67,8 @@ def everything_of(account: Any, project: Any, sam: Any) -> dict[str, Any]:
     ).user
     for member in (*user.memberships.all(), *left.memberships.all()):
         ProjectMembershipFactory.create(membership=member, project=project, directory=1)
+    # A budget code uses only what is in its project's structure; see project_structures.remove.
+    ProjectSegment.objects.create(project=project, segment=segment, position=9)
     budget_code = WbsCode.objects.create(project=project, combination="1:1", description=MARK)
     WbsCodeItem.objects.create(wbs_code=budget_code, segment=segment, item=item)
     return {
