@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from admin_wbs.models import CodeList
+from admin_wbs.models import CodeList, CostCode
 from directory.models import Company
-from erp_integrations import approval, export_files
+from erp_integrations import approval, connections, export_files, inbound
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.api import shapes
+from erp_integrations.claiming import claim
 from erp_integrations.models import Item, Link
 from erp_integrations.sendable import Origin, link, send
 from erp_integrations.states import State
@@ -222,21 +223,47 @@ def test_an_erp_that_cannot_be_asked_leaves_it_to_a_person_before_it_is_accepted
     assert steps.decide([item], access_of(pat)).refused == ()
 
 
+@pytest.fixture
+def under_a_compared_one(connection, account, ada, pat, access_of):
+    """A code that is accepted under a division whose ID was compared, where no worker can ask."""
+
+    def make(delivery: str) -> Item:
+        steps.change_config(connection, delivery=delivery)
+        codes = CodeList.objects.get(account=account)
+        group = CostCodeFactory.create(list=codes, code="07", description="Concrete")
+        child = CostCodeFactory.create(list=codes, parent=group, code="100")
+        tell(group, "4711", access_of(ada), entity="cost_code")
+        Link.objects.update(told=False)
+        return accepted_code(child, ada=access_of(ada), pat=access_of(pat))
+
+    return make
+
+
+def told_another_id(item: Item, access) -> None:
+    tell(CostCode.objects.get(pk=item.parent_id), "4712", access, entity="cost_code")
+
+
 def test_a_parent_that_was_told_another_id_meanwhile_holds_up_what_was_accepted_under_it(
-    connection, account, ada, pat, access_of, client_of
+    connection, account, ada, pat, access_of, client_of, under_a_compared_one
 ):
-    steps.change_config(connection, delivery="file")
-    codes = CodeList.objects.get(account=account)
-    group = CostCodeFactory.create(list=codes, code="07", description="Concrete")
-    child = CostCodeFactory.create(list=codes, parent=group, code="100")
-    tell(group, "4711", access_of(ada), entity="cost_code")
-    Link.objects.update(told=False)  # It was compared.
-    item = accepted_code(child, ada=access_of(ada), pat=access_of(pat))
-    tell(group, "4712", access_of(ada), entity="cost_code")
+    item = under_a_compared_one("file")
+    told_another_id(item, access_of(ada))
     with pytest.raises(export_files.NotDone, match="Nothing waits for a file"):
         export_files.make(connection, "cost_code", by=pat)
     item.refresh_from_db()
-    assert item.waits_for == group.pk
+    assert item.waits_for == item.parent_id
     url = reverse("erp:item_use", args=[account.pk, item.public_id])
     client_of(pat).post(url, {"use-reason": "I have looked."})
     assert b"4712" in bytes(export_files.make(connection, "cost_code", by=pat).content)
+
+
+def test_nor_is_it_handed_over_to_an_erp_that_asks(
+    connection, ada, access_of, under_a_compared_one
+):
+    item = under_a_compared_one("polled")
+    manifest = connections.manifest_of(connection)
+    (one,) = claim(connection, manifest)
+    told_another_id(item, access_of(ada))
+    assert inbound._handed(connection, manifest, one) is None
+    Link.objects.update(told=False)
+    assert inbound._handed(connection, manifest, one) is not None
