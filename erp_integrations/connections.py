@@ -266,6 +266,9 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
             if one.imports
         }
     except (AdapterError, registry.AdapterUnavailable) as error:
+        if not is_as_read(connection):
+            connection.refresh_problem = CHANGED
+            return False
         problem = error.error.message if isinstance(error, AdapterError) else str(error)
         Connection.objects.filter(pk=connection.pk).update(refresh_problem=problem)
         connection.refresh_from_db()

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from directory.models import Company
 from erp_integrations import claiming, connection_settings, connections, engine, identity
+from erp_integrations.adapters.base import AdapterError, Effect, ErpError, ErrorClass
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.identity import Books
@@ -339,6 +340,17 @@ def test_what_the_old_erp_says_meanwhile_is_not_kept(connection, ada, monkeypatc
     assert said == [connections.CHANGED]
     stored = Connection.objects.get(pk=connection.pk)
     assert (stored.tested_at, stored.refreshed_at) == (None, None)
+
+
+def test_nor_is_that_the_old_erp_failed_meanwhile(connection, ada, monkeypatch):
+    def failing(self, kind):
+        lead(Connection.objects.get(pk=connection.pk), ada)
+        raise AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "It is down."))
+
+    monkeypatch.setattr(SimulatorAdapter, "choices", failing)
+    assert connections.refresh(connection, by=ada) is False
+    assert connection.refresh_problem == connections.CHANGED
+    assert Connection.objects.get(pk=connection.pk).refresh_problem == ""
 
 
 # --- pages ------------------------------------------------------------------------------------
