@@ -18,10 +18,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 CHROMIUM := $(shell command -v chromium)
-# Two processes: half of the time goes by waiting for the browser and the servers.
+# Three processes on two cores: much of the time goes by waiting for the browser and the servers.
+# Files are given out in the order in which they were collected, see tests/conftest.py.
 # Tests run in an order that the seed makes, so that a failure can be repeated: make test SEED=2.
 SEED ?= 1
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --randomly-seed=$(SEED)
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --randomly-seed=$(SEED)
 
 help:
 	@sed -n 's/^# make /make /p' Makefile

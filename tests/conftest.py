@@ -232,6 +232,36 @@ def worker(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[N
     running.stop()
 
 
+# Files that take half a minute and more begin first: none is left for one process alone at the end.
+LONG = {
+    "access/test_every_url",
+    "access/test_no_input_breaks_a_page",
+    "access/test_scopes",
+    "access/test_written_pages",
+    "admin_wbs/test_import_export",
+    "browser/test_cost_code_job",
+    "browser/test_main_job",
+    "erp_integrations/test_pairs",
+    "erp_integrations/test_waits",
+    "faults/test_campaign",
+    "ground/test_bench",
+    "ground/test_serve",
+    "ground/test_server_answers",
+    "rest/test_conflicts",
+    "rest/test_conflicts_on_pages",
+    "rest/test_foreign_ids",
+    "rest/test_odd_filters",
+    "rest/test_refusals",
+    "rest/test_rights",
+}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first; else the order stays what the seed made it."""
+    items.sort(key=lambda item: "/".join(item.path.with_suffix("").parts[-2:]) not in LONG)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Lists what conformance harnesses could not be made to show, also with several processes."""
     report.watch(config)
