@@ -217,7 +217,11 @@ def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
         agreed = [
             _agreed(link, drafts[pk], held[link.erp_id])
             for pk, link in found.items()
-            if pk in drafts and link.erp_id in held and _same(drafts[pk], held[link.erp_id], names)
+            if pk in drafts
+            and link.erp_id in held
+            and _same(drafts[pk], held[link.erp_id], names)
+            # An ID that a program named is not compared by nothing.
+            and (not link.told or any(name in held[link.erp_id].data for name in names))
         ]
         columns = ["synced_payload", "synced_digest", "erp_code", "erp_version", "told"]
         write_rows(agreed, columns)

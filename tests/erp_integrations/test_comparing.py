@@ -12,7 +12,7 @@ from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.api import shapes
 from erp_integrations.claiming import claim
 from erp_integrations.models import Item, Link
-from erp_integrations.sendable import Origin, link, send
+from erp_integrations.sendable import Origin, link, note_agreement, send
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
@@ -168,6 +168,17 @@ def test_over_rest_it_says_whether_it_was_compared(update, ada, access_of):
 
 def compared(item, access):
     return shapes.records("vendor", [item.record_id], access)[item.record_id]["origin_compared"]
+
+
+@pytest.mark.parametrize("data, asked", [({}, True), ({"name": "Summit Steel"}, False)])
+def test_a_read_of_the_erp_that_says_nothing_of_it_leaves_the_question(
+    connection, account, ada, access_of, data, asked
+):
+    company = CompanyFactory.create(account=account, name="Summit Steel")
+    tell(company, "7", access_of(ada))
+    connection.erp_records.create(entity="vendor", erp_id="7", data=data)
+    note_agreement(account.pk, "vendor", [company.pk])
+    assert Link.objects.active().get().told is asked
 
 
 # --- under a parent that a program named -------------------------------------------------------
