@@ -244,6 +244,8 @@ LONG = {
     "erp_integrations/test_pairs",
     "erp_integrations/test_waits",
     "faults/test_campaign",
+    "faults/test_controls",
+    "faults/test_deliveries",
     "ground/test_bench",
     "ground/test_serve",
     "ground/test_server_answers",

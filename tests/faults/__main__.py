@@ -25,6 +25,7 @@ LEASE_MARGIN = 8
 DEADLINE = 12
 DELIVERIES = ("sync", "queued", "polled", "file")
 CONTROL_ITEMS = 6
+CONTROL_TRIES = 3
 # Seconds in which everything has to come to rest.
 PATIENCE = 300
 CONTROL_PATIENCE = 45
@@ -147,17 +148,22 @@ def controls(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: 
 
     asked = argparse.Namespace(**{**vars(asked), "items": min(asked.items, CONTROL_ITEMS)})
     noticed: list[bool] = []
+
+    def does_harm(kind: Any, safeguard: str) -> bool:
+        another = fresh_erp("sync") if kind.another else None
+        row = run(kind, fresh_erp("sync"), servers, asked, without=safeguard, another=another)
+        print(row, flush=True)
+        return bool(row.lost or row.doubled or row.misplaced or (row.stuck and kind.moves_clock))
+
     print(f"controls: one safeguard taken away at a time\n{HEAD}", flush=True)
     for safeguard, name in CONTROLS:
         if asked.only and not any(words in name for words in asked.only):
             continue
         kind = next(one for one in ALL if one.name == name)
-        another = fresh_erp("sync") if kind.another else None
-        row = run(kind, fresh_erp("sync"), servers, asked, without=safeguard, another=another)
-        harm = row.lost or row.doubled or row.misplaced
-        noticed.append(bool(harm or (safeguard == "clock" and row.stuck)))
+        # Whether a fault does harm is a matter of moments, more so on a busy machine.
+        noticed.append(any(does_harm(kind, safeguard) for _try in range(CONTROL_TRIES)))
         verdict = "noticed" if noticed[-1] else "NOT NOTICED"
-        print(f"{row}\n  without {safeguard}: {verdict}", flush=True)
+        print(f"  without {safeguard}: {verdict}", flush=True)
     return all(noticed)
 
 
@@ -197,6 +203,7 @@ def run(
     """One kind of fault: set up, break, wait, count."""
     from erp_integrations import connections
     from erp_integrations.claiming import lease
+    from erp_integrations.models import Ticker
     from tests.faults.faulty import drop_key_exclusion, take_away
     from tests.faults.records import records
     from tests.faults.scene import set_up, wait_until
@@ -209,6 +216,8 @@ def run(
     if without == "key":
         drop_key_exclusion()
     servers.let_clock_move(kind.moves_clock)
+    # A run without the measured clock has left the tick an hour ahead of it.
+    Ticker.objects.all().delete()
     sent = records(asked.records, vendor_type=erp.vendor_type)
     scene = set_up(erp, sent, asked.items, in_pairs=kind.pairs)
     scene.other = another

@@ -1,0 +1,23 @@
+"""What the fault campaign says with one safeguard taken away at a time."""
+
+import pytest
+
+from tests.faults.command import campaign
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture(scope="module")
+def controls() -> str:
+    """What the campaign says with one safeguard taken away at a time."""
+    done = campaign("--controls")
+    assert "FAILED" in done.stdout, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "safeguard", ["clock", "look", "fence", "identity", "deadline", "parent", "key"]
+)
+def test_what_a_safeguard_is_there_for_shows_without_it(controls, safeguard):
+    assert f"without {safeguard}: noticed" in controls, controls
+    assert f"without {safeguard}: NOT NOTICED" not in controls, controls
