@@ -220,7 +220,7 @@ def take_away(safeguard: str) -> None:
         engine._held = lambda claims: Item.objects.filter(pk__in=[one.item.pk for one in claims])
         engine._too_late = lambda since: False
     elif safeguard == "look":
-        engine._first_look = lambda adapter, manifest, one: None
+        engine._first_look = lambda adapter, manifest, one, unseen: None
         recovery._resolve = lambda connection, adapter, manifest, item: (
             recovery._not_there(item, settled=True) or True
         )
