@@ -21,7 +21,10 @@ from tests.servers import create_database, free_port, postgresql_programs, unpri
 
 def set_clock(folder: Path, seconds: int) -> None:
     """What the programs of ``moved_clock`` take for the time, from a second from now."""
-    (folder / "clock").write_text(f"{seconds:+d}")
+    clock = folder / "clock"
+    clock.write_text(f"{seconds:+d}")
+    # PostgreSQL runs as somebody else, and the umask may keep it from reading this.
+    clock.chmod(0o644)
 
 
 def moved_clock(folder: Path) -> dict[str, str]:
