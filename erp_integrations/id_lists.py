@@ -7,9 +7,9 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from erp_integrations.adapters.cells import guarded, unguarded
 from erp_integrations.guard import LONGEST_ID
 from erp_integrations.settling import Held
+from erpbridge.files.formulas import guarded, unguarded
 
 HEAD = ("key", "id", "version")
 

@@ -2,7 +2,7 @@
 
 A cell that would be one gets an apostrophe in front, and so does what stands behind a character at
 which a spreadsheet may split the cell: one that expects semicolons makes two cells of ``a;=1+1``.
-Adapters write theirs by the same rule (``erp_integrations.adapters.cells``).
+Adapters write theirs by it too (``erp_integrations.adapters.cells``).
 """
 
 from __future__ import annotations
