@@ -43,10 +43,6 @@ class Rest:
         self.http = HttpClient(url, headers=headers, secrets=[key], io=io)
         self.deadline = io.deadline
 
-    def seconds_left(self) -> float:
-        """How long one call may take, now."""
-        return min(CALL_SECONDS, self.deadline.left())
-
     def search(
         self, model: str, domain: Sequence[Any], fields: Sequence[str], *, most: int | None = None
     ) -> list[Row]:
@@ -83,7 +79,7 @@ class Rest:
 
     def _write(self, method: str, path: str, values: Row, fields: Sequence[str]) -> Row:
         message = to_bytes(values)
-        if self.seconds_left() < LEAST_SECONDS:
+        if self.deadline.left() < LEAST_SECONDS:
             raise AdapterError(error(ErrorClass.TRANSIENT, "There was no time left to write it."))
         params = [("f", one) for one in fields]
         done = self._done(self._call(method, path, params=params, body=message))
@@ -95,7 +91,7 @@ class Rest:
             raise AdapterError(unclear) from problem
 
     def _call(self, method: str, path: str, **how: Any) -> Answer:
-        return self.http.call(method, path, seconds=self.seconds_left(), **how)
+        return self.http.call(method, path, seconds=CALL_SECONDS, **how)
 
     def _place(self, model: str, number: str) -> str:
         if not (number.isascii() and number.isdecimal() and len(number) < 19):
