@@ -13,6 +13,7 @@ from erp_integrations.adapters.base import Manifest, Setting
 from erp_integrations.connection_settings import LIMITS
 from erp_integrations.identity import Books, in_words
 from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
+from erp_integrations.records import RecordType
 from erp_integrations.secrets import LONGEST_SECRET
 from erpbridge.ui.forms import PlainTexts
 from erpbridge.ui.redaction import hide
@@ -155,7 +156,7 @@ class IdentityForm(PlainTexts, forms.Form):
         manifest: Manifest,
         *args: Any,
         secrets_set: Collection[str],
-        linked: Sequence[tuple[str, int]],
+        linked: Sequence[tuple[RecordType, int]],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -200,7 +201,7 @@ def _secret_again(one: Setting, *, is_set: bool) -> forms.Field:
     return field
 
 
-def _books_field(linked: Sequence[tuple[str, int]]) -> forms.Field:
+def _books_field(linked: Sequence[tuple[RecordType, int]]) -> forms.Field:
     count = in_words(linked)
     return forms.ChoiceField(
         label="What it leads to",

@@ -28,7 +28,7 @@ from erp_integrations.connection_settings import (
 )
 from erp_integrations.connections import NO_SECRETS
 from erp_integrations.models import Connection
-from erp_integrations.records import record_type
+from erp_integrations.records import RecordType, counted, record_type
 from erpbridge.access.models import User
 from erpbridge.audit.record import changes
 
@@ -55,25 +55,24 @@ class Books(StrEnum):
     OTHER = "other"
 
 
-def linked(connection: Connection) -> list[tuple[str, int]]:
-    """How many records of which type are linked, in the words of people."""
-    return _counted(connection.links.filter(ended_at=None))
+def linked(connection: Connection) -> list[tuple[RecordType, int]]:
+    """How many records of which type are linked."""
+    return _by_type(connection.links.filter(ended_at=None))
 
 
-def still_open(connection: Connection) -> list[tuple[str, int]]:
-    """How many items of which type are open, in the words of people."""
-    return _counted(connection.items.open())
+def still_open(connection: Connection) -> list[tuple[RecordType, int]]:
+    """How many items of which type are open."""
+    return _by_type(connection.items.open())
 
 
-def _counted(rows: Any) -> list[tuple[str, int]]:
+def _by_type(rows: Any) -> list[tuple[RecordType, int]]:
     found = rows.order_by("entity").values_list("entity").annotate(Count("pk"))
-    kinds = [(record_type(entity), count) for entity, count in found]
-    return [((one.label if n == 1 else one.label_plural).lower(), n) for one, n in kinds]
+    return [(record_type(entity), count) for entity, count in found]
 
 
-def in_words(counted: Sequence[tuple[str, int]]) -> str:
+def in_words(by_type: Sequence[tuple[RecordType, int]]) -> str:
     """Such as "1 company and 12 cost codes"."""
-    return " and ".join(f"{count:,} {noun}" for noun, count in counted)
+    return " and ".join(counted(kind, count) for kind, count in by_type)
 
 
 def alike(connection: Connection) -> list[Connection]:
@@ -142,7 +141,7 @@ def _against(connection: Connection, new: Mapping[str, str], books: Books | None
     """What stands against it: by setting, or for the whole."""
     errors: dict[str, str] = {}
     if waiting := still_open(connection):
-        verb = "is" if sum(count for _noun, count in waiting) == 1 else "are"
+        verb = "is" if sum(count for _kind, count in waiting) == 1 else "are"
         errors[NON_FIELD_ERRORS] = (
             f"{in_words(waiting)} {verb} still open with {connection.name}: "
             "waiting for accounting, being exported, or failed. Retrieve, reject or settle what "

@@ -20,7 +20,7 @@ from erp_integrations.connection_views import (
     test_and_refresh,
 )
 from erp_integrations.models import Connection
-from erp_integrations.records import record_type
+from erp_integrations.records import counted
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.resending import keeps_nothing_typed
 
@@ -71,10 +71,7 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
 
 def _open(found: Connection) -> list[tuple[str, str]]:
     """What is open, in words, each with the list that shows it."""
-    entities = found.items.open().order_by("entity").values_list("entity", flat=True).distinct()
-    pages = [
-        reverse("erp:items", args=[found.account_id, record_type(entity).slug])
-        for entity in entities
+    return [
+        (counted(kind, count), reverse("erp:items", args=[found.account_id, kind.slug]))
+        for kind, count in identity.still_open(found)
     ]
-    counted = [identity.in_words([one]) for one in identity.still_open(found)]
-    return list(zip(counted, pages, strict=True))

@@ -157,6 +157,12 @@ def existing(entity: str, account_id: int, ids: Collection[int]) -> set[int]:
     return set(rows.filter(account=account_id, pk__in=ids).values_list("pk", flat=True))
 
 
+def counted(kind: RecordType, number: int) -> str:
+    """Such as "1 company" and "12 cost codes"."""
+    noun = kind.label if number == 1 else kind.label_plural
+    return f"{number:,} {noun.lower()}"
+
+
 def record_types() -> list[RecordType]:
     """All registered types, in the order of registration."""
     return list(_types.values())

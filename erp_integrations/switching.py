@@ -12,7 +12,7 @@ from erp_integrations import connections, outgoing
 from erp_integrations.adapters.base import Adapter, EntityManifest, Manifest, Operation, Problem
 from erp_integrations.clicks import Refusal
 from erp_integrations.models import ActiveConnection, Connection
-from erp_integrations.records import Draft, RecordType, connection_activated, record_type
+from erp_integrations.records import Draft, RecordType, connection_activated, counted, record_type
 from erp_integrations.staging import command_for
 from erpbridge.access.models import User
 
@@ -116,9 +116,7 @@ def standing_against(connection: Connection, entity: str) -> list[str]:
 
 def _counted(number: int, kind: RecordType) -> str:
     """A number of records, and the verb."""
-    one = number == 1
-    noun = kind.label if one else kind.label_plural
-    return f"{number:,} {noun.lower()} {'is' if one else 'are'}"
+    return f"{counted(kind, number)} {'is' if number == 1 else 'are'}"
 
 
 @transaction.atomic
