@@ -44,6 +44,7 @@ ENTITY = "connection"
 LONGEST_PROBLEM = 1_000
 CHANGED = "Its settings were changed meanwhile, so what the ERP said was not kept. Test again."
 NO_SECRETS: Mapping[str, str] = Secrets({})
+NO_PAUSE: Mapping[str, Any] = {"paused_at": None, "pause_reason": "", "paused_for_login": False}
 logger = logging.getLogger(__name__)
 
 
@@ -333,8 +334,7 @@ def resume(connection: Connection, *, by: User | None) -> None:
     found = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
     if by is None:
         found = found.filter(paused_for_login=True)
-    going = {"paused_at": None, "pause_reason": "", "paused_for_login": False}
-    if found.update(**going, breaker_failures=0, breaker_until=None):
+    if found.update(**NO_PAUSE, breaker_failures=0, breaker_until=None):
         told(connection, "connection_resumed", by=by)
         wake(connection.pk)
     connection.refresh_from_db()

@@ -26,7 +26,7 @@ from erp_integrations.connection_settings import (
     keep_secrets,
     save,
 )
-from erp_integrations.connections import NO_SECRETS
+from erp_integrations.connections import NO_PAUSE, NO_SECRETS
 from erp_integrations.models import Connection
 from erp_integrations.records import RecordType, counted, record_type
 from erpbridge.access.models import User
@@ -45,7 +45,6 @@ FRESH: Mapping[str, Any] = {
     "inbound_failures": 0,
     "inbound_locked_until": None,
 }
-NO_PAUSE: Mapping[str, Any] = {"paused_at": None, "pause_reason": "", "paused_for_login": False}
 
 
 class Books(StrEnum):
