@@ -18,6 +18,10 @@ from erp_integrations.secrets import LONGEST_SECRET
 from erpbridge.ui.forms import PlainTexts
 from erpbridge.ui.redaction import hide
 
+NOT_SET = "It is not set."
+KEPT = "It is set. Leave it blank to keep it."
+AGAIN = "Enter it again: the stored one is never sent to another address."
+
 
 class PauseForm(PlainTexts, forms.Form):
     """Why a connection is paused; people waiting for an export read it."""
@@ -25,9 +29,11 @@ class PauseForm(PlainTexts, forms.Form):
     reason = forms.CharField(label="Reason", max_length=300)
 
 
-def secret_form_field(one: Setting, *, is_set: bool = False) -> forms.Field:
-    """An input that is always empty when shown: nobody gets a stored secret back."""
-    state = "It is set. Leave it blank to keep it." if is_set else "It is not set."
+def secret_form_field(one: Setting, state: str = NOT_SET) -> forms.Field:
+    """An input that is always empty when shown: nobody gets a stored secret back.
+
+    :param state: whether there is one, and what becomes of it.
+    """
     # An adapter's own words, which a help text would take for HTML.
     words = f"{conditional_escape(one.help)} {state}" if one.help else state
     # No max_length: with it a browser cuts what is pasted, and cuts it silently.
@@ -105,7 +111,7 @@ class ConnectionForm(PlainTexts, forms.Form):
         for one in shown:
             self.fields[one.name] = setting_form_field(one)
             if one.name in self.secret_names and one.name in secrets_set:
-                self.fields[one.name] = secret_form_field(one, is_set=True)
+                self.fields[one.name] = secret_form_field(one, KEPT)
                 self.fields[_removal(one.name)] = forms.BooleanField(
                     label=f"Remove the stored {one.label}", required=False
                 )
@@ -166,7 +172,9 @@ class IdentityForm(PlainTexts, forms.Form):
             self.fields[one.name] = setting_form_field(one)
         for one in manifest.settings:
             if one.kind == "secret":
-                self.fields[one.name] = _secret_again(one, is_set=one.name in secrets_set)
+                # Not required for the form: the service says which are needed, and why.
+                state = AGAIN if one.name in secrets_set else NOT_SET
+                self.fields[one.name] = secret_form_field(one, state)
         if linked:
             self.fields["books"] = _books_field(linked)
 
@@ -190,15 +198,6 @@ class IdentityForm(PlainTexts, forms.Form):
         """What was said of the links; None where nothing is linked."""
         said = self.cleaned_data.get("books")
         return Books(said) if said else None
-
-
-def _secret_again(one: Setting, *, is_set: bool) -> forms.Field:
-    """Not required for the form: the service says which are needed, and why."""
-    field = secret_form_field(one)
-    if is_set:
-        again = "Enter it again: the stored one is never sent to another address."
-        field.help_text = f"{conditional_escape(one.help)} {again}" if one.help else again
-    return field
 
 
 def _books_field(linked: Sequence[tuple[RecordType, int]]) -> forms.Field:
