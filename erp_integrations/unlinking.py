@@ -141,7 +141,7 @@ def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
         )
         if some
     ]
-    first = [*(["retrieve or settle what waits"] if waiting else [])]
+    first = ["retrieve or settle what waits"] if waiting else []
     first += ["unlink what is linked"] if linked else []
     return (
         f"It stays linked. Of the {kind.label_plural.lower()} right under it, "
