@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp_integrations import pulling
+from erp_integrations import moves, pulling
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
     Adapter,
@@ -209,8 +209,7 @@ def hold(account_id: int) -> None:
     """Keep an account's connections as they are until the transaction ends: where they lead, and
     what goes through which. They come first in the order in which everybody locks.
     """
-    rows = Connection.objects.filter(account=account_id).order_by("pk")
-    list(rows.select_for_update(no_key=True).values_list("pk"))
+    moves.lock_connections(Connection.objects.filter(account=account_id))
 
 
 def is_as_read(connection: Connection) -> bool:

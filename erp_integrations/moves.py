@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from erp_integrations.models import Connection, Item
 from erp_integrations.queries import ItemQuerySet
@@ -132,17 +133,17 @@ def part(items: ItemQuerySet) -> None:
     items.filter(state__in=sources).update(state=target)
 
 
-def lock_connections(found: Iterable[int]) -> None:
+def lock_connections(found: QuerySet[Connection]) -> None:
     """First of all locks: whoever moves many items, or makes or ends links, holds their
     connections, by ids.
     """
-    rows = Connection.objects.filter(pk__in=set(found)).order_by("pk")
-    list(rows.select_for_update(no_key=True).values_list("pk"))
+    list(found.order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def lock_connections_of(items: ItemQuerySet) -> None:
     """The same, of items."""
-    lock_connections(items.order_by().values_list("connection_id", flat=True).distinct())
+    ids = items.order_by().values_list("connection_id", flat=True).distinct()
+    lock_connections(Connection.objects.filter(pk__in=list(ids)))
 
 
 def lock_records(entity: str, ids: Iterable[int]) -> None:

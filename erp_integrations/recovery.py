@@ -72,7 +72,7 @@ def expire_leases() -> int:
 @retried
 def _expire_leases(connection_id: int) -> int:
     with transaction.atomic():
-        moves.lock_connections([connection_id])
+        moves.lock_connections(Connection.objects.filter(pk=connection_id))
         expired = Item.objects.filter(connection=connection_id, lease_until__lte=Reading())
         items = moves.move(
             "lose", expired, by=None, values={"lease_until": None, "check_after": Reading()}

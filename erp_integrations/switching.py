@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Q
 
-from erp_integrations import connections, outgoing
+from erp_integrations import connections, moves, outgoing
 from erp_integrations.adapters.base import Adapter, EntityManifest, Manifest, Operation, Problem
 from erp_integrations.clicks import Refusal
 from erp_integrations.models import ActiveConnection, Connection
@@ -127,7 +127,7 @@ def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
     """
     both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
     found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
-    list(found.order_by("pk").select_for_update(no_key=True))
+    moves.lock_connections(found)
     reasons = standing_against(connection, entity)
     if reasons:
         return reasons

@@ -42,7 +42,8 @@ def unlink(
     """
     kind = record_type(entity)
     links = _links(account_id, entity, ids)
-    lock_connections(link.connection_id for link in links.values())
+    held = {link.connection_id for link in links.values()}
+    lock_connections(Connection.objects.filter(pk__in=held))
     lock_records(entity, ids)
     # Once more: somebody may have ended one before the locks were had.
     links = _links(account_id, entity, ids)
