@@ -53,7 +53,7 @@ DISK = Trouble(
 )
 SHORT = Trouble(
     "The Database Has Run Short",
-    "The database has run out of memory or of a limit; tell whoever runs the server.",
+    "The database has run out of memory or reached a limit; tell whoever runs the server.",
     "in a few minutes",
     60,
     "PostgreSQL has run out of a resource: see what its log names, and give it more memory, or "

@@ -133,7 +133,7 @@ def address_problem(url: str) -> str:
     Names and numbers are judged when they are called.
     """
     if re.search(r"[\x00-\x20\x7f\\]", url):
-        return "an address has no blanks, control characters or back-slashes."
+        return "an address has no blanks, control characters or backslashes."
     try:
         parts = urlsplit(url)
         port = parts.port
