@@ -12,7 +12,14 @@ from django.urls import reverse
 
 from directory.models import Company
 from erp_integrations import claiming, connection_settings, connections, engine, identity
-from erp_integrations.adapters.base import AdapterError, Effect, ErpError, ErrorClass
+from erp_integrations.adapters.base import (
+    Adapter,
+    AdapterError,
+    Effect,
+    ErpError,
+    ErrorClass,
+    Manifest,
+)
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.identity import Books
@@ -84,37 +91,33 @@ def test_once_it_has_arrived_the_next_goes_to_the_other_ledger_only(
     assert len(steps.ledger_of(connection).effects()) == 1
 
 
-def test_a_worker_that_slept_through_it_claims_nothing_for_the_ledger_it_knew(
-    connection, account, ada, pat, access_of
-):
-    asleep = Connection.objects.get(pk=connection.pk)
-    adapter, manifest = adapter_of(asleep), manifest_of(asleep)
+@pytest.fixture
+def asleep(connection, account, ada, pat, access_of) -> tuple[Connection, Adapter, Manifest]:
+    """What a worker knows that slept until a company was accepted for the other ledger."""
+    known = Connection.objects.get(pk=connection.pk)
+    found = known, adapter_of(known), manifest_of(known)
     lead(connection, ada)
     usable(connection, ada)
     items = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
     steps.decide(items, access_of(pat), vendor_id="SECOND01")
-    engine._take_turn(asleep, adapter, manifest)
-    assert steps.ledger_of(asleep).effects() == []
+    return found
+
+
+def test_a_worker_that_slept_through_it_claims_nothing_for_the_ledger_it_knew(connection, asleep):
+    engine._take_turn(*asleep)
+    assert steps.ledger_of(asleep[0]).effects() == []
     assert Item.objects.get().state == State.QUEUED
     steps.export(connection)
     assert len(steps.ledger_of(connection).effects()) == 1
 
 
-def test_a_worker_that_slept_through_it_looks_up_nothing_in_the_ledger_it_knew(
-    connection, account, ada, pat, access_of
-):
-    asleep = Connection.objects.get(pk=connection.pk)
-    adapter, manifest = adapter_of(asleep), manifest_of(asleep)
-    lead(connection, ada)
-    usable(connection, ada)
-    items = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
-    steps.decide(items, access_of(pat), vendor_id="SECOND01")
+def test_a_worker_that_slept_through_it_looks_up_nothing_in_the_ledger_it_knew(connection, asleep):
     steps.break_erp(connection, "timeout_after")
     steps.export(connection)
     assert Item.objects.get().state == State.UNCERTAIN
     steps.let_pass(10_000)
     # Where it slept, the record is not there; believed, it would be sent a second time.
-    engine._take_turn(asleep, adapter, manifest)
+    engine._take_turn(*asleep)
     assert Item.objects.get().state == State.UNCERTAIN
     steps.let_pass(10_000)
     steps.export(connection)
