@@ -8,8 +8,6 @@ from django.urls import reverse
 
 from tests.access.test_every_url import OF_ACCOUNTS, address, ids, ours  # noqa: F401 - a fixture
 
-NO_STORE = "private, no-store"
-
 
 def kept(answer) -> str:
     return str(answer["Cache-Control"])

@@ -282,10 +282,6 @@ def in_project(found: Scene, **values: Any) -> dict[str, Any]:
     return {"project_id": found.plain.pk, **values}
 
 
-def named_list(found: Scene) -> str:
-    return f"standard_cost_code_list_id={found.list.pk}"
-
-
 def order(found: Scene, of_project: bool) -> dict[str, Any]:
     rows = (
         structures.of_project(found.project)
