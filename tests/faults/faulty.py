@@ -1,10 +1,10 @@
 """How the campaign's processes differ from the product's: in a hurry, mortal, and maybe unsafe.
 
 The product has no switches for this; its functions are wrapped from outside. ``FAULT_POINT`` names
-the place where a process dies, ``FAULT_STALL`` what stalls on the way to the ERP,
-``FAULT_CHANCE`` how often, ``FAULT_LEFT`` a folder with one file
-per death that is still allowed, ``FAULT_WITHOUT`` a safeguard to be taken away, ``FAULT_DEADLINE``
-the seconds of a call, and ``FAULT_BATCH`` how many items go at once.
+the place where a process dies or loses its database, ``FAULT_CHANCE`` how often, ``FAULT_LEFT`` a
+folder with one file per blow that is still allowed, ``FAULT_STALL`` what stalls on the way to the
+ERP, ``FAULT_WITHOUT`` a safeguard to be taken away, ``FAULT_DEADLINE`` the seconds of a call, and
+``FAULT_BATCH`` how many items go at once.
 """
 
 from __future__ import annotations
@@ -59,11 +59,15 @@ def hasten() -> None:
     ticker.Ticker = lambda _seconds: ordinary(TICK)
 
 
+def struck_by_chance() -> bool:
+    """Whether the blow falls now, as long as there are some left."""
+    by_chance = random.random() <= float(os.environ["FAULT_CHANCE"])
+    return by_chance and take_trouble(Path(os.environ["FAULT_LEFT"]), DEATH)
+
+
 def die_by_chance() -> None:
-    """SIGKILL to this very process, as long as there are deaths left to die."""
-    if random.random() <= float(os.environ.get("FAULT_CHANCE", "0")) and take_trouble(
-        Path(os.environ["FAULT_LEFT"]), DEATH
-    ):
+    """SIGKILL to this very process."""
+    if struck_by_chance():
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -100,8 +104,7 @@ def cutting(function: Callable[..., Any]) -> Callable[..., Any]:
     from django.db import connection as database
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        by_chance = random.random() <= float(os.environ["FAULT_CHANCE"])
-        if by_chance and take_trouble(Path(os.environ["FAULT_LEFT"]), DEATH):
+        if struck_by_chance():
             with suppress(OperationalError), database.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return function(*args, **kwargs)
