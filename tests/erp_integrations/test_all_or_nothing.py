@@ -152,6 +152,8 @@ def test_rows_are_locked_in_one_order(act, request):
         carry_out()
     found = [one for one in locked if one.model in ORDER]
     assert all(one.leaves_keys for one in found), found
+    places = [ORDER[one.model] for one in found]
+    assert places == sorted(places), found
     # Of the rows of one table, by id; a single connection needs no order.
     assert {one.order for one in found if one.model != "Connection"} <= {("pk",), ("id",)}
     assert "Item" in {one.model for one in found} or act in ("send", "unlink")
