@@ -4,6 +4,9 @@ A mutant in a function is put in by giving the function another code object, so 
 that has imported it runs the mutant. One in a table of the module is put in by evaluating the table
 again and rebinding the name wherever it was imported. What is left (decorators, bodies of classes)
 is imported as mutated by a process of its own, which takes seconds instead of a tenth.
+
+A test that fails says something only if it passes after the same others with the source put in as
+it is: each list of tests that ends in a failure is run once so, as a control.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import DEVNULL, Popen, TimeoutExpired
 from types import CodeType, FunctionType
@@ -31,10 +34,9 @@ from django.db import connection
 
 from tests.mutants.making import ROOT, Mutant, path_of
 from tests.mutants.reach import OPTIONS
-from tests.mutants.swapped import PLACE
+from tests.mutants.swapped import FAILED, PLACE
 
 KILLED, SURVIVED, NOT_PUT_IN = 1, 0, 3
-FAILED = "failed.txt"
 PACKAGES = ("erpbridge", "directory", "admin_wbs", "erp_integrations")
 
 
@@ -62,6 +64,7 @@ class Forking:
         self.asked, self.tell = asked, tell
         self.items: dict[str, pytest.Item] = {}
         self.session: Any = None
+        self.controls: dict[tuple[str, str, tuple[str, ...]], tuple[bool, str]] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.session = session
@@ -94,9 +97,33 @@ class Forking:
         gc.freeze()
 
     def _noticed(self, one: Asked) -> tuple[bool, str]:
-        """Whether a test failed, and which or how."""
+        """Whether a test failed that passes without the mutant, and which or how."""
         if not one.tests:
-            return False, "no test reaches it"
+            return False, "no test that passes without it reaches it"
+        failed, how = self._failed(one)
+        if not failed:
+            return False, how
+        at = one.tests.index(how) + 1 if how in one.tests else None
+        failed_too, which = self._control(replace(one, tests=one.tests[:at]))
+        if not failed_too:
+            return True, how
+        if which not in one.tests:
+            return False, f"without it too: {which}"
+        return self._noticed(replace(one, tests=[test for test in one.tests if test != which]))
+
+    def _control(self, one: Asked) -> tuple[bool, str]:
+        """The same with the source as it is, once for each list of tests."""
+        asked = (one.mutant.module, one.mutant.function, tuple(one.tests))
+        if asked not in self.controls:
+            source = path_of(one.mutant.module).read_text()
+            found = self._failed(replace(one, mutant=replace(one.mutant, source=source)))
+            self.controls[asked] = found
+            if found[0]:
+                print(f"Fails without a mutant too: {found[1]}", flush=True)
+        return self.controls[asked]
+
+    def _failed(self, one: Asked) -> tuple[bool, str]:
+        """Whether a test failed, and which or how."""
         status, test = self._fork(one)
         if status == KILLED:
             return True, test or "the process died"
@@ -201,9 +228,8 @@ def _rebind(mutant: Mutant) -> bool:
         old, space = getattr(module, target.id), dict(vars(module))
         exec(compile(ast.Module([node], []), "mutant", "exec"), space)
         for one in [one for name, one in sys.modules.items() if _is_ours(name)]:
-            for name, value in list(vars(one).items()):
-                if value is old:
-                    setattr(one, name, space[target.id])
+            if vars(one).get(target.id) is old:
+                setattr(one, target.id, space[target.id])
         return True
     return False
 
@@ -229,5 +255,8 @@ def in_a_fresh_process(one: Asked) -> tuple[bool, str]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return True, "the tests did not end"
-    # Anything else says that pytest itself did not get so far: nobody has noticed anything.
-    return code == 1, f"in a fresh process, which ended with {code}"
+        failed = Path(folder, FAILED)
+        if failed.exists():
+            return True, failed.read_text()
+    # Nobody has noticed anything where pytest itself did not get so far.
+    return False, f"in a fresh process, which ended with {code}"

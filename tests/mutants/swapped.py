@@ -1,4 +1,7 @@
-"""A pytest plugin that imports one module from another source: ``ERPBRIDGE_MUTANT=MODULE=FILE``."""
+"""A pytest plugin that imports one module from another source: ``ERPBRIDGE_MUTANT=MODULE=FILE``.
+
+Which test failed stands beside that file.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from importlib.util import spec_from_loader
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PLACE = "ERPBRIDGE_MUTANT"
+FAILED = "failed.txt"
 
 
 class Swapped(SourceLoader):
@@ -40,6 +46,11 @@ class Finder(MetaPathFinder):
             return None
         file = Path(f"{fullname.replace('.', '/')}.py").absolute()
         return spec_from_loader(fullname, Swapped(self.source, str(file)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.failed:
+        Path(os.environ[PLACE].partition("=")[2]).with_name(FAILED).write_text(report.nodeid)
 
 
 if PLACE in os.environ:
