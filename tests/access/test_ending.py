@@ -171,7 +171,8 @@ def test_the_same_password_under_a_newer_hash_ends_nothing(grant, sam, settings)
         "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
         *settings.PASSWORD_HASHERS,
     ]
-    assert Client().post(reverse("login"), {"username": sam.email, "password": PASSWORD})
+    body = {"username": sam.email, "password": PASSWORD}
+    assert Client().post(reverse("login"), body).status_code == 302
     assert User.objects.get(pk=sam.pk).password.startswith("pbkdf2_sha1")
     assert grant.works() == {"access", "refresh", "code"}
 
