@@ -19,6 +19,8 @@ from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from erpbridge.ui.resending import carried
+
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
     """Locks an address too, whatever names it tried."""
@@ -51,12 +53,18 @@ def _failures_of(request: Any) -> int:
 def locked_out(request: HttpRequest, _answer: Any = None, _credentials: Any = None) -> HttpResponse:
     """Says what is locked, and for how long."""
     seconds = int(get_cool_off(request).total_seconds())
-    page = _page(getattr(request, "address_is_locked", False), seconds // 60)
+    address = getattr(request, "address_is_locked", False)
+    typed = carried(request)
+    page = _page(address, seconds // 60, typed) if typed else _bare_page(address, seconds // 60)
     return HttpResponse(page, status=429, headers={"Retry-After": str(seconds)})
 
 
 @cache
-def _page(address: bool, minutes: int) -> str:
+def _bare_page(address: bool, minutes: int) -> str:
     """Made once, and without the request: whoever guesses asks for it all the time."""
+    return _page(address, minutes, ())
+
+
+def _page(address: bool, minutes: int, typed: tuple[tuple[str, str], ...]) -> str:
     context = {"address": address, "minutes": minutes, "most": settings.AXES_FAILURE_LIMIT}
-    return render_to_string("access/locked_out.html", context)
+    return render_to_string("access/locked_out.html", context | {"carried": typed})

@@ -15,6 +15,8 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from erpbridge.ui.resending import carried
+
 AT_ONCE = 1
 WAITING = 2
 PATIENCE = 5.0
@@ -71,14 +73,20 @@ class NoTurnMiddleware:
         """Whatever else the request is for."""
         return self.get_response(request)
 
-    def process_exception(self, _request: HttpRequest, error: Exception) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """503 in place of an error page."""
         if not isinstance(error, NoTurn):
             return None
-        return HttpResponse(_page(), status=503, headers={"Retry-After": str(RETRY_AFTER)})
+        typed = carried(request)
+        page = _page(typed) if typed else _bare_page()
+        return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER)})
 
 
 @cache
-def _page() -> str:
+def _bare_page() -> str:
     """Made once: it has to cost nothing while it is asked for."""
-    return render_to_string("access/no_turn.html", {"seconds": RETRY_AFTER})
+    return _page(())
+
+
+def _page(typed: tuple[tuple[str, str], ...]) -> str:
+    return render_to_string("access/no_turn.html", {"carried": typed})

@@ -34,6 +34,7 @@ from erpbridge.access.own_views import own_settings
 from erpbridge.text import login_email
 from erpbridge.ui.resending import Typed, keeps_nothing_typed, opened, send_again
 
+NOT_SENT = {"data": None, "files": None}
 NOT_YET_SAVED = "You are signed in. What you typed before was not taken yet."
 
 
@@ -77,6 +78,11 @@ class Login(LoginView):
         """With what the page carries, and whether a session has ended."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return context | {"ended": "ended" in self.request.GET, "typed": self._typed()}
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Nothing is wrong yet with what comes back from a page that stood in the way."""
+        kwargs: dict[str, Any] = super().get_form_kwargs()
+        return kwargs if "username" in self.request.POST else kwargs | NOT_SENT
 
     def _typed(self) -> Typed | None:
         return opened(self.request.POST.get("typed", ""))

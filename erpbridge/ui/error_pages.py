@@ -15,6 +15,7 @@ from django.views.defaults import server_error as broken
 from erpbridge.busy import trouble_of
 from erpbridge.retrying import stored_something
 from erpbridge.ui.redaction import redact_line
+from erpbridge.ui.resending import carried
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -28,6 +29,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "address": request.get_full_path(),
         "fields": _sent(request),
         "stored": stored_something(request),
+        "carried": carried(request),
     }
     # Without the request: the frame of the page would ask the database.
     page = render_to_string("503.html", context)

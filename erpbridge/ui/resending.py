@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 
@@ -66,6 +67,16 @@ def opened(text: str) -> Typed | None:
         return Typed(str(path), tuple((str(name), str(value)) for name, value in fields), lost)
     except (signing.BadSignature, ValueError, TypeError):
         return None
+
+
+def carried(request: HttpRequest) -> tuple[tuple[str, str], ...]:
+    """The fields by which a page that stands in the way of a log-in keeps what was typed before it;
+    none where nothing was.
+    """
+    if opened(request.POST.get("typed", "")) is None:
+        return ()
+    typed = [(name, request.POST.get(name, "")) for name in ("next", "typed")]
+    return ((TOKEN, get_token(request)), *typed)
 
 
 def _secret(name: str) -> bool:

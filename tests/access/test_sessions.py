@@ -6,9 +6,14 @@ import re
 from html import unescape
 
 import pytest
+from axes.utils import reset as axes_reset
+from django.contrib.auth.signals import user_logged_in
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
+from erpbridge.access import hashing
+from erpbridge.access.hashing import Turns
 from erpbridge.access.models import Account
 from tests.factories import PASSWORD
 
@@ -55,6 +60,69 @@ def test_what_was_typed_when_the_session_had_ended_is_saved_after_signing_in(
     assert Account.objects.get(pk=account.pk).name == "Harbor & Sons"
 
 
+@pytest.mark.parametrize(
+    ("obstacle", "status"),
+    [("locked_name", 429), ("locked_address", 429), ("no_turn", 503), ("busy", 503)],
+)
+def test_a_page_in_the_way_of_the_log_in_hands_on_what_was_typed(
+    request, obstacle, status, settings_url, account, ada
+):
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.get(reverse("login"))
+    token = {"csrfmiddlewaretoken": client.cookies["csrftoken"].value}
+    page = client.post(settings_url, TYPED | token, headers=HERE).text
+    lift = request.getfixturevalue(obstacle)
+    refused = sign_in(client, ada, page)
+    assert refused.status_code == status
+    assert "this page keeps it" in refused.text
+    lift()
+
+    again = client.post(f"{reverse('login')}?ended", hidden(refused.text), headers=HERE)
+    assert "what you typed is there to be sent again" in again.text
+    assert "required." not in again.text
+    back = sign_in(client, ada, again.text).text
+    client.post(settings_url, hidden(back), headers=HERE)
+    assert Account.objects.get(pk=account.pk).name == "Harbor & Sons"
+
+
+@pytest.fixture
+def locked_name(settings, ada):
+    settings.AXES_ENABLED = True
+    wrong = {"username": ada.email, "password": "wrong"}
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        Client().post(reverse("login"), wrong)
+    return axes_reset
+
+
+@pytest.fixture
+def locked_address(settings, ada):
+    settings.AXES_ENABLED = True
+    settings.ERPBRIDGE_FAILURES_PER_ADDRESS = 1
+    Client().post(reverse("login"), {"username": "nobody@example.com", "password": "wrong"})
+    return axes_reset
+
+
+@pytest.fixture
+def no_turn(settings, monkeypatch):
+    hashers = settings.PASSWORD_HASHERS
+    settings.PASSWORD_HASHERS = ["erpbridge.access.hashing.TakingTurns"]
+    monkeypatch.setattr(hashing, "turns", turns := Turns(1, 0, 5.0))
+    with turns.turn():
+        yield lambda: setattr(settings, "PASSWORD_HASHERS", hashers)
+
+
+@pytest.fixture
+def busy():
+    """The database, at the moment of the log-in."""
+
+    def refuse(**_signal):
+        raise OperationalError("the server shuts down")
+
+    user_logged_in.connect(refuse)
+    yield lambda: user_logged_in.disconnect(refuse)
+    user_logged_in.disconnect(refuse)
+
+
 def test_whoever_signed_in_in_another_tab_gets_what_was_typed_at_once(settings_url, client_of, ada):
     page = Client().post(settings_url, TYPED).text
     back = client_of(ada).post(reverse("login"), hidden(page))
@@ -76,7 +144,7 @@ def test_a_token_replaced_by_another_tab_gives_the_form_back_to_be_sent_again(
 
 
 def test_a_token_is_replaced_and_the_session_over(settings_url, ada):
-    client = Client(enforce_csrf_checks=True)
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.get(reverse("login"))
     refused = client.post(settings_url, TYPED | {"csrfmiddlewaretoken": "x" * 64}, headers=HERE)
     assert refused.status_code == 401
