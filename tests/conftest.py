@@ -79,6 +79,8 @@ def django_db_setup(
         template_database.keep(Path(connection.settings_dict["NAME"]))
     yield
     if connection.vendor == "postgresql":
+        # The last tests may have left this connection to the server's mercy.
+        connection.close()
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

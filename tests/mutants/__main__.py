@@ -2,7 +2,8 @@
 
 Goes on where it was stopped: what was noticed stays so until the module changes, what survived is
 tried again when its tests have changed. What is the same program under another spelling stands in
-``same.toml`` with the reason, and counts neither way.
+``same.toml`` with the reason, and counts neither way. The order is that of a hash: a run that is
+stopped early has tried a sample of every module, and its scores are estimates.
 """
 
 from __future__ import annotations
@@ -74,12 +75,14 @@ class Run:
             name: [one for one in mutants_of(name) if one.key not in reasons(name)]
             for name in names
         }
-        self.asked = [
+        asked = [
             self._asked(mutant)
             for name in names
             for mutant in self.mutants[name]
             if only in mutant.key
         ]
+        # In no order that means something: a run that is stopped has tried a fair sample.
+        self.asked = sorted(asked, key=lambda one: sha256(one.mutant.key.encode()).digest())
         self.began = time.monotonic()
 
     def _asked(self, mutant: Mutant) -> Asked:
