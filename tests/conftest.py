@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from erp_integrations.adapters.conformance import report
 from erpbridge import embedded
@@ -32,8 +32,11 @@ from tests.factories import (
 )
 
 # The same examples every time: a change is taken or not for what it does. `--hypothesis-seed=N`
-# with the profile "default" looks for others.
-settings.register_profile("repeatable", derandomize=True)
+# with the profile "default" looks for others. How quickly they are made and tried says something
+# about the machine.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("repeatable")
 
 # --- between tests --------------------------------------------------------------------------

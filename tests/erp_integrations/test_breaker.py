@@ -1,0 +1,153 @@
+"""What one call says about the connection: go on, slow down, rest, or wait for a login."""
+
+from __future__ import annotations
+
+import pytest
+
+from erp_integrations import breaker, connections, pacing
+from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health
+from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.breaker import LOGIN_PROBE, THROTTLE_WAIT, feed
+from erp_integrations.claiming import claim
+from erp_integrations.clock import after, now
+from erp_integrations.models import Connection
+from erpbridge.clock.measured import STEP
+from tests.erp_integrations import steps
+
+SAYS_SOMETHING = {ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED}
+
+
+def error(cls: ErrorClass, retry_after: float | None = None) -> ErpError:
+    return ErpError(cls, Effect.NOT_APPLIED, "No.", retry_after=retry_after)
+
+
+DOWN, THROTTLED = error(ErrorClass.TRANSIENT), error(ErrorClass.THROTTLED)
+REFUSED = error(ErrorClass.AUTH_EXPIRED)
+
+
+def rest(connection: Connection) -> tuple[int, float | None, float | None]:
+    """Failures in a row, and for how long the breaker and the ERP's rate hold everything back."""
+    connection.refresh_from_db()
+    began = now()
+    until = [
+        None if one is None else (one - began).total_seconds()
+        for one in (connection.breaker_until, connection.next_slot_at)
+    ]
+    return connection.breaker_failures, until[0], until[1]
+
+
+def test_refused_login_is_tried_again_only_after_a_minute(connection, accepted_item, monkeypatch):
+    tried = []
+
+    def check(self):
+        tried.append(now())
+        return Health(("Log in again.",))
+
+    monkeypatch.setattr(SimulatorAdapter, "check", check)
+    feed(connection, [REFUSED])
+    assert rest(connection) == (0, LOGIN_PROBE, None)
+    assert connection.paused_for_login
+    for passed, tries in [(0, 0), (LOGIN_PROBE - 1, 0), (1, 1), (LOGIN_PROBE - 1, 1), (1, 2)]:
+        if passed:
+            steps.let_pass(passed - STEP)
+        steps.export(connection)
+        assert len(tried) == tries
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(None, THROTTLE_WAIT), (0, THROTTLE_WAIT), (40, 40)])
+def test_erp_that_asks_for_patience_gets_it_for_every_item(connection, accepted_item, asked, wait):
+    feed(connection, [error(ErrorClass.THROTTLED, asked)])
+    # Late by a step of the clock, and never early.
+    assert rest(connection) == (0, None, wait + STEP)
+    manifest = connections.manifest_of(connection)
+    assert claim(connection, manifest) == []
+    steps.let_pass(wait)
+    assert len(claim(connection, manifest)) == 1
+
+
+def test_calls_that_fail_in_a_row_are_counted_and_rest_longer_each_time(connection):
+    waits = []
+    for failures in range(1, 8):
+        feed(connection, [DOWN, DOWN])
+        count, wait, _slot = rest(connection)
+        assert count == failures
+        waits.append(wait)
+    assert waits == [pacing.breaker_wait(one) for one in range(1, 8)]
+    assert waits[3:6] == [None, 30, 60]
+
+
+@pytest.mark.parametrize("answers", [[], [None], [DOWN, None], [error(ErrorClass.INVALID)]])
+def test_whatever_was_answered_ends_the_row(connection, answers):
+    Connection.objects.update(breaker_failures=7, breaker_until=after(30))
+    feed(connection, answers)
+    assert rest(connection) == (0, None, None)
+
+
+@pytest.mark.parametrize("cls", sorted(set(ErrorClass) - SAYS_SOMETHING))
+def test_error_about_a_record_says_nothing_against_the_connection(connection, cls):
+    feed(connection, [error(cls)])
+    assert rest(connection) == (0, None, None)
+    assert connection.paused_at is None
+
+
+@pytest.mark.parametrize("answers", [[None, DOWN, THROTTLED, REFUSED], [REFUSED, THROTTLED, None]])
+def test_one_refused_login_counts_more_than_all_other_answers(connection, answers):
+    feed(connection, answers)
+    assert connection.breaker_failures == 0
+    assert rest(connection) == (0, LOGIN_PROBE, None)
+
+
+def test_one_that_asks_for_patience_counts_more_than_answers_and_failures(connection):
+    feed(connection, [None, THROTTLED, DOWN])
+    assert rest(connection) == (0, None, THROTTLE_WAIT + STEP)
+
+
+def test_late_success_of_another_call_brings_no_login_probe_forward(connection):
+    feed(connection, [REFUSED])
+    feed(connection, [None])
+    assert rest(connection) == (0, LOGIN_PROBE, None)
+
+
+@pytest.mark.parametrize(
+    ("paused", "until", "resting"),
+    [(False, None, False), (False, -1, False), (False, 5, True), (True, None, True)],
+)
+def test_connection_rests_while_it_is_paused_or_its_breaker_is_open(
+    connection, ada, paused, until, resting
+):
+    if paused:
+        connections.pause(connection, by=ada, reason="Year-end closing")
+    Connection.objects.update(breaker_until=None if until is None else after(until))
+    assert breaker.is_resting(connection) is resting
+
+
+def test_only_one_process_probes_a_login_at_a_time(connection, monkeypatch):
+    feed(connection, [REFUSED])
+    steps.let_pass(LOGIN_PROBE)
+    adapter = connections.adapter_of(connection)
+    tried = []
+
+    def check(self):
+        tried.append(1)
+        breaker.probe_login(connection, adapter)
+        return Health(("Log in again.",))
+
+    monkeypatch.setattr(SimulatorAdapter, "check", check)
+    breaker.probe_login(connection, adapter)
+    assert tried == [1]
+
+
+def test_what_is_not_paused_for_its_login_is_not_probed(connection, ada, monkeypatch):
+    monkeypatch.setattr(SimulatorAdapter, "check", lambda self: pytest.fail("It was asked."))
+    connections.pause(connection, by=ada, reason="Year-end closing")
+    breaker.probe_login(connection, connections.adapter_of(connection))
+    assert rest(connection) == (0, None, None)
+
+
+def test_other_connections_are_left_alone(connection, account):
+    other = Connection.objects.create(account=account, name="Other", adapter="simulator")
+    for one in (DOWN, THROTTLED, REFUSED):
+        feed(connection, [one])
+    other.refresh_from_db()
+    assert (other.breaker_failures, other.breaker_until, other.next_slot_at) == (0, None, None)
+    assert other.paused_at is None
