@@ -55,7 +55,7 @@ def text_of(value: Any) -> str:
     """A payload value as the text that is measured; nothing at all is empty text."""
     if value is None:
         return ""
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return ", ".join(text_of(one) for one in value)
     return str(value)
 

@@ -42,10 +42,14 @@ def broken(kind: str, value: object, limit: object = None, message: str = "") ->
         ("positive", None, ["0.01", 1]),
         ("max_length", 5, ["abcde", "éééé€", 12345, "", None]),
         ("max_line_length", 4, ["abcd\nefgh", "abcd\r\nefgh\r\n"]),
-        ("max_length_decimal", 2, ["1.25", "1000", "abc"]),
+        ("max_length_decimal", 2, ["1.25", "1000"]),
         ("max_length_units", 3, ["999.12345", "-123"]),
+        # What is not a number has no digits to count: that is the business of "numeric".
+        ("max_length_decimal", 0, ["abc"]),
+        ("max_length_units", 0, ["abc"]),
         ("format", r"[0-9]{5}", ["21201"]),
         ("disallow_division", None, ["03-100", "03-100-A"]),
+        ("disallow_division", ".", ["03.100"]),
         ("charset", "A-Z0-9-", ["ACME-01"]),
         ("charset", "[A-Z0-9-]", ["ACME-01"]),
         ("case", "upper", ["ACME-1"]),
@@ -66,13 +70,15 @@ def test_values_within_a_rule_raise_no_problem(kind: str, limit: object, fine: l
         ("numeric", None, True, "Name must be a number; it is “True”.", "True", ""),
         ("positive", None, "0", "Name must be a number above 0; it is “0”.", "0", ""),
         ("positive", None, -3, "Name must be a number above 0; it is “-3”.", "-3", ""),
+        ("positive", None, "x", "Name must be a number above 0; it is “x”.", "x", ""),
+        ("max_length", 3, ("A", "B"), "Name must be 3 characters or fewer; it has 4.", "4", "3"),
         (
             "max_length", 30, "x" * 42,
             "Name must be 30 characters or fewer; it has 42.", "42", "30",
         ),
         ("max_length", 1, "é&", "Name must be 1 character or fewer; it has 2.", "2", "1"),
         (
-            "max_line_length", 4, "abc\r\nabcdefg\nab",
+            "max_line_length", 4, "xyz\r\nabcdefg\nab",
             "Name line 2 must be 4 characters or fewer; it has 7.", "7", "4",
         ),
         (
@@ -144,11 +150,28 @@ def test_a_rules_own_message_gets_the_limit_and_keeps_naming_the_field():
 
 
 def test_saving_runs_the_save_rules_only_and_exporting_runs_both():
-    manifest = entity(
-        Rule("max_length", "name", 1, phase="save"), Rule("max_length", "name", 2, phase="export")
+    rules = (
+        Rule("max_length", "name", 2, phase="export"),
+        Rule("max_length", "name", 1, phase="save"),
     )
-    assert [one.limit for one in problems(manifest, {"name": "abc"}, phase="save")] == ["1"]
-    assert [one.limit for one in problems(manifest, {"name": "abc"})] == ["1", "2"]
+    manifest = entity(*rules, asked=(AcceptanceField("name", "Terms", rules=rules),))
+    long = {"name": "abc"}
+    assert [one.limit for one in problems(manifest, long, phase="save")] == ["1"]
+    assert [one.limit for one in problems(manifest, long)] == ["2", "1"]
+    # The approver's values too.
+    assert [one.limit for one in problems(manifest, {}, long, phase="save")] == ["1"]
+    assert [one.limit for one in problems(manifest, {}, long)] == ["2", "1"]
+
+
+def test_a_value_that_is_required_and_blank_is_missed_whatever_else_is_asked_of_it():
+    manifest = entity(Rule("max_length", "name", 3), Rule("present", "name"))
+    assert [one.rule for one in problems(manifest, {"name": " "})] == ["present"]
+
+
+def test_a_value_that_is_required_by_a_rule_of_its_own_is_missed_once():
+    own = Rule("present", "terms", message="Terms are agreed with every vendor.")
+    manifest = entity(asked=(AcceptanceField("terms", "Terms", rules=(own,)),))
+    assert [one.message for one in problems(manifest, {}, {})] == [own.message]
 
 
 def test_a_rule_from_the_future_blocks_instead_of_being_passed_over():
