@@ -179,10 +179,10 @@ class Guarded(Adapter):
         try:
             with self._in_time():
                 outcomes = list(self.adapter.poll(handles))
+            if len(outcomes) == len(handles):
+                return [_kept(one, self._said) for one in outcomes]
         except Exception as error:
             raise self._error("poll", error) from error
-        if len(outcomes) == len(handles):
-            return [_kept(one, self._said) for one in outcomes]
         problem = f"The adapter failed: {len(outcomes)} outcomes for {len(handles)} handles."
         raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, problem))
 
@@ -303,21 +303,27 @@ def _kept(outcome: object, said: Callable[..., str]) -> Outcome:
         error = _plain_error(outcome.error, said)
         return replace(outcome, error=error, answer=answer, handle="")
     if outcome.handle and _can_be_kept(outcome.handle):
-        wait = min(max(outcome.check_after, 0.0), LONGEST_WAIT)
-        return Outcome(handle=outcome.handle, check_after=wait, answer=answer)
+        wait = _wait(outcome.check_after)
+        return Outcome(handle=outcome.handle, check_after=wait or 0.0, answer=answer)
     if not _can_be_kept(outcome.erp_id, outcome.erp_code, outcome.erp_version):
         ids = said((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
         return _unknown(f"The ERP answered with an ID that cannot be kept: {ids}")
     return replace(outcome, answer=answer, handle="")
 
 
+def _wait(seconds: float | None) -> float | None:
+    """How long to wait, as far as it says anything; a day at most."""
+    if seconds is None or math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
 def _plain_error(error: ErpError, said: Callable[..., str]) -> ErpError:
-    wait = error.retry_after
     return replace(
         error,
         message=said(error.message),
         field=plain(error.field, 100),
         erp_code=said(error.erp_code),
         advice=said(error.advice),
-        retry_after=None if wait is None or math.isnan(wait) else min(max(wait, 0.0), LONGEST_WAIT),
+        retry_after=_wait(error.retry_after),
     )

@@ -1,0 +1,386 @@
+"""Each call of an adapter: what it answers as it should, cannot be kept, or raises."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from erp_integrations import guard
+from erp_integrations.adapters.base import (
+    Adapter,
+    AdapterError,
+    Ambiguous,
+    Choice,
+    Command,
+    Effect,
+    ErpError,
+    ErrorClass,
+    Found,
+    Handed,
+    Health,
+    InboundAsk,
+    InboundCall,
+    InboundReply,
+    Io,
+    LookUp,
+    MadeFile,
+    Operation,
+    Outcome,
+    Page,
+    Problem,
+    Report,
+    Seen,
+    Wire,
+    WireField,
+)
+from erp_integrations.guard import Guarded
+
+SECRET = "hush-hush-7"
+# What no database stores and nobody may read; and what is left of it.
+FOUL = f"a\x00b\ud800 {SECRET}"
+CLEAN = "a\ufffdb? [secret]"
+# The same of what is compared as it is.
+KEPT = f"a\ufffdb? {SECRET}"
+PLAIN = "text/plain; charset=utf-8"
+
+COMMAND = Command("i", "vendor", Operation.CREATE, "ACME", {"name": "Acme"})
+CALL = InboundCall("POST", "", {}, b"")
+ASK = InboundAsk(take=3)
+RECORD = Found("7", "ACME", "v1", {"a": [1, None, True, 1.5, {"b": "c"}]})
+FOUL_RECORD = replace(RECORD, data={FOUL: [FOUL, {"x": (FOUL, 1)}]})
+KEPT_RECORD = replace(RECORD, data={KEPT: [KEPT, {"x": [KEPT, 1]}]})
+TWO = Ambiguous(("7", "8"))
+APPLIED = Outcome("7", "ACME", "v1", "<ok/>")
+ERROR = ErpError(
+    ErrorClass.INVALID, Effect.NOT_APPLIED, "No.", "name", "E1", "Ask Pat.", retry_after=7.0
+)
+REFUSED = Outcome(error=ERROR, answer="<no/>", erp_id="5")
+TAKEN = Outcome(handle="H-1", check_after=9.0, answer="<later/>")
+FOUL_ERROR = replace(ERROR, message=FOUL, field=FOUL, erp_code=FOUL, advice=FOUL)
+CLEAN_ERROR = replace(ERROR, message=CLEAN, field=KEPT, erp_code=CLEAN, advice=CLEAN)
+REPLY = InboundReply(200, "application/json", b"{}", retry_after=2.0)
+FILE = MadeFile("vendors.csv", "text/csv", b"a,b")
+
+
+def unknown(message: str) -> Outcome:
+    return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, message))
+
+
+def failed(call: str, error: str = "RuntimeError") -> str:
+    return f"The adapter failed: {error} in Erp.{call}."
+
+
+def cannot_be_kept(*ids: object) -> str:
+    return f"The ERP answered with an ID that cannot be kept: {ids}"
+
+
+NEITHER = unknown("The ERP said neither yes nor no.")
+NO_OUTCOME = unknown("The adapter answered with something that is not an outcome.")
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "check": (),
+    "choice_kinds": (),
+    "choices": ("vendor_type",),
+    "validate": (COMMAND,),
+    "preview": (COMMAND,),
+    "find": ("vendor", "ACME"),
+    "fetch": ("vendor", "7"),
+    "submit": ([COMMAND],),
+    "poll": (["H-1"],),
+    "receive": (CALL,),
+    "reply": (ASK, [Handed("t", COMMAND, 20.0)], [LookUp("t", "vendor", "ACME")]),
+    "locked_out": (CALL, 30.0),
+    "render_file": ([COMMAND],),
+    "read_result": (b"a,b",),
+    "pull": ("vendor", "cursor"),
+}
+
+
+def guarded(call: str, act: Callable[..., Any]) -> Any:
+    """One call of an adapter that does this, asked from within its guard."""
+
+    def acting(self: Adapter, *arguments: Any) -> Any:
+        assert arguments == ARGUMENTS[call]
+        return act()
+
+    methods = dict.fromkeys(Adapter.__abstractmethods__, None) | {call: acting}
+    erp = type("Erp", (Adapter,), methods)
+    io = Io(Path(), lambda: 0.0, logging.getLogger("erp"))
+    return getattr(Guarded(erp({}, {"key": SECRET}, io), 20.0), call)(*ARGUMENTS[call])
+
+
+def answering(call: str, answer: Any) -> Any:
+    return guarded(call, lambda: answer)
+
+
+def raising(call: str, error: Exception) -> Any:
+    def fail() -> None:
+        raise error
+
+    return guarded(call, fail)
+
+
+def test_every_call_is_tried_here():
+    calls = {name for name, one in vars(Adapter).items() if callable(one) and name[0] != "_"}
+    assert set(ARGUMENTS) == calls - {"manifest"}
+
+
+# --- as it should be --------------------------------------------------------------------------
+
+SOUND: list[tuple[str, Any]] = [
+    ("check", Health(("Say who you are.",), {"Company": "Harbor"})),
+    ("choice_kinds", ("vendor_type",)),
+    ("choices", (Choice("SUB", "Subcontractor", "people"),)),
+    ("validate", (Problem("name", "rule", "It is too long.", "12", "10"),)),
+    ("preview", Wire((WireField("Name", "Acme", "name", True),), "<acme/>")),
+    ("find", RECORD),
+    ("find", TWO),
+    ("find", None),
+    ("fetch", RECORD),
+    ("fetch", None),
+    ("submit", [APPLIED]),
+    ("submit", [REFUSED]),
+    ("submit", [TAKEN]),
+    ("poll", [APPLIED]),
+    ("poll", [REFUSED]),
+    ("poll", [TAKEN]),
+    ("receive", InboundAsk(take=3, notes={"n": 1})),
+    ("receive", InboundAsk(REPLY, take=2)),
+    ("receive", InboundAsk(REPLY, wrong_credentials=True)),
+    ("receive", InboundAsk(reports=(Report("t", APPLIED), Report("u", REFUSED)))),
+    ("receive", InboundAsk(seen=(Seen("t", RECORD), Seen("u", TWO), Seen("v", None)))),
+    ("reply", REPLY),
+    ("locked_out", REPLY),
+    ("render_file", FILE),
+    ("read_result", {"i": APPLIED, "j": REFUSED}),
+    ("pull", Page((RECORD, RECORD), "more")),
+]
+
+
+@pytest.mark.parametrize(("call", "answer"), SOUND)
+def test_sound_answer_arrives_as_it_is(call, answer):
+    assert answering(call, answer) == answer
+
+
+# --- what cannot be kept ----------------------------------------------------------------------
+
+PUT_RIGHT: list[tuple[str, Any, Any]] = [
+    ("check", Health((FOUL,), {FOUL: FOUL}), Health((CLEAN,), {CLEAN: CLEAN})),
+    ("choices", [Choice(FOUL, FOUL, "g" * 51)], (Choice(KEPT, CLEAN, "g" * 50),)),
+    ("validate", [Problem("name", "rule", FOUL)], (Problem("name", "rule", CLEAN),)),
+    ("preview", Wire((), FOUL), Wire((), CLEAN)),
+    # A login that is none of the record's fields; a field that happens to hold the same stays.
+    (
+        "preview",
+        Wire((WireField("Key", SECRET), WireField("Name", SECRET, "name")), ""),
+        Wire((WireField("Key", "[secret]"), WireField("Name", SECRET, "name")), ""),
+    ),
+    ("find", FOUL_RECORD, KEPT_RECORD),
+    ("fetch", FOUL_RECORD, KEPT_RECORD),
+    ("pull", Page((FOUL_RECORD,)), Page((KEPT_RECORD,))),
+    ("submit", [replace(APPLIED, answer=FOUL)], [replace(APPLIED, answer=CLEAN)]),
+    ("submit", [replace(TAKEN, answer=FOUL)], [replace(TAKEN, answer=CLEAN)]),
+    (
+        "submit",
+        [replace(REFUSED, error=FOUL_ERROR, answer=FOUL, handle="H-1")],
+        [replace(REFUSED, error=CLEAN_ERROR, answer=CLEAN)],
+    ),
+    ("submit", [], [unknown("The adapter failed: 0 outcomes for 1 commands.")]),
+    ("submit", None, [unknown(failed("submit", "TypeError"))]),
+    ("submit", ["7"], [NO_OUTCOME]),
+    ("poll", ["7"], [NO_OUTCOME]),
+    (
+        "receive",
+        InboundAsk(reports=(Report("t", TAKEN),)),
+        InboundAsk(reports=(Report("t", NEITHER),)),
+    ),
+    (
+        "receive",
+        InboundAsk(seen=(Seen("t", FOUL_RECORD),)),
+        InboundAsk(seen=(Seen("t", KEPT_RECORD),)),
+    ),
+    (
+        "receive",
+        InboundAsk(wrong_credentials=True, take=1),
+        InboundAsk(InboundReply(401, PLAIN, b"The credentials are wrong."), True, take=1),
+    ),
+    ("read_result", {FOUL: APPLIED, "j": TAKEN}, {KEPT: APPLIED, "j": NEITHER}),
+]
+
+
+@pytest.mark.parametrize(("call", "answer", "wanted"), PUT_RIGHT)
+def test_what_cannot_be_kept_or_must_not_be_told_is_put_right(call, answer, wanted):
+    assert answering(call, answer) == wanted
+
+
+LONG = "x" * 201
+WRONG_IDS = [
+    ("", "ACME", "v1"),
+    (7, "ACME", "v1"),
+    (LONG, "ACME", "v1"),
+    ("7", LONG, "v1"),
+    ("7", "ACME", LONG),
+    ("7", "A\x00", "v1"),
+    ("7", "ACME", None),
+]
+
+
+@pytest.mark.parametrize("ids", WRONG_IDS)
+def test_answer_with_ids_that_cannot_be_kept_is_no_answer(ids):
+    told = cannot_be_kept(*ids)[:351]
+    for call in ("submit", "poll"):
+        (outcome,) = answering(call, [Outcome(*ids)])
+        assert outcome.error.effect == Effect.UNCERTAIN
+        assert outcome.error.message.startswith("The ERP answered with an ID that cannot be kept: ")
+    for call, answer in [("find", Found(*ids, {})), ("pull", Page((Found(*ids, {}),)))]:
+        error = told_by(call, answering, answer)
+        assert (error.cls, error.effect) == (ErrorClass.BUG, Effect.NOT_APPLIED)
+        assert error.message == told
+    (report,) = answering("receive", InboundAsk(reports=(Report("t", Outcome(*ids)),))).reports
+    assert report.outcome.error.effect == Effect.UNCERTAIN
+    refused = answering("receive", InboundAsk(seen=(Seen("t", Found(*ids, {})),))).refused
+    assert (refused.status, refused.content_type) == (400, PLAIN)
+    assert refused.body == told[:300].encode()
+
+
+def test_ids_may_be_as_long_as_their_columns():
+    most = "x" * 200
+    assert answering("find", Found(most, most, most, {})) == Found(most, most, most, {})
+    assert answering("submit", [Outcome(most, most, most)]) == [Outcome(most, most, most)]
+    assert answering("submit", [Outcome(handle=most)]) == [Outcome(handle=most)]
+    told = cannot_be_kept("", "", "")
+    assert answering("submit", [Outcome(handle=LONG)]) == [unknown(told)]
+
+
+def test_version_and_code_may_be_empty():
+    assert answering("find", Found("7", "", "", {})) == Found("7", "", "", {})
+    assert answering("submit", [Outcome("7")]) == [Outcome("7")]
+
+
+def test_id_that_cannot_be_kept_is_told_in_short_and_without_secrets():
+    (outcome,) = answering("submit", [Outcome(f"{SECRET}\x00", "c" * 400)])
+    told = outcome.error.message.removeprefix("The ERP answered with an ID that cannot be kept: ")
+    assert told.startswith("('[secret]")
+    assert len(told) == 300
+
+
+def test_record_with_another_id_than_was_asked_for_is_an_error_and_the_log_names_it(caplog):
+    error = told_by("fetch", answering, replace(RECORD, erp_id="8" * 400))
+    assert error.message == failed("fetch", "ValueError")
+    assert f"it answered with {'8' * 300}\n" in caplog.text
+
+
+def test_number_of_outcomes_to_handles_has_to_be_right():
+    error = told_by("poll", answering, [])
+    assert error == ErpError(
+        ErrorClass.BUG, Effect.NOT_APPLIED, "The adapter failed: 0 outcomes for 1 handles."
+    )
+
+
+def test_texts_are_as_long_as_can_be_kept():
+    error = replace(ERROR, message="m" * 2_001, field="f" * 101, advice="a" * 2_001)
+    (outcome,) = answering("submit", [Outcome(error=error, answer="x" * 100_001)])
+    kept = outcome.error
+    lengths = [len(one) for one in (kept.message, kept.field, kept.advice, outcome.answer)]
+    assert lengths == [2_000, 100, 2_000, 100_000]
+    assert len(answering("preview", Wire((), "x" * 100_001)).text) == 100_000
+    assert answering("check", Health(("m" * 2_001,))).problems == ("m" * 2_000,)
+
+
+WAITS = [(-5.0, 0.0), (0.0, 0.0), (7.5, 7.5), (86_401.0, 86_400.0), (math.inf, 86_400.0)]
+
+
+@pytest.mark.parametrize(("asked", "wait"), [*WAITS, (math.nan, None), (None, None)])
+def test_time_that_an_error_asks_for_is_none_to_a_day(asked, wait):
+    (outcome,) = answering("submit", [Outcome(error=replace(ERROR, retry_after=asked))])
+    assert outcome.error.retry_after == wait
+
+
+@pytest.mark.parametrize("call", ["submit", "poll"])
+@pytest.mark.parametrize(("asked", "wait"), [*WAITS, (math.nan, 0.0)])
+def test_time_until_a_handle_is_asked_about_is_none_to_a_day(call, asked, wait):
+    (outcome,) = answering(call, [replace(TAKEN, check_after=asked)])
+    assert outcome.check_after == wait
+
+
+def test_outcome_with_a_senseless_time_is_an_error_of_the_adapter():
+    senseless: Any = replace(ERROR, retry_after="soon")
+    error = told_by("poll", answering, [Outcome(error=senseless)])
+    assert error.message == failed("poll", "TypeError")
+    assert answering("submit", [Outcome(error=senseless)]) == [
+        unknown(failed("submit", "TypeError"))
+    ]
+
+
+# --- what it raises ---------------------------------------------------------------------------
+
+INSTEAD: dict[str, Callable[[str], Any]] = {
+    "check": lambda told: Health((told,)),
+    "validate": lambda told: (Problem("connection", "adapter", told),),
+    "preview": lambda told: Wire((), told),
+    "submit": lambda told: [unknown(told)],
+    "receive": lambda told: InboundAsk(InboundReply(500, PLAIN, told.encode())),
+    "reply": lambda told: InboundReply(500, PLAIN, told.encode()),
+    "locked_out": lambda told: InboundReply(429, PLAIN, told.encode(), retry_after=30.0),
+}
+RAISES = sorted(set(ARGUMENTS) - set(INSTEAD))
+
+
+def told_by(call: str, how: Callable[[str, Any], Any], what: Any) -> ErpError:
+    with pytest.raises(AdapterError) as raised:
+        how(call, what)
+    return raised.value.error
+
+
+@pytest.mark.parametrize("call", INSTEAD)
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), OSError(SECRET)])
+def test_what_answers_in_any_case_says_what_failed(call, error):
+    told = failed(call, type(error).__name__)
+    assert raising(call, error) == INSTEAD[call](told)
+
+
+@pytest.mark.parametrize("call", RAISES)
+@pytest.mark.parametrize(
+    ("error", "cls"),
+    [
+        (RuntimeError(SECRET), ErrorClass.BUG),
+        (ConnectionResetError(SECRET), ErrorClass.TRANSIENT),
+        (SoftTimeLimitExceeded(), ErrorClass.TRANSIENT),
+    ],
+)
+def test_what_may_fail_says_what_failed_and_whether_to_try_again(call, error, cls):
+    told = failed(call, type(error).__name__)
+    assert told_by(call, raising, error) == ErpError(cls, Effect.NOT_APPLIED, told)
+
+
+@pytest.mark.parametrize("call", RAISES)
+def test_error_that_the_adapter_has_understood_is_told_as_it_is_without_secrets(call):
+    assert told_by(call, raising, AdapterError(ERROR)) == ERROR
+    assert told_by(call, raising, AdapterError(FOUL_ERROR)) == CLEAN_ERROR
+
+
+def test_call_of_an_erp_that_the_adapter_does_not_understand_is_refused():
+    wrong = replace(ERROR, message="\x00" + "m" * 400)
+    body = ("\ufffd" + "m" * 299).encode()
+    assert raising("receive", AdapterError(wrong)) == InboundAsk(InboundReply(400, PLAIN, body))
+
+
+def test_manifest_is_no_business_of_an_instance():
+    with pytest.raises(NotImplementedError):
+        Guarded.manifest({})
+
+
+@pytest.mark.parametrize("value", ["", None, 0, 7, 1.5, True, ["a"], {"a": None}])
+def test_plain_values_stay_as_they_are(value):
+    assert guard.plain_values(value) == value
+    assert type(guard.plain_values(value)) is type(value)
+
+
+def test_other_values_become_text():
+    assert guard.plain_values({"when": Path("a/b"), 7: ("x",)}) == {"when": "a/b", "7": ["x"]}
