@@ -302,7 +302,7 @@ def _kept(outcome: object, said: Callable[..., str]) -> Outcome:
     if outcome.error is not None:
         error = _plain_error(outcome.error, said)
         return replace(outcome, error=error, answer=answer, handle="")
-    if outcome.handle and _can_be_kept(outcome.handle):
+    if _can_be_kept(outcome.handle):
         wait = _wait(outcome.check_after)
         return Outcome(handle=outcome.handle, check_after=wait or 0.0, answer=answer)
     if not _can_be_kept(outcome.erp_id, outcome.erp_code, outcome.erp_version):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models.functions import Now
 
 from erp_integrations import breaker, connections, pacing
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health
@@ -13,6 +14,7 @@ from erp_integrations.clock import after, now
 from erp_integrations.models import Connection
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
+from tests.factories import ConnectionFactory
 
 SAYS_SOMETHING = {ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED}
 
@@ -118,6 +120,7 @@ def test_connection_rests_while_it_is_paused_or_its_breaker_is_open(
     if paused:
         connections.pause(connection, by=ada, reason="Year-end closing")
     Connection.objects.update(breaker_until=None if until is None else after(until))
+    ConnectionFactory.create(account=connection.account, paused_at=None if resting else Now())
     assert breaker.is_resting(connection) is resting
 
 
@@ -140,12 +143,14 @@ def test_only_one_process_probes_a_login_at_a_time(connection, monkeypatch):
 def test_what_is_not_paused_for_its_login_is_not_probed(connection, ada, monkeypatch):
     monkeypatch.setattr(SimulatorAdapter, "check", lambda self: pytest.fail("It was asked."))
     connections.pause(connection, by=ada, reason="Year-end closing")
+    other = ConnectionFactory.create(account=connection.account)
+    connections.pause_for_login(other, message="Log in again.")
     breaker.probe_login(connection, connections.adapter_of(connection))
     assert rest(connection) == (0, None, None)
 
 
 def test_other_connections_are_left_alone(connection, account):
-    other = Connection.objects.create(account=account, name="Other", adapter="simulator")
+    other = ConnectionFactory.create(account=account)
     for one in (DOWN, THROTTLED, REFUSED):
         feed(connection, [one])
     other.refresh_from_db()

@@ -40,7 +40,8 @@ def claimed(connection):
 
 
 @pytest.mark.parametrize(
-    ("ahead", "allowed"), [(-60, 20), (0, 20), (1, 19), (9.5, 10), (19, 1), (20, 0), (90, 0)]
+    ("ahead", "allowed"),
+    [(-60, 20), (0, 20), (1, 19), (9.5, 10), (10.1, 9), (19, 1), (20, 0), (90, 0)],
 )
 def test_a_rate_allows_what_the_time_since_the_last_command_stands_for(ahead, allowed):
     next_slot = NOON + timedelta(seconds=ahead)
@@ -51,6 +52,13 @@ def test_a_throttled_connection_without_a_rate_waits_for_its_time():
     later = NOON + timedelta(seconds=3)
     assert pacing.slots(NOON, later, per_minute=None, burst=20) == 0
     assert pacing.slots(later, later, per_minute=None, burst=20) == 20
+
+
+@pytest.mark.parametrize(("ahead", "start"), [(None, 0), (-60, 0), (0, 0), (7, 7)])
+def test_what_was_used_of_a_rate_is_added_to_what_was_used_before(ahead, start):
+    before = None if ahead is None else NOON + timedelta(seconds=ahead)
+    after = pacing.next_slot(NOON, before, per_minute=30, used=5)
+    assert after == NOON + timedelta(seconds=start + 10)
 
 
 def test_no_more_is_claimed_than_the_rate_of_the_connection_allows(connection, ada):

@@ -102,7 +102,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def guarded(call: str, act: Callable[..., Any]) -> Any:
+def guarded(call: str, act: Callable[..., Any], secret: str = SECRET) -> Any:
     """One call of an adapter that does this, asked from within its guard."""
 
     def acting(self: Adapter, *arguments: Any) -> Any:
@@ -111,8 +111,10 @@ def guarded(call: str, act: Callable[..., Any]) -> Any:
 
     methods = dict.fromkeys(Adapter.__abstractmethods__, None) | {call: acting}
     erp = type("Erp", (Adapter,), methods)
-    io = Io(Path(), lambda: 0.0, logging.getLogger("erp"))
-    return getattr(Guarded(erp({}, {"key": SECRET}, io), 20.0), call)(*ARGUMENTS[call])
+    adapter = erp({"company": "Harbor"}, {"key": secret}, Io(Path(), float, logging.getLogger()))
+    safe = Guarded(adapter, 20.0)
+    assert (safe.config, safe.secrets, safe.io) == (adapter.config, adapter.secrets, adapter.io)
+    return getattr(safe, call)(*ARGUMENTS[call])
 
 
 def answering(call: str, answer: Any) -> Any:
@@ -291,6 +293,11 @@ def test_texts_are_as_long_as_can_be_kept():
     assert lengths == [2_000, 100, 2_000, 100_000]
     assert len(answering("preview", Wire((), "x" * 100_001)).text) == 100_000
     assert answering("check", Health(("m" * 2_001,))).problems == ("m" * 2_000,)
+
+
+def test_answer_is_no_longer_for_the_secrets_that_were_taken_out_of_it():
+    (outcome,) = guarded("submit", lambda: [Outcome("7", answer="x7y8 " * 20_000)], "x7y8")
+    assert outcome.answer == ("[secret] " * 20_000)[:100_000]
 
 
 WAITS = [(-5.0, 0.0), (0.0, 0.0), (7.5, 7.5), (86_401.0, 86_400.0), (math.inf, 86_400.0)]

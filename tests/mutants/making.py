@@ -33,7 +33,11 @@ ONLY_FASTER = {
 }
 # Wording: texts are judged by the pages that show them.
 WORDING = {"label", "help_text", "verbose_name", "why", "advice", "message"}
+# What the type checker holds: that nobody writes to a frozen dataclass.
+CHECKED = {"frozen", "slots"}
 LOGGED = m.Call(func=m.Attribute(value=m.Name("logger")))
+LOGGER = m.Call(func=m.Attribute(value=m.Name("logging"), attr=m.Name("getLogger")))
+TYPE = m.Subscript(value=m.OneOf(*(m.Name(one) for one in ("Callable", "Mapping", "tuple"))))
 TEXT = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
 
 
@@ -206,10 +210,11 @@ class _Places(cst.CSTVisitor):
 
 
 def _is_talk(node: cst.CSTNode) -> bool:
-    """Docstrings, what is logged, and wording."""
+    """Docstrings, what is logged, wording, and what only the type checker reads."""
     if isinstance(node, cst.Arg):
-        return node.keyword is not None and node.keyword.value in WORDING
-    return m.matches(node, m.SimpleStatementLine(body=[m.Expr(value=m.SimpleString() | LOGGED)]))
+        return node.keyword is not None and node.keyword.value in WORDING | CHECKED
+    said = m.Expr(value=m.SimpleString() | LOGGED) | m.Assign(value=TYPE | LOGGER)
+    return m.matches(node, m.SimpleStatementLine(body=[said]))
 
 
 def _only_words(was: cst.CSTNode, now: cst.CSTNode) -> bool:
@@ -223,7 +228,7 @@ def _only_words(was: cst.CSTNode, now: cst.CSTNode) -> bool:
     lost = [arg for arg in was.args if id(arg) not in kept]
     return bool(lost) and all(
         (isinstance(arg.value, TEXT) and " " in cst.Module([]).code_for_node(arg.value))
-        or (arg.keyword is not None and arg.keyword.value in WORDING | ONLY_FASTER)
+        or (arg.keyword is not None and arg.keyword.value in WORDING | CHECKED | ONLY_FASTER)
         for arg in lost
     )
 

@@ -49,6 +49,19 @@ def test_what_is_said_to_people_and_to_the_log_stays():
     assert not [one for one in keys() if "None" in one and "They are locked" in one]
 
 
+def test_what_only_the_type_checker_or_the_log_reads_stays():
+    source = """
+logger = logging.getLogger(__name__)
+Check = Callable[[str, Any], Breach | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    known: bool = False
+"""
+    assert keys(source) == {": False -> True"}
+
+
 def test_two_alike_in_one_function_are_told_apart():
     twice = "def act(rows):\n    note(rows)\n    note(rows)\n"
     assert {"act: note(rows) -> pass", "act: note(rows) -> pass (no. 2)"} <= keys(twice)

@@ -1,0 +1,47 @@
+"""Numbers that the design promises, or that operators know: a change of one is said here too."""
+
+from __future__ import annotations
+
+import pytest
+
+from erp_integrations import (
+    breaker,
+    engine,
+    guard,
+    inbound,
+    moves,
+    pacing,
+    pending,
+    queries,
+    recovery,
+)
+
+NUMBERS = {
+    breaker: {"LOGIN_PROBE": 60, "THROTTLE_WAIT": 5},
+    engine: {"BUDGET": 20, "FAIR_SHARE": 2, "EXCERPT": 2_000},
+    guard: {
+        "LONGEST_ID": 200,
+        "LONGEST_GROUP": 50,
+        "LONGEST_WAIT": 24 * 60 * 60,
+        "LONGEST_MESSAGE": 2_000,
+        "LONGEST_ANSWER": 100_000,
+    },
+    inbound: {"MOST_BODY": 1_048_576, "MOST_TAKEN": 200},
+    moves: {"CHUNK": 500},
+    pacing: {
+        "LONGEST_WAIT": 15 * 60,
+        "MOST_ATTEMPTS": 8,
+        "BREAKER_AFTER": 5,
+        "BREAKER_FIRST_WAIT": 30,
+    },
+    pending: {"MOST_AT_ONCE": 50},
+    queries: {"MOST_COUNTED": 1_000},
+    recovery: {"PERIOD": 10, "MOST_LOOKS": 8},
+}
+
+
+@pytest.mark.parametrize("module", NUMBERS, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_numbers_of_the_engine_are_these(module):
+    written = {name: one for name, one in vars(module).items() if name.isupper()}
+    numbers = {name: one for name, one in written.items() if type(one) in (int, float)}
+    assert numbers == NUMBERS[module]
