@@ -61,7 +61,7 @@ WRONG = b"The credentials are wrong."
 def plain(text: object, most: int | None = None) -> str:
     """``text`` without what a database cannot store, and no longer than ``most``."""
     clean = str(text).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-    return clean if most is None else clean[:most]
+    return clean[:most]
 
 
 def plain_values(value: Any) -> Any:
@@ -70,7 +70,7 @@ def plain_values(value: Any) -> Any:
         return {plain(name): plain_values(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [plain_values(one) for one in value]
-    return value if value is None or isinstance(value, bool | int | float) else plain(value)
+    return value if value is None or isinstance(value, int | float) else plain(value)
 
 
 class Guarded(Adapter):
@@ -89,7 +89,7 @@ class Guarded(Adapter):
         return self.io.deadline.within(self.call_deadline)
 
     def _said(self, text: object, most: int = LONGEST_MESSAGE) -> str:
-        return plain(self._redact(plain(text, LONGEST_ANSWER)), most)
+        return plain(self._redact(plain(text)), most)
 
     @classmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:

@@ -140,7 +140,7 @@ SOUND: list[tuple[str, Any]] = [
     ("choice_kinds", ("vendor_type",)),
     ("choices", (Choice("SUB", "Subcontractor", "people"),)),
     ("validate", (Problem("name", "rule", "It is too long.", "12", "10"),)),
-    ("preview", Wire((WireField("Name", "Acme", "name", True),), "<acme/>")),
+    ("preview", Wire((WireField("Name", "Acme", "name", True), WireField("Kind", "1")), "<acme/>")),
     ("find", RECORD),
     ("find", TWO),
     ("find", None),
@@ -258,6 +258,8 @@ def test_ids_may_be_as_long_as_their_columns():
     assert answering("submit", [Outcome(handle=most)]) == [Outcome(handle=most)]
     told = cannot_be_kept("", "", "")
     assert answering("submit", [Outcome(handle=LONG)]) == [unknown(told)]
+    # What has an ID is there, whatever else is said.
+    assert answering("submit", [replace(APPLIED, handle=LONG)]) == [APPLIED]
 
 
 def test_version_and_code_may_be_empty():
@@ -270,6 +272,9 @@ def test_id_that_cannot_be_kept_is_told_in_short_and_without_secrets():
     told = outcome.error.message.removeprefix("The ERP answered with an ID that cannot be kept: ")
     assert told.startswith("('[secret]")
     assert len(told) == 300
+    error = told_by("find", answering, Found("7" * 400, "", "", {}))
+    told = error.message.removeprefix("The ERP answered with an ID that cannot be kept: ")
+    assert told == f"('{'7' * 298}"
 
 
 def test_record_with_another_id_than_was_asked_for_is_an_error_and_the_log_names_it(caplog):
@@ -298,6 +303,13 @@ def test_texts_are_as_long_as_can_be_kept():
 def test_answer_is_no_longer_for_the_secrets_that_were_taken_out_of_it():
     (outcome,) = guarded("submit", lambda: [Outcome("7", answer="x7y8 " * 20_000)], "x7y8")
     assert outcome.answer == ("[secret] " * 20_000)[:100_000]
+    wire = guarded("preview", lambda: Wire((), "x7y8 " * 20_000), "x7y8")
+    assert wire.text == ("[secret] " * 20_000)[:100_000]
+
+
+def test_secret_at_the_end_of_what_is_kept_is_not_told_by_half():
+    (outcome,) = answering("submit", [Outcome("7", answer="." * 99_995 + SECRET)])
+    assert outcome.answer == "." * 99_995 + "[secr"
 
 
 WAITS = [(-5.0, 0.0), (0.0, 0.0), (7.5, 7.5), (86_401.0, 86_400.0), (math.inf, 86_400.0)]
