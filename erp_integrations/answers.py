@@ -10,15 +10,16 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp_integrations import moves
+from erp_integrations import moves, unlinking
 from erp_integrations.adapters.base import AdapterError, Delivery, Found, Operation
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.erp_lists import note_agreement
 from erp_integrations.guard import LONGEST_ID, plain
-from erp_integrations.links import holder_of
+from erp_integrations.links import active_links, holder_of
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.queries import ItemQuerySet
+from erp_integrations.records import record_type
 from erp_integrations.settling import NO_ERROR, Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.wakeups import wake
@@ -60,6 +61,8 @@ def _link(
     holder = holder_of(item.connection, item.entity, held.erp_id)
     if holder is not None and holder.record_id != item.record_id:
         return f"{held.erp_code or held.erp_id} is linked to another record already."
+    if why_not := _kept(item, held):
+        return why_not
     settled = settle_synced(
         item.connection_id,
         Item.objects.all(),
@@ -71,6 +74,15 @@ def _link(
         columns=columns,
     )
     return "" if settled else MOVED_ON
+
+
+def _kept(item: Item, held: Held) -> str:
+    """Why the record keeps the ERP id that it has; empty where it may get this one."""
+    present = active_links(item.connection, item.entity, [item.record_id])
+    if all(link.erp_id == held.erp_id for link in present.values()):
+        return ""
+    kind = record_type(item.entity)
+    return unlinking.kept_by_exports(kind, item.account_id, present).get(item.record_id, "")
 
 
 @transaction.atomic

@@ -39,6 +39,11 @@ class Claim:
     item: Item
     command: Command
     attempt: Attempt
+    # The links that the command goes by: the record's own, and that of its parent.
+    link: Link | None = None
+    parent: Link | None = None
+    # Nobody compared the record's own with the ERP, or its key there is not known.
+    unseen: bool = False
     # ``uptime()`` at the claim.
     began: float = field(default_factory=uptime)
 
@@ -63,7 +68,9 @@ def claim(
         if held.config != connection.config:
             # The caller's adapter may lead to another ERP by now.
             return []
-        chosen = [] if breaker.is_resting(held) else _chosen(held, manifest, most, entity)
+        if breaker.is_resting(held):
+            return []
+        chosen, links = _chosen(held, manifest, most, entity)
         if not chosen:
             return []
         items = moves.move(
@@ -77,13 +84,15 @@ def claim(
             },
         )
         _use_slots(held, manifest, len(items))
-        return _write_ahead(held, items)
+        return _write_ahead(held, items, links)
 
 
-def _chosen(held: Any, manifest: Manifest, most: int | None, entity: str) -> list[int]:
-    """The ids of the items to take. One whose parent has no link goes back to waiting for it:
-    without the parent's ERP id it would land at the ERP's root, and under an ID that nobody can
-    compare maybe under another record.
+def _chosen(
+    held: Any, manifest: Manifest, most: int | None, entity: str
+) -> tuple[list[int], dict[int, Link]]:
+    """The ids of the items to take, and the links of their records and parents. One whose parent
+    has no link goes back to waiting for it: without the parent's ERP id it would land at the ERP's
+    root, and under an ID that nobody can compare maybe under another record.
     """
     due = _due(held, entity).order_by(*ORDER)
     while first := due.first():
@@ -92,26 +101,27 @@ def _chosen(held: Any, manifest: Manifest, most: int | None, entity: str) -> lis
             # What failed before goes alone, so that it cannot take others down with it.
             alike = alike.filter(attempts=first.attempts)
         room = _room(held, manifest, first, most)
-        parents = dict(alike.values_list("pk", "parent_id")[:room])
-        orphans = parents_missing(held, manifest, first.entity, parents)
+        rows = list(alike.values_list("pk", "record_id", "parent_id")[:room])
+        parents = {pk: parent for pk, _record, parent in rows if parent is not None}
+        records = {record for _pk, record, _parent in rows}
+        links = active_links(held, first.entity, sorted(records.union(parents.values())))
+        orphans = parents_missing(manifest, parents, links)
         if not orphans:
-            return list(parents)
+            return [pk for pk, _record, _parent in rows], links
         Item.objects.filter(pk__in=orphans).update(waits_for=F("parent_id"))
-    return []
+    return [], {}
 
 
 def parents_missing(
-    held: Any, manifest: Manifest, entity: str, parents: Mapping[int, int | None]
+    manifest: Manifest, parents: Mapping[int, int], links: Mapping[int, Link]
 ) -> list[int]:
-    """Of items, those that have a parent record which has no link, or one by an ID that a program
-    named where no worker can look whether it is the right one.
+    """Of items, those whose parent record has no link, or one by an ID that a program named where
+    no worker can look whether it is the right one.
 
     :param parents: item id -> record id of its parent.
     """
-    wanted = {one for one in parents.values() if one is not None}
-    found = active_links(held, entity, sorted(wanted))
-    linked = {pk for pk, link in found.items() if manifest.can_fetch or not link.told}
-    return [pk for pk, one in parents.items() if one is not None and one not in linked]
+    usable = {pk for pk, link in links.items() if manifest.can_compare or not link.told}
+    return [pk for pk, parent in parents.items() if parent not in usable]
 
 
 def lease(manifest: Manifest) -> float:
@@ -159,14 +169,9 @@ def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
     return found.batch if found else 1
 
 
-def _write_ahead(held: Any, items: Sequence[Item]) -> list[Claim]:
+def _write_ahead(held: Any, items: Sequence[Item], links: Mapping[int, Link]) -> list[Claim]:
     rows = Item.objects.filter(pk__in=[one.pk for one in items]).select_related("request")
     fresh = {item.pk: item for item in rows}
-    links = {}
-    if items:
-        parents = [item.parent_id for item in items if item.parent_id is not None]
-        records = [item.record_id for item in items]
-        links = active_links(held, items[0].entity, [*records, *parents])
     attempts = Attempt.objects.bulk_create(
         Attempt(
             item=fresh[item.pk],
@@ -176,18 +181,20 @@ def _write_ahead(held: Any, items: Sequence[Item]) -> list[Claim]:
         )
         for item in items
     )
-    return [
-        Claim(one.item, _command(one.item, links), one)
-        for one in sorted(attempts, key=lambda one: (one.item.depth, one.item_id))
-    ]
+    ordered = sorted(attempts, key=lambda one: (one.item.depth, one.item_id))
+    return [_claimed(one, links) for one in ordered]
+
+
+def _claimed(attempt: Attempt, links: Mapping[int, Link]) -> Claim:
+    item = attempt.item
+    link, parent = links.get(item.record_id), links.get(item.parent_id or 0)
+    command = command_of(item, link=link, parent=parent)
+    unseen = link is not None and (link.told or not link.erp_code)
+    return Claim(item, command, attempt, link, parent, unseen)
 
 
 def full_command(connection: Connection, item: Item) -> Command:
     """The command of one claimed item, its own and its parent's ERP ids included."""
     records = [item.record_id, *([item.parent_id] if item.parent_id is not None else [])]
-    return _command(item, active_links(connection, item.entity, records))
-
-
-def _command(item: Item, links: Mapping[int, Link]) -> Command:
-    parent = links.get(item.parent_id) if item.parent_id is not None else None
-    return command_of(item, link=links.get(item.record_id), parent=parent)
+    links = active_links(connection, item.entity, records)
+    return command_of(item, link=links.get(item.record_id), parent=links.get(item.parent_id or 0))

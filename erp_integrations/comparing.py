@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from erp_integrations import connections, keys, links
 from erp_integrations.adapters.base import (
@@ -30,7 +29,6 @@ from erp_integrations.adapters.base import (
 from erp_integrations.claiming import Claim
 from erp_integrations.match_keys import name_key
 from erp_integrations.models import Connection, Item, Link
-from erp_integrations.queries import LinkQuerySet
 from erp_integrations.states import OPEN
 from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, note
@@ -45,52 +43,47 @@ NOTHING_LEFT = "Its ERP ID has been compared meanwhile. Look at the item as it i
 
 
 def needed(item: Item) -> list[Link]:
-    """The links that a command of the item is written by, and nobody has compared yet."""
-    return list(_needed([item]).filter(told=True))
-
-
-def unseen(claims: Sequence[Claim]) -> dict[int, Link]:
-    """Record id -> link, of the links that are to be looked at before the claims are sent: those
-    that nobody compared, and those whose key in the ERP nobody told.
-
-    :param claims: of one record type.
+    """The links that a command of the item is written by, and nobody has compared yet: its
+    parent's, and the record's own where that is there already.
     """
-    if not claims:
-        return {}
-    found = _needed([one.item for one in claims]).filter(Q(told=True) | Q(erp_code=""))
-    return {link.record_id: link for link in found}
-
-
-def _needed(items: Sequence[Item]) -> LinkQuerySet:
-    """The links of the items' parents, and of the records of those that are there already."""
-    records = {item.parent_id for item in items}
-    records |= {item.record_id for item in items if item.operation != Operation.CREATE}
-    found: LinkQuerySet = Link.objects.active().filter(
-        connection=items[0].connection_id,
-        entity=items[0].entity,
-        record_id__in=sorted(one for one in records if one is not None),
+    records = [item.parent_id] if item.parent_id is not None else []
+    if item.operation != Operation.CREATE:
+        records.append(item.record_id)
+    found = Link.objects.active().filter(
+        connection=item.connection_id, entity=item.entity, record_id__in=records
     )
-    return found
+    return list(found.filter(told=True))
 
 
-def look(
-    adapter: Adapter, manifest: Manifest, one: Claim, found: Mapping[int, Link]
-) -> ErpError | None:
+def look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
     """Why a claimed command must not be sent by the IDs that it names. What is the same is noted,
     and the command takes the key and the version that were seen.
 
-    :param found: what :func:`unseen` found.
+    Claims of one batch share their links, so that each is looked at once.
     """
-    entity, item = manifest.entities[one.item.entity], one.item
-    if (parent := found.get(item.parent_id or 0)) and parent.told:
-        seen = _compared(adapter, manifest, entity, parent, [])
+    entity = manifest.entities[one.item.entity]
+    if one.parent is not None and one.parent.told:
+        seen = _compared(adapter, manifest, entity, one.parent, [])
         if isinstance(seen, ErpError):
             return seen
-    own = found.get(item.record_id) if item.operation != Operation.CREATE else None
-    if own is None or not (own.told or manifest.can_fetch):
+    own = _own(one)
+    if own is None or not (own.told or manifest.can_compare):
         return None
-    seen = _compared(adapter, manifest, entity, own, [item.payload])
+    seen = _compared(adapter, manifest, entity, own, [one.item.payload])
     return seen if isinstance(seen, ErpError) else _take_up(one, entity, seen)
+
+
+def unasked(one: Claim) -> ErpError | None:
+    """The same where no worker asks the ERP. Under a parent that nobody compared nothing is claimed
+    there.
+    """
+    own = _own(one)
+    return _cannot_ask(own) if own is not None and own.told else None
+
+
+def _own(one: Claim) -> Link | None:
+    """The record's own link, where something is to be seen before it is written by."""
+    return one.link if one.unseen and one.item.operation != Operation.CREATE else None
 
 
 def _compared(
@@ -101,8 +94,8 @@ def _compared(
     payloads: list[Mapping[str, Any]],
 ) -> Found | ErpError:
     """What the ERP holds under the ID of a link, or why nothing must be written by it."""
-    if not manifest.can_fetch:
-        return _question(f"{named(link)}, and this ERP cannot be asked whether it is the same.")
+    if not manifest.can_compare:
+        return _cannot_ask(link)
     try:
         found = adapter.fetch(link.entity, link.erp_id)
     except AdapterError as error:
@@ -126,6 +119,10 @@ def _compared(
 def named(link: Link) -> str:
     """Which ID it is about, and whose it is said to be."""
     return f"{link} was linked to the ERP's ID {link.erp_id} over the API"
+
+
+def _cannot_ask(link: Link) -> ErpError:
+    return _question(f"{named(link)}, and this ERP cannot be asked whether it is the same.")
 
 
 def _question(message: str) -> ErpError:
@@ -186,7 +183,7 @@ def use_anyway(item: Item, *, access: Access, why: str) -> str:
     if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
         return "You sent it yourself; a second approver has to say that it is the same."
     # The key that a program named is no key of this record: the worker reads it there.
-    columns = {"erp_code": ""} if connections.can_fetch(item.connection) else {}
+    columns = {"erp_code": ""} if connections.can_compare(item.connection) else {}
     Link.objects.filter(pk__in=[link.pk for link in found]).update(told=False, **columns)
     said = [
         Note(link.entity, link.record_id, str(link), "use_anyway", note=why, data=_ids(link))
@@ -206,7 +203,7 @@ def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str:
     not been; empty where nothing does.
     """
     told = [link for link in needs if link is not None and link.told]
-    if not told or connections.can_fetch(connection):
+    if not told or connections.can_compare(connection):
         return ""
     return (
         f"{named(told[0])}, and this ERP cannot be asked whether it is the same. Look there, then "

@@ -130,10 +130,10 @@ def usable_manifest(connection: Connection | None, entity: str) -> EntityManifes
         return None
 
 
-def can_fetch(connection: Connection) -> bool:
+def can_compare(connection: Connection) -> bool:
     """Whether a worker can ask the ERP by its own IDs."""
     try:
-        return manifest_of(connection).can_fetch
+        return manifest_of(connection).can_compare
     except registry.AdapterUnavailable:
         return False
 

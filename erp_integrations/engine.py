@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +39,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.claiming import Claim, claim
 from erp_integrations.clock import Reading, after, at_least
-from erp_integrations.models import Attempt, Connection, Item, Link
+from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.pending import still_pending, take_pending
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.settling import NO_ERROR, Held, settle_synced
@@ -166,12 +166,9 @@ def look(
     """
     refused: list[Answer] = []
     down: ErpError | None = None
-    unseen = comparing.unseen(claims)
     for one in claims:
         with tracing.handling([one.item]):
-            error = down or (
-                TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one, unseen)
-            )
+            error = down or (TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one))
         if error is not None:
             refused.append((one, Outcome(error=error)))
         if error is not None and error.cls in breaker.CONNECTION_ERRORS:
@@ -181,14 +178,12 @@ def look(
     return refused
 
 
-def _first_look(
-    adapter: Adapter, manifest: Manifest, one: Claim, unseen: Mapping[int, Link]
-) -> ErpError | None:
+def _first_look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
     """Why the command must not be sent, as far as a look into the ERP tells."""
     entity = manifest.entities.get(one.item.entity)
     if entity is None:
         return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these.")
-    if wrong := comparing.look(adapter, manifest, one, unseen):
+    if wrong := comparing.look(adapter, manifest, one):
         return wrong
     if one.command.operation != Operation.CREATE or not manifest.can_find:
         return None
@@ -202,6 +197,18 @@ def _first_look(
     if found is None:
         return None
     return present(one, entity, found)
+
+
+def may_be_handed_over(
+    connection: Connection, manifest: Manifest, claims: Sequence[Claim]
+) -> list[Claim]:
+    """The claims that may go to an ERP that asks, or into a file. One by an ID that a program named
+    and nobody compared fails, with that question to a person.
+    """
+    refused = [(one, Outcome(error=why)) for one in claims if (why := comparing.unasked(one))]
+    settle(connection, manifest, refused)
+    gone = {one.item.pk for one, _outcome in refused}
+    return [one for one in claims if one.item.pk not in gone]
 
 
 def present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> ErpError:

@@ -80,6 +80,7 @@ def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None
     manifest = _manifest(connection)
     claims = claim(connection, manifest, most=MOST_ITEMS, entity=entity)
     tracing.claimed(claims)
+    claims = engine.may_be_handed_over(connection, manifest, claims)
     if not claims:
         return None
     try:

@@ -43,7 +43,7 @@ from erp_integrations.adapters.base import (
     Seen,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.claiming import Claim, claim, full_command, lease, parents_missing
+from erp_integrations.claiming import Claim, claim, full_command, lease
 from erp_integrations.clock import Reading, at_least
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.pending import claims_of
@@ -216,7 +216,7 @@ def _batch(
     if batch.left and not batch.looks:
         claims = claim(connection, manifest, most=batch.left)
         tracing.claimed(claims)
-        for one in claims:
+        for one in engine.may_be_handed_over(connection, manifest, claims):
             if one.command.operation == Operation.CREATE and manifest.can_find:
                 batch.ask("first", one.item, one.command.key)
             else:
@@ -243,9 +243,7 @@ def _handed(connection: Connection, manifest: Manifest, one: Claim) -> Handed | 
     """The time to report counts from now; committed before anything leaves."""
     mine = Item.objects.filter(pk=one.item.pk, fence=one.item.fence, state=State.SENDING)
     command = full_command(connection, one.item)
-    parent = {one.item.pk: one.item.parent_id}
-    orphan = parents_missing(connection, manifest, one.item.entity, parent)
-    if orphan or not mine.update(lease_until=at_least(lease(manifest))):
+    if not mine.update(lease_until=at_least(lease(manifest))):
         return None
     Attempt.objects.filter(pk=one.attempt.pk).update(opened_at=Now(), opened_reading=Reading())
     return Handed(_ticket("do", one.item), command, manifest.call_deadline)

@@ -69,8 +69,8 @@ def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[i
 
     Needs the right to import from the ERP, to end a link also the one that its page asks for, and
     waits for no one: a record with an open item is refused, and so is clearing the id of one with
-    children that are in the ERP or on their way there. A number of statements that grows only with
-    each 500.
+    children that are in the ERP or on their way there, and changing it while a child may arrive
+    under it. A number of statements that grows only with each 500.
 
     :returns: record id -> why it was left as it is.
     """
@@ -141,12 +141,22 @@ def _problems(
             problem = Problem("origin_id", "right", f"cannot be taken away. {may_end.why}")
         if problem:
             problems[pk] = problem
-    going = {pk for pk, one in changed.items() if one.ends and not one.wanted}
-    kept = unlinking.kept_by_children(kind, going - problems.keys())
-    return problems | {
-        pk: Problem("origin_id", "children", f"cannot be taken away. {why}")
-        for pk, why in kept.items()
+    return problems | _kept(kind, {pk: changed[pk] for pk in changed if pk not in problems}, access)
+
+
+def _kept(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
+    """The records that what is under them keeps as they are."""
+    ends = {pk for pk, one in changed.items() if one.ends}
+    cleared = {pk for pk in ends if not changed[pk].wanted}
+    kept = {
+        pk: f"cannot be taken away. {why}"
+        for pk, why in unlinking.kept_by_children(kind, cleared).items()
     }
+    kept |= {
+        pk: f"cannot be changed. {why}"
+        for pk, why in unlinking.kept_by_exports(kind, access.account.pk, ends - cleared).items()
+    }
+    return {pk: Problem("origin_id", "children", why) for pk, why in kept.items()}
 
 
 def _impossible(origin: Origin) -> Problem | None:
@@ -237,7 +247,7 @@ def _relink(
         for draft in drafts
     ]
     Link.objects.bulk_create(new, batch_size=100)
-    if connections.can_fetch(connection):
+    if connections.can_compare(connection):
         # A worker compares a parent before anything is made under it.
         links.release_children(connection.pk, kind.entity, sorted(linked))
     same = {one.record.pk: one.record for one in changed if not one.renamed}

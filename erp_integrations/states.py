@@ -42,6 +42,8 @@ OPEN = frozenset(
 IN_AIR = frozenset(
     {State.QUEUED, State.SENDING, State.SUBMITTED, State.UNCERTAIN, State.NEEDS_ANSWER}
 )
+# Of these: something may be in the ERP already, or get there.
+MAY_HAVE_LEFT = IN_AIR - {State.QUEUED}
 MOVING = frozenset({State.QUEUED, State.SENDING, State.SUBMITTED, State.UNCERTAIN})
 BEFORE_ACCEPTANCE = frozenset({State.READY, State.RETRIEVED, State.REJECTED})
 

@@ -2,7 +2,8 @@
 
 By whichever door it comes, a record stays linked while something of it is on its way, and while
 what is right under it is in the ERP or on its way there: a child is exported under its parent's ERP
-id, and without one it would land at the ERP's root.
+id, and without one it would land at the ERP's root. It is linked to another ERP id only while
+nothing may arrive under the present one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.moves import chunks, lock_connections, lock_records
 from erp_integrations.record_filters import is_locked, locked
 from erp_integrations.records import RecordType, Sendable, record_type
+from erp_integrations.states import MAY_HAVE_LEFT
 from erpbridge.access.models import User
 
 # Children that a refusal names.
@@ -130,6 +132,26 @@ def kept_by_children(kind: RecordType, going: Collection[int]) -> dict[int, str]
     return kept
 
 
+def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]) -> dict[int, str]:
+    """Of records that are to be linked to another ERP id, those under whose present one a child may
+    be in the ERP already, or get there, and why they keep it. A child that only waits goes under
+    the new one, and one that is linked is in the ERP wherever the two are there.
+
+    The caller holds the lock on the connection.
+    """
+    left = Item.objects.filter(account=account_id, entity=kind.entity, state__in=MAY_HAVE_LEFT)
+    below: dict[int, list[Item]] = defaultdict(list)
+    for some in chunks(sorted(changing)):
+        for item in left.filter(parent_id__in=some).order_by("pk"):
+            below[item.parent_id or 0].append(item)
+    return {
+        parent: f"It keeps its ERP ID. Of the {kind.label_plural.lower()} right under it, "
+        f"{len(items):,} may reach the ERP under that ID ({_names(items)}). Wait until "
+        "that is settled, or answer what needs an answer, first."
+        for parent, items in below.items()
+    }
+
+
 def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
     """How many children keep a record linked, some of their names, and what to do."""
     waiting = [row for row in rows if is_locked(row)]
@@ -150,7 +172,7 @@ def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
     )
 
 
-def _names(rows: Sequence[Sendable]) -> str:
+def _names(rows: Sequence[Sendable | Item]) -> str:
     names = ", ".join(str(row) for row in rows[:MOST_NAMED])
     more = len(rows) - MOST_NAMED
     return f"{names} and {more:,} more" if more > 0 else names

@@ -252,6 +252,11 @@ class Manifest:
     no_identity: str = ""
 
     @property
+    def can_compare(self) -> bool:
+        """Whether a worker can ask the ERP by its own ID: only where it calls it at all."""
+        return self.can_fetch and self.delivery in (Delivery.SYNC, Delivery.QUEUED)
+
+    @property
     def identity(self) -> tuple[Setting, ...]:
         """The settings that say where a connection leads.
 

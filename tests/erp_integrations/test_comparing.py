@@ -7,7 +7,8 @@ from django.urls import reverse
 
 from admin_wbs.models import CodeList, CostCode
 from directory.models import Company
-from erp_integrations import approval, connections, export_files, inbound
+from erp_integrations import approval, connection_settings, connections, export_files, inbound
+from erp_integrations.adapters.base import InboundAsk
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.api import shapes
 from erp_integrations.claiming import claim
@@ -268,13 +269,61 @@ def test_a_parent_that_was_told_another_id_meanwhile_holds_up_what_was_accepted_
     assert b"4712" in bytes(export_files.make(connection, "cost_code", by=pat).content)
 
 
-def test_nor_is_it_handed_over_to_an_erp_that_asks(
+def test_nor_is_the_parent_told_another_one_while_an_erp_that_asks_has_the_code(
     connection, ada, access_of, under_a_compared_one
 ):
     item = under_a_compared_one("polled")
+    (one,) = claim(connection, connections.manifest_of(connection))
+    wanted = {item.parent_id: Origin(id="4712")}
+    (why,) = link("cost_code", wanted, access=access_of(ada)).values()
+    assert "It keeps its ERP ID" in why.message
+    assert one.command.parent_erp_id == "4711"
+
+
+# --- a delivery that no worker looks in ---------------------------------------------------------
+
+
+@pytest.fixture
+def accepted_update(connection, account, ada, pat, access_of, theirs) -> Item:
+    """Of a company that was told another's ID; accepted while a worker could look there."""
+    company = CompanyFactory.create(account=account, name="Summit Steel")
+    tell(company, theirs.id, access_of(ada))
+    item = steps.update_item(company, access_of(ada), "Renamed Here, Inc.")
+    assert steps.decide([item], access_of(pat)).refused == ()
+    return item
+
+
+def by_worker(connection, _pat):
+    steps.export(connection)
+
+
+def by_the_asking_erp(connection, _pat):
     manifest = connections.manifest_of(connection)
-    (one,) = claim(connection, manifest)
-    told_another_id(item, access_of(ada))
-    assert inbound._handed(connection, manifest, one) is None
-    Link.objects.update(told=False)
-    assert inbound._handed(connection, manifest, one) is not None
+    batch = inbound._batch(connection, manifest, InboundAsk(take=10), [])
+    assert (batch.commands, batch.looks) == ([], [])
+
+
+def by_file(connection, pat):
+    with pytest.raises(export_files.NotDone, match="Nothing waits for a file"):
+        export_files.make(connection, "vendor", by=pat)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "goes"),
+    [
+        ("sync", by_worker),
+        ("queued", by_worker),
+        ("polled", by_the_asking_erp),
+        ("file", by_file),
+    ],
+)
+def test_an_update_by_an_id_that_nobody_compared_leaves_by_no_delivery(
+    connection, accepted_update, theirs, ada, pat, delivery, goes
+):
+    config = {**connection.config, "delivery": delivery}
+    connection_settings.configure(connection, name=connection.name, config=config, by=ada)
+    goes(connection, pat)
+    accepted_update.refresh_from_db()
+    assert (accepted_update.state, accepted_update.error_class) == (State.FAILED, "conflict")
+    assert "was linked to the ERP's ID" in accepted_update.error_text
+    assert row_of(connection) == theirs

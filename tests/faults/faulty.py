@@ -223,7 +223,7 @@ def take_away(safeguard: str) -> None:
         engine._held = lambda claims: Item.objects.filter(pk__in=[one.item.pk for one in claims])
         engine._too_late = lambda since: False
     elif safeguard == "look":
-        engine._first_look = lambda adapter, manifest, one, unseen: None
+        engine._first_look = lambda adapter, manifest, one: None
         recovery._resolve = lambda connection, adapter, manifest, item: (
             recovery._not_there(item, settled=True) or True
         )
@@ -233,7 +233,7 @@ def take_away(safeguard: str) -> None:
         identity._against = lambda connection, new, books: {}
     elif safeguard == "parent":
         unlinking.kept_by_children = lambda kind, going: {}
-        claiming.parents_missing = lambda held, manifest, entity, parents: []
+        claiming.parents_missing = lambda manifest, parents, links: []
     elif safeguard == "deadline":
         client._Call.left = lambda self: 60.0
         client._Call.late = property(lambda self: False)
