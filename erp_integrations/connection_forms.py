@@ -11,9 +11,9 @@ from django.utils.html import conditional_escape
 
 from erp_integrations.adapters.base import Manifest, Setting
 from erp_integrations.connection_settings import LIMITS
-from erp_integrations.identity import Books, in_words
+from erp_integrations.identity import Books
 from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
-from erp_integrations.records import RecordType
+from erp_integrations.records import RecordType, in_words
 from erp_integrations.secrets import LONGEST_SECRET
 from erpbridge.ui.forms import PlainTexts
 from erpbridge.ui.redaction import hide

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from erp_integrations import connections
-from erp_integrations.adapters.base import Setting
+from erp_integrations import connections, links
+from erp_integrations.adapters.base import Manifest, Setting
 from erp_integrations.connections import NO_SECRETS
 from erp_integrations.models import Connection
 from erp_integrations.models.connections import USUAL_IN_FLIGHT
+from erp_integrations.records import RecordType, by_type, in_words
 from erp_integrations.secrets import LONGEST_SECRET, seal
+from erp_integrations.states import MAY_HAVE_LEFT
+from erp_integrations.wakeups import wake
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import changes
 from erpbridge.outgoing.hosts import address_problem
 
 # What a person may set of how fast a connection goes, and what holds where nothing is set.
 LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
+# What of a manifest says how commands reach the ERP, and how and when it is known what became of
+# them. Without the time that a queue had, what lies in it would be sent a second time.
+WAY = ("delivery", "can_find", "can_fetch", "call_deadline", "settles_within", "silent_after")
 NO_LIMITS: Mapping[str, int | None] = {}
 
 
@@ -83,6 +89,30 @@ def _elsewhere(one: Setting) -> str:
     return (
         f"{one.label} says which ERP this connection leads to. It is changed on the page Change "
         "Where It Leads, which asks for the secrets again and what becomes of the links."
+    )
+
+
+def _another_way(connection: Connection, after: Mapping[str, Any]) -> list[Setting]:
+    """The settings that would let items travel otherwise, or be looked up otherwise."""
+    manifest = connections.adapter_classes()[connection.adapter].manifest
+    before = manifest(connection.config)
+    return [
+        one
+        for one in before.settings
+        if after.get(one.name) != connection.config.get(one.name)
+        and _way(manifest({**connection.config, one.name: after.get(one.name)})) != _way(before)
+    ]
+
+
+def _way(manifest: Manifest) -> list[Any]:
+    return [getattr(manifest, name) for name in WAY]
+
+
+def _on_its_way(one: Setting, waiting: Sequence[tuple[RecordType, int]]) -> str:
+    return (
+        f"{one.label} cannot be changed now: {in_words(waiting)} may have reached the ERP in the "
+        "present way, which is also how it is found out what became of it. Wait until that is "
+        "settled, and answer what needs an answer, first."
     )
 
 
@@ -180,7 +210,8 @@ def configure(
     :param secrets: new values of secret settings; a blank one keeps what is there.
     :param remove: names of secrets to forget.
     :param limits: those of :data:`LIMITS` that are to change; None takes one away.
-    :raises ValidationError: for a bad name or setting, and one that would lead elsewhere.
+    :raises ValidationError: for a bad name or setting, and one that would lead elsewhere; for one
+        by which items travel, while what became of some is not known. What waits goes the new way.
     """
     # Read under lock, so that the history names what really was there before.
     stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
@@ -190,6 +221,9 @@ def configure(
     wanted = identity_of(known, cleaned)
     if errors := {one.name: _elsewhere(one) for one in known if differs(one, present, wanted)}:
         raise ValidationError(errors)
+    another_way = _another_way(stored, cleaned)
+    if another_way and (waiting := by_type(stored.items.filter(state__in=MAY_HAVE_LEFT))):
+        raise ValidationError({one.name: _on_its_way(one, waiting) for one in another_way})
     _keep_limits(connection, _limits(stored) | dict(limits))
     before = {"name": stored.name, **stored.config, **_limits(stored)}
     difference = changes(before, {"name": name, **cleaned, **_limits(connection)})
@@ -201,5 +235,9 @@ def configure(
         connection.inbound_failures, connection.inbound_locked_until = 0, None
     changed = ["inbound_failures", "inbound_locked_until"] if kept else []
     save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
+    if another_way:
+        # Who can compare an ID that a program named is another one now.
+        links.release_linked(connection)
+        wake(connection.pk)
     if difference:
         connections.told(connection, "connection_changed", by=by, changes=difference)

@@ -8,13 +8,12 @@ becomes of the links. The adapter declares which settings these are (``Setting.i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
-from django.db.models import Count
 
 from erp_integrations import connections, unlinking
 from erp_integrations.connection_settings import (
@@ -28,7 +27,7 @@ from erp_integrations.connection_settings import (
 )
 from erp_integrations.connections import NO_PAUSE, NO_SECRETS
 from erp_integrations.models import Connection
-from erp_integrations.records import RecordType, counted, record_type
+from erp_integrations.records import RecordType, by_type, in_words
 from erpbridge.access.models import User
 from erpbridge.audit.record import changes
 
@@ -56,22 +55,12 @@ class Books(StrEnum):
 
 def linked(connection: Connection) -> list[tuple[RecordType, int]]:
     """How many records of which type are linked."""
-    return _by_type(connection.links.filter(ended_at=None))
+    return by_type(connection.links.filter(ended_at=None))
 
 
 def still_open(connection: Connection) -> list[tuple[RecordType, int]]:
     """How many items of which type are open."""
-    return _by_type(connection.items.open())
-
-
-def _by_type(rows: Any) -> list[tuple[RecordType, int]]:
-    found = rows.order_by("entity").values_list("entity").annotate(Count("pk"))
-    return [(record_type(entity), count) for entity, count in found]
-
-
-def in_words(by_type: Sequence[tuple[RecordType, int]]) -> str:
-    """Such as "1 company and 12 cost codes"."""
-    return " and ".join(counted(kind, count) for kind, count in by_type)
+    return by_type(connection.items.open())
 
 
 def alike(connection: Connection) -> list[Connection]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from erp_integrations import moves
@@ -116,6 +117,14 @@ def release_children(connection_id: int, entity: str, records: Sequence[int]) ->
     waiting = Item.objects.filter(connection=connection_id, entity=entity)
     for some in chunks(records):
         waiting.filter(waits_for__in=some).update(waits_for=None)
+
+
+def release_linked(connection: Connection) -> None:
+    """Items that wait for a parent which is linked can go on; a claim decides anew."""
+    linked = Link.objects.active().filter(
+        connection=connection, entity=OuterRef("entity"), record_id=OuterRef("waits_for")
+    )
+    connection.items.filter(Exists(linked)).update(waits_for=None)
 
 
 def mirror(entity: str, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False) -> None:

@@ -163,6 +163,17 @@ def counted(kind: RecordType, number: int) -> str:
     return f"{number:,} {noun.lower()}"
 
 
+def by_type(rows: Any) -> list[tuple[RecordType, int]]:
+    """How many items, or links, there are of which type."""
+    found = rows.order_by("entity").values_list("entity").annotate(models.Count("pk"))
+    return [(record_type(entity), count) for entity, count in found]
+
+
+def in_words(counts: Sequence[tuple[RecordType, int]]) -> str:
+    """Such as "1 company and 12 cost codes"."""
+    return " and ".join(counted(kind, count) for kind, count in counts)
+
+
 def record_types() -> list[RecordType]:
     """All registered types, in the order of registration."""
     return list(_types.values())
