@@ -9,12 +9,14 @@ from django.db.models import F
 from erp_integrations import connections, pacing
 from erp_integrations.adapters.base import Adapter, ErpError, ErrorClass
 from erp_integrations.clock import Reading, after, at_least
-from erp_integrations.models import Connection
+from erp_integrations.models import Connection, Halt
 
+# After these no call can succeed until a person has mended something.
+HALTS = {ErrorClass.AUTH_EXPIRED: Halt.LOGIN, ErrorClass.SETUP: Halt.SETUP}
 # Errors that say something about the connection, not about the record.
-CONNECTION_ERRORS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED})
-# Seconds between two looks whether a login that the ERP refused works again.
-LOGIN_PROBE = 60.0
+CONNECTION_ERRORS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, *HALTS})
+# Seconds between two looks whether that has been mended.
+PROBE = 60.0
 THROTTLE_WAIT = 5.0
 
 
@@ -29,10 +31,10 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
     rows = Connection.objects.filter(pk=connection.pk)
     failed = [one for one in errors if one is not None and one.cls in CONNECTION_ERRORS]
     by_class = {one.cls: one for one in failed}
-    if ErrorClass.AUTH_EXPIRED in by_class:
-        message = by_class[ErrorClass.AUTH_EXPIRED].message
-        connections.pause_for_login(connection, message=message)
-        rows.update(breaker_until=after(LOGIN_PROBE))
+    halting = next((one for one in failed if one.cls in HALTS), None)
+    if halting is not None:
+        connections.halt(connection, HALTS[halting.cls], message=halting.message)
+        rows.update(breaker_until=after(PROBE))
     elif ErrorClass.THROTTLED in by_class:
         asked = by_class[ErrorClass.THROTTLED].retry_after
         rows.update(next_slot_at=at_least(asked or THROTTLE_WAIT))
@@ -45,13 +47,13 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
             rows.update(breaker_until=after(wait))
 
 
-def probe_login(connection: Connection, adapter: Adapter) -> None:
-    """See whether a login that was refused works again; if so, go on with what waits.
+def probe(connection: Connection, adapter: Adapter) -> None:
+    """See whether what halted the connection has been mended; if so, go on with what waits.
 
     One process looks at a time, and not before the last look's time is over.
     """
-    due = Connection.objects.filter(pk=connection.pk, paused_for_login=True)
-    if not due.exclude(breaker_until__gt=Reading()).update(breaker_until=after(LOGIN_PROBE)):
+    due = Connection.objects.filter(pk=connection.pk).exclude(halted_for="")
+    if not due.exclude(breaker_until__gt=Reading()).update(breaker_until=after(PROBE)):
         return
     if adapter.check().ok:
         connections.resume(connection, by=None)

@@ -27,7 +27,7 @@ from erp_integrations.adapters.base import (
     Owner,
 )
 from erp_integrations.guard import Guarded, plain
-from erp_integrations.models import ActiveConnection, Connection
+from erp_integrations.models import ActiveConnection, Connection, Halt
 from erp_integrations.records import (
     Connected,
     connection_activated,
@@ -44,7 +44,7 @@ ENTITY = "connection"
 LONGEST_PROBLEM = 1_000
 CHANGED = "Its settings were changed meanwhile, so what the ERP said was not kept. Test again."
 NO_SECRETS: Mapping[str, str] = Secrets({})
-NO_PAUSE: Mapping[str, Any] = {"paused_at": None, "pause_reason": "", "paused_for_login": False}
+NO_PAUSE: Mapping[str, Any] = {"paused_at": None, "pause_reason": "", "halted_for": ""}
 logger = logging.getLogger(__name__)
 
 
@@ -308,18 +308,19 @@ def _keep_refresh(
 def pause(connection: Connection, *, by: User | None, reason: str) -> None:
     """Stop handing items to the ERP; what is accepted waits."""
     found = Connection.objects.filter(pk=connection.pk)
-    paused = {"pause_reason": reason[:300], "paused_for_login": False}
-    if found.filter(Q(paused_at=None) | Q(paused_for_login=True)).update(paused_at=Now(), **paused):
+    paused = {"pause_reason": reason[:300], "halted_for": ""}
+    going = found.filter(Q(paused_at=None) | ~Q(halted_for=""))
+    if going.update(paused_at=Now(), **paused):
         told(connection, "connection_paused", by=by, reason=reason)
     connection.refresh_from_db()
 
 
 @transaction.atomic
-def pause_for_login(connection: Connection, *, message: str) -> None:
-    """Stop because the ERP refuses the login; said once, ends by itself once it is mended."""
-    reason = f"The ERP refuses the login: {message}"
+def halt(connection: Connection, cause: Halt, *, message: str) -> None:
+    """Stop because no call can succeed; said once, ends by itself once it is mended."""
+    reason = f"{cause.label}: {message}"
     found = Connection.objects.filter(pk=connection.pk, paused_at=None)
-    if found.update(paused_at=Now(), pause_reason=reason[:300], paused_for_login=True):
+    if found.update(paused_at=Now(), pause_reason=reason[:300], halted_for=cause):
         logger.warning("connection %s is paused: %s", connection.pk, reason)
         told(connection, "connection_paused", by=None, reason=reason)
 
@@ -332,7 +333,7 @@ def resume(connection: Connection, *, by: User | None) -> None:
     """
     found = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
     if by is None:
-        found = found.filter(paused_for_login=True)
+        found = found.exclude(halted_for="")
     if found.update(**NO_PAUSE, breaker_failures=0, breaker_until=None):
         told(connection, "connection_resumed", by=by)
         wake(connection.pk)

@@ -56,7 +56,7 @@ def _due(*, besides: int = 0) -> Iterator[int]:
     time_has_come = Q(not_before=None) | Q(not_before__lte=Reading())
     to_send = mine.filter(time_has_come, state=State.QUEUED, waits_for=None)
     to_ask = mine.filter(check_after__lte=Reading())
-    going = Connection.objects.exclude(paused_at__isnull=False, paused_for_login=False)
+    going = Connection.objects.exclude(paused_at__isnull=False, halted_for="")
     rows = (
         going.exclude(pk=besides)
         .exclude(breaker_until__gt=Reading())
@@ -76,8 +76,8 @@ def _worker_can_act(row: Connection) -> bool:
         manifest = connections.manifest_of(row)
     except AdapterUnavailable:
         return False
-    if row.paused_for_login:
-        # Only a worker finds out that the login works again, and ends the pause.
+    if row.halted_for:
+        # Only a worker finds out that it has been mended, and ends the pause.
         return True
     has = vars(row)
     sends = has["to_send"] and worker_sends(manifest)

@@ -62,6 +62,8 @@ TOO_SLOW = ErpError(
     Effect.NOT_APPLIED,
     "The ERP was too slow when it was asked what it holds; nothing was sent.",
 )
+# The ERP asking for patience, and a call that never left, say nothing against the item.
+NOT_OF_THE_ITEM = frozenset({ErrorClass.THROTTLED, ErrorClass.SETUP})
 OUTCOMES = {
     None: Attempt.Outcome.APPLIED,
     Effect.APPLIED: Attempt.Outcome.APPLIED,
@@ -89,8 +91,8 @@ def drain(connection_id: int) -> None:
 
 
 def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> None:
-    if connection.paused_for_login:
-        breaker.probe_login(connection, adapter)
+    if connection.halted_for:
+        breaker.probe(connection, adapter)
     began = uptime()
     if due.worker_looks(manifest):
         recovery.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
@@ -329,7 +331,7 @@ def _event(item: Item, error: ErpError) -> str:
         return "lose"
     if item.state == State.SUBMITTED:
         return "fail"
-    if error.cls == ErrorClass.THROTTLED:
+    if error.cls in NOT_OF_THE_ITEM:
         return "postpone"
     again = error.cls in breaker.CONNECTION_ERRORS and item.attempts < pacing.MOST_ATTEMPTS
     return "postpone" if again else "fail"
@@ -346,8 +348,7 @@ def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, Any]:
         # What the ERP asks for, it gets in full.
         asked = error.retry_after
         columns["not_before"] = at_least(asked) if asked else after(pacing.back_off(item.attempts))
-        # The ERP asking for patience says nothing against the item.
-        columns["attempts"] = item.attempts - (error.cls == ErrorClass.THROTTLED)
+        columns["attempts"] = item.attempts - (error.cls in NOT_OF_THE_ITEM)
     return columns
 
 

@@ -35,6 +35,7 @@ STATE_WORDS: Mapping[str, str] = {
     Cause.UNUSABLE: "unusable",
     Cause.PAUSED: "paused",
     Cause.LOGIN: "login refused",
+    Cause.SETUP: "set up wrong",
     Cause.OUTAGE: "resting",
     Cause.WRONG_PASSWORDS: "wrong passwords",
     Cause.TEST_FAILED: "test failed",

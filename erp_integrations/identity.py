@@ -116,7 +116,7 @@ def lead_elsewhere(
     difference |= {
         name: ["secret", what] for name, what in keep_secrets(connection, new, ()).items()
     }
-    fresh = {**FRESH, **(NO_PAUSE if connection.paused_for_login else {})}
+    fresh = {**FRESH, **(NO_PAUSE if connection.halted_for else {})}
     for column, value in fresh.items():
         setattr(connection, column, value)
     save(connection, update_fields=["config", "secrets", *fresh])

@@ -11,6 +11,8 @@ from erpbridge import busy
 
 # Delivery -> who takes the next step with an item, where that is no worker of ours.
 LEFT_TO: Mapping[str, str] = {Delivery.POLLED: "erp", Delivery.FILE: "person"}
+# Who paused a connection, or for what -> its state.
+PAUSES = (("person", "paused"), ("login", "login refused"), ("setup", "set up wrong"))
 Sample = tuple[dict[str, object], float]
 
 
@@ -60,7 +62,11 @@ def _metrics(found: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
         "Calls of the connection that failed in a row.",
         [(labels, float(one.connection.breaker_failures)) for labels, one in each],
     )
-    yield "connection_paused", "1 while paused, by a person or a refused login.", _paused(each)
+    yield (
+        "connection_paused",
+        "1 while paused: by a person, a refused login or the set-up.",
+        _paused(each),
+    )
     yield "workers", "Processes that export, seen in the last minute.", _one(len(found.workers))
     yield (
         "transactions_in_conflict",
@@ -79,7 +85,11 @@ def _paused(each: Iterable[tuple[dict[str, object], ConnectionHealth]]) -> list[
     return [
         ({**labels, "by": by}, float(one.state == state))
         for labels, one in each
-        for by, state in (("person", "paused"), ("login", "login refused"))
+        for by, state in (
+            ("person", "paused"),
+            ("login", "login refused"),
+            ("setup", "set up wrong"),
+        )
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from django.db import models
 from erp_integrations import connections, secrets
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Moment, moment
-from erp_integrations.models import Connection, Item, Request
+from erp_integrations.models import Connection, Halt, Item, Request
 from erp_integrations.queries import ItemQuerySet
 from erp_integrations.states import OPEN, State
 from erpbridge.ui.times import shown
@@ -23,6 +23,7 @@ class Cause(models.TextChoices):
     UNUSABLE = "unusable", "Cannot be used"
     PAUSED = "paused", "Paused"
     LOGIN = "login", "Paused: login refused"
+    SETUP = "setup", "Paused: not set up right"
     OUTAGE = "outage", "Resting after failures"
     WRONG_PASSWORDS = "wrong_passwords", "Not answering: wrong passwords"
     TEST_FAILED = "test_failed", "Not working: the test failed"
@@ -34,17 +35,26 @@ HEADINGS = {
     Cause.UNUSABLE: "The ERP Connection Cannot Be Used",
     Cause.PAUSED: "Exporting Is Paused",
     Cause.LOGIN: "The ERP Refuses the Login",
+    Cause.SETUP: "The ERP Cannot Be Called",
     Cause.OUTAGE: "The ERP Does Not Answer",
     Cause.WRONG_PASSWORDS: "The ERP Is Not Answered",
     Cause.TEST_FAILED: "The ERP Connection Is Not Working",
     Cause.HELD_BACK: "The ERP Takes No More for Now",
     Cause.RETRY: "It Will Be Tried Again",
 }
+# What a person has to do where the engine halted a connection.
+MENDING: Mapping[str, str] = {
+    Halt.LOGIN: "What is accepted waits. Whether the login works again is tried by itself.",
+    Halt.SETUP: "An ERP administrator corrects the settings of the connection, or whoever runs "
+    "erpbridge allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. What is accepted waits, and is "
+    "sent by itself once the ERP can be called.",
+}
 # Ends "It was accepted and waits: ".
 SHORT = {
     Cause.UNUSABLE: "the connection cannot be used",
     Cause.PAUSED: "the connection is paused",
     Cause.LOGIN: "the ERP refuses the login",
+    Cause.SETUP: "the ERP cannot be called as it is set up",
     Cause.OUTAGE: "the ERP does not answer",
     Cause.WRONG_PASSWORDS: "the ERP asked with wrong passwords",
     Cause.TEST_FAILED: "the last test of the connection failed",
@@ -102,9 +112,9 @@ def _pause(connection: Connection, at: Moment) -> Wait | None:
     if connection.paused_at is None:
         return None
     reason = _sentence(connection.pause_reason)
-    if connection.paused_for_login:
-        why = f"{reason} What is accepted waits. Whether the login works again is tried by itself."
-        return Wait(Cause.LOGIN, why, at.ahead(connection.breaker_until))
+    if connection.halted_for:
+        why = f"{reason} {MENDING[connection.halted_for]}"
+        return Wait(Cause(connection.halted_for), why, at.ahead(connection.breaker_until))
     why = (
         f"{connection} is paused since {shown(connection.paused_at)}: {reason} What is accepted "
         "waits until an ERP administrator resumes it."

@@ -60,6 +60,7 @@ class ErrorClass(StrEnum):
     CONFLICT = "conflict"
     MISSING_REF = "missing_ref"
     UNSUPPORTED = "unsupported"
+    SETUP = "setup"
     BUG = "bug"
 
 

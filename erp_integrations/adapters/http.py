@@ -110,7 +110,8 @@ class HttpClient:
         """One request and its whole answer, within ``seconds``. Redirects are not followed.
 
         :param safe: that the request changes nothing, whatever its method.
-        :raises AdapterError: transient, where there is no answer.
+        :raises AdapterError: transient, where there is no answer; of the set-up, where the host may
+            not be called.
         """
         safe = method in SAFE_METHODS if safe is None else safe
         seconds = min(seconds, self.io.deadline.left())
@@ -150,5 +151,5 @@ class HttpClient:
         """The address itself is not told: it would show what this machine's network looks like."""
         self.io.logger.warning("%s is not called: %s", place, reason)
         said = f"Address: {place} is not called, {reason}."
-        error = ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, said, advice=ALLOWING)
+        error = ErpError(ErrorClass.SETUP, Effect.NOT_APPLIED, said, advice=ALLOWING)
         return AdapterError(error)

@@ -77,6 +77,7 @@ class Waits(TypedDict):
         "unusable",
         "paused",
         "login",
+        "setup",
         "outage",
         "wrong_passwords",
         "test_failed",

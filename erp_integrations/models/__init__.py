@@ -5,7 +5,7 @@ the door to all of them; which module of the package holds a table is nobody els
 """
 
 from erp_integrations.models.acceptance import AcceptanceDefault
-from erp_integrations.models.connections import ActiveConnection, Connection
+from erp_integrations.models.connections import ActiveConnection, Connection, Halt
 from erp_integrations.models.files import ExportFile
 from erp_integrations.models.in_erp import Choice, ErpRecord, Link
 from erp_integrations.models.items import Attempt, Item, Request
@@ -19,6 +19,7 @@ __all__ = [
     "Connection",
     "ErpRecord",
     "ExportFile",
+    "Halt",
     "Item",
     "Link",
     "Request",

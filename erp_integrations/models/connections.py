@@ -23,6 +23,13 @@ def _within(label: str, least: int, most: int) -> list[Any]:
     return [MinValueValidator(least, words), MaxValueValidator(most, words)]
 
 
+class Halt(models.TextChoices):
+    """Why the engine paused a connection; it ends such a pause itself, once the cause has gone."""
+
+    LOGIN = "login", "The ERP refuses the login"
+    SETUP = "setup", "The ERP cannot be called as it is set up"
+
+
 class Connection(models.Model):
     """One configured adapter of one account."""
 
@@ -41,7 +48,8 @@ class Connection(models.Model):
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=300, blank=True)
-    paused_for_login = models.BooleanField(default=False)
+    # Empty where a person paused it.
+    halted_for = models.CharField(max_length=10, choices=Halt.choices, blank=True, default="")
     rate_per_minute = models.PositiveIntegerField(
         "Commands a minute",
         null=True,

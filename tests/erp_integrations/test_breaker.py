@@ -8,15 +8,20 @@ from django.db.models.functions import Now
 from erp_integrations import breaker, connections, pacing
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.breaker import LOGIN_PROBE, THROTTLE_WAIT, feed
+from erp_integrations.breaker import PROBE, THROTTLE_WAIT, feed
 from erp_integrations.claiming import claim
 from erp_integrations.clock import after, now
-from erp_integrations.models import Connection
+from erp_integrations.models import Connection, Halt
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
 from tests.factories import ConnectionFactory
 
-SAYS_SOMETHING = {ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED}
+SAYS_SOMETHING = {
+    ErrorClass.TRANSIENT,
+    ErrorClass.THROTTLED,
+    ErrorClass.AUTH_EXPIRED,
+    ErrorClass.SETUP,
+}
 
 
 def error(cls: ErrorClass, retry_after: float | None = None) -> ErpError:
@@ -38,7 +43,13 @@ def rest(connection: Connection) -> tuple[int, float | None, float | None]:
     return connection.breaker_failures, until[0], until[1]
 
 
-def test_refused_login_is_tried_again_only_after_a_minute(connection, accepted_item, monkeypatch):
+@pytest.mark.parametrize(
+    ("cls", "cause"),
+    [(ErrorClass.AUTH_EXPIRED, Halt.LOGIN), (ErrorClass.SETUP, Halt.SETUP)],
+)
+def test_what_no_call_can_succeed_after_is_tried_again_only_after_a_minute(
+    connection, accepted_item, monkeypatch, cls, cause
+):
     tried = []
 
     def check(self):
@@ -46,10 +57,10 @@ def test_refused_login_is_tried_again_only_after_a_minute(connection, accepted_i
         return Health(("Log in again.",))
 
     monkeypatch.setattr(SimulatorAdapter, "check", check)
-    feed(connection, [REFUSED])
-    assert rest(connection) == (0, LOGIN_PROBE, None)
-    assert connection.paused_for_login
-    for passed, tries in [(0, 0), (LOGIN_PROBE - 1, 0), (1, 1), (LOGIN_PROBE - 1, 1), (1, 2)]:
+    feed(connection, [error(cls)])
+    assert rest(connection) == (0, PROBE, None)
+    assert connection.halted_for == cause
+    for passed, tries in [(0, 0), (PROBE - 1, 0), (1, 1), (PROBE - 1, 1), (1, 2)]:
         if passed:
             steps.let_pass(passed - STEP)
         steps.export(connection)
@@ -96,7 +107,7 @@ def test_error_about_a_record_says_nothing_against_the_connection(connection, cl
 def test_one_refused_login_counts_more_than_all_other_answers(connection, answers):
     feed(connection, answers)
     assert connection.breaker_failures == 0
-    assert rest(connection) == (0, LOGIN_PROBE, None)
+    assert rest(connection) == (0, PROBE, None)
 
 
 def test_one_that_asks_for_patience_counts_more_than_answers_and_failures(connection):
@@ -107,7 +118,7 @@ def test_one_that_asks_for_patience_counts_more_than_answers_and_failures(connec
 def test_late_success_of_another_call_brings_no_login_probe_forward(connection):
     feed(connection, [REFUSED])
     feed(connection, [None])
-    assert rest(connection) == (0, LOGIN_PROBE, None)
+    assert rest(connection) == (0, PROBE, None)
 
 
 @pytest.mark.parametrize(
@@ -126,17 +137,17 @@ def test_connection_rests_while_it_is_paused_or_its_breaker_is_open(
 
 def test_only_one_process_probes_a_login_at_a_time(connection, monkeypatch):
     feed(connection, [REFUSED])
-    steps.let_pass(LOGIN_PROBE)
+    steps.let_pass(PROBE)
     adapter = connections.adapter_of(connection)
     tried = []
 
     def check(self):
         tried.append(1)
-        breaker.probe_login(connection, adapter)
+        breaker.probe(connection, adapter)
         return Health(("Log in again.",))
 
     monkeypatch.setattr(SimulatorAdapter, "check", check)
-    breaker.probe_login(connection, adapter)
+    breaker.probe(connection, adapter)
     assert tried == [1]
 
 
@@ -144,8 +155,8 @@ def test_what_is_not_paused_for_its_login_is_not_probed(connection, ada, monkeyp
     monkeypatch.setattr(SimulatorAdapter, "check", lambda self: pytest.fail("It was asked."))
     connections.pause(connection, by=ada, reason="Year-end closing")
     other = ConnectionFactory.create(account=connection.account)
-    connections.pause_for_login(other, message="Log in again.")
-    breaker.probe_login(connection, connections.adapter_of(connection))
+    connections.halt(other, Halt.LOGIN, message="Log in again.")
+    breaker.probe(connection, connections.adapter_of(connection))
     assert rest(connection) == (0, None, None)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from erp_integrations import connections, due, engine, export_files, recovery
 from erp_integrations.clock import ago
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Connection, Halt, Item
 from erp_integrations.states import State
 from tests.erp_integrations import steps
 from tests.factories import ConnectionFactory, ItemFactory
@@ -54,7 +54,7 @@ def test_items_that_the_erp_was_handed_are_polled_also_after_a_change_of_deliver
 def test_refused_login_of_an_asking_erp_is_probed_by_a_worker(connection, accepted_item):
     steps.change_config(connection, delivery="polled")
     steps.keep_secrets(connection, password="correct")
-    connections.pause_for_login(connection, message="Log in again.")
+    connections.halt(connection, Halt.LOGIN, message="Log in again.")
     assert due.due_connections() == [connection.pk]
     steps.export(connection)
     connection.refresh_from_db()

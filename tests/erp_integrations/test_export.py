@@ -17,7 +17,7 @@ from erp_integrations.clock import Reading, ago
 from erp_integrations.commands import command_of
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.due import due_connections
-from erp_integrations.models import Attempt, Connection, Item, Link
+from erp_integrations.models import Attempt, Connection, Halt, Item, Link
 from erp_integrations.sendable import marker
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
@@ -239,7 +239,7 @@ def test_export_goes_on_by_itself_once_the_login_works_again(connection, accepte
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     connection.refresh_from_db()
-    assert (connection.paused_at, connection.paused_for_login) == (None, False)
+    assert (connection.paused_at, connection.halted_for) == (None, "")
 
 
 def test_export_stays_paused_while_the_login_is_still_refused(connection, accepted_item):
@@ -249,7 +249,7 @@ def test_export_stays_paused_while_the_login_is_still_refused(connection, accept
     steps.export(connection)
     assert state(accepted_item) == State.QUEUED
     connection.refresh_from_db()
-    assert connection.paused_for_login
+    assert connection.halted_for == Halt.LOGIN
 
 
 def test_a_pause_by_a_person_while_the_login_is_tried_is_not_ended_by_it(

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from erp_integrations import connections, export_files, health, heartbeat, metrics, recovery
 from erp_integrations.clock import moment, now
-from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
+from erp_integrations.models import Attempt, Connection, Halt, Item, Ticker, Worker
 from erp_integrations.states import State
 from erpbridge.access.levels import Level
 from tests.erp_integrations import steps
@@ -249,7 +249,7 @@ def test_breaker_and_pauses_show(operator, connection, health_page, ada):
     assert "Year-end closing" in health_page()
     assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 1
     connections.resume(connection, by=ada)
-    connections.pause_for_login(connection, message="Password expired")
+    connections.halt(connection, Halt.LOGIN, message="Password expired")
     assert "Paused: login refused" in health_page()
     assert samples(operator)["erpbridge_connection_paused", *labels, "login"] == 1
     assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 0

@@ -8,12 +8,24 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from erp_integrations import answers, breaker, connection_settings, connections, engine, erp_lists
+from erp_integrations import (
+    answers,
+    breaker,
+    connection_settings,
+    connections,
+    due,
+    engine,
+    erp_lists,
+    pacing,
+)
+from erp_integrations.adapters.base import Health
+from erp_integrations.adapters.tryton import TrytonAdapter
 from erp_integrations.erp_lists import NotFetched
-from erp_integrations.models import Attempt, Connection, Item
+from erp_integrations.models import Attempt, Connection, Halt, Item
 from erp_integrations.secrets import seal
 from erp_integrations.states import State
 from erpbridge.access.levels import Level
+from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import MembershipFactory, UserFactory
 from tests.outgoing.hosts import host
@@ -70,9 +82,51 @@ def test_list_of_the_erp(inside, connection):
 def test_export(inside, connection, accepted_item):
     steps.export(connection)
     accepted_item.refresh_from_db()
-    assert (accepted_item.state, accepted_item.error_text) == (State.FAILED, SAID)
+    assert (accepted_item.state, accepted_item.error_text) == (State.QUEUED, SAID)
     assert Attempt.objects.get().outcome == Attempt.Outcome.NOT_APPLIED
     assert inside == []
+
+
+def test_the_connection_is_halted_and_says_why_to_whoever_looks_after_it(
+    inside, connection, ada, client_of
+):
+    steps.export(connection)
+    for page in ("erp:health", "erp:connection"):
+        shown = client_of(ada).get(reverse(page, args=[connection.account_id])).text
+        assert SAID in shown
+        assert "allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS" in shown
+        assert "Next try:" in shown
+    (paused,) = Event.objects.filter(verb="connection_paused")
+    assert SAID in paused.note + str(paused.data)
+
+
+def test_while_it_is_refused_no_item_fails_however_often_somebody_resumes(
+    inside, connection, accepted_item, ada
+):
+    for _ in range(pacing.MOST_ATTEMPTS + 1):
+        steps.let_pass(1_000)
+        connections.resume(connection, by=ada)
+        steps.export(connection)
+    accepted_item.refresh_from_db()
+    assert (accepted_item.state, accepted_item.attempts) == (State.QUEUED, 0)
+    assert inside == []
+
+
+@pytest.mark.parametrize(
+    ("problems", "attempts"), [(("Still not.",), 1), ((), 2)], ids=["refused", "mended"]
+)
+def test_it_goes_on_by_itself_once_it_may_be_called_and_no_sooner(
+    inside, connection, accepted_item, monkeypatch, problems, attempts
+):
+    steps.export(connection)
+    steps.let_pass(1_000)
+    assert due.due_connections() == [connection.pk]
+    monkeypatch.setattr(TrytonAdapter, "check", lambda self: Health(problems))
+    steps.export(connection)
+    connection.refresh_from_db()
+    # The item is refused again, for its host is what it was.
+    assert Attempt.objects.count() == attempts
+    assert connection.halted_for == Halt.SETUP
 
 
 def test_look_up_of_what_is_uncertain(inside, connection, accepted_item):
@@ -90,11 +144,11 @@ def test_look_up_by_a_person(inside, accepted_item):
 
 
 def test_login_probe(inside, connection):
-    connections.pause_for_login(connection, message="No.")
+    connections.halt(connection, Halt.LOGIN, message="No.")
     Connection.objects.update(breaker_until=None)
-    breaker.probe_login(connection, connections.adapter_of(connection))
+    breaker.probe(connection, connections.adapter_of(connection))
     connection.refresh_from_db()
-    assert connection.paused_for_login
+    assert connection.halted_for
     assert inside == []
 
 

@@ -23,7 +23,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.identity import Books
-from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models import Connection, Halt, Item, Link
 from erp_integrations.sendable import send
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
@@ -311,7 +311,7 @@ def test_it_is_usable_only_once_tested_and_refreshed_there(connection, company, 
 
 
 def test_what_was_counted_against_the_old_erp_is_forgotten(connection, ada):
-    connections.pause_for_login(connection, message="401")
+    connections.halt(connection, Halt.LOGIN, message="401")
     at = Connection.objects.get(pk=connection.pk).paused_at
     worn = {"breaker_failures": 9, "inbound_failures": 3}
     times = dict.fromkeys(("breaker_until", "next_slot_at", "asked_at", "inbound_locked_until"), at)

@@ -17,7 +17,7 @@ from erp_integrations import (
 )
 
 NUMBERS = {
-    breaker: {"LOGIN_PROBE": 60, "THROTTLE_WAIT": 5},
+    breaker: {"PROBE": 60, "THROTTLE_WAIT": 5},
     engine: {"BUDGET": 20, "FAIR_SHARE": 2, "EXCERPT": 2_000},
     guard: {
         "LONGEST_ID": 200,

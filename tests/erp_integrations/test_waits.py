@@ -13,7 +13,7 @@ from django.urls import reverse
 from admin_wbs.models import CodeList
 from erp_integrations import connections, waits
 from erp_integrations.clock import moment, now
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Connection, Halt, Item
 from erp_integrations.waits import Cause
 from tests.admin_wbs.steps import send as send_codes
 from tests.admin_wbs.steps import tree
@@ -43,7 +43,12 @@ def pause(connection: Connection, ada) -> None:
 
 
 def refuse_the_login(connection: Connection, ada) -> None:
-    connections.pause_for_login(connection, message="Password expired")
+    connections.halt(connection, Halt.LOGIN, message="Password expired")
+    Connection.objects.update(breaker_until=now() + SOON)
+
+
+def forbid_the_host(connection: Connection, ada) -> None:
+    connections.halt(connection, Halt.SETUP, message="Address: erp.internal is not called.")
     Connection.objects.update(breaker_until=now() + SOON)
 
 
@@ -65,6 +70,11 @@ CAUSES: dict[Cause, tuple[Callable[..., None], str, bool]] = {
     Cause.OUTAGE: (be_down, "7 calls failed in a row", True),
     Cause.PAUSED: (pause, "Year-end closing", False),
     Cause.LOGIN: (refuse_the_login, "The ERP refuses the login: Password expired", True),
+    Cause.SETUP: (
+        forbid_the_host,
+        "Address: erp.internal is not called. An ERP administrator corrects the settings",
+        True,
+    ),
     Cause.WRONG_PASSWORDS: (
         ask_with_wrong_passwords,
         "asked several times with a wrong password",

@@ -56,6 +56,7 @@ from erp_integrations.adapters.simulator.messages import (
     found,
     impossible,
     message_of,
+    not_set_up,
     refusal,
     unsupported,
     written,
@@ -249,7 +250,7 @@ class SimulatorAdapter(Adapter):
 
     def _named_ledger(self) -> Ledger:
         if not self.options.ledger:
-            raise AdapterError(unsupported(self.options.problems[0]))
+            raise AdapterError(not_set_up(self.options.problems[0]))
         return self.ledger
 
     @contextmanager

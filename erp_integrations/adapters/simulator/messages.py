@@ -123,6 +123,11 @@ def unsupported(message: str) -> ErpError:
     return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, message)
 
 
+def not_set_up(problem: str) -> ErpError:
+    """A setting that is wrong; nothing was asked."""
+    return ErpError(ErrorClass.SETUP, Effect.NOT_APPLIED, problem)
+
+
 def applied(record: Record) -> Outcome:
     """The outcome of a message that the ledger carried out."""
     return done(str(record.id), record.key, str(record.version))

@@ -44,7 +44,14 @@ from erp_integrations.adapters.tryton.rest import CALL_SECONDS, Rest
 # A command makes two slow calls at most; one that could not end in time is not begun.
 TIME_FOR_ONE = 2 * CALL_SECONDS
 # After these nothing more is sent in the same call: the next would fare no better.
-STOPPERS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, ErrorClass.AUTH_EXPIRED})
+STOPPERS = frozenset(
+    {
+        ErrorClass.TRANSIENT,
+        ErrorClass.THROTTLED,
+        ErrorClass.AUTH_EXPIRED,
+        ErrorClass.SETUP,
+    }
+)
 
 
 class TrytonAdapter(Adapter):
@@ -158,7 +165,7 @@ class TrytonAdapter(Adapter):
 
     def _require_settings(self) -> None:
         if self.problems:
-            raise AdapterError(_unsupported(" ".join(self.problems)))
+            raise AdapterError(error(ErrorClass.SETUP, " ".join(self.problems)))
 
 
 def _unsupported(message: str) -> ErpError:

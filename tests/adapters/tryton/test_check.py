@@ -44,7 +44,7 @@ def test_a_database_that_is_not_there_is_named(make, tryton_server):
 def test_an_address_that_is_none_is_refused_without_a_call(make, url):
     adapter = make(url=url)
     assert problem(adapter).startswith("Address:")
-    assert refused(adapter, vendor("URL001")).cls is ErrorClass.UNSUPPORTED
+    assert refused(adapter, vendor("URL001")).cls is ErrorClass.SETUP
     assert adapter.preview(vendor("URL001")).fields
 
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from admin_wbs.models import CodeList
 from erp_integrations import approval, connection_settings, connections, unlinking
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Connection, Halt, Item
 from erp_integrations.sendable import Origin, link, send
 from erp_integrations.states import State
 from erpbridge.access import policy
@@ -68,6 +68,26 @@ def test_a_company_whose_id_accounting_has_just_used_is_not_written(
     item.refresh_from_db()
     assert (item.state, item.error_class) == (State.FAILED, "duplicate")
     assert erp.rows("SELECT * FROM party_party WHERE code = 'TAKEN1'") == [before]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_accepted_while_the_host_was_not_allowed_arrives_once_it_is(
+    erp, connection, account, ada, pat, settings
+):
+    allowed = settings.ERPBRIDGE_ALLOWED_PRIVATE_HOSTS
+    settings.ERPBRIDGE_ALLOWED_PRIVATE_HOSTS = ()
+    companies = [CompanyFactory.create(account=account) for _ in range(3)]
+    items = steps.send_all(companies, policy.load(ada, account))
+    for number, item in enumerate(items):
+        steps.decide([item], policy.load(pat, account), vendor_id=f"HOST{number}", vendor_type="")
+    steps.export(connection)
+    connection.refresh_from_db()
+    assert connection.halted_for == Halt.SETUP
+    settings.ERPBRIDGE_ALLOWED_PRIVATE_HOSTS = allowed
+    steps.let_pass(120)
+    steps.export(connection)
+    assert set(Item.objects.values_list("state", flat=True)) == {State.SYNCED}
+    assert len(erp.rows("SELECT id FROM party_party WHERE code LIKE 'HOST%'")) == 3
 
 
 @pytest.mark.django_db(transaction=True)
