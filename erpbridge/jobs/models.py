@@ -45,6 +45,7 @@ class Job(models.Model):
     args = models.JSONField(default=dict)
     notes = models.JSONField(default=dict)
     result = models.JSONField(default=dict)
+    # Why it stopped or, of a job that waits, why the last worker could not go on.
     problem = models.TextField(blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)

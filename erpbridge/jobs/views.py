@@ -11,7 +11,9 @@ from django.views.decorators.http import require_safe
 
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.busy import DISK
 from erpbridge.jobs.models import Job
+from erpbridge.private_files import disk_problem
 
 
 def href(job: Job, access: Access) -> str:
@@ -28,7 +30,7 @@ def job(request: ScopedRequest, job_id: UUID) -> HttpResponse:
     """The job; what htmx asks for again and again is its progress only."""
     visible = Job.objects.visible_to(request.access).select_related("by")
     found = get_object_or_404(visible, public_id=job_id)
-    context = {"job": found, "job_href": href(found, request.access)}
+    context = _context(found, request.access)
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         answer = render(request, "jobs/running.html", context)
         if not found.is_live:
@@ -40,4 +42,18 @@ def job(request: ScopedRequest, job_id: UUID) -> HttpResponse:
 def running(access: Access, subject: str) -> dict[str, object]:
     """Context for ``jobs/running.html``: the live job about a subject, empty without one."""
     found = Job.objects.visible_to(access).live().filter(subject=subject).order_by("-pk").first()
-    return {"job": found, "job_href": href(found, access)} if found else {}
+    return _context(found, access) if found else {}
+
+
+def _context(found: Job, access: Access) -> dict[str, object]:
+    return {"job": found, "job_href": href(found, access), "job_waits": _waits(found)}
+
+
+def _waits(found: Job) -> str:
+    """Why a live job does not go on; empty while it does. A full disk keeps workers from saying
+    so.
+    """
+    if not found.is_live or found.problem:
+        return found.problem
+    stands_still = Job.objects.due().filter(pk=found.pk).exists()
+    return f"{DISK.reason} It can go on {DISK.when}." if stands_still and disk_problem() else ""

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from erpbridge.busy import is_conflict, retried
+from erpbridge.busy import is_conflict, retried, trouble_of
 from erpbridge.clock.measured import at_least
 from erpbridge.jobs.kinds import kind_of
 from erpbridge.jobs.models import Job
@@ -32,7 +32,13 @@ LEASE = 90.0
 TURN = 5.0
 # Workers that may take a job, one after the other, without one of them finishing a chunk.
 MOST_TRIES = 5
-UNKNOWN = "It stopped because of an unexpected error, which the operator finds in the log."
+# To whom it is said what happened, and what to do next: whoever started the job.
+UNKNOWN = (
+    "It stopped because of an unexpected error, which whoever runs erpbridge finds in the log "
+    "under job {number}. Start it again; if it stops again, tell them that number."
+)
+REFUSED = "The database did not take what was to be stored."
+GIVEN_UP = f"It was tried {MOST_TRIES} times in a row. Start it again then."
 
 
 class JobProblem(Exception):
@@ -78,6 +84,7 @@ class Run:
                 "done": self.done,
                 "total": self.total,
                 "tries": 0,
+                "problem": "",
                 "lease_until": at_least(LEASE),
             }
             if self.over:
@@ -96,26 +103,51 @@ class Run:
 
 def work(job_id: int) -> None:
     """Go on with a job for one turn, unless somebody else has it."""
-    run = claim(job_id)
-    if run is None:
-        return
+    try:
+        run = claim(job_id)
+        if run is not None:
+            _work(run)
+    except DatabaseError as error:
+        # Not even that it cannot go on can be stored; its page looks for why. The tick tries again.
+        logger.error("job %s waits: nothing can be stored. %s", job_id, _why(error))
+
+
+def _work(run: Run) -> None:
     try:
         if run.job.tries > MOST_TRIES:
-            raise JobProblem(UNKNOWN)
+            raise JobProblem(f"{run.job.problem} {GIVEN_UP}" if run.job.problem else _unknown(run))
         _take_turn(run)
     except Lost:
-        logger.info("job %s went to another worker", job_id)
+        logger.info("job %s went to another worker", run.job.pk)
     except JobProblem as problem:
         _end(run, str(problem))
-    except DatabaseError as error:
-        # A database that restarts: the next tick tries again, a few times. A conflict: at once.
-        logger.exception("job %s: a chunk was rolled back", job_id)
-        _release(run)
-        if is_conflict(error):
-            publish(run.job.pk)
-    except Exception:
-        logger.exception("job %s stops", job_id)
-        _end(run, UNKNOWN)
+    except Exception as error:
+        if isinstance(error, DatabaseError) or trouble_of(error):
+            _put_back(run, error)
+            return
+        logger.exception("job %s stops", run.job.pk)
+        _end(run, _unknown(run))
+
+
+def _put_back(run: Run, error: Exception) -> None:
+    """A database that restarts, a full disk: the next tick tries again, a few times. A conflict:
+    at once.
+    """
+    logger.error("job %s: a chunk was rolled back", run.job.pk, exc_info=error)
+    _release(run, problem=_why(error))
+    if is_conflict(error):
+        publish(run.job.pk)
+
+
+def _why(error: Exception) -> str:
+    trouble = trouble_of(error)
+    if trouble is None:
+        return f"{REFUSED} It can go on once whoever runs erpbridge has looked into the log."
+    return f"{trouble.reason} It can go on {trouble.when}."
+
+
+def _unknown(run: Run) -> str:
+    return UNKNOWN.format(number=run.job.pk)
 
 
 def claim(job_id: int) -> Run | None:
@@ -144,8 +176,9 @@ def _take_turn(run: Run) -> None:
 
 
 @retried
-def _release(run: Run) -> None:
-    run._held().update(state=Job.State.QUEUED, lease_until=None)
+def _release(run: Run, *, problem: str = "") -> None:
+    """Let another worker go on. ``problem``: why this one could not."""
+    run._held().update(state=Job.State.QUEUED, lease_until=None, problem=problem)
 
 
 def _end(run: Run, problem: str) -> None:

@@ -170,7 +170,7 @@ def test_an_unexpected_error_stops_the_job_and_stays_in_the_log(begin, unheard, 
     job = begin(break_at=2)
     work.work(job.pk)
     job.refresh_from_db()
-    assert (job.state, job.problem) == ("failed", work.UNKNOWN)
+    assert (job.state, job.problem) == ("failed", work.UNKNOWN.format(number=job.pk))
     assert "ZeroDivisionError" in caplog.text
 
 
