@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 
 import django
 
+from tests.faults.controls import CONTROLS, SAFEGUARDS
+
 LEASE_MARGIN = 8
 DEADLINE = 12
 DELIVERIES = ("sync", "queued", "polled", "file")
@@ -55,7 +57,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--without",
-        choices=["clock", "fence", "look", "identity", "deadline", "parent", "key"],
+        choices=SAFEGUARDS,
         help="take a safeguard away for all kinds",
     )
     asked = parser.parse_args()
@@ -114,7 +116,7 @@ def campaign(folder: Path, asked: argparse.Namespace) -> int:
 
 def kinds(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
     """Every kind that is asked for, in every delivery."""
-    from tests.faults.machine import ALL, left_out
+    from tests.faults.machine import ALL
     from tests.faults.table import HEAD
 
     chosen = [
@@ -128,9 +130,7 @@ def kinds(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any
         print(f"{asked.records} into {asked.erp}, delivery {delivery}\n{HEAD}", flush=True)
         for kind in chosen:
             erp = fresh_erp(delivery)
-            if why := left_out(kind, sqlite=asked.database == "sqlite") or kind.left_out(
-                erp, asked.records
-            ):
+            if why := kind.left_out(erp, asked.records, asked.database):
                 print(f"{kind.name:<42}  left out: {why}", flush=True)
                 continue
             another = fresh_erp(delivery) if kind.another else None
@@ -143,7 +143,7 @@ def kinds(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any
 
 def controls(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
     """Without a safeguard the fault that it is there for has to show, else nothing is proved."""
-    from tests.faults.machine import ALL, CONTROLS
+    from tests.faults.machine import ALL
     from tests.faults.table import HEAD
 
     asked = argparse.Namespace(**{**vars(asked), "items": min(asked.items, CONTROL_ITEMS)})

@@ -235,6 +235,7 @@ class Kind:
     :param tree: takes records that are under others.
     :param another: there is a second ERP, whose books count too.
     :param apart: deliveries in which it makes no sense, and why.
+    :param only_on: the one database that has what is broken; empty where both have.
     :param happened: whether the fault struck; a run without it proves nothing.
     """
 
@@ -249,10 +250,13 @@ class Kind:
     tree: bool = False
     another: bool = False
     apart: Mapping[Delivery, str] = field(default_factory=dict)
+    only_on: str = ""
     happened: Callable[[Scene, Staff], bool] = always
 
-    def left_out(self, erp: Erp, records: str) -> str:
+    def left_out(self, erp: Erp, records: str, database: str) -> str:
         """Why it is not tried on this ERP with these records; empty where it is."""
+        if self.only_on not in ("", database):
+            return ONLY_ON[self.only_on]
         if self.tree and records != "codes":
             return f"no {records} are under others"
         if self.gates and erp.faults is None:
@@ -273,6 +277,10 @@ def killed(point: str) -> dict[str, str]:
 NOT_BY_FILE = {Delivery.FILE: CARRIED}
 NOT_FETCHED = {**NOT_BY_FILE, Delivery.POLLED: "the ERP asks when it wants to"}
 NO_LEASE = {Delivery.FILE: "what is in a file has no lease"}
+ONLY_ON = {
+    "postgresql": "takes PostgreSQL, Redis or more than one process",
+    "sqlite": "a file of SQLite's is full, a server tells",
+}
 
 KINDS = (
     Kind("worker killed before the lease", env=killed("before_lease"), happened=somebody_died),
@@ -284,9 +292,9 @@ KINDS = (
         short=True,
     ),
     Kind("worker killed before settling", env=killed("before_settle"), happened=somebody_died),
-    Kind("Redis flushed", flush_redis, short=True),
-    Kind("Redis stopped for a while", stop_redis),
-    Kind("PostgreSQL restarted", restart_postgresql),
+    Kind("Redis flushed", flush_redis, only_on="postgresql", short=True),
+    Kind("Redis stopped for a while", stop_redis, only_on="postgresql"),
+    Kind("PostgreSQL restarted", restart_postgresql, only_on="postgresql"),
     Kind("ERP down", misbehaving("down", 6), happened=proxy_struck, apart=NOT_BY_FILE),
     Kind("ERP slow", misbehaving("slow", 6), happened=proxy_struck, apart=NOT_BY_FILE),
     Kind("ERP throttles", misbehaving("throttle", 6), happened=proxy_struck, apart=NOT_FETCHED),
@@ -301,7 +309,7 @@ KINDS = (
         apart=NOT_BY_FILE,
     ),
     Kind("clock of a worker an hour ahead", faketime="+1h"),
-    Kind("every message delivered again and again", every_message_thrice),
+    Kind("every message delivered again and again", every_message_thrice, only_on="postgresql"),
     Kind("workers paused past their lease", pause_past_the_lease, apart=NO_LEASE),
     Kind(
         "slow name resolution",
@@ -322,6 +330,7 @@ KINDS = (
         come_back_refused,
         env={"FAULT_POINT": "refused"},
         happened=somebody_was_late,
+        only_on="postgresql",
         gates=True,
         short=True,
     ),
@@ -338,6 +347,7 @@ KINDS = (
         twins_meet,
         env={"FAULT_BATCH": "1"},
         happened=somebody_was_refused,
+        only_on="postgresql",
         pairs=True,
         gates=True,
         short=True,
@@ -351,12 +361,3 @@ KINDS = (
         short=True,
     ),
 )
-# The fault that shows what each safeguard is there for.
-CONTROLS = {
-    "look": "ERP loses its answer",
-    "fence": "worker back after its lease, refused",
-    "identity": "led to another ERP with items open",
-    "parent": "parents unlinked while children wait",
-    "deadline": "slow name resolution",
-    "key": "one ERP key accepted twice at once",
-}

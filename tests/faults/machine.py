@@ -12,7 +12,6 @@ from pathlib import Path
 from erp_integrations.models import Item
 from erp_integrations.states import State
 from tests import tryton
-from tests.faults import kinds
 from tests.faults.erps import Tryton
 from tests.faults.faulty import DISK, NO_ROOM
 from tests.faults.kinds import (
@@ -20,7 +19,6 @@ from tests.faults.kinds import (
     NOT_BY_FILE,
     Happens,
     Kind,
-    killed,
     proxy_struck,
     somebody_died,
 )
@@ -139,52 +137,48 @@ def cut(point: str) -> dict[str, str]:
     return {"FAULT_POINT": point, "FAULT_CHANCE": "0.5"}
 
 
-AHEAD, BACK = "database clock an hour ahead", "database clock an hour back"
-FULL = "disk full"
 MACHINE = (
-    Kind(AHEAD, clock_jumps(HOUR), moves_clock=True, happened=proxy_struck, apart=NOT_BY_FILE),
-    Kind(BACK, clock_jumps(-HOUR), moves_clock=True, happened=proxy_struck, apart=NOT_BY_FILE),
+    Kind(
+        "database clock an hour ahead",
+        clock_jumps(HOUR),
+        moves_clock=True,
+        happened=proxy_struck,
+        apart=NOT_BY_FILE,
+    ),
+    Kind(
+        "database clock an hour back",
+        clock_jumps(-HOUR),
+        moves_clock=True,
+        happened=proxy_struck,
+        apart=NOT_BY_FILE,
+    ),
     Kind("SIGTERM in the middle of a batch", ends_by(signal.SIGTERM), happened=somebody_died),
     Kind("SIGTERM, then SIGKILL", ends_by(signal.SIGTERM, signal.SIGKILL), happened=somebody_died),
-    Kind("database connection lost in claim", env=cut("lost_in_claim"), happened=connection_died),
+    Kind(
+        "database connection lost in claim",
+        env=cut("lost_in_claim"),
+        happened=connection_died,
+        only_on="postgresql",
+    ),
     Kind(
         "database connection lost before settling",
         env=cut("lost_before_settle"),
         happened=connection_died,
+        only_on="postgresql",
     ),
     Kind(
-        "database connection lost in settling", env=cut("lost_in_settle"), happened=connection_died
+        "database connection lost in settling",
+        env=cut("lost_in_settle"),
+        happened=connection_died,
+        only_on="postgresql",
     ),
     Kind("ERP restarts between look and create", erp_restarts, gates=True, happened=proxy_struck),
-    Kind(FULL, disk_is_full, happened=there_was_no_room, env={"FAULT_DISK": "1"}),
+    Kind(
+        "disk full",
+        disk_is_full,
+        happened=there_was_no_room,
+        env={"FAULT_DISK": "1"},
+        only_on="sqlite",
+    ),
 )
 ALL = (*KINDS, *MACHINE)
-# Safeguard, and the fault that shows what it is there for. "key" comes last; see ``run``.
-CONTROLS = (("clock", AHEAD), ("clock", BACK), *kinds.CONTROLS.items())
-# What there is to break where all is one process with a file; the rest takes servers, or several.
-ON_SQLITE = {
-    *(
-        one.name
-        for one in KINDS
-        if one.env in map(killed, ("before_lease", "after_lease", "after_applied", "before_settle"))
-    ),
-    "ERP down",
-    "ERP slow",
-    "ERP throttles",
-    "ERP answers garbage",
-    "ERP loses its answer",
-    "ERP silent before applying",
-    AHEAD,
-    BACK,
-    "SIGTERM in the middle of a batch",
-    "SIGTERM, then SIGKILL",
-    "ERP restarts between look and create",
-    FULL,
-}
-
-
-def left_out(kind: Kind, *, sqlite: bool) -> str:
-    """Why a kind is not tried on this database; empty where it is."""
-    if sqlite and kind.name not in ON_SQLITE:
-        return "takes PostgreSQL, Redis or more than one process"
-    return "a file of SQLite's is full, a server tells" if kind.name == FULL and not sqlite else ""

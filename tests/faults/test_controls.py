@@ -3,6 +3,7 @@
 import pytest
 
 from tests.faults.command import campaign
+from tests.faults.controls import SAFEGUARDS
 
 pytestmark = pytest.mark.shared
 
@@ -15,9 +16,7 @@ def controls() -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "safeguard", ["clock", "look", "fence", "identity", "deadline", "parent", "key"]
-)
+@pytest.mark.parametrize("safeguard", SAFEGUARDS)
 def test_what_a_safeguard_is_there_for_shows_without_it(controls, safeguard):
     assert f"without {safeguard}: noticed" in controls, controls
     assert f"without {safeguard}: NOT NOTICED" not in controls, controls
