@@ -18,6 +18,7 @@ import psutil
 from erp_integrations.adapters.base import Delivery
 from tests.faults.faulty import DEATH
 from tests.faults.scene import Scene
+from tests.faults.servers import FILES_KEEP_THEIR_TIMES
 from tests.faults.trouble import make_trouble
 from tests.processes import ROOT, environment
 from tests.servers import free_port
@@ -100,6 +101,7 @@ def staff(
     with tempfile.TemporaryDirectory(prefix="erpbridge-deaths-") as allowed:
         make_trouble(Path(allowed), DEATH, DEATHS)
         told = {
+            **FILES_KEEP_THEIR_TIMES,
             "FAULT_LEFT": allowed,
             "FAULT_PORT": str(free_port()),
             "FAULT_CONNECTION": str(scene.connection.pk),

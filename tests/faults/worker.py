@@ -8,6 +8,7 @@ the pages and the ERP.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
@@ -147,8 +148,22 @@ ROLES: Mapping[str, Callable[[], None]] = {
 }
 
 
+def sleep_under_a_moved_clock() -> None:
+    """From Python 3.11 on, ``time.sleep`` fails with EINVAL under libfaketime 0.9.10, which
+    mistakes the monotonic clock that it is told to leave alone.
+    """
+
+    def sleep(seconds: float) -> None:
+        select.select([], [], [], seconds)
+
+    time.sleep = sleep
+
+
 def main(role: str) -> None:
     """Become what the campaign needs."""
+    if "FAKETIME_DONT_FAKE_MONOTONIC" in os.environ:
+        # Before libraries have taken the name.
+        sleep_under_a_moved_clock()
     django.setup()
     if role == "alone":
         # Before there are threads, which would take the signal otherwise.
