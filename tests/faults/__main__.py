@@ -229,13 +229,10 @@ def run(
         wait_until(lambda: not scene.left(), CONTROL_PATIENCE if without else PATIENCE)
     # What is stuck would busy the workers of the next run.
     connections.pause(scene.connection, by=scene.person, reason="The run is over")
-    return count(
-        kind.name,
-        scene,
-        deaths=running.deaths,
-        seconds=time.monotonic() - began,
-        happened=kind.happened(scene, running),
-    )
+    row = count(kind, scene, running, seconds=time.monotonic() - began)
+    if row.by_itself:
+        print(running.last_words, file=sys.stderr, flush=True)
+    return row
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def always(_scene: Scene, _staff: Staff) -> bool:
 
 
 def somebody_died(_scene: Scene, staff: Staff) -> bool:
-    """A process was killed, and started again."""
+    """A process was killed, or told to end, and started again."""
     return staff.deaths > 0
 
 
@@ -252,6 +252,11 @@ class Kind:
     apart: Mapping[Delivery, str] = field(default_factory=dict)
     only_on: str = ""
     happened: Callable[[Scene, Staff], bool] = always
+
+    @property
+    def kills(self) -> bool:
+        """Whether processes are meant to end."""
+        return self.happened is somebody_died
 
     def left_out(self, erp: Erp, records: str, database: str) -> str:
         """Why it is not tried on this ERP with these records; empty where it is."""

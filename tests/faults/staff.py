@@ -24,6 +24,8 @@ from tests.processes import ROOT, environment
 from tests.servers import free_port
 
 DEATHS = 5
+# Characters.
+LAST_WORDS = 4_000
 
 
 @dataclass
@@ -34,9 +36,15 @@ class Staff:
     env: Mapping[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     deaths: int = 0
-    # A folder with one file per blow that has not been dealt yet.
+    # A folder with one file per blow that has not been dealt yet, and what the processes say.
     allowed: Path = Path()
+    last_words: str = ""
     _stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def said(self) -> Path:
+        """What the processes say."""
+        return self.allowed / "said"
 
     def start(self) -> None:
         """Start them all, and somebody who looks after them."""
@@ -45,14 +53,15 @@ class Staff:
         self._nurse.start()
 
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with self.said.open("ab") as said:
+            return subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.env,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
 
     def _look_after(self) -> None:
         while not self._stopping.wait(0.3):
@@ -86,6 +95,7 @@ class Staff:
         self.signal(signal.SIGKILL)
         for process in self.processes:
             process.wait()
+        self.last_words = self.said.read_text(errors="replace")[-LAST_WORDS:]
 
 
 @contextmanager

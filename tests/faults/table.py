@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from erp_integrations.states import State
+from tests.faults.kinds import Kind
 from tests.faults.scene import Scene
+from tests.faults.staff import Staff
 
 WIDTH = 42
 TOLD = frozenset({State.FAILED, State.NEEDS_ANSWER})
@@ -30,27 +32,30 @@ class Row:
     misplaced: int
     deaths: int
     seconds: int
+    # Deaths that nobody brought about.
+    by_itself: int
     happened: bool
 
     @property
     def ok(self) -> bool:
         """The fault struck; nothing is lost, doubled, stuck, called failed and there, or elsewhere
-        than under its parent.
+        than under its parent; and no process ended by itself.
         """
-        bad = (self.lost, self.doubled, self.stuck, self.wrong, self.misplaced)
+        bad = (self.lost, self.doubled, self.stuck, self.wrong, self.misplaced, self.by_itself)
         return self.happened and not any(bad)
 
     def __str__(self) -> str:
         cells = "".join(f"{getattr(self, name):>10}" for name in COLUMNS)
         hollow = "" if self.happened else ": the fault did not strike"
-        return f"{self.fault:<{WIDTH}}{cells}  {'ok' if self.ok else 'FAILED'}{hollow}"
+        ended = ": a process ended by itself" if self.by_itself else ""
+        return f"{self.fault:<{WIDTH}}{cells}  {'ok' if self.ok else 'FAILED'}{hollow}{ended}"
 
 
-COLUMNS = [one.name for one in fields(Row)[1:-1]]
+COLUMNS = [one.name for one in fields(Row)[1:-2]]
 HEAD = f"{'fault':<{WIDTH}}" + "".join(f"{name:>10}" for name in COLUMNS)
 
 
-def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bool) -> Row:
+def count(kind: Kind, scene: Scene, staff: Staff, *, seconds: float) -> Row:
     """Read both sides."""
     items = scene.items()
     copies = scene.copies()
@@ -67,7 +72,7 @@ def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bo
     taken = {one.erp_key for one in items if one.state != State.READY}
     untaken = scene.keys - len(taken)
     return Row(
-        fault=fault,
+        fault=kind.name,
         items=len(items),
         synced=len(synced),
         person=len(told),
@@ -76,7 +81,8 @@ def count(fault: str, scene: Scene, *, deaths: int, seconds: float, happened: bo
         stuck=len(items) - len(synced) - len(told),
         wrong=sum(1 for one in items if one.state == State.FAILED and copies[one.erp_key]),
         misplaced=sum(1 for one in items if one.parent_id and one.erp_key in at_root),
-        deaths=deaths,
+        deaths=staff.deaths,
         seconds=round(seconds),
-        happened=happened,
+        by_itself=0 if kind.kills else staff.deaths,
+        happened=kind.happened(scene, staff),
     )
