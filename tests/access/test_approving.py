@@ -79,6 +79,30 @@ def test_the_page_of_a_person_says_what_is_missing(client_of, ada, account, fiel
     assert ("Not yet an approver" in people) != made.approving.possible
 
 
+STANDARD, ADMIN = {"erp_integrations": Level.STANDARD}, {"erp_integrations": Level.ADMIN}
+ONLY_TYPES = "of these record types: Companies"
+ONLY_PROJECTS = "on projects where they hold Standard or Admin on ERP Integrations"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "types", "only"),
+    [
+        (STANDARD, {}, TYPES, ""),
+        (STANDARD, {}, ["vendor"], f"Only {ONLY_TYPES}."),
+        (ADMIN, {}, ["vendor"], ""),
+        (STANDARD, ADMIN, ["vendor"], ""),
+        ({}, ADMIN, [], f"Only {ONLY_PROJECTS}."),
+        ({}, STANDARD, TYPES, f"Only {ONLY_PROJECTS}."),
+        ({}, STANDARD, ["vendor"], f"Only {ONLY_PROJECTS}, and {ONLY_TYPES}."),
+    ],
+)
+def test_what_narrows_an_approver_is_told(account, project, here, there, types, only):
+    made = person(account, *types, **here)
+    ProjectMembershipFactory.create(membership=made, project=project, **there)
+    assert (made.approving.possible, made.approving.missing) == (True, "")
+    assert made.approving.only == only
+
+
 def test_an_approver_of_one_project_is_told_as_such(account, project):
     made = person(account)
     ProjectMembershipFactory.create(membership=made, project=project, erp_integrations=Level.ADMIN)

@@ -90,6 +90,15 @@ def test_an_invited_admin_can_be_demoted_by_the_only_admin(by_ada, bea):
     assert save(of(bea.user), by=by_ada, directory=Level.NONE).directory == Level.NONE
 
 
+def test_the_history_tells_whether_somebody_new_was_invited_or_somebody_known_asked(by_ada, olga):
+    known = people.add(email=olga.email, name="Olga", person=READER, by=by_ada).membership
+    fresh = people.add(email="new@example.com", name="Nia", person=READER, by=by_ada).membership
+    given = {"changes": {"Directory": ["", "Read Only"], "Job title": ["", "Estimator"]}}
+    for membership, verb in ((known, people.ASKED), (fresh, people.INVITED)):
+        told = [(one.verb, one.data, one.actor) for one in people.history(membership, most=5)]
+        assert told == [(verb, {}, by_ada.user), (people.ADDED, given, by_ada.user)]
+
+
 def test_nobody_is_added_twice(by_ada, sam):
     with refused(email="in the account already"):
         people.add(email=sam.email, name="Sam", person=READER, by=by_ada)
@@ -148,6 +157,11 @@ def test_the_last_active_directory_admin_stays(account, ada, by_ada, bea, change
     Membership.objects.filter(user=ada).update(directory=Level.NONE)
     with refused(**{field: "last active Directory Admin"}):
         save(bea, by=by_ada, **change)
+
+
+def test_the_last_admin_can_be_changed_in_anything_else(by_ada, ada):
+    save(of(ada), by=by_ada, job_title="Owner", admin=Level.NONE)
+    assert (of(ada).job_title, of(ada).directory) == ("Owner", Level.ADMIN)
 
 
 def test_an_admin_whose_login_is_switched_off_does_not_count_as_another_admin(by_ada, ada, bea):
@@ -285,3 +299,12 @@ def test_a_new_join_link_never_touches_the_password_of_another_accounts_login(by
 
 def test_somebody_with_a_password_is_not_invited_again(by_ada, sam):
     assert not people.may_invite(of(sam))
+
+
+def test_nobody_is_invited_to_a_login_or_a_membership_that_is_switched_off(by_ada):
+    added = people.add(email="new@example.com", name="Nia", person=READER, by=by_ada)
+    for model, pk in ((User, added.membership.user_id), (Membership, added.membership.pk)):
+        model.objects.filter(pk=pk).update(is_active=False)
+        assert not people.may_invite(Membership.objects.get(pk=added.membership.pk))
+        model.objects.filter(pk=pk).update(is_active=True)
+    assert people.may_invite(Membership.objects.get(pk=added.membership.pk))

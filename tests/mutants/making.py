@@ -74,6 +74,8 @@ LINKS = (
 )
 IN_CHAIN = m.Call(func=m.Attribute(attr=m.OneOf(*(m.Name(one) for one in LINKS))))
 ATOMIC = m.Call(func=m.Attribute(value=m.Name("transaction"), attr=m.Name("atomic")))
+# The same answer without it, only later.
+KEPT_FOR_LATER = m.Name("cache")
 IN_NO_TRANSACTION = cst.parse_expression("__import__('contextlib').nullcontext()")
 NOTHING = cst.SimpleStatementLine([cst.Pass()])
 
@@ -102,7 +104,9 @@ def without_transaction(node: cst.WithItem) -> Iterator[cst.CSTNode]:
 
 def without_decorator(node: cst.FunctionDef) -> Iterator[cst.CSTNode]:
     """No transaction, no permission asked."""
-    for at in range(len(node.decorators)):
+    for at, decorator in enumerate(node.decorators):
+        if m.matches(decorator.decorator, KEPT_FOR_LATER):
+            continue
         yield node.with_changes(decorators=[*node.decorators[:at], *node.decorators[at + 1 :]])
 
 

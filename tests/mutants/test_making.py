@@ -62,6 +62,11 @@ class Answer:
     assert keys(source) == {": False -> True"}
 
 
+def test_what_is_only_kept_for_later_stays():
+    assert not [one for one in keys("@cache\n@checked\ndef page(): ...\n") if "@cache" not in one]
+    assert keys("@cache\ndef page(): ...\n") == set()
+
+
 def test_two_alike_in_one_function_are_told_apart():
     twice = "def act(rows):\n    note(rows)\n    note(rows)\n"
     assert {"act: note(rows) -> pass", "act: note(rows) -> pass (no. 2)"} <= keys(twice)

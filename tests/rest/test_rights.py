@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from erpbridge.access.levels import Level
+from erpbridge.access.models import ErpRight
 from erpbridge.access.people import Levels
 from tests.rest import writes
 from tests.rest.test_refusals import Watched, nothing_but_errors
@@ -28,11 +29,15 @@ class Holder:
     account: Levels
     projects: Levels
     can_push: bool = False
+    # The record type that may be exported below Admin.
+    exports: str = ""
 
 
-def everywhere(directory: Level, admin: Level, erp: Level, *, can_push: bool = False) -> Holder:
+def everywhere(
+    directory: Level, admin: Level, erp: Level, *, can_push: bool = False, exports: str = ""
+) -> Holder:
     held = Levels(directory, admin, erp)
-    return Holder(held, held, can_push)
+    return Holder(held, held, can_push, exports)
 
 
 HOLDERS = {
@@ -44,6 +49,9 @@ HOLDERS = {
     "A": everywhere(READ, ADMIN, READ),
     "E": everywhere(READ, READ, ADMIN),
     "E with the flag": everywhere(READ, READ, ADMIN, can_push=True),
+    # The acceptance items of the scene are of companies.
+    "approves companies": everywhere(READ, READ, STANDARD, can_push=True, exports="vendor"),
+    "approves codes": everywhere(READ, READ, STANDARD, can_push=True, exports="cost_code"),
     "project D": Holder(Levels(READ, READ, READ), Levels(ADMIN, READ, READ)),
     "project A": Holder(Levels(READ, READ, READ), Levels(READ, ADMIN, READ)),
     "project E with the flag": Holder(
@@ -133,7 +141,7 @@ TABLE: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"E with the flag"},
+        {"E with the flag", "approves companies"},
         """
         PATCH erp_queue/{id}
         POST erp_queue/actions/accept
@@ -175,7 +183,7 @@ TABLE: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"E with the flag", "project E with the flag"},
+        {"E with the flag", "approves companies", "project E with the flag"},
         """
         project PATCH erp_queue/{id}
         project POST erp_queue/actions/accept
@@ -212,17 +220,20 @@ def scene(all_segments, account, ada) -> Scene:
 
 @pytest.fixture
 def programs(make_service, scene) -> dict[str, Any]:
-    projects = [scene.project, scene.plain]
-    return {
-        name: make_service(
+    found = {}
+    for name, held in HOLDERS.items():
+        found[name] = make_service(
             name,
             levels=held.account,
             on_projects=held.projects,
-            projects=projects,
+            projects=[scene.project, scene.plain],
             can_push_to_accounting=held.can_push,
         )
-        for name, held in HOLDERS.items()
-    }
+        if held.exports:
+            user = found[name].made.application.service.user
+            member = scene.account.memberships.get(user=user)
+            ErpRight.objects.create(membership=member, entity=held.exports, can_export=True)
+    return found
 
 
 def without_origin_ids(body: Any) -> Any:
