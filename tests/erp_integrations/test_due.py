@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from erp_integrations import connections, due, engine, export_files, recovery
-from erp_integrations.clock import ago
+from erp_integrations.adapters.base import Delivery
+from erp_integrations.clock import after, ago
 from erp_integrations.models import Connection, Halt, Item
 from erp_integrations.states import State
 from tests.erp_integrations import steps
@@ -32,6 +37,87 @@ def test_worker_is_woken_for_what_it_can_do(connection, accepted_item, delivery,
     # And no more than that: a turn leaves nothing due behind.
     steps.export(connection)
     assert due.due_connections() == []
+
+
+S, D = State, Delivery
+# Delivery, whether the ERP can be asked by key -> who sends, who looks, and what is left to others.
+WHO: dict[tuple[Delivery, bool], tuple[bool, bool, set[State]]] = {
+    (D.SYNC, True): (True, True, set()),
+    (D.SYNC, False): (True, True, set()),
+    (D.QUEUED, True): (True, True, set()),
+    (D.QUEUED, False): (True, True, set()),
+    (D.POLLED, True): (False, False, {S.QUEUED, S.SENDING, S.UNCERTAIN}),
+    (D.POLLED, False): (False, True, {S.QUEUED, S.SENDING}),
+    (D.FILE, True): (False, True, {S.QUEUED, S.SUBMITTED}),
+    (D.FILE, False): (False, True, {S.QUEUED, S.SUBMITTED}),
+}
+
+
+def test_every_delivery_is_known_here():
+    assert {delivery for delivery, _can_find in WHO} == set(Delivery)
+
+
+@pytest.mark.parametrize(("delivery", "can_find"), WHO)
+def test_who_acts_next_depends_on_the_delivery(connection, delivery, can_find):
+    manifest = connections.manifest_of(connection)
+    manifest = replace(manifest, delivery=delivery, can_find=can_find)
+    assert WHO[delivery, can_find] == (
+        due.worker_sends(manifest),
+        due.worker_looks(manifest),
+        due.left_to_others(manifest),
+    )
+
+
+TIMES = {"not_before", "check_after"}
+# Columns of the item, those of times in seconds from now -> whether a worker has something to do.
+WAITING: list[tuple[dict[str, Any], bool]] = [
+    ({"not_before": None}, True),
+    ({"not_before": -1}, True),
+    ({"not_before": 5}, False),
+    ({"waits_for": 7}, False),
+    ({"state": S.UNCERTAIN, "check_after": -1}, True),
+    ({"state": S.UNCERTAIN, "check_after": 5}, False),
+    ({"state": S.UNCERTAIN, "check_after": None}, False),
+    ({"state": S.SUBMITTED, "check_after": -1}, True),
+    ({"state": S.SUBMITTED, "check_after": 5}, False),
+    # What is left over of an earlier wait wakes nobody.
+    ({"state": S.FAILED, "check_after": -1}, False),
+    ({"state": S.NEEDS_ANSWER, "check_after": -1}, False),
+]
+
+
+@pytest.mark.parametrize(("columns", "is_due"), WAITING)
+def test_worker_is_woken_when_the_time_has_come(connection, accepted_item, columns, is_due):
+    times = {name: after(columns[name]) for name in TIMES if columns.get(name)}
+    Item.objects.update(**columns | times)
+    assert due.due_connections() == [connection.pk] * is_due
+
+
+def test_worker_leaves_alone_what_is_paused_or_rests(connection, accepted_item, ada):
+    Connection.objects.update(breaker_until=after(5))
+    assert due.due_connections() == []
+    Connection.objects.update(breaker_until=ago(1))
+    assert due.due_connections() == [connection.pk]
+    connections.pause(connection, by=ada, reason="Year end")
+    assert due.due_connections() == []
+
+
+def test_refused_login_is_probed_only_where_something_waits(connection):
+    connections.pause_for_login(connection, message="Log in again.")
+    assert due.due_connections() == []
+
+
+def test_connections_are_due_one_by_one_in_one_order(connection, accepted_item, account):
+    others = [ConnectionFactory.create(account=account) for _ in range(2)]
+    for other in reversed(others):
+        ItemFactory.create(
+            account=account, connection=other, state=State.QUEUED, intent=uuid.uuid4()
+        )
+    ids = [connection.pk, *(other.pk for other in others)]
+    assert due.due_connections() == ids
+    assert all(due.others_are_due(pk) for pk in ids)
+    Connection.objects.exclude(pk=ids[1]).update(breaker_until=after(5))
+    assert [due.others_are_due(pk) for pk in ids] == [True, False, True]
 
 
 def test_file_that_waits_for_a_person_wakes_nobody(connection, accepted_item, pat):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import astuple
 from itertools import product
 from pathlib import Path
 
@@ -72,20 +73,45 @@ TABLE = {
     "link_instead": ({S.READY, S.FAILED}, S.SYNCED),
     "unlink": ({S.SYNCED}, S.UNLINKED),
 }
-# Marker, colour and icon of each state; product.md "The main job" draws them.
-SHOWN = {
-    S.READY: "ready blue clock",
-    S.QUEUED: "exporting blue arrow-path",
-    S.SENDING: "exporting blue arrow-path",
-    S.SUBMITTED: "exporting blue arrow-path",
-    S.UNCERTAIN: "exporting blue arrow-path",
-    S.NEEDS_ANSWER: "needs_answer red question-mark-circle",
-    S.FAILED: "failed red exclamation-triangle",
-    S.SYNCED: "synced green check-circle",
-    S.UNLINKED: "unlinked grey link-slash",
-    S.RETRIEVED: "retrieved yellow arrow-uturn-left",
-    S.REJECTED: "rejected yellow no-symbol",
+# What a state is called in lists; and how a record shows it: key, words, colour and icon of its
+# marker. product.md "The main job" draws them.
+WORDS = {
+    S.READY: "Ready to Export",
+    S.QUEUED: "Exporting",
+    S.SENDING: "Exporting",
+    S.SUBMITTED: "Exporting",
+    S.UNCERTAIN: "Exporting",
+    S.NEEDS_ANSWER: "Needs an Answer",
+    S.FAILED: "Failed to Export",
+    S.SYNCED: "Synced",
+    S.UNLINKED: "Unlinked",
+    S.RETRIEVED: "Retrieved",
+    S.REJECTED: "Rejected",
 }
+EXPORTING = ("exporting", "Exporting", "blue", "arrow-path")
+SHOWN = {
+    S.READY: ("ready", "Waiting for accounting", "blue", "clock"),
+    S.QUEUED: EXPORTING,
+    S.SENDING: EXPORTING,
+    S.SUBMITTED: EXPORTING,
+    S.UNCERTAIN: EXPORTING,
+    S.NEEDS_ANSWER: ("needs_answer", "Needs an answer", "red", "question-mark-circle"),
+    S.FAILED: ("failed", "Failed to export", "red", "exclamation-triangle"),
+    S.SYNCED: ("synced", "Synced", "green", "check-circle"),
+    S.UNLINKED: ("unlinked", "Unlinked", "grey", "link-slash"),
+    S.RETRIEVED: ("retrieved", "Retrieved", "yellow", "arrow-uturn-left"),
+    S.REJECTED: ("rejected", "Rejected", "yellow", "no-symbol"),
+}
+SHOWN_OF_UPDATES = {
+    S.RETRIEVED: ("retrieved", "Synced, update retrieved", "green", "check-circle"),
+    S.REJECTED: ("rejected", "Synced, update rejected", "green", "check-circle"),
+}
+SHOWN_OTHERWISE = [
+    ("none", "Not in ERP", "grey", "minus-circle"),
+    ("synced", "Synced", "green", "check-circle"),
+    ("unlinked", "Unlinked", "grey", "link-slash"),
+    ("drifted", "Changed since sync", "yellow", "pencil-square"),
+]
 FILTERED = {
     "ready": {S.READY},
     "exporting": {S.QUEUED, S.SENDING, S.SUBMITTED, S.UNCERTAIN},
@@ -137,16 +163,10 @@ def test_every_event_has_its_words():
 
 
 def test_every_state_is_shown_as_drawn():
-    assert {state: f"{one.key} {one.colour} {one.icon}" for state, one in MARKERS.items()} == SHOWN
-    back = {state: (one.key, one.colour) for state, one in UPDATE_BACK.items()}
-    assert back == {S.RETRIEVED: ("retrieved", "green"), S.REJECTED: ("rejected", "green")}
-    others = {one.key: one.colour for one in (NOT_SENT, LINKED, UNLINKED, DRIFTED)}
-    assert others == {
-        "none": "grey",
-        "synced": "green",
-        "unlinked": "grey",
-        "drifted": "yellow",
-    }
+    assert {state: state.label for state in State} == WORDS
+    assert {state: astuple(one) for state, one in MARKERS.items()} == SHOWN
+    assert {state: astuple(one) for state, one in UPDATE_BACK.items()} == SHOWN_OF_UPDATES
+    assert [astuple(one) for one in (NOT_SENT, LINKED, UNLINKED, DRIFTED)] == SHOWN_OTHERWISE
     assert STATES_OF_MARKER == FILTERED
 
 
