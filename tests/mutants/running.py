@@ -37,6 +37,8 @@ from tests.mutants.reach import OPTIONS
 from tests.mutants.swapped import FAILED, PLACE
 
 KILLED, SURVIVED, NOT_PUT_IN = 1, 0, 3
+# Seconds after which one test counts as hanging; none takes so long.
+LONGEST_TEST = 60
 PACKAGES = ("erpbridge", "directory", "admin_wbs", "erp_integrations")
 
 
@@ -50,7 +52,7 @@ class Asked:
 
     @property
     def patience(self) -> float:
-        """Seconds after which the tests count as hanging, which is noticing too."""
+        """Seconds after which the tests as a whole count as hanging, which is noticing too."""
         return 20 + 10 * self.seconds
 
 
@@ -167,6 +169,7 @@ class Forking:
         items = [self.items[test] for test in one.tests]
         self.session._setupstate.teardown_exact(items[0])
         for item, following in zip(items, [*items[1:], None], strict=True):
+            _end_after(LONGEST_TEST, Path(folder, FAILED), item.nodeid)
             if any(report.failed for report in runtestprotocol(item, False, following)):
                 Path(folder, FAILED).write_text(item.nodeid)
                 return KILLED
@@ -191,6 +194,17 @@ class Forking:
                 function.__code__ = code
                 swapped += 1
         return swapped > 0
+
+
+def _end_after(seconds: int, file: Path, test: str) -> None:
+    """End this process with the test as the one that failed, unless asked again before that."""
+
+    def end(*_args: object) -> None:
+        file.write_text(test)
+        os._exit(KILLED)
+
+    signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
 
 
 def _is_ours(name: str | None) -> bool:
