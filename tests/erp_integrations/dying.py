@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
+from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -82,10 +83,19 @@ def locking() -> Iterator[list[Locked]]:
 
     def noting(self: SQLCompiler, *args: Any, **options: Any) -> Any:
         query = self.query
-        if getattr(query, "select_for_update", False):
+        if getattr(query, "select_for_update", False) and _asks(self):
             order = tuple(str(one) for one in query.order_by)
             found.append(Locked(query.model.__name__, order, query.select_for_no_key_update))
         return execute(self, *args, **options)
 
     with mock.patch.object(SQLCompiler, "execute_sql", noting):
         yield found
+
+
+def _asks(compiler: SQLCompiler) -> bool:
+    """Whether the database is asked at all: not where a condition can hold for no row."""
+    try:
+        compiler.as_sql()
+    except EmptyResultSet:
+        return False
+    return True

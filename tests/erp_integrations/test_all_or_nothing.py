@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import answers, approval, engine, recovery
+from erp_integrations import answers, approval, engine, inbound, pending, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
 from erp_integrations.approval import Decision
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections import adapter_of, manifest_of
 from erp_integrations.models import Item
 from erp_integrations.sendable import retrieve, send
+from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erp_integrations.unlinking import unlink
 from tests.erp_integrations import steps
@@ -115,6 +116,34 @@ def answering(scene: Scene) -> Act:
     return lambda: answers.it_is_not_there(item, by=by, why="I looked")
 
 
+def asking(scene: Scene) -> Act:
+    item, connection = scene.accepted_item, scene.connection
+    Item.objects.update(state=State.UNCERTAIN, operation="update")
+    item.refresh_from_db()
+    adapter = adapter_of(connection)
+    return lambda: recovery.decide(connection, adapter, item, None, settled=True)
+
+
+def linking(scene: Scene) -> Act:
+    claims, held = scene.claims(), Held("7", "QUARRY01")
+    item = claims[0].item
+    found = Item.objects.filter(pk=item.pk)
+    return lambda: settle_synced(scene.connection.pk, found, {item.pk: held})
+
+
+def polling(scene: Scene) -> Act:
+    claims, manifest = scene.claims(), manifest_of(scene.connection)
+    engine.settle(scene.connection, manifest, [(claims[0], Outcome(handle="H", check_after=1.0))])
+    steps.let_pass(10)
+    return lambda: pending.take_pending(scene.connection, manifest)
+
+
+def handing_over(scene: Scene) -> Act:
+    claims, manifest = scene.claims(), manifest_of(scene.connection)
+    steps.let_pass(1)
+    return lambda: inbound._handed(scene.connection, manifest, claims[0])
+
+
 # Those of the engine, and of persons who stop it; and those of persons.
 OF_CONNECTION: dict[str, Callable[[Scene], Act]] = {
     "claim": claiming,
@@ -130,6 +159,10 @@ OF_CONNECTION: dict[str, Callable[[Scene], Act]] = {
 }
 ACTS = OF_CONNECTION | {
     "expire leases": expiring,
+    "ask a person": asking,
+    "link": linking,
+    "poll": polling,
+    "hand over": handing_over,
     "reject": rejecting,
     "retrieve": retrieving,
     "send": sending,
@@ -142,6 +175,7 @@ def test_what_dies_at_any_statement_leaves_nothing_behind(act, request):
     assert deaths(ACTS[act](Scene(request))) == []
 
 
+LOCK_NO_ITEM = {"send", "unlink", "poll", "hand over"}
 ORDER = {"Connection": 0, "Item": 1, "Company": 2}
 
 
@@ -156,10 +190,10 @@ def test_rows_are_locked_in_one_order(act, request):
     assert places == sorted(places), found
     # Of the rows of one table, by id; a single connection needs no order.
     assert {one.order for one in found if one.model != "Connection"} <= {("pk",), ("id",)}
-    assert "Item" in {one.model for one in found} or act in ("send", "unlink")
+    assert "Item" in {one.model for one in found} or act in LOCK_NO_ITEM
 
 
-@pytest.mark.parametrize("act", OF_CONNECTION)
+@pytest.mark.parametrize("act", [*OF_CONNECTION, "expire leases", "reject", "link", "poll"])
 def test_the_connection_is_locked_before_anything_of_it_is_read(act, request):
     carry_out = ACTS[act](Scene(request))
     with locking() as locked:

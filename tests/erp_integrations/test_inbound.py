@@ -32,7 +32,7 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.states import State
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
-from tests.factories import ItemFactory
+from tests.factories import ConnectionFactory, ItemFactory
 
 CALL = InboundCall("POST", "", {}, b"")
 REPLY = InboundReply(200, "application/json", b"{}")
@@ -56,8 +56,11 @@ def talk(connection, monkeypatch) -> Talk:
             given.extend((list(commands), list(looks)))
             return REPLY
 
-        says = InboundAsk(**{"take": 20} | said)
-        monkeypatch.setattr(SimulatorAdapter, "receive", lambda _self, _call: says)
+        def receive(_self: Any, call: InboundCall) -> InboundAsk:
+            assert call == CALL
+            return InboundAsk(**{"take": 20} | said)
+
+        monkeypatch.setattr(SimulatorAdapter, "receive", receive)
         monkeypatch.setattr(SimulatorAdapter, "reply", reply)
         assert inbound.answer(connection, CALL) == REPLY
         commands, looks = given
@@ -125,6 +128,13 @@ def test_update_is_handed_over_at_once(connection, talk):
     assert (one.command.erp_id, one.command.erp_version) == ("7", "v1")
 
 
+def test_child_is_handed_over_with_what_the_erp_calls_its_parent(connection, talk):
+    connection.links.create(entity="vendor", record_id=7, erp_id="77")
+    queued(connection, operation="update", parent_id=7)
+    (one,), _looks = talk()
+    assert one.command.parent_erp_id == "77"
+
+
 def test_create_for_an_erp_that_cannot_be_asked_by_key_is_handed_over_at_once(
     connection, talk, no_find
 ):
@@ -172,11 +182,13 @@ def test_second_answer_to_the_first_look_is_not_believed(connection, talk):
 
 
 def test_hand_over_gives_the_whole_time_from_now(connection, talk):
-    (item,) = queued(connection)
-    _commands, (look,) = talk()
+    item, other = queued(connection, 2)
+    _commands, (look, _look) = talk()
+    began = now()
     steps.let_pass(30)
     talk(seen=(absent(look),))
     item.refresh_from_db()
+    assert other.tries.get().opened_reading == began
     held = (item.lease_until - now()).total_seconds()
     assert held == lease(manifest_of(connection)) + STEP
     assert item.tries.get().opened_reading == now()
@@ -298,7 +310,8 @@ def test_report_settles_what_was_handed_over_and_stale_ones_take_no_other_with_t
         Report(ticket("do", first), Outcome("7", "KEY0", "v1")),
         Report(ticket("do", second), REFUSED),
     ]
-    talk(take=0, reports=(Report("nonsense", REFUSED), stale, *good))
+    unknown = Report(f"do.{uuid.uuid4()}.1.0", REFUSED)
+    talk(take=0, reports=(Report("nonsense", REFUSED), unknown, stale, *good))
     assert states() == [State.SYNCED, State.FAILED]
     first.refresh_from_db()
     assert (first.erp_id, first.erp_code, first.erp_version) == ("7", "KEY0", "v1")
@@ -341,6 +354,20 @@ def test_late_report_changes_nothing_of_what_is_known_by_now(connection, talk):
     assert Attempt.objects.values().get() == before
 
 
+def test_log_tells_what_was_given_asked_and_answered(connection, talk, caplog):
+    caplog.set_level("INFO", "erp_integrations.tracing")
+    (item,) = handed_over(connection, talk)
+    talk(take=0, reports=(Report(ticket("do", item), Outcome("7", "KEY0")),))
+    told = [(one.event, getattr(one, "outcome", "")) for one in caplog.records]
+    assert told == [
+        ("claim", ""),
+        ("look_up", "nothing"),
+        ("hand_over", ""),
+        ("report", ""),
+        ("settle", "applied"),
+    ]
+
+
 # --- who may ask ------------------------------------------------------------------------------
 
 
@@ -349,11 +376,14 @@ def refusing(monkeypatch: pytest.MonkeyPatch, **said: Any) -> None:
 
 
 def test_call_says_that_the_erp_is_there(connection, talk):
+    other = ConnectionFactory.create(account=connection.account)
     Connection.objects.update(inbound_failures=2)
     talk()
     connection.refresh_from_db()
     assert connection.asked_at is not None
     assert connection.inbound_failures == 0
+    other.refresh_from_db()
+    assert (other.asked_at, other.inbound_failures) == (None, 2)
 
 
 def test_refused_call_is_answered_as_the_adapter_says_and_changes_nothing(connection, monkeypatch):
