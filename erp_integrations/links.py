@@ -81,7 +81,6 @@ def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) 
 LINKED_COLUMNS = [
     "label",
     "item",
-    "erp_id",
     "erp_code",
     "erp_version",
     "told",
@@ -179,9 +178,9 @@ def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:
     """What the histories of the records say, by account."""
     notes: dict[int, list[Note]] = defaultdict(list)
     for link in ended:
-        data, states = {"erp_id": link.erp_id}, ("", "")
-        if link.item is not None:
-            data["item"], states = str(link.item.public_id), (State.SYNCED, State.UNLINKED)
+        item = link.item
+        data = {"erp_id": link.erp_id} | ({"item": str(item.public_id)} if item else {})
+        states = (State.SYNCED, State.UNLINKED) if item else ()
         notes[link.connection.account_id].append(
             Note(link.entity, link.record_id, str(link), "unlink", *states, note=why, data=data)
         )

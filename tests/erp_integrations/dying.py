@@ -68,11 +68,14 @@ def deaths(act: Callable[[], object]) -> list[str]:
 
 @dataclass(frozen=True)
 class Locked:
-    """One SELECT .. FOR UPDATE: whose rows, ordered by what, and whether rows may refer to them."""
+    """One SELECT .. FOR UPDATE: whose rows, ordered by what, whether rows may refer to them, and
+    which of the joined tables.
+    """
 
     model: str
     order: tuple[str, ...]
     leaves_keys: bool
+    of: tuple[str, ...]
 
 
 @contextmanager
@@ -85,7 +88,8 @@ def locking() -> Iterator[list[Locked]]:
         query = self.query
         if getattr(query, "select_for_update", False) and _asks(self):
             order = tuple(str(one) for one in query.order_by)
-            found.append(Locked(query.model.__name__, order, query.select_for_no_key_update))
+            leaves_keys, of = query.select_for_no_key_update, query.select_for_update_of
+            found.append(Locked(query.model.__name__, order, leaves_keys, of))
         return execute(self, *args, **options)
 
     with mock.patch.object(SQLCompiler, "execute_sql", noting):

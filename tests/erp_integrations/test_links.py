@@ -15,6 +15,7 @@ from erp_integrations.models import Connection, Item, Link
 from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
+from tests.erp_integrations.dying import deaths, locking
 from tests.factories import CompanyFactory, ConnectionFactory, ItemFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,26 @@ def linked(connection: Connection, record_id: int, **columns: Any) -> Link:
 def shown(item: Item) -> tuple[str, str, bool]:
     row = Company.objects.get(pk=item.record_id)
     return row.origin_id, row.origin_code, row.drifted
+
+
+# --- whole, and in order ----------------------------------------------------------------------
+
+
+def test_linking_and_ending_that_die_leave_nothing_behind(connection, make, ada):
+    first = make()
+    links.link_items([first], by=None)
+    item = make(record_id=first.record_id, erp_id="8")
+    assert deaths(lambda: links.link_items([item], by=ada)) == []
+    link = Link.objects.active().get()
+    assert deaths(lambda: links.end([link], by=ada, why="Wrong.")) == []
+
+
+def test_links_are_locked_by_their_ids_and_nothing_that_they_name(connection, ada):
+    link = linked(connection, 1)
+    with locking() as locked:
+        links.end([link], by=ada, why="Wrong.")
+    (one,) = [one for one in locked if one.model == "Link"]
+    assert (one.order, one.of) == (("pk",), ("self",))
 
 
 # --- looking ----------------------------------------------------------------------------------

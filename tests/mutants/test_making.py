@@ -49,6 +49,12 @@ def test_what_is_said_to_people_and_to_the_log_stays():
     assert not [one for one in keys() if "None" in one and "They are locked" in one]
 
 
+def test_what_is_only_faster_stays():
+    source = "def act(rows):\n    rows.bulk_create(made, batch_size=100)\n"
+    assert not [one for one in keys(source) if "batch_size" in one.partition(" -> ")[0][-20:]]
+    assert not [one for one in keys(source) if "101" in one]
+
+
 def test_what_only_the_type_checker_or_the_log_reads_stays():
     source = """
 logger = logging.getLogger(__name__)
