@@ -180,8 +180,8 @@ def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:
     for link in ended:
         item = link.item
         data = {"erp_id": link.erp_id} | ({"item": str(item.public_id)} if item else {})
-        states = (State.SYNCED, State.UNLINKED) if item else ()
+        was, now = (State.SYNCED, State.UNLINKED) if item else ("", "")
         notes[link.connection.account_id].append(
-            Note(link.entity, link.record_id, str(link), "unlink", *states, note=why, data=data)
+            Note(link.entity, link.record_id, str(link), "unlink", was, now, note=why, data=data)
         )
     return notes

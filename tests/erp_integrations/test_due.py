@@ -103,7 +103,7 @@ def test_worker_leaves_alone_what_is_paused_or_rests(connection, accepted_item, 
 
 
 def test_refused_login_is_probed_only_where_something_waits(connection):
-    connections.pause_for_login(connection, message="Log in again.")
+    connections.halt(connection, Halt.LOGIN, message="Log in again.")
     assert due.due_connections() == []
 
 

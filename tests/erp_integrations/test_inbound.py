@@ -194,14 +194,11 @@ def test_hand_over_gives_the_whole_time_from_now(connection, talk):
     assert item.tries.get().opened_reading == now()
 
 
-@pytest.mark.parametrize(
-    "since", [{"fence": 9}, {"state": State.UNCERTAIN, "lease_until": None}, {"parent_id": 7}]
-)
+@pytest.mark.parametrize("since", [{"fence": 9}, {"state": State.UNCERTAIN, "lease_until": None}])
 def test_what_has_changed_since_it_was_asked_about_is_not_handed_over(connection, since):
     queued(connection)
     (claim,) = engine.claim(connection, manifest_of(connection))
     Item.objects.update(**since)
-    claim.item.parent_id = since.get("parent_id")
     before = Item.objects.values().get()
     assert inbound._handed(connection, manifest_of(connection), claim) is None
     assert Item.objects.values().get() == before

@@ -51,8 +51,7 @@ def test_what_is_said_to_people_and_to_the_log_stays():
 
 def test_what_is_only_faster_stays():
     source = "def act(rows):\n    rows.bulk_create(made, batch_size=100)\n"
-    assert not [one for one in keys(source) if "batch_size" in one.partition(" -> ")[0][-20:]]
-    assert not [one for one in keys(source) if "101" in one]
+    assert not [one for one in keys(source) if "101" in one or "rows.bulk_create(made, )" in one]
 
 
 def test_what_only_the_type_checker_or_the_log_reads_stays():
