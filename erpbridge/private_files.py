@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,12 +25,35 @@ def check_modes(**_how: Any) -> list[CheckMessage]:
     return [
         Warning(
             f"{path} is open to others on this machine (mode {mode & 0o777:o}).",
-            hint=f"chmod {0o700 if stat.S_ISDIR(mode) else 0o600:o} {path}",
+            hint=hint,
             id="erpbridge.W001",
         )
-        for path in _private()
+        for path, hint in [*_to_close(), *_to_move()]
         if path.exists() and (mode := path.stat().st_mode) & UMASK
     ]
+
+
+def _to_close() -> Iterator[tuple[Path, str]]:
+    """Each with the command that closes it."""
+    for path in _private():
+        yield path, f"chmod {700 if path.is_dir() else 600} {path}"
+
+
+def _to_move() -> Iterator[tuple[Path, str]]:
+    """The folder of a database that lies elsewhere: whoever may write there can put another file
+    in its place. What else it holds only the operator knows.
+    """
+    file = _database_file()
+    if (
+        file is not None
+        and file.is_file()
+        and not file.resolve().is_relative_to(settings.DATA_DIR.resolve())
+    ):
+        hint = (
+            f"chmod 700 {file.parent}, if the database is all that it holds; else move the "
+            "database into a folder of its own with mode 700, and change DATABASE_URL."
+        )
+        yield file.parent, hint
 
 
 def _private() -> Iterator[Path]:

@@ -68,6 +68,26 @@ def test_what_is_open_to_others_is_said_with_the_command_that_closes_it(name, mo
     assert warning.hint == f"chmod {right} {place / name}"
 
 
+def test_the_folder_of_a_database_elsewhere_is_said_with_what_to_do(place, database_at, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    folder.chmod(0o755)
+    database_at(folder / "x.sqlite3")
+    (warning,) = private_files.check_modes()
+    assert warning.msg == f"{folder} is open to others on this machine (mode 755)."
+    assert f"chmod 700 {folder}, if the database is all that it holds" in warning.hint
+    assert "folder of its own with mode 700" in warning.hint
+    folder.chmod(0o700)
+    assert private_files.check_modes() == []
+
+
+def test_a_folder_of_the_data_folder_is_closed_by_that(place, database_at):
+    (place / "database").mkdir()
+    (place / "database").chmod(0o755)
+    database_at(place / "database" / "x.sqlite3")
+    assert private_files.check_modes() == []
+
+
 def test_every_command_says_it(place, capsys):
     place.chmod(0o755)
     call_command("check")
