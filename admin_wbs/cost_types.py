@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from admin_wbs import structures
-from admin_wbs.models import CostType
+from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.refusals import IN_BUDGET_CODE, SegmentRefused
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, changes, note
@@ -64,9 +64,7 @@ def delete_refusal(cost_type: CostType) -> str:
     count = cost_type.ticks.count()
     if count:
         return f"It is ticked for {count:,} cost code{'' if count == 1 else 's'}."
-    if cost_type.in_wbs_codes.exists():
-        return IN_BUDGET_CODE
-    return ""
+    return WbsCodeItem.objects.uses("cost_type", [cost_type.pk]).get(cost_type.pk, "")
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from admin_wbs import lists
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode, WbsCodeItem
 from admin_wbs.queries import CostCodeQuerySet
-from admin_wbs.refusals import IN_BUDGET_CODE, Left, Outcome
+from admin_wbs.refusals import Left, Outcome
 from admin_wbs.tiered import BATCH
 from erpbridge.access.models import Project, User
 from erpbridge.audit.record import Note, note
@@ -114,13 +114,12 @@ def remove(ids: Iterable[int], *, project: Project, by: User) -> Outcome:
     here = ProjectCostCode.objects.filter(project=project)
     family = here.values_list("cost_code", "cost_code__parent")
     holding = {parent for pk, parent in family if pk not in chosen}
-    used = WbsCodeItem.objects.held("cost_code", (row.pk for row in chosen.values()))
+    used = WbsCodeItem.objects.uses("cost_code", (row.pk for row in chosen.values()))
     left: list[Left] = []
     for pk, row in list(going.items()):
         if row.pk in used or pk in holding:
             below = "Codes under it are on the project. Remove these too, or first."
-            why = IN_BUDGET_CODE if row.pk in used else below
-            left.append(Left(pk, str(row.cost_code), why))
+            left.append(Left(pk, str(row.cost_code), used.get(row.pk, below)))
             del going[pk]
             holding.add(row.cost_code.parent_id)
     gone = [row.pk for row in going.values()]

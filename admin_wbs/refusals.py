@@ -45,6 +45,7 @@ class Outcome:
 
 # What a budget code of a project says to whoever would change or delete a part of it.
 IN_BUDGET_CODE = "A budget code uses it."
+INSTEAD = "Deactivate it instead."
 
 
 class SegmentRefused(Exception):

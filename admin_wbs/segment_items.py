@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from admin_wbs.models import Segment, SegmentItem, WbsCodeItem
-from admin_wbs.refusals import IN_BUDGET_CODE, Outcome, SegmentRefused, StaleItem
+from admin_wbs.refusals import INSTEAD, Outcome, SegmentRefused, StaleItem
 from admin_wbs.tiered import (
     BATCH,
     SHAPE,
@@ -109,7 +109,8 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
     picked = chosen(stored.items.all(), ids)
-    kept = dict.fromkeys(_used(picked.values()), f"{IN_BUDGET_CODE} Deactivate it instead.")
+    uses = WbsCodeItem.objects.uses("item", picked)
+    kept = {pk: f"{why} {INSTEAD}" for pk, why in uses.items()}
     sorted_out = to_delete(rows, picked, noun="Items", kept=kept)
     delete_deepest_first(rows, sorted_out.going)
     note(stored.account_id, [_note(item, "deleted") for item in sorted_out.going], by=by)
@@ -120,7 +121,8 @@ def usage(item: SegmentItem) -> str:
     """What keeps an item from being deleted; empty for nothing."""
     if item.children.exists():
         return has_children("Items")
-    return f"{IN_BUDGET_CODE} Deactivate it instead." if _used([item]) else ""
+    why = WbsCodeItem.objects.uses("item", [item.pk]).get(item.pk)
+    return f"{why} {INSTEAD}" if why else ""
 
 
 def _used(items: Iterable[SegmentItem]) -> set[int]:

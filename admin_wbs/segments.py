@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from admin_wbs import lists, structures
-from admin_wbs.models import Segment, SegmentItem
+from admin_wbs.models import Segment, SegmentItem, WbsCodeItem
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.tiered import delete_deepest_first
 from erp_integrations import sendable
@@ -157,6 +157,8 @@ def delete_refusal(segment: Segment) -> str:
     """Why a segment cannot be deleted; empty where it can."""
     if not segment.is_custom:
         return f"{segment} is a default segment and cannot be deleted."
+    if why := WbsCodeItem.objects.uses("segment", [segment.pk]).get(segment.pk):
+        return f"{why} Budget codes are never deleted, so the segment stays."
     projects = Project.objects.filter(segments__segment=segment).order_by("name", "pk")
     count = projects.count()
     if not count:

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.functions import Now
 
-from admin_wbs.models import Segment, SubJob
-from admin_wbs.refusals import IN_BUDGET_CODE, SegmentRefused, StaleItem
+from admin_wbs.models import Segment, SubJob, WbsCodeItem
+from admin_wbs.refusals import IN_BUDGET_CODE, INSTEAD, SegmentRefused, StaleItem
 from erpbridge.access.models import Project, User
 from erpbridge.audit.record import Note, changes, note
 
@@ -81,9 +81,8 @@ def delete_refusal(one: SubJob) -> str:
     """Why a sub job cannot be deleted; empty where it can."""
     if one.origin_id:
         return "Another system knows it. Deactivate it instead."
-    if one.in_wbs_codes.exists():
-        return f"{IN_BUDGET_CODE} Deactivate it instead."
-    return ""
+    why = WbsCodeItem.objects.uses("sub_job", [one.pk]).get(one.pk)
+    return f"{why} {INSTEAD}" if why else ""
 
 
 @transaction.atomic

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from admin_wbs.tiered import batches
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # What stands between the parts of a budget code, as a search may be written.
 JOINT = "."
+# Projects that a refusal names.
+MOST_NAMED = 3
 CODES = ("cost_code__cost_code__full_code", "cost_type__code", "sub_job__code", "item__full_code")
 NAMES = (
     "cost_code__cost_code__description",
@@ -89,3 +92,27 @@ class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
             rows = self.filter(**{f"{column}__in": some})
             found.update(rows.values_list(f"{column}_id", flat=True))
         return found
+
+    def uses(self, column: str, ids: Iterable[int]) -> dict[int, str]:
+        """Id -> how many budget codes of which projects use a row, in words; of those in use."""
+        counts: dict[int, list[tuple[str, int]]] = defaultdict(list)
+        project = "wbs_code__project"
+        names = (f"{project}__number", f"{project}__name", project)
+        for some in batches(set(ids)):
+            rows = self.filter(**{f"{column}__in": some})
+            grouped = rows.values_list(f"{column}_id", *names).annotate(Count("wbs_code"))
+            for pk, number, name, _project, count in grouped.order_by(*names):
+                counts[pk].append((f"{number} {name}".strip(), count))
+        return {pk: _use(by_project) for pk, by_project in counts.items()}
+
+
+def _use(by_project: Sequence[tuple[str, int]]) -> str:
+    """Such as "7 budget codes use it: 4 of Pier 7, 2 of Pier 8, 1 of 1 more project."."""
+    named, more = by_project[:MOST_NAMED], by_project[MOST_NAMED:]
+    parts = [f"{count:,} of {name}" for name, count in named]
+    if more:
+        projects = f"{len(more):,} more project{'' if len(more) == 1 else 's'}"
+        parts.append(f"{sum(count for _name, count in more):,} of {projects}")
+    total = sum(count for _name, count in by_project)
+    verb = "budget code uses" if total == 1 else "budget codes use"
+    return f"{total:,} {verb} it: {', '.join(parts)}."

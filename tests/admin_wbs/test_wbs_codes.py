@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -18,7 +20,7 @@ from admin_wbs import (
     wbs_codes,
 )
 from admin_wbs.many_rows import Row
-from admin_wbs.models import CostType, Segment, WbsCode
+from admin_wbs.models import CostType, ProjectSegment, Segment, WbsCode
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.wbs_codes import WbsCodeRow
 from tests.admin_wbs.steps import tree
@@ -71,7 +73,7 @@ def test_a_cost_code_is_not_taken_off_the_project(ours, used, ada):
     outcome = project_codes.remove(ids, project=ours, by=ada)
     assert outcome.done == 1
     assert [one.label for one in outcome.left] == ["01 General", "01-100 Surveying"]
-    assert outcome.left[1].why.startswith(USED)
+    assert outcome.left[1].why == f"1 budget code uses it: 1 of {ours}."
 
 
 def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
@@ -83,7 +85,7 @@ def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
     many_cost_types.store([row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     CostType.objects.filter(pk=one.pk).update(is_default=False)
-    with pytest.raises(SegmentRefused, match=USED):
+    with pytest.raises(SegmentRefused, match="1 budget code uses it: 1 of "):
         cost_types.delete(one, by=ada)
 
 
@@ -94,25 +96,52 @@ def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada, acces
     row = Row(one.pk, {"code": "NO"})
     many_sub_jobs.store(ours, [row], access=access_of(ada))
     assert USED in row.errors["code"][0]
-    with pytest.raises(SegmentRefused, match="Deactivate it instead"):
+    with pytest.raises(SegmentRefused, match=rf"1 of {ours}\. Deactivate it instead"):
         sub_jobs.delete(one, by=ada)
     assert not sub_jobs.switch(one, active=False, by=ada).is_active
 
 
-def test_an_item_of_a_custom_segment_keeps_its_code_and_so_does_what_is_above(phase, used, ada):
+def test_an_item_of_a_custom_segment_keeps_its_code_and_so_does_what_is_above(
+    ours, phase, used, ada
+):
     for one in (used["custom"], used["top"]):
         with pytest.raises(SegmentRefused, match="a budget code uses it"):
             segment_items.edit(one, values={"code": "Z"}, seen=one.revision, by=ada)
     outcome = segment_items.delete(phase, [used["custom"].pk], by=ada)
-    assert (outcome.done, outcome.left[0].why) == (0, f"{USED}. Deactivate it instead.")
-    assert segment_items.usage(used["custom"]) == f"{USED}. Deactivate it instead."
+    why = f"1 budget code uses it: 1 of {ours}. Deactivate it instead."
+    assert (outcome.done, outcome.left[0].why) == (0, why)
+    assert segment_items.usage(used["custom"]) == why
 
 
 def test_a_segment_stays_in_the_structure(ours, phase, used, ada):
     with pytest.raises(SegmentRefused, match="1 budget code uses it"):
         project_structures.remove(ours, phase, by=ada)
-    with pytest.raises(SegmentRefused, match="structure"):
+
+
+def test_a_segment_of_budget_codes_is_not_deleted_whatever_the_structures_say(
+    account, ours, phase, used, ada
+):
+    ProjectSegment.objects.filter(segment=phase).delete()
+    why = f"1 budget code uses it: 1 of {ours}. Budget codes are never deleted"
+    with pytest.raises(SegmentRefused, match=why):
         segments.delete(phase, by=ada)
+    assert Segment.objects.filter(pk=phase.pk).exists()
+
+
+def test_it_is_said_how_many_budget_codes_of_which_projects_use_it(account, phase, used, ada):
+    pair = (phase.pk, used["custom"].pk)
+    type_segment = Segment.objects.get(account=account, kind="cost_type")
+    for number, count in (("X-4", 1), ("X-2", 1), ("X-3", 2), ("X-1", 3)):
+        project = ProjectFactory.create(account=account, number=number, name="Pier")
+        types = CostType.objects.filter(account=account).order_by("code")[:count]
+        for cost_type in types:
+            combination = f"{phase.pk}:{pair[1]},{type_segment.pk}:{cost_type.pk}"
+            code = WbsCode.objects.create(project=project, combination=combination)
+            code.items.create(segment=type_segment, cost_type=cost_type)
+            code.items.create(segment=phase, item=used["custom"])
+    said = "8 budget codes use it: 1 of P-.+, 3 of X-1 Pier, 1 of X-2 Pier, 3 of 2 more projects."
+    assert re.match(said, segments.delete_refusal(phase))
+    assert re.match(said, segment_items.usage(used["custom"]))
 
 
 def test_the_database_itself_keeps_a_combination_once_per_project(ours, used):

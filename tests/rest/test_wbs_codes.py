@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from admin_wbs import lists, project_codes, segment_items, segments, structures, sub_jobs
-from admin_wbs.models import CostType, Segment, WbsCode
+from admin_wbs.models import CostType, Segment, SegmentItem, WbsCode
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
 from erpbridge.audit.models import Event
@@ -312,3 +313,48 @@ def test_strangers_see_nothing_and_readers_change_nothing(
         assert looker(method, address, body).status_code == (200 if method == "GET" else 403)
         assert reader(method, address, body).status_code == 403
     assert WbsCode.objects.get().description == ""
+
+
+# --- what a budget code uses --------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_use(api, account, project, path, items, ada) -> SegmentItem:
+    """An item of a custom segment that the one budget code of the project uses."""
+    phase = segments.add(account, name="Phase", tiered=False, project_items=True, by=ada)
+    project.segments.create(segment=phase, position=9)
+    item = segment_items.add(phase, code="A", description="Shell", by=ada)
+    answer = api.post(path, {"segment_items": items("01", "L", (phase.pk, item.pk))})
+    assert answer.status_code == 201, answer.content
+    return item
+
+
+@pytest.mark.parametrize("still_in_structure", [True, False])
+def test_its_segment_is_not_deleted_and_the_budget_codes_are_counted(
+    api, client_of, ada, account, project, in_use, still_in_structure
+):
+    if not still_in_structure:
+        project.segments.filter(segment=in_use.segment).delete()
+    why = f"1 budget code uses it: 1 of {project}. Budget codes are never deleted"
+    wbs = f"companies/{account.pk}/work_breakdown_structure/segments/{in_use.segment_id}"
+    refused = api.delete(wbs)
+    assert refused.status_code == 422
+    assert why in refused.json()["message"]
+    page = reverse("admin_wbs:segment_delete", args=[account.pk, in_use.segment_id])
+    shown = client_of(ada).post(page, {"confirm": "1"}, follow=True)
+    assert why in shown.text
+    assert Segment.objects.filter(pk=in_use.segment_id).exists()
+
+
+def test_its_items_are_not_deleted_either(api, client_of, ada, account, project, in_use):
+    why = f"1 budget code uses it: 1 of {project}. Deactivate it instead."
+    wbs = f"companies/{account.pk}/work_breakdown_structure/segments/{in_use.segment_id}"
+    refused = api.delete(f"{wbs}/segment_items/{in_use.pk}")
+    assert refused.status_code == 422
+    assert why in refused.json()["message"]
+    many = api("DELETE", f"{wbs}/segment_items/bulk_destroy", {"ids": [in_use.pk]})
+    assert why in many.text
+    page = reverse("admin_wbs:segment_items_act", args=[account.pk, in_use.segment_id])
+    form = {"action": "delete", "confirm": "1", "ids": [in_use.pk]}
+    assert why in client_of(ada).post(page, form, follow=True).text
+    assert SegmentItem.objects.filter(pk=in_use.pk).exists()
