@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from erp_integrations import connections, keys, moves, proposals, tracing
+from erp_integrations import comparing, connections, keys, moves, proposals, tracing
 from erp_integrations.adapters.base import Operation, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.checks import Checks, decided
@@ -165,6 +165,25 @@ def _beaten(ids: Sequence[int]) -> list[Refusal]:
     found = (Item.objects.filter(pk__in=some).select_related("decided_by") for some in chunks(ids))
     items = (item for rows in found for item in rows.order_by("pk"))
     return [Refusal(item.record_id, item.label, (decided(item),)) for item in items]
+
+
+@transaction.atomic
+def use_anyway(
+    item: Item, *, seen: Collection[str], reason: str, access: Access
+) -> tuple[Problem, ...]:
+    """The ERP's record that a program named is the right one: the item can go on, and is exported
+    once more where it has failed.
+
+    :param seen: the IDs of the ERP under which the person has looked.
+    :returns: every reason why not; nothing was done then.
+    """
+    if problem := comparing.use_anyway(item, seen=seen, access=access, why=reason):
+        return (problem,)
+    if item.state != State.FAILED:
+        return ()
+    done = retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
+    transaction.set_rollback(bool(done.refused))
+    return tuple(problem for one in done.refused for problem in one.problems)
 
 
 def withdraw(item: Item, *, reason: str, by: User) -> str:

@@ -8,7 +8,7 @@ cannot be asked leaves the question to a person, once, before the item is accept
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,11 +25,12 @@ from erp_integrations.adapters.base import (
     Found,
     Manifest,
     Operation,
+    Problem,
 )
 from erp_integrations.claiming import Claim
 from erp_integrations.match_keys import name_key
 from erp_integrations.models import Connection, Item, Link
-from erp_integrations.states import OPEN
+from erp_integrations.states import MOVING, OPEN, State
 from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, note
 
@@ -39,7 +40,21 @@ ADVICE = (
     "If the two are the same, choose Use It Anyway. If not, reject this, then have the record "
     "unlinked."
 )
-NOTHING_LEFT = "Its ERP ID has been compared meanwhile. Look at the item as it is now."
+NOTHING_LEFT = Problem(
+    "state",
+    "decided",
+    "No ERP ID of it waits for a comparison: it has been compared or changed meanwhile, or is "
+    "being compared right now. Look at the item as it is now.",
+)
+OTHER_ID = Problem(
+    "origin_ids",
+    "stale",
+    "It has another ERP ID than the one you looked at. Look at the item as it is now, then at that "
+    "record in the ERP.",
+)
+OWN = Problem(
+    "sent_by", "own", "You sent it yourself; a second approver has to say that it is the same."
+)
 
 
 def needed(item: Item) -> list[Link]:
@@ -53,6 +68,12 @@ def needed(item: Item) -> list[Link]:
         connection=item.connection_id, entity=item.entity, record_id__in=records
     )
     return list(found.filter(told=True))
+
+
+def asked(item: Item) -> list[Link]:
+    """The links that a person can be asked about now: not while the worker compares by itself."""
+    held_up = item.state == State.QUEUED and item.waits_for is not None
+    return needed(item) if item.state in OPEN - MOVING or held_up else []
 
 
 def look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
@@ -170,18 +191,21 @@ def _take_up(one: Claim, entity: EntityManifest, found: Found) -> ErpError | Non
 
 
 @transaction.atomic
-def use_anyway(item: Item, *, access: Access, why: str) -> str:
+def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -> Problem | None:
     """A person who decides about the item has looked: the ERP's record is the right one.
 
-    :returns: why not, or an empty text once the item can go on.
+    :param seen: the IDs of the ERP under which the person has looked.
+    :returns: why not, or None once the item can go on.
     """
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     item.refresh_from_db()
-    found = needed(item) if item.state in OPEN else []
+    found = asked(item)
     if not found:
         return NOTHING_LEFT
     if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
-        return "You sent it yourself; a second approver has to say that it is the same."
+        return OWN
+    if {link.erp_id for link in found} != set(seen):
+        return OTHER_ID
     # The key that a program named is no key of this record: the worker reads it there.
     columns = {"erp_code": ""} if connections.can_compare(item.connection) else {}
     Link.objects.filter(pk__in=[link.pk for link in found]).update(told=False, **columns)
@@ -191,7 +215,7 @@ def use_anyway(item: Item, *, access: Access, why: str) -> str:
     ]
     note(item.account_id, said, by=access.user)
     links.release_children(item.connection_id, item.entity, [link.record_id for link in found])
-    return ""
+    return None
 
 
 def _ids(link: Link) -> dict[str, str]:

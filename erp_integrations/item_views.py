@@ -111,9 +111,7 @@ def _page(
         "manifest": manifest,
         "form": form if asks_values else None,
         "matches": _matches(found, manifest, form),
-        "told": [comparing.named(one) for one in comparing.needed(found)]
-        if found.state in OPEN and found.state not in MOVING
-        else [],
+        "told": [(comparing.named(one), one.erp_id) for one in comparing.asked(found)],
         "use": use or UseAnywayForm(prefix="use"),
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
         "can_accept": manifest is not None and _decidable(found),
@@ -311,18 +309,20 @@ def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     form = UseAnywayForm(request.POST, prefix="use")
     if not form.is_valid():
         return _page(request, found, use=form)
-    why = form.cleaned_data["reason"]
-    if problem := comparing.use_anyway(found, access=request.access, why=why):
-        messages.error(request, problem)
-        return _back(request, found)
-    messages.success(request, f"{found.label} goes by the ERP ID that was named.")
-    if found.state != State.FAILED:
-        return _back(request, found)
-    again = Decision(found.pk, found.digest)
-    done = approval.retry([again], entity=found.entity, access=request.access)
-    if done.done:
-        _say_on_its_way(request, found, "was retried")
-    return _back(request, found) if done.done else _refused(request, found, None, done.refused)
+    failed = found.state == State.FAILED
+    problems = approval.use_anyway(
+        found,
+        seen=request.POST.getlist("erp_id"),
+        reason=form.cleaned_data["reason"],
+        access=request.access,
+    )
+    for problem in problems:
+        messages.error(request, problem.message)
+    if not problems:
+        messages.success(request, f"{found.label} goes by the ERP ID that was named.")
+        if failed:
+            _say_on_its_way(request, found, "was retried")
+    return _back(request, found)
 
 
 @require_POST

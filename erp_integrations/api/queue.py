@@ -311,6 +311,28 @@ class LinkInstead(ItemAction):
             raise Invalid({"origin_id": [problem]})
 
 
+class UseAnyway(ItemAction):
+    """Say that the ERP's record is the right one, where a program named its ID and the comparison
+    found a difference or could not be made. A failed item is exported once more.
+    """
+
+    body = types.USE_BODY
+
+    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+        """With the reason; ``origin_ids`` are those of ``not_compared`` as they were read."""
+        values, errors = bodies.read(body, {"origin_ids": bodies.texts})
+        if errors:
+            raise Invalid(errors)
+        seen = values.get("origin_ids")
+        if not seen:
+            message = "is missing: send those of not_compared as you read them"
+            raise Malformed({"origin_ids": [message]})
+        reason = reason_of(body)
+        problems = approval.use_anyway(item, seen=seen, reason=reason, access=self.access)
+        if problems:
+            raise refusals.refused(problems)
+
+
 class Unlink(ItemAction):
     """End the link between the item's record and the ERP's; the ERP keeps what it has."""
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from erp_integrations import approval, connections, matching, particulars, standing, waits
+from erp_integrations import (
+    approval,
+    comparing,
+    connections,
+    matching,
+    particulars,
+    standing,
+    waits,
+)
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.api import words
 from erp_integrations.matching import Match
@@ -91,6 +99,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
         approval.proposals_for([item])
     found = matching.matches(item, manifest, item.acceptance) if manifest else []
     offers = Offers(item.connection, manifest) if manifest else None
+    told = comparing.asked(item)
     asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
     return {
         **_item(item, waits.of_item(item)),
@@ -102,11 +111,13 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
         "changes": particulars.changes(item, link, manifest),
         "rejected_before": _rejection(item, manifest),
         "erp_matches": [_match(one) for one in found],
+        "not_compared": [_told(one) for one in told],
         "available_actions": _actions(
             item,
             access,
             linked=link is not None,
             free=any(not one.linked_to for one in found),
+            asked=bool(told),
         ),
         "attempts": _attempts(item, access),
         "history": [
@@ -168,7 +179,16 @@ def _match(one: Match) -> dict[str, Any]:
     }
 
 
-def _actions(item: Item, access: Access, *, linked: bool, free: bool) -> list[str]:
+def _told(link: Link) -> dict[str, Any]:
+    return {
+        "item_id": link.record_id,
+        "label": str(link),
+        "origin_id": link.erp_id,
+        "message": comparing.named(link),
+    }
+
+
+def _actions(item: Item, access: Access, *, linked: bool, free: bool, asked: bool) -> list[str]:
     """What the caller can do with the item now, as names of the routes under ``actions``."""
     own = item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
     decides = bool(access.can("items.accept", item.entity))
@@ -179,6 +199,7 @@ def _actions(item: Item, access: Access, *, linked: bool, free: bool) -> list[st
         "withdraw": decides and item.state == State.QUEUED,
         "answer": decides and item.state in (State.NEEDS_ANSWER, State.FAILED),
         "link_instead": decides and free and not own,
+        "use_anyway": decides and asked and not own,
         "unlink": linked
         and item.state == State.SYNCED
         and bool(access.can(record_type(item.entity).unlink_action)),

@@ -28,6 +28,10 @@ ANSWER_BODY = an_object(
     ["answer", "reason"],
 )
 LINK_BODY = an_object({"digest": TEXT, "origin_id": TEXT}, ["digest", "origin_id"])
+USE_BODY = an_object(
+    {"digest": TEXT, "origin_ids": {"type": "array", "items": TEXT}, "reason": TEXT},
+    ["origin_ids", "reason"],
+)
 NOTE: Schema = {"type": ["string", "null"], "maxLength": 1_000}
 SEND_BODY = an_object({"revision": REVISION, "note": NOTE})
 
@@ -192,6 +196,17 @@ class ErpMatch(TypedDict):
     fields: list[MatchedField]
 
 
+class NotCompared(TypedDict):
+    """An ID of the ERP that a program named, of the record or of its parent: a person has to say
+    whether it is the right one.
+    """
+
+    item_id: int
+    label: str
+    origin_id: str
+    message: str
+
+
 class RejectedBefore(TypedDict):
     """What was said the last time that the record came, and what the sender changed since."""
 
@@ -235,8 +250,18 @@ class WholeItem(QueueItem):
     changes: list[Change]
     rejected_before: RejectedBefore | None
     erp_matches: list[ErpMatch]
+    not_compared: list[NotCompared]
     available_actions: list[
-        Literal["accept", "retry", "reject", "withdraw", "answer", "link_instead", "unlink"]
+        Literal[
+            "accept",
+            "retry",
+            "reject",
+            "withdraw",
+            "answer",
+            "link_instead",
+            "use_anyway",
+            "unlink",
+        ]
     ]
     attempts: list[Attempt]
     history: list[ItemEvent]

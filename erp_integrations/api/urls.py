@@ -19,6 +19,7 @@ ACTIONS: dict[str, tuple[type[queue.ItemAction], type[bulk.ManyItems] | None]] =
     "withdraw": (queue.Withdraw, None),
     "answer": (queue.Answer, None),
     "link_instead": (queue.LinkInstead, None),
+    "use_anyway": (queue.UseAnyway, None),
     "unlink": (queue.Unlink, None),
 }
 

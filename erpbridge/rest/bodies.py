@@ -163,6 +163,16 @@ def wholes(value: Any) -> list[int]:
     return list(dict.fromkeys(one for one in map(whole, value) if one is not None))
 
 
+@reader({"type": ["array", "null"], "items": {"type": "string"}})
+def texts(value: Any) -> list[str]:
+    """A list of texts, each once."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValidationError("must be a list of texts")
+    return list(dict.fromkeys(map(plain, value)))
+
+
 @reader(_nullable("string", format="date"))
 def day(value: Any) -> date | None:
     """A day; what is none is stored as null and not refused, as Procore does (reference 1.6)."""

@@ -12,7 +12,7 @@ from erp_integrations.adapters.base import InboundAsk
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.api import shapes
 from erp_integrations.claiming import claim
-from erp_integrations.models import Item, Link
+from erp_integrations.models import Connection, Item, Link
 from erp_integrations.sendable import Origin, link, note_agreement, send
 from erp_integrations.states import State
 from erpbridge.audit.models import Event
@@ -113,7 +113,7 @@ def test_who_may_accept_says_that_it_is_the_same_and_it_goes_on(
     assert "What Changes in the ERP" not in shown
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
     assert "This field is required" in client.post(url, {"use-reason": " "}).text
-    client.post(url, {"use-reason": "They changed their name."})
+    client.post(url, {"use-reason": "They changed their name.", "erp_id": theirs.id})
     event = Event.objects.get(verb="use_anyway")
     assert (event.actor, event.note) == (pat, "They changed their name.")
     assert event.data == {"erp_id": str(theirs.id)}
@@ -140,11 +140,34 @@ def reader(pat):
     return user
 
 
-def test_the_sender_cannot_say_so_alone(update, client_of, ada):
+def test_the_sender_cannot_say_so_alone(update, client_of, ada, theirs):
     item = update("Summit Steel")
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
-    client_of(ada).post(url, {"use-reason": "x"})
+    client_of(ada).post(url, {"use-reason": "x", "erp_id": theirs.id})
     assert Link.objects.active().get().told
+
+
+def test_an_id_that_was_told_after_the_page_was_opened_is_not_confirmed(
+    update, client_of, pat, theirs
+):
+    item = update("Summit Steel")
+    Link.objects.update(erp_id="4712")
+    url = reverse("erp:item_use", args=[item.account_id, item.public_id])
+    form = {"use-reason": "They changed their name.", "erp_id": theirs.id}
+    shown = client_of(pat).post(url, form, follow=True).text
+    assert "another ERP ID than the one you looked at" in shown
+    assert Link.objects.active().get().told
+
+
+def test_what_cannot_be_retried_is_not_confirmed_either(update, client_of, pat, theirs, connection):
+    item = update("Summit Steel")
+    Connection.objects.update(adapter="gone")
+    url = reverse("erp:item_use", args=[item.account_id, item.public_id])
+    form = {"use-reason": "They changed their name.", "erp_id": theirs.id}
+    shown = client_of(pat).post(url, form, follow=True).text
+    assert "The ERP connection cannot be used" in shown
+    assert Link.objects.active().get().told
+    assert not Event.objects.filter(verb="use_anyway").exists()
 
 
 def test_rejected_it_can_be_unlinked(update, pat, ada, access_of, theirs, connection):
@@ -231,7 +254,7 @@ def test_an_erp_that_cannot_be_asked_leaves_it_to_a_person_before_it_is_accepted
     (why,) = steps.reasons(steps.decide([item], access_of(pat)))
     assert "this ERP cannot be asked whether it is the same. Look there" in why
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
-    client_of(pat).post(url, {"use-reason": "I have looked."})
+    client_of(pat).post(url, {"use-reason": "I have looked.", "erp_id": "7"})
     assert steps.decide([item], access_of(pat)).refused == ()
 
 
@@ -265,7 +288,9 @@ def test_a_parent_that_was_told_another_id_meanwhile_holds_up_what_was_accepted_
     item.refresh_from_db()
     assert item.waits_for == item.parent_id
     url = reverse("erp:item_use", args=[account.pk, item.public_id])
-    client_of(pat).post(url, {"use-reason": "I have looked."})
+    client = client_of(pat)
+    assert 'name="erp_id" value="4712"' in client.get(page_of(item)).text
+    client.post(url, {"use-reason": "I have looked.", "erp_id": "4712"})
     assert b"4712" in bytes(export_files.make(connection, "cost_code", by=pat).content)
 
 

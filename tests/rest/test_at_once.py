@@ -141,7 +141,10 @@ READ_AT = {
         "erp_queue/{id}",
     ),
     **dict.fromkeys(
-        (f"erp_queue/{{id}}/actions/{one}" for one in ("link_instead", "unlink", "withdraw")),
+        (
+            f"erp_queue/{{id}}/actions/{one}"
+            for one in ("link_instead", "unlink", "use_anyway", "withdraw")
+        ),
         "erp_queue/{id}",
     ),
     **dict.fromkeys(

@@ -292,7 +292,8 @@ def test_an_update_shows_what_changes_and_leaves_the_record_synced_when_it_comes
 
 
 @pytest.mark.parametrize(
-    "action", ["accept", "reject", "retry", "withdraw", "answer", "unlink", "link_instead"]
+    "action",
+    ["accept", "reject", "retry", "withdraw", "answer", "unlink", "link_instead", "use_anyway"],
 )
 def test_whoever_only_reads_decides_nothing(watcher, item, action):
     assert steps.show(watcher, item).json()["available_actions"] == []

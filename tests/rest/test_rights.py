@@ -152,6 +152,7 @@ TABLE: list[tuple[set[str], str]] = [
         POST erp_queue/{id}/actions/link_instead
         POST erp_queue/{id}/actions/reject
         POST erp_queue/{id}/actions/retry
+        POST erp_queue/{id}/actions/use_anyway
         POST erp_queue/{id}/actions/withdraw
         """,
     ),
@@ -194,6 +195,7 @@ TABLE: list[tuple[set[str], str]] = [
         project POST erp_queue/{id}/actions/link_instead
         project POST erp_queue/{id}/actions/reject
         project POST erp_queue/{id}/actions/retry
+        project POST erp_queue/{id}/actions/use_anyway
         project POST erp_queue/{id}/actions/withdraw
         """,
     ),

@@ -106,6 +106,17 @@ def parameters() -> dict[Operation, list[str]]:
     }
 
 
+def conditional() -> set[Operation]:
+    """The writing operations that take If-Match, by the description."""
+    paths = describe()["paths"]
+    return {
+        one
+        for one in operations()
+        for given in paths[one.template][one.method.lower()]["parameters"]
+        if given["name"] == "If-Match"
+    }
+
+
 class Scene:
     """One account with rows in every state that some operation needs."""
 
@@ -245,6 +256,13 @@ class Scene:
             item.refresh_from_db()
         assert self.synced.state == State.SYNCED
         self.vendor_type = a_type(self.connection)
+        self._name_an_id("V-NAMED")
+
+    def _name_an_id(self, erp_id: str) -> None:
+        """A program says what a company is called in the ERP, and an update of it waits."""
+        firm, told = self._company("Named Inc"), sendable.Origin(id=erp_id)
+        assert sendable.link("vendor", {firm.pk: told}, access=self._of_account()) == {}
+        self.named, self.named_id = steps.update_item(firm, self.access, "Renamed Inc"), erp_id
 
     def call(self, operation: Operation) -> Call:
         """What to send, and to which row."""
@@ -324,6 +342,9 @@ CALLS: dict[str, Callable[[Scene, bool], Call]] = {
         s.failed.pk, {"digest": s.failed.digest}
     ),
     "POST erp_queue/{id}/actions/unlink": lambda s, _p: Call(s.synced.pk, {"reason": "Wrong."}),
+    "POST erp_queue/{id}/actions/use_anyway": lambda s, _p: Call(
+        s.named.pk, {"origin_ids": [s.named_id], "reason": "They changed their name."}
+    ),
     "POST erp_queue/{id}/actions/withdraw": lambda s, _p: Call(s.queued.pk, {"reason": "Wait."}),
     # --- clicks
     "POST standard_cost_code_lists/{id}/actions/retrieve_from_erp": lambda s, _p: Call(
