@@ -5,7 +5,7 @@ A pattern is the order of the segments of the account's budget codes, or of a pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -146,6 +146,10 @@ class PatternView(WbsView):
         """The project, whose structure it is; that of the company is changed under the account."""
         if self.access.project:
             yield Project.objects.filter(pk=self.access.project.pk)
+
+    def compares(self, variables: Collection[str]) -> bool:
+        """With the pattern, whatever the address."""
+        return True
 
     def current(self) -> JsonAnswer:
         """As the list of patterns shows it, whose ETag clients have."""

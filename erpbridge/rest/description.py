@@ -29,6 +29,8 @@ CONVERTED: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
 }
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
+# Those that may carry an idempotency key.
+KEYED = ("POST", "PATCH")
 VERBS = {"GET": "show", "PATCH": "update", "PUT": "replace", "DELETE": "delete", "POST": "create"}
 REASONS = {
     200: "Done.",
@@ -57,6 +59,17 @@ HEADERS = {
     "X-Rate-Limit-Remaining": ("integer", "Calls that are left in it."),
     "X-Rate-Limit-Reset": ("integer", "When it ends, in seconds since 1970."),
 }
+OF_TAGGED = {
+    "ETag": ("string", "Names the state of what is shown; for `If-Match` and `If-None-Match`."),
+}
+# Of what a POST or PATCH answers, refusals too.
+OF_REPLAYED = {
+    "Idempotency-Replayed": (
+        "string",
+        "`true`: this was answered before, to the first call with the same key.",
+    ),
+}
+REMEMBERED = (400, 403, 404, 409, 412, 413, 415, 422)
 OF_PAGE = {
     "Total": ("integer", "Records on all pages."),
     "Per-Page": ("integer", "Records on a page."),
@@ -194,9 +207,22 @@ class Described(AutoSchema):
             yield from _of_listing(self.view.listing)
         for query in self.view.asks:
             yield _parameter(query.name, query.schema, query.text, required=query.required)
-        if self.method in ("POST", "PATCH"):
+        yield from self._of_conditions()
+        if self.method in KEYED:
             text = "A word of your own: the same call with it again is answered, not repeated."
             yield _parameter("Idempotency-Key", {"type": "string"}, text, place="header")
+
+    def _of_conditions(self) -> Iterator[Schema]:
+        text, variables = "", re.findall(r"<\w+:(\w+)>", self.path_regex)
+        if self.method == "GET":
+            name, text = "If-None-Match", "The ETag that you have: 304 where it is still that."
+        elif self.view.compares(variables):
+            name = "If-Match"
+            text = (
+                "The ETag that you have read: 412 where it was changed since, and nothing is done."
+            )
+        if text:
+            yield _parameter(name, {"type": "string"}, text, place="header")
 
     def _of_scope(self) -> Iterator[Schema]:
         if "{company_id}" not in self.path:
@@ -215,10 +241,19 @@ class Described(AutoSchema):
             yield _parameter("view", schema, "How much is shown.")
 
     def _responses(self, told: Told) -> Schema:
-        found = {str(status): self._good(status, kind) for status, kind in told.answers.items()}
+        found = {
+            str(status): self._good(status, kind, tagged=self._tagged(status, told))
+            for status, kind in told.answers.items()
+        }
         for code in [*ALWAYS, *(OF_WRITES if self.method in WRITES else OF_READS)]:
             found.setdefault(str(code), self._bad(code))
         return dict(sorted(found.items()))
+
+    def _tagged(self, status: int, told: Told) -> bool:
+        """Whether an answer carries an ETag, see ``RestView``."""
+        if self.method == "GET":
+            return status == HTTPStatus.OK
+        return self.method != "DELETE" and status in told.tagged
 
     def _bad(self, code: int) -> Schema:
         """The answer that all operations have in common."""
@@ -229,7 +264,9 @@ class Described(AutoSchema):
         )
         if component not in self.registry:
             self.registry.register(component)
-            answer: Schema = {"description": REASONS[code], "headers": _headers(HEADERS)}
+            more = OF_TAGGED if code == HTTPStatus.NOT_MODIFIED else {}
+            more = more | (OF_REPLAYED if code in REMEMBERED else {})
+            answer: Schema = {"description": REASONS[code], "headers": _headers(HEADERS | more)}
             if code >= 400:
                 answer["content"] = {
                     f"application/{kind}": {"schema": schema_of(error, self.registry)}
@@ -238,9 +275,10 @@ class Described(AutoSchema):
             component.schema = answer
         return dict(self.registry[component].ref)
 
-    def _good(self, status: int, kind: Any) -> Schema:
-        headers = _headers(HEADERS | (OF_PAGE if kind is Page else {}))
-        answer: Schema = {"description": REASONS[status], "headers": headers}
+    def _good(self, status: int, kind: Any, *, tagged: bool) -> Schema:
+        more = (OF_PAGE if kind is Page else {}) | (OF_TAGGED if tagged else {})
+        more = more | (OF_REPLAYED if self.method in KEYED else {})
+        answer: Schema = {"description": REASONS[status], "headers": _headers(HEADERS | more)}
         if kind is not None:
             answer["content"] = {"application/json": {"schema": self._schema(kind)}}
         return answer

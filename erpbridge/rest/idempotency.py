@@ -89,12 +89,23 @@ def _remember(row: Remembered, answer: HttpResponse) -> None:
     found = Remembered.objects.filter(pk=row.pk)
     if answer.status_code >= 500 or answer.status_code == 429:
         found.delete()
-    elif not found.update(status=answer.status_code, body=answer.content):
+        return
+    kept = found.update(
+        status=answer.status_code,
+        body=answer.content,
+        media_type=answer.get("Content-Type", ""),
+        etag=answer.get("ETag", ""),
+    )
+    if not kept:
         raise ApiError(409, TAKEN_OVER)
 
 
 def _replayed(row: Remembered) -> HttpResponse:
-    answer = HttpResponse(bytes(row.body), status=row.status, content_type="application/json")
+    answer = HttpResponse(bytes(row.body), status=row.status)
+    for name, value in (("Content-Type", row.media_type), ("ETag", row.etag)):
+        del answer[name]
+        if value:
+            answer[name] = value
     answer["Idempotency-Replayed"] = "true"
     return answer
 

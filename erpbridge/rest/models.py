@@ -19,6 +19,9 @@ class Remembered(models.Model):
     started_reading = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     body = models.BinaryField(default=bytes)
+    # Empty for an answer without a body.
+    media_type = models.CharField(max_length=127, db_default="application/json")
+    etag = models.CharField(max_length=127, db_default="")
 
     class Meta:
         constraints = [

@@ -10,7 +10,7 @@ that transaction the rows are locked before ``If-Match`` is compared, the accoun
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -138,6 +138,7 @@ class RestView(APIView):
     def _write(self, handler: Handler) -> HttpResponse:
         """All of the call or nothing: whatever is refused, or cannot be answered, is taken back."""
         if self.lasts_long():
+            self._compare()
             return handler(self.request, **self.kwargs)
         return self._written(handler)
 
@@ -174,6 +175,12 @@ class RestView(APIView):
 
     def hold(self) -> None:
         """Lock what the call writes, in the order in which every writer of it locks it."""
+
+    def compares(self, variables: Collection[str]) -> bool:
+        """Whether there is something to compare ``If-Match`` with, at an address with these
+        variables; for the description, see :meth:`current`.
+        """
+        return hasattr(self, "get")
 
     def current(self) -> HttpResponse | None:
         """What ``If-Match`` is compared with: the answer to a GET of the same address."""
@@ -322,6 +329,10 @@ class Resource(ScopedView):
         if "pk" in self.kwargs:
             row = self.one(self.kwargs["pk"])
             yield type(row)._base_manager.filter(pk=row.pk)
+
+    def compares(self, variables: Collection[str]) -> bool:
+        """With the record that the address names."""
+        return "pk" in variables or super().compares(variables)
 
     def current(self) -> HttpResponse | None:
         """The record of the address, in the view that was asked for."""

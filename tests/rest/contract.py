@@ -25,11 +25,18 @@ def addresses() -> list[tuple[re.Pattern[str], str]]:
 
 
 @cache
-def schema_of(template: str, method: str, status: str, kind: str) -> dict[str, Any] | None:
-    """The schema of the body of one answer of a media type; None: it has none."""
+def answer_of(template: str, method: str, status: str) -> dict[str, Any]:
+    """What the description says of one answer."""
     answer = describe()["paths"][template][method]["responses"][status]
     if "$ref" in answer:
-        answer = describe()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+        return describe()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    return answer
+
+
+@cache
+def schema_of(template: str, method: str, status: str, kind: str) -> dict[str, Any] | None:
+    """The schema of the body of one answer of a media type; None: it has none."""
+    answer = answer_of(template, method, status)
     if "content" not in answer:
         return None
     return answer["content"][kind]["schema"]
@@ -55,6 +62,10 @@ def check(method: str, path: str, response: Any) -> None:
         assert refused, f"{method} {template} is not described"
         return
     assert status in operation["responses"], f"{method} {template} answers {status}"
+    headers = answer_of(template, method.lower(), status)["headers"]
+    assert ("ETag" in response) is ("ETag" in headers), f"{method} {template} {status}: ETag"
+    if "Idempotency-Replayed" in response:
+        assert "Idempotency-Replayed" in headers, f"{method} {template} {status} was replayed"
     schema = schema_of(template, method.lower(), status, response.get("Content-Type", ""))
     if schema is None:
         assert not response.content, f"{method} {template} {status} has a body"

@@ -10,6 +10,7 @@ import time_machine
 from django.db import connection as database
 from django.utils import timezone
 
+from admin_wbs import segments
 from directory.models import Company
 from erpbridge.rest import idempotency
 from erpbridge.rest.models import Remembered
@@ -29,6 +30,32 @@ def test_the_same_call_with_one_key_has_one_effect(api, header):
     assert first.json() == second.json()
     assert second["Idempotency-Replayed"] == "true"
     assert Company.objects.count() == 1
+
+
+def test_it_is_answered_again_with_the_etag_that_the_record_had_then(api):
+    first, again = (api.post("vendors", FIRM, Idempotency_Key="k") for _ in range(2))
+    assert again["ETag"] == first["ETag"]
+    path, body = f"vendors/{first.json()['id']}", {"vendor": {"city": "Bend"}}
+    assert api.patch(path, body, If_Match=again["ETag"]).status_code == 200
+    late = api.post("vendors", FIRM, Idempotency_Key="k")
+    assert api.patch(path, body, If_Match=late["ETag"]).status_code == 412
+
+
+def test_a_refusal_is_answered_again_in_the_form_that_it_had(api):
+    accept = {"Accept": "application/problem+json"}
+    body = {"vendor": {"name": ""}}
+    first, again = (api.post("vendors", body, Idempotency_Key="k", **accept) for _ in range(2))
+    assert again["Content-Type"] == first["Content-Type"] == "application/problem+json"
+    assert "ETag" not in again
+
+
+def test_what_has_no_body_is_answered_again_without_one(api, account, ada):
+    segment = segments.add(account, name="Phase", tiered=False, project_items=True, by=ada)
+    path = f"companies/{account.pk}/work_breakdown_structure/segments/{segment.pk}"
+    first, again = (api.patch(path, {"name": "Stage"}, Idempotency_Key="k") for _ in range(2))
+    assert (first.status_code, again.status_code, again.content) == (204, 204, b"")
+    assert "Content-Type" not in again
+    assert again["ETag"] == first["ETag"]
 
 
 def test_one_key_for_two_requests_is_422(api):

@@ -18,8 +18,10 @@ from django.db import transaction
 
 from directory.models import Company, Department
 from erpbridge.access.levels import Level
+from erpbridge.access.models import Membership
 from erpbridge.access.people import Levels
-from erpbridge.rest import answers
+from erpbridge.rest import answers, sync
+from erpbridge.rest.views import CHANGED
 from tests.rest import contract, writes
 from tests.rest.writes import Call, Operation, Scene
 
@@ -196,15 +198,24 @@ def test_with_a_wrong_parameter_nothing_happens(scene, api):
 
 
 def test_after_somebody_else_nothing_happens(scene, api):
-    """412 for every address, whether it shows a record or not."""
-    watched = Watched(scene)
+    """412 for every address, whether it shows a record or not; and the description says which."""
+    watched, conditional = Watched(scene), writes.conditional()
     for operation in writes.distinct():
         call = scene.call(operation)
         answer = watched.refused(api, operation, call, If_Match=WITHOUT_ETAG)
         if answer.status_code not in (404, 412):
             watched.problems.append(f"{operation}: {answer.status_code} {answer.content!r}")
+        elif (CHANGED in answer.text) is not (operation in conditional):
+            watched.problems.append(f"{operation}: {answer.text}, not as described")
         watched.compare(operation)
     assert watched.found_nothing()
+
+
+def test_what_is_written_in_batches_has_no_etag_either(api, account):
+    people = Membership.objects.count()
+    rows = {"updates": [writes.user(number) for number in range(sync.BATCH + 1)]}
+    assert api.patch("users/sync", rows, If_Match=WITHOUT_ETAG).status_code == 412
+    assert Membership.objects.count() == people
 
 
 def test_what_is_taken_is_refused_and_nothing_happens(scene, api):
