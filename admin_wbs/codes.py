@@ -35,6 +35,7 @@ from admin_wbs.tree import MOST_TIERS, full_code
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.bulk import lock_rows
 from erpbridge.text import key, keys
 
 ENTITY = lists.CODE
@@ -117,6 +118,7 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     if "code" in changed:
         _refuse_new_code(stored)
         below = list(CostCode.objects.under(stored))
+        lock_rows(CostCode.objects.all(), [one.pk for one in (stored, *below)])
         stored.place(cleaned["code"], stored.parent)
         check_below(CostCode.objects.filter(list=stored.list_id), stored, below)
     stored.description = cleaned.get("description", stored.description)
@@ -148,6 +150,7 @@ def store_descriptions(found: CodeList, texts: Mapping[int, str], *, by: User | 
         code.description = texts[code.pk]
         code.revision += 1
     open_ones = CostCode.objects.exclude(sendable.locked())
+    lock_rows(CostCode.objects.all(), texts)
     columns = ["description", "revision"]
     if open_ones.bulk_update(picked, columns, batch_size=BATCH) < len(texts):
         raise Locked("One of the codes waits for accounting or is being exported by now.")

@@ -19,6 +19,7 @@ from admin_wbs.tree import JOINT, MOST_TIERS, end_of, full_code
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, changes, note
+from erpbridge.bulk import lock_rows
 from erpbridge.text import key
 
 MISSING = "is missing"
@@ -231,6 +232,7 @@ def _write(
     picked = dict(asked)
     picked |= chosen(found.codes.all(), set(moved) - set(asked))
     now = timezone.now()
+    lock_rows(CostCode.objects.all(), picked)
     for pk, code in picked.items():
         if pk in moved:
             code.code = moved[pk][-1]

@@ -214,6 +214,7 @@ def follow(found: CodeList, rows: Sequence[Row], *, by: User) -> None:
     """Carry out rows of one plan; the caller has locked and touched the list."""
     wanted = {row.code_id: row.erp_id for row in rows if row.fate == Fate.SAME}
     with transaction.atomic():
+        sendable.hold(found.account_id)
         changed = [row for row in rows if row.fate == Fate.CHANGED]
         wanted |= _make_and_place(found, rows, changed, by=by)
         sendable.link_existing(found.account_id, lists.CODE, wanted, by=by)

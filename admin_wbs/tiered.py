@@ -22,6 +22,7 @@ from admin_wbs.tree import (
     full_code,
     sort_path,
 )
+from erpbridge.bulk import lock_rows
 from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField, has_words
 from erpbridge.text import key
 
@@ -198,6 +199,7 @@ def has_children(noun: str) -> str:
 
 def switch(rows: models.QuerySet[T], going: Sequence[T], *, active: bool) -> None:
     """Make rows active or inactive."""
+    lock_rows(rows, [one.pk for one in going])
     for some in batches(one.pk for one in going):
         rows.filter(pk__in=some).update(
             is_active=active, revision=F("revision") + 1, updated_at=Now()
@@ -207,6 +209,8 @@ def switch(rows: models.QuerySet[T], going: Sequence[T], *, active: bool) -> Non
 def delete_deepest_first(rows: models.QuerySet[T], going: Iterable[T]) -> None:
     """Delete ``going``, children before their parents, whatever else points at them checked."""
     by_depth: dict[int, list[int]] = defaultdict(list)
+    going = list(going)
+    lock_rows(rows, [one.pk for one in going])
     for one in going:
         by_depth[one.depth].append(one.pk)
     for depth in sorted(by_depth, reverse=True):

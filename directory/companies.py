@@ -169,6 +169,7 @@ def edit_and_send(
     :raises Stale: when somebody else has edited the company since, also where nothing was typed.
     :raises Locked: while the company waits for, or is in, the ERP.
     """
+    sendable.hold(company.account_id)
     if company.revision != seen:
         raise refusal_of(company, seen=seen)
     logo = company.logo.name

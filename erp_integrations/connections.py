@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from erp_integrations import moves, pulling
@@ -35,7 +35,7 @@ from erp_integrations.records import (
 )
 from erp_integrations.secrets import Secrets, SecretsUnreadable, opened
 from erp_integrations.wakeups import wake
-from erpbridge.access.models import User
+from erpbridge.access.models import Account, User
 from erpbridge.audit.record import Note, note
 from erpbridge.busy import retried
 from erpbridge.ui.redaction import Redactor
@@ -178,8 +178,15 @@ def activate(connection: Connection, *, by: User) -> None:
     told(connection, "connection_activated", by=by)
 
 
+@retried
+@transaction.atomic
 def serve(connection: Connection) -> None:
-    """Take up what nothing serves yet, and tell the record apps."""
+    """Take up what nothing serves yet, and tell the record apps.
+
+    The list that a connection takes over is locked after the connection here, and before it where
+    a program says what its codes are called: so both lock the account first.
+    """
+    hold_account(connection.account_id)
     manifest = manifest_of(connection)
     wanted = {kind.entity for kind in record_types()} & set(manifest.entities)
     for entity in sorted(_taken_up(connection, wanted)):
@@ -205,11 +212,21 @@ def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
     return free & set(served.filter(connection=connection).values_list("entity", flat=True))
 
 
+def hold_account(account_id: int) -> None:
+    """Lock the account's row until the transaction ends, ahead of its connections."""
+    list(Account.objects.select_for_update(no_key=True).filter(pk=account_id).values_list("pk"))
+
+
 def hold(account_id: int) -> None:
     """Keep an account's connections as they are until the transaction ends: where they lead, and
     what goes through which. They come first in the order in which everybody locks.
     """
-    moves.lock_connections(Connection.objects.filter(account=account_id))
+    moves.lock_connections(of_account(account_id))
+
+
+def of_account(account_id: int) -> QuerySet[Connection]:
+    """All connections of an account, in the order in which they are locked."""
+    return Connection.objects.filter(account=account_id).order_by("pk")
 
 
 def is_as_read(connection: Connection) -> bool:
@@ -276,6 +293,8 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
     kept = _keep_refresh(connection, lists, records, by=by)
     if kept:
         connection.refresh_from_db()
+        if ActiveConnection.objects.filter(connection=connection).exists():
+            serve(connection)
     return kept
 
 
@@ -299,8 +318,6 @@ def _keep_refresh(
             pulling.store_records(held, entity, found_records)
         Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
         told(connection, "connection_refreshed", by=by)
-        if ActiveConnection.objects.filter(connection=connection).exists():
-            serve(connection)
     return True
 
 

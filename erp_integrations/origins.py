@@ -22,7 +22,6 @@ from erp_integrations.guard import plain
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.moves import chunks, lock_records
 from erp_integrations.records import RecordType, record_type
-from erpbridge.access.models import Account
 from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, note
 from erpbridge.bulk import write_rows
@@ -74,7 +73,7 @@ def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[i
 
     :returns: record id -> why it was left as it is.
     """
-    list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
+    connections.hold_account(access.account.pk)
     kind = record_type(entity)
     connections.hold(access.account.pk)
     lock_records(entity, wanted)

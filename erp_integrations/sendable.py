@@ -102,6 +102,7 @@ __all__ = [
     "clicking",
     "connected",
     "connection_activated",
+    "connections_of",
     "edit_guard",
     "erp_records",
     "erp_stamp",
@@ -109,6 +110,7 @@ __all__ = [
     "fetch_begins",
     "fetch_ended",
     "fetch_page",
+    "hold",
     "installed_adapters",
     "is_locked",
     "keep_page",
@@ -221,6 +223,18 @@ def connected(account_id: int, entity: str) -> Connected | None:
     """The connection that the account uses for a record type; None where there is none."""
     connection = connections.active(account_id, entity)
     return connections.as_connected(connection, entity) if connection else None
+
+
+def connections_of(account_id: int) -> QuerySet[Any]:
+    """The rows that :func:`hold` locks, for a view that locks what ``If-Match`` is about."""
+    return connections.of_account(account_id)
+
+
+def hold(account_id: int) -> None:
+    """Lock the account's connections. Whoever writes records and then, in the same transaction,
+    sends or links them does so first: connections are locked before records (docs/locks.md).
+    """
+    connections.hold(account_id)
 
 
 def lock(entity: str, record: Sendable) -> Lock | None:

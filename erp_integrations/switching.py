@@ -125,6 +125,7 @@ def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
 
     :returns: why not; nothing once they do.
     """
+    connections.hold_account(connection.account_id)
     both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
     found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
     moves.lock_connections(found)

@@ -21,6 +21,7 @@ from erpbridge.rest import bodies
 from erpbridge.rest.sync import Records, SyncRow, without_refused
 
 LONGEST_DATA = 10_000
+ORIGIN = {"origin_id", "origin_data"}
 READERS = {
     "code": bodies.any_text,
     "name": bodies.text(CostCode, "description"),
@@ -57,6 +58,8 @@ class CodeRecords(Records):
 
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and change codes, then say what the ERP calls them."""
+        if any(ORIGIN & row.given.keys() for row in rows):
+            sendable.hold(self.access.account.pk)
         without_refused(rows, self._store)
 
     def _store(self, rows: Sequence[SyncRow]) -> None:
@@ -91,7 +94,7 @@ class CodeRecords(Records):
         wanted = {
             pk: Origin(id=given.get("origin_id"), data=given.get("origin_data"))
             for pk, row in rows.items()
-            if {"origin_id", "origin_data"} & set(given := values[id(row)])
+            if ORIGIN & (given := values[id(row)]).keys()
         }
         if wanted:
             for pk, problem in sendable.link(lists.CODE, wanted, access=self.access).items():

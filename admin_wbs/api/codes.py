@@ -161,8 +161,9 @@ class OneCode(CodeView, Shown):
         return found
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The list, then the code."""
+        """The list, the connections, for a code may be linked along, then the code."""
         yield CodeList.objects.filter(pk=self.one(self.kwargs["pk"]).list_id)
+        yield sendable.connections_of(self.access.account.pk)
         yield from super().holds()
 
     @takes(types.in_list(READERS, wrapped=WRAPPER))

@@ -140,6 +140,8 @@ class Writes(Records):
         self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))
         values = {id(row): self._values(row, stored.get(row.pk or 0)) for row in rows}
         self._refuse_impossible_origins(rows)
+        if any(_origin(row) != Origin() for row in rows if not row.errors):
+            sendable.hold(self.access.account.pk)
 
         def put(some: Sequence[SyncRow]) -> None:
             both = [(row, values[id(row)]) for row in some]

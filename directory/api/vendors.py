@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +17,7 @@ from directory.api.vendor_types import SHOWN
 from directory.api.vendor_writes import ORIGIN_READERS, READERS, Writes
 from directory.models import Company, ProjectCompany
 from directory.queries import CompanyQuerySet
+from erp_integrations import sendable
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
@@ -90,6 +91,11 @@ class VendorView(Resource):
     def shapes(self) -> Mapping[str, Shape]:
         """The project's Directory has views of its own."""
         return OF_PROJECT if self.access.project else OF_COMPANY
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The connections, for a vendor may be linked along; then the vendor."""
+        yield sendable.connections_of(self.access.account.pk)
+        yield from super().holds()
 
     def write(self, given: Mapping[str, Any], pk: int | None = None) -> int:
         """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
