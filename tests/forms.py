@@ -8,10 +8,15 @@ from html.parser import HTMLParser
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import resolve
 
+Values = dict[str, list[str]]
+Given = dict[str, str | None]
+# What is typed into a field that is shown empty, by its type.
 TYPED = {
     "text": "Probe 1",
-    "search": "",
+    "textarea": "Probe text",
     "number": "1",
     "email": "probe@example.com",
     "url": "https://example.com",
@@ -19,103 +24,168 @@ TYPED = {
     "date": "2026-01-02",
     "password": "Probe-Word-17",
 }
+PLACES = ("input", "select", "textarea", "button")
 
 
 @dataclass
 class Form:
-    """One form with one of its buttons."""
+    """Where it goes, what it holds as shown, and what can be picked in its fields."""
 
     action: str
-    fields: list[tuple[str, Any]] = field(default_factory=list)
-    buttons: list[tuple[str, str, str]] = field(default_factory=list)
+    values: Values = field(default_factory=dict)
+    offered: Values = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+    # The type of each field that is typed into, and the fields for files.
+    kinds: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    # Whether only a script sends it.
+    scripted: bool = False
 
-    def sent(self, button: tuple[str, str, str]) -> tuple[str, dict[str, list[Any]]]:
-        """Address and body of a click on a button."""
-        name, value, elsewhere = button
-        data: dict[str, list[Any]] = {}
-        for one, given in [*self.fields, *([(name, value)] if name else [])]:
-            made = SimpleUploadedFile("probe.csv", b"Company\nProbe\n") if given is FILE else given
-            data.setdefault(one, []).append(made)
-        return elsewhere or self.action, data
+    @property
+    def name(self) -> str:
+        """The name of the address."""
+        return resolve(self.action.partition("?")[0]).view_name
+
+    def elsewhere(self, action: str, button: tuple[str, str], *, scripted: bool = False) -> Form:
+        """The same fields, sent by a button that has an address of its own."""
+        fields = (self.values, self.offered, [button], self.kinds, self.files)
+        return Form(action, *fields, scripted=scripted)
+
+    def pressed(self) -> Iterator[Values]:
+        """What is sent by each of the buttons, or without one; of what can be ticked one is."""
+        picked = {
+            name: self.values.get(name) or options[:1] for name, options in self.offered.items()
+        }
+        for name, value in self.buttons or [("", "")]:
+            yield {**picked, **self.values, **({name: [value]} if name else {})}
+
+    def filled(self) -> Iterator[dict[str, list[Any]]]:
+        """The same, with something picked, typed and uploaded wherever nothing is."""
+        for sent in self.pressed():
+            files = {name: [SimpleUploadedFile("probe.csv", CSV)] for name in self.files}
+            yield {name: self._filled(name, values) for name, values in sent.items()} | files
+
+    def _filled(self, name: str, values: list[str]) -> list[str]:
+        if any(value.strip() for value in values):
+            return values
+        typed = TYPED.get(self.kinds.get(name, ""), "")
+        return [next(filter(None, self.offered.get(name, [])), typed)]
 
 
-FILE = object()
+CSV = b"Company\nProbe\n"
 
 
-class Forms(HTMLParser):
-    """Reads a page; ``found`` are the forms that POST."""
+class _Reading(HTMLParser):
+    """Collects the forms of a page that are sent by POST."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self.path, self.found = path, list[Form]()
-        self._form: Form | None = None
-        self._select: tuple[str, list[tuple[str, bool]]] | None = None
-        self._area: list[str] | None = None
+        self.path = path
+        self.forms: list[Form] = []
+        self.ids: dict[str, Form] = {}
+        # Fields that name a form which comes later.
+        self.early: list[tuple[str, Given, str]] = []
+        self.form: Form | None = None
+        self.select: tuple[Form, str, bool] | None = None
+        self.text: tuple[Form, str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Forms, fields and buttons."""
-        given = {name: value or "" for name, value in attrs}
+        given = dict(attrs)
         if tag == "form":
-            posts = given.get("method", "").lower() == "post" or "hx-post" in given
-            self._form = Form(given.get("hx-post") or given.get("action") or self.path)
-            if posts:
-                self.found.append(self._form)
-        elif "hx-post" in given and tag != "button":
-            self.found.append(
-                Form(given["hx-post"], [(given.get("name", ""), "1")], [("", "", "")])
-            )
-        if self._form is None:
-            return
-        if tag == "input":
-            self._input(given)
-        elif tag == "button" and given.get("type", "submit") == "submit":
-            elsewhere = given.get("hx-post") or given.get("formaction", "")
-            self._form.buttons.append((given.get("name", ""), given.get("value", ""), elsewhere))
-        elif tag == "select":
-            self._select = (given.get("name", ""), [])
-        elif tag == "option" and self._select:
-            self._select[1].append((given.get("value", ""), "selected" in given))
-        elif tag == "textarea":
-            self._area = [given.get("name", ""), ""]
-
-    def _input(self, given: dict[str, str]) -> None:
-        assert self._form is not None
-        kind, name, value = given.get("type", "text"), given.get("name", ""), given.get("value", "")
-        if not name or "disabled" in given or kind in ("submit", "button"):
-            return
-        if kind == "file":
-            self._form.fields.append((name, FILE))
-        elif kind in ("checkbox", "radio"):
-            # Rows are ticked; of choices, what is chosen.
-            if "checked" in given or name in ("ids", "confirm") or "required" in given:
-                self._form.fields.append((name, value or "on"))
-        else:
-            self._form.fields.append((name, value or TYPED.get(kind, "")))
+            self._open(given)
+        elif tag == "option" and self.select is not None:
+            self._option(given, *self.select)
+        elif tag in PLACES and "disabled" not in given:
+            self._place(tag, given)
 
     def handle_endtag(self, tag: str) -> None:
-        """The end of what was begun."""
         if tag == "form":
-            self._form = None
-        elif tag == "select" and self._select and self._form:
-            name, options = self._select
-            chosen = [value for value, picked in options if picked]
-            chosen = chosen or [value for value, _picked in options if value] or [""]
-            self._form.fields.append((name, chosen[0]))
-            self._select = None
-        elif tag == "textarea" and self._area and self._form:
-            self._form.fields.append((self._area[0], self._area[1].strip() or "Probe text"))
-            self._area = None
+            self.form = None
+        elif tag == "select" and self.select is not None:
+            form, name, several = self.select
+            if name not in form.values and not several:
+                form.values[name] = form.offered.get(name, [])[:1]
+            self.select = None
+        elif tag == "textarea":
+            self.text = None
 
     def handle_data(self, data: str) -> None:
-        """What stands in a text area."""
-        if self._area is not None:
-            self._area[1] += data
+        if self.text is not None:
+            form, name = self.text
+            form.values[name] = [form.values[name][0] + data.lstrip("\n")]
+
+    def close(self) -> None:
+        super().close()
+        for tag, given, of in self.early:
+            if of in self.ids and tag in ("input", "button"):
+                self._field(tag, given, self.ids[of])
+
+    def _open(self, given: Given) -> None:
+        action = given.get("action") or given.get("hx-post") or self.path
+        posts = (given.get("method") or "").lower() == "post"
+        self.form = Form(action if action.startswith("/") else self.path, scripted=not posts)
+        if posts or "hx-post" in given:
+            self.forms.append(self.form)
+        self.ids[given.get("id") or ""] = self.form
+
+    def _option(self, given: Given, form: Form, name: str, _several: bool) -> None:
+        form.offered.setdefault(name, []).append(given.get("value") or "")
+        if "selected" in given:
+            form.values.setdefault(name, []).append(given.get("value") or "")
+
+    def _place(self, tag: str, given: Given) -> None:
+        """A field or button, in the form around it, or in the one that it names."""
+        of = given.get("form")
+        form = self.ids.get(of) if of else self.form
+        if form is not None:
+            self._field(tag, given, form)
+        elif of:
+            self.early.append((tag, given, of))
+        elif "hx-post" in given:
+            self._field(tag, given, Form(self.path))
+
+    def _field(self, tag: str, given: Given, form: Form) -> None:
+        name, value = given.get("name") or "", given.get("value") or ""
+        kind = (given.get("type") or ("submit" if tag == "button" else "text")).lower()
+        if "hx-post" in given:
+            # Sent alone as soon as it changes.
+            alone = form.elsewhere if tag == "button" else Form(self.path).elsewhere
+            self.forms.append(alone(given["hx-post"] or "", (name, value), scripted=True))
+        if action := given.get("formaction"):
+            self.forms.append(form.elsewhere(action, (name, value)))
+        elif kind == "submit":
+            form.buttons.append((name, value))
+        elif tag == "select" and name:
+            self.select = (form, name, "multiple" in given)
+        elif tag == "textarea" and name:
+            form.values[name], form.kinds[name] = [""], "textarea"
+            self.text = (form, name)
+        elif name not in ("", "csrfmiddlewaretoken") and kind not in ("submit", "button"):
+            self._input(form, kind, name, value, checked="checked" in given)
+
+    def _input(self, form: Form, kind: str, name: str, value: str, *, checked: bool) -> None:
+        if kind == "file":
+            form.files.append(name)
+        elif kind in ("checkbox", "radio"):
+            form.offered.setdefault(name, []).append(value or "on")
+            if checked:
+                form.values.setdefault(name, []).append(value or "on")
+        else:
+            form.values.setdefault(name, []).append(value)
+            form.kinds[name] = kind
 
 
-def forms_of(path: str, page: str) -> Iterator[tuple[str, dict[str, list[Any]]]]:
-    """What clicks on the page would send: address and body."""
-    reader = Forms(path)
-    reader.feed(page)
-    for form in reader.found:
-        for button in form.buttons or [("", "", "")]:
-            yield form.sent(button)
+def shown_on(client: Client, path: str) -> list[Form]:
+    """The forms of one page."""
+    return shown_in(client.get(path, follow=True))
+
+
+def shown_in(answer: Any) -> list[Form]:
+    """The forms of an answer; none of what is no page."""
+    kind = answer.headers.get("Content-Type", "")
+    if answer.status_code != 200 or not kind.startswith("text/html"):
+        return []
+    reading = _Reading(answer.wsgi_request.get_full_path())
+    reading.feed(answer.content.decode())
+    reading.close()
+    return reading.forms

@@ -24,9 +24,9 @@ from erpbridge.access import people
 from erpbridge.access.levels import Level
 from erpbridge.access.models import User
 from erpbridge.audit.models import Event
-from tests.access.forms_shown import shown_on
 from tests.erp_integrations.dying import locking
 from tests.factories import MembershipFactory
+from tests.forms import shown_on
 from tests.rest.known import ACCOUNT, MEMBER, PROJECT, Known
 from tests.rest.test_shown import WHOLE
 from tests.rest.test_written import differences, locks, rows

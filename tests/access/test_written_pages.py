@@ -18,7 +18,6 @@ from django.test import Client
 from django.urls import reverse
 
 from erpbridge.access.models import Membership, User
-from tests.access.forms_shown import Form, Values, shown_in, shown_on
 from tests.access.test_every_url import OF_ACCOUNTS
 from tests.factories import (
     ApplicationFactory,
@@ -29,6 +28,7 @@ from tests.factories import (
     MembershipFactory,
     ProjectMembershipFactory,
 )
+from tests.forms import Form, Values, shown_in, shown_on
 from tests.rest.conftest import all_segments
 from tests.rest.test_refusals import tables
 from tests.rest.test_rights import HOLDERS
@@ -129,6 +129,7 @@ WRITTEN: list[tuple[set[str], str]] = [
         directory:account_company_create
         directory:account_company_deactivate confirm=1
         directory:account_company_edit
+        directory:account_company_edit then=send
         directory:account_company_reactivate
         directory:account_company_send verb=send
         directory:settings
@@ -212,6 +213,7 @@ WRITTEN: list[tuple[set[str], str]] = [
         directory:project_company_create
         directory:project_company_deactivate confirm=1
         directory:project_company_edit
+        directory:project_company_edit then=send
         directory:project_company_place
         directory:project_company_send verb=send
         """,
@@ -265,7 +267,7 @@ WRITTEN: list[tuple[set[str], str]] = [
     ),
 ]
 # Fields by which one address does several things.
-VERBS = {"action", "act", "verb", "answer", "confirm"}
+VERBS = {"action", "act", "verb", "answer", "confirm", "then"}
 # Rows for which one thing is tried.
 MOST_ALIKE = 3
 # Written to sessions, or by the browser's coming and going.
@@ -347,7 +349,7 @@ def forms(scene: Scene, client: Client) -> list[Sent]:
 
 def _note(found: dict[str, dict[str, Sent]], forms: Iterable[Form]) -> None:
     for form in forms:
-        if not form.action.startswith("/accounts/"):
+        if form.scripted or not form.action.startswith("/accounts/"):
             continue
         for sent in form.pressed():
             typed = {name: [TYPED[name]] for name in sent if not any(sent[name]) and name in TYPED}

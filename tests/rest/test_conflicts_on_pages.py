@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
-from django.urls import Resolver404, resolve
 from zeal import zeal_ignore
 
 from admin_wbs.models import Segment
 from erpbridge import busy
 from tests import conflicts
 from tests.access.test_every_url import OF_ACCOUNTS, address, ours
-from tests.forms import forms_of
+from tests.forms import Form, shown_in
 from tests.rest.writes import Scene
 
 __all__ = ["ours"]
@@ -57,21 +55,19 @@ def clicks(client: Client, places: list[dict[str, object]]) -> Iterator[tuple[st
             if path in opened:
                 continue
             opened.add(path)
-            page = client.get(path)
-            if page.status_code != 200 or "html" not in page["Content-Type"]:
-                continue
-            for where, data in forms_of(path, page.content.decode()):
-                try:
-                    name = resolve(urlsplit(where).path).view_name
-                except Resolver404:
-                    continue
-                verb = str(
-                    [value for key, value in sorted(data.items()) if key in ("verb", "action")]
-                )
-                kind = (name, verb, tuple(sorted(data)))
-                if kind not in seen and name != "logout":
+            for form, data in filled(client, path):
+                verb = [value for key, value in sorted(data.items()) if key in ("verb", "action")]
+                kind = (form.name, str(verb), tuple(sorted(data)))
+                if kind not in seen and form.name != "logout":
                     seen.add(kind)
-                    yield name, where, data
+                    yield form.name, form.action, data
+
+
+def filled(client: Client, path: str) -> Iterator[tuple[Form, dict[str, list[Any]]]]:
+    """Each form of a page, by each of its buttons."""
+    for form in shown_in(client.get(path)):
+        for data in form.filled():
+            yield form, data
 
 
 def sent(client: Client, where: str, data: dict[str, list[Any]]) -> Any:
