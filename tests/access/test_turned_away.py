@@ -17,6 +17,11 @@ LET_IN: list[tuple[set[str], str]] = [
         """
         access:person_invitation
         admin_wbs:unlink
+        """,
+    ),
+    (
+        {"D", "C"},
+        """
         directory:account_import
         """,
     ),
@@ -38,7 +43,15 @@ LET_IN: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"standard in all", "D", "A", "E", "E with the flag"},
+        {
+            "standard in all",
+            "D",
+            "A",
+            "E",
+            "E with the flag",
+            "approves companies",
+            "approves codes",
+        },
         """
         admin_wbs:matrix_tick
         """,
@@ -47,6 +60,11 @@ LET_IN: list[tuple[set[str], str]] = [
         {"D", "project D"},
         """
         directory:project_company_reactivate
+        """,
+    ),
+    (
+        {"D", "project D", "project C"},
+        """
         directory:project_import
         """,
     ),
@@ -57,22 +75,40 @@ LET_IN: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"E with the flag"},
+        {"E with the flag", "approves companies"},
         """
         erp:file_confirm
         erp:file_link
-        erp:file_make
         erp:item_link
         erp:item_use
         """,
     ),
     (
-        {"E with the flag", "project E with the flag"},
+        {"E with the flag", "approves companies", "approves codes"},
+        """
+        erp:file_make
+        """,
+    ),
+    (
+        {
+            "E with the flag",
+            "project E with the flag",
+            "approves companies",
+            "project approves companies",
+        },
+        """
+        erp:project_item_link
+        erp:project_item_use
+        """,
+    ),
+    (
+        {
+            *("E with the flag", "project E with the flag"),
+            *("approves companies", "approves codes", "project approves companies"),
+        },
         """
         erp:project_export
         erp:project_fill
-        erp:project_item_link
-        erp:project_item_use
         erp:project_reject_many
         erp:project_values
         """,

@@ -126,9 +126,6 @@ WRITTEN: list[tuple[set[str], str]] = [
         access:project_add
         admin_wbs:refresh_projects confirm=1
         directory:account_companies_bulk action=send
-        directory:account_company_create
-        directory:account_company_deactivate confirm=1
-        directory:account_company_edit
         directory:account_company_edit then=send
         directory:account_company_reactivate
         directory:account_company_send verb=send
@@ -138,6 +135,14 @@ WRITTEN: list[tuple[set[str], str]] = [
         oauth:application_revoke
         oauth:application_secret
         oauth:service_add
+        """,
+    ),
+    (
+        {"D", "C"},
+        """
+        directory:account_company_create
+        directory:account_company_deactivate confirm=1
+        directory:account_company_edit
         """,
     ),
     (
@@ -201,20 +206,30 @@ WRITTEN: list[tuple[set[str], str]] = [
         erp:configure
         erp:connection_act act=test
         erp:connection_create
-        erp:holdings
         erp:item_unlink
+        """,
+    ),
+    (
+        {"D", "E", "E with the flag", "approves companies", "approves codes"},
+        """
+        erp:holdings
+        """,
+    ),
+    (
+        {"D", "project D", "project C"},
+        """
+        directory:project_companies_bulk action=remove confirm=1
+        directory:project_company_create
+        directory:project_company_deactivate confirm=1
+        directory:project_company_edit
+        directory:project_company_place
         """,
     ),
     (
         {"D", "project D"},
         """
-        directory:project_companies_bulk action=remove confirm=1
         directory:project_companies_bulk action=send
-        directory:project_company_create
-        directory:project_company_deactivate confirm=1
-        directory:project_company_edit
         directory:project_company_edit then=send
-        directory:project_company_place
         directory:project_company_send verb=send
         """,
     ),
@@ -226,30 +241,48 @@ WRITTEN: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"E with the flag"},
+        {"E with the flag", "approves companies"},
         """
         erp:accept_many confirm=1
         erp:defaults
-        erp:export
-        erp:export confirm=1
-        erp:fill
         erp:item_accept
         erp:item_answer answer=absent
         erp:item_reject
         erp:item_withdraw
+        """,
+    ),
+    (
+        {"E with the flag", "approves codes"},
+        """
+        erp:export
+        erp:export confirm=1
+        erp:fill
         erp:reject_many
         erp:values
         """,
     ),
     (
-        {"standard in all", "D", "A", "E", "E with the flag"},
+        {
+            "standard in all",
+            "D",
+            "A",
+            "E",
+            "E with the flag",
+            "approves companies",
+            "approves codes",
+        },
         """
         admin_wbs:matrix
         admin_wbs:matrix_column confirm=1
         """,
     ),
     (
-        {"E with the flag", "project E with the flag"},
+        {
+            "E with the flag",
+            "project E with the flag",
+            "approves companies",
+            "project approves companies",
+        },
         """
         erp:project_accept_many confirm=1
         erp:project_defaults
@@ -389,21 +422,12 @@ def writes(client: Client, form: Form, sent: Values, before: dict[str, Any]) -> 
 def person(scene: Scene, name: str) -> User:
     """Who holds what a row of ``HOLDERS`` says."""
     held = HOLDERS[name]
-    levels = {"directory": held.account.directory, "admin": held.account.admin}
     member: Membership = MembershipFactory.create(
-        account=scene.account,
-        can_push_to_accounting=held.can_push,
-        erp_integrations=held.account.erp_integrations,
-        **levels,
+        account=scene.account, can_push_to_accounting=held.can_push, **vars(held.account)
     )
     for project in (scene.project, scene.plain):
-        ProjectMembershipFactory.create(
-            membership=member,
-            project=project,
-            directory=held.projects.directory,
-            admin=held.projects.admin,
-            erp_integrations=held.projects.erp_integrations,
-        )
+        ProjectMembershipFactory.create(membership=member, project=project, **vars(held.projects))
+    held.give_rights(member)
     return member.user
 
 

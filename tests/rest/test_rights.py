@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from erpbridge.access.levels import Level
-from erpbridge.access.models import ErpRight
+from erpbridge.access.models import Membership
 from erpbridge.access.people import Levels
 from tests.rest import writes
 from tests.rest.test_refusals import Watched, nothing_but_errors
@@ -24,20 +24,32 @@ NONE, READ, STANDARD, ADMIN = Level.NONE, Level.READ_ONLY, Level.STANDARD, Level
 
 @dataclass(frozen=True)
 class Holder:
-    """Levels on Directory, Admin and ERP Integrations, in the account and on the projects."""
+    """Levels on Directory, Admin and ERP Integrations, in the account and on the projects, and
+    with *Can push to accounting* which record type may be imported, and which exported.
+    """
 
     account: Levels
     projects: Levels
     can_push: bool = False
-    # The record type that may be exported below Admin.
+    imports: str = ""
     exports: str = ""
 
+    def give_rights(self, membership: Membership) -> None:
+        """Those per record type; levels and flag are given when the membership is made."""
+        for entity in filter(None, (self.imports, self.exports)):
+            can = {"can_import": entity == self.imports, "can_export": entity == self.exports}
+            membership.erp_rights.create(entity=entity, **can)
 
-def everywhere(
-    directory: Level, admin: Level, erp: Level, *, can_push: bool = False, exports: str = ""
-) -> Holder:
+
+def everywhere(directory: Level, admin: Level, erp: Level, *, can_push: bool = False) -> Holder:
     held = Levels(directory, admin, erp)
-    return Holder(held, held, can_push, exports)
+    return Holder(held, held, can_push)
+
+
+def approves(imports: str, exports: str) -> Holder:
+    """Standard on ERP Integrations with the flag; each record type in one direction alone."""
+    held = Levels(READ, READ, STANDARD)
+    return Holder(held, held, can_push=True, imports=imports, exports=exports)
 
 
 HOLDERS = {
@@ -50,42 +62,53 @@ HOLDERS = {
     "E": everywhere(READ, READ, ADMIN),
     "E with the flag": everywhere(READ, READ, ADMIN, can_push=True),
     # The acceptance items of the scene are of companies.
-    "approves companies": everywhere(READ, READ, STANDARD, can_push=True, exports="vendor"),
-    "approves codes": everywhere(READ, READ, STANDARD, can_push=True, exports="cost_code"),
+    "approves companies": approves("cost_code", "vendor"),
+    "approves codes": approves("vendor", "cost_code"),
+    # Create and Edit Companies.
+    "C": Holder(Levels(READ, READ, READ, True), Levels(READ, READ, READ)),
+    "project C": Holder(Levels(READ, READ, READ), Levels(READ, READ, READ, True)),
     "project D": Holder(Levels(READ, READ, READ), Levels(ADMIN, READ, READ)),
     "project A": Holder(Levels(READ, READ, READ), Levels(READ, ADMIN, READ)),
     "project E with the flag": Holder(
         Levels(READ, READ, READ), Levels(READ, READ, ADMIN), can_push=True
+    ),
+    "project approves companies": Holder(
+        Levels(READ, READ, READ), Levels(READ, READ, STANDARD), can_push=True, exports="vendor"
     ),
 }
 
 
 TABLE: list[tuple[set[str], str]] = [
     (
+        {"D", "C"},
+        """
+        DELETE vendors/{vendor_id}/insurances/{id}
+        PATCH vendors/sync
+        PATCH vendors/{id}
+        PATCH vendors/{id}/business_register
+        PATCH vendors/{vendor_id}/insurances/sync
+        PATCH vendors/{vendor_id}/insurances/{id}
+        POST trades
+        POST vendors
+        POST vendors/{id}/business_register
+        POST vendors/{vendor_id}/insurances
+        """,
+    ),
+    (
         {"D"},
         """
         DELETE departments/{id}
-        DELETE vendors/{vendor_id}/insurances/{id}
         PATCH departments/{id}
         PATCH projects/sync
         PATCH users/inactive/{id}
         PATCH users/sync
         PATCH users/{id}
         PATCH vendors/inactive/{id}
-        PATCH vendors/sync
-        PATCH vendors/{id}
-        PATCH vendors/{id}/business_register
-        PATCH vendors/{vendor_id}/insurances/sync
-        PATCH vendors/{vendor_id}/insurances/{id}
         POST departments
         POST projects
-        POST trades
         POST users
-        POST vendors
         POST vendors/actions/send_to_erp
         POST vendors/{id}/actions/send_to_erp
-        POST vendors/{id}/business_register
-        POST vendors/{vendor_id}/insurances
         project DELETE users/{id}/actions/remove
         project PATCH users/inactive/{id}
         project PATCH users/{id}
@@ -172,19 +195,27 @@ TABLE: list[tuple[set[str], str]] = [
         """,
     ),
     (
-        {"D", "project D"},
+        {"D", "project D", "project C"},
         """
         project DELETE vendors/{id}/actions/remove
-        project PATCH vendors/inactive/{id}
         project PATCH vendors/{id}
         project POST vendors
-        project POST vendors/actions/send_to_erp
         project POST vendors/{id}/actions/add
+        """,
+    ),
+    (
+        {"D", "project D"},
+        """
+        project PATCH vendors/inactive/{id}
+        project POST vendors/actions/send_to_erp
         project POST vendors/{id}/actions/send_to_erp
         """,
     ),
     (
-        {"E with the flag", "approves companies", "project E with the flag"},
+        {
+            *("E with the flag", "project E with the flag"),
+            *("approves companies", "project approves companies"),
+        },
         """
         project PATCH erp_queue/{id}
         project POST erp_queue/actions/accept
@@ -231,10 +262,7 @@ def programs(make_service, scene) -> dict[str, Any]:
             projects=[scene.project, scene.plain],
             can_push_to_accounting=held.can_push,
         )
-        if held.exports:
-            user = found[name].made.application.service.user
-            member = scene.account.memberships.get(user=user)
-            ErpRight.objects.create(membership=member, entity=held.exports, can_export=True)
+        held.give_rights(found[name].made.application.service)
     return found
 
 
