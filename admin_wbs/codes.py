@@ -225,7 +225,7 @@ def _delete(found: CodeList, picked: Mapping[int, CostCode], *, by: User) -> Out
     sorted_out = to_delete(CostCode.objects.all(), picked, noun="Codes", kept=kept)
     going = sorted_out.going
     delete_deepest_first(CostCode.objects.all(), going)
-    data = {code.pk: {"full_code": code.full_code} for code in going}
+    data = {code.pk: {"full_code": code.full_code, "list": code.list_id} for code in going}
     note(found.account_id, [_note(code, "deleted", data=data[code.pk]) for code in going], by=by)
     parents = {code.parent_id for code in going if code.parent_id is not None}
     sendable.note_edits(ENTITY, found.account_id, sorted(parents - set(data)))

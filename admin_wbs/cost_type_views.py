@@ -14,6 +14,7 @@ from admin_wbs.deleting import ask_then_delete
 from admin_wbs.models import CostType
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.segment_forms import CostTypeForm
+from erpbridge.access.gone import deleted_already, deletion
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
 
@@ -67,7 +68,10 @@ def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
 @scoped("codes.edit")
 def cost_type_delete(request: ScopedRequest, type_id: int) -> HttpResponseBase:
     """Ask, then delete a cost type of the account's own."""
-    found = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
+    back = reverse("admin_wbs:cost_types", args=[request.access.account.pk])
+    found = CostType.objects.visible_to(request.access).filter(pk=type_id).first()
+    if found is None:
+        return deleted_already(request, deletion(request, cost_types.COST_TYPE, type_id), back=back)
     return ask_then_delete(
         request,
         found,
@@ -75,5 +79,5 @@ def cost_type_delete(request: ScopedRequest, type_id: int) -> HttpResponseBase:
         refusal=cost_types.delete_refusal(found),
         what=[f"{found} is not ticked for any cost code. It cannot be brought back."],
         delete=lambda: cost_types.delete(found, by=request.user),
-        back=reverse("admin_wbs:cost_types", args=[found.account_id]),
+        back=back,
     )

@@ -10,6 +10,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 
 from admin_wbs.refusals import SegmentRefused
+from erpbridge.access.gone import ended_already
 from erpbridge.access.scoping import ScopedRequest
 
 
@@ -33,6 +34,8 @@ def ask_then_delete(
         try:
             delete()
         except SegmentRefused as refused:
+            if not type(found)._base_manager.filter(pk=found.pk).exists():
+                return ended_already(request, f"{found} was deleted already.", back=back)
             messages.error(request, f"{found} was not deleted. {refused}")
         else:
             messages.success(request, f"Deleted the {word} {found}.")

@@ -208,6 +208,8 @@ def _tell(request: ScopedRequest, done: str, outcome: Outcome) -> None:
     if outcome.done:
         plural = "" if outcome.done == 1 else "s"
         messages.success(request, f"{done} {outcome.done:,} item{plural}.")
+    elif not outcome.left:
+        messages.info(request, "The ticked items are not there any more.")
     for one in outcome.left:
         messages.error(request, f"{one.label}: {one.why}")
 

@@ -152,6 +152,8 @@ def remove(request: ScopedRequest) -> HttpResponseBase:
     if outcome.done:
         plural = "" if outcome.done == 1 else "s"
         messages.success(request, f"{outcome.done:,} cost code{plural} removed from the project.")
+    elif not outcome.left:
+        messages.info(request, "The ticked cost codes are not on the project any more.")
     for one in outcome.left[:5]:
         messages.warning(request, f"{one.label} stays. {one.why}")
     if len(outcome.left) > 5:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,6 +16,7 @@ from admin_wbs.models import Segment
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.segment_forms import SegmentForm
 from admin_wbs.segment_rows import rows_of
+from erpbridge.access.gone import deleted_already, deletion
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
@@ -88,7 +90,10 @@ def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 @scoped("codes.edit")
 def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Ask, then delete a custom segment."""
-    found = _custom(request.access, segment_id)
+    back = reverse("admin_wbs:segments", args=[request.access.account.pk])
+    found = _customs(request.access).filter(pk=segment_id).first()
+    if found is None:
+        return deleted_already(request, deletion(request, segments.SEGMENT, segment_id), back=back)
     count = found.items.count()
     what = [f"{found} leaves the budget code structure of new projects."]
     if count:
@@ -100,7 +105,7 @@ def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
         refusal=segments.delete_refusal(found),
         what=what,
         delete=lambda: segments.delete(found, by=request.user),
-        back=reverse("admin_wbs:segments", args=[found.account_id]),
+        back=back,
     )
 
 
@@ -138,9 +143,12 @@ def segment_move(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     return redirect(f"{back}?moved={found.pk}&direction={direction}")
 
 
+def _customs(access: Access) -> QuerySet[Segment]:
+    return Segment.objects.visible_to(access).filter(kind=Segment.Kind.CUSTOM)
+
+
 def _custom(access: Access, segment_id: int) -> Segment:
-    custom = Segment.objects.visible_to(access).filter(kind=Segment.Kind.CUSTOM)
-    return get_object_or_404(custom, pk=segment_id)
+    return get_object_or_404(_customs(access), pk=segment_id)
 
 
 def _show(form: SegmentForm, error: ValidationError | SegmentRefused) -> None:

@@ -16,6 +16,7 @@ from admin_wbs.deleting import ask_then_delete
 from admin_wbs.models import SubJob
 from admin_wbs.refusals import SegmentRefused
 from admin_wbs.segment_forms import SubJobForm
+from erpbridge.access.gone import deleted_already, deletion
 from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
@@ -135,7 +136,11 @@ def sub_job_switch(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
 @scoped("project_wbs.edit")
 def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Ask, then delete a sub job."""
-    found = _sub_job(request, sub_job_id)
+    found = SubJob.objects.visible_to(request.access).filter(pk=sub_job_id).first()
+    if found is None:
+        of_project = {"project_id": _project(request).pk}
+        event = deletion(request, sub_jobs.SUB_JOB, sub_job_id, **of_project)
+        return deleted_already(request, event, back=_home(request))
     return ask_then_delete(
         request,
         found,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from admin_wbs import unlinking
-from admin_wbs.models import CostCode
+from admin_wbs import lists, unlinking
+from admin_wbs.models import CodeList, CostCode
 from admin_wbs.refusals import CodeRefused
+from erpbridge.access.gone import deleted_already, deletion, ended_already
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.forms import PlainTexts
 
@@ -35,7 +37,12 @@ class UnlinkForm(PlainTexts, forms.Form):
 def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """Ask, with everything that uses the code in sight; then do it."""
     visible = CostCode.objects.visible_to(request.access).select_related("list")
-    code = get_object_or_404(visible, pk=code_id)
+    code = visible.filter(pk=code_id).first()
+    if code is None:
+        return _deleted(request, code_id)
+    if request.method == "POST" and not code.origin_id:
+        back = reverse("admin_wbs:code", args=[code.account_id, code.pk])
+        return ended_already(request, f"{code} is not linked to the ERP any more.", back=back)
     check = unlinking.usage(code)
     form = UnlinkForm(request.POST or None, initial={"seen": code.list.revision})
     if not check.linked_below:
@@ -47,6 +54,15 @@ def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
         if answer is not None:
             return answer
     return render(request, "wbs/unlink.html", {"code": code, "check": check, "form": form})
+
+
+def _deleted(request: ScopedRequest, code_id: int) -> HttpResponseBase:
+    """Where a code was unlinked and deleted by an earlier click."""
+    event = deletion(request, lists.CODE, code_id)
+    visible = CodeList.objects.visible_to(request.access).filter(pk=event.data.get("list"))
+    name, *place = ("list", visible[0].pk) if visible else ("lists",)
+    back = reverse(f"admin_wbs:{name}", args=[request.access.account.pk, *place])
+    return deleted_already(request, event, back=back)
 
 
 def _done(request: ScopedRequest, code: CostCode, form: UnlinkForm) -> HttpResponseBase | None:

@@ -15,6 +15,7 @@ from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.models import AcceptanceDefault, Connection
 from erp_integrations.offers import Offers
 from erpbridge.access.models import User
+from erpbridge.audit.models import Event
 from erpbridge.audit.record import Note, note
 from erpbridge.text import fold
 
@@ -76,14 +77,30 @@ def add(
 
 
 @transaction.atomic
-def remove(rule: AcceptanceDefault, *, by: User) -> None:
-    """Forget a rule; values that it has filled in stay."""
-    _note(rule, "default_removed", by=by)
-    rule.delete()
+def remove(connection: Connection, pk: int, *, by: User) -> bool:
+    """Forget a rule of a connection; values that it has filled in stay.
+
+    :returns: False where somebody has removed it already.
+    :raises AcceptanceDefault.DoesNotExist: for a rule that the connection never had.
+    """
+    rules = AcceptanceDefault.objects.filter(connection=connection, pk=pk)
+    rule = rules.select_for_update().first()
+    if rule is None and not _removed(connection, pk):
+        raise AcceptanceDefault.DoesNotExist
+    if rule is not None:
+        _note(rule, "default_removed", by=by)
+        rule.delete()
+    return rule is not None
+
+
+def _removed(connection: Connection, pk: int) -> bool:
+    events = Event.objects.about(connection.account_id, ENTITY, connection.pk)
+    return events.filter(verb="default_removed", data__rule=pk).exists()
 
 
 def _note(rule: AcceptanceDefault, verb: str, *, by: User) -> None:
     connection = rule.connection
-    data = {"field": rule.field, "starts_with": rule.starts_with, "value": rule.value}
+    values = {"field": rule.field, "starts_with": rule.starts_with, "value": rule.value}
+    data = {**values, "rule": rule.pk}
     one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
     note(connection.account_id, [one], by=by)

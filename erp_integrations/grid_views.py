@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from erp_integrations import acceptance, approval, connections, defaults, grids, places
@@ -201,11 +201,16 @@ def _add_rule(
 
 
 def _remove_rule(request: ScopedRequest, connection: Connection) -> None:
+    """:raises Http404: for a rule that the connection never had."""
     pk = request.POST.get("remove", "")
-    rules = AcceptanceDefault.objects.filter(connection=connection)
-    rule = get_object_or_404(rules, pk=int(pk) if is_id(pk) else 0)
-    defaults.remove(rule, by=request.user)
-    messages.success(request, "The rule was removed. Values that it has filled in stay.")
+    try:
+        removed = defaults.remove(connection, int(pk) if is_id(pk) else 0, by=request.user)
+    except AcceptanceDefault.DoesNotExist:
+        raise Http404 from None
+    if removed:
+        messages.success(request, "The rule was removed. Values that it has filled in stay.")
+    else:
+        messages.info(request, "The rule was removed already.")
 
 
 def _say(request: ScopedRequest, done: int, why: Sequence[str]) -> None:

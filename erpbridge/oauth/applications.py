@@ -163,9 +163,15 @@ def revoke_tokens(application_id: int, *, by: Access) -> int:
 
 
 @transaction.atomic
-def delete(application_id: int, *, by: Access) -> Application:
-    """Shut an application out for good; what it did stays recorded under its name."""
-    application = _locked(application_id, by)
+def delete(application_id: int, *, by: Access) -> bool:
+    """Shut an application out for good; what it did stays recorded under its name.
+
+    :returns: False where somebody else has done so meanwhile.
+    """
+    try:
+        application = _locked(application_id, by)
+    except Application.DoesNotExist:
+        return False
     tokens.end_all(application)
     application.deleted_at = timezone.now()
     application.save(update_fields=["deleted_at"])
@@ -173,7 +179,7 @@ def delete(application_id: int, *, by: Access) -> Application:
         Membership.objects.filter(pk=application.service.pk).update(is_active=False)
         User.objects.filter(pk=application.service.user_id).update(is_active=False)
     note(by.account.pk, [_event(application, "deleted", {})], by=by.user)
-    return application
+    return True
 
 
 def of_account(account: Account) -> QuerySet[Application]:

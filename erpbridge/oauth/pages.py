@@ -6,9 +6,11 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from erpbridge.access.gone import deleted_already, deletion
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.access.views import GET_OR_POST, MOST_HISTORY, posted
 from erpbridge.audit.models import Event
@@ -109,12 +111,15 @@ def application_revoke(request: ScopedRequest, application_id: int) -> HttpRespo
 @scoped("applications.manage")
 def application_delete(request: ScopedRequest, application_id: int) -> HttpResponse:
     """Ask, and shut the application out for good."""
-    found = _one(request, application_id)
-    if request.method == "POST":
-        applications.delete(found.pk, by=request.access)
-        messages.success(request, f"Deleted {found}.")
-        return redirect("oauth:applications", account_id=found.account_id)
-    return render(request, "oauth/application_delete.html", {"application": found})
+    back = reverse("oauth:applications", args=[request.access.account.pk])
+    found = applications.of_account(request.access.account).filter(pk=application_id).first()
+    if found is not None and request.method != "POST":
+        return render(request, "oauth/application_delete.html", {"application": found})
+    if found is None or not applications.delete(found.pk, by=request.access):
+        event = deletion(request, applications.ENTITY, application_id)
+        return deleted_already(request, event, back=back)
+    messages.success(request, f"Deleted {found}.")
+    return redirect(back)
 
 
 def _one(request: ScopedRequest, application_id: int) -> Application:

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from erpbridge.access.gone import ended_already
 from erpbridge.access.models import Account, User
 from erpbridge.access.people_views import frame_of, person_of_account
 from erpbridge.access.scoping import ScopedRequest, scoped
@@ -67,7 +68,7 @@ def _end(
 ) -> HttpResponse:
     """``account`` is None for all of the person's; ``application_id`` for all programs.
 
-    :raises Http404: where none of them acts for the person, also not any more.
+    :raises Http404: for a program that never acted for the person.
     """
     shown = [
         one.application.name
@@ -75,7 +76,7 @@ def _end(
         if application_id in (None, one.application.pk)
     ]
     if not shown:
-        raise Http404
+        return _ended_already(request, person, account, application_id, back=back)
     if request.method != "POST":
         return _ask(request, shown, "you" if person == request.user else str(person), back)
     programs.end(
@@ -86,6 +87,23 @@ def _end(
     )
     messages.success(request, f"Ended: {', '.join(shown)}.")
     return redirect(back)
+
+
+def _ended_already(
+    request: HttpRequest,
+    person: User,
+    account: Account | None,
+    application_id: int | None,
+    *,
+    back: str,
+) -> HttpResponse:
+    """:raises Http404:"""
+    if application_id is None:
+        return ended_already(request, "No program acts any more.", back=back)
+    name = programs.name_of_former(person, application_id, account)
+    if name is None:
+        raise Http404
+    return ended_already(request, f"{name} was ended already.", back=back)
 
 
 def _ask(request: HttpRequest, names: list[str], whom: str, back: str) -> HttpResponse:

@@ -48,6 +48,15 @@ def acting_for(user: User, account: Account | None = None) -> list[Program]:
     ]
 
 
+def name_of_former(user: User, application_id: int, account: Account | None = None) -> str | None:
+    """What a program is called that acted for a person, and may not any more; None for others."""
+    found = Token.objects.filter(user=user, application=application_id, application__service=None)
+    if account is not None:
+        found = found.filter(application__account=account)
+    names = found.values_list("application__name", flat=True)
+    return str(names[0]) if names else None
+
+
 @transaction.atomic
 def end(
     user_id: int,

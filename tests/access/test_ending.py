@@ -389,7 +389,7 @@ def test_a_person_sees_the_programs_that_act_for_them_and_ends_one(
     assert client.post(end).status_code == 302
     assert grant.works() == set()
     assert other.calls() == 200
-    assert client.get(end).status_code == 404
+    assert client.get(end)["Location"] == reverse("oauth:own_programs")
     told = Event.objects.get(verb=programs.ENDED)
     assert (told.actor, told.subject_id) == (sam, Membership.objects.get(user=sam).pk)
 
