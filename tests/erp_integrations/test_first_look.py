@@ -1,0 +1,56 @@
+"""What the ERP holds under the key of a create, before it is sent: kept as it was said.
+
+A record that is found later is ours only if nothing was there before, so more than one record under
+the key must never be remembered as none.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from erp_integrations import connections, engine, inbound
+from erp_integrations.adapters.base import Ambiguous, Found, InboundAsk, Seen
+from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.claiming import claim
+from erp_integrations.models import Attempt
+from erp_integrations.states import State
+from erpbridge.outgoing.uptime import uptime
+from tests.erp_integrations import steps
+
+ONE = Found("7", "QUARRY01", "1", {"name": "Somebody Else"})
+
+
+def by_a_worker(connection, found, monkeypatch) -> int:
+    """Looks, as before anything is submitted. How many may be sent."""
+    monkeypatch.setattr(SimulatorAdapter, "find", lambda *_asked: found)
+    adapter, manifest = connections.adapter_of(connection), connections.manifest_of(connection)
+    since = uptime()
+    claims = claim(connection, manifest)
+    refused = engine.look(adapter, manifest, claims, since=since)
+    engine.settle(connection, manifest, refused)
+    return len(claims) - len(refused)
+
+
+def by_an_erp_that_asks(connection, found, _monkeypatch) -> int:
+    """Asks the ERP, which answers. How many it is handed."""
+    steps.change_config(connection, delivery="polled")
+    adapter, manifest = connections.adapter_of(connection), connections.manifest_of(connection)
+    (question,) = inbound._batch(connection, manifest, InboundAsk(take=5), []).looks
+    seen = [Seen(question.ticket, found)]
+    return len(inbound.take_answers(connection, adapter, manifest, seen))
+
+
+@pytest.mark.parametrize("look", [by_a_worker, by_an_erp_that_asks])
+@pytest.mark.parametrize(
+    ("found", "kept", "may_go"),
+    [(None, "absent", 1), (ONE, "present", 0), (Ambiguous(("7", "8")), "present", 0)],
+    ids=["none", "one", "several"],
+)
+def test_what_was_there_before_is_remembered_and_decides(
+    connection, accepted_item, monkeypatch, look, found, kept, may_go
+):
+    assert look(connection, found, monkeypatch) == may_go
+    attempt = Attempt.objects.get()
+    assert (attempt.first_look, attempt.erp_id) == (kept, "7" if found is ONE else "")
+    accepted_item.refresh_from_db()
+    assert accepted_item.state == (State.SENDING if may_go else State.FAILED)
