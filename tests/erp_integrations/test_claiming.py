@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection as database
 
 from erp_integrations import engine, export_files, pacing
-from erp_integrations.claiming import claim
+from erp_integrations.adapters.base import Delivery, Rate
+from erp_integrations.claiming import claim, lease
+from erp_integrations.clock import after, ago, now
 from erp_integrations.connections import manifest_of
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.settling import Held, settle_synced
 from erp_integrations.states import State
 from erpbridge.clock.measured import STEP
@@ -116,6 +122,88 @@ def test_alone_it_goes_on_for_a_whole_turn(connection, ada, monkeypatch):
     monkeypatch.setattr(engine, "FAIR_SHARE", 0.0)
     engine.drain(connection.pk)
     assert not Item.objects.filter(state=State.QUEUED).exists()
+
+
+# --- what a claim writes ----------------------------------------------------------------------
+
+
+def test_claim_writes_ahead_who_tries_what_and_until_when(connection, ada):
+    queued(connection, ada, 2, attempts=1, fence=4)
+    manifest = replace(manifest_of(connection), entities={})
+    (one,) = claim(connection, manifest)
+    item, attempt = Item.objects.get(pk=one.item.pk), Attempt.objects.get()
+    assert (item.state, item.fence, item.attempts) == (State.SENDING, 5, 2)
+    assert (item.lease_until - now()).total_seconds() == lease(manifest) + STEP
+    assert lease(manifest) == manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
+    assert (attempt.item, attempt.fence, attempt.outcome) == (item, 5, "open")
+    assert attempt.worker == f"{socket.gethostname()}:{os.getpid()}"[:100]
+    assert attempt.opened_reading == now()
+    assert (one.item.fence, one.item.state, one.attempt.pk) == (5, State.SENDING, attempt.pk)
+    assert one.command.intent == str(item.intent)
+
+
+def test_what_failed_before_goes_alone_and_so_does_the_next_while_calls_fail(connection, ada):
+    queued(connection, ada, 2, attempts=1)
+    queued(connection, ada, 3)
+    assert [len(claimed(connection)) for _ in range(3)] == [1, 1, 3]
+    queued(connection, ada, 2)
+    Connection.objects.update(breaker_failures=1)
+    assert len(claimed(connection)) == 1
+
+
+def test_claim_is_of_one_record_type_and_of_no_more_than_asked(connection, ada):
+    queued(connection, ada, entity="vendor")
+    queued(connection, ada, entity="cost_code", record_id=1)
+    queued(connection, ada, 3, entity="vendor")
+    manifest = manifest_of(connection)
+    assert [one.item.entity for one in claim(connection, manifest, entity="cost_code")] == [
+        "cost_code"
+    ]
+    assert len(claim(connection, manifest, most=2)) == 2
+    assert claim(connection, manifest, most=0) == []
+    assert [one.item.entity for one in claim(connection, manifest)] == ["vendor"] * 2
+
+
+def test_only_what_is_due_of_this_connection_is_claimed(connection, ada, account):
+    other = Connection.objects.create(account=account, name="Other", adapter="simulator")
+    queued(other, ada)
+    queued(connection, ada, not_before=after(5))
+    queued(connection, ada, waits_for=7)
+    queued(connection, ada, state=State.FAILED)
+    assert claimed(connection) == []
+    queued(connection, ada, not_before=ago(1), erp_key="DUE")
+    assert [item.erp_key for item in claimed(connection)] == ["DUE"]
+
+
+def test_nothing_is_claimed_for_settings_that_have_changed_or_while_it_rests(connection, ada):
+    queued(connection, ada)
+    Connection.objects.update(breaker_until=after(5))
+    assert claimed(connection) == []
+    Connection.objects.update(breaker_until=None, config={"ledger": "another"})
+    assert claimed(connection) == []
+    assert not Attempt.objects.exists()
+
+
+def test_rate_of_the_adapter_holds_where_the_connection_has_none(connection, ada):
+    queued(connection, ada, 9)
+    manifest = replace(manifest_of(connection), rate=Rate(per_minute=60, at_once=4))
+    before = now()
+    assert len(claim(connection, manifest)) == 4
+    connection.refresh_from_db()
+    assert (connection.next_slot_at - before).total_seconds() == 4
+    Connection.objects.update(max_in_flight=2)
+    assert claim(connection, manifest) == []
+    Item.objects.filter(state=State.SENDING).update(state=State.FAILED, lease_until=None)
+    assert len(claim(connection, manifest)) == 2
+
+
+def test_file_takes_as_many_as_are_asked_for_whatever_else_holds(connection, ada):
+    Connection.objects.update(max_in_flight=1, rate_per_minute=1)
+    queued(connection, ada, 2, attempts=1)
+    queued(connection, ada, 2)
+    manifest = replace(manifest_of(connection), delivery=Delivery.FILE)
+    assert claim(connection, manifest) == []
+    assert len(claim(connection, manifest, most=3)) == 3
 
 
 # --- a power cut ------------------------------------------------------------------------------

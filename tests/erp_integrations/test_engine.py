@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection as database
 
 from erp_integrations import connections, engine, recovery
 from erp_integrations.adapters.base import (
@@ -399,6 +400,13 @@ def test_turn_is_over_after_its_share_where_others_wait_or_after_its_budget(
 ):
     monkeypatch.setattr("erp_integrations.due.others_are_due", lambda pk: others)
     assert engine._turn_is_over(connection.pk, spent) is over
+
+
+def test_pages_get_their_turn_where_a_database_has_no_fair_lock(db, monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr(engine.time, "sleep", slept.append)
+    engine._give_way(20)
+    assert slept == ([0.02] if database.vendor == "sqlite" else [])
 
 
 def test_turn_of_a_connection_that_is_gone_or_cannot_be_used_is_none(connection, settings):

@@ -9,13 +9,16 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from django.db import connection as database
 from django.db.models import Value
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 import erp_integrations
+from directory.models import Company
 from erp_integrations import moves
 from erp_integrations.clock import after
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Connection, Item, Request
 from erp_integrations.states import (
     BEFORE_ACCEPTANCE,
     DRIFTED,
@@ -33,6 +36,7 @@ from erp_integrations.states import (
     State,
 )
 from erpbridge.audit.models import Event
+from tests.erp_integrations.dying import locking
 from tests.factories import CompanyFactory
 
 S = State
@@ -227,3 +231,119 @@ def test_values_and_columns_of_their_own_are_stored_with_the_move(make_item, ada
     )
     stored = Item.objects.order_by("pk").values_list("state", "decision_note", "error_text")
     assert list(stored) == [("rejected", "no", "one"), ("rejected", "no", "two")]
+
+
+# --- what a move tells, and leaves alone --------------------------------------------------------
+
+ERROR_IS_TOLD = {"fail", "postpone", "lose", "ask"}
+
+
+@pytest.mark.parametrize("event", TABLE)
+def test_event_tells_what_became_of_the_item(make_item, ada, event):
+    sources, target = TABLE[event]
+    item = make_item(min(sources))
+    Item.objects.update(error_text="e" * 501, digest="d1", revision=7)
+    values = {"lease_until": Now() if target == State.SENDING else None}
+    moves.move(event, Item.objects.all(), by=ada, why="Because.", values=values)
+    told = Event.objects.get(entity="vendor")
+    assert (told.account, told.actor, told.note) == (item.account, ada, "Because.")
+    assert (told.verb, told.label, told.subject_id) == (event, "Quarry", item.record_id)
+    data = {"item": str(item.public_id), "revision": 7, "digest": "d1"}
+    if target == State.SYNCED:
+        data["erp_id"] = "7"
+    if event in ERROR_IS_TOLD:
+        data["error"] = "e" * 500
+    assert told.data == data
+
+
+def test_item_without_an_error_tells_none(make_item):
+    make_item(State.SENDING)
+    moves.move("fail", Item.objects.all(), by=None, values={"lease_until": None})
+    told = Event.objects.get(entity="vendor")
+    assert "error" not in told.data
+    assert told.actor is None
+
+
+@pytest.mark.parametrize(("by_engine", "told"), [(True, "trace-1"), (False, "")])
+def test_what_the_engine_does_it_does_for_whoever_decided(make_item, account, ada, by_engine, told):
+    make_item(State.QUEUED)
+    make_item(State.QUEUED)
+    click = Request.objects.create(
+        account=account, entity="vendor", verb="accept", by=ada, trace_id="trace-1"
+    )
+    first = Item.objects.order_by("pk").first()
+    Item.objects.filter(pk=first.pk).update(request=click)
+    moves.move("withdraw", Item.objects.all(), by=None if by_engine else ada)
+    events = Event.objects.filter(entity="vendor").order_by("pk")
+    assert list(events.values_list("request_id", flat=True)) == [told, ""]
+
+
+def test_new_items_are_told_as_sent_and_shown_on_their_records(make_item, account, ada):
+    made = make_item(State.READY)
+    new = Item.objects.get(pk=made.pk)
+    Item.objects.all().delete()
+    new.pk, new._state.adding = None, True
+    moves.open_items([new], by=ada, why="Please.")
+    told = Event.objects.get(entity="vendor")
+    assert (told.verb, told.from_state, told.to_state) == ("send", "", "ready")
+    assert (told.actor, told.note) == (ada, "Please.")
+    assert Item.objects.get().state == State.READY
+    assert Company.objects.get(pk=new.record_id).erp_state == State.READY
+
+
+def test_move_shows_the_state_on_the_records_of_its_items_and_no_others(
+    make_item, ada, monkeypatch
+):
+    monkeypatch.setattr(moves, "CHUNK", 2)
+    moved = [make_item(State.READY) for _ in range(5)]
+    other = make_item(State.QUEUED)
+    found = moves.move("reject", Item.objects.all(), by=ada)
+    assert [one.pk for one in found] == [one.pk for one in moved]
+    assert {one.state for one in found} == {State.REJECTED}
+    shown = Company.objects.filter(erp_state=State.REJECTED).order_by("pk")
+    assert list(shown.values_list("pk", flat=True)) == [one.record_id for one in moved]
+    assert Company.objects.get(pk=other.record_id).erp_state == ""
+
+
+def test_parting_is_told_by_the_link_and_not_by_the_item(make_item):
+    synced, other = make_item(State.SYNCED), make_item(State.FAILED)
+    moves.part(Item.objects.all())
+    synced.refresh_from_db()
+    other.refresh_from_db()
+    assert (synced.state, other.state) == (State.UNLINKED, State.FAILED)
+    assert not Event.objects.filter(entity="vendor").exists()
+    assert Company.objects.get(pk=synced.record_id).erp_state == ""
+
+
+def test_ids_come_in_pieces_of_one_statement(monkeypatch):
+    monkeypatch.setattr(moves, "CHUNK", 2)
+    assert [list(one) for one in moves.chunks([5, 6, 7, 8, 9])] == [[5, 6], [7, 8], [9]]
+    assert list(moves.chunks([])) == []
+
+
+def test_locks_are_taken_in_the_order_of_ids_and_leave_keys_alone(make_item, monkeypatch):
+    monkeypatch.setattr(moves, "CHUNK", 2)
+    items = [make_item(State.READY) for _ in range(3)]
+    with locking() as locked, CaptureQueriesContext(database) as asked:
+        moves.lock_connections_of(Item.objects.all())
+        moves.lock_records("vendor", [item.record_id for item in reversed(items)])
+    assert [(one.model, one.order, one.leaves_keys) for one in locked] == [
+        ("Connection", ("pk",), True),
+        ("Company", ("pk",), True),
+        ("Company", ("pk",), True),
+    ]
+    # Each once, and those of the items.
+    ids = [item.record_id for item in items]
+    assert f"IN ({items[0].connection_id})" in asked[1]["sql"]
+    assert f"IN ({ids[0]}, {ids[1]})" in asked[2]["sql"]
+    assert f"IN ({ids[2]})" in asked[3]["sql"]
+
+
+def test_items_are_locked_by_id_alone_without_what_they_name(make_item, ada):
+    make_item(State.READY)
+    with locking() as locked:
+        moves.move("reject", Item.objects.all(), by=ada)
+    assert [(one.model, one.order, one.leaves_keys, one.of) for one in locked] == [
+        ("Item", ("pk",), True, ("self",)),
+        ("Company", ("pk",), True, ()),
+    ]
