@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import import_module
 
@@ -16,11 +16,13 @@ from erp_integrations import approval
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.approval import Decision
 from erp_integrations.checks import Checks
+from erp_integrations.clock import ago
 from erp_integrations.models import Item, Request
 from erp_integrations.sendable import marker
 from erp_integrations.states import State
 from erp_integrations.wakeups import publish
 from erpbridge.access import policy
+from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -253,3 +255,129 @@ def test_broker_that_is_down_does_not_fail_the_click(
         publish(connection.pk)
     assert accept(sent_item, access_of(pat)).done == 1
     assert Item.objects.get().state == State.QUEUED
+
+
+# --- what a decision leaves in the item ---------------------------------------------------------
+
+# Left over of what was tried before.
+WORN = {
+    "attempts": 5,
+    "not_before": ago(1),
+    "fence": 4,
+    "error_class": "bug",
+    "error_field": "name",
+    "error_text": "No.",
+    "error_advice": "Ask.",
+}
+FRESH = {
+    "attempts": 0,
+    "not_before": None,
+    "error_class": "",
+    "error_field": "",
+    "error_text": "",
+    "error_advice": "",
+}
+
+
+def columns(item: Item, names: Iterable[str]) -> dict[str, object]:
+    item.refresh_from_db()
+    return {name: getattr(item, name) for name in names}
+
+
+def test_accepting_and_retrying_begin_anew(connection, sent_item, pat, access_of):
+    Item.objects.update(**WORN)
+    done = accept(sent_item, access_of(pat))
+    assert columns(sent_item, FRESH) == FRESH
+    assert (sent_item.decided_fence, sent_item.fence) == (4, 4)
+    assert sent_item.decided_at is not None
+    assert sent_item.acceptance == {"vendor_type": "SUB", "vendor_id": "QUARRY01"}
+    first = sent_item.intent
+    Item.objects.update(state=State.FAILED, **(WORN | {"fence": 6}))
+    again = steps.retry(sent_item, access_of(pat), vendor_id="QUARRY02")
+    assert columns(sent_item, FRESH) == FRESH
+    assert (sent_item.state, sent_item.decided_fence) == (State.QUEUED, 6)
+    assert (sent_item.erp_key, sent_item.erp_key_compared) == ("QUARRY02", "quarry02")
+    assert sent_item.intent not in (None, first)
+    assert sent_item.request_id == again.request_id != done.request_id
+    verbs = Event.objects.filter(entity="vendor").order_by("pk").values_list("verb", "actor__name")
+    assert list(verbs)[-2:] == [("accept", pat.name), ("retry", pat.name)]
+
+
+def test_withdrawing_begins_anew_and_says_why(connection, accepted_item, pat):
+    Item.objects.update(**WORN, waits_for=None)
+    assert approval.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    assert columns(accepted_item, FRESH) == FRESH
+    assert (accepted_item.state, accepted_item.waits_for) == (State.READY, None)
+    event = Event.objects.get(verb="withdraw")
+    assert (event.note, event.actor) == ("Too early", pat)
+
+
+def test_what_has_moved_on_is_not_withdrawn_and_says_so(connection, accepted_item, pat):
+    Item.objects.update(state=State.FAILED)
+    told = approval.withdraw(accepted_item, reason="Too early", by=pat)
+    assert told == "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
+    accepted_item.refresh_from_db()
+    assert accepted_item.state == State.FAILED
+
+
+def test_only_the_named_item_is_withdrawn(connection, accepted_item, another_item, pat, access_of):
+    assert accept(another_item, access_of(pat), vendor_id="OTHER").done == 1
+    assert approval.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    another_item.refresh_from_db()
+    assert another_item.state == State.QUEUED
+
+
+def reject(items, access, **more):
+    return approval.reject(items, entity="vendor", reason="No.", access=access, **more)
+
+
+def test_rejecting_says_who_when_and_why_each(connection, sent_item, another_item, pat, access_of):
+    done = reject(Item.objects.all(), access_of(pat), reasons={another_item.pk: "Twice."})
+    assert (done.done, done.refused) == (2, ())
+    for item, why in ((sent_item, "No."), (another_item, "Twice.")):
+        item.refresh_from_db()
+        assert (item.state, item.decided_by, item.decision_note) == (State.REJECTED, pat, why)
+        assert None not in (item.decided_at, item.settled_at)
+        event = Event.objects.get(verb="reject", subject_id=item.record_id)
+        assert (event.note, event.actor) == (why, pat)
+    click = Request.objects.get(pk=done.request_id)
+    assert (click.verb, click.entity, click.done) == ("reject", "vendor", 2)
+
+
+def test_empty_reason_of_its_own_is_none(connection, sent_item, pat, access_of):
+    reject(Item.objects.all(), access_of(pat), reasons={sent_item.pk: ""})
+    sent_item.refresh_from_db()
+    assert sent_item.decision_note == "No."
+
+
+def test_what_waits_for_a_parent_is_rejected_and_what_is_on_its_way_is_not(
+    connection, accepted_item, another_item, pat, access_of
+):
+    assert accept(another_item, access_of(pat), vendor_id="OTHER").done == 1
+    Item.objects.filter(pk=accepted_item.pk).update(waits_for=7)
+    done = reject(Item.objects.all(), access_of(pat))
+    assert done.done == 1
+    assert [one.label for one in done.refused] == [another_item.label]
+    accepted_item.refresh_from_db()
+    another_item.refresh_from_db()
+    assert (accepted_item.state, accepted_item.waits_for) == (State.REJECTED, None)
+    assert another_item.state == State.QUEUED
+    assert Event.objects.get(verb="withdraw").note == "No."
+
+
+def test_ids_are_proposed_for_creates_that_wait_for_a_decision_or_failed(
+    connection, account, ada, access_of
+):
+    items = steps.send_all(CompanyFactory.create_batch(4, account=account), access_of(ada))
+    items[1].state = State.FAILED
+    items[2].state = State.QUEUED
+    items[3].operation = "update"
+    approval.proposals_for(items)
+    assert [bool(item.acceptance.get("vendor_id")) for item in items] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("item_id", [0, -1, 2**63, 10**30])
+def test_number_that_is_no_item_decides_nothing(connection, sent_item, pat, access_of, item_id):
+    decisions = [Decision(item_id, "d", {}), Decision(sent_item.pk, sent_item.digest, {})]
+    done = approval.accept(decisions, entity="vendor", access=access_of(pat))
+    assert (done.done, len(done.refused)) == (0, 1)
