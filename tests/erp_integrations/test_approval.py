@@ -12,7 +12,8 @@ from django.db import IntegrityError, transaction
 from django.db import connection as database
 from kombu.exceptions import OperationalError
 
-from erp_integrations import approval
+from erp_integrations import approval, connections
+from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.approval import Decision
 from erp_integrations.checks import Checks
@@ -331,7 +332,10 @@ def reject(items, access, **more):
     return approval.reject(items, entity="vendor", reason="No.", access=access, **more)
 
 
-def test_rejecting_says_who_when_and_why_each(connection, sent_item, another_item, pat, access_of):
+def test_rejecting_says_who_when_and_why_each(
+    connection, sent_item, another_item, pat, access_of, caplog
+):
+    caplog.set_level("INFO", "erp_integrations.tracing")
     done = reject(Item.objects.all(), access_of(pat), reasons={another_item.pk: "Twice."})
     assert (done.done, done.refused) == (2, ())
     for item, why in ((sent_item, "No."), (another_item, "Twice.")):
@@ -342,6 +346,7 @@ def test_rejecting_says_who_when_and_why_each(connection, sent_item, another_ite
         assert (event.note, event.actor) == (why, pat)
     click = Request.objects.get(pk=done.request_id)
     assert (click.verb, click.entity, click.done) == ("reject", "vendor", 2)
+    assert [(one.event, one.items) for one in caplog.records] == [("reject", 2)]
 
 
 def test_empty_reason_of_its_own_is_none(connection, sent_item, pat, access_of):
@@ -381,3 +386,35 @@ def test_number_that_is_no_item_decides_nothing(connection, sent_item, pat, acce
     decisions = [Decision(item_id, "d", {}), Decision(sent_item.pk, sent_item.digest, {})]
     done = approval.accept(decisions, entity="vendor", access=access_of(pat))
     assert (done.done, len(done.refused)) == (0, 1)
+
+
+def test_row_that_is_refused_takes_no_other_with_it(
+    connection, sent_item, another_item, pat, access_of
+):
+    values = {"vendor_type": "SUB", "vendor_id": "QUARRY01"}
+    decisions = [
+        Decision(sent_item.pk, "another revision", values),
+        Decision(another_item.pk, another_item.digest, values),
+    ]
+    done = approval.accept(decisions, entity="vendor", access=access_of(pat))
+    assert done.done == 1
+    assert [one.label for one in done.refused] == [sent_item.label]
+
+
+def test_click_on_one_record_type_decides_about_no_other(connection, sent_item, pat, access_of):
+    Item.objects.update(entity="cost_code")
+    assert accept(sent_item, access_of(pat)).done == 0
+    sent_item.refresh_from_db()
+    assert sent_item.state == State.READY
+
+
+def test_record_type_that_the_erp_no_longer_takes_is_refused_and_proposed_nothing(
+    connection, sent_item, another_item, pat, access_of, monkeypatch
+):
+    monkeypatch.setattr(connections, "entity_manifest", lambda *_given: None)
+    done = accept(sent_item, access_of(pat))
+    assert [one.label for one in done.refused] == [sent_item.label]
+    told = Problem("connection", "unusable", "The connected ERP does not take these.")
+    assert done.refused[0].problems == (told,)
+    approval.proposals_for([sent_item])
+    assert sent_item.acceptance == {}

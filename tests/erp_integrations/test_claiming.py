@@ -14,7 +14,7 @@ from django.db import connection as database
 
 from erp_integrations import engine, export_files, pacing
 from erp_integrations.adapters.base import Delivery, Rate
-from erp_integrations.claiming import claim, lease
+from erp_integrations.claiming import claim, full_command, lease
 from erp_integrations.clock import after, ago, now
 from erp_integrations.connections import manifest_of
 from erp_integrations.models import Attempt, Connection, Item
@@ -204,6 +204,66 @@ def test_file_takes_as_many_as_are_asked_for_whatever_else_holds(connection, ada
     manifest = replace(manifest_of(connection), delivery=Delivery.FILE)
     assert claim(connection, manifest) == []
     assert len(claim(connection, manifest, most=3)) == 3
+
+
+# --- links of a record and its parent ---------------------------------------------------------
+
+
+def linked(connection, record_id, **columns):
+    given = {"entity": "vendor", "record_id": record_id, "erp_id": str(record_id)}
+    return connection.links.create(**given | {"erp_code": "CODE"} | columns)
+
+
+def test_command_names_what_the_erp_calls_the_record_and_its_parent(connection, ada):
+    own, parent = linked(connection, 7, erp_version="v3"), linked(connection, 8)
+    queued(connection, ada, operation="update", record_id=7, parent_id=8, waits_for=None)
+    (one,) = claim(connection, manifest_of(connection))
+    assert (one.link, one.parent, one.unseen) == (own, parent, False)
+    for command in (one.command, full_command(connection, one.item)):
+        assert (command.erp_id, command.erp_version, command.parent_erp_id) == ("7", "v3", "8")
+        assert (command.entity, command.operation) == ("vendor", "update")
+        assert (command.key, command.payload) == (one.item.erp_key, one.item.payload)
+
+
+def test_command_of_what_is_linked_to_nothing_names_nothing(connection, ada):
+    queued(connection, ada)
+    (one,) = claim(connection, manifest_of(connection))
+    assert (one.link, one.parent, one.unseen) == (None, None, False)
+    for command in (one.command, full_command(connection, one.item)):
+        assert (command.erp_id, command.erp_version, command.parent_erp_id) == ("", "", "")
+
+
+@pytest.mark.parametrize("link", [{"told": True}, {"erp_code": ""}])
+def test_id_that_nobody_compared_or_whose_key_is_unknown_has_to_be_seen(connection, ada, link):
+    linked(connection, 7, **link)
+    queued(connection, ada, operation="update", record_id=7)
+    (one,) = claim(connection, manifest_of(connection))
+    assert one.unseen is True
+
+
+@pytest.mark.parametrize(
+    ("link", "can_fetch", "goes"),
+    [
+        (None, True, False),
+        ({}, False, True),
+        ({"told": True}, True, True),
+        ({"told": True}, False, False),
+        ({"ended_at": NOON}, True, False),
+        ({"entity": "cost_code"}, True, False),
+    ],
+)
+def test_child_goes_only_under_a_parent_that_is_linked_and_can_be_compared(
+    connection, ada, link, can_fetch, goes
+):
+    if link is not None:
+        linked(connection, 8, **link)
+    queued(connection, ada, parent_id=8, depth=1, erp_key="CHILD")
+    queued(connection, ada, depth=2, erp_key="OTHER")
+    manifest = replace(manifest_of(connection), can_fetch=can_fetch)
+    claimed = [one.item.erp_key for one in claim(connection, manifest)]
+    assert claimed == (["CHILD", "OTHER"] if goes else ["OTHER"])
+    # Without it, it waits for its parent again.
+    assert Item.objects.get(erp_key="CHILD").waits_for == (None if goes else 8)
 
 
 # --- a power cut ------------------------------------------------------------------------------

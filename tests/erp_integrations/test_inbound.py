@@ -158,7 +158,8 @@ def test_what_goes_out_counts_as_taken(connection, talk):
     assert (len(commands), len(more)) == (2, 1)
 
 
-def test_key_that_is_taken_fails_the_item_with_what_is_there(connection, talk):
+def test_key_that_is_taken_fails_the_item_with_what_is_there(connection, talk, caplog):
+    caplog.set_level("INFO", "erp_integrations.tracing")
     (item,) = queued(connection)
     _commands, (look,) = talk()
     there = Seen(look.ticket, Found("41", "KEY0", "v1", {"name": "By hand"}))
@@ -169,6 +170,8 @@ def test_key_that_is_taken_fails_the_item_with_what_is_there(connection, talk):
     assert item.error_field == "vendor_id"
     tries = item.tries.values_list("first_look", "erp_id", "outcome")
     assert list(tries) == [("present", "41", "not_applied")]
+    seen = [one.outcome for one in caplog.records if one.event == "look_up"]
+    assert seen[0] == "one"
 
 
 def test_second_answer_to_the_first_look_is_not_believed(connection, talk):
