@@ -241,6 +241,42 @@ def test_what_another_record_holds_stays_as_it_is_and_the_others_are_settled(con
     assert states == [State.SYNCED, State.UNCERTAIN, State.UNCERTAIN]
 
 
+def test_answer_of_a_person_is_told_as_theirs_with_what_they_say(connection, make):
+    item, pat = make(state=State.NEEDS_ANSWER, erp_id="", waits_for=9), UserFactory.create()
+    found = Item.objects.filter(pk=item.pk)
+    settled = settle_synced(
+        connection.pk,
+        found,
+        {item.pk: Held("8", "CODE", "v")},
+        event="answer_there",
+        by=pat,
+        why="Looked.",
+        as_sent=False,
+        columns={"decision_note": "Looked."},
+    )
+    assert settled == {item.pk}
+    item.refresh_from_db()
+    assert (item.erp_id, item.erp_code, item.erp_version) == ("8", "CODE", "v")
+    assert (item.waits_for, item.decision_note) == (None, "Looked.")
+    event = Event.objects.get(verb="answer_there")
+    assert (event.actor, event.note) == (pat, "Looked.")
+    link = Link.objects.get()
+    assert (link.linked_by, link.synced_payload) == (pat, {})
+    assert shown(item) == ("8", "CODE", True)
+
+
+def test_what_waits_for_a_linked_parent_is_let_go_and_nothing_else(connection, make):
+    linked(connection, 7)
+    linked(connection, 8, ended_at=now(), erp_id="8")
+    linked(connection, 9, entity="cost_code", erp_id="9")
+    linked(ConnectionFactory.create(account=connection.account), 10, erp_id="10")
+    for number in range(7, 12):
+        make(state=State.QUEUED, erp_key=f"KEY{number}", waits_for=number, erp_id="")
+    links.release_linked(connection)
+    waiting = Item.objects.order_by("pk").values_list("waits_for", flat=True)
+    assert list(waiting) == [None, 8, 9, 10, 11]
+
+
 # --- ending -----------------------------------------------------------------------------------
 
 
