@@ -40,7 +40,9 @@ def approving(membership: Membership) -> Approving:
     if not membership.can_push_to_accounting:
         return Approving()
     in_account = membership.level(Tool.ERP_INTEGRATIONS)
-    best = max([in_account, *_on_projects(membership)])
+    # The account's level of a Company Directory Admin, which counts on projects, is the highest.
+    on_projects = [one.level(Tool.ERP_INTEGRATIONS) for one in membership.projects.all()]
+    best = max([in_account, *on_projects])
     if best < Level.STANDARD:
         return Approving(missing=NO_LEVEL)
     ticked = {right.entity for right in membership.erp_rights.all() if right.can_export}
@@ -53,10 +55,3 @@ def approving(membership: Membership) -> Approving:
     if best < Level.ADMIN and len(types) < len(entity_choices()):
         narrowed.append(f"of these record types: {', '.join(types)}")
     return Approving(True, only=f"Only {', and '.join(narrowed)}." if narrowed else "")
-
-
-def _on_projects(membership: Membership) -> list[Level]:
-    """The levels on projects; for a Company Directory Admin the account's level counts there."""
-    if membership.directory == Level.ADMIN:
-        return []
-    return [one.level(Tool.ERP_INTEGRATIONS) for one in membership.projects.all()]

@@ -312,7 +312,9 @@ def test_bad_queries_never_break_a_list(client_of, ada, url_of, name, query):
         ("people", {"account_id": HUGE}),
         ("person", {"membership_id": HUGE}),
         ("project_settings", {"project_id": HUGE}),
-        ("person", {"membership_id": 0}),
+        *(("person", {"membership_id": one}) for one in (0, 2**63 - 1, 2**63, 2**63 + 1)),
+        ("project_settings", {"project_id": 2**63}),
+        ("people", {"account_id": 2**63}),
     ],
 )
 def test_an_impossible_id_is_not_found(client_of, ada, url_of, name, changed):

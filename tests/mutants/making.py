@@ -35,6 +35,8 @@ ONLY_FASTER = {
 WORDING = {"label", "help_text", "verbose_name", "why", "advice", "message"}
 # What the type checker holds: that nobody writes to a frozen dataclass.
 CHECKED = {"frozen", "slots"}
+# What only notices a mistake of ours: that two sequences are of one length.
+NOTICED_ONLY = {"strict"}
 LOGGED = m.Call(func=m.Attribute(value=m.Name("logger")))
 LOGGER = m.Call(func=m.Attribute(value=m.Name("logging"), attr=m.Name("getLogger")))
 TYPE = m.Subscript(value=m.OneOf(*(m.Name(one) for one in ("Callable", "Mapping", "tuple"))))
@@ -216,7 +218,10 @@ class _Places(cst.CSTVisitor):
 def _is_talk(node: cst.CSTNode) -> bool:
     """Docstrings, what is logged, wording, and what only the type checker reads."""
     if isinstance(node, cst.Arg):
-        return node.keyword is not None and node.keyword.value in WORDING | CHECKED | ONLY_FASTER
+        return (
+            node.keyword is not None
+            and node.keyword.value in WORDING | CHECKED | NOTICED_ONLY | ONLY_FASTER
+        )
     said = m.Expr(value=m.SimpleString() | LOGGED) | m.Assign(value=TYPE | LOGGER)
     return m.matches(node, m.SimpleStatementLine(body=[said]))
 
@@ -226,13 +231,16 @@ def _only_words(was: cst.CSTNode, now: cst.CSTNode) -> bool:
     if not isinstance(was, cst.Call) or not isinstance(now, cst.Call):
         return False
     name = was.func.attr if isinstance(was.func, cst.Attribute) else was.func
-    if isinstance(name, cst.Name) and name.value in ONLY_FASTER | {"cast", "TypeVar"}:
+    if isinstance(name, cst.Name) and name.value in ONLY_FASTER | {"cast", "TypeVar", "ParamSpec"}:
         return True
     kept = {id(arg) for arg in now.args}
     lost = [arg for arg in was.args if id(arg) not in kept]
     return bool(lost) and all(
         (isinstance(arg.value, TEXT) and " " in cst.Module([]).code_for_node(arg.value))
-        or (arg.keyword is not None and arg.keyword.value in WORDING | CHECKED | ONLY_FASTER)
+        or (
+            arg.keyword is not None
+            and arg.keyword.value in WORDING | CHECKED | NOTICED_ONLY | ONLY_FASTER
+        )
         for arg in lost
     )
 

@@ -185,8 +185,10 @@ class Forking:
     def _swap_code(self, mutant: Mutant) -> bool:
         file = str(path_of(mutant.module))
         swapped = 0
+        # What it made while modules were imported, such as a rule or a wrapper, runs on as well.
+        inner = f"{mutant.function}.<locals>."
         for code in _codes(compile(mutant.source, file, "exec", dont_inherit=True)):
-            if code.co_qualname != mutant.function:
+            if code.co_qualname != mutant.function and not code.co_qualname.startswith(inner):
                 continue
             for function in self.functions[file, code.co_qualname, code.co_firstlineno]:
                 if function.__code__.co_freevars != code.co_freevars:

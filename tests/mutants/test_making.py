@@ -72,6 +72,15 @@ def test_what_is_only_kept_for_later_stays():
     assert keys("@cache\ndef page(): ...\n") == set()
 
 
+def test_what_only_notices_a_mistake_of_ours_stays():
+    made = keys(
+        'def pairs(a, b):\n    return list(zip(a, b, strict=True))\n\n\nP = ParamSpec("P")\n'
+    )
+    assert "pairs: zip(a, b, strict=True) -> zip(None, b, strict=True)" in made
+    assert not [one for one in made if "strict=None" in one or "strict=False" in one]
+    assert not [one for one in made if "ParamSpec" in one or one.endswith("zip(a, b, )")]
+
+
 def test_two_alike_in_one_function_are_told_apart():
     twice = "def act(rows):\n    note(rows)\n    note(rows)\n"
     assert {"act: note(rows) -> pass", "act: note(rows) -> pass (no. 2)"} <= keys(twice)
