@@ -132,6 +132,7 @@ MOMENT = re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d\d:\d\d [A-Z]+")
 UNKNOWN = (
     (re.compile(r"/(join|invitation)/[^\s\]]{9,}"), r"/\1/.."),
     (re.compile(r"/people/(?!940000\d/)\d+"), "/people/new"),
+    (re.compile(r"/projects/(?!920000[01]/)\d+"), "/projects/new"),
     (MOMENT, "time"),
 )
 

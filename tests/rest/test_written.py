@@ -39,13 +39,15 @@ PASSED_OVER = {
     "combination",
     "join_nonce",
 }
-ID = re.compile(r"(.*_)?ids?|project|connection|company|item|number")
+ID = re.compile(r"(.*_)?ids?|project|connection|company|item|number|list")
 UNKNOWN = (
     (re.compile(r"[0-9a-f]{64}"), "digest"),
     (re.compile(r"[0-9a-f]{8}-?[0-9a-f-]{23,27}"), "id"),
     (re.compile(r"[\w-]+@service"), "program@service"),
     (re.compile(r"@\d+\."), "@account."),
-    (re.compile(r"\bWork \d+"), "Work n"),
+    (re.compile(r"\b(Work|Person) \d+"), r"\1 n"),
+    (re.compile(r"taken by \d+"), "taken by id"),
+    (re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d\d:\d\d [A-Z]+"), "time"),
 )
 UNTOLD = ("id", "time")
 STEP = "  "
