@@ -10,9 +10,12 @@ class AdminWbsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the record type with the seam, and the jobs; follow new projects."""
-        from admin_wbs import erp, project_refreshing, refreshing, structures
+        from admin_wbs.erp import record_type
+        from admin_wbs.erp import refresh_job as erp_refresh_job
+        from admin_wbs.projects import refresh_job
+        from admin_wbs.segments import default_structure
 
-        erp.register()
-        refreshing.register_jobs()
-        project_refreshing.register_jobs()
-        structures.register()
+        record_type.register()
+        erp_refresh_job.register_jobs()
+        refresh_job.register_jobs()
+        default_structure.register()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from admin_wbs import (
-    cost_type_views,
-    item_views,
-    matrix_views,
-    segment_views,
-    structure_views,
-    sub_job_views,
-)
+from admin_wbs.cost_types import code_cost_type_views
+from admin_wbs.cost_types import views as cost_types_views
+from admin_wbs.projects import structure_views, sub_job_views
+from admin_wbs.segments import item_views
+from admin_wbs.segments import views as segments_views
 
 SEGMENT = "segments/<int:segment_id>/"
 ITEM = SEGMENT + "items/<int:item_id>/"
@@ -22,26 +19,30 @@ MATRIX = "lists/<int:list_id>/cost-types/"
 def patterns(start: str) -> list[URLPattern]:
     """The URLs under the address of an account's work breakdown structure."""
     return [
-        path(start, segment_views.segment_list, name="segments"),
-        path(start + "segments/add/", segment_views.segment_add, name="segment_add"),
-        path(start + SEGMENT, segment_views.segment, name="segment"),
-        path(start + SEGMENT + "delete/", segment_views.segment_delete, name="segment_delete"),
-        path(start + SEGMENT + "switch/", segment_views.segment_switch, name="segment_switch"),
-        path(start + SEGMENT + "move/", segment_views.segment_move, name="segment_move"),
+        path(start, segments_views.segment_list, name="segments"),
+        path(start + "segments/add/", segments_views.segment_add, name="segment_add"),
+        path(start + SEGMENT, segments_views.segment, name="segment"),
+        path(start + SEGMENT + "delete/", segments_views.segment_delete, name="segment_delete"),
+        path(start + SEGMENT + "switch/", segments_views.segment_switch, name="segment_switch"),
+        path(start + SEGMENT + "move/", segments_views.segment_move, name="segment_move"),
         path(start + SEGMENT + "items/", item_views.items, name="segment_items"),
         path(start + SEGMENT + "items/act/", item_views.items_act, name="segment_items_act"),
         path(start + ITEM, item_views.item, name="segment_item"),
         path(start + ITEM + "row/", item_views.item_row, name="segment_item_row"),
-        path(start + "cost-types/", cost_type_views.cost_type_list, name="cost_types"),
-        path(start + "cost-types/<int:type_id>/", cost_type_views.cost_type, name="cost_type"),
+        path(start + "cost-types/", cost_types_views.cost_type_list, name="cost_types"),
+        path(start + "cost-types/<int:type_id>/", cost_types_views.cost_type, name="cost_type"),
         path(
             start + "cost-types/<int:type_id>/delete/",
-            cost_type_views.cost_type_delete,
+            cost_types_views.cost_type_delete,
             name="cost_type_delete",
         ),
-        path(start + MATRIX, matrix_views.cost_types_of_codes, name="matrix"),
-        path(start + MATRIX + "tick/", matrix_views.tick, name="matrix_tick"),
-        path(start + MATRIX + "<int:type_id>/all/", matrix_views.tick_column, name="matrix_column"),
+        path(start + MATRIX, code_cost_type_views.cost_types_of_codes, name="matrix"),
+        path(start + MATRIX + "tick/", code_cost_type_views.tick, name="matrix_tick"),
+        path(
+            start + MATRIX + "<int:type_id>/all/",
+            code_cost_type_views.tick_column,
+            name="matrix_column",
+        ),
     ]
 
 

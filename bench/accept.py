@@ -12,9 +12,9 @@ from bench import ground
 from bench.ground import Ground
 from bench.measure import Aim, Result, clock, medians
 from directory.models import Company
-from erp_integrations import approval
-from erp_integrations.approval import Decision
 from erp_integrations.models import Item
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
 from erpbridge.audit.models import Event
 
 SIZE = 10_000
@@ -77,7 +77,7 @@ def run(size: int = SIZE) -> Result:
 
 
 def _accept(place: Ground, decisions: list[Decision]) -> None:
-    done = approval.accept(decisions, entity="vendor", access=place.pat)
+    done = accept_services.accept(decisions, entity="vendor", access=place.pat)
     if done.done != len(decisions):
         raise RuntimeError(f"Accepted {done.done} of {len(decisions)}: {done.refused[:3]}")
 

@@ -14,17 +14,19 @@ from statistics import median
 
 from django.urls import reverse
 
-from admin_wbs import codes, sending
-from admin_wbs.demo_codes import codes as invented
-from admin_wbs.lists import CODE
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.cost_codes.list_services import CODE
+from admin_wbs.erp import send as send_to_erp
+from admin_wbs.management.demo_codes import codes as invented
 from admin_wbs.models import CodeList
 from bench import ground, programs
 from bench.ground import Ground
 from bench.measure import Result, clock
-from erp_integrations import approval, connections
-from erp_integrations.approval import Decision
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
 
 SIZES = (100, 1_000, 10_000)
 # A figure is the median of so many lives of a list; a list that is longer than this has one.
@@ -98,7 +100,7 @@ def _life(size: int) -> Seconds:
     place = ground.ground()
     connection = ground.connect(place)
     found = add_codes(place, connection, size)
-    connections.pause(connection, by=place.ada.user, reason="Until all are accepted")
+    connection_services.pause(connection, by=place.ada.user, reason="Until all are accepted")
     ground.analyze()
     address = reverse("admin_wbs:list", args=[place.account.pk, found.pk])
     return {
@@ -113,7 +115,7 @@ def _life(size: int) -> Seconds:
 def add_codes(place: Ground, connection: Connection, size: int) -> CodeList:
     """The connection's list with so many invented codes."""
     found = CodeList.objects.get(connection_id=connection.pk)
-    codes.add_many(found, invented(size), by=place.ada.user)
+    code_services.add_many(found, invented(size), by=place.ada.user)
     found.refresh_from_db()
     return found
 
@@ -123,7 +125,7 @@ def send_all(place: Ground, found: CodeList, size: int) -> None:
 
     :raises RuntimeError: when not every code was sent.
     """
-    sent = sending.send(found, access=place.ada, seen=found.revision)
+    sent = send_to_erp.send(found, access=place.ada, seen=found.revision)
     if sent.done != size:
         raise RuntimeError(f"Sent {sent.done} of {size}: {sent.refused[:3]}")
 
@@ -134,7 +136,7 @@ def _accept(place: Ground, size: int) -> Callable[[], None]:
     decisions: list[Decision] = []
 
     def click() -> None:
-        done = approval.accept(decisions, entity=CODE, access=place.pat)
+        done = accept_services.accept(decisions, entity=CODE, access=place.pat)
         if done.done != size:
             raise RuntimeError(f"Accepted {done.done} of {size}: {done.refused[:3]}")
 
@@ -145,7 +147,7 @@ def _accept(place: Ground, size: int) -> Callable[[], None]:
 
 
 def _export(place: Ground, connection: Connection, size: int) -> None:
-    connections.resume(connection, by=place.ada.user)
+    connection_services.resume(connection, by=place.ada.user)
     arrived = Item.objects.filter(account=place.account, state=State.SYNCED)
     until = time.monotonic() + LONGEST
     while (count := arrived.count()) < size:

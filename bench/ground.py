@@ -13,12 +13,14 @@ from django.test import Client
 from django.utils import timezone
 
 from bench.measure import clock
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company
-from erp_integrations import approval, connection_settings, connections
-from erp_integrations.approval import Decision
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import send
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, User
@@ -70,7 +72,8 @@ def add_companies(place: Ground, count: int) -> list[int]:
         rows.append(Company(name=f"{first} {second} {number}", city="Easton", business_phone=phone))
     by = place.ada.user
     return [
-        one.pk for one in companies.create_many(rows, account=place.account, project=None, by=by)
+        one.pk
+        for one in company_services.create_many(rows, account=place.account, project=None, by=by)
     ]
 
 
@@ -79,7 +82,7 @@ def connect(
     adapter: str = "simulator",
     *,
     config: Mapping[str, Any] | None = None,
-    secrets: Mapping[str, str] = connections.NO_SECRETS,
+    secrets: Mapping[str, str] = connection_services.NO_SECRETS,
 ) -> Connection:
     """A connection in use; without ``config`` a simulator without latency, with its own ledger.
 
@@ -95,8 +98,11 @@ def connect(
         secrets=secrets,
         by=by,
     )
-    connections.activate(connection, by=by)
-    if not (connections.test(connection, by=by) and connections.refresh(connection, by=by)):
+    connection_services.activate(connection, by=by)
+    if not (
+        connection_services.test(connection, by=by)
+        and connection_services.refresh(connection, by=by)
+    ):
         raise RuntimeError(f"{connection.test_result} {connection.refresh_problem}")
     return connection
 
@@ -110,7 +116,7 @@ def send_all(place: Ground, ids: list[int], *, vendor_type: str = VENDOR_TYPE) -
     items = list(Item.objects.filter(sent_in=sent.request_id).order_by("pk"))
     if len(items) != len(ids):
         raise RuntimeError(f"Sent {len(items)} of {len(ids)}: {sent.refused[:3]}")
-    approval.proposals_for(items)
+    accept_services.proposals_for(items)
     return [
         Decision(item.pk, item.digest, {**item.acceptance, "vendor_type": vendor_type})
         for item in items
@@ -123,7 +129,7 @@ def send_and_accept(place: Ground, ids: list[int], *, vendor_type: str = VENDOR_
     :raises RuntimeError: when not every company was sent and accepted.
     """
     decisions = send_all(place, ids, vendor_type=vendor_type)
-    done = approval.accept(decisions, entity="vendor", access=place.pat)
+    done = accept_services.accept(decisions, entity="vendor", access=place.pat)
     if done.done != len(ids):
         raise RuntimeError(f"Accepted {done.done} of {len(ids)}: {done.refused[:3]}")
     return [one.item_id for one in decisions]

@@ -18,9 +18,9 @@ from django.urls import reverse
 from bench import ground, programs
 from bench.ground import Ground
 from bench.measure import Result
-from erp_integrations.approval import Decision
 from erp_integrations.models import Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept.services import Decision
 from tests.processes import Running
 
 CLICKS = 30

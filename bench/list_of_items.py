@@ -11,7 +11,7 @@ from bench import ground
 from bench.ground import Ground
 from bench.measure import Case, Result, medians
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 
 SIZES = (1_000, 50_000)
 # Out of so many items one waits; the others arrived long ago.

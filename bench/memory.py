@@ -17,7 +17,7 @@ from bench import ground, programs
 from bench.ground import Ground
 from bench.measure import Result
 from erp_integrations.models import Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests.processes import database_url, environment
 
 ITEMS = 400

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from directory.api.vendor_shapes import TEXTS, register_of
+from directory.api.vendor_serializer import TEXTS, register_of
 from directory.models import CLASSIFICATIONS, Company, Trade
 from erp_integrations import sendable
 from erpbridge.rest import scope

@@ -14,7 +14,7 @@ from django.test import Client, override_settings
 from bench import ground
 from bench.ground import Ground
 from bench.measure import Aim, Result, clock, medians
-from directory.api.vendor_shapes import COLUMNS
+from directory.api.vendor_serializer import COLUMNS
 from directory.models import Company
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels

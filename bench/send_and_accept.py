@@ -15,7 +15,7 @@ from bench.ground import Ground
 from bench.measure import Result, clock, medians
 from directory.models import Company
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.audit.models import Event
 
 SIZE = 1_000

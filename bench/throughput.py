@@ -18,9 +18,9 @@ from bench import ground, programs
 from bench.ground import Ground
 from bench.measure import Aim, Result, clock, medians
 from bench.noop import QUEUE, noop
-from erp_integrations import connections
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.celery import app
 
 SIZE = 1_000
@@ -72,14 +72,14 @@ def _export(lines: list[tuple[Ground, Connection]], size: int, *, at_once: int) 
     ids = [connection.pk for _place, connection in lines]
     Connection.objects.filter(pk__in=ids).update(max_in_flight=at_once)
     for place, connection in lines:
-        connections.pause(connection, by=place.ada.user, reason="Until all are accepted")
+        connection_services.pause(connection, by=place.ada.user, reason="Until all are accepted")
         ground.send_and_accept(place, ground.add_companies(place, size // len(lines)))
     ground.analyze()
     items = Item.objects.filter(connection__in=ids)
 
     def until_done() -> None:
         for place, connection in lines:
-            connections.resume(connection, by=place.ada.user)
+            connection_services.resume(connection, by=place.ada.user)
         _wait(lambda: not items.filter(state=State.QUEUED).exists())
         _wait(lambda: not items.exclude(state=State.SYNCED).exists())
 

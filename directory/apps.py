@@ -10,6 +10,6 @@ class DirectoryConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the record type with the seam."""
-        from directory import erp
+        from directory.erp import record_type
 
-        erp.register()
+        record_type.register()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from directory import add_views, import_views, list_views, settings_views, views
+from directory.companies import list_views, settings_views
+from directory.companies import views as company_views
+from directory.importing import views as import_views
+from directory.projects import add_views
 
 app_name = "directory"
 
@@ -22,12 +25,12 @@ PAGES = [
     ("import/<uuid:import_id>/", import_views.preview, "import_preview"),
     ("import/<uuid:import_id>/confirm/", import_views.confirm, "import_confirm"),
     ("import/<uuid:import_id>/errors/", import_views.errors, "import_errors"),
-    ("<int:company_id>/", views.company, "company"),
-    ("<int:company_id>/edit/", views.edit, "company_edit"),
-    ("<int:company_id>/send/", views.send, "company_send"),
-    ("<int:company_id>/deactivate/", views.deactivate, "company_deactivate"),
-    ("<int:company_id>/reactivate/", views.reactivate, "company_reactivate"),
-    ("<int:company_id>/logo/", views.logo, "company_logo"),
+    ("<int:company_id>/", company_views.company, "company"),
+    ("<int:company_id>/edit/", company_views.edit, "company_edit"),
+    ("<int:company_id>/send/", company_views.send, "company_send"),
+    ("<int:company_id>/deactivate/", company_views.deactivate, "company_deactivate"),
+    ("<int:company_id>/reactivate/", company_views.reactivate, "company_reactivate"),
+    ("<int:company_id>/logo/", company_views.logo, "company_logo"),
 ]
 
 urlpatterns: list[URLPattern] = [

@@ -30,19 +30,19 @@ class ErpIntegrationsConfig(AppConfig):
 
 
 def _waiting_for(access: Access) -> waiting.Waiting | None:
-    from erp_integrations.waiting import waiting_for
+    from erp_integrations.web.approver_inbox import waiting_for
 
     return waiting_for(access)
 
 
 def _landing(access: Access) -> str:
-    from erp_integrations.waiting import landing
+    from erp_integrations.web.approver_inbox import landing
 
     return landing(access)
 
 
 def _tick() -> tuple[str, Mapping[str, Any]]:
-    from erp_integrations.health import tick_age, tick_problem
+    from erp_integrations.monitoring.health import tick_age, tick_problem
 
     age = tick_age()
     return tick_problem(age), {"tick_age_seconds": age}

@@ -12,14 +12,40 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from erp_integrations import connections, waits
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.api import clicking
-from erp_integrations.api.types import Clicked, WholeClick
-from erp_integrations.clicks import Done, Refusal
-from erp_integrations.drift import note_edits
-from erp_integrations.erp_lists import (
+from erp_integrations.api import action_responses as clicking
+from erp_integrations.api.schemas import Clicked, WholeClick
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import wait_reasons
+from erp_integrations.connections.wait_reasons import Wait
+from erp_integrations.models import Item
+from erp_integrations.models.record_types import (
+    Connected,
+    Draft,
+    FurtherPage,
+    RecordType,
+    Sendable,
+    connection_activated,
+    existing,
+    record_type,
+    register,
+)
+from erp_integrations.models.states import (
+    DRIFTED,
+    EVENT_WORDS,
+    LINKED,
+    MARKERS,
+    NOT_SENT,
+    UNLINKED,
+    UPDATE_BACK,
+    Marker,
+    State,
+)
+from erp_integrations.workflow.bulk_requests import Done, Refusal
+from erp_integrations.workflow.links.drift import note_edits
+from erp_integrations.workflow.links.external_ids import Origin, link, text_of
+from erp_integrations.workflow.links.link_existing import (
     ErpRow,
     NotFetched,
     erp_records,
@@ -32,44 +58,23 @@ from erp_integrations.erp_lists import (
     linked_ids,
     note_agreement,
 )
-from erp_integrations.list_buttons import ListButton, list_button
-from erp_integrations.models import Item
-from erp_integrations.news import News, news, reasons
-from erp_integrations.origins import Origin, link, text_of
-from erp_integrations.readiness import help_link
-from erp_integrations.record_filters import (
+from erp_integrations.workflow.links.unlink import unlink
+from erp_integrations.workflow.send.buttons import ListButton, list_button
+from erp_integrations.workflow.send.dry_run import (
+    InstalledAdapter,
+    check_against,
+    installed_adapters,
+)
+from erp_integrations.workflow.send.filters import (
     is_locked,
     locked,
     marker_filter,
     rejected_as_it_is,
     unsent,
 )
-from erp_integrations.records import (
-    Connected,
-    Draft,
-    FurtherPage,
-    RecordType,
-    Sendable,
-    connection_activated,
-    existing,
-    record_type,
-    register,
-)
-from erp_integrations.staging import examine, retrieve, send
-from erp_integrations.states import (
-    DRIFTED,
-    EVENT_WORDS,
-    LINKED,
-    MARKERS,
-    NOT_SENT,
-    UNLINKED,
-    UPDATE_BACK,
-    Marker,
-    State,
-)
-from erp_integrations.switching import InstalledAdapter, check_against, installed_adapters
-from erp_integrations.unlinking import unlink
-from erp_integrations.waits import Wait
+from erp_integrations.workflow.send.readiness import help_link
+from erp_integrations.workflow.send.services import examine, retrieve, send
+from erp_integrations.workflow.status_messages import News, news, reasons
 from erpbridge.access.policy import Access
 
 __all__ = [
@@ -221,20 +226,20 @@ def marker(record: Sendable) -> Marker:
 
 def connected(account_id: int, entity: str) -> Connected | None:
     """The connection that the account uses for a record type; None where there is none."""
-    connection = connections.active(account_id, entity)
-    return connections.as_connected(connection, entity) if connection else None
+    connection = connection_services.active(account_id, entity)
+    return connection_services.as_connected(connection, entity) if connection else None
 
 
 def connections_of(account_id: int) -> QuerySet[Any]:
     """The rows that :func:`hold` locks, for a view that locks what ``If-Match`` is about."""
-    return connections.of_account(account_id)
+    return connection_services.of_account(account_id)
 
 
 def hold(account_id: int) -> None:
     """Lock the account's connections. Whoever writes records and then, in the same transaction,
     sends or links them does so first: connections are locked before records (docs/locks.md).
     """
-    connections.hold(account_id)
+    connection_services.hold(account_id)
 
 
 def lock(entity: str, record: Sendable) -> Lock | None:
@@ -262,10 +267,10 @@ def _lock(item: Item) -> Lock:
 
 def wait_of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
     """Why what was sent of some records waits, and until when; None where nothing does."""
-    connection = connections.active(account_id, entity)
+    connection = connection_services.active(account_id, entity)
     if connection is None or not rows.filter(locked()).exists():
         return None
-    return waits.of_connection(connection)
+    return wait_reasons.of_connection(connection)
 
 
 def edit_guard(seen_revision: int) -> Q:
@@ -275,11 +280,11 @@ def edit_guard(seen_revision: int) -> Q:
 
 def limits(account_id: int, entity: str) -> dict[str, Limit]:
     """Length limits of the connected ERP by field, for counters on forms."""
-    connection = connections.active(account_id, entity)
+    connection = connection_services.active(account_id, entity)
     if connection is None:
         return {}
     try:
-        manifest = connections.manifest_of(connection)
+        manifest = connection_services.manifest_of(connection)
     except AdapterUnavailable:
         return {}
     found = manifest.entities.get(entity)

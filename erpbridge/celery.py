@@ -45,7 +45,7 @@ app = Celery("erpbridge")
 # Without it, threads other than the importing one would publish to a default of Celery's own.
 app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["erp_integrations", "erpbridge.jobs"])
+app.autodiscover_tasks(["erp_integrations.export", "erpbridge.jobs"])
 # Celery would otherwise put handlers of its own in place of those of the settings.
 setup_logging.connect(keep_our_logging)
 worker_init.connect(write_for_ourselves)

@@ -280,7 +280,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if REDIS_URL
     else {"polling_interval": 0.05}
 )
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "erp_integrations.tasks.tick", "schedule": 10.0}}
+CELERY_BEAT_SCHEDULE = {"tick": {"task": "erp_integrations.export.tasks.tick", "schedule": 10.0}}
 
 # Adapters that may be used here, out of all that are installed (entry point "erpbridge.adapters").
 ERPBRIDGE_ADAPTERS = env.words("ERPBRIDGE_ADAPTERS", "simulator,tryton")

@@ -71,28 +71,28 @@ class Ticker(threading.Thread):
 
 def beat(seconds: float) -> None:
     """One beat, unless another process made it within most of the last ``seconds``."""
-    from erp_integrations import recovery
+    from erp_integrations.export import lease_recovery
 
-    recovery.tick(period=seconds * 0.9)
+    lease_recovery.tick(period=seconds * 0.9)
 
 
 def sign_in() -> None:
     """This process has begun to export."""
-    from erp_integrations import heartbeat
+    from erp_integrations.monitoring import heartbeat
 
     heartbeat.started()
 
 
 def sign() -> None:
     """This process still exports."""
-    from erp_integrations import heartbeat
+    from erp_integrations.monitoring import heartbeat
 
     heartbeat.alive()
 
 
 def sign_out() -> None:
     """This process stops exporting."""
-    from erp_integrations import heartbeat
+    from erp_integrations.monitoring import heartbeat
 
     heartbeat.ended()
 

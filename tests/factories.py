@@ -7,9 +7,9 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from admin_wbs.models import CodeImport, CodeList, CostCode
-from admin_wbs.tree import full_code, sort_path
-from directory.derived import prepare
+from admin_wbs.models.full_code import full_code, sort_path
 from directory.models import Company, CompanyImport, Trade
+from directory.models.derived_columns import prepare
 from erp_integrations.models import Connection, ExportFile, Item, Request
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User

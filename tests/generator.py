@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from admin_wbs.demo_codes import codes
-from directory.demo_firms import COLUMNS, Firm, csv_text, firms
+from admin_wbs.management.demo_codes import codes
+from directory.management.demo_firms import COLUMNS, Firm, csv_text, firms
 
 __all__ = ["COLUMNS", "Firm", "codes", "csv_text", "file_of", "firms"]
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from admin_wbs.importing import checking
-from admin_wbs.importing.checking import Key, Row
-from admin_wbs.importing.layouts import Layout
+from admin_wbs.importing import validate
+from admin_wbs.importing.columns import Layout
+from admin_wbs.importing.validate import Key, Row
 from admin_wbs.models import CodeList
-from admin_wbs.tree import full_code
+from admin_wbs.models.full_code import full_code
 from erp_integrations import sendable
 from erpbridge.files.refused import Refused
 from erpbridge.files.table import Line
@@ -120,7 +120,7 @@ def make(
     delimiter: str,
 ) -> Plan:
     """Check every line and compare it with the list: two queries for any number of rows."""
-    rows = checking.check(lines, layout, header=header, delimiter=delimiter)
+    rows = validate.check(lines, layout, header=header, delimiter=delimiter)
     known = _codes_of(found)
     for row in rows:
         if row.path and not row.problems:

@@ -4,7 +4,7 @@ import erpbridge.folded
 from django.conf import settings
 from django.db import migrations, models
 
-from admin_wbs.tree import sort_path
+from admin_wbs.models.full_code import sort_path
 from erpbridge.bulk import write_rows
 from erpbridge.filling import check_now, fill, refuse_equal
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from django import template
 
-from admin_wbs import lists, refreshing
+from admin_wbs.cost_codes import list_services
+from admin_wbs.erp import refresh_job as erp_refresh_job
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
@@ -18,7 +19,7 @@ register = template.Library()
 @register.simple_tag
 def refresh_offer(access: Access, found: CodeList) -> dict[str, bool]:
     """Whether Refresh from ERP, and that on all projects, are offered on a list's page."""
-    offered = found.is_erp and not refreshing.refusal(found)
+    offered = found.is_erp and not erp_refresh_job.refusal(found)
     return {
         "may_refresh": offered and bool(access.can("codes.edit")),
         "may_refresh_projects": offered and bool(access.can("codes.refresh_projects")),
@@ -29,18 +30,18 @@ def refresh_offer(access: Access, found: CodeList) -> dict[str, bool]:
 @register.inclusion_tag("wbs/refresh_news.html")
 def refresh_news(access: Access, found: CodeList) -> dict[str, Any]:
     """Above a list's codes: a refresh that is going on, and why there is no Send."""
-    present = sendable.connected(found.account_id, lists.CODE)
+    present = sendable.connected(found.account_id, list_services.CODE)
     mine = present is not None and present.connection_id == found.connection_id
     context: dict[str, Any] = {
         "erp_owns": erp_owns(found),
         "erp": present.label if present else "",
         "wait": _wait(found) if mine else None,
     }
-    return context | running(access, refreshing.subject(found))
+    return context | running(access, erp_refresh_job.subject(found))
 
 
 def _wait(found: CodeList) -> sendable.Wait | None:
-    return sendable.wait_of_list(lists.CODE, found.account_id, found.codes.all())
+    return sendable.wait_of_list(list_services.CODE, found.account_id, found.codes.all())
 
 
 @register.inclusion_tag("wbs/code_admin_actions.html")
@@ -53,6 +54,6 @@ def code_admin_actions(access: Access, code: CostCode) -> dict[str, Any]:
 @register.simple_tag
 def erp_owns(found: CodeList) -> bool:
     """Whether the connected ERP owns the list, so that it is refreshed and never sent."""
-    present = sendable.connected(found.account_id, lists.CODE)
+    present = sendable.connected(found.account_id, list_services.CODE)
     mine = present is not None and present.connection_id == found.connection_id
     return mine and present is not None and present.erp_owns

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from rest_framework.request import Request
 
-from directory.api.vendor_shapes import register_of
-from directory.api.vendor_types import Register
+from directory.api.vendor_schemas import Register
+from directory.api.vendor_serializer import register_of
 from directory.api.vendor_writes import register
 from directory.api.vendors import VendorView
 from directory.models import Company

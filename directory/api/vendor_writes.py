@@ -8,10 +8,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from directory import companies, required
-from directory.many import RELATED, edit_many
+from directory.companies import services as company_services
+from directory.companies.bulk_services import RELATED, edit_many
+from directory.company_fields import required_fields
 from directory.models import CLASSIFICATIONS, Company, EntityType, Trade
-from directory.queries import CompanyQuerySet
+from directory.models.querysets import CompanyQuerySet
 from erp_integrations import sendable
 from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
@@ -159,7 +160,7 @@ class Writes(Records):
             row.refuse({"name": [REQUIRED]})
         for part in (self._places, self._classified, self._related, self._switched):
             row.refuse(part(values, company))
-        wanting = required.missing(self.required, values, company)
+        wanting = required_fields.missing(self.required, values, company)
         row.refuse({name: said for name, said in wanting.items() if name not in row.errors})
         return values
 
@@ -256,7 +257,7 @@ class Writes(Records):
             Company(**{name: one for name, one in values.items() if name not in RELATED})
             for _row, values in rows
         ]
-        made = companies.create_many(
+        made = company_services.create_many(
             new,
             account=self.access.account,
             project=self.access.project,

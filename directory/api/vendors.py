@@ -11,12 +11,13 @@ from django.db.models.functions import Cast, Coalesce
 from django.http import Http404
 from rest_framework.request import Request
 
-from directory import companies, required
-from directory.api.vendor_shapes import OF_COMPANY, OF_PROJECT
-from directory.api.vendor_types import SHOWN
+from directory.api.vendor_schemas import SHOWN
+from directory.api.vendor_serializer import OF_COMPANY, OF_PROJECT
 from directory.api.vendor_writes import ORIGIN_READERS, READERS, Writes
+from directory.companies import services as company_services
+from directory.company_fields import required_fields
 from directory.models import Company, ProjectCompany
-from directory.queries import CompanyQuerySet
+from directory.models.querysets import CompanyQuerySet
 from erp_integrations import sendable
 from erpbridge.rest import bodies, scope, sync
 from erpbridge.rest.answers import JsonAnswer
@@ -109,7 +110,7 @@ class VendorView(Resource):
 
     def writes(self) -> Writes:
         """With the account's required fields where the call asks for them."""
-        names = required.of(self.access.account) if self._validates() else ()
+        names = required_fields.of(self.access.account) if self._validates() else ()
         return Writes(self.access, names)
 
     def _validates(self) -> bool:
@@ -206,7 +207,7 @@ class AddVendor(VendorView):
         vendor = Company.objects.filter(account=self.access.account, pk=pk, is_active=True)
         if project is None or not vendor.exists():
             raise Http404
-        companies.add_to_project([pk], project=project, by=self.access.user)
+        company_services.add_to_project([pk], project=project, by=self.access.user)
         return self.show(pk, 201)
 
 
@@ -220,5 +221,5 @@ class RemoveVendor(VendorView):
         self.require("companies.edit")
         if self.access.project is not None:
             project = self.access.project
-            companies.remove_from_project([vendor.pk], project=project, by=self.access.user)
+            company_services.remove_from_project([vendor.pk], project=project, by=self.access.user)
         return JsonAnswer(None, 204)

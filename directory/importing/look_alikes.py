@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from directory.derived import digits, legal_form, name_key
-from directory.importing.checking import Row
+from directory.importing.validate import Row
 from directory.models import Company, ProjectCompany
+from directory.models.derived_columns import digits, legal_form, name_key
 from erpbridge.access.models import Account, Project
 from erpbridge.text import fold
 

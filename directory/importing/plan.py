@@ -12,8 +12,8 @@ from functools import cached_property
 
 from django.db.models import TextChoices
 
-from directory.importing.checking import Row, check
 from directory.importing.look_alikes import Match, matches
+from directory.importing.validate import Row, check
 from erpbridge.access.models import Account, Project
 from erpbridge.files.table import Line
 

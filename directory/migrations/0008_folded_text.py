@@ -3,7 +3,7 @@
 import erpbridge.folded
 from django.db import migrations, models
 
-from directory.derived import prepare
+from directory.models.derived_columns import prepare
 from erpbridge.bulk import AT_ONCE, write_rows
 from erpbridge.filling import check_now, fill, refuse_equal
 

@@ -6,21 +6,21 @@ from typing import Any
 
 from django.urls import URLPattern
 
-from erp_integrations.api import bulk, queue, records
+from erp_integrations.api import items, items_bulk, record_actions
 from erpbridge.rest.urls import rest
 
 V1 = ["v1.0"]
 COMPANY = "companies/<int:company_id>/"
 PROJECT = "projects/<int:project_id>/"
-ACTIONS: dict[str, tuple[type[queue.ItemAction], type[bulk.ManyItems] | None]] = {
-    "accept": (queue.Accept, bulk.AcceptMany),
-    "retry": (queue.Retry, bulk.RetryMany),
-    "reject": (queue.Reject, bulk.RejectMany),
-    "withdraw": (queue.Withdraw, None),
-    "answer": (queue.Answer, None),
-    "link_instead": (queue.LinkInstead, None),
-    "use_anyway": (queue.UseAnyway, None),
-    "unlink": (queue.Unlink, None),
+ACTIONS: dict[str, tuple[type[items.ItemAction], type[items_bulk.ManyItems] | None]] = {
+    "accept": (items.Accept, items_bulk.AcceptMany),
+    "retry": (items.Retry, items_bulk.RetryMany),
+    "reject": (items.Reject, items_bulk.RejectMany),
+    "withdraw": (items.Withdraw, None),
+    "answer": (items.Answer, None),
+    "link_instead": (items.LinkInstead, None),
+    "use_anyway": (items.UseAnyway, None),
+    "unlink": (items.Unlink, None),
 }
 
 
@@ -28,12 +28,12 @@ def _queue(scope: str, prefix: str) -> list[URLPattern]:
     """The queue of a company, or what a project sent."""
     base = f"{scope}erp_queue"
     found = [
-        *rest(V1, base, queue.Queue.as_view(), name=f"{prefix}queue"),
-        *rest(V1, f"{base}/<int:pk>", queue.OneItem.as_view(), name=f"{prefix}queue_item"),
+        *rest(V1, base, items.Queue.as_view(), name=f"{prefix}queue"),
+        *rest(V1, f"{base}/<int:pk>", items.OneItem.as_view(), name=f"{prefix}queue_item"),
         *rest(
             V1,
             f"{scope}erp_requests/<uuid:request_id>",
-            records.Click.as_view(),
+            record_actions.Click.as_view(),
             name=f"{prefix}click",
         ),
     ]
@@ -49,15 +49,15 @@ def _records(scope: str, prefix: str, route: str, entity: str) -> list[URLPatter
     """The clicks on records of one type."""
     of_type: dict[str, Any] = {"entity": entity}
     one, base = f"{scope}{route}/<int:pk>", f"{scope}{route}/actions"
-    retrieving = records.ManyRecords.as_view(**of_type, retrieves=True)
+    retrieving = record_actions.ManyRecords.as_view(**of_type, retrieves=True)
     views = {
-        f"{one}/erp_status": ("status", records.Standing.as_view(**of_type)),
-        f"{one}/actions/send_to_erp": ("send", records.SendRecord.as_view(**of_type)),
+        f"{one}/erp_status": ("status", record_actions.Standing.as_view(**of_type)),
+        f"{one}/actions/send_to_erp": ("send", record_actions.SendRecord.as_view(**of_type)),
         f"{one}/actions/retrieve_from_erp": (
             "retrieve",
-            records.RetrieveRecord.as_view(**of_type),
+            record_actions.RetrieveRecord.as_view(**of_type),
         ),
-        f"{base}/send_to_erp": ("send_many", records.ManyRecords.as_view(**of_type)),
+        f"{base}/send_to_erp": ("send_many", record_actions.ManyRecords.as_view(**of_type)),
         f"{base}/retrieve_from_erp": ("retrieve_many", retrieving),
     }
     return [
@@ -76,7 +76,7 @@ urlpatterns: list[URLPattern] = [
     *rest(
         V1,
         f"{COMPANY}standard_cost_codes/<int:pk>/erp_status",
-        records.Standing.as_view(entity="cost_code"),
+        record_actions.Standing.as_view(entity="cost_code"),
         name="cost_code_status",
     ),
 ]

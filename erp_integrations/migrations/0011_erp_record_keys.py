@@ -3,7 +3,7 @@
 from django.db import migrations, models
 from django.db.models import Q
 
-from erp_integrations.match_keys import keys_of
+from erp_integrations.models.match_keys import keys_of
 
 COLUMNS = ("name_key", "tax_key", "phone_key")
 AT_ONCE = 1_000

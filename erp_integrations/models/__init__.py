@@ -4,12 +4,12 @@ Reference: architecture.md section 4, engineering.md 3.2. States change in ``mov
 the door to all of them; which module of the package holds a table is nobody else's business.
 """
 
-from erp_integrations.models.acceptance import AcceptanceDefault
+from erp_integrations.models.acceptance_defaults import AcceptanceDefault
 from erp_integrations.models.connections import ActiveConnection, Connection, Halt
-from erp_integrations.models.files import ExportFile
-from erp_integrations.models.in_erp import Choice, ErpRecord, Link
+from erp_integrations.models.erp_records import Choice, ErpRecord, Link
+from erp_integrations.models.export_files import ExportFile
 from erp_integrations.models.items import Attempt, Item, Request
-from erp_integrations.models.processes import Ticker, Worker
+from erp_integrations.models.workers import Ticker, Worker
 
 __all__ = [
     "AcceptanceDefault",

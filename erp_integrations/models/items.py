@@ -8,10 +8,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp_integrations.models.columns import by_person
 from erp_integrations.models.connections import Connection
-from erp_integrations.queries import AttemptQuerySet, ItemQuerySet
-from erp_integrations.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
+from erp_integrations.models.fields import by_person
+from erp_integrations.models.querysets import AttemptQuerySet, ItemQuerySet
+from erp_integrations.models.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
 from erpbridge.folded import Folding, KeyField, SearchField
 from erpbridge.text import LONGEST_KEY
@@ -66,7 +66,7 @@ class Item(Folding):
     erp_key = models.CharField(max_length=200, blank=True)
     # How the key is compared where the ERP does not tell letters by their case.
     erp_key_folded = KeyField("erp_key")
-    # How this ERP compares the key (``erp_integrations.keys``), written at acceptance.
+    # How this ERP compares the key (``workflow/payloads/erp_keys.py``), written at acceptance.
     erp_key_compared = models.CharField(max_length=LONGEST_KEY, blank=True)
     acceptance = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)

@@ -6,8 +6,8 @@ from typing import Any
 
 from django import template
 
-from erp_integrations.readiness import help_link, readiness
-from erp_integrations.records import record_types
+from erp_integrations.models.record_types import record_types
+from erp_integrations.workflow.send.readiness import help_link, readiness
 from erpbridge.access.policy import Access
 
 register = template.Library()

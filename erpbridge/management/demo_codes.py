@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import takewhile
 
-from admin_wbs import codes, lists, sending
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.erp import send as send_to_erp
 from admin_wbs.importing import starter
 from admin_wbs.models import CodeList
-from erp_integrations import approval, connections, defaults, engine
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import engine
 from erp_integrations.models import Connection, Item
-from erp_integrations.queries import ItemQuerySet
+from erp_integrations.models.querysets import ItemQuerySet
+from erp_integrations.workflow.accept import default_rules
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access import policy
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
@@ -36,18 +41,18 @@ def load(connection: Connection, *, sender: str, approver: str) -> CodeList | No
     :param approver: e-mail of who decides on them, likewise.
     """
     cora, pat = _access(sender, connection), _access(approver, connection)
-    found = lists.erp_list(connection.account_id)
+    found = list_services.erp_list(connection.account_id)
     if found is None or found.revision > 1 or cora is None or pat is None:
         return None
     with _quietly():
-        codes.add_many(found, _rows((*SYNCED, *WAITING, *UNSENT)), by=cora.user)
+        code_services.add_many(found, _rows((*SYNCED, *WAITING, *UNSENT)), by=cora.user)
         _send(found, SYNCED, by=cora)
         _accept(connection, by=pat)
         engine.drain(connection.pk)
         _add_rule(connection, by=pat)
         _send(found, WAITING, by=cora)
         refused = _items(connection).filter(label__startswith=f"{REJECTED} ")
-        approval.reject(refused, entity=lists.CODE, reason=WHY, access=pat)
+        accept_services.reject(refused, entity=list_services.CODE, reason=WHY, access=pat)
     return found
 
 
@@ -79,30 +84,32 @@ def _send(found: CodeList, divisions: Iterable[str], *, by: Access) -> None:
     found.refresh_from_db()
     rows = found.codes.filter(path__0__in=list(divisions))
     ids = list(rows.values_list("pk", flat=True))
-    sending.send(found, access=by, seen=found.revision, ids=ids)
+    send_to_erp.send(found, access=by, seen=found.revision, ids=ids)
 
 
 def _items(connection: Connection) -> ItemQuerySet:
-    return Item.objects.filter(connection=connection, entity=lists.CODE, state="ready")
+    return Item.objects.filter(connection=connection, entity=list_services.CODE, state="ready")
 
 
 def _accept(connection: Connection, *, by: Access) -> None:
     """Accept what waits, with the one account where the ERP asks for it."""
-    manifest = connections.entity_manifest(connection, lists.CODE)
+    manifest = connection_services.entity_manifest(connection, list_services.CODE)
     required = [one.name for one in manifest.acceptance_fields if one.required] if manifest else []
     values = dict.fromkeys(required, INCOME)
-    decisions = [approval.Decision(item.pk, item.digest, values) for item in _items(connection)]
-    approval.accept(decisions, entity=lists.CODE, access=by)
+    decisions = [
+        accept_services.Decision(item.pk, item.digest, values) for item in _items(connection)
+    ]
+    accept_services.accept(decisions, entity=list_services.CODE, access=by)
 
 
 def _add_rule(connection: Connection, *, by: Access) -> None:
     """A default for one of the divisions that wait, where the ERP asks for anything."""
-    manifest = connections.entity_manifest(connection, lists.CODE)
+    manifest = connection_services.entity_manifest(connection, list_services.CODE)
     if manifest is None:
         return
     for field in manifest.acceptance_fields:
         if field.required:
-            defaults.add(
+            default_rules.add(
                 connection,
                 manifest,
                 field=field.name,

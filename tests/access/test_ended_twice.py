@@ -13,17 +13,15 @@ from django.contrib.messages import get_messages
 from django.urls import get_resolver, reverse
 from zeal import zeal_ignore
 
-from admin_wbs import (
-    cost_types,
-    lists,
-    project_codes,
-    segment_items,
-    segments,
-    sub_jobs,
-)
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_types import services as cost_type_services
 from admin_wbs.models import CodeList, Segment
-from erp_integrations import connections, defaults
+from admin_wbs.projects import cost_codes, sub_jobs
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
+from erp_integrations.connections import services as connection_services
 from erp_integrations.sendable import Origin, link
+from erp_integrations.workflow.accept import default_rules
 from erpbridge.access import policy
 from erpbridge.access.models import Account, Membership, Project, User
 from erpbridge.audit.models import Event
@@ -94,18 +92,20 @@ def application(scene: Scene) -> End:
 
 
 def segment(scene: Scene) -> End:
-    made = segments.add(scene.account, name="Phase", tiered=True, by=scene.user)
+    made = segment_services.add(scene.account, name="Phase", tiered=True, by=scene.user)
     return End("admin_wbs:segment_delete", (scene.account.pk,), made.pk)
 
 
 def cost_type(scene: Scene) -> End:
-    made = cost_types.add(scene.account, code="X", label="Extra", base_type="other", by=scene.user)
+    made = cost_type_services.add(
+        scene.account, code="X", label="Extra", base_type="other", by=scene.user
+    )
     return End("admin_wbs:cost_type_delete", (scene.account.pk,), made.pk)
 
 
 def sub_job(scene: Scene) -> End:
     kind = Segment.objects.get(account=scene.account, kind=Segment.Kind.SUB_JOB)
-    segments.enable(kind, on=True, by=scene.user)
+    segment_services.enable(kind, on=True, by=scene.user)
     made = sub_jobs.add(scene.project, code="1", name="Garage", by=scene.user)
     return End("admin_wbs:sub_job_delete", (scene.account.pk, scene.project.pk), made.pk)
 
@@ -131,10 +131,10 @@ def deleted_code(scene: Scene) -> End:
 
 def default_rule(scene: Scene) -> End:
     connection = steps.connect(scene.account, by=scene.user)
-    manifest = connections.entity_manifest(connection, "cost_code")
+    manifest = connection_services.entity_manifest(connection, "cost_code")
     assert manifest is not None
     values = {"field": "income_account", "starts_with": "01", "value": "4000"}
-    rule = defaults.add(connection, manifest, **values, by=scene.user)
+    rule = default_rules.add(connection, manifest, **values, by=scene.user)
     place = (scene.account.pk, "cost-codes")
     return End("erp:defaults", place, data={"remove": rule.pk})
 
@@ -215,8 +215,8 @@ def test_nor_is_what_it_still_has(case, scene, other_scene, client_of):
 @pytest.mark.parametrize(
     ("case", "service"),
     [
-        (segment, segments),
-        (cost_type, cost_types),
+        (segment, segment_services),
+        (cost_type, cost_type_services),
         (sub_job, sub_jobs),
         (application, applications),
     ],
@@ -238,16 +238,16 @@ def test_of_two_clicks_at_once_the_slower_is_told_too(case, service, scene, clie
 
 
 def ticked_items(scene: Scene) -> tuple[str, dict[str, Any]]:
-    made = segments.add(scene.account, name="Phase", tiered=True, by=scene.user)
+    made = segment_services.add(scene.account, name="Phase", tiered=True, by=scene.user)
     item = segment_items.add(made, code="1", description="Shell", by=scene.user)
     url = reverse("admin_wbs:segment_items_act", args=[scene.account.pk, made.pk])
     return url, {"action": "delete", "confirm": "1", "ids": item.pk}
 
 
 def ticked_codes_of_a_project(scene: Scene) -> tuple[str, dict[str, Any]]:
-    found = lists.create(account=scene.account, name="Residential", by=scene.user)
+    found = list_services.create(account=scene.account, name="Residential", by=scene.user)
     made = tree(found, scene.user, "01 General")["01"]
-    project_codes.add(found, [made.pk], project=scene.project, by=scene.user)
+    cost_codes.add(found, [made.pk], project=scene.project, by=scene.user)
     url = reverse("admin_wbs:project_remove", args=[scene.account.pk, scene.project.pk])
     return url, {"ids": made.pk}
 

@@ -13,8 +13,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RoutePattern
 
-from admin_wbs import segment_items, segments, sub_jobs
 from admin_wbs.models import Segment
+from admin_wbs.projects import sub_jobs
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from erpbridge.access.models import Membership
 from tests.factories import (
     ApplicationFactory,
@@ -37,9 +39,9 @@ NO_OBJECT = {"account_id", "kind"}
 @pytest.fixture
 def ours(account, project, sam) -> dict[str, object]:
     """A value for every argument of a URL; ids are of objects of the cast's account."""
-    segment = segments.add(account, name="Phase", tiered=True, by=sam)
+    segment = segment_services.add(account, name="Phase", tiered=True, by=sam)
     sub_job = Segment.objects.get(account=account, kind=Segment.Kind.SUB_JOB)
-    segments.enable(sub_job, on=True, by=sam)
+    segment_services.enable(sub_job, on=True, by=sam)
     return {
         "account_id": account.pk,
         "project_id": project.pk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory import companies
+from directory.companies import services as company_services
 from erp_integrations.models import Item, Request
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
@@ -56,7 +56,7 @@ def test_a_project_admin_finds_nothing_of_another_project(url, ours, account, cl
 def test_a_project_holds_nothing_from_elsewhere(url, elsewhere, ours, account, ada, client_of, uma):
     if elsewhere == "in another project":
         other = ProjectFactory.create(account=account, number="2077")
-        companies.add_to_project([ours["company_id"]], project=other, by=ada)
+        company_services.add_to_project([ours["company_id"]], project=other, by=ada)
         Item.objects.update(project=other)
         Request.objects.update(project=other)
         mine = CompanyImportFactory.create(account=account, by=uma, project=other)
@@ -99,7 +99,7 @@ def clerk(account, project):
 
 @pytest.mark.parametrize("url", OF_ACCOUNTS, ids=ids)
 def test_whoever_may_only_read_changes_nothing(url, ours, account, project, client_of, reader, ada):
-    companies.add_to_project([ours["company_id"]], project=project, by=ada)
+    company_services.add_to_project([ours["company_id"]], project=project, by=ada)
     Item.objects.update(project=project)
     sent = {"action": "send", "verb": "send", "ids": ours["company_id"], "confirm": 1}
     answer = client_of(reader).post(address(*url, ours), sent)

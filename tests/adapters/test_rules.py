@@ -16,7 +16,7 @@ from erp_integrations.adapters.base import (
     Problem,
     Rule,
 )
-from erp_integrations.rules import CHECKS, problems
+from erp_integrations.workflow.payloads.field_rules import CHECKS, problems
 
 
 def entity(*rules: Rule, asked: tuple[AcceptanceField, ...] = ()) -> EntityManifest:

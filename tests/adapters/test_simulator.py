@@ -21,7 +21,7 @@ from erp_integrations.adapters.base import (
 )
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.tables import VENDOR_TYPES, VENDORS, Refused
-from erp_integrations.rules import problems
+from erp_integrations.workflow.payloads.field_rules import problems
 from tests.adapters.conftest import Make, create, update
 
 VENDOR = SimulatorAdapter.manifest({}).entities["vendor"]

@@ -28,7 +28,7 @@ from erp_integrations.adapters.simulator.files import import_into, read_result, 
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.adapters.simulator.polling import receive
 from erp_integrations.adapters.simulator.tables import GL_ACCOUNTS
-from erp_integrations.rules import problems
+from erp_integrations.workflow.payloads.field_rules import problems
 from tests.adapters.conftest import Make, create
 from tests.adapters.test_conformance_simulator import (
     CodesHarness,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations.models import Connection
 from erpbridge.access.models import Account
@@ -45,7 +45,7 @@ def strike_out(connection: Connection, *codes: str) -> None:
 
 
 def erp_list(account: Account) -> CodeList:
-    found = lists.erp_list(account.pk)
+    found = list_services.erp_list(account.pk)
     assert found is not None
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList
 from erp_integrations.models import Connection
 from erpbridge.access import policy
@@ -18,7 +18,7 @@ from tests.erp_integrations import steps
 @pytest.fixture
 def code_list(account: Account, ada: User) -> CodeList:
     """A list that belongs to no ERP."""
-    return lists.create(account=account, name="Residential", by=ada)
+    return list_services.create(account=account, name="Residential", by=ada)
 
 
 @pytest.fixture

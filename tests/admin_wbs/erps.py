@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList
-from erp_integrations import connections
 from erp_integrations.adapters.tryton import TrytonAdapter
+from erp_integrations.connections import services as connection_services
 from erpbridge.access.models import Account, User
 from tests.factories import ConnectionFactory
 
@@ -15,8 +15,8 @@ from tests.factories import ConnectionFactory
 def connect(account: Account, *, by: User) -> CodeList:
     """Make a Tryton the account's ERP; gives the list that came with it."""
     connection = ConnectionFactory.create(account=account, adapter="tryton", name="Books")
-    connections.activate(connection, by=by)
-    found = lists.erp_list(account.pk)
+    connection_services.activate(connection, by=by)
+    found = list_services.erp_list(account.pk)
     assert found is not None
     return found
 

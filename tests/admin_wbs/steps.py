@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from admin_wbs import codes, sending
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.erp import send as send_to_erp
 from admin_wbs.models import CodeList, CostCode
-from erp_integrations import approval
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import Done
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from tests.erp_integrations import steps
@@ -19,7 +20,9 @@ INCOME = "4000"
 def tree(code_list: CodeList, by: User, *rows: str) -> dict[str, CostCode]:
     """Codes by full code, from rows such as ``"01-100 Surveying"``."""
     split = [row.split(" ", 1) for row in rows]
-    made = codes.add_many(code_list, [(code.split("-"), text) for code, text in split], by=by)
+    made = code_services.add_many(
+        code_list, [(code.split("-"), text) for code, text in split], by=by
+    )
     return {one.full_code: one for one in made}
 
 
@@ -27,7 +30,7 @@ def send(code_list: CodeList, access: Access, *chosen: CostCode) -> Done:
     """Everything unsent, or the chosen codes, from a fresh page."""
     code_list.refresh_from_db()
     ids = [one.pk for one in chosen] or None
-    return sending.send(code_list, access=access, seen=code_list.revision, ids=ids)
+    return send_to_erp.send(code_list, access=access, seen=code_list.revision, ids=ids)
 
 
 def waiting(code_list: CodeList) -> list[Item]:
@@ -40,8 +43,8 @@ def waiting(code_list: CodeList) -> list[Item]:
 def accept(items: Iterable[Item], access: Access, **values: str) -> Done:
     """Accept with an income account for each."""
     given = {"income_account": INCOME, **values}
-    decisions = [approval.Decision(item.pk, item.digest, given) for item in items]
-    return approval.accept(decisions, entity="cost_code", access=access)
+    decisions = [accept_services.Decision(item.pk, item.digest, given) for item in items]
+    return accept_services.accept(decisions, entity="cost_code", access=access)
 
 
 def states(code_list: CodeList) -> dict[str, str]:

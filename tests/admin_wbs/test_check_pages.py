@@ -8,9 +8,9 @@ import io
 import pytest
 from django.urls import reverse
 
-from admin_wbs import other_erps
+from admin_wbs.erp import dry_run
 from admin_wbs.models import CostCode
-from admin_wbs.tree import sort_path
+from admin_wbs.models.full_code import sort_path
 from erp_integrations.adapters.registry import AdapterUnavailable
 from tests.factories import CostCodeFactory
 
@@ -111,7 +111,7 @@ def test_a_broken_adapter_is_told_and_is_no_crash(page, codes, monkeypatch):
     def broken(*_args):
         raise AdapterUnavailable("simulator", "cannot be loaded")
 
-    monkeypatch.setattr("admin_wbs.other_erps.sendable.check_against", broken)
+    monkeypatch.setattr("admin_wbs.erp.dry_run.sendable.check_against", broken)
     assert "cannot be loaded" in text(page(erp="simulator"))
     assert page("check_csv", erp="simulator").status_code == 302
 
@@ -135,8 +135,8 @@ def test_ten_thousand_codes_are_checked_in_few_queries(
         ),
         batch_size=500,
     )
-    simulator = next(one for one in other_erps.offered() if one.key == "simulator")
+    simulator = next(one for one in dry_run.offered() if one.key == "simulator")
     with django_assert_max_num_queries(25):
-        assert len(other_erps.check(code_list, simulator).failing) == 10_000
+        assert len(dry_run.check(code_list, simulator).failing) == 10_000
     answer = page(erp="simulator", page="100")
     assert "9,901 to 10,000 of 10,000 codes" in text(answer).replace("’", "'")

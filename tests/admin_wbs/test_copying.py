@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from admin_wbs import codes, copying, lists
-from admin_wbs.refusals import ReadOnly, Stale
+from admin_wbs.cost_codes import copy_list, list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.errors import ReadOnly, Stale
 from tests.admin_wbs.test_codes import shown, tree
 from tests.factories import CodeListFactory, ConnectionFactory
 
@@ -12,19 +13,19 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def target(account, ada):
-    return lists.create(account=account, name="Commercial", by=ada)
+    return list_services.create(account=account, name="Commercial", by=ada)
 
 
 def copied(source, target, by):
     for one in (source, target):
         one.refresh_from_db()
-    return copying.copy(source, target, seen=(source.revision, target.revision), by=by)
+    return copy_list.copy(source, target, seen=(source.revision, target.revision), by=by)
 
 
 def test_codes_are_copied_with_those_above_and_what_is_there_stays(code_list, target, ada):
     tree(code_list, ada, "01 General", "01-100 Survey", "02 Site", "02-10 Clearing")
     tree(target, ada, "01 Conditions")
-    found = copying.plan(code_list, target)
+    found = copy_list.plan(code_list, target)
     assert ([row[1] for row in found.rows], found.there) == (["Survey", "Site", "Clearing"], 1)
     assert copied(code_list, target, ada) == 3
     assert shown(target) == ["01 Conditions", "01-100 Survey", "02 Site", "02-10 Clearing"]
@@ -33,16 +34,16 @@ def test_codes_are_copied_with_those_above_and_what_is_there_stays(code_list, ta
 
 def test_inactive_codes_are_left_out(code_list, target, ada):
     made = tree(code_list, ada, "01 General", "01-100 Survey", "02 Site")
-    codes.deactivate(code_list, [made["01-100"].pk, made["02"].pk], by=ada)
-    assert copying.plan(code_list, target).inactive == 2
+    code_services.deactivate(code_list, [made["01-100"].pk, made["02"].pk], by=ada)
+    assert copy_list.plan(code_list, target).inactive == 2
     copied(code_list, target, ada)
     assert shown(target) == ["01 General"]
 
 
 def test_a_code_spelled_the_same_in_other_tiers_is_left_with_what_is_below(code_list, target, ada):
     tree(code_list, ada, "01 General", "01-100 Survey", "01-100-1 Stakes", "02 Site")
-    codes.add(target, code="01-100", description="Flat", by=ada)
-    found = copying.plan(code_list, target)
+    code_services.add(target, code="01-100", description="Flat", by=ada)
+    found = copy_list.plan(code_list, target)
     assert list(found.clashing) == ["01-100", "01-100-1"]
     copied(code_list, target, ada)
     assert shown(target) == ["01 General", "01-100 Flat", "02 Site"]
@@ -51,7 +52,7 @@ def test_a_code_spelled_the_same_in_other_tiers_is_left_with_what_is_below(code_
 def test_counts_of_before_are_not_acted_on(code_list, target, ada):
     tree(code_list, ada, "01 General")
     with pytest.raises(Stale):
-        copying.copy(code_list, target, seen=(1, 1), by=ada)
+        copy_list.copy(code_list, target, seen=(1, 1), by=ada)
     assert shown(target) == []
 
 
@@ -68,4 +69,4 @@ def test_nothing_is_copied_into_a_list_of_a_disconnected_erp(code_list, account,
 def test_planning_a_copy_takes_two_queries(code_list, target, ada, django_assert_num_queries):
     tree(code_list, ada, *[f"{n:03} Work" for n in range(200)])
     with django_assert_num_queries(2):
-        copying.plan(code_list, target)
+        copy_list.plan(code_list, target)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from admin_wbs.tree import LONGEST_CODE, LONGEST_DESCRIPTION, full_code
+from admin_wbs.models.full_code import LONGEST_CODE, LONGEST_DESCRIPTION, full_code
 from tests.generator import codes
 
 

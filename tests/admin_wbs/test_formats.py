@@ -7,12 +7,13 @@ from collections.abc import Callable
 import pytest
 from django.db.models import F
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
-from erp_integrations import approval, sendable
+from erp_integrations import sendable
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.sendable import Done
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
@@ -31,7 +32,7 @@ def connection(account: Account, ada: User) -> Connection:
 
 @pytest.fixture
 def erp_list(connection: Connection) -> CodeList:
-    found = lists.erp_list(connection.account_id)
+    found = list_services.erp_list(connection.account_id)
     assert found is not None
     return found
 
@@ -54,11 +55,11 @@ def access_in(account: Account, user: User) -> Access:
 def export(connection: Connection, by: User) -> None:
     """Accept everything that was sent and let it go out."""
     decisions = [
-        approval.Decision(item.pk, item.digest, {"income_account": "4000"})
+        accept_services.Decision(item.pk, item.digest, {"income_account": "4000"})
         for item in Item.objects.filter(state="ready")
     ]
     access = access_in(connection.account, by)
-    assert approval.accept(decisions, entity="cost_code", access=access).refused == ()
+    assert accept_services.accept(decisions, entity="cost_code", access=access).refused == ()
     steps.export(connection)
 
 

@@ -7,12 +7,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from admin_wbs import codes, lists
-from admin_wbs.importing import applying, starter, stored
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.errors import Locked, ReadOnly
+from admin_wbs.importing import apply, starter, uploads
 from admin_wbs.importing.plan import State
 from admin_wbs.models import CodeImport, CodeList, CostCode
-from admin_wbs.refusals import Locked, ReadOnly
-from erp_integrations.states import State as ItemState
+from erp_integrations.models.states import State as ItemState
 from erpbridge.access.policy import load
 from erpbridge.audit.models import Event
 from tests.factories import CodeListFactory, ConnectionFactory
@@ -27,13 +28,13 @@ def upload(account, ada, code_list):
     def start(text: str, to: CodeList = code_list) -> CodeImport:
         access = load(ada, account)
         assert access is not None
-        return stored.start(text.encode(), found=to, file_name="codes.csv", access=access)
+        return uploads.start(text.encode(), found=to, file_name="codes.csv", access=access)
 
     return start
 
 
-def confirm(one: CodeImport) -> applying.Result:
-    return applying.confirm(one, seen=stored.plan_of(one).fingerprint, by=one.by)
+def confirm(one: CodeImport) -> apply.Result:
+    return apply.confirm(one, seen=uploads.plan_of(one).fingerprint, by=one.by)
 
 
 def shown(code_list):
@@ -41,20 +42,20 @@ def shown(code_list):
 
 
 def states(one: CodeImport) -> list[State]:
-    return [row.state for row in stored.plan_of(one).rows]
+    return [row.state for row in uploads.plan_of(one).rows]
 
 
 def test_new_changed_and_unchanged_rows_are_told_apart(upload, code_list, ada):
-    codes.add_many(code_list, [(["01"], "General"), (["02"], "Site")], by=ada)
+    code_services.add_many(code_list, [(["01"], "General"), (["02"], "Site")], by=ada)
     one = upload("Code,Description\n01,General\n02,Site work\n03,Concrete\n")
     assert states(one) == [State.UNCHANGED, State.CHANGED, State.NEW]
-    assert stored.plan_of(one).rows[1].reason == "Was “Site”."
+    assert uploads.plan_of(one).rows[1].reason == "Was “Site”."
     assert confirm(one).counts == {"created": 1, "changed": 1, "unchanged": 1, "errors": 0}
     assert shown(code_list) == ["01 General", "02 Site work", "03 Concrete"]
 
 
 def test_a_changed_description_is_a_new_revision_with_its_event(upload, code_list, ada):
-    (code,) = codes.add_many(code_list, [(["01"], "General")], by=ada)
+    (code,) = code_services.add_many(code_list, [(["01"], "General")], by=ada)
     confirm(upload("Code,Description\n01,Overhead\n"))
     code.refresh_from_db()
     assert code.revision == 2
@@ -68,14 +69,14 @@ def test_parents_may_stand_behind_their_children(upload, code_list):
 
 
 def test_a_parent_may_be_in_the_list_already(upload, code_list, ada):
-    codes.add(code_list, code="A", description="Shell", by=ada)
+    code_services.add(code_list, code="A", description="Shell", by=ada)
     confirm(upload("Code,Description\na-10,Walls\n"))
     assert shown(code_list) == ["A Shell", "A-10 Walls"]
 
 
 def test_an_orphan_names_its_missing_parent_and_the_fix(upload, code_list):
     one = upload("Code,Description\n01,General\n02-100-1,Stakes\n")
-    (row,) = stored.plan_of(one).of_state(State.ERROR)
+    (row,) = uploads.plan_of(one).of_state(State.ERROR)
     assert row.reason == (
         "Its parent 02-100 is missing. Every code needs a row of its own: add one for 02-100."
     )
@@ -85,34 +86,34 @@ def test_an_orphan_names_its_missing_parent_and_the_fix(upload, code_list):
 
 def test_what_stands_under_a_row_with_an_error_waits_with_it(upload):
     one = upload("Code,Description\n01,\n01-1,a\n01-1-1,b\n")
-    assert [row.reason for row in stored.plan_of(one).rows[1:]] == [
+    assert [row.reason for row in uploads.plan_of(one).rows[1:]] == [
         "Its parent 01, on line 2, has an error.",
         "Its parent 01-1, on line 3, has an error.",
     ]
 
 
 def test_a_full_code_of_other_tiers_is_taken(upload, code_list, ada):
-    codes.add_many(code_list, [(["01"], "General"), (["01", "100"], "Survey")], by=ada)
+    code_services.add_many(code_list, [(["01"], "General"), (["01", "100"], "Survey")], by=ada)
     one = upload("Cost Code Level 1,Description\n01-100,Flat\n")
     assert "01-100 is taken: the list has it in the tiers 01 + 100." in (
-        stored.plan_of(one).rows[0].reason
+        uploads.plan_of(one).rows[0].reason
     )
 
 
 def test_a_code_that_waits_for_accounting_keeps_its_description(upload, code_list, ada):
-    (code,) = codes.add_many(code_list, [(["01"], "General")], by=ada)
+    (code,) = code_services.add_many(code_list, [(["01"], "General")], by=ada)
     CostCode.objects.filter(pk=code.pk).update(erp_state=ItemState.READY.value)
     assert states(upload("Code,Description\n01,General\n")) == [State.UNCHANGED]
     one = upload("Code,Description\n01,Overhead\n02,Site\n")
-    assert "waits for accounting" in stored.plan_of(one).rows[0].reason
+    assert "waits for accounting" in uploads.plan_of(one).rows[0].reason
     confirm(one)
     assert shown(code_list) == ["01 General", "02 Site"]
     with pytest.raises(Locked):
-        codes.store_descriptions(code_list, {code.pk: "x"}, by=ada)
+        code_services.store_descriptions(code_list, {code.pk: "x"}, by=ada)
 
 
 def test_an_import_never_deletes_and_says_what_it_did(upload, code_list, ada):
-    codes.add(code_list, code="99", description="Old", by=ada)
+    code_services.add(code_list, code="99", description="Old", by=ada)
     confirm(upload(GOOD))
     assert shown(code_list) == ["01 General", "01-100 Survey", "99 Old"]
     event = Event.objects.get(verb="codes imported")
@@ -121,10 +122,10 @@ def test_an_import_never_deletes_and_says_what_it_did(upload, code_list, ada):
 
 def test_a_list_that_changed_since_the_preview_is_not_imported_into(upload, code_list, ada):
     one = upload(GOOD)
-    seen = stored.plan_of(one).fingerprint
-    codes.add(code_list, code="01", description="Somebody else's", by=ada)
-    with pytest.raises(applying.Changed):
-        applying.confirm(one, seen=seen, by=ada)
+    seen = uploads.plan_of(one).fingerprint
+    code_services.add(code_list, code="01", description="Somebody else's", by=ada)
+    with pytest.raises(apply.Changed):
+        apply.confirm(one, seen=seen, by=ada)
     one.refresh_from_db()
     assert one.confirmed_at is None
     assert shown(code_list) == ["01 Somebody else's"]
@@ -135,8 +136,8 @@ def test_a_list_that_changed_since_the_preview_is_not_imported_into(upload, code
 def test_a_second_confirmation_does_nothing(upload, code_list):
     one = upload(GOOD)
     confirm(one)
-    with pytest.raises(applying.AlreadyConfirmed):
-        applying.confirm(one, seen="", by=one.by)
+    with pytest.raises(apply.AlreadyConfirmed):
+        apply.confirm(one, seen="", by=one.by)
     assert code_list.codes.count() == 2
 
 
@@ -151,7 +152,7 @@ def test_a_list_of_an_erp_that_is_gone_takes_no_import(upload, account):
 
 def test_a_row_more_is_no_statement_more(upload, code_list, account, ada):
     def statements(count: int) -> int:
-        to = lists.create(account=account, name=f"List {count}", by=ada)
+        to = list_services.create(account=account, name=f"List {count}", by=ada)
         rows = [["-".join(path), text] for path, text in invented(count)]
         text = io.StringIO()
         csv.writer(text).writerows([["Code", "Description"], *rows])

@@ -8,12 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as HypothesisTestCase
 
-from admin_wbs import codes
-from admin_wbs.importing import applying, exporting, layouts
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.importing import apply, columns, export
 from admin_wbs.importing import plan as planning
 from admin_wbs.importing.plan import State
 from admin_wbs.models import CodeList
-from admin_wbs.tree import full_code
+from admin_wbs.models.full_code import full_code
 from erpbridge.files.reading import read
 from erpbridge.text import one_line
 from erpbridge.ui.forms import DIRECTION_CONTROLS
@@ -53,12 +53,12 @@ def tree(found: CodeList) -> list[tuple[list[str], str]]:
 
 def plan_of(content: bytes, found: CodeList) -> planning.Plan:
     table = read(content)
-    layout = layouts.recognised(table.header)
+    layout = columns.recognised(table.header)
     return planning.make(found, table.lines, layout, header=table.header, delimiter="-")
 
 
 def files_of(found: CodeList) -> list[bytes]:
-    return ["".join(exporting.as_csv(found)).encode(), exporting.as_workbook(found)]
+    return ["".join(export.as_csv(found)).encode(), export.as_workbook(found)]
 
 
 class RoundTrip(HypothesisTestCase, TestCase):
@@ -66,27 +66,25 @@ class RoundTrip(HypothesisTestCase, TestCase):
     @given(trees())
     def test_an_exported_list_imports_back_to_the_same_list(self, rows):
         user, found = UserFactory.create(), CodeListFactory.create()
-        codes.add_many(found, rows, by=user)
+        code_services.add_many(found, rows, by=user)
         for content in files_of(found):
             again = plan_of(content, found)
             assert again.counts == {State.UNCHANGED: len(rows)}, again.refused
             empty = CodeListFactory.create(account=found.account)
-            applying.import_plan(plan_of(content, empty), empty, file_name="x", by=user)
+            apply.import_plan(plan_of(content, empty), empty, file_name="x", by=user)
             assert tree(empty) == tree(found)
 
 
 @pytest.mark.django_db
 def test_ten_thousand_codes_in_five_tiers_go_out_and_come_back(account, ada, code_list):
-    codes.add_many(code_list, invented(10_000), by=ada)
+    code_services.add_many(code_list, invented(10_000), by=ada)
     for content in files_of(code_list):
         empty = CodeListFactory.create(account=account)
-        result = applying.import_plan(plan_of(content, empty), empty, file_name="x", by=ada)
+        result = apply.import_plan(plan_of(content, empty), empty, file_name="x", by=ada)
         assert (result.created, result.refused) == (10_000, [])
         assert tree(empty) == tree(code_list)
 
 
 @pytest.mark.django_db
 def test_a_list_without_codes_is_a_heading(code_list):
-    assert [*exporting.rows(code_list)] == [
-        ["Cost Code Level 1", "Cost Code Level 2", "Description"]
-    ]
+    assert [*export.rows(code_list)] == [["Cost Code Level 1", "Cost Code Level 2", "Description"]]

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from admin_wbs import codes
+from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeImport, CostCode
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
@@ -133,7 +133,7 @@ def test_an_empty_list_offers_the_starter_list(client_of, ada, account, code_lis
 
 
 def test_the_list_is_downloaded_as_csv_and_as_a_workbook(client_of, ada, account, code_list):
-    codes.add_many(code_list, [(["01"], "General"), (["01", "1"], "=Survey")], by=ada)
+    code_services.add_many(code_list, [(["01"], "General"), (["01", "1"], "=Survey")], by=ada)
     client = client_of(ada)
     answer = client.get(reverse("admin_wbs:export_csv", args=[account.pk, code_list.pk]))
     text = b"".join(answer.streaming_content).decode("utf-8-sig")

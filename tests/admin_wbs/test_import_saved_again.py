@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from admin_wbs import codes
-from admin_wbs.forms import CodeForm
-from admin_wbs.importing import applying, layouts
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.cost_codes.forms import CodeForm
+from admin_wbs.importing import apply, columns
 from admin_wbs.importing import plan as planning
 from erpbridge.files.delimited import read
 from tests.factories import CodeListFactory
@@ -24,14 +24,14 @@ def test_every_imported_code_can_be_saved_again_as_it_is(account, ada):
         for code in CODES
     ]
     table = read("\n".join(["Code,Description", *cells]).encode())
-    layout = layouts.recognised(table.header)
+    layout = columns.recognised(table.header)
     plan = planning.make(found, table.lines, layout, header=table.header, delimiter="")
     assert plan.refused
-    applying.import_plan(plan, found, file_name="codes.csv", by=ada)
+    apply.import_plan(plan, found, file_name="codes.csv", by=ada)
     stored = list(found.codes.all())
     assert len(stored) > len(DESCRIPTIONS)
     for code in stored:
         form = CodeForm({"code": code.code, "description": code.description})
         assert form.is_valid(), form.errors
         assert form.cleaned_data == {"code": code.code, "description": code.description}
-        codes.edit(code, values=form.cleaned_data, seen=code.revision, by=ada)
+        code_services.edit(code, values=form.cleaned_data, seen=code.revision, by=ada)

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
-from erp_integrations import connections
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import ActiveConnection
 from erpbridge.access.levels import Level
 from tests.factories import MembershipFactory, UserFactory
@@ -59,15 +59,15 @@ def older(connection):
 
 
 def test_a_refresh_gives_an_older_connection_its_list_of_cost_codes(older, ada, account):
-    assert connections.refresh(older, by=ada)
+    assert connection_services.refresh(older, by=ada)
     assert CodeList.objects.get(account=account).connection_id == older.pk
-    assert connections.active(account.pk, "cost_code") == older
-    assert connections.refresh(older, by=ada)
+    assert connection_services.active(account.pk, "cost_code") == older
+    assert connection_services.refresh(older, by=ada)
     assert CodeList.objects.count() == 1
 
 
 def test_a_refresh_of_a_connection_that_is_not_in_use_takes_nothing_up(older, ada, account):
     ActiveConnection.objects.all().delete()
-    assert connections.refresh(older, by=ada)
+    assert connection_services.refresh(older, by=ada)
     assert not ActiveConnection.objects.exists()
     assert not CodeList.objects.exists()

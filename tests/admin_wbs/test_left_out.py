@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from admin_wbs import codes, sending
-from erp_integrations import approval
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.erp import send as send_to_erp
 from erp_integrations.models import Item
+from erp_integrations.workflow.accept import services as accept_services
 from tests.admin_wbs import steps
 
 
@@ -17,19 +18,21 @@ def rejected(erp_list, ada, pat, access_of):
     made = steps.tree(erp_list, ada, "01 General", "02 Site", "03 Concrete")
     steps.send(erp_list, access_of(ada))
     back = Item.objects.filter(label__in=["01 General", "02 Site"])
-    approval.reject(back, entity="cost_code", reason="Not in our books", access=access_of(pat))
+    accept_services.reject(
+        back, entity="cost_code", reason="Not in our books", access=access_of(pat)
+    )
     return {name: type(code).objects.get(pk=code.pk) for name, code in made.items()}
 
 
 def resend(erp_list, access, **how):
     erp_list.refresh_from_db()
-    return sending.send(erp_list, access=access, seen=erp_list.revision, **how)
+    return send_to_erp.send(erp_list, access=access, seen=erp_list.revision, **how)
 
 
 def test_what_was_rejected_and_not_changed_since_stays_until_it_is_ticked(
     erp_list, rejected, ada, access_of
 ):
-    shown = sending.button(erp_list, access_of(ada))
+    shown = send_to_erp.button(erp_list, access_of(ada))
     assert (shown.count, shown.left_out, shown.enabled) == (0, 2, False)
     assert "2 rejected with a reason and not changed since" in shown.reasons[-1].message
     assert resend(erp_list, access_of(ada)).done == 0
@@ -39,14 +42,14 @@ def test_what_was_rejected_and_not_changed_since_stays_until_it_is_ticked(
 
 
 def test_what_was_changed_since_goes_with_the_rest(client_of, erp_list, rejected, ada, access_of):
-    codes.edit(
+    code_services.edit(
         rejected["02"],
         values={"code": "02", "description": "Site Work"},
         seen=rejected["02"].revision,
         by=ada,
     )
-    codes.add(erp_list, code="04", description="Masonry", by=ada)
-    shown = sending.button(erp_list, access_of(ada))
+    code_services.add(erp_list, code="04", description="Masonry", by=ada)
+    shown = send_to_erp.button(erp_list, access_of(ada))
     assert (shown.count, shown.left_out, shown.enabled) == (2, 1, True)
     page = client_of(ada).get(reverse("admin_wbs:list", args=[erp_list.account_id, erp_list.pk]))
     assert "Note for accounting with Re-send" in page.text

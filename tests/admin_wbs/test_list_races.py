@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from admin_wbs import codes, lists, project_codes
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.projects import cost_codes
 from tests.admin_wbs.steps import tree
 from tests.erp_integrations.test_races import at_once
 from tests.factories import ProjectFactory
@@ -18,7 +20,9 @@ NAMES = ("Residential", "Commercial")
 def made(account, ada):
     """Two lists of the same codes."""
     rows = [f"{n:02} Work {n}" for n in range(20)]
-    return [tree(lists.create(account=account, name=name, by=ada), ada, *rows) for name in NAMES]
+    return [
+        tree(list_services.create(account=account, name=name, by=ada), ada, *rows) for name in NAMES
+    ]
 
 
 def pks(made, *, backwards: bool = False) -> list[int]:
@@ -30,7 +34,7 @@ def test_projects_that_take_codes_of_the_same_lists_do_not_wait_in_a_circle(acco
     projects = ProjectFactory.create_batch(3, account=account)
 
     def take(project, backwards):
-        return lambda: project_codes.add_of_any(
+        return lambda: cost_codes.add_of_any(
             pks(made, backwards=backwards), project=project, by=ada
         )
 
@@ -47,15 +51,15 @@ def test_who_takes_codes_twice_in_one_transaction_never_waits_for_a_list_with_th
 
     def twice():
         with transaction.atomic():
-            project_codes.add_of_any([first], project=project, by=ada)
-            return project_codes.add_of_any(other, project=project, by=ada)
+            cost_codes.add_of_any([first], project=project, by=ada)
+            return cost_codes.add_of_any(other, project=project, by=ada)
 
     def once():
         found = next(iter(made[1].values())).list
-        return project_codes.add_only(found, other, project=project, by=ada)
+        return cost_codes.add_only(found, other, project=project, by=ada)
 
     def again():
-        return project_codes.add_of_any([second], project=project, by=ada)
+        return cost_codes.add_of_any([second], project=project, by=ada)
 
     outcomes = at_once(twice, once, again, once, twice)
     assert sorted(outcomes) == [0, 0, 0, 1, 2]
@@ -69,9 +73,9 @@ def test_codes_of_two_lists_are_switched_at_once_whichever_list_is_named_first(a
         return lambda: do(first, pks(made), by=ada, also=[second])
 
     outcomes = at_once(
-        switch(codes.deactivate, *found),
-        switch(codes.deactivate, *found[::-1]),
-        switch(codes.deactivate, *found),
-        switch(codes.deactivate, *found[::-1]),
+        switch(code_services.deactivate, *found),
+        switch(code_services.deactivate, *found[::-1]),
+        switch(code_services.deactivate, *found),
+        switch(code_services.deactivate, *found[::-1]),
     )
     assert sorted(one.done for one in outcomes) == [0, 0, 0, 40]

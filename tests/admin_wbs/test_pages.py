@@ -7,10 +7,11 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from admin_wbs import codes, lists
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations.models import ActiveConnection, Connection, Item, Request
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
 from tests.admin_wbs.test_codes import shown, tree
@@ -30,7 +31,9 @@ PART = {"HX-Request": "true"}
 def erp_list(account) -> CodeList:
     """The list of the account's present connection, which was not tested yet."""
     connection = ConnectionFactory.create(account=account)
-    ActiveConnection.objects.create(account=account, entity=lists.CODE, connection=connection)
+    ActiveConnection.objects.create(
+        account=account, entity=list_services.CODE, connection=connection
+    )
     return CodeListFactory.create(
         account=account, name="Ledger Standard Cost Codes", connection_id=connection.pk
     )
@@ -81,13 +84,13 @@ def test_the_one_list_opens_straight_on_its_codes(ada_client, code_list, url):
 
 
 def test_the_pages_of_an_erp_list_say_that_no_erp_is_connected(ada_client, code_list, url, ada):
-    lists.make_erp(code_list, by=ada)
+    list_services.make_erp(code_list, by=ada)
     assert "ERP not connected" in text(ada_client.get(f"{url('lists')}?all"))
     page = text(ada_client.get(url("list", code_list.pk)))
-    assert lists.AWAITS in page
+    assert list_services.AWAITS in page
     assert "No ERP is connected to this account yet." in page
     assert "Send Ticked" not in page
-    assert lists.AWAITS in text(ada_client.get(url("matrix", code_list.pk)))
+    assert list_services.AWAITS in text(ada_client.get(url("matrix", code_list.pk)))
 
 
 def test_several_lists_are_a_table_with_their_numbers(ada_client, code_list, erp_list, url, ada):
@@ -231,7 +234,7 @@ def test_a_search_goes_through_the_whole_list_and_keeps_the_parents(
 def test_filters_by_status_and_erp_status(ada_client, erp_list, url, ada):
     made = tree(erp_list, ada, "01 General", "01-100 Survey", "02 Site")
     CostCode.objects.filter(pk=made["01-100"].pk).update(origin_id="9", erp_state=State.SYNCED)
-    codes.deactivate(erp_list, [made["02"].pk], by=ada)
+    code_services.deactivate(erp_list, [made["02"].pk], by=ada)
     home = url("list", erp_list.pk)
     assert rows(ada_client.get(home, {"erp": "synced"})) == ["(01)", "01-100"]
     assert rows(ada_client.get(home, {"status": "inactive"})) == ["02"]
@@ -255,11 +258,11 @@ def test_the_selected_code_is_in_the_tree_beyond_the_cut(ada_client, code_list, 
 def test_expand_all_opens_the_tiers_that_fit(ada_client, code_list, made, url, ada, monkeypatch):
     home = url("list", code_list.pk)
     assert text(ada_client.get(home, {"open": "all"})).count('class="node"') == 6
-    monkeypatch.setattr("admin_wbs.branches.MOST_EXPANDED", 5)
+    monkeypatch.setattr("admin_wbs.tree.rendering.MOST_EXPANDED", 5)
     html = text(ada_client.get(home, {"open": "all"}))
     assert html.count('class="node"') == 5
     assert "Opened to tier 2 of 3" in html
-    monkeypatch.setattr("admin_wbs.branches.MOST_EXPANDED", 1)
+    monkeypatch.setattr("admin_wbs.tree.rendering.MOST_EXPANDED", 1)
     assert "too long to be opened at once" in text(ada_client.get(home, {"open": "all"}))
 
 
@@ -354,7 +357,7 @@ def test_ones_own_addition_leaves_the_page_fresh_and_somebody_elses_does_not(
 
 def test_nothing_goes_under_a_parent_that_has_been_deleted(ada_client, code_list, url, ada):
     (gone,) = tree(code_list, ada, "01 General").values()
-    codes.delete(code_list, [gone.pk], by=ada)
+    code_services.delete(code_list, [gone.pk], by=ada)
     fields = {"code": "02", "description": "x", "at": gone.pk}
     answer = ada_client.post(url("code_add", code_list.pk), fields)
     assert "has been deleted" in text(answer)
@@ -381,8 +384,8 @@ def test_a_row_is_edited_in_its_place(ada_client, code_list, made, url):
 def test_a_stale_edit_shows_both_values_and_takes_over_the_rest(
     ada_client, code_list, made, url, ada
 ):
-    (code,) = codes.add_many(code_list, [(["09"], "Finishes")], by=ada)
-    codes.edit(code, values={"code": "10", "description": "Fine finishes"}, seen=1, by=ada)
+    (code,) = code_services.add_many(code_list, [(["09"], "Finishes")], by=ada)
+    code_services.edit(code, values={"code": "10", "description": "Fine finishes"}, seen=1, by=ada)
     fields = {"code": "09", "description": "All finishes", "seen": 1}
     answer = ada_client.post(url("code_edit", code.pk), fields, headers=PART)
     html = text(answer)
@@ -433,7 +436,7 @@ def send_by_hand(erp_list, code, by) -> Item:
     return ItemFactory.create(
         account=erp_list.account,
         connection=Connection.objects.get(pk=erp_list.connection_id),
-        entity=lists.CODE,
+        entity=list_services.CODE,
         record_id=code.pk,
         sent_by=by,
     )
@@ -594,7 +597,7 @@ def test_waiting_codes_are_retrieved_from_the_list(ada_client, erp_list, url, ad
 
 
 def test_a_code_shows_its_place_and_its_history(ada_client, code_list, made, url, ada):
-    codes.edit(made["01-100"], values={"description": "Surveying"}, seen=1, by=ada)
+    code_services.edit(made["01-100"], values={"description": "Surveying"}, seen=1, by=ada)
     html = text(ada_client.get(url("code", made["01-100"].pk)))
     assert f'href="{url("code", made["01"].pk)}"' in html
     assert 'data-label="From">Survey<' in html

@@ -6,9 +6,10 @@ import pytest
 from django.urls import reverse
 
 from admin_wbs.models import CodeList, CostCode
-from erp_integrations import engine, unlinking
+from erp_integrations.export import engine
 from erp_integrations.models import Attempt, Item, Link
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access import policy
 from tests.admin_wbs import steps
 from tests.admin_wbs.books import strike_out
@@ -49,7 +50,7 @@ class Story:
         export(self.connection)
 
     def unlink(self) -> dict[int, str]:
-        return unlinking.unlink(
+        return unlink_services.unlink(
             self.list.account_id, "cost_code", [self.parent.pk], by=self.ada, why="Wrong"
         )
 

@@ -8,9 +8,11 @@ import pytest
 from django.db import connection as database
 from django.urls import reverse
 
-from admin_wbs import codes, lists, project_codes, project_refreshing
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.errors import CodeRefused
 from admin_wbs.models import ProjectCostCode
-from admin_wbs.refusals import CodeRefused
+from admin_wbs.projects import cost_codes, refresh_job
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, Project, ProjectMembership
 from erpbridge.audit.models import Event
@@ -44,66 +46,66 @@ def on(project) -> list[str]:
 
 
 def test_a_ticked_code_brings_what_is_under_it(code_list, made, project, ada):
-    assert project_codes.add(code_list, [made["01"].pk], project=project, by=ada) == 3
+    assert cost_codes.add(code_list, [made["01"].pk], project=project, by=ada) == 3
     assert on(project) == ["01", "01-100", "01-200"]
     assert Event.objects.filter(entity="project_cost_code", verb="added").count() == 3
 
 
 def test_a_ticked_code_comes_with_those_above_it(code_list, made, project, ada):
-    project_codes.add(code_list, [made["01-200"].pk], project=project, by=ada)
+    cost_codes.add(code_list, [made["01-200"].pk], project=project, by=ada)
     assert on(project) == ["01", "01-200"]
 
 
 def test_what_a_search_finds_comes_with_those_above_it(code_list, made, project, ada):
-    assert project_codes.add_matching(code_list, "clear", project=project, by=ada) == 2
+    assert cost_codes.add_matching(code_list, "clear", project=project, by=ada) == 2
     assert on(project) == ["02", "02-100"]
-    assert project_codes.add_matching(code_list, "", project=project, by=ada) == 3
+    assert cost_codes.add_matching(code_list, "", project=project, by=ada) == 3
 
 
 def test_inactive_codes_are_not_added(code_list, made, project, ada):
-    codes.deactivate(code_list, [made["01-100"].pk], by=ada)
+    code_services.deactivate(code_list, [made["01-100"].pk], by=ada)
     ids = [made["01"].pk, made["01-100"].pk]
-    project_codes.add(code_list, ids, project=project, by=ada)
+    cost_codes.add(code_list, ids, project=project, by=ada)
     assert on(project) == ["01", "01-200"]
 
 
 def test_adding_twice_adds_once(code_list, made, project, ada):
-    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
-    assert project_codes.add(code_list, [made["01"].pk], project=project, by=ada) == 0
+    cost_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    assert cost_codes.add(code_list, [made["01"].pk], project=project, by=ada) == 0
 
 
 def test_a_code_of_another_list_is_not_added(code_list, made, project, account, ada):
-    other = lists.create(account=account, name="Other", by=ada)
-    assert project_codes.add(other, [made["01"].pk], project=project, by=ada) == 0
+    other = list_services.create(account=account, name="Other", by=ada)
+    assert cost_codes.add(other, [made["01"].pk], project=project, by=ada) == 0
 
 
 def test_a_code_stays_while_codes_under_it_are_on_the_project(code_list, made, project, ada):
-    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
-    outcome = project_codes.remove([made["01"].pk, made["01-100"].pk], project=project, by=ada)
+    cost_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    outcome = cost_codes.remove([made["01"].pk, made["01-100"].pk], project=project, by=ada)
     assert (outcome.done, [left.label for left in outcome.left]) == (1, ["01 General"])
     assert on(project) == ["01", "01-200"]
     both = [made["01"].pk, made["01-200"].pk]
-    assert project_codes.remove(both, project=project, by=ada).done == 2
+    assert cost_codes.remove(both, project=project, by=ada).done == 2
     assert on(project) == []
 
 
 def test_lists_are_offered_that_are_available_and_the_erps(account, connection, project, ada):
-    lists.create(account=account, name="Residential", by=ada)
-    lists.create(account=account, name="Old", by=ada, for_new_projects=False)
-    lists.change(erp_list(account), values={"for_new_projects": False}, by=ada)
-    names = [one.name for one in project_codes.offered_lists(project)]
+    list_services.create(account=account, name="Residential", by=ada)
+    list_services.create(account=account, name="Old", by=ada, for_new_projects=False)
+    list_services.change(erp_list(account), values={"for_new_projects": False}, by=ada)
+    names = [one.name for one in cost_codes.offered_lists(project)]
     assert names == ["Simulator Standard Cost Codes", "Residential"]
     project.use_with_erp = False
-    assert [one.name for one in project_codes.offered_lists(project)] == ["Residential"]
+    assert [one.name for one in cost_codes.offered_lists(project)] == ["Residential"]
 
 
 # --- in use ---------------------------------------------------------------------------------
 
 
 def test_a_code_on_a_project_is_not_deleted_and_names_the_project(code_list, made, project, ada):
-    project_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
-    assert "project 1042 Pier 7 Warehouse" in codes.usage(made["01-100"])
-    outcome = codes.delete(code_list, [made["01-100"].pk, made["01-200"].pk], by=ada)
+    cost_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
+    assert "project 1042 Pier 7 Warehouse" in code_services.usage(made["01-100"])
+    outcome = code_services.delete(code_list, [made["01-100"].pk, made["01-200"].pk], by=ada)
     assert outcome.done == 1
     assert "1042 Pier 7 Warehouse" in outcome.left[0].why
 
@@ -111,15 +113,15 @@ def test_a_code_on_a_project_is_not_deleted_and_names_the_project(code_list, mad
 def test_of_many_projects_three_are_named(code_list, made, account, ada):
     for number in range(5):
         place = ProjectFactory.create(account=account, number=f"P{number}", name="Job")
-        project_codes.add(code_list, [made["02"].pk], project=place, by=ada)
-    assert "projects P0 Job, P1 Job, P2 Job and 2 more" in codes.usage(made["02-100"])
+        cost_codes.add(code_list, [made["02"].pk], project=place, by=ada)
+    assert "projects P0 Job, P1 Job, P2 Job and 2 more" in code_services.usage(made["02-100"])
 
 
 def test_the_code_of_a_code_in_use_is_locked_its_description_is_not(code_list, made, project, ada):
-    project_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
+    cost_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
     with pytest.raises(CodeRefused, match="in use on project 1042"):
-        codes.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
-    edited = codes.edit(made["01"], values={"description": "Requirements"}, seen=1, by=ada)
+        code_services.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
+    edited = code_services.edit(made["01"], values={"description": "Requirements"}, seen=1, by=ada)
     assert edited.description == "Requirements"
 
 
@@ -128,10 +130,10 @@ def test_of_adding_and_deleting_at_once_one_wins(code_list, made, project, ada):
     ids = [made["02-100"].pk]
 
     def delete() -> int:
-        return codes.delete(code_list, ids, by=ada).done
+        return code_services.delete(code_list, ids, by=ada).done
 
     def add() -> int:
-        return project_codes.add(code_list, ids, project=project, by=ada)
+        return cost_codes.add(code_list, ids, project=project, by=ada)
 
     assert sorted(at_once(delete, add)) in ([0, 1], [0, 2])
 
@@ -139,7 +141,7 @@ def test_of_adding_and_deleting_at_once_one_wins(code_list, made, project, ada):
 @pytest.mark.django_db(transaction=True)
 def test_two_who_add_the_same_at_once_add_it_once(code_list, made, project, ada):
     def add() -> int:
-        return project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+        return cost_codes.add(code_list, [made["01"].pk], project=project, by=ada)
 
     assert sorted(at_once(add, add)) == [0, 3]
     assert on(project) == ["01", "01-100", "01-200"]
@@ -176,9 +178,9 @@ def done(job: Job) -> Job:
 
 def test_a_refresh_brings_in_synced_active_codes_only(account, synced, project, access_of, ada):
     found = erp_list(account)
-    codes.add(found, code="03", description="Not sent yet", by=ada)
-    codes.deactivate(found, [synced["02-100"].pk], by=ada)
-    job = done(project_refreshing.refresh(access=access_of(ada, project)))
+    code_services.add(found, code="03", description="Not sent yet", by=ada)
+    code_services.deactivate(found, [synced["02-100"].pk], by=ada)
+    job = done(refresh_job.refresh(access=access_of(ada, project)))
     assert job.result["text"] == "4 cost codes added."
     assert on(project) == ["01", "01-100", "01-200", "02"]
 
@@ -186,9 +188,9 @@ def test_a_refresh_brings_in_synced_active_codes_only(account, synced, project, 
 def test_a_refresh_names_what_has_gone_inactive_and_keeps_it(
     account, synced, project, access_of, ada
 ):
-    done(project_refreshing.refresh(access=access_of(ada, project)))
-    codes.deactivate(erp_list(account), [synced["01-100"].pk], by=ada)
-    job = done(project_refreshing.refresh(access=access_of(ada, project)))
+    done(refresh_job.refresh(access=access_of(ada, project)))
+    code_services.deactivate(erp_list(account), [synced["01-100"].pk], by=ada)
+    job = done(refresh_job.refresh(access=access_of(ada, project)))
     assert job.result["text"] == "0 cost codes added. 1 on it is inactive."
     assert job.result["rows"] == [["01-100 Survey", "Inactive in the company's list."]]
     assert "01-100" in on(project)
@@ -198,17 +200,17 @@ def test_a_project_that_does_not_use_the_erp_is_not_refreshed(synced, project, a
     Project.objects.update(use_with_erp=False)
     project.refresh_from_db()
     with pytest.raises(CodeRefused, match="not used with the ERP"):
-        project_refreshing.refresh(access=access_of(ada, project))
+        refresh_job.refresh(access=access_of(ada, project))
 
 
 def test_all_projects_are_refreshed_with_a_line_for_each(
     account, synced, project, access_of, ada, monkeypatch
 ):
-    monkeypatch.setattr(project_refreshing, "CHUNK", 2)
+    monkeypatch.setattr(refresh_job, "CHUNK", 2)
     second = ProjectFactory.create(account=account, number="2000", name="Second")
     idle = ProjectFactory.create(account=account, number="3000", use_with_erp=False)
-    project_codes.add(erp_list(account), [synced["01"].pk], project=second, by=ada)
-    job = project_refreshing.refresh_all(access=access_of(ada))
+    cost_codes.add(erp_list(account), [synced["01"].pk], project=second, by=ada)
+    job = refresh_job.refresh_all(access=access_of(ada))
     Project.objects.filter(pk=project.pk).update(is_active=False)
     done(job)
     assert job.result["text"] == "2 projects refreshed, 2 codes added."
@@ -264,8 +266,8 @@ def test_nothing_ticked_changes_nothing_and_says_so(made, project, client_of, ad
 
 
 def test_inactive_codes_stay_greyed_on_the_page(code_list, made, project, client_of, ada, to):
-    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
-    codes.deactivate(code_list, [made["01-100"].pk], by=ada)
+    cost_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    code_services.deactivate(code_list, [made["01-100"].pk], by=ada)
     page = client_of(ada).get(to("codes")).content.decode()
     assert '<tr class="gone">' in page
     assert "Inactive" in page
@@ -274,7 +276,7 @@ def test_inactive_codes_stay_greyed_on_the_page(code_list, made, project, client
 def test_reading_shows_the_codes_and_no_button(
     code_list, made, project, account, client_of, sam, to, ada
 ):
-    project_codes.add(code_list, [made["01"].pk], project=project, by=ada)
+    cost_codes.add(code_list, [made["01"].pk], project=project, by=ada)
     client = client_of(sam)
     assert client.get(to("codes")).status_code == 403
     member = Membership.objects.get(user=sam)
@@ -292,7 +294,7 @@ def test_reading_shows_the_codes_and_no_button(
 def test_the_list_asks_the_database_no_more_for_many_codes(
     code_list, made, project, client_of, ada, to, django_assert_max_num_queries
 ):
-    project_codes.add_matching(code_list, "", project=project, by=ada)
+    cost_codes.add_matching(code_list, "", project=project, by=ada)
     client = client_of(ada)
     with django_assert_max_num_queries(25):
         client.get(to("codes"))
@@ -311,7 +313,7 @@ def test_a_refresh_from_the_page_shows_its_progress(synced, project, client_of, 
 def test_a_list_that_is_not_offered_is_said_and_nothing_is_added(
     code_list, made, project, client_of, ada, to, other_account
 ):
-    foreign = lists.create(account=other_account, name="Not Ours", by=ada)
+    foreign = list_services.create(account=other_account, name="Not Ours", by=ada)
     client = client_of(ada)
     for given in (str(foreign.pk), "nonsense"):
         told = client.post(to("add"), {"list": given, "ids": [made["01"].pk]}, follow=True)

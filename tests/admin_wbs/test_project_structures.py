@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from admin_wbs import project_structures, segments, structures
+from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import OwnStructure, Segment
-from admin_wbs.refusals import SegmentRefused
+from admin_wbs.projects import structure as project_structure
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from erpbridge.audit.models import Event
 from tests.admin_wbs import erps
 from tests.factories import CostCodeFactory, ProjectFactory
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def phase(account, ada):
-    return segments.add(account, name="Phase", tiered=True, by=ada)
+    return segment_services.add(account, name="Phase", tiered=True, by=ada)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def at(account, ours):
 
 
 def names(project):
-    return [one.name for one in structures.of_project(project)]
+    return [one.name for one in default_structure.of_project(project)]
 
 
 def text(answer):
@@ -40,7 +42,7 @@ def text(answer):
 
 
 def test_the_order_changes_on_the_project_and_nowhere_else(ours, account, phase, ada):
-    project_structures.move(ours, phase, step=-1, by=ada)
+    project_structure.move(ours, phase, step=-1, by=ada)
     assert names(ours) == ["Cost Code", "Phase", "Cost Type"]
     company = [one.name for one in Segment.objects.structure(account.pk)]
     assert company == names(ProjectFactory.create(account=account))
@@ -50,44 +52,44 @@ def test_the_order_changes_on_the_project_and_nowhere_else(ours, account, phase,
 
 
 def test_the_first_change_makes_the_structure_the_projects_own(ours, phase, ada):
-    assert project_structures.own(ours) is None
-    project_structures.move(ours, phase, step=1, by=ada)
-    assert project_structures.own(ours) is None, "at its end nothing moves"
-    project_structures.move(ours, phase, step=-1, by=ada)
-    project_structures.move(ours, phase, step=1, by=ada)
-    assert project_structures.own(ours).by == ada
+    assert project_structure.own(ours) is None
+    project_structure.move(ours, phase, step=1, by=ada)
+    assert project_structure.own(ours) is None, "at its end nothing moves"
+    project_structure.move(ours, phase, step=-1, by=ada)
+    project_structure.move(ours, phase, step=1, by=ada)
+    assert project_structure.own(ours).by == ada
     assert OwnStructure.objects.count() == 1
 
 
 def test_a_custom_segment_is_taken_out_and_put_in_again(ours, phase, ada):
-    project_structures.remove(ours, phase, by=ada)
+    project_structure.remove(ours, phase, by=ada)
     assert names(ours) == ["Cost Code", "Cost Type"]
-    assert phase in project_structures.addable(ours)
-    project_structures.add(ours, phase, by=ada)
+    assert phase in project_structure.addable(ours)
+    project_structure.add(ours, phase, by=ada)
     assert names(ours) == ["Cost Code", "Cost Type", "Phase"]
     with pytest.raises(SegmentRefused, match="already"):
-        project_structures.add(ours, phase, by=ada)
+        project_structure.add(ours, phase, by=ada)
 
 
 def test_what_every_budget_code_has_stays(ours, account, ada):
     required = Segment.objects.get(account=account, kind=Segment.Kind.COST_CODE)
     with pytest.raises(SegmentRefused, match="part of every budget code"):
-        project_structures.remove(ours, required, by=ada)
-    assert project_structures.own(ours) is None
+        project_structure.remove(ours, required, by=ada)
+    assert project_structure.own(ours) is None
 
 
 def test_an_erp_without_custom_segments_gets_none_on_a_project_either(ours, account, phase, ada):
-    project_structures.remove(ours, phase, by=ada)
+    project_structure.remove(ours, phase, by=ada)
     erps.connect(account, by=ada)
     with pytest.raises(SegmentRefused, match="takes no custom segments"):
-        project_structures.add(ours, phase, by=ada)
+        project_structure.add(ours, phase, by=ada)
 
 
 def test_a_segment_of_another_account_is_not_added(ours, other_account, ada):
-    structures.ensure(other_account.pk)
+    default_structure.ensure(other_account.pk)
     strange = Segment.objects.filter(account=other_account, kind=Segment.Kind.SUB_JOB).get()
     with pytest.raises(SegmentRefused, match="has been deleted"):
-        project_structures.add(ours, strange, by=ada)
+        project_structure.add(ours, strange, by=ada)
 
 
 # --- the page -------------------------------------------------------------------------------

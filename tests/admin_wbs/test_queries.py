@@ -17,7 +17,7 @@ from admin_wbs.models import (
     WbsCode,
     WbsCodeItem,
 )
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access, Scope
 from tests.rest import known

@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from admin_wbs import codes, refreshing
-from admin_wbs.erp_plan import Fate, held_codes, plan_of
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.erp import refresh_job as erp_refresh_job
+from admin_wbs.erp.refresh_plan import Fate, held_codes, plan_of
+from admin_wbs.errors import CodeRefused, ReadOnly, Stale
 from admin_wbs.models import CostCode
-from admin_wbs.refusals import CodeRefused, ReadOnly, Stale
 from erp_integrations import sendable
 from erp_integrations.models import Item, Link
 from erp_integrations.sendable import ErpRow
@@ -34,7 +35,7 @@ def _unheard(monkeypatch, request):
 @pytest.fixture
 def fetch(account, access_of, ada):
     def run() -> Job:
-        job = refreshing.fetch(erp_list(account), access=access_of(ada))
+        job = erp_refresh_job.fetch(erp_list(account), access=access_of(ada))
         do_jobs()
         job.refresh_from_db()
         return job
@@ -50,7 +51,7 @@ def refresh(account, access_of, ada, fetch):
         assert fetch().state == "done"
         found = erp_list(account)
         access = access_of(ada)
-        job = refreshing.apply(found, access=access, seen=plan_of(found).fingerprint)
+        job = erp_refresh_job.apply(found, access=access, seen=plan_of(found).fingerprint)
         do_jobs()
         job.refresh_from_db()
         return job
@@ -138,9 +139,9 @@ def test_a_thousand_codes_come_in_chunk_by_chunk_and_a_dead_workers_chunk_is_not
     enter(owner, "01 General", *[f"01-{number:04} Work {number}" for number in range(1199)])
     fetch()
     found = erp_list(account)
-    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
     run = work.claim(job.pk)
-    refreshing.apply_step(run)
+    erp_refresh_job.apply_step(run)
     assert CostCode.objects.filter(list=found).count() == 500
     job.refresh_from_db()
     assert (job.done, job.total) == (500, 1200)
@@ -159,15 +160,15 @@ def test_a_worker_makes_the_plan_once_a_turn_and_not_in_every_chunk(
     fetch()
     found = erp_list(account)
     made = []
-    monkeypatch.setattr(refreshing, "CHUNK", 5)
-    monkeypatch.setattr(refreshing, "plan_of", lambda one: made.append(1) or plan_of(one))
-    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
+    monkeypatch.setattr(erp_refresh_job, "plan_of", lambda one: made.append(1) or plan_of(one))
+    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
     made.clear()
     run = work.claim(job.pk)
     for _ in range(8):
-        refreshing.apply_step(run)
+        erp_refresh_job.apply_step(run)
     assert (len(made), CostCode.objects.filter(list=found).count()) == (1, 40)
-    refreshing.apply_step(run)
+    erp_refresh_job.apply_step(run)
     assert (len(made), run.over) == (2, True)
 
 
@@ -177,13 +178,13 @@ def test_a_plan_is_made_anew_once_somebody_changes_the_list_between_two_chunks(
     enter(connection, *[f"{number:02} Work {number}" for number in range(10)])
     fetch()
     found = erp_list(account)
-    monkeypatch.setattr(refreshing, "CHUNK", 5)
-    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
+    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
     run = work.claim(job.pk)
-    refreshing.apply_step(run)
-    codes.add(found, code="07", description="Typed meanwhile", by=ada)
+    erp_refresh_job.apply_step(run)
+    code_services.add(found, code="07", description="Typed meanwhile", by=ada)
     while not run.over:
-        refreshing.apply_step(run)
+        erp_refresh_job.apply_step(run)
     job.refresh_from_db()
     assert job.result["text"] == "9 added, 1 linked."
     assert found.codes.get(full_code="07").description == "Typed meanwhile"
@@ -195,20 +196,20 @@ def test_codes_fetched_anew_between_two_chunks_stop_the_job(
     enter(owner, *[f"{number:02} Work {number}" for number in range(10)])
     fetch()
     found = erp_list(account)
-    monkeypatch.setattr(refreshing, "CHUNK", 5)
-    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
+    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
     run = work.claim(job.pk)
-    refreshing.apply_step(run)
+    erp_refresh_job.apply_step(run)
     rename(owner, "09", name="Changed there")
     sendable.keep_page(sendable.fetch_page(account.pk, "cost_code", cursor=""))
     with pytest.raises(work.JobProblem, match="fetched anew"):
-        refreshing.apply_step(run)
+        erp_refresh_job.apply_step(run)
 
 
 def test_codes_are_neither_added_nor_sent_here(owner, account, access_of, ada):
     found = erp_list(account)
     with pytest.raises(ReadOnly, match="Refresh from ERP"):
-        codes.add(found, code="01", description="General", by=ada)
+        code_services.add(found, code="01", description="General", by=ada)
     button = sendable.list_button("cost_code", access_of(ada), found.codes.all())
     assert not button.enabled
     assert any("owns these records" in one.message for one in button.reasons)
@@ -227,8 +228,8 @@ def test_a_code_that_reads_the_same_is_linked_and_shows_where_it_differs(
     connection, account, ada, refresh
 ):
     found = erp_list(account)
-    codes.add(found, code="01", description="General", by=ada)
-    codes.add(found, code="02", description="Site work", by=ada)
+    code_services.add(found, code="01", description="General", by=ada)
+    code_services.add(found, code="02", description="Site work", by=ada)
     enter(connection, "01 General", "02 Site")
     assert refresh().result["text"] == "2 linked."
     drift = dict(found.codes.values_list("full_code", "drifted"))
@@ -248,7 +249,7 @@ def test_a_code_that_waits_for_accounting_is_left_to_accounting(
     connection, account, ada, access_of, refresh
 ):
     found = erp_list(account)
-    code = codes.add(found, code="01", description="General", by=ada)
+    code = code_services.add(found, code="01", description="General", by=ada)
     assert sendable.send("cost_code", [code.pk], access=access_of(ada)).done == 1
     enter(connection, "01 General", "01-100 Survey")
     job = refresh()
@@ -271,14 +272,14 @@ def test_a_plan_that_changed_since_it_was_looked_at_is_not_applied(
     enter(owner, "02 Site")
     fetch()
     with pytest.raises(Stale):
-        refreshing.apply(found, access=access_of(ada), seen=looked_at)
+        erp_refresh_job.apply(found, access=access_of(ada), seen=looked_at)
 
 
 def test_a_job_stops_where_the_erps_codes_were_fetched_anew(owner, account, fetch, access_of, ada):
     enter(owner, "01 General")
     fetch()
     found = erp_list(account)
-    job = refreshing.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
+    job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
     enter(owner, "02 Site")
     page = sendable.fetch_page(account.pk, "cost_code", cursor="")
     sendable.keep_page(page)
@@ -300,7 +301,7 @@ def test_an_erp_that_does_not_answer_is_named_and_nothing_is_lost(owner, account
 
 def test_a_list_that_belongs_to_no_erp_cannot_be_refreshed(code_list, access_of, ada):
     with pytest.raises(CodeRefused, match="belongs to no ERP"):
-        refreshing.fetch(code_list, access=access_of(ada))
+        erp_refresh_job.fetch(code_list, access=access_of(ada))
 
 
 def test_what_cannot_be_a_code_here_is_left_with_its_reason():
@@ -339,9 +340,9 @@ def test_a_code_of_six_tiers_is_left(owner, account, fetch):
 def test_a_real_worker_fetches_and_applies(owner, worker, account, access_of, ada):
     enter(owner, "01 General", "01-100 Survey")
     found = erp_list(account)
-    wait_for(refreshing.fetch(found, access=access_of(ada)))
+    wait_for(erp_refresh_job.fetch(found, access=access_of(ada)))
     plan = plan_of(found)
-    wait_for(refreshing.apply(found, access=access_of(ada), seen=plan.fingerprint))
+    wait_for(erp_refresh_job.apply(found, access=access_of(ada), seen=plan.fingerprint))
     assert seen(found) == ["01 General", "01-100 Survey"]
 
 

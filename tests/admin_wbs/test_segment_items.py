@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from admin_wbs import segment_items, segments, structures
+from admin_wbs.errors import SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SegmentItem
-from admin_wbs.refusals import SegmentRefused, StaleItem
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from erpbridge.audit.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -14,13 +16,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def phase(account, ada):
     """A tiered segment."""
-    return segments.add(account, name="Phase", tiered=True, by=ada)
+    return segment_services.add(account, name="Phase", tiered=True, by=ada)
 
 
 @pytest.fixture
 def crew(account, ada):
     """A flat segment."""
-    return segments.add(account, name="Crew", tiered=False, by=ada)
+    return segment_services.add(account, name="Crew", tiered=False, by=ada)
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_a_sixth_tier_is_refused(phase, add):
 
 
 def test_a_parent_of_another_segment_is_not_found(phase, account, ada, add):
-    other = segments.add(account, name="Stage", tiered=True, by=ada)
+    other = segment_services.add(account, name="Stage", tiered=True, by=ada)
     with pytest.raises(SegmentRefused, match="has been deleted"):
         add(phase, "1", parent=add(other, "1"))
 
@@ -78,7 +80,7 @@ def test_siblings_cannot_share_a_code_and_cousins_can(phase, crew, add):
 
 
 def test_segments_without_items_of_their_own_take_none(account, add):
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     with pytest.raises(SegmentRefused, match="has no items of its own"):
         add(Segment.objects.get(account=account, kind="cost_type"), "1")
 

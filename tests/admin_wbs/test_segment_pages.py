@@ -8,8 +8,10 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
-from admin_wbs import cost_types, segment_items, segments
+from admin_wbs.cost_types import services as cost_type_services
 from admin_wbs.models import CodeCostType, CostType, Segment, SegmentItem
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from erpbridge.access.levels import Level
 from tests.admin_wbs import erps
 from tests.factories import (
@@ -38,7 +40,7 @@ def rita(account):
 
 @pytest.fixture
 def phase(account, ada):
-    return segments.add(account, name="Phase", tiered=True, by=ada)
+    return segment_services.add(account, name="Phase", tiered=True, by=ada)
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ def test_twenty_segments_cost_no_more_queries_than_one(
     admin, account, phase, ada, at, django_assert_max_num_queries
 ):
     for number in range(9):
-        segments.add(account, name=f"Custom {number}", tiered=False, by=ada)
+        segment_services.add(account, name=f"Custom {number}", tiered=False, by=ada)
     ProjectFactory.create(account=account)
     with django_assert_max_num_queries(30):
         admin.get(at("segments"))
@@ -361,7 +363,7 @@ def test_a_column_tells_how_many_before_it_ticks(admin, erp_list, labor, at):
 
 
 def test_a_cost_type_that_is_ticked_offers_no_delete(admin, erp_list, account, ada, at):
-    made = cost_types.add(account, code="DL", label="Own", base_type="labor", by=ada)
+    made = cost_type_services.add(account, code="DL", label="Own", base_type="labor", by=ada)
     code = CostCodeFactory.create(list=erp_list)
     assert at("cost_type_delete", made.pk) in text(admin.get(at("cost_types")))
     CodeCostType.objects.create(code=code, cost_type=made)

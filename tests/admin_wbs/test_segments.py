@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from admin_wbs import segment_items, segments, structures
+from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import ProjectSegment, Segment, SegmentItem
-from admin_wbs.refusals import SegmentRefused
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from erpbridge.audit.models import Event
 from tests.admin_wbs import erps
 from tests.factories import CostCodeFactory, ProjectFactory
@@ -17,12 +19,12 @@ Kind = Segment.Kind
 @pytest.fixture
 def of(account):
     """The account's segment of a kind."""
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     return lambda kind: Segment.objects.get(account=account, kind=kind)
 
 
 def add(account, ada, name="Phase", **more):
-    return segments.add(account, name=name, tiered=more.pop("tiered", True), by=ada, **more)
+    return segment_services.add(account, name=name, tiered=more.pop("tiered", True), by=ada, **more)
 
 
 def names(account):
@@ -30,15 +32,15 @@ def names(account):
 
 
 def of_project(project):
-    return [one.name for one in structures.of_project(project)]
+    return [one.name for one in default_structure.of_project(project)]
 
 
 # --- what every account starts with ---------------------------------------------------------
 
 
 def test_an_account_starts_with_three_segments_of_which_two_are_in_the_structure(account):
-    structures.ensure(account.pk)
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
+    default_structure.ensure(account.pk)
     found = Segment.objects.filter(account=account).in_order()
     assert [(one.name, one.tiered, one.is_required, one.is_enabled) for one in found] == [
         ("Cost Code", True, True, True),
@@ -49,7 +51,7 @@ def test_an_account_starts_with_three_segments_of_which_two_are_in_the_structure
 
 def test_two_accounts_have_segments_of_their_own(account, other_account):
     for one in (account, other_account):
-        structures.ensure(one.pk)
+        default_structure.ensure(one.pk)
     assert names(account) == names(other_account) == ["Cost Code", "Cost Type"]
 
 
@@ -98,7 +100,7 @@ def test_an_erp_that_takes_custom_segments_is_no_obstacle(account, ada, monkeypa
 def test_name_and_switches_can_be_changed_and_nothing_else(account, ada):
     made = add(account, ada, tiered=False)
     values = {"name": " Stage ", "project_deletes": True, "tiered": True}
-    segments.change(made, values=values, by=ada)
+    segment_services.change(made, values=values, by=ada)
     made.refresh_from_db()
     assert (made.name, made.project_deletes, made.tiered) == ("Stage", True, False)
 
@@ -107,21 +109,21 @@ def test_a_new_name_must_be_free(account, ada):
     add(account, ada)
     other = add(account, ada, name="Stage")
     with pytest.raises(ValidationError, match="A segment named phase exists already"):
-        segments.change(other, values={"name": "phase"}, by=ada)
+        segment_services.change(other, values={"name": "phase"}, by=ada)
 
 
 def test_a_default_segment_cannot_be_changed_or_deleted(of, ada):
     with pytest.raises(SegmentRefused, match="settings cannot be changed"):
-        segments.change(of(Kind.COST_TYPE), values={"name": "Kind"}, by=ada)
+        segment_services.change(of(Kind.COST_TYPE), values={"name": "Kind"}, by=ada)
     with pytest.raises(SegmentRefused, match="is a default segment and cannot be deleted"):
-        segments.delete(of(Kind.SUB_JOB), by=ada)
+        segment_services.delete(of(Kind.SUB_JOB), by=ada)
 
 
 def test_a_custom_segment_goes_with_its_items(account, ada):
     made = add(account, ada)
     first = segment_items.add(made, code="01", description="Shell", by=ada)
     segment_items.add(made, code="100", description="Piles", parent=first, by=ada)
-    segments.delete(made, by=ada)
+    segment_services.delete(made, by=ada)
     assert not SegmentItem.objects.exists()
     assert names(account) == ["Cost Code", "Cost Type"]
     event = Event.objects.about(account.pk, "segment", made.pk)[0]
@@ -133,16 +135,16 @@ def test_a_segment_in_a_projects_structure_cannot_be_deleted(account, ada):
     ProjectFactory.create(account=account, number="", name="Quay")
     ProjectFactory.create(account=account, number="", name="Bridge")
     with pytest.raises(SegmentRefused, match="budget code structure of Bridge and 1 more"):
-        segments.delete(made, by=ada)
+        segment_services.delete(made, by=ada)
 
 
 def test_who_comes_too_late_is_told(account, ada):
     made = add(account, ada)
-    segments.delete(Segment.objects.get(pk=made.pk), by=ada)
+    segment_services.delete(Segment.objects.get(pk=made.pk), by=ada)
     for late in (
-        lambda: segments.delete(made, by=ada),
-        lambda: segments.move(made, step=1, by=ada),
-        lambda: segments.change(made, values={"name": "x"}, by=ada),
+        lambda: segment_services.delete(made, by=ada),
+        lambda: segment_services.move(made, step=1, by=ada),
+        lambda: segment_services.change(made, values={"name": "x"}, by=ada),
     ):
         with pytest.raises(SegmentRefused, match="Phase has been deleted"):
             late()
@@ -152,22 +154,22 @@ def test_who_comes_too_late_is_told(account, ada):
 
 
 def test_sub_job_is_enabled_and_disabled(account, of, ada):
-    segments.enable(of(Kind.SUB_JOB), on=True, by=ada)
+    segment_services.enable(of(Kind.SUB_JOB), on=True, by=ada)
     assert names(account) == ["Cost Code", "Cost Type", "Sub Job"]
-    segments.enable(of(Kind.SUB_JOB), on=False, by=ada)
+    segment_services.enable(of(Kind.SUB_JOB), on=False, by=ada)
     assert names(account) == ["Cost Code", "Cost Type"]
 
 
 def test_what_is_required_cannot_be_disabled(of, ada):
     with pytest.raises(SegmentRefused, match="always a part of the budget code"):
-        segments.enable(of(Kind.COST_CODE), on=False, by=ada)
+        segment_services.enable(of(Kind.COST_CODE), on=False, by=ada)
 
 
 def test_segments_are_moved_one_place_at_a_time(account, of, ada):
     made = add(account, ada)
-    segments.move(made, step=-1, by=ada)
+    segment_services.move(made, step=-1, by=ada)
     assert names(account) == ["Cost Code", "Phase", "Cost Type"]
-    segments.move(of(Kind.COST_CODE), step=-1, by=ada)
+    segment_services.move(of(Kind.COST_CODE), step=-1, by=ada)
     assert names(account) == ["Cost Code", "Phase", "Cost Type"]
     event = Event.objects.about(account.pk, "segment", made.pk)[0]
     changed = {"structure": ["Cost Code.Cost Type.Phase", "Cost Code.Phase.Cost Type"]}
@@ -176,26 +178,26 @@ def test_segments_are_moved_one_place_at_a_time(account, of, ada):
 
 def test_what_is_not_in_the_structure_cannot_be_moved(of, ada):
     with pytest.raises(SegmentRefused, match="Sub Job is not in the structure"):
-        segments.move(of(Kind.SUB_JOB), step=-1, by=ada)
+        segment_services.move(of(Kind.SUB_JOB), step=-1, by=ada)
 
 
 def test_the_preview_joins_tiers_by_dashes_and_segments_by_dots(account, ada):
     made = add(account, ada)
     order = list(Segment.objects.structure(account.pk))
-    assert structures.preview(account.pk, order) == "02-220.L.[Phase]"
+    assert default_structure.preview(account.pk, order) == "02-220.L.[Phase]"
     CostCodeFactory.create(
         list__account=account, code="300", parent=CostCodeFactory(list__account=account, code="03")
     )
-    segments.move(made, step=-1, by=ada)
+    segment_services.move(made, step=-1, by=ada)
     order = list(Segment.objects.structure(account.pk))
-    assert structures.preview(account.pk, order) == "03-300.[Phase].L"
+    assert default_structure.preview(account.pk, order) == "03-300.[Phase].L"
 
 
 def test_a_project_keeps_the_structure_of_the_moment_it_was_created(account, ada, of):
     before = ProjectFactory.create(account=account)
     made = add(account, ada)
     between = ProjectFactory.create(account=account)
-    segments.move(made, step=-1, by=ada)
+    segment_services.move(made, step=-1, by=ada)
     after = ProjectFactory.create(account=account)
     before.name = "Renamed"
     before.save()

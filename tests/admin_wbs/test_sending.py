@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from admin_wbs import codes, sending
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.erp import send as send_to_erp
+from admin_wbs.errors import CodeRefused, Stale
 from admin_wbs.models import CostCode
-from admin_wbs.refusals import CodeRefused, Stale
-from erp_integrations import approval, families
 from erp_integrations.models import Item
 from erp_integrations.sendable import marker
+from erp_integrations.workflow import parents
+from erp_integrations.workflow.accept import services as accept_services
 from tests.admin_wbs import steps
 from tests.erp_integrations.steps import break_erp, export, reasons
 
@@ -31,7 +33,7 @@ def made(erp_list, ada):
 
 
 def button(erp_list, user, access_of):
-    return sending.button(erp_list, access_of(user))
+    return send_to_erp.button(erp_list, access_of(user))
 
 
 # --- the button -----------------------------------------------------------------------------
@@ -61,7 +63,7 @@ def test_an_empty_list_says_so(erp_list, ada, access_of):
 
 
 def test_a_list_without_an_erp_has_no_button(code_list, ada, access_of):
-    assert sending.button(code_list, access_of(ada)) is None
+    assert send_to_erp.button(code_list, access_of(ada)) is None
 
 
 def test_who_may_not_send_has_no_button(erp_list, made, sam, access_of):
@@ -71,9 +73,9 @@ def test_who_may_not_send_has_no_button(erp_list, made, sam, access_of):
 def test_a_page_from_before_a_change_is_told_so_and_sends_nothing(erp_list, made, ada, access_of):
     erp_list.refresh_from_db()
     seen = erp_list.revision
-    codes.add(erp_list, code="03", description="Concrete", by=ada)
+    code_services.add(erp_list, code="03", description="Concrete", by=ada)
     with pytest.raises(Stale, match="changed by Ada Admin"):
-        sending.send(erp_list, access=access_of(ada), seen=seen)
+        send_to_erp.send(erp_list, access=access_of(ada), seen=seen)
     assert not Item.objects.exists()
 
 
@@ -92,7 +94,7 @@ def test_a_chosen_code_takes_what_is_above_it_along(erp_list, made, ada, access_
 def test_a_code_that_breaks_a_rule_is_named_with_it_and_the_others_go(
     erp_list, made, ada, access_of
 ):
-    codes.edit(made["02-200"], values={"description": "x" * 60}, seen=1, by=ada)
+    code_services.edit(made["02-200"], values={"description": "x" * 60}, seen=1, by=ada)
     done = steps.send(erp_list, access_of(ada))
     assert done.done == 4
     assert [(one.label[:6], one.problems[0].rule) for one in done.refused] == [
@@ -101,7 +103,7 @@ def test_a_code_that_breaks_a_rule_is_named_with_it_and_the_others_go(
 
 
 def test_what_is_under_a_code_that_cannot_go_stays_with_that_reason(erp_list, made, ada, access_of):
-    codes.edit(made["01"], values={"description": "x" * 60}, seen=1, by=ada)
+    code_services.edit(made["01"], values={"description": "x" * 60}, seen=1, by=ada)
     done = steps.send(erp_list, access_of(ada))
     assert done.done == 2
     why = {one.label.split()[0]: one.problems[0].message for one in done.refused}
@@ -110,20 +112,20 @@ def test_what_is_under_a_code_that_cannot_go_stays_with_that_reason(erp_list, ma
 
 
 def test_inactive_codes_stay(erp_list, made, ada, access_of):
-    codes.deactivate(erp_list, [made["02-200"].pk], by=ada)
+    code_services.deactivate(erp_list, [made["02-200"].pk], by=ada)
     assert steps.send(erp_list, access_of(ada)).done == 4
 
 
 def test_waiting_codes_are_locked_and_the_others_are_not(erp_list, made, ada, access_of):
     steps.send(erp_list, access_of(ada), made["02"])
     with pytest.raises(CodeRefused, match="Sent to the ERP by Ada Admin"):
-        codes.edit(made["02"], values={"description": "x"}, seen=1, by=ada)
-    codes.edit(made["01"], values={"description": "General conditions"}, seen=1, by=ada)
+        code_services.edit(made["02"], values={"description": "x"}, seen=1, by=ada)
+    code_services.edit(made["01"], values={"description": "General conditions"}, seen=1, by=ada)
 
 
 def test_retrieving_a_code_takes_what_is_under_it_along(erp_list, made, ada, access_of):
     steps.send(erp_list, access_of(ada))
-    assert sending.retrieve(erp_list, access=access_of(ada), ids=[made["01"].pk]).done == 3
+    assert send_to_erp.retrieve(erp_list, access=access_of(ada), ids=[made["01"].pk]).done == 3
     assert steps.states(erp_list) == {
         "01": "retrieved",
         "01-100": "retrieved",
@@ -131,7 +133,7 @@ def test_retrieving_a_code_takes_what_is_under_it_along(erp_list, made, ada, acc
         "02": "ready",
         "02-200": "ready",
     }
-    assert sending.retrieve(erp_list, access=access_of(ada)).done == 2
+    assert send_to_erp.retrieve(erp_list, access=access_of(ada)).done == 2
 
 
 # --- accept and export ----------------------------------------------------------------------
@@ -157,9 +159,10 @@ def test_a_code_without_an_account_stays_and_the_others_go(erp_list, made, ada, 
     items = steps.waiting(erp_list)
     steps_values = {item.pk: {"income_account": "4000"} for item in items[1:]}
     decisions = [
-        approval.Decision(item.pk, item.digest, steps_values.get(item.pk, {})) for item in items
+        accept_services.Decision(item.pk, item.digest, steps_values.get(item.pk, {}))
+        for item in items
     ]
-    done = approval.accept(decisions, entity="cost_code", access=access_of(pat))
+    done = accept_services.accept(decisions, entity="cost_code", access=access_of(pat))
     assert done.done == 4
     assert "GL Account" in reasons(done)[0]
 
@@ -171,7 +174,7 @@ def test_after_the_sync_an_edit_shows_as_drift_and_is_sent_again(
     steps.accept(steps.waiting(erp_list), access_of(pat))
     export(connection)
     assert button(erp_list, ada, access_of).count == 0
-    codes.edit(made["02"], values={"description": "Site work"}, seen=1, by=ada)
+    code_services.edit(made["02"], values={"description": "Site work"}, seen=1, by=ada)
     changed = CostCode.objects.get(pk=made["02"].pk)
     assert marker(changed).key == "drifted"
     assert button(erp_list, ada, access_of).count == 1
@@ -191,8 +194,8 @@ def test_editing_back_what_the_erp_holds_is_no_drift(
     steps.send(erp_list, access_of(ada))
     steps.accept(steps.waiting(erp_list), access_of(pat))
     export(connection)
-    codes.edit(made["02"], values={"description": "Site work"}, seen=1, by=ada)
-    codes.edit(made["02"], values={"description": "Site"}, seen=2, by=ada)
+    code_services.edit(made["02"], values={"description": "Site work"}, seen=1, by=ada)
+    code_services.edit(made["02"], values={"description": "Site"}, seen=2, by=ada)
     assert not CostCode.objects.get(pk=made["02"].pk).drifted
 
 
@@ -239,8 +242,8 @@ def test_once_the_parent_is_mended_in_its_description_the_children_follow(
     connection, erp_list, made, refused_parent, ada, pat, access_of
 ):
     only_it = Item.objects.filter(pk=refused_parent.pk)
-    approval.reject(only_it, entity="cost_code", reason="Name it", access=access_of(pat))
-    codes.edit(made["01"], values={"description": "General conditions"}, seen=1, by=ada)
+    accept_services.reject(only_it, entity="cost_code", reason="Name it", access=access_of(pat))
+    code_services.edit(made["01"], values={"description": "General conditions"}, seen=1, by=ada)
     steps.send(erp_list, access_of(ada))
     steps.accept(steps.waiting(erp_list), access_of(pat))
     export(connection)
@@ -251,24 +254,24 @@ def test_once_the_parent_is_mended_in_its_description_the_children_follow(
 def test_the_code_of_the_parent_is_mended_with_its_children_handed_back(
     connection, erp_list, made, refused_parent, ada, pat, access_of
 ):
-    approval.reject(
+    accept_services.reject(
         Item.objects.filter(pk=refused_parent.pk),
         entity="cost_code",
         reason="Wrong number",
         access=access_of(pat),
     )
     with pytest.raises(CodeRefused, match="A code under it waits"):
-        codes.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
-    below = families.below([refused_parent])
+        code_services.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
+    below = parents.below([refused_parent])
     assert [item.label for item in below] == ["01-100 Survey", "01-100-1 Stakes"]
-    done = approval.reject(
+    done = accept_services.reject(
         Item.objects.filter(pk__in=[item.pk for item in below]),
         entity="cost_code",
         reason="Wrong number",
         access=access_of(pat),
     )
     assert done.done == 2
-    codes.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
+    code_services.edit(made["01"], values={"code": "09"}, seen=1, by=ada)
     assert steps.send(erp_list, access_of(ada)).done == 3
     steps.accept(steps.waiting(erp_list), access_of(pat))
     export(connection)
@@ -281,7 +284,7 @@ def test_the_code_of_the_parent_is_mended_with_its_children_handed_back(
 def test_each_code_is_rejected_for_a_reason_of_its_own(erp_list, made, ada, pat, access_of):
     steps.send(erp_list, access_of(ada))
     first, second = steps.waiting(erp_list)[:2]
-    done = approval.reject(
+    done = accept_services.reject(
         Item.objects.filter(pk__in=[first.pk, second.pk]),
         entity="cost_code",
         reason="Not now",
@@ -295,7 +298,7 @@ def test_each_code_is_rejected_for_a_reason_of_its_own(erp_list, made, ada, pat,
 
 def test_codes_imported_into_the_list_of_the_erp_are_unsent(erp_list, ada, access_of):
     rows = [(["01"], "General"), (["01", "100"], "Survey")]
-    codes.add_many(erp_list, rows, by=ada)
+    code_services.add_many(erp_list, rows, by=ada)
     assert button(erp_list, ada, access_of).count == 2
 
 
@@ -303,7 +306,7 @@ def test_the_list_says_what_came_back_and_why(client_of, erp_list, ada, pat, acc
     steps.tree(erp_list, ada, "01 General", "02 Site")
     steps.send(erp_list, access_of(ada))
     item = Item.objects.filter(label="02 Site")
-    approval.reject(item, entity="cost_code", reason="Not this year.", access=access_of(pat))
+    accept_services.reject(item, entity="cost_code", reason="Not this year.", access=access_of(pat))
     page = client_of(ada).get(reverse("admin_wbs:list", args=[account.pk, erp_list.pk]))
     page = page.content.decode()
     assert "?erp=rejected" in page

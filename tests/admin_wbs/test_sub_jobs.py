@@ -6,9 +6,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from admin_wbs import project_structures, segments, structures, sub_jobs
+from admin_wbs.errors import SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SubJob
-from admin_wbs.refusals import SegmentRefused, StaleItem
+from admin_wbs.projects import structure as project_structure
+from admin_wbs.projects import sub_jobs
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from erpbridge.access.levels import Level
 from erpbridge.audit.models import Event
 from tests.factories import (
@@ -23,14 +26,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def segment(account):
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     return Segment.objects.get(account=account, kind=Segment.Kind.SUB_JOB)
 
 
 @pytest.fixture
 def project(account, segment, ada):
     """A project that was created while sub jobs were enabled."""
-    segments.enable(segment, on=True, by=ada)
+    segment_services.enable(segment, on=True, by=ada)
     return ProjectFactory.create(account=account)
 
 
@@ -63,12 +66,12 @@ def test_a_project_has_sub_jobs_once_the_account_enables_them(account, segment, 
     assert not sub_jobs.offered(project)
     with pytest.raises(SegmentRefused, match="not enabled"):
         sub_jobs.add(project, code="1", name="Garage", by=ada)
-    segments.enable(segment, on=True, by=ada)
+    segment_services.enable(segment, on=True, by=ada)
     assert sub_jobs.add(project, code="1", name="Garage", by=ada).is_active
 
 
 def test_a_project_keeps_its_sub_jobs_when_the_account_disables_them(project, segment, ada, add):
-    segments.enable(segment, on=False, by=ada)
+    segment_services.enable(segment, on=False, by=ada)
     assert add("1", "Garage").pk
 
 
@@ -124,10 +127,10 @@ def test_a_deleted_sub_job_is_gone_and_said_to_be(add, ada):
 def test_a_segment_with_sub_jobs_stays_in_the_structure(project, segment, ada, add):
     one = add("1", "Garage")
     with pytest.raises(SegmentRefused, match="The project has 1 sub job"):
-        project_structures.remove(project, segment, by=ada)
+        project_structure.remove(project, segment, by=ada)
     sub_jobs.delete(one, by=ada)
-    project_structures.remove(project, segment, by=ada)
-    assert segment not in structures.of_project(project)
+    project_structure.remove(project, segment, by=ada)
+    assert segment not in default_structure.of_project(project)
 
 
 # --- the pages ------------------------------------------------------------------------------

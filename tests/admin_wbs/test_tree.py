@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admin_wbs.tree import end_of, full_code, sort_path
+from admin_wbs.models.full_code import end_of, full_code, sort_path
 
 CODES = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from admin_wbs import codes, lists, project_codes, sending, unlinking
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.erp import send as send_to_erp
+from admin_wbs.erp import unlink as erp_unlink
+from admin_wbs.errors import CodeRefused, Stale
 from admin_wbs.models import CostCode
-from admin_wbs.refusals import CodeRefused, Stale
+from admin_wbs.projects import cost_codes
 from erp_integrations import sendable
 from erp_integrations.models import Item, Link
 from erpbridge.access.levels import Level
@@ -34,8 +38,8 @@ def synced(account, connection, ada):
 
 def unlink(code, by, **more):
     given = {"why": "Wrong ledger.", "with_below": False, "delete": False, **more}
-    given.setdefault("seen", lists.lock(code.list_id).revision)
-    return unlinking.unlink(code, by=by, **given)
+    given.setdefault("seen", list_services.lock(code.list_id).revision)
+    return erp_unlink.unlink(code, by=by, **given)
 
 
 def test_an_unlinked_code_that_is_sent_again_is_linked_at_accept(
@@ -44,7 +48,9 @@ def test_an_unlinked_code_that_is_sent_again_is_linked_at_accept(
     before = synced["02"].origin_id
     unlink(synced["02"], ada)
     found = erp_list(account)
-    done = sending.send(found, access=access_of(ada), seen=found.revision, ids=[synced["02"].pk])
+    done = send_to_erp.send(
+        found, access=access_of(ada), seen=found.revision, ids=[synced["02"].pk]
+    )
     assert done.done == 1
     item = Item.objects.get(record_id=synced["02"].pk)
     where = {"account_id": account.pk, "public_id": item.public_id}
@@ -78,7 +84,7 @@ def test_an_unlinked_code_that_nothing_uses_is_deleted(synced, ada):
 
 
 def test_a_code_on_a_project_is_unlinked_and_not_deleted(synced, project, account, ada):
-    project_codes.add(erp_list(account), [synced["02"].pk], project=project, by=ada)
+    cost_codes.add(erp_list(account), [synced["02"].pk], project=project, by=ada)
     with pytest.raises(CodeRefused, match="on project 1042"):
         unlink(synced["02"], ada, delete=True)
     assert CostCode.objects.get(pk=synced["02"].pk).origin_id
@@ -89,7 +95,7 @@ def test_nothing_is_unlinked_while_a_code_of_the_family_is_on_its_way(
     synced, account, access_of, ada
 ):
     child = synced["01-100"]
-    codes.edit(child, values={"description": "Survey work"}, seen=child.revision, by=ada)
+    code_services.edit(child, values={"description": "Survey work"}, seen=child.revision, by=ada)
     assert sendable.send("cost_code", [child.pk], access=access_of(ada)).done == 1
     with pytest.raises(CodeRefused, match="wait for accounting"):
         unlink(synced["01"], ada, with_below=True)
@@ -99,7 +105,7 @@ def test_nothing_is_unlinked_while_a_code_of_the_family_is_on_its_way(
 
 def test_who_confirms_a_stale_page_is_told(synced, account, ada):
     seen = erp_list(account).revision
-    codes.add(erp_list(account), code="03", description="New", by=ada)
+    code_services.add(erp_list(account), code="03", description="New", by=ada)
     with pytest.raises(Stale):
         unlink(synced["02"], ada, seen=seen)
 
@@ -125,7 +131,7 @@ def test_of_records_only_free_ones_are_linked_to_what_is_free(synced, account, a
     enter(connection, "05 Late")
     sendable.keep_page(sendable.fetch_page(account.pk, "cost_code", cursor=""))
     row = next(one for one in sendable.erp_records(account.pk, "cost_code") if one.erp_code == "05")
-    new = codes.add(erp_list(account), code="05", description="Late", by=ada)
+    new = code_services.add(erp_list(account), code="05", description="Late", by=ada)
     taken = {synced["02"].pk: row.erp_id, new.pk: synced["01"].origin_id}
     assert sendable.link_existing(account.pk, "cost_code", taken, by=ada) == []
     assert sendable.link_existing(account.pk, "cost_code", {new.pk: row.erp_id}, by=ada) == [new.pk]
@@ -142,7 +148,7 @@ def address(account):
 def test_the_page_shows_what_uses_the_code_and_asks_for_a_reason(
     synced, project, account, client_of, ada, address
 ):
-    project_codes.add(erp_list(account), [synced["01-100"].pk], project=project, by=ada)
+    cost_codes.add(erp_list(account), [synced["01-100"].pk], project=project, by=ada)
     client = client_of(ada)
     page = client.get(address(synced["01"])).content.decode()
     assert "1042 Pier 7 Warehouse" in page

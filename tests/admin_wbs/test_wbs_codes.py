@@ -7,22 +7,17 @@ import re
 import pytest
 from django.db import IntegrityError, transaction
 
-from admin_wbs import (
-    cost_types,
-    lists,
-    many_cost_types,
-    many_sub_jobs,
-    project_codes,
-    project_structures,
-    segment_items,
-    segments,
-    sub_jobs,
-    wbs_codes,
-)
-from admin_wbs.many_rows import Row
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_types import bulk_services as bulk_cost_type_services
+from admin_wbs.cost_types import services as cost_type_services
+from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import CostType, ProjectSegment, Segment, WbsCode
-from admin_wbs.refusals import SegmentRefused
-from admin_wbs.wbs_codes import WbsCodeRow
+from admin_wbs.projects import budget_codes, cost_codes, sub_jobs, sub_jobs_bulk
+from admin_wbs.projects import structure as project_structure
+from admin_wbs.projects.budget_codes import WbsCodeRow
+from admin_wbs.rows import Row
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from tests.admin_wbs.steps import tree
 from tests.factories import ProjectFactory
 
@@ -32,8 +27,8 @@ USED = "A budget code uses it"
 
 @pytest.fixture
 def phase(account, ada) -> Segment:
-    made = segments.add(account, name="Phase", tiered=True, by=ada)
-    segments.enable(Segment.objects.get(account=account, kind="sub_job"), on=True, by=ada)
+    made = segment_services.add(account, name="Phase", tiered=True, by=ada)
+    segment_services.enable(Segment.objects.get(account=account, kind="sub_job"), on=True, by=ada)
     return made
 
 
@@ -46,9 +41,9 @@ def ours(account, phase) -> object:
 @pytest.fixture
 def used(account, ours, phase, ada) -> dict[str, object]:
     """Every item of the one budget code of the project."""
-    found = lists.create(account=account, name="Residential", by=ada)
+    found = list_services.create(account=account, name="Residential", by=ada)
     tree(found, ada, "01 General", "01-100 Surveying", "02 Sitework")
-    project_codes.add_matching(found, "", project=ours, by=ada)
+    cost_codes.add_matching(found, "", project=ours, by=ada)
     top = segment_items.add(phase, code="A", description="Shell", by=ada)
     one = {
         "cost_code": ours.cost_codes.get(cost_code__full_code="01-100"),
@@ -58,19 +53,19 @@ def used(account, ours, phase, ada) -> dict[str, object]:
     }
     kinds = dict(Segment.objects.filter(account=account).values_list("kind", "pk"))
     row = WbsCodeRow([(kinds[kind], item.pk) for kind, item in one.items()])
-    wbs_codes.store(ours, [row], by=ada)
+    budget_codes.store(ours, [row], by=ada)
     assert row.errors == {}
     return {**one, "top": top}
 
 
 def test_a_budget_code_has_an_item_of_every_kind_of_segment(ours, used):
     code = WbsCode.objects.get(project=ours)
-    assert wbs_codes.flat(ours, [code.pk])[code.pk].code == "01-100.L.A-1.N"
+    assert budget_codes.flat(ours, [code.pk])[code.pk].code == "01-100.L.A-1.N"
 
 
 def test_a_cost_code_is_not_taken_off_the_project(ours, used, ada):
     ids = [row.cost_code_id for row in ours.cost_codes.all()]
-    outcome = project_codes.remove(ids, project=ours, by=ada)
+    outcome = cost_codes.remove(ids, project=ours, by=ada)
     assert outcome.done == 1
     assert [one.label for one in outcome.left] == ["01 General", "01-100 Surveying"]
     assert outcome.left[1].why == f"1 budget code uses it: 1 of {ours}."
@@ -79,14 +74,16 @@ def test_a_cost_code_is_not_taken_off_the_project(ours, used, ada):
 def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
     one = used["cost_type"]
     with pytest.raises(SegmentRefused, match=USED):
-        cost_types.change(one, values={"code": "LB"}, by=ada)
-    assert cost_types.change(one, values={"label": "Own Labor"}, by=ada).label == "Own Labor"
+        cost_type_services.change(one, values={"code": "LB"}, by=ada)
+    assert (
+        cost_type_services.change(one, values={"label": "Own Labor"}, by=ada).label == "Own Labor"
+    )
     row = Row(one.pk, {"code": "LB"})
-    many_cost_types.store([row], access=access_of(ada))
+    bulk_cost_type_services.store([row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     CostType.objects.filter(pk=one.pk).update(is_default=False)
     with pytest.raises(SegmentRefused, match="1 budget code uses it: 1 of "):
-        cost_types.delete(one, by=ada)
+        cost_type_services.delete(one, by=ada)
 
 
 def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada, access_of):
@@ -94,7 +91,7 @@ def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada, acces
     with pytest.raises(SegmentRefused, match=USED):
         sub_jobs.change(one, values={"code": "NO"}, seen=one.revision, by=ada)
     row = Row(one.pk, {"code": "NO"})
-    many_sub_jobs.store(ours, [row], access=access_of(ada))
+    sub_jobs_bulk.store(ours, [row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     with pytest.raises(SegmentRefused, match=rf"1 of {ours}\. Deactivate it instead"):
         sub_jobs.delete(one, by=ada)
@@ -115,7 +112,7 @@ def test_an_item_of_a_custom_segment_keeps_its_code_and_so_does_what_is_above(
 
 def test_a_segment_stays_in_the_structure(ours, phase, used, ada):
     with pytest.raises(SegmentRefused, match="1 budget code uses it"):
-        project_structures.remove(ours, phase, by=ada)
+        project_structure.remove(ours, phase, by=ada)
 
 
 def test_a_segment_of_budget_codes_is_not_deleted_whatever_the_structures_say(
@@ -124,7 +121,7 @@ def test_a_segment_of_budget_codes_is_not_deleted_whatever_the_structures_say(
     ProjectSegment.objects.filter(segment=phase).delete()
     why = f"1 budget code uses it: 1 of {ours}. Budget codes are never deleted"
     with pytest.raises(SegmentRefused, match=why):
-        segments.delete(phase, by=ada)
+        segment_services.delete(phase, by=ada)
     assert Segment.objects.filter(pk=phase.pk).exists()
 
 
@@ -140,7 +137,7 @@ def test_it_is_said_how_many_budget_codes_of_which_projects_use_it(account, phas
             code.items.create(segment=type_segment, cost_type=cost_type)
             code.items.create(segment=phase, item=used["custom"])
     said = "8 budget codes use it: 1 of P-.+, 3 of X-1 Pier, 1 of X-2 Pier, 3 of 2 more projects."
-    assert re.match(said, segments.delete_refusal(phase))
+    assert re.match(said, segment_services.delete_refusal(phase))
     assert re.match(said, segment_items.usage(used["custom"]))
 
 

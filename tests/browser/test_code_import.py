@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList
 from erpbridge.files import workbooks
 
@@ -21,7 +21,7 @@ ROWS = [
 
 @pytest.fixture
 def code_list(account, ada) -> CodeList:
-    return lists.create(account=account, name="Residential", by=ada)
+    return list_services.create(account=account, name="Residential", by=ada)
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList
-from erp_integrations import connection_settings, connections
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection
 from erpbridge.access.levels import Level
 from erpbridge.access.models import User
@@ -50,9 +51,9 @@ def in_tryton(erp: Erp, account, ada) -> Connection:
         secrets={"key": erp.facts["key"]},
         by=ada,
     )
-    connections.activate(made, by=ada)
-    assert connections.test(made, by=ada), made.test_result
-    assert connections.refresh(made, by=ada), made.refresh_problem
+    connection_services.activate(made, by=ada)
+    assert connection_services.test(made, by=ada), made.test_result
+    assert connection_services.refresh(made, by=ada), made.refresh_problem
     return made
 
 
@@ -66,10 +67,10 @@ def cora(account) -> User:
 
 def filled(account, by: User) -> CodeList:
     """The ERP list with codes that nobody has sent, and a second list."""
-    found = lists.erp_list(account.pk)
+    found = list_services.erp_list(account.pk)
     assert found is not None
     codes.tree(found, by, *ROWS)
-    lists.create(account=account, name="Residential", by=by)
+    list_services.create(account=account, name="Residential", by=by)
     return found
 
 

@@ -9,7 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from admin_wbs import codes, lists
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeList
 from erp_integrations.models import Item
 from erpbridge.access.levels import Level
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def erp_list(account, ada) -> CodeList:
     steps.connect(account, by=ada)
-    found = lists.erp_list(account.pk)
+    found = list_services.erp_list(account.pk)
     assert found is not None
     return found
 
@@ -83,7 +84,7 @@ def test_unsynced_codes_are_sent_as_the_seed_page_tells(
 def test_a_page_that_has_to_be_refreshed_says_so_on_the_button(opened, erp_list, ada):
     made = tree(erp_list, ada, "01 General")
     page = opened(erp_list)
-    codes.edit(made["01"], values={"description": "Conditions"}, seen=1, by=ada)
+    code_services.edit(made["01"], values={"description": "Conditions"}, seen=1, by=ada)
     page.get_by_role("button", name="Send to ERP (1)").click()
     expect(page.get_by_text(re.compile("changed", re.I)).first).to_be_visible()
     assert not Item.objects.exists()
@@ -178,7 +179,7 @@ def test_a_branch_opens_where_it_stands_and_takes_codes_under_the_selected_one(
 
 @pytest.fixture
 def code_list_of_three(account, ada) -> CodeList:
-    found = lists.create(account=account, name="Residential", by=ada)
+    found = list_services.create(account=account, name="Residential", by=ada)
     tree(found, ada, "01 General", "01-100 Survey", "02 Site")
     return found
 
@@ -225,7 +226,7 @@ def test_of_two_who_edit_a_row_the_second_sees_both_values(opened, code_list_of_
     page = opened(code_list_of_three)
     page.get_by_role("link", name="Edit 02 Site").click()
     expect(page.get_by_role("textbox", name="Description of 02")).to_be_focused()
-    codes.edit(
+    code_services.edit(
         code_list_of_three.codes.get(full_code="02"),
         values={"description": "Earth"},
         seen=1,

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company
 from erp_integrations.models import Item
 from tests.directory.conftest import company
@@ -60,7 +60,7 @@ def test_ticked_rows_are_counted_and_sent(
     for name in ("Alpha", "Beta", "Gamma"):
         CompanyFactory.create(account=account, name=name)
     ids = Company.objects.values_list("pk", flat=True)
-    companies.add_to_project(ids, project=project, by=ada)
+    company_services.add_to_project(ids, project=project, by=ada)
     sign_in(ada)
     page.goto(to("companies"))
     page.get_by_label("Select Alpha").check()

@@ -8,7 +8,9 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from admin_wbs import lists, segment_items, segments
+from admin_wbs.cost_codes import list_services
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from erp_integrations.models import Item
 from erp_integrations.sendable import send
 from erpbridge.access import policy
@@ -40,10 +42,10 @@ def to(live_server, account):
 def test_buttons_for_ticked_rows_say_that_a_row_is_to_be_ticked(
     page: Page, sign_in, erin, ada, account, to
 ):
-    phase = segments.add(account, name="Phase", tiered=False, by=ada)
+    phase = segment_services.add(account, name="Phase", tiered=False, by=ada)
     segment_items.add(phase, code="01", description="Shell", by=ada)
     steps.connect(account, by=ada)
-    erp_list = lists.erp_list(account.pk)
+    erp_list = list_services.erp_list(account.pk)
     access = policy.load(ada, account)
     assert erp_list is not None
     assert access is not None

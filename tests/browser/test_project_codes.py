@@ -7,7 +7,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from admin_wbs.models import ProjectCostCode
-from admin_wbs.tree import full_code
+from admin_wbs.models.full_code import full_code
 from tests.admin_wbs.books import do_jobs, enter, erp_list, seen
 from tests.admin_wbs.conftest import connection, owner
 from tests.admin_wbs.test_codes import tree

@@ -14,8 +14,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from playwright.sync_api import Locator, Page, Route, expect
 
-from admin_wbs import segment_items, segments
 from admin_wbs.models import CodeCostType, CodeList, CostCode, Segment, SegmentItem
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from erp_integrations.models import Item
 from erpbridge.access import policy
 from erpbridge.busy import DISK
@@ -66,7 +67,7 @@ def erin(account):
 
 @pytest.fixture
 def phase(account, ada) -> Segment:
-    made = segments.add(account, name="Phase", tiered=True, by=ada)
+    made = segment_services.add(account, name="Phase", tiered=True, by=ada)
     segment_items.add(made, code="01", description="Shell", by=ada)
     return made
 

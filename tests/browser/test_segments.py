@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from admin_wbs import segments, structures
 from admin_wbs.models import CodeCostType, Segment, SegmentItem
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from tests.admin_wbs import erps
 from tests.factories import CostCodeFactory
 
@@ -52,7 +53,7 @@ def test_a_segment_is_added_and_moved_by_keyboard(page: Page, sign_in, ada, acco
 
 
 def test_a_segment_is_deleted_from_its_menu_after_a_question(page: Page, sign_in, ada, account, to):
-    segments.add(account, name="Phase", tiered=False, by=ada)
+    segment_services.add(account, name="Phase", tiered=False, by=ada)
     sign_in(ada)
     page.goto(to("segments"))
     page.locator("summary[aria-label='Actions for Phase']").press("Enter")
@@ -74,7 +75,7 @@ def test_the_reason_why_no_segment_can_be_added_is_read_beside_the_button(
 
 
 def test_items_are_added_by_tab_and_tab(page: Page, sign_in, ada, account, to):
-    phase = segments.add(account, name="Phase", tiered=True, by=ada)
+    phase = segment_services.add(account, name="Phase", tiered=True, by=ada)
     sign_in(ada)
     page.goto(to("segment_items", phase.pk))
     page.locator("#id_new-code").focus()
@@ -97,7 +98,7 @@ def test_items_are_added_by_tab_and_tab(page: Page, sign_in, ada, account, to):
 
 
 def test_a_half_filled_row_asks_before_it_is_left(page: Page, sign_in, ada, account, to):
-    phase = segments.add(account, name="Phase", tiered=True, by=ada)
+    phase = segment_services.add(account, name="Phase", tiered=True, by=ada)
     sign_in(ada)
     page.goto(to("segment_items", phase.pk))
     page.locator("#id_new-code").press_sequentially("01")
@@ -154,7 +155,7 @@ def test_without_javascript_a_page_of_boxes_is_saved(
 
 
 def test_sub_job_is_enabled(page: Page, sign_in, ada, account, to):
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     sign_in(ada)
     page.goto(to("segments"))
     page.get_by_role("button", name="Enable Sub Job").click()

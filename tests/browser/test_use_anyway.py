@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from erp_integrations.models import Item, Link
+from erp_integrations.models.states import State
 from erp_integrations.sendable import Origin, link
-from erp_integrations.states import State
 from tests.browser.test_leading_elsewhere import shoot
 from tests.browser.test_main_job import connected, log_in, quarry
 from tests.erp_integrations import steps

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company
 from erpbridge.access.levels import Level
 from tests.erp_integrations.conftest import access_of, connection
@@ -21,7 +21,7 @@ __all__ = ["access_of", "connection"]
 def company(account, project, ada) -> Company:
     """A company on the project."""
     found = CompanyFactory.create(account=account, name="Quarry & Sons, LLC", city="Baltimore")
-    companies.add_to_project([found.pk], project=project, by=ada)
+    company_services.add_to_project([found.pk], project=project, by=ada)
     return found
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from directory import companies
+from directory.companies import services as company_services
+from directory.companies.errors import Locked, PeopleRemain, Stale
 from directory.models import Company, ProjectCompany
-from directory.refusals import Locked, PeopleRemain, Stale
 from erp_integrations import sendable
 from erpbridge.audit.models import Event
 from tests.factories import CompanyFactory, MembershipFactory, TradeFactory
@@ -18,7 +18,7 @@ def events(company: Company) -> list[Event]:
 
 
 def test_create_places_the_company_on_the_project_too(account, project, ada):
-    made = companies.create(
+    made = company_services.create(
         account=account, values={"name": "Blue Heron, Inc."}, by=ada, project=project
     )
     assert ProjectCompany.objects.get().company == made
@@ -27,7 +27,7 @@ def test_create_places_the_company_on_the_project_too(account, project, ada):
 
 
 def test_create_many_stores_trades_places_and_one_event_each(account, project, ada):
-    made = companies.create_many(
+    made = company_services.create_many(
         [Company(name="A"), Company(name="B")],
         account=account,
         project=project,
@@ -44,13 +44,15 @@ def test_create_many_stores_trades_places_and_one_event_each(account, project, a
 
 def test_create_many_costs_the_same_for_many(account, project, ada, django_assert_max_num_queries):
     with django_assert_max_num_queries(40):
-        companies.create_many(
+        company_services.create_many(
             [Company(name=f"C {n}") for n in range(300)], account=account, project=project, by=ada
         )
 
 
 def test_edit_changes_only_what_differs_and_records_from_and_to(company, ada):
-    companies.edit(company, values={"name": "Quarry & Co", "city": "Baltimore"}, seen=1, by=ada)
+    company_services.edit(
+        company, values={"name": "Quarry & Co", "city": "Baltimore"}, seen=1, by=ada
+    )
     company.refresh_from_db()
     assert (company.name, company.sort_name, company.revision) == ("Quarry & Co", "quarry & co", 2)
     assert events(company)[0].data == {
@@ -61,14 +63,14 @@ def test_edit_changes_only_what_differs_and_records_from_and_to(company, ada):
 
 def test_an_edit_that_changes_nothing_leaves_no_trace(company, ada):
     before = len(events(company))
-    companies.edit(company, values={"city": "Baltimore"}, seen=1, by=ada)
+    company_services.edit(company, values={"city": "Baltimore"}, seen=1, by=ada)
     company.refresh_from_db()
     assert (company.revision, len(events(company))) == (1, before)
 
 
 def test_trades_count_as_an_edit(account, company, ada):
     trade = TradeFactory.create(account=account, name="Concrete")
-    companies.edit(company, values={"trades": [trade]}, seen=1, by=ada)
+    company_services.edit(company, values={"trades": [trade]}, seen=1, by=ada)
     company.refresh_from_db()
     assert (company.revision, list(company.trades.all())) == (2, [trade])
     assert events(company)[0].data["changes"] == {"trades": [[], ["Concrete"]]}
@@ -76,9 +78,9 @@ def test_trades_count_as_an_edit(account, company, ada):
 
 def test_second_admin_is_told_who_changed_what(company, ada, eve):
     mine, theirs = (Company.objects.get(pk=company.pk) for _ in range(2))
-    companies.edit(theirs, values={"city": "Towson"}, seen=1, by=eve)
+    company_services.edit(theirs, values={"city": "Towson"}, seen=1, by=eve)
     with pytest.raises(Stale, match="Eve Editor changed City"):
-        companies.edit(mine, values={"zip": "21201"}, seen=1, by=ada)
+        company_services.edit(mine, values={"zip": "21201"}, seen=1, by=ada)
     company.refresh_from_db()
     assert (company.city, company.zip) == ("Towson", "")
 
@@ -88,9 +90,9 @@ def test_a_waiting_company_cannot_be_edited_deactivated_or_reactivated(
 ):
     assert sendable.send("vendor", [company.pk], access=access_of(ada)).done == 1
     with pytest.raises(Locked, match="Ada Admin"):
-        companies.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=ada)
+        company_services.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=ada)
     with pytest.raises(Locked):
-        companies.deactivate(Company.objects.get(), seen=1, by=ada)
+        company_services.deactivate(Company.objects.get(), seen=1, by=ada)
     company.refresh_from_db()
     assert (company.city, company.is_active) == ("Baltimore", True)
 
@@ -98,61 +100,61 @@ def test_a_waiting_company_cannot_be_edited_deactivated_or_reactivated(
 def test_deactivation_names_the_people_who_remain(company, ada, member_of):
     member_of("Nora Field")
     with pytest.raises(PeopleRemain, match="Nora Field"):
-        companies.deactivate(company, seen=1, by=ada)
+        company_services.deactivate(company, seen=1, by=ada)
     assert Company.objects.get().is_active
 
 
 def test_inactive_people_do_not_keep_a_company_active(company, ada, member_of):
     member_of("Nora Field", is_active=False)
-    companies.deactivate(company, seen=1, by=ada)
+    company_services.deactivate(company, seen=1, by=ada)
     stored = Company.objects.get()
     assert (stored.is_active, stored.revision) == (False, 2)
-    companies.reactivate(stored, seen=2, by=ada)
+    company_services.reactivate(stored, seen=2, by=ada)
     assert Company.objects.get().is_active
     assert [one.verb for one in events(company)[:2]] == ["reactivated", "deactivated"]
 
 
 def test_a_stale_page_does_not_deactivate(company, ada, eve):
-    companies.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
+    company_services.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
     with pytest.raises(Stale):
-        companies.deactivate(company, seen=1, by=ada)
+        company_services.deactivate(company, seen=1, by=ada)
 
 
 def test_contacts_are_people_of_the_company(account, company, ada, member_of):
     nora = member_of("Nora Field")
     stranger = MembershipFactory.create(account=account)
     with pytest.raises(ValidationError) as refused:
-        companies.edit(company, values={"primary_contact": stranger}, seen=1, by=ada)
+        company_services.edit(company, values={"primary_contact": stranger}, seen=1, by=ada)
     assert list(refused.value.message_dict) == ["primary_contact"]
-    companies.edit(Company.objects.get(), values={"primary_contact": nora}, seen=1, by=ada)
+    company_services.edit(Company.objects.get(), values={"primary_contact": nora}, seen=1, by=ada)
     assert Company.objects.get().primary_contact == nora
 
 
 def test_a_contact_cannot_leave_the_company_by_leaving_its_people(company, ada, member_of):
     nora = member_of("Nora Field")
-    companies.edit(company, values={"invoice_contacts": [nora]}, seen=1, by=ada)
+    company_services.edit(company, values={"invoice_contacts": [nora]}, seen=1, by=ada)
     with pytest.raises(ValidationError):
-        companies.edit(Company.objects.get(), values={"people": []}, seen=2, by=ada)
+        company_services.edit(Company.objects.get(), values={"people": []}, seen=2, by=ada)
 
 
 def test_project_roles_are_of_one_project(company, project, ada):
-    companies.edit(company, values={"roles": "Mason"}, seen=1, by=ada, project=project)
+    company_services.edit(company, values={"roles": "Mason"}, seen=1, by=ada, project=project)
     assert ProjectCompany.objects.get().roles == "Mason"
     assert events(company)[0].data["changes"] == {"roles": ["", "Mason"]}
 
 
 def test_add_to_project_twice_counts_once(company, project, ada):
-    assert companies.add_to_project([company.pk], project=project, by=ada) == 0
+    assert company_services.add_to_project([company.pk], project=project, by=ada) == 0
     assert ProjectCompany.objects.count() == 1
 
 
 def test_a_company_of_another_account_is_not_added(project, ada, other_account):
     foreign = CompanyFactory.create(account=other_account)
-    assert companies.add_to_project([foreign.pk], project=project, by=ada) == 0
+    assert company_services.add_to_project([foreign.pk], project=project, by=ada) == 0
 
 
 def test_remove_from_project_leaves_the_company_in_the_account(company, project, ada):
-    assert companies.remove_from_project([company.pk, 999], project=project, by=ada) == 1
+    assert company_services.remove_from_project([company.pk, 999], project=project, by=ada) == 1
     assert not ProjectCompany.objects.exists()
     assert Company.objects.get().is_active
     assert events(company)[0].verb == "removed from project"

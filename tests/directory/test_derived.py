@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from directory.derived import digits, name_key, prepare, sort_name
 from directory.models import Company
+from directory.models.derived_columns import digits, name_key, prepare, sort_name
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.urls import reverse
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company, ProjectCompany
 from erp_integrations import sendable
 from tests.factories import CompanyFactory, MembershipFactory, TradeFactory
@@ -165,7 +165,9 @@ def test_somebody_of_another_account_cannot_become_a_person(
 
 
 def test_the_second_of_two_editors_loses_nothing(client_of, ada, eve, company, edit_url):
-    companies.edit(Company.objects.get(), values={"city": "Towson", "zip": "21204"}, seen=1, by=eve)
+    company_services.edit(
+        Company.objects.get(), values={"city": "Towson", "zip": "21204"}, seen=1, by=eve
+    )
     typed = {"name": "Quarry & Sons, LLC", "city": "Salisbury", "website": "q.example", "seen": 1}
     client = client_of(ada)
     response = client.post(edit_url, typed)
@@ -185,14 +187,14 @@ def test_the_second_of_two_editors_loses_nothing(client_of, ada, eve, company, e
 
 def test_trades_changed_meanwhile_are_taken_over(client_of, ada, eve, account, company, edit_url):
     trade = TradeFactory.create(account=account, name="Concrete")
-    companies.edit(Company.objects.get(), values={"trades": [trade]}, seen=1, by=eve)
+    company_services.edit(Company.objects.get(), values={"trades": [trade]}, seen=1, by=eve)
     response = client_of(ada).post(edit_url, {"name": "Quarry Two", "seen": 1})
     assert response.context["form"]["trades"].value() == [str(trade.pk)]
     assert response.context["conflicts"] == []
 
 
 def test_a_refused_edit_leaves_no_new_trade_behind(client_of, ada, eve, account, company, edit_url):
-    companies.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
+    company_services.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
     typed = {"name": company.name, "new_trades": "Glazing, Paving", "seen": 1}
     response = client_of(ada).post(edit_url, typed)
     assert response.status_code == 409
@@ -225,7 +227,7 @@ def test_while_locked_there_is_no_form_and_a_post_keeps_what_was_typed(
 def test_limits_of_the_erp_are_counted_without_javascript(
     client_of, ada, connection, company, edit_url
 ):
-    companies.edit(company, values={"name": "Q" * 41}, seen=1, by=ada)
+    company_services.edit(company, values={"name": "Q" * 41}, seen=1, by=ada)
     assert "41 characters. Simulator takes 30: 11 too many." in client_of(ada).get(edit_url).text
 
 
@@ -278,7 +280,7 @@ def test_a_new_logo_replaces_the_file_of_the_old(client_of, ada, company, edit_u
 def test_a_refused_edit_leaves_no_file(
     client_of, ada, eve, company, edit_url, picture, tmp_path, settings
 ):
-    companies.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
+    company_services.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
     settings.MEDIA_ROOT = tmp_path
     client_of(ada).post(edit_url, {"name": "Q", "seen": 1, "logo": picture()})
     assert not list(tmp_path.rglob("*.png"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from directory.importing import columns as mapping
-from directory.importing.checking import Row, check
+from directory.importing.validate import Row, check
 from erpbridge.files.delimited import read
 from erpbridge.files.table import Line
 from tests.generator import COLUMNS, csv_text, file_of, firms

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company
 from erpbridge.audit.models import Event
 from tests.generator import csv_text, file_of, firms
@@ -76,13 +76,13 @@ def test_refused_rows_are_written_where_asked(run, tmp_path):
 
 @pytest.mark.parametrize(("choice", "count"), [("skip", 1), ("exact", 1), ("create", 2)])
 def test_look_alikes_are_treated_as_asked(run, account, ada, choice, count):
-    companies.create(account=account, values=GOOD, by=ada)
+    company_services.create(account=account, values=GOOD, by=ada)
     run(file_of(GOOD), look_alikes=choice)
     assert Company.objects.count() == count
 
 
 def test_a_doubtful_row_stops_the_import_until_it_is_decided(run, account, ada):
-    companies.create(account=account, values=GOOD, by=ada)
+    company_services.create(account=account, values=GOOD, by=ada)
     row = GOOD | {"zip": ""}
     with pytest.raises(CommandError, match=r"Line 2: Looks like .*a ZIP code is missing"):
         run(file_of(row))
@@ -97,7 +97,7 @@ def test_the_country_of_rows_without_one_can_be_given(run):
 
 
 def test_a_project_gets_new_and_existing_companies(run, account, project, ada):
-    companies.create(account=account, values=GOOD, by=ada)
+    company_services.create(account=account, values=GOOD, by=ada)
     said = run(file_of(GOOD, {"name": "Moon", "zip": "21203"}), project=project.pk)
     assert "created 1, added 1 to the project" in said
     assert Company.objects.on_project(project.pk).count() == 2

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.importing import plan as planning
 from directory.importing.columns import proposed
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, State
@@ -13,7 +13,7 @@ from tests.generator import file_of
 
 @pytest.fixture
 def star(account, ada) -> Company:
-    (company,) = companies.create_many(
+    (company,) = company_services.create_many(
         [
             Company(
                 name="Star Framing, LLC",
@@ -62,7 +62,7 @@ def test_a_row_that_looks_like_a_company_says_why(account, star, row, state, why
 
 def test_firms_of_one_name_and_other_tax_ids_are_new(account, project, ada):
     values = {"name": "Larkmoor Electric Inc", "entity_type": "ein", "entity_id": "52-7654321"}
-    companies.create(account=account, values=values, by=ada)
+    company_services.create(account=account, values=values, by=ada)
     plan = plan_of(
         account,
         {"name": "Larkmoor Electric LLC", "city": "Bowie", "ein": "52-7654322"},
@@ -73,7 +73,9 @@ def test_firms_of_one_name_and_other_tax_ids_are_new(account, project, ada):
 
 
 def test_a_row_that_two_companies_are_like_is_doubtful(account, project, star, ada):
-    companies.create(account=account, values={"name": "Star Framing", "zip": "21201"}, by=ada)
+    company_services.create(
+        account=account, values={"name": "Star Framing", "zip": "21201"}, by=ada
+    )
     plan = plan_of(account, {"name": "Star Framing", "zip": "21201"}, project=project)
     assert plan.rows[0].state == State.LOOK_ALIKE
     assert "so have 1 more" in plan.rows[0].reason
@@ -105,7 +107,7 @@ def test_companies_of_another_account_are_nobodys_look_alikes(other_account, sta
 
 
 def test_an_inactive_look_alike_is_said_to_be_inactive(account, star, ada, project):
-    companies.deactivate(star, seen=1, by=ada)
+    company_services.deactivate(star, seen=1, by=ada)
     plan = plan_of(account, {"name": "Star Framing", "zip": "21201"}, project=project)
     assert "(inactive)" in plan.rows[0].reason
     assert plan.placeable == 0
@@ -140,7 +142,7 @@ def test_a_project_is_given_the_company_that_exists(account, project, star, look
 
 
 def test_a_company_on_the_project_already_is_left_out(account, project, star, ada):
-    companies.add_to_project([star.pk], project=project, by=ada)
+    company_services.add_to_project([star.pk], project=project, by=ada)
     plan = plan_of(account, ROWS[0], project=project)
     assert plan.fates(Choice()) == {Fate.LEAVE_OUT: 1}
     assert "on the project already" in plan.rows[0].reason
@@ -150,5 +152,5 @@ def test_the_fingerprint_changes_with_what_the_rows_meet(account, ada):
     row = {"name": "Moon", "zip": "21201"}
     before = plan_of(account, row).fingerprint
     assert plan_of(account, row).fingerprint == before
-    companies.create(account=account, values={"name": "Moon", "zip": "21201"}, by=ada)
+    company_services.create(account=account, values={"name": "Moon", "zip": "21201"}, by=ada)
     assert plan_of(account, row).fingerprint != before

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company, CompanyImport
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, ProjectMembership
@@ -150,7 +150,7 @@ def test_confirming_twice_imports_once_and_says_so(upload, client_of, ada):
 
 def test_a_preview_that_went_stale_imports_nothing(upload, client_of, ada, account):
     answer = upload(ada, file_of(GOOD))
-    companies.create(account=account, values=GOOD | {"trades": []}, by=ada)
+    company_services.create(account=account, values=GOOD | {"trades": []}, by=ada)
     page = confirm(client_of(ada), answer).content.decode()
     assert "changed since this page was opened" in page
     assert Company.objects.count() == 1
@@ -172,7 +172,7 @@ def test_columns_of_a_confirmed_import_stay(upload, client_of, ada):
 
 
 def test_look_alikes_are_created_when_asked_for(upload, client_of, ada, account):
-    companies.create(account=account, values=GOOD | {"trades": []}, by=ada)
+    company_services.create(account=account, values=GOOD | {"trades": []}, by=ada)
     answer = upload(ada, file_of(GOOD))
     confirm(client_of(ada), answer, look_alikes="create")
     assert Company.objects.filter(name=GOOD["name"]).count() == 2
@@ -180,7 +180,7 @@ def test_look_alikes_are_created_when_asked_for(upload, client_of, ada, account)
 
 def test_a_doubtful_row_is_compared_and_asked_about(upload, client_of, ada, account):
     there = {"name": "Three Rivers Glass Inc", "city": "Bowie", "business_phone": "410 555 0101"}
-    companies.create(account=account, values=there, by=ada)
+    company_services.create(account=account, values=there, by=ada)
     rows = [GOOD | {"ein": "52-7654321", "phone": "410 555 0199", "address": "1 Road"}]
     answer = upload(ada, file_of(*rows))
     page = answer.content.decode()
@@ -219,7 +219,7 @@ def test_an_unknown_choice_imports_nothing(upload, client_of, ada):
 def test_a_project_import_places_new_and_existing_companies(
     upload, client_of, ada, account, project
 ):
-    there = companies.create(account=account, values=GOOD | {"trades": []}, by=ada)
+    there = company_services.create(account=account, values=GOOD | {"trades": []}, by=ada)
     answer = upload(ada, file_of(GOOD, {"name": "Moon", "zip": "21203"}), project=project)
     assert "Add the 1 exact duplicate" in answer.content.decode()
     page = confirm(client_of(ada), answer, place="on").content.decode()
@@ -232,7 +232,7 @@ def test_a_project_import_places_new_and_existing_companies(
 def test_a_project_import_leaves_existing_companies_alone_when_unticked(
     upload, client_of, ada, account, project
 ):
-    companies.create(account=account, values=GOOD | {"trades": []}, by=ada)
+    company_services.create(account=account, values=GOOD | {"trades": []}, by=ada)
     answer = upload(ada, file_of(GOOD), project=project)
     confirm(client_of(ada), answer)
     assert not Company.objects.on_project(project.pk).exists()

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from directory.importing import applying, stored
+from directory.importing import apply
+from directory.importing import uploads as importing_uploads
 from directory.importing.plan import Choice
 from directory.models import Company, CompanyImport
 from erpbridge.access.policy import load
@@ -18,8 +19,8 @@ def confirm_in_a_thread(upload: CompanyImport, seen: str) -> str:
     """What came of it, as one word."""
     try:
         mine = CompanyImport.objects.select_related("account", "project").get(pk=upload.pk)
-        applying.confirm(mine, choice=Choice(), seen=seen, by=mine.by)
-    except applying.ConfirmRefused as refused:
+        apply.confirm(mine, choice=Choice(), seen=seen, by=mine.by)
+    except apply.ConfirmRefused as refused:
         return type(refused).__name__
     else:
         return "imported"
@@ -28,7 +29,7 @@ def confirm_in_a_thread(upload: CompanyImport, seen: str) -> str:
 
 
 def confirm_at_once(uploads: list[CompanyImport]) -> list[str]:
-    plans = [stored.plan_of(upload) for upload in uploads]
+    plans = [importing_uploads.plan_of(upload) for upload in uploads]
     seen = [plan.fingerprint if plan else "" for plan in plans]
     with ThreadPoolExecutor(len(uploads)) as threads:
         return sorted(threads.map(confirm_in_a_thread, uploads, seen))
@@ -37,7 +38,9 @@ def confirm_at_once(uploads: list[CompanyImport]) -> list[str]:
 def start(account, ada) -> CompanyImport:
     access = load(ada, account)
     assert access is not None
-    return stored.start(csv_text(firms(20)).encode(), file_name="firms.csv", access=access)
+    return importing_uploads.start(
+        csv_text(firms(20)).encode(), file_name="firms.csv", access=access
+    )
 
 
 def test_four_clicks_on_confirm_import_once(account, ada):

@@ -7,9 +7,9 @@ import random
 import pytest
 from django.http import QueryDict
 
-from directory import companies
-from directory.forms import CompanyForm
-from directory.importing import applying
+from directory.companies import services as company_services
+from directory.companies.forms import CompanyForm
+from directory.importing import apply
 from directory.importing import plan as planning
 from directory.importing.columns import proposed
 from directory.importing.plan import Choice, Fate, LookAlikes
@@ -75,7 +75,7 @@ def imported(account, ada) -> list[Company]:
     fates = plan.fates(choice)
     assert fates[Fate.CREATE] > ROWS / 10
     assert fates[Fate.REFUSE] > ROWS / 10
-    applying.import_file(
+    apply.import_file(
         plan, choice=choice, account=account, project=None, file_name="firms.csv", by=ada
     )
     return list(Company.objects.filter(account=account))
@@ -87,4 +87,4 @@ def test_every_imported_company_can_be_saved_again_as_it_is(imported, account, a
         data = posted(CompanyForm(access=access, company=company))
         form = CompanyForm(data, access=access, company=company)
         assert form.is_valid(), (company.name, form.errors)
-        assert companies.edit(company, values=form.values, seen=1, by=ada).revision == 1
+        assert company_services.edit(company, values=form.values, seen=1, by=ada).revision == 1

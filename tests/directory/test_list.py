@@ -9,7 +9,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company, ProjectCompany
 from erp_integrations.models import Item
 from erpbridge.access.levels import Level
@@ -205,7 +205,7 @@ def test_empty_directory_offers_add_only_to_who_may(client_of, ada, sam, project
 @pytest.fixture
 def three(account, project, ada):
     rows = [Company(name=name) for name in ("A", "B", "B" * 40)]
-    return companies.create_many(rows, account=account, project=project, by=ada)
+    return company_services.create_many(rows, account=account, project=project, by=ada)
 
 
 def bulk(client, list_url: str, **posted):
@@ -232,13 +232,15 @@ def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
     client_of, ada, account, connection, project, project_list
 ):
     rows = [Company(name=f"Firm {number:02}") for number in range(51)]
-    made = companies.create_many(rows, account=account, project=project, by=ada)
+    made = company_services.create_many(rows, account=account, project=project, by=ada)
     client = client_of(ada)
     question = bulk(client, project_list, action="send", all="1", query="q=firm")
     assert "Send 51 Companies to the ERP?" in question.text
     assert not Item.objects.exists()
     # Who comes meanwhile was not counted and does not go.
-    companies.create_many([Company(name="Firm 99")], account=account, project=project, by=ada)
+    company_services.create_many(
+        [Company(name="Firm 99")], account=account, project=project, by=ada
+    )
     hidden = dict.fromkeys(re.findall(r'name="ids" value="(\d+)"', question.text))
     bulk(client, project_list, action="send", ids=list(hidden), confirm="1")
     assert set(Item.objects.values_list("record_id", flat=True)) == {one.pk for one in made}

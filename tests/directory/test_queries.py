@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from directory.models import Company
-from directory.queries import may_see_inactive
+from directory.models.querysets import may_see_inactive
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, ProjectMembership, User
 from erpbridge.access.policy import Access, Scope

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company
 from erp_integrations import sendable
 from erp_integrations.models import Item
@@ -68,7 +68,7 @@ def test_every_general_field_is_shown(client_of, ada, company, urls):
         "labor_union": "Local 9",
         "classifications": ["small_business", "eight_a_business"],
     }
-    companies.edit(company, values=values, seen=1, by=ada)
+    company_services.edit(company, values=values, seen=1, by=ada)
     text = client_of(ada).get(urls("company")).text
     for shown in (
         "QUARRY",
@@ -96,7 +96,7 @@ def test_the_button_sends_what_the_page_showed(client_of, ada, connection, compa
 
 
 def test_a_stale_page_sends_nothing_and_is_told(client_of, ada, eve, connection, company, urls):
-    companies.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
+    company_services.edit(Company.objects.get(), values={"city": "Towson"}, seen=1, by=eve)
     response = client_of(ada).post(urls("company_send"), {"verb": "send", "seen": 1}, follow=True)
     assert not Item.objects.exists()
     assert "banner-error" in response.text
@@ -119,7 +119,7 @@ def test_every_reason_is_on_the_page_of_a_disabled_button(
     client_of, ada, connection, company, urls
 ):
     Project.objects.update(use_with_erp=False)
-    companies.edit(company, values={"name": "Q" * 61}, seen=1, by=ada)
+    company_services.edit(company, values={"name": "Q" * 61}, seen=1, by=ada)
     text = client_of(ada).get(urls("company")).text
     assert "Send to ERP is disabled for 2 reasons" in text
     assert "Use with ERP" in text
@@ -141,7 +141,7 @@ def test_an_unknown_verb_is_not_found(client_of, ada, urls):
 
 
 def test_history_shows_edits_and_erp_events(client_of, ada, connection, company, urls):
-    companies.edit(company, values={"city": "Towson"}, seen=1, by=ada)
+    company_services.edit(company, values={"city": "Towson"}, seen=1, by=ada)
     client = client_of(ada)
     client.post(urls("company_send"), {"verb": "send", "seen": 2})
     response = client.get(urls("company"), {"tab": "history"})
@@ -155,7 +155,7 @@ def test_history_shows_edits_and_erp_events(client_of, ada, connection, company,
 
 def test_long_history_goes_on_behind_a_link(client_of, ada, company, urls):
     for number in range(110):
-        companies.edit(
+        company_services.edit(
             Company.objects.get(), values={"city": f"City {number}"}, seen=number + 1, by=ada
         )
     client = client_of(ada)
@@ -200,13 +200,13 @@ def test_an_editor_may_deactivate_but_not_reactivate(client_of, eve, company, ur
 
 
 def test_an_inactive_company_is_not_found_by_who_may_not_see_it(client_of, sam, ada, company, urls):
-    companies.deactivate(company, seen=1, by=ada)
+    company_services.deactivate(company, seen=1, by=ada)
     assert client_of(sam).get(urls("company")).status_code == 404
 
 
 def test_people_are_listed_with_their_duties(client_of, ada, company, member_of, urls):
     nora = member_of("Nora Field", job_title="Estimator")
-    companies.edit(company, values={"primary_contact": nora}, seen=1, by=ada)
+    company_services.edit(company, values={"primary_contact": nora}, seen=1, by=ada)
     text = client_of(ada).get(urls("company"), {"tab": "people"}).text
     assert "Nora Field" in text
     assert "Primary contact" in text

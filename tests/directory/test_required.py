@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from directory import required
+from directory.company_fields import required_fields
 from directory.models import Company
 from erpbridge.audit.models import Event
 
@@ -20,12 +20,12 @@ def address(account) -> str:
 def test_an_account_admin_chooses_them_and_the_history_tells(client_of, ada, account, address):
     client = client_of(ada)
     assert address in client.get(reverse("directory:account_companies", args=[account.pk])).text
-    assert required.of(account) == []
+    assert required_fields.of(account) == []
     client.post(address, {"names": ["trades", "city"]})
-    assert required.of(account) == ["city", "trades"]
+    assert required_fields.of(account) == ["city", "trades"]
     assert 'value="city"' in client.get(address).text
     client.post(address, {})
-    assert required.of(account) == []
+    assert required_fields.of(account) == []
     words = [
         event.data["changes"] for event in Event.objects.about(account.pk, "account", account.pk)
     ]
@@ -42,7 +42,7 @@ def test_nobody_else_sees_the_page(client_of, sam, pat, account, address):
 @pytest.mark.parametrize("names", [["shoe_size"], ["x" * 5000], ["\x00"], ["name"]])
 def test_what_is_no_field_is_refused_on_the_page(client_of, ada, account, address, names):
     answer = client_of(ada).post(address, {"names": names})
-    assert (answer.status_code, required.of(account)) == (200, [])
+    assert (answer.status_code, required_fields.of(account)) == (200, [])
 
 
 def test_the_form_of_a_company_still_requires_only_its_name(client_of, ada, account, address):

@@ -14,36 +14,33 @@ from django.db import connections as databases
 from django.db.models import Q
 from django.utils import timezone
 
-from admin_wbs import codes
-from admin_wbs.importing import applying as code_import
-from admin_wbs.importing import layouts
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.errors import CodeRefused
+from admin_wbs.importing import apply as code_import
+from admin_wbs.importing import columns
 from admin_wbs.importing import plan as code_plan
 from admin_wbs.models import CodeList
-from admin_wbs.refusals import CodeRefused
-from directory import companies
-from directory.importing import applying as company_import
+from directory.companies import services as company_services
+from directory.companies.errors import EditRefused
+from directory.importing import apply as company_import
 from directory.importing import plan as company_plan
 from directory.models import Company, ProjectCompany
-from directory.refusals import EditRefused
-from erp_integrations import (
-    approval,
-    connections,
-    engine,
-    identity,
-    outgoing,
-    recovery,
-    switching,
-)
 from erp_integrations.clock import ago
-from erp_integrations.digests import digest
-from erp_integrations.identity import Books
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import engine, lease_recovery
 from erp_integrations.models import Attempt, Connection, ErpRecord, Item, Link
-from erp_integrations.origins import Origin, link
-from erp_integrations.queries import ItemQuerySet
-from erp_integrations.records import record_type
+from erp_integrations.models.querysets import ItemQuerySet
+from erp_integrations.models.record_types import record_type
+from erp_integrations.models.states import OPEN, State
 from erp_integrations.sendable import Done, note_edits, retrieve, send
-from erp_integrations.states import OPEN, State
-from erp_integrations.unlinking import unlink
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.links import connection_identity
+from erp_integrations.workflow.links.connection_identity import Books
+from erp_integrations.workflow.links.external_ids import Origin, link
+from erp_integrations.workflow.links.unlink import unlink
+from erp_integrations.workflow.payloads import drafts as payload_drafts
+from erp_integrations.workflow.payloads.digest import digest
+from erp_integrations.workflow.send import dry_run
 from erpbridge.access import people, seen
 from erpbridge.access.models import Membership
 from erpbridge.access.people import Approver, Person
@@ -113,7 +110,7 @@ class Scene:
         before.update(**self.settings)
         self.connection.refresh_from_db()
         if led_elsewhere:
-            assert connections.refresh(self.connection, by=self.sender.user)
+            assert connection_services.refresh(self.connection, by=self.sender.user)
         self.connection.active_for.model.objects.update(connection=self.connection)
         self._without_new()
         model = record_type(self.entity).model
@@ -145,7 +142,7 @@ class Scene:
         waiting = Q(state=State.QUEUED, waits_for__isnull=False)
         items = Item.objects.filter(Q(state=State.READY) | waiting)
         each = {pk: f"Reason {pk % 3}" for pk in items.values_list("pk", flat=True)}
-        return approval.reject(
+        return accept_services.reject(
             items, entity=self.entity, reason="", reasons=each, access=self.approver
         )
 
@@ -177,7 +174,7 @@ class Scene:
 
     def expire(self) -> None:
         Item.objects.filter(state=State.SENDING).update(lease_until=ago(3_600))
-        recovery.expire_leases()
+        lease_recovery.expire_leases()
 
     def import_file(self) -> Stored:
         """A file that names all records, and new ones."""
@@ -214,19 +211,19 @@ class Scene:
     def reconnect(self) -> None:
         """Whoever looks after the connection pauses, tests and refreshes it, and goes on."""
         connection, by = Connection.objects.get(pk=self.connection.pk), self.sender.user
-        connections.pause(connection, by=by, reason="The ERP is being updated.")
-        connections.test(connection, by=by)
-        connections.refresh(connection, by=by)
-        connections.activate(connection, by=by)
-        connections.resume(connection, by=by)
+        connection_services.pause(connection, by=by, reason="The ERP is being updated.")
+        connection_services.test(connection, by=by)
+        connection_services.refresh(connection, by=by)
+        connection_services.activate(connection, by=by)
+        connection_services.resume(connection, by=by)
 
     def activate(self) -> None:
-        connections.activate(self.connection, by=self.sender.user)
+        connection_services.activate(self.connection, by=self.sender.user)
 
     def lead_elsewhere(self) -> None:
         connection = Connection.objects.get(pk=self.connection.pk)
         try:
-            identity.lead_elsewhere(
+            connection_identity.lead_elsewhere(
                 connection, config={"ledger": "other"}, books=Books.OTHER, by=self.sender.user
             )
         except ValidationError:
@@ -234,24 +231,24 @@ class Scene:
 
     def switch(self) -> None:
         """The records go through another connection from now on."""
-        switching.use_for(self.other, self.entity, by=self.sender.user)
+        dry_run.use_for(self.other, self.entity, by=self.sender.user)
 
     def use_anyway(self) -> None:
         named = Link.objects.active().filter(told=True).values("record_id")
         for item in Item.objects.filter(record_id__in=named).exclude(operation="create"):
             erp_id = Link.objects.active().get(record_id=item.record_id).erp_id
-            approval.use_anyway(item, seen=[erp_id], reason="Looked.", access=self.approver)
+            accept_services.use_anyway(item, seen=[erp_id], reason="Looked.", access=self.approver)
 
     # --- what must be true afterwards --------------------------------------------------------
 
     def wrong(self, stored: Sequence[Stored]) -> Iterator[str]:
         """What a lost update, or half of a transaction, would leave behind."""
-        manifest = connections.usable_manifest(self.connection, self.entity)
+        manifest = connection_services.usable_manifest(self.connection, self.entity)
         kind, account_id = record_type(self.entity), self.connection.account_id
         links = {one.record_id: one for one in Link.objects.active()}
         items = {one.record_id: one for one in Item.objects.filter(state__in=OPEN)}
-        switched = connections.active(account_id, self.entity) != self.connection
-        drafts = outgoing.drafts(kind, account_id, self.ids, manifest)
+        switched = connection_services.active(account_id, self.entity) != self.connection
+        drafts = payload_drafts.drafts(kind, account_id, self.ids, manifest)
         now = {one.record_id: digest(one.payload) for one in drafts}
         for row in kind.model._base_manager.filter(pk__in=self.ids):
             linked, item = links.get(row.pk), items.get(row.pk)
@@ -288,7 +285,7 @@ class Codes(Scene):
         rows = [divmod(number, 10) for number in range(count)]
         paths = [[f"{group:03}", *([str(place)] if place else [])] for group, place in rows]
         new = [(path, f"Code {'-'.join(path)}") for path in paths]
-        codes.add_many(code_list, new, by=self.sender.user)
+        code_services.add_many(code_list, new, by=self.sender.user)
         self.ids = list(code_list.codes.order_by("pk").values_list("pk", flat=True))
         self._body = {"standard_cost_code_list_id": code_list.pk}
 
@@ -300,7 +297,7 @@ class Codes(Scene):
         known = code_list.codes.order_by("-sort_path").values_list("full_code", flat=True)
         rows = [f"{code},Imported {code}" for code in known] + ["999,New"]
         table = read("\n".join(["Cost Code,Description", *rows]).encode())
-        layout = layouts.recognised(table.header)
+        layout = columns.recognised(table.header)
         plan = code_plan.make(code_list, table.lines, layout, header=table.header, delimiter="-")
         try:
             code_import.import_plan(plan, code_list, file_name="x.csv", by=self.sender.user)
@@ -319,7 +316,7 @@ class Companies(Scene):
     def make(self, count: int) -> None:
         account, by = self.connection.account, self.sender.user
         new = [Company(name=f"Firm {number}", city="Easton") for number in range(count)]
-        made = companies.create_many(new, account=account, project=None, by=by)
+        made = company_services.create_many(new, account=account, project=None, by=by)
         self.ids = sorted(one.pk for one in made)
 
     def _accept(self, items: ItemQuerySet) -> Done:
@@ -349,7 +346,7 @@ class Companies(Scene):
         for company in Company.objects.filter(pk__in=self.ids[-20:]).order_by("-pk"):
             values = {"name": f"Edited {company.pk}"}
             try:
-                companies.edit_and_send(
+                company_services.edit_and_send(
                     company, values=values, seen=company.revision, access=self.sender
                 )
             except EditRefused:

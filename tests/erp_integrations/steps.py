@@ -8,14 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 from directory.models import Company
-from erp_integrations import approval, connection_settings, connections, engine, unlinking
 from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.clock import at_least
-from erp_integrations.connections import adapter_of
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.connections.secrets import seal
+from erp_integrations.connections.services import adapter_of
+from erp_integrations.export import engine
 from erp_integrations.models import Attempt, Connection, Item, Link, Ticker
-from erp_integrations.secrets import seal
 from erp_integrations.sendable import Done, send
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
 from erpbridge.clock.models import Clock
@@ -33,9 +37,9 @@ def connect(account: Account, *, by: User, latency_ms: int = 0) -> Connection:
         config={"latency_ms": latency_ms, "ledger": f"test-{uuid.uuid4().hex}"},
         by=by,
     )
-    connections.activate(connection, by=by)
-    assert connections.test(connection, by=by)
-    assert connections.refresh(connection, by=by)
+    connection_services.activate(connection, by=by)
+    assert connection_services.test(connection, by=by)
+    assert connection_services.refresh(connection, by=by)
     return connection
 
 
@@ -85,19 +89,21 @@ def send_all(companies: Sequence[Company], access: Access) -> list[Item]:
 def decide(items: Iterable[Item], access: Access, **values: str) -> Done:
     """Accept with a proposal per row, as the bulk page does."""
     rows = list(items)
-    approval.proposals_for(rows)
+    accept_services.proposals_for(rows)
     decisions = [
-        approval.Decision(item.pk, item.digest, {**item.acceptance, "vendor_type": "SUB", **values})
+        accept_services.Decision(
+            item.pk, item.digest, {**item.acceptance, "vendor_type": "SUB", **values}
+        )
         for item in rows
     ]
-    return approval.accept(decisions, entity="vendor", access=access)
+    return accept_services.accept(decisions, entity="vendor", access=access)
 
 
 def retry(item: Item, access: Access, **values: str) -> Done:
     """Retry a failed item as it was accepted, or with other values."""
     given = {**item.acceptance, **values} if values else {}
-    decisions = [approval.Decision(item.pk, item.digest, given)]
-    return approval.retry(decisions, entity="vendor", access=access)
+    decisions = [accept_services.Decision(item.pk, item.digest, given)]
+    return accept_services.retry(decisions, entity="vendor", access=access)
 
 
 def export(connection: Connection) -> None:
@@ -108,7 +114,7 @@ def export(connection: Connection) -> None:
 def unlink(link: Link, *, by: User, why: str = "By mistake") -> dict[int, str]:
     """End a link; why not, by the id of its record."""
     account_id = link.connection.account_id
-    return unlinking.unlink(account_id, link.entity, [link.record_id], by=by, why=why)
+    return unlink_services.unlink(account_id, link.entity, [link.record_id], by=by, why=why)
 
 
 def reasons(done: Done) -> list[str]:

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import answers, approval, engine, inbound, pending, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
-from erp_integrations.approval import Decision
-from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.export import engine, lease_recovery
+from erp_integrations.export.delivery import polled, queued
 from erp_integrations.models import Item
+from erp_integrations.models.states import State
 from erp_integrations.sendable import retrieve, send
-from erp_integrations.settling import Held, settle_synced
-from erp_integrations.states import State
-from erp_integrations.unlinking import unlink
+from erp_integrations.workflow.accept import manual_resolution
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.links.settlement import Held, settle_synced
+from erp_integrations.workflow.links.unlink import unlink
 from tests.erp_integrations import steps
 from tests.erp_integrations.dying import deaths, locking
 
@@ -66,14 +69,14 @@ def claiming(scene: Scene) -> Act:
 def expiring(scene: Scene) -> Act:
     assert scene.claims()
     steps.let_pass(200)
-    return recovery.expire_leases
+    return lease_recovery.expire_leases
 
 
 def accepting(scene: Scene) -> Act:
     item = scene.sent_item
     wanted = Decision(item.pk, item.digest, {"vendor_type": "SUB", "vendor_id": "QUARRY01"})
     access = scene.access_of(scene.pat)
-    return lambda: approval.accept([wanted], entity="vendor", access=access)
+    return lambda: accept_services.accept([wanted], entity="vendor", access=access)
 
 
 def retrying(scene: Scene) -> Act:
@@ -85,7 +88,7 @@ def retrying(scene: Scene) -> Act:
 def rejecting(scene: Scene) -> Act:
     found = Item.objects.filter(pk=scene.sent_item.pk)
     access = scene.access_of(scene.pat)
-    return lambda: approval.reject(found, entity="vendor", reason="No", access=access)
+    return lambda: accept_services.reject(found, entity="vendor", reason="No", access=access)
 
 
 def retrieving(scene: Scene) -> Act:
@@ -101,7 +104,7 @@ def sending(scene: Scene) -> Act:
 
 def withdrawing(scene: Scene) -> Act:
     item, by = scene.accepted_item, scene.pat
-    return lambda: approval.withdraw(item, reason="Wait", by=by)
+    return lambda: accept_services.withdraw(item, reason="Wait", by=by)
 
 
 def unlinking(scene: Scene) -> Act:
@@ -113,7 +116,7 @@ def answering(scene: Scene) -> Act:
     item, by = scene.accepted_item, scene.pat
     Item.objects.filter(pk=item.pk).update(state=State.NEEDS_ANSWER)
     item.refresh_from_db()
-    return lambda: answers.it_is_not_there(item, by=by, why="I looked")
+    return lambda: manual_resolution.it_is_not_there(item, by=by, why="I looked")
 
 
 def asking(scene: Scene) -> Act:
@@ -121,7 +124,7 @@ def asking(scene: Scene) -> Act:
     Item.objects.update(state=State.UNCERTAIN, operation="update")
     item.refresh_from_db()
     adapter = adapter_of(connection)
-    return lambda: recovery.decide(connection, adapter, item, None, settled=True)
+    return lambda: lease_recovery.decide(connection, adapter, item, None, settled=True)
 
 
 def linking(scene: Scene) -> Act:
@@ -135,13 +138,13 @@ def polling(scene: Scene) -> Act:
     claims, manifest = scene.claims(), manifest_of(scene.connection)
     engine.settle(scene.connection, manifest, [(claims[0], Outcome(handle="H", check_after=1.0))])
     steps.let_pass(10)
-    return lambda: pending.take_pending(scene.connection, manifest)
+    return lambda: queued.take_pending(scene.connection, manifest)
 
 
 def handing_over(scene: Scene) -> Act:
     claims, manifest = scene.claims(), manifest_of(scene.connection)
     steps.let_pass(1)
-    return lambda: inbound._handed(scene.connection, manifest, claims[0])
+    return lambda: polled._handed(scene.connection, manifest, claims[0])
 
 
 # Those of the engine, and of persons who stop it; and those of persons.

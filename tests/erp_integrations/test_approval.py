@@ -12,16 +12,17 @@ from django.db import IntegrityError, transaction
 from django.db import connection as database
 from kombu.exceptions import OperationalError
 
-from erp_integrations import approval, connections
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.approval import Decision
-from erp_integrations.checks import Checks
 from erp_integrations.clock import ago
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.wakeups import publish
 from erp_integrations.models import Item, Request
+from erp_integrations.models.states import State
 from erp_integrations.sendable import marker
-from erp_integrations.states import State
-from erp_integrations.wakeups import publish
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.accept.validation import Checks
 from erpbridge.access import policy
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
@@ -30,7 +31,9 @@ from tests.factories import CompanyFactory
 
 def accept(item, access, **values):
     given = {"vendor_type": "SUB", "vendor_id": "QUARRY01", **values}
-    return approval.accept([Decision(item.pk, item.digest, given)], entity="vendor", access=access)
+    return accept_services.accept(
+        [Decision(item.pk, item.digest, given)], entity="vendor", access=access
+    )
 
 
 @pytest.fixture
@@ -189,7 +192,7 @@ def test_items_of_another_account_are_neither_decided_nor_named(
 ):
     access = policy.load(olga, other_account)
     decisions = [Decision(pk, sent_item.digest) for pk in (sent_item.pk, 10**30, -1)]
-    done = approval.accept(decisions, entity="vendor", access=access)
+    done = accept_services.accept(decisions, entity="vendor", access=access)
     assert (done.done, done.refused) == (0, ())
     sent_item.refresh_from_db()
     assert sent_item.state == State.READY
@@ -207,19 +210,19 @@ def test_bulk_accept_proposes_a_different_id_per_row(connection, account, ada, p
 def test_proposal_avoids_ids_that_are_taken(connection, account, ada, pat, access_of):
     connection.erp_records.create(entity="vendor", erp_id="9", erp_code="same001")
     items = steps.send_all([CompanyFactory.create(account=account, name="Same")], access_of(ada))
-    approval.proposals_for(items)
+    accept_services.proposals_for(items)
     assert items[0].acceptance == {"vendor_id": "SAME002"}
 
 
 def test_name_without_letters_still_gets_a_proposal(connection, account, ada, access_of):
     items = steps.send_all([CompanyFactory.create(account=account, name="???")], access_of(ada))
-    approval.proposals_for(items)
+    accept_services.proposals_for(items)
     assert items[0].acceptance == {"vendor_id": "V001"}
 
 
 def test_rejected_company_goes_back_with_the_reason(connection, sent_item, company, pat, access_of):
     items = Item.objects.filter(pk=sent_item.pk)
-    done = approval.reject(items, entity="vendor", reason="No W-9", access=access_of(pat))
+    done = accept_services.reject(items, entity="vendor", reason="No W-9", access=access_of(pat))
     assert done.done == 1
     sent_item.refresh_from_db()
     company.refresh_from_db()
@@ -231,7 +234,7 @@ def test_reject_after_accept_is_refused_naming_the_approver(
     connection, accepted_item, ada, access_of
 ):
     items = Item.objects.filter(pk=accepted_item.pk)
-    done = approval.reject(items, entity="vendor", reason="Late", access=access_of(ada))
+    done = accept_services.reject(items, entity="vendor", reason="Late", access=access_of(ada))
     assert (done.done, steps.reasons(done)) == (0, ["Already decided by Pat Approver: Exporting."])
 
 
@@ -239,7 +242,7 @@ def test_connection_that_cannot_be_used_refuses_instead_of_failing(
     connection, sent_item, pat, access_of, settings
 ):
     settings.ERPBRIDGE_ADAPTERS = []
-    approval.proposals_for([sent_item])
+    accept_services.proposals_for([sent_item])
     done = accept(sent_item, access_of(pat))
     assert "cannot be used" in steps.reasons(done)[0]
 
@@ -306,7 +309,7 @@ def test_accepting_and_retrying_begin_anew(connection, sent_item, pat, access_of
 
 def test_withdrawing_begins_anew_and_says_why(connection, accepted_item, pat):
     Item.objects.update(**WORN, waits_for=None)
-    assert approval.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    assert accept_services.withdraw(accepted_item, reason="Too early", by=pat) == ""
     assert columns(accepted_item, FRESH) == FRESH
     assert (accepted_item.state, accepted_item.waits_for) == (State.READY, None)
     event = Event.objects.get(verb="withdraw")
@@ -315,7 +318,7 @@ def test_withdrawing_begins_anew_and_says_why(connection, accepted_item, pat):
 
 def test_what_has_moved_on_is_not_withdrawn_and_says_so(connection, accepted_item, pat):
     Item.objects.update(state=State.FAILED)
-    told = approval.withdraw(accepted_item, reason="Too early", by=pat)
+    told = accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     assert told == "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.FAILED
@@ -323,19 +326,19 @@ def test_what_has_moved_on_is_not_withdrawn_and_says_so(connection, accepted_ite
 
 def test_only_the_named_item_is_withdrawn(connection, accepted_item, another_item, pat, access_of):
     assert accept(another_item, access_of(pat), vendor_id="OTHER").done == 1
-    assert approval.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    assert accept_services.withdraw(accepted_item, reason="Too early", by=pat) == ""
     another_item.refresh_from_db()
     assert another_item.state == State.QUEUED
 
 
 def reject(items, access, **more):
-    return approval.reject(items, entity="vendor", reason="No.", access=access, **more)
+    return accept_services.reject(items, entity="vendor", reason="No.", access=access, **more)
 
 
 def test_rejecting_says_who_when_and_why_each(
     connection, sent_item, another_item, pat, access_of, caplog
 ):
-    caplog.set_level("INFO", "erp_integrations.tracing")
+    caplog.set_level("INFO", "erp_integrations.workflow.tracing")
     done = reject(Item.objects.all(), access_of(pat), reasons={another_item.pk: "Twice."})
     assert (done.done, done.refused) == (2, ())
     for item, why in ((sent_item, "No."), (another_item, "Twice.")):
@@ -377,14 +380,14 @@ def test_ids_are_proposed_for_creates_that_wait_for_a_decision_or_failed(
     items[1].state = State.FAILED
     items[2].state = State.QUEUED
     items[3].operation = "update"
-    approval.proposals_for(items)
+    accept_services.proposals_for(items)
     assert [bool(item.acceptance.get("vendor_id")) for item in items] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("item_id", [0, -1, 2**63, 10**30])
 def test_number_that_is_no_item_decides_nothing(connection, sent_item, pat, access_of, item_id):
     decisions = [Decision(item_id, "d", {}), Decision(sent_item.pk, sent_item.digest, {})]
-    done = approval.accept(decisions, entity="vendor", access=access_of(pat))
+    done = accept_services.accept(decisions, entity="vendor", access=access_of(pat))
     assert (done.done, len(done.refused)) == (0, 1)
 
 
@@ -396,7 +399,7 @@ def test_row_that_is_refused_takes_no_other_with_it(
         Decision(sent_item.pk, "another revision", values),
         Decision(another_item.pk, another_item.digest, values),
     ]
-    done = approval.accept(decisions, entity="vendor", access=access_of(pat))
+    done = accept_services.accept(decisions, entity="vendor", access=access_of(pat))
     assert done.done == 1
     assert [one.label for one in done.refused] == [sent_item.label]
 
@@ -411,10 +414,10 @@ def test_click_on_one_record_type_decides_about_no_other(connection, sent_item, 
 def test_record_type_that_the_erp_no_longer_takes_is_refused_and_proposed_nothing(
     connection, sent_item, another_item, pat, access_of, monkeypatch
 ):
-    monkeypatch.setattr(connections, "entity_manifest", lambda *_given: None)
+    monkeypatch.setattr(connection_services, "entity_manifest", lambda *_given: None)
     done = accept(sent_item, access_of(pat))
     assert [one.label for one in done.refused] == [sent_item.label]
     told = Problem("connection", "unusable", "The connected ERP does not take these.")
     assert done.refused[0].problems == (told,)
-    approval.proposals_for([sent_item])
+    accept_services.proposals_for([sent_item])
     assert sent_item.acceptance == {}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db.models.functions import Now
 
-from erp_integrations import breaker, connections, pacing
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.breaker import PROBE, THROTTLE_WAIT, feed
-from erp_integrations.claiming import claim
 from erp_integrations.clock import after, now
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import backoff, circuit_breaker
+from erp_integrations.export.circuit_breaker import PROBE, THROTTLE_WAIT, feed
+from erp_integrations.export.claim import claim
 from erp_integrations.models import Connection, Halt
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
@@ -72,7 +73,7 @@ def test_erp_that_asks_for_patience_gets_it_for_every_item(connection, accepted_
     feed(connection, [error(ErrorClass.THROTTLED, asked)])
     # Late by a step of the clock, and never early.
     assert rest(connection) == (0, None, wait + STEP)
-    manifest = connections.manifest_of(connection)
+    manifest = connection_services.manifest_of(connection)
     assert claim(connection, manifest) == []
     steps.let_pass(wait)
     assert len(claim(connection, manifest)) == 1
@@ -85,7 +86,7 @@ def test_calls_that_fail_in_a_row_are_counted_and_rest_longer_each_time(connecti
         count, wait, _slot = rest(connection)
         assert count == failures
         waits.append(wait)
-    assert waits == [pacing.breaker_wait(one) for one in range(1, 8)]
+    assert waits == [backoff.breaker_wait(one) for one in range(1, 8)]
     assert waits[3:6] == [None, 30, 60]
 
 
@@ -129,34 +130,34 @@ def test_connection_rests_while_it_is_paused_or_its_breaker_is_open(
     connection, ada, paused, until, resting
 ):
     if paused:
-        connections.pause(connection, by=ada, reason="Year-end closing")
+        connection_services.pause(connection, by=ada, reason="Year-end closing")
     Connection.objects.update(breaker_until=None if until is None else after(until))
     ConnectionFactory.create(account=connection.account, paused_at=None if resting else Now())
-    assert breaker.is_resting(connection) is resting
+    assert circuit_breaker.is_resting(connection) is resting
 
 
 def test_only_one_process_probes_a_login_at_a_time(connection, monkeypatch):
     feed(connection, [REFUSED])
     steps.let_pass(PROBE)
-    adapter = connections.adapter_of(connection)
+    adapter = connection_services.adapter_of(connection)
     tried = []
 
     def check(self):
         tried.append(1)
-        breaker.probe(connection, adapter)
+        circuit_breaker.probe(connection, adapter)
         return Health(("Log in again.",))
 
     monkeypatch.setattr(SimulatorAdapter, "check", check)
-    breaker.probe(connection, adapter)
+    circuit_breaker.probe(connection, adapter)
     assert tried == [1]
 
 
 def test_what_is_not_paused_for_its_login_is_not_probed(connection, ada, monkeypatch):
     monkeypatch.setattr(SimulatorAdapter, "check", lambda self: pytest.fail("It was asked."))
-    connections.pause(connection, by=ada, reason="Year-end closing")
+    connection_services.pause(connection, by=ada, reason="Year-end closing")
     other = ConnectionFactory.create(account=connection.account)
-    connections.halt(other, Halt.LOGIN, message="Log in again.")
-    breaker.probe(connection, connections.adapter_of(connection))
+    connection_services.halt(other, Halt.LOGIN, message="Log in again.")
+    circuit_breaker.probe(connection, connection_services.adapter_of(connection))
     assert rest(connection) == (0, None, None)
 
 

@@ -7,12 +7,15 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
-from erp_integrations import connection_settings, connections, export_files, inbound
 from erp_integrations.adapters.base import InboundAsk
-from erp_integrations.claiming import claim
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.export.claim import claim
+from erp_integrations.export.delivery import file as file_delivery
+from erp_integrations.export.delivery import polled
 from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models.states import MAY_HAVE_LEFT, State
 from erp_integrations.sendable import Origin, link
-from erp_integrations.states import MAY_HAVE_LEFT, State
 from tests.admin_wbs import steps as wbs
 from tests.erp_integrations import steps
 from tests.factories import CostCodeFactory
@@ -40,7 +43,7 @@ def refusal(connection, by, **config) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("state", sorted(MAY_HAVE_LEFT))
 def test_what_may_have_left_is_settled_the_way_it_left(connection, accepted_item, ada, state):
-    claim(connection, connections.manifest_of(connection))
+    claim(connection, connection_services.manifest_of(connection))
     if state != State.SENDING:
         Item.objects.update(state=state, lease_until=None)
     (why,) = refusal(connection, ada, delivery="file")["delivery"]
@@ -55,23 +58,23 @@ def test_what_may_have_left_is_settled_the_way_it_left(connection, accepted_item
 def test_whatever_the_delivery(connection, accepted_item, ada, pat, delivery):
     change(connection, ada, delivery=delivery, latency_ms=10_000)
     if delivery == "file":
-        export_files.make(connection, "vendor", by=pat)
+        file_delivery.make(connection, "vendor", by=pat)
     elif delivery == "queued":
         steps.export(connection)
     else:
-        claim(connection, connections.manifest_of(connection))
+        claim(connection, connection_services.manifest_of(connection))
     for other in {*DELIVERIES} - {delivery}:
         assert list(refusal(connection, ada, delivery=other)) == ["delivery"]
 
 
 def test_a_time_that_says_when_an_answer_is_final_stays_too(connection, accepted_item, ada):
     change(connection, ada, fault="late")
-    claim(connection, connections.manifest_of(connection))
+    claim(connection, connection_services.manifest_of(connection))
     assert list(refusal(connection, ada, fault="none")) == ["fault"]
 
 
 def test_other_settings_change_all_the_same(connection, accepted_item, ada):
-    claim(connection, connections.manifest_of(connection))
+    claim(connection, connection_services.manifest_of(connection))
     change(connection, ada, latency_ms=7)
     connection.refresh_from_db()
     assert connection.config["latency_ms"] == 7
@@ -80,7 +83,7 @@ def test_other_settings_change_all_the_same(connection, accepted_item, ada):
 def test_the_settings_page_says_so_beside_the_setting(
     connection, accepted_item, account, ada, client_of
 ):
-    claim(connection, connections.manifest_of(connection))
+    claim(connection, connection_services.manifest_of(connection))
     url = reverse("erp:configure", args=[account.pk, connection.pk])
     posted = {**connection.config, "name": connection.name, "delivery": "polled"}
     assert "Delivery cannot be changed now: 1 company" in client_of(ada).post(url, posted).text
@@ -97,13 +100,13 @@ def by_worker(connection, _pat) -> None:
 
 
 def by_the_asking_erp(connection, _pat) -> None:
-    manifest = connections.manifest_of(connection)
-    batch = inbound._batch(connection, manifest, InboundAsk(take=10), [])
+    manifest = connection_services.manifest_of(connection)
+    batch = polled._batch(connection, manifest, InboundAsk(take=10), [])
     assert [one.key for one in batch.looks] == ["QUARRY01"]
 
 
 def by_file(connection, pat) -> None:
-    assert b"QUARRY01" in bytes(export_files.make(connection, "vendor", by=pat).content)
+    assert b"QUARRY01" in bytes(file_delivery.make(connection, "vendor", by=pat).content)
 
 
 @pytest.mark.parametrize("before", DELIVERIES)
@@ -135,8 +138,8 @@ def test_what_waited_for_a_person_to_compare_its_parent_goes_on_where_a_worker_c
     assert wbs.send(codes, access_of(ada), child).done == 1
     assert wbs.accept(wbs.waiting(codes), access_of(pat)).done == 1
     change(connection, ada, delivery="file")
-    with pytest.raises(export_files.NotDone):
-        export_files.make(connection, "cost_code", by=pat)
+    with pytest.raises(file_delivery.NotDone):
+        file_delivery.make(connection, "cost_code", by=pat)
     item = Item.objects.get()
     assert item.waits_for == group.pk
     change(connection, ada, delivery="sync")

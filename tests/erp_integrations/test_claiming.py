@@ -12,14 +12,15 @@ import pytest
 from django.conf import settings
 from django.db import connection as database
 
-from erp_integrations import engine, export_files, pacing
 from erp_integrations.adapters.base import Delivery, Rate
-from erp_integrations.claiming import claim, full_command, lease
 from erp_integrations.clock import after, ago, now
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import backoff, engine
+from erp_integrations.export.claim import claim, full_command, lease
+from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Attempt, Connection, Item
-from erp_integrations.settling import Held, settle_synced
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.links.settlement import Held, settle_synced
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ItemFactory
@@ -51,19 +52,19 @@ def claimed(connection):
 )
 def test_a_rate_allows_what_the_time_since_the_last_command_stands_for(ahead, allowed):
     next_slot = NOON + timedelta(seconds=ahead)
-    assert pacing.slots(NOON, next_slot, per_minute=60, burst=20) == allowed
+    assert backoff.slots(NOON, next_slot, per_minute=60, burst=20) == allowed
 
 
 def test_a_throttled_connection_without_a_rate_waits_for_its_time():
     later = NOON + timedelta(seconds=3)
-    assert pacing.slots(NOON, later, per_minute=None, burst=20) == 0
-    assert pacing.slots(later, later, per_minute=None, burst=20) == 20
+    assert backoff.slots(NOON, later, per_minute=None, burst=20) == 0
+    assert backoff.slots(later, later, per_minute=None, burst=20) == 20
 
 
 @pytest.mark.parametrize(("ahead", "start"), [(None, 0), (-60, 0), (0, 0), (7, 7)])
 def test_what_was_used_of_a_rate_is_added_to_what_was_used_before(ahead, start):
     before = None if ahead is None else NOON + timedelta(seconds=ahead)
-    after = pacing.next_slot(NOON, before, per_minute=30, used=5)
+    after = backoff.next_slot(NOON, before, per_minute=30, used=5)
     assert after == NOON + timedelta(seconds=start + 10)
 
 
@@ -287,7 +288,7 @@ def test_an_attempt_is_on_the_disk_before_anything_is_sent(delivery, connection,
     before = synchronous()
     with database.execute_wrapper(watch):
         if delivery == "file":
-            export_files.make(connection, "vendor", by=ada)
+            file_delivery.make(connection, "vendor", by=ada)
         else:
             claimed(connection)
     assert levels == [ON_DISK[database.vendor]]

@@ -9,13 +9,16 @@ from datetime import timedelta
 
 import pytest
 
-from erp_integrations import breaker, due, engine, erp_lists, health, heartbeat, recovery, waits
 from erp_integrations.adapters.base import Found
-from erp_integrations.claiming import lease
 from erp_integrations.clock import moment
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections import wait_reasons
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import circuit_breaker, due, engine, lease_recovery
+from erp_integrations.export.claim import lease
 from erp_integrations.models import Connection, ErpRecord, Worker
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.monitoring import health, heartbeat
+from erp_integrations.workflow.links import link_existing
 from erpbridge.jobs.models import Job
 from tests.erp_integrations import steps
 from tests.wall_clock import jump
@@ -59,13 +62,13 @@ def test_item_that_waits_is_neither_sent_sooner_nor_kept_waiting(
     happen(connection)
     manifest = manifest_of(connection)
     with jump(jumping):
-        recovery.expire_leases()
+        lease_recovery.expire_leases()
         steps.export(connection)
         assert steps.ledger_of(connection).effects() == []
         # Minutes, and not an hour.
         for _ in range(4):
             steps.let_pass(lease(manifest) + manifest.settles_within)
-            recovery.expire_leases()
+            lease_recovery.expire_leases()
             steps.export(connection)
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.SYNCED
@@ -77,10 +80,10 @@ def test_create_that_hangs_keeps_its_lease_however_late_the_clock_says_it_is(
 ):
     (claim,) = engine.claim(connection, manifest_of(connection))
     with jump(HOUR):
-        assert recovery.expire_leases() == 0
-        assert not recovery.has_settled(claim.item, manifest_of(connection))
+        assert lease_recovery.expire_leases() == 0
+        assert not lease_recovery.has_settled(claim.item, manifest_of(connection))
     steps.let_pass(lease(manifest_of(connection)))
-    assert recovery.expire_leases() == 1
+    assert lease_recovery.expire_leases() == 1
 
 
 def test_create_without_an_answer_is_ours_though_the_clock_went_back_since_it_was_accepted(
@@ -126,23 +129,23 @@ def test_a_locked_connection_answers_after_its_wait(connection, jumping):
 
 
 def test_ticks_go_on(connection, jumping):
-    assert recovery.tick()
+    assert lease_recovery.tick()
     with jump(jumping):
-        assert not recovery.tick()
-        steps.let_pass(recovery.PERIOD)
-        assert recovery.tick()
+        assert not lease_recovery.tick()
+        steps.let_pass(lease_recovery.PERIOD)
+        assert lease_recovery.tick()
         assert abs(health.tick_age() or 0.0) < 5
 
 
 def test_ready_says_so_while_the_last_tick_is_from_the_future(client, connection):
-    recovery.tick()
+    lease_recovery.tick()
     with jump(-HOUR):
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
         assert answer.json()["tick"].startswith("the last look for what is due is dated 3")
         assert answer.json()["tick"].endswith(" seconds from now")
-        steps.let_pass(recovery.PERIOD)
-        recovery.tick()
+        steps.let_pass(lease_recovery.PERIOD)
+        lease_recovery.tick()
         assert client.get("/readyz").json()["tick"] == "ok"
 
 
@@ -158,23 +161,23 @@ def test_the_next_try_is_shown_by_the_clock_on_the_wall(connection, accepted_ite
     until = moment().reading + timedelta(minutes=3)
     Connection.objects.update(breaker_failures=7, breaker_until=until)
     with jump(jumping):
-        wait = waits.of_connection(Connection.objects.get())
+        wait = wait_reasons.of_connection(Connection.objects.get())
         assert wait is not None
         assert wait.next_try_at is not None
         left = wait.next_try_at - moment().wall
         assert timedelta(minutes=2) < left < timedelta(minutes=4)
-        assert breaker.is_resting(connection)
+        assert circuit_breaker.is_resting(connection)
         assert due.due_connections() == []
 
 
 def test_what_a_fetch_tells_is_kept_and_what_the_next_does_not_is_forgotten(connection):
     found = (Found("V9", "V9", "", {}),)
-    page = erp_lists.FetchedPage(connection.pk, "vendor", found, "", connection.config)
-    first = erp_lists.fetch_begins(connection.account_id, "vendor")
+    page = link_existing.FetchedPage(connection.pk, "vendor", found, "", connection.config)
+    first = link_existing.fetch_begins(connection.account_id, "vendor")
     with jump(-HOUR):
-        erp_lists.keep_page(page)
-        erp_lists.fetch_ended(page, fetch=first)
+        link_existing.keep_page(page)
+        link_existing.fetch_ended(page, fetch=first)
     assert ErpRecord.objects.filter(erp_id="V9").exists()
-    second = erp_lists.fetch_begins(connection.account_id, "vendor")
-    erp_lists.fetch_ended(page, fetch=second)
+    second = link_existing.fetch_begins(connection.account_id, "vendor")
+    link_existing.fetch_ended(page, fetch=second)
     assert not ErpRecord.objects.filter(erp_id="V9").exists()

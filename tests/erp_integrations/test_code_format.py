@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from erp_integrations.adapters import code_settings
 from erp_integrations.adapters.base import CodeFormat, Zeros
-from erp_integrations.code_format import full_code, problems, tiers
+from erp_integrations.workflow.payloads.code_format import full_code, problems, tiers
 
 TIERS = st.text(st.sampled_from("0012345AZé-"), min_size=1, max_size=6)
 PATHS = st.lists(TIERS, min_size=1, max_size=6)

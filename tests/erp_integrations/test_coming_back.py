@@ -6,10 +6,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from directory import companies
-from erp_integrations import approval
+from directory.companies import services as company_services
 from erp_integrations.models import Item
 from erp_integrations.sendable import send
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 
@@ -18,7 +18,9 @@ from tests.erp_integrations import steps
 def rejected(sent_item, pat, access_of):
     """The company, rejected by Pat."""
     items = Item.objects.filter(pk=sent_item.pk)
-    approval.reject(items, entity="vendor", reason="Ask for the W-9 first.", access=access_of(pat))
+    accept_services.reject(
+        items, entity="vendor", reason="Ask for the W-9 first.", access=access_of(pat)
+    )
     sent_item.refresh_from_db()
     return sent_item
 
@@ -48,7 +50,7 @@ def test_the_approver_reads_what_was_changed_field_by_field(
 ):
     company.refresh_from_db()
     values = {"city": "Easton", "name": "Quarry & Daughters"}
-    companies.edit(company, values=values, seen=company.revision, by=ada)
+    company_services.edit(company, values=values, seen=company.revision, by=ada)
     page = item_page(client_of(pat), again(company, access_of(ada)))
     changes = {one["label"]: (one["old"], one["new"]) for one in page.context["rejection"].changes}
     assert changes == {

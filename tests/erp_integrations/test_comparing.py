@@ -7,14 +7,18 @@ from django.urls import reverse
 
 from admin_wbs.models import CodeList, CostCode
 from directory.models import Company
-from erp_integrations import approval, connection_settings, connections, export_files, inbound
 from erp_integrations.adapters.base import InboundAsk
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.api import shapes
-from erp_integrations.claiming import claim
+from erp_integrations.api import serializers
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.export.claim import claim
+from erp_integrations.export.delivery import file as file_delivery
+from erp_integrations.export.delivery import polled
 from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models.states import State
 from erp_integrations.sendable import Origin, link, note_agreement, send
-from erp_integrations.states import State
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, CostCodeFactory, MembershipFactory, UserFactory
@@ -173,7 +177,7 @@ def test_what_cannot_be_retried_is_not_confirmed_either(update, client_of, pat, 
 def test_rejected_it_can_be_unlinked(update, pat, ada, access_of, theirs, connection):
     item = update("Summit Steel")
     items = Item.objects.filter(pk=item.pk)
-    approval.reject(items, entity="vendor", reason="Not ours", access=access_of(pat))
+    accept_services.reject(items, entity="vendor", reason="Not ours", access=access_of(pat))
     assert link("vendor", {item.record_id: Origin(id="")}, access=access_of(ada)) == {}
     assert not Link.objects.active().exists()
     assert row_of(connection) == theirs
@@ -191,7 +195,9 @@ def test_over_rest_it_says_whether_it_was_compared(update, ada, access_of):
 
 
 def compared(item, access):
-    return shapes.records("vendor", [item.record_id], access)[item.record_id]["origin_compared"]
+    return serializers.records("vendor", [item.record_id], access)[item.record_id][
+        "origin_compared"
+    ]
 
 
 @pytest.mark.parametrize("data, asked", [({}, True), ({"name": "Summit Steel"}, False)])
@@ -212,8 +218,8 @@ def accepted_code(code, *, ada, pat) -> Item:
     """A code that Ada sent and Pat accepted."""
     assert send("cost_code", [code.pk], access=ada).done == 1
     item = Item.objects.get(record_id=code.pk)
-    decision = approval.Decision(item.pk, item.digest, {"income_account": "4000"})
-    assert approval.accept([decision], entity="cost_code", access=pat).refused == ()
+    decision = accept_services.Decision(item.pk, item.digest, {"income_account": "4000"})
+    assert accept_services.accept([decision], entity="cost_code", access=pat).refused == ()
     return item
 
 
@@ -283,22 +289,22 @@ def test_a_parent_that_was_told_another_id_meanwhile_holds_up_what_was_accepted_
 ):
     item = under_a_compared_one("file")
     told_another_id(item, access_of(ada))
-    with pytest.raises(export_files.NotDone, match="Nothing waits for a file"):
-        export_files.make(connection, "cost_code", by=pat)
+    with pytest.raises(file_delivery.NotDone, match="Nothing waits for a file"):
+        file_delivery.make(connection, "cost_code", by=pat)
     item.refresh_from_db()
     assert item.waits_for == item.parent_id
     url = reverse("erp:item_use", args=[account.pk, item.public_id])
     client = client_of(pat)
     assert 'name="erp_id" value="4712"' in client.get(page_of(item)).text
     client.post(url, {"use-reason": "I have looked.", "erp_id": "4712"})
-    assert b"4712" in bytes(export_files.make(connection, "cost_code", by=pat).content)
+    assert b"4712" in bytes(file_delivery.make(connection, "cost_code", by=pat).content)
 
 
 def test_nor_is_the_parent_told_another_one_while_an_erp_that_asks_has_the_code(
     connection, ada, access_of, under_a_compared_one
 ):
     item = under_a_compared_one("polled")
-    (one,) = claim(connection, connections.manifest_of(connection))
+    (one,) = claim(connection, connection_services.manifest_of(connection))
     wanted = {item.parent_id: Origin(id="4712")}
     (why,) = link("cost_code", wanted, access=access_of(ada)).values()
     assert "It keeps its ERP ID" in why.message
@@ -323,14 +329,14 @@ def by_worker(connection, _pat):
 
 
 def by_the_asking_erp(connection, _pat):
-    manifest = connections.manifest_of(connection)
-    batch = inbound._batch(connection, manifest, InboundAsk(take=10), [])
+    manifest = connection_services.manifest_of(connection)
+    batch = polled._batch(connection, manifest, InboundAsk(take=10), [])
     assert (batch.commands, batch.looks) == ([], [])
 
 
 def by_file(connection, pat):
-    with pytest.raises(export_files.NotDone, match="Nothing waits for a file"):
-        export_files.make(connection, "vendor", by=pat)
+    with pytest.raises(file_delivery.NotDone, match="Nothing waits for a file"):
+        file_delivery.make(connection, "vendor", by=pat)
 
 
 @pytest.mark.parametrize(

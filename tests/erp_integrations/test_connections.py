@@ -6,10 +6,11 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
-from erp_integrations import connection_settings, connections
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection
-from erp_integrations.readiness import readiness
 from erp_integrations.sendable import button, limits
+from erp_integrations.workflow.send.readiness import readiness
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 
@@ -30,17 +31,17 @@ def test_account_without_connection_says_so(account, ada, access_of):
 
 def test_new_connection_has_to_be_tested_and_refreshed_first(account, ada, access_of):
     connection = new(account, ada, config={"latency_ms": 0, "ledger": "fresh"})
-    connections.activate(connection, by=ada)
+    connection_services.activate(connection, by=ada)
     assert rules(access_of(ada)) == {"not_tested", "not_synced"}
-    assert connections.test(connection, by=ada)
-    assert connections.refresh(connection, by=ada)
+    assert connection_services.test(connection, by=ada)
+    assert connection_services.refresh(connection, by=ada)
     assert rules(access_of(ada)) == set()
     assert limits(account.pk, "vendor")["name"].most == 30
 
 
 def test_connection_whose_last_test_failed_sends_nothing(connection, company, ada, access_of):
     steps.change_config(connection, fault="down")
-    assert not connections.test(connection, by=ada)
+    assert not connection_services.test(connection, by=ada)
     assert rules(access_of(ada)) == {"not_tested"}
     (reason,) = button("vendor", access_of(ada), company).reasons
     assert "Connection to the simulator refused" in reason.message
@@ -48,15 +49,15 @@ def test_connection_whose_last_test_failed_sends_nothing(connection, company, ad
 
 def test_failed_refresh_keeps_the_lists(connection, ada):
     steps.change_config(connection, fault="down")
-    assert not connections.refresh(connection, by=ada)
+    assert not connection_services.refresh(connection, by=ada)
     assert connection.refresh_problem == "Connection to the simulator refused."
     assert connection.choices.filter(active=True).exists()
 
 
 def test_one_connection_serves_a_record_type(connection, account, ada):
     second = new(account, ada, name="Second")
-    connections.activate(second, by=ada)
-    assert connections.active(account.pk, "vendor") == connection
+    connection_services.activate(second, by=ada)
+    assert connection_services.active(account.pk, "vendor") == connection
 
 
 @pytest.mark.parametrize(
@@ -95,9 +96,9 @@ def test_adapter_that_went_away_cannot_be_configured(connection, ada, settings):
 
 def test_pausing_and_resuming_are_noted_once(connection, ada):
     for _ in range(2):
-        connections.pause(connection, by=ada, reason="Month end")
+        connection_services.pause(connection, by=ada, reason="Month end")
     for _ in range(2):
-        connections.resume(connection, by=ada)
+        connection_services.resume(connection, by=ada)
     verbs = Event.objects.filter(entity="connection").order_by("id").values_list("verb", flat=True)
     assert list(verbs)[-2:] == ["connection_paused", "connection_resumed"]
     assert connection.pause_reason == ""

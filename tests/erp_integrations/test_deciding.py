@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import pacing, recovery
 from erp_integrations.adapters.base import (
     AdapterError,
     Ambiguous,
@@ -24,9 +23,10 @@ from erp_integrations.adapters.base import (
     WireField,
 )
 from erp_integrations.clock import after, ago, now
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import backoff, lease_recovery
 from erp_integrations.models import Attempt, Connection, Item, Link
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.outgoing.uptime import uptime
 from tests.factories import CompanyFactory, ConnectionFactory, ItemFactory
 
@@ -107,7 +107,7 @@ def decide(connection, erp) -> Callable[..., str]:
     """What became of the item."""
 
     def decide_by(item: Item, found: Any, *, settled: bool = True) -> str:
-        recovery.decide(connection, erp, item, found, settled=settled)
+        lease_recovery.decide(connection, erp, item, found, settled=settled)
         item.refresh_from_db()
         return item.state
 
@@ -290,15 +290,15 @@ def test_what_was_sent_has_settled_after_its_time_and_not_before(
     for age, settled in [(seconds - 1, False), (seconds, True)]:
         Attempt.objects.update(opened_reading=ago(10_000))
         Attempt.objects.update(**{column: ago(age)})
-        assert recovery.has_settled(item, given) is settled
+        assert lease_recovery.has_settled(item, given) is settled
 
 
 def test_every_try_of_the_item_has_to_have_settled_and_no_other(connection, item, make):
     Attempt.objects.update(opened_reading=ago(10_000))
     tried(make())
-    assert recovery.has_settled(item, manifest(connection))
+    assert lease_recovery.has_settled(item, manifest(connection))
     tried(item, fence=4)
-    assert not recovery.has_settled(item, manifest(connection))
+    assert not lease_recovery.has_settled(item, manifest(connection))
 
 
 # --- looking ----------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def test_every_try_of_the_item_has_to_have_settled_and_no_other(connection, item
 
 def resolve(connection: Connection, erp: Erp, *, seconds: float = 60.0, **columns: Any) -> None:
     given = manifest(connection, **columns)
-    recovery.resolve_uncertain(connection, erp, given, until=uptime() + seconds)
+    lease_recovery.resolve_uncertain(connection, erp, given, until=uptime() + seconds)
 
 
 def test_every_item_whose_time_has_come_is_looked_up_in_the_order_of_sending(connection, make, erp):
@@ -347,13 +347,13 @@ def test_look_that_fails_is_tried_again_later_and_ends_the_turn(connection, make
     items[0].refresh_from_db()
     assert (items[0].state, items[0].looks) == (State.UNCERTAIN, 3)
     wait = (items[0].check_after - now()).total_seconds()
-    assert wait == pacing.back_off(3, chance=1)
+    assert wait == backoff.back_off(3, chance=1)
     connection.refresh_from_db()
     assert connection.breaker_failures == 1
 
 
 def test_look_that_has_failed_too_often_is_left_to_a_person(connection, make, erp):
-    items = [make(looks=recovery.MOST_LOOKS - 2), make(looks=recovery.MOST_LOOKS - 1)]
+    items = [make(looks=lease_recovery.MOST_LOOKS - 2), make(looks=lease_recovery.MOST_LOOKS - 1)]
     erp.found = AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Down."))
     resolve(connection, erp)
     resolve(connection, erp)
@@ -372,13 +372,13 @@ def test_answered_look_ends_the_row_of_failures(connection, item, erp):
 def test_item_being_looked_up_is_kept_from_others_as_long_as_a_look_may_take(connection, make):
     items = [make(), make()]
     given = manifest(connection)
-    first = recovery.take_look(connection, given)
+    first = lease_recovery.take_look(connection, given)
     assert (first, first.looks) == (items[0], 3)
     items[0].refresh_from_db()
     assert items[0].looks == 3
     assert (items[0].check_after - now()).total_seconds() == 20
-    assert recovery.take_look(connection, given) == items[1]
-    assert recovery.take_look(connection, given) is None
+    assert lease_recovery.take_look(connection, given) == items[1]
+    assert lease_recovery.take_look(connection, given) is None
 
 
 def test_connection_that_was_changed_meanwhile_is_asked_nothing(connection, item, erp):
@@ -400,7 +400,7 @@ def test_leases_expire_one_by_one_for_every_connection(connection, make):
     alive = make(**sending, lease_until=after(5))
     answered, open_ = tried(gone[0], 2, outcome="uncertain"), tried(gone[0])
     theirs = tried(alive)
-    assert recovery.expire_leases() == 2
+    assert lease_recovery.expire_leases() == 2
     for item in gone:
         item.refresh_from_db()
         assert (item.state, item.lease_until, item.check_after) == (State.UNCERTAIN, None, now())
@@ -412,8 +412,8 @@ def test_leases_expire_one_by_one_for_every_connection(connection, make):
 
 def test_tick_also_wakes_waiting_jobs_and_clears_old_tokens(connection, monkeypatch):
     done = []
-    monkeypatch.setattr(recovery, "wake_due", lambda: done.append("jobs"))
-    monkeypatch.setattr(recovery.tokens, "clear_old", lambda: done.append("tokens"))
-    assert recovery.tick(period=-1)
-    assert not recovery.tick(period=60)
+    monkeypatch.setattr(lease_recovery, "wake_due", lambda: done.append("jobs"))
+    monkeypatch.setattr(lease_recovery.tokens, "clear_old", lambda: done.append("tokens"))
+    assert lease_recovery.tick(period=-1)
+    assert not lease_recovery.tick(period=60)
     assert done == ["jobs", "tokens"]

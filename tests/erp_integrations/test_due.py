@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import connections, due, engine, export_files, recovery
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.clock import after, ago
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import due, engine, lease_recovery
+from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Connection, Halt, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests.erp_integrations import steps
 from tests.factories import ConnectionFactory, ItemFactory
 
@@ -59,7 +61,7 @@ def test_every_delivery_is_known_here():
 
 @pytest.mark.parametrize(("delivery", "can_find"), WHO)
 def test_who_acts_next_depends_on_the_delivery(connection, delivery, can_find):
-    manifest = connections.manifest_of(connection)
+    manifest = connection_services.manifest_of(connection)
     manifest = replace(manifest, delivery=delivery, can_find=can_find)
     assert WHO[delivery, can_find] == (
         due.worker_sends(manifest),
@@ -98,12 +100,12 @@ def test_worker_leaves_alone_what_is_paused_or_rests(connection, accepted_item, 
     assert due.due_connections() == []
     Connection.objects.update(breaker_until=ago(1))
     assert due.due_connections() == [connection.pk]
-    connections.pause(connection, by=ada, reason="Year end")
+    connection_services.pause(connection, by=ada, reason="Year end")
     assert due.due_connections() == []
 
 
 def test_refused_login_is_probed_only_where_something_waits(connection):
-    connections.halt(connection, Halt.LOGIN, message="Log in again.")
+    connection_services.halt(connection, Halt.LOGIN, message="Log in again.")
     assert due.due_connections() == []
 
 
@@ -122,7 +124,7 @@ def test_connections_are_due_one_by_one_in_one_order(connection, accepted_item, 
 
 def test_file_that_waits_for_a_person_wakes_nobody(connection, accepted_item, pat):
     steps.change_config(connection, delivery="file")
-    export_files.make(connection, "vendor", by=pat)
+    file_delivery.make(connection, "vendor", by=pat)
     steps.let_pass(10_000)
     assert due.due_connections() == []
 
@@ -140,7 +142,7 @@ def test_items_that_the_erp_was_handed_are_polled_also_after_a_change_of_deliver
 def test_refused_login_of_an_asking_erp_is_probed_by_a_worker(connection, accepted_item):
     steps.change_config(connection, delivery="polled")
     steps.keep_secrets(connection, password="correct")
-    connections.halt(connection, Halt.LOGIN, message="Log in again.")
+    connection_services.halt(connection, Halt.LOGIN, message="Log in again.")
     assert due.due_connections() == [connection.pk]
     steps.export(connection)
     connection.refresh_from_db()
@@ -155,14 +157,14 @@ def test_connection_whose_adapter_is_gone_wakes_nobody(connection, accepted_item
 
 def test_tick_wakes_the_due_one_among_many(connection, accepted_item, account, monkeypatch):
     woken: list[int] = []
-    monkeypatch.setattr(recovery, "publish", woken.append)
+    monkeypatch.setattr(lease_recovery, "publish", woken.append)
     for delivery in ("polled", "file"):
         other = ConnectionFactory.create(account=account, config={"delivery": delivery})
         ItemFactory.create_batch(3, account=account, connection=other)
     Item.objects.filter(state=State.READY).update(
         state=State.QUEUED, intent="00000000-0000-4000-8000-000000000000"
     )
-    assert recovery.tick(period=-1)
+    assert lease_recovery.tick(period=-1)
     assert woken == [connection.pk]
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
-from erp_integrations import connections, engine, recovery
 from erp_integrations.adapters.base import (
     AdapterError,
     Ambiguous,
@@ -25,11 +24,13 @@ from erp_integrations.adapters.base import (
     Manifest,
     Outcome,
 )
-from erp_integrations.claiming import Claim, claim
 from erp_integrations.clock import after, ago, now
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import engine, lease_recovery
+from erp_integrations.export.claim import Claim, claim
 from erp_integrations.models import Attempt, Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.outgoing.uptime import uptime
 from tests.factories import ConnectionFactory, ItemFactory
 
@@ -253,7 +254,7 @@ def test_longest_waiting_is_asked_about_first(connection, erp, handed):
 
 
 def test_no_more_is_asked_at_once_than_the_most(connection, erp, handed, monkeypatch):
-    monkeypatch.setattr("erp_integrations.pending.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("erp_integrations.export.delivery.queued.MOST_AT_ONCE", 2)
     ask(connection, erp)
     assert erp.given == [["KEY0", "KEY1"], ["KEY2"]]
 
@@ -327,11 +328,11 @@ def turn(connection, erp, monkeypatch) -> Callable[..., list[int]]:
     """One turn with this manifest; whom it has woken."""
     woken: list[int] = []
     monkeypatch.setattr(engine, "publish", woken.append)
-    monkeypatch.setattr(connections, "adapter_of", lambda _connection: erp)
+    monkeypatch.setattr(connection_services, "adapter_of", lambda _connection: erp)
 
     def take(**columns: Any) -> list[int]:
         manifest = replace(manifest_of(connection), **columns)
-        monkeypatch.setattr(connections, "manifest_of", lambda _connection: manifest)
+        monkeypatch.setattr(connection_services, "manifest_of", lambda _connection: manifest)
         engine.drain(connection.pk)
         return woken
 
@@ -373,7 +374,7 @@ def test_turn_that_takes_too_long_makes_room_and_wakes_the_next(connection, turn
 def test_time_of_a_turn_is_told_from_its_begin(connection, turn, monkeypatch):
     spent: list[float] = []
     monkeypatch.setattr(engine, "_turn_is_over", lambda _pk, one: spent.append(one))
-    monkeypatch.setattr(recovery, "resolve_uncertain", lambda *_given, **_more: wait(5))
+    monkeypatch.setattr(lease_recovery, "resolve_uncertain", lambda *_given, **_more: wait(5))
     clock = [uptime()]
 
     def wait(seconds: float) -> None:
@@ -398,7 +399,7 @@ def test_time_of_a_turn_is_told_from_its_begin(connection, turn, monkeypatch):
 def test_turn_is_over_after_its_share_where_others_wait_or_after_its_budget(
     connection, monkeypatch, spent, others, over
 ):
-    monkeypatch.setattr("erp_integrations.due.others_are_due", lambda pk: others)
+    monkeypatch.setattr("erp_integrations.export.due.others_are_due", lambda pk: others)
     assert engine._turn_is_over(connection.pk, spent) is over
 
 

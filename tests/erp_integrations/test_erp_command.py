@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from erp_integrations.models import Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests.erp_integrations import steps
 from tests.factories import ItemFactory
 
@@ -34,7 +34,7 @@ def test_status_counts_what_waits_and_names_a_pause(erp, connection, sent_item, 
 
 
 def test_status_says_where_it_stops_counting(erp, connection, account, monkeypatch):
-    monkeypatch.setattr("erp_integrations.queries.MOST_COUNTED", 2)
+    monkeypatch.setattr("erp_integrations.models.querysets.MOST_COUNTED", 2)
     ItemFactory.create_batch(2, account=account, connection=connection)
     assert "Ready to Export        2\n" in erp("status")
     ItemFactory.create(account=account, connection=connection)

@@ -8,18 +8,21 @@ from dataclasses import replace
 
 import pytest
 
-from erp_integrations import answers, approval, breaker, connections, engine, recovery
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health, Outcome
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.entries import Record
-from erp_integrations.claiming import claim
 from erp_integrations.clock import Reading, ago
-from erp_integrations.commands import command_of
-from erp_integrations.connections import adapter_of, manifest_of
-from erp_integrations.due import due_connections
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.export import circuit_breaker, engine, lease_recovery
+from erp_integrations.export.claim import claim
+from erp_integrations.export.due import due_connections
 from erp_integrations.models import Attempt, Connection, Halt, Item, Link
+from erp_integrations.models.states import State
 from erp_integrations.sendable import marker
-from erp_integrations.states import State
+from erp_integrations.workflow.accept import manual_resolution
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.payloads.commands import command_of
 from erpbridge.audit.models import Event
 from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
@@ -82,7 +85,9 @@ def test_failed_item_can_be_rejected_and_sent_again(
     steps.break_erp(connection, "refuse")
     steps.export(connection)
     items = Item.objects.filter(pk=accepted_item.pk)
-    assert approval.reject(items, entity="vendor", reason="No", access=access_of(pat)).done == 1
+    assert (
+        accept_services.reject(items, entity="vendor", reason="No", access=access_of(pat)).done == 1
+    )
     (again,) = steps.send_all([company], access_of(ada))
     assert again.pk != accepted_item.pk
     assert again.operation == "create"
@@ -120,7 +125,7 @@ def test_link_instead_ties_the_company_to_the_record_that_is_there(
     there = put(connection, "Old")
     steps.export(connection)
     accepted_item.refresh_from_db()
-    assert answers.look_up_and_link(accepted_item, key="quarry01", by=pat) == ""
+    assert manual_resolution.look_up_and_link(accepted_item, key="quarry01", by=pat) == ""
     assert state(accepted_item) == State.SYNCED
     company.refresh_from_db()
     assert (company.origin_id, company.origin_code) == (str(there.id), "QUARRY01")
@@ -200,7 +205,7 @@ def test_breaker_counts_calls_and_not_items_and_rests_after_five(
     steps.export(connection)
     connection.refresh_from_db()
     assert connection.breaker_failures == 5
-    assert breaker.is_resting(connection)
+    assert circuit_breaker.is_resting(connection)
     assert claim(connection, manifest_of(connection)) == []
     assert due_connections() == []
     steps.let_pass(31)
@@ -259,7 +264,7 @@ def test_a_pause_by_a_person_while_the_login_is_tried_is_not_ended_by_it(
     steps.let_pass(1000)
 
     def check(self):
-        connections.pause(connection, by=ada, reason="Year-end closing")
+        connection_services.pause(connection, by=ada, reason="Year-end closing")
         return Health()
 
     monkeypatch.setattr(SimulatorAdapter, "check", check)
@@ -271,12 +276,12 @@ def test_a_pause_by_a_person_while_the_login_is_tried_is_not_ended_by_it(
 
 def test_a_pause_by_a_person_is_not_ended_by_a_working_login(connection, accepted_item, ada):
     expire_login(connection)
-    connections.pause(connection, by=ada, reason="Year-end closing")
+    connection_services.pause(connection, by=ada, reason="Year-end closing")
     steps.let_pass(1000)
     assert due_connections() == []
     steps.export(connection)
     assert state(accepted_item) == State.QUEUED
-    connections.resume(connection, by=ada)
+    connection_services.resume(connection, by=ada)
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
 
@@ -323,8 +328,8 @@ def test_vendor_found_after_silence_that_is_not_ours_needs_an_answer(
     company.refresh_from_db()
     assert (marker(company).key, company.origin_id) == ("needs_answer", "")
     # "It is not there": the same command goes out again, and the look keeps it from overwriting.
-    assert answers.it_is_not_there(accepted_item, by=pat, why="Looked") == ""
-    assert answers.it_is_not_there(accepted_item, by=pat) == answers.MOVED_ON
+    assert manual_resolution.it_is_not_there(accepted_item, by=pat, why="Looked") == ""
+    assert manual_resolution.it_is_not_there(accepted_item, by=pat) == manual_resolution.MOVED_ON
     steps.export(connection)
     assert state(accepted_item) == State.FAILED
     assert accepted_item.error_class == "duplicate"
@@ -336,11 +341,11 @@ def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, comp
     steps.export(connection)
     Item.objects.update(check_after=Reading())
     item = Item.objects.get()
-    recovery.ask(item, "Is it there?")
+    lease_recovery.ask(item, "Is it there?")
     vendor = put(connection, "Q")
     item.refresh_from_db()
-    assert "no single record" in answers.look_up_and_link(item, key="NOPE", by=pat)
-    assert answers.look_up_and_link(item, key="QUARRY01", by=pat, why="Seen") == ""
+    assert "no single record" in manual_resolution.look_up_and_link(item, key="NOPE", by=pat)
+    assert manual_resolution.look_up_and_link(item, key="QUARRY01", by=pat, why="Seen") == ""
     assert state(item) == State.SYNCED
     company.refresh_from_db()
     assert company.origin_id == str(vendor.id)
@@ -348,7 +353,9 @@ def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, comp
 
 @pytest.mark.parametrize("erp_id", ["", "x" * 201])
 def test_id_that_cannot_be_one_is_no_answer(connection, accepted_item, pat, erp_id):
-    assert "from 1 to 200" in answers.it_is_there(accepted_item, erp_id=erp_id, erp_code="", by=pat)
+    assert "from 1 to 200" in manual_resolution.it_is_there(
+        accepted_item, erp_id=erp_id, erp_code="", by=pat
+    )
 
 
 def test_own_vendor_that_arrived_late_is_not_taken_for_a_duplicate(
@@ -359,7 +366,7 @@ def test_own_vendor_that_arrived_late_is_not_taken_for_a_duplicate(
     steps.export(connection)
     steps.let_pass(30)
     held = Item.objects.get()
-    recovery._not_there(held, settled=True)
+    lease_recovery._not_there(held, settled=True)
     assert state(accepted_item) == State.QUEUED
     command = command_of(accepted_item)
     adapter_of(connection).submit([command])
@@ -374,7 +381,7 @@ def test_look_that_fails_waits_longer_each_time_and_then_asks_a_person(connectio
     steps.break_erp(connection, "timeout_before")
     steps.export(connection)
     steps.change_config(connection, fault="down")
-    for looks in range(1, recovery.MOST_LOOKS):
+    for looks in range(1, lease_recovery.MOST_LOOKS):
         steps.let_pass(1000)
         steps.export(connection)
         assert (state(accepted_item), accepted_item.looks) == (State.UNCERTAIN, looks)
@@ -389,9 +396,9 @@ def test_look_that_fails_waits_longer_each_time_and_then_asks_a_person(connectio
 
 def test_item_of_a_worker_that_died_is_looked_up_and_sent_again(connection, accepted_item):
     claim(connection, manifest_of(connection))
-    assert recovery.expire_leases() == 0
+    assert lease_recovery.expire_leases() == 0
     steps.let_pass(81)
-    assert recovery.expire_leases() == 1
+    assert lease_recovery.expire_leases() == 1
     assert state(accepted_item) == State.UNCERTAIN
     assert outcomes(accepted_item) == [("", "lost")]
     steps.export(connection)
@@ -406,7 +413,7 @@ def test_effect_of_a_worker_that_died_after_sending_is_found(connection, accepte
     assert engine.look(adapter, manifest_of(connection), [one], since=uptime()) == []
     adapter.submit([one.command])
     steps.let_pass(81)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     assert effects(connection) == ["QUARRY01"]
@@ -417,7 +424,7 @@ def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing
 ):
     (late,) = claim(connection, manifest_of(connection))
     steps.let_pass(81)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
@@ -445,7 +452,7 @@ def test_the_time_that_looks_took_is_not_taken_from_what_is_claimed_after_them(
     late = []
     monkeypatch.setattr(engine, "uptime", lambda: uptime() + sum(late))
     looks = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 1
-    monkeypatch.setattr(recovery, "resolve_uncertain", lambda *_a, **_k: late.append(looks))
+    monkeypatch.setattr(lease_recovery, "resolve_uncertain", lambda *_a, **_k: late.append(looks))
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     assert outcomes(accepted_item) == [("absent", "applied")]
@@ -459,7 +466,7 @@ def test_item_that_failed_before_is_claimed_alone(connection, account, ada, pat,
 
 
 def test_paused_connection_claims_and_looks_at_nothing(connection, accepted_item, ada):
-    connections.pause(connection, by=ada, reason="Month end")
+    connection_services.pause(connection, by=ada, reason="Month end")
     steps.export(connection)
     assert state(accepted_item) == State.QUEUED
     assert due_connections() == []
@@ -541,7 +548,7 @@ def test_id_of_another_record_is_no_answer(
     steps.break_erp(connection, "refuse")
     steps.export(connection)
     item.refresh_from_db()
-    why = answers.look_up_and_link(item, key="QUARRY01", by=pat)
+    why = manual_resolution.look_up_and_link(item, key="QUARRY01", by=pat)
     assert why == "QUARRY01 is linked to another record already."
     assert state(item) == State.FAILED
 
@@ -551,7 +558,7 @@ def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, ac
     (one,) = claim(connection, manifest_of(connection))
     adapter_of(connection).submit([replace(one.command, intent="of somebody else")])
     steps.let_pass(81)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     steps.export(connection)
     assert state(accepted_item) == State.NEEDS_ANSWER
 
@@ -559,8 +566,8 @@ def test_vendor_like_ours_that_nobody_saw_missing_needs_an_answer(connection, ac
 def test_late_answer_does_not_settle_the_claim_of_another_worker(connection, accepted_item):
     (late,) = claim(connection, manifest_of(connection))
     steps.let_pass(81)
-    recovery.expire_leases()
-    recovery._not_there(Item.objects.get(), settled=True)
+    lease_recovery.expire_leases()
+    lease_recovery._not_there(Item.objects.get(), settled=True)
     assert len(claim(connection, manifest_of(connection))) == 1
     refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
     for answer in (Outcome(error=refused), Outcome(erp_id="99", erp_code="OTHER")):

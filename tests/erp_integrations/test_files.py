@@ -12,12 +12,14 @@ from django.urls import reverse
 from zeal import zeal_ignore
 
 from directory.models import Company
-from erp_integrations import connections, export_files, standing
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.files import import_into
-from erp_integrations.export_files import Linked, NotDone
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export.delivery import file as file_delivery
+from erp_integrations.export.delivery.file import Linked, NotDone
 from erp_integrations.models import Connection, ErpRecord, ExportFile, Item, Link
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow import standing
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
@@ -60,17 +62,17 @@ def test_items_wait_until_somebody_makes_a_file(connection, accepted, pat):
     steps.export(connection)
     assert states() == [State.QUEUED] * 3
     assert "next file" in standing.sentence(Item.objects.first())
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     assert (file.count, states()) == (3, [State.SUBMITTED] * 3)
     assert f"in file {file.name} of" in standing.sentence(Item.objects.first())
     with pytest.raises(NotDone, match="Nothing waits"):
-        export_files.make(connection, "vendor", by=pat)
+        file_delivery.make(connection, "vendor", by=pat)
 
 
 def test_result_file_settles_what_it_names(connection, accepted, pat):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     result = imported(connection, file)
-    assert export_files.confirm(file, "result", by=pat, result=result) == 3
+    assert file_delivery.confirm(file, "result", by=pat, result=result) == 3
     assert states() == [State.SYNCED] * 3
     names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page("vendor", 0, 9)}
     assert names == {"=HYPERLINK(1)", "Quarry & Sons", "Zoë’s Crane, Inc"}
@@ -78,7 +80,7 @@ def test_result_file_settles_what_it_names(connection, accepted, pat):
 
 
 def test_no_cell_is_taken_for_a_formula(connection, accepted, pat):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     rows = list(csv.reader(io.StringIO(bytes(file.content).decode())))
     assert "'=HYPERLINK(1)" in rows[1]
     assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row)
@@ -87,12 +89,12 @@ def test_no_cell_is_taken_for_a_formula(connection, accepted, pat):
 def test_what_the_result_refuses_fails_and_what_it_does_not_name_needs_an_answer(
     connection, accepted, pat
 ):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     lines = imported(connection, file).decode().splitlines(keepends=True)
     refused = [str(accepted[1].intent or Item.objects.get(pk=accepted[1].pk).intent)]
     refused += ["refused", "", "", "", "E1002", "Too long", "vendor_name"]
     result = "".join([*lines[:2], ",".join(refused) + "\r\n"]).encode()
-    assert export_files.confirm(file, "result", by=pat, result=result) == 1
+    assert file_delivery.confirm(file, "result", by=pat, result=result) == 1
     assert states() == [State.SYNCED, State.FAILED, State.UNCERTAIN]
     steps.export(connection)
     assert states() == [State.SYNCED, State.FAILED, State.NEEDS_ANSWER]
@@ -131,9 +133,9 @@ def erp_ids(connection: Connection) -> set[str]:
 
 
 def test_all_imported_is_not_enough_where_the_erp_gives_ids_of_its_own(connection, accepted, pat):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     with pytest.raises(NotDone, match="an ID of their own"):
-        export_files.confirm(file, "all", by=pat)
+        file_delivery.confirm(file, "all", by=pat)
     assert states() == [State.SUBMITTED] * 3
     assert not Link.objects.exists()
     file.refresh_from_db()
@@ -143,29 +145,29 @@ def test_all_imported_is_not_enough_where_the_erp_gives_ids_of_its_own(connectio
 def test_list_of_ids_links_every_record_to_what_the_erp_calls_it(
     connection, accepted, company_of, ada, pat, access_of
 ):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     imported(connection, file)
-    assert export_files.confirm(file, "ids", by=pat, result=listed(connection)) == 3
+    assert file_delivery.confirm(file, "ids", by=pat, result=listed(connection)) == 3
     assert states() == [State.SYNCED] * 3
     assert set(Link.objects.values_list("erp_id", flat=True)) == erp_ids(connection)
     # The proof of the right ID: the next update lands in the vendor that it belongs to.
     item = steps.update_item(company_of(accepted[1]), access_of(ada), "Quarry & Daughters")
     steps.decide([item], access_of(pat))
-    file = export_files.make(connection, "vendor", by=pat)
-    assert export_files.without_ids(connection, [file]) == set()
+    file = file_delivery.make(connection, "vendor", by=pat)
+    assert file_delivery.without_ids(connection, [file]) == set()
     imported(connection, file)
-    assert export_files.confirm(file, "all", by=pat) == 1
+    assert file_delivery.confirm(file, "all", by=pat) == 1
     names = {one.values["vendor_name"] for one in steps.ledger_of(connection).page("vendor", 0, 9)}
     assert "Quarry & Daughters" in names
     assert set(Link.objects.values_list("erp_id", flat=True)) == erp_ids(connection)
 
 
 def test_what_the_list_does_not_name_needs_an_answer(connection, accepted, pat):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     imported(connection, file)
     key = Item.objects.get(pk=accepted[0].pk).erp_key
     some = listed(connection, **{key: ""})
-    assert export_files.confirm(file, "ids", by=pat, result=some) == 2
+    assert file_delivery.confirm(file, "ids", by=pat, result=some) == 2
     steps.export(connection)
     assert states() == [State.NEEDS_ANSWER, State.SYNCED, State.SYNCED]
 
@@ -186,22 +188,22 @@ def test_what_the_list_does_not_name_needs_an_answer(connection, accepted, pat):
     ],
 )
 def test_bad_list_is_refused_and_loses_nothing(connection, accepted, pat, wrong, why):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     with pytest.raises(NotDone, match=why):
-        export_files.confirm(file, "ids", by=pat, result=wrong)
+        file_delivery.confirm(file, "ids", by=pat, result=wrong)
     assert states() == [State.SUBMITTED] * 3
 
 
 def test_id_that_another_record_has_needs_an_answer(
     connection, accepted_item, account, ada, pat, access_of
 ):
-    first = export_files.make(connection, "vendor", by=pat)
+    first = file_delivery.make(connection, "vendor", by=pat)
     imported(connection, first)
-    export_files.confirm(first, "ids", by=pat, result=b"key,id\nQUARRY01,1\n")
+    file_delivery.confirm(first, "ids", by=pat, result=b"key,id\nQUARRY01,1\n")
     (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
     steps.decide([item], access_of(pat), vendor_id="OTHER01")
-    second = export_files.make(connection, "vendor", by=pat)
-    export_files.confirm(second, "ids", by=pat, result=b"key,id\nOTHER01,1\n")
+    second = file_delivery.make(connection, "vendor", by=pat)
+    file_delivery.confirm(second, "ids", by=pat, result=b"key,id\nOTHER01,1\n")
     item.refresh_from_db()
     assert item.state == State.UNCERTAIN
     assert list(Link.objects.values_list("erp_id", flat=True)) == ["1"]
@@ -217,9 +219,9 @@ def link_by_list(client, file: ExportFile, content: bytes | None) -> str:
 @pytest.fixture
 def left_out(connection, accepted, pat) -> tuple[ExportFile, Item]:
     """A confirmed file, and the one of its items that the result did not name."""
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     lines = imported(connection, file).splitlines(keepends=True)
-    assert export_files.confirm(file, "result", by=pat, result=b"".join(lines[:-1])) == 2
+    assert file_delivery.confirm(file, "result", by=pat, result=b"".join(lines[:-1])) == 2
     assert states() == [State.SYNCED, State.SYNCED, State.UNCERTAIN]
     return file, Item.objects.get(pk=accepted[2].pk)
 
@@ -259,7 +261,7 @@ def test_the_list_that_confirms_a_file_links_what_an_earlier_file_left_out(
     steps.export(connection)
     (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))
     steps.decide([item], access_of(pat), vendor_id="OTHER01")
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     imported(connection, file)
     confirm = reverse("erp:file_confirm", args=[account.pk, file.public_id])
     upload = SimpleUploadedFile("ids.csv", listed(connection))
@@ -301,7 +303,7 @@ def test_a_later_list_links_neither_what_goes_out_again_nor_what_was_refused(
     content = f"key,id\r\n{item.erp_key},V-4711\r\n".encode()
     for state in (State.QUEUED, State.FAILED, State.REJECTED):
         Item.objects.filter(pk=item.pk).update(state=state)
-        assert export_files.link_unnamed(file, content, by=pat) == Linked(0, ())
+        assert file_delivery.link_unnamed(file, content, by=pat) == Linked(0, ())
         assert states() == [State.SYNCED, State.SYNCED, state]
 
 
@@ -316,16 +318,16 @@ def test_all_imported_takes_the_key_where_the_erp_has_no_other_id(
         return replace(found, entities=entities)
 
     monkeypatch.setattr(SimulatorAdapter, "manifest", classmethod(keyed))
-    file = export_files.make(connection, "vendor", by=pat)
-    assert export_files.without_ids(connection, [file]) == set()
-    assert export_files.confirm(file, "all", by=pat) == 3
+    file = file_delivery.make(connection, "vendor", by=pat)
+    assert file_delivery.without_ids(connection, [file]) == set()
+    assert file_delivery.confirm(file, "all", by=pat) == 3
     keys = set(Item.objects.values_list("erp_key", flat=True))
     assert set(Link.objects.values_list("erp_id", flat=True)) == keys
 
 
 def test_list_of_ids_is_downloaded_filled_in_and_read_by_page(connection, accepted, pat, client_of):
     client, account = client_of(pat), connection.account_id
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     Item.objects.filter(pk=accepted[0].pk).update(erp_key="-DASH")
     home = client.get(reverse("erp:connection", args=[account])).text
     assert "Read the IDs" in home
@@ -346,15 +348,15 @@ def test_list_of_ids_is_downloaded_filled_in_and_read_by_page(connection, accept
 
 def test_nothing_imported_puts_the_same_commands_into_the_next_file(connection, accepted, pat):
     intents = list(Item.objects.order_by("pk").values_list("intent", flat=True))
-    first = export_files.make(connection, "vendor", by=pat)
-    assert export_files.confirm(first, "none", by=pat) == 0
+    first = file_delivery.make(connection, "vendor", by=pat)
+    assert file_delivery.confirm(first, "none", by=pat) == 0
     assert states() == [State.QUEUED] * 3
-    second = export_files.make(connection, "vendor", by=pat)
+    second = file_delivery.make(connection, "vendor", by=pat)
     assert bytes(second.content) == bytes(first.content)
     assert list(Item.objects.order_by("pk").values_list("intent", flat=True)) == intents
     # Both files are imported after all: the ERP knows its requests again.
     imported(connection, first)
-    export_files.confirm(second, "result", by=pat, result=imported(connection, second))
+    file_delivery.confirm(second, "result", by=pat, result=imported(connection, second))
     assert states() == [State.SYNCED] * 3
     assert steps.ledger_of(connection).count() == 3
     told = Event.objects.filter(verb__in=["file_made", "file_confirmed"])
@@ -365,37 +367,37 @@ def test_nothing_imported_puts_the_same_commands_into_the_next_file(connection, 
 
 
 def test_file_is_confirmed_once_and_only_by_a_result_of_its_own(connection, accepted, pat):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     other = b"request,result,id,version,key,code,message,column\r\nx,done,1,1,X,,,\r\n"
     for wrong, why in ((other, "names nothing"), (b"<html>", "not a result"), (b"\xff", "not a")):
         with pytest.raises(NotDone, match=why):
-            export_files.confirm(file, "result", by=pat, result=wrong)
+            file_delivery.confirm(file, "result", by=pat, result=wrong)
     assert states() == [State.SUBMITTED] * 3
-    export_files.confirm(file, "result", by=pat, result=imported(connection, file))
+    file_delivery.confirm(file, "result", by=pat, result=imported(connection, file))
     with pytest.raises(NotDone, match="already"):
-        export_files.confirm(file, "none", by=pat)
+        file_delivery.confirm(file, "none", by=pat)
     assert states() == [State.SYNCED] * 3
 
 
 def test_update_is_imported_into_the_vendor_it_belongs_to(
     connection, accepted_item, company, ada, pat, access_of
 ):
-    file = export_files.make(connection, "vendor", by=pat)
-    export_files.confirm(file, "result", by=pat, result=imported(connection, file))
+    file = file_delivery.make(connection, "vendor", by=pat)
+    file_delivery.confirm(file, "result", by=pat, result=imported(connection, file))
     company.refresh_from_db()
     item = steps.update_item(company, access_of(ada), "+ Daughters")
     steps.decide([item], access_of(pat))
-    file = export_files.make(connection, "vendor", by=pat)
-    export_files.confirm(file, "result", by=pat, result=imported(connection, file))
+    file = file_delivery.make(connection, "vendor", by=pat)
+    file_delivery.confirm(file, "result", by=pat, result=imported(connection, file))
     assert steps.ledger_of(connection).vendor("QUARRY01").values["vendor_name"] == "+ Daughters"
     assert states() == [State.SYNCED] * 2
 
 
 def test_paused_connection_makes_no_file(connection, accepted, pat, ada):
 
-    connections.pause(connection, by=ada, reason="Year end")
+    connection_services.pause(connection, by=ada, reason="Year end")
     with pytest.raises(NotDone, match="paused"):
-        export_files.make(connection, "vendor", by=pat)
+        file_delivery.make(connection, "vendor", by=pat)
 
 
 def test_an_approver_makes_downloads_and_confirms_a_file_by_page(
@@ -424,7 +426,7 @@ def test_an_approver_makes_downloads_and_confirms_a_file_by_page(
 
 
 def test_who_may_not_accept_does_not_get_at_a_file(connection, accepted, pat, sam, client_of):
-    file = export_files.make(connection, "vendor", by=pat)
+    file = file_delivery.make(connection, "vendor", by=pat)
     account, client = connection.account_id, client_of(sam)
     for name in ("file_download", "file_confirm", "file_link"):
         address = reverse(f"erp:{name}", args=[account, file.public_id])

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import pytest
 
-from erp_integrations import connections, engine, inbound
 from erp_integrations.adapters.base import Ambiguous, Found, InboundAsk, Seen
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.claiming import claim
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import engine
+from erp_integrations.export.claim import claim
+from erp_integrations.export.delivery import polled
 from erp_integrations.models import Attempt
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 
@@ -23,7 +25,10 @@ ONE = Found("7", "QUARRY01", "1", {"name": "Somebody Else"})
 def by_a_worker(connection, found, monkeypatch) -> int:
     """Looks, as before anything is submitted. How many may be sent."""
     monkeypatch.setattr(SimulatorAdapter, "find", lambda *_asked: found)
-    adapter, manifest = connections.adapter_of(connection), connections.manifest_of(connection)
+    adapter, manifest = (
+        connection_services.adapter_of(connection),
+        connection_services.manifest_of(connection),
+    )
     since = uptime()
     claims = claim(connection, manifest)
     refused = engine.look(adapter, manifest, claims, since=since)
@@ -34,10 +39,13 @@ def by_a_worker(connection, found, monkeypatch) -> int:
 def by_an_erp_that_asks(connection, found, _monkeypatch) -> int:
     """Asks the ERP, which answers. How many it is handed."""
     steps.change_config(connection, delivery="polled")
-    adapter, manifest = connections.adapter_of(connection), connections.manifest_of(connection)
-    (question,) = inbound._batch(connection, manifest, InboundAsk(take=5), []).looks
+    adapter, manifest = (
+        connection_services.adapter_of(connection),
+        connection_services.manifest_of(connection),
+    )
+    (question,) = polled._batch(connection, manifest, InboundAsk(take=5), []).looks
     seen = [Seen(question.ticket, found)]
-    return len(inbound.take_answers(connection, adapter, manifest, seen))
+    return len(polled.take_answers(connection, adapter, manifest, seen))
 
 
 @pytest.mark.parametrize("look", [by_a_worker, by_an_erp_that_asks])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from erp_integrations import engine
-from erp_integrations.approval import Decision, accept
-from erp_integrations.connections import adapter_of
+from erp_integrations.connections.services import adapter_of
+from erp_integrations.export import engine
 from erp_integrations.models import Attempt, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept.services import Decision, accept
 from erpbridge.audit.models import Event
 
 

@@ -8,11 +8,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
-from erp_integrations import acceptance, approval, defaults
-from erp_integrations.approval import Decision
-from erp_integrations.connections import entity_manifest
+from erp_integrations.connections.services import entity_manifest
 from erp_integrations.models import AcceptanceDefault, Item, Link, Request
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept import default_rules, field_values
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
 from tests.admin_wbs import steps
 from tests.erp_integrations.steps import export, reasons
 
@@ -175,7 +176,7 @@ def test_what_turns_the_direction_of_writing_is_neither_saved_nor_accepted(
     assert not any(account_of(item) for item in items)
     values = {"income_account": "4010", "expense_account": "\u202e5000"}
     wanted = [Decision(items[0].pk, items[0].digest, values)]
-    done = approval.accept(wanted, entity="cost_code", access=access_of(pat))
+    done = accept_services.accept(wanted, entity="cost_code", access=access_of(pat))
     assert (done.done, "change the direction of writing" in reasons(done)[0]) == (0, True)
 
 
@@ -202,7 +203,7 @@ def test_the_longest_beginning_of_a_rule_decides_when_a_code_is_sent(
 ):
     manifest = entity_manifest(connection, "cost_code")
     for starts_with, account in (("", "4000"), ("02", "4010"), ("02-200", "4020")):
-        defaults.add(
+        default_rules.add(
             connection,
             manifest,
             field="income_account",
@@ -346,7 +347,7 @@ def test_saving_takes_as_many_statements_for_many_rows_as_for_two(items, pat, ac
     def statements(some: list[Item], account: str) -> int:
         values = {item.pk: {"income_account": account} for item in some}
         with CaptureQueriesContext(database) as seen:
-            acceptance.save(values, entity="cost_code", access=access_of(pat))
+            field_values.save(values, entity="cost_code", access=access_of(pat))
         return len(seen)
 
     assert statements(items, "4000") == statements(items[:2], "4010")

@@ -7,7 +7,6 @@ import math
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from erp_integrations import connections, engine, recovery
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
     Adapter,
@@ -21,10 +20,12 @@ from erp_integrations.adapters.base import (
     Page,
 )
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.claiming import claim, lease
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import engine, lease_recovery
+from erp_integrations.export.claim import claim, lease
 from erp_integrations.models import Item
+from erp_integrations.models.states import State
 from erp_integrations.sendable import button, limits, send
-from erp_integrations.states import State
 from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
@@ -60,7 +61,7 @@ def test_adapter_that_cannot_be_started_is_a_reason_on_the_button(
 
 def test_check_that_raises_is_a_problem_of_the_connection(connection, ada, swap):
     swap(check=fail)
-    assert not connections.test(connection, by=ada)
+    assert not connection_services.test(connection, by=ada)
     assert connection.test_result["problems"] == [
         "The adapter failed: RuntimeError in BrokenAdapter.check."
     ]
@@ -69,7 +70,7 @@ def test_check_that_raises_is_a_problem_of_the_connection(connection, ada, swap)
 @pytest.mark.parametrize("call", ["choices", "choice_kinds", "pull"])
 def test_refresh_that_fails_keeps_what_was_known(connection, ada, swap, call):
     swap(**{call: fail})
-    assert not connections.refresh(connection, by=ada)
+    assert not connection_services.refresh(connection, by=ada)
     assert "RuntimeError" in connection.refresh_problem
     assert connection.choices.filter(active=True, kind="vendor_type").count() == 5
 
@@ -103,7 +104,7 @@ def test_find_that_raises_after_silence_asks_a_person_in_the_end(connection, acc
     steps.break_erp(connection, "timeout_before")
     steps.export(connection)
     swap(find=fail, preview=fail)
-    for _ in range(recovery.MOST_LOOKS):
+    for _ in range(lease_recovery.MOST_LOOKS):
         steps.let_pass(1000)
         steps.export(connection)
     accepted_item.refresh_from_db()
@@ -182,8 +183,8 @@ def test_lists_of_the_erp_are_stored_whatever_they_hold(connection, ada, swap):
         pull=lambda *_args: Page((seen, seen)),
         check=lambda _self: Health(facts={"a\x00": "b\x00"}),
     )
-    assert connections.test(connection, by=ada)
-    assert connections.refresh(connection, by=ada)
+    assert connection_services.test(connection, by=ada)
+    assert connection_services.refresh(connection, by=ada)
     stored = connection.choices.filter(active=True, kind="vendor_type")
     assert list(stored.values_list("code", flat=True)) == ["OK"]
     assert connection.erp_records.get(entity="vendor").erp_code == "SEVEN"
@@ -191,14 +192,14 @@ def test_lists_of_the_erp_are_stored_whatever_they_hold(connection, ada, swap):
 
 def test_list_that_never_ends_is_given_up(connection, ada, swap):
     swap(pull=lambda *_args: Page((), cursor="same"))
-    assert not connections.refresh(connection, by=ada)
+    assert not connection_services.refresh(connection, by=ada)
     assert "does not end" in connection.refresh_problem
 
 
 def test_record_that_left_the_erp_frees_its_id(connection, ada, swap):
     connection.erp_records.create(entity="vendor", erp_id="9", erp_code="GONE")
     connection.erp_records.create(entity="vendor", erp_id="8", erp_code="KEPT", state="archived")
-    assert connections.refresh(connection, by=ada)
+    assert connection_services.refresh(connection, by=ada)
     assert list(connection.erp_records.values_list("erp_code", flat=True)) == ["KEPT"]
 
 
@@ -207,7 +208,7 @@ def test_adapter_that_is_no_longer_allowed_is_said_everywhere(
 ):
     settings.ERPBRIDGE_ADAPTERS = []
     steps.export(connection)
-    recovery.tick(period=-1)
+    lease_recovery.tick(period=-1)
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.QUEUED
     assert limits(company.account_id, "vendor") == {}
@@ -257,9 +258,9 @@ def test_whatever_is_asked_of_the_erp_has_the_time_of_one_call(connection, swap,
         return answer
 
     swap(**{call: asked})
-    adapter = connections.adapter_of(connection)
+    adapter = connection_services.adapter_of(connection)
     getattr(adapter, call)(*arguments)
-    most = connections.manifest_of(connection).call_deadline
+    most = connection_services.manifest_of(connection).call_deadline
     assert most - 5 < left[0] <= most
     assert adapter.io.deadline.left() == math.inf
 
@@ -275,12 +276,14 @@ def test_a_worker_that_paused_before_it_sent_has_only_the_time_that_its_claim_le
         return [Outcome(erp_id="1")]
 
     swap(submit=submit)
-    manifest = connections.manifest_of(connection)
+    manifest = connection_services.manifest_of(connection)
     claims = claim(connection, manifest)
     paused = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 5
     monkeypatch.setattr(engine, "_too_late", lambda since: False)
     began = uptime() - paused
-    engine.run(connection, connections.adapter_of(connection), manifest, claims, since=began)
+    engine.run(
+        connection, connection_services.adapter_of(connection), manifest, claims, since=began
+    )
     assert 0 < left[0] <= manifest.call_deadline - 5
     over = began + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
     assert over < began + lease(manifest)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from erp_integrations import guard
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -40,7 +39,8 @@ from erp_integrations.adapters.base import (
     Wire,
     WireField,
 )
-from erp_integrations.guard import Guarded
+from erp_integrations.connections import safe_adapter
+from erp_integrations.connections.safe_adapter import Guarded
 
 SECRET = "hush-hush-7"
 # What no database stores and nobody may read; and what is left of it.
@@ -397,9 +397,12 @@ def test_manifest_is_no_business_of_an_instance():
 
 @pytest.mark.parametrize("value", ["", None, 0, 7, 1.5, True, ["a"], {"a": None}])
 def test_plain_values_stay_as_they_are(value):
-    assert guard.plain_values(value) == value
-    assert type(guard.plain_values(value)) is type(value)
+    assert safe_adapter.plain_values(value) == value
+    assert type(safe_adapter.plain_values(value)) is type(value)
 
 
 def test_other_values_become_text():
-    assert guard.plain_values({"when": Path("a/b"), 7: ("x",)}) == {"when": "a/b", "7": ["x"]}
+    assert safe_adapter.plain_values({"when": Path("a/b"), 7: ("x",)}) == {
+        "when": "a/b",
+        "7": ["x"],
+    }

@@ -16,10 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from prometheus_client.parser import text_string_to_metric_families
 
-from erp_integrations import connections, export_files, health, heartbeat, metrics, recovery
 from erp_integrations.clock import moment, now
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import lease_recovery
+from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Attempt, Connection, Halt, Item, Ticker, Worker
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.monitoring import health, heartbeat, metrics
 from erpbridge.access.levels import Level
 from tests.erp_integrations import steps
 from tests.factories import (
@@ -221,7 +224,7 @@ def test_item_that_waits_for_a_file_is_left_to_a_person(
     assert (one["queue"], one["left_to"], one["left_to_others"]) == (0, "person", 1)
     assert "1 item left to a person, the oldest for 3 h: to make a file" in health_page()
     assert "Oldest on its way" not in health_page()
-    export_files.make(connection, "vendor", by=pat)
+    file_delivery.make(connection, "vendor", by=pat)
     (one,) = operator.get("/health.json").json()["connections"]
     assert (one["queue"], one["left_to_others"]) == (0, 1)
 
@@ -245,11 +248,11 @@ def test_breaker_and_pauses_show(operator, connection, health_page, ada):
     assert samples(operator)["erpbridge_breaker_open", *labels] == 1
     assert samples(operator)["erpbridge_breaker_failures", *labels] == 7
 
-    connections.pause(connection, by=ada, reason="Year-end closing")
+    connection_services.pause(connection, by=ada, reason="Year-end closing")
     assert "Year-end closing" in health_page()
     assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 1
-    connections.resume(connection, by=ada)
-    connections.halt(connection, Halt.LOGIN, message="Password expired")
+    connection_services.resume(connection, by=ada)
+    connection_services.halt(connection, Halt.LOGIN, message="Password expired")
     assert "Paused: login refused" in health_page()
     assert samples(operator)["erpbridge_connection_paused", *labels, "login"] == 1
     assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 0
@@ -287,7 +290,7 @@ def test_ready_says_when_nobody_ticks_and_stays_in_service(client, db):
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["tick"] == "no worker has ever looked for what is due"
-    recovery.tick()
+    lease_recovery.tick()
     answer = client.get("/readyz")
     assert (answer.json()["status"], answer.json()["tick"]) == ("ready", "ok")
     assert answer.json()["tick_age_seconds"] < 5

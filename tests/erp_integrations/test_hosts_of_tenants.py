@@ -8,22 +8,17 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from erp_integrations import (
-    answers,
-    breaker,
-    connection_settings,
-    connections,
-    due,
-    engine,
-    erp_lists,
-    pacing,
-)
 from erp_integrations.adapters.base import Health
 from erp_integrations.adapters.tryton import TrytonAdapter
-from erp_integrations.erp_lists import NotFetched
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.connections.secrets import seal
+from erp_integrations.export import backoff, circuit_breaker, due, engine
 from erp_integrations.models import Attempt, Connection, Halt, Item
-from erp_integrations.secrets import seal
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept import manual_resolution
+from erp_integrations.workflow.links import link_existing
+from erp_integrations.workflow.links.link_existing import NotFetched
 from erpbridge.access.levels import Level
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
@@ -61,21 +56,21 @@ def inside(connection, accepted_item, settings, monkeypatch) -> list[object]:
 
 
 def test_connection_test(inside, connection, ada):
-    assert not connections.test(connection, by=ada)
+    assert not connection_services.test(connection, by=ada)
     assert connection.test_result["problems"][0].startswith(SAID)
     assert "ERPBRIDGE_ALLOWED_PRIVATE_HOSTS" in connection.test_result["problems"][0]
     assert inside == []
 
 
 def test_refresh(inside, connection, ada):
-    assert not connections.refresh(connection, by=ada)
+    assert not connection_services.refresh(connection, by=ada)
     assert connection.refresh_problem == SAID
     assert inside == []
 
 
 def test_list_of_the_erp(inside, connection):
     with pytest.raises(NotFetched, match="Address: "):
-        erp_lists.fetch_page(connection.account_id, "vendor", cursor="")
+        link_existing.fetch_page(connection.account_id, "vendor", cursor="")
     assert inside == []
 
 
@@ -103,9 +98,9 @@ def test_the_connection_is_halted_and_says_why_to_whoever_looks_after_it(
 def test_while_it_is_refused_no_item_fails_however_often_somebody_resumes(
     inside, connection, accepted_item, ada
 ):
-    for _ in range(pacing.MOST_ATTEMPTS + 1):
+    for _ in range(backoff.MOST_ATTEMPTS + 1):
         steps.let_pass(1_000)
-        connections.resume(connection, by=ada)
+        connection_services.resume(connection, by=ada)
         steps.export(connection)
     accepted_item.refresh_from_db()
     assert (accepted_item.state, accepted_item.attempts) == (State.QUEUED, 0)
@@ -139,14 +134,14 @@ def test_look_up_of_what_is_uncertain(inside, connection, accepted_item):
 
 def test_look_up_by_a_person(inside, accepted_item):
     accepted_item.connection.refresh_from_db()
-    assert SAID in str(answers.look_up(accepted_item, "QUARRY01"))
+    assert SAID in str(manual_resolution.look_up(accepted_item, "QUARRY01"))
     assert inside == []
 
 
 def test_login_probe(inside, connection):
-    connections.halt(connection, Halt.LOGIN, message="No.")
+    connection_services.halt(connection, Halt.LOGIN, message="No.")
     Connection.objects.update(breaker_until=None)
-    breaker.probe(connection, connections.adapter_of(connection))
+    circuit_breaker.probe(connection, connection_services.adapter_of(connection))
     connection.refresh_from_db()
     assert connection.halted_for
     assert inside == []
@@ -177,8 +172,8 @@ def test_a_page_of_the_host_is_on_no_page_of_ours_in_no_row_and_no_log(
 ):
     with host(answer=OOPS) as server:
         name_host(connection, f"http://127.0.0.1:{server.port}/erp")
-        connections.test(connection, by=ada)
-        connections.refresh(connection, by=ada)
+        connection_services.test(connection, by=ada)
+        connection_services.refresh(connection, by=ada)
         steps.export(connection)
     client.force_login(ada)
     pages = [

@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from directory.models import Company
-from erp_integrations import claiming, connection_settings, connections, engine, identity
 from erp_integrations.adapters.base import (
     Adapter,
     AdapterError,
@@ -21,11 +20,16 @@ from erp_integrations.adapters.base import (
     Manifest,
 )
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.connections import adapter_of, manifest_of
-from erp_integrations.identity import Books
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.export import claim as export_claim
+from erp_integrations.export import engine
 from erp_integrations.models import Connection, Halt, Item, Link
+from erp_integrations.models.states import State
 from erp_integrations.sendable import send
-from erp_integrations.states import State
+from erp_integrations.workflow.links import connection_identity
+from erp_integrations.workflow.links.connection_identity import Books
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ConnectionFactory
@@ -34,7 +38,7 @@ from tests.factories import CompanyFactory, ConnectionFactory
 def lead(connection, by, books=None, **given):
     """To another ledger, or to what is given."""
     config = given or {"ledger": other_of(connection)}
-    return identity.lead_elsewhere(connection, config=config, books=books, by=by)
+    return connection_identity.lead_elsewhere(connection, config=config, books=books, by=by)
 
 
 def other_of(connection: Connection) -> str:
@@ -52,8 +56,8 @@ def refusal(connection, by, books=None, **given) -> dict[str, list[str]]:
 
 
 def usable(connection, by) -> None:
-    assert connections.test(connection, by=by)
-    assert connections.refresh(connection, by=by)
+    assert connection_services.test(connection, by=by)
+    assert connection_services.refresh(connection, by=by)
 
 
 # --- not while anything is open ---------------------------------------------------------------
@@ -69,7 +73,7 @@ def test_what_was_accepted_and_has_not_arrived_stands_against_it(
     connection, accepted_item, ada, state
 ):
     if state != "accepted":
-        claiming.claim(connection, manifest_of(connection))
+        export_claim.claim(connection, manifest_of(connection))
     if state in ("uncertain", "failed"):
         lease = {"lease_until": None}
         Item.objects.update(state=State.UNCERTAIN if state == "uncertain" else "failed", **lease)
@@ -203,7 +207,7 @@ def tryton(account, ada) -> Connection:
         by=ada,
         secrets={"key": "the-stored-key"},
     )
-    connections.activate(made, by=ada)
+    connection_services.activate(made, by=ada)
     return made
 
 
@@ -311,7 +315,7 @@ def test_it_is_usable_only_once_tested_and_refreshed_there(connection, company, 
 
 
 def test_what_was_counted_against_the_old_erp_is_forgotten(connection, ada):
-    connections.halt(connection, Halt.LOGIN, message="401")
+    connection_services.halt(connection, Halt.LOGIN, message="401")
     at = Connection.objects.get(pk=connection.pk).paused_at
     worn = {"breaker_failures": 9, "inbound_failures": 3}
     times = dict.fromkeys(("breaker_until", "next_slot_at", "asked_at", "inbound_locked_until"), at)
@@ -337,10 +341,10 @@ def test_what_the_old_erp_says_meanwhile_is_not_kept(connection, ada, monkeypatc
         return real(self, *args)
 
     monkeypatch.setattr(SimulatorAdapter, call, slow)
-    act = connections.test if call == "check" else connections.refresh
+    act = connection_services.test if call == "check" else connection_services.refresh
     assert act(connection, by=ada) is False
     said = connection.test_result["problems"] if call == "check" else [connection.refresh_problem]
-    assert said == [connections.CHANGED]
+    assert said == [connection_services.CHANGED]
     stored = Connection.objects.get(pk=connection.pk)
     assert (stored.tested_at, stored.refreshed_at) == (None, None)
 
@@ -351,8 +355,8 @@ def test_nor_is_that_the_old_erp_failed_meanwhile(connection, ada, monkeypatch):
         raise AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "It is down."))
 
     monkeypatch.setattr(SimulatorAdapter, "choices", failing)
-    assert connections.refresh(connection, by=ada) is False
-    assert connection.refresh_problem == connections.CHANGED
+    assert connection_services.refresh(connection, by=ada) is False
+    assert connection.refresh_problem == connection_services.CHANGED
     assert Connection.objects.get(pk=connection.pk).refresh_problem == ""
 
 

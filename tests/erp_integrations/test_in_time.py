@@ -6,9 +6,9 @@ import socket
 import threading
 
 from erp_integrations.adapters.tryton import rest
+from erp_integrations.connections.secrets import seal
 from erp_integrations.models import Attempt, Connection, Item
-from erp_integrations.secrets import seal
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.outgoing import names
 from tests.erp_integrations import steps
 from tests.outgoing.hosts import host

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import connections, engine, inbound, recovery, wrong_passwords
 from erp_integrations.adapters.base import (
     Effect,
     ErpError,
@@ -25,11 +24,14 @@ from erp_integrations.adapters.base import (
     Seen,
 )
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.claiming import lease
 from erp_integrations.clock import ago, now
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import engine, lease_recovery
+from erp_integrations.export.claim import lease
+from erp_integrations.export.delivery import login_lockout, polled
 from erp_integrations.models import Attempt, Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
 from tests.factories import ConnectionFactory, ItemFactory
@@ -62,7 +64,7 @@ def talk(connection, monkeypatch) -> Talk:
 
         monkeypatch.setattr(SimulatorAdapter, "receive", receive)
         monkeypatch.setattr(SimulatorAdapter, "reply", reply)
-        assert inbound.answer(connection, CALL) == REPLY
+        assert polled.answer(connection, CALL) == REPLY
         commands, looks = given
         return commands, looks
 
@@ -145,7 +147,7 @@ def test_create_for_an_erp_that_cannot_be_asked_by_key_is_handed_over_at_once(
 
 @pytest.mark.parametrize(("take", "given"), [(-5, 0), (0, 0), (2, 2), (3, 3), (99, 3)])
 def test_erp_is_given_no_more_than_it_takes_or_may_have(connection, talk, monkeypatch, take, given):
-    monkeypatch.setattr(inbound, "MOST_TAKEN", 3)
+    monkeypatch.setattr(polled, "MOST_TAKEN", 3)
     queued(connection, 4)
     assert len(talk(take=take)[1]) == given
     assert states().count(State.SENDING) == given
@@ -159,7 +161,7 @@ def test_what_goes_out_counts_as_taken(connection, talk):
 
 
 def test_key_that_is_taken_fails_the_item_with_what_is_there(connection, talk, caplog):
-    caplog.set_level("INFO", "erp_integrations.tracing")
+    caplog.set_level("INFO", "erp_integrations.workflow.tracing")
     (item,) = queued(connection)
     _commands, (look,) = talk()
     there = Seen(look.ticket, Found("41", "KEY0", "v1", {"name": "By hand"}))
@@ -203,7 +205,7 @@ def test_what_has_changed_since_it_was_asked_about_is_not_handed_over(connection
     (claim,) = engine.claim(connection, manifest_of(connection))
     Item.objects.update(**since)
     before = Item.objects.values().get()
-    assert inbound._handed(connection, manifest_of(connection), claim) is None
+    assert polled._handed(connection, manifest_of(connection), claim) is None
     assert Item.objects.values().get() == before
 
 
@@ -241,8 +243,8 @@ def test_questions_are_no_more_than_it_takes(connection, talk):
 
 
 def test_what_was_asked_too_often_is_for_a_person_and_the_next_is_asked(connection, talk):
-    uncertain(connection, looks=recovery.MOST_LOOKS)
-    uncertain(connection, looks=recovery.MOST_LOOKS - 1)
+    uncertain(connection, looks=lease_recovery.MOST_LOOKS)
+    uncertain(connection, looks=lease_recovery.MOST_LOOKS - 1)
     assert len(talk()[1]) == 1
     assert states() == [State.NEEDS_ANSWER, State.UNCERTAIN]
 
@@ -274,7 +276,7 @@ def test_answer_to_another_question_than_the_last_decides_nothing(connection, ta
 def test_resting_connection_is_asked_nothing_and_given_nothing(connection, talk, ada):
     uncertain(connection)
     queued(connection)
-    connections.pause(connection, by=ada, reason="Year end")
+    connection_services.pause(connection, by=ada, reason="Year end")
     assert talk() == ([], [])
     assert states() == [State.UNCERTAIN, State.QUEUED]
 
@@ -355,7 +357,7 @@ def test_late_report_changes_nothing_of_what_is_known_by_now(connection, talk):
 
 
 def test_log_tells_what_was_given_asked_and_answered(connection, talk, caplog):
-    caplog.set_level("INFO", "erp_integrations.tracing")
+    caplog.set_level("INFO", "erp_integrations.workflow.tracing")
     (item,) = handed_over(connection, talk)
     talk(take=0, reports=(Report(ticket("do", item), Outcome("7", "KEY0")),))
     told = [(one.event, getattr(one, "outcome", "")) for one in caplog.records]
@@ -390,7 +392,7 @@ def test_refused_call_is_answered_as_the_adapter_says_and_changes_nothing(connec
     refusal = InboundReply(418, "text/plain", b"No.")
     refusing(monkeypatch, refused=refusal, reports=(Report("x", REFUSED),))
     Connection.objects.update(inbound_failures=2)
-    assert inbound.answer(connection, CALL) == refusal
+    assert polled.answer(connection, CALL) == refusal
     connection.refresh_from_db()
     assert (connection.asked_at, connection.inbound_failures) == (None, 2)
 
@@ -400,21 +402,21 @@ def test_wrong_credentials_are_counted_and_lock_the_address_in_the_end(connectio
     statuses = []
     for _ in range(6):
         connection.refresh_from_db()
-        statuses.append(inbound.answer(connection, CALL).status)
+        statuses.append(polled.answer(connection, CALL).status)
     assert statuses == [401] * 5 + [429]
-    reply = inbound.answer(connection, CALL)
-    assert reply.retry_after == wrong_passwords.locked_for(connection)
+    reply = polled.answer(connection, CALL)
+    assert reply.retry_after == login_lockout.locked_for(connection)
 
 
 def test_connection_that_is_not_asked_by_its_erp_says_so(connection):
     steps.change_config(connection, delivery="sync")
-    reply = inbound.answer(connection, CALL)
+    reply = polled.answer(connection, CALL)
     assert (reply.status, reply.content_type) == (404, "text/plain; charset=utf-8")
     assert reply.body == b"This connection does not wait to be asked."
 
 
 def test_connection_whose_adapter_is_gone_says_so(connection, settings):
     settings.ERPBRIDGE_ADAPTERS = []
-    reply = inbound.answer(connection, CALL)
+    reply = polled.answer(connection, CALL)
     assert (reply.status, reply.content_type) == (503, "text/plain; charset=utf-8")
     assert b"simulator" in reply.body

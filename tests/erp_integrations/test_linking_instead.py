@@ -6,12 +6,13 @@ import pytest
 from django.urls import reverse
 
 from directory.models import Company
-from erp_integrations import answers, matching, pulling
 from erp_integrations.adapters.base import Found
-from erp_integrations.connections import usable_manifest
-from erp_integrations.match_keys import keys_of
+from erp_integrations.connections import refresh
+from erp_integrations.connections.services import usable_manifest
 from erp_integrations.models import Item, Link
-from erp_integrations.states import State
+from erp_integrations.models.match_keys import keys_of
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept import manual_resolution, matches
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, MembershipFactory, UserFactory
 
@@ -21,7 +22,7 @@ HELD = {"name": "Quarry and Sons", "city": "Salem", "business_phone": "(503) 555
 def hold(connection, erp_id="V-1", code="QUARRY1", **data):
     """What a refresh would find in the ERP."""
     found = Found(erp_id, code, "1", {**HELD, **data})
-    pulling.keep_records(connection, "vendor", {erp_id: found})
+    refresh.keep_records(connection, "vendor", {erp_id: found})
 
 
 def url(item, name):
@@ -133,7 +134,9 @@ def test_linking_instead_asks_what_accepting_asks(
         (pat, "old", "V-1", "It is not the revision you looked at"),
         (pat, sent_item.digest, "V-9", "The ERP held no record 'V-9'"),
     ]:
-        said = answers.link_instead(sent_item, erp_id=erp_id, seen=seen, access=access_of(who))
+        said = manual_resolution.link_instead(
+            sent_item, erp_id=erp_id, seen=seen, access=access_of(who)
+        )
         assert said.startswith(why)
     reader = UserFactory.create(name="Rita Reader")
     MembershipFactory.create(user=reader, account=account, erp_integrations=2)
@@ -174,7 +177,7 @@ def test_a_page_of_an_item_finds_what_the_erp_holds_by_three_queries(
         hold(connection, f"V-{number}", f"Q{number}", name=sent_item.label)
     manifest = usable_manifest(connection, "vendor")
     with django_assert_max_num_queries(3):
-        assert len(matching.matches(sent_item, manifest, {})) == matching.MOST_SHOWN
+        assert len(matches.matches(sent_item, manifest, {})) == matches.MOST_SHOWN
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from directory.models import Company
-from erp_integrations import links
 from erp_integrations.clock import now
 from erp_integrations.models import Connection, Item, Link
-from erp_integrations.settling import Held, settle_synced
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.links import services as link_services
+from erp_integrations.workflow.links.settlement import Held, settle_synced
 from erpbridge.audit.models import Event
 from tests.erp_integrations.dying import deaths, locking
 from tests.factories import CompanyFactory, ConnectionFactory, ItemFactory, UserFactory
@@ -59,17 +59,17 @@ def shown(item: Item) -> tuple[str, str, bool]:
 
 def test_linking_and_ending_that_die_leave_nothing_behind(connection, make, ada):
     first = make()
-    links.link_items([first], by=None)
+    link_services.link_items([first], by=None)
     item = make(record_id=first.record_id, erp_id="8")
-    assert deaths(lambda: links.link_items([item], by=ada)) == []
+    assert deaths(lambda: link_services.link_items([item], by=ada)) == []
     link = Link.objects.active().get()
-    assert deaths(lambda: links.end([link], by=ada, why="Wrong.")) == []
+    assert deaths(lambda: link_services.end([link], by=ada, why="Wrong.")) == []
 
 
 def test_links_are_locked_by_their_ids_and_nothing_that_they_name(connection, ada):
     link = linked(connection, 1)
     with locking() as locked:
-        links.end([link], by=ada, why="Wrong.")
+        link_services.end([link], by=ada, why="Wrong.")
     (one,) = [one for one in locked if one.model == "Link"]
     assert (one.order, one.of) == (("pk",), ("self",))
 
@@ -80,35 +80,35 @@ def test_links_are_locked_by_their_ids_and_nothing_that_they_name(connection, ad
 def test_links_of_records_are_the_active_ones_of_the_connection_and_the_record_type(
     connection, monkeypatch
 ):
-    monkeypatch.setattr("erp_integrations.moves.CHUNK", 2)
+    monkeypatch.setattr("erp_integrations.workflow.transitions.CHUNK", 2)
     wanted = [linked(connection, number, erp_id=str(number)) for number in range(5)]
     linked(connection, 5, ended_at=now())
     linked(connection, 6, entity="cost_code")
     linked(ConnectionFactory.create(account=connection.account), 7)
     linked(connection, 8, erp_id="8")
-    assert links.active_links(connection, "vendor", range(8)) == {
+    assert link_services.active_links(connection, "vendor", range(8)) == {
         one.record_id: one for one in wanted
     }
 
 
 def test_holder_of_an_id_is_the_record_that_is_linked_to_it_now(connection):
-    assert links.holder_of(connection, "vendor", "7") is None
+    assert link_services.holder_of(connection, "vendor", "7") is None
     linked(connection, 1, ended_at=now())
     linked(connection, 2, entity="cost_code")
     linked(connection, 3, erp_id="8")
     linked(ConnectionFactory.create(account=connection.account), 4)
-    assert links.holder_of(connection, "vendor", "7") is None
+    assert link_services.holder_of(connection, "vendor", "7") is None
     held = linked(connection, 5)
-    assert links.holder_of(connection, "vendor", "7") == held
+    assert link_services.holder_of(connection, "vendor", "7") == held
 
 
 def test_id_is_held_elsewhere_if_another_record_has_it_or_gets_it_before(connection, make):
     first, same, second, free = make(), make(), make(), make()
     Item.objects.filter(pk=same.pk).update(record_id=first.record_id)
     wanted = {first.pk: "7", same.pk: "7", second.pk: "7", free.pk: "8"}
-    assert links.held_elsewhere(connection.pk, wanted) == {second.pk}
+    assert link_services.held_elsewhere(connection.pk, wanted) == {second.pk}
     linked(connection, second.record_id)
-    assert links.held_elsewhere(connection.pk, wanted) == {first.pk, same.pk}
+    assert link_services.held_elsewhere(connection.pk, wanted) == {first.pk, same.pk}
 
 
 @pytest.mark.parametrize("other", [{"ended_at": "now"}, {"entity": "cost_code"}, {"erp_id": "9"}])
@@ -117,7 +117,7 @@ def test_other_links_hold_nothing(connection, make, other):
     given = other | ({"ended_at": now()} if "ended_at" in other else {})
     linked(connection, item.record_id + 1, **given)
     linked(ConnectionFactory.create(account=connection.account), item.record_id + 1)
-    assert links.held_elsewhere(connection.pk, {item.pk: "7"}) == set()
+    assert link_services.held_elsewhere(connection.pk, {item.pk: "7"}) == set()
 
 
 # --- linking ----------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def test_other_links_hold_nothing(connection, make, other):
 def test_linking_keeps_what_was_sent_and_shows_it_on_the_record(connection, make, ada):
     items = [make(), make(erp_id="8", erp_code="STONE", label="Stone")]
     Company.objects.update(drifted=True)
-    links.link_items(items, by=None)
+    link_services.link_items(items, by=None)
     link, other = Link.objects.order_by("pk")
     assert (link.connection, link.entity, link.record_id) == (
         connection,
@@ -143,7 +143,7 @@ def test_linking_keeps_what_was_sent_and_shows_it_on_the_record(connection, make
 
 def test_linking_to_what_the_erp_has_of_its_own_shows_as_a_change_since(make):
     item, pat = make(), UserFactory.create()
-    links.link_items([item], by=pat, as_sent=False)
+    link_services.link_items([item], by=pat, as_sent=False)
     link = Link.objects.get()
     assert (link.synced_payload, link.synced_digest, link.linked_by) == ({}, "", pat)
     assert shown(item) == ("7", "QUARRY01", True)
@@ -151,7 +151,7 @@ def test_linking_to_what_the_erp_has_of_its_own_shows_as_a_change_since(make):
 
 def test_linking_again_renews_the_link(connection, make, ada):
     first = make()
-    links.link_items([first], by=None)
+    link_services.link_items([first], by=None)
     Link.objects.update(told=True)
     item = make(
         record_id=first.record_id,
@@ -161,7 +161,7 @@ def test_linking_again_renews_the_link(connection, make, ada):
         payload={"name": "New"},
         digest="d2",
     )
-    links.link_items([item], by=UserFactory.create())
+    link_services.link_items([item], by=UserFactory.create())
     link = Link.objects.get()
     assert (link.erp_code, link.erp_version, link.label) == ("QUARRY02", "v2", "New")
     assert (link.item, link.told) == (item, False)
@@ -173,9 +173,9 @@ def test_linking_again_renews_the_link(connection, make, ada):
 
 def test_linking_to_another_record_of_the_erp_ends_the_first_link(connection, make, ada):
     first = make()
-    links.link_items([first], by=None)
+    link_services.link_items([first], by=None)
     item = make(record_id=first.record_id, erp_id="8")
-    links.link_items([item], by=ada)
+    link_services.link_items([item], by=ada)
     old, new = Link.objects.order_by("pk")
     assert (old.erp_id, old.ended_by, old.ended_why) == ("7", ada, "Linked to 8 instead")
     assert old.ended_at is not None
@@ -193,7 +193,7 @@ def test_linking_leaves_other_links_of_the_number_alone(connection, make, other)
         linked(ConnectionFactory.create(account=connection.account), item.record_id),
         linked(connection, item.record_id + 1, erp_id="9"),
     ]
-    links.link_items([item], by=None)
+    link_services.link_items([item], by=None)
     assert Link.objects.count() == 4
     assert {one.label for one in before} == {
         one.label for one in Link.objects.filter(pk__in=[one.pk for one in before])
@@ -214,7 +214,7 @@ def test_linking_lets_go_what_waited_for_the_record(connection, make):
             connection=ConnectionFactory.create(account=connection.account),
         ),
     ]
-    links.link_items([item], by=None)
+    link_services.link_items([item], by=None)
     child.refresh_from_db()
     assert child.waits_for is None
     assert not Item.objects.filter(pk__in=[one.pk for one in others], waits_for=None).exists()
@@ -223,7 +223,7 @@ def test_linking_lets_go_what_waited_for_the_record(connection, make):
 def test_record_that_is_linked_counts_as_changed_for_programs(make):
     item = make()
     Company.objects.update(updated_at="2020-01-01T00:00Z")
-    links.link_items([item], by=None)
+    link_services.link_items([item], by=None)
     assert Company.objects.get(pk=item.record_id).updated_at.year > 2020
 
 
@@ -272,7 +272,7 @@ def test_what_waits_for_a_linked_parent_is_let_go_and_nothing_else(connection, m
     linked(ConnectionFactory.create(account=connection.account), 10, erp_id="10")
     for number in range(7, 12):
         make(state=State.QUEUED, erp_key=f"KEY{number}", waits_for=number, erp_id="")
-    links.release_linked(connection)
+    link_services.release_linked(connection)
     waiting = Item.objects.order_by("pk").values_list("waits_for", flat=True)
     assert list(waiting) == [None, 8, 9, 10, 11]
 
@@ -282,7 +282,7 @@ def test_what_waits_for_a_linked_parent_is_let_go_and_nothing_else(connection, m
 
 def test_ending_says_who_and_why_and_tells_items_and_history(connection, make, ada):
     item = make()
-    links.link_items([item], by=None)
+    link_services.link_items([item], by=None)
     others = [
         make(record_id=item.record_id, erp_id="8"),
         make(),
@@ -294,7 +294,7 @@ def test_ending_says_who_and_why_and_tells_items_and_history(connection, make, a
     ]
     kept = linked(connection, others[1].record_id, erp_id="9")
     link = Link.objects.get(record_id=item.record_id)
-    assert links.end([link], by=ada, why="Wrong vendor.") == [link]
+    assert link_services.end([link], by=ada, why="Wrong vendor.") == [link]
     link.refresh_from_db()
     assert link.ended_at is not None
     assert (link.ended_by, link.ended_why) == (ada, "Wrong vendor.")
@@ -312,17 +312,17 @@ def test_ending_says_who_and_why_and_tells_items_and_history(connection, make, a
 
 def test_link_without_an_item_ends_without_states(connection, ada):
     link = linked(connection, 1)
-    links.end([link], by=None, why="Gone.")
+    link_services.end([link], by=None, why="Gone.")
     event = Event.objects.get(verb="unlink")
     assert (event.from_state, event.to_state, event.data) == ("", "", {"erp_id": "7"})
     assert event.actor is None
 
 
 def test_what_has_ended_before_is_not_ended_again(connection, ada, monkeypatch):
-    monkeypatch.setattr("erp_integrations.moves.CHUNK", 2)
+    monkeypatch.setattr("erp_integrations.workflow.transitions.CHUNK", 2)
     open_ = [linked(connection, number, erp_id=str(number)) for number in range(3)]
     over = linked(connection, 9, ended_at=now(), ended_why="Before.")
-    assert links.end([over, *reversed(open_)], by=ada, why="Now.") == [
+    assert link_services.end([over, *reversed(open_)], by=ada, why="Now.") == [
         # The ids of one statement after another's, in order among themselves.
         open_[2],
         *open_[:2],
@@ -334,16 +334,16 @@ def test_what_has_ended_before_is_not_ended_again(connection, ada, monkeypatch):
 
 def test_ends_of_two_accounts_are_told_to_each(connection, account, other_account, ada):
     other = ConnectionFactory.create(account=other_account)
-    links.end([linked(connection, 1), linked(other, 1)], by=ada, why="Both.")
+    link_services.end([linked(connection, 1), linked(other, 1)], by=ada, why="Both.")
     told = Event.objects.filter(verb="unlink").order_by("account")
     assert {event.account_id for event in told} == {account.pk, other_account.pk}
 
 
 def test_shown_ids_are_those_of_each_record(monkeypatch):
-    monkeypatch.setattr("erp_integrations.moves.CHUNK", 2)
+    monkeypatch.setattr("erp_integrations.workflow.transitions.CHUNK", 2)
     companies = [CompanyFactory.create() for _ in range(5)]
     others = CompanyFactory.create(origin_id="1", drifted=True)
-    links.mirror("vendor", {one.pk: (str(one.pk), f"C{one.pk}") for one in companies})
+    link_services.mirror("vendor", {one.pk: (str(one.pk), f"C{one.pk}") for one in companies})
     for one in companies:
         one.refresh_from_db()
         assert (one.origin_id, one.origin_code, one.drifted) == (str(one.pk), f"C{one.pk}", False)

@@ -16,10 +16,9 @@ from django.test.utils import CaptureQueriesContext
 
 import erp_integrations
 from directory.models import Company
-from erp_integrations import moves
 from erp_integrations.clock import after
 from erp_integrations.models import Connection, Item, Request
-from erp_integrations.states import (
+from erp_integrations.models.states import (
     BEFORE_ACCEPTANCE,
     DRIFTED,
     EVENT_WORDS,
@@ -35,6 +34,7 @@ from erp_integrations.states import (
     UPDATE_BACK,
     State,
 )
+from erp_integrations.workflow import transitions
 from erpbridge.audit.models import Event
 from tests.erp_integrations.dying import locking
 from tests.factories import CompanyFactory
@@ -179,7 +179,7 @@ def test_each_event_moves_items_only_from_where_the_table_says(make_item, ada, s
     item = make_item(state)
     sources, target = TABLE[event]
     values = {"lease_until": Now() if target == State.SENDING else None}
-    moved = moves.move(event, Item.objects.filter(pk=item.pk), by=ada, values=values)
+    moved = transitions.move(event, Item.objects.filter(pk=item.pk), by=ada, values=values)
     item.refresh_from_db()
     noted = Event.objects.filter(entity="vendor", subject_id=item.record_id, verb=event)
     if state in sources:
@@ -194,7 +194,7 @@ def test_each_event_moves_items_only_from_where_the_table_says(make_item, ada, s
 
 def test_record_shows_the_state_of_its_item(make_item, ada):
     item = make_item(State.READY)
-    moves.move("reject", Item.objects.filter(pk=item.pk), by=ada)
+    transitions.move("reject", Item.objects.filter(pk=item.pk), by=ada)
     shown = CompanyFactory._meta.model.objects.get(pk=item.record_id)
     assert shown.erp_state == State.REJECTED
 
@@ -208,13 +208,13 @@ def test_open_states_lock_and_states_in_the_air_own_their_key():
     assert set(MARKERS) == set(State)
 
 
-def test_no_module_but_moves_sets_a_state():
+def test_no_module_but_transitions_sets_a_state():
     package = Path(erp_integrations.__file__).parent
     sets = re.compile(r"\.state\s*=(?!=)|update\([^)]*\bstate\s*=|bulk_update\([^)]*\"state\"")
     found = [
         path.name
         for path in package.rglob("*.py")
-        if path.name != "moves.py" and "migrations" not in path.parts
+        if path.name != "transitions.py" and "migrations" not in path.parts
         if sets.search(path.read_text())
     ]
     assert found == []
@@ -222,7 +222,7 @@ def test_no_module_but_moves_sets_a_state():
 
 def test_values_and_columns_of_their_own_are_stored_with_the_move(make_item, ada):
     first, second = make_item(State.READY), make_item(State.READY)
-    moves.move(
+    transitions.move(
         "reject",
         Item.objects.all(),
         by=ada,
@@ -244,7 +244,7 @@ def test_event_tells_what_became_of_the_item(make_item, ada, event):
     item = make_item(min(sources))
     Item.objects.update(error_text="e" * 501, digest="d1", revision=7)
     values = {"lease_until": Now() if target == State.SENDING else None}
-    moves.move(event, Item.objects.all(), by=ada, why="Because.", values=values)
+    transitions.move(event, Item.objects.all(), by=ada, why="Because.", values=values)
     told = Event.objects.get(entity="vendor")
     assert (told.account, told.actor, told.note) == (item.account, ada, "Because.")
     assert (told.verb, told.label, told.subject_id) == (event, "Quarry", item.record_id)
@@ -258,7 +258,7 @@ def test_event_tells_what_became_of_the_item(make_item, ada, event):
 
 def test_item_without_an_error_tells_none(make_item):
     make_item(State.SENDING)
-    moves.move("fail", Item.objects.all(), by=None, values={"lease_until": None})
+    transitions.move("fail", Item.objects.all(), by=None, values={"lease_until": None})
     told = Event.objects.get(entity="vendor")
     assert "error" not in told.data
     assert told.actor is None
@@ -273,7 +273,7 @@ def test_what_the_engine_does_it_does_for_whoever_decided(make_item, account, ad
     )
     first = Item.objects.order_by("pk").first()
     Item.objects.filter(pk=first.pk).update(request=click)
-    moves.move("withdraw", Item.objects.all(), by=None if by_engine else ada)
+    transitions.move("withdraw", Item.objects.all(), by=None if by_engine else ada)
     events = Event.objects.filter(entity="vendor").order_by("pk")
     assert list(events.values_list("request_id", flat=True)) == [told, ""]
 
@@ -283,7 +283,7 @@ def test_new_items_are_told_as_sent_and_shown_on_their_records(make_item, accoun
     new = Item.objects.get(pk=made.pk)
     Item.objects.all().delete()
     new.pk, new._state.adding = None, True
-    moves.open_items([new], by=ada, why="Please.")
+    transitions.open_items([new], by=ada, why="Please.")
     told = Event.objects.get(entity="vendor")
     assert (told.verb, told.from_state, told.to_state) == ("send", "", "ready")
     assert (told.actor, told.note) == (ada, "Please.")
@@ -294,10 +294,10 @@ def test_new_items_are_told_as_sent_and_shown_on_their_records(make_item, accoun
 def test_move_shows_the_state_on_the_records_of_its_items_and_no_others(
     make_item, ada, monkeypatch
 ):
-    monkeypatch.setattr(moves, "CHUNK", 2)
+    monkeypatch.setattr(transitions, "CHUNK", 2)
     moved = [make_item(State.READY) for _ in range(5)]
     other = make_item(State.QUEUED)
-    found = moves.move("reject", Item.objects.all(), by=ada)
+    found = transitions.move("reject", Item.objects.all(), by=ada)
     assert [one.pk for one in found] == [one.pk for one in moved]
     assert {one.state for one in found} == {State.REJECTED}
     shown = Company.objects.filter(erp_state=State.REJECTED).order_by("pk")
@@ -307,7 +307,7 @@ def test_move_shows_the_state_on_the_records_of_its_items_and_no_others(
 
 def test_parting_is_told_by_the_link_and_not_by_the_item(make_item):
     synced, other = make_item(State.SYNCED), make_item(State.FAILED)
-    moves.part(Item.objects.all())
+    transitions.part(Item.objects.all())
     synced.refresh_from_db()
     other.refresh_from_db()
     assert (synced.state, other.state) == (State.UNLINKED, State.FAILED)
@@ -316,17 +316,17 @@ def test_parting_is_told_by_the_link_and_not_by_the_item(make_item):
 
 
 def test_ids_come_in_pieces_of_one_statement(monkeypatch):
-    monkeypatch.setattr(moves, "CHUNK", 2)
-    assert [list(one) for one in moves.chunks([5, 6, 7, 8, 9])] == [[5, 6], [7, 8], [9]]
-    assert list(moves.chunks([])) == []
+    monkeypatch.setattr(transitions, "CHUNK", 2)
+    assert [list(one) for one in transitions.chunks([5, 6, 7, 8, 9])] == [[5, 6], [7, 8], [9]]
+    assert list(transitions.chunks([])) == []
 
 
 def test_locks_are_taken_in_the_order_of_ids_and_leave_keys_alone(make_item, monkeypatch):
-    monkeypatch.setattr(moves, "CHUNK", 2)
+    monkeypatch.setattr(transitions, "CHUNK", 2)
     items = [make_item(State.READY) for _ in range(3)]
     with locking() as locked, CaptureQueriesContext(database) as asked:
-        moves.lock_connections_of(Item.objects.all())
-        moves.lock_records("vendor", [item.record_id for item in reversed(items)])
+        transitions.lock_connections_of(Item.objects.all())
+        transitions.lock_records("vendor", [item.record_id for item in reversed(items)])
     assert [(one.model, one.order, one.leaves_keys) for one in locked] == [
         ("Connection", ("pk",), True),
         ("Company", ("pk",), True),
@@ -342,7 +342,7 @@ def test_locks_are_taken_in_the_order_of_ids_and_leave_keys_alone(make_item, mon
 def test_items_are_locked_by_id_alone_without_what_they_name(make_item, ada):
     make_item(State.READY)
     with locking() as locked:
-        moves.move("reject", Item.objects.all(), by=ada)
+        transitions.move("reject", Item.objects.all(), by=ada)
     assert [(one.model, one.order, one.leaves_keys, one.of) for one in locked] == [
         ("Item", ("pk",), True, ("self",)),
         ("Company", ("pk",), True, ()),

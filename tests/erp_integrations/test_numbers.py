@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from erp_integrations import (
-    breaker,
-    engine,
-    guard,
-    inbound,
-    moves,
-    pacing,
-    pending,
-    queries,
-    recovery,
-)
+from erp_integrations.connections import safe_adapter
+from erp_integrations.export import backoff, circuit_breaker, engine, lease_recovery
+from erp_integrations.export.delivery import polled, queued
+from erp_integrations.models import querysets
+from erp_integrations.workflow import transitions
 
 NUMBERS = {
-    breaker: {"PROBE": 60, "THROTTLE_WAIT": 5},
+    circuit_breaker: {"PROBE": 60, "THROTTLE_WAIT": 5},
     engine: {"BUDGET": 20, "FAIR_SHARE": 2, "EXCERPT": 2_000},
-    guard: {
+    safe_adapter: {
         "LONGEST_ID": 200,
         "LONGEST_GROUP": 50,
         "LONGEST_WAIT": 24 * 60 * 60,
         "LONGEST_MESSAGE": 2_000,
         "LONGEST_ANSWER": 100_000,
     },
-    inbound: {"MOST_BODY": 1_048_576, "MOST_TAKEN": 200},
-    moves: {"CHUNK": 500},
-    pacing: {
+    polled: {"MOST_BODY": 1_048_576, "MOST_TAKEN": 200},
+    transitions: {"CHUNK": 500},
+    backoff: {
         "LONGEST_WAIT": 15 * 60,
         "MOST_ATTEMPTS": 8,
         "BREAKER_AFTER": 5,
         "BREAKER_FIRST_WAIT": 30,
     },
-    pending: {"MOST_AT_ONCE": 50},
-    queries: {"MOST_COUNTED": 1_000},
-    recovery: {"PERIOD": 10, "MOST_LOOKS": 8},
+    queued: {"MOST_AT_ONCE": 50},
+    querysets: {"MOST_COUNTED": 1_000},
+    lease_recovery: {"PERIOD": 10, "MOST_LOOKS": 8},
 }
 
 

@@ -9,10 +9,11 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
-from erp_integrations import acceptance, connections, defaults
-from erp_integrations.forms import AcceptanceForm
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Choice, Item
-from erp_integrations.offers import Offers
+from erp_integrations.web.forms import AcceptanceForm
+from erp_integrations.workflow.accept import default_rules, field_values
+from erp_integrations.workflow.accept.field_choices import Offers
 from tests.admin_wbs import steps as codes
 from tests.erp_integrations import steps
 from tests.rest.conftest import EVERYTHING, Service, service_of
@@ -32,7 +33,7 @@ def item(connection, ada, access_of) -> Item:
 
 @pytest.fixture
 def manifest(connection):
-    return connections.manifest_of(connection).entities["cost_code"]
+    return connection_services.manifest_of(connection).entities["cost_code"]
 
 
 def test_each_field_offers_the_accounts_of_its_kind_only(connection, manifest):
@@ -61,8 +62,8 @@ def test_an_account_of_the_wrong_kind_is_refused_on_every_way_in(
     decision = {"digest": item.digest, "acceptance": values}
     add = {"field": "income_account", "starts_with": "", "value": EXPENSE}
     with pytest.raises(ValidationError) as rule:
-        defaults.add(connection, manifest, by=pat, **add)
-    saved = acceptance.save({item.pk: values}, entity="cost_code", access=access)
+        default_rules.add(connection, manifest, by=pat, **add)
+    saved = field_values.save({item.pk: values}, entity="cost_code", access=access)
     ways = {
         "accepting": " ".join(steps.reasons(codes.accept([item], access, **values))),
         "saving in the grid": page("values", {f"value-{item.pk}-income_account": EXPENSE}),
@@ -102,7 +103,7 @@ def test_where_the_erp_does_not_tell_the_kind_every_account_is_offered(
 
 def test_a_refresh_learns_the_kinds(connection, ada):
     Choice.objects.update(group="")
-    assert connections.refresh(connection, by=ada)
+    assert connection_services.refresh(connection, by=ada)
     kinds = dict(Choice.objects.filter(kind="gl_account").values_list("code", "group"))
     assert (kinds[INCOME], kinds[EXPENSE]) == ("income account", "expense account")
 

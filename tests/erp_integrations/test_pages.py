@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from directory.models import Company, ProjectCompany
-from erp_integrations import connections, engine
 from erp_integrations.adapters.simulator.faults import set_fault
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import engine
 from erp_integrations.models import ErpRecord, Item, Link
-from erp_integrations.queries import TABS
+from erp_integrations.models.querysets import TABS
+from erp_integrations.models.states import State
 from erp_integrations.sendable import send
-from erp_integrations.states import State
 from erpbridge.access.levels import Level
 from tests.erp_integrations import steps
 from tests.factories import (
@@ -371,7 +372,7 @@ def test_a_failed_item_is_proposed_another_id_once_its_own_is_taken(
     client_of, pat, ada, account, connection, sent_item, access_of
 ):
     client = client_of(pat)
-    folder = connections.adapter_of(connection).io.folder
+    folder = connection_services.adapter_of(connection).io.folder
     set_fault(folder, connection.config["ledger"], "refuse", times=1)
     accepted_and_exported(sent_item, client, connection)
     assert 'value="QUARRY1"' in client.get(item_url(sent_item)).content.decode()

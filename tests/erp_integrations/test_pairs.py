@@ -14,8 +14,10 @@ from collections.abc import Iterator
 import pytest
 
 from admin_wbs.models import CodeList
-from erp_integrations import connection_settings, connections, moves
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import ActiveConnection, Connection, Link
+from erp_integrations.workflow import transitions
 from erpbridge import bulk, busy
 from erpbridge.oauth import tokens
 from tests.erp_integrations.pairs import Codes, Companies, Scene, collide
@@ -94,7 +96,7 @@ PAIRS = list(every_pair()) if LONG else SHORT
 @pytest.fixture
 def make_scene(connection: Connection, account, ada, pat, access_of, monkeypatch):
     """Records of a type, and those who do something to them."""
-    monkeypatch.setattr(moves, "CHUNK", PIECE)
+    monkeypatch.setattr(transitions, "CHUNK", PIECE)
     monkeypatch.setattr(bulk, "AT_ONCE", PIECE)
     ProjectFactory.create(account=account)
     person = MembershipFactory.create(
@@ -103,8 +105,8 @@ def make_scene(connection: Connection, account, ada, pat, access_of, monkeypatch
     other = connection_settings.create(
         account=account, name="Other", adapter="simulator", config={"ledger": "other"}, by=ada
     )
-    assert connections.test(other, by=ada)
-    assert connections.refresh(other, by=ada)
+    assert connection_services.test(other, by=ada)
+    assert connection_services.refresh(other, by=ada)
     application = ApplicationFactory.create(account=account)
     api = Api(tokens.issue(application, person.user).access, account.pk)
 

@@ -10,10 +10,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from erp_integrations import connection_settings, connections, recovery, secrets, standing
 from erp_integrations.adapters.simulator.agent import Agent, NotAnswered, main
+from erp_integrations.connections import secrets
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.export import lease_recovery
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow import standing
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
@@ -114,7 +118,7 @@ def test_agent_that_died_with_the_command_in_its_hands_is_asked_before_it_is_sen
     assert state(accepted_item) == State.SENDING
     assert "fetched" in standing.sentence(accepted_item)
     steps.let_pass(181)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     assert state(accepted_item) == State.UNCERTAIN
     steps.export(connection)
     assert state(accepted_item) == State.UNCERTAIN
@@ -132,7 +136,7 @@ def test_report_that_was_lost_is_found_out_by_asking_and_nothing_is_sent_again(
     first = agent()
     first.work(fetch(first))
     steps.let_pass(181)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     assert agent().run() == 0
     assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)
 
@@ -157,7 +161,7 @@ def test_late_report_of_an_earlier_hand_over_settles_nothing_and_is_kept(
     late = agent()
     commands = fetch(late)
     steps.let_pass(400)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     fetch_again(agent())
     refused = {"code": "E1002", "message": "Too long", "column": "vendor_name"}
     late.ask({"reports": [{"ticket": commands["do"][0]["ticket"], "error": refused}]})
@@ -179,7 +183,7 @@ def test_late_report_of_the_latest_hand_over_settles_it(connection, accepted_ite
     late = agent()
     commands = fetch(late)
     steps.let_pass(181)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     late.ask(late.work(commands))
     assert (state(accepted_item), effects(connection)) == (State.SYNCED, 1)
 
@@ -231,7 +235,7 @@ def test_paused_connection_takes_reports_and_hands_out_nothing(
 ):
     one = agent()
     commands = fetch(one)
-    connections.pause(connection, by=ada, reason="Year end")
+    connection_services.pause(connection, by=ada, reason="Year end")
     one.ask(one.work(commands))
     assert state(accepted_item) == State.SYNCED
     (item,) = steps.send_all([CompanyFactory.create(account=account)], access_of(ada))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from erp_integrations.proposals import mnemonic
+from erp_integrations.workflow.accept.id_proposals import mnemonic
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from directory.models import Company
-from erp_integrations import queries
-from erp_integrations.models import Connection, Item, Link
-from erp_integrations.queries import TABS, capped, search, tab_counts
-from erp_integrations.states import BEFORE_ACCEPTANCE, State
+from erp_integrations.models import Connection, Item, Link, querysets
+from erp_integrations.models.querysets import TABS, capped, search, tab_counts
+from erp_integrations.models.states import BEFORE_ACCEPTANCE, State
 from tests.factories import (
     AccountFactory,
     CompanyFactory,
@@ -163,7 +162,7 @@ def in_division(code: str) -> list[int]:
 
 
 def test_counts_stop_one_past_the_cap(make, connection, monkeypatch):
-    monkeypatch.setattr(queries, "MOST_COUNTED", 2)
+    monkeypatch.setattr(querysets, "MOST_COUNTED", 2)
     for number in range(6):
         assert Item.objects.capped_count() == min(number, 3)
         assert Link.objects.capped_count() == min(number, 3)

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection as db
 from django.test.utils import CaptureQueriesContext
 
-from erp_integrations import approval
 from erp_integrations.models import Item
+from erp_integrations.models.states import State
 from erp_integrations.sendable import retrieve, send
-from erp_integrations.states import State
+from erp_integrations.workflow.accept import services as accept_services
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -54,7 +54,7 @@ def test_accepting_and_rejecting_do_not_ask_per_row(connection, batches, ada, pa
         send("vendor", ids, access=access_of(ada))
         items = list(Item.objects.filter(record_id__in=ids))
         accept = lambda items=items: steps.decide(items, access_of(pat))  # noqa: E731
-        reject = lambda ids=ids: approval.reject(  # noqa: E731
+        reject = lambda ids=ids: accept_services.reject(  # noqa: E731
             Item.objects.filter(record_id__in=ids),
             entity="vendor",
             reason="",

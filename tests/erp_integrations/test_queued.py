@@ -8,12 +8,14 @@ import pytest
 from django.db import connection as db
 from django.test.utils import CaptureQueriesContext
 
-from erp_integrations import engine, pending, standing
 from erp_integrations.adapters.base import Outcome
-from erp_integrations.connections import adapter_of, manifest_of
-from erp_integrations.due import due_connections
+from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.export import engine
+from erp_integrations.export.delivery import queued
+from erp_integrations.export.due import due_connections
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow import standing
 from tests.erp_integrations import steps
 
 
@@ -64,7 +66,7 @@ def test_nothing_is_asked_before_its_time(connection, accepted_item):
     steps.export(connection)
     assert due_connections() == []
     with CaptureQueriesContext(db) as queries:
-        assert pending.take_pending(connection, manifest_of(connection)) == []
+        assert queued.take_pending(connection, manifest_of(connection)) == []
     assert not any("UPDATE" in one["sql"] and '"fence"' in one["sql"] for one in queries)
 
 
@@ -136,11 +138,11 @@ def test_two_workers_do_not_ask_about_the_same_item_and_settle_it_once(connectio
     steps.let_pass(11)
     work_off(connection)
     manifest = manifest_of(connection)
-    first = pending.take_pending(connection, manifest)
+    first = queued.take_pending(connection, manifest)
     assert len(first) == 1
-    assert pending.take_pending(connection, manifest) == []
+    assert queued.take_pending(connection, manifest) == []
     steps.let_pass(21)
-    second = pending.take_pending(connection, manifest)
+    second = queued.take_pending(connection, manifest)
     outcomes = adapter_of(connection).poll([one.item.handle for one in first])
     for claims in (second, first):
         engine.settle(connection, manifest, list(zip(claims, outcomes, strict=True)))
@@ -153,11 +155,11 @@ def test_not_yet_of_a_paused_worker_does_not_touch_what_was_settled_since(
     steps.export(connection)
     steps.let_pass(11)
     manifest = manifest_of(connection)
-    (stale,) = pending.take_pending(connection, manifest)
+    (stale,) = queued.take_pending(connection, manifest)
     work_off(connection)
     steps.let_pass(21)
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     answers = [(stale, Outcome(handle="77", check_after=1))]
-    assert pending.still_pending(manifest, answers) == []
+    assert queued.still_pending(manifest, answers) == []
     assert (state(accepted_item), accepted_item.check_after) == (State.SYNCED, None)

@@ -13,15 +13,18 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connections as databases
 
-from directory import companies as directory
+from directory.companies import services as directory
+from directory.companies.errors import EditRefused
 from directory.models import Company
-from directory.refusals import EditRefused
-from erp_integrations import approval, engine, identity, moves, recovery
-from erp_integrations.approval import Decision
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import engine, lease_recovery
 from erp_integrations.models import Attempt, Connection, Item, Link
+from erp_integrations.models.states import OPEN, State
 from erp_integrations.sendable import retrieve, send
-from erp_integrations.states import OPEN, State
+from erp_integrations.workflow import transitions
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.links import connection_identity
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.audit.models import Event
@@ -78,7 +81,9 @@ def test_of_two_approvers_one_decides_each_item_and_the_other_is_told(
     def one_by_one(user: User, order: Sequence[Item]) -> list[Any]:
         access = access_of(user)
         return [
-            approval.accept([decision(item, f"ID-{item.pk}")], entity="vendor", access=access)
+            accept_services.accept(
+                [decision(item, f"ID-{item.pk}")], entity="vendor", access=access
+            )
             for item in order
         ]
 
@@ -105,10 +110,10 @@ def test_one_id_for_two_items_is_given_to_one(make_items, pat, second_approver, 
     for number in range(5):
         first, second = make_items(2)
         clicks = at_once(
-            lambda a=first, n=number: approval.accept(
+            lambda a=first, n=number: accept_services.accept(
                 [decision(a, f"SAME{n}")], entity="vendor", access=access_of(pat)
             ),
-            lambda b=second, n=number: approval.accept(
+            lambda b=second, n=number: accept_services.accept(
                 [decision(b, f"SAME{n}")], entity="vendor", access=access_of(second_approver)
             ),
         )
@@ -133,7 +138,9 @@ def test_record_is_either_retrieved_or_accepted(make_items, ada, pat, access_of)
     taken, accepted = at_once(
         lambda: retrieve("vendor", records, access=access_of(ada)),
         lambda: [
-            approval.accept([decision(i, f"ID-{i.pk}")], entity="vendor", access=access_of(pat))
+            accept_services.accept(
+                [decision(i, f"ID-{i.pk}")], entity="vendor", access=access_of(pat)
+            )
             for i in reversed(items)
         ],
     )
@@ -189,7 +196,7 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
 ):
     steps.decide(make_items(10), access_of(pat))
     claims = engine.claim(connection, manifest_of(connection))
-    adapter = engine.connections.adapter_of(connection)
+    adapter = engine.connection_services.adapter_of(connection)
     assert engine.look(adapter, manifest_of(connection), claims, since=uptime()) == []
     outcomes = adapter.submit([one.command for one in claims])
     steps.let_pass(81)
@@ -197,7 +204,7 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
         lambda: engine.settle(
             connection, manifest_of(connection), list(zip(claims, outcomes, strict=True))
         ),
-        recovery.expire_leases,
+        lease_recovery.expire_leases,
         lambda: engine.drain(connection.pk),
     )
     engine.drain(connection.pk)
@@ -219,7 +226,7 @@ def test_everybody_at_once_never_deadlocks(connection, account, ada, pat, access
     def refuse() -> None:
         for _ in range(3):
             items = Item.objects.filter(state=State.READY, record_id__in=shuffled(3)[:10])
-            approval.reject(items, entity="vendor", reason="No", access=access_of(pat))
+            accept_services.reject(items, entity="vendor", reason="No", access=access_of(pat))
 
     def resend(seed: int) -> None:
         for _ in range(3):
@@ -229,7 +236,7 @@ def test_everybody_at_once_never_deadlocks(connection, account, ada, pat, access
     def work() -> None:
         for _ in range(3):
             engine.drain(connection.pk)
-            recovery.expire_leases()
+            lease_recovery.expire_leases()
 
     at_once(approve, refuse, lambda: resend(1), lambda: resend(2), work, work)
     shown = dict(Company.objects.values_list("pk", "erp_state"))
@@ -242,10 +249,10 @@ def act_on(verb: str, items: Sequence[Item], access: Access) -> None:
     records = [item.record_id for item in items]
     if verb == "accept":
         wanted = [decision(item, f"ID-{item.pk}") for item in items]
-        approval.accept(wanted, entity="vendor", access=access)
+        accept_services.accept(wanted, entity="vendor", access=access)
     elif verb == "reject":
         some = Item.objects.filter(pk__in=[item.pk for item in items])
-        approval.reject(some, entity="vendor", reason="No", access=access)
+        accept_services.reject(some, entity="vendor", reason="No", access=access)
     else:
         {"retrieve": retrieve, "send": send}[verb]("vendor", records, access=access)
 
@@ -283,12 +290,12 @@ def test_a_send_comes_before_the_connection_leads_elsewhere_or_after(
     connection, company, ada, access_of, monkeypatch
 ):
     """The change begins when the send has looked at everything, and not stored it yet."""
-    store, changes = moves.open_items, []
+    store, changes = transitions.open_items, []
 
     def lead() -> str:
         try:
             config = {"ledger": f"other-{connection.public_id.hex}"}
-            identity.lead_elsewhere(Connection.objects.get(), config=config, by=ada)
+            connection_identity.lead_elsewhere(Connection.objects.get(), config=config, by=ada)
         except ValidationError as error:
             return " ".join(error.messages)
         finally:
@@ -300,7 +307,7 @@ def test_a_send_comes_before_the_connection_leads_elsewhere_or_after(
         wait(changes, timeout=1)
         store(*args, **kwargs)
 
-    monkeypatch.setattr(moves, "open_items", slowly)
+    monkeypatch.setattr(transitions, "open_items", slowly)
     with ThreadPoolExecutor(1) as rival:
         assert send("vendor", [company.pk], access=access_of(ada)).done == 1
         assert "1 company is still open" in changes[0].result(60)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from erp_integrations import connections, engine, pacing, recovery
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export import backoff, engine, lease_recovery
 from erp_integrations.models import Ticker
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests.erp_integrations import steps
 
 
@@ -14,56 +15,56 @@ from tests.erp_integrations import steps
 def woken(monkeypatch) -> list[int]:
     """Connections a message was published for."""
     found: list[int] = []
-    monkeypatch.setattr(recovery, "publish", found.append)
+    monkeypatch.setattr(lease_recovery, "publish", found.append)
     return found
 
 
 def test_accepted_item_whose_message_was_lost_is_picked_up(connection, accepted_item, woken):
-    assert recovery.tick()
+    assert lease_recovery.tick()
     assert woken == [connection.pk]
 
 
 def test_item_that_waits_is_picked_up_only_when_its_time_has_come(connection, accepted_item, woken):
     steps.break_erp(connection, "throttle")
     steps.export(connection)
-    assert recovery.tick(period=-1)
+    assert lease_recovery.tick(period=-1)
     assert woken == []
     steps.let_pass(3)
-    assert recovery.tick(period=-1)
+    assert lease_recovery.tick(period=-1)
     assert woken == [connection.pk]
 
 
 def test_one_process_ticks_and_the_others_stand_by(connection, woken):
-    assert [recovery.tick() for _ in range(3)] == [True, False, False]
-    steps.let_pass(recovery.PERIOD + 1)
-    assert [recovery.tick() for _ in range(3)] == [True, False, False]
+    assert [lease_recovery.tick() for _ in range(3)] == [True, False, False]
+    steps.let_pass(lease_recovery.PERIOD + 1)
+    assert [lease_recovery.tick() for _ in range(3)] == [True, False, False]
     assert Ticker.objects.count() == 1
 
 
 def test_tick_finds_what_a_dead_worker_held(connection, accepted_item, woken):
-    engine.claim(connection, connections.manifest_of(connection))
-    assert recovery.tick(period=-1)
+    engine.claim(connection, connection_services.manifest_of(connection))
+    assert lease_recovery.tick(period=-1)
     assert woken == []
     steps.let_pass(81)
-    assert recovery.tick(period=-1)
+    assert lease_recovery.tick(period=-1)
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.UNCERTAIN
     assert woken == [connection.pk]
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour():
-    assert [pacing.back_off(one, chance=1) for one in (1, 2, 3, 20, 2000)] == [
+    assert [backoff.back_off(one, chance=1) for one in (1, 2, 3, 20, 2000)] == [
         10,
         20,
         40,
         900,
         900,
     ]
-    assert 0 <= pacing.back_off(3) <= 40
+    assert 0 <= backoff.back_off(3) <= 40
 
 
 def test_breaker_opens_after_five_failures_and_rests_longer_each_time():
-    assert [pacing.breaker_wait(one) for one in (0, 4, 5, 6, 9, 10, 5000)] == [
+    assert [backoff.breaker_wait(one) for one in (0, 4, 5, 6, 9, 10, 5000)] == [
         None,
         None,
         30,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from admin_wbs import lists
-from erp_integrations import connection_settings, connections, switching
+from admin_wbs.cost_codes import list_services
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection
 from erp_integrations.sendable import retrieve
+from erp_integrations.workflow.send import dry_run
 from tests.erp_integrations import steps
 
 
@@ -18,8 +20,8 @@ def second(account, ada, connection) -> Connection:
     made = connection_settings.create(
         account=account, name="New books", adapter="simulator", config={}, by=ada
     )
-    connections.activate(made, by=ada)
-    assert connections.active(account.pk, "vendor") == connection
+    connection_services.activate(made, by=ada)
+    assert connection_services.active(account.pk, "vendor") == connection
     return made
 
 
@@ -38,18 +40,18 @@ def test_a_second_connection_is_made_active_for_one_record_type(
     client = client_of(ada)
     assert "Use It for Companies" in page(client, account)
     assert "Companies go through New books from now on." in use(client, second, "companies")
-    assert connections.active(account.pk, "vendor") == second
-    assert connections.active(account.pk, "cost_code") == connection
+    assert connection_services.active(account.pk, "vendor") == second
+    assert connection_services.active(account.pk, "cost_code") == connection
     assert "Use It for Companies" in page(client, account)  # the first one, to go back
 
 
 def test_cost_codes_go_to_a_list_of_the_second_connection(
     client_of, ada, account, connection, second
 ):
-    before = lists.erp_list(account.pk)
+    before = list_services.erp_list(account.pk)
     use(client_of(ada), second, "cost-codes")
-    assert connections.active(account.pk, "cost_code") == second
-    assert lists.erp_list(account.pk) != before
+    assert connection_services.active(account.pk, "cost_code") == second
+    assert list_services.erp_list(account.pk) != before
 
 
 def test_what_is_open_stands_against_it_and_is_counted(
@@ -59,22 +61,22 @@ def test_what_is_open_stands_against_it_and_is_counted(
     why = "1 company is still open with Ledger: waiting for accounting"
     assert why in page(client, account)
     assert why in use(client, second, "companies")
-    assert connections.active(account.pk, "vendor") == connection
+    assert connection_services.active(account.pk, "vendor") == connection
     retrieve("vendor", [company.pk], access=access_of(ada))
     use(client, second, "companies")
-    assert connections.active(account.pk, "vendor") == second
+    assert connection_services.active(account.pk, "vendor") == second
 
 
 def test_linked_records_stand_against_it(client_of, ada, account, synced_company, second):
     assert "1 company is linked to Ledger" in use(client_of(ada), second, "companies")
-    assert connections.active(account.pk, "vendor") != second
+    assert connection_services.active(account.pk, "vendor") != second
 
 
 def test_a_record_type_that_it_does_not_take_is_named(ada, account, connection, second):
     Connection.objects.filter(pk=second.pk).update(adapter="gone")
     second.refresh_from_db()
-    assert switching.use_for(second, "vendor", by=ada) == ["New books does not take companies."]
-    assert connections.active(account.pk, "vendor") == connection
+    assert dry_run.use_for(second, "vendor", by=ada) == ["New books does not take companies."]
+    assert connection_services.active(account.pk, "vendor") == connection
 
 
 def test_who_may_not_configure_is_offered_nothing(client_of, pat, account, connection, second):

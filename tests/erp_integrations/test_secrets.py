@@ -18,12 +18,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection as db
 from django.urls import reverse
 
-from erp_integrations import connection_settings, connections, secrets
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import secrets
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Attempt, Connection, Item
-from erp_integrations.readiness import readiness
 from erp_integrations.sendable import send
+from erp_integrations.workflow.send.readiness import readiness
 from erpbridge.audit.models import Event
 from erpbridge.ui.logs import JsonFormatter, LineFormatter
 from erpbridge.ui.redaction import MARK, Redactor
@@ -67,9 +69,9 @@ def connection(account, ada, talk, log) -> Connection:
         secrets={"api_key": SECRET},
         by=ada,
     )
-    connections.activate(connection, by=ada)
-    assert connections.test(connection, by=ada)
-    assert connections.refresh(connection, by=ada)
+    connection_services.activate(connection, by=ada)
+    assert connection_services.test(connection, by=ada)
+    assert connection_services.refresh(connection, by=ada)
     return connection
 
 
@@ -106,7 +108,7 @@ def test_nothing_of_a_secret_is_in_the_database(connection):
             written = cursor.fetchone()[0].encode()
     assert b"Ledger" in written
     assert b"hush" not in written
-    assert connections.adapter_of(connection).secrets == {"api_key": SECRET}
+    assert connection_services.adapter_of(connection).secrets == {"api_key": SECRET}
 
 
 def test_two_connections_with_one_secret_do_not_look_alike(connection, account, ada):
@@ -122,7 +124,7 @@ def test_two_connections_with_one_secret_do_not_look_alike(connection, account, 
 
 
 def test_secrets_do_not_show_themselves(connection):
-    adapter = connections.adapter_of(connection)
+    adapter = connection_services.adapter_of(connection)
     no_secret_in(f"{adapter.secrets!r} {adapter.secrets} {adapter!r} {connection!r}")
     assert "api_key" in repr(adapter.secrets)
 
@@ -210,7 +212,7 @@ def test_a_secret_an_adapter_gives_away_stays_off_pages_tables_and_log(
     connection, company, ada, pat, access_of, client_of, talk, log, call
 ):
     talk(call)
-    connections.test(connection, by=ada)
+    connection_services.test(connection, by=ada)
     Connection.objects.update(test_result={**connection.test_result, "problems": []})
     connection.refresh_from_db()
     send("vendor", [company.pk], access=access_of(ada))
@@ -243,7 +245,7 @@ def test_an_adapter_that_fails_to_start_does_not_say_its_secret(connection, monk
 
     monkeypatch.setattr(SecretiveAdapter, "__init__", fail)
     with pytest.raises(AdapterUnavailable) as refused:
-        connections.adapter_of(connection)
+        connection_services.adapter_of(connection)
     no_secret_in(str(refused.value))
 
 
@@ -322,7 +324,7 @@ def test_without_its_key_a_connection_has_a_problem_and_no_page_breaks(
         assert client.get(url).status_code == 200
     act = reverse("erp:connection_act", args=[connection.account_id, connection.pk])
     assert words in client.post(act, {"act": "test"}, follow=True).content.decode()
-    assert not connections.refresh(connection, by=ada)
+    assert not connection_services.refresh(connection, by=ada)
     assert words in connection.refresh_problem
     steps.export(connection)
     accepted_item.refresh_from_db()

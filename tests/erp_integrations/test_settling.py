@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from erp_integrations import engine, pacing
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
-from erp_integrations.claiming import Claim, claim
 from erp_integrations.clock import now
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import backoff, engine
+from erp_integrations.export.claim import Claim, claim
 from erp_integrations.models import Attempt, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.clock.measured import STEP
 
 ANY, NEVER = "any", None
@@ -85,7 +85,7 @@ ANSWERS: dict[str, tuple[Outcome, tuple[Any, ...]]] = {
 
 @pytest.fixture(autouse=True)
 def _no_chance(monkeypatch):
-    monkeypatch.setattr(pacing.random, "random", lambda: 1.0)
+    monkeypatch.setattr(backoff.random, "random", lambda: 1.0)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_what_an_answer_leaves_in_the_item(connection, claims, answer):
     assert (item.state, item.attempts, item.looks) == (state, attempts, looks)
     assert (item.error_class, item.error_field, item.error_text, item.error_advice) == told
     assert item.lease_until is None
-    assert wait(item.not_before, began) == (pacing.back_off(3) if again == "back off" else again)
+    assert wait(item.not_before, began) == (backoff.back_off(3) if again == "back off" else again)
     assert wait(item.check_after, began) == (manifest.settles_within if look == "settles" else look)
     assert (item.settled_at is not None) == settled
     assert item.handle == outcome.handle
@@ -154,8 +154,8 @@ def test_what_an_answer_leaves_in_an_item_that_was_handed_over(connection, claim
 
 def test_last_of_the_tries_is_the_eighth(connection, accepted_item):
     for attempts, state in [
-        (pacing.MOST_ATTEMPTS - 2, S.QUEUED),
-        (pacing.MOST_ATTEMPTS - 1, S.FAILED),
+        (backoff.MOST_ATTEMPTS - 2, S.QUEUED),
+        (backoff.MOST_ATTEMPTS - 1, S.FAILED),
     ]:
         Item.objects.update(state=S.QUEUED, attempts=attempts, not_before=None)
         claims = claim(connection, manifest_of(connection))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from directory import companies as directory
+from directory.companies import services as directory
+from directory.companies.errors import EditRefused
 from directory.models import Company
-from directory.refusals import EditRefused
-from erp_integrations import moves
 from erp_integrations.models import Item, Link, Request
+from erp_integrations.models.states import State
 from erp_integrations.sendable import button, lock, marker, marker_filter, retrieve, send
-from erp_integrations.states import State
+from erp_integrations.workflow import transitions
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ProjectFactory
 from tests.generator import firms
@@ -212,7 +212,7 @@ def test_company_is_not_unlinked_while_an_item_of_it_is_open(
     item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
     link = Link.objects.get()
     assert steps.unlink(link, by=ada)
-    moves.move("retrieve", Item.objects.filter(pk=item.pk), by=ada)
+    transitions.move("retrieve", Item.objects.filter(pk=item.pk), by=ada)
     assert not steps.unlink(link, by=ada)
     assert steps.unlink(link, by=ada)
     synced_company.refresh_from_db()
@@ -225,7 +225,7 @@ def test_synced_company_whose_update_was_rejected_stays_green_and_says_so(
     connection, synced_company, ada, access_of
 ):
     item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
-    moves.move("reject", Item.objects.filter(pk=item.pk), by=ada)
+    transitions.move("reject", Item.objects.filter(pk=item.pk), by=ada)
     synced_company.refresh_from_db()
     shown = marker(synced_company)
     assert (shown.key, shown.label, shown.colour) == (

@@ -11,9 +11,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from erp_integrations import engine, recovery
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.agent import Agent
+from erp_integrations.export import engine, lease_recovery
 from erp_integrations.models import Connection, Item, Request
 from erp_integrations.sendable import send
 from erpbridge.audit.models import Event
@@ -198,7 +198,7 @@ def test_what_an_asking_erp_says_of_a_lost_hand_over_is_under_the_same_id(
     commands = agent.ask({"take": 20, **agent.work(agent.ask({"take": 20}))})
     assert commands["do"]
     steps.let_pass(400)
-    recovery.expire_leases()
+    lease_recovery.expire_leases()
     assert agent.run() == 1
     mine = [line for line in lines() if line["request_id"] == CLICK and "event" in line]
     assert [line["event"] for line in mine[4:6]] == ["lose", "look_up"]

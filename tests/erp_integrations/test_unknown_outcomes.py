@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pytest
 from django.db.models import F
 
-from erp_integrations import approval, engine, inbound, recovery
 from erp_integrations.adapters.base import (
     Ambiguous,
     Effect,
@@ -17,9 +16,12 @@ from erp_integrations.adapters.base import (
     Report,
     Seen,
 )
-from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.export import engine, lease_recovery
+from erp_integrations.export.delivery import polled as delivery_polled
 from erp_integrations.models import Attempt, Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.outgoing.uptime import uptime
 from tests.erp_integrations import steps
 
@@ -63,7 +65,7 @@ def test_a_key_that_an_asking_erp_has_twice_is_not_handed_over(connection, accep
     (one,) = claimed(connection)
     seen = Seen(f"first.{one.item.intent}.{one.item.fence}.0", TWO)
     adapter, manifest = adapter_of(connection), manifest_of(connection)
-    assert inbound.take_answers(connection, adapter, manifest, [seen]) == []
+    assert delivery_polled.take_answers(connection, adapter, manifest, [seen]) == []
     assert state(accepted_item) == State.FAILED
     assert accepted_item.tries.get().first_look == "present"
 
@@ -74,7 +76,7 @@ def test_two_records_found_afterwards_are_for_a_person_to_look_at(
 ):
     lost(connection)
     accepted_item.refresh_from_db()
-    recovery.decide(connection, adapter_of(connection), accepted_item, TWO, settled=settled)
+    lease_recovery.decide(connection, adapter_of(connection), accepted_item, TWO, settled=settled)
     assert state(accepted_item) == State.NEEDS_ANSWER
     assert "or more than one" in accepted_item.error_text
 
@@ -86,7 +88,7 @@ def lost(connection: Connection) -> None:
     """A worker has died with the command in its hands."""
     assert claimed(connection)
     steps.let_pass(200)
-    assert recovery.expire_leases() == 1
+    assert lease_recovery.expire_leases() == 1
 
 
 def test_a_command_that_may_have_left_is_not_withdrawn_when_it_is_queued_again(
@@ -94,9 +96,9 @@ def test_a_command_that_may_have_left_is_not_withdrawn_when_it_is_queued_again(
 ):
     lost(connection)
     accepted_item.refresh_from_db()
-    recovery.decide(connection, adapter_of(connection), accepted_item, None, settled=True)
+    lease_recovery.decide(connection, adapter_of(connection), accepted_item, None, settled=True)
     assert state(accepted_item) == State.QUEUED
-    told = approval.withdraw(accepted_item, reason="Too early", by=pat)
+    told = accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     assert "has been sent to the ERP" in told
     assert state(accepted_item) == State.QUEUED
 
@@ -104,7 +106,7 @@ def test_a_command_that_may_have_left_is_not_withdrawn_when_it_is_queued_again(
 def test_only_the_last_try_of_this_decision_counts(connection, accepted_item, pat):
     lost(connection)
     Item.objects.update(state=State.QUEUED, decided_fence=F("fence"))
-    assert approval.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    assert accept_services.withdraw(accepted_item, reason="Too early", by=pat) == ""
     assert state(accepted_item) == State.READY
 
 
@@ -115,7 +117,7 @@ def test_it_is_withdrawn_after_a_try_only_where_the_erp_did_not_take_it(
     assert claimed(connection)
     Attempt.objects.update(outcome=outcome)
     Item.objects.update(state=State.QUEUED, lease_until=None)
-    told = approval.withdraw(accepted_item, reason="Too early", by=pat)
+    told = accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     assert (told == "") == (outcome == Attempt.Outcome.NOT_APPLIED)
 
 
@@ -133,7 +135,7 @@ def ticket(one: engine.Claim) -> str:
 
 
 def told(connection: Connection, ticket: str, outcome: Outcome) -> None:
-    inbound.take_reports(connection, manifest_of(connection), [Report(ticket, outcome)])
+    delivery_polled.take_reports(connection, manifest_of(connection), [Report(ticket, outcome)])
 
 
 def test_a_report_told_five_times_counts_once_against_the_connection(polled, accepted_item):

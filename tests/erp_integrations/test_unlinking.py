@@ -9,14 +9,14 @@ import pytest
 from django.apps import apps
 from django.urls import reverse
 
-from directory import companies
-from erp_integrations import origins
-from erp_integrations.erp_lists import link_existing
+from directory.companies import services as company_services
 from erp_integrations.models import ErpRecord, Item, Link
-from erp_integrations.origins import Origin
-from erp_integrations.queries import tab_counts
+from erp_integrations.models.querysets import tab_counts
+from erp_integrations.models.states import State
 from erp_integrations.sendable import send
-from erp_integrations.states import State
+from erp_integrations.workflow.links import external_ids
+from erp_integrations.workflow.links.external_ids import Origin
+from erp_integrations.workflow.links.link_existing import link_existing
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ItemFactory, ProjectMembershipFactory
@@ -98,7 +98,7 @@ def linked_company(request, account, ada, access_of, connection):
     company = CompanyFactory.create(account=account, name="Granite Yard")
     if request.param == "over REST":
         wanted = {company.pk: Origin(id="V-77", code="GRANITE7")}
-        assert origins.link("vendor", wanted, access=access_of(ada)) == {}
+        assert external_ids.link("vendor", wanted, access=access_of(ada)) == {}
     else:
         ErpRecord.objects.create(
             connection=connection, entity="vendor", erp_id="V-77", erp_code="GRANITE7"
@@ -126,7 +126,7 @@ def test_clearing_the_id_over_rest_unlinks_and_is_told_once(
     ada, access_of, synced_company, accepted_item
 ):
     wanted = {synced_company.pk: Origin(id="")}
-    assert origins.link("vendor", wanted, access=access_of(ada)) == {}
+    assert external_ids.link("vendor", wanted, access=access_of(ada)) == {}
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.UNLINKED
     assert Event.objects.filter(verb="unlink", subject_id=synced_company.pk).count() == 1
@@ -136,7 +136,7 @@ def test_another_id_over_rest_ends_the_old_link_and_lists_the_new_one(
     ada, account, access_of, synced_company, accepted_item
 ):
     wanted = {synced_company.pk: Origin(id="OTHER")}
-    assert origins.link("vendor", wanted, access=access_of(ada)) == {}
+    assert external_ids.link("vendor", wanted, access=access_of(ada)) == {}
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.UNLINKED
     assert Link.objects.active().get().erp_id == "OTHER"
@@ -155,7 +155,7 @@ def test_a_synced_record_whose_update_waits_is_listed_as_it_stands(
 
 def test_a_renamed_record_is_listed_by_its_present_name(ada, synced_company):
     values = {"name": "Quarry & Daughters"}
-    companies.edit(synced_company, values=values, seen=synced_company.revision, by=ada)
+    company_services.edit(synced_company, values=values, seen=synced_company.revision, by=ada)
     assert Link.objects.active().get().label == "Quarry & Daughters"
 
 
@@ -164,7 +164,7 @@ def test_links_of_before_are_named_and_items_whose_link_has_ended_are_unlinked(
 ):
     """The migration, over rows as the release before left them."""
     linked = CompanyFactory.create(account=account, name="Granite Yard")
-    assert origins.link("vendor", {linked.pk: Origin(id="V-77")}, access=access_of(ada)) == {}
+    assert external_ids.link("vendor", {linked.pk: Origin(id="V-77")}, access=access_of(ada)) == {}
     active = Link.objects.get(record_id=synced_company.pk)
     ended = ItemFactory.create(
         account=account,

@@ -11,10 +11,11 @@ from django.db import transaction
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
-from erp_integrations import connections, waits
 from erp_integrations.clock import moment, now
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import wait_reasons
+from erp_integrations.connections.wait_reasons import Cause
 from erp_integrations.models import Connection, Halt, Item
-from erp_integrations.waits import Cause
 from tests.admin_wbs.steps import send as send_codes
 from tests.admin_wbs.steps import tree
 from tests.erp_integrations import steps
@@ -31,7 +32,7 @@ def in_a_while(shown: datetime | None, wait: timedelta) -> bool:
 
 def fail_the_test(connection: Connection, ada) -> None:
     steps.change_config(connection, fault="down")
-    assert not connections.test(connection, by=ada)
+    assert not connection_services.test(connection, by=ada)
 
 
 def be_down(connection: Connection, ada) -> None:
@@ -39,16 +40,16 @@ def be_down(connection: Connection, ada) -> None:
 
 
 def pause(connection: Connection, ada) -> None:
-    connections.pause(connection, by=ada, reason="Year-end closing")
+    connection_services.pause(connection, by=ada, reason="Year-end closing")
 
 
 def refuse_the_login(connection: Connection, ada) -> None:
-    connections.halt(connection, Halt.LOGIN, message="Password expired")
+    connection_services.halt(connection, Halt.LOGIN, message="Password expired")
     Connection.objects.update(breaker_until=now() + SOON)
 
 
 def forbid_the_host(connection: Connection, ada) -> None:
-    connections.halt(connection, Halt.SETUP, message="Address: erp.internal is not called.")
+    connection_services.halt(connection, Halt.SETUP, message="Address: erp.internal is not called.")
     Connection.objects.update(breaker_until=now() + SOON)
 
 
@@ -202,9 +203,9 @@ def test_while_all_goes_well_nobody_is_told_of_anything(
     connection, sent, account, ada, pat, access_of, page_of
 ):
     steps.decide([sent], access_of(pat))
-    assert waits.of_connection(connection) is None
+    assert wait_reasons.of_connection(connection) is None
     sent.refresh_from_db()
-    assert waits.of_item(sent) is None
+    assert wait_reasons.of_item(sent) is None
     for text in (page_of("erp:item", sent.public_id), page_of("erp:items", "companies")):
         assert "Next try" not in text
         assert "Working" in page_of("erp:health")
@@ -217,7 +218,7 @@ def test_item_whose_try_failed_says_what_the_erp_said_and_when_it_is_tried_again
     steps.export(connection)
     Item.objects.update(not_before=now() + SOON)
     accepted_item.refresh_from_db()
-    wait = waits.of_item(accepted_item)
+    wait = wait_reasons.of_item(accepted_item)
     assert wait.cause == Cause.RETRY
     assert "Tried once. The ERP said: Connection to the simulator refused." in wait.why
     assert in_a_while(wait.next_try_at, SOON)
@@ -234,7 +235,7 @@ def test_item_is_tried_no_earlier_than_itself_allows(connection, accepted_item, 
     be_down(connection, ada)
     Item.objects.update(not_before=now() + 2 * SOON)
     item = Item.objects.select_related("connection").get()
-    assert in_a_while(waits.of_item(item).next_try_at, 2 * SOON)
+    assert in_a_while(wait_reasons.of_item(item).next_try_at, 2 * SOON)
 
 
 def test_many_items_ask_once_about_their_connection(
@@ -244,4 +245,4 @@ def test_many_items_ask_once_about_their_connection(
     pause(connection, ada)
     items = list(Item.objects.select_related("connection"))
     with django_assert_num_queries(1):
-        assert len(waits.of_items(items)) == 20
+        assert len(wait_reasons.of_items(items)) == 20

@@ -13,11 +13,13 @@ from django.db import connection as database
 from django.test import Client
 from django.urls import reverse
 
-from admin_wbs import codes, demo_codes, lists
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.management import demo_codes
 from admin_wbs.models import CodeList
 from erp_integrations.adapters.simulator.tables import row_number
 from erp_integrations.models import Attempt, Connection, Item, Request
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests import processes
 from tests.admin_wbs.steps import INCOME
 from tests.erp_integrations import steps
@@ -41,9 +43,9 @@ def found(account, ada) -> CodeList:
     made = steps.connect(account, by=ada)
     # What the demo allows an ERP is not what this is about.
     Connection.objects.filter(pk=made.pk).update(max_in_flight=200)
-    erp_list = lists.erp_list(account.pk)
+    erp_list = list_services.erp_list(account.pk)
     assert erp_list is not None
-    codes.add_many(erp_list, demo_codes.codes(COUNT), by=ada)
+    code_services.add_many(erp_list, demo_codes.codes(COUNT), by=ada)
     erp_list.refresh_from_db()
     return erp_list
 

@@ -8,9 +8,9 @@ import psutil
 import pytest
 from django.db import connection as db
 
-from erp_integrations import recovery
+from erp_integrations.export import lease_recovery
 from erp_integrations.models import Attempt, Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests import processes
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
@@ -89,7 +89,7 @@ def test_nothing_is_lost_or_doubled_by_a_worker_that_is_killed(connection, accep
     assert not all_synced()
     steps.let_pass(100)
     with processes.celery_worker(db.settings_dict) as second:
-        recovery.tick(period=-1)
+        lease_recovery.tick(period=-1)
         processes.wait_for(all_synced, program=second, seconds=60)
     assert_each_is_in_the_erp_once(connection)
     assert Attempt.objects.filter(outcome="lost").exists()

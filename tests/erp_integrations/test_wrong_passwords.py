@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from erp_integrations import connection_settings, wrong_passwords
 from erp_integrations.adapters.base import InboundCall, InboundReply
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.clock import now
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.export.delivery import login_lockout
 from erp_integrations.models import Connection
 from erpbridge.audit.models import Event
 from erpbridge.clock.measured import STEP
@@ -106,7 +107,7 @@ def test_new_password_on_the_page_ends_the_wait(connection, ask, ada, client_of,
 def test_lock_is_logged_and_noted_without_the_password(connection, ask, caplog, settings):
     with caplog.at_level(logging.INFO):
         guess(ask, settings.AXES_FAILURE_LIMIT + 3)
-    said = [one for one in caplog.records if one.name == wrong_passwords.__name__]
+    said = [one for one in caplog.records if one.name == login_lockout.__name__]
     assert len(said) == settings.AXES_FAILURE_LIMIT + 1
     assert "it is locked" in caplog.text
     assert GUESS not in caplog.text

@@ -201,8 +201,8 @@ def run(
     another: Any,
 ) -> Any:
     """One kind of fault: set up, break, wait, count."""
-    from erp_integrations import connections
-    from erp_integrations.claiming import lease
+    from erp_integrations.connections import services as connection_services
+    from erp_integrations.export.claim import lease
     from erp_integrations.models import Ticker
     from tests.faults.faulty import drop_key_exclusion, take_away
     from tests.faults.records import records
@@ -221,14 +221,14 @@ def run(
     sent = records(asked.records, vendor_type=erp.vendor_type)
     scene = set_up(erp, sent, asked.items, in_pairs=kind.pairs)
     scene.other = another
-    servers.lease = lease(connections.manifest_of(scene.connection))
+    servers.lease = lease(connection_services.manifest_of(scene.connection))
     began = time.monotonic()
     told = {**kind.env, **servers.env, "FAULT_WITHOUT": without}
     with staff(scene, servers.roles, faketime=kind.faketime, **told) as running:
         kind.happens(scene, running, servers)
         wait_until(lambda: not scene.left(), CONTROL_PATIENCE if without else PATIENCE)
     # What is stuck would busy the workers of the next run.
-    connections.pause(scene.connection, by=scene.person, reason="The run is over")
+    connection_services.pause(scene.connection, by=scene.person, reason="The run is over")
     row = count(kind, scene, running, seconds=time.monotonic() - began)
     if row.by_itself:
         print(running.last_words, file=sys.stderr, flush=True)

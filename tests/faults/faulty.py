@@ -33,12 +33,14 @@ TICK = 2.0
 
 def hasten() -> None:
     """Short waits, so that what hangs on them need not be waited for; in every process."""
-    from erp_integrations import breaker, connections, export_files, pacing
     from erp_integrations.adapters.simulator import adapter as simulator
     from erp_integrations.adapters.tryton import adapter as tryton
+    from erp_integrations.connections import services as connection_services
+    from erp_integrations.export import backoff, circuit_breaker
+    from erp_integrations.export.delivery import file as file_delivery
     from erpbridge import ticker
 
-    declared = connections.manifest_of
+    declared = connection_services.manifest_of
     seconds = float(os.environ["FAULT_DEADLINE"])
 
     def hastened(connection: Any) -> Any:
@@ -48,13 +50,13 @@ def hasten() -> None:
         short = {"call_deadline": seconds, "settles_within": 1.0, "silent_after": seconds + 1}
         return replace(found, entities=entities, **short)
 
-    connections.manifest_of = hastened
+    connection_services.manifest_of = hastened
     # An adapter keeps the deadline that its manifest declares.
     tryton.CALL_DEADLINE, tryton.TIME_FOR_ONE = seconds, seconds - TIME_TO_BEGIN - 1
     simulator.TIME_TO_START = seconds / 2
-    pacing.LONGEST_WAIT = LONGEST_WAIT
-    pacing.BREAKER_FIRST_WAIT = breaker.THROTTLE_WAIT = LONGEST_WAIT / 2
-    export_files.MOST_ITEMS = int(BATCH)
+    backoff.LONGEST_WAIT = LONGEST_WAIT
+    backoff.BREAKER_FIRST_WAIT = circuit_breaker.THROTTLE_WAIT = LONGEST_WAIT / 2
+    file_delivery.MOST_ITEMS = int(BATCH)
     ordinary = ticker.Ticker
     ticker.Ticker = lambda _seconds: ordinary(TICK)
 
@@ -140,20 +142,23 @@ def place(point: str, *, fetches: bool) -> None:
 
     :param fetches: it carries the commands out itself, as an ERP that asks for them.
     """
-    from erp_integrations import claiming, engine, export_files, inbound
     from erp_integrations.adapters.simulator.ledger import Ledger
-    from erp_integrations.guard import Guarded
+    from erp_integrations.connections.safe_adapter import Guarded
+    from erp_integrations.export import claim as export_claim
+    from erp_integrations.export import engine
+    from erp_integrations.export.delivery import file as file_delivery
+    from erp_integrations.export.delivery import polled
 
     if point in ("before_lease", "after_lease"):
         mortal = dying(engine.claim, before=point == "before_lease")
-        engine.claim = inbound.claim = export_files.claim = mortal
+        engine.claim = polled.claim = file_delivery.claim = mortal
     elif point == "after_applied":
         kind, name = (Ledger, "post") if fetches else (Guarded, "submit")
         setattr(kind, name, dying(getattr(kind, name), before=False))
     elif point == "before_settle":
         engine.settle = dying(engine.settle, before=True)
     elif point == "lost_in_claim":
-        claiming._write_ahead = cutting(claiming._write_ahead)
+        export_claim._write_ahead = cutting(export_claim._write_ahead)
     elif point == "lost_before_settle":
         engine.settle = cutting(engine.settle)
     elif point == "lost_in_settle":
@@ -209,9 +214,13 @@ def take_away(safeguard: str) -> None:
     """Switch one safeguard off, to see that the campaign notices."""
     from django.db.models.functions import Now
 
-    from erp_integrations import approval, claiming, engine, identity, recovery, unlinking
     from erp_integrations.adapters.tryton.accounts import Accounts
+    from erp_integrations.export import claim as export_claim
+    from erp_integrations.export import engine, lease_recovery
     from erp_integrations.models import Item
+    from erp_integrations.workflow.accept import services as accept_services
+    from erp_integrations.workflow.links import connection_identity
+    from erp_integrations.workflow.links import unlink as unlink_services
     from erpbridge.clock import measured
     from erpbridge.outgoing import client, names
 
@@ -224,16 +233,16 @@ def take_away(safeguard: str) -> None:
         engine._too_late = lambda since: False
     elif safeguard == "look":
         engine._first_look = lambda adapter, manifest, one: None
-        recovery._resolve = lambda connection, adapter, manifest, item: (
-            recovery._not_there(item, settled=True) or True
+        lease_recovery._resolve = lambda connection, adapter, manifest, item: (
+            lease_recovery._not_there(item, settled=True) or True
         )
         # The adapter looks once more by itself.
         Accounts._refuse_taken = lambda self, code: None
     elif safeguard == "identity":
-        identity._against = lambda connection, new, books: {}
+        connection_identity._against = lambda connection, new, books: {}
     elif safeguard == "parent":
-        unlinking.kept_by_children = lambda kind, going: {}
-        claiming.parents_missing = lambda manifest, parents, links: []
+        unlink_services.kept_by_children = lambda kind, going: {}
+        export_claim.parents_missing = lambda manifest, parents, links: []
     elif safeguard == "deadline":
         client._Call.left = lambda self: 60.0
         client._Call.late = property(lambda self: False)
@@ -242,7 +251,7 @@ def take_away(safeguard: str) -> None:
             host, port, 0, socket.SOCK_STREAM
         )
     elif safeguard == "key":
-        approval.Checks._flying = lambda self, keys: {}
+        accept_services.Checks._flying = lambda self, keys: {}
 
 
 def drop_key_exclusion() -> None:

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from django.db import connections as databases
 
-from erp_integrations import connections
 from erp_integrations.adapters.base import Delivery
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Attempt, Item, Worker
-from erp_integrations.states import State
-from erp_integrations.unlinking import unlink
+from erp_integrations.models.states import State
+from erp_integrations.workflow.links.unlink import unlink
 from tests.faults.erps import Erp
 from tests.faults.faulty import SILENT, STALLED, STALLER, STALLING
 from tests.faults.scene import Scene, wait_for_progress, wait_until
@@ -164,7 +164,7 @@ def twins_meet(scene: Scene, staff: Staff, _servers: Servers) -> None:
     scene.erp.faults.gates = [Gate(f'"{key}"'.encode(), MEETING) for key in met]
     pids = [one.pid for one in staff.processes]
     wait_until(lambda: Worker.objects.filter(pid__in=pids).count() == len(pids), 60)
-    connections.resume(scene.connection, by=scene.person)
+    connection_services.resume(scene.connection, by=scene.person)
 
 
 def unlink_parents(scene: Scene, _staff: Staff, _servers: Servers) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from erp_integrations.models import Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests import tryton
 from tests.faults.erps import Tryton
 from tests.faults.faulty import DISK, NO_ROOM

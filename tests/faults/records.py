@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.db import connection as database
 
 from admin_wbs.models import CodeList, CostCode
-from erp_integrations import approval
 from erp_integrations.models import Item
 from erp_integrations.sendable import Sendable
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access.models import Account
 from tests.factories import CompanyFactory, CostCodeFactory
 
@@ -28,9 +28,9 @@ class Records:
     make: Callable[[Account, Sequence[int]], Sequence[Sendable]]
     values: Callable[[Item], Mapping[str, str]]
 
-    def decision(self, item: Item) -> approval.Decision:
+    def decision(self, item: Item) -> accept_services.Decision:
         """Accept it, with what accounting adds."""
-        return approval.Decision(item.pk, item.digest, self.values(item))
+        return accept_services.Decision(item.pk, item.digest, self.values(item))
 
 
 def companies(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:

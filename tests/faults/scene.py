@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from django.core.exceptions import ValidationError
 from django.db import connections as databases
 
-from erp_integrations import approval, connection_settings, connections, identity
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection, Item
+from erp_integrations.models.states import MOVING, State
 from erp_integrations.sendable import Done, Refusal, send
-from erp_integrations.states import MOVING, State
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.links import connection_identity
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
@@ -53,7 +56,9 @@ class Scene:
         connection = Connection.objects.get(pk=self.connection.pk)
         given = {"config": other.config, "secrets": other.secrets, "by": self.person}
         try:
-            identity.lead_elsewhere(connection, books=identity.Books.SAME, **given)
+            connection_identity.lead_elsewhere(
+                connection, books=connection_identity.Books.SAME, **given
+            )
         except ValidationError:
             return True
         return False
@@ -99,11 +104,13 @@ def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) ->
     items = list(Item.objects.filter(connection=connection).order_by("pk"))
     if in_pairs:
         # Until there is somebody for each of two.
-        connections.pause(connection, by=people[0], reason="Not before two workers are there")
+        connection_services.pause(
+            connection, by=people[0], reason="Not before two workers are there"
+        )
         accept_in_pairs(scene, items, approvers)
     else:
         decisions = [records.decision(one) for one in items]
-        done = approval.accept(decisions, entity=records.entity, access=approvers[0])
+        done = accept_services.accept(decisions, entity=records.entity, access=approvers[0])
         assert done.done == count, done.refused[:3]
     return scene
 
@@ -118,9 +125,9 @@ def connect(erp: Erp, account: Account, *, by: User) -> Connection:
         secrets=erp.secrets,
         by=by,
     )
-    connections.activate(connection, by=by)
-    assert connections.test(connection, by=by), connection.test_result
-    assert connections.refresh(connection, by=by), connection.refresh_problem
+    connection_services.activate(connection, by=by)
+    assert connection_services.test(connection, by=by), connection.test_result
+    assert connection_services.refresh(connection, by=by), connection.refresh_problem
     return connection
 
 
@@ -132,7 +139,7 @@ def accept_in_pairs(scene: Scene, items: Sequence[Item], approvers: Sequence[Acc
         try:
             start.wait()
             decisions = [scene.records.decision(item)]
-            return approval.accept(decisions, entity=scene.records.entity, access=access)
+            return accept_services.accept(decisions, entity=scene.records.entity, access=access)
         finally:
             databases.close_all()
 

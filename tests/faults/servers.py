@@ -14,8 +14,8 @@ import psycopg2
 import redis
 from django.db import connections as databases
 
-from erp_integrations import wakeups
 from erp_integrations.adapters.base import Delivery
+from erp_integrations.connections import wakeups
 from tests.servers import create_database, free_port, postgresql_programs, unprivileged, until_up
 
 # Else no compiled module fits its source any more, and each is compiled anew.

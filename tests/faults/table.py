@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from tests.faults.kinds import Kind
 from tests.faults.scene import Scene
 from tests.faults.staff import Staff

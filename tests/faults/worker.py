@@ -103,8 +103,8 @@ def office() -> None:
 
 def carry_files(connection: Any, ledger: Any) -> None:
     """The files that are not confirmed yet, and the next one."""
-    from erp_integrations import export_files
     from erp_integrations.adapters.simulator.files import import_into
+    from erp_integrations.export.delivery import file as file_delivery
     from erp_integrations.models import ExportFile
     from erpbridge.access.models import User
 
@@ -115,13 +115,13 @@ def carry_files(connection: Any, ledger: Any) -> None:
             continue
         said = b"<html>Bad Gateway" if in_trouble("garbage") else result
         try:
-            export_files.confirm(file, ExportFile.Verdict.RESULT, by=person, result=said)
-        except export_files.NotDone:
+            file_delivery.confirm(file, ExportFile.Verdict.RESULT, by=person, result=said)
+        except file_delivery.NotDone:
             continue
-    if export_files.waiting(connection, "vendor").exists():
+    if file_delivery.waiting(connection, "vendor").exists():
         try:
-            export_files.make(connection, "vendor", by=person)
-        except export_files.NotDone:
+            file_delivery.make(connection, "vendor", by=person)
+        except file_delivery.NotDone:
             return
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp_integrations import id_lists
 from erp_integrations.adapters import cells
 from erp_integrations.adapters.base import Command, Operation
 from erp_integrations.adapters.simulator import files
+from erp_integrations.export.delivery import file_id_list
 from erpbridge.files import delimited, formulas
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
@@ -85,7 +85,7 @@ def test_a_guarded_cell_is_read_back_as_it_was(text):
 
 @pytest.mark.parametrize("key", DANGEROUS)
 def test_a_list_of_ids_holds_no_formula(key):
-    assert not any(map(becomes_a_formula, opened(id_lists.blank([key]).decode())))
+    assert not any(map(becomes_a_formula, opened(file_id_list.blank([key]).decode())))
 
 
 @pytest.mark.parametrize("text", DANGEROUS)

@@ -131,6 +131,6 @@ def beat_sends_a_tick(installation, tmp_path):
     broker.flushdb()
     with running(command("beat", "/tmp", str(tmp_path)), installation) as beat:
         (message,) = wait_for(lambda: broker.lrange("celery", 0, 0), program=beat, seconds=40)
-        assert json.loads(message)["headers"]["task"] == "erp_integrations.tasks.tick"
+        assert json.loads(message)["headers"]["task"] == "erp_integrations.export.tasks.tick"
         assert stop(beat) == 0
     broker.close()

@@ -12,15 +12,15 @@ from dataclasses import replace
 
 import pytest
 
-from admin_wbs import codes
-from admin_wbs.importing import stored
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.importing import uploads
 from admin_wbs.importing.plan import State
 from admin_wbs.models import CodeList, CostCode
-from directory import companies
+from directory.companies import services as company_services
 from directory.models import Company
-from erp_integrations import keys
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.models import ErpRecord
+from erp_integrations.workflow.payloads import erp_keys
 from erpbridge.access.policy import load
 from erpbridge.text import fold, key
 from tests.factories import CodeListFactory, ConnectionFactory
@@ -116,7 +116,7 @@ def code_list(account) -> CodeList:
 @pytest.fixture
 def listed(code_list, ada) -> dict[str, CostCode]:
     """A code of the first tier for each text."""
-    made = codes.add_many(code_list, [([text], "Work") for text, _, _ in ROWS], by=ada)
+    made = code_services.add_many(code_list, [([text], "Work") for text, _, _ in ROWS], by=ada)
     return {one.full_code: one for one in made}
 
 
@@ -124,7 +124,7 @@ def listed(code_list, ada) -> dict[str, CostCode]:
 def firms(account, ada) -> dict[str, Company]:
     """A company for each text."""
     new = [Company(name=text) for text, _, _ in ROWS]
-    made = companies.create_many(new, account=account, project=None, by=ada)
+    made = company_services.create_many(new, account=account, project=None, by=ada)
     return {one.name: one for one in made}
 
 
@@ -149,7 +149,7 @@ def test_a_search_finds_every_spelling(firms):
 
 def test_a_search_for_what_is_stored_finds_every_spelling(account, ada):
     new = [Company(name=other) for _, other, same in ROWS if same]
-    made = companies.create_many(new, account=account, project=None, by=ada)
+    made = company_services.create_many(new, account=account, project=None, by=ada)
     missed = [
         (text, other)
         for (text, other), firm in zip(ALIKE, made, strict=True)
@@ -165,7 +165,7 @@ def test_a_code_is_taken_in_every_spelling_and_in_no_other(listed, code_list):
 
 
 def test_a_code_lands_under_its_parent_in_every_spelling(listed, code_list, ada):
-    made = codes.add_many(code_list, [([other, "1"], "Part") for _, other in ALIKE], by=ada)
+    made = code_services.add_many(code_list, [([other, "1"], "Part") for _, other in ALIKE], by=ada)
     wrong = [
         (text, other)
         for (text, other), one in zip(ALIKE, made, strict=True)
@@ -190,9 +190,9 @@ def test_an_erp_key_is_the_same_by_the_one_rule_of_its_manifest(account, case_se
     )
     differing = []
     for text, other, _ in ROWS:
-        here = keys.compared(manifest, text) == keys.compared(manifest, other)
-        wanted = [keys.compared(manifest, other)]
-        held = keys.holding(ErpRecord.objects.all(), manifest, "erp_code", wanted)
+        here = erp_keys.compared(manifest, text) == erp_keys.compared(manifest, other)
+        wanted = [erp_keys.compared(manifest, other)]
+        held = erp_keys.holding(ErpRecord.objects.all(), manifest, "erp_code", wanted)
         there = text in held.values_list("erp_code", flat=True)
         if here != there or here != ((text, other) in ALIKE and not case_sensitive):
             differing.append((text, other, here, there))
@@ -203,9 +203,9 @@ def test_an_import_matches_every_spelling_and_no_other(listed, code_list, accoun
     access = load(ada, account)
     assert access is not None
     content = file_of([other for _, other, _ in ROWS])
-    one = stored.start(content, found=code_list, file_name="codes.csv", access=access)
+    one = uploads.start(content, found=code_list, file_name="codes.csv", access=access)
     one.delimiter = ""
-    rows = stored.plan_of(one).rows
+    rows = uploads.plan_of(one).rows
     wrong = [
         (row.row.path, row.state, row.reason)
         for row, (_, _, same) in zip(rows, ROWS, strict=True)

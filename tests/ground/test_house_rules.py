@@ -64,7 +64,7 @@ FOLD_THEMSELVES = {
     "erpbridge/text.py": "the rule itself",
     "erpbridge/files/number_formats.py": "a word of Excel's",
     "erpbridge/places.py": "names of ISO 3166, in a table of its own",
-    "erp_integrations/rules.py": "pure, for adapters too: words of messages",
+    "erp_integrations/workflow/payloads/field_rules.py": "pure, for adapters too: words",
     "erp_integrations/adapters/conformance/harness.py": "adapters know nothing of ours",
     "erp_integrations/adapters/simulator/faults.py": "adapters know nothing of ours",
 }
@@ -86,8 +86,8 @@ PLAYS_AN_ERP = ("erp_integrations/adapters/simulator/", "erp_integrations/adapte
 WALL = {"Now", "timezone.now", "datetime.now", "datetime.utcnow", "time.time"}
 SHOWN = re.compile(r"(^|_)at$")
 ONLY_SHOWS = {
-    "erp_integrations/health.py": "ages that people read",
-    "erp_integrations/heartbeat.py": "forgets workers that left a day ago",
+    "erp_integrations/monitoring/health.py": "ages that people read",
+    "erp_integrations/monitoring/heartbeat.py": "forgets workers that left a day ago",
     "erp_integrations/adapters/simulator/ledger.py": "an ERP of its own",
 }
 

@@ -16,9 +16,10 @@ from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.urls import reverse
 
-from admin_wbs import segments, structures
-from admin_wbs.importing import applying, stored
+from admin_wbs.importing import apply, uploads
 from admin_wbs.models import CodeList, CostCode, CostType, Segment, SegmentItem, SubJob
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from directory.importing import plan as company_plan
 from directory.importing.columns import proposed
 from directory.models import Company
@@ -119,8 +120,8 @@ def code_list(account) -> CodeList:
 def test_every_page_that_names_something_stores_one_line(
     account, project, ada, client_of, code_list
 ):
-    segment = segments.add(account, name="Phase", tiered=True, by=ada)
-    structures.ensure(account.pk)
+    segment = segment_services.add(account, name="Phase", tiered=True, by=ada)
+    default_structure.ensure(account.pk)
     Segment.objects.filter(kind=Segment.Kind.SUB_JOB).update(position=9)
     browser, mine = client_of(ada), [account.pk]
     both = {"code": DIRTY, "description": DIRTY}
@@ -248,8 +249,8 @@ def test_a_file_of_codes_is_stored_in_lines(code_list, account, ada):
     assert access is not None
     rows = [(f"{n}", typed) for n, typed in enumerate(LINES)]
     content = file_of(("Code", "Description"), *rows, ("99", TURNED[0]))
-    one = stored.start(content, found=code_list, file_name="codes.csv", access=access)
-    result = applying.confirm(one, seen=stored.plan_of(one).fingerprint, by=ada)
+    one = uploads.start(content, found=code_list, file_name="codes.csv", access=access)
+    result = apply.confirm(one, seen=uploads.plan_of(one).fingerprint, by=ada)
     assert result.counts["errors"] == 1
     kept = code_list.codes.order_by("sort_path").values_list("description", flat=True)
     assert list(kept) == list(LINES.values())

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import OperationalError, connection
 
-from erp_integrations import recovery
+from erp_integrations.export import lease_recovery
 from erpbridge.access import policy
 from erpbridge.clock.measured import now
 from erpbridge.jobs import wakeups, work
@@ -151,10 +151,10 @@ def test_the_tick_wakes_somebody_up_for_a_forgotten_job(begin, monkeypatch):
     job = begin()
     work.claim(job.pk)
     woken.clear()
-    recovery.tick(period=0)
+    lease_recovery.tick(period=0)
     assert woken == []
     worker_goes(job)
-    recovery.tick(period=0)
+    lease_recovery.tick(period=0)
     assert woken == [job.pk]
 
 

@@ -17,15 +17,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from directory import companies as directory
+from directory.companies import services as directory
+from directory.companies.errors import EditRefused
 from directory.models import Company
-from directory.refusals import EditRefused
-from erp_integrations import answers, approval, connections, engine, recovery
-from erp_integrations.claiming import claim
-from erp_integrations.connections import manifest_of
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.services import manifest_of
+from erp_integrations.export import engine, lease_recovery
+from erp_integrations.export.claim import claim
 from erp_integrations.models import Item, Link
+from erp_integrations.models.states import MOVES, OPEN, State
 from erp_integrations.sendable import retrieve, send
-from erp_integrations.states import MOVES, OPEN, State
+from erp_integrations.workflow.accept import manual_resolution
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access import policy
 from erpbridge.audit.models import Event
 from erpbridge.outgoing.uptime import uptime
@@ -110,7 +113,7 @@ class Items(RuleBasedStateMachine):
             return
         allowed = item.state in MOVES["reject"][0]
         items = Item.objects.filter(pk=item.pk)
-        done = approval.reject(items, entity="vendor", reason="No", access=self.approver)
+        done = accept_services.reject(items, entity="vendor", reason="No", access=self.approver)
         assert done.done == int(allowed)
         self.locked[n] = self.locked[n] and not allowed
 
@@ -127,16 +130,18 @@ class Items(RuleBasedStateMachine):
         if item is not None and item.decided_at is not None:
             sent = item.tries.filter(fence__gt=item.decided_fence)
             unknown = sent.exclude(outcome="not_applied").exists()
-            problem = approval.withdraw(item, reason="Too early", by=self.approver.user)
+            problem = accept_services.withdraw(item, reason="Too early", by=self.approver.user)
             assert not (not problem and unknown), "what may be in the ERP was withdrawn"
 
     @rule(n=which)
     def answer(self, n: int) -> None:
         item = self.latest(n)
         if item is not None and item.state == State.NEEDS_ANSWER:
-            found = connections.adapter_of(self.connection).find("vendor", item.erp_key)
+            found = connection_services.adapter_of(self.connection).find("vendor", item.erp_key)
             if found is None:
-                assert not answers.it_is_not_there(item, by=self.approver.user, why="Looked")
+                assert not manual_resolution.it_is_not_there(
+                    item, by=self.approver.user, why="Looked"
+                )
 
     @rule(n=which)
     def unlink(self, n: int) -> None:
@@ -178,7 +183,7 @@ class Items(RuleBasedStateMachine):
         """After the claim, or after the ERP has taken the command and before it is settled."""
         manifest = manifest_of(self.connection)
         claims = claim(self.connection, manifest)
-        adapter = connections.adapter_of(self.connection)
+        adapter = connection_services.adapter_of(self.connection)
         if claims:
             engine.look(adapter, manifest, claims, since=uptime())
         if applied and claims:
@@ -187,8 +192,8 @@ class Items(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 30, 200, 1000]))
     def time_goes_by(self, seconds: int) -> None:
         steps.let_pass(seconds)
-        recovery.tick(period=0)
-        recovery.expire_leases()
+        lease_recovery.tick(period=0)
+        lease_recovery.expire_leases()
 
     def unlock_settled(self) -> None:
         for n in range(RECORDS):

@@ -5,12 +5,19 @@ from __future__ import annotations
 from tests.mutants.making import ROOT
 
 ENGINE = (
-    *("states", "moves", "commands", "claiming", "settling", "pacing", "breaker", "due", "rules"),
-    *("guard", "links", "approval", "inbound", "queries", "engine", "recovery", "pending"),
+    *("models.states", "models.querysets", "workflow.transitions", "workflow.payloads.commands"),
+    *("workflow.payloads.field_rules", "workflow.links.services", "workflow.links.settlement"),
+    *("workflow.accept.services", "connections.safe_adapter", "export.engine", "export.claim"),
+    *("export.backoff", "export.due", "export.circuit_breaker", "export.lease_recovery"),
+    *("export.delivery.polled", "export.delivery.queued"),
 )
 QUERYSETS = (
-    *("erpbridge.access.querysets", "erpbridge.jobs.queries", "directory.queries"),
-    *("admin_wbs.queries", "admin_wbs.segment_queries", "admin_wbs.wbs_code_queries"),
+    *("erpbridge.access.querysets", "erpbridge.jobs.queries", "directory.models.querysets"),
+    *(
+        "admin_wbs.models.querysets.cost_codes",
+        "admin_wbs.models.querysets.segments",
+        "admin_wbs.models.querysets.budget_codes",
+    ),
 )
 FOLDERS = ("erpbridge/access", "directory/api", "admin_wbs/api", "erp_integrations/api")
 # Which tests are asked about the modules of which package: on SQLite, and without a browser,

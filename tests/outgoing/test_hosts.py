@@ -19,7 +19,7 @@ import pytest
 
 from erp_integrations.adapters.base import AdapterError, Effect, Io, Operation
 from erp_integrations.adapters.tryton import TrytonAdapter
-from erp_integrations.guard import Guarded
+from erp_integrations.connections.safe_adapter import Guarded
 from erpbridge.outgoing import names
 from erpbridge.outgoing.hosts import Allowed
 from tests.adapters.tryton.conftest import cost_code, vendor, vendor_update

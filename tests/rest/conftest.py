@@ -10,8 +10,9 @@ import orjson
 import pytest
 from django.test import Client
 
-from erp_integrations import connection_settings, connections
 from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
@@ -106,7 +107,7 @@ def connected(account, ada):
     connection = connection_settings.create(
         account=account, name="Simulator", adapter="simulator", config={}, by=ada
     )
-    connections.activate(connection, by=ada)
+    connection_services.activate(connection, by=ada)
     return connection
 
 

@@ -26,9 +26,9 @@ from admin_wbs.models import (
     WbsCodeItem,
 )
 from directory.models import CLASSIFICATIONS, Company, Department, Insurance, ProjectCompany
-from erp_integrations.match_keys import name_key
 from erp_integrations.models import Attempt, Choice, Connection, ErpRecord, Item, Link, Request
-from erp_integrations.states import State
+from erp_integrations.models.match_keys import name_key
+from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit.models import Event

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from admin_wbs import lists, structures
+from admin_wbs.cost_codes import list_services
+from admin_wbs.segments import default_structure
 from directory.models import Department
 from tests.admin_wbs.steps import tree
 
@@ -12,9 +13,9 @@ from tests.admin_wbs.steps import tree
 @pytest.fixture
 def addresses(account, project, ada) -> dict[str, str]:
     """Alias -> the address of Procore's that answers the same."""
-    found = lists.create(account=account, name="Residential", by=ada)
+    found = list_services.create(account=account, name="Residential", by=ada)
     tree(found, ada, "01 General", "02 Sitework")
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     one = Department.objects.create(account=account, name="Estimating")
     company = f"companies/{account.pk}"
     codes = f"standard_cost_codes?standard_cost_code_list_id={found.pk}"
@@ -45,7 +46,7 @@ def test_each_address_answers_as_procores_does(api, addresses):
 
 
 def test_the_codes_of_a_company_are_those_of_all_its_lists(api, account, addresses, ada):
-    tree(lists.create(account=account, name="Commercial", by=ada), ada, "05 Metals")
+    tree(list_services.create(account=account, name="Commercial", by=ada), ada, "05 Metals")
     told = api.get(f"companies/{account.pk}/cost_codes?per_page=2")
     assert [one["full_code"] for one in told.json()] == ["01", "02"]
     assert told["Total"] == "3"

@@ -6,11 +6,11 @@ import uuid
 
 import pytest
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostCode
 from directory.models import Company
 from erp_integrations.models import Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
 from tests.factories import CodeListFactory, CompanyFactory, CostCodeFactory
@@ -172,7 +172,7 @@ def test_a_bulk_call_that_cannot_be_read_is_refused_whole(api, connection, body,
 @pytest.fixture
 def codes(account, connection) -> list[CostCode]:
     """03 and 03-300 under it, on the list that the ERP got when it was connected."""
-    found = lists.erp_list(account.pk)
+    found = list_services.erp_list(account.pk)
     assert found is not None
     top = CostCodeFactory.create(list=found, code="03")
     return [top, CostCodeFactory.create(list=found, code="300", parent=top)]

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
@@ -18,7 +18,7 @@ from tests.factories import CodeListFactory, CostCodeFactory
 
 @pytest.fixture
 def code_list(account, ada) -> CodeList:
-    return lists.create(account=account, name="Residential", by=ada)
+    return list_services.create(account=account, name="Residential", by=ada)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_an_account_without_a_connection_has_one_erp_list_for_good(api, code_lis
 
 
 def test_codes_of_an_erp_list_without_a_connection_are_made_and_deleted(api, code_list, ada):
-    lists.make_erp(code_list, by=ada)
+    list_services.make_erp(code_list, by=ada)
     made = api.post("standard_cost_codes", of(code_list, code="02", name="Sitework"))
     assert made.status_code == 201
     path = f"standard_cost_codes/{made.json()['id']}"

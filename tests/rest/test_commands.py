@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from directory.models import Company
-from erp_integrations import connections
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.access.models import Account
 from tests.factories import CompanyFactory
 
@@ -61,8 +61,8 @@ def test_what_is_not_there_is_told(db, arguments):
 
 
 def test_a_vendor_is_sent_and_accepted_by_two_people(account, ada, pat, connected):
-    connections.test(connected, by=ada)
-    connections.refresh(connected, by=ada)
+    connection_services.test(connected, by=ada)
+    connection_services.refresh(connected, by=ada)
     firm = CompanyFactory.create(account=account, name="Quarry Stone")
     call_command("export_vendor", str(firm.pk), stdout=StringIO())
     item = Item.objects.get(record_id=firm.pk)

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from admin_wbs import segments, structures
 from admin_wbs.models import CostCode, Segment, SubJob
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from directory.models import Company
 from erp_integrations.models import Link
 from erpbridge.access.models import Membership, Project
@@ -38,9 +39,9 @@ SINCE = "filters[updated_at]=2021-01-01...2999-01-01"
 def test_an_origin_id_that_was_set_counts_as_a_change(
     model, row, listed, path, wrapper, ours, api, project, account, ada
 ):
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     sub_jobs = account.segments.get(kind=Segment.Kind.SUB_JOB)
-    segments.enable(sub_jobs, on=True, by=ada)
+    segment_services.enable(sub_jobs, on=True, by=ada)
     model._base_manager.update(updated_at=LONG_AGO)
     names = {"list": ours["code_list"], "project": project.pk}
     address = listed.format(**names)

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from admin_wbs import segments, structures
 from admin_wbs.models import CodeList, Segment
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from tests.admin_wbs.steps import tree
 from tests.erp_integrations import steps
 
@@ -18,8 +19,8 @@ def deprecated(api, account, project, ada) -> list[tuple[str, str]]:
     connection = steps.connect(account, by=ada)
     erp_list = CodeList.objects.get(connection_id=connection.pk)
     code = tree(erp_list, ada, "01 General")["01"]
-    structures.ensure(account.pk)
-    segments.enable(Segment.objects.get(account=account, kind="sub_job"), on=True, by=ada)
+    default_structure.ensure(account.pk)
+    segment_services.enable(Segment.objects.get(account=account, kind="sub_job"), on=True, by=ada)
     body = {"project_id": project.pk, "sub_job": {"code": "N", "name": "North"}}
     job = api.post("sub_jobs", body).json()
     return [

@@ -15,7 +15,7 @@ import pytest
 from zeal import zeal_ignore
 
 from admin_wbs.models import Segment, SubJob
-from directory import required
+from directory.company_fields import required_fields
 from erp_integrations.models import Item
 from erpbridge.access.policy import load
 from tests.factories import CompanyFactory, CostCodeFactory
@@ -894,7 +894,7 @@ def scene(all_segments, account, ada) -> Scene:
     found.vendor.people.add(found.member)
     access = load(ada, account)
     assert access is not None
-    required.configure(["zip", "trades"], by=access)
+    required_fields.configure(["zip", "trades"], by=access)
     for row in (found.vendor, found.unsent, found.list, found.erp_list):
         row.refresh_from_db()
     return found

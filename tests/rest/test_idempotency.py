@@ -10,7 +10,7 @@ import time_machine
 from django.db import connection as database
 from django.utils import timezone
 
-from admin_wbs import segments
+from admin_wbs.segments import services as segment_services
 from directory.models import Company
 from erpbridge.rest import idempotency
 from erpbridge.rest.models import Remembered
@@ -50,7 +50,7 @@ def test_a_refusal_is_answered_again_in_the_form_that_it_had(api):
 
 
 def test_what_has_no_body_is_answered_again_without_one(api, account, ada):
-    segment = segments.add(account, name="Phase", tiered=False, project_items=True, by=ada)
+    segment = segment_services.add(account, name="Phase", tiered=False, project_items=True, by=ada)
     path = f"companies/{account.pk}/work_breakdown_structure/segments/{segment.pk}"
     first, again = (api.patch(path, {"name": "Stage"}, Idempotency_Key="k") for _ in range(2))
     assert (first.status_code, again.status_code, again.content) == (204, 204, b"")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from directory.models import Company
-from erp_integrations import pulling
 from erp_integrations.adapters.base import Found
+from erp_integrations.connections import refresh
 from erp_integrations.models import Item
 from erp_integrations.sendable import send
 from tests.factories import CompanyFactory
@@ -20,7 +20,7 @@ def waiting(account, ada, access_of):
     company = CompanyFactory.create(account=account, name="Cedar Glass", city="Salem")
     assert send("vendor", [company.pk], access=access_of(ada)).done == 1
     held = Found("V-1", "CEDAR1", "", {"name": "Cedar Glass", "city": "Easton"})
-    pulling.keep_records(connection, "vendor", {"V-1": held})
+    refresh.keep_records(connection, "vendor", {"V-1": held})
     return Item.objects.select_related("connection").get()
 
 

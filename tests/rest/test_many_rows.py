@@ -8,8 +8,8 @@ from zeal import zeal_ignore
 
 from admin_wbs.models import CostCode
 from directory.models import Company
-from erp_integrations import clicks
 from erp_integrations.models import Item
+from erp_integrations.workflow import bulk_requests
 from erpbridge.access.models import Project, User
 from erpbridge.rest import sync
 from tests.factories import CodeListFactory, CompanyFactory, CostCodeFactory, ProjectFactory
@@ -121,15 +121,15 @@ def test_a_batch_for_which_the_database_is_busy_is_refused_and_the_others_stay(a
 def test_a_click_on_many_records_is_carried_out_in_batches(api, account, ada, monkeypatch):
     steps.connect(account, by=ada)
     ids = [one.pk for one in CompanyFactory.create_batch(5, account=account)]
-    monkeypatch.setattr("erp_integrations.moves.CHUNK", 2)
+    monkeypatch.setattr("erp_integrations.workflow.transitions.CHUNK", 2)
     batches: list[int] = []
-    patiently = clicks._patiently
+    patiently = bulk_requests._patiently
 
     def counted(batch, *others):
         batches.append(len(batch))
         return patiently(batch, *others)
 
-    monkeypatch.setattr(clicks, "_patiently", counted)
+    monkeypatch.setattr(bulk_requests, "_patiently", counted)
     updates = [{"id": pk} for pk in ids]
     answer = api.post(steps.company_of(api, "vendors/actions/send_to_erp"), {"updates": updates})
     assert said(answer)[1] == []

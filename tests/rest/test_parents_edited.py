@@ -15,12 +15,14 @@ from django.test import Client
 from django.urls import reverse
 
 from admin_wbs.models import CodeList, CostCode
-from erp_integrations import answers, engine, sendable
-from erp_integrations.claiming import claim
+from erp_integrations import sendable
 from erp_integrations.clock import at_least
-from erp_integrations.connections import adapter_of, manifest_of
+from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.export import engine
+from erp_integrations.export.claim import claim
 from erp_integrations.models import Connection, Item, Link
-from erp_integrations.states import MAY_HAVE_LEFT, State
+from erp_integrations.models.states import MAY_HAVE_LEFT, State
+from erp_integrations.workflow.accept import manual_resolution
 from erpbridge.access import policy
 from erpbridge.outgoing.uptime import uptime
 from tests.admin_wbs import steps as wbs
@@ -152,7 +154,9 @@ def test_nor_is_another_id_given_to_it_by_settling_an_update_of_it(
     update = Item.objects.get(record_id=parent.pk, state=State.READY)
     put_into(update, State.NEEDS_ANSWER)
     before = tables()
-    why = answers.it_is_there(update, erp_id="4711", erp_code="01", by=pat)
+    why = manual_resolution.it_is_there(update, erp_id="4711", erp_code="01", by=pat)
     assert tables() == before
     assert why.startswith("It keeps its ERP ID. Of the cost codes right under it, 1 may reach")
-    assert answers.it_is_there(update, erp_id=parent.origin_id, erp_code="01", by=pat) == ""
+    assert (
+        manual_resolution.it_is_there(update, erp_id=parent.origin_id, erp_code="01", by=pat) == ""
+    )

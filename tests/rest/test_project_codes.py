@@ -6,7 +6,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostType
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
@@ -19,7 +19,7 @@ ROWS = ["01 General", "01-100 Surveying", "02 Sitework", "02-220 Demolition"]
 
 @pytest.fixture
 def code_list(account, ada) -> CodeList:
-    return lists.create(account=account, name="Residential", by=ada)
+    return list_services.create(account=account, name="Residential", by=ada)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_subset_that_is_partly_there_or_unknown_is_207(api, project, code_list
 
 
 def test_a_list_that_is_not_for_the_project_is_refused(api, project, code_list, made, ada):
-    lists.change(code_list, values={"for_new_projects": False}, by=ada)
+    list_services.change(code_list, values={"for_new_projects": False}, by=ada)
     refused = copy(api, project, code_list)
     assert refused.status_code == 422
     assert list(refused.json()["errors"]) == ["standard_cost_code_list_id"]
@@ -302,9 +302,9 @@ def test_cost_types_are_synced_row_by_row(api, account):
 
 
 def test_a_sync_takes_codes_of_several_lists(api, project, code_list, made, account, ada):
-    commercial = lists.create(account=account, name="Commercial", by=ada)
+    commercial = list_services.create(account=account, name="Commercial", by=ada)
     tree(commercial, ada, "05 Metals", "05-100 Framing")
-    industrial = lists.create(account=account, name="Industrial", by=ada)
+    industrial = list_services.create(account=account, name="Industrial", by=ada)
     tree(industrial, ada, "11 Equipment", "11-300 Cranes")
     updates = [{"code": code} for code in ("05-100", "01", "11-300", "05", "02-220", "77")]
     done = api.patch(f"cost_codes/sync?project_id={project.pk}", {"updates": updates}).json()

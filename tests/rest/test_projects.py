@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError
 
-from directory import companies
+from directory.companies import services as company_services
 from erpbridge.access import projects
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Project
@@ -53,7 +53,7 @@ def test_all_projects_of_a_company_come_at_once_with_an_address_object(api, acco
 def test_filters_of_projects(api, account, project, ada):
     other = ProjectFactory.create(account=account, is_active=False, origin_id="J-1")
     firm = CompanyFactory.create(account=account)
-    companies.add_to_project([firm.pk], project=project, by=ada)
+    company_services.add_to_project([firm.pk], project=project, by=ada)
     for query, expected in (
         ("by_status]=Active", project),
         ("by_status]=inactive", other),

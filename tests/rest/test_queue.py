@@ -9,10 +9,10 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from directory.models import Company
-from erp_integrations import approval
 from erp_integrations.clock import now
 from erp_integrations.models import Attempt, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
@@ -424,7 +424,7 @@ def test_many_are_accepted_and_each_has_its_own_fate(api, account, connection, a
 def test_many_are_rejected_each_for_its_reason(api, account, connection, access):
     companies = [CompanyFactory.create(account=account) for _ in range(3)]
     items = send_all(companies, access)
-    approval.reject(
+    accept_services.reject(
         Item.objects.filter(pk=items[2].pk), entity="vendor", reason="Before", access=access
     )
     rows = [{"id": items[0].pk}, {"id": items[1].pk, "reason": "No tax id"}, {"id": items[2].pk}]

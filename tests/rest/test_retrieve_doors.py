@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from admin_wbs.models import CodeList
 from erp_integrations.models import Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels

@@ -12,7 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
 from directory.models import Company
 from erp_integrations.models import Connection, Item
@@ -23,7 +23,7 @@ NAME, SHOWN = "Orbit\nTile", "Orbit Tile"
 
 @pytest.fixture
 def code_list(account, ada) -> CodeList:
-    return lists.create(account=account, name="Residential", by=ada)
+    return list_services.create(account=account, name="Residential", by=ada)
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from admin_wbs import segments, structures
 from admin_wbs.models import Segment, SubJob
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
 from erpbridge.audit.models import Event
@@ -13,9 +14,9 @@ from erpbridge.audit.models import Event
 
 @pytest.fixture
 def enabled(account, ada):
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     segment = Segment.objects.get(account=account, kind=Segment.Kind.SUB_JOB)
-    segments.enable(segment, on=True, by=ada)
+    segment_services.enable(segment, on=True, by=ada)
 
 
 def body(project, **fields) -> dict:

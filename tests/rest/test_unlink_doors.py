@@ -14,8 +14,8 @@ from django.urls import reverse
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erp_integrations.models import Item, Link
-from erp_integrations.origins import Origin
-from erp_integrations.states import State
+from erp_integrations.models.states import State
+from erp_integrations.workflow.links.external_ids import Origin
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models.states import State
 from erp_integrations.sendable import Origin, link
-from erp_integrations.states import State
 from erpbridge.audit.models import Event
 from tests.erp_integrations.steps import decide, ledger_of, unlink, update_item
 from tests.factories import CompanyFactory

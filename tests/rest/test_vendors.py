@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from directory import companies, required
+from directory.companies import services as company_services
+from directory.company_fields import required_fields as company_fields_required_fields
 from directory.models import Company
 from erp_integrations.models import Link
 from erpbridge.access import policy
@@ -573,7 +574,7 @@ def test_a_project_has_its_own_vendors(api, firm, project):
 
 @pytest.mark.parametrize("view", ["extended", "ids_only", "list", "name", "minimal", "normal"])
 def test_views_of_project_vendors(api, firm, project, ada, view):
-    companies.add_to_project([firm.pk], project=project, by=ada)
+    company_services.add_to_project([firm.pk], project=project, by=ada)
     path = f"/rest/v1.1/projects/{project.pk}/vendors"
     assert api.get(f"{path}?view={view}").json()[0]["id"] == firm.pk
 
@@ -590,7 +591,7 @@ def test_a_project_that_is_not_permitted_is_404(make_service, project, account):
 
 
 def test_inactive_vendors_of_a_project(api, firm, project, ada):
-    companies.add_to_project([firm.pk], project=project, by=ada)
+    company_services.add_to_project([firm.pk], project=project, by=ada)
     api.patch(f"projects/{project.pk}/vendors/{firm.pk}", {"vendor": {"is_active": False}})
     path = f"projects/{project.pk}/vendors/inactive"
     assert [one["id"] for one in api.get(path).json()] == [firm.pk]
@@ -689,7 +690,9 @@ def test_500_rows_take_few_statements(api, account, known, django_assert_max_num
 @pytest.fixture
 def required_fields(account, ada):
     """The account requires city, trades and a business register."""
-    required.configure(["city", "trades", "entity_id"], by=policy.load(ada, account))
+    company_fields_required_fields.configure(
+        ["city", "trades", "entity_id"], by=policy.load(ada, account)
+    )
 
 
 ASKED = "run_configurable_validations=true"
@@ -699,7 +702,8 @@ def test_required_fields_are_checked_where_the_call_asks(api, account, required_
     refused = api.post(f"vendors?{ASKED}", {"vendor": {"name": "Bay Glass", "city": " "}})
     assert refused.status_code == 422
     said = {
-        name: [required.BLANK] for name in ("business_register_attributes", "city", "trade_ids")
+        name: [company_fields_required_fields.BLANK]
+        for name in ("business_register_attributes", "city", "trade_ids")
     }
     assert refused.json()["errors"] == said
     assert not Company.objects.exists()

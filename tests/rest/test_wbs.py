@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from admin_wbs import lists
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostCode, CostType, Segment, SegmentItem
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
@@ -153,7 +153,7 @@ def test_many_items_are_deleted_with_207_and_switched_with_204(api, wbs, phase):
 
 
 def test_items_of_cost_codes_belong_to_lists(api, wbs, account, ada):
-    found = lists.create(account=account, name="Residential", by=ada)
+    found = list_services.create(account=account, name="Residential", by=ada)
     made = tree(found, ada, "01 General", "01-100 Surveying")
     segment = segments_by_type(api, wbs)["cost_code"]
     base = f"{wbs}/segments/{segment['id']}"
@@ -190,7 +190,7 @@ def test_items_of_cost_types_are_flat(api, wbs, account):
 
 
 def test_a_project_shows_its_own_structure_and_items(api, project_wbs, wbs, project, account, ada):
-    found = lists.create(account=account, name="Residential", by=ada)
+    found = list_services.create(account=account, name="Residential", by=ada)
     made = tree(found, ada, "01 General", "02 Sitework")
     body = {"project_id": project.pk, "standard_cost_code_list_id": found.pk}
     ids = {"standard_cost_code_ids": [made["02"].pk]}
@@ -232,7 +232,12 @@ def test_strangers_see_nothing_and_readers_change_nothing(
 
 def test_codes_of_several_lists_are_switched_and_deleted_in_one_call(api, wbs, account, ada):
     made = [
-        tree(lists.create(account=account, name=name, by=ada), ada, "01 General", "02 Sitework")
+        tree(
+            list_services.create(account=account, name=name, by=ada),
+            ada,
+            "01 General",
+            "02 Sitework",
+        )
         for name in ("Residential", "Commercial", "Industrial")
     ]
     segment = segments_by_type(api, wbs)["cost_code"]

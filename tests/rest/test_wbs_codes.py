@@ -7,8 +7,12 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from admin_wbs import lists, project_codes, segment_items, segments, structures, sub_jobs
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostType, Segment, SegmentItem, WbsCode
+from admin_wbs.projects import cost_codes, sub_jobs
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments import services as segment_services
 from erpbridge.access.levels import Level
 from erpbridge.access.people import Levels
 from erpbridge.audit.models import Event
@@ -31,16 +35,16 @@ def path(base) -> str:
 @pytest.fixture
 def codes(account, project, ada) -> dict[str, int]:
     """Full code -> id on the project."""
-    found = lists.create(account=account, name="Residential", by=ada)
+    found = list_services.create(account=account, name="Residential", by=ada)
     tree(found, ada, *ROWS)
-    project_codes.add_matching(found, "", project=project, by=ada)
+    cost_codes.add_matching(found, "", project=project, by=ada)
     rows = project.cost_codes.values_list("cost_code__full_code", "pk")
     return dict(rows)
 
 
 @pytest.fixture
 def types(account) -> dict[str, int]:
-    structures.ensure(account.pk)
+    default_structure.ensure(account.pk)
     return dict(CostType.objects.filter(account=account).values_list("code", "pk"))
 
 
@@ -64,7 +68,7 @@ def items(codes, types, segment_of):
 def with_sub_jobs(account, project, segment_of, ada) -> Segment:
     """Sub Job in the structures of account and project."""
     segment = Segment.objects.get(pk=segment_of["sub_job"])
-    segments.enable(segment, on=True, by=ada)
+    segment_services.enable(segment, on=True, by=ada)
     project.segments.create(segment=segment, position=9)
     return segment
 
@@ -144,7 +148,7 @@ def test_the_order_of_the_segments_is_that_of_the_project(api, base, path, items
 def test_what_is_no_code_of_the_project_is_422_and_says_why(
     api, account, path, items, codes, segment_of, ada
 ):
-    phase = segments.add(account, name="Phase", tiered=False, by=ada)
+    phase = segment_services.add(account, name="Phase", tiered=False, by=ada)
     item = segment_items.add(phase, code="P", description="Planning", by=ada)
     code, kind = items("01")
     for given, why in [
@@ -168,13 +172,13 @@ def test_an_item_of_another_project_or_account_is_none(
     api, account, path, items, other_account, ada
 ):
     other = ProjectFactory.create(account=account)
-    found = lists.create(account=account, name="Other", by=ada)
+    found = list_services.create(account=account, name="Other", by=ada)
     tree(found, ada, "07 Roofing")
-    project_codes.add_matching(found, "", project=other, by=ada)
+    cost_codes.add_matching(found, "", project=other, by=ada)
     code, kind = items("01")
     elsewhere = {**code, "segment_item_id": other.cost_codes.get().pk}
     assert api.post(path, {"segment_items": [elsewhere, kind]}).status_code == 422
-    structures.ensure(other_account.pk)
+    default_structure.ensure(other_account.pk)
     theirs = {**kind, "segment_item_id": other_account.cost_types.all()[0].pk}
     assert api.post(path, {"segment_items": [code, theirs]}).status_code == 422
 
@@ -220,9 +224,9 @@ def test_bulk_create_takes_a_list_of_at_most_a_thousand(api, path):
 
 
 def test_many_codes_take_few_queries(api, account, project, path, segment_of, types, ada):
-    found = lists.create(account=account, name="Large", by=ada)
+    found = list_services.create(account=account, name="Large", by=ada)
     tree(found, ada, *(f"{n:03} Work {n}" for n in range(300)))
-    project_codes.add_matching(found, "", project=project, by=ada)
+    cost_codes.add_matching(found, "", project=project, by=ada)
     ids = list(project.cost_codes.order_by("pk").values_list("pk", flat=True))
     kind = {"segment_id": segment_of["cost_type"], "segment_item_id": types["L"]}
     rows = [
@@ -321,7 +325,7 @@ def test_strangers_see_nothing_and_readers_change_nothing(
 @pytest.fixture
 def in_use(api, account, project, path, items, ada) -> SegmentItem:
     """An item of a custom segment that the one budget code of the project uses."""
-    phase = segments.add(account, name="Phase", tiered=False, project_items=True, by=ada)
+    phase = segment_services.add(account, name="Phase", tiered=False, project_items=True, by=ada)
     project.segments.create(segment=phase, position=9)
     item = segment_items.add(phase, code="A", description="Shell", by=ada)
     answer = api.post(path, {"segment_items": items("01", "L", (phase.pk, item.pk))})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from admin_wbs import lists, project_codes, project_structures, segments, structures, wbs_codes
+from admin_wbs.cost_codes import list_services
 from admin_wbs.models import (
     CostType,
     ProjectCostCode,
@@ -20,10 +20,14 @@ from admin_wbs.models import (
     SubJob,
     WbsCode,
 )
+from admin_wbs.projects import budget_codes, cost_codes
+from admin_wbs.projects import structure as project_structure
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
 from directory.models import Company, Department, Insurance
 from erp_integrations import sendable
 from erp_integrations.models import Connection, Item
-from erp_integrations.states import State
+from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, User
 from erpbridge.access.policy import load
@@ -178,14 +182,14 @@ class Scene:
         return member
 
     def _make_codes(self) -> None:
-        structures.ensure(self.account.pk)
-        erp_list = lists.erp_list(self.account.pk)
+        default_structure.ensure(self.account.pk)
+        erp_list = list_services.erp_list(self.account.pk)
         assert erp_list is not None
         self.erp_list = erp_list
         self.unsent, self.sent, self.unused = (
             CostCodeFactory.create(list=erp_list, code=code) for code in ("01", "02", "03")
         )
-        done = sendable.send(lists.CODE, [self.sent.pk], access=self._of_account())
+        done = sendable.send(list_services.CODE, [self.sent.pk], access=self._of_account())
         assert done.done == 1, done
         self.list = CodeListFactory.create(account=self.account, name="Residential")
         self.other_list = CodeListFactory.create(account=self.account, name="Commercial")
@@ -194,7 +198,7 @@ class Scene:
             for code, origin in (("10", ""), ("20", "TAKEN"), ("30", ""))
         )
         for project in (self.project, self.plain):
-            project_codes.add_only(
+            cost_codes.add_only(
                 self.list, [self.code.pk, self.other_code.pk], project=project, by=self.ada
             )
 
@@ -205,12 +209,14 @@ class Scene:
         kinds = Segment.objects.filter(account=self.account)
         self.code_segment = kinds.get(kind=Segment.Kind.COST_CODE)
         self.type_segment = kinds.get(kind=Segment.Kind.COST_TYPE)
-        segments.enable(kinds.get(kind=Segment.Kind.SUB_JOB), on=True, by=self.ada)
+        segment_services.enable(kinds.get(kind=Segment.Kind.SUB_JOB), on=True, by=self.ada)
         self.phase, self.zone, self.area = (
-            segments.add(self.account, name=name, tiered=False, project_items=True, by=self.ada)
+            segment_services.add(
+                self.account, name=name, tiered=False, project_items=True, by=self.ada
+            )
             for name in ("Phase", "Zone", "Area")
         )
-        project_structures.add(self.project, self.area, by=self.ada)
+        project_structure.add(self.project, self.area, by=self.ada)
         self.item, self.other_item = (self._item(code) for code in ("P1", "P2"))
         self.cost_type, self.other_type = CostType.objects.filter(
             account=self.account, code__in=("L", "E")
@@ -226,8 +232,8 @@ class Scene:
             {"segment_id": self.code_segment.pk, "segment_item_id": self.here.pk},
             {"segment_id": self.type_segment.pk, "segment_item_id": self.cost_type.pk},
         ]
-        row = wbs_codes.WbsCodeRow([tuple(one.values()) for one in self.pairs], "Walls")
-        wbs_codes.store(self.project, [row], by=self.ada)
+        row = budget_codes.WbsCodeRow([tuple(one.values()) for one in self.pairs], "Walls")
+        budget_codes.store(self.project, [row], by=self.ada)
         self.budget_code = WbsCode.objects.get(pk=row.pk)
 
     def _item(self, code: str) -> SegmentItem:
@@ -302,7 +308,7 @@ def in_project(found: Scene, **values: Any) -> dict[str, Any]:
 
 def order(found: Scene, of_project: bool) -> dict[str, Any]:
     rows = (
-        structures.of_project(found.project)
+        default_structure.of_project(found.project)
         if of_project
         else list(Segment.objects.structure(found.account.pk))
     )

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from admin_wbs.importing import applying, layouts
+from admin_wbs.errors import CodeRefused
+from admin_wbs.importing import apply, columns
 from admin_wbs.importing import plan as planning
 from admin_wbs.importing.plan import State
 from admin_wbs.models import CodeList
-from admin_wbs.refusals import CodeRefused
 from erpbridge.access import policy
 from erpbridge.access.models import User
 from erpbridge.access.policy import Scope
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="check and count, write nothing")
         parser.add_argument(
             "--delimiter",
-            choices=list(layouts.DELIMITERS),
+            choices=list(columns.DELIMITERS),
             help="what stands between the tiers of a code in one column; guessed without",
         )
         parser.add_argument("--skip-errors", action="store_true", help="import the good rows")
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         table, layout = _table(options["file"])
         delimiter = options["delimiter"]
         if delimiter is None:
-            delimiter = layouts.proposed_delimiter(layout, table.lines)
+            delimiter = columns.proposed_delimiter(layout, table.lines)
         plan = planning.make(found, table.lines, layout, header=table.header, delimiter=delimiter)
         if table.notice:
             self.stderr.write(table.notice)
@@ -72,7 +72,7 @@ class Command(BaseCommand):
             raise CommandError(f"{_reasons(plan.refused)}\nNothing was imported.")
         if not options["dry_run"]:
             try:
-                result = applying.import_plan(plan, found, file_name=options["file"].name, by=user)
+                result = apply.import_plan(plan, found, file_name=options["file"].name, by=user)
             except CodeRefused as refusal:
                 raise CommandError(str(refusal)) from refusal
             self.stdout.write(f"Done: created {result.created}, changed {result.changed}.")
@@ -93,10 +93,10 @@ def _list_and_user(options: dict[str, Any]) -> tuple[CodeList, User]:
     return found, user
 
 
-def _table(file: Path) -> tuple[Table, layouts.Layout]:
+def _table(file: Path) -> tuple[Table, columns.Layout]:
     try:
         table = read(content_of(file))
-        return table, layouts.recognised(table.header)
+        return table, columns.recognised(table.header)
     except FileProblem as problem:
         raise CommandError(f"{file.name}: {problem}") from problem
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from directory.importing import applying, error_file, plan
+from directory.importing import apply, error_file, plan
 from directory.importing import columns as mapping
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, State
 from erpbridge.access import policy
@@ -119,7 +119,7 @@ Column headings are recognised as on the import page; --column puts one where it
 
     def _import(self, found: Plan, choice: Choice, *, scope: Scope, file: Path, user: User) -> None:
         try:
-            result = applying.import_file(
+            result = apply.import_file(
                 found,
                 choice=choice,
                 account=scope.account,
@@ -127,7 +127,7 @@ Column headings are recognised as on the import page; --column puts one where it
                 file_name=file.name,
                 by=user,
             )
-        except applying.Changed as changed:
+        except apply.Changed as changed:
             raise CommandError(str(changed)) from changed
         self.stdout.write(
             f"Done: created {result.created}, added {result.placed} to the project, "

@@ -26,7 +26,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.conformance import report
 from erp_integrations.adapters.conformance.harness import Harness, cannot
 from erp_integrations.adapters.conformance.trouble import Trouble
-from erp_integrations.rules import problems
+from erp_integrations.workflow.payloads.field_rules import problems
 
 # Values that break somebody's ERP. The key characters stand alone too, for an ERP may trim.
 NASTY = {

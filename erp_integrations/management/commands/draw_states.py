@@ -10,15 +10,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from erp_integrations.states import EVENT_WORDS, IN_AIR, MARKERS, MOVES, OPEN, State
+from erp_integrations.models.states import EVENT_WORDS, IN_AIR, MARKERS, MOVES, OPEN, State
 
 PAGE = Path("docs") / "states.md"
 START = "(none)"
 INTRODUCTION = """# States of an acceptance item
 
-Written by `python manage.py draw_states` from `erp_integrations/states.py`; do not edit it by hand
-(`--check` fails when it is stale, and so does a test). What makes each move is in
-`erp_integrations/moves.py`, which carries out every one of them as a conditional `UPDATE`.
+Written by `python manage.py draw_states` from `erp_integrations/models/states.py`; do not edit it
+by hand (`--check` fails when it is stale, and so does a test). What makes each move is in
+`erp_integrations/workflow/transitions.py`, which carries out every one of them as a conditional
+`UPDATE`.
 
 An item is one revision of one record on its way into one ERP. Sending a record again makes a new
 item. A settled one moves no more, but a synced one becomes unlinked when its link to the ERP

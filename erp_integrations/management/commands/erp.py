@@ -9,10 +9,12 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from erp_integrations import answers, approval, connections
-from erp_integrations.approval import Decision
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item, Link
-from erp_integrations.queries import TABS, capped, tab_counts
+from erp_integrations.models.querysets import TABS, capped, tab_counts
+from erp_integrations.workflow.accept import manual_resolution
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
@@ -120,39 +122,43 @@ def _require(access: Access, action: str, entity: str = "") -> None:
 
 
 def _test(found: Connection, access: Access, _options: Any) -> str:
-    if not connections.test(found, by=access.user):
+    if not connection_services.test(found, by=access.user):
         raise CommandError(" ".join(found.test_result["problems"]))
     return f"{found.name} works."
 
 
 def _refresh(found: Connection, access: Access, _options: Any) -> str:
-    if not connections.refresh(found, by=access.user):
+    if not connection_services.refresh(found, by=access.user):
         raise CommandError(found.refresh_problem)
     return f"The data of {found.name} is up to date."
 
 
 def _pause(found: Connection, access: Access, options: Any) -> str:
-    connections.pause(found, by=access.user, reason=options["why"])
+    connection_services.pause(found, by=access.user, reason=options["why"])
     return f"{found.name} is paused. What is accepted waits."
 
 
 def _resume(found: Connection, access: Access, _options: Any) -> str:
-    connections.resume(found, by=access.user)
+    connection_services.resume(found, by=access.user)
     return f"{found.name} goes on."
 
 
 def _withdraw(item: Item, access: Access, options: Any) -> str:
-    return _done(approval.withdraw(item, reason=options["why"], by=access.user), "withdrawn", item)
+    return _done(
+        accept_services.withdraw(item, reason=options["why"], by=access.user), "withdrawn", item
+    )
 
 
 def _reject(item: Item, access: Access, options: Any) -> str:
     items = Item.objects.filter(pk=item.pk)
-    done = approval.reject(items, entity=item.entity, reason=options["why"], access=access)
+    done = accept_services.reject(items, entity=item.entity, reason=options["why"], access=access)
     return _done(_refusals(done.refused), "rejected", item)
 
 
 def _retry(item: Item, access: Access, _options: Any) -> str:
-    done = approval.retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
+    done = accept_services.retry(
+        [Decision(item.pk, item.digest)], entity=item.entity, access=access
+    )
     return _done(_refusals(done.refused), "queued again", item)
 
 
@@ -160,10 +166,12 @@ def _answer(item: Item, access: Access, options: Any) -> str:
     if bool(options["there"]) == options["absent"]:
         raise CommandError("Give one of --there KEY and --absent.")
     if options["absent"]:
-        problem = answers.it_is_not_there(item, by=access.user, why=options["why"])
+        problem = manual_resolution.it_is_not_there(item, by=access.user, why=options["why"])
         return _done(problem, "queued again", item)
     key, why = options["there"], options["why"]
-    return _done(answers.look_up_and_link(item, key=key, by=access.user, why=why), "linked", item)
+    return _done(
+        manual_resolution.look_up_and_link(item, key=key, by=access.user, why=why), "linked", item
+    )
 
 
 def _refusals(refused: Any) -> str:

@@ -8,13 +8,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from erp_integrations import approval, connections, proposals, staging
 from erp_integrations.adapters.base import EntityManifest
-from erp_integrations.approval import Decision
-from erp_integrations.clicks import Done
+from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Choice, Item
-from erp_integrations.records import record_type
-from erp_integrations.states import State
+from erp_integrations.models.record_types import record_type
+from erp_integrations.models.states import State
+from erp_integrations.workflow.accept import id_proposals
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.bulk_requests import Done
+from erp_integrations.workflow.send import services as send_services
 from erpbridge.access import policy
 from erpbridge.access.models import Account, Membership
 from erpbridge.access.policy import Access
@@ -39,7 +42,7 @@ class Command(BaseCommand):
         item = _waiting(account, pk) or _sent(account, pk)
         approver = _approver(account, item)
         decision = Decision(item.pk, item.digest, _values(item))
-        _refuse(approval.accept([decision], entity=ENTITY, access=approver))
+        _refuse(accept_services.accept([decision], entity=ENTITY, access=approver))
         self.stdout.write(f"Accepted {item.label} ({item.public_id}) as {approver.user}.")
 
 
@@ -63,7 +66,7 @@ def _sent(account: Account, pk: int) -> Item:
     sender = next((one for one in _members(account) if one.can(kind.send_action)), None)
     if sender is None:
         raise CommandError(f"Nobody in {account} may send vendors.")
-    _refuse(staging.send(ENTITY, [pk], access=sender))
+    _refuse(send_services.send(ENTITY, [pk], access=sender))
     item = _waiting(account, pk)
     assert item is not None
     return item
@@ -88,10 +91,10 @@ def _members(account: Account) -> Iterator[Access]:
 
 def _values(item: Item) -> dict[str, Any]:
     """What accounting adds: what is proposed, and of a list the first choice."""
-    manifest = connections.entity_manifest(item.connection, ENTITY)
+    manifest = connection_services.entity_manifest(item.connection, ENTITY)
     if manifest is None:
         return {}
-    proposals.propose(item.connection, manifest, [item])
+    id_proposals.propose(item.connection, manifest, [item])
     return {**_first_choices(item, manifest), **item.acceptance}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from erp_integrations.secrets import rotate
+from erp_integrations.connections.secrets import rotate
 
 
 class Command(BaseCommand):

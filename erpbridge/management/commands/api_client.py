@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
-from admin_wbs import codes, lists, structures
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.segments import default_structure
 from erpbridge import address
 from erpbridge.access import accounts, policy, projects
 from erpbridge.access.levels import Level
@@ -106,12 +108,12 @@ def _new_account() -> tuple[Access, Project]:
 
 
 def _add_codes(by: Access) -> None:
-    found = lists.create(account=by.account, name="Standard Cost Codes", by=by.user)
+    found = list_services.create(account=by.account, name="Standard Cost Codes", by=by.user)
     rows: list[tuple[tuple[str, ...], str]] = []
     for division, (description, children) in CODES.items():
         rows.append(((division,), description))
         rows += [((division, code), f"{description} {code}") for code in children]
-    codes.add_many(found, rows, by=by.user)
-    of_erp = lists.create(account=by.account, name="ERP Standard Cost Codes", by=by.user)
-    lists.make_erp(of_erp, by=by.user)
-    structures.ensure(by.account.pk)
+    code_services.add_many(found, rows, by=by.user)
+    of_erp = list_services.create(account=by.account, name="ERP Standard Cost Codes", by=by.user)
+    list_services.make_erp(of_erp, by=by.user)
+    default_structure.ensure(by.account.pk)

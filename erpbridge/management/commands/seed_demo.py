@@ -11,12 +11,13 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from admin_wbs import project_codes
 from admin_wbs.models import CodeList
-from directory import companies
-from directory.demo_firms import Firm, firms
+from admin_wbs.projects import cost_codes
+from directory.companies import services as company_services
+from directory.management.demo_firms import Firm, firms
 from directory.models import Company, EntityType
-from erp_integrations import connection_settings, connections
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection
 from erpbridge.access import accounts, people, policy, projects
 from erpbridge.access.levels import Level
@@ -142,8 +143,8 @@ class Command(BaseCommand):
         except ValidationError as problem:
             self.stderr.write(f"No ERP is connected: {' '.join(problem.messages)}")
             return
-        connections.test(connection, by=ada.user)
-        connections.refresh(connection, by=ada.user)
+        connection_services.test(connection, by=ada.user)
+        connection_services.refresh(connection, by=ada.user)
         self.stdout.write(f"Connected {connection.name}.")
         found = demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
         if found:
@@ -198,7 +199,7 @@ def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
 
 def _add_companies(made: Sequence[Project], *, by: Access) -> None:
     invented = firms(FIRMS, seed=42)
-    stored = companies.create_many(
+    stored = company_services.create_many(
         [company_of(firm, number) for number, firm in enumerate(invented)],
         account=by.account,
         project=None,
@@ -206,9 +207,9 @@ def _add_companies(made: Sequence[Project], *, by: Access) -> None:
         trades=[[firm["trades"].partition(" specifically")[0]] for firm in invented],
     )
     for project, places in zip(made, ON_PROJECTS, strict=True):
-        companies.add_to_project([stored[n].pk for n in places], project=project, by=by.user)
+        company_services.add_to_project([stored[n].pk for n in places], project=project, by=by.user)
     for place in INACTIVE:
-        companies.deactivate(stored[place], seen=stored[place].revision, by=by.user)
+        company_services.deactivate(stored[place], seen=stored[place].revision, by=by.user)
 
 
 def company_of(firm: Firm, number: int) -> Company:
@@ -228,7 +229,7 @@ def _put_on_project(found: CodeList, *, by: Access) -> None:
     """Give the first project the codes that the ERP has."""
     project = Project.objects.get(account=by.account, number=PROJECTS[0].number)
     ids = list(found.codes.synced().values_list("pk", flat=True))
-    project_codes.add(found, ids, project=project, by=by.user)
+    cost_codes.add(found, ids, project=project, by=by.user)
 
 
 @transaction.atomic
@@ -241,5 +242,5 @@ def _connected(ada: Access) -> Connection:
         config={"latency_ms": 40},
         by=ada.user,
     )
-    connections.activate(connection, by=ada.user)
+    connection_services.activate(connection, by=ada.user)
     return connection

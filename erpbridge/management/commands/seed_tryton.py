@@ -13,12 +13,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.urls import reverse
 
-from directory import companies
-from directory.demo_firms import firms
+from directory.companies import services as company_services
+from directory.management.demo_firms import firms
 from directory.models import Company
-from erp_integrations import connection_settings, connections, identity
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.connections.secrets import opened as secrets_of
 from erp_integrations.models import Connection
-from erp_integrations.secrets import opened as secrets_of
+from erp_integrations.workflow.links import connection_identity
 from erpbridge import env
 from erpbridge.access import accounts, policy
 from erpbridge.access.models import Account, User
@@ -61,8 +63,8 @@ class Command(BaseCommand):
         config = {"url": url, "company": company, "root": root}
         ada = _ada() or _create()
         connection = _connected(ada, config, key=env.text("ERPBRIDGE_TRYTON_KEY"))
-        works = connections.test(connection, by=ada.user)
-        works = works and connections.refresh(connection, by=ada.user)
+        works = connection_services.test(connection, by=ada.user)
+        works = works and connection_services.refresh(connection, by=ada.user)
         if works:
             demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
         self._tell(ada, connection, works=works)
@@ -96,7 +98,7 @@ def _create() -> Access:
         add_person(person, [], by=ada)
     invented = firms(FIRMS, seed=8)
     stored: list[Company] = [company_of(firm, 2 * place) for place, firm in enumerate(invented)]
-    companies.create_many(stored, account=ada.account, project=None, by=ada.user)
+    company_services.create_many(stored, account=ada.account, project=None, by=ada.user)
     return ada
 
 
@@ -117,7 +119,7 @@ def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
         secrets=secrets,
         by=ada.user,
     )
-    connections.activate(made, by=ada.user)
+    connection_services.activate(made, by=ada.user)
     return made
 
 
@@ -127,8 +129,8 @@ def _lead(found: Connection, config: dict[str, str], secrets: dict[str, str], ad
     :raises CommandError: where something is open on the connection.
     """
     try:
-        if not identity.lead_elsewhere(
-            found, config=config, secrets=secrets, books=identity.Books.SAME, by=ada.user
+        if not connection_identity.lead_elsewhere(
+            found, config=config, secrets=secrets, books=connection_identity.Books.SAME, by=ada.user
         ):
             connection_settings.configure(
                 found, name=NAME, config=found.config, secrets=secrets, by=ada.user

@@ -8,10 +8,13 @@ import pytest
 from django.core.management import call_command
 
 from admin_wbs.models import CodeList
-from erp_integrations import approval, connection_settings, connections, unlinking
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection, Halt, Item
+from erp_integrations.models.states import State
 from erp_integrations.sendable import Origin, link, send
-from erp_integrations.states import State
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access import policy
 from tests.adapters.tryton.conftest import done, party, vendor
 from tests.erp_integrations import steps
@@ -29,9 +32,9 @@ def connection(proxied, faults, erp, account, ada) -> Connection:
         secrets={"key": erp.facts["key"]},
         by=ada,
     )
-    connections.activate(made, by=ada)
-    assert connections.test(made, by=ada), made.test_result
-    assert connections.refresh(made, by=ada), made.refresh_problem
+    connection_services.activate(made, by=ada)
+    assert connection_services.test(made, by=ada), made.test_result
+    assert connection_services.refresh(made, by=ada), made.refresh_problem
     return made
 
 
@@ -100,8 +103,8 @@ def test_a_cost_code_whose_answer_was_lost_is_found_under_its_parent(
         faults.set("cut_after", calls=int(record is code))
         assert send("cost_code", [record.pk], access=policy.load(ada, account)).done == 1
         item = Item.objects.get(record_id=record.pk)
-        decision = approval.Decision(item.pk, item.digest)
-        approval.accept([decision], entity="cost_code", access=policy.load(pat, account))
+        decision = accept_services.Decision(item.pk, item.digest)
+        accept_services.accept([decision], entity="cost_code", access=policy.load(pat, account))
         steps.export(connection)
     item.refresh_from_db()
     assert item.state == State.UNCERTAIN
@@ -143,7 +146,7 @@ def test_an_account_of_another_code_that_a_program_named_is_not_renamed(
     theirs = CostCodeFactory.create(list=codes, code="87", description="Theirs")
     export_code(theirs, connection, *access)
     (before,) = erp.rows(rows)
-    unlinking.unlink(account.pk, "cost_code", [theirs.pk], by=ada, why="Ours is another")
+    unlink_services.unlink(account.pk, "cost_code", [theirs.pk], by=ada, why="Ours is another")
     ours = CostCodeFactory.create(list=codes, code="88", description="Ours")
     origin = Origin(id=str(before["id"]))
     assert link("cost_code", {ours.pk: origin}, access=access[0]) == {}
@@ -158,8 +161,8 @@ def export_code(code, connection, sender, approver) -> Item:
     """Sent, accepted and handed to Tryton."""
     assert send("cost_code", [code.pk], access=sender).refused == ()
     item = Item.objects.filter(record_id=code.pk).latest("pk")
-    decision = approval.Decision(item.pk, item.digest)
-    assert approval.accept([decision], entity="cost_code", access=approver).refused == ()
+    decision = accept_services.Decision(item.pk, item.digest)
+    assert accept_services.accept([decision], entity="cost_code", access=approver).refused == ()
     steps.export(connection)
     item.refresh_from_db()
     return item

@@ -1,0 +1,242 @@
+"""``/standard_cost_codes``: the codes of a list (reference rest-api.md 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.request import Request
+
+from admin_wbs.api.cost_codes import schemas
+from admin_wbs.api.cost_codes.schemas import LIST
+from admin_wbs.api.cost_codes.sync import READERS, opened
+from admin_wbs.api.errors import refusals
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.models import CodeList, CostCode
+from erp_integrations import sendable
+from erpbridge.rest import scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
+from erpbridge.rest.describing import One, Query, Synced, answers, takes
+from erpbridge.rest.errors import ApiError, Invalid, Malformed
+from erpbridge.rest.filters import flag, ids, moments, search, texts, truth
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.parameters import whole_number
+from erpbridge.rest.sync import SyncRow
+from erpbridge.rest.views import Listed, Resource, Shown
+
+WRAPPER = "standard_cost_code"
+ONLY_ERP = (
+    "A standard cost code can be deleted over the API in an ERP's list only. "
+    "Deactivate or delete it on the page of its list."
+)
+ONLY_ACTIVE = Query(
+    "only_active_cost_codes", {"type": "boolean"}, "true: without the inactive codes."
+)
+COLUMNS = ("id", "list_id", "parent_id", "code", "full_code", "description", "origin_id")
+
+
+class CodeView(Resource):
+    """Cost codes of one list, which every call names."""
+
+    reads = "codes.view"
+    asks = [schemas.IN_LIST]
+    default_view = "extended"
+    shown = {
+        "extended": schemas.StandardCostCode,
+        "compact": schemas.StandardCostCodeCompact,
+        "default": schemas.StandardCostCodeId,
+    }
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "parent_id": ids("parent"),
+            "origin_id": texts("origin_id"),
+            "active": flag("is_active"),
+            "search": search(lambda found, words: found.search(words)),
+            "created_at": moments("created_at"),
+            "updated_at": moments("updated_at"),
+        },
+        sorts={
+            "id": "pk",
+            "code": "sort_path",
+            "full_code": "sort_path",
+            "name": "description",
+            "updated_at": "updated_at",
+        },
+    )
+
+    def code_list(self) -> CodeList:
+        """The list that the call names.
+
+        :raises Malformed: where it names none.
+        :raises Http404: where the account has no such list.
+        """
+        request = self.request
+        given = scope.body_of(request).get(LIST) or request.query_params.get(LIST)
+        if given in (None, ""):
+            raise Malformed({LIST: ["is missing"]})
+        rows = CodeList.objects.visible_to(self.access)
+        found = rows.filter(pk=whole_number(given, LIST)).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def found(self) -> QuerySet[CostCode]:
+        """The codes of the list."""
+        return self.code_list().codes.all()
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """The three views; extended when none is asked for."""
+        return {"extended": extended, "compact": compact, "default": default}
+
+    def write(self, found: CodeList, given: Mapping[str, Any], pk: int | None = None) -> int:
+        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        with refusals(), opened(found, self.access) as records:
+            return sync.store_one(records, SyncRow(given, pk))
+
+
+class Codes(CodeView, Listed):
+    """The codes of a list."""
+
+    asks = [schemas.IN_LIST, ONLY_ACTIVE]
+
+    def found(self) -> QuerySet[CostCode]:
+        """The codes of the list, on demand without the inactive ones."""
+        found = super().found()
+        wanted = self.request.query_params.get("only_active_cost_codes", "")
+        try:
+            return found.filter(is_active=True) if wanted and truth(wanted) else found
+        except ValueError as error:
+            raise Malformed({"only_active_cost_codes": [str(error)]}) from error
+
+    @takes(schemas.in_list(READERS, wrapped=WRAPPER, required=["code", "name"]))
+    @answers(One, 201)
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new code."""
+        found = self.code_list()
+        self.require("codes.edit")
+        given = {name: one for name, one in self.wrapped(WRAPPER).items() if name != "id"}
+        return self.show(self.write(found, given), 201)
+
+
+class CompanyCodes(CodeView, Listed):
+    """The codes of every list of the company, for clients that name no list."""
+
+    asks = []
+
+    def found(self) -> QuerySet[CostCode]:
+        """All that the caller can see."""
+        return CostCode.objects.visible_to(self.access)
+
+
+class ListCodes(Codes):
+    """The codes of the list in the path."""
+
+    asks = [ONLY_ACTIVE]
+
+    def code_list(self) -> CodeList:
+        """The list. :raises Http404:"""
+        found = CodeList.objects.visible_to(self.access).filter(pk=self.kwargs["pk"]).first()
+        if found is None:
+            raise Http404
+        return found
+
+
+class OneCode(CodeView, Shown):
+    """A code of a list."""
+
+    def one(self, pk: int) -> CostCode:
+        """The code of the list named; to delete it none has to be. :raises Http404:"""
+        named = scope.body_of(self.request).get(LIST) or self.request.query_params.get(LIST)
+        if named or self.request.method != "DELETE":
+            code: CostCode = super().one(pk)
+            return code
+        mine = CostCode.objects.visible_to(self.access).select_related("list")
+        found = mine.filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The list, the connections, for a code may be linked along, then the code."""
+        yield CodeList.objects.filter(pk=self.one(self.kwargs["pk"]).list_id)
+        yield sendable.connections_of(self.access.account.pk)
+        yield from super().holds()
+
+    @takes(schemas.in_list(READERS, wrapped=WRAPPER))
+    @answers(One)
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change it. :raises ApiError: 409 while it waits for accounting."""
+        stored = self.one(pk)
+        self.require("codes.edit")
+        lock = sendable.lock(list_services.CODE, stored)
+        if lock is not None:
+            raise ApiError(409, {"base": [lock.message]})
+        return self.show(self.write(stored.list, self.wrapped(WRAPPER), pk))
+
+    @answers(One)
+    @deprecated(WORK_BREAKDOWN_STRUCTURE)
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Delete it, if its list is an ERP's and nothing ever used it; answers what it was.
+
+        Procore would have the segment item deleted in its place.
+        """
+        stored = self.one(pk)
+        self.require("codes.edit")
+        if not stored.list.is_erp:
+            raise Invalid({"base": [ONLY_ERP]})
+        shown = self.show(pk)
+        with refusals():
+            outcome = code_services.delete(stored.list, [pk], by=self.access.user)
+        if outcome.left:
+            raise Invalid({"base": [outcome.left[0].why]})
+        return shown
+
+
+class CodeSync(CodeView):
+    """Up to 1,000 codes of a list in one call."""
+
+    @takes(schemas.rows_in_list(READERS))
+    @answers(Synced)
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Create and update; each row has its own fate."""
+        found = self.code_list()
+        self.require("codes.edit")
+        updates = scope.body_of(request).get("updates")
+        with refusals(**{"": LIST}), opened(found, self.access) as records:
+            return sync.answer(updates, records, self.shape())
+
+
+def extended(pks: Sequence[int]) -> dict[int, Any]:
+    """Every field; ``code`` without its parents', ``full_code`` with them."""
+    rows = CostCode.objects.filter(pk__in=pks).values(*COLUMNS, "origin_data")
+    return {row["id"]: _extended(row) for row in rows}
+
+
+def _extended(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        LIST: row["list_id"],
+        "parent_id": row["parent_id"],
+        "code": row["code"],
+        "full_code": row["full_code"],
+        "name": row["description"],
+        "origin_data": sendable.text_of(row["origin_data"]) or None,
+        "origin_id": row["origin_id"] or None,
+    }
+
+
+def compact(pks: Sequence[int]) -> dict[int, Any]:
+    """Id, list and ERP id."""
+    rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id", "origin_id")
+    return {pk: {"id": pk, LIST: found, "origin_id": origin or None} for pk, found, origin in rows}
+
+
+def default(pks: Sequence[int]) -> dict[int, Any]:
+    """Id and list."""
+    rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id")
+    return {pk: {"id": pk, LIST: found} for pk, found in rows}

@@ -1,0 +1,235 @@
+"""``…/work_breakdown_structure/wbs_codes``: the budget codes of a project (reference 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from admin_wbs.api.errors import refusals
+from admin_wbs.api.projects import budget_code_serializer
+from admin_wbs.api.segments.items import MOST_IDS, STATUS, SWITCH, status
+from admin_wbs.api.segments.schemas import BudgetCode
+from admin_wbs.models import WbsCode
+from admin_wbs.models.querysets.budget_codes import WbsCodeQuerySet
+from admin_wbs.projects import budget_codes
+from admin_wbs.projects.budget_codes import ITEMS, WbsCodeRow
+from erpbridge.access.models import Project
+from erpbridge.rest import bodies, scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Query, Synced, an_object, answers, takes
+from erpbridge.rest.errors import ApiError, Invalid, Malformed
+from erpbridge.rest.filters import LONGEST_SEARCH, clean, ids, moments, truth
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Listed, Resource, Shown
+
+BULK = "bulk"
+READERS = {"segment_id": bodies.whole, "segment_item_id": bodies.whole}
+BUDGET, PRODUCTION = "budget_code", "production_quantity_code"
+DESCRIPTION = bodies.text(WbsCode, "description")
+ITEM = an_object({name: {"type": "integer"} for name in READERS}, list(READERS))
+ROW = an_object(
+    {
+        ITEMS: {"type": "array", "items": ITEM, "minItems": 1},
+        "description": dict(DESCRIPTION.schema),
+    },
+    [ITEMS],
+)
+ROWS = {"type": "array", "items": ROW, "maxItems": sync.MOST_ROWS}
+CHANGE = {"description": dict(DESCRIPTION.schema), "status": {"enum": list(STATUS)}}
+
+
+class WbsCodeView(Resource):
+    """Budget codes of a project."""
+
+    reads = "project_wbs.view"
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "status": status(),
+            "created_at": moments("created_at"),
+            "updated_at": moments("updated_at"),
+        },
+        sorts={"id": "pk", "updated_at": "updated_at"},
+    )
+    shown = {"": BudgetCode}
+
+    def found(self) -> WbsCodeQuerySet:
+        """Those of the project."""
+        return WbsCode.objects.visible_to(self.access)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        return {"": partial(budget_code_serializer.shown, self.project)}
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project, then the budget code."""
+        yield Project.objects.filter(pk=self.project.pk)
+        yield from super().holds()
+
+    def store(self, rows: list[WbsCodeRow]) -> None:
+        """Create budget codes, and describe those that are there."""
+        budget_codes.store(self.project, rows, by=self.access.user)
+
+
+class WbsCodes(WbsCodeView, Listed):
+    """The budget codes of a project."""
+
+    asks = (
+        Query("query", {"type": "string"}, "Words to look for, in a list."),
+        Query(
+            "scope",
+            {"enum": [BUDGET, PRODUCTION], "default": BUDGET},
+            "What a list is of; there are no production quantities.",
+        ),
+        Query(
+            "can_select_divisions",
+            {"type": "boolean", "default": True},
+            "False leaves those of divisions out of a list.",
+        ),
+    )
+
+    def found(self) -> WbsCodeQuerySet:
+        """Those that ``query``, ``scope`` and ``can_select_divisions`` ask for."""
+        query, found = self.request.query_params, super().found()
+        if words := clean(query.get("query", ""))[:LONGEST_SEARCH]:
+            found = found.search(words)
+        wanted = query.get("scope", BUDGET)
+        if wanted not in (BUDGET, PRODUCTION):
+            raise Malformed({"scope": [f"must be {BUDGET} or {PRODUCTION}"]})
+        # Nothing here counts production quantities.
+        found = found.none() if wanted == PRODUCTION else found
+        try:
+            divisions = truth(query.get("can_select_divisions") or "true")
+        except ValueError as error:
+            raise Malformed({"can_select_divisions": [str(error)]}) from error
+        return found if divisions else found.without_divisions()
+
+    @takes(ROW)
+    @answers(One, 201)
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new one; of a combination that is there the description changes."""
+        self.require("project_wbs.edit")
+        row = _row(scope.body_of(request))
+        self.store([row])
+        if row.errors or row.pk is None:
+            raise Invalid(row.errors)
+        return self.show(row.pk, 201)
+
+
+class OneWbsCode(WbsCodeView, Shown):
+    """A budget code."""
+
+    @takes(an_object(CHANGE))
+    @answers(One)
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change description and status; its items stay."""
+        stored = self.one(pk)
+        self.require("project_wbs.edit")
+        body = scope.body_of(request)
+        description = _description(body)
+        active = _active(body) if "status" in body else None
+        with refusals():
+            budget_codes.change(stored, description=description, active=active, by=self.access.user)
+        return self.show(pk)
+
+
+class BulkCreate(WbsCodeView):
+    """Many budget codes at once."""
+
+    @takes(an_object({BULK: ROWS}, [BULK]))
+    @answers(Synced, 201)
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Create up to 1,000, each with its own fate."""
+        self.require("project_wbs.edit")
+        given = _bulk(scope.body_of(request).get(BULK))
+        rows = [_tried(one) for one in given]
+        self.store([row for row in rows if not row.errors])
+        done = [row.pk for row in rows if row.pk is not None]
+        shown = self.shape()(list(dict.fromkeys(done)))
+        wrong = zip(given, rows, strict=True)
+        return JsonAnswer(
+            {
+                "entities": [shown[pk] for pk in done if pk in shown],
+                "errors": [{**one, "errors": row.errors} for one, row in wrong if row.errors],
+            },
+            201,
+        )
+
+
+class UpdateAllWbsCodes(WbsCodeView):
+    """Many budget codes at once."""
+
+    @takes(an_object(SWITCH, list(SWITCH)))
+    @answers(None, 204)
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Make them active or inactive, all or none; nothing is shown."""
+        self.require("project_wbs.edit")
+        body = scope.body_of(request)
+        values, errors = bodies.read(body, {"ids": bodies.wholes})
+        wanted = values.get("ids", [])
+        if not errors and not 0 < len(wanted) <= MOST_IDS:
+            errors = {"ids": [f"must hold 1 to {MOST_IDS:,} ids"]}
+        attributes = body.get("attributes")
+        if not isinstance(attributes, Mapping):
+            errors["attributes"] = ["must be an object with status"]
+        if errors:
+            raise Malformed(errors)
+        active = _active(attributes or {})
+        with refusals(**{"": "ids"}):
+            budget_codes.switch(self.project, wanted, active=active, by=self.access.user)
+        return JsonAnswer(None, 204)
+
+
+def _active(given: Mapping[str, Any]) -> bool:
+    """:raises Invalid: for anything but the two words."""
+    found = given.get("status")
+    if not isinstance(found, str) or found not in STATUS:
+        raise Invalid({"status": ["must be active or inactive"]})
+    return STATUS[found]
+
+
+def _bulk(given: Any) -> list[Mapping[str, Any]]:
+    """:raises ApiError: for anything but a list of at most 1,000 objects."""
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise Malformed({BULK: ["must be a list of objects"]})
+    if len(given) > sync.MOST_ROWS:
+        message = f"has {len(given):,} rows; the limit is {sync.MOST_ROWS:,}"
+        raise ApiError(413, {BULK: [message]})
+    return given
+
+
+def _tried(given: Mapping[str, Any]) -> WbsCodeRow:
+    """A row of many: what is wrong with it is its own."""
+    try:
+        return _row(given)
+    except Invalid as error:
+        wrong = WbsCodeRow([])
+        wrong.errors = dict(error.errors) if isinstance(error.errors, dict) else {}
+        return wrong
+
+
+def _row(given: Mapping[str, Any]) -> WbsCodeRow:
+    """:raises Invalid: for items that are none."""
+    items = given.get(ITEMS)
+    if not isinstance(items, list) or not items:
+        raise Invalid({ITEMS: ["is missing" if items in (None, []) else "must be a list"]})
+    pairs: list[tuple[int, int]] = []
+    for one in items:
+        values, _errors = bodies.read(one if isinstance(one, Mapping) else {}, READERS)
+        segment, item = (values.get(name) for name in READERS)
+        if segment is None or item is None:
+            raise Invalid({ITEMS: ["needs segment_id and segment_item_id in each object"]})
+        pairs.append((segment, item))
+    return WbsCodeRow(pairs, _description(given))
+
+
+def _description(given: Mapping[str, Any]) -> str | None:
+    """:raises Invalid: for what is no text, or too long."""
+    values, errors = bodies.read(given, {"description": DESCRIPTION})
+    if errors:
+        raise Invalid(errors)
+    return values.get("description")

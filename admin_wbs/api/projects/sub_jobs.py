@@ -1,0 +1,155 @@
+"""``/sub_jobs`` of a project (reference rest-api.md 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from admin_wbs.api.cost_codes import schemas
+from admin_wbs.api.errors import refusals
+from admin_wbs.models import SubJob
+from admin_wbs.projects import sub_jobs, sub_jobs_bulk
+from admin_wbs.rows import Row
+from erpbridge.access.models import Project
+from erpbridge.access.policy import Access
+from erpbridge.rest import bodies, scope, sync
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
+from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
+from erpbridge.rest.filters import flag, ids, moments, search, texts
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
+from erpbridge.rest.views import Listed, Resource, Shown
+
+WRAPPER = "sub_job"
+READERS = {
+    "code": bodies.text(SubJob, "code"),
+    "name": bodies.text(SubJob, "name"),
+    "origin_id": bodies.identifier(200),
+    "origin_data": bodies.text(SubJob, "origin_data"),
+}
+COLUMNS = ("id", "code", "name", "origin_id", "origin_data", "created_at", "updated_at")
+
+
+class SubJobView(Resource):
+    """Sub jobs of a project."""
+
+    of_project = True
+    reads = "project_wbs.view"
+    shown = {"": schemas.SubJobRow}
+    listing = Listing(
+        filters={
+            "id": ids("pk"),
+            "origin_id": texts("origin_id"),
+            "active": flag("is_active"),
+            "search": search(lambda found, words: found.search(words)),
+            "created_at": moments("created_at"),
+            "updated_at": moments("updated_at"),
+        },
+        sorts={"id": "pk", "code": "code", "name": "name"},
+    )
+
+    def found(self) -> QuerySet[SubJob]:
+        """Those of the project."""
+        return SubJob.objects.visible_to(self.access)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        return {"": shown}
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project, then the sub job."""
+        yield Project.objects.filter(pk=self.project.pk)
+        yield from super().holds()
+
+    def write(self, pk: int | None = None) -> int:
+        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        row = SyncRow(self.wrapped(WRAPPER), pk)
+        with refusals():
+            return sync.store_one(SubJobRecords(self.project, self.access), row)
+
+
+class SubJobs(SubJobView, Listed):
+    """The sub jobs of a project."""
+
+    @takes(READERS, wrapped=WRAPPER, required=["code", "name"])
+    @answers(One, 201)
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A further one."""
+        self.require("project_wbs.edit")
+        return self.show(self.write(), 201)
+
+
+class OneSubJob(SubJobView, Shown):
+    """A sub job of a project."""
+
+    @takes(READERS, wrapped=WRAPPER)
+    @answers(One)
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change it; its code not while another system knows it."""
+        self.one(pk)
+        self.require("project_wbs.edit")
+        return self.show(self.write(pk))
+
+    @answers(One)
+    @deprecated(WORK_BREAKDOWN_STRUCTURE)
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Delete it, if nothing uses it; answers what it was.
+
+        Procore would have the segment item deleted in its place, which is not to be had here.
+        """
+        stored = self.one(pk)
+        self.require("project_wbs.edit")
+        was = self.show(pk)
+        with refusals():
+            sub_jobs.delete(stored, by=self.access.user)
+        return was
+
+
+class SubJobSync(SubJobView):
+    """Up to 1,000 sub jobs of a project in one call."""
+
+    @takes_rows(READERS, most=MOST_ROWS)
+    @answers(Synced)
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Create and update; each row has its own fate."""
+        self.require("project_wbs.edit")
+        records = SubJobRecords(self.project, self.access)
+        with refusals():
+            return sync.answer(scope.body_of(request).get("updates"), records, self.shape())
+
+
+class SubJobRecords(Records):
+    """The sub jobs of a project, for :func:`erpbridge.rest.sync.answer`."""
+
+    readers = READERS
+
+    def __init__(self, project: Project, access: Access) -> None:
+        self.project, self.access = project, access
+
+    def found(self) -> QuerySet[SubJob]:
+        """Those of the project."""
+        return SubJob.objects.filter(project=self.project)
+
+    def store(self, rows: Sequence[SyncRow]) -> None:
+        """Create and change."""
+        good = []
+        for row in rows:
+            values, errors = bodies.read(row.given, READERS)
+            row.refuse(errors)
+            if not row.errors:
+                good.append((row, Row(row.pk, values)))
+        sub_jobs_bulk.store(self.project, [one for _row, one in good], access=self.access)
+        for row, one in good:
+            row.pk = one.pk
+            row.refuse(one.errors)
+
+
+def shown(pks: Sequence[int]) -> dict[int, Any]:
+    """Sub jobs as Procore shows them."""
+    rows = SubJob.objects.filter(pk__in=pks).values(*COLUMNS)
+    empty = ("origin_id", "origin_data")
+    return {row["id"]: row | {name: row[name] or None for name in empty} for row in rows}

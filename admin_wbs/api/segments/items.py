@@ -1,0 +1,370 @@
+"""``segments/{id}/segment_items`` (reference rest-api.md 2.4).
+
+The items of a custom segment are its own; those of the default segments are the cost codes of a
+list, the cost types, and the sub jobs of a project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.request import Request
+
+from admin_wbs.api.errors import refusals
+from admin_wbs.api.segments import item_serializer
+from admin_wbs.api.segments.schemas import DeletedItems, WbsItem
+from admin_wbs.api.segments.segments import ID, Kind, WbsView
+from admin_wbs.cost_codes import services as code_services
+from admin_wbs.cost_types import services as cost_type_services
+from admin_wbs.errors import Outcome
+from admin_wbs.models import (
+    CodeList,
+    CostCode,
+    CostType,
+    ProjectCostCode,
+    Segment,
+    SegmentItem,
+    SubJob,
+)
+from admin_wbs.segments import items as segment_items
+from erpbridge.rest import bodies, scope
+from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.describing import One, Page, Query, an_object, answers, takes
+from erpbridge.rest.errors import Invalid, Malformed
+from erpbridge.rest.filters import Filter, WrongValue, ids, search
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.parameters import whole_number
+from erpbridge.rest.views import Shown
+
+LIST = "segment_item_list_id"
+READERS = {
+    "code": bodies.text(CostCode, "code"),
+    "name": bodies.text(CostCode, "description"),
+    "parent_id": bodies.whole,
+}
+STATUS = {"active": True, "inactive": False}
+ELSEWHERE = "Items of this segment are not changed here."
+MOST_IDS = 10_000
+IDS = {"type": "array", "items": ID, "minItems": 1, "maxItems": MOST_IDS}
+ATTRIBUTES = an_object({"status": {"enum": list(STATUS)}}, ["status"])
+SWITCH = {"ids": IDS, "attributes": ATTRIBUTES}
+# The list may stand in the body too.
+OF_LIST = {LIST: bodies.whole}
+OF_LIST_SCHEMA = {LIST: dict(bodies.whole.schema)}
+
+
+def status(path: str = "is_active") -> Filter:
+    """``active`` or ``inactive``."""
+
+    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        if not set(values) <= set(STATUS):
+            raise WrongValue("takes active or inactive")
+        return found.filter(**{f"{path}__in": [STATUS[value] for value in values]})
+
+    return Filter(apply, "active or inactive.")
+
+
+TIERED = Listing(
+    filters={
+        "id": ids("pk"),
+        "parent_id": ids("parent"),
+        "status": status(),
+        "search": search(lambda found, words: found.search(words)),
+    },
+    sorts={"id": "pk", "code": "sort_path", "path_code": "sort_path", "name": "description"},
+)
+OF_PROJECT = Listing(
+    filters={
+        "id": ids("pk"),
+        "parent_id": ids("cost_code__parent__on_projects"),
+        "status": status("cost_code__is_active"),
+        "search": search(lambda found, words: found.search(words)),
+    },
+    sorts={
+        "id": "pk",
+        "code": "cost_code__sort_path",
+        "path_code": "cost_code__sort_path",
+        "name": "cost_code__description",
+    },
+)
+FLAT = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "code": "code"})
+
+
+class ItemView(WbsView):
+    """Items of one segment."""
+
+    # The widest of the three that Items chooses from.
+    listing = TIERED
+    shown = {"": WbsItem}
+    asks = (Query(LIST, ID, "The list of cost codes; the company's are listed only with it."),)
+
+    @cached_property
+    def segment(self) -> Segment:
+        """The segment of the path. :raises Http404:"""
+        found: Segment | None = super().found().filter(pk=self.kwargs["segment_id"]).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """What the item is in, then the item."""
+        if "pk" in self.kwargs:
+            item = self.one(self.kwargs["pk"])
+            if isinstance(item, CostCode):
+                yield CodeList.objects.filter(pk=item.list_id)
+            elif isinstance(item, SegmentItem):
+                yield Segment.objects.filter(pk=item.segment_id)
+        yield from super().holds()
+
+    def code_list(self) -> CodeList | None:
+        """The list of cost codes that the call names.
+
+        :raises Http404: where the account has no such list.
+        """
+        request = self.request
+        given = request.query_params.get(LIST) or scope.body_of(request).get(LIST)
+        if given in (None, ""):
+            return None
+        lists = CodeList.objects.filter(account=self.access.account)
+        found = lists.filter(pk=whole_number(given, LIST)).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def found(self) -> QuerySet[Any]:
+        """The items: of the company, or of the project, where a cost code has an id of its own.
+
+        :raises Http404: for a list that the account has not, whatever the segment.
+        """
+        kind, project = self.segment.kind, self.access.project
+        found = self.code_list()
+        if kind == Kind.COST_CODE:
+            if project:
+                here = ProjectCostCode.objects.filter(project=project)
+                return here.filter(cost_code__list=found) if found else here
+            rows = CostCode.objects.filter(account=self.access.account)
+            return rows.filter(list=found) if found else rows
+        if kind == Kind.COST_TYPE:
+            return CostType.objects.filter(account=self.access.account)
+        if kind == Kind.SUB_JOB:
+            return SubJob.objects.filter(project=project) if project else SubJob.objects.none()
+        return SegmentItem.objects.filter(segment=self.segment)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        kind, segment = self.segment.kind, self.segment
+        if kind == Kind.COST_TYPE:
+            return {"": partial(item_serializer.cost_types, segment)}
+        if kind == Kind.SUB_JOB:
+            return {"": partial(item_serializer.sub_jobs, segment)}
+        if kind == Kind.COST_CODE and self.access.project:
+            return {"": partial(item_serializer.project_codes, segment)}
+        model = CostCode if kind == Kind.COST_CODE else SegmentItem
+        return {"": partial(item_serializer.tiered, model, segment)}
+
+    def values(self) -> dict[str, Any]:
+        """What the body says, not wrapped. :raises Invalid:"""
+        values, errors = bodies.read(scope.body_of(self.request), READERS)
+        if errors:
+            raise Invalid(errors)
+        return values
+
+    def ids(self) -> list[int]:
+        """``ids`` of the body. :raises Malformed:"""
+        values, errors = bodies.read(scope.body_of(self.request), {"ids": bodies.wholes})
+        wanted: list[int] = values.get("ids", [])
+        if not errors and not 0 < len(wanted) <= MOST_IDS:
+            errors = {"ids": [f"must hold 1 to {MOST_IDS:,} ids"]}
+        if errors:
+            raise Malformed(errors)
+        return wanted
+
+    def delete_items(self, wanted: Sequence[int]) -> list[Outcome]:
+        """Delete those that nothing uses. :raises Invalid: for cost types and sub jobs."""
+        by = self.access.user
+        if self.segment.is_custom:
+            return [segment_items.delete(self.segment, wanted, by=by)]
+        held = self._lists(wanted)
+        return [code_services.delete(held[0], wanted, by=by, also=held[1:])] if held else []
+
+    def switch_items(self, wanted: Sequence[int], *, active: bool) -> list[Outcome]:
+        """Make items active or inactive. :raises Invalid: for cost types and sub jobs."""
+        by = self.access.user
+        if self.segment.is_custom:
+            do = segment_items.reactivate if active else segment_items.deactivate
+            return [do(self.segment, wanted, by=by)]
+        switch = code_services.reactivate if active else code_services.deactivate
+        held = self._lists(wanted)
+        return [switch(held[0], wanted, by=by, also=held[1:])] if held else []
+
+    def _lists(self, wanted: Sequence[int]) -> list[CodeList]:
+        """The lists that some codes are of. :raises Invalid: for cost types and sub jobs."""
+        if self.segment.kind != Kind.COST_CODE:
+            raise Invalid({"base": [ELSEWHERE]})
+        rows = CostCode.objects.filter(account=self.access.account, pk__in=wanted)
+        return list(CodeList.objects.filter(pk__in=rows.values("list")))
+
+
+class Items(ItemView):
+    """The items of a segment.
+
+    Cost types and sub jobs are filtered by id, and sorted by id and code, only.
+    """
+
+    @answers(Page)
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """A page; of the company's cost codes the list must be named, as Procore wants it."""
+        is_code = self.segment.kind == Kind.COST_CODE
+        if is_code and self.access.project is None and self.code_list() is None:
+            raise Malformed({LIST: ["is missing: items of cost codes belong to lists"]})
+        listing = TIERED if is_code or self.segment.is_custom else FLAT
+        listing = OF_PROJECT if is_code and self.access.project else listing
+        return listing.page(request, self.found(), self.shape())
+
+
+class CompanyItems(Items):
+    """The items of a segment of the company.
+
+    Cost types are filtered by id, and sorted by id and code, only.
+    """
+
+    @takes(READERS | OF_LIST, required=["code", "name"])
+    @answers(One, 201)
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new item; the body is not wrapped."""
+        segment, by = self.segment, self.access.user
+        self.may_change()
+        found = self.code_list()
+        values = self.values()
+        missing = {name: ["is missing"] for name in ("code", "name") if name not in values}
+        if missing:
+            raise Invalid(missing)
+        given = {"code": values["code"], "description": values["name"], "by": by}
+        parent = self._parent(values.get("parent_id"))
+        made: CostCode | CostType | SegmentItem
+        with refusals():
+            if segment.kind == Kind.COST_CODE:
+                if found is None:
+                    raise Malformed({LIST: ["is missing"]})
+                made = code_services.add(found, parent=parent, **given)
+            elif segment.kind == Kind.COST_TYPE:
+                given["label"] = given.pop("description")
+                account, other = self.access.account, CostType.Base.OTHER
+                made = cost_type_services.add(account, base_type=other, **given)
+            elif segment.is_custom:
+                made = segment_items.add(segment, parent=parent, **given)
+            else:
+                raise Invalid({"base": [ELSEWHERE]})
+        return self.show(made.pk, 201)
+
+    def _parent(self, pk: int | None) -> Any:
+        if pk is None:
+            return None
+        parent = self.found().filter(pk=pk).first()
+        if parent is None or isinstance(parent, CostType):
+            raise Invalid({"parent_id": ["is no item that something can go under"]})
+        return parent
+
+
+class OneItem(ItemView, Shown):
+    """An item of a segment."""
+
+
+class OneCompanyItem(OneItem):
+    """An item of a segment of the company."""
+
+    @takes(READERS | OF_LIST)
+    @answers(One)
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change code and name."""
+        stored = self.one(pk)
+        self.may_change()
+        values, by = self.values(), self.access.user
+        if values.get("parent_id", stored_parent := getattr(stored, "parent_id", None)) != (
+            stored_parent
+        ):
+            raise Invalid({"parent_id": ["cannot be changed: an item keeps its place"]})
+        text = "label" if isinstance(stored, CostType) else "description"
+        columns = {"code": "code", "name": text}
+        given = {columns[name]: one for name, one in values.items() if name in columns}
+        with refusals():
+            if isinstance(stored, CostType):
+                cost_type_services.change(stored, values=given, by=by)
+            elif isinstance(stored, CostCode):
+                code_services.edit(stored, values=given, seen=stored.revision, by=by)
+            else:
+                segment_items.edit(stored, values=given, seen=stored.revision, by=by)
+        return self.show(pk)
+
+    @answers(None, 204)
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Delete it where nothing uses it; nothing is shown."""
+        stored = self.one(pk)
+        self.may_change()
+        with refusals():
+            if isinstance(stored, CostType):
+                cost_type_services.delete(stored, by=self.access.user)
+            else:
+                left = [one for done in self.delete_items([pk]) for one in done.left]
+                if left:
+                    raise Invalid({"base": [left[0].why]})
+        return JsonAnswer(None, 204)
+
+
+class BulkDestroy(ItemView):
+    """Many items of a segment at once."""
+
+    @takes(an_object({"ids": IDS} | OF_LIST_SCHEMA, ["ids"]))
+    @answers(DeletedItems, 207)
+    def delete(self, request: Request, **path: Any) -> JsonAnswer:
+        """Delete those that nothing uses, and tell which stay and why."""
+        wanted = self.ids()
+        self.may_change()
+        there = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        with refusals():
+            outcomes = self.delete_items(sorted(there))
+        why = {one.code_id: one.why for done in outcomes for one in done.left}
+        why |= {pk: "Not found." for pk in wanted if pk not in there}
+        return JsonAnswer(
+            {
+                "successes": [{"id": pk, "status": 204} for pk in wanted if pk not in why],
+                "failures": [
+                    {"id": pk, "status": 422 if pk in there else 404, "errors": {"base": [why[pk]]}}
+                    for pk in wanted
+                    if pk in why
+                ],
+            },
+            207,
+        )
+
+
+class UpdateAll(ItemView):
+    """Many items of a segment at once."""
+
+    @takes(an_object(SWITCH | OF_LIST_SCHEMA, list(SWITCH)))
+    @answers(None, 204)
+    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+        """Make them active or inactive, all or none; nothing is shown."""
+        wanted = self.ids()
+        self.may_change()
+        attributes = scope.body_of(request).get("attributes")
+        status = attributes.get("status") if isinstance(attributes, Mapping) else None
+        if not isinstance(status, str) or status not in STATUS:
+            raise Malformed({"attributes": ["needs status: active or inactive"]})
+        there = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        if self.segment.kind not in (Kind.COST_CODE, Kind.CUSTOM):
+            raise Invalid({"base": [ELSEWHERE]})
+        if there != set(wanted):
+            raise Invalid({"ids": [f"are no items here: {sorted(set(wanted) - there)[:10]}"]})
+        active = STATUS[status]
+        going = self.found().filter(pk__in=wanted).exclude(is_active=active)
+        with refusals():
+            done = self.switch_items(list(going.values_list("pk", flat=True)), active=active)
+            left = [one for some in done for one in some.left]
+            if left:
+                raise Invalid({"ids": [f"{one.label}: {one.why}" for one in left[:10]]})
+        return JsonAnswer(None, 204)

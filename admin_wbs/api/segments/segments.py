@@ -1,0 +1,313 @@
+"""``…/work_breakdown_structure``: patterns and segments (reference rest-api.md 2.4).
+
+A pattern is the order of the segments of the account's budget codes, or of a project's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import Count, QuerySet
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from admin_wbs.api.errors import refusals
+from admin_wbs.api.segments.schemas import SegmentItemList, WbsPattern, WbsSegment
+from admin_wbs.api.segments.segment_serializer import segment_of
+from admin_wbs.models import CodeList, CostCode, CostType, Segment, SubJob
+from admin_wbs.projects import structure as project_structure
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
+from erpbridge.access.models import Project
+from erpbridge.rest import bodies, scope
+from erpbridge.rest.answers import JsonAnswer, etag
+from erpbridge.rest.describing import One, an_object, answers, takes
+from erpbridge.rest.errors import Invalid, Malformed
+from erpbridge.rest.filters import ids, texts
+from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.views import Listed, Resource, Shown
+
+Kind = Segment.Kind
+STRUCTURES = {"tiered": True, "flat": False}
+SWITCHES = {
+    "project_can_modify_origin_project": "project_items",
+    "project_can_delete_origin_company": "project_deletes",
+}
+
+
+@bodies.reader({"enum": list(STRUCTURES)})
+def _structure(value: Any) -> bool:
+    """Whether tiered."""
+    try:
+        return STRUCTURES[str(value)]
+    except KeyError:
+        raise ValidationError("must be tiered or flat") from None
+
+
+READERS = {
+    "name": bodies.text(Segment, "name"),
+    **dict.fromkeys(SWITCHES, bodies.flag),
+    "structure": _structure,
+}
+ID = {"type": "integer"}
+PLACE = an_object({"segment_id": ID, "position": ID | {"minimum": 0}}, ["segment_id", "position"])
+ORDER_BODY = an_object({"updated_order": {"type": "array", "items": PLACE}}, ["updated_order"])
+
+
+class WbsView(Resource):
+    """Of the company or, where the path names one, of a project."""
+
+    listing = Listing(filters={"id": ids("pk"), "type": texts("kind")}, paged=False)
+    shown = {"": WbsSegment}
+
+    def enter(self, request: Request) -> int:
+        """In the scope of the path; what every account begins with is there then."""
+        self.reads = "project_wbs.view" if "project_id" in self.kwargs else "codes.view"
+        account = super().enter(request)
+        if request.method not in scope.WRITES:
+            default_structure.ensure(account)
+        return account
+
+    def hold(self) -> None:
+        """With what every account begins with, which a refused call leaves no trace of."""
+        super().hold()
+        default_structure.ensure(self.access.account.pk)
+
+    def may_change(self) -> None:
+        """:raises PermissionDenied: without the right."""
+        self.require("project_wbs.edit" if self.access.project else "codes.edit")
+
+    def found(self) -> QuerySet[Segment]:
+        """The segments of the account, or those in the structure of the project."""
+        found = Segment.objects.filter(account=self.access.account)
+        if self.access.project is None:
+            return found
+        return found.filter(of_projects__project=self.access.project)
+
+    def shapes(self) -> Mapping[str, Shape]:
+        """One shape."""
+        return {"": self.segments}
+
+    def segments(self, pks: Sequence[int]) -> dict[int, Any]:
+        """Segments with the number of their items; in a fixed number of queries."""
+        project = self.access.project
+        rows = Segment.objects.filter(pk__in=pks).annotate(count=Count("items"))
+        counts = self._counts()
+        places = dict(project.segments.values_list("segment_id", "position")) if project else None
+        pattern = project.pk if project else self.access.account.pk
+        return {
+            one.pk: {
+                **segment_of(one),
+                "position": _from_zero(one.position if places is None else places.get(one.pk)),
+                "segment_items_count": counts.get(one.kind, one.count),  # type: ignore[attr-defined]
+                "created_at": one.created_at,
+                "updated_at": one.created_at,
+                "wbs_pattern_id": pattern,
+            }
+            for one in rows
+        }
+
+    def _counts(self) -> dict[str, int]:
+        """How many items the default segments have, which are kept elsewhere."""
+        account, project = self.access.account, self.access.project
+        codes = CostCode.objects.filter(account=account)
+        codes = codes.filter(on_projects__project=project) if project else codes
+        return {
+            Kind.COST_CODE.value: codes.count(),
+            Kind.COST_TYPE.value: CostType.objects.filter(account=account).count(),
+            Kind.SUB_JOB.value: SubJob.objects.filter(project=project).count() if project else 0,
+        }
+
+    def pattern(self) -> dict[str, Any]:
+        """The structure with its segments in order."""
+        account, project = self.access.account, self.access.project
+        order = (
+            default_structure.of_project(project)
+            if project
+            else list(Segment.objects.structure(account.pk))
+        )
+        shown = self.segments([one.pk for one in order])
+        return {
+            "id": project.pk if project else account.pk,
+            "segments": [shown[one.pk] for one in order],
+            "created_at": (project or account).created_at,
+            "updated_at": (project or account).created_at,
+        }
+
+
+def _from_zero(position: int | None) -> int | None:
+    return None if position is None else position - 1
+
+
+class PatternView(WbsView):
+    """The one pattern of the company, or of the project."""
+
+    def holds(self) -> Iterator[QuerySet[Any]]:
+        """The project, whose structure it is; that of the company is changed under the account."""
+        if self.access.project:
+            yield Project.objects.filter(pk=self.access.project.pk)
+
+    def compares(self, variables: Collection[str]) -> bool:
+        """With the pattern, whatever the address."""
+        return True
+
+    def current(self) -> JsonAnswer:
+        """As the list of patterns shows it, whose ETag clients have."""
+        return JsonAnswer([self.pattern()])
+
+    def tag(self, answer: HttpResponse) -> str:
+        """That of the list of patterns."""
+        return etag(self.current().content)
+
+
+class Patterns(PatternView):
+    """The one pattern of the company, or of the project."""
+
+    @answers(list[WbsPattern])
+    def get(self, request: Request, **path: Any) -> JsonAnswer:
+        """In an array, as Procore has it."""
+        return self.current()
+
+
+class SegmentOrder(PatternView):
+    """The order of the segments in the pattern."""
+
+    @takes(ORDER_BODY)
+    @answers(WbsPattern, tagged=True)
+    def put(self, request: Request, **path: Any) -> JsonAnswer:
+        """Change it, and show the pattern."""
+        self.may_change()
+        order = _order(scope.body_of(request).get("updated_order"))
+        with refusals():
+            if self.access.project:
+                project_structure.arrange(self.access.project, order, by=self.access.user)
+            else:
+                segment_services.arrange(self.access.account, order, by=self.access.user)
+        return JsonAnswer(self.pattern())
+
+
+def _order(given: Any) -> list[int]:
+    """Segment ids by position. :raises Malformed:"""
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise Malformed({"updated_order": ["must be a list of objects"]})
+    readers = {"segment_id": bodies.whole, "position": bodies.whole}
+    rows = []
+    for one in given:
+        values, errors = bodies.read(one, readers)
+        if errors or None in (values.get("segment_id"), values.get("position")):
+            raise Malformed({"updated_order": ["needs segment_id and position in each object"]})
+        rows.append((values["position"], values["segment_id"]))
+    return [segment for _position, segment in sorted(rows)]
+
+
+class PatternSegment(PatternView):
+    """The segments in the pattern of a project."""
+
+    adds = True
+
+    @takes(an_object({"segment_id": ID}, ["segment_id"]))
+    @answers(WbsPattern, tagged=True)
+    def put(self, request: Request, **path: Any) -> JsonAnswer:
+        """Add one of the company's, or remove it, and show the pattern."""
+        self.may_change()
+        values, errors = bodies.read(scope.body_of(request), {"segment_id": bodies.whole})
+        if errors or values.get("segment_id") is None:
+            raise Malformed(errors or {"segment_id": ["is missing"]})
+        mine = Segment.objects.filter(account=self.access.account)
+        segment = mine.filter(pk=values["segment_id"]).first()
+        if segment is None or self.access.project is None:
+            raise Invalid({"segment_id": ["is no segment of this company"]})
+        do = project_structure.add if self.adds else project_structure.remove
+        with refusals():
+            do(self.access.project, segment, by=self.access.user)
+        return JsonAnswer(self.pattern())
+
+
+class Segments(WbsView, Listed):
+    """The segments in the pattern of a project."""
+
+
+class CompanySegments(Segments):
+    """The segments of the company."""
+
+    @takes(READERS, required=["name"])
+    @answers(One, 201)
+    def post(self, request: Request, **path: Any) -> JsonAnswer:
+        """A new custom one, at the end; refused where the ERP takes none."""
+        self.may_change()
+        values, tiered = _read(scope.body_of(request))
+        if "name" not in values:
+            raise Invalid({"name": ["is missing"]})
+        with refusals():
+            made = segment_services.add(
+                self.access.account, tiered=bool(tiered), by=self.access.user, **values
+            )
+        return self.show(made.pk, 201)
+
+
+class OneSegment(WbsView, Shown):
+    """A segment."""
+
+
+class OneCompanySegment(OneSegment):
+    """A segment of the company."""
+
+    def tag(self, answer: HttpResponse) -> str:
+        """Of the segment, which no write shows."""
+        return etag(self.show(self.kwargs["pk"]).content)
+
+    @takes(READERS)
+    @answers(None, 204, tagged=True)
+    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Change name and switches, flat or tiered it stays; nothing is shown."""
+        stored = self.one(pk)
+        self.may_change()
+        values, tiered = _read(scope.body_of(request))
+        if tiered is not None and tiered != stored.tiered:
+            raise Invalid({"structure": ["cannot be changed"]})
+        with refusals():
+            segment_services.change(stored, values=values, by=self.access.user)
+        return JsonAnswer(None, 204)
+
+    @answers(None, 204)
+    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """Delete a custom one that no project has, with its items; nothing is shown."""
+        stored = self.one(pk)
+        self.may_change()
+        with refusals():
+            segment_services.delete(stored, by=self.access.user)
+        return JsonAnswer(None, 204)
+
+
+def _read(given: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """Columns, and whether tiered; None where the body does not say."""
+    values, errors = bodies.read(given, READERS)
+    if errors:
+        raise Invalid(errors)
+    tiered = values.pop("structure", None)
+    return {SWITCHES.get(name, name): value for name, value in values.items()}, tiered
+
+
+class SegmentLists(WbsView):
+    """The lists of cost codes; other segments have none."""
+
+    @answers(list[SegmentItemList])
+    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+        """All of them."""
+        if self.one(pk).kind != Kind.COST_CODE:
+            return JsonAnswer([])
+        rows = CodeList.objects.filter(account=self.access.account).with_counts().order_by("pk")
+        return JsonAnswer(
+            [
+                {
+                    "id": one.pk,
+                    "name": one.name,
+                    "segment_items_count": one.count,  # type: ignore[attr-defined]  # annotated
+                    "erp_integrated": one.is_erp,
+                    "available_to_use_on_new_projects": one.for_new_projects,
+                }
+                for one in rows
+            ]
+        )

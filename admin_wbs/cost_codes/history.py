@@ -1,0 +1,41 @@
+"""Change history of a cost code: its edits and what happened to it on the way into the ERP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from admin_wbs.cost_codes.list_services import CODE
+from admin_wbs.models import CostCode
+from erp_integrations import sendable
+from erpbridge.audit import history
+from erpbridge.audit.history import History
+
+LABELS = {"code": "Code", "description": "Description", "is_active": "Status"}
+
+
+class CodeWords:
+    """What a code's page calls its fields, values and events."""
+
+    def field(self, name: str) -> str:
+        """The words a field has on the code's page."""
+        return LABELS.get(name, name.replace("_", " ").capitalize())
+
+    def value(self, name: str, value: Any) -> str:
+        """A stored value as the page would show it."""
+        if name == "is_active":
+            return "Active" if value else "Inactive"
+        return history.shown_as(value)
+
+    def verb(self, verb: str) -> str:
+        """What happened."""
+        return sendable.EVENT_WORDS.get(verb, verb.replace("_", " ").capitalize())
+
+    def state(self, state: str) -> str:
+        """The words of the marker for a state; none before an item's first."""
+        return str(sendable.marker(CostCode(erp_state=state)).label) if state else ""
+
+
+def of(code: CostCode, *, before: str = "") -> History:
+    """The newest changes of a code, or those before an event; see :func:`history.history`."""
+    words = CodeWords()
+    return history.history(code.account_id, CODE, code.pk, words=words, before=before)

@@ -1,0 +1,150 @@
+"""The page of a list, tree and table, and the page of a code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from admin_wbs import request_params
+from admin_wbs.cost_codes import history as cost_codes_history
+from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes.forms import CodeForm, typed_form
+from admin_wbs.cost_codes.list_views import visible_list
+from admin_wbs.cost_codes.table import MARKERS, STATUSES, listing, may, selected, why_no_code
+from admin_wbs.erp import send as send_to_erp
+from admin_wbs.importing import pages as import_pages
+from admin_wbs.models import CodeList, CostCode
+from admin_wbs.tree import rendering
+from erp_integrations import sendable
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, scoped
+
+NO_CONTENT = 204
+
+
+@require_safe
+@scoped("codes.view")
+def code_list(request: ScopedRequest, list_id: int) -> HttpResponse:
+    """The codes of a list."""
+    return codes_page(request, visible_list(request.access, list_id))
+
+
+@require_safe
+@scoped("codes.view")
+def branch(request: ScopedRequest, list_id: int) -> HttpResponseBase:
+    """The codes right under one, for the tree; a whole page for who comes without a script."""
+    found = visible_list(request.access, list_id)
+    parent = selected(found, request.GET)
+    home = reverse("admin_wbs:list", args=[request.access.account.pk, found.pk])
+    if not request_params.is_part(request):
+        return redirect(f"{home}?at={parent.pk}" if parent else home)
+    shown = rendering.branch(found, parent)
+    context = {"list": found, "branch": shown, "above": parent, "home": home}
+    return render(request, "wbs/parts/branch.html", context)
+
+
+@require_safe
+@scoped("codes.view")
+def tree(request: ScopedRequest, list_id: int) -> HttpResponseBase:
+    """The whole tree at the left anew, after a code was added or renamed."""
+    found = visible_list(request.access, list_id)
+    home = reverse("admin_wbs:list", args=[request.access.account.pk, found.pk])
+    if not request_params.is_part(request):
+        return redirect(f"{home}?{request.GET.urlencode()}")
+    context = {"list": found, "listing": listing(found, request.GET), "home": home}
+    return render(request, "wbs/parts/tree.html", context)
+
+
+@require_safe
+@scoped("codes.view")
+def erp_buttons(request: ScopedRequest, list_id: int) -> HttpResponseBase:
+    """Send and Retrieve of a page that is open for long: told apart once it has gone stale."""
+    found = visible_list(request.access, list_id)
+    seen = request_params.number(request.GET.get("list_seen", ""))
+    if not request_params.is_part(request):
+        return redirect("admin_wbs:list", request.access.account.pk, found.pk)
+    if seen == found.revision:
+        return HttpResponse(status=NO_CONTENT)
+    return render(request, "wbs/parts/erp_buttons.html", erp_context(request, found, seen=seen))
+
+
+@require_safe
+@scoped("codes.view")
+def code(request: ScopedRequest, code_id: int) -> HttpResponse:
+    """One code: what it is, where it stands, and what happened to it."""
+    access, found = request.access, visible_code(request.access, code_id)
+    context = {
+        "code": found,
+        "list": found.list,
+        "line": rendering.ancestors([found]),
+        "below": found.children.count(),
+        "marker": sendable.marker(found),
+        "lock": sendable.lock(list_services.CODE, found),
+        "news": sendable.news(list_services.CODE, access.account.pk, found),
+        "read_only": list_services.read_only(found.list),
+        "may": may(access, found.list),
+        "history": cost_codes_history.of(found, before=request.GET.get("before", "")),
+    }
+    return render(request, "wbs/code.html", context)
+
+
+def codes_page(
+    request: ScopedRequest,
+    found: CodeList,
+    *,
+    at: CostCode | None = None,
+    form: CodeForm | None = None,
+    refused: str = "",
+) -> HttpResponse:
+    """The page of a list; after a refused addition under ``at`` with what was typed."""
+    params = request.GET.copy()
+    if at is not None:
+        params["at"] = str(at.pk)
+    shown = listing(found, params)
+    context = {
+        "list": found,
+        "listing": shown,
+        "home": reverse("admin_wbs:list", args=[request.access.account.pk, found.pk]),
+        "may": may(request.access, found),
+        "files": import_pages.actions(found, request.access),
+        "may_configure": bool(request.access.can("codes.edit")),
+        "read_only": list_services.read_only(found),
+        "awaits_erp": list_services.AWAITS if found.awaits_erp else "",
+        "no_code": why_no_code(found, shown.at),
+        "statuses": STATUSES,
+        "markers": MARKERS,
+        "form": form or CodeForm(auto_id="add_%s"),
+        "typed": typed_form(),
+        "adding": form is not None or "adding" in request.GET,
+        "refused": refused,
+        **erp_context(request, found, seen=found.revision),
+    }
+    return render(request, "wbs/codes.html", context)
+
+
+def erp_context(request: ScopedRequest, found: CodeList, *, seen: int) -> dict[str, Any]:
+    """What the buttons beside the heading need; ``seen``: the revision of the open page."""
+    button = send_to_erp.button(found, request.access, seen=seen)
+    return {
+        "list": found,
+        "seen": seen,
+        "button": button,
+        "left_out_heading": _left_out(button.left_out) if button else "",
+        "most": settings.ERPBRIDGE_MOST_ROWS_A_CLICK,
+    }
+
+
+def _left_out(count: int) -> str:
+    return f"{count:,} Rejected {'Code Is' if count == 1 else 'Codes Are'} Left Out"
+
+
+def visible_code(access: Access, code_id: int) -> CostCode:
+    """A code the person can see. :raises Http404:"""
+    visible = CostCode.objects.visible_to(access).select_related("list", "parent")
+    found: CostCode = get_object_or_404(visible, pk=code_id)
+    return found

@@ -1,0 +1,147 @@
+"""The page on which cost types are ticked for the codes of the ERP list."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_POST
+
+from admin_wbs.cost_types import code_cost_types
+from admin_wbs.cost_types.code_cost_types import Tick
+from admin_wbs.errors import ReadOnly
+from admin_wbs.models import CodeList, CostType
+from admin_wbs.segments import default_structure
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import LARGEST_ID, ScopedRequest, require, scoped
+from erpbridge.ui.listing import LONGEST_SEARCH, Page, list_page
+
+GET_OR_POST = ("GET", "HEAD", "POST")
+PAIR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.view")
+def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBase:
+    """Codes in rows, cost types in columns; a POST saves the ticks of a page without JavaScript."""
+    found = _list(request.access, list_id)
+    if request.method != "POST":
+        return render(request, "wbs/matrix.html", _context(request, found))
+    require(request.access, "codes.assign_types")
+    was = _pairs(request.POST.get("was", "").split())
+    now = _pairs(request.POST.getlist("ticks"))
+    try:
+        changed = code_cost_types.tick(found, on=now - was, off=was - now, by=request.user)
+    except ReadOnly as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"Saved {changed:,} change{'' if changed == 1 else 's'}.")
+    return redirect(request.get_full_path())
+
+
+@require_POST
+@scoped("codes.assign_types")
+def tick(request: ScopedRequest, list_id: int) -> HttpResponse:
+    """Save one box as it is ticked; answers with what became of it."""
+    found = _list(request.access, list_id)
+    pairs = _pairs([request.POST.get("pair", "")])
+    ticked = request.POST.get("on") == "1"
+    on = pairs if ticked else set()
+    code = code_cost_types.rows(found).filter(pk__in=[code for code, _ in pairs]).first()
+    mine = CostType.objects.filter(account=found.account_id, pk__in=[one for _, one in pairs])
+    cost_type = mine.first()
+    if code is None or cost_type is None:
+        why = "The code or the cost type has been deleted. Reload the page."
+        return render(request, "wbs/parts/ticked.html", {"why": [why]})
+    try:
+        code_cost_types.tick(found, on=on, off=pairs - on, by=request.user)
+    except ReadOnly as refused:
+        return render(request, "wbs/parts/ticked.html", {"why": [str(refused)]})
+    said = f"{code.full_code}: {cost_type} {code_cost_types.WORDS[ticked]}. Saved."
+    return render(request, "wbs/parts/ticked.html", {"said": said})
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.assign_types")
+def tick_column(request: ScopedRequest, list_id: int, type_id: int) -> HttpResponseBase:
+    """Ask how many codes it will be, then tick a cost type for all that match the search."""
+    found = _list(request.access, list_id)
+    cost_type = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
+    back = reverse("admin_wbs:matrix", args=[found.account_id, found.pk])
+    back = f"{back}?{urlencode({'q': words})}" if words else back
+    if request.method == "POST":
+        ticked = request.POST.get("ticked") == "1"
+        try:
+            changed = code_cost_types.tick_column(
+                found, cost_type, words=words, ticked=ticked, by=request.user
+            )
+        except ReadOnly as refused:
+            messages.error(request, str(refused))
+        else:
+            done = "Ticked" if ticked else "Unticked"
+            codes = f"{changed:,} code{'' if changed == 1 else 's'}"
+            messages.success(request, f"{done} {cost_type} for {codes}.")
+        return redirect(back)
+    return _ask_column(request, found, cost_type, words=words, back=back)
+
+
+def _ask_column(
+    request: ScopedRequest, found: CodeList, cost_type: CostType, *, words: str, back: str
+) -> HttpResponse:
+    codes = code_cost_types.rows(found).search(words)
+    count = codes.count()
+    missing = code_cost_types.without(codes, cost_type).count()
+    verb, number = ("Tick", missing) if missing else ("Untick", count)
+    which = f"that match “{words}”" if words else f"of {found}"
+    some = f"{number:,} Code{'' if number == 1 else 's'}"
+    what = [f"{count:,} active code{'' if count == 1 else 's'} {which}; {missing:,} without it."]
+    context = {
+        "question": f"{verb} {cost_type} for {some}?",
+        "what": what,
+        "confirm": verb,
+        "hidden": [("ticked", "1" if missing else "0")],
+        "cancel_href": back,
+    }
+    return render(request, "parts/confirm.html", context)
+
+
+def _list(access: Access, list_id: int) -> CodeList:
+    default_structure.ensure(access.account.pk)
+    return get_object_or_404(CodeList.objects.visible_to(access), pk=list_id)
+
+
+def _context(request: ScopedRequest, found: CodeList) -> dict[str, Any]:
+    refusal = code_cost_types.refusal(found)
+    page: Page[Any] = list_page(
+        code_cost_types.rows(found),
+        request.GET,
+        sorts={"code": "sort_path"},
+        search=lambda codes, words: codes.search(words),  # type: ignore[attr-defined]
+    )
+    ticks = code_cost_types.ticks_of(page.rows)
+    types = list(CostType.objects.visible_to(request.access).in_order())
+    rows = [(code, [(one, (code.pk, one.pk) in ticks) for one in types]) for code in page.rows]
+    may_edit = request.access.can("codes.assign_types")
+    return {
+        "list": found,
+        "page": page,
+        "types": types,
+        "rows": rows,
+        "was": " ".join(f"{code}-{one}" for code, one in sorted(ticks)),
+        "refusal": refusal,
+        "may_edit": may_edit,
+        "enabled": bool(may_edit) and not refusal,
+    }
+
+
+def _pairs(texts: list[str]) -> set[Tick]:
+    """What the boxes say, ``code-type``; anything else is left out."""
+    found = [PAIR.fullmatch(text) for text in texts]
+    pairs = {(int(one[1]), int(one[2])) for one in found if one}
+    return {pair for pair in pairs if max(pair) <= LARGEST_ID}

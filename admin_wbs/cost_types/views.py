@@ -1,0 +1,86 @@
+"""The page of the cost types."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from admin_wbs.confirm_delete import ask_then_delete
+from admin_wbs.cost_types import services as cost_type_services
+from admin_wbs.errors import SegmentRefused
+from admin_wbs.models import CostType
+from admin_wbs.segments import default_structure
+from admin_wbs.segments.forms import CostTypeForm
+from erpbridge.access.gone import deleted_already, deletion
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.audit.models import Event
+
+GET_OR_POST = ("GET", "HEAD", "POST")
+MOST_HISTORY = 50
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.view")
+def cost_type_list(request: ScopedRequest) -> HttpResponseBase:
+    """The cost types of the account; a POST adds one."""
+    access = request.access
+    default_structure.ensure(access.account.pk)
+    form = CostTypeForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        require(access, "codes.edit")
+        if form.is_valid():
+            try:
+                made = cost_type_services.add(access.account, by=request.user, **form.cleaned_data)
+            except ValidationError as error:
+                form.add_error(None, error)
+            else:
+                messages.success(request, f"Added the cost type {made}.")
+                return redirect(request.path)
+    found = CostType.objects.visible_to(access).in_order().with_ticks()
+    context = {"types": found, "form": form, "may_edit": access.can("codes.edit")}
+    return render(request, "wbs/cost_types.html", context)
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.edit")
+def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
+    """Code and label of a cost type, and its history."""
+    found = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
+    title = str(found)
+    form = CostTypeForm(request.POST if request.method == "POST" else None, instance=found)
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = cost_type_services.change(found, values=form.cleaned_data, by=request.user)
+        except (ValidationError, SegmentRefused) as error:
+            form.add_error(None, error if isinstance(error, ValidationError) else str(error))
+        else:
+            messages.success(request, f"Saved the cost type {changed}.")
+            return redirect("admin_wbs:cost_types", found.account_id)
+    history = Event.objects.about(found.account_id, cost_type_services.COST_TYPE, found.pk)
+    context = {"form": form, "title": title, "history": history[:MOST_HISTORY]}
+    return render(request, "wbs/cost_type.html", context)
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.edit")
+def cost_type_delete(request: ScopedRequest, type_id: int) -> HttpResponseBase:
+    """Ask, then delete a cost type of the account's own."""
+    back = reverse("admin_wbs:cost_types", args=[request.access.account.pk])
+    found = CostType.objects.visible_to(request.access).filter(pk=type_id).first()
+    if found is None:
+        return deleted_already(
+            request, deletion(request, cost_type_services.COST_TYPE, type_id), back=back
+        )
+    return ask_then_delete(
+        request,
+        found,
+        word="cost type",
+        refusal=cost_type_services.delete_refusal(found),
+        what=[f"{found} is not ticked for any cost code. It cannot be brought back."],
+        delete=lambda: cost_type_services.delete(found, by=request.user),
+        back=back,
+    )

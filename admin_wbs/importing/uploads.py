@@ -1,0 +1,72 @@
+"""An upload between the page that takes it and the page that confirms it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from admin_wbs.importing import columns
+from admin_wbs.importing import plan as planning
+from admin_wbs.importing.columns import Layout
+from admin_wbs.importing.plan import Plan
+from admin_wbs.models import CodeImport, CodeList
+from erpbridge.access.policy import Access
+from erpbridge.files.reading import read
+from erpbridge.files.table import Line
+
+KEPT = timedelta(days=7)
+
+
+def start(content: bytes, *, found: CodeList, file_name: str, access: Access) -> CodeImport:
+    """Keep what the file holds; forget what nobody confirmed in a week.
+
+    :raises FileProblem: when the file cannot be read, or its layout is none that is known.
+    """
+    table = read(content)
+    layout = columns.recognised(table.header)
+    CodeImport.objects.filter(
+        account=access.account, confirmed_at=None, at__lt=Now() - KEPT
+    ).delete()
+    return CodeImport.objects.create(
+        account=access.account,
+        list=found,
+        by=access.user,
+        file_name=file_name[-255:],
+        header=table.header,
+        rows=[line.as_json() for line in table.lines],
+        delimiter=columns.proposed_delimiter(layout, table.lines),
+        notice=table.notice,
+    )
+
+
+def visible_to(access: Access) -> QuerySet[CodeImport]:
+    """The person's own uploads."""
+    mine = CodeImport.objects.filter(account=access.account, by=access.user)
+    return mine.select_related("account", "list")
+
+
+def choose_delimiter(stored: CodeImport, delimiter: str) -> bool:
+    """Split joined codes otherwise; False where the import has been confirmed in the meantime."""
+    if delimiter not in columns.DELIMITERS:
+        return True
+    waiting = CodeImport.objects.filter(pk=stored.pk, confirmed_at=None)
+    return bool(waiting.update(delimiter=delimiter))
+
+
+def layout_of(stored: CodeImport) -> Layout:
+    """The layout of the upload."""
+    return columns.recognised(stored.header)
+
+
+def plan_of(stored: CodeImport) -> Plan:
+    """What the upload would do now."""
+    lines = [Line.from_json(kept) for kept in stored.rows]
+    return planning.make(
+        stored.list,
+        lines,
+        layout_of(stored),
+        header=stored.header,
+        delimiter=stored.delimiter,
+    )

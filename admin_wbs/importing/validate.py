@@ -1,0 +1,173 @@
+"""Rows of a file as paths and descriptions, with every reason why one cannot be stored. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from admin_wbs.importing.columns import Layout
+from admin_wbs.models.full_code import LONGEST_CODE, LONGEST_DESCRIPTION, MOST_TIERS, full_code
+from erpbridge.files.spoiled import reason
+from erpbridge.files.table import Line
+from erpbridge.text import DIRECTION_CONTROLS, is_storable, key, keys, one_line
+
+# From this share of codes that begin with the code above them, a file repeats the parent's code in
+# the child's (A, A10, A1010), so that a code has one place.
+CUMULATIVE = 0.9
+Key = tuple[str, ...]
+
+
+@dataclass
+class Row:
+    """One line of the file: what would be stored, or what is wrong with it."""
+
+    line: int
+    cells: list[str]
+    path: list[str]
+    description: str
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """The path as it is compared."""
+        return keys(self.path)
+
+
+def check(
+    lines: Iterable[Line], layout: Layout, *, header: Sequence[str], delimiter: str
+) -> list[Row]:
+    """Every line as a row, in the order of the file; parents are looked for afterwards."""
+    rows = [_row(line, layout, header, delimiter) for line in lines]
+    _find_duplicates(rows)
+    if layout.name == "levels":
+        _find_cycles(rows)
+    return rows
+
+
+def _row(line: Line, layout: Layout, header: Sequence[str], delimiter: str) -> Row:
+    spoiled = [
+        f"{header[place]}: {why}"
+        for place in (*layout.tiers, layout.description)
+        if (why := reason(line, place, prose=place == layout.description))
+    ]
+    cells = [one_line(line.cells[place]) for place in layout.tiers]
+    names = [header[place] for place in layout.tiers]
+    description = one_line(line.cells[layout.description])
+    if layout.is_joined:
+        path, problems = _split(cells[0], names[0], delimiter)
+    else:
+        path, problems = _tiers(cells, names, last_is_code=layout.last_is_code)
+    for code, name in zip(path, _names(path, names, layout), strict=True):
+        problems += _text_problems(code, name, LONGEST_CODE)
+    name = header[layout.description]
+    problems += _text_problems(description, name, LONGEST_DESCRIPTION)
+    if not description:
+        problems.append(f"{name} is missing.")
+    return Row(line.number, line.cells, path, description, spoiled or problems)
+
+
+def _names(path: list[str], names: list[str], layout: Layout) -> list[str]:
+    """What each tier is called in a message."""
+    if layout.is_joined:
+        return [f"{names[0]}, tier {tier}," for tier in range(1, len(path) + 1)]
+    if len(path) < len(names) and layout.last_is_code:
+        return [*names[: len(path) - 1], names[-1]]
+    return names[: len(path)]
+
+
+def _split(text: str, name: str, delimiter: str) -> tuple[list[str], list[str]]:
+    if not text:
+        return [], [f"{name} is missing."]
+    path = [part.strip() for part in text.split(delimiter)] if delimiter else [text]
+    if len(path) > MOST_TIERS:
+        return path, [f"{name} may have at most {MOST_TIERS} tiers; it has {len(path)}."]
+    empty = [str(tier) for tier, code in enumerate(path, start=1) if not code]
+    return path, [f"{name} has nothing in tier {', '.join(empty)}."] if empty else []
+
+
+def _tiers(
+    cells: list[str], names: list[str], *, last_is_code: bool
+) -> tuple[list[str], list[str]]:
+    """The tiers that are given, and the names of those that are missing above them."""
+    last = cells[-1:] if last_is_code else []
+    above = cells[: len(cells) - len(last)]
+    depth = max((place for place, code in enumerate(above, start=1) if code), default=0)
+    path = [*above[:depth], *(code for code in last if code)]
+    if not path:
+        return [], [f"{names[0]} is missing."]
+    if last and not depth:
+        return path, [f"{names[0]} is missing above {path[-1]}."]
+    gaps = [name for name, code in zip(names, above[:depth], strict=False) if not code]
+    return path, [f"{name} is missing above {path[-1]}." for name in gaps]
+
+
+def _text_problems(text: str, name: str, limit: int) -> list[str]:
+    found = []
+    if len(text) > limit:
+        found.append(f"{name} may have at most {limit} characters; it has {len(text)}.")
+    if not is_storable(text):
+        found.append(f"{name} holds a character that cannot be stored.")
+    if DIRECTION_CONTROLS.search(text):
+        found.append(f"{name} holds invisible characters that change the direction of writing.")
+    return found
+
+
+def _find_duplicates(rows: list[Row]) -> None:
+    """One row per code: of several that are alike the first is taken, of others none."""
+    same: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.path and all(row.path):
+            same[key(full_code(row.path))].append(row)
+    for group in same.values():
+        alike = len({(row.key, row.description) for row in group}) == 1
+        for row in group[1:] if alike else group:
+            if len(group) > 1:
+                row.problems.append(_duplicate(row, group))
+
+
+def _duplicate(row: Row, group: list[Row]) -> str:
+    others = ", ".join(str(one.line) for one in group if one is not row)
+    code = full_code(row.path)
+    if any(one.key != row.key for one in group):
+        return f"{code} is also on line {others}, split into other tiers; a full code occurs once."
+    return f"{code} is also on line {others}; a code occurs once under the same parent."
+
+
+def _find_cycles(rows: list[Row]) -> None:
+    """Where a code holds its parent's, it has one place, and is never above itself."""
+    if not _is_cumulative(rows):
+        return
+    lines: dict[str, dict[Key, int]] = defaultdict(dict)
+    for row in rows:
+        if row.path:
+            lines[row.key[-1]].setdefault(row.key[:-1], row.line)
+    for row in rows:
+        problem = _misplaced(row, lines) if row.path else ""
+        if problem:
+            row.problems.append(problem)
+
+
+def _is_cumulative(rows: list[Row]) -> bool:
+    steps = Counter(
+        below.startswith(above) and below != above
+        for row in rows
+        for above, below in zip(row.key, row.key[1:], strict=False)
+    )
+    return bool(steps[True]) and steps[True] >= CUMULATIVE * steps.total()
+
+
+def _misplaced(row: Row, lines: Mapping[str, Mapping[Key, int]]) -> str:
+    *above, code = row.key
+    *names, name = row.path
+    if code in above:
+        return f"{name} would be above itself."
+    for one, parent in zip(above, names, strict=True):
+        for place, line in lines.get(one, {}).items():
+            if code in place:
+                return f"{name} is under {parent} here and above it on line {line}."
+    others = {place: line for place, line in lines[code].items() if place != tuple(above)}
+    if others:
+        line = next(iter(others.values()))
+        return f"{name} is in another place on line {line}; in this file a code has one place."
+    return ""

@@ -1,0 +1,95 @@
+"""Lists of cost codes of an account, and the imports into them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from admin_wbs.models.querysets.cost_codes import (
+    CodeListQuerySet,
+)
+from erpbridge.access.models import Account
+from erpbridge.folded import Folding, KeyField, SearchField
+
+
+class CodeList(Folding):
+    """A list of cost codes of an account.
+
+    The list of an ERP connection carries the connection's id; no foreign key crosses the seam. A
+    list that ``awaits_erp`` is the ERP list of an account without a connection: the first
+    connection adopts it.
+    ``revision`` counts the changes of the list and its codes, so that a page can tell it is stale.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="code_lists")
+    name = models.CharField("Name", max_length=150)
+    name_key = KeyField("name")
+    search_text = SearchField("name")
+    connection_id = models.BigIntegerField(null=True, editable=False)
+    awaits_erp = models.BooleanField(default=False, db_default=False, editable=False)
+    for_new_projects = models.BooleanField("Available for use on new projects", default=True)
+    revision = models.PositiveIntegerField(default=1, editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        editable=False,
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = CodeListQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "name_key"], name="code_list_name_once"),
+            models.UniqueConstraint(
+                fields=["connection_id"],
+                condition=Q(connection_id__isnull=False),
+                name="one_code_list_per_connection",
+            ),
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=Q(awaits_erp=True),
+                name="one_code_list_awaits_the_erp",
+            ),
+            models.CheckConstraint(
+                condition=Q(awaits_erp=False) | Q(connection_id=None),
+                name="connected_code_list_awaits_nothing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_erp(self) -> bool:
+        """Whether it is the ERP Standard Cost Codes, of a connection or before there is one."""
+        return self.awaits_erp or self.connection_id is not None
+
+
+class CodeImport(models.Model):
+    """An uploaded file of codes between upload and confirmation; nothing is written before.
+
+    ``rows`` holds ``[line of the file, cells as text]`` until it is confirmed, ``delimiter`` what
+    stands between the tiers where one column holds them all.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    file_name = models.CharField(max_length=255)
+    header = models.JSONField(default=list)
+    rows = models.JSONField(default=list)
+    # Behind the defaults above, which are the list of Python.
+    list = models.ForeignKey(CodeList, on_delete=models.CASCADE, related_name="imports")
+    delimiter = models.CharField(max_length=1, blank=True)
+    notice = models.CharField(max_length=255, blank=True)
+    confirmed_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)

@@ -1,0 +1,38 @@
+"""Lists of cost codes and their codes, up to five tiers deep (directory-and-wbs.md part C)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from admin_wbs.models.code_lists import CodeList
+from admin_wbs.models.node import Tiered
+from admin_wbs.models.querysets.cost_codes import (
+    CostCodeQuerySet,
+)
+from erp_integrations.sendable import Sendable
+from erpbridge.access.models import Account
+
+
+class CostCode(Tiered, Sendable):
+    """A code of a list. Only ``codes`` writes it."""
+
+    within = "list"
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="cost_codes")
+    list = models.ForeignKey(CodeList, on_delete=models.PROTECT, related_name="codes")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = CostCodeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Stronger than "unique among siblings": an ERP knows a code by its full code only.
+            models.UniqueConstraint(fields=["list", "code_key"], name="cost_code_once_per_list"),
+        ]
+        indexes = [
+            models.Index(fields=["list", "sort_path"], name="cost_code_order"),
+            models.Index(fields=["list", "parent", "sort_path"], name="cost_code_children"),
+            models.Index(fields=["list", "erp_state"], name="cost_code_by_erp"),
+            models.Index(fields=["account", "id"], name="cost_code_of_account"),
+        ]

@@ -1,0 +1,199 @@
+"""A project's cost codes: what it has, adding from the company's lists, removing, refreshing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from admin_wbs.errors import CodeRefused
+from admin_wbs.models import CodeList, CostCode, ProjectCostCode
+from admin_wbs.projects import cost_codes, refresh_job
+from admin_wbs.ticked_rows import is_id, ticked
+from erp_integrations import sendable
+from erpbridge.access.models import Project
+from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.jobs import views as job_pages
+from erpbridge.ui.listing import list_page
+from erpbridge.ui.many import NOTHING_TICKED
+
+NOT_OFFERED = "That list is not available to this project. Choose one of these."
+
+
+def _project(request: ScopedRequest) -> Project:
+    project = request.access.project
+    assert project is not None, "these pages are a project's"
+    return project
+
+
+def _home(request: ScopedRequest) -> str:
+    place = [request.access.account.pk, _project(request).pk]
+    return reverse("admin_wbs:project_codes", args=place)
+
+
+@require_safe
+@scoped("project_codes.view")
+def project_list(request: ScopedRequest) -> HttpResponse:
+    """The codes of the project, in the order of the tree."""
+    project = _project(request)
+    mine = ProjectCostCode.objects.visible_to(request.access).select_related("cost_code__list")
+    page = list_page(
+        mine,
+        request.GET,
+        sorts={"code": "cost_code__sort_path", "description": "cost_code__description"},
+        search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
+    )
+    lists = {row.cost_code.list_id for row in page.rows}
+    why_not = refresh_job.refusal(project)
+    subject = refresh_job.subject(project, project.account_id)
+    context = {
+        "page": page,
+        "rows": [(row.cost_code, sendable.marker(row.cost_code)) for row in page.rows],
+        "several_lists": len(lists) > 1,
+        "may_edit": request.access.can("project_codes.edit"),
+        "none_at_all": not page.rows and not page.search,
+        "uses_erp": project.use_with_erp,
+        "refresh_reasons": [why_not] if why_not else [],
+        **job_pages.running(request.access, subject),
+    }
+    return render(request, "wbs/project_codes.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped("project_codes.edit")
+def add(request: ScopedRequest) -> HttpResponseBase:
+    """Cost Codes from Company: tick codes of a list; a ticked code brings what is under it."""
+    project = _project(request)
+    offered = cost_codes.offered_lists(project)
+    asked = (request.POST or request.GET).get("list", "")
+    if not offered:
+        return render(request, "wbs/project_add.html", {"home": _home(request)})
+    found = next((one for one in offered if str(one.pk) == asked), None if asked else offered[0])
+    if found is None:
+        messages.error(request, NOT_OFFERED)
+        return redirect("admin_wbs:project_add", project.account_id, project.pk)
+    if request.method == "POST":
+        return _added(request, found)
+    return _picker(request, found, offered)
+
+
+def _added(request: ScopedRequest, found: CodeList) -> HttpResponseBase:
+    project, words = _project(request), request.POST.get("q", "").replace("\x00", "")[:200]
+    ids = ticked(request.POST)
+    if request.POST.get("all"):
+        number = cost_codes.add_matching(found, words, project=project, by=request.user)
+    elif ids:
+        number = cost_codes.add(found, ids, project=project, by=request.user)
+    else:
+        messages.warning(request, NOTHING_TICKED)
+        here = reverse("admin_wbs:project_add", args=[project.account_id, project.pk])
+        query = urlencode({"list": str(found.pk), "q": words})
+        return redirect(f"{here}?{query}")
+    if number:
+        plural = "" if number == 1 else "s"
+        messages.success(request, f"{number:,} cost code{plural} added to the project.")
+    else:
+        messages.info(request, "The project has all of these already.")
+    return redirect(_home(request))
+
+
+def _picker(request: ScopedRequest, found: CodeList, offered: list[CodeList]) -> HttpResponse:
+    """The codes under one, as a page of their own and as a branch; or those that match."""
+    words = request.GET.get("q", "").replace("\x00", "").strip()
+    above = _above(request.GET.get("under", ""), found)
+    codes: QuerySet[Any] = cost_codes.offered(found)
+    total = codes.count()
+    if not words:
+        codes = codes.filter(parent=above)
+    here = ProjectCostCode.objects.filter(project=_project(request), cost_code=OuterRef("pk"))
+    children = cost_codes.offered(found).filter(parent=OuterRef("pk"))
+    codes = codes.annotate(is_here=Exists(here), has_codes=Exists(children))
+    page = list_page(
+        codes,
+        request.GET,
+        sorts={"code": "sort_path"},
+        search=lambda rows, text: rows.search(text),  # type: ignore[attr-defined]
+    )
+    context = {
+        "list": found,
+        "lists": offered,
+        "page": page,
+        "above": above,
+        "searching": bool(words),
+        "total": total,
+        "home": _home(request),
+    }
+    if request.headers.get("HX-Request") and above is not None:
+        return render(request, "wbs/branch.html", {**context, "branch": True})
+    return render(request, "wbs/project_add.html", context)
+
+
+def _above(text: str, found: CodeList) -> CostCode | None:
+    if not is_id(text):
+        return None
+    return cost_codes.offered(found).select_related("parent").filter(pk=text).first()
+
+
+@require_POST
+@scoped("project_codes.edit")
+def remove(request: ScopedRequest) -> HttpResponseBase:
+    """Take the ticked codes off the project."""
+    ids = ticked(request.POST)
+    if not ids:
+        messages.warning(request, NOTHING_TICKED)
+        return redirect(_home(request))
+    outcome = cost_codes.remove(ids, project=_project(request), by=request.user)
+    if outcome.done:
+        plural = "" if outcome.done == 1 else "s"
+        messages.success(request, f"{outcome.done:,} cost code{plural} removed from the project.")
+    elif not outcome.left:
+        messages.info(request, "The ticked cost codes are not on the project any more.")
+    for one in outcome.left[:5]:
+        messages.warning(request, f"{one.label} stays. {one.why}")
+    if len(outcome.left) > 5:
+        messages.warning(request, f"{len(outcome.left) - 5:,} more stay for the same reason.")
+    return redirect(_home(request))
+
+
+@require_POST
+@scoped("project_codes.edit")
+def refresh(request: ScopedRequest) -> HttpResponseBase:
+    """Refresh Cost Codes on this project, in the background."""
+    try:
+        job = refresh_job.refresh(access=request.access)
+    except CodeRefused as refused:
+        messages.error(request, str(refused))
+        return redirect(_home(request))
+    return redirect(job_pages.href(job, request.access))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped("codes.refresh_projects")
+def refresh_all(request: ScopedRequest) -> HttpResponseBase:
+    """Refresh Cost Codes on all projects that use the ERP, after a question."""
+    back = reverse("admin_wbs:lists", args=[request.access.account.pk])
+    if request.method == "POST":
+        try:
+            job = refresh_job.refresh_all(access=request.access)
+        except CodeRefused as refused:
+            messages.error(request, str(refused))
+            return redirect(back)
+        return redirect(job_pages.href(job, request.access))
+    number = len(refresh_job.erp_projects(request.access))
+    context = {
+        "question": "Refresh Cost Codes on All Projects?",
+        "what": [
+            f"{number:,} active project{'' if number == 1 else 's'} used with the ERP "
+            f"{'gets' if number == 1 else 'get'} every active code that the ERP has.",
+            "Codes that have gone inactive stay on the projects that have them.",
+        ],
+        "confirm": "Refresh Cost Codes",
+        "cancel_href": back,
+    }
+    return render(request, "parts/confirm.html", context)

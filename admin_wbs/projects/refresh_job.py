@@ -1,0 +1,153 @@
+"""Refresh Cost Codes: projects that use the ERP get the codes that were synced since.
+
+A code that has gone inactive stays on the projects that have it, and is named in the result.
+"""
+
+from __future__ import annotations
+
+from django.urls import reverse
+
+from admin_wbs.cost_codes import list_services
+from admin_wbs.errors import CodeRefused
+from admin_wbs.models import CodeList
+from admin_wbs.projects import cost_codes
+from erpbridge.access.models import Project
+from erpbridge.access.policy import Access
+from erpbridge.jobs.kinds import register
+from erpbridge.jobs.models import Job
+from erpbridge.jobs.starting import start
+from erpbridge.jobs.work import JobProblem, Run
+
+ONE = "project_codes.refresh"
+ALL = "project_codes.refresh_all"
+CHUNK = 500
+MOST_NAMED = 20
+NO_ERP = "No ERP that takes cost codes is connected to this account."
+
+
+def subject(project: Project | None, account_id: int) -> str:
+    """What jobs about a project's codes, or those of all projects, are found by."""
+    return f"project_codes:{project.pk}" if project else f"all_project_codes:{account_id}"
+
+
+def refusal(project: Project) -> str:
+    """Why a project's codes cannot be refreshed; empty where they can."""
+    if not project.is_active:
+        return "The project is inactive."
+    if not project.use_with_erp:
+        return "The project is not used with the ERP; its Admin can switch that on."
+    return "" if list_services.erp_list(project.account_id) else NO_ERP
+
+
+def erp_projects(access: Access) -> list[Project]:
+    """The projects of the account that a refresh of all reaches."""
+    found = Project.objects.filter(account=access.account, is_active=True, use_with_erp=True)
+    return list(found.order_by("number", "name", "pk"))
+
+
+def refresh(*, access: Access) -> Job:
+    """Refresh the project of ``access``. :raises CodeRefused: with the reason why not."""
+    project = access.project
+    why = refusal(project) if project else "There is no project."
+    if project is None or why:
+        raise CodeRefused(why)
+    erp_list = list_services.erp_list(project.account_id)
+    return start(
+        ONE,
+        access=access,
+        subject=subject(project, project.account_id),
+        title="Refresh Cost Codes",
+        back=reverse("admin_wbs:project_codes", args=[project.account_id, project.pk]),
+        total=cost_codes.missing(erp_list, project).count() if erp_list else 0,
+    )[0]
+
+
+def refresh_all(*, access: Access) -> Job:
+    """Refresh every project that uses the ERP. :raises CodeRefused: where there is none, or no ERP.
+
+    One job; its result has a line per project.
+    """
+    if list_services.erp_list(access.account.pk) is None:
+        raise CodeRefused(NO_ERP)
+    projects = erp_projects(access)
+    if not projects:
+        raise CodeRefused("No active project of the account is used with the ERP.")
+    return start(
+        ALL,
+        access=access,
+        subject=subject(None, access.account.pk),
+        title="Refresh Cost Codes on All Projects",
+        back=reverse("admin_wbs:lists", args=[access.account.pk]),
+        args={"projects": [project.pk for project in projects]},
+        total=len(projects),
+    )[0]
+
+
+def one_step(run: Run) -> None:
+    """Some of what the job's project does not have."""
+    project = run.job.project
+    with run.chunk():
+        assert project is not None
+        found = _erp_list(run)
+        added = cost_codes.add_missing(found, project=project, by=run.job.by, most=CHUNK)
+        run.done += added
+        run.total = max(run.total, run.done)
+        if not added:
+            inactive = [[str(one), "Inactive in the company's list."] for one in _inactive(project)]
+            text = _outcome(run.done, project)
+            run.finish({"text": text, "column": "Cost code", "rows": inactive})
+
+
+def all_step(run: Run) -> None:
+    """Some of what the next project does not have."""
+    with run.chunk():
+        found = _erp_list(run)
+        left = run.job.args["projects"][run.done :]
+        rows = run.notes.setdefault("rows", [])
+        if not left:
+            run.finish({"text": _summary(run), "column": "Project", "rows": rows})
+            return
+        # Read again: it may have been taken out of use, or off the ERP, meanwhile.
+        project = Project.objects.get(pk=left[0], account=run.job.account_id)
+        why = refusal(project)
+        added = 0
+        if not why:
+            added = cost_codes.add_missing(found, project=project, by=run.job.by, most=CHUNK)
+            run.notes["added"] = run.notes.get("added", 0) + added
+        if not added:
+            text = why or _outcome(run.notes.get("added", 0), project)
+            rows.append([str(project), text])
+            run.notes["everywhere"] = run.notes.get("everywhere", 0) + run.notes.pop("added", 0)
+            run.done += 1
+
+
+def _erp_list(run: Run) -> CodeList:
+    found = list_services.erp_list(run.job.account_id)
+    if found is None:
+        raise JobProblem(NO_ERP)
+    return found
+
+
+def _inactive(project: Project) -> list[object]:
+    return list(cost_codes.gone_inactive(project)[:MOST_NAMED])
+
+
+def _outcome(added: int, project: Project) -> str:
+    inactive = cost_codes.gone_inactive(project).count()
+    text = f"{added:,} cost code{'' if added == 1 else 's'} added."
+    return (
+        f"{text} {inactive:,} on it {'is' if inactive == 1 else 'are'} inactive."
+        if inactive
+        else text
+    )
+
+
+def _summary(run: Run) -> str:
+    added = run.notes.get("everywhere", 0)
+    return f"{run.total:,} project{'' if run.total == 1 else 's'} refreshed, {added:,} codes added."
+
+
+def register_jobs() -> None:
+    """Make the jobs known to the workers."""
+    register(ONE, one_step, action="project_codes.view")
+    register(ALL, all_step, action="codes.refresh_projects")

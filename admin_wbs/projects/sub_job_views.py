@@ -1,0 +1,172 @@
+"""Pages of a project's sub jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from admin_wbs import request_params
+from admin_wbs.confirm_delete import ask_then_delete
+from admin_wbs.errors import SegmentRefused
+from admin_wbs.models import SubJob
+from admin_wbs.projects import sub_jobs
+from admin_wbs.segments.forms import SubJobForm
+from erpbridge.access.gone import deleted_already, deletion
+from erpbridge.access.models import Project
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.audit.models import Event
+from erpbridge.ui.listing import list_page
+
+GET_OR_POST = ("GET", "HEAD", "POST")
+MOST_HISTORY = 50
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("project_wbs.view")
+def sub_job_list(request: ScopedRequest) -> HttpResponseBase:
+    """The sub jobs of the project; a POST adds one."""
+    if request.method != "POST":
+        return _page(request, SubJobForm())
+    require(request.access, "project_wbs.edit")
+    is_part = request_params.is_part(request)
+    key = request_params.typed_row(request.POST)
+    form = SubJobForm(request.POST, auto_id=f"{key}_%s" if is_part else "id_%s")
+    made = _add(request, form)
+    if not is_part:
+        if made is None:
+            return _page(request, form)
+        messages.success(request, f"Added the sub job {made}.")
+        return redirect(f"{request.path}?added={made.pk}")
+    context: dict[str, Any] = {"add_url": request.path, "may_edit": True}
+    if made is None:
+        context |= {"form": form, "key": key}
+        return render(request, "wbs/parts/typed_sub_job.html", context)
+    context |= {"sub_job": made, "said": f"Added the sub job {made}."}
+    return render(request, "wbs/parts/sub_job_added.html", context)
+
+
+def _add(request: ScopedRequest, form: SubJobForm) -> SubJob | None:
+    """The new sub job; None after the form has been told why there is none.
+
+    One that was stored before, but whose answer nobody heard, is given when it is sent again.
+    """
+    if not form.is_valid():
+        return None
+    project = _project(request)
+    try:
+        return sub_jobs.add(project, by=request.user, **form.cleaned_data)
+    except (ValidationError, SegmentRefused) as error:
+        same = SubJob.objects.filter(project=project, **form.cleaned_data)
+        stored = same.first() if request.POST.get("again") else None
+        if stored is None:
+            _show(form, error)
+        return stored
+
+
+def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
+    page = list_page(
+        SubJob.objects.visible_to(request.access),
+        request.GET,
+        sorts={"code": "code", "name": "name"},
+        search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
+    )
+    may_edit = request.access.can("project_wbs.edit")
+    offered = sub_jobs.offered(_project(request))
+    context = {
+        "page": page,
+        "form": form,
+        "typed": SubJobForm(auto_id=f"{request_params.MODEL_ROW}_%s"),
+        "adding": form.is_bound or "added" in request.GET,
+        "add_url": request.path,
+        "adds": bool(may_edit) and offered,
+        "offered": offered,
+        "may_edit": may_edit,
+    }
+    return render(request, "wbs/sub_jobs.html", context)
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("project_wbs.edit")
+def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
+    """Code and name of a sub job, and its history."""
+    found = _sub_job(request, sub_job_id)
+    title, seen = str(found), found.revision
+    form = SubJobForm(request.POST if request.method == "POST" else None, instance=found)
+    if request.method == "POST" and form.is_valid():
+        seen = request_params.number(request.POST.get("seen", ""))
+        try:
+            changed = sub_jobs.change(found, values=form.cleaned_data, seen=seen, by=request.user)
+        except (ValidationError, SegmentRefused) as error:
+            _show(form, error)
+        else:
+            messages.success(request, f"Saved the sub job {changed}.")
+            return redirect(_home(request))
+    history = Event.objects.about(request.access.account.pk, sub_jobs.SUB_JOB, found.pk)
+    context = {
+        "form": form,
+        "title": title,
+        "seen": seen,
+        "home": _home(request),
+        "history": history[:MOST_HISTORY],
+    }
+    return render(request, "wbs/sub_job.html", context)
+
+
+@require_POST
+@scoped("project_wbs.edit")
+def sub_job_switch(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
+    """Deactivate or reactivate."""
+    found, active = _sub_job(request, sub_job_id), request.POST.get("active") == "1"
+    try:
+        changed = sub_jobs.switch(found, active=active, by=request.user)
+    except SegmentRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        done = "Reactivated" if active else "Deactivated"
+        messages.success(request, f"{done} the sub job {changed}.")
+    return redirect(_home(request))
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("project_wbs.edit")
+def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
+    """Ask, then delete a sub job."""
+    found = SubJob.objects.visible_to(request.access).filter(pk=sub_job_id).first()
+    if found is None:
+        of_project = {"project_id": _project(request).pk}
+        event = deletion(request, sub_jobs.SUB_JOB, sub_job_id, **of_project)
+        return deleted_already(request, event, back=_home(request))
+    return ask_then_delete(
+        request,
+        found,
+        word="sub job",
+        refusal=sub_jobs.delete_refusal(found),
+        what=[f"{found} leaves the project. It cannot be brought back."],
+        delete=lambda: sub_jobs.delete(found, by=request.user),
+        back=_home(request),
+    )
+
+
+def _project(request: ScopedRequest) -> Project:
+    project = request.access.project
+    assert project is not None, "these pages are a project's"
+    return project
+
+
+def _home(request: ScopedRequest) -> str:
+    return reverse("admin_wbs:sub_jobs", args=[request.access.account.pk, _project(request).pk])
+
+
+def _sub_job(request: ScopedRequest, sub_job_id: int) -> SubJob:
+    visible = SubJob.objects.visible_to(request.access).select_related("project")
+    return get_object_or_404(visible, pk=sub_job_id)
+
+
+def _show(form: SubJobForm, error: ValidationError | SegmentRefused) -> None:
+    form.add_error(None, error if isinstance(error, ValidationError) else str(error))

@@ -1,0 +1,266 @@
+"""The page of a custom segment's items: a table, or a tree, in which they are added and edited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from admin_wbs import request_params
+from admin_wbs.errors import Outcome, SegmentRefused
+from admin_wbs.models import Segment, SegmentItem
+from admin_wbs.segments import items as segment_items
+from admin_wbs.segments.forms import ItemForm
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.listing import list_page
+from erpbridge.ui.many import NOTHING_TICKED
+
+GET_OR_POST = ("GET", "HEAD", "POST")
+CONFLICT = 409
+ACTIONS = {
+    "deactivate": ("Deactivated", segment_items.deactivate),
+    "reactivate": ("Reactivated", segment_items.reactivate),
+    "delete": ("Deleted", segment_items.delete),
+}
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.view")
+def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
+    """The items of a segment; a POST adds one, under the item of ``under``."""
+    segment = _custom(request.access, segment_id)
+    under = _item(segment, request.GET.get("under", ""))
+    if request.method != "POST":
+        return _page(request, segment, under=under)
+    require(request.access, "codes.edit")
+    is_part = request_params.is_part(request)
+    form = ItemForm(request.POST, prefix="new", auto_id=_typed_ids(request) if is_part else "id_%s")
+    made = _add(request, segment, under=under, form=form)
+    if not is_part:
+        if made is None:
+            return _page(request, segment, under=under, form=form, status=CONFLICT)
+        messages.success(request, f"Added {made}.")
+        query = {"under": under.pk} if under else {}
+        return redirect(f"{request.path}?{urlencode({**query, 'added': made.pk})}")
+    if made is not None:
+        return _saved(request, segment, made, said=f"Added {made}.")
+    context = _row_context(request, segment, under=under)
+    typed = {"form": form, "key": request_params.typed_row(request.POST)}
+    return render(request, "wbs/parts/typed_item.html", context | typed)
+
+
+def _add(
+    request: ScopedRequest, segment: Segment, *, under: SegmentItem | None, form: ItemForm
+) -> SegmentItem | None:
+    """The new item; None after the form has been told why there is none."""
+    if not form.is_valid():
+        return None
+    try:
+        return segment_items.add(segment, parent=under, by=request.user, **form.cleaned_data)
+    except (ValidationError, SegmentRefused) as error:
+        stored = _stored_before(request, segment, under=under, form=form)
+        if stored is None:
+            _show(form, error)
+        return stored
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.edit")
+def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseBase:
+    """Edit an item in its row."""
+    segment = _custom(request.access, segment_id)
+    stored = _stored_item(segment, item_id)
+    ids = f"item{stored.pk}_%s"
+    form = ItemForm(request.POST or None, instance=stored, prefix="edit", auto_id=ids)
+    if request.method != "POST" or not form.is_valid():
+        return _edit(request, segment, item_id, form)
+    try:
+        saved = segment_items.edit(
+            stored,
+            values=form.cleaned_data,
+            seen=request_params.number(request.POST.get("seen", "")),
+            by=request.user,
+        )
+    except (ValidationError, SegmentRefused) as error:
+        _show(form, error)
+        return _edit(request, segment, item_id, form, status=CONFLICT)
+    said = f"Saved {form.cleaned_data['code']}."
+    if request_params.is_part(request):
+        return _saved(request, segment, saved, said=said, focused=True)
+    messages.success(request, said)
+    home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
+    # The edit was opened from a page of the table, which its address carries along.
+    return redirect(f"{home}?{request.GET.urlencode()}#item-{saved.pk}")
+
+
+@require_safe
+@scoped("codes.view")
+def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseBase:
+    """The row of an item as it is, for who leaves its edit; the table without a script."""
+    segment = _custom(request.access, segment_id)
+    stored = _stored_item(segment, item_id)
+    if not request_params.is_part(request):
+        return redirect("admin_wbs:segment_items", segment.account_id, segment.pk)
+    context = {**_row_context(request, segment), "item": stored}
+    return render(request, "wbs/parts/item_row.html", context)
+
+
+def _edit(
+    request: ScopedRequest, segment: Segment, item_id: int, form: ItemForm, *, status: int = 200
+) -> HttpResponse:
+    """The row with its fields, alone for a script and in its page without one."""
+    stored = _stored_item(segment, item_id)  # The one of the form has the typed values by now.
+    if not request_params.is_part(request):
+        return _page(request, segment, editing=stored, edit_form=form, status=status)
+    context = _row_context(request, segment) | _edit_context(stored)
+    return render(request, "wbs/parts/item_edit.html", context | {"item": stored, "form": form})
+
+
+def _edit_context(stored: SegmentItem) -> dict[str, Any]:
+    return {"key": f"edit-form-{stored.pk}", "seen": stored.revision}
+
+
+def _saved(
+    request: ScopedRequest,
+    segment: Segment,
+    saved: SegmentItem,
+    *,
+    said: str,
+    focused: bool = False,
+) -> HttpResponse:
+    """What a script gets for an item that was added or edited."""
+    context = _row_context(request, segment) | {"item": saved, "said": said, "focused": focused}
+    return render(request, "wbs/parts/item_saved.html", context)
+
+
+def _stored_before(
+    request: ScopedRequest, segment: Segment, *, under: SegmentItem | None, form: ItemForm
+) -> SegmentItem | None:
+    """The item of a row that is sent again because nobody heard that it had been saved."""
+    if not request.POST.get("again"):
+        return None
+    return segment.items.filter(parent=under, **form.cleaned_data).first()
+
+
+def _row_context(
+    request: ScopedRequest, segment: Segment, *, under: SegmentItem | None = None
+) -> dict[str, Any]:
+    """What every row of the table needs."""
+    home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
+    return {
+        "segment": segment,
+        "may_edit": request.access.can("codes.edit"),
+        "items_url": home,
+        "under": under,
+        "add_url": f"{home}?under={under.pk}" if under else home,
+    }
+
+
+def _typed_ids(request: ScopedRequest) -> str:
+    """Ids of the fields, apart from those of other rows that were typed."""
+    return f"{request_params.typed_row(request.POST)}_%s"
+
+
+@require_POST
+@scoped("codes.edit")
+def items_act(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
+    """Deactivate, reactivate or delete the ticked items; deleting asks first."""
+    segment = _custom(request.access, segment_id)
+    back = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
+    action = request.POST.get("action", "")
+    ids = request_params.numbers(request.POST.getlist("ids"))
+    if not ids:
+        messages.warning(request, NOTHING_TICKED)
+        return redirect(back)
+    if action not in ACTIONS:
+        messages.error(request, "Nothing was done: choose what to do with the ticked items.")
+        return redirect(back)
+    if action == "delete" and "confirm" not in request.POST:
+        return _ask(request, ids, back=back)
+    done, act = ACTIONS[action]
+    try:
+        _tell(request, done, act(segment, ids, by=request.user))
+    except SegmentRefused as refused:
+        messages.error(request, str(refused))
+    return redirect(back)
+
+
+def _ask(request: ScopedRequest, ids: list[int], *, back: str) -> HttpResponse:
+    count = f"{len(ids):,} Item{'' if len(ids) == 1 else 's'}"
+    context = {
+        "question": f"Delete {count}?",
+        "what": ["What is in use stays, and you are told why."],
+        "confirm": "Delete",
+        "danger": True,
+        "hidden": [("action", "delete"), *(("ids", pk) for pk in ids)],
+        "cancel_href": back,
+    }
+    return render(request, "parts/confirm.html", context)
+
+
+def _tell(request: ScopedRequest, done: str, outcome: Outcome) -> None:
+    if outcome.done:
+        plural = "" if outcome.done == 1 else "s"
+        messages.success(request, f"{done} {outcome.done:,} item{plural}.")
+    elif not outcome.left:
+        messages.info(request, "The ticked items are not there any more.")
+    for one in outcome.left:
+        messages.error(request, f"{one.label}: {one.why}")
+
+
+def _page(
+    request: ScopedRequest,
+    segment: Segment,
+    *,
+    under: SegmentItem | None = None,
+    form: ItemForm | None = None,
+    editing: SegmentItem | None = None,
+    edit_form: ItemForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    page = list_page(
+        segment.items.all(),
+        request.GET,
+        sorts={"code": "sort_path"},
+        search=lambda found, words: found.search(words),  # type: ignore[attr-defined]
+    )
+    if editing is not None and editing not in page.rows:
+        page.rows.insert(0, editing)
+    context: dict[str, Any] = {
+        **_row_context(request, segment, under=under),
+        "page": page,
+        "form": form or ItemForm(prefix="new"),
+        # Who adds one after the other finds the cursor in the row to add with.
+        "adding": form is not None or bool({"added", "under"} & set(request.GET)),
+        "typed": ItemForm(prefix="new", auto_id=f"{request_params.MODEL_ROW}_%s"),
+        "editing": editing,
+        "edit_form": edit_form,
+        "carried": f"?{request.GET.urlencode()}" if request.GET else "",
+    }
+    if editing is not None:
+        context |= _edit_context(editing)
+    return render(request, "wbs/items.html", context, status=status)
+
+
+def _custom(access: Access, segment_id: int) -> Segment:
+    custom = Segment.objects.visible_to(access).filter(kind=Segment.Kind.CUSTOM)
+    return get_object_or_404(custom, pk=segment_id)
+
+
+def _stored_item(segment: Segment, item_id: int) -> SegmentItem:
+    return get_object_or_404(segment.items.select_related("segment", "parent"), pk=item_id)
+
+
+def _item(segment: Segment, text: str) -> SegmentItem | None:
+    return segment.items.filter(pk=request_params.number(text)).first()
+
+
+def _show(form: ItemForm, error: ValidationError | SegmentRefused) -> None:
+    form.add_error(None, error if isinstance(error, ValidationError) else str(error))

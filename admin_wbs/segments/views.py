@@ -1,0 +1,160 @@
+"""Pages of the segments and of the budget code structure."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from admin_wbs.confirm_delete import ask_then_delete
+from admin_wbs.errors import SegmentRefused
+from admin_wbs.models import Segment
+from admin_wbs.segments import default_structure
+from admin_wbs.segments import services as segment_services
+from admin_wbs.segments.forms import SegmentForm
+from admin_wbs.segments.table import rows_of
+from erpbridge.access.gone import deleted_already, deletion
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.audit.models import Event
+
+GET_OR_POST = ("GET", "HEAD", "POST")
+MOST_HISTORY = 50
+STEPS = {"up": -1, "down": 1}
+
+
+@require_safe
+@scoped("codes.view")
+def segment_list(request: ScopedRequest) -> HttpResponse:
+    """The segments of the account, and the structure that new projects take."""
+    access = request.access
+    default_structure.ensure(access.account.pk)
+    found = list(Segment.objects.visible_to(access).in_order())
+    order = [one for one in found if one.is_enabled]
+    context = {
+        "rows": rows_of(access, found),
+        "order": order,
+        "preview": default_structure.preview(access.account.pk, order),
+        "may_edit": access.can("codes.edit"),
+        "add_refusals": [why for why in [segment_services.add_refusal(access.account.pk)] if why],
+        "erp_refusal": segment_services.erp_refusal(access.account.pk),
+        "has_custom": any(one.is_custom for one in found),
+        "moved": request.GET.get("moved", ""),
+        "direction": request.GET.get("direction", ""),
+    }
+    return render(request, "wbs/segments.html", context)
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.edit")
+def segment_add(request: ScopedRequest) -> HttpResponseBase:
+    """Add a custom segment."""
+    account = request.access.account
+    form = SegmentForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = segment_services.add(account, by=request.user, **form.cleaned_data)
+        except (ValidationError, SegmentRefused) as error:
+            _show(form, error)
+        else:
+            messages.success(request, f"Added the segment {made}.")
+            return redirect("admin_wbs:segment_items", account.pk, made.pk)
+    refusal = segment_services.add_refusal(account.pk)
+    return render(request, "wbs/segment_add.html", {"form": form, "refusal": refusal})
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.edit")
+def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
+    """Name and switches of a custom segment, and its history."""
+    found = _custom(request.access, segment_id)
+    name = found.name
+    form = SegmentForm(request.POST if request.method == "POST" else None, instance=found)
+    if request.method == "POST" and form.is_valid():
+        try:
+            segment_services.change(found, values=form.cleaned_data, by=request.user)
+        except (ValidationError, SegmentRefused) as error:
+            _show(form, error)
+        else:
+            messages.success(request, f"Saved the segment {found}.")
+            return redirect("admin_wbs:segments", found.account_id)
+    history = Event.objects.about(found.account_id, segment_services.SEGMENT, found.pk)[
+        :MOST_HISTORY
+    ]
+    context = {"form": form, "segment": found, "name": name, "history": history}
+    return render(request, "wbs/segment.html", context)
+
+
+@require_http_methods(GET_OR_POST)
+@scoped("codes.edit")
+def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
+    """Ask, then delete a custom segment."""
+    back = reverse("admin_wbs:segments", args=[request.access.account.pk])
+    found = _customs(request.access).filter(pk=segment_id).first()
+    if found is None:
+        return deleted_already(
+            request, deletion(request, segment_services.SEGMENT, segment_id), back=back
+        )
+    count = found.items.count()
+    what = [f"{found} leaves the budget code structure of new projects."]
+    if count:
+        what.append(f"Its {count:,} item{'' if count == 1 else 's'} will be deleted with it.")
+    return ask_then_delete(
+        request,
+        found,
+        word="segment",
+        refusal=segment_services.delete_refusal(found),
+        what=what,
+        delete=lambda: segment_services.delete(found, by=request.user),
+        back=back,
+    )
+
+
+@require_POST
+@scoped("codes.edit")
+def segment_switch(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
+    """Enable or disable Sub Job."""
+    found = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)
+    on = request.POST.get("on") == "1"
+    try:
+        segment_services.enable(found, on=on, by=request.user)
+    except SegmentRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        words = "is part of the budget codes of new projects" if on else "is disabled"
+        messages.success(request, f"{found} {words}. Projects that exist keep what they have.")
+    return redirect("admin_wbs:segments", found.account_id)
+
+
+@require_POST
+@scoped("codes.edit")
+def segment_move(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
+    """Move a segment one place up or down; the page comes back with the focus on its button."""
+    found = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)
+    direction = request.POST.get("direction", "")
+    back = reverse("admin_wbs:segments", args=[found.account_id])
+    if direction not in STEPS:
+        messages.error(request, "Choose Move up or Move down.")
+        return redirect(back)
+    try:
+        segment_services.move(found, step=STEPS[direction], by=request.user)
+    except SegmentRefused as refused:
+        messages.error(request, str(refused))
+        return redirect(back)
+    return redirect(f"{back}?moved={found.pk}&direction={direction}")
+
+
+def _customs(access: Access) -> QuerySet[Segment]:
+    return Segment.objects.visible_to(access).filter(kind=Segment.Kind.CUSTOM)
+
+
+def _custom(access: Access, segment_id: int) -> Segment:
+    return get_object_or_404(_customs(access), pk=segment_id)
+
+
+def _show(form: SegmentForm, error: ValidationError | SegmentRefused) -> None:
+    form.add_error(None, error if isinstance(error, ValidationError) else str(error))

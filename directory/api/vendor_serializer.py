@@ -1,0 +1,279 @@
+"""What a vendor looks like in each ``view`` (reference rest-api.md 2.1). A few queries a page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count
+
+from directory.company_fields import countries
+from directory.models import CLASSIFICATIONS, Company, ProjectCompany
+from erp_integrations import sendable
+from erpbridge.access.models import Membership
+from erpbridge.rest.listing import Shape
+
+TEXTS = (
+    "abbreviated_name",
+    "address",
+    "business_phone",
+    "city",
+    "country_code",
+    "email_address",
+    "fax_number",
+    "labor_union",
+    "license_number",
+    "mobile_phone",
+    "notes",
+    "origin_code",
+    "origin_id",
+    "state_code",
+    "trade_name",
+    "website",
+    "zip",
+)
+PLAIN = (
+    "id",
+    "name",
+    "authorized_bidder",
+    "is_active",
+    "non_union_prevailing_wage",
+    "prequalified",
+    "union_member",
+    "created_at",
+    "updated_at",
+)
+COLUMNS = (
+    *TEXTS,
+    *PLAIN,
+    "entity_type",
+    "entity_id",
+    "origin_data",
+    "primary_contact_id",
+    "is_own_company",
+    "classifications",
+    "standard_cost_code_ids",
+    "parent_id",
+    "parent__name",
+    "contract_signer_id",
+)
+# Fields that Procore answers and nothing here stands for.
+ABSENT = {
+    "attachments": (),
+    "business_id": None,
+    "is_connected": False,
+    "logo": None,
+    "vendor_group": None,
+}
+ERP_FIELDS = ("origin_code", "origin_data", "origin_id", "synced_to_erp")
+Rows = dict[int, dict[str, Any]]
+
+
+def compact(pks: Sequence[int]) -> Rows:
+    """Id and name."""
+    return {row["id"]: row for row in _found(pks).values("id", "name")}
+
+
+def ids_only(pks: Sequence[int]) -> Rows:
+    """The id."""
+    return {row["id"]: row for row in _found(pks).values("id")}
+
+
+def listed(pks: Sequence[int]) -> Rows:
+    """What a list of choices needs."""
+    columns = ("id", "name", "abbreviated_name", "is_active")
+    return {row["id"]: row for row in _found(pks).values(*columns)}
+
+
+def normal(pks: Sequence[int]) -> Rows:
+    """The usual fields."""
+    rows = list(_found(pks).values(*COLUMNS))
+    contacts = _contacts(row["primary_contact_id"] for row in rows)
+    people = _counted(Company.people.through.objects.filter(company__among=pks))
+    return {row["id"]: _normal(row, contacts, people) for row in rows}
+
+
+def erp(pks: Sequence[int]) -> Rows:
+    """The usual fields and what belongs to the ERP."""
+    more: dict[str, Any] = {"origin_custom_fields": [], "erp_custom_fields": []}
+    return {pk: row | more for pk, row in normal(pks).items()}
+
+
+def extended(pks: Sequence[int]) -> Rows:
+    """Everything."""
+    rows = list(_found(pks).values(*COLUMNS))
+    contacts = _contacts(row["primary_contact_id"] for row in rows)
+    people = _counted(Company.people.through.objects.filter(company__among=pks))
+    more = _More(pks)
+    return {row["id"]: _normal(row, contacts, people) | more.of(row) for row in rows}
+
+
+def directory(pks: Sequence[int]) -> Rows:
+    """For an address book: without what belongs to the ERP, with names of places and contacts."""
+    rows = list(_found(pks).values(*COLUMNS))
+    people = _counted(Company.people.through.objects.filter(company__among=pks))
+    invoices: defaultdict[int, list[int]] = defaultdict(list)
+    through = Company.invoice_contacts.through.objects.filter(company__among=pks)
+    for company, member in through.values_list("company_id", "membership_id"):
+        invoices[company].append(member)
+    named = [row[name] for row in rows for name in ("primary_contact_id", "contract_signer_id")]
+    contacts = _contacts([*named, *(one for found in invoices.values() for one in found)])
+    more = _More(pks)
+    shown = {}
+    for row in rows:
+        own = _normal(row, contacts, people) | more.of(row)
+        for name in ERP_FIELDS:
+            del own[name]
+        country = row["country_code"]
+        own |= {
+            "business": None,
+            "contract_signer": contacts.get(row["contract_signer_id"]),
+            "country_name": countries.countries().get(country),
+            "state_name": countries.states(country).get(row["state_code"]),
+            "invoice_contacts": [contacts[one] for one in invoices[row["id"]] if one in contacts],
+        }
+        shown[row["id"]] = own
+    return shown
+
+
+def summary(pks: Sequence[int]) -> Rows:
+    """Counts."""
+    columns = ("id", "name", "origin_id", "is_own_company")
+    rows = list(_found(pks).values_list(*columns))
+    alive = Company.people.through.objects.filter(membership__in=Membership.objects.active())
+    people = _counted(alive.filter(company__among=pks))
+    projects = _counted(ProjectCompany.objects.filter(company__among=pks))
+    return {
+        pk: {
+            "id": pk,
+            "name": name,
+            "active_users_count": people.get(pk, 0),
+            "bids_count": 0,
+            "open_bids_count": 0,
+            "projects_count": projects.get(pk, 0),
+            "business_id": None,
+            "company_vendor": own,
+            "is_connected": False,
+            "synced_to_erp": bool(origin),
+        }
+        for pk, name, origin, own in rows
+    }
+
+
+OF_COMPANY: Mapping[str, Shape] = {
+    "compact": compact,
+    "normal": normal,
+    "erp": erp,
+    "extended": extended,
+    "directory": directory,
+    "summary": summary,
+}
+OF_PROJECT: Mapping[str, Shape] = {
+    "extended": extended,
+    "ids_only": ids_only,
+    "list": listed,
+    "name": compact,
+    "minimal": compact,
+    "normal": normal,
+    "compact": compact,
+}
+
+
+def register_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The number under which a register knows the company."""
+    if not row["entity_id"]:
+        return None
+    return {
+        "id": row["id"],
+        "type": row["entity_type"] or None,
+        "identifier": row["entity_id"],
+        "verified_at": None,
+        "verification_status": "unverified",
+    }
+
+
+def _found(pks: Sequence[int]) -> Any:
+    return Company.objects.filter(pk__among=pks)
+
+
+def _normal(
+    row: dict[str, Any], contacts: Mapping[int, Any], people: Mapping[int, int]
+) -> dict[str, Any]:
+    shown = {name: row[name] for name in PLAIN}
+    for name in TEXTS:
+        shown[name] = row[name] or None
+    shown.update(ABSENT)
+    shown["business_register"] = register_of(row)
+    shown["company"] = row["name"]
+    shown["contact_count"] = people.get(row["id"], 0)
+    shown["origin_data"] = sendable.text_of(row["origin_data"]) or None
+    shown["primary_contact"] = contacts.get(row["primary_contact_id"])
+    shown["synced_to_erp"] = bool(row["origin_id"])
+    return shown
+
+
+class _More:
+    """What the extended view has beyond the normal one, read once for a page."""
+
+    def __init__(self, pks: Sequence[int]) -> None:
+        self.trades: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+        through = Company.trades.through.objects.filter(company__among=pks).order_by("trade__name")
+        names = ("company_id", "trade_id", "trade__name", "trade__is_active", "trade__updated_at")
+        for company, pk, name, active, updated in through.values_list(*names):
+            one = {"id": pk, "name": name, "active": active, "updated_at": updated}
+            self.trades[company].append(one)
+        self.projects: defaultdict[int, list[int]] = defaultdict(list)
+        placed = ProjectCompany.objects.filter(company__among=pks).order_by("project_id")
+        for company, project in placed.values_list("company_id", "project_id"):
+            self.projects[company].append(project)
+        self.bidders: defaultdict[int, list[dict[str, int]]] = defaultdict(list)
+        bidding = Company.bid_contacts.through.objects.filter(company__among=pks)
+        for company, user in bidding.values_list("company_id", "membership__user_id"):
+            self.bidders[company].append({"id": user})
+        self.children = _counted(Company.objects.filter(parent__among=pks), "parent_id")
+
+    def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of one vendor."""
+        pk, held = row["id"], set(row["classifications"])
+        parent = row["parent_id"]
+        return {
+            "bidding": {name: name in held for name in CLASSIFICATIONS},
+            "bidding_distribution": self.bidders.get(pk, []),
+            "children_count": self.children.get(pk, 0),
+            "company_vendor": row["is_own_company"],
+            "legal_name": row["name"],
+            "parent": {"id": parent, "name": row["parent__name"]} if parent else None,
+            "project_ids": self.projects.get(pk, []),
+            "standard_cost_codes": [{"id": one} for one in row["standard_cost_code_ids"]],
+            "trades": self.trades.get(pk, []),
+        }
+
+
+def _counted(rows: Any, name: str = "company_id") -> dict[int, int]:
+    return dict(rows.order_by().values_list(name).annotate(Count("pk")))
+
+
+def _contacts(pks: Iterable[int | None]) -> dict[int, dict[str, Any]]:
+    """People as contacts; their phone numbers are not kept here."""
+    wanted = {pk for pk in pks if pk is not None}
+    if not wanted:
+        return {}
+    found = Membership.objects.filter(pk__in=wanted).select_related("user")
+    return {one.pk: _contact(one) for one in found}
+
+
+def _contact(member: Membership) -> dict[str, Any]:
+    first, _space, last = member.user.name.rpartition(" ")
+    return {
+        "id": member.user_id,
+        "first_name": first,
+        "last_name": last,
+        "business_phone": None,
+        "business_phone_extension": None,
+        "fax_number": None,
+        "mobile_phone": None,
+        "email_address": member.user.email,
+        "created_at": member.user.created_at,
+        "updated_at": member.user.created_at,
+    }

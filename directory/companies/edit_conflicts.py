@@ -1,0 +1,59 @@
+"""Two people edited one company at once: what the second one is shown, with nothing lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import QueryDict
+
+from directory.companies.forms import CompanyForm
+from directory.companies.history import field_label, shown_as
+from directory.companies.services import shown, shown_values
+from directory.models import Company
+from erpbridge.access.policy import Access
+from erpbridge.audit.history import held_at
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A field both changed: what it holds now. What the person typed stays in the form."""
+
+    label: str
+    now: str
+
+
+def rebase(
+    form: CompanyForm, *, company: Company, seen: int, access: Access
+) -> tuple[CompanyForm, list[Conflict]]:
+    """The form as typed on top of the company as it is now, and the fields both changed.
+
+    A field that only the other person changed takes the new value, so that saving again does not
+    undo it unseen; ``seen`` is the revision the person started from.
+    """
+    fresh = Company.objects.get(pk=company.pk)
+    original = held_at(fresh.account_id, "vendor", fresh.pk, revision=seen)
+    typed = shown(form.values)
+    now = shown_values(fresh, original, project=access.project)
+    current = CompanyForm(access=access, company=fresh)
+    data: QueryDict = form.data.copy()  # type: ignore[attr-defined]
+    conflicts = []
+    for name, before in original.items():
+        if name == "logo" or name not in current.fields or typed.get(name) == now[name]:
+            continue
+        if typed.get(name) == before:
+            data.setlist(name, _posted(current[name].value()))
+        else:
+            conflicts.append(Conflict(field_label(name), shown_as(name, now[name])))
+    return CompanyForm(data, access=access, company=fresh), conflicts
+
+
+def _posted(value: Any) -> list[str]:
+    """A form value as a browser would send it."""
+    if value is None or value is False:
+        return []
+    if value is True:
+        return ["on"]
+    if isinstance(value, list | tuple):
+        return [str(getattr(one, "pk", one)) for one in value]
+    return [str(value)]

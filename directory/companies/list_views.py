@@ -1,0 +1,137 @@
+"""The list of companies and what can be done with many of them at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from directory.companies import services as company_services
+from directory.companies.table import MARKERS, STATUSES, listing, matching
+from directory.models import Company
+from directory.models.querysets import may_see_inactive
+from directory.scoped_urls import Links
+from erp_integrations import sendable
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.many import NOTHING_TICKED, ask, must_ask
+
+LARGEST_ID = 2**63 - 1
+
+
+@require_safe
+@scoped("companies.view")
+def company_list(request: ScopedRequest) -> HttpResponse:
+    """The Directory's companies."""
+    access = request.access
+    links = Links(access)
+    pages = ("companies", "companies_bulk", "company_add", "import")
+    shown = listing(access, request.GET)
+    context: dict[str, Any] = {
+        "listing": shown,
+        "links": {name: links.to(name) for name in pages},
+        "statuses": STATUSES if may_see_inactive(access) else {},
+        "markers": MARKERS,
+        "may": {
+            "edit": bool(access.can("companies.edit")),
+            "send": bool(access.can("companies.send")),
+            "retrieve": bool(access.can("companies.retrieve")),
+            "import": bool(access.can("companies.import")),
+            "remove": bool(access.project and access.can("companies.edit")),
+            "configure": bool(not access.project and access.can("account.configure")),
+        },
+    }
+    if shown.filters.status == "inactive":  # nothing inactive can be, or wait to be, sent
+        context["may"] |= {"send": False, "retrieve": False}
+    context["bulk"] = any(context["may"][word] for word in ("send", "retrieve", "remove"))
+    return render(request, "directory/companies.html", context)
+
+
+@require_POST
+@scoped("companies.view")
+def bulk(request: ScopedRequest) -> HttpResponseBase:
+    """Send, retrieve or remove the ticked companies, or all that match the list's filters."""
+    access = request.access
+    action = request.POST.get("action", "")
+    query = QueryDict(request.POST.get("query", ""))
+    back = f"{Links(access).to('companies')}?{query.urlencode()}"
+    most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
+    ids = _chosen(access, request.POST, query=query, most=most)
+    if not ids:
+        messages.warning(request, NOTHING_TICKED)
+        return redirect(back)
+    if len(ids) > most:
+        messages.error(
+            request,
+            f"Nothing was done: more than {most:,} companies match, and one click takes at most "
+            f"{most:,}. Narrow the list with search or filters.",
+        )
+        return redirect(back)
+    if action == "remove":
+        return _remove(request, ids, back=back)
+    if action not in ("send", "retrieve"):
+        messages.error(request, "Nothing was done: choose what to do with the ticked companies.")
+        return redirect(back)
+    require(access, f"companies.{action}")
+    if action == "send" and must_ask(request, len(ids)):
+        return ask(
+            request,
+            f"Send {_counted(len(ids))} to the ERP?",
+            what=["Accounting sees them at once. They are locked until a decision is made."],
+            confirm="Send to ERP",
+            back=back,
+            keep=("action", "query"),
+            ids=ids,
+        )
+    act = sendable.send if action == "send" else sendable.retrieve
+    done = act("vendor", ids, access=access)
+    return redirect("erp:request", access.account.pk, done.request_id)
+
+
+def _chosen(access: Access, posted: QueryDict, *, query: QueryDict, most: int) -> list[int]:
+    """The ticked ids, or all that match, of those the person can see; capped above ``most``."""
+    if posted.get("all"):
+        found = matching(access, query)
+    else:
+        typed = {pk for pk in posted.getlist("ids") if pk.isascii() and pk.isdigit()}
+        ids = [pk for pk in map(int, (one for one in typed if len(one) < 20)) if pk <= LARGEST_ID]
+        found = Company.objects.visible_to(access).filter(pk__in=ids)
+    return list(found.order_by("sort_name", "pk").values_list("pk", flat=True)[: most + 1])
+
+
+def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpResponseBase:
+    """Ask first; then take them out of this project only."""
+    project = request.access.project
+    require(request.access, "companies.edit")
+    if project is None:
+        messages.error(request, "Nothing was done: companies are removed from a project, there.")
+        return redirect(back)
+    if request.POST.get("confirm"):
+        count = company_services.remove_from_project(ids, project=project, by=request.user)
+        messages.success(request, f"{_counted(count)} removed from {project}.")
+        return redirect(back)
+    context = {
+        "question": f"Remove {_counted(len(ids))} From This Project?",
+        "what": [
+            f"They leave the Directory of {project} only.",
+            "They stay active in the Company Directory and on every other project, and can be "
+            "added to this project again.",
+        ],
+        "confirm": "Remove from Project",
+        "danger": True,
+        "cancel_href": back,
+        "hidden": [
+            ("action", "remove"),
+            ("query", request.POST.get("query", "")),
+            *([("all", "1")] if request.POST.get("all") else [("ids", pk) for pk in ids]),
+        ],
+    }
+    return render(request, "parts/confirm.html", context)
+
+
+def _counted(number: int) -> str:
+    return "1 Company" if number == 1 else f"{number:,} Companies"

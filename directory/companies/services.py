@@ -1,0 +1,318 @@
+"""All writes to companies. Each is one transaction that also writes the audit events.
+
+An edit names the revision its page showed and is one conditional UPDATE, so that of two people
+who edit at once the second is told, and nothing that waits for the ERP is changed underneath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.files import File
+from django.db import transaction
+from django.db.models import F, Model
+from django.db.models.functions import Now
+
+from directory.companies.errors import NotSent, PeopleRemain, refusal_of
+from directory.company_fields.contacts import check_contacts, contacts_of
+from directory.company_fields.trades import place_in_trades, with_new_trades
+from directory.models import Company, ProjectCompany
+from directory.models.derived_columns import prepare
+from erp_integrations import sendable
+from erpbridge.access.models import Account, Project, User
+from erpbridge.access.policy import Access
+from erpbridge.audit.record import Note, changes, note
+
+__all__ = [
+    "add_to_project",
+    "create",
+    "create_many",
+    "deactivate",
+    "edit",
+    "edit_and_send",
+    "prepare",
+    "reactivate",
+    "remove_from_project",
+]
+
+ENTITY = "vendor"
+COLUMNS = (
+    "name",
+    "abbreviated_name",
+    "trade_name",
+    "logo",
+    "entity_type",
+    "entity_id",
+    "business_phone",
+    "mobile_phone",
+    "fax_number",
+    "email_address",
+    "website",
+    "address",
+    "city",
+    "state_code",
+    "zip",
+    "country_code",
+    "license_number",
+    "labor_union",
+    "union_member",
+    "non_union_prevailing_wage",
+    "prequalified",
+    "authorized_bidder",
+    "notes",
+    "is_own_company",
+    "classifications",
+    "primary_contact",
+    "contract_signer",
+)
+# Set over the API only.
+MORE = ("parent", "standard_cost_code_ids")
+STORED = (*COLUMNS, *MORE)
+RELATIONS = ("trades", "people", "invoice_contacts", "bid_contacts")
+# Every field that may be edited; "roles" is the company's on one project.
+FIELDS = (*STORED, *RELATIONS, "roles")
+DERIVED = ("sort_name", "name_key", "search_text")
+
+
+@transaction.atomic
+def create(
+    *, account: Account, values: Mapping[str, Any], by: User, project: Project | None = None
+) -> Company:
+    """A new company of the account, in the project's Directory too where one is given.
+
+    :raises ValidationError: for a contact who is not one of the company's people.
+    """
+    check_contacts(values)
+    values = with_new_trades(values, account=account)
+    company = Company(account=account, **_columns(values))
+    prepare(company).save()
+    _set_relations(company, values)
+    note(account.pk, [_note(company, "created", data={"revision": 1})], by=by)
+    if project is not None:
+        add_to_project([company.pk], project=project, by=by, roles=values.get("roles", ""))
+    return company
+
+
+@transaction.atomic
+def create_many(
+    companies: Sequence[Company],
+    *,
+    account: Account,
+    project: Project | None,
+    by: User,
+    trades: Sequence[Sequence[str]] = (),
+) -> list[Company]:
+    """Store many new companies in a number of statements that grows only with the batches.
+
+    ``trades`` holds, in the order of ``companies``, the names of their trades.
+    """
+    for company in companies:
+        company.account = account
+        prepare(company)
+    stored = Company.objects.bulk_create(companies, batch_size=500)
+    place_in_trades(stored, account=account, names=trades)
+    note(account.pk, [_note(one, "created", data={"revision": 1}) for one in stored], by=by)
+    if project is not None:
+        add_to_project([one.pk for one in stored], project=project, by=by)
+    return stored
+
+
+@transaction.atomic
+def edit(
+    company: Company,
+    *,
+    values: Mapping[str, Any],
+    seen: int,
+    by: User,
+    project: Project | None = None,
+) -> Company:
+    """Change the fields of ``values`` that differ; ``seen`` is the revision the page showed.
+
+    :raises Stale: when somebody else has edited the company since; says who and what.
+    :raises Locked: while the company waits for, or is in, the ERP.
+    :raises ValidationError: for a contact who is not one of the company's people.
+    """
+    values = with_new_trades(values, account=company.account)
+    before = shown_values(company, values, project=project)
+    for name, value in _columns(values).items():
+        setattr(company, name, value)
+    changed = changes(before, shown(values))
+    if not changed:
+        return company
+    check_contacts({**contacts_of(company), **values}, people=company.people)
+    prepare(company)
+    columns = {name: getattr(company, name) for name in STORED if name in changed}
+    derived = {name: getattr(company, name) for name in DERIVED}
+    if "logo" in changed:
+        _replace_logo(company, before["logo"], seen=seen)
+        columns["logo"] = company.logo.name
+    _update(company, seen=seen, **columns, **derived)
+    _set_relations(company, {name: values[name] for name in RELATIONS if name in changed})
+    if project is not None and "roles" in changed:
+        company.project_companies.filter(project=project).update(roles=values["roles"])
+    data = {"changes": changed, "revision": company.revision}
+    note(company.account_id, [_note(company, "edited", data=data)], by=by)
+    sendable.note_edits(ENTITY, company.account_id, [company.pk])
+    return company
+
+
+@transaction.atomic
+def edit_and_send(
+    company: Company, *, values: Mapping[str, Any], seen: int, access: Access
+) -> Company:
+    """Edit the company and put it in front of accounting: both, or neither.
+
+    The caller has asked the policy whether the person may do either.
+
+    :raises NotSent: when it cannot be sent as edited; says every reason.
+    :raises Stale: when somebody else has edited the company since, also where nothing was typed.
+    :raises Locked: while the company waits for, or is in, the ERP.
+    """
+    sendable.hold(company.account_id)
+    if company.revision != seen:
+        raise refusal_of(company, seen=seen)
+    logo = company.logo.name
+    edit(company, values=values, seen=seen, by=access.user, project=access.project)
+    done = sendable.send(ENTITY, [company.pk], access=access, seen={company.pk: company.revision})
+    if done.refused:
+        uploaded = company.logo.name
+        if uploaded and uploaded != logo:
+            company.logo.storage.delete(uploaded)
+        raise NotSent([one.message for refusal in done.refused for one in refusal.problems])
+    return company
+
+
+@transaction.atomic
+def deactivate(company: Company, *, seen: int, by: User) -> Company:
+    """Make the company inactive, in the account and on all its projects.
+
+    :raises PeopleRemain: while active people belong to it; names them.
+    :raises Stale: when somebody else has edited the company since.
+    :raises Locked: while the company waits for, or is in, the ERP.
+    """
+    people = list(company.people.active().select_related("user").order_by("user__name")[:6])
+    if people:
+        raise PeopleRemain(people)
+    return _switch(company, active=False, seen=seen, by=by)
+
+
+@transaction.atomic
+def reactivate(company: Company, *, seen: int, by: User) -> Company:
+    """Make the company active again, in the account and on all its projects.
+
+    :raises Stale: when somebody else has edited the company since.
+    :raises Locked: while the company waits for, or is in, the ERP.
+    """
+    return _switch(company, active=True, seen=seen, by=by)
+
+
+@transaction.atomic
+def add_to_project(ids: Iterable[int], *, project: Project, by: User, roles: str = "") -> int:
+    """Put companies of the account into the project's Directory; returns how many were new."""
+    there = ProjectCompany.objects.filter(project=project).values("company")
+    new = Company.objects.filter(account=project.account_id, pk__in=list(ids)).exclude(pk__in=there)
+    companies = list(new.order_by("pk"))
+    ProjectCompany.objects.bulk_create(
+        [
+            ProjectCompany(project=project, company=one, roles=roles, added_by=by)
+            for one in companies
+        ],
+        batch_size=500,
+        ignore_conflicts=True,
+    )
+    _note_project(companies, "added to project", project=project, by=by)
+    return len(companies)
+
+
+@transaction.atomic
+def remove_from_project(ids: Iterable[int], *, project: Project, by: User) -> int:
+    """Take companies out of the project's Directory only; returns how many were there."""
+    placed = ProjectCompany.objects.filter(project=project, company__in=list(ids))
+    found = list(placed.select_for_update(of=("self",)).select_related("company").order_by("pk"))
+    ProjectCompany.objects.filter(pk__in=[one.pk for one in found]).delete()
+    companies = [one.company for one in found]
+    _note_project(companies, "removed from project", project=project, by=by)
+    return len(companies)
+
+
+def shown_values(
+    company: Company, names: Iterable[str], *, project: Project | None = None
+) -> dict[str, Any]:
+    """The stored values of some fields in the form in which the history shows them."""
+    found: dict[str, Any] = {}
+    for name in names:
+        if name in RELATIONS:
+            found[name] = getattr(company, name).all() if company.pk else []
+        elif name == "roles":
+            placed = company.project_companies.filter(project=project).first()
+            found[name] = placed.roles if placed else ""
+        elif name in STORED:
+            found[name] = getattr(company, name)
+    return shown(found)
+
+
+def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as JSON: people and trades by name, a file by its name."""
+    return {name: _plain(value) for name, value in values.items() if name in FIELDS}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str | File | Model):
+        return str(value or "")
+    return sorted(str(one) for one in value)
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in STORED}
+
+
+def _set_relations(company: Company, values: Mapping[str, Any]) -> None:
+    for name in RELATIONS:
+        if name in values:
+            getattr(company, name).set(values[name])
+
+
+def _replace_logo(company: Company, old: str, *, seen: int) -> None:
+    """Write the uploaded file, and drop the one that the transaction leaves without an owner.
+
+    The conditional UPDATE stores only a name, so the file has to be in storage before it.
+    """
+    storage = company.logo.storage
+    if not Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen)).exists():
+        raise refusal_of(company, seen=seen)
+    if company.logo:
+        Company._meta.get_field("logo").pre_save(company, add=False)
+    if old:
+        transaction.on_commit(lambda: storage.delete(old))
+
+
+def _update(company: Company, *, seen: int, **columns: Any) -> None:
+    """The conditional UPDATE of every edit. :raises EditRefused: when the row does not match."""
+    mine = Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen))
+    if not mine.update(**columns, revision=F("revision") + 1, updated_at=Now()):
+        raise refusal_of(company, seen=seen)
+    company.revision = seen + 1
+
+
+def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
+    if company.is_active == active:
+        return company
+    _update(company, seen=seen, is_active=active)
+    company.is_active = active
+    data = {"changes": {"is_active": [not active, active]}, "revision": company.revision}
+    verb = "reactivated" if active else "deactivated"
+    note(company.account_id, [_note(company, verb, data=data)], by=by)
+    sendable.note_edits(ENTITY, company.account_id, [company.pk])
+    return company
+
+
+def _note(company: Company, verb: str, *, data: Mapping[str, Any]) -> Note:
+    return Note(ENTITY, company.pk, company.name, verb, data=data)
+
+
+def _note_project(companies: Sequence[Company], verb: str, *, project: Project, by: User) -> None:
+    data = {"project": str(project), "project_id": project.pk}
+    note(project.account_id, [_note(one, verb, data=data) for one in companies], by=by)

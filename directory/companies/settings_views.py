@@ -1,0 +1,26 @@
+"""The settings of an account's Directory: which fields a company has to have."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from directory.companies.forms import RequiredForm
+from directory.company_fields import required_fields
+from erpbridge.access.scoping import ScopedRequest, scoped
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped("account.configure")
+def directory_settings(request: ScopedRequest) -> HttpResponse:
+    """The fields that programs have to fill in where they ask for the check."""
+    access = request.access
+    held = {"names": required_fields.of(access.account)}
+    form = RequiredForm(request.POST if request.method == "POST" else None, initial=held)
+    if request.method == "POST" and form.is_valid():
+        required_fields.configure(form.cleaned_data["names"], by=access)
+        messages.success(request, "Saved the settings of the Directory.")
+        return redirect("directory:settings", access.account.pk)
+    return render(request, "directory/settings.html", {"form": form})

@@ -1,0 +1,169 @@
+"""The list of companies: its filters, tabs and rows; one for the account and for each project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models.expressions import Combinable
+from django.http import QueryDict
+
+from directory.company_fields.countries import HOME
+from directory.models import Company, Trade
+from directory.models.querysets import CompanyQuerySet, may_see_inactive
+from directory.scoped_urls import Links
+from erp_integrations import sendable
+from erpbridge.access.policy import Access
+from erpbridge.ui.listing import Page, Token, list_page
+from erpbridge.ui.navigation import Tab
+
+STATUSES = {"active": "Active", "inactive": "Inactive", "all": "Active and inactive"}
+MARKERS = dict(sendable.MARKER_CHOICES)
+SORTS: dict[str, str | Combinable] = {
+    "name": "sort_name",
+    "city": "city_key",
+    "erp": "erp_state",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The filters in force, each empty or one that exists; what nobody knows is ignored."""
+
+    status: str
+    erp: str
+    trade: Trade | None
+
+    @classmethod
+    def read(cls, params: Mapping[str, str], *, access: Access) -> Filters:
+        """From the query string of the list."""
+        status, erp = params.get("status", ""), params.get("erp", "")
+        trade = params.get("trade", "")
+        known = may_see_inactive(access) and status in STATUSES
+        return cls(
+            status=status if known else "active",
+            erp=erp if erp in MARKERS else "",
+            trade=access.account.trades.filter(pk=int(trade)).first()
+            if trade.isascii() and trade.isdigit() and len(trade) < 19
+            else None,
+        )
+
+    def are_all_of(self, params: Mapping[str, str]) -> bool:
+        """Whether every filter that was asked for is in force."""
+        given = {"status": self.status, "erp": self.erp, "trade": str(self.trade and self.trade.pk)}
+        return all(params.get(name, "") in ("", value) for name, value in given.items())
+
+    def apply(self, companies: CompanyQuerySet) -> CompanyQuerySet:
+        """Those that pass all filters."""
+        if self.status != "all":
+            companies = companies.filter(is_active=self.status == "active")
+        if self.erp:
+            companies = companies.filter(sendable.marker_filter(self.erp))
+        return companies.in_trade(self.trade.pk) if self.trade else companies
+
+    def tokens(self, page: Page[Company]) -> list[Token]:
+        """One token for each filter and the search in force."""
+        found = []
+        if page.search:
+            found.append(page.token("q", f"Search: {page.search}"))
+        if self.status != "active":
+            found.append(page.token("status", f"Status: {STATUSES[self.status]}"))
+        if self.erp:
+            found.append(page.token("erp", f"ERP status: {MARKERS[self.erp]}"))
+        if self.trade:
+            found.append(page.token("trade", f"Trade: {self.trade}"))
+        return found
+
+
+@dataclass(frozen=True)
+class Row:
+    """One company as the list shows it; one that waits for the ERP cannot be edited."""
+
+    company: Company
+    marker: sendable.Marker
+    href: str
+    edit_href: str
+    trades: str
+    is_locked: bool
+
+    @property
+    def has_contact(self) -> bool:
+        """Whether the contact column holds anything."""
+        one = self.company
+        return bool(one.email_address or one.business_phone or one.fax_number)
+
+    @property
+    def address(self) -> list[str]:
+        """The address in lines, none of them empty."""
+        one = self.company
+        town = ", ".join(part for part in (one.city, f"{one.state_code} {one.zip}".strip()) if part)
+        country = one.country_code if one.country_code != HOME else ""
+        return [line for line in (one.address, town, country) if line]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Everything the list's template shows."""
+
+    page: Page[Company]
+    filters: Filters
+    rows: list[Row]
+    tokens: list[Token]
+    tabs: list[Tab]
+    trades: list[Trade]
+    none_at_all: bool
+
+
+def matching(access: Access, params: QueryDict) -> CompanyQuerySet:
+    """All companies of the scope that match search and filters; what "all that match" means.
+
+    None where a filter is no longer known, for without it more would match than was shown.
+    """
+    filters = Filters.read(params, access=access)
+    if not filters.are_all_of(params):
+        return Company.objects.none()
+    found = filters.apply(Company.objects.visible_to(access))
+    words = params.get("q", "").replace("\x00", "").strip()[:200]
+    return found.search(words) if words else found
+
+
+def listing(access: Access, params: QueryDict) -> Listing:
+    """One page of the list."""
+    filters = Filters.read(params, access=access)
+    visible = Company.objects.visible_to(access)
+    page = list_page(
+        filters.apply(visible).prefetch_related("trades"),
+        params,
+        sorts=SORTS,
+        search=lambda found, words: found.search(words),  # type: ignore[attr-defined]
+    )
+    tokens = filters.tokens(page)
+    return Listing(
+        page=page,
+        filters=filters,
+        rows=[_row(company, Links(access)) for company in page.rows],
+        tokens=tokens,
+        tabs=_tabs(filters, access=access),
+        trades=list(access.account.trades.order_by("name_key")),
+        none_at_all=not page.rows and not tokens,
+    )
+
+
+def _row(company: Company, links: Links) -> Row:
+    return Row(
+        company,
+        sendable.marker(company),
+        links.to("company", company.pk),
+        links.to("company_edit", company.pk),
+        ", ".join(sorted(trade.name for trade in company.trades.all())),
+        sendable.is_locked(company),
+    )
+
+
+def _tabs(filters: Filters, *, access: Access) -> list[Tab]:
+    home = Links(access).to("companies")
+    inactive = filters.status == "inactive"
+    tabs = [Tab("Companies", home, current=not inactive)]
+    if may_see_inactive(access):
+        tabs.append(Tab("Inactive Companies", f"{home}?status=inactive", current=inactive))
+    return tabs

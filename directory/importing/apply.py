@@ -1,0 +1,147 @@
+"""Writing what a plan says, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from directory.companies import services as company_services
+from directory.importing import plan as planning
+from directory.importing import uploads
+from directory.importing.plan import Choice, Fate, Plan, Planned
+from directory.models import Company, CompanyImport
+from erpbridge.access.models import Account, Project, User
+from erpbridge.audit.record import Note, note
+from erpbridge.files.refused import Refused
+
+
+class ConfirmRefused(Exception):
+    """A confirmation that did nothing; the text says why and can be shown."""
+
+
+class AlreadyConfirmed(ConfirmRefused):
+    """The import was confirmed before."""
+
+
+class Changed(ConfirmRefused):
+    """The import is not any more what the page showed."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an import did."""
+
+    created: int
+    placed: int
+    left_out: int
+    errors: int
+    refused: tuple[Refused, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept with the upload."""
+        refused = [[one.line, one.cells, one.reason] for one in self.refused]
+        return {
+            "created": self.created,
+            "placed": self.placed,
+            "left_out": self.left_out,
+            "errors": self.errors,
+            "refused": refused,
+        }
+
+
+@transaction.atomic
+def confirm(stored: CompanyImport, *, choice: Choice, seen: str, by: User) -> Result:
+    """Import the rows of an upload that can be imported; ``seen`` is the preview's fingerprint.
+
+    :raises AlreadyConfirmed: the second time; nothing is done again.
+    :raises Changed: when mapping or account changed so that other rows would be imported.
+    """
+    _one_at_a_time(stored.account)
+    mine = CompanyImport.objects.filter(pk=stored.pk, confirmed_at=None)
+    if not mine.update(confirmed_at=Now()):
+        raise AlreadyConfirmed("This file was imported already. Nothing was imported again.")
+    stored.refresh_from_db()
+    plan = uploads.plan_of(stored)
+    if plan is None or plan.fingerprint != seen:
+        raise Changed(
+            "The Directory or the columns changed since this page was opened, so nothing was "
+            "imported. Look at the preview again."
+        )
+    result = _apply(plan, choice, account=stored.account, project=stored.project, by=by)
+    stored.rows, stored.result = [], result.as_json()
+    stored.save(update_fields=["rows", "result"])
+    _note(stored.account, stored.file_name, result, by=by)
+    return result
+
+
+@transaction.atomic
+def import_file(
+    plan: Plan,
+    *,
+    choice: Choice,
+    account: Account,
+    project: Project | None,
+    file_name: str,
+    by: User,
+) -> Result:
+    """Import without a preview, as the command does.
+
+    :raises Changed: when the account changed since the plan was made.
+    """
+    _one_at_a_time(account)
+    lines = [one.row.source for one in plan.rows]
+    now = planning.make(lines, plan.columns, account=account, project=project, country=plan.country)
+    if now.fingerprint != plan.fingerprint:
+        raise Changed("The Directory changed while the file was checked. Start again.")
+    result = _apply(plan, choice, account=account, project=project, by=by)
+    _note(account, file_name, result, by=by)
+    return result
+
+
+def _one_at_a_time(account: Account) -> None:
+    """Two imports of the same companies must not both find them new."""
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+
+
+def _apply(
+    plan: Plan, choice: Choice, *, account: Account, project: Project | None, by: User
+) -> Result:
+    fates = [(one, plan.fate(one, choice)) for one in plan.rows]
+    new = [one.row for one, fate in fates if fate == Fate.CREATE]
+    company_services.create_many(
+        [Company(**row.values) for row in new],
+        account=account,
+        project=project,
+        by=by,
+        trades=[row.trades for row in new],
+    )
+    placed = _place((one for one, fate in fates if fate == Fate.PLACE), project=project, by=by)
+    refused = [one for one, fate in fates if fate in (Fate.REFUSE, Fate.LEAVE_OUT)]
+    errors = sum(fate == Fate.REFUSE for _, fate in fates)
+    return Result(
+        created=len(new),
+        placed=placed,
+        left_out=len(fates) - len(new) - placed - errors,
+        errors=errors,
+        refused=tuple(Refused(one.row.line, one.row.cells, one.reason) for one in refused),
+    )
+
+
+def _place(rows: Iterable[Planned], *, project: Project | None, by: User) -> int:
+    ids = {one.match.company_id for one in rows if one.match and one.match.company_id}
+    if project is None or not ids:
+        return 0
+    return company_services.add_to_project(ids, project=project, by=by)
+
+
+def _note(account: Account, file_name: str, result: Result, *, by: User) -> None:
+    counts = {name: value for name, value in result.as_json().items() if name != "refused"}
+    note(
+        account.pk,
+        [Note("account", account.pk, file_name, "companies imported", data=counts)],
+        by=by,
+    )

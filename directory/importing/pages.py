@@ -1,0 +1,183 @@
+"""What the pages of an import show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import QueryDict
+
+from directory.company_fields.countries import HOME, countries
+from directory.importing import columns as mapping
+from directory.importing.plan import Choice, Fate, LookAlikes, Plan, Planned, State
+from directory.models import Company, CompanyImport
+from erpbridge.files.slices import sliced
+from erpbridge.ui.navigation import Tab
+
+SAMPLES = 3
+TOLD_BY = (
+    *("pk", "name", "address", "city", "state_code", "zip", "country_code"),
+    *("business_phone", "entity_id", "entity_type"),
+)
+# How a state is shown: label of a row, label of the tab, colour, icon.
+SHOWN = {
+    State.ERROR: ("Error", "Errors", "red", ""),
+    State.DUPLICATE: ("Exact duplicate", "Exact duplicates", "yellow", "document-duplicate"),
+    State.LOOK_ALIKE: ("Look-alike", "Look-alikes", "yellow", "eye"),
+    State.PERSON: ("Person", "People", "grey", ""),
+    State.NEW: ("New", "New", "green", "plus-circle"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the file on the mapping form."""
+
+    name: str
+    heading: str
+    samples: list[str]
+    field: str
+
+
+@dataclass(frozen=True)
+class Firm:
+    """What a firm is told by, in words."""
+
+    name: str
+    address: str
+    phone: str
+    tax_id: str
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """A row of the file on the preview, and the firm it looks like."""
+
+    planned: Planned
+    label: str
+    colour: str
+    icon: str
+    firm: Firm
+    other: Firm | None
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to treat look-alikes, and what would come of it."""
+
+    value: str
+    label: str
+    outcome: str
+    checked: bool
+
+
+def file_columns(stored: CompanyImport) -> list[Column]:
+    """Every column of the file with its first values and the field chosen for it."""
+    return [
+        Column(
+            name=f"column-{place}",
+            heading=heading,
+            samples=_samples(stored, place),
+            field=stored.columns.get(str(place), mapping.IGNORE),
+        )
+        for place, heading in enumerate(stored.header)
+    ]
+
+
+def ignored(stored: CompanyImport) -> list[str]:
+    """The headings of the columns that go nowhere."""
+    return [one.heading for one in file_columns(stored) if not one.field]
+
+
+def _samples(stored: CompanyImport, place: int) -> list[str]:
+    found: list[str] = []
+    for _, cells, *_ in stored.rows:
+        if cells[place] and cells[place] not in found:
+            found.append(cells[place])
+        if len(found) == SAMPLES:
+            break
+    return found
+
+
+def preview(plan: Plan, params: QueryDict) -> dict[str, Any]:
+    """Tabs, a page of rows, and the choices; what needs a look stands first."""
+    show = params.get("show", "")
+    state = State(show) if show in set(State) else None
+    page = sliced(plan.of_state(state), params.get("page", ""))
+    return {
+        "plan": plan,
+        "tabs": _tabs(plan, state),
+        "show": show if state else "",
+        "slice": page,
+        "rows": _rows(page.rows, plan),
+        "options": options(plan),
+        "errors": plan.counts[State.ERROR],
+        "look_alikes": plan.counts[State.DUPLICATE] + plan.counts[State.LOOK_ALIKE],
+        "doubtful": plan.counts[State.LOOK_ALIKE],
+        "usable": plan.counts[State.NEW] + plan.placeable > 0
+        or any(plan.fates(Choice(option, place=False))[Fate.CREATE] for option in LookAlikes),
+    }
+
+
+def options(plan: Plan) -> list[Option]:
+    """How look-alikes can be treated."""
+    return [
+        Option(
+            value=option.value,
+            label=str(option.label),
+            outcome=_outcome(plan, Choice(option)),
+            checked=option == plan.default,
+        )
+        for option in LookAlikes
+    ]
+
+
+def _outcome(plan: Plan, choice: Choice) -> str:
+    fates = plan.fates(choice)
+    parts = [f"{fates[Fate.CREATE]:,} created"]
+    if fates[Fate.PLACE]:
+        parts.append(f"{fates[Fate.PLACE]:,} added to the project")
+    if fates[Fate.LEAVE_OUT]:
+        parts.append(f"{fates[Fate.LEAVE_OUT]:,} left out")
+    return ", ".join(parts)
+
+
+def _tabs(plan: Plan, current: State | None) -> list[Tab]:
+    tabs = [Tab("All rows", "?", current is None, f"{len(plan.rows):,}")]
+    for state, (_, label, _, _) in SHOWN.items():
+        if plan.counts[state]:
+            count = f"{plan.counts[state]:,}"
+            tabs.append(Tab(label, f"?show={state}", current == state, count))
+    return tabs
+
+
+def _rows(shown: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
+    """With what the companies and the earlier rows hold that these look like, in one query."""
+    matches = [one.match for one in shown if one.match]
+    wanted = [match.company_id for match in matches if match.company_id]
+    companies = {row["pk"]: row for row in Company.objects.filter(pk__in=wanted).values(*TOLD_BY)}
+    lines = {match.line for match in matches}
+    earlier = {one.row.line: one.row.values for one in plan.rows if one.row.line in lines}
+    found = []
+    for one in shown:
+        label, _, colour, icon = SHOWN[one.state]
+        other = one.match and (companies.get(one.match.company_id) or earlier.get(one.match.line))
+        firms = _firm(one.row.values), _firm(other) if other else None
+        found.append(PreviewRow(one, label, colour, icon, *firms))
+    return found
+
+
+def _firm(values: Mapping[str, Any]) -> Firm:
+    state = f"{values.get('state_code', '')} {values.get('zip', '')}".strip()
+    code = values.get("country_code", "")
+    country = "" if code == HOME else countries().get(code, code)
+    parts = (values.get("address"), values.get("city"), state, country)
+    number = values.get("entity_id", "")
+    kind = values.get("entity_type", "").upper() if number else ""
+    return Firm(
+        name=values.get("name", ""),
+        address=", ".join(part for part in parts if part),
+        phone=values.get("business_phone", ""),
+        tax_id=f"{kind} {number}".strip(),
+    )

@@ -1,0 +1,34 @@
+"""Imports of companies from files."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from erpbridge.access.models import Account, Project
+
+
+class CompanyImport(models.Model):
+    """An uploaded file of companies between upload and confirmation; nothing is written before.
+
+    ``rows`` holds ``Line.as_json`` of each row until it is confirmed, ``columns`` maps a column of
+    the file to a field, ``country_code`` is that of rows that give none, ``notice`` is what the
+    person should know of how it was read.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey(Project, null=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    file_name = models.CharField(max_length=255)
+    header = models.JSONField(default=list)
+    rows = models.JSONField(default=list)
+    columns = models.JSONField(default=dict)
+    country_code = models.CharField(max_length=2, blank=True)
+    notice = models.CharField(max_length=255, blank=True)
+    confirmed_at = models.DateTimeField(null=True)
+    result = models.JSONField(default=dict)

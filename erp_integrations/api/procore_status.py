@@ -1,0 +1,101 @@
+"""Procore's words for where something stands (reference rest-api.md, section 0, fact 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from erp_integrations.adapters.base import Operation
+from erp_integrations.models.record_types import Sendable
+from erp_integrations.models.states import MOVING, UPDATE_BACK, State
+from erpbridge.rest.filters import WrongValue, filtering
+
+NOT_IN_ERP, SYNCED = "not_in_erp", "synced"
+# An item that needs an answer stands in the tool's list of failed ones, as on its page.
+WORDS: Mapping[str, str] = {
+    State.READY: "ready_to_export",
+    **dict.fromkeys(MOVING, "exporting"),
+    State.NEEDS_ANSWER: "failed_to_export",
+    State.FAILED: "failed_to_export",
+    State.REJECTED: "rejected",
+    State.RETRIEVED: NOT_IN_ERP,
+    State.SYNCED: SYNCED,
+    State.UNLINKED: NOT_IN_ERP,
+}
+# Procore's whole list, in its order; "exportging" is Procore's own spelling, taken on input.
+STATUSES = (
+    "not_in_erp",
+    "ready_to_export",
+    "exporting",
+    "failed_to_export",
+    "rejected",
+    "invalid",
+    "synced",
+    "not_integrated",
+)
+MISSPELT = {"exportging": "exporting"}
+# Our word for a record type -> the item type of Procore's external data.
+ITEM_TYPES = {"cost_code": "standard_cost_code"}
+_ENTITIES = {name: entity for entity, name in ITEM_TYPES.items()}
+
+
+def item_type(entity: str) -> str:
+    """What Procore calls a record type."""
+    return ITEM_TYPES.get(entity, entity)
+
+
+def of_item(state: str, operation: str) -> str:
+    """The word for an item; a retrieved update leaves its record synced."""
+    if state == State.RETRIEVED and operation == Operation.UPDATE:
+        return SYNCED
+    return WORDS[state]
+
+
+def of_record(record: Sendable) -> str:
+    """The word for a record; needs no query."""
+    if record.origin_id and record.erp_state in UPDATE_BACK:
+        return SYNCED
+    if record.erp_state:
+        return WORDS[record.erp_state]
+    return SYNCED if record.origin_id else NOT_IN_ERP
+
+
+@filtering(f"One or several of: {', '.join(STATUSES)}.")
+def by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Filter of the queue: items that :func:`of_item` gives one of the words.
+
+    :raises WrongValue: for an unknown word.
+    """
+    wanted = {MISSPELT.get(word, word) for word in _listed(values)}
+    unknown = wanted - set(STATUSES)
+    if unknown:
+        raise WrongValue(f"takes one of: {', '.join(STATUSES)}")
+    states = [state for state, word in WORDS.items() if word in wanted]
+    matching = Q(state__in=[state for state in states if state != State.RETRIEVED])
+    for word, operation in ((NOT_IN_ERP, Operation.CREATE), (SYNCED, Operation.UPDATE)):
+        if word in wanted:
+            matching |= Q(state=State.RETRIEVED, operation=operation)
+    return found.filter(matching)
+
+
+@filtering(f"One or several of: {', '.join(State.values)}.")
+def by_state(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Filter of the queue by our own, finer words. :raises WrongValue: for an unknown one."""
+    wanted = list(_listed(values))
+    if set(wanted) - set(State.values):
+        raise WrongValue(f"takes one of: {', '.join(State.values)}")
+    return found.filter(state__in=wanted)
+
+
+@filtering("A type of record, as item_type names it.")
+def by_type(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Filter by record type, in Procore's word or in ours."""
+    return found.filter(entity__in=[_ENTITIES.get(word, word) for word in _listed(values)])
+
+
+def _listed(values: Iterable[str]) -> list[str]:
+    """Words of one filter, also separated by commas; what no database takes is no word."""
+    words = (word.strip() for value in values for word in value.split(","))
+    return [word.replace("\x00", "") for word in words if word]

@@ -1,0 +1,280 @@
+"""How acceptance items, clicks and the state of a record are shown to programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
+from erp_integrations.api import procore_status
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import wait_reasons
+from erp_integrations.connections.wait_reasons import Wait
+from erp_integrations.models import Item, Link, Request
+from erp_integrations.models.record_types import record_type
+from erp_integrations.models.states import MOVING, State
+from erp_integrations.workflow import item_details, standing
+from erp_integrations.workflow.accept import matches
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.field_choices import Offers
+from erp_integrations.workflow.accept.matches import Match
+from erp_integrations.workflow.links import comparison
+from erpbridge.access.models import User
+from erpbridge.access.policy import Access
+
+RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
+DECIDABLE = (State.READY, State.FAILED)
+MOST_ATTEMPTS = 20
+
+
+def person(one: User | None) -> dict[str, Any] | None:
+    """A person as Procore shows one in passing."""
+    return {"id": one.pk, "name": one.name, "login": one.email} if one else None
+
+
+def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Items as a list shows them; one query."""
+    rows = list(Item.objects.filter(pk__in=pks).select_related(*RELATED))
+    held_up = wait_reasons.of_items(rows)
+    return {item.pk: _item(item, held_up.get(item.pk)) for item in rows}
+
+
+def waiting(wait: Wait | None) -> dict[str, Any] | None:
+    """Why something waits, and until when."""
+    if wait is None:
+        return None
+    return {"cause": wait.cause, "message": wait.why, "next_try_at": wait.next_try_at}
+
+
+def _item(item: Item, wait: Wait | None) -> dict[str, Any]:
+    return {
+        "id": item.pk,
+        "company_id": item.account_id,
+        "project_id": item.project_id,
+        "item_type": procore_status.item_type(item.entity),
+        "item_id": item.record_id,
+        "label": item.label,
+        "erp_status": procore_status.of_item(item.state, item.operation),
+        "state": item.state,
+        "operation": item.operation,
+        "revision": item.revision,
+        "digest": item.digest,
+        "erp_connection": {"id": item.connection_id, "name": item.connection.name},
+        "sent_by": person(item.sent_by),
+        "sent_at": item.sent_at,
+        "note": item.note or None,
+        "decided_by": person(item.decided_by),
+        "decided_at": item.decided_at,
+        "decision_note": item.decision_note or None,
+        "settled_at": item.settled_at,
+        "origin_id": item.erp_id or None,
+        "origin_code": item.erp_code or None,
+        "waits_for_item_id": item.waits_for,
+        "waits": waiting(wait),
+        "error": _error(item),
+        "sent_in_request_id": item.sent_in_id,
+        "request_id": item.request_id,
+    }
+
+
+def _error(item: Item) -> dict[str, Any] | None:
+    if not item.error_text:
+        return None
+    return {
+        "kind": item.error_class or None,
+        "field": item.error_field or None,
+        "message": item.error_text,
+        "advice": item.error_advice or None,
+    }
+
+
+def whole_item(item: Item, access: Access) -> dict[str, Any]:
+    """One item with everything its page shows: what will be written, what to fill in, history."""
+    manifest = connection_services.usable_manifest(item.connection, item.entity)
+    link = item_details.link_of(item)
+    if item.state in DECIDABLE:
+        accept_services.proposals_for([item])
+    found = matches.matches(item, manifest, item.acceptance) if manifest else []
+    offers = Offers(item.connection, manifest) if manifest else None
+    told = comparison.asked(item)
+    asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
+    return {
+        **_item(item, wait_reasons.of_item(item)),
+        "standing": standing.sentence(item) or None,
+        "payload": item.payload,
+        "acceptance": item.acceptance,
+        "acceptance_fields": [_field(one, item, offers) for one in asked],
+        "preview": _preview(item),
+        "changes": item_details.changes(item, link, manifest),
+        "rejected_before": _rejection(item, manifest),
+        "erp_matches": [_match(one) for one in found],
+        "not_compared": [_told(one) for one in told],
+        "available_actions": _actions(
+            item,
+            access,
+            linked=link is not None,
+            free=any(not one.linked_to for one in found),
+            asked=bool(told),
+        ),
+        "attempts": _attempts(item, access),
+        "history": [
+            {**event, "actor": person(event["actor"])} for event in item_details.history(item)
+        ],
+    }
+
+
+def _field(one: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, Any]:
+    """An acceptance field with the ERP's own choices; null choices: text."""
+    choices = None
+    if one.choices and offers is not None:
+        choices = [{"key": code, "value": label} for code, label in offers.of(one.name).items()]
+    return {
+        "name": one.name,
+        "label": one.label,
+        "required": one.required,
+        "help": one.help or None,
+        "rules": [{"kind": rule.kind, "value": rule.value} for rule in one.rules],
+        "choices": choices,
+        "value": item.acceptance.get(one.name) or None,
+    }
+
+
+def _preview(item: Item) -> dict[str, Any] | None:
+    wire = item_details.wire(item)
+    if wire is None:
+        return None
+    fields = [
+        {
+            "name": one.erp_name,
+            "value": one.value,
+            "source": one.source or None,
+            "unchanged": one.unchanged,
+        }
+        for one in wire.fields
+    ]
+    return {"fields": fields, "text": wire.text}
+
+
+def _rejection(item: Item, manifest: EntityManifest | None) -> dict[str, Any] | None:
+    found = item_details.rejected_before(item, manifest)
+    if found is None:
+        return None
+    return {**vars(found), "by": person(found.by)}
+
+
+def _match(one: Match) -> dict[str, Any]:
+    return {
+        "origin_id": one.erp_id,
+        "origin_code": one.erp_code,
+        "label": one.label,
+        "same": list(one.same),
+        "linked_to": one.linked_to or None,
+        "fields": [
+            {"label": each.label, "in_erp": each.held, "sent": each.sent, "differs": each.differs}
+            for each in one.fields
+        ],
+    }
+
+
+def _told(link: Link) -> dict[str, Any]:
+    return {
+        "item_id": link.record_id,
+        "label": str(link),
+        "origin_id": link.erp_id,
+        "message": comparison.named(link),
+    }
+
+
+def _actions(item: Item, access: Access, *, linked: bool, free: bool, asked: bool) -> list[str]:
+    """What the caller can do with the item now, as names of the routes under ``actions``."""
+    own = item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
+    decides = bool(access.can("items.accept", item.entity))
+    possible = {
+        "accept": decides and item.state == State.READY and not own,
+        "retry": decides and item.state == State.FAILED and not own,
+        "reject": decides and item.state in (*DECIDABLE, State.NEEDS_ANSWER),
+        "withdraw": decides and item.state == State.QUEUED,
+        "answer": decides and item.state in (State.NEEDS_ANSWER, State.FAILED),
+        "link_instead": decides and free and not own,
+        "use_anyway": decides and asked and not own,
+        "unlink": linked
+        and item.state == State.SYNCED
+        and bool(access.can(record_type(item.entity).unlink_action)),
+    }
+    return [name for name, can in possible.items() if can]
+
+
+def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
+    """What the ERP answered, word for word, is for those who look after the connection."""
+    reads = bool(access.can("connection.configure"))
+    return [
+        {
+            "id": one.pk,
+            "number": one.fence,
+            "opened_at": one.opened_at,
+            "answered_at": one.answered_at,
+            "outcome": one.outcome,
+            "error_kind": one.error_class or None,
+            "origin_id": one.erp_id or None,
+            "answer_excerpt": (reads and one.answer_excerpt) or None,
+        }
+        for one in item.tries.order_by("-fence")[:MOST_ATTEMPTS]
+    ]
+
+
+def click(found: Request) -> dict[str, Any]:
+    """What one click did, and how far its export is; a fixed number of queries."""
+    moved = found.items.all() if found.verb in ("accept", "retry") else found.sent_items.all()
+    counts = {
+        "moving": moved.filter(state__in=MOVING).count(),
+        "synced": moved.filter(state=State.SYNCED).count(),
+        "failed": moved.filter(state__in=[State.FAILED, State.NEEDS_ANSWER]).count(),
+    }
+    return {
+        "id": str(found.pk),
+        "company_id": found.account_id,
+        "project_id": found.project_id,
+        "item_type": procore_status.item_type(found.entity),
+        "action": found.verb,
+        "created_by": person(found.by),
+        "created_at": found.at,
+        "done": found.done,
+        "refused": [_row(row) for row in found.refused],
+        "progress": counts,
+        "waits": waiting(wait_reasons.of_click(found)),
+    }
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    errors: dict[str, list[str]] = {}
+    for problem in row["problems"]:
+        errors.setdefault(problem["field"] or "base", []).append(problem["message"])
+    return {"item_id": row["record_id"], "label": row["label"], "errors": errors}
+
+
+def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[str, Any]]:
+    """Where records stand with the ERP; a number of queries that does not grow with ``pks``."""
+    rows = record_type(entity).model._base_manager.filter(pk__in=pks)
+    latest: dict[int, int] = {}
+    if access.can("items.view"):
+        found = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
+        latest = dict(found.order_by("pk").values_list("record_id", "pk"))
+    links = Link.objects.active().filter(connection__account=access.account, entity=entity)
+    seen = links.filter(record_id__in=pks, told=False)
+    compared = set(seen.values_list("record_id", flat=True))
+    return {
+        row.pk: {
+            "id": row.pk,
+            "item_type": procore_status.item_type(entity),
+            "erp_status": procore_status.of_record(row),
+            "state": row.erp_state or None,
+            "synced_to_erp": bool(row.origin_id),
+            "changed_since_sync": row.drifted,
+            "origin_id": row.origin_id or None,
+            "origin_code": row.origin_code or None,
+            "origin_compared": row.pk in compared if row.origin_id else None,
+            "revision": row.revision,
+            "erp_queue_id": latest.get(row.pk),
+        }
+        for row in rows
+    }

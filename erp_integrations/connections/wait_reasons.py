@@ -1,0 +1,238 @@
+"""Why the items of a connection wait, and until when: said alike wherever somebody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import models
+
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.clock import Moment, moment
+from erp_integrations.connections import secrets
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import Connection, Halt, Item, Request
+from erp_integrations.models.querysets import ItemQuerySet
+from erp_integrations.models.states import OPEN, State
+from erpbridge.ui.times import shown
+
+
+class Cause(models.TextChoices):
+    """What holds items up, with the words of a badge. The gravest comes first."""
+
+    UNUSABLE = "unusable", "Cannot be used"
+    PAUSED = "paused", "Paused"
+    LOGIN = "login", "Paused: login refused"
+    SETUP = "setup", "Paused: not set up right"
+    OUTAGE = "outage", "Resting after failures"
+    WRONG_PASSWORDS = "wrong_passwords", "Not answering: wrong passwords"
+    TEST_FAILED = "test_failed", "Not working: the test failed"
+    HELD_BACK = "held_back", "Held back by the ERP's rate"
+    RETRY = "retry", "Will be tried again"
+
+
+HEADINGS = {
+    Cause.UNUSABLE: "The ERP Connection Cannot Be Used",
+    Cause.PAUSED: "Exporting Is Paused",
+    Cause.LOGIN: "The ERP Refuses the Login",
+    Cause.SETUP: "The ERP Cannot Be Called",
+    Cause.OUTAGE: "The ERP Does Not Answer",
+    Cause.WRONG_PASSWORDS: "The ERP Is Not Answered",
+    Cause.TEST_FAILED: "The ERP Connection Is Not Working",
+    Cause.HELD_BACK: "The ERP Takes No More for Now",
+    Cause.RETRY: "It Will Be Tried Again",
+}
+# What a person has to do where the engine halted a connection.
+MENDING: Mapping[str, str] = {
+    Halt.LOGIN: "What is accepted waits. Whether the login works again is tried by itself.",
+    Halt.SETUP: "An ERP administrator corrects the settings of the connection, or whoever runs "
+    "erpbridge allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. What is accepted waits, and is "
+    "sent by itself once the ERP can be called.",
+}
+# Ends "It was accepted and waits: ".
+SHORT = {
+    Cause.UNUSABLE: "the connection cannot be used",
+    Cause.PAUSED: "the connection is paused",
+    Cause.LOGIN: "the ERP refuses the login",
+    Cause.SETUP: "the ERP cannot be called as it is set up",
+    Cause.OUTAGE: "the ERP does not answer",
+    Cause.WRONG_PASSWORDS: "the ERP asked with wrong passwords",
+    Cause.TEST_FAILED: "the last test of the connection failed",
+    Cause.HELD_BACK: "the ERP takes no more for now",
+    Cause.RETRY: "the last try failed",
+}
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One reason to wait; ``next_try_at`` is None where a person has to act first, or nobody
+    knows.
+    """
+
+    cause: Cause
+    why: str
+    next_try_at: datetime | None = None
+
+    @property
+    def heading(self) -> str:
+        """For a banner."""
+        return HEADINGS[self.cause]
+
+    @property
+    def short(self) -> str:
+        """A few words, for the middle of a sentence."""
+        return SHORT[self.cause]
+
+    @property
+    def until(self) -> str:
+        """When it is tried next, as a sentence; empty where nobody knows."""
+        return f"Next try: {shown(self.next_try_at)}." if self.next_try_at else ""
+
+    @property
+    def text(self) -> str:
+        """Why, what ends it, and the next try."""
+        return f"{self.why} {self.until}".strip()
+
+
+def of_connection(connection: Connection, *, at: Moment | None = None) -> Wait | None:
+    """What keeps the items of a connection waiting; None while they go their way.
+
+    :param at: what the clocks read, for who has asked them already.
+    """
+    at = at or moment()
+    return next((wait for look in LOOKS if (wait := look(connection, at))), None)
+
+
+def _unusable(connection: Connection, _at: Moment) -> Wait | None:
+    why = why_unusable(connection)
+    return Wait(Cause.UNUSABLE, f"{connection} cannot be used: {_sentence(why)}") if why else None
+
+
+def _pause(connection: Connection, at: Moment) -> Wait | None:
+    if connection.paused_at is None:
+        return None
+    reason = _sentence(connection.pause_reason)
+    if connection.halted_for:
+        why = f"{reason} {MENDING[connection.halted_for]}"
+        return Wait(Cause(connection.halted_for), why, at.ahead(connection.breaker_until))
+    why = (
+        f"{connection} is paused since {shown(connection.paused_at)}: {reason} What is accepted "
+        "waits until an ERP administrator resumes it."
+    )
+    return Wait(Cause.PAUSED, why)
+
+
+def _outage(connection: Connection, at: Moment) -> Wait | None:
+    until = at.ahead(connection.breaker_until)
+    why = (
+        f"{connection} does not answer: {connection.breaker_failures} calls failed in a row, so it "
+        "is left alone for a while. What is accepted waits, and is sent by itself."
+    )
+    return Wait(Cause.OUTAGE, why, until) if until else None
+
+
+def _wrong_passwords(connection: Connection, at: Moment) -> Wait | None:
+    until = at.ahead(connection.inbound_locked_until)
+    why = (
+        "The ERP, or somebody else, asked several times with a wrong password, so no call is "
+        "answered for a while. Correct the password on the ERP's side, or save a new one in the "
+        "settings of the connection, which ends the wait."
+    )
+    return Wait(Cause.WRONG_PASSWORDS, why, until) if until else None
+
+
+def _failed_test(connection: Connection, _at: Moment) -> Wait | None:
+    problems = connection.test_result.get("problems")
+    if not problems:
+        return None
+    tested = f" of {shown(connection.tested_at)}" if connection.tested_at else ""
+    why = (
+        f"The test of {connection}{tested} failed: {' '.join(map(_sentence, problems))} Nothing "
+        "new can be sent until an ERP administrator tests it again. What is accepted is tried all "
+        "the same."
+    )
+    return Wait(Cause.TEST_FAILED, why)
+
+
+def _held_back(connection: Connection, at: Moment) -> Wait | None:
+    until = at.ahead(connection.next_slot_at)
+    why = f"{connection} has taken as much as its rate allows. The rest follows by itself."
+    return Wait(Cause.HELD_BACK, why, until) if until else None
+
+
+# The gravest first.
+LOOKS = (_unusable, _pause, _outage, _wrong_passwords, _failed_test, _held_back)
+
+
+def why_unusable(connection: Connection) -> str:
+    """Why nothing can be exported whatever the ERP says, empty where it can."""
+    try:
+        connection_services.manifest_of(connection)
+    except AdapterUnavailable as error:
+        return str(error)
+    return secrets.problem(connection)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def of_items(items: Iterable[Item]) -> dict[int, Wait]:
+    """Item id -> why it waits, of the open ones that do; each connection is asked about once.
+
+    An item that waits for its parent waits for nothing else, one that is being sent for nothing.
+    """
+    waiting = [
+        item
+        for item in items
+        if item.state in OPEN and item.state != State.SENDING and item.waits_for is None
+    ]
+    if not waiting:
+        return {}
+    at = moment()
+    by_connection = {item.connection_id: item.connection for item in waiting}
+    of_connections = {pk: of_connection(one, at=at) for pk, one in by_connection.items()}
+    found = {item.pk: _of_item(item, of_connections[item.connection_id], at) for item in waiting}
+    return {pk: wait for pk, wait in found.items() if wait is not None}
+
+
+def of_item(item: Item) -> Wait | None:
+    """The same of one item."""
+    return of_items([item]).get(item.pk)
+
+
+def of_record(entity: str, account_id: int, record_id: int) -> Wait | None:
+    """Why what was sent of one record waits."""
+    items = Item.objects.filter(account=account_id, entity=entity, record_id=record_id)
+    item = items.open().select_related("connection").first()
+    return of_item(item) if item else None
+
+
+def of_click(click: Request) -> Wait | None:
+    """Why what one click sent or accepted waits; None where nothing of it does any more."""
+    accepted = click.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
+    moved: ItemQuerySet = click.items.all() if accepted else click.sent_items.all()
+    waiting = moved.open().filter(waits_for=None).select_related("connection")
+    first = waiting.order_by("pk").first()
+    return of_connection(first.connection) if first else None
+
+
+def _of_item(item: Item, wait: Wait | None, at: Moment) -> Wait | None:
+    """The connection's reason, tried no earlier than the item may be; else the item's own."""
+    own = item.not_before if item.state == State.QUEUED else item.check_after
+    if wait is not None and wait.cause != Cause.TEST_FAILED:
+        if wait.next_try_at is None or own is None:
+            return wait
+        return replace(wait, next_try_at=max(wait.next_try_at, at.on_the_wall(own)))
+    if item.state != State.QUEUED or not item.error_text:
+        return wait
+    why = f"{_tried(item)}The ERP said: {_sentence(item.error_text)} It is tried again by itself."
+    if wait is not None:
+        return replace(wait, why=f"{wait.why} {why}", next_try_at=at.ahead(own))
+    return Wait(Cause.RETRY, why, at.ahead(own))
+
+
+def _tried(item: Item) -> str:
+    times = "once" if item.attempts == 1 else f"{item.attempts} times"
+    return f"Tried {times}. " if item.attempts else ""

@@ -1,0 +1,136 @@
+"""What the ERP holds: links to its records, these as last seen, and its lists."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from erp_integrations.models.connections import Connection
+from erp_integrations.models.fields import by_person
+from erp_integrations.models.items import Item
+from erp_integrations.models.querysets import LinkQuerySet
+from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
+
+
+class Link(Folding):
+    """A record and the ERP record it is; ended, never deleted, when unlinked.
+
+    It keeps what the record is called, for lists. ``item`` is the last export or answer by which
+    the two came together; None where they were linked without one.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
+    entity = models.CharField(max_length=30)
+    record_id = models.BigIntegerField()
+    label = models.CharField(max_length=255, blank=True)
+    item = models.ForeignKey(Item, null=True, on_delete=models.PROTECT, related_name="+")
+    erp_id = models.CharField(max_length=200)
+    erp_code = models.CharField(max_length=200, blank=True)
+    erp_code_folded = KeyField("erp_code")
+    search_text = SearchField("label", "erp_code", "erp_id")
+    erp_version = models.CharField(max_length=200, blank=True)
+    # Named by a program, and not compared yet with what the ERP holds; see ``comparing``.
+    told = models.BooleanField(default=False)
+    synced_payload = models.JSONField(default=dict)
+    synced_digest = models.CharField(max_length=64, blank=True)
+    linked_at = models.DateTimeField(db_default=Now())
+    linked_by = by_person()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = by_person()
+    ended_why = models.TextField(blank=True)
+
+    objects = LinkQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "entity", "erp_id"],
+                condition=Q(ended_at__isnull=True),
+                name="one_record_per_erp_id",
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "entity", "record_id"],
+                condition=Q(ended_at__isnull=True),
+                name="one_link_per_record",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["connection", "entity", "-id"],
+                condition=Q(ended_at__isnull=True),
+                name="link_listed",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.erp_code or self.erp_id
+
+
+class ErpRecord(Folding):
+    """A record of the ERP as last seen, for the import side and for proposing unused IDs."""
+
+    class State(models.TextChoices):
+        """What became of it on our side."""
+
+        STAGED = "staged", "Ready to Import"
+        IMPORTED = "imported", "Imported"
+        ARCHIVED = "archived", "Archived"
+        INVALID = "invalid", "Invalid"
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="erp_records")
+    entity = models.CharField(max_length=30)
+    erp_id = models.CharField(max_length=200)
+    erp_code = models.CharField(max_length=200, blank=True)
+    erp_code_folded = KeyField("erp_code")
+    erp_version = models.CharField(max_length=200, blank=True)
+    label = models.CharField(max_length=255, blank=True)
+    search_text = SearchField("erp_code", "label", "erp_id")
+    # By what it is compared with what waits for a decision; see ``matching``.
+    name_key = models.CharField(max_length=200, blank=True)
+    tax_key = models.CharField(max_length=200, blank=True)
+    phone_key = models.CharField(max_length=200, blank=True)
+    data = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
+    seen_at = models.DateTimeField(db_default=Now())
+    # The number of the connection's fetch in which, or after whose start, it was last seen.
+    seen_in_fetch = models.PositiveIntegerField(default=0)
+
+    objects = FoldingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "entity", "erp_id"], name="erp_record_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["connection", "entity", "erp_code"], name="erp_record_code"),
+            *(
+                models.Index(
+                    fields=["connection", "entity", column],
+                    condition=~Q(**{column: ""}),
+                    name=f"erp_record_{column}",
+                )
+                for column in ("name_key", "tax_key", "phone_key")
+            ),
+            models.Index(fields=["connection", "entity", "erp_code_folded"], name="erp_record_key"),
+        ]
+
+
+class Choice(models.Model):
+    """One value of a list kept in the ERP; pages read choices only from here."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="choices")
+    kind = models.CharField(max_length=50)
+    code = models.CharField(max_length=100)
+    label = models.CharField(max_length=255)
+    # Of what kind it is, where the ERP tells, such as "income account".
+    group = models.CharField(max_length=50, blank=True, default="")
+    active = models.BooleanField(default=True)
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "code"], name="choice_once")
+        ]

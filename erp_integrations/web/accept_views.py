@@ -1,0 +1,153 @@
+"""The page on which many items are accepted at once, each with its own fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import Connection, Item
+from erp_integrations.models.record_types import RecordType
+from erp_integrations.models.states import State
+from erp_integrations.web import scoped_urls
+from erp_integrations.web.acceptance_grid import VALUE, posted_values
+from erp_integrations.web.forms import CommonValuesForm
+from erp_integrations.web.item_list_views import back_to, chosen_items, kind_of, limited
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.field_choices import Offers
+from erp_integrations.workflow.accept.services import Decision
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+
+# Rows that are shown with their fields; the rest gets proposed IDs and the common values unseen.
+MOST_ROWS_SHOWN = 500
+Values = Mapping[str, Any]
+
+
+@require_POST
+@scoped("items.view")
+def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """Show many items with the fields of each, and accept them once that is confirmed."""
+    found = kind_of(kind)
+    access = request.access
+    require(access, "items.accept", found.entity)
+    rows = limited(request, chosen_items(access, found, request.POST))
+    if rows is None:
+        return redirect(back_to(request, found))
+    connection = connection_services.active(access.account.pk, found.entity)
+    manifest = connection_services.usable_manifest(connection, found.entity)
+    if connection is None or manifest is None:
+        messages.error(request, "Nothing was done: no usable ERP connection for these records.")
+        return redirect(back_to(request, found))
+    accept_services.proposals_for(rows)
+    confirmed = bool(request.POST.get("confirm"))
+    form = CommonValuesForm(manifest, connection, request.POST if confirmed else None)
+    if confirmed and form.is_valid():
+        own = _own_values(rows, request.POST)
+        if _nothing_lacks(form, rows, own, manifest):
+            decisions = _decisions(rows, own, request.POST, form.cleaned_data)
+            decide = (
+                accept_services.retry if rows[0].state == State.FAILED else accept_services.accept
+            )
+            done = decide(decisions, entity=found.entity, access=access)
+            return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
+    return _page(request, found, rows, form, manifest, connection)
+
+
+def _own_values(rows: Sequence[Item], posted: QueryDict) -> dict[int, Values]:
+    """What stands in the fields of each row: as typed where it was shown, as proposed otherwise."""
+    typed = posted_values(posted)
+    return {item.pk: {**item.acceptance, **typed.get(item.pk, {})} for item in rows}
+
+
+def _nothing_lacks(
+    form: CommonValuesForm,
+    rows: Sequence[Item],
+    own: Mapping[int, Values],
+    manifest: EntityManifest,
+) -> bool:
+    """Whether every row has what is picked from a list and required; the form is told if not."""
+    new = [item for item in rows if item.operation == Operation.CREATE]
+    for one in manifest.acceptance_fields:
+        if not one.choices or not one.required or form.cleaned_data.get(one.name):
+            continue
+        lacking = sum(not own[item.pk].get(one.name) for item in new)
+        if lacking:
+            verb = "row has" if lacking == 1 else "rows have"
+            form.add_error(
+                one.name, f"{lacking:,} {verb} none of their own. Choose one here, or in the rows."
+            )
+    return form.is_valid()
+
+
+def _decisions(
+    rows: Sequence[Item], own: Mapping[int, Values], posted: QueryDict, common: Values
+) -> list[Decision]:
+    """One decision per row: its own values, and the common ones where it has none."""
+    decisions = []
+    for item in rows:
+        values = own[item.pk]
+        shared = {name: value for name, value in common.items() if value and not values.get(name)}
+        digest = posted.get(f"digest-{item.pk}", item.digest)
+        decisions.append(Decision(item.pk, digest, {**values, **shared}))
+    return decisions
+
+
+def _page(
+    request: ScopedRequest,
+    kind: RecordType,
+    rows: Sequence[Item],
+    form: CommonValuesForm,
+    manifest: EntityManifest,
+    connection: Connection,
+) -> HttpResponse:
+    shown = rows[:MOST_ROWS_SHOWN]
+    facts = kind.told_apart_by(request.access.account.pk, [item.record_id for item in shown])
+    context = {
+        "kind": kind,
+        "form": form,
+        "fields": manifest.acceptance_fields,
+        "fact_labels": next(iter(facts.values()), {}),
+        "choices": Offers(connection, manifest).by_field(),
+        "rows": [
+            _row(item, facts.get(item.record_id, {}), request.access, request.POST, manifest)
+            for item in shown
+        ],
+        "total": len(rows),
+        "hidden_rows": rows[MOST_ROWS_SHOWN:],
+        "more": max(0, len(rows) - MOST_ROWS_SHOWN),
+        "query": request.POST.get("query", ""),
+        "cancel_href": back_to(request, kind),
+    }
+    return render(request, "erp/accept_many.html", context)
+
+
+def _row(
+    item: Item,
+    facts: Mapping[str, str],
+    access: Access,
+    posted: QueryDict,
+    manifest: EntityManifest,
+) -> dict[str, Any]:
+    return {
+        "item": item,
+        "url": scoped_urls.to(access, "item", public_id=item.public_id),
+        "facts": facts,
+        "inputs": [_input(item, one, posted) for one in manifest.acceptance_fields],
+    }
+
+
+def _input(item: Item, field: AcceptanceField, posted: QueryDict) -> dict[str, Any]:
+    name = f"{VALUE}{item.pk}-{field.name}"
+    return {
+        "name": name,
+        "label": field.label,
+        "choices": field.name if field.choices else "",
+        "value": posted.get(name, item.acceptance.get(field.name, "")),
+    }

@@ -1,0 +1,231 @@
+"""The acceptance grid: records that go as a list, with what accounting fills in for each row.
+
+Values are saved as they are picked, filled for many rows, or come from the default rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from erp_integrations.adapters.base import EntityManifest
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import AcceptanceDefault, Connection, Item
+from erp_integrations.models.record_types import RecordType
+from erp_integrations.models.states import State
+from erp_integrations.web import acceptance_grid, scoped_urls
+from erp_integrations.web.acceptance_grid import is_id, posted_values
+from erp_integrations.web.forms import DefaultRuleForm
+from erp_integrations.web.item_list_views import back_to, chosen_items, kind_of, limited
+from erp_integrations.workflow.accept import default_rules as accept_default_rules
+from erp_integrations.workflow.accept import field_values
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.field_choices import Offers
+from erp_integrations.workflow.accept.services import Decision
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.text import one_line
+from erpbridge.ui.many import ask, must_ask
+
+
+@require_POST
+@scoped("items.view")
+def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """Keep what was picked: of one input as it is picked, or of the whole page."""
+    found = kind_of(kind)
+    require(request.access, "items.accept", found.entity)
+    values = posted_values(request.POST)
+    saved = field_values.save(values, entity=found.entity, access=request.access)
+    if request.headers.get("HX-Request"):
+        context = {"why": saved.why, "meaning": _meaning(found, values, request.access)}
+        return render(request, "parts/saved.html", context)
+    _say(request, saved.done, saved.why)
+    return redirect(back_to(request, found))
+
+
+@require_POST
+@scoped("items.view")
+def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """Fill a column: for all rows of the list, for one division, or by the default rules."""
+    found, access, posted = kind_of(kind), request.access, request.POST
+    require(access, "items.accept", found.entity)
+    typed = field_values.save(posted_values(posted), entity=found.entity, access=access)
+    _say_refused(request, typed.why)
+    value, by_rules = one_line(posted.get("fill_value", "")), posted.get("by") == "rules"
+    if not value and not by_rules:
+        messages.warning(request, "Nothing was filled: say first what to fill in.")
+        return redirect(back_to(request, found))
+    query = posted.copy()
+    query["all"] = "1"
+    items = chosen_items(access, found, query)
+    division = posted.get("division", "")
+    if division:
+        items = items.in_division(division)
+    if by_rules:
+        done, why = field_values.apply_defaults(items, entity=found.entity, access=access), []
+    else:
+        saved = field_values.fill(
+            items,
+            posted.get("field", ""),
+            value,
+            entity=found.entity,
+            only_empty=bool(posted.get("only_empty")),
+            access=access,
+        )
+        done, why = saved.done, saved.why
+    _say(request, done, why)
+    return redirect(back_to(request, found))
+
+
+@require_POST
+@scoped("items.view")
+def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """Accept the ticked rows, or all of the list, with the values saved so far.
+
+    All, and very many, only after a question.
+    """
+    found, access = kind_of(kind), request.access
+    require(access, "items.accept", found.entity)
+    posted = request.POST.copy()
+    everything = bool(posted.get("everything"))
+    values = posted_values(posted)
+    saved = field_values.save(values, entity=found.entity, access=access)
+    wrong = _wrong(saved, posted, everything=everything)
+    if wrong:
+        messages.error(request, "Nothing was exported. Mend first what is wrong in the rows.")
+        _say_refused(request, wrong)
+        return redirect(back_to(request, found))
+    if everything:
+        posted["all"] = "1"
+    rows = limited(request, chosen_items(access, found, posted))
+    if rows is None:
+        return redirect(back_to(request, found))
+    if must_ask(request, len(rows)) or (everything and not posted.get("confirm")):
+        return _ask(request, found, rows)
+    decide = accept_services.retry if rows[0].state == State.FAILED else accept_services.accept
+    decisions = [Decision(item.pk, item.digest) for item in rows]
+    done = decide(decisions, entity=found.entity, access=access)
+    return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
+
+
+def _meaning(kind: RecordType, values: Mapping[int, Mapping[str, str]], access: Access) -> str:
+    """What the ERP calls the one value that was picked."""
+    picked = [pair for given in values.values() for pair in given.items()]
+    if len(picked) != 1:
+        return ""
+    name, value = picked[0]
+    return acceptance_grid.meaning(kind, name, one_line(value), account_id=access.account.pk)
+
+
+def _wrong(saved: field_values.Saved, posted: QueryDict, *, everything: bool) -> list[str]:
+    """What is wrong with the typed values of rows that are to go: what is shown is exported."""
+    every = everything or bool(posted.get("all"))
+    going = {int(pk) for pk in posted.getlist("ids") if is_id(pk)}
+    refused = (why for (pk, _name), why in saved.refused.items() if every or pk in going)
+    return list(dict.fromkeys(refused))
+
+
+def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> HttpResponse:
+    manifest = connection_services.usable_manifest(rows[0].connection, kind.entity)
+    lacking = field_values.missing(rows, manifest) if manifest else 0
+    what = ["Each is exported by itself; what the ERP refuses is shown with its reason."]
+    if lacking:
+        verb = "lacks" if lacking == 1 else "lack"
+        what.append(
+            f"{lacking:,} of them {verb} a value that the ERP requires. What lacks one stays here "
+            "and is listed; the others go."
+        )
+    noun = kind.label if len(rows) == 1 else kind.label_plural
+    return ask(
+        request,
+        f"Export {len(rows):,} {noun}?",
+        what=what,
+        confirm="Export",
+        back=back_to(request, kind),
+        keep=("everything", "query", "upto", "all", "ids"),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped("items.view")
+def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """The default rules: see them, add one, remove one."""
+    found, access = kind_of(kind), request.access
+    require(access, "items.accept", found.entity)
+    connection = connection_services.active(access.account.pk, found.entity)
+    manifest = connection_services.usable_manifest(connection, found.entity)
+    back = scoped_urls.to(access, "items", kind=kind)
+    if connection is None or manifest is None:
+        messages.error(request, "There is no usable ERP connection for these records.")
+        return redirect(back)
+    here = scoped_urls.to(access, "defaults", kind=kind)
+    if request.method == "POST" and request.POST.get("remove"):
+        _remove_rule(request, connection)
+        return redirect(here)
+    form = DefaultRuleForm(manifest, request.POST if request.method == "POST" else None)
+    if form.is_valid() and _add_rule(request, form, connection, manifest):
+        return redirect(here)
+    rules = connection.defaults.filter(entity=found.entity).order_by("field", "starts_with", "pk")
+    fields = {one.name: one for one in manifest.acceptance_fields}
+    offers = Offers(connection, manifest)
+    context = {
+        "kind": found,
+        "form": form,
+        "rules": [
+            {
+                "rule": rule,
+                "label": fields[rule.field].label,
+                "meaning": offers.words(rule.field).get(rule.value, ""),
+            }
+            for rule in rules
+            if rule.field in fields
+        ],
+        "choices": offers.by_field(),
+        "back": back,
+    }
+    return render(request, "erp/defaults.html", context)
+
+
+def _add_rule(
+    request: ScopedRequest, form: DefaultRuleForm, connection: Connection, manifest: EntityManifest
+) -> bool:
+    try:
+        accept_default_rules.add(connection, manifest, by=request.user, **form.cleaned_data)
+    except ValidationError as wrong:
+        for name, some in wrong.message_dict.items():
+            form.add_error(name if name in form.fields else None, some)
+        return False
+    messages.success(request, "The rule was added. It fills in what is sent from now on.")
+    return True
+
+
+def _remove_rule(request: ScopedRequest, connection: Connection) -> None:
+    """:raises Http404: for a rule that the connection never had."""
+    pk = request.POST.get("remove", "")
+    try:
+        removed = accept_default_rules.remove(
+            connection, int(pk) if is_id(pk) else 0, by=request.user
+        )
+    except AcceptanceDefault.DoesNotExist:
+        raise Http404 from None
+    if removed:
+        messages.success(request, "The rule was removed. Values that it has filled in stay.")
+    else:
+        messages.info(request, "The rule was removed already.")
+
+
+def _say(request: ScopedRequest, done: int, why: Sequence[str]) -> None:
+    noun = "row was" if done == 1 else "rows were"
+    if done or not why:
+        messages.success(request, f"{done:,} {noun} changed.")
+    _say_refused(request, why)
+
+
+def _say_refused(request: ScopedRequest, why: Sequence[str]) -> None:
+    for message in why[:5]:
+        messages.error(request, message)

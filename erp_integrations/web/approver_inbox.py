@@ -1,0 +1,55 @@
+"""What waits for an accounting approver, for the menu and for the page they land on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Q
+
+from erp_integrations.models import Item
+from erp_integrations.models.querysets import MOST_COUNTED, TABS, ItemQuerySet
+from erp_integrations.models.record_types import RecordType, record_types
+from erp_integrations.models.states import State
+from erp_integrations.web import scoped_urls
+from erpbridge.access.policy import Access
+from erpbridge.ui.waiting import Waiting
+
+# The lists of the tool in which an approver decides, or resolves what failed.
+TO_DECIDE = ("ready", "failed")
+
+
+def waiting_for(access: Access) -> Waiting | None:
+    """How many items the person may decide; None for whoever decides nothing.
+
+    What they sent themselves waits for somebody else, unless the account lets senders accept
+    their own.
+    """
+    kinds = _kinds(access)
+    if not kinds:
+        return None
+    count = _items(access, kinds, TO_DECIDE).capped_count()
+    return Waiting(count, f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}")
+
+
+def landing(access: Access) -> str:
+    """The first list of the tool in which something waits for the person."""
+    kinds = _kinds(access)
+    lists = [(kind, tab) for tab in TO_DECIDE for kind in kinds]
+    first = (one for one in lists if _items(access, [one[0]], [one[1]]).exists())
+    kind, tab = next(first, lists[0])
+    here = scoped_urls.to(access, "items", kind=kind.slug)
+    return here if tab == "ready" else f"{here}?status={tab}"
+
+
+def _kinds(access: Access) -> list[RecordType]:
+    return [kind for kind in record_types() if access.can("items.accept", kind.entity)]
+
+
+def _items(access: Access, kinds: Sequence[RecordType], tabs: Sequence[str]) -> ItemQuerySet:
+    states = [state for tab in tabs for state in sorted(TABS[tab][1])]
+    entities = [kind.entity for kind in kinds]
+    items: ItemQuerySet = Item.objects.visible_to(access)
+    items = items.filter(entity__in=entities, state__in=states)
+    if access.account.senders_may_accept_own:
+        return items
+    return items.exclude(Q(state=State.READY) & Q(sent_by=access.user))

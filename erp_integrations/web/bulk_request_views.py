@@ -1,0 +1,174 @@
+"""What one click on many rows did, and how far its export is."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from erp_integrations.connections import wait_reasons
+from erp_integrations.models import Item, Request
+from erp_integrations.models.querysets import TABS, search
+from erp_integrations.models.record_types import RecordType, record_type
+from erp_integrations.models.states import MARKERS, MOVING, State
+from erp_integrations.web import scoped_urls
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.ui.listing import list_page
+
+DONE_WORDS: dict[str, str] = {
+    Request.Verb.SEND: "Sent",
+    Request.Verb.RETRIEVE: "Retrieved",
+    Request.Verb.ACCEPT: "Accepted",
+    Request.Verb.REJECT: "Rejected",
+    Request.Verb.RETRY: "Queued Again",
+}
+NEXT_WORDS: dict[str, str] = {
+    Request.Verb.SEND: "Accounting sees them now. They are locked until a decision is made.",
+    Request.Verb.RETRIEVE: "They can be edited and sent again.",
+    Request.Verb.ACCEPT: "They are exported one by one; this page follows.",
+    Request.Verb.REJECT: "They are back with the people who sent them.",
+    Request.Verb.RETRY: "They are exported one by one; this page follows.",
+}
+
+
+def click_of(access: Access, request_id: UUID) -> Request:
+    """A click of the account: one's own, or anybody's for who can see the items.
+
+    :raises PermissionDenied: for another person's.
+    :raises Http404: for one of another account, or of another project than the scope's.
+    """
+    found = get_object_or_404(
+        Request.objects.select_related("by", "project"), pk=request_id, account=access.account
+    )
+    if found.by_id != access.user.pk and not access.can("items.view"):
+        raise PermissionDenied(access.can("items.view").why)
+    if access.project is not None and found.project_id != access.project.pk:
+        raise Http404
+    return found
+
+
+@require_safe
+@scoped()
+def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
+    """What one click did: how many, which rows were refused and why, and how far the export is."""
+    access = request.access
+    found = click_of(access, request_id)
+    if access.project is None and found.project_id is not None:
+        return redirect("erp:project_request", access.account.pk, found.project_id, request_id)
+    kind = record_type(found.entity)
+    accepted = found.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
+    can_view = bool(access.can("items.view"))
+    context = {
+        "click": found,
+        "kind": kind,
+        "refused": _refused(found, access, kind),
+        "done_heading": f"{_counted(found.done, kind)} {DONE_WORDS[found.verb]}",
+        "done_text": NEXT_WORDS[found.verb],
+        "wait": wait_reasons.of_click(found),
+        "refused_heading": f"{_counted(len(found.refused), kind)} Refused",
+        "records_url": _records_url(found, access, kind),
+        "progress": _progress(found, access) if accepted and found.done else None,
+        "items": _items_of_click(found, access, request.GET) if accepted else None,
+        "items_href": scoped_urls.to(access, "request_items", request_id=found.pk),
+        "items_url": scoped_urls.to(access, "items", kind=kind.slug) if can_view else "",
+    }
+    return render(request, "erp/click.html", context)
+
+
+def _refused(found: Request, access: Access, kind: RecordType) -> list[dict[str, Any]]:
+    """The refused rows; deciding people are led to the item, senders to their record."""
+    items: dict[int, UUID] = {}
+    if found.verb not in (Request.Verb.SEND, Request.Verb.RETRIEVE):
+        records = [row["record_id"] for row in found.refused]
+        rows = Item.objects.visible_to(access).filter(entity=kind.entity, record_id__in=records)
+        items = dict(rows.order_by("pk").values_list("record_id", "public_id"))
+    return [
+        {**row, "url": _row_url(row["record_id"], items, access, kind)} for row in found.refused
+    ]
+
+
+def _row_url(record_id: int, items: dict[int, UUID], access: Access, kind: RecordType) -> str:
+    if record_id in items:
+        return scoped_urls.to(access, "item", public_id=items[record_id])
+    if not access.can(kind.view_action):
+        return ""
+    return kind.url(access.account.pk, record_id, scoped_urls.project_id(access))
+
+
+def _records_url(found: Request, access: Access, kind: RecordType) -> str:
+    """The list of the records, for who can open it."""
+    if not access.can(kind.view_action):
+        return ""
+    return kind.list_url(access.account.pk, found.project_id)
+
+
+@require_safe
+@scoped()
+def click_items(request: ScopedRequest, request_id: UUID) -> HttpResponse:
+    """The rows of a click with where each stands now; asks itself again while any moves."""
+    found = click_of(request.access, request_id)
+    context = {
+        "items": _items_of_click(found, request.access, request.GET),
+        "items_href": scoped_urls.to(request.access, "request_items", request_id=found.pk),
+        "kind": record_type(found.entity),
+    }
+    return render(request, "erp/parts/click_items.html", context)
+
+
+def _items_of_click(found: Request, access: Access, query: QueryDict) -> dict[str, Any]:
+    """One page of what a click accepted, failed ones first seen where they stand in the list."""
+    items = found.items.with_parent().select_related("connection")
+    page = list_page(items, query, sorts={"order": "pk"}, default="order", search=search)
+    held_up = wait_reasons.of_items(page.rows)
+    rows = [
+        {
+            "item": item,
+            "marker": MARKERS[item.state],
+            "url": _item_url(item, access),
+            "wait": held_up.get(item.pk),
+        }
+        for item in page.rows
+    ]
+    moving = any(item.state in MOVING and item.waits_for is None for item in page.rows)
+    return {"page": page, "rows": rows, "moving": moving}
+
+
+def _item_url(item: Item, access: Access) -> str:
+    can_view = access.can("items.view")
+    return scoped_urls.to(access, "item", public_id=item.public_id) if can_view else ""
+
+
+def _counted(number: int, kind: RecordType) -> str:
+    return f"{number:,} {kind.label if number == 1 else kind.label_plural}"
+
+
+def _progress(found: Request, access: Access) -> dict[str, Any]:
+    items = found.items.all()
+    moving = items.filter(state__in=MOVING).count()
+    synced = items.filter(state=State.SYNCED).count()
+    unlinked = items.filter(state=State.UNLINKED).count()
+    failed = items.filter(state__in=TABS["failed"][1]).count()
+    return {
+        "id": "click-progress",
+        "href": scoped_urls.to(access, "request_progress", request_id=found.pk),
+        "moving": moving,
+        "done": synced + unlinked + failed,
+        "total": found.done,
+        "text": f"{synced:,} of {found.done:,} synced"
+        + (f", {unlinked:,} unlinked since" if unlinked else "")
+        + (f", {failed:,} failed or need an answer" if failed else "")
+        + (f", {moving:,} on their way" if moving else ""),
+    }
+
+
+@require_safe
+@scoped()
+def click_progress(request: ScopedRequest, request_id: UUID) -> HttpResponse:
+    """How far the export of a click is."""
+    found = click_of(request.access, request_id)
+    return render(request, "parts/progress.html", _progress(found, request.access))

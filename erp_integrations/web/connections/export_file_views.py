@@ -1,0 +1,161 @@
+"""Files for an ERP that a person feeds: make one, download it, say what became of it."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_POST, require_safe
+
+from erp_integrations.export.delivery import file as file_delivery
+from erp_integrations.export.delivery.file import LARGEST_RESULT, Linked, NotDone
+from erp_integrations.models import ExportFile
+from erp_integrations.web.connections.views import fetch
+from erp_integrations.web.item_list_views import kind_of
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+
+# Verdict -> what to say to who forgot its file.
+CHOOSE: dict[str, str] = {
+    ExportFile.Verdict.RESULT: "Choose the result file that the ERP gave you.",
+    ExportFile.Verdict.IDS: "Choose the list of IDs that you filled in.",
+}
+NOTHING_LINKED = "Nothing was linked: the list names no record of a file that still has no ID."
+# Named in a message.
+MOST_KEYS = 5
+TOO_LARGE = "The chosen file is larger than 10 MB, the most that is read."
+
+
+def _file(access: Access, file_id: UUID) -> ExportFile:
+    """A file of the account, for approvers of what is in it."""
+    mine = ExportFile.objects.filter(connection__account=access.account)
+    found = get_object_or_404(mine.select_related("connection"), public_id=file_id)
+    require(access, "items.accept", found.entity)
+    return found
+
+
+def _back(request: ScopedRequest) -> HttpResponseBase:
+    return redirect("erp:connection", request.access.account.pk)
+
+
+@require_POST
+@scoped("connection.view")
+def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
+    """Put what waits into a new file."""
+    connection, entity = fetch(request.access, pk), kind_of(kind).entity
+    require(request.access, "items.accept", entity)
+    try:
+        file = file_delivery.make(connection, entity, by=request.user)
+    except NotDone as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(
+            request, f"{file.name} holds {file.count}. Download it, import it, then confirm it."
+        )
+    return _back(request)
+
+
+@require_safe
+@scoped("connection.view")
+def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
+    """The file as it was made."""
+    found = _file(request.access, file_id)
+    return _attachment(found.name, bytes(found.content), found.content_type)
+
+
+@require_safe
+@scoped("connection.view")
+def id_list(request: ScopedRequest, file_id: UUID) -> HttpResponse:
+    """The list of the file's new records, for the IDs that the ERP gave them."""
+    found = _file(request.access, file_id)
+    name = f"ids-{PurePath(found.name).stem}.csv"
+    return _attachment(name, file_delivery.id_list(found), "text/csv; charset=utf-8")
+
+
+def _attachment(name: str, content: bytes, content_type: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+@require_POST
+@scoped("connection.view")
+def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
+    """Settle a file by the ERP's result, or by what the person says."""
+    found, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
+    upload = request.FILES.get("result")
+    if verdict not in ExportFile.Verdict.values:
+        messages.error(request, "Say what became of the file.")
+    elif verdict in CHOOSE and upload is None:
+        messages.error(request, CHOOSE[verdict])
+    elif upload is not None and (upload.size or 0) > LARGEST_RESULT:
+        messages.error(request, TOO_LARGE)
+    else:
+        _confirm(request, found, verdict, upload.read() if upload and verdict in CHOOSE else None)
+    return _back(request)
+
+
+def _confirm(request: ScopedRequest, found: ExportFile, verdict: str, result: bytes | None) -> None:
+    earlier = Linked(0, ())
+    try:
+        count = file_delivery.confirm(found, verdict, by=request.user, result=result)
+        if verdict == ExportFile.Verdict.IDS and result is not None:
+            earlier = file_delivery.link_unnamed(found, result, by=request.user)
+    except NotDone as error:
+        messages.error(request, str(error))
+        return
+    rest = found.count - count
+    if verdict == ExportFile.Verdict.NONE:
+        messages.success(request, f"What was in {found.name} waits for the next file.")
+    elif rest:
+        messages.warning(request, f"{count} arrived in the ERP. {rest} did not, or need an answer.")
+    else:
+        messages.success(request, f"All {count} of {found.name} arrived in the ERP.")
+    _tell(request, earlier, "of earlier files")
+
+
+def _tell(request: ScopedRequest, linked: Linked, which: str) -> None:
+    """Say what was linked, and what was not because another record has its ID."""
+    if linked.count == 1:
+        messages.success(request, f"1 record {which} is linked to the ID that the list names.")
+    elif linked.count:
+        records = f"{linked.count} records {which}"
+        messages.success(request, f"{records} are linked to the IDs that the list names.")
+    if linked.taken:
+        some = ", ".join(linked.taken[:MOST_KEYS])
+        if len(linked.taken) > MOST_KEYS:
+            some += f" and {len(linked.taken) - MOST_KEYS} more"
+        messages.error(
+            request,
+            f"Not linked, because another record has the ID that the list names: {some}. "
+            "Correct the list, or answer on the page of each.",
+        )
+
+
+@require_POST
+@scoped("connection.view")
+def link_unnamed(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
+    """Read a list of IDs for what a confirmed file left without one."""
+    found, upload = _file(request.access, file_id), request.FILES.get("result")
+    if upload is None:
+        messages.error(request, CHOOSE[ExportFile.Verdict.IDS])
+    elif (upload.size or 0) > LARGEST_RESULT:
+        messages.error(request, TOO_LARGE)
+    else:
+        _link_unnamed(request, found, upload.read())
+    return _back(request)
+
+
+def _link_unnamed(request: ScopedRequest, found: ExportFile, content: bytes) -> None:
+    try:
+        linked = file_delivery.link_unnamed(found, content, by=request.user)
+    except NotDone as error:
+        messages.error(request, str(error))
+        return
+    _tell(request, linked, "that had no ID")
+    if linked == Linked(0, ()):
+        messages.error(request, NOTHING_LINKED)

@@ -1,0 +1,77 @@
+"""The page on which a connection is led to another address, company or database."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from erp_integrations.models import Connection
+from erp_integrations.models.record_types import counted
+from erp_integrations.web.connections.forms import IdentityForm
+from erp_integrations.web.connections.views import (
+    fetch,
+    manifest_or_404,
+    settings_shown,
+    show_errors,
+    test_and_refresh,
+)
+from erp_integrations.workflow.links import connection_identity
+from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.ui.resending import keeps_nothing_typed
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_nothing_typed
+@sensitive_post_parameters()
+@scoped("connection.configure")
+def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
+    """Where it leads now, what stands against a change, and what becomes of the links."""
+    found = fetch(request.access, pk)
+    manifest = manifest_or_404(found)
+    if not manifest.identity:
+        raise Http404
+    form = IdentityForm(
+        manifest,
+        request.POST or None,
+        initial={one.name: found.config.get(one.name, one.default) for one in manifest.identity},
+        secrets_set=found.secrets,
+        linked=connection_identity.linked(found),
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = connection_identity.lead_elsewhere(
+                found,
+                config=form.config,
+                secrets=form.secrets,
+                books=form.books,
+                by=request.user,
+            )
+        except ValidationError as error:
+            show_errors(form, error)
+        else:
+            if changed:
+                test_and_refresh(request, found)
+            else:
+                messages.info(request, f"{found.name} leads where it did; nothing was changed.")
+            return redirect("erp:connection", request.access.account.pk)
+    context = {
+        "form": form,
+        "manifest": manifest,
+        "connection": found,
+        "leads": settings_shown(manifest.identity, found),
+        "open": _open(found),
+    }
+    return render(request, "erp/identity_form.html", context)
+
+
+def _open(found: Connection) -> list[tuple[str, str]]:
+    """What is open, in words, each with the list that shows it."""
+    return [
+        (counted(kind, count), reverse("erp:items", args=[found.account_id, kind.slug]))
+        for kind, count in connection_identity.still_open(found)
+    ]

@@ -1,0 +1,321 @@
+"""The ERP connection: test, refresh, pause, settings, what it takes, what the ERP holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import Form
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from erp_integrations.adapters.base import (
+    Delivery,
+    EntityManifest,
+    Manifest,
+    Operation,
+    Setting,
+)
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import settings as connection_settings
+from erp_integrations.connections import wait_reasons
+from erp_integrations.export.delivery import file as file_delivery
+from erp_integrations.models import Connection
+from erp_integrations.models.record_types import record_types
+from erp_integrations.web.connections import erp_record_table as holds
+from erp_integrations.web.connections.forms import ConnectionForm, PauseForm
+from erp_integrations.web.connections.health_views import badge
+from erp_integrations.web.item_list_views import kind_of
+from erp_integrations.workflow.links import connection_identity
+from erp_integrations.workflow.send import dry_run
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.ui.resending import keeps_nothing_typed
+
+# Files shown on the page, newest first.
+MOST_FILES = 20
+NOT_SYNCED = {"label": "Not synced yet", "colour": "grey", "icon": "minus-circle"}
+
+
+def fetch(access: Access, pk: int) -> Connection:
+    """A connection of the account. :raises Http404: for any other."""
+    return get_object_or_404(Connection, pk=pk, account=access.account)
+
+
+def _manifest(found: Connection) -> Manifest | None:
+    try:
+        return connection_services.manifest_of(found)
+    except AdapterUnavailable:
+        return None
+
+
+def manifest_or_404(found: Connection) -> Manifest:
+    """What its adapter declares. :raises Http404: where that cannot be told."""
+    manifest = _manifest(found)
+    if manifest is None:
+        raise Http404
+    return manifest
+
+
+@require_safe
+@scoped("connection.view")
+def connection(request: ScopedRequest) -> HttpResponse:
+    """The account's connections, and the adapters that another could be made with."""
+    mine = Connection.objects.filter(account=request.access.account).order_by("pk")
+    found = mine.prefetch_related("active_for")
+    context = {
+        "connections": [_described(one, request.access) for one in found],
+        "may_configure": request.access.can("connection.configure"),
+        "pause": PauseForm(),
+    }
+    return render(request, "erp/connection.html", context)
+
+
+def _described(found: Connection, access: Access) -> dict[str, Any]:
+    manifest = _manifest(found)
+    found.account = access.account
+    wait = wait_reasons.of_connection(found)
+    served = {one.entity for one in found.active_for.all()}
+    kinds = [kind for kind in record_types() if manifest and kind.entity in manifest.entities]
+    return {
+        "connection": found,
+        "manifest": manifest,
+        "files": _files(found, manifest, access),
+        "inbound": _inbound(found, manifest),
+        "wait": wait,
+        "badge": badge(wait) if wait or found.refreshed_at else NOT_SYNCED,
+        "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
+        "kinds": [
+            {
+                "kind": kind,
+                "active": kind.entity in served,
+                "against": dry_run.standing_against(found, kind.entity),
+            }
+            for kind in kinds
+            if access.can("items.view")
+        ],
+        "limits": _limits(found, manifest),
+        "secrets": [
+            (one.label, "Set" if one.name in found.secrets else "")
+            for one in (manifest.settings if manifest else ())
+            if one.kind == "secret"
+        ],
+        "settings": [
+            (label, value)
+            for label, value in settings_shown(manifest.settings if manifest else (), found)
+            if label not in found.test_result.get("facts", {})
+        ],
+        "alike": connection_identity.alike(found),
+    }
+
+
+def settings_shown(settings: Sequence[Setting], found: Connection) -> list[tuple[str, Any]]:
+    """Label and value of those that are no secret."""
+    return [
+        (one.label, dict(one.options).get(value, value))
+        for one in settings
+        if one.kind != "secret"
+        for value in [found.config.get(one.name, one.default)]
+    ]
+
+
+def _limits(found: Connection, manifest: Manifest | None) -> list[tuple[str, str, str]]:
+    """How fast it goes and who says so; nothing where a person imports files."""
+    if manifest is None or manifest.delivery == Delivery.FILE:
+        return []
+    declared, at_once = manifest.rate.per_minute, manifest.rate.at_once
+    source = "" if found.rate_per_minute is None else "Set in the settings."
+    if declared:
+        source = f"{source} The adapter declares {declared:,}.".strip()
+    rate = found.rate_per_minute or declared
+    most = min(found.max_in_flight, at_once or found.max_in_flight)
+    return [
+        ("Commands a minute", f"{rate:,}" if rate else "No limit", source),
+        ("Most at once", f"{most:,}", ""),
+    ]
+
+
+def _inbound(found: Connection, manifest: Manifest | None) -> str:
+    """The address that an asking ERP calls."""
+    if manifest is None or manifest.delivery != Delivery.POLLED:
+        return ""
+    return reverse("erp:inbound", args=[found.public_id])
+
+
+def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict[str, Any] | None:
+    """What a person who feeds the ERP with files needs; None for other deliveries."""
+    if manifest is None or manifest.delivery != Delivery.FILE:
+        return None
+    kinds = [one for one in record_types() if access.can("items.accept", one.entity)]
+    made = found.export_files.defer("content").select_related("made_by", "confirmed_by")
+    taken = [one.entity for one in kinds if one.entity in manifest.entities]
+    shown = list(made.filter(entity__in=taken).order_by("-pk")[:MOST_FILES])
+    unnamed = file_delivery.count_unnamed(found, shown)
+    return {
+        "waiting": [
+            (one, file_delivery.waiting(found, one.entity).count())
+            for one in kinds
+            if one.entity in manifest.entities
+        ],
+        "made": [(one, unnamed[one.handle]) for one in shown],
+        "without_ids": file_delivery.without_ids(found, shown),
+    }
+
+
+def _capabilities(entity: EntityManifest) -> dict[str, Any]:
+    can = [operation.value for operation in Operation if operation in entity.operations]
+    return {"manifest": entity, "can": ", ".join(can + ["import"] * entity.imports)}
+
+
+def show_errors(form: Form, error: ValidationError) -> None:
+    """Each beside its field; those of no field of the form above it."""
+    for name, problems in error.message_dict.items():
+        form.add_error(name if name in form.fields else None, problems)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_nothing_typed
+@sensitive_post_parameters()
+@scoped("connection.configure")
+def create(request: ScopedRequest) -> HttpResponseBase:
+    """Connect an ERP: choose the adapter, name the connection, fill in its settings."""
+    classes = connection_services.adapter_classes()
+    key = request.POST.get("adapter") or request.GET.get("adapter") or ""
+    if key not in classes:
+        offered = [one.manifest({}) for one in classes.values()]
+        return render(request, "erp/connection_choose.html", {"offered": offered})
+    manifest = classes[key].manifest({})
+    defaults = {one.name: one.default for one in manifest.settings if one.kind != "secret"}
+    initial = {"name": manifest.label, **defaults}
+    form = ConnectionForm(manifest, request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            found = connection_settings.create(
+                account=request.access.account,
+                name=form.cleaned_data["name"],
+                adapter=key,
+                config=form.config,
+                secrets=form.secrets,
+                limits=form.limits,
+                by=request.user,
+            )
+        except ValidationError as error:
+            show_errors(form, error)
+        else:
+            connection_services.activate(found, by=request.user)
+            test_and_refresh(request, found)
+            return redirect("erp:connection", request.access.account.pk)
+    context = {"form": form, "manifest": manifest, "adapter": key}
+    return render(request, "erp/connection_form.html", context)
+
+
+def test_and_refresh(request: ScopedRequest, found: Connection) -> None:
+    """Ask the ERP, and say what came of it."""
+    if not connection_services.test(found, by=request.user):
+        problems = " ".join(found.test_result["problems"])
+        messages.error(request, f"The connection test failed: {problems}")
+    elif not connection_services.refresh(found, by=request.user):
+        messages.error(request, f"The ERP data could not be fetched: {found.refresh_problem}")
+    else:
+        messages.success(request, f"{found.name} works, and its data is up to date.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_nothing_typed
+@sensitive_post_parameters()
+@scoped("connection.configure")
+def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
+    """Change the name and the settings of a connection."""
+    found = fetch(request.access, pk)
+    manifest = manifest_or_404(found)
+    limits = {one: getattr(found, one) for one in connection_settings.LIMITS}
+    initial = {"name": found.name, **found.config, **limits}
+    data = request.POST or None
+    form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets, leads=True)
+    if request.method == "POST" and form.is_valid():
+        try:
+            connection_settings.configure(
+                found,
+                name=form.cleaned_data["name"],
+                config=form.config,
+                secrets=form.secrets,
+                limits=form.limits,
+                remove=form.removed,
+                by=request.user,
+            )
+        except ValidationError as error:
+            show_errors(form, error)
+        else:
+            test_and_refresh(request, found)
+            return redirect("erp:connection", request.access.account.pk)
+    context = {
+        "form": form,
+        "manifest": manifest,
+        "adapter": found.adapter,
+        "connection": found,
+        "leads": settings_shown(manifest.identity, found),
+    }
+    return render(request, "erp/connection_form.html", context)
+
+
+@require_POST
+@scoped("connection.configure")
+def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
+    """Test, refresh, pause, resume, or use it for a record type."""
+    found = fetch(request.access, pk)
+    verb = request.POST.get("act", "")
+    if verb in ("test", "refresh"):
+        test_and_refresh(request, found)
+    elif verb == "pause":
+        form = PauseForm(request.POST)
+        if form.is_valid():
+            connection_services.pause(found, by=request.user, reason=form.cleaned_data["reason"])
+            messages.success(request, f"{found.name} is paused. What is accepted waits.")
+        else:
+            messages.error(request, "Give the reason for the pause, in at most 300 characters.")
+    elif verb == "resume":
+        connection_services.resume(found, by=request.user)
+        messages.success(request, f"{found.name} goes on.")
+    elif verb == "use":
+        _use(request, found)
+    return redirect("erp:connection", request.access.account.pk)
+
+
+def _use(request: ScopedRequest, found: Connection) -> None:
+    kind = kind_of(request.POST.get("kind", ""))
+    reasons = dry_run.use_for(found, kind.entity, by=request.user)
+    for reason in reasons:
+        messages.error(request, reason)
+    if not reasons:
+        messages.success(request, f"{kind.label_plural} go through {found.name} from now on.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@scoped("connection.view")
+def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
+    """What the ERP holds, as it was read last; a POST reads it again."""
+    access = request.access
+    found, record_kind = fetch(access, pk), kind_of(kind)
+    may_read = access.can("connection.configure") or access.can("items.accept", record_kind.entity)
+    if request.method == "POST":
+        if not may_read:
+            raise PermissionDenied(may_read.why)
+        if not connection_services.refresh(found, by=request.user):
+            messages.error(request, f"The ERP could not be read: {found.refresh_problem}")
+        return redirect("erp:holdings", access.account.pk, found.pk, kind)
+    entity = connection_services.usable_manifest(found, record_kind.entity)
+    context = {
+        "connection": found,
+        "kind": record_kind,
+        "wait": wait_reasons.of_connection(found),
+        "imports": entity is not None and entity.imports,
+        "may_read": may_read,
+        "holds": holds.holdings(found, entity, request.GET) if entity else None,
+    }
+    return render(request, "erp/holdings.html", context)

@@ -1,0 +1,186 @@
+"""Forms of ERP Integrations: acceptance fields, reasons, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
+
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest
+from erp_integrations.models import Connection, Item
+from erp_integrations.workflow.accept.field_choices import Offers
+from erpbridge.ui.forms import PlainTexts
+
+LONGEST_REASON = 1_000
+# More rows than this are rejected for one reason; typing more is nobody's way.
+MOST_REASONS = 50
+
+
+def acceptance_form_field(one: AcceptanceField, offers: Offers) -> forms.Field:
+    """The form field of one acceptance field; its rules are checked when accepting."""
+    if one.choices:
+        offered = [("", f"Choose {one.label.lower()}"), *offers.of(one.name).items()]
+        return forms.ChoiceField(
+            label=one.label, choices=offered, required=one.required, help_text=one.help
+        )
+    most = next((int(rule.value) for rule in one.rules if rule.kind == "max_length"), 200)
+    # No max_length: with it a browser cuts what is pasted, and cuts it silently.
+    return forms.CharField(
+        label=one.label,
+        required=one.required,
+        help_text=one.help,
+        validators=[MaxLengthValidator(most)],
+    )
+
+
+class AcceptanceForm(PlainTexts, forms.Form):
+    """What the adapter asks of the approver, for one item or for many at once."""
+
+    def __init__(
+        self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        offers = Offers(connection, manifest)
+        for one in manifest.acceptance_fields:
+            self.fields[one.name] = acceptance_form_field(one, offers)
+
+
+class CommonValuesForm(PlainTexts, forms.Form):
+    """The acceptance fields that many items can share: those picked from a list of the ERP.
+
+    None is required here: a row may have its own.
+    """
+
+    def __init__(
+        self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        offers = Offers(connection, manifest)
+        for one in manifest.acceptance_fields:
+            if one.choices:
+                self.fields[one.name] = acceptance_form_field(one, offers)
+                self.fields[one.name].required = False
+
+
+class DefaultRuleForm(PlainTexts, forms.Form):
+    """A default rule: which value records get whose code begins so."""
+
+    field = forms.ChoiceField(label="Field")
+    starts_with = forms.CharField(
+        label="Code begins with",
+        max_length=50,
+        required=False,
+        help_text="Such as 03. Empty: every code. Of several rules the longest beginning decides.",
+    )
+    value = forms.CharField(label="Value", max_length=200)
+
+    def __init__(self, manifest: EntityManifest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = [(one.name, one.label) for one in manifest.acceptance_fields]
+        self.fields["field"].choices = asked
+        # The list of the field that is chosen; without a script, of every field.
+        self.fields["value"].widget.attrs |= {"list": "choices-every", "data-list-of": "id_field"}
+
+
+class ReasonForm(PlainTexts, forms.Form):
+    """Why something is handed back; the sender reads it."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The sender sees it. Say what has to change.",
+        validators=[ProhibitNullCharactersValidator()],
+    )
+
+
+class UnlinkForm(ReasonForm):
+    """Why a record is no longer the ERP's record that it was linked to."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "reason"
+        ].help_text = (
+            "It stays in the history of the record. Say why the two do not belong together."
+        )
+
+
+class UseAnywayForm(ReasonForm):
+    """How a person knows that the ERP's record is the right one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        reason = self.fields["reason"]
+        reason.label = "How do you know?"
+        reason.help_text = "It stays in the history of the record."
+
+
+class WithdrawForm(ReasonForm):
+    """Why an accepted item is not to go to the ERP now."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "reason"
+        ].help_text = "It stays in the history of the item, for whoever decides about it next."
+
+
+class RejectForm(ReasonForm):
+    """Why items are handed back: one reason for all, and one of its own for each that has one.
+
+    Where something under them waits too, that can be taken along.
+    """
+
+    template_name = "erp/parts/reject_form.html"
+
+    def __init__(
+        self, items: Sequence[Item], below: Sequence[Item], *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.own = {f"reason-{one.pk}": one.pk for one in items if 1 < len(items) <= MOST_REASONS}
+        if below:
+            self.fields["below"] = forms.BooleanField(
+                label=f"Reject what is under them and waits too ({len(below):,})",
+                required=False,
+                initial=True,
+                help_text="Without it, these wait until the code above them is in the ERP.",
+            )
+        labels = {one.pk: one.label for one in items}
+        for name, pk in sorted(self.own.items(), key=lambda pair: labels[pair[1]]):
+            self.fields[name] = forms.CharField(
+                label=f"Another reason for {labels[pk]}",
+                max_length=LONGEST_REASON,
+                required=False,
+                validators=[ProhibitNullCharactersValidator()],
+            )
+
+    @property
+    def shared_fields(self) -> list[forms.BoundField]:
+        """What is said of all of them."""
+        return [self[name] for name in self.fields if name not in self.own]
+
+    @property
+    def own_fields(self) -> list[forms.BoundField]:
+        """What is said of one alone."""
+        return [self[name] for name in self.fields if name in self.own]
+
+    @property
+    def shows_own(self) -> bool:
+        """Whether one of these was filled in, or is wrong."""
+        return any(field.value() or field.errors for field in self.own_fields)
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Item id -> its own reason."""
+        given = {pk: self.cleaned_data.get(name, "") for name, pk in self.own.items()}
+        return {pk: reason for pk, reason in given.items() if reason}
+
+
+class AnswerForm(PlainTexts, forms.Form):
+    """What a person found when looking into the ERP."""
+
+    erp_id = forms.CharField(label="Its ID in the ERP", max_length=200, required=False)
+    why = forms.CharField(label="How do you know?", max_length=LONGEST_REASON)

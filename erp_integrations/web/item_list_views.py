@@ -1,0 +1,256 @@
+"""The tool's lists, and decisions about many items at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db import connection as database
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Collate
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import wait_reasons
+from erp_integrations.models import Item
+from erp_integrations.models.querysets import TABS, ItemQuerySet, capped, search, tab_counts
+from erp_integrations.models.record_types import RecordType, record_types
+from erp_integrations.models.states import MARKERS
+from erp_integrations.web import scoped_urls, synced_records
+from erp_integrations.web.acceptance_grid import grid, is_id, posted_values
+from erp_integrations.web.forms import RejectForm
+from erp_integrations.workflow import parents
+from erp_integrations.workflow.accept import field_values
+from erp_integrations.workflow.accept import services as accept_services
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.listing import list_page
+from erpbridge.ui.many import NOTHING_TICKED
+from erpbridge.ui.navigation import Tab
+
+SORTS: dict[str, str | Combinable] = {"sent": "pk", "name": "label"}
+# By bytes, so that "20 Site" comes before "20-010 Survey"; in a language's order it need not.
+BYTES = {"sqlite": "BINARY", "postgresql": "C"}[database.vendor]
+LIST_SORTS = SORTS | {"name": Collate("label", BYTES)}
+
+
+def kind_of(slug: str) -> RecordType:
+    """The record type of a URL. :raises Http404: for one that does not exist."""
+    for kind in record_types():
+        if kind.slug == slug:
+            return kind
+    raise Http404
+
+
+def _status(asked: str) -> str:
+    return asked if asked in TABS else "ready"
+
+
+def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:
+    """What a list shows: status and search of its query string."""
+    items = Item.objects.visible_to(access).filter(entity=kind.entity)
+    items = items.tab(_status(query.get("status", "")))
+    division = query.get("division", "").replace("\x00", "")
+    if division:
+        items = items.in_division(division)
+    words = query.get("q", "").replace("\x00", "").strip()[:200]
+    return search(items, words) if words else items
+
+
+@require_safe
+@scoped("items.view")
+def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
+    """One list of the tool: what waits, moves, failed, arrived or was handed back."""
+    found = kind_of(kind)
+    access = request.access
+    status = _status(request.GET.get("status", ""))
+    items = Item.objects.visible_to(access).filter(entity=found.entity)
+    counts = tab_counts(items, synced_records.synced(access, found))
+    may_decide = access.can("items.accept", found.entity)
+    to_decide = status in ("ready", "failed")
+    can_act = bool(may_decide) and to_decide
+    if status == "synced":
+        shown = synced_records.shown(access, found, request.GET)
+    else:
+        shown = _shown(access, found, items.tab(status), request.GET, can_act=can_act)
+    connection = connection_services.active(access.account.pk, found.entity)
+    here = scoped_urls.to(access, "items", kind=kind)
+    context = {
+        "kind": found,
+        "kinds": kind_tabs(access, found),
+        "status": status,
+        **shown,
+        "division": request.GET.get("division", "").replace("\x00", ""),
+        "tabs": [
+            Tab(words, f"{here}?status={key}", key == status, capped(counts[key]))
+            for key, (words, _states) in TABS.items()
+        ],
+        "moving": counts["exporting"],
+        "moving_text": f"{capped(counts['exporting'])} exporting",
+        "progress_url": scoped_urls.to(access, "progress", kind=kind),
+        "may_decide": may_decide,
+        "upto": items.order_by("-pk").values_list("pk", flat=True).first() or 0,
+        "can_act": can_act,
+        "accept_url": scoped_urls.to(access, "accept_many", kind=kind),
+        "reject_url": scoped_urls.to(access, "reject_many", kind=kind),
+        "connection": connection,
+        "wait": wait_reasons.of_connection(connection) if connection else None,
+        "may_configure": access.can("connection.configure"),
+    }
+    return render(request, "erp/items.html", context)
+
+
+def _shown(
+    access: Access, kind: RecordType, items: ItemQuerySet, query: QueryDict, *, can_act: bool
+) -> dict[str, Any]:
+    """One page of items of a list, with what can be filled in where they can be decided."""
+    as_list = kind.unit == "list"
+    divisions = items.divisions() if as_list else []
+    division = query.get("division", "").replace("\x00", "")
+    found = items.in_division(division) if division else items
+    found = found.with_parent().select_related("sent_by", "decided_by", "project", "connection")
+    # What is decided as a list stands as in the list: parents above what is under them.
+    to_decide = _status(query.get("status", "")) in ("ready", "failed")
+    default = "name" if as_list and to_decide else "-sent"
+    sorts = LIST_SORTS if as_list else SORTS
+    page = list_page(found, query, sorts=sorts, default=default, search=search)
+    table = grid(access, kind, page.rows) if can_act else None
+    held_up = {} if to_decide else wait_reasons.of_items(page.rows)
+    rows = [
+        {
+            **_row(item, access, kind, held_up.get(item.pk)),
+            "inputs": table["inputs"][item.pk] if table else [],
+        }
+        for item in page.rows
+    ]
+    return {"page": page, "rows": rows, "divisions": divisions, "grid": table}
+
+
+def kind_tabs(access: Access, current: RecordType) -> list[Tab]:
+    """The lists of the tool, one for each record type, each followed by its further pages."""
+    tabs: list[Tab] = []
+    for kind in record_types():
+        here = scoped_urls.to(access, "items", kind=kind.slug)
+        tabs.append(Tab(kind.label_plural, here, kind is current))
+        tabs += [Tab(page.label, page.href) for page in kind.further_pages(access)]
+    return tabs
+
+
+def _row(
+    item: Item, access: Access, kind: RecordType, wait: wait_reasons.Wait | None
+) -> dict[str, Any]:
+    url = scoped_urls.to(access, "item", public_id=item.public_id)
+    can_open = access.can(kind.view_action)
+    record = kind.url(item.account_id, item.record_id, scoped_urls.project_id(access))
+    return {
+        "item": item,
+        "marker": MARKERS[item.state],
+        "url": url,
+        "record_url": record if can_open else url,
+        "wait": wait,
+    }
+
+
+@require_safe
+@scoped("items.view")
+def progress(request: ScopedRequest, kind: str) -> HttpResponse:
+    """The line that says how many are being exported; asks itself again while any is."""
+    found = kind_of(kind)
+    items = Item.objects.visible_to(request.access).filter(entity=found.entity)
+    moving = items.tab("exporting").capped_count()
+    context = {
+        "id": "exporting",
+        "href": scoped_urls.to(request.access, "progress", kind=kind),
+        "moving": moving,
+        "text": f"{capped(moving)} exporting",
+    }
+    response = render(request, "parts/progress.html", context)
+    if not moving:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def chosen_items(access: Access, kind: RecordType, posted: QueryDict) -> ItemQuerySet:
+    """The ticked items, or all that match the list, as they stood when the page was opened."""
+    query = QueryDict(posted.get("query", ""))
+    if posted.get("all"):
+        items = found_items(access, kind, query)
+        upto = posted.get("upto", "")
+        return items.filter(pk__lte=int(upto)) if is_id(upto) else items
+    ids = [int(pk) for pk in posted.getlist("ids") if is_id(pk)]
+    return Item.objects.visible_to(access).filter(entity=kind.entity, pk__in=ids)
+
+
+def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
+    """The chosen items, or None after saying why nothing is done."""
+    most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
+    rows = list(items.select_related("sent_by", "decided_by").order_by("pk")[: most + 1])
+    if not rows:
+        gone = request.POST.get("all") or request.POST.getlist("ids")
+        moved_on = "Nothing was done: none of the rows is in this list any more."
+        messages.warning(request, moved_on if gone else NOTHING_TICKED)
+        return None
+    if len(rows) > most:
+        messages.error(
+            request,
+            f"Nothing was done: more than {most:,} rows match, and one click takes at most "
+            f"{most:,}. Narrow the list with search.",
+        )
+        return None
+    return rows
+
+
+def back_to(request: ScopedRequest, kind: RecordType) -> str:
+    """The list as it was shown."""
+    query = QueryDict(request.POST.get("query", ""))
+    here = scoped_urls.to(request.access, "items", kind=kind.slug)
+    return f"{here}?{query.urlencode()}" if query else here
+
+
+@require_POST
+@scoped("items.view")
+def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
+    """Ask for the reason, then hand the items back to their senders."""
+    found = kind_of(kind)
+    access = request.access
+    require(access, "items.accept", found.entity)
+    # What was typed in the rows of a grid is no part of a rejection and is not lost by it.
+    field_values.save(posted_values(request.POST), entity=found.entity, access=access)
+    rows = limited(request, chosen_items(access, found, request.POST))
+    back = back_to(request, found)
+    if rows is None:
+        return redirect(back)
+    below = parents.below(rows)
+    confirmed = bool(request.POST.get("confirm"))
+    form = RejectForm(rows, below, request.POST if confirmed else None)
+    if confirmed and form.is_valid():
+        along = below if form.cleaned_data.get("below") else []
+        items = Item.objects.filter(pk__in=[item.pk for item in [*rows, *along]])
+        done = accept_services.reject(
+            items,
+            entity=found.entity,
+            reason=form.cleaned_data["reason"],
+            reasons=form.reasons,
+            access=access,
+        )
+        return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
+    plural = found.label if len(rows) == 1 else found.label_plural
+    context = {
+        "question": f"Reject {len(rows):,} {plural}?",
+        "what": [
+            "They go back to the people who sent them, who can edit them and send them again.",
+            "Nothing is written to the ERP.",
+        ],
+        "confirm": "Reject",
+        "danger": True,
+        "cancel_href": back,
+        "hidden": [
+            ("query", request.POST.get("query", "")),
+            *(("ids", item.pk) for item in rows),
+        ],
+        "form": form,
+    }
+    return render(request, "parts/confirm.html", context)

@@ -1,0 +1,362 @@
+"""The page of one acceptance item, and the decisions about it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from erp_integrations.adapters.base import EntityManifest, Operation
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import wait_reasons
+from erp_integrations.models import Attempt, Item
+from erp_integrations.models.record_types import record_type
+from erp_integrations.models.states import MARKERS, MOVING, OPEN, State
+from erp_integrations.web import scoped_urls
+from erp_integrations.web.forms import (
+    AcceptanceForm,
+    AnswerForm,
+    ReasonForm,
+    UnlinkForm,
+    UseAnywayForm,
+    WithdrawForm,
+)
+from erp_integrations.workflow import item_details, standing
+from erp_integrations.workflow.accept import manual_resolution, matches
+from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.matches import Match
+from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.links import comparison
+from erp_integrations.workflow.links import unlink as unlink_services
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+
+RELATED = ("sent_by", "decided_by", "project", "connection")
+
+
+def fetch(access: Access, public_id: UUID) -> Item:
+    """The item, if the person can see it here. :raises Http404: otherwise."""
+    items = Item.objects.visible_to(access).with_parent().select_related(*RELATED)
+    item = get_object_or_404(items, public_id=public_id)
+    item.account = access.account
+    return item
+
+
+@require_safe
+@scoped("items.view")
+def item(request: ScopedRequest, public_id: UUID) -> HttpResponse:
+    """What was sent, what will go to the ERP, and what to do about it."""
+    return _page(request, fetch(request.access, public_id))
+
+
+def _page(
+    request: ScopedRequest,
+    found: Item,
+    *,
+    form: AcceptanceForm | None = None,
+    reason: ReasonForm | None = None,
+    answer: AnswerForm | None = None,
+    unlink: ReasonForm | None = None,
+    use: ReasonForm | None = None,
+    withdraw: ReasonForm | None = None,
+) -> HttpResponse:
+    access = request.access
+    may_decide = access.can("items.accept", found.entity)
+    manifest = connection_services.usable_manifest(found.connection, found.entity)
+    link = item_details.link_of(found)
+    if form is None and manifest and may_decide and _decidable(found):
+        form = _acceptance_form(found, manifest)
+    asks_values = found.operation == Operation.CREATE
+    context = {
+        "item": found,
+        "kind": record_type(found.entity),
+        "marker": MARKERS[found.state],
+        "urls": {
+            name: scoped_urls.to(access, f"item_{name}", public_id=found.public_id)
+            for name in (
+                "status",
+                "accept",
+                "reject",
+                "answer",
+                "link",
+                "use",
+                "unlink",
+                "withdraw",
+            )
+        },
+        "list_url": scoped_urls.to(access, "items", kind=record_type(found.entity).slug),
+        "may_open": access.can(record_type(found.entity).view_action),
+        "record_url": record_type(found.entity).url(
+            found.account_id, found.record_id, scoped_urls.project_id(access)
+        ),
+        "may_decide": may_decide,
+        "own": found.sent_by_id == access.user.pk and not access.account.senders_may_accept_own,
+        "moving": found.state in MOVING,
+        "standing": standing.sentence(found),
+        "wait": wait_reasons.of_item(found),
+        "open": found.state in OPEN,
+        "wire": item_details.wire(found),
+        "changes": item_details.changes(found, link, manifest),
+        "link": link,
+        "rejection": item_details.rejected_before(found, manifest) if found.state in OPEN else None,
+        "unlinked": item_details.unlinked(found),
+        "manifest": manifest,
+        "form": form if asks_values else None,
+        "matches": _matches(found, manifest, form),
+        "told": [(comparison.named(one), one.erp_id) for one in comparison.asked(found)],
+        "use": use or UseAnywayForm(prefix="use"),
+        "accept_label": "Retry" if found.state == State.FAILED else "Accept",
+        "can_accept": manifest is not None and _decidable(found),
+        "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
+        "can_withdraw": found.state == State.QUEUED and may_decide,
+        "withdraw": withdraw or WithdrawForm(prefix="withdraw"),
+        "may_unlink": link is not None
+        and found.state == State.SYNCED
+        and access.can(record_type(found.entity).unlink_action),
+        "unlink": unlink or UnlinkForm(prefix="unlink"),
+        "reason": reason or ReasonForm(prefix="reject"),
+        "answer": answer or AnswerForm(prefix="answer"),
+        "in_erp": _seen_in_erp(found),
+        "attempts": found.tries.order_by("-fence")[:20],
+        # Word for word, and so for those who look after the connection.
+        "may_read_answers": access.can("connection.configure"),
+        "history": item_details.history(found),
+    }
+    return render(request, "erp/item.html", context)
+
+
+def _decidable(found: Item) -> bool:
+    return found.state in (State.READY, State.FAILED)
+
+
+def _acceptance_form(
+    found: Item, manifest: EntityManifest, data: Any | None = None
+) -> AcceptanceForm:
+    accept_services.proposals_for([found])
+    return AcceptanceForm(manifest, found.connection, data, initial=found.acceptance)
+
+
+def _matches(
+    found: Item, manifest: EntityManifest | None, form: AcceptanceForm | None
+) -> list[Match]:
+    """What the ERP may hold of it already, by the ID in the form as it is shown too."""
+    if manifest is None or form is None:
+        return []
+    return matches.matches(found, manifest, form.data if form.is_bound else found.acceptance)
+
+
+def _seen_in_erp(found: Item) -> Attempt | None:
+    """The look that found the key taken, where that is why the item failed."""
+    if found.state != State.FAILED or found.error_class != "duplicate":
+        return None
+    looks = found.tries.filter(first_look="present").exclude(erp_id="")
+    return looks.order_by("-fence").first()
+
+
+@require_safe
+@scoped("items.view")
+def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
+    """Where the item stands; reloads the page once it has stopped moving."""
+    found = fetch(request.access, public_id)
+    moving = found.state in MOVING
+    context = {
+        "item": found,
+        "marker": MARKERS[found.state],
+        "moving": moving,
+        "standing": standing.sentence(found),
+        "wait": wait_reasons.of_item(found),
+        "status_url": scoped_urls.to(request.access, "item_status", public_id=public_id),
+    }
+    response = render(request, "erp/parts/status.html", context)
+    if not moving:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _for_decision(request: ScopedRequest, public_id: UUID) -> Item:
+    found = fetch(request.access, public_id)
+    require(request.access, "items.accept", found.entity)
+    return found
+
+
+def _back(request: ScopedRequest, found: Item) -> HttpResponseBase:
+    return redirect(scoped_urls.to(request.access, "item", public_id=found.public_id))
+
+
+@require_POST
+@scoped("items.view")
+def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Accept a waiting item, or retry a failed one, with the values given."""
+    found = _for_decision(request, public_id)
+    manifest = connection_services.usable_manifest(found.connection, found.entity)
+    values: dict[str, Any] = {}
+    form = None
+    if manifest is not None and found.operation == Operation.CREATE and _decidable(found):
+        form = _acceptance_form(found, manifest, request.POST)
+        if not form.is_valid():
+            return _page(request, found, form=form)
+        values = form.cleaned_data
+    decision = Decision(found.pk, request.POST.get("digest", ""), values)
+    decide = accept_services.retry if found.state == State.FAILED else accept_services.accept
+    done = decide([decision], entity=found.entity, access=request.access)
+    if done.done:
+        _say_on_its_way(request, found, "was accepted")
+        return _back(request, found)
+    return _refused(request, found, form, done.refused)
+
+
+def _say_on_its_way(request: ScopedRequest, found: Item, done: str) -> None:
+    """That it goes to the ERP, or why it waits first."""
+    found.refresh_from_db(fields=["state", "not_before", "waits_for", "error_text"])
+    wait = wait_reasons.of_item(found)
+    if wait is None:
+        messages.success(request, f"{found.label} {done} and is on its way to the ERP.")
+    else:
+        messages.warning(request, f"{found.label} {done}. It waits: {wait.short}. {wait.text}")
+
+
+def _refused(
+    request: ScopedRequest, found: Item, form: AcceptanceForm | None, refused: Any
+) -> HttpResponseBase:
+    """Show every reason where it belongs, with what was typed still there."""
+    found.refresh_from_db()
+    for problem in (problem for one in refused for problem in one.problems):
+        if form is not None and problem.field in form.fields:
+            form.add_error(problem.field, problem.message)
+        else:
+            messages.error(request, problem.message)
+    if form is None or not _decidable(found):
+        return _back(request, found)
+    return _page(request, found, form=form)
+
+
+@require_POST
+@scoped("items.view")
+def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Hand one item back to its sender, with the reason."""
+    found = _for_decision(request, public_id)
+    form = ReasonForm(request.POST, prefix="reject")
+    if not form.is_valid():
+        return _page(request, found, reason=form)
+    items = Item.objects.filter(pk=found.pk)
+    reason = form.cleaned_data["reason"]
+    done = accept_services.reject(items, entity=found.entity, reason=reason, access=request.access)
+    if done.done:
+        messages.success(request, f"{found.label} was handed back to {found.sent_by}.")
+    for problem in (problem for one in done.refused for problem in one.problems):
+        messages.error(request, problem.message)
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """It is there (link to it), or it is not there (send it again)."""
+    found = _for_decision(request, public_id)
+    form = AnswerForm(request.POST, prefix="answer")
+    there = request.POST.get("answer") == "there"
+    if form.is_valid() and there and not form.cleaned_data["erp_id"]:
+        form.add_error("erp_id", "Give the ID that the record has in the ERP.")
+    if not form.is_valid():
+        return _page(request, found, answer=form)
+    why, typed = form.cleaned_data["why"], form.cleaned_data["erp_id"]
+    if not there:
+        problem = manual_resolution.it_is_not_there(found, by=request.user, why=why)
+    else:
+        problem = manual_resolution.look_up_and_link(found, key=typed, by=request.user, why=why)
+    if problem:
+        form.add_error("erp_id" if there else None, problem)
+        found.refresh_from_db()
+        return _page(request, found, answer=form)
+    if there:
+        messages.success(request, f"{found.label} is linked.")
+    else:
+        _say_on_its_way(request, found, "is sent again")
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Link an item that could be accepted to what the ERP holds; nothing is written there."""
+    found = _for_decision(request, public_id)
+    problem = manual_resolution.link_instead(
+        found,
+        erp_id=request.POST.get("erp_id", ""),
+        seen=request.POST.get("digest", ""),
+        access=request.access,
+    )
+    if problem:
+        messages.error(request, problem)
+    else:
+        messages.success(request, f"{found.label} is linked. Nothing was written to the ERP.")
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """The ERP's record that a program named is the right one; a failed item is retried."""
+    found = _for_decision(request, public_id)
+    form = UseAnywayForm(request.POST, prefix="use")
+    if not form.is_valid():
+        return _page(request, found, use=form)
+    failed = found.state == State.FAILED
+    problems = accept_services.use_anyway(
+        found,
+        seen=request.POST.getlist("erp_id"),
+        reason=form.cleaned_data["reason"],
+        access=request.access,
+    )
+    for problem in problems:
+        messages.error(request, problem.message)
+    if not problems:
+        messages.success(request, f"{found.label} goes by the ERP ID that was named.")
+        if failed:
+            _say_on_its_way(request, found, "was retried")
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """End the link between the record and the ERP's record; the ERP keeps what it has."""
+    found = fetch(request.access, public_id)
+    require(request.access, record_type(found.entity).unlink_action)
+    form = UnlinkForm(request.POST, prefix="unlink")
+    if not form.is_valid():
+        return _page(request, found, unlink=form)
+    link = item_details.link_of(found)
+    refused = unlink_services.unlink(
+        found.account_id,
+        found.entity,
+        [found.record_id],
+        by=request.user,
+        why=form.cleaned_data["reason"],
+    )
+    if refused:
+        form.add_error(None, f"Nothing was done. {refused[found.record_id]}")
+        return _page(request, found, unlink=form)
+    words = link.erp_code if link else "the ERP"
+    messages.success(request, f"{found.label} is no longer linked to {words}.")
+    return _back(request, found)
+
+
+@require_POST
+@scoped("items.view")
+def withdraw_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
+    """Take an accepted item out of the export again, while nothing of it has left."""
+    found = _for_decision(request, public_id)
+    form = WithdrawForm(request.POST, prefix="withdraw")
+    if not form.is_valid():
+        return _page(request, found, withdraw=form)
+    problem = accept_services.withdraw(found, reason=form.cleaned_data["reason"], by=request.user)
+    if problem:
+        messages.error(request, problem)
+    else:
+        messages.success(request, f"{found.label} was withdrawn and waits for a decision again.")
+    return _back(request, found)

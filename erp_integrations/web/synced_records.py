@@ -1,0 +1,69 @@
+"""The list of what is synced: every record with a link that holds, whichever way it came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from erp_integrations import sendable
+from erp_integrations.models import Link
+from erp_integrations.models.querysets import LinkQuerySet
+from erp_integrations.models.record_types import RecordType, Sendable
+from erp_integrations.models.states import LINKED
+from erp_integrations.web import scoped_urls
+from erpbridge.access.policy import Access
+from erpbridge.folded import has_words
+from erpbridge.ui.listing import list_page
+
+Links = TypeVar("Links", bound=QuerySet[Link])
+SORTS = {"sent": "pk", "name": "label"}
+
+
+def synced(access: Access, kind: RecordType) -> LinkQuerySet:
+    """The links that hold of one record type, as far as the person sees them."""
+    return Link.objects.visible_to(access).active().filter(entity=kind.entity)
+
+
+def search(links: Links, words: str) -> Links:
+    """Links whose record's name or ERP ID has the words."""
+    return links.filter(has_words(words, "search_text"))
+
+
+def shown(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:
+    """One page of them, by the search, filter and order of a query string."""
+    found = synced(access, kind)
+    divisions = found.divisions() if kind.unit == "list" else []
+    division = query.get("division", "").replace("\x00", "")
+    if division:
+        found = found.in_division(division)
+    found = found.select_related("item__sent_by", "item__project", "linked_by", "connection")
+    page = list_page(found, query, sorts=SORTS, default="-sent", search=search)
+    return {"page": page, "rows": _rows(page.rows, access, kind), "divisions": divisions}
+
+
+def _rows(links: Sequence[Link], access: Access, kind: RecordType) -> list[dict[str, Any]]:
+    """The rows of a page; one query more than the page itself."""
+    records: dict[int, Sendable] = kind.model._base_manager.in_bulk(
+        [link.record_id for link in links]
+    )
+    can_open = access.can(kind.view_action)
+    return [
+        {
+            "link": link,
+            "marker": sendable.marker(records[link.record_id])
+            if link.record_id in records
+            else LINKED,
+            "record_url": kind.url(
+                access.account.pk, link.record_id, scoped_urls.project_id(access)
+            )
+            if can_open
+            else "",
+            "url": scoped_urls.to(access, "item", public_id=link.item.public_id)
+            if link.item
+            else "",
+        }
+        for link in links
+    ]

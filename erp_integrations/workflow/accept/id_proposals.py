@@ -1,0 +1,82 @@
+"""Proposing ERP ids: a mnemonic of the name and a number that nobody holds yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from anyascii import anyascii
+from django.db.models import Q
+
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest
+from erp_integrations.models import Connection, ErpRecord, Item, Link
+from erp_integrations.models.states import IN_AIR
+from erpbridge.text import key
+
+DIGITS = 3
+
+
+def mnemonic(label: str, *, most: int) -> str:
+    """The first letters and digits of a name, in capitals, as many as leave room for a number."""
+    return re.sub(r"[^A-Z0-9]", "", anyascii(label).upper())[: max(most - DIGITS, 1)] or "V"
+
+
+def _room(field: AcceptanceField) -> int:
+    return next((int(rule.value) for rule in field.rules if rule.kind == "max_length"), 10)
+
+
+def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> set[str]:
+    """Keys of codes that start so and are linked, in the air, or seen in the ERP."""
+    held: set[str] = set()
+    stems = sorted(set(prefixes))
+    for start in range(0, len(stems), 50):
+        held.update(_held(connection, entity, stems[start : start + 50]))
+    return held
+
+
+def _held(connection: Connection, entity: str, prefixes: Sequence[str]) -> Iterable[str]:
+    starts, key_starts = Q(), Q()
+    for prefix in prefixes:
+        starts |= Q(erp_code_folded__startswith=key(prefix))
+        key_starts |= Q(erp_key_folded__startswith=key(prefix))
+    where = {"connection": connection, "entity": entity}
+    links = Link.objects.filter(starts, **where, ended_at=None)
+    seen = ErpRecord.objects.filter(starts, **where)
+    flying = Item.objects.filter(key_starts, **where, state__in=sorted(IN_AIR))
+    yield from links.values_list("erp_code_folded", flat=True)
+    yield from seen.values_list("erp_code_folded", flat=True)
+    yield from flying.values_list("erp_key_folded", flat=True)
+
+
+def propose(connection: Connection, manifest: EntityManifest, items: Sequence[Item]) -> None:
+    """Put a proposal for every field that wants one into ``item.acceptance``.
+
+    What was chosen before stays, unless somebody else holds it by now. Within one call no proposal
+    is given twice.
+    """
+    for field in manifest.acceptance_fields:
+        if field.proposal != "mnemonic":
+            continue
+        most = _room(field)
+        stems = {item.pk: mnemonic(item.label, most=most) for item in items}
+        chosen = {item.pk: str(item.acceptance.get(field.name) or "").upper() for item in items}
+        asked = {*stems.values(), *chosen.values()} - {""}
+        taken = held_codes(connection, manifest.entity, asked)
+        for item in items:
+            if chosen[item.pk] and key(chosen[item.pk]) not in taken:
+                taken.add(key(chosen[item.pk]))
+                continue
+            code = _free(stems[item.pk], taken, most)
+            taken.add(key(code))
+            item.acceptance = {**item.acceptance, field.name: code}
+
+
+def _free(stem: str, taken: set[str], most: int) -> str:
+    """``stem`` with the first number that nobody holds; the stem gives way to long numbers."""
+    number = 1
+    while True:
+        digits = f"{number:0{DIGITS}d}"
+        code = f"{stem[: most - len(digits)]}{digits}"
+        if key(code) not in taken:
+            return code
+        number += 1

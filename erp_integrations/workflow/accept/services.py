@@ -1,0 +1,278 @@
+"""Accept and reject: the decisions of accounting, and what follows a failure.
+
+Accepting stores the decision and the work in one transaction; a message only wakes a worker up.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from erp_integrations.adapters.base import Operation, Problem
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.wakeups import wake
+from erp_integrations.models import Attempt, Connection, Item, Request
+from erp_integrations.models.querysets import ItemQuerySet
+from erp_integrations.models.states import State
+from erp_integrations.workflow import tracing, transitions
+from erp_integrations.workflow.accept import id_proposals
+from erp_integrations.workflow.accept.validation import Checks, decided
+from erp_integrations.workflow.bulk_requests import Done, Refusal, carry_out
+from erp_integrations.workflow.links import comparison
+from erp_integrations.workflow.links.settlement import NO_ERROR
+from erp_integrations.workflow.payloads import erp_keys
+from erp_integrations.workflow.transitions import chunks
+from erpbridge.access.models import User
+from erpbridge.access.policy import Access
+from erpbridge.access.scoping import LARGEST_ID
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Accept one item as it was seen, with the values of the adapter's acceptance fields."""
+
+    item_id: int
+    digest: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def accept(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
+    """Accept waiting items; each is checked by itself, and the good ones go although others are
+    refused. The caller has asked the policy.
+    """
+    return _decide("accept", decisions, entity=entity, access=access)
+
+
+def retry(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
+    """Export failed items once more, as they were accepted or with other values.
+
+    A failure means that the ERP did not take the command, so the retry is a new command with an
+    intent of its own.
+    """
+    return _decide("retry", decisions, entity=entity, access=access)
+
+
+def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
+    wanted = {one.item_id: one for one in decisions if 0 < one.item_id <= LARGEST_ID}
+
+    def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
+        held = _lock_connections(access, entity, batch)
+        by_connection: dict[int, list[Item]] = defaultdict(list)
+        for item in _visible(access, entity, batch):
+            by_connection[item.connection_id].append(item)
+        refused: list[Refusal] = []
+        accepted = 0
+        for connection_id, some in sorted(by_connection.items()):
+            refusals = _decide_on(held[connection_id], some, wanted, click, access)
+            refused += refusals
+            accepted += len(some) - len(refusals)
+            wake(connection_id)
+        return accepted, refused
+
+    click, done = carry_out(
+        access, entity=entity, verb=event, batches=chunks(sorted(wanted)), do=do, labels=_labels
+    )
+    tracing.clicked(click)
+    return done
+
+
+def _labels(ids: Sequence[int]) -> dict[int, str]:
+    """What the records of items are called."""
+    return dict(Item.objects.filter(pk__in=ids).values_list("record_id", "label"))
+
+
+def _lock_connections(access: Access, entity: str, ids: Sequence[int]) -> dict[int, Connection]:
+    """Lock the connections of the items, so that what is read of the items afterwards holds."""
+    found: set[int] = set()
+    for some in chunks(ids):
+        items = Item.objects.visible_to(access).filter(entity=entity, pk__in=some)
+        found.update(items.values_list("connection_id", flat=True))
+    rows = Connection.objects.filter(pk__in=found).order_by("pk").select_for_update(no_key=True)
+    return {connection.pk: connection for connection in rows}
+
+
+def _visible(access: Access, entity: str, ids: Sequence[int]) -> list[Item]:
+    items: list[Item] = []
+    for some in chunks(ids):
+        found = Item.objects.visible_to(access).filter(entity=entity, pk__in=some)
+        # Ten thousand items were decided by few people: each is read once.
+        items += found.prefetch_related("decided_by").order_by("pk")
+    return items
+
+
+def _decide_on(
+    connection: Connection,
+    items: Sequence[Item],
+    wanted: Mapping[int, Decision],
+    click: Request,
+    access: Access,
+) -> list[Refusal]:
+    """Accept or retry the items of one connection, whose row the caller has locked."""
+    try:
+        adapter = connection_services.adapter_of(connection)
+        manifest = connection_services.entity_manifest(connection, click.entity)
+    except AdapterUnavailable as error:
+        return _all_refused(items, f"The ERP connection cannot be used: {error}")
+    if manifest is None:
+        return _all_refused(items, "The connected ERP does not take these.")
+    check = Checks(connection, adapter, manifest, items, wanted, click.verb, access)
+    each: dict[int, dict[str, Any]] = {}
+    refusals = []
+    for item in items:
+        values = check.values[item.pk]
+        problems = check.problems(item)
+        if problems:
+            refusals.append(Refusal(item.record_id, item.label, tuple(problems)))
+            continue
+        key = check.keys[item.pk]
+        each[item.pk] = {
+            "acceptance": values,
+            "erp_key": key,
+            "erp_key_compared": erp_keys.compared(manifest, key),
+            "intent": uuid.uuid4(),
+            "waits_for": check.missing_parent(item),
+        }
+    columns: dict[str, Any] = {
+        "request": click,
+        "decided_by": access.user,
+        "decided_at": Now(),
+        "decided_fence": F("fence"),
+        "not_before": None,
+        "attempts": 0,
+        **NO_ERROR,
+    }
+    moved: set[int] = set()
+    for some in chunks(sorted(each)):
+        found = Item.objects.filter(pk__in=some)
+        moved |= {
+            item.pk
+            for item in transitions.move(
+                click.verb, found, by=access.user, values=columns, each=each
+            )
+        }
+    return refusals + _beaten([pk for pk in each if pk not in moved])
+
+
+def _all_refused(items: Sequence[Item], message: str) -> list[Refusal]:
+    problem = Problem("connection", "unusable", message)
+    return [Refusal(item.record_id, item.label, (problem,)) for item in items]
+
+
+def _beaten(ids: Sequence[int]) -> list[Refusal]:
+    """Somebody else decided between the look and the click."""
+    found = (Item.objects.filter(pk__in=some).select_related("decided_by") for some in chunks(ids))
+    items = (item for rows in found for item in rows.order_by("pk"))
+    return [Refusal(item.record_id, item.label, (decided(item),)) for item in items]
+
+
+@transaction.atomic
+def use_anyway(
+    item: Item, *, seen: Collection[str], reason: str, access: Access
+) -> tuple[Problem, ...]:
+    """The ERP's record that a program named is the right one: the item can go on, and is exported
+    once more where it has failed.
+
+    :param seen: the IDs of the ERP under which the person has looked.
+    :returns: every reason why not; nothing was done then.
+    """
+    if problem := comparison.use_anyway(item, seen=seen, access=access, why=reason):
+        return (problem,)
+    if item.state != State.FAILED:
+        return ()
+    done = retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
+    transaction.set_rollback(bool(done.refused))
+    return tuple(problem for one in done.refused for problem in one.problems)
+
+
+def withdraw(item: Item, *, reason: str, by: User) -> str:
+    """Take an accepted item back to READY, as long as nothing of it can be in the ERP.
+
+    :returns: why not, or an empty text once it waits for a decision again.
+    """
+    with transaction.atomic():
+        Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
+        last = item.tries.since_decided().order_by("-fence").first()
+        if last is not None and last.outcome != Attempt.Outcome.NOT_APPLIED:
+            return "It has been sent to the ERP, so it cannot be withdrawn."
+        values = {"not_before": None, "waits_for": None, "attempts": 0, **NO_ERROR}
+        found = Item.objects.filter(pk=item.pk)
+        if transitions.move("withdraw", found, by=by, why=reason, values=values):
+            return ""
+    return "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
+
+
+def proposals_for(items: Sequence[Item]) -> None:
+    """Fill unused ids into the acceptance of items that wait for a decision or failed."""
+    by_connection: dict[int, list[Item]] = {}
+    for item in items:
+        if item.state in (State.READY, State.FAILED) and item.operation == Operation.CREATE:
+            by_connection.setdefault(item.connection_id, []).append(item)
+    found = Connection.objects.in_bulk(list(by_connection))
+    for connection_id, some in by_connection.items():
+        try:
+            manifest = connection_services.entity_manifest(found[connection_id], some[0].entity)
+        except AdapterUnavailable:
+            continue
+        if manifest is not None:
+            id_proposals.propose(found[connection_id], manifest, some)
+
+
+def reject(
+    items: ItemQuerySet,
+    *,
+    entity: str,
+    reason: str,
+    access: Access,
+    reasons: Mapping[int, str] | None = None,
+) -> Done:
+    """Hand items back to their senders, who can edit and re-send the records.
+
+    Accepted items that still wait for a parent are taken out of the queue first.
+
+    :param reasons: item id -> a reason of its own.
+    """
+    wanted = list(items.order_by("pk").values_list("pk", flat=True))
+
+    def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
+        transitions.lock_connections_of(Item.objects.filter(pk__in=batch))
+        waiting = Item.objects.filter(pk__in=batch, state=State.QUEUED, waits_for__isnull=False)
+        transitions.move(
+            "withdraw", waiting, by=access.user, why=reason, values={"waits_for": None}
+        )
+        by_reason: dict[str, list[int]] = defaultdict(list)
+        for pk in batch:
+            by_reason[(reasons or {}).get(pk) or reason].append(pk)
+        moved: set[int] = set()
+        for why, ids in by_reason.items():
+            moved |= _reject(ids, why, access)
+        return len(moved), _beaten(sorted(set(batch) - moved))
+
+    verb = Request.Verb.REJECT
+    click, done = carry_out(
+        access, entity=entity, verb=verb, batches=chunks(wanted), do=do, labels=_labels
+    )
+    tracing.clicked(click)
+    return done
+
+
+def _reject(ids: Sequence[int], reason: str, access: Access) -> set[int]:
+    values = {
+        "decided_by": access.user,
+        "decided_at": Now(),
+        "decision_note": reason,
+        "settled_at": Now(),
+    }
+    moved: set[int] = set()
+    for some in chunks(ids):
+        found = Item.objects.filter(pk__in=some)
+        items = transitions.move("reject", found, by=access.user, why=reason, values=values)
+        moved.update(item.pk for item in items)
+    return moved

@@ -1,0 +1,190 @@
+"""What stands against accepting an item: stale, one's own, wrong values, a key that is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+
+from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
+from erp_integrations.connections.safe_adapter import LONGEST_ID, plain
+from erp_integrations.models import Connection, ErpRecord, Item, Link
+from erp_integrations.models.states import IN_AIR, MOVES, State
+from erp_integrations.workflow.accept.field_choices import Offers
+from erp_integrations.workflow.links.comparison import not_compared
+from erp_integrations.workflow.links.services import active_links
+from erp_integrations.workflow.payloads import erp_keys, field_rules
+from erp_integrations.workflow.payloads.commands import command_of
+from erp_integrations.workflow.transitions import chunks
+from erpbridge.access.policy import Access
+from erpbridge.text import one_line
+
+if TYPE_CHECKING:
+    from erp_integrations.workflow.accept.services import Decision
+
+
+def erp_key(manifest: EntityManifest, item: Item, values: Mapping[str, Any]) -> str:
+    """What makes the record unique in the ERP, normalised by the ERP's case rule."""
+    parts = [str(values.get(name) or item.payload.get(name) or "") for name in manifest.key]
+    return erp_keys.as_sent(manifest, "|".join(part.strip() for part in parts))
+
+
+def decided(item: Item) -> Problem:
+    """That it is too late to decide about an item."""
+    who = f" by {item.decided_by}" if item.decided_by else ""
+    words = State(item.state).label
+    return Problem("state", "decided", f"Already decided{who}: {words}.", current=words)
+
+
+class Checks:
+    """Everything that accepting some items of one connection has to look up, looked up once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        adapter: Adapter,
+        manifest: EntityManifest,
+        items: Sequence[Item],
+        wanted: Mapping[int, Decision],
+        event: str,
+        access: Access,
+    ) -> None:
+        self.connection, self.manifest, self.access = connection, manifest, access
+        self.sources = MOVES[event][0]
+        self.wanted = wanted
+        self.adapter = adapter
+        self.values = {item.pk: self._values(item) for item in items}
+        self.links = active_links(connection, manifest.entity, [item.record_id for item in items])
+        parents = sorted({item.parent_id for item in items if item.parent_id is not None})
+        self.parents = active_links(connection, manifest.entity, parents)
+        self.keys = {item.pk: self._key(item) for item in items}
+        self.offers = Offers(connection, manifest)
+        compared = sorted({self._compared(key) for key in self.keys.values()} - {""})
+        # Keys of records that only the ERP has, which an item can be linked to instead.
+        self.linkable: set[str] = set()
+        self.flying = self._flying(compared)
+        self.held = self._held(compared)
+
+    def _values(self, item: Item) -> dict[str, str]:
+        """The known fields only, as text; in the case that the ERP wants."""
+        given = self.wanted[item.pk].values or item.acceptance
+        values = {}
+        for one in self.manifest.acceptance_fields:
+            value = one_line(plain(given.get(one.name) or ""))
+            if any(rule.kind == "case" and rule.value == "upper" for rule in one.rules):
+                value = value.upper()
+            values[one.name] = value
+        return values
+
+    def _key(self, item: Item) -> str:
+        link = self.links.get(item.record_id)
+        if item.operation == Operation.CREATE or link is None:
+            return erp_key(self.manifest, item, self.values[item.pk])
+        return erp_keys.as_sent(self.manifest, link.erp_code or link.erp_id)
+
+    def _compared(self, key: str) -> str:
+        return erp_keys.compared(self.manifest, key)
+
+    def _with(self, rows: QuerySet[Any], column: str, wanted: Sequence[str]) -> QuerySet[Any]:
+        """The connection's ``rows`` whose ``column`` is one of the compared keys."""
+        found = rows.filter(connection=self.connection, entity=self.manifest.entity)
+        return erp_keys.holding(found, self.manifest, column, wanted)
+
+    def _held(self, wanted: Sequence[str]) -> dict[str, str]:
+        """Key -> by which record it is held: of the ERP, or linked."""
+        held: dict[str, str] = {}
+        for some in chunks(wanted):
+            seen = self._with(ErpRecord.objects.all(), "erp_code", some)
+            held.update(
+                (self._compared(code), f"{label or code} in the ERP")
+                for code, label in seen.values_list("erp_code", "label")
+            )
+            linked = self._with(Link.objects.filter(ended_at=None), "erp_code", some)
+            synced = {self._compared(code) for code in linked.values_list("erp_code", flat=True)}
+            self.linkable |= held.keys() - synced
+            held.update(dict.fromkeys(synced, "a record that is synced already"))
+        return held
+
+    def _flying(self, wanted: Sequence[str]) -> dict[str, str]:
+        """Key -> by which item in the air it is taken."""
+        flying: dict[str, str] = {}
+        for some in chunks(wanted):
+            items = self._with(Item.objects.filter(state__in=sorted(IN_AIR)), "erp_key", some)
+            flying.update(
+                (self._compared(item.erp_key), f"{item.label}, accepted by {item.decided_by}")
+                for item in items.select_related("decided_by")
+            )
+        return flying
+
+    def problems(self, item: Item) -> list[Problem]:
+        """Every reason why this item cannot be accepted; a good key is taken from now on."""
+        problems = self._stale_or_own(item)
+        if problems:
+            return problems
+        if item.operation == Operation.CREATE:
+            problems = self._field_problems(item) + self._key_problems(item)
+        else:
+            problems = self._update_problems(item)
+        problems += self._link_problems(item)
+        if not problems:
+            key = self._compared(self.keys[item.pk])
+            self.flying[key] = f"{item.label}, accepted in this click"
+        return problems
+
+    def missing_parent(self, item: Item) -> int | None:
+        """The parent record, where the ERP has to get it first."""
+        return None if item.parent_id in self.parents else item.parent_id
+
+    def _stale_or_own(self, item: Item) -> list[Problem]:
+        if item.state not in self.sources:
+            return [decided(item)]
+        if self.wanted[item.pk].digest != item.digest:
+            message = "It is not the revision you looked at. Open it again, then decide."
+            return [Problem("digest", "stale", message)]
+        own = item.sent_by_id == self.access.user.pk
+        if own and not self.access.account.senders_may_accept_own:
+            message = "You sent it yourself; a second approver has to accept it."
+            return [Problem("sent_by", "own", message)]
+        return []
+
+    def _field_problems(self, item: Item) -> list[Problem]:
+        values = self.values[item.pk]
+        command = command_of(item, key=self.keys[item.pk], acceptance=values)
+        problems = field_rules.problems(self.manifest, item.payload, values)
+        for one in self.manifest.acceptance_fields:
+            value = values[one.name]
+            if why := self.offers.why_not(one, value):
+                problems.append(Problem(one.name, "choice", why, current=value))
+        return problems + list(self.adapter.validate(command))
+
+    def _key_problems(self, item: Item) -> list[Problem]:
+        key, name = self.keys[item.pk], self.manifest.key[0]
+        folded = self._compared(key)
+        if len(key) > LONGEST_ID:
+            message = f"It may have at most {LONGEST_ID} characters; it has {len(key)}."
+            return [Problem(name, "max_length", message, str(len(key)), str(LONGEST_ID))]
+        holder = self.flying.get(folded) or self.held.get(folded)
+        if not key or holder is None:
+            return []
+        # What waits or is linked is another record; what the ERP holds by itself may be this one.
+        free = folded not in self.flying and folded in self.linkable
+        advice = "Link instead if it is the same, or choose another." if free else "Choose another."
+        message = f"{key} is taken by {holder}. {advice}"
+        return [Problem(name, "taken", message, current=key)]
+
+    def _link_problems(self, item: Item) -> list[Problem]:
+        """An ID that a program named, where no worker can look whether it is the right one."""
+        own = None if item.operation == Operation.CREATE else self.links.get(item.record_id)
+        why = not_compared(self.connection, (own, self.parents.get(item.parent_id or 0)))
+        return [Problem("link", "not_compared", why)] if why else []
+
+    def _update_problems(self, item: Item) -> list[Problem]:
+        if item.record_id not in self.links:
+            message = "It is no longer linked to a record of the ERP. Reject it and send it again."
+            return [Problem("link", "unlinked", message)]
+        holder = self.flying.get(self._compared(self.keys[item.pk]))
+        if holder is None:
+            return []
+        message = f"{self.keys[item.pk]} is being exported for {holder}. Try again afterwards."
+        return [Problem(self.manifest.key[0], "taken", message)]

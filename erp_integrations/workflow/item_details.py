@@ -1,0 +1,119 @@
+"""What is known of one acceptance item: what goes out, what it changes, what happened to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from erp_integrations.adapters.base import EntityManifest, Wire
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import services as connection_services
+from erp_integrations.export.claim import full_command
+from erp_integrations.models import Item, Link
+from erp_integrations.models.states import EVENT_WORDS, State
+from erp_integrations.workflow.links.services import active_links
+from erpbridge.access.models import User
+from erpbridge.audit.models import Event
+
+# Parts of a payload that follow from others and say nothing by themselves.
+DERIVED = frozenset({"path"})
+
+
+def link_of(found: Item) -> Link | None:
+    """The active link of the item's record."""
+    return active_links(found.connection, found.entity, [found.record_id]).get(found.record_id)
+
+
+def unlinked(found: Item) -> str:
+    """Who ended the link that the item made, and why; empty while it holds."""
+    if found.state != State.UNLINKED:
+        return ""
+    links = Link.objects.filter(
+        connection=found.connection_id, entity=found.entity, record_id=found.record_id
+    )
+    gone = links.filter(erp_id=found.erp_id, ended_at__gte=found.settled_at)
+    link = gone.select_related("ended_by").order_by("ended_at").first()
+    who = (link.ended_by if link else None) or "erpbridge"
+    why = f": {link.ended_why}" if link else "."
+    return f"It is no longer linked to {found.erp_code or found.erp_id}. Unlinked by {who}{why}"
+
+
+def wire(found: Item) -> Wire | None:
+    """What will be written to the ERP; None where its adapter is not installed."""
+    try:
+        adapter = connection_services.adapter_of(found.connection)
+    except AdapterUnavailable:
+        return None
+    return adapter.preview(full_command(found.connection, found))
+
+
+def changes(
+    found: Item, link: Link | None, manifest: EntityManifest | None
+) -> list[dict[str, Any]]:
+    """For a linked record: what differs from what the ERP took last.
+
+    Nothing where nobody has seen what the ERP holds.
+    """
+    if link is None or manifest is None or found.state in (State.SYNCED, State.UNLINKED):
+        return []
+    if link.told:
+        return []
+    before = link.synced_payload
+    return [
+        {"label": one.label, "old": before.get(one.name), "new": found.payload.get(one.name)}
+        for one in manifest.fields
+        if before.get(one.name) != found.payload.get(one.name)
+    ]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """What was said the last time that the record came, and what the sender changed since."""
+
+    by: User | None
+    at: datetime | None
+    reason: str
+    changes: list[dict[str, Any]]
+
+
+def rejected_before(found: Item, manifest: EntityManifest | None) -> Rejection | None:
+    """The last rejection of the record, where it has not been in the ERP since."""
+    mine = Item.objects.filter(
+        account=found.account_id, entity=found.entity, record_id=found.record_id, pk__lt=found.pk
+    )
+    settled = mine.filter(state__in=[State.REJECTED, State.SYNCED, State.UNLINKED])
+    last = settled.select_related("decided_by").order_by("-pk").first()
+    if last is None or last.state != State.REJECTED:
+        return None
+    labels = {one.name: one.label for one in manifest.fields} if manifest else {}
+    changed = [
+        {
+            "label": labels.get(name, name.replace("_", " ").capitalize()),
+            "old": last.payload.get(name),
+            "new": found.payload.get(name),
+        }
+        for name in {**labels, **last.payload, **found.payload}
+        if last.payload.get(name) != found.payload.get(name) and name not in DERIVED
+    ]
+    return Rejection(last.decided_by, last.decided_at, last.decision_note, changed)
+
+
+def history(found: Item) -> list[dict[str, Any]]:
+    """What happened to this item, newest first, in words."""
+    events = Event.objects.about(found.account_id, found.entity, found.record_id)
+    mine = list(events.filter(data__item=str(found.public_id))[:50])
+    if found.state == State.UNLINKED and mine and mine[0].verb != "unlink":
+        # A later export of the record made the same link its own, and the link ended with that.
+        ends = events.filter(verb="unlink", data__erp_id=found.erp_id, pk__gt=mine[0].pk)
+        mine = [*ends.order_by("pk")[:1], *mine]
+    return [
+        {
+            "at": event.at,
+            "actor": event.actor,
+            "event": event.verb,
+            "words": EVENT_WORDS.get(event.verb, event.verb),
+            "note": event.note or event.data.get("error", ""),
+        }
+        for event in mine
+    ]

@@ -1,0 +1,161 @@
+"""Where a connection leads: which ERP, and which books of it; and the one way to lead it elsewhere.
+
+A connection is an identity. What is open on it was accepted for these books, its links name their
+records, and its secrets belong to their host. So another address, company or database is a step
+of its own: never while anything is open, never with a stored secret, and with an answer to what
+becomes of the links. The adapter declares which settings these are (``Setting.identity``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import transaction
+
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.services import NO_PAUSE, NO_SECRETS
+from erp_integrations.connections.settings import (
+    clean_config,
+    clean_secrets,
+    differs,
+    identity_of,
+    identity_settings,
+    keep_secrets,
+    save,
+)
+from erp_integrations.models import Connection
+from erp_integrations.models.record_types import RecordType, by_type, in_words
+from erp_integrations.workflow.links import unlink as unlink_services
+from erpbridge.access.models import User
+from erpbridge.audit.record import changes
+
+# What was known of the ERP it led to, and counted against that.
+FRESH: Mapping[str, Any] = {
+    "tested_at": None,
+    "test_result": {},
+    "refreshed_at": None,
+    "refresh_problem": "",
+    "asked_at": None,
+    "next_slot_at": None,
+    "breaker_failures": 0,
+    "breaker_until": None,
+    "inbound_failures": 0,
+    "inbound_locked_until": None,
+}
+
+
+class Books(StrEnum):
+    """What a person says of the books that a connection is to lead to."""
+
+    SAME = "same"
+    OTHER = "other"
+
+
+def linked(connection: Connection) -> list[tuple[RecordType, int]]:
+    """How many records of which type are linked."""
+    return by_type(connection.links.filter(ended_at=None))
+
+
+def still_open(connection: Connection) -> list[tuple[RecordType, int]]:
+    """How many items of which type are open."""
+    return by_type(connection.items.open())
+
+
+def alike(connection: Connection) -> list[Connection]:
+    """The account's other connections that lead to the same books."""
+    known = identity_settings(connection.adapter)
+    if not known:
+        return []
+    others = Connection.objects.filter(account=connection.account_id, adapter=connection.adapter)
+    mine = identity_of(known, connection.config)
+    return [
+        one
+        for one in others.exclude(pk=connection.pk).order_by("pk")
+        if not any(differs(a, mine, identity_of(known, one.config)) for a in known)
+    ]
+
+
+@transaction.atomic
+def lead_elsewhere(
+    connection: Connection,
+    *,
+    config: Mapping[str, Any],
+    by: User,
+    secrets: Mapping[str, str] = NO_SECRETS,
+    books: Books | None = None,
+) -> bool:
+    """Lead a connection to another address, company or database.
+
+    It cannot be used until it has been tested and refreshed there. Sends, decisions and claims
+    hold the same lock, so each of them comes before, and stands against this, or after.
+
+    :param config: new values of settings that are identity; one left out stays as it is.
+    :param secrets: every secret that the connection has, typed again.
+    :param books: needed where anything is linked.
+    :returns: False where all of it was so before.
+    :raises ValidationError: a dictionary of setting name to message.
+    """
+    # As stored, whatever the caller's object says.
+    connection.refresh_from_db(from_queryset=Connection.objects.select_for_update(no_key=True))
+    known = identity_settings(connection.adapter)
+    before = identity_of(known, connection.config)
+    given = {one.name: config[one.name] for one in known if one.name in config}
+    cleaned = clean_config(connection.adapter, {**connection.config, **before, **given})
+    after = identity_of(known, cleaned)
+    if not any(differs(one, before, after) for one in known):
+        return False
+    new = clean_secrets(connection.adapter, secrets)
+    if errors := _against(connection, new, books):
+        raise ValidationError(errors)
+    difference = changes(before, after)
+    ended = 0 if books == Books.SAME else _let_go(connection, difference, by=by)
+    # None is left that belongs to the ERP it led to, nor one that its adapter has forgotten.
+    connection.config, connection.secrets = cleaned, {}
+    difference |= {
+        name: ["secret", what] for name, what in keep_secrets(connection, new, ()).items()
+    }
+    fresh = {**FRESH, **(NO_PAUSE if connection.halted_for else {})}
+    for column, value in fresh.items():
+        setattr(connection, column, value)
+    save(connection, update_fields=["config", "secrets", *fresh])
+    answer = {"books": books or Books.OTHER, "links_ended": ended}
+    connection_services.told(connection, "connection_changed", by=by, changes=difference, **answer)
+    return True
+
+
+def _against(connection: Connection, new: Mapping[str, str], books: Books | None) -> dict[str, str]:
+    """What stands against it: by setting, or for the whole."""
+    errors: dict[str, str] = {}
+    if waiting := still_open(connection):
+        verb = "is" if sum(count for _kind, count in waiting) == 1 else "are"
+        errors[NON_FIELD_ERRORS] = (
+            f"{in_words(waiting)} {verb} still open with {connection.name}: "
+            "waiting for accounting, being exported, or failed. Retrieve, reject or settle what "
+            "is open first; it was meant for the ERP that the connection leads to now."
+        )
+    for one in connection_services.adapter_classes()[connection.adapter].manifest({}).settings:
+        if one.kind == "secret" and one.name in connection.secrets and one.name not in new:
+            errors[one.name] = (
+                f"{one.label}: enter it again. The stored one belongs to where the connection "
+                "leads now, and is never sent elsewhere."
+            )
+    if books is None and linked(connection):
+        errors["books"] = "Say whether the links stay."
+    return errors
+
+
+def _let_go(connection: Connection, difference: Mapping[str, Any], *, by: User) -> int:
+    """Forget what the books held that it led to. How many links were ended."""
+    labels = {one.name: one.label for one in identity_settings(connection.adapter)}
+    moved = "; ".join(
+        f"{labels[name]} was {old}, is {new}" for name, (old, new) in sorted(difference.items())
+    )
+    ended = unlink_services.unlink_all(
+        connection, by=by, why=f"{connection.name} leads to other books now. {moved}."
+    )
+    connection.erp_records.all().delete()
+    connection.choices.all().delete()
+    return ended

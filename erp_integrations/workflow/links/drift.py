@@ -1,0 +1,51 @@
+"""Drift: edited since the ERP took it; kept on the record so that lists can filter by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import Link
+from erp_integrations.models.record_types import Draft, record_type
+from erp_integrations.workflow.payloads import drafts as payload_drafts
+from erp_integrations.workflow.payloads.digest import digest
+from erp_integrations.workflow.transitions import chunks
+from erpbridge.bulk import lock_rows, write_rows
+
+
+def _rename(links: Mapping[int, Link], drafts: Sequence[Draft]) -> None:
+    """Let the list of what is synced call records what they are called now."""
+    renamed = []
+    for draft in drafts:
+        link = links[draft.record_id]
+        if link.label != draft.label[:255]:
+            link.label = draft.label[:255]
+            renamed.append(link)
+    write_rows(renamed, ["label"])
+
+
+def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
+    """Compare edited records with what the ERP took of them last.
+
+    Called in the transaction of the edit, and whenever a link is made. Records that are not linked
+    have not drifted. A fixed number of queries for each 500.
+    """
+    kind = record_type(entity)
+    connection = connection_services.active(account_id, entity)
+    manifest = connection_services.usable_manifest(connection, entity)
+    for some in chunks(sorted(ids)):
+        rows_linked = Link.objects.active().filter(
+            entity=entity, record_id__in=some, connection=connection
+        )
+        links = {link.record_id: link for link in rows_linked}
+        drafts = payload_drafts.drafts(kind, account_id, sorted(links), manifest)
+        _rename(links, drafts)
+        now = {
+            one.record_id
+            for one in drafts
+            if digest(one.payload) != links[one.record_id].synced_digest
+        }
+        rows = kind.model._base_manager.filter(pk__in=some)
+        lock_rows(kind.model._base_manager.all(), some)
+        rows.filter(pk__in=now, drifted=False).update(drifted=True)
+        rows.filter(drifted=True).exclude(pk__in=now).update(drifted=False)

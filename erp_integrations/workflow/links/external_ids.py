@@ -1,0 +1,268 @@
+"""Ids of the ERP that come from outside: an integrator says what a record is called there.
+
+Where the account has a connection for the record type, the id becomes a link of that connection,
+as if accounting had linked the record. Where it has none, the id is kept on the record alone, which
+counts as synced by it (reference rest-api.md 1.10), and stays when a connection is made later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from erp_integrations.adapters.base import Problem
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.safe_adapter import plain
+from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models.record_types import RecordType, record_type
+from erp_integrations.workflow.links import services as link_services
+from erp_integrations.workflow.links import unlink as unlink_services
+from erp_integrations.workflow.payloads import drafts as payload_drafts
+from erp_integrations.workflow.payloads.digest import digest
+from erp_integrations.workflow.transitions import chunks, lock_records
+from erpbridge.access.policy import Access
+from erpbridge.audit.record import Note, note
+from erpbridge.bulk import write_rows
+
+LONGEST_ID = 200
+WHY = "Set over the API"
+COLUMNS = ("origin_id", "origin_code", "origin_data", "drifted", "erp_state")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a record is called outside; None leaves a part as it is, an empty id unlinks."""
+
+    id: str | None = None
+    code: str | None = None
+    data: str | None = None
+
+
+@dataclass
+class _Change:
+    """One record on its way to another origin."""
+
+    record: Any
+    origin: Origin
+    label: str
+
+    @property
+    def wanted(self) -> str:
+        return self.record.origin_id if self.origin.id is None else self.origin.id
+
+    @property
+    def renamed(self) -> bool:
+        return bool(self.wanted != self.record.origin_id)
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is no longer what it was called before."""
+        return self.renamed and bool(self.record.origin_id)
+
+
+@transaction.atomic
+def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[int, Problem]:
+    """Set the origins of records of the account, of each that may be set.
+
+    Needs the right to import from the ERP, to end a link also the one that its page asks for, and
+    waits for no one: a record with an open item is refused, and so is clearing the id of one with
+    children that are in the ERP or on their way there, and changing it while a child may arrive
+    under it. A number of statements that grows only with each 500.
+
+    :returns: record id -> why it was left as it is.
+    """
+    connection_services.hold_account(access.account.pk)
+    kind = record_type(entity)
+    connection_services.hold(access.account.pk)
+    lock_records(entity, wanted)
+    changed = _changes(kind, wanted, access)
+    problems = _problems(kind, changed, access)
+    good = [one for pk, one in changed.items() if pk not in problems]
+    if good:
+        connection = connection_services.active(access.account.pk, entity)
+        renamed = [one for one in good if one.renamed]
+        before = {one.record.pk: one.record.origin_id for one in renamed}
+        _write(good)
+        ended = _relink(kind, connection, renamed, good, access) if connection else set()
+        # The end of a link is in the history already.
+        told = [one for one in renamed if one.record.origin_id or one.record.pk not in ended]
+        note(access.account.pk, [_told(entity, one, before) for one in told], by=access.user)
+    return problems
+
+
+def _rows(kind: RecordType, access: Access) -> QuerySet[Any]:
+    """The account's records of the type, each of which carries its account."""
+    rows: QuerySet[Any] = kind.model._base_manager.all()
+    return rows.filter(account=access.account)
+
+
+def _changes(kind: RecordType, wanted: Mapping[int, Origin], access: Access) -> dict[int, _Change]:
+    """The records for which something would change."""
+    rows = _rows(kind, access)
+    found: dict[int, _Change] = {}
+    for some in chunks(sorted(wanted)):
+        for row in rows.filter(pk__in=some):
+            change = _Change(row, wanted[row.pk], str(row))
+            if _differs(row, change.origin):
+                found[row.pk] = change
+    return found
+
+
+def _differs(row: Any, origin: Origin) -> bool:
+    return (
+        (origin.id is not None and origin.id != row.origin_id)
+        or (origin.code is not None and origin.code != row.origin_code)
+        or (origin.data is not None and origin.data != text_of(row.origin_data))
+    )
+
+
+def text_of(data: Any) -> str:
+    """``origin_data`` as the integrator wrote it."""
+    return str(data.get("text", "")) if isinstance(data, Mapping) else ""
+
+
+def _problems(
+    kind: RecordType, changed: Mapping[int, _Change], access: Access
+) -> dict[int, Problem]:
+    """Why records cannot be given their origin now."""
+    if not changed:
+        return {}
+    if not (answer := access.can("items.import", kind.entity)):
+        return {pk: Problem("origin_id", "right", answer.why) for pk in changed}
+    problems = _open(kind, list(changed), access)
+    problems |= _taken(kind, changed, access)
+    may_end = access.can(kind.unlink_action)
+    for pk, one in changed.items():
+        problem = _impossible(one.origin)
+        if one.ends and not may_end:
+            problem = Problem("origin_id", "right", f"cannot be taken away. {may_end.why}")
+        if problem:
+            problems[pk] = problem
+    return problems | _kept(kind, {pk: changed[pk] for pk in changed if pk not in problems}, access)
+
+
+def _kept(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
+    """The records that what is under them keeps as they are."""
+    ends = {pk for pk, one in changed.items() if one.ends}
+    cleared = {pk for pk in ends if not changed[pk].wanted}
+    kept = {
+        pk: f"cannot be taken away. {why}"
+        for pk, why in unlink_services.kept_by_children(kind, cleared).items()
+    }
+    kept |= {
+        pk: f"cannot be changed. {why}"
+        for pk, why in unlink_services.kept_by_exports(
+            kind, access.account.pk, ends - cleared
+        ).items()
+    }
+    return {pk: Problem("origin_id", "children", why) for pk, why in kept.items()}
+
+
+def _impossible(origin: Origin) -> Problem | None:
+    for field, value in (("origin_id", origin.id), ("origin_code", origin.code)):
+        if value and len(value) > LONGEST_ID:
+            message = f"has {len(value)} characters; the limit is {LONGEST_ID}"
+            return Problem(field, "max_length", message)
+        if value and value != plain(value):
+            return Problem(field, "charset", "must not hold control characters")
+    return None
+
+
+def _open(kind: RecordType, ids: Sequence[int], access: Access) -> dict[int, Problem]:
+    items = Item.objects.filter(account=access.account, entity=kind.entity).open()
+    message = "cannot change while the record waits for the ERP or is being exported"
+    found = (items.filter(record_id__in=some) for some in chunks(ids))
+    return {
+        pk: Problem("origin_id", "open", message)
+        for rows in found
+        for pk in rows.values_list("record_id", flat=True)
+    }
+
+
+def _taken(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
+    """One ERP id belongs to one record of the account; of two that want it the first gets it."""
+    wanted = {one.wanted for one in changed.values() if one.renamed and one.wanted}
+    rows = _rows(kind, access)
+    holders: dict[str, int] = {}
+    for some in chunks(sorted(wanted)):
+        holders |= dict(rows.filter(origin_id__in=some).values_list("origin_id", "pk"))
+        known = Link.objects.filter(connection__account=access.account, entity=kind.entity)
+        active = known.filter(ended_at=None, connection__active_for__entity=kind.entity)
+        holders |= dict(active.filter(erp_id__in=some).values_list("erp_id", "record_id"))
+    problems = {}
+    for pk, one in sorted(changed.items()):
+        if one.renamed and one.wanted and holders.setdefault(one.wanted, pk) != pk:
+            message = f"has already been taken by {holders[one.wanted]}"
+            problems[pk] = Problem("origin_id", "taken", message)
+    return problems
+
+
+def _write(changed: Sequence[_Change]) -> None:
+    for one in changed:
+        row, origin = one.record, one.origin
+        if origin.id is not None and origin.id != row.origin_id:
+            row.origin_id, row.drifted = origin.id, False
+            if not origin.id:
+                row.origin_code, row.origin_data, row.erp_state = "", {}, ""
+        if origin.code is not None:
+            row.origin_code = origin.code
+        if origin.data is not None:
+            row.origin_data = {"text": origin.data} if origin.data else {}
+    write_rows([one.record for one in changed], COLUMNS, updated_at=Now())
+
+
+def _relink(
+    kind: RecordType,
+    connection: Connection,
+    renamed: Sequence[_Change],
+    changed: Sequence[_Change],
+    access: Access,
+) -> set[int]:
+    """End the links of the records that are called otherwise now, and make the new ones.
+
+    What the integrator says is linked counts as the same on both sides, until it is edited; it is
+    compared with what the ERP holds before anything is written to it (``comparing``).
+
+    :returns: ids of the records whose link has ended.
+    """
+    old = link_services.active_links(connection, kind.entity, [one.record.pk for one in renamed])
+    ended = link_services.end(list(old.values()), by=access.user, why=WHY)
+    linked = {one.record.pk: one.record for one in renamed if one.record.origin_id}
+    manifest = connection_services.usable_manifest(connection, kind.entity)
+    drafts = payload_drafts.drafts(kind, access.account.pk, sorted(linked), manifest)
+    new = [
+        Link(
+            connection=connection,
+            entity=kind.entity,
+            record_id=draft.record_id,
+            label=draft.label[:255],
+            erp_id=linked[draft.record_id].origin_id,
+            erp_code=linked[draft.record_id].origin_code,
+            synced_payload=dict(draft.payload),
+            synced_digest=digest(draft.payload),
+            linked_by=access.user,
+            told=True,
+        )
+        for draft in drafts
+    ]
+    Link.objects.bulk_create(new, batch_size=100)
+    if connection_services.can_compare(connection):
+        # A worker compares a parent before anything is made under it.
+        link_services.release_children(connection.pk, kind.entity, sorted(linked))
+    same = {one.record.pk: one.record for one in changed if not one.renamed}
+    kept = list(link_services.active_links(connection, kind.entity, sorted(same)).values())
+    for one in kept:
+        one.erp_code = same[one.record_id].origin_code
+    write_rows(kept, ["erp_code"])
+    return {one.record_id for one in ended}
+
+
+def _told(entity: str, one: _Change, before: Mapping[int, str]) -> Note:
+    pk, now = one.record.pk, one.record.origin_id
+    data = {"erp_id": now or before[pk], "was": before[pk]}
+    return Note(entity, pk, one.label, "link" if now else "unlink", note=WHY, data=data)

@@ -1,0 +1,246 @@
+"""A list that is kept in the ERP, as a record app sees it: fetch it, read it, link to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Max
+
+from erp_integrations.adapters.base import AdapterError, Found
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import refresh
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import Connection, ErpRecord, Item, Link
+from erp_integrations.models.record_types import Draft, record_type
+from erp_integrations.workflow.links import services as link_services
+from erp_integrations.workflow.links.drift import note_edits
+from erp_integrations.workflow.payloads import drafts as payload_drafts
+from erp_integrations.workflow.payloads.digest import digest
+from erp_integrations.workflow.transitions import chunks, lock_records
+from erpbridge.access.models import User
+from erpbridge.audit.record import Note, note
+from erpbridge.bulk import write_rows
+
+NO_ERP = "No ERP is connected to this account any more."
+
+
+class NotFetched(Exception):
+    """Why the ERP could not be asked; the text can be shown."""
+
+
+@dataclass(frozen=True)
+class ErpRow:
+    """A record of the ERP as last fetched. ``data`` has the names of the payload."""
+
+    erp_id: str
+    erp_code: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FetchedPage:
+    """Some of the ERP's records; there are more where ``cursor`` is not empty."""
+
+    connection_id: int
+    entity: str
+    records: tuple[Found, ...]
+    cursor: str
+    # Of the connection when it was asked.
+    config: Mapping[str, Any]
+
+
+@transaction.atomic
+def fetch_begins(account_id: int, entity: str) -> int:
+    """The number of a new fetch, for :func:`fetch_ended`. :raises NotFetched:"""
+    active = connection_services.active(account_id, entity)
+    if active is None:
+        raise NotFetched(NO_ERP)
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=active.pk)
+    connection.fetches += 1
+    connection.save(update_fields=["fetches"])
+    return connection.fetches
+
+
+def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
+    """Ask the account's ERP for some of its records. Never inside a transaction.
+
+    :param cursor: that of the page before; empty for the first.
+    :raises NotFetched:
+    """
+    connection = connection_services.active(account_id, entity)
+    if connection is None:
+        raise NotFetched(NO_ERP)
+    try:
+        page = connection_services.adapter_of(connection).pull(entity, cursor)
+    except AdapterUnavailable as error:
+        raise NotFetched(str(error)) from error
+    except AdapterError as error:
+        raise NotFetched(error.error.message) from error
+    if cursor and page.cursor == cursor:
+        raise NotFetched(refresh.ENDLESS)
+    return FetchedPage(connection.pk, entity, page.records, page.cursor, connection.config)
+
+
+@transaction.atomic
+def keep_page(page: FetchedPage) -> int:
+    """Store what came; gives how many. :raises NotFetched: where it leads elsewhere by now."""
+    connection = Connection.objects.select_for_update(no_key=True).get(pk=page.connection_id)
+    if connection.config != page.config:
+        raise NotFetched(connection_services.CHANGED)
+    records = {one.erp_id: one for one in page.records}
+    refresh.keep_records(connection, page.entity, records)
+    return len(records)
+
+
+@transaction.atomic
+def fetch_ended(page: FetchedPage, *, fetch: int) -> None:
+    """After the last page: forget what the ERP did not tell of since the first one."""
+    rows = ErpRecord.objects.filter(connection=page.connection_id, entity=page.entity)
+    rows.filter(seen_in_fetch__lt=fetch, state=ErpRecord.State.STAGED).delete()
+
+
+def erp_records(account_id: int, entity: str) -> list[ErpRow]:
+    """What the account's ERP holds of a type, as last fetched."""
+    connection = connection_services.active(account_id, entity)
+    if connection is None:
+        return []
+    rows = connection.erp_records.filter(entity=entity).exclude(state=ErpRecord.State.ARCHIVED)
+    return [ErpRow(*row) for row in rows.order_by("pk").values_list("erp_id", "erp_code", "data")]
+
+
+def erp_stamp(account_id: int, entity: str) -> str:
+    """Another one whenever :func:`erp_records` may have changed; one query for the database."""
+    connection = connection_services.active(account_id, entity)
+    if connection is None:
+        return ""
+    rows = connection.erp_records.filter(entity=entity).exclude(state=ErpRecord.State.ARCHIVED)
+    found = rows.aggregate(count=Count("pk"), newest=Max("pk"), seen=Max("seen_at"))
+    return f"{connection.pk} {found['count']} {found['newest']} {found['seen']}"
+
+
+def linked_ids(account_id: int, entity: str) -> dict[str, int]:
+    """ERP id -> record id, of every record that is linked to the account's ERP."""
+    connection = connection_services.active(account_id, entity)
+    if connection is None:
+        return {}
+    found = connection.links.filter(entity=entity, ended_at=None)
+    return dict(found.values_list("erp_id", "record_id"))
+
+
+@transaction.atomic
+def link_existing(
+    account_id: int, entity: str, wanted: Mapping[int, str], *, by: User | None
+) -> list[int]:
+    """Link records to what the ERP held when it was last asked.
+
+    A record that is open or linked, and an ERP id that is another record's or is gone, is left.
+
+    :param wanted: record id -> ERP id.
+    :returns: ids of the records that were linked.
+    """
+    connection = connection_services.active(account_id, entity)
+    if connection is None:
+        return []
+    Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    lock_records(entity, wanted)
+    held = _held(connection, entity, sorted(set(wanted.values())))
+    free = {pk: held[erp_id] for pk, erp_id in wanted.items() if erp_id in held}
+    for pk in _taken(connection, entity, sorted(free)):
+        del free[pk]
+    drafts = record_type(entity).drafts(account_id, sorted(free))
+    labels = {draft.record_id: draft.label[:255] for draft in drafts}
+    made = [
+        Link(
+            connection=connection,
+            entity=entity,
+            record_id=pk,
+            label=labels.get(pk, one.label),
+            erp_id=one.erp_id,
+            erp_code=one.erp_code,
+            erp_version=one.erp_version,
+            linked_by=by,
+        )
+        for pk, one in sorted(free.items())
+    ]
+    Link.objects.bulk_create(made, batch_size=100)
+    link_services.mirror(entity, {link.record_id: (link.erp_id, link.erp_code) for link in made})
+    data = {pk: {"erp_id": one.erp_id} for pk, one in free.items()}
+    notes = [
+        Note(entity, pk, one.label or one.erp_code, "link", data=data[pk])
+        for pk, one in free.items()
+    ]
+    note(account_id, notes, by=by)
+    note_agreement(account_id, entity, list(free))
+    link_services.release_children(connection.pk, entity, list(free))
+    return sorted(free)
+
+
+def _held(connection: Connection, entity: str, ids: Sequence[str]) -> dict[str, ErpRecord]:
+    """What the ERP holds under some ids and no record is linked to."""
+    found: dict[str, ErpRecord] = {}
+    for some in chunks(ids):
+        rows = connection.erp_records.filter(entity=entity, erp_id__in=some)
+        linked = connection.links.filter(entity=entity, erp_id__in=some, ended_at=None)
+        taken = set(linked.values_list("erp_id", flat=True))
+        found |= {one.erp_id: one for one in rows if one.erp_id not in taken}
+    return found
+
+
+def _taken(connection: Connection, entity: str, ids: Sequence[int]) -> set[int]:
+    """Of records, those that are linked already, or on their way."""
+    taken = set(link_services.active_links(connection, entity, ids))
+    for some in chunks(ids):
+        items = Item.objects.filter(account=connection.account_id, entity=entity).open()
+        taken.update(items.filter(record_id__in=some).values_list("record_id", flat=True))
+    return taken
+
+
+@transaction.atomic
+def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
+    """Of linked records, note as taken by the ERP those that are there what they are here.
+
+    The others show as changed since. A number of queries that grows only with each 500.
+    """
+    connection = connection_services.active(account_id, entity)
+    manifest = connection_services.usable_manifest(connection, entity)
+    if connection is None or manifest is None:
+        return
+    names = [one.name for one in manifest.fields]
+    kind = record_type(entity)
+    for some in chunks(sorted(ids)):
+        found = link_services.active_links(connection, entity, some)
+        rows_now = payload_drafts.drafts(kind, account_id, sorted(found), manifest)
+        drafts = {one.record_id: one for one in rows_now}
+        erp_ids = [link.erp_id for link in found.values()]
+        rows = connection.erp_records.filter(entity=entity, erp_id__in=erp_ids)
+        held = {one.erp_id: one for one in rows}
+        agreed = [
+            _agreed(link, drafts[pk], held[link.erp_id])
+            for pk, link in found.items()
+            if pk in drafts
+            and link.erp_id in held
+            and _same(drafts[pk], held[link.erp_id], names)
+            # An ID that a program named is not compared by nothing.
+            and (not link.told or any(name in held[link.erp_id].data for name in names))
+        ]
+        columns = ["synced_payload", "synced_digest", "erp_code", "erp_version", "told"]
+        write_rows(agreed, columns)
+    note_edits(entity, account_id, ids)
+
+
+def _same(draft: Draft, held: ErpRecord, names: Sequence[str]) -> bool:
+    """What both name is the same; what the ERP does not tell is not held against it."""
+    return all(
+        str(draft.payload.get(name) or "") == str(held.data.get(name) or "")
+        for name in names
+        if name in held.data
+    )
+
+
+def _agreed(link: Link, draft: Draft, held: ErpRecord) -> Link:
+    link.synced_payload, link.synced_digest = dict(draft.payload), digest(draft.payload)
+    link.erp_code, link.erp_version, link.told = held.erp_code, held.erp_version, False
+    return link

@@ -1,0 +1,187 @@
+"""Links between records and ERP records; the only code that writes a record's ERP id."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models.record_types import record_type
+from erp_integrations.models.states import State
+from erp_integrations.workflow import transitions
+from erp_integrations.workflow.links.drift import note_edits
+from erp_integrations.workflow.transitions import chunks
+from erpbridge.access.models import User
+from erpbridge.audit.record import Note, note
+from erpbridge.bulk import write_rows
+
+
+def active_links(connection: Connection, entity: str, ids: Sequence[int]) -> dict[int, Link]:
+    """The active links of these records, by record id."""
+    found: dict[int, Link] = {}
+    for some in chunks(ids):
+        rows = Link.objects.filter(connection=connection, entity=entity, record_id__in=some)
+        found.update((link.record_id, link) for link in rows.filter(ended_at=None))
+    return found
+
+
+def holder_of(connection: Connection, entity: str, erp_id: str) -> Link | None:
+    """The active link that holds an ERP id; one ERP id belongs to one record."""
+    return connection.links.filter(entity=entity, erp_id=erp_id, ended_at=None).first()
+
+
+def held_elsewhere(connection_id: int, wanted: Mapping[int, str]) -> set[int]:
+    """Of items, those whose ERP id is, or in the same breath becomes, another record's.
+
+    :param wanted: item id -> ERP id. The caller holds the lock on the connection.
+    """
+    items = Item.objects.in_bulk(list(wanted))
+    rows = Link.objects.filter(connection=connection_id, ended_at=None)
+    holders = {
+        (link.entity, link.erp_id): link.record_id
+        for link in rows.filter(erp_id__in=set(wanted.values()))
+    }
+    elsewhere = set()
+    for pk, item in sorted(items.items()):
+        if holders.setdefault((item.entity, wanted[pk]), item.record_id) != item.record_id:
+            elsewhere.add(pk)
+    return elsewhere
+
+
+@transaction.atomic
+def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) -> None:
+    """Link the records of synced items to what the ERP holds.
+
+    :param by: who linked them; for None, whoever accepted each.
+    :param as_sent: the ERP holds the item's payload; False where it holds something of its own,
+        which then shows as drift.
+    """
+    by_type: dict[tuple[int, str], list[Item]] = defaultdict(list)
+    for item in items:
+        by_type[item.connection_id, item.entity].append(item)
+    for (connection_id, entity), some in by_type.items():
+        rows = Link.objects.filter(connection=connection_id, entity=entity, ended_at=None)
+        known = {link.record_id: link for link in rows.filter(record_id__in=_records(some))}
+        links = [_linked(item, known.get(item.record_id), by, as_sent=as_sent) for item in some]
+        changed = [link for link in links if link.pk]
+        write_rows(changed, LINKED_COLUMNS)
+        Link.objects.bulk_create([link for link in links if not link.pk], batch_size=100)
+        shown = {item.record_id: (item.erp_id, item.erp_code) for item in some}
+        mirror(entity, shown, drifted=not as_sent)
+        if record_type(entity).unit == "list":
+            # Only a record of a tree may change while it waits: a first child makes it a group.
+            note_edits(entity, some[0].account_id, _records(some))
+        release_children(connection_id, entity, _records(some))
+
+
+LINKED_COLUMNS = [
+    "label",
+    "item",
+    "erp_code",
+    "erp_version",
+    "told",
+    "synced_payload",
+    "synced_digest",
+]
+
+
+def _records(items: Iterable[Item]) -> list[int]:
+    return [item.record_id for item in items]
+
+
+def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -> Link:
+    """The link as it has to be; one to another ERP record ends, so that history keeps it."""
+    if known is not None and known.erp_id != item.erp_id:
+        end([known], by=by, why=f"Linked to {item.erp_id} instead")
+        known = None
+    link = known or Link(
+        connection_id=item.connection_id,
+        entity=item.entity,
+        record_id=item.record_id,
+        linked_by_id=by.pk if by else item.decided_by_id,
+    )
+    link.erp_id, link.erp_code, link.erp_version = item.erp_id, item.erp_code, item.erp_version
+    link.label, link.item, link.told = item.label, item, False
+    link.synced_payload = item.payload if as_sent else {}
+    link.synced_digest = item.digest if as_sent else ""
+    return link
+
+
+def release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
+    """Items that waited for these records to be in the ERP can go on."""
+    waiting = Item.objects.filter(connection=connection_id, entity=entity)
+    for some in chunks(records):
+        waiting.filter(waits_for__in=some).update(waits_for=None)
+
+
+def release_linked(connection: Connection) -> None:
+    """Items that wait for a parent which is linked can go on; a claim decides anew."""
+    linked = Link.objects.active().filter(
+        connection=connection, entity=OuterRef("entity"), record_id=OuterRef("waits_for")
+    )
+    connection.items.filter(Exists(linked)).update(waits_for=None)
+
+
+def mirror(entity: str, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False) -> None:
+    """Show the ERP's id and code on the records, which the caller has locked."""
+    model = record_type(entity).model
+    rows = [row for some in chunks(list(shown)) for row in model._base_manager.filter(pk__in=some)]
+    for row in rows:
+        row.origin_id, row.origin_code = shown[row.pk]
+    write_rows(rows, ["origin_id", "origin_code"], drifted=drifted, updated_at=Now())
+
+
+@transaction.atomic
+def end(found: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
+    """End links, and tell the items by which they came about and the history of the records.
+
+    What the records themselves show is the caller's, who has locked them. A number of statements
+    that grows only with each 500.
+
+    :returns: those that nobody else had ended.
+    """
+    ended: list[Link] = []
+    for some in chunks([link.pk for link in found]):
+        rows = Link.objects.active().filter(pk__in=some).select_related("connection", "item")
+        links = list(rows.select_for_update(of=("self",)).order_by("pk"))
+        Link.objects.filter(pk__in=[link.pk for link in links]).update(
+            ended_at=Now(), ended_by=by, ended_why=why
+        )
+        for (connection_id, entity), alike in _alike(links).items():
+            transitions.part(
+                Item.objects.filter(
+                    connection=connection_id,
+                    entity=entity,
+                    record_id__in=[link.record_id for link in alike],
+                    erp_id__in=[link.erp_id for link in alike],
+                )
+            )
+        for account_id, notes in _ends(links, why).items():
+            note(account_id, notes, by=by)
+        ended += links
+    return ended
+
+
+def _alike(links: Iterable[Link]) -> dict[tuple[int, str], list[Link]]:
+    """Links by connection and record type."""
+    found: dict[tuple[int, str], list[Link]] = defaultdict(list)
+    for link in links:
+        found[link.connection_id, link.entity].append(link)
+    return found
+
+
+def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:
+    """What the histories of the records say, by account."""
+    notes: dict[int, list[Note]] = defaultdict(list)
+    for link in ended:
+        item = link.item
+        data = {"erp_id": link.erp_id} | ({"item": str(item.public_id)} if item else {})
+        was, now = (State.SYNCED, State.UNLINKED) if item else ("", "")
+        notes[link.connection.account_id].append(
+            Note(link.entity, link.record_id, str(link), "unlink", was, now, note=why, data=data)
+        )
+    return notes

@@ -1,0 +1,197 @@
+"""Unlinking: ending the links of records; the ERP keeps what it has.
+
+By whichever door it comes, a record stays linked while something of it is on its way, and while
+what is right under it is in the ERP or on its way there: a child is exported under its parent's ERP
+id, and without one it would land at the ERP's root. It is linked to another ERP id only while
+nothing may arrive under the present one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from erp_integrations.models import Connection, ErpRecord, Item, Link
+from erp_integrations.models.match_keys import keys_of
+from erp_integrations.models.record_types import RecordType, Sendable, record_type
+from erp_integrations.models.states import MAY_HAVE_LEFT
+from erp_integrations.workflow.links.services import end
+from erp_integrations.workflow.send.filters import is_locked, locked
+from erp_integrations.workflow.transitions import chunks, lock_connections, lock_records
+from erpbridge.access.models import User
+
+# Children that a refusal names.
+MOST_NAMED = 3
+NOT_LINKED = "It is not linked to the ERP any more. Reload the page to see it as it is."
+OPEN = (
+    "Something of it waits for accounting or is being exported. Retrieve or settle that first, "
+    "then unlink it."
+)
+
+
+@transaction.atomic
+def unlink(
+    account_id: int, entity: str, ids: Collection[int], *, by: User, why: str
+) -> dict[int, str]:
+    """End the links of records, of each that may be unlinked. The caller has asked the policy for
+    the ``unlink_action`` of the record type.
+
+    :returns: record id -> why it stays as it is.
+    """
+    kind = record_type(entity)
+    links = _links(account_id, entity, ids)
+    held = {link.connection_id for link in links.values()}
+    lock_connections(Connection.objects.filter(pk__in=held))
+    lock_records(entity, ids)
+    # Once more: somebody may have ended one before the locks were had.
+    links = _links(account_id, entity, ids)
+    refused = {pk: NOT_LINKED for pk in ids if pk not in links}
+    refused |= dict.fromkeys(_open(account_id, entity, links), OPEN)
+    refused |= kept_by_children(kind, links.keys() - refused.keys())
+    ended = end([link for pk, link in links.items() if pk not in refused], by=by, why=why)
+    _remember(ended)
+    _show_nothing(kind, ended)
+    return refused
+
+
+def _show_nothing(kind: RecordType, ended: Iterable[Link]) -> None:
+    """The records, which the caller has locked, show nothing of an ERP any more."""
+    gone = {
+        "origin_id": "",
+        "origin_code": "",
+        "origin_data": {},
+        "erp_state": "",
+        "drifted": False,
+    }
+    for some in chunks(sorted(link.record_id for link in ended)):
+        kind.model._default_manager.filter(pk__in=some).update(**gone, updated_at=Now())
+
+
+def unlink_all(connection: Connection, *, by: User, why: str) -> int:
+    """End every link of a connection, which leads to other books from now on; the books that it
+    led to keep what they have. The caller holds its lock, and nothing is open on it.
+
+    :returns: how many there were.
+    """
+    count = 0
+    active = Link.objects.active().filter(connection=connection)
+    for entity in sorted(set(active.values_list("entity", flat=True))):
+        found = list(active.filter(entity=entity))
+        lock_records(entity, [link.record_id for link in found])
+        ended = end(found, by=by, why=why)
+        _show_nothing(record_type(entity), ended)
+        count += len(ended)
+    return count
+
+
+def _links(account_id: int, entity: str, ids: Collection[int]) -> dict[int, Link]:
+    """The active links of records, of whichever connection of the account."""
+    found: dict[int, Link] = {}
+    active = Link.objects.active().filter(connection__account=account_id, entity=entity)
+    for some in chunks(sorted(ids)):
+        rows = active.filter(record_id__in=some).select_related("connection").order_by("pk")
+        found.update((link.record_id, link) for link in rows)
+    return found
+
+
+def _open(account_id: int, entity: str, ids: Iterable[int]) -> set[int]:
+    found: set[int] = set()
+    items = Item.objects.filter(account=account_id, entity=entity).open()
+    for some in chunks(sorted(ids)):
+        found.update(items.filter(record_id__in=some).values_list("record_id", flat=True))
+    return found
+
+
+def kept_by_children(kind: RecordType, going: Collection[int]) -> dict[int, str]:
+    """Of records that are to be unlinked, those that their children keep linked, and why.
+
+    Children that go along do not count, unless they stay themselves. The caller holds the lock on
+    the connection, without which nothing is sent, accepted, claimed or linked.
+    """
+    below: dict[int, dict[int, Sendable]] = defaultdict(dict)
+    for some in chunks(sorted(going)):
+        rows = kind.children(some).filter(locked() | ~Q(origin_id="")).order_by("pk")
+        for row in rows:
+            below[row.parent_id][row.pk] = row
+    kept: dict[int, str] = {}
+    staying: set[int] = set()
+    # A child that stays keeps its parent, and that one its own.
+    while newly := {
+        parent
+        for parent, rows in below.items()
+        if parent not in staying and any(pk not in going or pk in staying for pk in rows)
+    }:
+        staying |= newly
+    for parent in staying:
+        left = [row for pk, row in below[parent].items() if pk not in going or pk in staying]
+        kept[parent] = _words(kind, left)
+    return kept
+
+
+def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]) -> dict[int, str]:
+    """Of records that are to be linked to another ERP id, those under whose present one a child may
+    be in the ERP already, or get there, and why they keep it. A child that only waits goes under
+    the new one, and one that is linked is in the ERP wherever the two are there.
+
+    The caller holds the lock on the connection.
+    """
+    left = Item.objects.filter(account=account_id, entity=kind.entity, state__in=MAY_HAVE_LEFT)
+    below: dict[int, list[Item]] = defaultdict(list)
+    for some in chunks(sorted(changing)):
+        for item in left.filter(parent_id__in=some).order_by("pk"):
+            below[item.parent_id or 0].append(item)
+    return {
+        parent: f"It keeps its ERP ID. Of the {kind.label_plural.lower()} right under it, "
+        f"{len(items):,} may reach the ERP under that ID ({_names(items)}). Wait until "
+        "that is settled, or answer what needs an answer, first."
+        for parent, items in below.items()
+    }
+
+
+def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
+    """How many children keep a record linked, some of their names, and what to do."""
+    waiting = [row for row in rows if is_locked(row)]
+    linked = [row for row in rows if not is_locked(row)]
+    parts = [
+        f"{len(some):,} {'is' if len(some) == 1 else 'are'} {words} ({_names(some)})"
+        for some, words in (
+            (waiting, "waiting for accounting or being exported"),
+            (linked, "linked to the ERP"),
+        )
+        if some
+    ]
+    first = ["retrieve or settle what waits"] if waiting else []
+    first += ["unlink what is linked"] if linked else []
+    return (
+        f"It stays linked. Of the {kind.label_plural.lower()} right under it, "
+        f"{' and '.join(parts)}. First {' and '.join(first)}."
+    )
+
+
+def _names(rows: Sequence[Sendable | Item]) -> str:
+    names = ", ".join(str(row) for row in rows[:MOST_NAMED])
+    more = len(rows) - MOST_NAMED
+    return f"{names} and {more:,} more" if more > 0 else names
+
+
+def _remember(ended: Sequence[Link]) -> None:
+    """The ERP keeps its records, so what is sent again can be linked to them at Accept."""
+    held = [
+        ErpRecord(
+            connection=link.connection,
+            entity=link.entity,
+            erp_id=link.erp_id,
+            erp_code=link.erp_code,
+            erp_version=link.erp_version,
+            label=str(link),
+            data=link.synced_payload,
+            **keys_of(link.synced_payload),
+        )
+        for link in ended
+        if link.synced_payload
+    ]
+    ErpRecord.objects.bulk_create(held, batch_size=100, ignore_conflicts=True)

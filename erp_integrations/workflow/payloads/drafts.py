@@ -1,0 +1,68 @@
+"""Records as they would go out: what an item keeps, a preview shows and drift is measured by.
+
+The one place through which drafts get their outgoing payload.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from erp_integrations.adapters.base import CodeFormat, EntityManifest, Problem
+from erp_integrations.models.record_types import Draft, RecordType
+from erp_integrations.workflow.payloads import code_format, erp_keys, field_rules
+from erp_integrations.workflow.transitions import chunks
+
+
+def drafts(
+    kind: RecordType, account_id: int, ids: Sequence[int], manifest: EntityManifest | None
+) -> list[Draft]:
+    """The records as the ERP would get them; without a manifest as they stand."""
+    form = manifest.code_format if manifest else None
+    found = (draft for some in chunks(ids) for draft in kind.drafts(account_id, some))
+    return [_formed(draft, form) if form else draft for draft in found]
+
+
+def problems(manifest: EntityManifest, draft: Draft) -> list[Problem]:
+    """Every rule of the manifest that an outgoing draft breaks, its code's form included."""
+    found = field_rules.problems(manifest, draft.payload)
+    if manifest.code_format:
+        found += code_format.problems(_path(draft), manifest.code_format)
+    return found
+
+
+def clashes(manifest: EntityManifest | None, found: Iterable[Draft]) -> dict[int, Problem]:
+    """Record id -> with which other of these it would share a code in the ERP."""
+    if manifest is None or manifest.code_format is None:
+        return {}
+    same: defaultdict[str, list[Draft]] = defaultdict(list)
+    for draft in found:
+        code = str(draft.payload.get(code_format.FIELD, ""))
+        same[erp_keys.compared(manifest, code)].append(draft)
+    return {
+        draft.record_id: _clash(draft, alike)
+        for alike in same.values()
+        if len(alike) > 1
+        for draft in alike
+    }
+
+
+def _formed(draft: Draft, form: CodeFormat) -> Draft:
+    path = _path(draft)
+    if not path:
+        return draft
+    code = code_format.full_code(path, form)
+    return replace(draft, payload={**draft.payload, code_format.FIELD: code})
+
+
+def _path(draft: Draft) -> Sequence[str]:
+    return tuple(draft.payload.get("path") or ())
+
+
+def _clash(draft: Draft, alike: Sequence[Draft]) -> Problem:
+    code = str(draft.payload.get(code_format.FIELD, ""))
+    other = alike[0] if alike[0].record_id != draft.record_id else alike[1]
+    more = f" and {len(alike) - 2} more" if len(alike) > 2 else ""
+    message = f"In the ERP it would be {code}, and so would {other.label}{more}."
+    return Problem(code_format.FIELD, "same_code", message, code)

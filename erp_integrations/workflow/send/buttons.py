@@ -1,0 +1,95 @@
+"""The ERP button of a list whose records are sent together, such as the ERP Standard Cost Codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from erp_integrations.adapters.base import Operation, Problem
+from erp_integrations.models.record_types import RecordType, Sendable, record_type
+from erp_integrations.models.states import MOVING, State
+from erp_integrations.workflow.send.filters import rejected_as_it_is, unsent
+from erp_integrations.workflow.send.readiness import Readiness, help_link, readiness
+from erpbridge.access.policy import Access
+
+
+@dataclass(frozen=True)
+class ListButton:
+    """Send and Retrieve of a whole list; ``label`` is empty where the person may not send.
+
+    ``count``: how many records a click sends; ``waiting``: how many can be retrieved, 0 for who
+    may not; ``updates``: whether the ERP takes changes of what it holds; ``left_out``: how many a
+    click leaves out unless they are ticked, being rejected with a reason and unchanged since.
+    """
+
+    label: str = ""
+    count: int = 0
+    enabled: bool = False
+    reasons: tuple[Problem, ...] = ()
+    waiting: int = 0
+    updates: bool = False
+    left_out: int = 0
+    help_url: str = ""
+    help_label: str = ""
+
+
+def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListButton:
+    """What the person can do with a list and the ERP, and if not, every reason.
+
+    :param rows: every record of the list that may be sent as far as the record app decides.
+    """
+    kind = record_type(entity)
+    ready = readiness(entity, access)
+    waiting = 0
+    if access.can(kind.retrieve_action):
+        waiting = rows.filter(erp_state=State.READY).count()
+    if not access.can(kind.send_action):
+        return ListButton(waiting=waiting)
+    updates = ready.manifest is not None and Operation.UPDATE in ready.manifest.operations
+    to_send = rows.filter(unsent(updates=updates))
+    left_out = to_send.filter(rejected_as_it_is(entity)).count()
+    count = to_send.count() - left_out
+    reasons = list(ready.problems)
+    if not count:
+        reasons.append(_nothing(kind, rows, ready, left_out))
+    before = rows.exclude(erp_state="", origin_id="").exists()
+    url, words = help_link(ready, access)
+    return ListButton(
+        label="Re-send to ERP" if before else "Send to ERP",
+        count=count,
+        enabled=not reasons,
+        reasons=tuple(reasons),
+        waiting=waiting,
+        updates=updates,
+        left_out=left_out,
+        help_url=url,
+        help_label=words,
+    )
+
+
+def _nothing(
+    kind: RecordType, rows: QuerySet[Sendable], ready: Readiness, left_out: int
+) -> Problem:
+    """Why there is nothing to send."""
+    plural = kind.label_plural.lower()
+    total = rows.count()
+    counts = {
+        "waiting for accounting": rows.filter(erp_state=State.READY).count(),
+        "being exported": rows.filter(erp_state__in=sorted(MOVING)).count(),
+        "failed or in need of an answer, which accounting has to resolve": rows.filter(
+            erp_state__in=[State.FAILED, State.NEEDS_ANSWER]
+        ).count(),
+        "rejected with a reason and not changed since: tick these to send them again": left_out,
+        f"synced with {ready.label or 'the ERP'}": rows.exclude(origin_id="").count(),
+    }
+    if not total:
+        message = f"The list has no active {plural} to send."
+    else:
+        parts = [
+            f"all {total:,} are {words}" if number == total else f"{number:,} {words}"
+            for words, number in counts.items()
+            if number
+        ]
+        message = f"Nothing is left to send: {'; '.join(parts)}."
+    return Problem("erp_state", "nothing", message)

@@ -1,0 +1,154 @@
+"""Switching to another connection: whether records would fit it, and the switch itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q
+
+from erp_integrations.adapters.base import Adapter, EntityManifest, Manifest, Operation, Problem
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import ActiveConnection, Connection
+from erp_integrations.models.record_types import (
+    Draft,
+    RecordType,
+    connection_activated,
+    counted,
+    record_type,
+)
+from erp_integrations.workflow import transitions
+from erp_integrations.workflow.bulk_requests import Refusal
+from erp_integrations.workflow.payloads import drafts as payload_drafts
+from erp_integrations.workflow.send.services import command_for
+from erpbridge.access.models import User
+
+
+@dataclass(frozen=True)
+class InstalledAdapter:
+    """An adapter that may be used here; ``entities`` are the record types that it takes."""
+
+    key: str
+    label: str
+    entities: frozenset[str]
+
+    def takes(self, entity: str) -> bool:
+        """Whether records of this type can be sent with it."""
+        return entity in self.entities
+
+
+def installed_adapters() -> list[InstalledAdapter]:
+    """The adapters that may be used here, in the order in which they are allowed."""
+    found = []
+    for key, adapter_class in connection_services.adapter_classes().items():
+        manifest = adapter_class.manifest({})
+        takes = {name for name, one in manifest.entities.items() if _creates(one)}
+        found.append(InstalledAdapter(key, manifest.label, frozenset(takes)))
+    return found
+
+
+def check_against(
+    entity: str, account_id: int, ids: Sequence[int], adapter_key: str
+) -> list[Refusal]:
+    """The records that an adapter with its default settings would not take, with every reason.
+
+    Asks its rules, its form of codes and its own checks; nothing of an ERP. A record that is
+    inactive or locked is judged like any other.
+
+    :raises AdapterUnavailable: for one that is not installed or allowed here, or broken.
+    """
+    manifest, adapter = connection_services.unconnected(adapter_key, account_id)
+    found = manifest.entities.get(entity)
+    drafts = payload_drafts.drafts(record_type(entity), account_id, ids, found)
+    clashes = payload_drafts.clashes(found, drafts)
+    checked = [
+        Refusal(
+            draft.record_id,
+            draft.label,
+            (
+                *_problems(draft, manifest, found, adapter),
+                *([clashes[draft.record_id]] if draft.record_id in clashes else ()),
+            ),
+        )
+        for draft in drafts
+    ]
+    return [one for one in checked if one.problems]
+
+
+def _creates(one: EntityManifest) -> bool:
+    return Operation.CREATE in one.operations
+
+
+def _problems(
+    draft: Draft, manifest: Manifest, entity: EntityManifest | None, adapter: Adapter
+) -> list[Problem]:
+    if entity is None:
+        message = f"{manifest.label} does not take these records."
+        return [Problem("connection", "unsupported", message)]
+    found = payload_drafts.problems(entity, draft)
+    found += adapter.validate(command_for(draft, None, entity=entity.entity))
+    if not _creates(entity):
+        message = f"{manifest.label} does not take new records from here."
+        found.append(Problem("operation", "create", message))
+    return found
+
+
+def standing_against(connection: Connection, entity: str) -> list[str]:
+    """Why an account's records of a type cannot go through this connection instead of the one
+    that they go through now; nothing where they can.
+    """
+    kind = record_type(entity)
+    plural = kind.label_plural.lower()
+    now = connection_services.active(connection.account_id, entity)
+    if now is None or now.pk == connection.pk:
+        return []
+    reasons = []
+    manifest = connection_services.usable_manifest(connection, entity)
+    if manifest is None:
+        reasons.append(f"{connection.name} does not take {plural}.")
+    waiting = now.items.filter(entity=entity).open().count()
+    if waiting:
+        reasons.append(
+            f"{_counted(waiting, kind)} still open with {now.name}: waiting for accounting, being "
+            "exported, or failed. Retrieve, reject or settle what is open first."
+        )
+    linked = now.links.filter(entity=entity, ended_at=None).count()
+    if linked and kind.unit == "record":
+        reasons.append(
+            f"{_counted(linked, kind)} linked to {now.name}, and a record has one ERP ID. Unlink "
+            "what is linked first."
+        )
+    return reasons
+
+
+def _counted(number: int, kind: RecordType) -> str:
+    """A number of records, and the verb."""
+    return f"{counted(kind, number)} {'is' if number == 1 else 'are'}"
+
+
+@transaction.atomic
+def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
+    """Let the account's records of a type go through this connection from now on.
+
+    :returns: why not; nothing once they do.
+    """
+    connection_services.hold_account(connection.account_id)
+    both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
+    found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
+    transitions.lock_connections(found)
+    reasons = standing_against(connection, entity)
+    if reasons:
+        return reasons
+    rows = ActiveConnection.objects.filter(account=connection.account_id, entity=entity)
+    if not rows.exclude(connection=connection).update(connection=connection):
+        connection_services.serve(connection)
+        return []
+    connection_services.told(connection, "connection_activated", by=by, entity=entity)
+    connection_activated.send(
+        ActiveConnection,
+        entity=entity,
+        account_id=connection.account_id,
+        connected=connection_services.as_connected(connection, entity),
+    )
+    return []

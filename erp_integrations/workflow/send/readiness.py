@@ -1,0 +1,89 @@
+"""Whether anything can be sent at all: project, connection, reference data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from erp_integrations.adapters.base import Adapter, EntityManifest, Owner, Problem
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import Connection
+from erp_integrations.models.record_types import project_problem
+from erpbridge.access.policy import Access
+
+# Problems that are mended in the project's own settings.
+OF_PROJECT = frozenset({"project_not_in_erp", "project_inactive"})
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """The active connection and what its ERP takes, or why nothing can be sent."""
+
+    problems: tuple[Problem, ...]
+    connection: Connection | None = None
+    manifest: EntityManifest | None = None
+    label: str = ""
+    adapter: Adapter | None = None
+
+
+def readiness(entity: str, access: Access) -> Readiness:
+    """What stands in the way of sending records of this type from this scope."""
+    project = access.project
+    problem = project_problem(project) if project else None
+    problems = [problem] if problem else []
+    connection = connection_services.active(access.account.pk, entity)
+    if connection is None:
+        return Readiness((*problems, _no_connection()))
+    try:
+        manifest = connection_services.manifest_of(connection)
+        adapter = connection_services.adapter_of(connection)
+    except AdapterUnavailable as error:
+        missing = Problem("connection", "adapter", f"The ERP connection cannot be used: {error}")
+        return Readiness((*problems, missing), connection)
+    if connection.tested_at is None or connection.test_result.get("problems"):
+        problems.append(_not_tested(connection))
+    if connection.refreshed_at is None:
+        problems.append(_not_synced())
+    found = manifest.entities.get(entity)
+    if found is not None and found.owner == Owner.ERP:
+        message = (
+            f"{manifest.label} owns these records: they are made there, and fetched with "
+            "Refresh from ERP."
+        )
+        problems.append(Problem("connection", "erp_owns", message))
+    elif found is None or not found.operations:
+        problems.append(
+            Problem("connection", "unsupported", f"{manifest.label} does not take these records.")
+        )
+    return Readiness(tuple(problems), connection, found, manifest.short_name, adapter)
+
+
+def _no_connection() -> Problem:
+    return Problem("connection", "no_connection", "No ERP is connected to this account yet.")
+
+
+def _not_tested(connection: Connection) -> Problem:
+    found = connection.test_result.get("problems") or ["It has not been tested yet."]
+    return Problem("connection", "not_tested", f"The ERP connection is not working: {found[0]}")
+
+
+def _not_synced() -> Problem:
+    return Problem(
+        "connection",
+        "not_synced",
+        "The ERP data has not been synced yet. An ERP administrator can refresh it "
+        "from the connection's page.",
+    )
+
+
+def help_link(ready: Readiness, access: Access) -> tuple[str, str]:
+    """Address and words of the page where an entitled person can mend it; empty otherwise."""
+    rules = {problem.rule for problem in ready.problems}
+    if rules & OF_PROJECT and access.project and access.can("project.configure"):
+        url = reverse("access:project_settings", args=[access.account.pk, access.project.pk])
+        return url, "Go to Project Settings"
+    if rules - OF_PROJECT and access.can("connection.configure"):
+        return reverse("erp:connection", args=[access.account.pk]), "Go to ERP Connection"
+    return "", ""

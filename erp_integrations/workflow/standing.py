@@ -1,0 +1,44 @@
+"""Where an item stands, in one sentence, by the way it travels to the ERP."""
+
+from __future__ import annotations
+
+from erp_integrations.adapters.base import Delivery
+from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import ExportFile, Item
+from erp_integrations.models.states import State
+from erpbridge.ui.times import shown
+
+SENTENCES: dict[tuple[str, str], str] = {
+    (State.QUEUED, Delivery.POLLED): "It waits for the ERP to ask for it.",
+    (State.SENDING, Delivery.POLLED): "The ERP has fetched it and not reported on it yet.",
+    (State.UNCERTAIN, Delivery.POLLED): "The ERP fetched it and did not report on it. When it asks "
+    "again, it is asked what became of it before anything is sent again.",
+    (State.QUEUED, Delivery.FILE): "It waits for somebody to make the next file, on the page of "
+    "the connection.",
+    (State.UNCERTAIN, Delivery.FILE): "It was in a file whose result does not name it.",
+}
+
+
+def sentence(item: Item) -> str:
+    """What a person should know about an item that moves; empty where its state says it all."""
+    if item.state == State.SUBMITTED:
+        return _handed_over(item)
+    try:
+        delivery = connection_services.manifest_of(item.connection).delivery
+    except AdapterUnavailable:
+        return ""
+    if item.waits_for is not None:
+        return ""
+    return SENTENCES.get((item.state, delivery), "")
+
+
+def _handed_over(item: Item) -> str:
+    files = ExportFile.objects.filter(connection=item.connection_id).defer("content")
+    file = next((one for one in files.order_by("-pk")[:200] if one.handle == item.handle), None)
+    if file is None:
+        return "It is handed over. The ERP carries it out when it gets to it."
+    return (
+        f"It is in file {file.name} of {shown(file.made_at)}. Import it into the ERP, then "
+        "say on the page of the connection what became of it."
+    )

@@ -1,0 +1,92 @@
+"""What the people of a record have to know of its way into the ERP, for the record's own page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import wait_reasons
+from erp_integrations.models import Item
+from erp_integrations.models.record_types import Draft, Sendable, record_type
+from erp_integrations.models.states import OPEN, State
+from erp_integrations.workflow.links.services import active_links
+from erp_integrations.workflow.payloads import drafts as payload_drafts
+from erp_integrations.workflow.payloads.digest import digest
+
+# States whose story the sender has to read: why, and what next.
+TOLD = frozenset({State.REJECTED, State.FAILED, State.NEEDS_ANSWER})
+
+
+@dataclass(frozen=True)
+class News:
+    """A banner of the record page; ``kind`` is a banner's."""
+
+    kind: str
+    heading: str
+    text: str
+
+
+def news(entity: str, account_id: int, record: Sendable) -> list[News]:
+    """Why it waits and until when; rejected, failed or in need of an answer: why and what next;
+    and edits since the sync.
+    """
+    found = []
+    if record.erp_state in TOLD | OPEN:
+        items = Item.objects.filter(account=account_id, entity=entity, record_id=record.pk)
+        related = items.select_related("decided_by", "sent_by", "connection")
+        item = related.order_by("-pk").first()
+        found = _of_item(item) if item is not None else []
+    if record.origin_id:
+        found += _drift(entity, account_id, record)
+    return found
+
+
+def reasons(entity: str, account_id: int, records: Sequence[Sendable]) -> dict[int, str]:
+    """Record id -> why it was rejected, or what is wrong with its export; one query for a page."""
+    told = [record.pk for record in records if record.erp_state in TOLD]
+    items = Item.objects.filter(account=account_id, entity=entity, record_id__in=told)
+    rows = items.filter(state__in=sorted(TOLD)).order_by("pk")
+    # Of several items of a record the last one stays.
+    return {item.record_id: item.decision_note or item.error_text for item in rows}
+
+
+def _of_item(item: Item) -> list[News]:
+    found = [_told(item)] if item.state in TOLD else []
+    wait = wait_reasons.of_item(item)
+    return [*found, News("warning", wait.heading, wait.text)] if wait else found
+
+
+def _told(item: Item) -> News:
+    if item.state == State.REJECTED:
+        text = f"{item.decision_note} Edit the record, then re-send it."
+        return News("warning", f"Rejected by {item.decided_by}", text)
+    if item.state == State.FAILED:
+        text = f"{item.error_text} {item.error_advice}".strip()
+        next_step = "An accounting approver can retry it, or hand it back to be edited."
+        return News("error", "The ERP Did Not Take It", f"{text} {next_step}")
+    next_step = "An accounting approver has to look into the ERP."
+    return News("warning", "Nobody Knows Yet Whether It Arrived", f"{item.error_text} {next_step}")
+
+
+def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
+    """What the ERP took last against the record as it stands."""
+    connection = connection_services.active(account_id, entity)
+    manifest = connection_services.usable_manifest(connection, entity)
+    drafts = payload_drafts.drafts(record_type(entity), account_id, [record.pk], manifest)
+    if connection is None or not drafts:
+        return []
+    link = active_links(connection, entity, [record.pk]).get(record.pk)
+    if link is None or link.synced_digest == digest(drafts[0].payload):
+        return []
+    labels = {one.name: one.label for one in manifest.fields} if manifest else {}
+    names = [labels.get(name, name) for name in _changed(drafts[0], link.synced_payload)]
+    fields = f": {', '.join(names)}" if names else ""
+    text = "The ERP still holds the record as it was. Re-send it where the ERP takes changes."
+    return [News("info", f"Changed Since It Was Synced{fields}", text)]
+
+
+def _changed(draft: Draft, synced: dict[str, object]) -> list[str]:
+    if not synced:
+        return []
+    return [name for name, value in draft.payload.items() if synced.get(name) != value]
