@@ -9,7 +9,7 @@ from django.db import connection as db
 from bench import ground
 from bench.measure import Aim, Case, Result, clock, medians
 from erp_integrations.adapters.base import Manifest
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.export.claim import claim
 from erp_integrations.models import Connection, Item
 
@@ -34,7 +34,7 @@ def run(sizes: tuple[int, ...] = SIZES, claims: int = CLAIMS_A_ROUND) -> Result:
         Connection.objects.filter(pk=connection.pk).update(max_in_flight=20 * 3 * claims)
         accepted = ground.send_and_accept(place, ground.add_companies(place, min(sizes)))
         _queue(accepted[0], size - len(accepted))
-        manifest = connection_services.manifest_of(connection)
+        manifest = adapter_loading.manifest_of(connection)
         cases[f"{size:,} queued"] = partial(_seconds, connection, manifest, claims)
     ground.analyze()
     names = list(cases)

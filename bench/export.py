@@ -9,7 +9,7 @@ from __future__ import annotations
 from bench import ground
 from bench.ground import Ground
 from bench.measure import Result, clock, medians
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.export import engine
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
@@ -67,8 +67,8 @@ def _drain(connection: Connection, ids: list[int]) -> None:
 
 
 def _submit(other: Connection, ids: list[int]) -> None:
-    adapter = connection_services.adapter_of(other)
-    manifest = connection_services.entity_manifest(other, "vendor")
+    adapter = adapter_loading.adapter_of(other)
+    manifest = adapter_loading.entity_manifest(other, "vendor")
     assert manifest is not None
     commands = [command_of(item) for item in Item.objects.filter(pk__in=ids).order_by("pk")]
     for start in range(0, len(commands), manifest.batch):

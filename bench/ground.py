@@ -15,6 +15,7 @@ from django.utils import timezone
 from bench.measure import clock
 from directory.companies import services as company_services
 from directory.models import Company
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection, Item
@@ -82,7 +83,7 @@ def connect(
     adapter: str = "simulator",
     *,
     config: Mapping[str, Any] | None = None,
-    secrets: Mapping[str, str] = connection_services.NO_SECRETS,
+    secrets: Mapping[str, str] = adapter_loading.NO_SECRETS,
 ) -> Connection:
     """A connection in use; without ``config`` a simulator without latency, with its own ledger.
 

@@ -14,16 +14,16 @@ from rest_framework.request import Request as ApiRequest
 from erp_integrations.adapters.base import Found, Problem
 from erp_integrations.api import errors as api_errors
 from erp_integrations.api import procore_status, schemas, serializers
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.querysets import search as by_words
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
-from erp_integrations.web.forms import AnswerForm, ReasonForm
 from erp_integrations.workflow import item_details, parents
 from erp_integrations.workflow.accept import field_values, manual_resolution, matches
 from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.links import unlink as unlink_services
@@ -191,7 +191,7 @@ class Accept(ItemAction):
         """How to link instead to what the ERP holds, and that field by field beside what was
         sent.
         """
-        manifest = connection_services.usable_manifest(item.connection, item.entity)
+        manifest = adapter_loading.usable_manifest(item.connection, item.entity)
         found = matches.matches(item, manifest, values) if manifest else []
         return [line for one in found if not one.linked_to for line in _instead(one)]
 

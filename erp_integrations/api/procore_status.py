@@ -9,7 +9,8 @@ from django.db.models import Q, QuerySet
 
 from erp_integrations.adapters.base import Operation
 from erp_integrations.models.record_types import Sendable
-from erp_integrations.models.states import MOVING, UPDATE_BACK, State
+from erp_integrations.models.states import MOVING, State
+from erp_integrations.workflow.badges import UPDATE_BACK
 from erpbridge.rest.filters import WrongValue, filtering
 
 NOT_IN_ERP, SYNCED = "not_in_erp", "synced"

@@ -14,8 +14,9 @@ from erp_integrations.api import action_responses, schemas, serializers
 from erp_integrations.api.bulk_rows import rows_of
 from erp_integrations.connections import wait_reasons
 from erp_integrations.models.record_types import Sendable, record_type
-from erp_integrations.web import bulk_request_views
+from erp_integrations.workflow import bulk_requests
 from erp_integrations.workflow.bulk_requests import Done
+from erp_integrations.workflow.send import buttons, locks
 from erpbridge.rest import scope
 from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.describing import answers, takes
@@ -42,8 +43,8 @@ class Standing(RecordView):
     def get(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """State, ids, and the button of its page with every reason why it is grey."""
         record = self.fetch(pk)
-        shown = sendable.button(self.entity, self.access, record)
-        lock = sendable.lock(self.entity, record)
+        shown = buttons.button(self.entity, self.access, record)
+        lock = locks.lock(self.entity, record)
         told = {
             "can_send": shown.verb == "send" and shown.enabled,
             "can_retrieve": shown.verb == "retrieve" and shown.enabled,
@@ -115,4 +116,4 @@ class Click(ScopedView):
     @answers(schemas.WholeClick)
     def get(self, request: ApiRequest, request_id: UUID, **path: Any) -> JsonAnswer:
         """How many rows were taken, which were refused and why, and how far the export is."""
-        return JsonAnswer(serializers.click(bulk_request_views.click_of(self.access, request_id)))
+        return JsonAnswer(serializers.click(bulk_requests.click_of(self.access, request_id)))

@@ -7,8 +7,7 @@ from typing import Any
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.api import procore_status
-from erp_integrations.connections import services as connection_services
-from erp_integrations.connections import wait_reasons
+from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.connections.wait_reasons import Wait
 from erp_integrations.models import Item, Link, Request
 from erp_integrations.models.record_types import record_type
@@ -90,7 +89,7 @@ def _error(item: Item) -> dict[str, Any] | None:
 
 def whole_item(item: Item, access: Access) -> dict[str, Any]:
     """One item with everything its page shows: what will be written, what to fill in, history."""
-    manifest = connection_services.usable_manifest(item.connection, item.entity)
+    manifest = adapter_loading.usable_manifest(item.connection, item.entity)
     link = item_details.link_of(item)
     if item.state in DECIDABLE:
         accept_services.proposals_for([item])

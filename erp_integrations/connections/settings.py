@@ -9,15 +9,15 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from erp_integrations.adapters.base import Manifest, Setting
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.adapter_loading import NO_SECRETS
 from erp_integrations.connections.secrets import LONGEST_SECRET, seal
-from erp_integrations.connections.services import NO_SECRETS
 from erp_integrations.connections.wakeups import wake
-from erp_integrations.models import Connection
+from erp_integrations.models import Connection, erp_records
 from erp_integrations.models.connections import USUAL_IN_FLIGHT
 from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.models.states import MAY_HAVE_LEFT
-from erp_integrations.workflow.links import services as link_services
 from erpbridge.access.models import Account, User
 from erpbridge.audit.record import changes
 from erpbridge.outgoing.hosts import address_problem
@@ -52,7 +52,7 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
     :raises ValidationError: a dictionary of setting name to message.
     """
-    adapter_class = connection_services.adapter_classes().get(adapter_key)
+    adapter_class = adapter_loading.adapter_classes().get(adapter_key)
     if adapter_class is None:
         raise ValidationError({"adapter": "This adapter is not installed here."})
     manifest = adapter_class.manifest({})
@@ -72,7 +72,7 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def identity_settings(adapter_key: str) -> tuple[Setting, ...]:
     """The settings that say where connections of an adapter lead; none where it has gone."""
-    adapter_class = connection_services.adapter_classes().get(adapter_key)
+    adapter_class = adapter_loading.adapter_classes().get(adapter_key)
     return adapter_class.manifest({}).identity if adapter_class else ()
 
 
@@ -95,7 +95,7 @@ def _elsewhere(one: Setting) -> str:
 
 def _another_way(connection: Connection, after: Mapping[str, Any]) -> list[Setting]:
     """The settings that would let items travel otherwise, or be looked up otherwise."""
-    manifest = connection_services.adapter_classes()[connection.adapter].manifest
+    manifest = adapter_loading.adapter_classes()[connection.adapter].manifest
     before = manifest(connection.config)
     return [
         one
@@ -122,7 +122,7 @@ def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
 
     :raises ValidationError: a dictionary of setting name to message, which never holds a value.
     """
-    adapter_class = connection_services.adapter_classes().get(adapter_key)
+    adapter_class = adapter_loading.adapter_classes().get(adapter_key)
     known = adapter_class.manifest({}).settings if adapter_class else ()
     labels = {one.name: one.label for one in known if one.kind == "secret"}
     new = {name: value for name, value in given.items() if name in labels and value.strip()}
@@ -238,7 +238,7 @@ def configure(
     save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
     if another_way:
         # Who can compare an ID that a program named is another one now.
-        link_services.release_linked(connection)
+        erp_records.release_linked(connection)
         wake(connection.pk)
     if difference:
         connection_services.told(connection, "connection_changed", by=by, changes=difference)

@@ -10,8 +10,7 @@ from django.db import models
 
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Moment, moment
-from erp_integrations.connections import secrets
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading, secrets
 from erp_integrations.models import Connection, Halt, Item, Request
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import OPEN, State
@@ -168,7 +167,7 @@ LOOKS = (_unusable, _pause, _outage, _wrong_passwords, _failed_test, _held_back)
 def why_unusable(connection: Connection) -> str:
     """Why nothing can be exported whatever the ERP says, empty where it can."""
     try:
-        connection_services.manifest_of(connection)
+        adapter_loading.manifest_of(connection)
     except AdapterUnavailable as error:
         return str(error)
     return secrets.problem(connection)

@@ -9,7 +9,7 @@ from django.db.models import F
 from erp_integrations.adapters.base import Adapter, ErpError, ErrorClass
 from erp_integrations.clock import Reading, after, at_least
 from erp_integrations.connections import services as connection_services
-from erp_integrations.export import backoff
+from erp_integrations.export.backoff import LONGEST_WAIT
 from erp_integrations.models import Connection, Halt
 
 # After these no call can succeed until a person has mended something.
@@ -43,7 +43,7 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
         rows.exclude(breaker_failures=0).update(breaker_failures=0, breaker_until=None)
     else:
         rows.update(breaker_failures=F("breaker_failures") + 1)
-        wait = backoff.breaker_wait(rows.values_list("breaker_failures", flat=True)[0])
+        wait = breaker_wait(rows.values_list("breaker_failures", flat=True)[0])
         if wait is not None:
             rows.update(breaker_until=after(wait))
 
@@ -58,3 +58,16 @@ def probe(connection: Connection, adapter: Adapter) -> None:
         return
     if adapter.check().ok:
         connection_services.resume(connection, by=None)
+
+
+BREAKER_AFTER = 5
+
+
+BREAKER_FIRST_WAIT = 30.0
+
+
+def breaker_wait(failures: int) -> float | None:
+    """How long a connection rests after so many failures in a row; None while it may go on."""
+    if failures < BREAKER_AFTER:
+        return None
+    return min(LONGEST_WAIT, BREAKER_FIRST_WAIT * float(2 ** min(failures - BREAKER_AFTER, 20)))

@@ -9,44 +9,27 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from erp_integrations.adapters.base import Command, Delivery, Manifest
+from erp_integrations.adapters.base import Delivery, Manifest
 from erp_integrations.clock import Reading, at_least
-from erp_integrations.export import backoff, circuit_breaker
+from erp_integrations.export import circuit_breaker
+from erp_integrations.export.rate_limit import _room, _use_slots
 from erp_integrations.models import Attempt, Connection, Item, Link
+from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
-from erp_integrations.workflow.links.services import active_links
-from erp_integrations.workflow.payloads.commands import command_of
+from erp_integrations.workflow.payloads.commands import Claim, command_of
 from erpbridge.busy import retried
 from erpbridge.durable import durable
-from erpbridge.outgoing.uptime import uptime
 
 # Parents before children, then first come, first served.
 ORDER = ("depth", "id")
-
-
-@dataclass
-class Claim:
-    """An item that this worker holds under a fence until its lease ends."""
-
-    item: Item
-    command: Command
-    attempt: Attempt
-    # The links that the command goes by: the record's own, and that of its parent.
-    link: Link | None = None
-    parent: Link | None = None
-    # Nobody compared the record's own with the ERP, or its key there is not known.
-    unseen: bool = False
-    # ``uptime()`` at the claim.
-    began: float = field(default_factory=uptime)
 
 
 def worker_name() -> str:
@@ -130,44 +113,11 @@ def lease(manifest: Manifest) -> float:
     return manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
 
 
-def _room(held: Any, manifest: Manifest, first: Item, most: int | None) -> int:
-    """How many may be claimed now: batch, items in flight, and the ERP's rate decide."""
-    if manifest.delivery == Delivery.FILE:
-        return most or 0
-    at_once: int = min(held.max_in_flight, manifest.rate.at_once or held.max_in_flight)
-    in_flight: int = held.items.filter(state=State.SENDING).count()
-    batch = _batch(manifest, held, first)
-    slots = backoff.slots(
-        held.now, held.next_slot_at, per_minute=_per_minute(held, manifest), burst=batch
-    )
-    asked = batch if most is None else most
-    return max(0, min(batch, asked, at_once - in_flight, slots))
-
-
-def _per_minute(held: Connection, manifest: Manifest) -> int | None:
-    return held.rate_per_minute or manifest.rate.per_minute
-
-
-def _use_slots(held: Any, manifest: Manifest, used: int) -> None:
-    per_minute = _per_minute(held, manifest)
-    if per_minute and used:
-        taken = backoff.next_slot(held.now, held.next_slot_at, per_minute=per_minute, used=used)
-        Connection.objects.filter(pk=held.pk).update(next_slot_at=taken)
-
-
 def _due(held: Connection, entity: str) -> ItemQuerySet:
     """Items whose time has come. Their keys are theirs alone while they are in the air."""
     ready_now = Q(not_before=None) | Q(not_before__lte=Reading())
     waiting = Item.objects.filter(connection=held, state=State.QUEUED, waits_for=None)
     return waiting.filter(ready_now, **({"entity": entity} if entity else {}))
-
-
-def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
-    """How many at once; after a failure one, so that a bad item takes no other down with it."""
-    if first.attempts or held.breaker_failures:
-        return 1
-    found = manifest.entities.get(first.entity)
-    return found.batch if found else 1
 
 
 def _write_ahead(held: Any, items: Sequence[Item], links: Mapping[int, Link]) -> list[Claim]:
@@ -192,10 +142,3 @@ def _claimed(attempt: Attempt, links: Mapping[int, Link]) -> Claim:
     command = command_of(item, link=link, parent=parent)
     unseen = link is not None and (link.told or not link.erp_code)
     return Claim(item, command, attempt, link, parent, unseen)
-
-
-def full_command(connection: Connection, item: Item) -> Command:
-    """The command of one claimed item, its own and its parent's ERP ids included."""
-    records = [item.record_id, *([item.parent_id] if item.parent_id is not None else [])]
-    links = active_links(connection, item.entity, records)
-    return command_of(item, link=links.get(item.record_id), parent=links.get(item.parent_id or 0))

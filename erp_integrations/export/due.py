@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from erp_integrations.adapters.base import Delivery, Manifest
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Reading
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
 
@@ -73,7 +73,7 @@ def _due(*, besides: int = 0) -> Iterator[int]:
 def _worker_can_act(row: Connection) -> bool:
     """``row``: as annotated above."""
     try:
-        manifest = connection_services.manifest_of(row)
+        manifest = adapter_loading.manifest_of(row)
     except AdapterUnavailable:
         return False
     if row.halted_for:

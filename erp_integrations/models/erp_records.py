@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from erp_integrations.models.connections import Connection
 from erp_integrations.models.fields import by_person
 from erp_integrations.models.items import Item
 from erp_integrations.models.querysets import LinkQuerySet
+from erpbridge.batches import chunks
 from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
 
 
@@ -134,3 +137,20 @@ class Choice(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["connection", "kind", "code"], name="choice_once")
         ]
+
+
+def release_linked(connection: Connection) -> None:
+    """Items that wait for a parent which is linked can go on; a claim decides anew."""
+    linked = Link.objects.active().filter(
+        connection=connection, entity=OuterRef("entity"), record_id=OuterRef("waits_for")
+    )
+    connection.items.filter(Exists(linked)).update(waits_for=None)
+
+
+def active_links(connection: Connection, entity: str, ids: Sequence[int]) -> dict[int, Link]:
+    """The active links of these records, by record id."""
+    found: dict[int, Link] = {}
+    for some in chunks(ids):
+        rows = Link.objects.filter(connection=connection, entity=entity, record_id__in=some)
+        found.update((link.record_id, link) for link in rows.filter(ended_at=None))
+    return found

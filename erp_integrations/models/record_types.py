@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from erp_integrations.adapters.base import Problem
+from erp_integrations.models.states import OPEN
 from erpbridge.access.entities import register_entity
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
@@ -191,3 +193,13 @@ def project_problem(project: Project) -> Problem | None:
         )
         return Problem("project", "project_not_in_erp", message)
     return None
+
+
+def locked() -> Q:
+    """The records that wait for accounting or are being exported."""
+    return Q(erp_state__in=sorted(OPEN))
+
+
+def is_locked(record: Sendable) -> bool:
+    """Whether this record waits for accounting or is being exported; needs no query."""
+    return record.erp_state in OPEN

@@ -18,8 +18,7 @@ from django.db.models.functions import Now
 
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Moment, moment
-from erp_integrations.connections import services as connection_services
-from erp_integrations.connections import wait_reasons
+from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.connections.wait_reasons import Cause, Wait
 from erp_integrations.export import due
 from erp_integrations.export.lease_recovery import PERIOD
@@ -176,7 +175,7 @@ def snapshot(*, account_id: int | None = None) -> Snapshot:
 def _travel(connection: Connection) -> dict[str, Any]:
     """How its items travel, and in which states they do not wait for a worker."""
     try:
-        manifest = connection_services.manifest_of(connection)
+        manifest = adapter_loading.manifest_of(connection)
     except AdapterUnavailable:
         return {}
     return {"delivery": manifest.delivery, "elsewhere": due.left_to_others(manifest)}

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.record_types import RecordType
@@ -41,7 +42,7 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     if rows is None:
         return redirect(back_to(request, found))
     connection = connection_services.active(access.account.pk, found.entity)
-    manifest = connection_services.usable_manifest(connection, found.entity)
+    manifest = adapter_loading.usable_manifest(connection, found.entity)
     if connection is None or manifest is None:
         messages.error(request, "Nothing was done: no usable ERP connection for these records.")
         return redirect(back_to(request, found))

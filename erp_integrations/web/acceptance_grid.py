@@ -8,6 +8,7 @@ from typing import Any
 from django.http import QueryDict
 
 from erp_integrations.adapters.base import AcceptanceField, Operation
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Item
 from erp_integrations.models.record_types import RecordType
@@ -37,7 +38,7 @@ def is_id(text: str) -> bool:
 def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, Any] | None:
     """What the list page needs to show values in its rows; None where none are filled in."""
     connection = connection_services.active(access.account.pk, kind.entity)
-    manifest = connection_services.usable_manifest(connection, kind.entity)
+    manifest = adapter_loading.usable_manifest(connection, kind.entity)
     if kind.unit != "list" or connection is None or manifest is None:
         return None
     fields = manifest.acceptance_fields
@@ -56,7 +57,7 @@ def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, A
 def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
     """What the ERP calls a value that was picked; empty where it has no list for the field."""
     connection = connection_services.active(account_id, kind.entity)
-    manifest = connection_services.usable_manifest(connection, kind.entity)
+    manifest = adapter_loading.usable_manifest(connection, kind.entity)
     if connection is None or manifest is None:
         return ""
     return Offers(connection, manifest).words(name).get(value, "")

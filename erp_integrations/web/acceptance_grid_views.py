@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from erp_integrations.adapters.base import EntityManifest
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import AcceptanceDefault, Connection, Item
 from erp_integrations.models.record_types import RecordType
@@ -131,7 +132,7 @@ def _wrong(saved: field_values.Saved, posted: QueryDict, *, everything: bool) ->
 
 
 def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> HttpResponse:
-    manifest = connection_services.usable_manifest(rows[0].connection, kind.entity)
+    manifest = adapter_loading.usable_manifest(rows[0].connection, kind.entity)
     lacking = field_values.missing(rows, manifest) if manifest else 0
     what = ["Each is exported by itself; what the ERP refuses is shown with its reason."]
     if lacking:
@@ -158,7 +159,7 @@ def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
     found, access = kind_of(kind), request.access
     require(access, "items.accept", found.entity)
     connection = connection_services.active(access.account.pk, found.entity)
-    manifest = connection_services.usable_manifest(connection, found.entity)
+    manifest = adapter_loading.usable_manifest(connection, found.entity)
     back = scoped_urls.to(access, "items", kind=kind)
     if connection is None or manifest is None:
         messages.error(request, "There is no usable ERP connection for these records.")

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from erp_integrations.connections import wait_reasons
 from erp_integrations.models import Item, Request
 from erp_integrations.models.querysets import TABS, search
 from erp_integrations.models.record_types import RecordType, record_type
-from erp_integrations.models.states import MARKERS, MOVING, State
+from erp_integrations.models.states import MOVING, State
 from erp_integrations.web import scoped_urls
+from erp_integrations.workflow.badges import MARKERS
+from erp_integrations.workflow.bulk_requests import click_of
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.listing import list_page
@@ -34,22 +35,6 @@ NEXT_WORDS: dict[str, str] = {
     Request.Verb.REJECT: "They are back with the people who sent them.",
     Request.Verb.RETRY: "They are exported one by one; this page follows.",
 }
-
-
-def click_of(access: Access, request_id: UUID) -> Request:
-    """A click of the account: one's own, or anybody's for who can see the items.
-
-    :raises PermissionDenied: for another person's.
-    :raises Http404: for one of another account, or of another project than the scope's.
-    """
-    found = get_object_or_404(
-        Request.objects.select_related("by", "project"), pk=request_id, account=access.account
-    )
-    if found.by_id != access.user.pk and not access.can("items.view"):
-        raise PermissionDenied(access.can("items.view").why)
-    if access.project is not None and found.project_id != access.project.pk:
-        raise Http404
-    return found
 
 
 @require_safe

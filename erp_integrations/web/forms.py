@@ -10,10 +10,10 @@ from django.core.validators import MaxLengthValidator, ProhibitNullCharactersVal
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest
 from erp_integrations.models import Connection, Item
+from erp_integrations.workflow.accept.decision_forms import LONGEST_REASON, ReasonForm
 from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.ui.forms import PlainTexts
 
-LONGEST_REASON = 1_000
 # More rows than this are rejected for one reason; typing more is nobody's way.
 MOST_REASONS = 50
 
@@ -82,18 +82,6 @@ class DefaultRuleForm(PlainTexts, forms.Form):
         self.fields["field"].choices = asked
         # The list of the field that is chosen; without a script, of every field.
         self.fields["value"].widget.attrs |= {"list": "choices-every", "data-list-of": "id_field"}
-
-
-class ReasonForm(PlainTexts, forms.Form):
-    """Why something is handed back; the sender reads it."""
-
-    reason = forms.CharField(
-        label="Reason",
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="The sender sees it. Say what has to change.",
-        validators=[ProhibitNullCharactersValidator()],
-    )
 
 
 class UnlinkForm(ReasonForm):
@@ -177,10 +165,3 @@ class RejectForm(ReasonForm):
         """Item id -> its own reason."""
         given = {pk: self.cleaned_data.get(name, "") for name, pk in self.own.items()}
         return {pk: reason for pk, reason in given.items() if reason}
-
-
-class AnswerForm(PlainTexts, forms.Form):
-    """What a person found when looking into the ERP."""
-
-    erp_id = forms.CharField(label="Its ID in the ERP", max_length=200, required=False)
-    why = forms.CharField(label="How do you know?", max_length=LONGEST_REASON)

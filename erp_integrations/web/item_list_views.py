@@ -18,13 +18,13 @@ from erp_integrations.connections import wait_reasons
 from erp_integrations.models import Item
 from erp_integrations.models.querysets import TABS, ItemQuerySet, capped, search, tab_counts
 from erp_integrations.models.record_types import RecordType, record_types
-from erp_integrations.models.states import MARKERS
 from erp_integrations.web import scoped_urls, synced_records
 from erp_integrations.web.acceptance_grid import grid, is_id, posted_values
 from erp_integrations.web.forms import RejectForm
 from erp_integrations.workflow import parents
 from erp_integrations.workflow.accept import field_values
 from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.badges import MARKERS
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.ui.listing import list_page

@@ -11,25 +11,19 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from erp_integrations.adapters.base import EntityManifest, Operation
-from erp_integrations.connections import services as connection_services
-from erp_integrations.connections import wait_reasons
+from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.models import Attempt, Item
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import MARKERS, MOVING, OPEN, State
+from erp_integrations.models.states import MOVING, OPEN, State
 from erp_integrations.web import scoped_urls
-from erp_integrations.web.forms import (
-    AcceptanceForm,
-    AnswerForm,
-    ReasonForm,
-    UnlinkForm,
-    UseAnywayForm,
-    WithdrawForm,
-)
+from erp_integrations.web.forms import AcceptanceForm, UnlinkForm, UseAnywayForm, WithdrawForm
 from erp_integrations.workflow import item_details, standing
 from erp_integrations.workflow.accept import manual_resolution, matches
 from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.badges import MARKERS
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.policy import Access
@@ -66,7 +60,7 @@ def _page(
 ) -> HttpResponse:
     access = request.access
     may_decide = access.can("items.accept", found.entity)
-    manifest = connection_services.usable_manifest(found.connection, found.entity)
+    manifest = adapter_loading.usable_manifest(found.connection, found.entity)
     link = item_details.link_of(found)
     if form is None and manifest and may_decide and _decidable(found):
         form = _acceptance_form(found, manifest)
@@ -192,7 +186,7 @@ def _back(request: ScopedRequest, found: Item) -> HttpResponseBase:
 def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Accept a waiting item, or retry a failed one, with the values given."""
     found = _for_decision(request, public_id)
-    manifest = connection_services.usable_manifest(found.connection, found.entity)
+    manifest = adapter_loading.usable_manifest(found.connection, found.entity)
     values: dict[str, Any] = {}
     form = None
     if manifest is not None and found.operation == Operation.CREATE and _decidable(found):

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from erp_integrations import sendable
 from erp_integrations.models import Link
 from erp_integrations.models.querysets import LinkQuerySet
 from erp_integrations.models.record_types import RecordType, Sendable
-from erp_integrations.models.states import LINKED
 from erp_integrations.web import scoped_urls
+from erp_integrations.workflow import badges
+from erp_integrations.workflow.badges import LINKED
 from erpbridge.access.policy import Access
 from erpbridge.folded import has_words
 from erpbridge.ui.listing import list_page
@@ -53,7 +53,7 @@ def _rows(links: Sequence[Link], access: Access, kind: RecordType) -> list[dict[
     return [
         {
             "link": link,
-            "marker": sendable.marker(records[link.record_id])
+            "marker": badges.marker(records[link.record_id])
             if link.record_id in records
             else LINKED,
             "record_url": kind.url(

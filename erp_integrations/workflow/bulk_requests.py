@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
@@ -141,3 +144,19 @@ def _rows(refused: Sequence[Refusal]) -> list[dict[str, Any]]:
         }
         for one in refused
     ]
+
+
+def click_of(access: Access, request_id: UUID) -> Request:
+    """A click of the account: one's own, or anybody's for who can see the items.
+
+    :raises PermissionDenied: for another person's.
+    :raises Http404: for one of another account, or of another project than the scope's.
+    """
+    found = get_object_or_404(
+        Request.objects.select_related("by", "project"), pk=request_id, account=access.account
+    )
+    if found.by_id != access.user.pk and not access.can("items.view"):
+        raise PermissionDenied(access.can("items.view").why)
+    if access.project is not None and found.project_id != access.project.pk:
+        raise Http404
+    return found

@@ -8,11 +8,12 @@ from typing import Any
 
 from erp_integrations.adapters.base import EntityManifest, Wire
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import services as connection_services
-from erp_integrations.export.claim import full_command
+from erp_integrations.connections import adapter_loading
 from erp_integrations.models import Item, Link
-from erp_integrations.models.states import EVENT_WORDS, State
-from erp_integrations.workflow.links.services import active_links
+from erp_integrations.models.erp_records import active_links
+from erp_integrations.models.states import State
+from erp_integrations.workflow.badges import EVENT_WORDS
+from erp_integrations.workflow.payloads.commands import full_command
 from erpbridge.access.models import User
 from erpbridge.audit.models import Event
 
@@ -42,7 +43,7 @@ def unlinked(found: Item) -> str:
 def wire(found: Item) -> Wire | None:
     """What will be written to the ERP; None where its adapter is not installed."""
     try:
-        adapter = connection_services.adapter_of(found.connection)
+        adapter = adapter_loading.adapter_of(found.connection)
     except AdapterUnavailable:
         return None
     return adapter.preview(full_command(found.connection, found))

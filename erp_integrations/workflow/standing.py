@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.models import ExportFile, Item
 from erp_integrations.models.states import State
 from erpbridge.ui.times import shown
@@ -25,7 +25,7 @@ def sentence(item: Item) -> str:
     if item.state == State.SUBMITTED:
         return _handed_over(item)
     try:
-        delivery = connection_services.manifest_of(item.connection).delivery
+        delivery = adapter_loading.manifest_of(item.connection).delivery
     except AdapterUnavailable:
         return ""
     if item.waits_for is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.connections import services as connection_services
-from erp_integrations.connections import wait_reasons
 from erp_integrations.models import Item
+from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.record_types import Draft, Sendable, record_type
 from erp_integrations.models.states import OPEN, State
-from erp_integrations.workflow.links.services import active_links
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 
@@ -72,7 +72,7 @@ def _told(item: Item) -> News:
 def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
     """What the ERP took last against the record as it stands."""
     connection = connection_services.active(account_id, entity)
-    manifest = connection_services.usable_manifest(connection, entity)
+    manifest = adapter_loading.usable_manifest(connection, entity)
     drafts = payload_drafts.drafts(record_type(entity), account_id, [record.pk], manifest)
     if connection is None or not drafts:
         return []

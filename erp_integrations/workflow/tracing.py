@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from erp_integrations.adapters.base import Ambiguous, Found, Outcome
-from erp_integrations.export.claim import Claim
 from erp_integrations.models import Item, Request
+from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.outgoing.uptime import uptime
 from erpbridge.ui.logs import bound
 from erpbridge.ui.request_id import acting_for

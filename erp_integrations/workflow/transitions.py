@@ -8,31 +8,24 @@ Lock order everywhere: connections, items, records, each by id (docs/locks.md).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import QuerySet
 
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Item
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import MOVES, State
+from erp_integrations.models.row_locks import lock_records
+from erp_integrations.models.states import State
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.batches import chunks
 from erpbridge.bulk import write_rows
 from erpbridge.busy import retried
 from erpbridge.inserting import insert
 
-# SQLite takes a limited number of parameters in one statement.
-CHUNK = 500
 T = TypeVar("T")
-
-
-def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    """``ids`` in pieces that fit into one statement on every database."""
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
 
 
 @transaction.atomic
@@ -133,21 +126,26 @@ def part(items: ItemQuerySet) -> None:
     items.filter(state__in=sources).update(state=target)
 
 
-def lock_connections(found: QuerySet[Connection]) -> None:
-    """First of all locks: whoever moves many items, or makes or ends links, holds their
-    connections, by ids.
-    """
-    list(found.order_by("pk").select_for_update(no_key=True).values_list("pk"))
-
-
-def lock_connections_of(items: ItemQuerySet) -> None:
-    """The same, of items."""
-    ids = items.order_by().values_list("connection_id", flat=True).distinct()
-    lock_connections(Connection.objects.filter(pk__in=list(ids)))
-
-
-def lock_records(entity: str, ids: Iterable[int]) -> None:
-    """Lock records in the order of their ids: an UPDATE alone takes them in whatever order."""
-    rows = record_type(entity).model._base_manager.order_by("pk").select_for_update(no_key=True)
-    for some in chunks(sorted(ids)):
-        list(rows.filter(pk__in=some).values_list("pk"))
+# event -> (states it may start from, state it leads to)
+MOVES: dict[str, tuple[frozenset[State], State]] = {
+    "accept": (frozenset({State.READY}), State.QUEUED),
+    "retrieve": (frozenset({State.READY}), State.RETRIEVED),
+    "reject": (frozenset({State.READY, State.FAILED, State.NEEDS_ANSWER}), State.REJECTED),
+    "claim": (frozenset({State.QUEUED}), State.SENDING),
+    "withdraw": (frozenset({State.QUEUED}), State.READY),
+    "sync": (
+        frozenset({State.SENDING, State.SUBMITTED, State.UNCERTAIN}),
+        State.SYNCED,
+    ),
+    "postpone": (frozenset({State.SENDING}), State.QUEUED),
+    "fail": (frozenset({State.SENDING, State.SUBMITTED}), State.FAILED),
+    "submit": (frozenset({State.SENDING}), State.SUBMITTED),
+    "lose": (frozenset({State.SENDING, State.SUBMITTED}), State.UNCERTAIN),
+    "resend": (frozenset({State.UNCERTAIN}), State.QUEUED),
+    "ask": (frozenset({State.UNCERTAIN}), State.NEEDS_ANSWER),
+    "answer_there": (frozenset({State.NEEDS_ANSWER}), State.SYNCED),
+    "answer_absent": (frozenset({State.NEEDS_ANSWER}), State.QUEUED),
+    "retry": (frozenset({State.FAILED}), State.QUEUED),
+    "link_instead": (frozenset({State.READY, State.FAILED}), State.SYNCED),
+    "unlink": (frozenset({State.SYNCED}), State.UNLINKED),
+}

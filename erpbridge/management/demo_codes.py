@@ -13,7 +13,7 @@ from admin_wbs.cost_codes import services as code_services
 from admin_wbs.erp import send as send_to_erp
 from admin_wbs.importing import starter
 from admin_wbs.models import CodeList
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.export import engine
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
@@ -93,7 +93,7 @@ def _items(connection: Connection) -> ItemQuerySet:
 
 def _accept(connection: Connection, *, by: Access) -> None:
     """Accept what waits, with the one account where the ERP asks for it."""
-    manifest = connection_services.entity_manifest(connection, list_services.CODE)
+    manifest = adapter_loading.entity_manifest(connection, list_services.CODE)
     required = [one.name for one in manifest.acceptance_fields if one.required] if manifest else []
     values = dict.fromkeys(required, INCOME)
     decisions = [
@@ -104,7 +104,7 @@ def _accept(connection: Connection, *, by: Access) -> None:
 
 def _add_rule(connection: Connection, *, by: Access) -> None:
     """A default for one of the divisions that wait, where the ERP asks for anything."""
-    manifest = connection_services.entity_manifest(connection, list_services.CODE)
+    manifest = adapter_loading.entity_manifest(connection, list_services.CODE)
     if manifest is None:
         return
     for field in manifest.acceptance_fields:

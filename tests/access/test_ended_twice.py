@@ -19,7 +19,7 @@ from admin_wbs.models import CodeList, Segment
 from admin_wbs.projects import cost_codes, sub_jobs
 from admin_wbs.segments import items as segment_items
 from admin_wbs.segments import services as segment_services
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.sendable import Origin, link
 from erp_integrations.workflow.accept import default_rules
 from erpbridge.access import policy
@@ -131,7 +131,7 @@ def deleted_code(scene: Scene) -> End:
 
 def default_rule(scene: Scene) -> End:
     connection = steps.connect(scene.account, by=scene.user)
-    manifest = connection_services.entity_manifest(connection, "cost_code")
+    manifest = adapter_loading.entity_manifest(connection, "cost_code")
     assert manifest is not None
     values = {"field": "income_account", "starts_with": "01", "value": "4000"}
     rule = default_rules.add(connection, manifest, **values, by=scene.user)

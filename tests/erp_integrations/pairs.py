@@ -26,6 +26,7 @@ from directory.importing import apply as company_import
 from directory.importing import plan as company_plan
 from directory.models import Company, ProjectCompany
 from erp_integrations.clock import ago
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.export import engine, lease_recovery
 from erp_integrations.models import Attempt, Connection, ErpRecord, Item, Link
@@ -243,7 +244,7 @@ class Scene:
 
     def wrong(self, stored: Sequence[Stored]) -> Iterator[str]:
         """What a lost update, or half of a transaction, would leave behind."""
-        manifest = connection_services.usable_manifest(self.connection, self.entity)
+        manifest = adapter_loading.usable_manifest(self.connection, self.entity)
         kind, account_id = record_type(self.entity), self.connection.account_id
         links = {one.record_id: one for one in Link.objects.active()}
         items = {one.record_id: one for one in Item.objects.filter(state__in=OPEN)}

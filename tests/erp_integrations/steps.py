@@ -13,8 +13,8 @@ from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.clock import at_least
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
+from erp_integrations.connections.adapter_loading import adapter_of
 from erp_integrations.connections.secrets import seal
-from erp_integrations.connections.services import adapter_of
 from erp_integrations.export import engine
 from erp_integrations.models import Attempt, Connection, Item, Link, Ticker
 from erp_integrations.sendable import Done, send

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Outcome
-from erp_integrations.connections.services import adapter_of, manifest_of
-from erp_integrations.export import engine, lease_recovery
+from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
+from erp_integrations.export import engine, lease_recovery, settle, uncertain_lookup
 from erp_integrations.export.delivery import polled, queued
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
@@ -52,7 +52,7 @@ def settling(**outcome: Any) -> Callable[[Scene], Act]:
     def of(scene: Scene) -> Act:
         claims = scene.claims()
         answers = [(one, Outcome(**outcome)) for one in claims]
-        return lambda: engine.settle(scene.connection, manifest_of(scene.connection), answers)
+        return lambda: settle.settle(scene.connection, manifest_of(scene.connection), answers)
 
     return of
 
@@ -124,7 +124,7 @@ def asking(scene: Scene) -> Act:
     Item.objects.update(state=State.UNCERTAIN, operation="update")
     item.refresh_from_db()
     adapter = adapter_of(connection)
-    return lambda: lease_recovery.decide(connection, adapter, item, None, settled=True)
+    return lambda: uncertain_lookup.decide(connection, adapter, item, None, settled=True)
 
 
 def linking(scene: Scene) -> Act:
@@ -136,7 +136,7 @@ def linking(scene: Scene) -> Act:
 
 def polling(scene: Scene) -> Act:
     claims, manifest = scene.claims(), manifest_of(scene.connection)
-    engine.settle(scene.connection, manifest, [(claims[0], Outcome(handle="H", check_after=1.0))])
+    settle.settle(scene.connection, manifest, [(claims[0], Outcome(handle="H", check_after=1.0))])
     steps.let_pass(10)
     return lambda: queued.take_pending(scene.connection, manifest)
 

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.clock import ago
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.wakeups import publish
 from erp_integrations.models import Item, Request
 from erp_integrations.models.states import State
@@ -414,7 +414,7 @@ def test_click_on_one_record_type_decides_about_no_other(connection, sent_item, 
 def test_record_type_that_the_erp_no_longer_takes_is_refused_and_proposed_nothing(
     connection, sent_item, another_item, pat, access_of, monkeypatch
 ):
-    monkeypatch.setattr(connection_services, "entity_manifest", lambda *_given: None)
+    monkeypatch.setattr(adapter_loading, "entity_manifest", lambda *_given: None)
     done = accept(sent_item, access_of(pat))
     assert [one.label for one in done.refused] == [sent_item.label]
     told = Problem("connection", "unusable", "The connected ERP does not take these.")

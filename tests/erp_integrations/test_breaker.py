@@ -8,8 +8,10 @@ from django.db.models.functions import Now
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Health
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.clock import after, now
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
-from erp_integrations.export import backoff, circuit_breaker
+from erp_integrations.export import circuit_breaker
+from erp_integrations.export import circuit_breaker as export_circuit_breaker
 from erp_integrations.export.circuit_breaker import PROBE, THROTTLE_WAIT, feed
 from erp_integrations.export.claim import claim
 from erp_integrations.models import Connection, Halt
@@ -73,7 +75,7 @@ def test_erp_that_asks_for_patience_gets_it_for_every_item(connection, accepted_
     feed(connection, [error(ErrorClass.THROTTLED, asked)])
     # Late by a step of the clock, and never early.
     assert rest(connection) == (0, None, wait + STEP)
-    manifest = connection_services.manifest_of(connection)
+    manifest = adapter_loading.manifest_of(connection)
     assert claim(connection, manifest) == []
     steps.let_pass(wait)
     assert len(claim(connection, manifest)) == 1
@@ -86,7 +88,7 @@ def test_calls_that_fail_in_a_row_are_counted_and_rest_longer_each_time(connecti
         count, wait, _slot = rest(connection)
         assert count == failures
         waits.append(wait)
-    assert waits == [backoff.breaker_wait(one) for one in range(1, 8)]
+    assert waits == [export_circuit_breaker.breaker_wait(one) for one in range(1, 8)]
     assert waits[3:6] == [None, 30, 60]
 
 
@@ -139,7 +141,7 @@ def test_connection_rests_while_it_is_paused_or_its_breaker_is_open(
 def test_only_one_process_probes_a_login_at_a_time(connection, monkeypatch):
     feed(connection, [REFUSED])
     steps.let_pass(PROBE)
-    adapter = connection_services.adapter_of(connection)
+    adapter = adapter_loading.adapter_of(connection)
     tried = []
 
     def check(self):
@@ -157,7 +159,7 @@ def test_what_is_not_paused_for_its_login_is_not_probed(connection, ada, monkeyp
     connection_services.pause(connection, by=ada, reason="Year-end closing")
     other = ConnectionFactory.create(account=connection.account)
     connection_services.halt(other, Halt.LOGIN, message="Log in again.")
-    circuit_breaker.probe(connection, connection_services.adapter_of(connection))
+    circuit_breaker.probe(connection, adapter_loading.adapter_of(connection))
     assert rest(connection) == (0, None, None)
 
 

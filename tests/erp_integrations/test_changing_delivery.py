@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from admin_wbs.models import CodeList
 from erp_integrations.adapters.base import InboundAsk
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.export.claim import claim
 from erp_integrations.export.delivery import file as file_delivery
@@ -43,7 +43,7 @@ def refusal(connection, by, **config) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("state", sorted(MAY_HAVE_LEFT))
 def test_what_may_have_left_is_settled_the_way_it_left(connection, accepted_item, ada, state):
-    claim(connection, connection_services.manifest_of(connection))
+    claim(connection, adapter_loading.manifest_of(connection))
     if state != State.SENDING:
         Item.objects.update(state=state, lease_until=None)
     (why,) = refusal(connection, ada, delivery="file")["delivery"]
@@ -62,19 +62,19 @@ def test_whatever_the_delivery(connection, accepted_item, ada, pat, delivery):
     elif delivery == "queued":
         steps.export(connection)
     else:
-        claim(connection, connection_services.manifest_of(connection))
+        claim(connection, adapter_loading.manifest_of(connection))
     for other in {*DELIVERIES} - {delivery}:
         assert list(refusal(connection, ada, delivery=other)) == ["delivery"]
 
 
 def test_a_time_that_says_when_an_answer_is_final_stays_too(connection, accepted_item, ada):
     change(connection, ada, fault="late")
-    claim(connection, connection_services.manifest_of(connection))
+    claim(connection, adapter_loading.manifest_of(connection))
     assert list(refusal(connection, ada, fault="none")) == ["fault"]
 
 
 def test_other_settings_change_all_the_same(connection, accepted_item, ada):
-    claim(connection, connection_services.manifest_of(connection))
+    claim(connection, adapter_loading.manifest_of(connection))
     change(connection, ada, latency_ms=7)
     connection.refresh_from_db()
     assert connection.config["latency_ms"] == 7
@@ -83,7 +83,7 @@ def test_other_settings_change_all_the_same(connection, accepted_item, ada):
 def test_the_settings_page_says_so_beside_the_setting(
     connection, accepted_item, account, ada, client_of
 ):
-    claim(connection, connection_services.manifest_of(connection))
+    claim(connection, adapter_loading.manifest_of(connection))
     url = reverse("erp:configure", args=[account.pk, connection.pk])
     posted = {**connection.config, "name": connection.name, "delivery": "polled"}
     assert "Delivery cannot be changed now: 1 company" in client_of(ada).post(url, posted).text
@@ -100,7 +100,7 @@ def by_worker(connection, _pat) -> None:
 
 
 def by_the_asking_erp(connection, _pat) -> None:
-    manifest = connection_services.manifest_of(connection)
+    manifest = adapter_loading.manifest_of(connection)
     batch = polled._batch(connection, manifest, InboundAsk(take=10), [])
     assert [one.key for one in batch.looks] == ["QUARRY01"]
 

@@ -14,13 +14,14 @@ from django.db import connection as database
 
 from erp_integrations.adapters.base import Delivery, Rate
 from erp_integrations.clock import after, ago, now
-from erp_integrations.connections.services import manifest_of
-from erp_integrations.export import backoff, engine
-from erp_integrations.export.claim import claim, full_command, lease
+from erp_integrations.connections.adapter_loading import manifest_of
+from erp_integrations.export import engine, rate_limit
+from erp_integrations.export.claim import claim, lease
 from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.links.settlement import Held, settle_synced
+from erp_integrations.workflow.payloads.commands import full_command
 from erpbridge.clock.measured import STEP
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ItemFactory
@@ -52,19 +53,19 @@ def claimed(connection):
 )
 def test_a_rate_allows_what_the_time_since_the_last_command_stands_for(ahead, allowed):
     next_slot = NOON + timedelta(seconds=ahead)
-    assert backoff.slots(NOON, next_slot, per_minute=60, burst=20) == allowed
+    assert rate_limit.slots(NOON, next_slot, per_minute=60, burst=20) == allowed
 
 
 def test_a_throttled_connection_without_a_rate_waits_for_its_time():
     later = NOON + timedelta(seconds=3)
-    assert backoff.slots(NOON, later, per_minute=None, burst=20) == 0
-    assert backoff.slots(later, later, per_minute=None, burst=20) == 20
+    assert rate_limit.slots(NOON, later, per_minute=None, burst=20) == 0
+    assert rate_limit.slots(later, later, per_minute=None, burst=20) == 20
 
 
 @pytest.mark.parametrize(("ahead", "start"), [(None, 0), (-60, 0), (0, 0), (7, 7)])
 def test_what_was_used_of_a_rate_is_added_to_what_was_used_before(ahead, start):
     before = None if ahead is None else NOON + timedelta(seconds=ahead)
-    after = backoff.next_slot(NOON, before, per_minute=30, used=5)
+    after = rate_limit.next_slot(NOON, before, per_minute=30, used=5)
     assert after == NOON + timedelta(seconds=start + 10)
 
 

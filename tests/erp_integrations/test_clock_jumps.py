@@ -12,8 +12,8 @@ import pytest
 from erp_integrations.adapters.base import Found
 from erp_integrations.clock import moment
 from erp_integrations.connections import wait_reasons
-from erp_integrations.connections.services import manifest_of
-from erp_integrations.export import circuit_breaker, due, engine, lease_recovery
+from erp_integrations.connections.adapter_loading import manifest_of
+from erp_integrations.export import circuit_breaker, due, engine, lease_recovery, uncertain_lookup
 from erp_integrations.export.claim import lease
 from erp_integrations.models import Connection, ErpRecord, Worker
 from erp_integrations.models.states import State
@@ -81,7 +81,7 @@ def test_create_that_hangs_keeps_its_lease_however_late_the_clock_says_it_is(
     (claim,) = engine.claim(connection, manifest_of(connection))
     with jump(HOUR):
         assert lease_recovery.expire_leases() == 0
-        assert not lease_recovery.has_settled(claim.item, manifest_of(connection))
+        assert not uncertain_lookup.has_settled(claim.item, manifest_of(connection))
     steps.let_pass(lease(manifest_of(connection)))
     assert lease_recovery.expire_leases() == 1
 

@@ -10,7 +10,7 @@ from directory.models import Company
 from erp_integrations.adapters.base import InboundAsk
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.api import serializers
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.export.claim import claim
 from erp_integrations.export.delivery import file as file_delivery
@@ -304,7 +304,7 @@ def test_nor_is_the_parent_told_another_one_while_an_erp_that_asks_has_the_code(
     connection, ada, access_of, under_a_compared_one
 ):
     item = under_a_compared_one("polled")
-    (one,) = claim(connection, connection_services.manifest_of(connection))
+    (one,) = claim(connection, adapter_loading.manifest_of(connection))
     wanted = {item.parent_id: Origin(id="4712")}
     (why,) = link("cost_code", wanted, access=access_of(ada)).values()
     assert "It keeps its ERP ID" in why.message
@@ -329,7 +329,7 @@ def by_worker(connection, _pat):
 
 
 def by_the_asking_erp(connection, _pat):
-    manifest = connection_services.manifest_of(connection)
+    manifest = adapter_loading.manifest_of(connection)
     batch = polled._batch(connection, manifest, InboundAsk(take=10), [])
     assert (batch.commands, batch.looks) == ([], [])
 

@@ -23,8 +23,8 @@ from erp_integrations.adapters.base import (
     WireField,
 )
 from erp_integrations.clock import after, ago, now
-from erp_integrations.connections.services import manifest_of
-from erp_integrations.export import backoff, lease_recovery
+from erp_integrations.connections.adapter_loading import manifest_of
+from erp_integrations.export import backoff, lease_recovery, uncertain_lookup
 from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.models.states import State
 from erpbridge.outgoing.uptime import uptime
@@ -107,7 +107,7 @@ def decide(connection, erp) -> Callable[..., str]:
     """What became of the item."""
 
     def decide_by(item: Item, found: Any, *, settled: bool = True) -> str:
-        lease_recovery.decide(connection, erp, item, found, settled=settled)
+        uncertain_lookup.decide(connection, erp, item, found, settled=settled)
         item.refresh_from_db()
         return item.state
 
@@ -290,15 +290,15 @@ def test_what_was_sent_has_settled_after_its_time_and_not_before(
     for age, settled in [(seconds - 1, False), (seconds, True)]:
         Attempt.objects.update(opened_reading=ago(10_000))
         Attempt.objects.update(**{column: ago(age)})
-        assert lease_recovery.has_settled(item, given) is settled
+        assert uncertain_lookup.has_settled(item, given) is settled
 
 
 def test_every_try_of_the_item_has_to_have_settled_and_no_other(connection, item, make):
     Attempt.objects.update(opened_reading=ago(10_000))
     tried(make())
-    assert lease_recovery.has_settled(item, manifest(connection))
+    assert uncertain_lookup.has_settled(item, manifest(connection))
     tried(item, fence=4)
-    assert not lease_recovery.has_settled(item, manifest(connection))
+    assert not uncertain_lookup.has_settled(item, manifest(connection))
 
 
 # --- looking ----------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def test_every_try_of_the_item_has_to_have_settled_and_no_other(connection, item
 
 def resolve(connection: Connection, erp: Erp, *, seconds: float = 60.0, **columns: Any) -> None:
     given = manifest(connection, **columns)
-    lease_recovery.resolve_uncertain(connection, erp, given, until=uptime() + seconds)
+    uncertain_lookup.resolve_uncertain(connection, erp, given, until=uptime() + seconds)
 
 
 def test_every_item_whose_time_has_come_is_looked_up_in_the_order_of_sending(connection, make, erp):
@@ -353,7 +353,10 @@ def test_look_that_fails_is_tried_again_later_and_ends_the_turn(connection, make
 
 
 def test_look_that_has_failed_too_often_is_left_to_a_person(connection, make, erp):
-    items = [make(looks=lease_recovery.MOST_LOOKS - 2), make(looks=lease_recovery.MOST_LOOKS - 1)]
+    items = [
+        make(looks=uncertain_lookup.MOST_LOOKS - 2),
+        make(looks=uncertain_lookup.MOST_LOOKS - 1),
+    ]
     erp.found = AdapterError(ErpError(ErrorClass.TRANSIENT, Effect.NOT_APPLIED, "Down."))
     resolve(connection, erp)
     resolve(connection, erp)
@@ -372,13 +375,13 @@ def test_answered_look_ends_the_row_of_failures(connection, item, erp):
 def test_item_being_looked_up_is_kept_from_others_as_long_as_a_look_may_take(connection, make):
     items = [make(), make()]
     given = manifest(connection)
-    first = lease_recovery.take_look(connection, given)
+    first = uncertain_lookup.take_look(connection, given)
     assert (first, first.looks) == (items[0], 3)
     items[0].refresh_from_db()
     assert items[0].looks == 3
     assert (items[0].check_after - now()).total_seconds() == 20
-    assert lease_recovery.take_look(connection, given) == items[1]
-    assert lease_recovery.take_look(connection, given) is None
+    assert uncertain_lookup.take_look(connection, given) == items[1]
+    assert uncertain_lookup.take_look(connection, given) is None
 
 
 def test_connection_that_was_changed_meanwhile_is_asked_nothing(connection, item, erp):

@@ -10,6 +10,7 @@ import pytest
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.clock import after, ago
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.export import due, engine, lease_recovery
 from erp_integrations.export.delivery import file as file_delivery
@@ -61,7 +62,7 @@ def test_every_delivery_is_known_here():
 
 @pytest.mark.parametrize(("delivery", "can_find"), WHO)
 def test_who_acts_next_depends_on_the_delivery(connection, delivery, can_find):
-    manifest = connection_services.manifest_of(connection)
+    manifest = adapter_loading.manifest_of(connection)
     manifest = replace(manifest, delivery=delivery, can_find=can_find)
     assert WHO[delivery, can_find] == (
         due.worker_sends(manifest),

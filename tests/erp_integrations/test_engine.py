@@ -25,12 +25,13 @@ from erp_integrations.adapters.base import (
     Outcome,
 )
 from erp_integrations.clock import after, ago, now
-from erp_integrations.connections import services as connection_services
-from erp_integrations.connections.services import manifest_of
-from erp_integrations.export import engine, lease_recovery
-from erp_integrations.export.claim import Claim, claim
+from erp_integrations.connections import adapter_loading
+from erp_integrations.connections.adapter_loading import manifest_of
+from erp_integrations.export import engine, settle, uncertain_lookup
+from erp_integrations.export.claim import claim
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
+from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.outgoing.uptime import uptime
 from tests.factories import ConnectionFactory, ItemFactory
 
@@ -231,7 +232,7 @@ def test_nothing_is_sent_when_the_looks_have_taken_too_long(
 def handed(connection, claims) -> Callable[[], None]:
     """The three, in the ERP's queue, and time to ask."""
     answers = [(one, Outcome(handle=one.item.erp_key, check_after=1)) for one in claims]
-    engine.settle(connection, manifest_of(connection), answers)
+    settle.settle(connection, manifest_of(connection), answers)
     Item.objects.update(check_after=ago(1))
     return lambda: Item.objects.update(check_after=ago(1))
 
@@ -328,11 +329,11 @@ def turn(connection, erp, monkeypatch) -> Callable[..., list[int]]:
     """One turn with this manifest; whom it has woken."""
     woken: list[int] = []
     monkeypatch.setattr(engine, "publish", woken.append)
-    monkeypatch.setattr(connection_services, "adapter_of", lambda _connection: erp)
+    monkeypatch.setattr(adapter_loading, "adapter_of", lambda _connection: erp)
 
     def take(**columns: Any) -> list[int]:
         manifest = replace(manifest_of(connection), **columns)
-        monkeypatch.setattr(connection_services, "manifest_of", lambda _connection: manifest)
+        monkeypatch.setattr(adapter_loading, "manifest_of", lambda _connection: manifest)
         engine.drain(connection.pk)
         return woken
 
@@ -374,7 +375,7 @@ def test_turn_that_takes_too_long_makes_room_and_wakes_the_next(connection, turn
 def test_time_of_a_turn_is_told_from_its_begin(connection, turn, monkeypatch):
     spent: list[float] = []
     monkeypatch.setattr(engine, "_turn_is_over", lambda _pk, one: spent.append(one))
-    monkeypatch.setattr(lease_recovery, "resolve_uncertain", lambda *_given, **_more: wait(5))
+    monkeypatch.setattr(uncertain_lookup, "resolve_uncertain", lambda *_given, **_more: wait(5))
     clock = [uptime()]
 
     def wait(seconds: float) -> None:

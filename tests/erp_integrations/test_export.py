@@ -13,8 +13,14 @@ from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.adapters.simulator.entries import Record
 from erp_integrations.clock import Reading, ago
 from erp_integrations.connections import services as connection_services
-from erp_integrations.connections.services import adapter_of, manifest_of
-from erp_integrations.export import circuit_breaker, engine, lease_recovery
+from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
+from erp_integrations.export import (
+    circuit_breaker,
+    engine,
+    lease_recovery,
+    settle,
+    uncertain_lookup,
+)
 from erp_integrations.export.claim import claim
 from erp_integrations.export.due import due_connections
 from erp_integrations.models import Attempt, Connection, Halt, Item, Link
@@ -225,7 +231,7 @@ def expire_login(connection):
     """The ERP refuses the login in the middle of an export."""
     (one,) = claim(connection, manifest_of(connection))
     expired = ErpError(ErrorClass.AUTH_EXPIRED, Effect.NOT_APPLIED, "Log in again.")
-    engine.settle(connection, manifest_of(connection), [(one, Outcome(error=expired))])
+    settle.settle(connection, manifest_of(connection), [(one, Outcome(error=expired))])
     connection.refresh_from_db()
 
 
@@ -341,7 +347,7 @@ def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, comp
     steps.export(connection)
     Item.objects.update(check_after=Reading())
     item = Item.objects.get()
-    lease_recovery.ask(item, "Is it there?")
+    uncertain_lookup.ask(item, "Is it there?")
     vendor = put(connection, "Q")
     item.refresh_from_db()
     assert "no single record" in manual_resolution.look_up_and_link(item, key="NOPE", by=pat)
@@ -366,7 +372,7 @@ def test_own_vendor_that_arrived_late_is_not_taken_for_a_duplicate(
     steps.export(connection)
     steps.let_pass(30)
     held = Item.objects.get()
-    lease_recovery._not_there(held, settled=True)
+    uncertain_lookup._not_there(held, settled=True)
     assert state(accepted_item) == State.QUEUED
     command = command_of(accepted_item)
     adapter_of(connection).submit([command])
@@ -381,7 +387,7 @@ def test_look_that_fails_waits_longer_each_time_and_then_asks_a_person(connectio
     steps.break_erp(connection, "timeout_before")
     steps.export(connection)
     steps.change_config(connection, fault="down")
-    for looks in range(1, lease_recovery.MOST_LOOKS):
+    for looks in range(1, uncertain_lookup.MOST_LOOKS):
         steps.let_pass(1000)
         steps.export(connection)
         assert (state(accepted_item), accepted_item.looks) == (State.UNCERTAIN, looks)
@@ -428,9 +434,9 @@ def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
-    engine.settle(connection, manifest_of(connection), [(late, Outcome(error=refused))])
+    settle.settle(connection, manifest_of(connection), [(late, Outcome(error=refused))])
     applied = Outcome(erp_id="99", erp_code="OTHER")
-    engine.settle(connection, manifest_of(connection), [(late, applied)])
+    settle.settle(connection, manifest_of(connection), [(late, applied)])
     assert state(accepted_item) == State.SYNCED
     assert accepted_item.erp_code == "QUARRY01"
     assert Link.objects.get().erp_code == "QUARRY01"
@@ -452,7 +458,7 @@ def test_the_time_that_looks_took_is_not_taken_from_what_is_claimed_after_them(
     late = []
     monkeypatch.setattr(engine, "uptime", lambda: uptime() + sum(late))
     looks = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 1
-    monkeypatch.setattr(lease_recovery, "resolve_uncertain", lambda *_a, **_k: late.append(looks))
+    monkeypatch.setattr(uncertain_lookup, "resolve_uncertain", lambda *_a, **_k: late.append(looks))
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     assert outcomes(accepted_item) == [("absent", "applied")]
@@ -534,7 +540,7 @@ def test_two_items_with_one_erp_id_in_a_batch_leave_one_synced_and_ask_about_the
     steps.decide(items, access_of(pat))
     claims = claim(connection, manifest_of(connection))
     given = [Outcome(erp_id=erp_id, erp_code=erp_id) for erp_id in ("1", "1", "2")]
-    engine.settle(connection, manifest_of(connection), list(zip(claims, given, strict=True)))
+    settle.settle(connection, manifest_of(connection), list(zip(claims, given, strict=True)))
     assert [state(item) for item in items] == [State.SYNCED, State.UNCERTAIN, State.SYNCED]
     assert Link.objects.count() == 2
     assert "linked to another record" in items[1].error_text
@@ -567,11 +573,11 @@ def test_late_answer_does_not_settle_the_claim_of_another_worker(connection, acc
     (late,) = claim(connection, manifest_of(connection))
     steps.let_pass(81)
     lease_recovery.expire_leases()
-    lease_recovery._not_there(Item.objects.get(), settled=True)
+    uncertain_lookup._not_there(Item.objects.get(), settled=True)
     assert len(claim(connection, manifest_of(connection))) == 1
     refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
     for answer in (Outcome(error=refused), Outcome(erp_id="99", erp_code="OTHER")):
-        engine.settle(connection, manifest_of(connection), [(late, answer)])
+        settle.settle(connection, manifest_of(connection), [(late, answer)])
         assert state(accepted_item) == State.SENDING
     assert Attempt.objects.get(pk=late.attempt.pk).outcome == "late"
     assert not Link.objects.exists()

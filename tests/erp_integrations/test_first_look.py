@@ -10,8 +10,8 @@ import pytest
 
 from erp_integrations.adapters.base import Ambiguous, Found, InboundAsk, Seen
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.connections import services as connection_services
-from erp_integrations.export import engine
+from erp_integrations.connections import adapter_loading
+from erp_integrations.export import engine, settle
 from erp_integrations.export.claim import claim
 from erp_integrations.export.delivery import polled
 from erp_integrations.models import Attempt
@@ -26,13 +26,13 @@ def by_a_worker(connection, found, monkeypatch) -> int:
     """Looks, as before anything is submitted. How many may be sent."""
     monkeypatch.setattr(SimulatorAdapter, "find", lambda *_asked: found)
     adapter, manifest = (
-        connection_services.adapter_of(connection),
-        connection_services.manifest_of(connection),
+        adapter_loading.adapter_of(connection),
+        adapter_loading.manifest_of(connection),
     )
     since = uptime()
     claims = claim(connection, manifest)
     refused = engine.look(adapter, manifest, claims, since=since)
-    engine.settle(connection, manifest, refused)
+    settle.settle(connection, manifest, refused)
     return len(claims) - len(refused)
 
 
@@ -40,8 +40,8 @@ def by_an_erp_that_asks(connection, found, _monkeypatch) -> int:
     """Asks the ERP, which answers. How many it is handed."""
     steps.change_config(connection, delivery="polled")
     adapter, manifest = (
-        connection_services.adapter_of(connection),
-        connection_services.manifest_of(connection),
+        adapter_loading.adapter_of(connection),
+        adapter_loading.manifest_of(connection),
     )
     (question,) = polled._batch(connection, manifest, InboundAsk(take=5), []).looks
     seen = [Seen(question.ticket, found)]

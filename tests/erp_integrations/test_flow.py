@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erp_integrations.connections.services import adapter_of
+from erp_integrations.connections.adapter_loading import adapter_of
 from erp_integrations.export import engine
 from erp_integrations.models import Attempt, Item
 from erp_integrations.models.states import State

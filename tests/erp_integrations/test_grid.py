@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
-from erp_integrations.connections.services import entity_manifest
+from erp_integrations.connections.adapter_loading import entity_manifest
 from erp_integrations.models import AcceptanceDefault, Item, Link, Request
 from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import default_rules, field_values

@@ -20,8 +20,9 @@ from erp_integrations.adapters.base import (
     Page,
 )
 from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
-from erp_integrations.export import engine, lease_recovery
+from erp_integrations.export import engine, lease_recovery, uncertain_lookup
 from erp_integrations.export.claim import claim, lease
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
@@ -104,7 +105,7 @@ def test_find_that_raises_after_silence_asks_a_person_in_the_end(connection, acc
     steps.break_erp(connection, "timeout_before")
     steps.export(connection)
     swap(find=fail, preview=fail)
-    for _ in range(lease_recovery.MOST_LOOKS):
+    for _ in range(uncertain_lookup.MOST_LOOKS):
         steps.let_pass(1000)
         steps.export(connection)
     accepted_item.refresh_from_db()
@@ -258,9 +259,9 @@ def test_whatever_is_asked_of_the_erp_has_the_time_of_one_call(connection, swap,
         return answer
 
     swap(**{call: asked})
-    adapter = connection_services.adapter_of(connection)
+    adapter = adapter_loading.adapter_of(connection)
     getattr(adapter, call)(*arguments)
-    most = connection_services.manifest_of(connection).call_deadline
+    most = adapter_loading.manifest_of(connection).call_deadline
     assert most - 5 < left[0] <= most
     assert adapter.io.deadline.left() == math.inf
 
@@ -276,14 +277,12 @@ def test_a_worker_that_paused_before_it_sent_has_only_the_time_that_its_claim_le
         return [Outcome(erp_id="1")]
 
     swap(submit=submit)
-    manifest = connection_services.manifest_of(connection)
+    manifest = adapter_loading.manifest_of(connection)
     claims = claim(connection, manifest)
     paused = settings.ERPBRIDGE_LEASE_MARGIN / 2 + 5
     monkeypatch.setattr(engine, "_too_late", lambda since: False)
     began = uptime() - paused
-    engine.run(
-        connection, connection_services.adapter_of(connection), manifest, claims, since=began
-    )
+    engine.run(connection, adapter_loading.adapter_of(connection), manifest, claims, since=began)
     assert 0 < left[0] <= manifest.call_deadline - 5
     over = began + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
     assert over < began + lease(manifest)

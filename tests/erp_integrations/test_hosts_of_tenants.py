@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from erp_integrations.adapters.base import Health
 from erp_integrations.adapters.tryton import TrytonAdapter
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.connections.secrets import seal
@@ -141,7 +142,7 @@ def test_look_up_by_a_person(inside, accepted_item):
 def test_login_probe(inside, connection):
     connection_services.halt(connection, Halt.LOGIN, message="No.")
     Connection.objects.update(breaker_until=None)
-    circuit_breaker.probe(connection, connection_services.adapter_of(connection))
+    circuit_breaker.probe(connection, adapter_loading.adapter_of(connection))
     connection.refresh_from_db()
     assert connection.halted_for
     assert inside == []

@@ -22,7 +22,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
-from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
 from erp_integrations.export import claim as export_claim
 from erp_integrations.export import engine
 from erp_integrations.models import Connection, Halt, Item, Link

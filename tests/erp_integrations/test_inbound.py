@@ -26,8 +26,8 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.clock import ago, now
 from erp_integrations.connections import services as connection_services
-from erp_integrations.connections.services import manifest_of
-from erp_integrations.export import engine, lease_recovery
+from erp_integrations.connections.adapter_loading import manifest_of
+from erp_integrations.export import engine, uncertain_lookup
 from erp_integrations.export.claim import lease
 from erp_integrations.export.delivery import login_lockout, polled
 from erp_integrations.models import Attempt, Connection, Item
@@ -243,8 +243,8 @@ def test_questions_are_no_more_than_it_takes(connection, talk):
 
 
 def test_what_was_asked_too_often_is_for_a_person_and_the_next_is_asked(connection, talk):
-    uncertain(connection, looks=lease_recovery.MOST_LOOKS)
-    uncertain(connection, looks=lease_recovery.MOST_LOOKS - 1)
+    uncertain(connection, looks=uncertain_lookup.MOST_LOOKS)
+    uncertain(connection, looks=uncertain_lookup.MOST_LOOKS - 1)
     assert len(talk()[1]) == 1
     assert states() == [State.NEEDS_ANSWER, State.UNCERTAIN]
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from erp_integrations.adapters.base import Rate
 from erp_integrations.adapters.simulator import SimulatorAdapter
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.export import engine
 from erp_integrations.models import Connection, Item
@@ -110,6 +110,6 @@ def test_what_is_set_on_the_page_is_what_the_engine_does(
     save(rate_per_minute="1", max_in_flight="2")
     companies = CompanyFactory.create_batch(5, account=account)
     steps.decide(steps.send_all(companies, access_of(ada)), access_of(pat))
-    assert len(engine.claim(connection, connection_services.manifest_of(connection))) == 2
-    assert engine.claim(connection, connection_services.manifest_of(connection)) == []
+    assert len(engine.claim(connection, adapter_loading.manifest_of(connection))) == 2
+    assert engine.claim(connection, adapter_loading.manifest_of(connection)) == []
     assert Item.objects.filter(state=State.QUEUED).count() == 3

@@ -8,7 +8,7 @@ from django.urls import reverse
 from directory.models import Company
 from erp_integrations.adapters.base import Found
 from erp_integrations.connections import refresh
-from erp_integrations.connections.services import usable_manifest
+from erp_integrations.connections.adapter_loading import usable_manifest
 from erp_integrations.models import Item, Link
 from erp_integrations.models.match_keys import keys_of
 from erp_integrations.models.states import State

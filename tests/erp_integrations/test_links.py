@@ -10,7 +10,7 @@ import pytest
 
 from directory.models import Company
 from erp_integrations.clock import now
-from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models import Connection, Item, Link, erp_records
 from erp_integrations.models.states import State
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links.settlement import Held, settle_synced
@@ -80,13 +80,13 @@ def test_links_are_locked_by_their_ids_and_nothing_that_they_name(connection, ad
 def test_links_of_records_are_the_active_ones_of_the_connection_and_the_record_type(
     connection, monkeypatch
 ):
-    monkeypatch.setattr("erp_integrations.workflow.transitions.CHUNK", 2)
+    monkeypatch.setattr("erpbridge.batches.CHUNK", 2)
     wanted = [linked(connection, number, erp_id=str(number)) for number in range(5)]
     linked(connection, 5, ended_at=now())
     linked(connection, 6, entity="cost_code")
     linked(ConnectionFactory.create(account=connection.account), 7)
     linked(connection, 8, erp_id="8")
-    assert link_services.active_links(connection, "vendor", range(8)) == {
+    assert erp_records.active_links(connection, "vendor", range(8)) == {
         one.record_id: one for one in wanted
     }
 
@@ -272,7 +272,7 @@ def test_what_waits_for_a_linked_parent_is_let_go_and_nothing_else(connection, m
     linked(ConnectionFactory.create(account=connection.account), 10, erp_id="10")
     for number in range(7, 12):
         make(state=State.QUEUED, erp_key=f"KEY{number}", waits_for=number, erp_id="")
-    link_services.release_linked(connection)
+    erp_records.release_linked(connection)
     waiting = Item.objects.order_by("pk").values_list("waits_for", flat=True)
     assert list(waiting) == [None, 8, 9, 10, 11]
 
@@ -319,7 +319,7 @@ def test_link_without_an_item_ends_without_states(connection, ada):
 
 
 def test_what_has_ended_before_is_not_ended_again(connection, ada, monkeypatch):
-    monkeypatch.setattr("erp_integrations.workflow.transitions.CHUNK", 2)
+    monkeypatch.setattr("erpbridge.batches.CHUNK", 2)
     open_ = [linked(connection, number, erp_id=str(number)) for number in range(3)]
     over = linked(connection, 9, ended_at=now(), ended_why="Before.")
     assert link_services.end([over, *reversed(open_)], by=ada, why="Now.") == [
@@ -340,7 +340,7 @@ def test_ends_of_two_accounts_are_told_to_each(connection, account, other_accoun
 
 
 def test_shown_ids_are_those_of_each_record(monkeypatch):
-    monkeypatch.setattr("erp_integrations.workflow.transitions.CHUNK", 2)
+    monkeypatch.setattr("erpbridge.batches.CHUNK", 2)
     companies = [CompanyFactory.create() for _ in range(5)]
     others = CompanyFactory.create(origin_id="1", drifted=True)
     link_services.mirror("vendor", {one.pk: (str(one.pk), f"C{one.pk}") for one in companies})

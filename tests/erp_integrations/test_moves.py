@@ -17,24 +17,21 @@ from django.test.utils import CaptureQueriesContext
 import erp_integrations
 from directory.models import Company
 from erp_integrations.clock import after
-from erp_integrations.models import Connection, Item, Request
-from erp_integrations.models.states import (
-    BEFORE_ACCEPTANCE,
+from erp_integrations.models import Connection, Item, Request, row_locks
+from erp_integrations.models.states import BEFORE_ACCEPTANCE, IN_AIR, MOVING, OPEN, State
+from erp_integrations.workflow import transitions
+from erp_integrations.workflow.badges import (
     DRIFTED,
     EVENT_WORDS,
-    IN_AIR,
     LINKED,
     MARKERS,
-    MOVES,
-    MOVING,
     NOT_SENT,
-    OPEN,
     STATES_OF_MARKER,
     UNLINKED,
     UPDATE_BACK,
-    State,
 )
-from erp_integrations.workflow import transitions
+from erp_integrations.workflow.transitions import MOVES
+from erpbridge import batches
 from erpbridge.audit.models import Event
 from tests.erp_integrations.dying import locking
 from tests.factories import CompanyFactory
@@ -294,7 +291,7 @@ def test_new_items_are_told_as_sent_and_shown_on_their_records(make_item, accoun
 def test_move_shows_the_state_on_the_records_of_its_items_and_no_others(
     make_item, ada, monkeypatch
 ):
-    monkeypatch.setattr(transitions, "CHUNK", 2)
+    monkeypatch.setattr(batches, "CHUNK", 2)
     moved = [make_item(State.READY) for _ in range(5)]
     other = make_item(State.QUEUED)
     found = transitions.move("reject", Item.objects.all(), by=ada)
@@ -316,17 +313,17 @@ def test_parting_is_told_by_the_link_and_not_by_the_item(make_item):
 
 
 def test_ids_come_in_pieces_of_one_statement(monkeypatch):
-    monkeypatch.setattr(transitions, "CHUNK", 2)
-    assert [list(one) for one in transitions.chunks([5, 6, 7, 8, 9])] == [[5, 6], [7, 8], [9]]
-    assert list(transitions.chunks([])) == []
+    monkeypatch.setattr(batches, "CHUNK", 2)
+    assert [list(one) for one in batches.chunks([5, 6, 7, 8, 9])] == [[5, 6], [7, 8], [9]]
+    assert list(batches.chunks([])) == []
 
 
 def test_locks_are_taken_in_the_order_of_ids_and_leave_keys_alone(make_item, monkeypatch):
-    monkeypatch.setattr(transitions, "CHUNK", 2)
+    monkeypatch.setattr(batches, "CHUNK", 2)
     items = [make_item(State.READY) for _ in range(3)]
     with locking() as locked, CaptureQueriesContext(database) as asked:
-        transitions.lock_connections_of(Item.objects.all())
-        transitions.lock_records("vendor", [item.record_id for item in reversed(items)])
+        row_locks.lock_connections_of(Item.objects.all())
+        row_locks.lock_records("vendor", [item.record_id for item in reversed(items)])
     assert [(one.model, one.order, one.leaves_keys) for one in locked] == [
         ("Connection", ("pk",), True),
         ("Company", ("pk",), True),

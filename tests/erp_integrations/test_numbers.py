@@ -5,14 +5,27 @@ from __future__ import annotations
 import pytest
 
 from erp_integrations.connections import safe_adapter
-from erp_integrations.export import backoff, circuit_breaker, engine, lease_recovery
+from erp_integrations.export import (
+    backoff,
+    circuit_breaker,
+    engine,
+    lease_recovery,
+    settle,
+    uncertain_lookup,
+)
 from erp_integrations.export.delivery import polled, queued
 from erp_integrations.models import querysets
-from erp_integrations.workflow import transitions
+from erpbridge import batches
 
 NUMBERS = {
-    circuit_breaker: {"PROBE": 60, "THROTTLE_WAIT": 5},
-    engine: {"BUDGET": 20, "FAIR_SHARE": 2, "EXCERPT": 2_000},
+    circuit_breaker: {
+        "PROBE": 60,
+        "THROTTLE_WAIT": 5,
+        "BREAKER_AFTER": 5,
+        "BREAKER_FIRST_WAIT": 30,
+        "LONGEST_WAIT": 15 * 60,
+    },
+    engine: {"BUDGET": 20, "FAIR_SHARE": 2},
     safe_adapter: {
         "LONGEST_ID": 200,
         "LONGEST_GROUP": 50,
@@ -21,16 +34,16 @@ NUMBERS = {
         "LONGEST_ANSWER": 100_000,
     },
     polled: {"MOST_BODY": 1_048_576, "MOST_TAKEN": 200},
-    transitions: {"CHUNK": 500},
+    batches: {"CHUNK": 500},
+    settle: {"EXCERPT": 2_000},
+    uncertain_lookup: {"MOST_LOOKS": 8},
     backoff: {
         "LONGEST_WAIT": 15 * 60,
         "MOST_ATTEMPTS": 8,
-        "BREAKER_AFTER": 5,
-        "BREAKER_FIRST_WAIT": 30,
     },
     queued: {"MOST_AT_ONCE": 50},
     querysets: {"MOST_COUNTED": 1_000},
-    lease_recovery: {"PERIOD": 10, "MOST_LOOKS": 8},
+    lease_recovery: {"PERIOD": 10},
 }
 
 

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Choice, Item
 from erp_integrations.web.forms import AcceptanceForm
@@ -33,7 +34,7 @@ def item(connection, ada, access_of) -> Item:
 
 @pytest.fixture
 def manifest(connection):
-    return connection_services.manifest_of(connection).entities["cost_code"]
+    return adapter_loading.manifest_of(connection).entities["cost_code"]
 
 
 def test_each_field_offers_the_accounts_of_its_kind_only(connection, manifest):

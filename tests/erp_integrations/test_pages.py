@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from directory.models import Company, ProjectCompany
 from erp_integrations.adapters.simulator.faults import set_fault
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.export import engine
 from erp_integrations.models import ErpRecord, Item, Link
 from erp_integrations.models.querysets import TABS
@@ -372,7 +372,7 @@ def test_a_failed_item_is_proposed_another_id_once_its_own_is_taken(
     client_of, pat, ada, account, connection, sent_item, access_of
 ):
     client = client_of(pat)
-    folder = connection_services.adapter_of(connection).io.folder
+    folder = adapter_loading.adapter_of(connection).io.folder
     set_fault(folder, connection.config["ledger"], "refuse", times=1)
     accepted_and_exported(sent_item, client, connection)
     assert 'value="QUARRY1"' in client.get(item_url(sent_item)).content.decode()

@@ -17,8 +17,7 @@ from admin_wbs.models import CodeList
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import ActiveConnection, Connection, Link
-from erp_integrations.workflow import transitions
-from erpbridge import bulk, busy
+from erpbridge import batches, bulk, busy
 from erpbridge.oauth import tokens
 from tests.erp_integrations.pairs import Codes, Companies, Scene, collide
 from tests.factories import ApplicationFactory, MembershipFactory, ProjectFactory
@@ -96,7 +95,7 @@ PAIRS = list(every_pair()) if LONG else SHORT
 @pytest.fixture
 def make_scene(connection: Connection, account, ada, pat, access_of, monkeypatch):
     """Records of a type, and those who do something to them."""
-    monkeypatch.setattr(transitions, "CHUNK", PIECE)
+    monkeypatch.setattr(batches, "CHUNK", PIECE)
     monkeypatch.setattr(bulk, "AT_ONCE", PIECE)
     ProjectFactory.create(account=account)
     person = MembershipFactory.create(

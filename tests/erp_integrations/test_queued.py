@@ -9,8 +9,8 @@ from django.db import connection as db
 from django.test.utils import CaptureQueriesContext
 
 from erp_integrations.adapters.base import Outcome
-from erp_integrations.connections.services import adapter_of, manifest_of
-from erp_integrations.export import engine
+from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
+from erp_integrations.export import settle
 from erp_integrations.export.delivery import queued
 from erp_integrations.export.due import due_connections
 from erp_integrations.models import Connection, Item
@@ -145,7 +145,7 @@ def test_two_workers_do_not_ask_about_the_same_item_and_settle_it_once(connectio
     second = queued.take_pending(connection, manifest)
     outcomes = adapter_of(connection).poll([one.item.handle for one in first])
     for claims in (second, first):
-        engine.settle(connection, manifest, list(zip(claims, outcomes, strict=True)))
+        settle.settle(connection, manifest, list(zip(claims, outcomes, strict=True)))
     assert (state(accepted_item), tries(accepted_item)) == (State.SYNCED, [("absent", "applied")])
 
 

@@ -16,8 +16,9 @@ from django.db import connections as databases
 from directory.companies import services as directory
 from directory.companies.errors import EditRefused
 from directory.models import Company
-from erp_integrations.connections.services import manifest_of
-from erp_integrations.export import engine, lease_recovery
+from erp_integrations.connections import adapter_loading
+from erp_integrations.connections.adapter_loading import manifest_of
+from erp_integrations.export import engine, lease_recovery, settle
 from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.models.states import OPEN, State
 from erp_integrations.sendable import retrieve, send
@@ -196,12 +197,12 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
 ):
     steps.decide(make_items(10), access_of(pat))
     claims = engine.claim(connection, manifest_of(connection))
-    adapter = engine.connection_services.adapter_of(connection)
+    adapter = adapter_loading.adapter_of(connection)
     assert engine.look(adapter, manifest_of(connection), claims, since=uptime()) == []
     outcomes = adapter.submit([one.command for one in claims])
     steps.let_pass(81)
     at_once(
-        lambda: engine.settle(
+        lambda: settle.settle(
             connection, manifest_of(connection), list(zip(claims, outcomes, strict=True))
         ),
         lease_recovery.expire_leases,

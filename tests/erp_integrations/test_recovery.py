@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from erp_integrations.connections import services as connection_services
-from erp_integrations.export import backoff, engine, lease_recovery
+from erp_integrations.connections import adapter_loading
+from erp_integrations.export import backoff, circuit_breaker, engine, lease_recovery
 from erp_integrations.models import Ticker
 from erp_integrations.models.states import State
 from tests.erp_integrations import steps
@@ -42,7 +42,7 @@ def test_one_process_ticks_and_the_others_stand_by(connection, woken):
 
 
 def test_tick_finds_what_a_dead_worker_held(connection, accepted_item, woken):
-    engine.claim(connection, connection_services.manifest_of(connection))
+    engine.claim(connection, adapter_loading.manifest_of(connection))
     assert lease_recovery.tick(period=-1)
     assert woken == []
     steps.let_pass(81)
@@ -64,7 +64,7 @@ def test_waits_double_up_to_a_quarter_of_an_hour():
 
 
 def test_breaker_opens_after_five_failures_and_rests_longer_each_time():
-    assert [backoff.breaker_wait(one) for one in (0, 4, 5, 6, 9, 10, 5000)] == [
+    assert [circuit_breaker.breaker_wait(one) for one in (0, 4, 5, 6, 9, 10, 5000)] == [
         None,
         None,
         30,

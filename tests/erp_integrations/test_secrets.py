@@ -20,7 +20,7 @@ from django.urls import reverse
 
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import secrets
+from erp_integrations.connections import adapter_loading, secrets
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Attempt, Connection, Item
@@ -108,7 +108,7 @@ def test_nothing_of_a_secret_is_in_the_database(connection):
             written = cursor.fetchone()[0].encode()
     assert b"Ledger" in written
     assert b"hush" not in written
-    assert connection_services.adapter_of(connection).secrets == {"api_key": SECRET}
+    assert adapter_loading.adapter_of(connection).secrets == {"api_key": SECRET}
 
 
 def test_two_connections_with_one_secret_do_not_look_alike(connection, account, ada):
@@ -124,7 +124,7 @@ def test_two_connections_with_one_secret_do_not_look_alike(connection, account, 
 
 
 def test_secrets_do_not_show_themselves(connection):
-    adapter = connection_services.adapter_of(connection)
+    adapter = adapter_loading.adapter_of(connection)
     no_secret_in(f"{adapter.secrets!r} {adapter.secrets} {adapter!r} {connection!r}")
     assert "api_key" in repr(adapter.secrets)
 
@@ -245,7 +245,7 @@ def test_an_adapter_that_fails_to_start_does_not_say_its_secret(connection, monk
 
     monkeypatch.setattr(SecretiveAdapter, "__init__", fail)
     with pytest.raises(AdapterUnavailable) as refused:
-        connection_services.adapter_of(connection)
+        adapter_loading.adapter_of(connection)
     no_secret_in(str(refused.value))
 
 

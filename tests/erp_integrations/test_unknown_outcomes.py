@@ -16,8 +16,8 @@ from erp_integrations.adapters.base import (
     Report,
     Seen,
 )
-from erp_integrations.connections.services import adapter_of, manifest_of
-from erp_integrations.export import engine, lease_recovery
+from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
+from erp_integrations.export import engine, lease_recovery, uncertain_lookup
 from erp_integrations.export.delivery import polled as delivery_polled
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
@@ -76,7 +76,7 @@ def test_two_records_found_afterwards_are_for_a_person_to_look_at(
 ):
     lost(connection)
     accepted_item.refresh_from_db()
-    lease_recovery.decide(connection, adapter_of(connection), accepted_item, TWO, settled=settled)
+    uncertain_lookup.decide(connection, adapter_of(connection), accepted_item, TWO, settled=settled)
     assert state(accepted_item) == State.NEEDS_ANSWER
     assert "or more than one" in accepted_item.error_text
 
@@ -96,7 +96,7 @@ def test_a_command_that_may_have_left_is_not_withdrawn_when_it_is_queued_again(
 ):
     lost(connection)
     accepted_item.refresh_from_db()
-    lease_recovery.decide(connection, adapter_of(connection), accepted_item, None, settled=True)
+    uncertain_lookup.decide(connection, adapter_of(connection), accepted_item, None, settled=True)
     assert state(accepted_item) == State.QUEUED
     told = accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     assert "has been sent to the ERP" in told

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import django
 
+from erp_integrations.connections import adapter_loading
 from tests.faults.controls import CONTROLS, SAFEGUARDS
 
 LEASE_MARGIN = 8
@@ -221,7 +222,7 @@ def run(
     sent = records(asked.records, vendor_type=erp.vendor_type)
     scene = set_up(erp, sent, asked.items, in_pairs=kind.pairs)
     scene.other = another
-    servers.lease = lease(connection_services.manifest_of(scene.connection))
+    servers.lease = lease(adapter_loading.manifest_of(scene.connection))
     began = time.monotonic()
     told = {**kind.env, **servers.env, "FAULT_WITHOUT": without}
     with staff(scene, servers.roles, faketime=kind.faketime, **told) as running:

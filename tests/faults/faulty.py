@@ -20,6 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from erp_integrations.connections import adapter_loading
+from erp_integrations.export import circuit_breaker as export_circuit_breaker
+from erp_integrations.export import settle as export_settle
+from erp_integrations.export import uncertain_lookup
 from tests.faults.trouble import make_trouble, take_trouble
 
 DEATH = "death"
@@ -35,12 +39,11 @@ def hasten() -> None:
     """Short waits, so that what hangs on them need not be waited for; in every process."""
     from erp_integrations.adapters.simulator import adapter as simulator
     from erp_integrations.adapters.tryton import adapter as tryton
-    from erp_integrations.connections import services as connection_services
     from erp_integrations.export import backoff, circuit_breaker
     from erp_integrations.export.delivery import file as file_delivery
     from erpbridge import ticker
 
-    declared = connection_services.manifest_of
+    declared = adapter_loading.manifest_of
     seconds = float(os.environ["FAULT_DEADLINE"])
 
     def hastened(connection: Any) -> Any:
@@ -50,12 +53,12 @@ def hasten() -> None:
         short = {"call_deadline": seconds, "settles_within": 1.0, "silent_after": seconds + 1}
         return replace(found, entities=entities, **short)
 
-    connection_services.manifest_of = hastened
+    adapter_loading.manifest_of = hastened
     # An adapter keeps the deadline that its manifest declares.
     tryton.CALL_DEADLINE, tryton.TIME_FOR_ONE = seconds, seconds - TIME_TO_BEGIN - 1
     simulator.TIME_TO_START = seconds / 2
     backoff.LONGEST_WAIT = LONGEST_WAIT
-    backoff.BREAKER_FIRST_WAIT = circuit_breaker.THROTTLE_WAIT = LONGEST_WAIT / 2
+    export_circuit_breaker.BREAKER_FIRST_WAIT = circuit_breaker.THROTTLE_WAIT = LONGEST_WAIT / 2
     file_delivery.MOST_ITEMS = int(BATCH)
     ordinary = ticker.Ticker
     ticker.Ticker = lambda _seconds: ordinary(TICK)
@@ -156,15 +159,15 @@ def place(point: str, *, fetches: bool) -> None:
         kind, name = (Ledger, "post") if fetches else (Guarded, "submit")
         setattr(kind, name, dying(getattr(kind, name), before=False))
     elif point == "before_settle":
-        engine.settle = dying(engine.settle, before=True)
+        export_settle.settle = dying(export_settle.settle, before=True)
     elif point == "lost_in_claim":
         export_claim._write_ahead = cutting(export_claim._write_ahead)
     elif point == "lost_before_settle":
-        engine.settle = cutting(engine.settle)
+        export_settle.settle = cutting(export_settle.settle)
     elif point == "lost_in_settle":
-        engine._close_attempts = cutting(engine._close_attempts)
+        export_settle._close_attempts = cutting(export_settle._close_attempts)
     elif point == "refused":
-        engine.settle = freezing(engine.settle)
+        export_settle.settle = freezing(export_settle.settle)
 
 
 # Trouble: whose way stalls, of all workers one; how often; and for as long as it does.
@@ -216,7 +219,7 @@ def take_away(safeguard: str) -> None:
 
     from erp_integrations.adapters.tryton.accounts import Accounts
     from erp_integrations.export import claim as export_claim
-    from erp_integrations.export import engine, lease_recovery
+    from erp_integrations.export import engine
     from erp_integrations.models import Item
     from erp_integrations.workflow.accept import services as accept_services
     from erp_integrations.workflow.links import connection_identity
@@ -229,12 +232,14 @@ def take_away(safeguard: str) -> None:
         measured.Hand.push = lambda self: None
         measured.Reading.as_sql = lambda self, compiler, connection, **more: compiler.compile(Now())
     elif safeguard == "fence":
-        engine._held = lambda claims: Item.objects.filter(pk__in=[one.item.pk for one in claims])
+        export_settle._held = lambda claims: Item.objects.filter(
+            pk__in=[one.item.pk for one in claims]
+        )
         engine._too_late = lambda since: False
     elif safeguard == "look":
         engine._first_look = lambda adapter, manifest, one: None
-        lease_recovery._resolve = lambda connection, adapter, manifest, item: (
-            lease_recovery._not_there(item, settled=True) or True
+        uncertain_lookup._resolve = lambda connection, adapter, manifest, item: (
+            uncertain_lookup._not_there(item, settled=True) or True
         )
         # The adapter looks once more by itself.
         Accounts._refuse_taken = lambda self, code: None

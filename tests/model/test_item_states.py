@@ -20,15 +20,16 @@ from hypothesis.stateful import (
 from directory.companies import services as directory
 from directory.companies.errors import EditRefused
 from directory.models import Company
-from erp_integrations.connections import services as connection_services
-from erp_integrations.connections.services import manifest_of
+from erp_integrations.connections import adapter_loading
+from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.export import engine, lease_recovery
 from erp_integrations.export.claim import claim
 from erp_integrations.models import Item, Link
-from erp_integrations.models.states import MOVES, OPEN, State
+from erp_integrations.models.states import OPEN, State
 from erp_integrations.sendable import retrieve, send
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.transitions import MOVES
 from erpbridge.access import policy
 from erpbridge.audit.models import Event
 from erpbridge.outgoing.uptime import uptime
@@ -137,7 +138,7 @@ class Items(RuleBasedStateMachine):
     def answer(self, n: int) -> None:
         item = self.latest(n)
         if item is not None and item.state == State.NEEDS_ANSWER:
-            found = connection_services.adapter_of(self.connection).find("vendor", item.erp_key)
+            found = adapter_loading.adapter_of(self.connection).find("vendor", item.erp_key)
             if found is None:
                 assert not manual_resolution.it_is_not_there(
                     item, by=self.approver.user, why="Looked"
@@ -183,7 +184,7 @@ class Items(RuleBasedStateMachine):
         """After the claim, or after the ERP has taken the command and before it is settled."""
         manifest = manifest_of(self.connection)
         claims = claim(self.connection, manifest)
-        adapter = connection_services.adapter_of(self.connection)
+        adapter = adapter_loading.adapter_of(self.connection)
         if claims:
             engine.look(adapter, manifest, claims, since=uptime())
         if applied and claims:

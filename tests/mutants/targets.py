@@ -5,11 +5,12 @@ from __future__ import annotations
 from tests.mutants.making import ROOT
 
 ENGINE = (
-    *("models.states", "models.querysets", "workflow.transitions", "workflow.payloads.commands"),
-    *("workflow.payloads.field_rules", "workflow.links.services", "workflow.links.settlement"),
-    *("workflow.accept.services", "connections.safe_adapter", "export.engine", "export.claim"),
-    *("export.backoff", "export.due", "export.circuit_breaker", "export.lease_recovery"),
-    *("export.delivery.polled", "export.delivery.queued"),
+    *("models.states", "models.querysets", "models.row_locks", "workflow.transitions"),
+    *("workflow.payloads.commands", "workflow.payloads.field_rules", "workflow.links.services"),
+    *("workflow.links.settlement", "workflow.accept.services", "connections.safe_adapter"),
+    *("export.engine", "export.claim", "export.rate_limit", "export.backoff", "export.due"),
+    *("export.circuit_breaker", "export.settle", "export.lease_recovery"),
+    *("export.uncertain_lookup", "export.delivery.polled", "export.delivery.queued"),
 )
 QUERYSETS = (
     *("erpbridge.access.querysets", "erpbridge.jobs.queries", "directory.models.querysets"),

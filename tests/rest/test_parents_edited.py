@@ -17,7 +17,7 @@ from django.urls import reverse
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erp_integrations.clock import at_least
-from erp_integrations.connections.services import adapter_of, manifest_of
+from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
 from erp_integrations.export import engine
 from erp_integrations.export.claim import claim
 from erp_integrations.models import Connection, Item, Link

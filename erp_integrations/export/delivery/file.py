@@ -22,19 +22,21 @@ from erp_integrations.adapters.base import (
     Outcome,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.wakeups import wake
-from erp_integrations.export import engine
-from erp_integrations.export.claim import Claim, claim
+from erp_integrations.export import engine, settle
+from erp_integrations.export.claim import claim
 from erp_integrations.export.delivery import file_id_list
 from erp_integrations.export.delivery.queued import claims_of
 from erp_integrations.models import Attempt, Connection, ExportFile, Item
+from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import State
 from erp_integrations.workflow import tracing, transitions
-from erp_integrations.workflow.links.services import active_links
 from erp_integrations.workflow.links.settlement import Held, settle_synced
 from erp_integrations.workflow.payloads import erp_keys
+from erp_integrations.workflow.payloads.commands import Claim
+from erpbridge import batches
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
 from erpbridge.durable import durable
@@ -88,9 +90,7 @@ def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None
     if not claims:
         return None
     try:
-        made = connection_services.adapter_of(connection).render_file(
-            [one.command for one in claims]
-        )
+        made = adapter_loading.adapter_of(connection).render_file([one.command for one in claims])
     except AdapterError as error:
         raise NotDone(f"The file could not be made: {error}") from error
     file = ExportFile.objects.create(
@@ -115,7 +115,7 @@ def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None
 def _manifest(connection: Connection) -> Manifest:
     """:raises NotDone:"""
     try:
-        manifest = connection_services.manifest_of(connection)
+        manifest = adapter_loading.manifest_of(connection)
     except AdapterUnavailable as error:
         raise NotDone(str(error)) from error
     if manifest.delivery != Delivery.FILE:
@@ -126,7 +126,7 @@ def _manifest(connection: Connection) -> Manifest:
 def _note(file: ExportFile, verb: str, *, by: User) -> None:
     connection = file.connection
     data = {"file": file.name, "items": file.count, "verdict": file.verdict}
-    one = Note(connection_services.ENTITY, connection.pk, connection.name, verb, data=data)
+    one = Note(adapter_loading.ENTITY, connection.pk, connection.name, verb, data=data)
     note(connection.account_id, [one], by=by)
 
 
@@ -155,7 +155,7 @@ def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = 
     outcomes = _outcomes(file, claims, result)
     answers, manifest = list(zip(claims, outcomes, strict=True)), _manifest(file.connection)
     for start in range(0, len(answers), SOME):
-        engine.settle(file.connection, manifest, answers[start : start + SOME])
+        settle.settle(file.connection, manifest, answers[start : start + SOME])
     wake(file.connection_id)
     return sum(outcome.error is None for outcome in outcomes)
 
@@ -173,7 +173,7 @@ def _outcomes(file: ExportFile, claims: list[Claim], result: bytes | None) -> li
 def _by_result(file: ExportFile, claims: list[Claim], result: bytes) -> list[Outcome]:
     """:raises NotDone:"""
     try:
-        found = connection_services.adapter_of(file.connection).read_result(result)
+        found = adapter_loading.adapter_of(file.connection).read_result(result)
     except (AdapterError, AdapterUnavailable) as error:
         raise NotDone(str(error)) from error
     if not any(one.command.intent in found for one in claims):
@@ -188,7 +188,7 @@ def without_ids(connection: Connection, files: Sequence[ExportFile]) -> set[str]
     Records that were linked before have one, and so has every record of an ERP whose key it is.
     """
     try:
-        entities = connection_services.manifest_of(connection).entities
+        entities = adapter_loading.manifest_of(connection).entities
     except AdapterUnavailable:
         return set()
     keyed = {name for name, one in entities.items() if one.key_is_id}
@@ -285,7 +285,7 @@ def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
     }
     why = f"Named by the list of IDs read for file {file.name}"
     linked: set[int] = set()
-    for ids in transitions.chunks(list(held)):
+    for ids in batches.chunks(list(held)):
         items: ItemQuerySet = Item.objects.filter(pk__in=ids)
         transitions.move("ask", items, by=by, values={"check_after": None})
         some = {pk: held[pk] for pk in ids}
@@ -318,4 +318,4 @@ def _take_back(claims: list[Claim], *, why: str, by: User) -> None:
     transitions.move("resend", found, by=by, why=why, values=back)
     tries = Attempt.objects.filter(pk__in=[one.attempt.pk for one in claims])
     outcome = Attempt.Outcome.NOT_APPLIED
-    tries.update(outcome=outcome, answer_excerpt=why, **engine.answered())
+    tries.update(outcome=outcome, answer_excerpt=why, **settle.answered())

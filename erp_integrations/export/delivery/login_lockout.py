@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 
 from erp_integrations.clock import at_least, now
-from erp_integrations.connections.services import ENTITY
+from erp_integrations.connections.adapter_loading import ENTITY
 from erp_integrations.models import Connection
 from erpbridge.audit.record import Note, note
 

@@ -36,14 +36,20 @@ from erp_integrations.adapters.base import (
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Reading, at_least
-from erp_integrations.connections import services as connection_services
-from erp_integrations.export import circuit_breaker, engine, lease_recovery
-from erp_integrations.export.claim import Claim, claim, full_command, lease
+from erp_integrations.connections import adapter_loading
+from erp_integrations.export import (
+    circuit_breaker,
+    engine,
+    settle,
+    uncertain_lookup,
+)
+from erp_integrations.export.claim import claim, lease
 from erp_integrations.export.delivery import login_lockout
 from erp_integrations.export.delivery.queued import claims_of
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow import tracing
+from erp_integrations.workflow.payloads.commands import Claim, full_command
 from erpbridge.busy import retried
 
 # Bytes of a request that are read.
@@ -85,8 +91,8 @@ class Batch:
 def answer(connection: Connection, call: InboundCall) -> InboundReply:
     """One call of an asking ERP."""
     try:
-        adapter = connection_services.adapter_of(connection)
-        manifest = connection_services.manifest_of(connection)
+        adapter = adapter_loading.adapter_of(connection)
+        manifest = adapter_loading.manifest_of(connection)
     except AdapterUnavailable as error:
         return InboundReply(503, TEXT, str(error).encode())
     if manifest.delivery != Delivery.POLLED:
@@ -139,9 +145,9 @@ def _keep_late(connection: Connection, one: Report) -> None:
     said = one.outcome.error.message if one.outcome.error else one.outcome.answer
     tries.update(
         outcome=Attempt.Outcome.LATE,
-        **engine.answered(),
+        **settle.answered(),
         erp_id=one.outcome.erp_id,
-        answer_excerpt=said[: engine.EXCERPT],
+        answer_excerpt=said[: settle.EXCERPT],
     )
 
 
@@ -159,7 +165,7 @@ def take_reports(connection: Connection, manifest: Manifest, reports: Iterable[R
     claims = claims_of([item for item, _outcome in outcomes.values()])
     unsettled = [one for one in claims if one.attempt.outcome in Attempt.UNKNOWN]
     answers = [(one, outcomes[one.item.pk][1]) for one in unsettled]
-    engine.settle(connection, manifest, answers)
+    settle.settle(connection, manifest, answers)
 
 
 def take_answers(
@@ -178,7 +184,7 @@ def take_answers(
                 free += _first_seen(connection, manifest, item, one.found)
             elif item.state == State.UNCERTAIN and item.looks == looks:
                 settled = kind == "look-settled"
-                lease_recovery.decide(connection, adapter, item, one.found, settled=settled)
+                uncertain_lookup.decide(connection, adapter, item, one.found, settled=settled)
     return free
 
 
@@ -196,7 +202,7 @@ def _first_seen(
             return [one]
         one.attempt.erp_id = found.erp_id if isinstance(found, Found) else ""
         error = engine.present(one, manifest.entities[item.entity], found)
-        engine.settle(connection, manifest, [(one, Outcome(error=error))])
+        settle.settle(connection, manifest, [(one, Outcome(error=error))])
     return []
 
 
@@ -223,13 +229,15 @@ def _batch(
 def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> None:
     """What nobody knows the outcome of is asked before anything else."""
     while manifest.can_find and batch.left:
-        item = lease_recovery.take_look(connection, manifest)
+        item = uncertain_lookup.take_look(connection, manifest)
         if item is None:
             return
-        if item.looks > lease_recovery.MOST_LOOKS:
-            lease_recovery.ask(item, "The ERP was asked about it several times and did not answer.")
+        if item.looks > uncertain_lookup.MOST_LOOKS:
+            uncertain_lookup.ask(
+                item, "The ERP was asked about it several times and did not answer."
+            )
             continue
-        settled = lease_recovery.has_settled(item, manifest)
+        settled = uncertain_lookup.has_settled(item, manifest)
         batch.ask("look-settled" if settled else "look", item, item.erp_key)
 
 

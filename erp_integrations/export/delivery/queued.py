@@ -9,10 +9,9 @@ from django.db.models import F
 
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Manifest, Outcome
 from erp_integrations.clock import Reading, after, ago
-from erp_integrations.export.claim import Claim
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
-from erp_integrations.workflow.payloads.commands import command_of
+from erp_integrations.workflow.payloads.commands import Claim, command_of
 from erpbridge.busy import retried
 
 MOST_AT_ONCE = 50

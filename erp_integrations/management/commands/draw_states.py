@@ -10,7 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from erp_integrations.models.states import EVENT_WORDS, IN_AIR, MARKERS, MOVES, OPEN, State
+from erp_integrations.models.states import IN_AIR, OPEN, State
+from erp_integrations.workflow.badges import EVENT_WORDS, MARKERS
+from erp_integrations.workflow.transitions import MOVES
 
 PAGE = Path("docs") / "states.md"
 START = "(none)"

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from erp_integrations.adapters.base import EntityManifest
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.models import Choice, Item
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
@@ -91,7 +91,7 @@ def _members(account: Account) -> Iterator[Access]:
 
 def _values(item: Item) -> dict[str, Any]:
     """What accounting adds: what is proposed, and of a list the first choice."""
-    manifest = connection_services.entity_manifest(item.connection, ENTITY)
+    manifest = adapter_loading.entity_manifest(item.connection, ENTITY)
     if manifest is None:
         return {}
     id_proposals.propose(item.connection, manifest, [item])

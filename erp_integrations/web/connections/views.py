@@ -22,9 +22,9 @@ from erp_integrations.adapters.base import (
     Setting,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
-from erp_integrations.connections import wait_reasons
 from erp_integrations.export.delivery import file as file_delivery
 from erp_integrations.models import Connection
 from erp_integrations.models.record_types import record_types
@@ -50,7 +50,7 @@ def fetch(access: Access, pk: int) -> Connection:
 
 def _manifest(found: Connection) -> Manifest | None:
     try:
-        return connection_services.manifest_of(found)
+        return adapter_loading.manifest_of(found)
     except AdapterUnavailable:
         return None
 
@@ -185,7 +185,7 @@ def show_errors(form: Form, error: ValidationError) -> None:
 @scoped("connection.configure")
 def create(request: ScopedRequest) -> HttpResponseBase:
     """Connect an ERP: choose the adapter, name the connection, fill in its settings."""
-    classes = connection_services.adapter_classes()
+    classes = adapter_loading.adapter_classes()
     key = request.POST.get("adapter") or request.GET.get("adapter") or ""
     if key not in classes:
         offered = [one.manifest({}) for one in classes.values()]
@@ -309,7 +309,7 @@ def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
         if not connection_services.refresh(found, by=request.user):
             messages.error(request, f"The ERP could not be read: {found.refresh_problem}")
         return redirect("erp:holdings", access.account.pk, found.pk, kind)
-    entity = connection_services.usable_manifest(found, record_kind.entity)
+    entity = adapter_loading.usable_manifest(found, record_kind.entity)
     context = {
         "connection": found,
         "kind": record_kind,

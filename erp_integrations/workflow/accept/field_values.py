@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.safe_adapter import plain
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import MARKERS, State
+from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import default_rules
 from erp_integrations.workflow.accept.field_choices import Offers
-from erp_integrations.workflow.transitions import CHUNK
+from erp_integrations.workflow.badges import MARKERS
 from erpbridge.access.policy import Access
+from erpbridge.batches import CHUNK
 from erpbridge.bulk import write_rows
 from erpbridge.text import one_line
 
@@ -123,7 +124,7 @@ def _by_connection(
         groups.setdefault(item.connection_id, []).append(item)
     found = Connection.objects.in_bulk(list(groups))
     manifests = {
-        pk: connection_services.usable_manifest(found[pk], some[0].entity)
+        pk: adapter_loading.usable_manifest(found[pk], some[0].entity)
         for pk, some in groups.items()
     }
     return [

@@ -12,17 +12,18 @@ from django.db.models.functions import Now
 
 from erp_integrations.adapters.base import AdapterError, Delivery, Found, Operation
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
 from erp_integrations.connections.safe_adapter import LONGEST_ID, plain
-from erp_integrations.connections.services import adapter_of, manifest_of
 from erp_integrations.connections.wakeups import wake
 from erp_integrations.models import Attempt, Connection, Item
+from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.links.link_existing import note_agreement
-from erp_integrations.workflow.links.services import active_links, holder_of
+from erp_integrations.workflow.links.services import holder_of
 from erp_integrations.workflow.links.settlement import NO_ERROR, Held, settle_synced
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access

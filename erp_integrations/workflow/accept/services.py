@@ -17,9 +17,9 @@ from django.db.models.functions import Now
 
 from erp_integrations.adapters.base import Operation, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import services as connection_services
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.wakeups import wake
-from erp_integrations.models import Attempt, Connection, Item, Request
+from erp_integrations.models import Attempt, Connection, Item, Request, row_locks
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import State
 from erp_integrations.workflow import tracing, transitions
@@ -29,10 +29,10 @@ from erp_integrations.workflow.bulk_requests import Done, Refusal, carry_out
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.links.settlement import NO_ERROR
 from erp_integrations.workflow.payloads import erp_keys
-from erp_integrations.workflow.transitions import chunks
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.batches import chunks
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def _decide_on(
 ) -> list[Refusal]:
     """Accept or retry the items of one connection, whose row the caller has locked."""
     try:
-        adapter = connection_services.adapter_of(connection)
-        manifest = connection_services.entity_manifest(connection, click.entity)
+        adapter = adapter_loading.adapter_of(connection)
+        manifest = adapter_loading.entity_manifest(connection, click.entity)
     except AdapterUnavailable as error:
         return _all_refused(items, f"The ERP connection cannot be used: {error}")
     if manifest is None:
@@ -218,7 +218,7 @@ def proposals_for(items: Sequence[Item]) -> None:
     found = Connection.objects.in_bulk(list(by_connection))
     for connection_id, some in by_connection.items():
         try:
-            manifest = connection_services.entity_manifest(found[connection_id], some[0].entity)
+            manifest = adapter_loading.entity_manifest(found[connection_id], some[0].entity)
         except AdapterUnavailable:
             continue
         if manifest is not None:
@@ -242,7 +242,7 @@ def reject(
     wanted = list(items.order_by("pk").values_list("pk", flat=True))
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
-        transitions.lock_connections_of(Item.objects.filter(pk__in=batch))
+        row_locks.lock_connections_of(Item.objects.filter(pk__in=batch))
         waiting = Item.objects.filter(pk__in=batch, state=State.QUEUED, waits_for__isnull=False)
         transitions.move(
             "withdraw", waiting, by=access.user, why=reason, values={"waits_for": None}

@@ -10,14 +10,15 @@ from django.db.models import QuerySet
 from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
 from erp_integrations.connections.safe_adapter import LONGEST_ID, plain
 from erp_integrations.models import Connection, ErpRecord, Item, Link
-from erp_integrations.models.states import IN_AIR, MOVES, State
+from erp_integrations.models.erp_records import active_links
+from erp_integrations.models.states import IN_AIR, State
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.links.comparison import not_compared
-from erp_integrations.workflow.links.services import active_links
 from erp_integrations.workflow.payloads import erp_keys, field_rules
 from erp_integrations.workflow.payloads.commands import command_of
-from erp_integrations.workflow.transitions import chunks
+from erp_integrations.workflow.transitions import MOVES
 from erpbridge.access.policy import Access
+from erpbridge.batches import chunks
 from erpbridge.text import one_line
 
 if TYPE_CHECKING:

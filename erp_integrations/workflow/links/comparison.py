@@ -27,12 +27,12 @@ from erp_integrations.adapters.base import (
     Problem,
 )
 from erp_integrations.connections import services as connection_services
-from erp_integrations.export.claim import Claim
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.models.match_keys import name_key
 from erp_integrations.models.states import MOVING, OPEN, State
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.payloads import erp_keys
+from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, note
 

@@ -15,8 +15,10 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
-from erp_integrations.connections.services import NO_PAUSE, NO_SECRETS
+from erp_integrations.connections.adapter_loading import NO_SECRETS
+from erp_integrations.connections.services import NO_PAUSE
 from erp_integrations.connections.settings import (
     clean_config,
     clean_secrets,
@@ -136,7 +138,7 @@ def _against(connection: Connection, new: Mapping[str, str], books: Books | None
             "waiting for accounting, being exported, or failed. Retrieve, reject or settle what "
             "is open first; it was meant for the ERP that the connection leads to now."
         )
-    for one in connection_services.adapter_classes()[connection.adapter].manifest({}).settings:
+    for one in adapter_loading.adapter_classes()[connection.adapter].manifest({}).settings:
         if one.kind == "secret" and one.name in connection.secrets and one.name not in new:
             errors[one.name] = (
                 f"{one.label}: enter it again. The stored one belongs to where the connection "

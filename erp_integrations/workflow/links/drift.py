@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Link
 from erp_integrations.models.record_types import Draft, record_type
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
-from erp_integrations.workflow.transitions import chunks
+from erpbridge.batches import chunks
 from erpbridge.bulk import lock_rows, write_rows
 
 
@@ -32,7 +33,7 @@ def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
     """
     kind = record_type(entity)
     connection = connection_services.active(account_id, entity)
-    manifest = connection_services.usable_manifest(connection, entity)
+    manifest = adapter_loading.usable_manifest(connection, entity)
     for some in chunks(sorted(ids)):
         rows_linked = Link.objects.active().filter(
             entity=entity, record_id__in=some, connection=connection

@@ -16,17 +16,19 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from erp_integrations.adapters.base import Problem
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.safe_adapter import plain
-from erp_integrations.models import Connection, Item, Link
+from erp_integrations.models import Connection, Item, Link, erp_records
 from erp_integrations.models.record_types import RecordType, record_type
+from erp_integrations.models.row_locks import lock_records
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
-from erp_integrations.workflow.transitions import chunks, lock_records
 from erpbridge.access.policy import Access
 from erpbridge.audit.record import Note, note
+from erpbridge.batches import chunks
 from erpbridge.bulk import write_rows
 
 LONGEST_ID = 200
@@ -230,10 +232,10 @@ def _relink(
 
     :returns: ids of the records whose link has ended.
     """
-    old = link_services.active_links(connection, kind.entity, [one.record.pk for one in renamed])
+    old = erp_records.active_links(connection, kind.entity, [one.record.pk for one in renamed])
     ended = link_services.end(list(old.values()), by=access.user, why=WHY)
     linked = {one.record.pk: one.record for one in renamed if one.record.origin_id}
-    manifest = connection_services.usable_manifest(connection, kind.entity)
+    manifest = adapter_loading.usable_manifest(connection, kind.entity)
     drafts = payload_drafts.drafts(kind, access.account.pk, sorted(linked), manifest)
     new = [
         Link(
@@ -255,7 +257,7 @@ def _relink(
         # A worker compares a parent before anything is made under it.
         link_services.release_children(connection.pk, kind.entity, sorted(linked))
     same = {one.record.pk: one.record for one in changed if not one.renamed}
-    kept = list(link_services.active_links(connection, kind.entity, sorted(same)).values())
+    kept = list(erp_records.active_links(connection, kind.entity, sorted(same)).values())
     for one in kept:
         one.erp_code = same[one.record_id].origin_code
     write_rows(kept, ["erp_code"])

@@ -11,17 +11,19 @@ from django.db.models import Count, Max
 
 from erp_integrations.adapters.base import AdapterError, Found
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import refresh
+from erp_integrations.connections import adapter_loading, refresh
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, ErpRecord, Item, Link
+from erp_integrations.models import erp_records as models_erp_records
 from erp_integrations.models.record_types import Draft, record_type
+from erp_integrations.models.row_locks import lock_records
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links.drift import note_edits
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
-from erp_integrations.workflow.transitions import chunks, lock_records
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.batches import chunks
 from erpbridge.bulk import write_rows
 
 NO_ERP = "No ERP is connected to this account any more."
@@ -74,7 +76,7 @@ def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
     if connection is None:
         raise NotFetched(NO_ERP)
     try:
-        page = connection_services.adapter_of(connection).pull(entity, cursor)
+        page = adapter_loading.adapter_of(connection).pull(entity, cursor)
     except AdapterUnavailable as error:
         raise NotFetched(str(error)) from error
     except AdapterError as error:
@@ -191,7 +193,7 @@ def _held(connection: Connection, entity: str, ids: Sequence[str]) -> dict[str, 
 
 def _taken(connection: Connection, entity: str, ids: Sequence[int]) -> set[int]:
     """Of records, those that are linked already, or on their way."""
-    taken = set(link_services.active_links(connection, entity, ids))
+    taken = set(models_erp_records.active_links(connection, entity, ids))
     for some in chunks(ids):
         items = Item.objects.filter(account=connection.account_id, entity=entity).open()
         taken.update(items.filter(record_id__in=some).values_list("record_id", flat=True))
@@ -205,13 +207,13 @@ def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
     The others show as changed since. A number of queries that grows only with each 500.
     """
     connection = connection_services.active(account_id, entity)
-    manifest = connection_services.usable_manifest(connection, entity)
+    manifest = adapter_loading.usable_manifest(connection, entity)
     if connection is None or manifest is None:
         return
     names = [one.name for one in manifest.fields]
     kind = record_type(entity)
     for some in chunks(sorted(ids)):
-        found = link_services.active_links(connection, entity, some)
+        found = models_erp_records.active_links(connection, entity, some)
         rows_now = payload_drafts.drafts(kind, account_id, sorted(found), manifest)
         drafts = {one.record_id: one for one in rows_now}
         erp_ids = [link.erp_id for link in found.values()]

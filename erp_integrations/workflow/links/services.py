@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from erp_integrations.models import Connection, Item, Link
@@ -14,19 +13,10 @@ from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.links.drift import note_edits
-from erp_integrations.workflow.transitions import chunks
 from erpbridge.access.models import User
 from erpbridge.audit.record import Note, note
+from erpbridge.batches import chunks
 from erpbridge.bulk import write_rows
-
-
-def active_links(connection: Connection, entity: str, ids: Sequence[int]) -> dict[int, Link]:
-    """The active links of these records, by record id."""
-    found: dict[int, Link] = {}
-    for some in chunks(ids):
-        rows = Link.objects.filter(connection=connection, entity=entity, record_id__in=some)
-        found.update((link.record_id, link) for link in rows.filter(ended_at=None))
-    return found
 
 
 def holder_of(connection: Connection, entity: str, erp_id: str) -> Link | None:
@@ -116,14 +106,6 @@ def release_children(connection_id: int, entity: str, records: Sequence[int]) ->
     waiting = Item.objects.filter(connection=connection_id, entity=entity)
     for some in chunks(records):
         waiting.filter(waits_for__in=some).update(waits_for=None)
-
-
-def release_linked(connection: Connection) -> None:
-    """Items that wait for a parent which is linked can go on; a claim decides anew."""
-    linked = Link.objects.active().filter(
-        connection=connection, entity=OuterRef("entity"), record_id=OuterRef("waits_for")
-    )
-    connection.items.filter(Exists(linked)).update(waits_for=None)
 
 
 def mirror(entity: str, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False) -> None:

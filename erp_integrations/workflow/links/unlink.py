@@ -17,12 +17,18 @@ from django.db.models.functions import Now
 
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.match_keys import keys_of
-from erp_integrations.models.record_types import RecordType, Sendable, record_type
+from erp_integrations.models.record_types import (
+    RecordType,
+    Sendable,
+    is_locked,
+    locked,
+    record_type,
+)
+from erp_integrations.models.row_locks import lock_connections, lock_records
 from erp_integrations.models.states import MAY_HAVE_LEFT
 from erp_integrations.workflow.links.services import end
-from erp_integrations.workflow.send.filters import is_locked, locked
-from erp_integrations.workflow.transitions import chunks, lock_connections, lock_records
 from erpbridge.access.models import User
+from erpbridge.batches import chunks
 
 # Children that a refusal names.
 MOST_NAMED = 3

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from erp_integrations.adapters.base import Operation, Problem
-from erp_integrations.models.record_types import RecordType, Sendable, record_type
+from erp_integrations.models.record_types import (
+    RecordType,
+    Sendable,
+    record_type,
+)
 from erp_integrations.models.states import MOVING, State
 from erp_integrations.workflow.send.filters import rejected_as_it_is, unsent
+from erp_integrations.workflow.send.locks import BEYOND_EDITS
 from erp_integrations.workflow.send.readiness import Readiness, help_link, readiness
+from erp_integrations.workflow.send.validation import examine
 from erpbridge.access.policy import Access
 
 
@@ -93,3 +99,37 @@ def _nothing(
         ]
         message = f"Nothing is left to send: {'; '.join(parts)}."
     return Problem("erp_state", "nothing", message)
+
+
+@dataclass(frozen=True)
+class Button:
+    """The ERP button of a record page. ``verb`` is empty where none is to be shown.
+
+    ``after_edit``: whether the record could be sent once its fields are changed; ``takes_note``:
+    whether the sender can say something along with it, to whoever rejected it.
+    """
+
+    verb: str = ""
+    label: str = ""
+    enabled: bool = False
+    reasons: tuple[Problem, ...] = ()
+    help_url: str = ""
+    help_label: str = ""
+    after_edit: bool = False
+    takes_note: bool = False
+
+
+def button(entity: str, access: Access, record: Sendable) -> Button:
+    """What the person can do with this record and the ERP, and if not, every reason."""
+    kind = record_type(entity)
+    if record.erp_state == State.READY and access.can(kind.retrieve_action):
+        return Button("retrieve", "Retrieve from ERP", True)
+    if not access.can(kind.send_action):
+        return Button()
+    found = examine(kind, [record.pk], access=access)
+    reasons = tuple(found.of(record.pk))
+    label = "Re-send to ERP" if record.erp_state or record.origin_id else "Send to ERP"
+    url, words = help_link(found.ready, access)
+    after_edit = not found.ready.problems and not any(one.rule in BEYOND_EDITS for one in reasons)
+    takes_note = not reasons and record.erp_state == State.REJECTED
+    return Button("send", label, not reasons, reasons, url, words, after_edit, takes_note)

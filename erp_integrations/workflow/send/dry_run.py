@@ -9,8 +9,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from erp_integrations.adapters.base import Adapter, EntityManifest, Manifest, Operation, Problem
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
-from erp_integrations.models import ActiveConnection, Connection
+from erp_integrations.models import ActiveConnection, Connection, row_locks
 from erp_integrations.models.record_types import (
     Draft,
     RecordType,
@@ -18,10 +19,9 @@ from erp_integrations.models.record_types import (
     counted,
     record_type,
 )
-from erp_integrations.workflow import transitions
 from erp_integrations.workflow.bulk_requests import Refusal
 from erp_integrations.workflow.payloads import drafts as payload_drafts
-from erp_integrations.workflow.send.services import command_for
+from erp_integrations.workflow.payloads.commands import command_for
 from erpbridge.access.models import User
 
 
@@ -41,7 +41,7 @@ class InstalledAdapter:
 def installed_adapters() -> list[InstalledAdapter]:
     """The adapters that may be used here, in the order in which they are allowed."""
     found = []
-    for key, adapter_class in connection_services.adapter_classes().items():
+    for key, adapter_class in adapter_loading.adapter_classes().items():
         manifest = adapter_class.manifest({})
         takes = {name for name, one in manifest.entities.items() if _creates(one)}
         found.append(InstalledAdapter(key, manifest.label, frozenset(takes)))
@@ -58,7 +58,7 @@ def check_against(
 
     :raises AdapterUnavailable: for one that is not installed or allowed here, or broken.
     """
-    manifest, adapter = connection_services.unconnected(adapter_key, account_id)
+    manifest, adapter = adapter_loading.unconnected(adapter_key, account_id)
     found = manifest.entities.get(entity)
     drafts = payload_drafts.drafts(record_type(entity), account_id, ids, found)
     clashes = payload_drafts.clashes(found, drafts)
@@ -104,7 +104,7 @@ def standing_against(connection: Connection, entity: str) -> list[str]:
     if now is None or now.pk == connection.pk:
         return []
     reasons = []
-    manifest = connection_services.usable_manifest(connection, entity)
+    manifest = adapter_loading.usable_manifest(connection, entity)
     if manifest is None:
         reasons.append(f"{connection.name} does not take {plural}.")
     waiting = now.items.filter(entity=entity).open().count()
@@ -136,7 +136,7 @@ def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
     connection_services.hold_account(connection.account_id)
     both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
     found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
-    transitions.lock_connections(found)
+    row_locks.lock_connections(found)
     reasons = standing_against(connection, entity)
     if reasons:
         return reasons

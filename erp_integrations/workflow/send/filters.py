@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef, Q
 
 from erp_integrations.models import Item
-from erp_integrations.models.record_types import Sendable
-from erp_integrations.models.states import DRIFTED, LINKED, NOT_SENT, OPEN, STATES_OF_MARKER, State
+from erp_integrations.models.record_types import locked
+from erp_integrations.models.states import State
+from erp_integrations.workflow.badges import DRIFTED, LINKED, NOT_SENT, STATES_OF_MARKER
 
 
 def marker_filter(key: str) -> Q:
@@ -40,13 +41,3 @@ def rejected_as_it_is(entity: str) -> Q:
         state=State.REJECTED,
     )
     return Q(erp_state=State.REJECTED) & Q(Exists(said.exclude(decision_note="")))
-
-
-def locked() -> Q:
-    """The records that wait for accounting or are being exported."""
-    return Q(erp_state__in=sorted(OPEN))
-
-
-def is_locked(record: Sendable) -> bool:
-    """Whether this record waits for accounting or is being exported; needs no query."""
-    return record.erp_state in OPEN

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from erp_integrations.adapters.base import Adapter, EntityManifest, Owner, Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection
 from erp_integrations.models.record_types import project_problem
@@ -37,8 +38,8 @@ def readiness(entity: str, access: Access) -> Readiness:
     if connection is None:
         return Readiness((*problems, _no_connection()))
     try:
-        manifest = connection_services.manifest_of(connection)
-        adapter = connection_services.adapter_of(connection)
+        manifest = adapter_loading.manifest_of(connection)
+        adapter = adapter_loading.adapter_of(connection)
     except AdapterUnavailable as error:
         missing = Problem("connection", "adapter", f"The ERP connection cannot be used: {error}")
         return Readiness((*problems, missing), connection)

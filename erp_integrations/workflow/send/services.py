@@ -7,162 +7,30 @@ the page and the server can never disagree.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from erp_integrations.adapters.base import Command, Operation, Problem
+from erp_integrations.adapters.base import Operation, Problem
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.safe_adapter import plain
-from erp_integrations.models import Item, Link, Request
+from erp_integrations.models import Item, Request, row_locks
 from erp_integrations.models.record_types import Draft, RecordType, record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.accept.default_rules import Defaults
 from erp_integrations.workflow.bulk_requests import Done, Refusal, carry_out
-from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
-from erp_integrations.workflow.send.readiness import Readiness, readiness
-from erp_integrations.workflow.transitions import chunks
+from erp_integrations.workflow.send.readiness import readiness
+from erp_integrations.workflow.send.validation import Examination, examine
+from erpbridge import batches
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
-from erpbridge.ui.times import shown
+from erpbridge.batches import chunks
 
 # Characters of what a sender says to accounting.
 LONGEST_NOTE = 1_000
-
-
-@dataclass
-class Examination:
-    """What was found about some records: each is either a candidate or has problems."""
-
-    ready: Readiness
-    drafts: list[Draft]
-    problems: dict[int, list[Problem]] = field(default_factory=dict)
-    open_items: dict[int, Item] = field(default_factory=dict)
-    links: dict[int, Link] = field(default_factory=dict)
-
-    def of(self, record_id: int) -> list[Problem]:
-        """Every reason why this record cannot be sent now."""
-        return [*self.ready.problems, *self.problems.get(record_id, [])]
-
-
-def examine(
-    kind: RecordType,
-    ids: Sequence[int],
-    *,
-    access: Access,
-    seen: Mapping[int, int] | None = None,
-    known: Mapping[int, Sequence[Problem]] | None = None,
-) -> Examination:
-    """Check records for sending; a number of queries that does not depend on how many.
-
-    :param seen: record id -> revision on the caller's page, to notice a stale page.
-    :param known: problems of records of the same click that were found before.
-    """
-    ready = readiness(kind.entity, access)
-    drafts = payload_drafts.drafts(kind, access.account.pk, ids, ready.manifest)
-    parents = {draft.parent_id for draft in drafts if draft.parent_id is not None}
-    family = sorted({*ids, *parents})
-    known = known or {}
-    found = Examination(ready, drafts, open_items=_open_items(kind.entity, access, family))
-    found.problems = {pk: list(problems) for pk, problems in known.items()}
-    if ready.connection:
-        found.links = link_services.active_links(ready.connection, kind.entity, family)
-    beyond = kind.problems(drafts)
-    clashes = payload_drafts.clashes(ready.manifest, drafts)
-    for draft in sorted(drafts, key=lambda one: one.depth):
-        problems = [*known.get(draft.record_id, []), *beyond.get(draft.record_id, [])]
-        problems += _stale(draft, seen)
-        problems += _waiting(found.open_items.get(draft.record_id))
-        problems += _broken_rules(draft, found)
-        clash = clashes.get(draft.record_id)
-        problems += [clash] if clash and clash not in problems else []
-        problems += _parent_left_out(draft, found)
-        found.problems[draft.record_id] = problems
-    return found
-
-
-def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
-    """A child needs its parent in the ERP, on its way there, or sent in this click."""
-    parent = draft.parent_id
-    if parent is None or parent in found.links or parent in found.open_items:
-        return []
-    if parent not in found.problems:
-        message = "The code above it is not in the ERP. Send that too."
-        return [Problem("parent", "parent_not_sent", message)]
-    reasons = found.problems[parent]
-    if not reasons:
-        return []
-    message = reasons[0].message
-    if reasons[0].rule != "parent_refused":
-        # Said once, however many tiers are between the two.
-        message = f"A code above it cannot be sent: {message}"
-    return [Problem("parent", "parent_refused", message)]
-
-
-def _open_items(entity: str, access: Access, ids: Sequence[int]) -> dict[int, Item]:
-    items = Item.objects.filter(account=access.account, entity=entity).open()
-    found = (items.filter(record_id__in=some).select_related("sent_by") for some in chunks(ids))
-    return {item.record_id: item for rows in found for item in rows}
-
-
-def _stale(draft: Draft, seen: Mapping[int, int] | None) -> list[Problem]:
-    if seen is None or seen.get(draft.record_id) == draft.revision:
-        return []
-    message = (
-        f"{draft.label} was changed since this page was opened. Look at it as it is now, "
-        "then send it."
-    )
-    return [Problem("revision", "stale", message)]
-
-
-def _waiting(item: Item | None) -> list[Problem]:
-    if item is None:
-        return []
-    words = State(item.state).label
-    message = f"Already sent by {item.sent_by} on {shown(item.sent_at)} ({words})."
-    return [Problem("erp_state", "open", message, current=words)]
-
-
-def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
-    """Rules of the manifest and of the adapter, and what a linked record needs."""
-    manifest, adapter = found.ready.manifest, found.ready.adapter
-    if manifest is None or adapter is None:
-        return []
-    link = found.links.get(draft.record_id)
-    problems = payload_drafts.problems(manifest, draft)
-    problems += adapter.validate(command_for(draft, link, entity=manifest.entity))
-    if link is None:
-        if Operation.CREATE not in manifest.operations:
-            message = f"{found.ready.label} does not take new records from here."
-            problems.append(Problem("operation", "create", message))
-    elif Operation.UPDATE not in manifest.operations:
-        message = f"It is synced, and {found.ready.label} does not take changes from here."
-        problems.append(Problem("operation", "update", message))
-    elif link.synced_digest == digest(draft.payload):
-        message = f"It is synced, and nothing has changed since {found.ready.label} took it."
-        problems.append(Problem("operation", "unchanged", message))
-    return problems
-
-
-def command_for(
-    draft: Draft, link: Link | None, *, entity: str, acceptance: Mapping[str, Any] | None = None
-) -> Command:
-    """The command that exporting this draft would be."""
-    return Command(
-        intent="",
-        entity=entity,
-        operation=Operation.UPDATE if link else Operation.CREATE,
-        key=link.erp_code if link else "",
-        payload=draft.payload,
-        acceptance=acceptance or {},
-        erp_id=link.erp_id if link else "",
-        erp_version=link.erp_version if link else "",
-    )
 
 
 def clean_note(note: str) -> str:
@@ -200,7 +68,7 @@ def send(
         # So that no parent is unlinked, no connection leads elsewhere, and nothing is edited, while
         # it is sent.
         connection_services.hold(access.account.pk)
-        transitions.lock_records(entity, batch)
+        row_locks.lock_records(entity, batch)
         found = examine(kind, batch, access=access, seen=seen, known=known)
         refused = [
             Refusal(draft.record_id, draft.label, tuple(found.of(draft.record_id)))
@@ -232,7 +100,7 @@ def _parents_first(
     """The records in the order of their batches, and what only all of them together show: which
     would share a code in the ERP.
     """
-    if len(ids) <= transitions.CHUNK:
+    if len(ids) <= batches.CHUNK:
         return list(ids), {}
     manifest = readiness(kind.entity, access).manifest
     drafts = payload_drafts.drafts(kind, access.account.pk, ids, manifest)
@@ -291,7 +159,7 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
         waiting = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
-        transitions.lock_connections_of(waiting)
+        row_locks.lock_connections_of(waiting)
         moved = transitions.move("retrieve", waiting, by=access.user)
         left = sorted(set(batch) - {item.record_id for item in moved})
         return len(moved), _not_waiting(kind, left, access)

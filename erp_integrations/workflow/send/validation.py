@@ -1,0 +1,132 @@
+"""What stands against sending records: each reason with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from erp_integrations.adapters.base import Operation, Problem
+from erp_integrations.models import Item, Link, erp_records
+from erp_integrations.models.record_types import Draft, RecordType
+from erp_integrations.models.states import State
+from erp_integrations.workflow.payloads import drafts as payload_drafts
+from erp_integrations.workflow.payloads.commands import command_for
+from erp_integrations.workflow.payloads.digest import digest
+from erp_integrations.workflow.send.readiness import Readiness, readiness
+from erpbridge.access.policy import Access
+from erpbridge.batches import chunks
+from erpbridge.ui.times import shown
+
+
+@dataclass
+class Examination:
+    """What was found about some records: each is either a candidate or has problems."""
+
+    ready: Readiness
+    drafts: list[Draft]
+    problems: dict[int, list[Problem]] = field(default_factory=dict)
+    open_items: dict[int, Item] = field(default_factory=dict)
+    links: dict[int, Link] = field(default_factory=dict)
+
+    def of(self, record_id: int) -> list[Problem]:
+        """Every reason why this record cannot be sent now."""
+        return [*self.ready.problems, *self.problems.get(record_id, [])]
+
+
+def examine(
+    kind: RecordType,
+    ids: Sequence[int],
+    *,
+    access: Access,
+    seen: Mapping[int, int] | None = None,
+    known: Mapping[int, Sequence[Problem]] | None = None,
+) -> Examination:
+    """Check records for sending; a number of queries that does not depend on how many.
+
+    :param seen: record id -> revision on the caller's page, to notice a stale page.
+    :param known: problems of records of the same click that were found before.
+    """
+    ready = readiness(kind.entity, access)
+    drafts = payload_drafts.drafts(kind, access.account.pk, ids, ready.manifest)
+    parents = {draft.parent_id for draft in drafts if draft.parent_id is not None}
+    family = sorted({*ids, *parents})
+    known = known or {}
+    found = Examination(ready, drafts, open_items=_open_items(kind.entity, access, family))
+    found.problems = {pk: list(problems) for pk, problems in known.items()}
+    if ready.connection:
+        found.links = erp_records.active_links(ready.connection, kind.entity, family)
+    beyond = kind.problems(drafts)
+    clashes = payload_drafts.clashes(ready.manifest, drafts)
+    for draft in sorted(drafts, key=lambda one: one.depth):
+        problems = [*known.get(draft.record_id, []), *beyond.get(draft.record_id, [])]
+        problems += _stale(draft, seen)
+        problems += _waiting(found.open_items.get(draft.record_id))
+        problems += _broken_rules(draft, found)
+        clash = clashes.get(draft.record_id)
+        problems += [clash] if clash and clash not in problems else []
+        problems += _parent_left_out(draft, found)
+        found.problems[draft.record_id] = problems
+    return found
+
+
+def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
+    """A child needs its parent in the ERP, on its way there, or sent in this click."""
+    parent = draft.parent_id
+    if parent is None or parent in found.links or parent in found.open_items:
+        return []
+    if parent not in found.problems:
+        message = "The code above it is not in the ERP. Send that too."
+        return [Problem("parent", "parent_not_sent", message)]
+    reasons = found.problems[parent]
+    if not reasons:
+        return []
+    message = reasons[0].message
+    if reasons[0].rule != "parent_refused":
+        # Said once, however many tiers are between the two.
+        message = f"A code above it cannot be sent: {message}"
+    return [Problem("parent", "parent_refused", message)]
+
+
+def _open_items(entity: str, access: Access, ids: Sequence[int]) -> dict[int, Item]:
+    items = Item.objects.filter(account=access.account, entity=entity).open()
+    found = (items.filter(record_id__in=some).select_related("sent_by") for some in chunks(ids))
+    return {item.record_id: item for rows in found for item in rows}
+
+
+def _stale(draft: Draft, seen: Mapping[int, int] | None) -> list[Problem]:
+    if seen is None or seen.get(draft.record_id) == draft.revision:
+        return []
+    message = (
+        f"{draft.label} was changed since this page was opened. Look at it as it is now, "
+        "then send it."
+    )
+    return [Problem("revision", "stale", message)]
+
+
+def _waiting(item: Item | None) -> list[Problem]:
+    if item is None:
+        return []
+    words = State(item.state).label
+    message = f"Already sent by {item.sent_by} on {shown(item.sent_at)} ({words})."
+    return [Problem("erp_state", "open", message, current=words)]
+
+
+def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
+    """Rules of the manifest and of the adapter, and what a linked record needs."""
+    manifest, adapter = found.ready.manifest, found.ready.adapter
+    if manifest is None or adapter is None:
+        return []
+    link = found.links.get(draft.record_id)
+    problems = payload_drafts.problems(manifest, draft)
+    problems += adapter.validate(command_for(draft, link, entity=manifest.entity))
+    if link is None:
+        if Operation.CREATE not in manifest.operations:
+            message = f"{found.ready.label} does not take new records from here."
+            problems.append(Problem("operation", "create", message))
+    elif Operation.UPDATE not in manifest.operations:
+        message = f"It is synced, and {found.ready.label} does not take changes from here."
+        problems.append(Problem("operation", "update", message))
+    elif link.synced_digest == digest(draft.payload):
+        message = f"It is synced, and nothing has changed since {found.ready.label} took it."
+        problems.append(Problem("operation", "unchanged", message))
+    return problems
