@@ -158,8 +158,8 @@ every_case = pytest.mark.parametrize("case", CASES, ids=[one.__name__ for one in
 each_of_one = pytest.mark.parametrize("case", OF_ONE, ids=[one.__name__ for one in OF_ONE])
 # What ends nothing that has an address of its own, and where it is tested that it says so.
 ELSEWHERE = {
-    "admin_wbs:project_remove": "ticked rows: tests/admin_wbs/test_project_codes.py",
-    "erp:item_unlink": "the page of the item stays: tests/erp_integrations/test_unlinking.py",
+    "admin_wbs:project_remove": "ticked rows: tests/admin_wbs/projects/test_cost_codes.py",
+    "erp:item_unlink": "the item stays: tests/erp_integrations/workflow/links/test_unlink.py",
     "erp:project_item_unlink": "as erp:item_unlink",
     "oauth:application_revoke": "ends the tokens that there are, however many",
     "oauth:revoke": "for programs",

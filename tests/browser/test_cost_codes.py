@@ -14,7 +14,7 @@ from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeList
 from erp_integrations.models import Item
 from erpbridge.access.levels import Level
-from tests.admin_wbs.test_codes import shown, tree
+from tests.admin_wbs.cost_codes.test_services import shown, tree
 from tests.browser.routes import to_cost_codes
 from tests.browser.test_main_job import log_in
 from tests.erp_integrations import steps

@@ -10,7 +10,7 @@ from admin_wbs.models import ProjectCostCode
 from admin_wbs.models.full_code import full_code
 from tests.admin_wbs.books import do_jobs, enter, erp_list, seen
 from tests.admin_wbs.conftest import connection, owner
-from tests.admin_wbs.test_codes import tree
+from tests.admin_wbs.cost_codes.test_services import tree
 from tests.factories import CodeListFactory
 
 __all__ = ["connection", "owner"]

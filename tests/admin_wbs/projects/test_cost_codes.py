@@ -18,7 +18,7 @@ from erpbridge.access.models import Membership, Project, ProjectMembership
 from erpbridge.audit.models import Event
 from erpbridge.jobs.models import Job
 from tests.admin_wbs.books import do_jobs, erp_list, link
-from tests.admin_wbs.test_codes import tree
+from tests.admin_wbs.cost_codes.test_services import tree
 from tests.factories import ProjectFactory
 
 pytestmark = pytest.mark.django_db

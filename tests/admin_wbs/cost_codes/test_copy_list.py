@@ -5,7 +5,7 @@ import pytest
 from admin_wbs.cost_codes import copy_list, list_services
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.errors import ReadOnly, Stale
-from tests.admin_wbs.test_codes import shown, tree
+from tests.admin_wbs.cost_codes.test_services import shown, tree
 from tests.factories import CodeListFactory, ConnectionFactory
 
 pytestmark = pytest.mark.django_db

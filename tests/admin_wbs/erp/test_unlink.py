@@ -18,7 +18,7 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
 from erpbridge.audit.models import Event
 from tests.admin_wbs.books import enter, erp_list
-from tests.admin_wbs.test_codes import tree
+from tests.admin_wbs.cost_codes.test_services import tree
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from erp_integrations.models import ActiveConnection, Connection, Item, Request
 from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from tests.admin_wbs.test_codes import shown, tree
+from tests.admin_wbs.cost_codes.test_services import shown, tree
 from tests.factories import (
     CodeListFactory,
     ConnectionFactory,
