@@ -29,4 +29,4 @@ VOLUME /var/lib/erpbridge
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["python", "bin/healthcheck"]
 CMD ["gunicorn", "erpbridge.wsgi", "--bind=0.0.0.0:8000", \
-     "--config=python:erpbridge.gunicorn_conf", "--workers=2", "--worker-tmp-dir=/dev/shm"]
+     "--config=python:erpbridge.processes.gunicorn_conf", "--workers=2", "--worker-tmp-dir=/dev/shm"]

@@ -13,7 +13,7 @@ from typing import Any
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostType, SubJob
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, changes
+from erpbridge.audit.services import Note, changes
 
 COLUMNS = ("origin_id", "origin_data")
 WHY = "Set over the API"

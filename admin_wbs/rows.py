@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from erpbridge.audit.record import changes
+from erpbridge.audit.services import changes
 
 
 @dataclass(eq=False)

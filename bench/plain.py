@@ -17,8 +17,8 @@ from rest_framework.request import Request
 from directory.api.vendor_serializer import TEXTS, register_of
 from directory.models import CLASSIFICATIONS, Company, Trade
 from erp_integrations import sendable
-from erpbridge.rest import scope
-from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.requests import scope
+from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.views import ScopedView
 
 

@@ -17,10 +17,10 @@ from bench.measure import Aim, Result, clock, medians
 from directory.api.vendor_serializer import COLUMNS
 from directory.models import Company
 from erpbridge.access.levels import Level
-from erpbridge.access.people import Levels
+from erpbridge.access.people.services import Levels
 from erpbridge.oauth import applications, tokens
 from erpbridge.oauth.applications import Service
-from erpbridge.rest.answers import dumps
+from erpbridge.rest.responses import dumps
 
 LISTED, SYNCED, MANY = 1_000, 500, 100_000
 OURS, PLAIN, BARE = "erpbridge", "ModelSerializer", "bare SQL and JSON"

@@ -15,8 +15,8 @@ from celery.signals import (
 )
 from django.conf import settings
 
-from erpbridge import ticker
-from erpbridge.private_files import UMASK
+from erpbridge.processes import ticker
+from erpbridge.processes.private_files import UMASK
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erpbridge.settings")
 

@@ -88,26 +88,26 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "erpbridge.ui.request_id.RequestIdMiddleware",
-    "erpbridge.ui.no_store.NoStoreMiddleware",
+    "erpbridge.ui.middleware.request_id.RequestIdMiddleware",
+    "erpbridge.ui.middleware.no_store.NoStoreMiddleware",
     "erpbridge.rest.middleware.RestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "erpbridge.ui.body_size.BodySizeMiddleware",
+    "erpbridge.ui.middleware.body_size.BodySizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "erpbridge.access.sessions.SignInMiddleware",
+    "erpbridge.access.login.sessions.SignInMiddleware",
     "erpbridge.access.zones.ZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "erpbridge.ui.not_allowed.NotAllowedPageMiddleware",
-    "erpbridge.access.hashing.NoTurnMiddleware",
+    "erpbridge.access.login.password_hashing.NoTurnMiddleware",
     "axes.middleware.AxesMiddleware",
-    "erpbridge.retrying.RetryMiddleware",
+    "erpbridge.db.retry.RetryMiddleware",
 ]
 
 ROOT_URLCONF = "erpbridge.urls"
@@ -159,7 +159,10 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 # The first is Django's first, and stored like it; the others are Django's, for what they stored.
-PASSWORD_HASHERS = ["erpbridge.access.hashing.TakingTurns", *global_settings.PASSWORD_HASHERS[1:]]
+PASSWORD_HASHERS = [
+    "erpbridge.access.login.password_hashing.TakingTurns",
+    *global_settings.PASSWORD_HASHERS[1:],
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -169,7 +172,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-CSRF_FAILURE_VIEW = "erpbridge.access.sessions.form_refused"
+CSRF_FAILURE_VIEW = "erpbridge.access.login.sessions.form_refused"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -181,10 +184,10 @@ AXES_LOCKOUT_PARAMETERS = ["username"]
 # Django hands the login name over as "username", whatever the user model calls it.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "erpbridge.access.guessing.locked_out"
+AXES_LOCKOUT_CALLABLE = "erpbridge.access.login.lockout.locked_out"
 # It also locks an address, at a limit of its own.
-AXES_HANDLER = "erpbridge.access.guessing.Handler"
-AXES_CLIENT_IP_CALLABLE = "erpbridge.client_address.client_network"
+AXES_HANDLER = "erpbridge.access.login.lockout.Handler"
+AXES_CLIENT_IP_CALLABLE = "erpbridge.processes.client_address.client_network"
 ERPBRIDGE_FAILURES_PER_ADDRESS = env.integer(
     "ERPBRIDGE_FAILURES_PER_ADDRESS", 50, least=5, most=1_000_000
 )
@@ -298,14 +301,14 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["erpbridge.rest.authentication.Bearer"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_SCHEMA_CLASS": "erpbridge.rest.description.Described",
+    "DEFAULT_SCHEMA_CLASS": "erpbridge.rest.schema.openapi.Described",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "erpbridge",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
-    "DEFAULT_GENERATOR_CLASS": "erpbridge.rest.description.Generator",
-    "POSTPROCESSING_HOOKS": ["erpbridge.oauth.description.with_endpoints"],
+    "DEFAULT_GENERATOR_CLASS": "erpbridge.rest.schema.openapi.Generator",
+    "POSTPROCESSING_HOOKS": ["erpbridge.oauth.openapi.with_endpoints"],
 }
 # The largest page of a list, and how often an application may call for one company.
 ERPBRIDGE_REST_MOST_PER_PAGE = env.integer(
@@ -321,13 +324,13 @@ ERPBRIDGE_REST_CALLS_PER_10_SECONDS = env.integer(
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "erpbridge.ui.request_id.RequestIdFilter"}},
+    "filters": {"request_id": {"()": "erpbridge.ui.middleware.request_id.RequestIdFilter"}},
     "formatters": {
         "line": {
-            "()": "erpbridge.ui.logs.LineFormatter",
+            "()": "erpbridge.ui.logs.formatters.LineFormatter",
             "fmt": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
         },
-        "json": {"()": "erpbridge.ui.logs.JsonFormatter"},
+        "json": {"()": "erpbridge.ui.logs.formatters.JsonFormatter"},
     },
     "handlers": {
         "stderr": {

@@ -13,7 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", home.favicon, name="favicon"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
-    path("", include("erpbridge.access.login")),
+    path("", include("erpbridge.access.login.views")),
     path("", include("erpbridge.access.urls")),
     path("", include("erpbridge.jobs.urls")),
     path("", include("erpbridge.oauth.urls")),

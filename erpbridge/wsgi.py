@@ -5,8 +5,8 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from erpbridge.private_files import UMASK
-from erpbridge.streamed import Measured
+from erpbridge.processes.private_files import UMASK
+from erpbridge.processes.streamed_bodies import Measured
 
 os.umask(UMASK)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erpbridge.settings")

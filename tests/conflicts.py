@@ -17,7 +17,7 @@ from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
-from erpbridge import busy
+from erpbridge.db import busy
 
 FUNCTION = """
 CREATE SEQUENCE written;

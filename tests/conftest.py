@@ -18,10 +18,10 @@ from django.test import Client
 from hypothesis import HealthCheck, settings
 
 from erp_integrations.adapters.conformance import report
-from erpbridge import embedded
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit import triggers
+from erpbridge.processes import embedded
 from tests import processes, template_database
 from tests.factories import (
     AccountFactory,

@@ -1,0 +1,1 @@
+"""Lists of cost codes and their codes."""

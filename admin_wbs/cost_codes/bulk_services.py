@@ -20,9 +20,9 @@ from admin_wbs.models.node import BATCH, SHAPE
 from admin_wbs.tree.bulk_rules import chosen
 from erp_integrations import sendable
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, changes, note
-from erpbridge.bulk import lock_rows
-from erpbridge.text import key
+from erpbridge.audit.services import Note, changes, note
+from erpbridge.db.bulk_update import lock_rows
+from erpbridge.db.text import key
 
 MISSING = "is missing"
 KNOWN = "The ERP knows it, or a code under it, by this code."

@@ -18,7 +18,7 @@ from admin_wbs.erp import send as send_to_erp
 from admin_wbs.errors import CodeRefused, Outcome, Stale
 from admin_wbs.models import CodeList
 from erpbridge.access.scoping import ScopedRequest, require, scoped
-from erpbridge.ui.many import NOTHING_TICKED, ask, must_ask
+from erpbridge.ui.bulk_confirm import NOTHING_TICKED, ask, must_ask
 
 ACTS = {
     "deactivate": code_services.deactivate,

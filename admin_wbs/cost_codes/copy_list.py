@@ -13,7 +13,7 @@ from admin_wbs.errors import Stale
 from admin_wbs.models import CodeList
 from admin_wbs.models.full_code import full_code
 from erpbridge.access.models import User
-from erpbridge.text import key
+from erpbridge.db.text import key
 
 
 @dataclass(frozen=True)

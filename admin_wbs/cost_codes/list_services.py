@@ -20,8 +20,8 @@ from admin_wbs.models.querysets.cost_codes import CodeListQuerySet
 from erp_integrations import sendable
 from erp_integrations.sendable import Connected
 from erpbridge.access.models import Account, User
-from erpbridge.audit.record import Note, changes, note
-from erpbridge.text import key
+from erpbridge.audit.services import Note, changes, note
+from erpbridge.db.text import key
 
 LIST = "cost_code_list"
 CODE = "cost_code"

@@ -32,9 +32,9 @@ from admin_wbs.tree.bulk_rules import (
 )
 from erp_integrations import sendable
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, changes, note
-from erpbridge.bulk import lock_rows
-from erpbridge.text import key, keys
+from erpbridge.audit.services import Note, changes, note
+from erpbridge.db.bulk_update import lock_rows
+from erpbridge.db.text import key, keys
 
 ENTITY = list_services.CODE
 MOST_NAMED = 3

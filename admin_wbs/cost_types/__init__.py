@@ -1,0 +1,1 @@
+"""Cost types, and which code takes which."""

@@ -14,8 +14,8 @@ from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.rows import Row, put
 from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, note
-from erpbridge.text import key
+from erpbridge.audit.services import Note, note
+from erpbridge.db.text import key
 
 COLUMNS = ("code", "label", "base_type", "origin_id", "origin_data")
 NEEDED = ("code", "label")

@@ -17,7 +17,7 @@ from admin_wbs.models import CodeCostType, CodeList, CostCode, CostType
 from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 
 Tick = tuple[int, int]  # id of a cost code, id of a cost type
 WORDS = {True: "ticked", False: "not ticked"}

@@ -12,7 +12,7 @@ from admin_wbs.errors import IN_BUDGET_CODE, SegmentRefused
 from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Account, User
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.services import Note, changes, note
 
 COST_TYPE = "cost_type"
 EDITABLE = ("code", "label", "base_type")

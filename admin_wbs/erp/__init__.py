@@ -1,0 +1,1 @@
+"""Cost codes on their way into the ERP and back."""

@@ -23,12 +23,12 @@ from admin_wbs.models.full_code import LONGEST_CODE, MOST_TIERS, full_code, sort
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
+from erpbridge.db.text import keys
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
-from erpbridge.jobs.starting import start
-from erpbridge.jobs.work import JobProblem, Run
-from erpbridge.text import keys
+from erpbridge.jobs.run import JobProblem, Run
+from erpbridge.jobs.start import start
 
 FETCH = "codes.fetch"
 APPLY = "codes.apply"

@@ -27,7 +27,7 @@ from admin_wbs.models.full_code import (
 )
 from erp_integrations import sendable
 from erp_integrations.sendable import ErpRow
-from erpbridge.text import DIRECTION_CONTROLS, is_storable, key, one_line
+from erpbridge.db.text import DIRECTION_CONTROLS, is_storable, key, one_line
 
 
 class Fate(StrEnum):

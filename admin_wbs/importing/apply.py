@@ -15,8 +15,8 @@ from admin_wbs.importing import uploads
 from admin_wbs.importing.plan import Plan, State
 from admin_wbs.models import CodeImport, CodeList
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, note
-from erpbridge.files.refused import Refused
+from erpbridge.audit.services import Note, note
+from erpbridge.files.errors import Refused
 
 
 class AlreadyConfirmed(CodeRefused):

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from admin_wbs.models.full_code import JOINT, MOST_TIERS
-from erpbridge.files.refused import ERROR
+from erpbridge.db.text import fold
+from erpbridge.files.errors import ERROR
 from erpbridge.files.table import FileProblem, Line
-from erpbridge.text import fold
 
 DESCRIPTION = "description"
 # What may stand between the tiers of a code in one column; the last: codes are of one tier.

@@ -16,9 +16,9 @@ from admin_wbs.importing.validate import Key, Row
 from admin_wbs.models import CodeList
 from admin_wbs.models.full_code import full_code
 from erp_integrations import sendable
-from erpbridge.files.refused import Refused
+from erpbridge.db.text import key, keys
+from erpbridge.files.errors import Refused
 from erpbridge.files.table import Line
-from erpbridge.text import key, keys
 
 LOCKED = (
     "waits for accounting or is being exported, so its description stays “{}”. Retrieve it first."

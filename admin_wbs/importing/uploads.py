@@ -13,7 +13,7 @@ from admin_wbs.importing.columns import Layout
 from admin_wbs.importing.plan import Plan
 from admin_wbs.models import CodeImport, CodeList
 from erpbridge.access.policy import Access
-from erpbridge.files.reading import read
+from erpbridge.files.read import read
 from erpbridge.files.table import Line
 
 KEPT = timedelta(days=7)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from admin_wbs.importing.columns import Layout
 from admin_wbs.models.full_code import LONGEST_CODE, LONGEST_DESCRIPTION, MOST_TIERS, full_code
-from erpbridge.files.spoiled import reason
+from erpbridge.db.text import DIRECTION_CONTROLS, is_storable, key, keys, one_line
+from erpbridge.files.damaged import reason
 from erpbridge.files.table import Line
-from erpbridge.text import DIRECTION_CONTROLS, is_storable, key, keys, one_line
 
 # From this share of codes that begin with the code above them, a file repeats the parent's code in
 # the child's (A, A10, A1010), so that a code has one place.

@@ -17,7 +17,8 @@ from admin_wbs.importing import apply, columns, export, starter, uploads
 from admin_wbs.importing import pages as import_pages
 from admin_wbs.models import CodeImport, CodeList
 from erpbridge.access.scoping import ScopedRequest, scoped
-from erpbridge.files import refused, workbooks
+from erpbridge.files import errors as files_errors
+from erpbridge.files import workbooks
 from erpbridge.files.table import FileProblem
 from erpbridge.files.uploads import UploadForm, file_field
 
@@ -100,10 +101,10 @@ def errors(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
     """The rows that are not imported, with the reason, to mend and choose again."""
     found = _import(request, code_import_id)
     if found.confirmed_at:
-        rows = [refused.Refused(*row) for row in found.result.get("refused", [])]
+        rows = [files_errors.Refused(*row) for row in found.result.get("refused", [])]
     else:
         rows = uploads.plan_of(found).refused
-    return refused.download(found.header, rows, file_name=found.file_name, otherwise="codes")
+    return files_errors.download(found.header, rows, file_name=found.file_name, otherwise="codes")
 
 
 @require_safe

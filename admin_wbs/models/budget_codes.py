@@ -12,7 +12,7 @@ from admin_wbs.models.querysets.budget_codes import WbsCodeItemQuerySet, WbsCode
 from admin_wbs.models.segments import Segment, SegmentItem
 from admin_wbs.models.sub_jobs import SubJob
 from erpbridge.access.models import Project
-from erpbridge.folded import Folding, SearchField
+from erpbridge.db.folded_fields import Folding, SearchField
 
 # Twelve segments, each with its id and its item's, of 19 digits at most.
 LONGEST_COMBINATION = 500

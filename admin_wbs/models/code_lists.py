@@ -13,7 +13,7 @@ from admin_wbs.models.querysets.cost_codes import (
     CodeListQuerySet,
 )
 from erpbridge.access.models import Account
-from erpbridge.folded import Folding, KeyField, SearchField
+from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 
 
 class CodeList(Folding):

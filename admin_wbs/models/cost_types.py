@@ -11,7 +11,7 @@ from admin_wbs.models.querysets.segments import (
     CostTypeQuerySet,
 )
 from erpbridge.access.models import Account
-from erpbridge.folded import Folding, KeyField, SearchField
+from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 
 
 class CostType(Folding):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from erpbridge.text import fold
+from erpbridge.db.text import fold
 
 # Tiers of a code are joined by this; segments of a budget code by a dot (directory-and-wbs.md C1).
 JOINT = "-"

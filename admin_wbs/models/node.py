@@ -16,7 +16,7 @@ from admin_wbs.models.full_code import (
     full_code,
     sort_path,
 )
-from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField, has_words
+from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, SearchField, has_words
 
 LONGEST_FULL_CODE = MOST_TIERS * (LONGEST_CODE + 1)
 BATCH = 500

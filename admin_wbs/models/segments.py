@@ -13,7 +13,7 @@ from admin_wbs.models.querysets.segments import (
     SegmentQuerySet,
 )
 from erpbridge.access.models import Account, Project
-from erpbridge.folded import Folding, KeyField
+from erpbridge.db.folded_fields import Folding, KeyField
 
 CUSTOM = "custom"
 

@@ -10,7 +10,7 @@ from admin_wbs.models.querysets.segments import (
     SubJobQuerySet,
 )
 from erpbridge.access.models import Project
-from erpbridge.folded import Folding, KeyField, SearchField
+from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 
 
 class SubJob(Folding):

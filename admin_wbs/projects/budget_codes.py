@@ -30,7 +30,7 @@ from admin_wbs.models import (
 from admin_wbs.models.node import BATCH, batches
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project, User
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.services import Note, changes, note
 
 WBS_CODE = "wbs_code"
 Kind = Segment.Kind

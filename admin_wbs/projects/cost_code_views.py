@@ -20,8 +20,8 @@ from erp_integrations import sendable
 from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.jobs import views as job_pages
+from erpbridge.ui.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
-from erpbridge.ui.many import NOTHING_TICKED
 
 NOT_OFFERED = "That list is not available to this project. Choose one of these."
 

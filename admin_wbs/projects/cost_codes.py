@@ -17,7 +17,7 @@ from admin_wbs.models import CodeList, CostCode, ProjectCostCode, WbsCodeItem
 from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erpbridge.access.models import Project, User
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 
 ENTITY = "project_cost_code"
 

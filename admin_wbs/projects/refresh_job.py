@@ -15,8 +15,8 @@ from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
-from erpbridge.jobs.starting import start
-from erpbridge.jobs.work import JobProblem, Run
+from erpbridge.jobs.run import JobProblem, Run
+from erpbridge.jobs.start import start
 
 ONE = "project_codes.refresh"
 ALL = "project_codes.refresh_all"

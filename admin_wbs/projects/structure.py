@@ -16,7 +16,7 @@ from admin_wbs.models import OwnStructure, ProjectSegment, Segment
 from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from erpbridge.access.models import Project, User
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 
 STRUCTURE = "project_structure"
 

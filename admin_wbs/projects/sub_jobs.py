@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from admin_wbs.errors import IN_BUDGET_CODE, INSTEAD, SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SubJob, WbsCodeItem
 from erpbridge.access.models import Project, User
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.services import Note, changes, note
 
 SUB_JOB = "sub_job"
 EDITABLE = ("code", "name")

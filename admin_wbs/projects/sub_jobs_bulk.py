@@ -15,8 +15,8 @@ from admin_wbs.projects.sub_jobs import SUB_JOB, offered
 from admin_wbs.rows import Row, put
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, note
-from erpbridge.text import key
+from erpbridge.audit.services import Note, note
+from erpbridge.db.text import key
 
 COLUMNS = ("code", "name", "origin_id", "origin_data")
 ONCE = {"code": "{} is the code of another sub job", "name": "{} is the name of another sub job"}

@@ -1,0 +1,1 @@
+"""Segments of the work breakdown structure and their items."""

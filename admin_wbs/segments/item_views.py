@@ -19,8 +19,8 @@ from admin_wbs.segments import items as segment_items
 from admin_wbs.segments.forms import ItemForm
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
-from erpbridge.ui.many import NOTHING_TICKED
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 CONFLICT = 409

@@ -27,7 +27,7 @@ from admin_wbs.tree.bulk_rules import (
     to_reactivate,
 )
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.services import Note, changes, note
 
 ITEM = "segment_item"
 

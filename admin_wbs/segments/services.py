@@ -15,7 +15,7 @@ from admin_wbs.segments import default_structure
 from admin_wbs.tree.bulk_rules import delete_deepest_first
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.services import Note, changes, note
 
 SEGMENT = "segment"
 MOST_CUSTOM = 10

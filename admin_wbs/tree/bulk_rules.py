@@ -18,8 +18,8 @@ from admin_wbs.models.full_code import (
     full_code,
 )
 from admin_wbs.models.node import BATCH, T, batches
-from erpbridge.bulk import lock_rows
-from erpbridge.text import key
+from erpbridge.db.bulk_update import lock_rows
+from erpbridge.db.text import key
 
 NOTHING: Mapping[int, str] = MappingProxyType({})
 

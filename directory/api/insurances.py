@@ -13,13 +13,14 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from directory.models import Company, Insurance
-from erpbridge.audit.record import Note, note
-from erpbridge.rest import bodies, scope, sync
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.bodies import Reader
-from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
-from erpbridge.rest.filters import ids, moments, texts
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.audit.services import Note, note
+from erpbridge.rest import sync
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.bodies import Reader
+from erpbridge.rest.requests.filters import ids, moments, texts
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 

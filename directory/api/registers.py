@@ -12,9 +12,9 @@ from directory.api.vendor_serializer import register_of
 from directory.api.vendor_writes import register
 from directory.api.vendors import VendorView
 from directory.models import Company
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import answers, takes
 from erpbridge.rest.errors import ApiError, Invalid
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import answers, takes
 
 
 class BusinessRegister(VendorView):

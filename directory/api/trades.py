@@ -11,13 +11,13 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from directory.models import Department, Trade
-from erpbridge.audit.record import Note, note
-from erpbridge.rest import bodies
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, answers, takes
+from erpbridge.audit.services import Note, note
 from erpbridge.rest.errors import Invalid
-from erpbridge.rest.filters import contains, flag, ids, moments
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies
+from erpbridge.rest.requests.filters import contains, flag, ids, moments
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
 
 TAKEN = {"name": ["has already been taken"]}

@@ -12,7 +12,7 @@ from directory.company_fields import countries
 from directory.models import CLASSIFICATIONS, Company, ProjectCompany
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
-from erpbridge.rest.listing import Shape
+from erpbridge.rest.pagination import Shape
 
 TEXTS = (
     "abbreviated_name",

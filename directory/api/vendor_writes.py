@@ -17,8 +17,8 @@ from erp_integrations import sendable
 from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
-from erpbridge.rest import bodies, places
-from erpbridge.rest.bodies import Reader, reader
+from erpbridge.rest.requests import bodies, countries
+from erpbridge.rest.requests.bodies import Reader, reader
 from erpbridge.rest.sync import Records, SyncRow, without_refused
 
 ENTITY = "vendor"
@@ -94,7 +94,7 @@ def register(value: Any) -> tuple[str, str]:
 
 READERS: dict[str, Reader] = {
     **{name: bodies.text(Company, name) for name in TEXTS},
-    **places.READERS,
+    **countries.READERS,
     **dict.fromkeys(FLAGS, bodies.flag),
     "bidding": bidding,
     "business_register_attributes": register,
@@ -165,7 +165,7 @@ class Writes(Records):
         return values
 
     def _places(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
-        return places.codes(values, country=company.country_code if company else "")
+        return countries.codes(values, country=company.country_code if company else "")
 
     def _classified(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
         """The flags that were given over those that were there; and the register's number."""

@@ -19,12 +19,13 @@ from directory.company_fields import required_fields
 from directory.models import Company, ProjectCompany
 from directory.models.querysets import CompanyQuerySet
 from erp_integrations import sendable
-from erpbridge.rest import bodies, scope, sync
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
+from erpbridge.rest import sync
 from erpbridge.rest.errors import Malformed
-from erpbridge.rest.filters import filtering, ids, moments, numbers, search, texts
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import filtering, ids, moments, numbers, search, texts
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.sync import MOST_ROWS, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 

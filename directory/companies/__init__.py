@@ -1,0 +1,1 @@
+"""Companies: their record, their list, and every write to them."""

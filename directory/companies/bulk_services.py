@@ -16,8 +16,8 @@ from directory.models import Company
 from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Membership, User
-from erpbridge.audit.record import Note, changes, note
-from erpbridge.bulk import write_rows
+from erpbridge.audit.services import Note, changes, note
+from erpbridge.db.bulk_update import write_rows
 
 Values = Mapping[str, Any]
 FOREIGN = frozenset({"parent", "primary_contact", "contract_signer"})

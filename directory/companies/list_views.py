@@ -18,7 +18,7 @@ from directory.scoped_urls import Links
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
-from erpbridge.ui.many import NOTHING_TICKED, ask, must_ask
+from erpbridge.ui.bulk_confirm import NOTHING_TICKED, ask, must_ask
 
 LARGEST_ID = 2**63 - 1
 

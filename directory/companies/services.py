@@ -22,7 +22,7 @@ from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.services import Note, changes, note
 
 __all__ = [
     "add_to_project",

@@ -1,0 +1,1 @@
+"""Fields of a company that have rules or choices of their own."""

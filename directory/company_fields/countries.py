@@ -6,7 +6,7 @@ from functools import cache
 
 import pycountry
 
-from erpbridge.places import state_names
+from erpbridge.countries import state_names
 
 HOME = "US"
 

@@ -12,10 +12,10 @@ from typing import Any
 from django.db import transaction
 
 from directory.models import Company, RequiredFields
-from erpbridge.access import accounts
 from erpbridge.access.models import Account
+from erpbridge.access.people import accounts
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, changes, note
+from erpbridge.audit.services import Note, changes, note
 
 # The column -> what the API calls it.
 FIELDS: Mapping[str, str] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from directory.models import Company, Trade
 from erpbridge.access.models import Account
-from erpbridge.text import key
+from erpbridge.db.text import key
 
 
 def trades_named(account: Account, names: Iterable[str]) -> dict[str, Trade]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from directory.models import Company, EntityType
-from erpbridge.places import UnclearState, located
+from erpbridge.countries import UnclearState, located
 
 LONGEST_STATE = Company._meta.get_field("state_code").max_length or 0
 NO_DIGITS = "An entity ID holds digits; this one has none."

@@ -1,0 +1,1 @@
+"""Companies on their way into the ERP."""

@@ -15,8 +15,8 @@ from directory.importing import uploads
 from directory.importing.plan import Choice, Fate, Plan, Planned
 from directory.models import Company, CompanyImport
 from erpbridge.access.models import Account, Project, User
-from erpbridge.audit.record import Note, note
-from erpbridge.files.refused import Refused
+from erpbridge.audit.services import Note, note
+from erpbridge.files.errors import Refused
 
 
 class ConfirmRefused(Exception):

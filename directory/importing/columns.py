@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Field
 
 from directory.models import Company, EntityType
+from erpbridge.db.text import fold
 from erpbridge.files.table import Table
-from erpbridge.text import fold
 
 IGNORE = ""
 ROW_KIND = "row_kind"

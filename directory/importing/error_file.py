@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from directory.importing.plan import Plan, State
 from directory.models import CompanyImport
-from erpbridge.files.refused import Refused
+from erpbridge.files.errors import Refused
 
 
 def refused_by(plan: Plan) -> list[Refused]:

@@ -16,7 +16,7 @@ from directory.importing.validate import Row
 from directory.models import Company, ProjectCompany
 from directory.models.derived_columns import digits, legal_form, name_key
 from erpbridge.access.models import Account, Project
-from erpbridge.text import fold
+from erpbridge.db.text import fold
 
 NOT_IN_A_NUMBER = re.compile(r"[\W_]+")
 

@@ -13,9 +13,9 @@ from directory.importing import plan as planning
 from directory.importing.plan import Plan
 from directory.models import CompanyImport
 from erpbridge.access.policy import Access
-from erpbridge.files.reading import read
+from erpbridge.countries import country_code
+from erpbridge.files.read import read
 from erpbridge.files.table import Line
-from erpbridge.places import country_code
 
 KEPT = timedelta(days=7)
 

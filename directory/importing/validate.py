@@ -23,10 +23,10 @@ from directory.importing.columns import (
 )
 from directory.models import CLASSIFICATIONS, EntityType, Trade
 from erp_integrations.sendable import Problem
-from erpbridge.files import spoiled
+from erpbridge.countries import country_code
+from erpbridge.db.text import DIRECTION_CONTROLS, fold, is_storable, key, one_line
+from erpbridge.files import damaged
 from erpbridge.files.table import Line
-from erpbridge.places import country_code
-from erpbridge.text import DIRECTION_CONTROLS, fold, is_storable, key, one_line
 
 YES = frozenset(["yes", "y", "true", "t", "1", "x"])
 NO = frozenset(["no", "n", "false", "f", "0"])
@@ -115,7 +115,7 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
 
 def _readable(line: Line, place: int, cell: Cell) -> Any:
     """The value of a cell. :raises Wrong: also where a spreadsheet has spoiled it."""
-    why = spoiled.reason(line, place, prose=cell.name in PROSE)
+    why = damaged.reason(line, place, prose=cell.name in PROSE)
     if why:
         raise Wrong(f"cannot be read. {why}", rule="unreadable")
     return _value(cell)

@@ -19,7 +19,7 @@ from directory.importing.plan import Choice, LookAlikes
 from directory.models import CompanyImport
 from directory.scoped_urls import Links
 from erpbridge.access.scoping import ScopedRequest, scoped
-from erpbridge.files import refused
+from erpbridge.files import errors as files_errors
 from erpbridge.files.table import FileProblem
 from erpbridge.files.uploads import UploadForm, file_field
 
@@ -118,7 +118,9 @@ def errors(request: ScopedRequest, import_id: UUID) -> HttpResponse:
     found = _import(request, import_id)
     plan = None if found.confirmed_at else uploads.plan_of(found)
     rows = error_file.refused_by(plan) if plan else error_file.refused_of(found)
-    return refused.download(found.header, rows, file_name=found.file_name, otherwise="companies")
+    return files_errors.download(
+        found.header, rows, file_name=found.file_name, otherwise="companies"
+    )
 
 
 def _start(form: CompanyFileForm, request: ScopedRequest) -> CompanyImport | None:

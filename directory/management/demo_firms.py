@@ -11,7 +11,7 @@ import io
 import random
 from collections.abc import Iterable
 
-from erpbridge.text import fold
+from erpbridge.db.text import fold
 
 COLUMNS = (
     "name",

@@ -12,7 +12,7 @@ from directory.models.querysets import CompanyQuerySet
 from directory.models.trades import Trade
 from erp_integrations.sendable import Sendable
 from erpbridge.access.models import Account, Membership
-from erpbridge.folded import KeyField
+from erpbridge.db.folded_fields import KeyField
 
 CLASSIFICATIONS = {
     "affirmative_action": "Affirmative action",

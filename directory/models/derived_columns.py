@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from erpbridge.text import LONGEST_KEY, fold, key
-from erpbridge.text import search_text as searched
+from erpbridge.db.text import LONGEST_KEY, fold, key
+from erpbridge.db.text import search_text as searched
 
 if TYPE_CHECKING:
     from directory.models import Company

@@ -8,8 +8,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from directory.models.derived_columns import digits, name_key
 from erpbridge.access.policy import Access
-from erpbridge.folded import FoldingQuerySet
-from erpbridge.text import fold, search_words
+from erpbridge.db.folded_fields import FoldingQuerySet
+from erpbridge.db.text import fold, search_words
 
 if TYPE_CHECKING:
     from directory.models import Company

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from erpbridge.access.models import Account
-from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
+from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, SearchField
 
 
 class Department(Folding):

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from erpbridge.access.models import Account
-from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
+from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, SearchField
 
 
 class Trade(Folding):

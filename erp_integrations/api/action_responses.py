@@ -16,9 +16,9 @@ from erp_integrations.models.record_types import record_type
 from erp_integrations.workflow.bulk_requests import Done
 from erp_integrations.workflow.send.services import LONGEST_NOTE
 from erpbridge.access.policy import Access
-from erpbridge.rest import bodies
-from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.errors import ApiError, Invalid
+from erpbridge.rest.requests import bodies
+from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.sync import NO_SUCH_ID
 
 NOTE = bodies.long_text(LONGEST_NOTE)

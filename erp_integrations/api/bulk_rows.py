@@ -9,8 +9,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from erp_integrations.models import Item
-from erpbridge.rest import bodies
 from erpbridge.rest.errors import ApiError, Malformed
+from erpbridge.rest.requests import bodies
 from erpbridge.rest.sync import MOST_ROWS
 
 TWICE = {"id": ["is given in an earlier row of this call"]}

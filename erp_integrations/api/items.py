@@ -27,13 +27,13 @@ from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonFo
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.links import unlink as unlink_services
-from erpbridge.rest import bodies, scope
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import Page, an_object, takes
-from erpbridge.rest.describing import answers as answering
 from erpbridge.rest.errors import Invalid, Malformed
-from erpbridge.rest.filters import WrongValue, filtering, ids, moments, search, texts
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import WrongValue, filtering, ids, moments, search, texts
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import Page, an_object, takes
+from erpbridge.rest.schema.operations import answers as answering
 from erpbridge.rest.views import Resource
 
 

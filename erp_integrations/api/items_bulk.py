@@ -19,10 +19,10 @@ from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.bulk_requests import Done, Refusal
-from erpbridge.rest import scope
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import answers
 from erpbridge.rest.errors import Invalid, Malformed
+from erpbridge.rest.requests import scope
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import answers
 from erpbridge.rest.sync import NO_SUCH_ID
 
 DIGEST = {"digest": ["is missing: send the digest of the item as you read it"]}

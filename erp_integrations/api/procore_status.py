@@ -11,7 +11,7 @@ from erp_integrations.adapters.base import Operation
 from erp_integrations.models.record_types import Sendable
 from erp_integrations.models.states import MOVING, State
 from erp_integrations.workflow.badges import UPDATE_BACK
-from erpbridge.rest.filters import WrongValue, filtering
+from erpbridge.rest.requests.filters import WrongValue, filtering
 
 NOT_IN_ERP, SYNCED = "not_in_erp", "synced"
 # An item that needs an answer stands in the tool's list of failed ones, as on its page.

@@ -17,9 +17,9 @@ from erp_integrations.models.record_types import Sendable, record_type
 from erp_integrations.workflow import bulk_requests
 from erp_integrations.workflow.bulk_requests import Done
 from erp_integrations.workflow.send import buttons, locks
-from erpbridge.rest import scope
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import answers, takes
+from erpbridge.rest.requests import scope
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import answers, takes
 from erpbridge.rest.views import ScopedView
 
 

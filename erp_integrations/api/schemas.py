@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 from uuid import UUID
 
-from erpbridge.rest.describing import Schema, an_object
+from erpbridge.rest.schema.operations import Schema, an_object
 
 TEXT: Schema = {"type": "string"}
 ID: Schema = {"type": "integer"}

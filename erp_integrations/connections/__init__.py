@@ -1,0 +1,1 @@
+"""Connections to ERPs: settings, secrets, adapters and refresh."""

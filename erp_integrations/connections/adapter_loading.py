@@ -18,7 +18,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.connections.safe_adapter import Guarded, plain
 from erp_integrations.connections.secrets import Secrets, SecretsUnreadable, opened
 from erp_integrations.models import Connection
-from erpbridge.ui.redaction import Redactor
+from erpbridge.ui.logs.redaction import Redactor
 
 ENTITY = "connection"
 

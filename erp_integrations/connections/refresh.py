@@ -17,7 +17,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.base import Choice as Offered
 from erp_integrations.models import Choice, Connection, ErpRecord
 from erp_integrations.models.match_keys import COMPARED, keys_of
-from erpbridge.batches import chunks
+from erpbridge.db.batches import chunks
 
 LONGEST_CODE = 100
 ENDLESS = "The ERP's list of records does not end: it gave the same place twice."

@@ -43,7 +43,7 @@ from erp_integrations.adapters.base import (
     Wire,
     WireField,
 )
-from erpbridge.ui.redaction import MARK, Redactor
+from erpbridge.ui.logs.redaction import MARK, Redactor
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from erp_integrations.models import Connection
-from erpbridge.ui.redaction import hide
+from erpbridge.ui.logs.redaction import hide
 
 LONGEST_SECRET = 4_000
 UNREADABLE = "Its secrets cannot be read with the present keys"

@@ -29,8 +29,8 @@ from erp_integrations.models.record_types import (
     record_types,
 )
 from erpbridge.access.models import Account, User
-from erpbridge.audit.record import Note, note
-from erpbridge.busy import retried
+from erpbridge.audit.services import Note, note
+from erpbridge.db.busy import retried
 
 CHANGED = "Its settings were changed meanwhile, so what the ERP said was not kept. Test again."
 NO_PAUSE: Mapping[str, Any] = {"paused_at": None, "pause_reason": "", "halted_for": ""}

@@ -19,7 +19,7 @@ from erp_integrations.models.connections import USUAL_IN_FLIGHT
 from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.models.states import MAY_HAVE_LEFT
 from erpbridge.access.models import Account, User
-from erpbridge.audit.record import changes
+from erpbridge.audit.services import changes
 from erpbridge.outgoing.hosts import address_problem
 
 # What a person may set of how fast a connection goes, and what holds where nothing is set.

@@ -25,8 +25,8 @@ from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.payloads.commands import Claim, command_of
-from erpbridge.busy import retried
-from erpbridge.durable import durable
+from erpbridge.db.busy import retried
+from erpbridge.db.durable_commits import durable
 
 # Parents before children, then first come, first served.
 ORDER = ("depth", "id")

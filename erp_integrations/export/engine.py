@@ -47,9 +47,9 @@ from erp_integrations.models import Attempt, Connection
 from erp_integrations.workflow import tracing
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.payloads.commands import Claim
-from erpbridge.bulk import write_rows
+from erpbridge.db.bulk_update import write_rows
 from erpbridge.outgoing.uptime import uptime
-from erpbridge.ui.logs import bound
+from erpbridge.ui.logs.formatters import bound
 
 logger = logging.getLogger(__name__)
 

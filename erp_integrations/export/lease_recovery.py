@@ -13,8 +13,8 @@ from erp_integrations.connections.wakeups import publish
 from erp_integrations.export.due import due_connections
 from erp_integrations.models import Attempt, Connection, Item, Ticker, row_locks
 from erp_integrations.workflow import tracing, transitions
-from erpbridge.batches import chunks
-from erpbridge.busy import retried
+from erpbridge.db.batches import chunks
+from erpbridge.db.busy import retried
 from erpbridge.jobs.wakeups import wake_due
 from erpbridge.oauth import tokens
 

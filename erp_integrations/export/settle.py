@@ -24,8 +24,8 @@ from erp_integrations.models.states import State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.links.settlement import NO_ERROR, Held, settle_synced
 from erp_integrations.workflow.payloads.commands import Claim
-from erpbridge.bulk import write_rows
-from erpbridge.busy import retried
+from erpbridge.db.bulk_update import write_rows
+from erpbridge.db.busy import retried
 
 # Characters kept of an ERP's answer.
 EXCERPT = 2_000

@@ -1,9 +1,9 @@
 """What a search of the records that an ERP holds looks at."""
 
-import erpbridge.folded
+import erpbridge.db.folded_fields
 from django.db import migrations
 
-from erpbridge.filling import fill
+from erpbridge.db.folded_backfill import fill
 
 
 def fill_rows(apps, schema_editor):
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="erprecord",
             name="search_text",
-            field=erpbridge.folded.SearchField(
+            field=erpbridge.db.folded_fields.SearchField(
                 "erp_code", "label", "erp_id", default="", editable=False
             ),
         ),

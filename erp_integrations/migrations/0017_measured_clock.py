@@ -6,7 +6,7 @@ from django.db import migrations, models
 from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
-from erpbridge.filling import check_now
+from erpbridge.db.folded_backfill import check_now
 
 
 def fill_rows(apps: Any, schema_editor: Any) -> None:

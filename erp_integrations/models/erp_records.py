@@ -12,8 +12,8 @@ from erp_integrations.models.connections import Connection
 from erp_integrations.models.fields import by_person
 from erp_integrations.models.items import Item
 from erp_integrations.models.querysets import LinkQuerySet
-from erpbridge.batches import chunks
-from erpbridge.folded import Folding, FoldingQuerySet, KeyField, SearchField
+from erpbridge.db.batches import chunks
+from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, SearchField
 
 
 class Link(Folding):

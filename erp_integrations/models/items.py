@@ -13,8 +13,8 @@ from erp_integrations.models.fields import by_person
 from erp_integrations.models.querysets import AttemptQuerySet, ItemQuerySet
 from erp_integrations.models.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
-from erpbridge.folded import Folding, KeyField, SearchField
-from erpbridge.text import LONGEST_KEY
+from erpbridge.db.folded_fields import Folding, KeyField, SearchField
+from erpbridge.db.text import LONGEST_KEY
 
 
 class Request(models.Model):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from unicodedata import category
 
-from erpbridge.text import fold
+from erpbridge.db.text import fold
 
 LONGEST_KEY = 200
 # Digits of a phone number without a country's code; with fewer it names nobody.

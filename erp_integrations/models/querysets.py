@@ -13,7 +13,7 @@ from erp_integrations.adapters.base import Operation
 from erp_integrations.models.record_types import record_types
 from erp_integrations.models.states import MOVING, OPEN, State
 from erpbridge.access.policy import Access
-from erpbridge.folded import FoldingQuerySet, has_words
+from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from erp_integrations.models import (  # noqa: F401 - named as text below

@@ -17,10 +17,10 @@ from django.dispatch import Signal
 
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models.states import OPEN
-from erpbridge.access.entities import register_entity
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.folded import Folding, SearchField
+from erpbridge.access.record_types import register_entity
+from erpbridge.db.folded_fields import Folding, SearchField
 
 # Sent with ``entity``, ``account_id`` and ``connected`` (:class:`Connected`), in the transaction in
 # which a connection becomes the account's for a record type.

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from erp_integrations.models import Connection
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
-from erpbridge.batches import chunks
+from erpbridge.db.batches import chunks
 
 
 def lock_connections(found: QuerySet[Connection]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.monitoring.health import MOST_COUNTED, ConnectionHealth, Snapshot
-from erpbridge import busy
+from erpbridge.db import busy
 
 # Delivery -> who takes the next step with an item, where that is no worker of ours.
 LEFT_TO: Mapping[str, str] = {Delivery.POLLED: "erp", Delivery.FILE: "person"}

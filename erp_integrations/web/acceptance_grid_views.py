@@ -30,8 +30,8 @@ from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.services import Decision
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
-from erpbridge.text import one_line
-from erpbridge.ui.many import ask, must_ask
+from erpbridge.db.text import one_line
+from erpbridge.ui.bulk_confirm import ask, must_ask
 
 
 @require_POST

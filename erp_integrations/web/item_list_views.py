@@ -27,8 +27,8 @@ from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.badges import MARKERS
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.ui.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
-from erpbridge.ui.many import NOTHING_TICKED
 from erpbridge.ui.navigation import Tab
 
 SORTS: dict[str, str | Combinable] = {"sent": "pk", "name": "label"}

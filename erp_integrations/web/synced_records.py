@@ -15,7 +15,7 @@ from erp_integrations.web import scoped_urls
 from erp_integrations.workflow import badges
 from erp_integrations.workflow.badges import LINKED
 from erpbridge.access.policy import Access
-from erpbridge.folded import has_words
+from erpbridge.db.folded_fields import has_words
 from erpbridge.ui.listing import list_page
 
 Links = TypeVar("Links", bound=QuerySet[Link])

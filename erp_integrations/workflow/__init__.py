@@ -1,0 +1,1 @@
+"""The life of an acceptance item, from Send to the link."""

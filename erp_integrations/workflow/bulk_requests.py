@@ -16,8 +16,8 @@ from django.shortcuts import get_object_or_404
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
 from erpbridge.access.policy import Access
-from erpbridge.busy import BUSY, Trouble, is_conflict, retried, trouble_of
-from erpbridge.ui.request_id import current_request_id
+from erpbridge.db.busy import BUSY, Trouble, is_conflict, retried, trouble_of
+from erpbridge.ui.middleware.request_id import current_request_id
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
-from erpbridge.batches import CHUNK
+from erpbridge.db.batches import CHUNK
 
 # What a decision about a parent can take along: waiting for it, or for accounting.
 TAKEN_ALONG = Q(state=State.READY) | Q(state=State.QUEUED, waits_for__isnull=False)

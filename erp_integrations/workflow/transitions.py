@@ -19,11 +19,11 @@ from erp_integrations.models.record_types import record_type
 from erp_integrations.models.row_locks import lock_records
 from erp_integrations.models.states import State
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, note
-from erpbridge.batches import chunks
-from erpbridge.bulk import write_rows
-from erpbridge.busy import retried
-from erpbridge.inserting import insert
+from erpbridge.audit.services import Note, note
+from erpbridge.db.batches import chunks
+from erpbridge.db.bulk_insert import insert
+from erpbridge.db.bulk_update import write_rows
+from erpbridge.db.busy import retried
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef, Q
 
 from erpbridge.access.levels import Level, Tool
-from erpbridge.folded import FoldingQuerySet, has_words
+from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from erpbridge.access.models import Account, Membership, Project, User  # noqa: F401 - in strings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from erpbridge.access import joining, people_views, views
+from erpbridge.access.people import account_views, join
+from erpbridge.access.people import views as people_views
 
 app_name = "access"
 ACCOUNT = "accounts/<int:account_id>"
@@ -16,14 +17,14 @@ urlpatterns: list[URLPattern] = [
     path(f"{PERSON}/", people_views.person, name="person"),
     path(f"{PERSON}/projects/", people_views.person_projects, name="person_projects"),
     path(f"{PERSON}/invitation/", people_views.person_invitation, name="person_invitation"),
-    path("join/<str:token>/", joining.join, name="join"),
-    path(f"{ACCOUNT}/admin/", views.admin, name="admin"),
-    path(f"{ACCOUNT}/settings/", views.account_settings, name="account_settings"),
-    path(f"{ACCOUNT}/projects/", views.projects, name="projects"),
-    path(f"{ACCOUNT}/projects/add/", views.project_add, name="project_add"),
+    path("join/<str:token>/", join.join, name="join"),
+    path(f"{ACCOUNT}/admin/", account_views.admin, name="admin"),
+    path(f"{ACCOUNT}/settings/", account_views.account_settings, name="account_settings"),
+    path(f"{ACCOUNT}/projects/", account_views.projects, name="projects"),
+    path(f"{ACCOUNT}/projects/add/", account_views.project_add, name="project_add"),
     path(
         f"{ACCOUNT}/projects/<int:project_id>/settings/",
-        views.project_settings,
+        account_views.project_settings,
         name="project_settings",
     ),
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from openpyxl.utils import get_column_letter
 
-from erpbridge.text import fold
+from erpbridge.db.text import fold
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 20_000

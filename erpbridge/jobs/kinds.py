@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from erpbridge.jobs.work import Run
+    from erpbridge.jobs.run import Run
 
 
 @dataclass(frozen=True)

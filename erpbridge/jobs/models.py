@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from erpbridge.access.models import Account, Project
-from erpbridge.jobs.queries import JobQuerySet
+from erpbridge.jobs.querysets import JobQuerySet
 
 
 class Job(models.Model):

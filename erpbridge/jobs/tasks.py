@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from erpbridge.jobs import work as working
+from erpbridge.jobs import run as working
 
 
 @shared_task

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_safe
 
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
-from erpbridge.busy import DISK
+from erpbridge.db.busy import DISK
 from erpbridge.jobs.models import Job
-from erpbridge.private_files import disk_problem
+from erpbridge.processes.private_files import disk_problem
 
 
 def href(job: Job, access: Access) -> str:

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
-from erpbridge.access.people import Levels
+from erpbridge.access.people.services import Levels
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application
 

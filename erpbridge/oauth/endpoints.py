@@ -20,12 +20,12 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
-from erpbridge.client_address import client_network
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application
 from erpbridge.oauth.tokens import ACCESS_SECONDS, Given, Refused
+from erpbridge.processes.client_address import client_network
 from erpbridge.rest import throttles
-from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest.responses import JsonAnswer
 
 Endpoint = Callable[[HttpRequest], Any]
 WRONG_CLIENT = "Client authentication failed: the client_id or the client_secret is wrong."

@@ -8,8 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from erpbridge.access.forms import LevelsForm
 from erpbridge.access.models import Project
+from erpbridge.access.people.forms import LevelsForm
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.oauth.applications import MOST_REDIRECT_URIS, Service, checked_redirect_uri

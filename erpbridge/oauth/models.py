@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from erpbridge.access.models import Account, Membership
-from erpbridge.folded import Folding, FoldingQuerySet, SearchField
+from erpbridge.db.folded_fields import Folding, FoldingQuerySet, SearchField
 
 
 class Application(Folding):

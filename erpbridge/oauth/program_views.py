@@ -10,9 +10,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from erpbridge.access.gone import ended_already
 from erpbridge.access.models import Account, User
-from erpbridge.access.people_views import frame_of, person_of_account
+from erpbridge.access.people.account_views import GET_OR_POST
+from erpbridge.access.people.views import frame_of, person_of_account
 from erpbridge.access.scoping import ScopedRequest, scoped
-from erpbridge.access.views import GET_OR_POST
 from erpbridge.oauth import programs
 
 

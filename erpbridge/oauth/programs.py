@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
-from erpbridge.access import people
 from erpbridge.access.models import Account, Membership, User
-from erpbridge.audit.record import note
+from erpbridge.access.people import services as people_services
+from erpbridge.audit.services import note
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application, Code, Token
 
@@ -92,7 +92,7 @@ def end(
 def end_with_access(
     *, user_id: int, account_id: int | None, why: str, by: User | None, **_signal: Any
 ) -> None:
-    """The person may do less, or has another password: see :mod:`erpbridge.access.ending`."""
+    """The person may do less, or has another password: see ``access/people/end_access.py``."""
     end(user_id, why=why, by=by, account_id=account_id)
 
 
@@ -106,4 +106,4 @@ def _tell(user_id: int, ended: list[Application], why: str, by: User | None) -> 
             for one in ended
             if one.account_id == member.account_id
         }
-        note(member.account_id, [people.event(member, ENDED, {"changes": told})], by=by)
+        note(member.account_id, [people_services.event(member, ENDED, {"changes": told})], by=by)

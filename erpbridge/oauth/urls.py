@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from erpbridge.oauth import authorizing, endpoints, pages, program_views
+from erpbridge.oauth import authorize, endpoints, pages, program_views
 
 app_name = "oauth"
 ALL = "accounts/<int:account_id>/applications"
@@ -13,7 +13,7 @@ OWN = "me/programs"
 OF_PERSON = "accounts/<int:account_id>/people/<int:membership_id>/programs"
 
 urlpatterns: list[URLPattern] = [
-    path("oauth/authorize", authorizing.authorize, name="authorize"),
+    path("oauth/authorize", authorize.authorize, name="authorize"),
     path("oauth/token", endpoints.token, name="token"),
     path("oauth/token/info", endpoints.info, name="info"),
     path("oauth/revoke", endpoints.revoke, name="revoke"),

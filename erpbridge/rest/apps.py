@@ -11,4 +11,4 @@ class RestConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the lookup ``among`` known."""
-        import erpbridge.rest.among  # noqa: F401
+        import erpbridge.db.among_lookup  # noqa: F401

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from django.http import HttpResponse
 
-from erpbridge.rest.describing import told_of
+from erpbridge.rest.schema.operations import told_of
 
 # Procore's guide (procore/documentation, tutorials/tutorial_wbs.md) deprecates three routes on this
 # day, and says that they go on working until an end is decided: there is no day for a ``Sunset``.

@@ -16,8 +16,8 @@ from django.core.exceptions import (
 from django.http import Http404, HttpRequest
 from rest_framework import exceptions as drf
 
-from erpbridge.busy import trouble_of
-from erpbridge.rest.answers import Errors, JsonAnswer, error_answer
+from erpbridge.db.busy import trouble_of
+from erpbridge.rest.responses import Errors, JsonAnswer, error_answer
 
 NOT_FOUND = "Not found."
 FORBIDDEN = "You do not have permission to do this."

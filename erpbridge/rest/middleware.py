@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
 from erpbridge.rest import throttles
-from erpbridge.rest.answers import error_answer
 from erpbridge.rest.errors import NOT_FOUND, answer_to
+from erpbridge.rest.responses import error_answer
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("/rest", "/oauth", "/vapid")

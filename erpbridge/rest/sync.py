@@ -19,12 +19,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import QuerySet
 
-from erpbridge.busy import retried, trouble_of
-from erpbridge.rest import bodies
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.bodies import Reader
+from erpbridge.db.busy import retried, trouble_of
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
-from erpbridge.rest.listing import Shape
+from erpbridge.rest.pagination import Shape
+from erpbridge.rest.requests import bodies
+from erpbridge.rest.requests.bodies import Reader
+from erpbridge.rest.responses import JsonAnswer
 
 MOST_ROWS = 1_000
 # Rows of a transaction, where a sync is carried out in several.

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from erpbridge.rest import pages
+from erpbridge.rest.schema import docs_views
 
 # For an address at which another one's resource is only read:
 # ``View.as_view(http_method_names=READ_ONLY)``.
@@ -21,6 +21,6 @@ def rest(versions: Sequence[str], route: str, view: Any, **options: Any) -> list
 
 app_name = "rest"
 urlpatterns: list[URLPattern] = [
-    path("rest/openapi.json", pages.openapi, name="openapi"),
-    path("rest/docs", pages.docs, name="docs"),
+    path("rest/openapi.json", docs_views.openapi, name="openapi"),
+    path("rest/docs", docs_views.docs, name="docs"),
 ]

@@ -1,6 +1,6 @@
 """The base of every API view: who calls, for which company, how often, once, and as JSON.
 
-A view's handlers return a :class:`~erpbridge.rest.answers.JsonAnswer`, and raise what
+A view's handlers return a :class:`~erpbridge.rest.responses.JsonAnswer`, and raise what
 :mod:`erpbridge.rest.errors` knows how to answer.
 
 A writing call is one transaction: what it refuses, and what it cannot answer, did not happen. In
@@ -23,17 +23,27 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from erpbridge import busy
 from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID, require
-from erpbridge.rest import idempotency, scope, throttles
-from erpbridge.rest.answers import JsonAnswer, error_answer, etag
+from erpbridge.db import busy
+from erpbridge.rest import idempotency, throttles
 from erpbridge.rest.authentication import MESSAGE, Bearer, application_of
-from erpbridge.rest.describing import One, Page, Query, Schema, Synced, Told, answers, told_of
 from erpbridge.rest.errors import ApiError, Malformed, answer_to
-from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.parsers import Form, Json, Multipart
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import scope
+from erpbridge.rest.requests.parsers import Form, Json, Multipart
+from erpbridge.rest.responses import JsonAnswer, error_answer, etag
+from erpbridge.rest.schema.operations import (
+    One,
+    Page,
+    Query,
+    Schema,
+    Synced,
+    Told,
+    answers,
+    told_of,
+)
 from erpbridge.rest.throttles import Window
 
 logger = logging.getLogger(__name__)

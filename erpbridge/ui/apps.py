@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
-from erpbridge.private_files import check_modes
+from erpbridge.processes.private_files import check_modes
 
 
 class UiConfig(AppConfig):

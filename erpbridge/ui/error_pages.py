@@ -12,10 +12,10 @@ from django.template.loader import render_to_string
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.defaults import server_error as broken
 
-from erpbridge.busy import trouble_of
-from erpbridge.retrying import stored_something
-from erpbridge.ui.redaction import redact_line
-from erpbridge.ui.resending import carried
+from erpbridge.db.busy import trouble_of
+from erpbridge.db.retry import stored_something
+from erpbridge.ui.logs.redaction import redact_line
+from erpbridge.ui.resent_form import carried
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.forms import Field as FormField
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 
-from erpbridge.text import DIRECTION_CONTROLS, one_line
+from erpbridge.db.text import DIRECTION_CONTROLS, one_line
 
 refuse_direction_controls = RegexValidator(
     DIRECTION_CONTROLS,
@@ -32,7 +32,7 @@ def plain_line(text: str) -> str:
 
 
 class PlainTexts:
-    """Mixin of forms: what is typed into one line is stored as one (``erpbridge.text.one_line``),
+    """Mixin of forms: what is typed into one line is stored as one (``db.text.one_line``),
     and no text may hold characters that turn what is written around it.
     """
 

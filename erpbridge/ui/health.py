@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
-from erpbridge.private_files import disk_problem, space_report
+from erpbridge.processes.private_files import disk_problem, space_report
 
 Report = Callable[[], tuple[str, Mapping[str, Any]]]
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
-from erpbridge.folded import has_words
+from erpbridge.db.folded_fields import has_words
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import tools
 from erpbridge.ui.waiting import landing

@@ -10,11 +10,12 @@ from django.db import connection as db
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from erpbridge.access import amending, policy
-from erpbridge.access.approving import NO_LEVEL, NO_TYPE
-from erpbridge.access.entities import entity_choices
+from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, ErpRight, Membership, Project
+from erpbridge.access.people import partial_update
+from erpbridge.access.people.approver_status import NO_LEVEL, NO_TYPE
+from erpbridge.access.record_types import entity_choices
 from tests.factories import MembershipFactory, ProjectMembershipFactory
 
 TYPES = [entity for entity, _label in entity_choices()]
@@ -115,7 +116,7 @@ def test_granting_the_flag_over_rest_ticks_every_record_type_unless_one_is(accou
     for before, after in (((), set(TYPES)), (("vendor",), {"vendor"})):
         made = person(account, *before, erp_integrations=Level.STANDARD)
         Membership.objects.filter(pk=made.pk).update(can_push_to_accounting=False)
-        amending.amend(made.pk, values={}, can_push=True, by=by)
+        partial_update.amend(made.pk, values={}, can_push=True, by=by)
         ticked = ErpRight.objects.filter(membership=made, can_export=True)
         assert set(ticked.values_list("entity", flat=True)) == after
 

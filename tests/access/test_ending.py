@@ -17,12 +17,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from erpbridge.access import amending, people, policy
+from erpbridge.access import policy
+from erpbridge.access.form_digest import digest, person_state
 from erpbridge.access.levels import Level
-from erpbridge.access.login import invitation_path
+from erpbridge.access.login.views import invitation_path
 from erpbridge.access.models import Membership, User
-from erpbridge.access.people import Approver, Levels, Person
-from erpbridge.access.seen import digest, person_state
+from erpbridge.access.people import partial_update
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.services import Approver, Levels, Person
 from erpbridge.audit.models import Event
 from erpbridge.oauth import applications, programs, tokens
 from erpbridge.oauth.models import Code, Token
@@ -202,7 +204,7 @@ def able(account, project, sam):
     member = Membership.objects.get(user=sam, account=account)
     by = policy.load(User.objects.get(name="Ada Admin"), account)
     save(member, by, person=Person(**HELD.__dict__), approver=approver(True, (True, True)))
-    amending.amend(member.pk, values={}, on_projects={project: HELD.__dict__}, by=by)
+    partial_update.amend(member.pk, values={}, on_projects={project: HELD.__dict__}, by=by)
     return Membership.objects.get(pk=member.pk)
 
 
@@ -215,7 +217,7 @@ def save(member, by, *, person=None, approver=None):
     state = person_state(member)
     person = person or Person(**{name: state[name] for name in Person.__dataclass_fields__})
     seen = digest(state)
-    people.update(member.pk, person=person, approver=approver, seen=seen, by=by)
+    people_services.update(member.pk, person=person, approver=approver, seen=seen, by=by)
 
 
 FULL = Person(**HELD.__dict__)
@@ -264,8 +266,8 @@ def test_a_lowered_right_on_a_project_ends_programs_by_every_door(
     by = policy.load(ada, account, project)
     if door == "page":
         levels = {project.pk: replace(HELD, admin=Level.NONE)}
-        seen = digest(people.project_state(able, [project]))
-        people.set_project_levels(able.pk, levels=levels, seen=seen, by=by)
+        seen = digest(people_services.project_state(able, [project]))
+        people_services.set_project_levels(able.pk, levels=levels, seen=seen, by=by)
     elif door == "rest":
         admin = tokens.issue(program, ada).access
         answer = Client().patch(
@@ -276,7 +278,7 @@ def test_a_lowered_right_on_a_project_ends_programs_by_every_door(
         )
         assert answer.status_code == 200, answer.text
     else:
-        amending.take_off(project, able.pk, by=by)
+        partial_update.take_off(project, able.pk, by=by)
     assert grant.works() == set()
 
 

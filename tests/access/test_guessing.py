@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from erpbridge import gunicorn_conf
-from erpbridge.access import hashing
-from erpbridge.access.hashing import NoTurn, TakingTurns, Turns
+from erpbridge.access.login import password_hashing
+from erpbridge.access.login.password_hashing import NoTurn, TakingTurns, Turns
+from erpbridge.processes import gunicorn_conf
 from tests.factories import PASSWORD
 
 FROM, ELSEWHERE = "198.51.100.7", "198.51.100.8"
@@ -106,7 +106,7 @@ def test_a_subscriber_of_ipv6_has_one_limit(db):
 
 
 def test_threads_that_hash_or_wait_leave_most_of_a_process_to_pages():
-    assert gunicorn_conf.threads // 2 >= hashing.AT_ONCE + hashing.WAITING
+    assert gunicorn_conf.threads // 2 >= password_hashing.AT_ONCE + password_hashing.WAITING
 
 
 class Busy:
@@ -139,8 +139,8 @@ class Busy:
 @pytest.fixture
 def taken(monkeypatch, settings):
     """Somebody hashes in this process, and nobody may wait."""
-    settings.PASSWORD_HASHERS = ["erpbridge.access.hashing.TakingTurns"]
-    monkeypatch.setattr(hashing, "turns", turns := Turns(1, 0, 5.0))
+    settings.PASSWORD_HASHERS = ["erpbridge.access.login.password_hashing.TakingTurns"]
+    monkeypatch.setattr(password_hashing, "turns", turns := Turns(1, 0, 5.0))
     with Busy(turns, 1):
         yield
 
@@ -154,7 +154,7 @@ def test_whoever_finds_no_turn_is_told_at_once_when_to_come_again(sam, taken):
 
 @pytest.mark.parametrize("name", ["password_change", "invitation"])
 def test_every_page_that_hashes_says_so(name, sam, taken, client_of):
-    from erpbridge.access.login import invitation_path
+    from erpbridge.access.login.views import invitation_path
 
     client = client_of(sam)
     new = {"new_password1": "a quite different phrase 7"}

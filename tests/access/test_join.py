@@ -10,13 +10,14 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 
-from erpbridge.access import people, policy
-from erpbridge.access.joining import SALT, join_path
+from erpbridge.access import policy
+from erpbridge.access.form_digest import digest, person_state
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership
-from erpbridge.access.people import Person
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.join import SALT, join_path
+from erpbridge.access.people.services import Person
 from erpbridge.access.policy import Scope
-from erpbridge.access.seen import digest, person_state
 from tests.factories import MembershipFactory
 
 ADMIN = Person(directory=Level.ADMIN)
@@ -30,7 +31,7 @@ def by_ada(account, ada):
 @pytest.fixture
 def invited(by_ada, olga):
     """Olga, whose login is of another account, as an admin of this one who has yet to join."""
-    return people.add(email=olga.email, name="Olga", person=ADMIN, by=by_ada).membership
+    return people_services.add(email=olga.email, name="Olga", person=ADMIN, by=by_ada).membership
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_whoever_has_not_joined_is_listed_as_invited(invited, client_of, ada, ac
     address = reverse("access:people", args=[account.pk])
     assert client.get(address, {"q": "Olga"}).text.count("</svg>Invited</span>") == 1
     assert "</svg>Invited</span>" in client.get(person_page(invited)).text
-    people.join(invited, nonce=invited.join_nonce)
+    people_services.join(invited, nonce=invited.join_nonce)
     assert "</svg>Invited</span>" not in client.get(address).text
 
 
@@ -88,7 +89,7 @@ def test_the_link_asks_first_and_then_lets_the_person_in(invited, account, olgas
 
 def test_joining_is_in_the_history_with_who_did_it(invited, olga, olgas):
     olgas.post(join_path(invited))
-    events = people.history(invited, most=5)
+    events = people_services.history(invited, most=5)
     assert [event.verb for event in events] == ["joined", "asked to join", "added"]
     assert events[0].actor == olga
 
@@ -109,13 +110,13 @@ def test_a_link_works_once(invited, olgas):
     for answer in (olgas.get(link), olgas.post(link)):
         assert answer.status_code == 410
         assert "This link no longer works" in answer.text
-    assert [event.verb for event in people.history(invited, most=5)].count("joined") == 1
+    assert [event.verb for event in people_services.history(invited, most=5)].count("joined") == 1
 
 
 def test_two_uses_at_once_join_once(invited):
     nonce = invited.join_nonce
-    assert people.join(invited, nonce=nonce)
-    assert not people.join(invited, nonce=nonce)
+    assert people_services.join(invited, nonce=nonce)
+    assert not people_services.join(invited, nonce=nonce)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -193,14 +194,14 @@ def test_no_link_is_made_for_who_has_joined(invited, client_of, ada, olgas):
 
 
 def test_an_admin_who_makes_an_invited_person_inactive_ends_the_link(invited, by_ada, olgas):
-    people.update(
+    people_services.update(
         invited.pk,
         person=Person(is_active=False),
         approver=None,
         seen=digest(person_state(invited)),
         by=by_ada,
     )
-    assert not people.may_invite(stored(invited))
+    assert not people_services.may_invite(stored(invited))
     assert olgas.post(join_path(invited)).status_code == 410
     assert not stored(invited).is_confirmed
 
@@ -208,10 +209,10 @@ def test_an_admin_who_makes_an_invited_person_inactive_ends_the_link(invited, by
 def test_a_login_made_elsewhere_with_a_known_password_does_not_get_in(client_of, by_ada, olga):
     """The attack: Olga's admin makes a login for somebody's address and keeps its password."""
     by_olga = policy.load(olga, Membership.objects.get(user=olga).account)
-    taken = people.add(email="nia@example.com", name="Nia", person=Person(), by=by_olga)
+    taken = people_services.add(email="nia@example.com", name="Nia", person=Person(), by=by_olga)
     taken.membership.user.set_password("a quite different phrase 7")
     taken.membership.user.save()
-    people.add(email="nia@example.com", name="Nia", person=ADMIN, by=by_ada)
+    people_services.add(email="nia@example.com", name="Nia", person=ADMIN, by=by_ada)
     client = client_of(taken.membership.user)
     assert client.get(home_of(by_ada.account)).status_code == 404
     assert client.get(home_of(by_olga.account)).status_code == 302

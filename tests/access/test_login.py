@@ -8,10 +8,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from erpbridge.access import people, policy
-from erpbridge.access.login import invitation_path
+from erpbridge.access import policy
+from erpbridge.access.login.views import invitation_path
 from erpbridge.access.models import User
-from erpbridge.access.people import Person
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.services import Person
 from tests.factories import PASSWORD, UserFactory
 
 WRONG = "The e-mail address or the password is wrong."
@@ -153,7 +154,7 @@ def by_ada(account, ada):
 
 @pytest.fixture
 def invited(by_ada):
-    added = people.add(email="new@example.com", name="Nia New", person=Person(), by=by_ada)
+    added = people_services.add(email="new@example.com", name="Nia New", person=Person(), by=by_ada)
     return added.membership
 
 
@@ -183,7 +184,7 @@ def test_an_invitation_expires(client, invited):
 
 def test_a_new_invitation_makes_the_old_one_worthless(client, by_ada, invited):
     old = invitation_path(invited.user)
-    renewed = people.invite(invited.pk, by=by_ada)
+    renewed = people_services.invite(invited.pk, by=by_ada)
     assert client.get(old).status_code == 410
     assert accept(client, invitation_path(renewed.user)).status_code == 302
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from erpbridge.access import ending, hashing, people, projects, seen, views
+from erpbridge.access import form_digest
 from erpbridge.access.levels import Level, Tool
+from erpbridge.access.login import password_hashing
+from erpbridge.access.people import account_views, end_access, projects
+from erpbridge.access.people import services as people_services
 from erpbridge.access.scoping import LARGEST_ID
 
 
@@ -18,14 +21,19 @@ def test_levels_and_tools_are_stored_and_called_so():
 
 def test_what_is_set_about_a_person_and_what_counts_as_a_right():
     levels = ("directory", "admin", "erp_integrations", "create_edit_companies")
-    assert levels == seen.LEVEL_FIELDS
-    assert ("job_title", "is_active", *levels) == seen.PERSON_FIELDS
-    assert seen.APPROVER_FIELDS == ("can_push_to_accounting", "erp_digest")
-    assert ("is_active", "can_push_to_accounting", "rights", *levels) == ending.RIGHTS
+    assert levels == form_digest.LEVEL_FIELDS
+    assert ("job_title", "is_active", *levels) == form_digest.PERSON_FIELDS
+    assert form_digest.APPROVER_FIELDS == ("can_push_to_accounting", "erp_digest")
+    assert ("is_active", "can_push_to_accounting", "rights", *levels) == end_access.RIGHTS
 
 
 def test_limits():
     assert LARGEST_ID == 9_223_372_036_854_775_807
-    assert (people.NONCE, views.MOST_HISTORY, projects.AT_ONCE) == (22, 50, 500)
-    hashes = (hashing.AT_ONCE, hashing.WAITING, hashing.PATIENCE, hashing.RETRY_AFTER)
+    assert (people_services.NONCE, account_views.MOST_HISTORY, projects.AT_ONCE) == (22, 50, 500)
+    hashes = (
+        password_hashing.AT_ONCE,
+        password_hashing.WAITING,
+        password_hashing.PATIENCE,
+        password_hashing.RETRY_AFTER,
+    )
     assert hashes == (1, 2, 5.0, 3)

@@ -6,11 +6,12 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from erpbridge.access import people, policy
+from erpbridge.access import policy
+from erpbridge.access.form_digest import Stale, digest, person_state
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from erpbridge.access.people import Person
-from erpbridge.access.seen import Stale, digest, person_state
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.services import Person
 from tests.factories import AccountFactory, MembershipFactory
 
 
@@ -44,7 +45,7 @@ def admins(transactional_db):
 def save(membership, *, by, **changes):
     access = policy.load(by.user, by.account)
     seen = digest(person_state(membership))
-    return lambda: people.update(
+    return lambda: people_services.update(
         membership.pk, person=Person(**changes), approver=None, seen=seen, by=access
     )
 
@@ -67,7 +68,9 @@ def test_of_two_who_save_the_same_person_at_once_one_is_told(admins):
 def test_the_same_new_person_added_twice_at_once_exists_once(admins):
     def add(by):
         access = policy.load(by.user, by.account)
-        return lambda: people.add(email="n@example.com", name="N", person=Person(), by=access)
+        return lambda: people_services.add(
+            email="n@example.com", name="N", person=Person(), by=access
+        )
 
     raised = at_once(add(admins[0]), add(admins[1]))
     assert [type(error) for error in raised].count(ValidationError) == 1

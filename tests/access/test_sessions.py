@@ -12,8 +12,8 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from erpbridge.access import hashing
-from erpbridge.access.hashing import Turns
+from erpbridge.access.login import password_hashing
+from erpbridge.access.login.password_hashing import Turns
 from erpbridge.access.models import Account
 from tests.factories import PASSWORD
 
@@ -105,8 +105,8 @@ def locked_address(settings, ada):
 @pytest.fixture
 def no_turn(settings, monkeypatch):
     hashers = settings.PASSWORD_HASHERS
-    settings.PASSWORD_HASHERS = ["erpbridge.access.hashing.TakingTurns"]
-    monkeypatch.setattr(hashing, "turns", turns := Turns(1, 0, 5.0))
+    settings.PASSWORD_HASHERS = ["erpbridge.access.login.password_hashing.TakingTurns"]
+    monkeypatch.setattr(password_hashing, "turns", turns := Turns(1, 0, 5.0))
     with turns.turn():
         yield lambda: setattr(settings, "PASSWORD_HASHERS", hashers)
 

@@ -20,9 +20,9 @@ from django.contrib.messages import get_messages
 from django.db import transaction
 from django.test import Client
 
-from erpbridge.access import people
 from erpbridge.access.levels import Level
 from erpbridge.access.models import User
+from erpbridge.access.people import services as people_services
 from erpbridge.audit.models import Event
 from tests.erp_integrations.dying import locking
 from tests.factories import MembershipFactory
@@ -154,10 +154,10 @@ def clients(db: None, client_of, olga) -> dict[str, Client]:
     Event.objects.create(
         account=known.account,
         at=known.moments.next(),
-        entity=people.ENTITY,
+        entity=people_services.ENTITY,
         subject_id=MEMBER + 8,
         label="Nora New",
-        verb=people.INVITED,
+        verb=people_services.INVITED,
     )
     users = {
         name: User.objects.get(email=f"{name}@example.com") for name in ("ada", "pat", "sam", "bea")

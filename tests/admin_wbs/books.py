@@ -6,7 +6,7 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations.models import Connection
 from erpbridge.access.models import Account
-from erpbridge.jobs import work
+from erpbridge.jobs import run
 from erpbridge.jobs.models import Job
 from tests.erp_integrations import steps
 
@@ -56,7 +56,7 @@ def do_jobs() -> None:
         job = Job.objects.due().first()
         if job is None:
             return
-        work.work(job.pk)
+        run.work(job.pk)
     raise AssertionError("the jobs do not come to an end")
 
 

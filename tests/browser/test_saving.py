@@ -19,7 +19,7 @@ from admin_wbs.segments import items as segment_items
 from admin_wbs.segments import services as segment_services
 from erp_integrations.models import Item
 from erpbridge.access import policy
-from erpbridge.busy import DISK
+from erpbridge.db.busy import DISK
 from tests.admin_wbs import steps as codes
 from tests.erp_integrations import steps
 from tests.factories import MembershipFactory, UserFactory

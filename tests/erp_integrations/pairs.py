@@ -42,11 +42,12 @@ from erp_integrations.workflow.links.unlink import unlink
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erp_integrations.workflow.send import dry_run
-from erpbridge.access import people, seen
+from erpbridge.access import form_digest
 from erpbridge.access.models import Membership
-from erpbridge.access.people import Approver, Person
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.services import Approver, Person
 from erpbridge.access.policy import Access
-from erpbridge.bulk import write_rows
+from erpbridge.db.bulk_update import write_rows
 from erpbridge.files.delimited import read
 from erpbridge.oauth.models import Token
 from tests.admin_wbs import steps as wbs
@@ -205,9 +206,11 @@ class Scene:
         without = Approver(can_push_to_accounting=False, erp_digest=False, rights={})
         for is_active in (True, False):
             member = Membership.objects.get(pk=self.person.pk)
-            person = Person(**seen.levels_of(member), is_active=is_active)
-            state = seen.digest(seen.person_state(member))
-            people.update(member.pk, person=person, approver=without, seen=state, by=self.sender)
+            person = Person(**form_digest.levels_of(member), is_active=is_active)
+            state = form_digest.digest(form_digest.person_state(member))
+            people_services.update(
+                member.pk, person=person, approver=without, seen=state, by=self.sender
+            )
 
     def reconnect(self) -> None:
         """Whoever looks after the connection pauses, tests and refreshes it, and goes on."""

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.db import connection as database
 
 from erp_integrations.models import Item
-from erpbridge import busy
+from erpbridge.db import busy
 from tests.erp_integrations.test_all_or_nothing import ACTS, Scene
 
 pytestmark = pytest.mark.django_db

@@ -80,7 +80,7 @@ def test_links_are_locked_by_their_ids_and_nothing_that_they_name(connection, ad
 def test_links_of_records_are_the_active_ones_of_the_connection_and_the_record_type(
     connection, monkeypatch
 ):
-    monkeypatch.setattr("erpbridge.batches.CHUNK", 2)
+    monkeypatch.setattr("erpbridge.db.batches.CHUNK", 2)
     wanted = [linked(connection, number, erp_id=str(number)) for number in range(5)]
     linked(connection, 5, ended_at=now())
     linked(connection, 6, entity="cost_code")
@@ -319,7 +319,7 @@ def test_link_without_an_item_ends_without_states(connection, ada):
 
 
 def test_what_has_ended_before_is_not_ended_again(connection, ada, monkeypatch):
-    monkeypatch.setattr("erpbridge.batches.CHUNK", 2)
+    monkeypatch.setattr("erpbridge.db.batches.CHUNK", 2)
     open_ = [linked(connection, number, erp_id=str(number)) for number in range(3)]
     over = linked(connection, 9, ended_at=now(), ended_why="Before.")
     assert link_services.end([over, *reversed(open_)], by=ada, why="Now.") == [
@@ -340,7 +340,7 @@ def test_ends_of_two_accounts_are_told_to_each(connection, account, other_accoun
 
 
 def test_shown_ids_are_those_of_each_record(monkeypatch):
-    monkeypatch.setattr("erpbridge.batches.CHUNK", 2)
+    monkeypatch.setattr("erpbridge.db.batches.CHUNK", 2)
     companies = [CompanyFactory.create() for _ in range(5)]
     others = CompanyFactory.create(origin_id="1", drifted=True)
     link_services.mirror("vendor", {one.pk: (str(one.pk), f"C{one.pk}") for one in companies})

@@ -15,7 +15,7 @@ from erp_integrations.export import (
 )
 from erp_integrations.export.delivery import polled, queued
 from erp_integrations.models import querysets
-from erpbridge import batches
+from erpbridge.db import batches
 
 NUMBERS = {
     circuit_breaker: {

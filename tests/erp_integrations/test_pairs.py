@@ -17,7 +17,7 @@ from admin_wbs.models import CodeList
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import ActiveConnection, Connection, Link
-from erpbridge import batches, bulk, busy
+from erpbridge.db import batches, bulk_update, busy
 from erpbridge.oauth import tokens
 from tests.erp_integrations.pairs import Codes, Companies, Scene, collide
 from tests.factories import ApplicationFactory, MembershipFactory, ProjectFactory
@@ -96,7 +96,7 @@ PAIRS = list(every_pair()) if LONG else SHORT
 def make_scene(connection: Connection, account, ada, pat, access_of, monkeypatch):
     """Records of a type, and those who do something to them."""
     monkeypatch.setattr(batches, "CHUNK", PIECE)
-    monkeypatch.setattr(bulk, "AT_ONCE", PIECE)
+    monkeypatch.setattr(bulk_update, "AT_ONCE", PIECE)
     ProjectFactory.create(account=account)
     person = MembershipFactory.create(
         account=account, account_admin=True, can_push_to_accounting=True

@@ -41,7 +41,7 @@ def hasten() -> None:
     from erp_integrations.adapters.tryton import adapter as tryton
     from erp_integrations.export import backoff, circuit_breaker
     from erp_integrations.export.delivery import file as file_delivery
-    from erpbridge import ticker
+    from erpbridge.processes import ticker
 
     declared = adapter_loading.manifest_of
     seconds = float(os.environ["FAULT_DEADLINE"])

@@ -39,7 +39,7 @@ def worker() -> None:
 
 def alone() -> None:
     """The one process of a small installation, without its pages; told to end, it ends in peace."""
-    from erpbridge import embedded
+    from erpbridge.processes import embedded
 
     running = embedded.start()
     signal.sigwait([signal.SIGTERM])

@@ -10,8 +10,8 @@ from datetime import date
 import openpyxl
 import pytest
 
-from erpbridge.files import archives, spoiled
-from erpbridge.files.reading import read
+from erpbridge.files import archives, damaged
+from erpbridge.files.read import read
 from erpbridge.files.table import MOST_BYTES, MOST_ROWS, FileProblem
 from erpbridge.files.workbooks import written
 
@@ -89,8 +89,8 @@ def test_further_sheets_are_named_in_the_notice():
 )
 def test_a_cell_that_cannot_be_read_is_refused_with_its_address(cell, words):
     table = read(book(["a", "b"], ["x", cell], ["y", "z"]))
-    assert spoiled.reason(table.lines[0], 1).startswith(words)
-    assert [spoiled.reason(line, 0) for line in table.lines] == ["", ""]
+    assert damaged.reason(table.lines[0], 1).startswith(words)
+    assert [damaged.reason(line, 0) for line in table.lines] == ["", ""]
 
 
 def test_a_heading_that_cannot_be_read_is_named_with_its_cell():

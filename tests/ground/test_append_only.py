@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from erpbridge.audit.models import Event
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 
 STATEMENTS = {
     "update": "UPDATE audit_event SET verb = 'x'",

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory
 
 from erpbridge import env
-from erpbridge.client_address import client_network
+from erpbridge.processes.client_address import client_network
 
 PROXY, INNER = "10.0.0.5", "10.0.0.6"
 

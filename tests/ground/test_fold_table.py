@@ -22,7 +22,7 @@ from erp_integrations.adapters.simulator import SimulatorAdapter
 from erp_integrations.models import ErpRecord
 from erp_integrations.workflow.payloads import erp_keys
 from erpbridge.access.policy import load
-from erpbridge.text import fold, key
+from erpbridge.db.text import fold, key
 from tests.factories import CodeListFactory, ConnectionFactory
 
 SAME, FOUND = True, False

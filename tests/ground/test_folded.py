@@ -11,11 +11,11 @@ from django.db.models.functions import Concat
 from admin_wbs.models import CostCode
 from directory.models import Company, Trade
 from erpbridge.access.models import Project, User
-from erpbridge.bulk import write_rows
-from erpbridge.filling import fill, refuse_equal
-from erpbridge.folded import Folding, FoldingQuerySet, folded_fields, has_words
-from erpbridge.inserting import insert
-from erpbridge.text import DIGEST, LONGEST_KEY, key
+from erpbridge.db.bulk_insert import insert
+from erpbridge.db.bulk_update import write_rows
+from erpbridge.db.folded_backfill import fill, refuse_equal
+from erpbridge.db.folded_fields import Folding, FoldingQuerySet, folded_fields, has_words
+from erpbridge.db.text import DIGEST, LONGEST_KEY, key
 from tests.factories import CodeListFactory, CostCodeFactory, ProjectFactory, UserFactory
 
 FOLDING = [model for model in apps.get_models() if folded_fields(model)]

@@ -49,7 +49,7 @@ def test_not_ready_without_the_broker(client: Client, db, settings):
 def test_events_do_not_stop_the_tables_from_being_emptied(ada, account):
     from django.db import transaction
 
-    from erpbridge.audit.record import Note, note
+    from erpbridge.audit.services import Note, note
 
     with transaction.atomic():
         note(account.pk, [Note("vendor", 1, "Acme", "created")], by=ada)

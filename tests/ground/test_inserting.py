@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from erp_integrations.models import Item
 from erpbridge.audit.models import Event
-from erpbridge.inserting import WORTH_A_COPY, insert
+from erpbridge.db.bulk_insert import WORTH_A_COPY, insert
 from tests.factories import ItemFactory
 
 NASTY = [

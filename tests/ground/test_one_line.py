@@ -25,10 +25,10 @@ from directory.importing.columns import proposed
 from directory.models import Company
 from erpbridge.access.models import Account, Membership, Project, User
 from erpbridge.access.policy import load
+from erpbridge.db.text import one_line
 from erpbridge.files.delimited import read
 from erpbridge.oauth.models import Application
-from erpbridge.rest import bodies
-from erpbridge.text import one_line
+from erpbridge.rest.requests import bodies
 from erpbridge.ui.forms import PlainTexts
 from tests.factories import CodeListFactory
 

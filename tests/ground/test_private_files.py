@@ -12,7 +12,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 
-from erpbridge import env, private_files
+from erpbridge import env
+from erpbridge.processes import private_files
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from django.urls import include, path
 from zeal import zeal_ignore
 
 from directory.models import Trade
-from erpbridge import busy
 from erpbridge.access.models import Account
+from erpbridge.db import busy
 from tests.factories import AccountFactory
 
 pytestmark = [

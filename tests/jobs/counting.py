@@ -6,9 +6,9 @@ import os
 import signal
 
 from erpbridge.audit.models import Event
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 from erpbridge.jobs import kinds
-from erpbridge.jobs.work import JobProblem, Run
+from erpbridge.jobs.run import JobProblem, Run
 
 KIND = "tests.counting"
 

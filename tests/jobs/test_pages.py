@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from erpbridge.access import policy
-from erpbridge.jobs import work
+from erpbridge.jobs import run
 from erpbridge.jobs.models import Job
-from erpbridge.jobs.starting import start
+from erpbridge.jobs.start import start
 from tests.jobs import counting
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def test_the_answer_to_htmx_is_the_banner_and_reloads_the_page_at_the_end(
 
 
 def test_a_job_that_stopped_says_why_and_how_far_it_came(job, address, client_of, ada):
-    work.work(job.pk)
+    run.work(job.pk)
     page = client_of(ada).get(address).content.decode()
     assert "Seven is right out." in page
     assert "6 of 1,200" in page

@@ -13,8 +13,9 @@ from django.db import IntegrityError, connection
 from django.urls import reverse
 
 from directory.models import Company
-from erpbridge.busy import DISK
-from erpbridge.jobs import kinds, views, wakeups, work
+from erpbridge.db.busy import DISK
+from erpbridge.jobs import kinds, views, wakeups
+from erpbridge.jobs import run as jobs_run
 from erpbridge.jobs.models import Job
 from tests.factories import CompanyFactory, JobFactory, ProjectFactory
 from tests.jobs import counting
@@ -25,16 +26,16 @@ WAITS = f"{DISK.reason} It can go on once there is room."
 NOTHING_WRITTEN = ("25006", "PRAGMA query_only = 1", "PRAGMA query_only = 0")
 
 
-def store_much(run: work.Run) -> None:
+def store_much(run: jobs_run.Run) -> None:
     with run.chunk():
         CompanyFactory.create(account=run.job.account, notes=LONG)
 
 
-def write_a_file(run: work.Run) -> None:
+def write_a_file(run: jobs_run.Run) -> None:
     Path("/dev/full").write_bytes(b"of an upload")
 
 
-def break_a_rule(run: work.Run) -> None:
+def break_a_rule(run: jobs_run.Run) -> None:
     raise IntegrityError("UNIQUE constraint failed")
 
 
@@ -70,7 +71,7 @@ def job_of(account, ada, monkeypatch):
 
 def work_on(job: Job, times: int = 1) -> Job:
     for _ in range(times):
-        work.work(job.pk)
+        jobs_run.work(job.pk)
     job.refresh_from_db()
     return job
 
@@ -81,7 +82,7 @@ def test_on_a_full_disk_it_waits_then_stops_and_says_what_to_do(kind, job_of, pa
     job = work_on(job_of(store_much, kind))
     assert (job.state, job.problem) == ("queued", WAITS)
     assert f"{WAITS} It is tried again by itself." in page_of(job)
-    work_on(job, times=work.MOST_TRIES)
+    work_on(job, times=jobs_run.MOST_TRIES)
     page = page_of(job)
     assert job.state == "failed"
     assert f"{WAITS} It was tried 5 times in a row. Start it again then." in page
@@ -95,7 +96,7 @@ def test_a_full_disk_for_files_is_said_alike(job_of, page_of):
 
 def test_what_the_database_refuses_is_said_without_its_words(job_of, page_of):
     page = page_of(work_on(job_of(break_a_rule)))
-    assert f"{work.REFUSED} It can go on once whoever runs erpbridge has looked" in page
+    assert f"{jobs_run.REFUSED} It can go on once whoever runs erpbridge has looked" in page
     assert "UNIQUE" not in page
 
 
@@ -109,7 +110,7 @@ def test_once_there_is_room_it_goes_on_and_says_no_more_of_it(job_of, page_of):
     assert DISK.reason not in page_of(job)
 
 
-def finish(run: work.Run) -> None:
+def finish(run: jobs_run.Run) -> None:
     with run.chunk():
         run.finish({"text": "All there."})
 
@@ -120,7 +121,7 @@ def test_where_nothing_at_all_can_be_stored_its_page_looks_for_why(
 ):
     job = job_of(store_much)
     with lacking(*NOTHING_WRITTEN):
-        work.work(job.pk)
+        jobs_run.work(job.pk)
     assert f"job {job.pk} waits: nothing can be stored. {WAITS}" in caplog.text
     assert "Traceback" not in caplog.text
     assert DISK.reason not in page_of(job)

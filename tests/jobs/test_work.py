@@ -12,9 +12,10 @@ from django.db import OperationalError, connection
 from erp_integrations.export import lease_recovery
 from erpbridge.access import policy
 from erpbridge.clock.measured import now
-from erpbridge.jobs import wakeups, work
+from erpbridge.jobs import run as jobs_run
+from erpbridge.jobs import wakeups
 from erpbridge.jobs.models import Job
-from erpbridge.jobs.starting import start
+from erpbridge.jobs.start import start
 from tests import processes
 from tests.jobs import counting
 from tests.jobs.counting import counted
@@ -52,7 +53,7 @@ def worker_goes(job: Job) -> None:
 
 def test_a_job_is_done_in_chunks_and_says_what_came_of_it(begin, unheard):
     job = begin(total=3)
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     job.refresh_from_db()
     assert (job.state, job.done, job.result) == ("done", 3, {"text": "Counted to 3."})
     assert counted() == [1, 2, 3]
@@ -60,21 +61,21 @@ def test_a_job_is_done_in_chunks_and_says_what_came_of_it(begin, unheard):
 
 
 def test_a_worker_makes_room_after_its_turn_and_another_goes_on(begin, unheard, monkeypatch):
-    monkeypatch.setattr(work, "TURN", 0.0)
+    monkeypatch.setattr(jobs_run, "TURN", 0.0)
     job = begin(total=2)
-    monkeypatch.setattr(work, "_take_turn", one_step)
-    work.work(job.pk)
+    monkeypatch.setattr(jobs_run, "_take_turn", one_step)
+    jobs_run.work(job.pk)
     job.refresh_from_db()
     assert (job.state, job.done) == ("queued", 1)
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     job.refresh_from_db()
     assert (job.state, counted()) == ("done", [1, 2])
 
 
-def one_step(run: work.Run) -> None:
+def one_step(run: jobs_run.Run) -> None:
     counting.step(run)
     if not run.over:
-        work._release(run)
+        jobs_run._release(run)
 
 
 def test_two_who_start_the_same_have_one_job(begin, unheard):
@@ -99,7 +100,7 @@ def test_four_workers_woken_at_once_do_it_once(begin, unheard):
 
     def in_a_thread(_number: int) -> None:
         try:
-            work.work(job.pk)
+            jobs_run.work(job.pk)
         finally:
             connection.close()
 
@@ -112,8 +113,8 @@ def test_a_killed_workers_job_goes_on_after_its_last_chunk(begin, unheard):
     job = begin(total=5, die_at=3)
     program = (
         "import django; django.setup();"
-        "from tests.jobs import counting; from erpbridge.jobs import work;"
-        f"work.work({job.pk})"
+        "from tests.jobs import counting; from erpbridge.jobs import run;"
+        f"run.work({job.pk})"
     )
     env = processes.environment(
         DATABASE_URL=processes.database_url(connection.settings_dict), COUNTING_MAY_DIE="1"
@@ -124,21 +125,21 @@ def test_a_killed_workers_job_goes_on_after_its_last_chunk(begin, unheard):
     assert done.returncode == -9
     job.refresh_from_db()
     assert (job.state, job.done) == ("running", 2)
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     assert counted() == [1, 2], "nobody takes the job while its worker may be alive"
     worker_goes(job)
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     job.refresh_from_db()
     assert (job.state, counted()) == ("done", [1, 2, 3, 4, 5])
 
 
 def test_a_worker_that_was_only_slow_changes_nothing_any_more(begin, unheard):
     job = begin(total=2)
-    slow = work.claim(job.pk)
+    slow = jobs_run.claim(job.pk)
     worker_goes(job)
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     assert counted() == [1, 2]
-    with pytest.raises(work.Lost):
+    with pytest.raises(jobs_run.Lost):
         counting.step(slow)
     assert counted() == [1, 2]
 
@@ -149,7 +150,7 @@ def test_the_tick_wakes_somebody_up_for_a_forgotten_job(begin, monkeypatch):
         wakeups.current_app, "send_task", lambda _name, args, **_more: woken.append(args[0])
     )
     job = begin()
-    work.claim(job.pk)
+    jobs_run.claim(job.pk)
     woken.clear()
     lease_recovery.tick(period=0)
     assert woken == []
@@ -160,7 +161,7 @@ def test_the_tick_wakes_somebody_up_for_a_forgotten_job(begin, monkeypatch):
 
 def test_a_job_that_cannot_go_on_says_why_and_keeps_what_was_done(begin, unheard):
     job = begin(total=9, refuse_at=7)
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     job.refresh_from_db()
     assert (job.state, job.problem) == ("failed", "Seven is right out.")
     assert (job.done, counted()) == (6, [1, 2, 3, 4, 5, 6])
@@ -168,9 +169,9 @@ def test_a_job_that_cannot_go_on_says_why_and_keeps_what_was_done(begin, unheard
 
 def test_an_unexpected_error_stops_the_job_and_stays_in_the_log(begin, unheard, caplog):
     job = begin(break_at=2)
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     job.refresh_from_db()
-    assert (job.state, job.problem) == ("failed", work.UNKNOWN.format(number=job.pk))
+    assert (job.state, job.problem) == ("failed", jobs_run.UNKNOWN.format(number=job.pk))
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -179,14 +180,14 @@ def test_a_chunk_that_the_database_rolled_back_is_tried_again_but_not_for_ever(
 ):
     job = begin()
 
-    def deadlock(run: work.Run) -> None:
+    def deadlock(run: jobs_run.Run) -> None:
         raise OperationalError("deadlock detected")
 
-    monkeypatch.setattr(work, "_take_turn", deadlock)
-    for _ in range(work.MOST_TRIES):
-        work.work(job.pk)
+    monkeypatch.setattr(jobs_run, "_take_turn", deadlock)
+    for _ in range(jobs_run.MOST_TRIES):
+        jobs_run.work(job.pk)
         job.refresh_from_db()
         assert job.state == "queued"
-    work.work(job.pk)
+    jobs_run.work(job.pk)
     job.refresh_from_db()
     assert job.state == "failed"

@@ -13,7 +13,7 @@ ENGINE = (
     *("export.uncertain_lookup", "export.delivery.polled", "export.delivery.queued"),
 )
 QUERYSETS = (
-    *("erpbridge.access.querysets", "erpbridge.jobs.queries", "directory.models.querysets"),
+    *("erpbridge.access.querysets", "erpbridge.jobs.querysets", "directory.models.querysets"),
     *(
         "admin_wbs.models.querysets.cost_codes",
         "admin_wbs.models.querysets.segments",

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 
 MOST_ROWS = 20
 # Fields that are on rows as the caller sent them.

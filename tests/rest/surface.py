@@ -25,7 +25,7 @@ FILTER = re.compile(r"filters\[(\w+)\]")
 
 def lines() -> Iterator[str]:
     """Every call with its parameters, body and answers, then every object of an answer."""
-    from erpbridge.rest.description import describe
+    from erpbridge.rest.schema.openapi import describe
 
     alike: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for path, calls in sorted(describe()["paths"].items()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from zeal import zeal_ignore
 
-from erpbridge import busy
+from erpbridge.db import busy
 from tests import conflicts
 from tests.rest import writes
 from tests.rest.test_refusals import nothing_but_errors, send

@@ -15,7 +15,7 @@ from django.test import Client
 from zeal import zeal_ignore
 
 from admin_wbs.models import Segment
-from erpbridge import busy
+from erpbridge.db import busy
 from tests import conflicts
 from tests.access.test_every_url import OF_ACCOUNTS, address, ours
 from tests.forms import Form, shown_in

@@ -8,9 +8,9 @@ import pytest
 from drf_spectacular.validation import validate_schema
 from rest_framework.views import APIView
 
-from erpbridge.rest.describing import Page, an_object, answers, takes, told_of
-from erpbridge.rest.description import Described, describe
-from erpbridge.rest.types import schema_of
+from erpbridge.rest.schema.json_schema import schema_of
+from erpbridge.rest.schema.openapi import Described, describe
+from erpbridge.rest.schema.operations import Page, an_object, answers, takes, told_of
 from tests.rest.test_isolation import DESCRIPTION, routes
 
 METHODS = ("get", "post", "patch", "put", "delete")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 from tests.rest import writes
 from tests.rest.test_refusals import Watched, nothing_but_errors, with_query
 from tests.rest.writes import Operation, Scene

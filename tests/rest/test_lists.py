@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from erpbridge.oauth.applications import Service
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 from tests.rest import known
 from tests.rest.conftest import EVERYTHING, Api, service_of
 

@@ -121,7 +121,7 @@ def test_a_batch_for_which_the_database_is_busy_is_refused_and_the_others_stay(a
 def test_a_click_on_many_records_is_carried_out_in_batches(api, account, ada, monkeypatch):
     steps.connect(account, by=ada)
     ids = [one.pk for one in CompanyFactory.create_batch(5, account=account)]
-    monkeypatch.setattr("erpbridge.batches.CHUNK", 2)
+    monkeypatch.setattr("erpbridge.db.batches.CHUNK", 2)
     batches: list[int] = []
     patiently = bulk_requests._patiently
 

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.urls import reverse
 
 from directory.models import Company
-from erpbridge.busy import DISK, SHORT, trouble_of
+from erpbridge.db.busy import DISK, SHORT, trouble_of
 from tests.rest.test_refusals import tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,7 +70,7 @@ def person(ada, client_of):
 
 
 def next_steps(caplog) -> list[str]:
-    return [one.message for one in caplog.records if one.name == "erpbridge.busy"]
+    return [one.message for one in caplog.records if one.name == "erpbridge.db.busy"]
 
 
 def test_a_call_is_503_stores_nothing_and_tells_the_operator(api, full, caplog):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 from tests.rest.ours import ROWS
 
 APPS = ("access", "admin_wbs", "directory", "erp_integrations")

@@ -6,7 +6,7 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 
 ODD = {
     "no value": b"[]",

@@ -6,10 +6,10 @@ import pytest
 from django.db import IntegrityError
 
 from directory.companies import services as company_services
-from erpbridge.access import projects
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Project
-from erpbridge.access.people import Levels
+from erpbridge.access.people import projects
+from erpbridge.access.people.services import Levels
 from erpbridge.audit.models import Event
 from tests.factories import CompanyFactory, ProjectFactory
 

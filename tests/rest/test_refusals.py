@@ -19,8 +19,8 @@ from django.db import transaction
 from directory.models import Company, Department
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from erpbridge.access.people import Levels
-from erpbridge.rest import answers, sync
+from erpbridge.access.people.services import Levels
+from erpbridge.rest import responses, sync
 from erpbridge.rest.views import CHANGED
 from tests.rest import contract, writes
 from tests.rest.writes import Call, Operation, Scene
@@ -294,8 +294,8 @@ def test_what_cannot_be_answered_did_not_happen(scene, api, monkeypatch, headers
             return written(value)
         raise TypeError("cannot be written")
 
-    written = answers.dumps
-    monkeypatch.setattr(answers, "dumps", dumps)
+    written = responses.dumps
+    monkeypatch.setattr(responses, "dumps", dumps)
     # A fault of ours is in no description.
     monkeypatch.setattr(contract, "check", lambda *_call: None)
     watched = Watched(scene)

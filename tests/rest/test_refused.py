@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 from tests.rest import writes
 from tests.rest.test_foreign_ids import resolved
 from tests.rest.test_refusals import WRONG, send

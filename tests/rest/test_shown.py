@@ -17,9 +17,9 @@ import orjson
 import pytest
 from django.urls import resolve
 
-from erpbridge.access.api import user_shapes
+from erpbridge.access.api import user_serializer
 from erpbridge.oauth.applications import Service
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 from tests.rest import known
 from tests.rest.conftest import EVERYTHING, Api, service_of
 from tests.rest.test_isolation import address, routes
@@ -101,7 +101,7 @@ def test_who_calls_is_shown_to_themselves(api, rows):
     assert api.get(f"me?company_id={rows.account.pk}").json() == named
     assert api.get(f"me?project_id={rows.project.pk}").json() == named
     assert api.get(f"companies/{rows.account.pk}/me").json() == {
-        **dict.fromkeys(user_shapes.ABSENT),
+        **dict.fromkeys(user_serializer.ABSENT),
         **named,
         "first_name": login.name.rpartition(" ")[0],
         "last_name": login.name.rpartition(" ")[2],

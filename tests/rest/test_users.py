@@ -9,11 +9,11 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from zeal import zeal_ignore
 
-from erpbridge.access import people
-from erpbridge.access.joining import join_path
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, ProjectMembership, User
-from erpbridge.access.people import Levels
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.join import join_path
+from erpbridge.access.people.services import Levels
 from erpbridge.audit.models import Event
 from tests.factories import MembershipFactory, ProjectMembershipFactory, UserFactory
 
@@ -294,7 +294,7 @@ def test_a_new_user_has_a_login_without_a_password(api, account):
     assert not row.user.has_usable_password()
     assert (row.is_confirmed, row.approving.possible) == (True, True)
     assert "http" not in told.content.decode(), "links are handed out on the page"
-    assert people.may_invite(row)
+    assert people_services.may_invite(row)
 
 
 def test_the_name_of_a_new_user_is_stored_in_one_line(api):

@@ -31,7 +31,7 @@ from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, User
 from erpbridge.access.policy import load
-from erpbridge.rest.description import describe
+from erpbridge.rest.schema.openapi import describe
 from tests.erp_integrations import steps
 from tests.factories import (
     CodeListFactory,

@@ -17,14 +17,15 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
-from erpbridge.rest import scope, sync
-from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest import sync
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
-from erpbridge.rest.describing import One, Query, Synced, answers, takes
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
-from erpbridge.rest.filters import flag, ids, moments, search, texts, truth
-from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.parameters import whole_number
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import scope
+from erpbridge.rest.requests.filters import flag, ids, moments, search, texts, truth
+from erpbridge.rest.requests.parameters import whole_number
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Query, Synced, answers, takes
 from erpbridge.rest.sync import SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 

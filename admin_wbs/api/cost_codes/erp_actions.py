@@ -18,10 +18,10 @@ from admin_wbs.models import CodeList, CostCode
 from admin_wbs.models.node import BATCH
 from erp_integrations import sendable
 from erp_integrations.sendable import clicking
-from erpbridge.rest import bodies, scope
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import answers, takes
 from erpbridge.rest.errors import ApiError, Invalid
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import answers, takes
 from erpbridge.rest.views import ScopedView
 
 IDS = "standard_cost_code_ids"

@@ -12,13 +12,13 @@ from admin_wbs.api.cost_codes import schemas
 from admin_wbs.api.errors import refusals
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList
-from erpbridge.rest import bodies
-from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
-from erpbridge.rest.describing import One, Page, answers, takes
 from erpbridge.rest.errors import Invalid
-from erpbridge.rest.filters import contains, flag, ids
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies
+from erpbridge.rest.requests.filters import contains, flag, ids
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Page, answers, takes
 from erpbridge.rest.views import Resource, Shown
 
 WRAPPER = "standard_cost_code_list"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from erpbridge.rest.describing import HasSchema, Query, Schema, an_object, body_of
+from erpbridge.rest.schema.operations import HasSchema, Query, Schema, an_object, body_of
 from erpbridge.rest.sync import MOST_ROWS
 
 ID: Schema = {"type": "integer"}

@@ -18,7 +18,7 @@ from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erp_integrations.sendable import Origin
 from erpbridge.access.policy import Access
-from erpbridge.rest import bodies
+from erpbridge.rest.requests import bodies
 from erpbridge.rest.sync import Records, SyncRow, without_refused
 
 LONGEST_DATA = 10_000

@@ -18,12 +18,13 @@ from admin_wbs.models.querysets.budget_codes import WbsCodeQuerySet
 from admin_wbs.projects import budget_codes
 from admin_wbs.projects.budget_codes import ITEMS, WbsCodeRow
 from erpbridge.access.models import Project
-from erpbridge.rest import bodies, scope, sync
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Query, Synced, an_object, answers, takes
+from erpbridge.rest import sync
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
-from erpbridge.rest.filters import LONGEST_SEARCH, clean, ids, moments, truth
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import LONGEST_SEARCH, clean, ids, moments, truth
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Query, Synced, an_object, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
 
 BULK = "bulk"

@@ -12,9 +12,9 @@ from admin_wbs.models.full_code import JOINT
 from admin_wbs.projects import cost_codes
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.rest import bodies
+from erpbridge.db.text import fold, key
+from erpbridge.rest.requests import bodies
 from erpbridge.rest.sync import Records, SyncRow
-from erpbridge.text import fold, key
 
 READERS = {
     "code": bodies.text(CostCode, "full_code"),

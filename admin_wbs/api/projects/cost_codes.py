@@ -16,9 +16,14 @@ from admin_wbs.api.projects.cost_code_sync import READERS, ProjectCodeRecords
 from admin_wbs.models import CodeList, ProjectCostCode
 from admin_wbs.projects import cost_codes
 from erpbridge.access.models import Project
-from erpbridge.rest import bodies, scope, sync
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import (
+from erpbridge.rest import sync
+from erpbridge.rest.errors import Invalid, Malformed
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import ids, moments, search, texts
+from erpbridge.rest.requests.parameters import whole_number
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import (
     One,
     Query,
     Synced,
@@ -27,10 +32,6 @@ from erpbridge.rest.describing import (
     takes,
     takes_rows,
 )
-from erpbridge.rest.errors import Invalid, Malformed
-from erpbridge.rest.filters import ids, moments, search, texts
-from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.parameters import whole_number
 from erpbridge.rest.sync import MOST_ROWS, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 

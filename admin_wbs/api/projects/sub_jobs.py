@@ -15,12 +15,13 @@ from admin_wbs.projects import sub_jobs, sub_jobs_bulk
 from admin_wbs.rows import Row
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.rest import bodies, scope, sync
-from erpbridge.rest.answers import JsonAnswer
+from erpbridge.rest import sync
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
-from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
-from erpbridge.rest.filters import flag, ids, moments, search, texts
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import flag, ids, moments, search, texts
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 

@@ -1,0 +1,1 @@
+"""The API of segments, their items and cost types."""

@@ -18,11 +18,12 @@ from admin_wbs.models import CostType
 from admin_wbs.rows import Row
 from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
-from erpbridge.rest import bodies, scope, sync
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Query, Synced, answers, takes, takes_rows
-from erpbridge.rest.filters import ids, texts
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest import sync
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import ids, texts
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Query, Synced, answers, takes, takes_rows
 from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 

@@ -31,13 +31,13 @@ from admin_wbs.models import (
     SubJob,
 )
 from admin_wbs.segments import items as segment_items
-from erpbridge.rest import bodies, scope
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Page, Query, an_object, answers, takes
 from erpbridge.rest.errors import Invalid, Malformed
-from erpbridge.rest.filters import Filter, WrongValue, ids, search
-from erpbridge.rest.listing import Listing, Shape
-from erpbridge.rest.parameters import whole_number
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import Filter, WrongValue, ids, search
+from erpbridge.rest.requests.parameters import whole_number
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Page, Query, an_object, answers, takes
 from erpbridge.rest.views import Shown
 
 LIST = "segment_item_list_id"

@@ -21,12 +21,12 @@ from admin_wbs.projects import structure as project_structure
 from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from erpbridge.access.models import Project
-from erpbridge.rest import bodies, scope
-from erpbridge.rest.answers import JsonAnswer, etag
-from erpbridge.rest.describing import One, an_object, answers, takes
 from erpbridge.rest.errors import Invalid, Malformed
-from erpbridge.rest.filters import ids, texts
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import bodies, scope
+from erpbridge.rest.requests.filters import ids, texts
+from erpbridge.rest.responses import JsonAnswer, etag
+from erpbridge.rest.schema.operations import One, an_object, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
 
 Kind = Segment.Kind

@@ -16,11 +16,11 @@ from admin_wbs.models import CodeList
 from erpbridge.access import policy
 from erpbridge.access.models import User
 from erpbridge.access.policy import Scope
-from erpbridge.files import refused as refusals
-from erpbridge.files.reading import read
-from erpbridge.files.refused import Refused
+from erpbridge.db.text import login_email
+from erpbridge.files import errors as refusals
+from erpbridge.files.errors import Refused
+from erpbridge.files.read import read
 from erpbridge.files.table import FileProblem, Table, content_of
-from erpbridge.text import login_email
 
 MOST_REASONS = 50
 

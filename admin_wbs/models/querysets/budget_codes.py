@@ -12,8 +12,8 @@ from django.db.models.functions import Coalesce
 
 from admin_wbs.models.node import batches
 from erpbridge.access.policy import Access
-from erpbridge.folded import FoldingQuerySet
-from erpbridge.text import search_words
+from erpbridge.db.folded_fields import FoldingQuerySet
+from erpbridge.db.text import search_words
 
 if TYPE_CHECKING:
     from admin_wbs.models.budget_codes import WbsCode, WbsCodeItem

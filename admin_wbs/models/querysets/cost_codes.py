@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from admin_wbs.models.node import TieredQuerySet
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
-from erpbridge.folded import FoldingQuerySet, has_words
+from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from admin_wbs.models import CodeList, CostCode, ProjectCostCode

@@ -9,7 +9,7 @@ from django.db.models import Count, F
 
 from admin_wbs.models.node import TieredQuerySet
 from erpbridge.access.policy import Access
-from erpbridge.folded import FoldingQuerySet, has_words
+from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
 if TYPE_CHECKING:
     from admin_wbs.models.cost_types import CostType

@@ -1,0 +1,1 @@
+"""Ways to an ERP other than a call that is answered at once."""

@@ -36,10 +36,10 @@ from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.links.settlement import Held, settle_synced
 from erp_integrations.workflow.payloads import erp_keys
 from erp_integrations.workflow.payloads.commands import Claim
-from erpbridge import batches
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, note
-from erpbridge.durable import durable
+from erpbridge.audit.services import Note, note
+from erpbridge.db import batches
+from erpbridge.db.durable_commits import durable
 
 MOST_ITEMS = 1_000
 # Settled in one go.

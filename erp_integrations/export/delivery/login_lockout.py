@@ -15,7 +15,7 @@ from django.db.models import F
 from erp_integrations.clock import at_least, now
 from erp_integrations.connections.adapter_loading import ENTITY
 from erp_integrations.models import Connection
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 
 logger = logging.getLogger(__name__)
 

@@ -50,7 +50,7 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow import tracing
 from erp_integrations.workflow.payloads.commands import Claim, full_command
-from erpbridge.busy import retried
+from erpbridge.db.busy import retried
 
 # Bytes of a request that are read.
 MOST_BODY = 1024 * 1024

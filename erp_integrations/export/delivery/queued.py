@@ -12,7 +12,7 @@ from erp_integrations.clock import Reading, after, ago
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.payloads.commands import Claim, command_of
-from erpbridge.busy import retried
+from erpbridge.db.busy import retried
 
 MOST_AT_ONCE = 50
 

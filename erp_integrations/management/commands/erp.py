@@ -18,7 +18,7 @@ from erp_integrations.workflow.accept.services import Decision
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
-from erpbridge.text import login_email
+from erpbridge.db.text import login_email
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.models import Connection, ErpRecord, Link
 from erp_integrations.models.querysets import MOST_COUNTED
 from erp_integrations.workflow.accept.field_choices import Offers
-from erpbridge.folded import has_words
+from erpbridge.db.folded_fields import has_words
 from erpbridge.ui.listing import Page, list_page
 
 Records = TypeVar("Records", bound=QuerySet[ErpRecord])

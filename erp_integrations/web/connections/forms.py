@@ -16,7 +16,7 @@ from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGH
 from erp_integrations.models.record_types import RecordType, in_words
 from erp_integrations.workflow.links.connection_identity import Books
 from erpbridge.ui.forms import PlainTexts
-from erpbridge.ui.redaction import hide
+from erpbridge.ui.logs.redaction import hide
 
 NOT_SET = "It is not set."
 KEPT = "It is set. Leave it blank to keep it."

@@ -22,7 +22,7 @@ from erp_integrations.web.connections.views import (
 )
 from erp_integrations.workflow.links import connection_identity
 from erpbridge.access.scoping import ScopedRequest, scoped
-from erpbridge.ui.resending import keeps_nothing_typed
+from erpbridge.ui.resent_form import keeps_nothing_typed
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -36,7 +36,7 @@ from erp_integrations.workflow.links import connection_identity
 from erp_integrations.workflow.send import dry_run
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
-from erpbridge.ui.resending import keeps_nothing_typed
+from erpbridge.ui.resent_form import keeps_nothing_typed
 
 # Files shown on the page, newest first.
 MOST_FILES = 20

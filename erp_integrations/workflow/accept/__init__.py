@@ -1,0 +1,1 @@
+"""Accept and reject: what an accounting approver does."""

@@ -16,8 +16,8 @@ from erp_integrations.models import AcceptanceDefault, Connection
 from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.access.models import User
 from erpbridge.audit.models import Event
-from erpbridge.audit.record import Note, note
-from erpbridge.text import fold
+from erpbridge.audit.services import Note, note
+from erpbridge.db.text import fold
 
 ENTITY = "connection"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest
 from erp_integrations.models import Choice, Connection
-from erpbridge.text import DIRECTION_CONTROLS
+from erpbridge.db.text import DIRECTION_CONTROLS
 
 
 @dataclass(frozen=True)

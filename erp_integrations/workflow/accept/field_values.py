@@ -20,9 +20,9 @@ from erp_integrations.workflow.accept import default_rules
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.badges import MARKERS
 from erpbridge.access.policy import Access
-from erpbridge.batches import CHUNK
-from erpbridge.bulk import write_rows
-from erpbridge.text import one_line
+from erpbridge.db.batches import CHUNK
+from erpbridge.db.bulk_update import write_rows
+from erpbridge.db.text import one_line
 
 # Items in these states can still be given other values.
 DECIDABLE = frozenset({State.READY, State.FAILED})

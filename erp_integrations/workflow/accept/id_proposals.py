@@ -11,7 +11,7 @@ from django.db.models import Q
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.states import IN_AIR
-from erpbridge.text import key
+from erpbridge.db.text import key
 
 DIGITS = 3
 

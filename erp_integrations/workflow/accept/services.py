@@ -32,7 +32,7 @@ from erp_integrations.workflow.payloads import erp_keys
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
-from erpbridge.batches import chunks
+from erpbridge.db.batches import chunks
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from erp_integrations.workflow.payloads import erp_keys, field_rules
 from erp_integrations.workflow.payloads.commands import command_of
 from erp_integrations.workflow.transitions import MOVES
 from erpbridge.access.policy import Access
-from erpbridge.batches import chunks
-from erpbridge.text import one_line
+from erpbridge.db.batches import chunks
+from erpbridge.db.text import one_line
 
 if TYPE_CHECKING:
     from erp_integrations.workflow.accept.services import Decision

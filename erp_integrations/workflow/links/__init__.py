@@ -1,0 +1,1 @@
+"""Links between records and what the ERP holds."""

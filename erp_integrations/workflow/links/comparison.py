@@ -34,7 +34,7 @@ from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.payloads import erp_keys
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, note
+from erpbridge.audit.services import Note, note
 
 # What people know a record by, beside its key.
 NAMES = ("name", "description")

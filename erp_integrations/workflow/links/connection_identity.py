@@ -32,7 +32,7 @@ from erp_integrations.models import Connection
 from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.models import User
-from erpbridge.audit.record import changes
+from erpbridge.audit.services import changes
 
 # What was known of the ERP it led to, and counted against that.
 FRESH: Mapping[str, Any] = {

@@ -10,8 +10,8 @@ from erp_integrations.models import Link
 from erp_integrations.models.record_types import Draft, record_type
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
-from erpbridge.batches import chunks
-from erpbridge.bulk import lock_rows, write_rows
+from erpbridge.db.batches import chunks
+from erpbridge.db.bulk_update import lock_rows, write_rows
 
 
 def _rename(links: Mapping[int, Link], drafts: Sequence[Draft]) -> None:

@@ -27,9 +27,9 @@ from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erpbridge.access.policy import Access
-from erpbridge.audit.record import Note, note
-from erpbridge.batches import chunks
-from erpbridge.bulk import write_rows
+from erpbridge.audit.services import Note, note
+from erpbridge.db.batches import chunks
+from erpbridge.db.bulk_update import write_rows
 
 LONGEST_ID = 200
 WHY = "Set over the API"

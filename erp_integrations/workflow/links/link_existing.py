@@ -22,9 +22,9 @@ from erp_integrations.workflow.links.drift import note_edits
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, note
-from erpbridge.batches import chunks
-from erpbridge.bulk import write_rows
+from erpbridge.audit.services import Note, note
+from erpbridge.db.batches import chunks
+from erpbridge.db.bulk_update import write_rows
 
 NO_ERP = "No ERP is connected to this account any more."
 

@@ -14,9 +14,9 @@ from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.links.drift import note_edits
 from erpbridge.access.models import User
-from erpbridge.audit.record import Note, note
-from erpbridge.batches import chunks
-from erpbridge.bulk import write_rows
+from erpbridge.audit.services import Note, note
+from erpbridge.db.batches import chunks
+from erpbridge.db.bulk_update import write_rows
 
 
 def holder_of(connection: Connection, entity: str, erp_id: str) -> Link | None:

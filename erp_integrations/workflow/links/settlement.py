@@ -14,7 +14,7 @@ from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.links.services import held_elsewhere, link_items
 from erpbridge.access.models import User
-from erpbridge.busy import retried
+from erpbridge.db.busy import retried
 
 NO_ERROR = {"error_class": "", "error_field": "", "error_text": "", "error_advice": ""}
 

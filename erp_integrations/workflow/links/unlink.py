@@ -28,7 +28,7 @@ from erp_integrations.models.row_locks import lock_connections, lock_records
 from erp_integrations.models.states import MAY_HAVE_LEFT
 from erp_integrations.workflow.links.services import end
 from erpbridge.access.models import User
-from erpbridge.batches import chunks
+from erpbridge.db.batches import chunks
 
 # Children that a refusal names.
 MOST_NAMED = 3

@@ -12,7 +12,7 @@ from dataclasses import replace
 from erp_integrations.adapters.base import CodeFormat, EntityManifest, Problem
 from erp_integrations.models.record_types import Draft, RecordType
 from erp_integrations.workflow.payloads import code_format, erp_keys, field_rules
-from erpbridge.batches import chunks
+from erpbridge.db.batches import chunks
 
 
 def drafts(

@@ -1,7 +1,7 @@
 """When two keys are the same to the ERP: by the one rule of its manifest, here and in the database.
 
 An ERP that tells letters by their case tells everything: its keys are compared to the letter.
-Any other takes two spellings of one text for the same, as ``erpbridge.text`` does.
+Any other takes two spellings of one text for the same, as ``erpbridge.db.text`` does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeVar
 from django.db.models import Model, QuerySet
 
 from erp_integrations.adapters.base import EntityManifest
-from erpbridge import text
+from erpbridge.db import text
 
 Row = TypeVar("Row", bound=Model)
 

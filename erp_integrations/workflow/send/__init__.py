@@ -1,0 +1,1 @@
+"""Send and Retrieve: what a project admin does."""

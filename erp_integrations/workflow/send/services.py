@@ -24,10 +24,10 @@ from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erp_integrations.workflow.send.readiness import readiness
 from erp_integrations.workflow.send.validation import Examination, examine
-from erpbridge import batches
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
-from erpbridge.batches import chunks
+from erpbridge.db import batches
+from erpbridge.db.batches import chunks
 
 # Characters of what a sender says to accounting.
 LONGEST_NOTE = 1_000

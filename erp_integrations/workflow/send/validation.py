@@ -14,7 +14,7 @@ from erp_integrations.workflow.payloads.commands import command_for
 from erp_integrations.workflow.payloads.digest import digest
 from erp_integrations.workflow.send.readiness import Readiness, readiness
 from erpbridge.access.policy import Access
-from erpbridge.batches import chunks
+from erpbridge.db.batches import chunks
 from erpbridge.ui.times import shown
 
 

@@ -8,16 +8,16 @@ from typing import Any, NotRequired, TypedDict
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
-from erpbridge.access.api import user_types
-from erpbridge.access.api.user_shapes import user
+from erpbridge.access.api import user_schemas
+from erpbridge.access.api.user_serializer import user
 from erpbridge.access.levels import Tool
 from erpbridge.access.models import Account, Membership
-from erpbridge.rest import scope
-from erpbridge.rest.answers import JsonAnswer
 from erpbridge.rest.authentication import application_of, person_of
-from erpbridge.rest.describing import Page, Query, answers
-from erpbridge.rest.filters import contains, ids
-from erpbridge.rest.listing import Listing
+from erpbridge.rest.pagination import Listing
+from erpbridge.rest.requests import scope
+from erpbridge.rest.requests.filters import contains, ids
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import Page, Query, answers
 from erpbridge.rest.views import RestView, ScopedView
 
 COMPANIES = Listing(
@@ -98,7 +98,7 @@ def _companies(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
 class CompanyMe(ScopedView):
     """The caller as a user of the account, with what they may do."""
 
-    @answers(user_types.CompanyMe)
+    @answers(user_schemas.CompanyMe)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
         """The full company user."""
         member = self.access.membership

@@ -9,13 +9,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
-from erpbridge import text
-from erpbridge.access import projects as services
 from erpbridge.access.models import Project, ProjectMembership
+from erpbridge.access.people import projects as services
+from erpbridge.access.people.projects import Wanted
 from erpbridge.access.policy import Access, Scope
-from erpbridge.access.projects import Wanted
-from erpbridge.rest import bodies, places
-from erpbridge.rest.bodies import Reader
+from erpbridge.db import text
+from erpbridge.rest.requests import bodies, countries
+from erpbridge.rest.requests.bodies import Reader
 from erpbridge.rest.sync import Records, SyncRow
 
 # The name in a body -> the column.
@@ -29,7 +29,7 @@ PLACE = ("address", "city", "state_code", "zip", "country_code", "phone", "descr
 DAYS = ("start_date", "completion_date")
 DETAILS: dict[str, Reader] = {
     **{name: bodies.text(Project, name) for name in PLACE},
-    **places.READERS,
+    **countries.READERS,
     **dict.fromkeys(DAYS, bodies.day),
 }
 ORIGIN: dict[str, Reader] = {
@@ -87,7 +87,7 @@ class Writes(Records):
         for row, (values, errors) in zip(rows, read, strict=True):
             project = stored.get(row.pk or 0)
             row.refuse(errors)
-            row.refuse(places.codes(values, country=project.country_code if project else ""))
+            row.refuse(countries.codes(values, country=project.country_code if project else ""))
             row.refuse(may.refused(project, values))
             if not row.errors:
                 columns = _columns(values)
@@ -135,7 +135,7 @@ class _Rights:
 class _Once:
     """The values of a column that no two projects of the account share, as the rows take them.
 
-    Numbers are compared by their keys (``erpbridge.text``); origin ids are compared to the letter.
+    Numbers are compared by their keys (``db/text.py``); origin ids are compared to the letter.
     """
 
     def __init__(self, access: Access, column: str, given: Iterable[str | None]) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 
-from erpbridge.access.api import project_types
+from erpbridge.access.api import project_schemas
 from erpbridge.access.api.project_writes import DAYS, ORIGIN, PLACE, READERS, Writes
 from erpbridge.access.models import Project
 from erpbridge.access.querysets import projects_matching
-from erpbridge.rest import scope, sync
-from erpbridge.rest.answers import JsonAnswer
-from erpbridge.rest.describing import One, Synced, answers, takes, takes_rows
-from erpbridge.rest.filters import (
+from erpbridge.rest import sync
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import scope
+from erpbridge.rest.requests.filters import (
     WrongValue,
     contains,
     filtering,
@@ -25,7 +25,8 @@ from erpbridge.rest.filters import (
     texts,
     truth,
 )
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
 from erpbridge.rest.sync import MOST_ROWS, SyncRow
 from erpbridge.rest.views import Listed, Resource
 
@@ -159,7 +160,7 @@ class ProjectView(Resource):
 
     listing = Listing(filters=FILTERS, sorts=SORTS)
     default_view = "normal"
-    shown = project_types.SHOWN
+    shown = project_schemas.SHOWN
 
     def found(self) -> QuerySet[Project]:
         """All of them to an account admin."""
@@ -183,7 +184,7 @@ class Projects(ProjectView, Listed):
     """The projects of the company."""
 
     @takes(READERS, wrapped="project", required=["name"])
-    @answers(project_types.Project, 201, tagged=True)
+    @answers(project_schemas.Project, 201, tagged=True)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new project."""
         self.require("projects.create")
@@ -201,7 +202,7 @@ class CompanyProjects(ProjectView, Listed):
     """All projects of the company in one answer."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS, paged=False)
-    shown = project_types.SHOWN | {"normal": project_types.ProjectOfCompany}
+    shown = project_schemas.SHOWN | {"normal": project_schemas.ProjectOfCompany}
 
     def shapes(self) -> Mapping[str, Shape]:
         """One of its own."""

@@ -2,7 +2,7 @@
 
 A login's name and address are its person's: other accounts may know the same login. They are set
 for a new login and never changed here; an existing login is let in by its person alone, with the
-link of the page (:mod:`erpbridge.access.joining`).
+link of the page (:mod:`erpbridge.access.people.join`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from erpbridge.access import amending, people
-from erpbridge.access.api.user_shapes import names_of
+from erpbridge.access.api.user_serializer import names_of
+from erpbridge.access.form_digest import LEVEL_FIELDS, PERSON_FIELDS
 from erpbridge.access.levels import Level, Tool
 from erpbridge.access.models import Membership, User
-from erpbridge.access.people import Person
+from erpbridge.access.people import partial_update
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.services import Person
 from erpbridge.access.policy import Access
-from erpbridge.access.seen import LEVEL_FIELDS, PERSON_FIELDS
-from erpbridge.rest import bodies
-from erpbridge.rest.bodies import Reader
+from erpbridge.db.text import login_email
 from erpbridge.rest.errors import by_field
+from erpbridge.rest.requests import bodies
+from erpbridge.rest.requests.bodies import Reader
 from erpbridge.rest.sync import Records, SyncRow
-from erpbridge.text import login_email
 
 FLAG = "erp_integrated_accountant"
 # What null empties; anywhere else null is as good as not sent.
@@ -130,7 +131,7 @@ class UserWrites(Records):
             raise ValidationError(missing)
         columns = self._columns(values)
         whole = f"{values.get('first_name', '')} {values['last_name']}".strip()
-        added = people.add(
+        added = people_services.add(
             email=values["email_address"],
             name=_login_name(whole),
             person=Person(**{name: columns[name] for name in PERSON_FIELDS if name in columns}),
@@ -146,7 +147,7 @@ class UserWrites(Records):
 
     def _columns(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """What is set in the account."""
-        of_account = ("job_title", "is_active", *amending.ORIGIN_FIELDS)
+        of_account = ("job_title", "is_active", *partial_update.ORIGIN_FIELDS)
         columns = {name: values[name] for name in of_account if name in values}
         return columns | (_levels_in(values) if self.access.project is None else {})
 
@@ -167,7 +168,7 @@ class UserWrites(Records):
         same = all(getattr(member, name) == value for name, value in columns.items())
         if same and flag in (None, member.can_push_to_accounting) and not on_projects:
             return
-        amending.amend(
+        partial_update.amend(
             member.pk, values=columns, can_push=flag, on_projects=on_projects, by=self.access
         )
         if on_projects and not self.users.filter(pk=member.pk).exists():
@@ -190,7 +191,7 @@ class UserWrites(Records):
     def take_off_project(self, member: Membership) -> None:
         """Take every level in the project from a user."""
         if self.access.project is not None:
-            amending.take_off(self.access.project, member.pk, by=self.access)
+            partial_update.take_off(self.access.project, member.pk, by=self.access)
 
 
 def _sent(given: Mapping[str, Any]) -> dict[str, Any]:

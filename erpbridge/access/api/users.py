@@ -13,23 +13,14 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
-from erpbridge.access.api import user_shapes, user_types
+from erpbridge.access.api import user_schemas, user_serializer
 from erpbridge.access.api.user_writes import OF_LEVELS, READERS, UserWrites
 from erpbridge.access.models import Membership
 from erpbridge.access.querysets import people_matching
-from erpbridge.rest import scope, sync
-from erpbridge.rest.answers import JsonAnswer, etag
-from erpbridge.rest.describing import (
-    One,
-    Page,
-    Synced,
-    an_object,
-    answers,
-    body_of,
-    takes,
-    takes_rows,
-)
-from erpbridge.rest.filters import (
+from erpbridge.rest import sync
+from erpbridge.rest.pagination import Listing, Shape
+from erpbridge.rest.requests import scope
+from erpbridge.rest.requests.filters import (
     contains,
     filtering,
     flag,
@@ -40,7 +31,17 @@ from erpbridge.rest.filters import (
     texts,
     truth,
 )
-from erpbridge.rest.listing import Listing, Shape
+from erpbridge.rest.responses import JsonAnswer, etag
+from erpbridge.rest.schema.operations import (
+    One,
+    Page,
+    Synced,
+    an_object,
+    answers,
+    body_of,
+    takes,
+    takes_rows,
+)
 from erpbridge.rest.sync import MOST_ROWS
 from erpbridge.rest.views import Listed, Resource, Shown
 
@@ -95,7 +96,7 @@ class UserView(Resource):
     reads = "people.view"
     listing = LISTING
     default_view = "extended"
-    shown = user_types.SHOWN
+    shown = user_schemas.SHOWN
 
     def found(self) -> QuerySet[Membership]:
         """Inactive ones too, and those who have not joined yet, as on the page."""
@@ -105,7 +106,7 @@ class UserView(Resource):
 
     def shapes(self) -> Mapping[str, Shape]:
         """The same words in all versions."""
-        return user_shapes.shapes(self.access.project)
+        return user_serializer.shapes(self.access.project)
 
     def one(self, pk: int) -> Membership:
         """The user with this id. :raises Http404: where the caller can see none."""
@@ -131,7 +132,7 @@ class Users(UserView):
         return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
 
     @takes(READERS, wrapped="user", required=["email_address"])
-    @answers(user_types.CompanyUser, 201, tagged=True)
+    @answers(user_schemas.CompanyUser, 201, tagged=True)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
         """A new user; on a project it is the company's too."""
         pk = self.writes().write(self.wrapped("user"), None)

@@ -13,14 +13,15 @@ from django.utils.crypto import get_random_string
 from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.segments import default_structure
-from erpbridge import address
-from erpbridge.access import accounts, policy, projects
+from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project
-from erpbridge.access.people import Levels
+from erpbridge.access.people import accounts, projects
+from erpbridge.access.people.services import Levels
 from erpbridge.access.policy import Access
 from erpbridge.oauth import applications, tokens
 from erpbridge.oauth.applications import Made, Service
+from erpbridge.processes import listen_address
 
 EVERYTHING = Levels(Level.ADMIN, Level.ADMIN, Level.ADMIN, create_edit_companies=True)
 CODES = {"01": ("General", ("010", "020")), "03": ("Concrete", ("100", "200"))}
@@ -50,7 +51,7 @@ class Command(BaseCommand):
         made = applications.create("API client", service=_service(project), by=by)
         assert made.application.service is not None
         given = tokens.issue(made.application, made.application.service.user)
-        self._print(options["base_url"] or address.read(), made, project, given.refresh)
+        self._print(options["base_url"] or listen_address.read(), made, project, given.refresh)
 
     def _print(self, base_url: str, made: Made, project: Project, refresh: str) -> None:
         values = {

@@ -19,12 +19,14 @@ from directory.models import Company, EntityType
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection
-from erpbridge.access import accounts, people, policy, projects
+from erpbridge.access import policy
+from erpbridge.access.form_digest import digest, person_state
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
-from erpbridge.access.people import Approver, Levels, Person
+from erpbridge.access.people import accounts, projects
+from erpbridge.access.people import services as people_services
+from erpbridge.access.people.services import Approver, Levels, Person
 from erpbridge.access.policy import Access
-from erpbridge.access.seen import digest, person_state
 from erpbridge.management import demo_codes
 
 ACCOUNT = "Cedar & Stone Builders"
@@ -182,7 +184,9 @@ def _create() -> None:
 
 def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
     """Let a person of the demo into the account of ``by`` and onto the projects ``made``."""
-    added = people.add(email=one.email, name=one.name, person=one.in_account, by=by, trusted=True)
+    added = people_services.add(
+        email=one.email, name=one.name, person=one.in_account, by=by, trusted=True
+    )
     member = added.membership
     member.user.set_password(one.password)
     member.user.save(update_fields=["password"])
@@ -190,11 +194,13 @@ def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
         rights = dict.fromkeys(one.pushes, (True, True))
         approver = Approver(can_push_to_accounting=True, erp_digest=True, rights=rights)
         seen = digest(person_state(member))
-        people.update(member.pk, person=one.in_account, approver=approver, seen=seen, by=by)
+        people_services.update(
+            member.pk, person=one.in_account, approver=approver, seen=seen, by=by
+        )
     if one.on_project is not None:
         levels = {project.pk: one.on_project for project in made}
-        seen = digest(people.project_state(member, list(made)))
-        people.set_project_levels(member.pk, levels=levels, seen=seen, by=by)
+        seen = digest(people_services.project_state(member, list(made)))
+        people_services.set_project_levels(member.pk, levels=levels, seen=seen, by=by)
 
 
 def _add_companies(made: Sequence[Project], *, by: Access) -> None:

@@ -22,8 +22,9 @@ from erp_integrations.connections.secrets import opened as secrets_of
 from erp_integrations.models import Connection
 from erp_integrations.workflow.links import connection_identity
 from erpbridge import env
-from erpbridge.access import accounts, policy
+from erpbridge.access import policy
 from erpbridge.access.models import Account, User
+from erpbridge.access.people import accounts
 from erpbridge.access.policy import Access
 from erpbridge.management import demo_codes
 from erpbridge.management.commands.seed_demo import (

@@ -18,8 +18,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from gunicorn.app.base import BaseApplication
 
-from erpbridge import address, embedded, env, gunicorn_conf
-from erpbridge.private_files import UMASK
+from erpbridge import env
+from erpbridge.processes import embedded, gunicorn_conf, listen_address
+from erpbridge.processes.private_files import UMASK
 
 DEMO_WARNING = """
 **************************************************************************************
@@ -83,7 +84,7 @@ class Command(BaseCommand):
 
         def ready(worker: Any) -> None:
             embedded.post_worker_init(worker)
-            address.keep(address.of(host, port))
+            listen_address.keep(listen_address.of(host, port))
             self.stdout.write(f"erpbridge is ready at http://{shown}:{port}/  (Ctrl-C ends it)")
             self.stdout.flush()
 
@@ -99,7 +100,7 @@ class Command(BaseCommand):
             "control_socket_disable": True,
             "post_worker_init": ready,
             "worker_exit": embedded.worker_exit,
-            "on_exit": lambda _arbiter: address.forget(),
+            "on_exit": lambda _arbiter: listen_address.forget(),
         }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import migrations, models
 from django.db.models import F
 
-from erpbridge.filling import check_now
+from erpbridge.db.folded_backfill import check_now
 
 
 def fill_rows(apps: Any, schema_editor: Any) -> None:

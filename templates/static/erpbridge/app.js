@@ -86,7 +86,7 @@ document.addEventListener("htmx:load", (event) => {
   if (box?.checked && !box.disabled) tickBranch(box);
 });
 
-/* How many characters of a field are stored: erpbridge.text.one_line, and what is typed into lines. */
+/* How many characters of a field are stored: erpbridge.db.text.one_line, and what is typed into lines. */
 const UNSEEN = /(?![\u202a-\u202e\u2066-\u2069])[\p{Default_Ignorable_Code_Point}\u070f\u08e2\ufff9-\ufffb]/gu;
 function stored(field) {
   const typed = field.value;

@@ -16,7 +16,7 @@ from erp_integrations.models import Item, Link
 from erp_integrations.sendable import ErpRow
 from erpbridge.audit.models import Event
 from erpbridge.clock.measured import now
-from erpbridge.jobs import work
+from erpbridge.jobs import run as jobs_run
 from erpbridge.jobs.models import Job
 from tests.admin_wbs.books import do_jobs, enter, erp_list, rename, seen, strike_out
 from tests.erp_integrations import steps
@@ -140,7 +140,7 @@ def test_a_thousand_codes_come_in_chunk_by_chunk_and_a_dead_workers_chunk_is_not
     fetch()
     found = erp_list(account)
     job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
-    run = work.claim(job.pk)
+    run = jobs_run.claim(job.pk)
     erp_refresh_job.apply_step(run)
     assert CostCode.objects.filter(list=found).count() == 500
     job.refresh_from_db()
@@ -164,7 +164,7 @@ def test_a_worker_makes_the_plan_once_a_turn_and_not_in_every_chunk(
     monkeypatch.setattr(erp_refresh_job, "plan_of", lambda one: made.append(1) or plan_of(one))
     job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
     made.clear()
-    run = work.claim(job.pk)
+    run = jobs_run.claim(job.pk)
     for _ in range(8):
         erp_refresh_job.apply_step(run)
     assert (len(made), CostCode.objects.filter(list=found).count()) == (1, 40)
@@ -180,7 +180,7 @@ def test_a_plan_is_made_anew_once_somebody_changes_the_list_between_two_chunks(
     found = erp_list(account)
     monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
     job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
-    run = work.claim(job.pk)
+    run = jobs_run.claim(job.pk)
     erp_refresh_job.apply_step(run)
     code_services.add(found, code="07", description="Typed meanwhile", by=ada)
     while not run.over:
@@ -198,11 +198,11 @@ def test_codes_fetched_anew_between_two_chunks_stop_the_job(
     found = erp_list(account)
     monkeypatch.setattr(erp_refresh_job, "CHUNK", 5)
     job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
-    run = work.claim(job.pk)
+    run = jobs_run.claim(job.pk)
     erp_refresh_job.apply_step(run)
     rename(owner, "09", name="Changed there")
     sendable.keep_page(sendable.fetch_page(account.pk, "cost_code", cursor=""))
-    with pytest.raises(work.JobProblem, match="fetched anew"):
+    with pytest.raises(jobs_run.JobProblem, match="fetched anew"):
         erp_refresh_job.apply_step(run)
 
 

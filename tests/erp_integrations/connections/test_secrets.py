@@ -27,8 +27,8 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.sendable import send
 from erp_integrations.workflow.send.readiness import readiness
 from erpbridge.audit.models import Event
-from erpbridge.ui.logs import JsonFormatter, LineFormatter
-from erpbridge.ui.redaction import MARK, Redactor
+from erpbridge.ui.logs.formatters import JsonFormatter, LineFormatter
+from erpbridge.ui.logs.redaction import MARK, Redactor
 from tests.erp_integrations import steps
 from tests.erp_integrations.secretive import SECRET, SecretiveAdapter
 

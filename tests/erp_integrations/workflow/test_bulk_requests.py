@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from erp_integrations.clock import after, now
 from erp_integrations.models import Item
-from erpbridge.bulk import AT_ONCE, write_rows
+from erpbridge.db.bulk_update import AT_ONCE, write_rows
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -68,7 +68,7 @@ def test_a_text_that_is_too_long_is_refused_and_not_cut(rows):
 def test_more_rows_than_fit_into_one_statement_take_few(
     rows, monkeypatch, django_assert_num_queries
 ):
-    monkeypatch.setattr("erpbridge.bulk.AT_ONCE", 2)
+    monkeypatch.setattr("erpbridge.db.bulk_update.AT_ONCE", 2)
     assert AT_ONCE > 100
     with django_assert_num_queries(2):
         write_rows(rows, ["erp_key", "error_text"], held=True)

@@ -17,8 +17,8 @@ from erp_integrations.export import engine, lease_recovery
 from erp_integrations.models import Connection, Item, Request
 from erp_integrations.sendable import send
 from erpbridge.audit.models import Event
-from erpbridge.ui.logs import JsonFormatter
-from erpbridge.ui.request_id import RequestIdFilter
+from erpbridge.ui.logs.formatters import JsonFormatter
+from erpbridge.ui.middleware.request_id import RequestIdFilter
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 

@@ -31,8 +31,8 @@ from erp_integrations.workflow.badges import (
     UPDATE_BACK,
 )
 from erp_integrations.workflow.transitions import MOVES
-from erpbridge import batches
 from erpbridge.audit.models import Event
+from erpbridge.db import batches
 from tests.erp_integrations.dying import locking
 from tests.factories import CompanyFactory
 

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from erpbridge.access import accounts
 from erpbridge.access.models import User
-from erpbridge.text import login_email
+from erpbridge.access.people import accounts
+from erpbridge.db.text import login_email
 
 PASSWORD_VARIABLE = "ERPBRIDGE_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 

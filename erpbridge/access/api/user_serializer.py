@@ -1,0 +1,108 @@
+"""What a user looks like (reference rest-api.md 1.10; fields of Procore's company users).
+
+Users have Procore's fields. Levels per tool are ours, in place of its permission templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from erpbridge.access.form_digest import levels_of
+from erpbridge.access.levels import Level, Tool, ToolLevels
+from erpbridge.access.models import Membership, Project, ProjectMembership
+from erpbridge.rest.pagination import Shape
+
+# What Procore answers and nothing here stands for.
+ABSENT = (
+    *("address", "avatar", "business_id", "business_phone", "business_phone_extension", "city"),
+    *("contact_id", "country_code", "email_signature", "employee_id", "fax_number", "initials"),
+    *("last_activated_at", "last_login_at", "mobile_phone", "notes", "state_code", "zip"),
+    *("welcome_email_sent_at", "work_classification_id", "party_id", "permission_template"),
+    *("company_permission_template", "vendor"),
+)
+EXTENDED: dict[str, Any] = {
+    "default_permission_template_id": None,
+    "company_permission_template_id": None,
+    "locale": None,
+    "is_insurance_manager": False,
+    "add_to_new_projects": False,
+}
+Rows = dict[int, Any]
+
+
+def user(member: Membership) -> dict[str, Any]:
+    """A user without levels, which depend on where one asks."""
+    login = member.user
+    first, last = names_of(login.name)
+    return dict.fromkeys(ABSENT) | {
+        "id": login.pk,
+        "login": login.email,
+        "name": login.name,
+        "first_name": first,
+        "last_name": last,
+        "email_address": login.email,
+        "job_title": member.job_title or None,
+        "is_active": member.is_active and login.is_active,
+        "is_employee": not login.is_service,
+        "erp_integrated_accountant": member.can_push_to_accounting,
+        "origin_id": member.origin_id or None,
+        "origin_data": member.origin_data or None,
+        "created_at": login.created_at,
+        "updated_at": member.updated_at,
+        "company_id": member.account_id,
+    }
+
+
+def names_of(name: str) -> tuple[str, str]:
+    """First and last name; the last word is the last name."""
+    first, _space, last = name.rpartition(" ")
+    return first, last
+
+
+def shapes(project: Project | None) -> Mapping[str, Shape]:
+    """What ``view=`` can ask for, with the levels of the account or of one project."""
+
+    def normal(pks: Sequence[int]) -> Rows:
+        """The fields of a list."""
+        held = _held(pks, project)
+        found = Membership.objects.filter(pk__in=pks).select_related("user")
+        return {one.pk: user(one) | _levels(held.get(one.pk, one)) for one in found}
+
+    def extended(pks: Sequence[int]) -> Rows:
+        """The fields of one user."""
+        return {pk: row | EXTENDED for pk, row in normal(pks).items()}
+
+    return {"ids_only": ids_only, "compact": compact, "normal": normal, "extended": extended}
+
+
+def ids_only(pks: Sequence[int]) -> Rows:
+    """Bare numbers, as Procore has it."""
+    return dict(Membership.objects.filter(pk__in=pks).values_list("pk", "user"))
+
+
+def compact(pks: Sequence[int]) -> Rows:
+    """What a list of choices needs."""
+    found = Membership.objects.filter(pk__in=pks).values_list("pk", "user", "user__name")
+    return {
+        pk: {"id": user_id, "name": name}
+        | dict(zip(("first_name", "last_name"), names_of(name), strict=True))
+        for pk, user_id, name in found
+    }
+
+
+def _held(pks: Sequence[int], project: Project | None) -> dict[int, ToolLevels]:
+    """Who holds levels in the project; nobody where none is asked about."""
+    if project is None:
+        return {}
+    found = ProjectMembership.objects.filter(project=project, membership__in=pks)
+    return {one.membership_id: one for one in found}
+
+
+def _levels(holder: ToolLevels) -> dict[str, Any]:
+    """The levels as they are set; Admin on Directory counts as Admin everywhere beside them."""
+    stored = levels_of(holder)
+    return {
+        "permission_levels": {tool.value: Level(stored[tool.value]).label for tool in Tool},
+        "create_edit_companies": stored["create_edit_companies"],
+    }

@@ -1,0 +1,111 @@
+"""What happens when somebody who is not signed in, or not any more, asks for a page."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from erpbridge.access.login.views import LoginForm
+from erpbridge.ui.resent_form import Typed, send_again, typed_in
+
+ENDED = "Your session has ended. Nothing was saved. Sign in again to go on."
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """Leads to the login page, with what was typed where a form was sent."""
+
+    def handle_no_permission(  # type: ignore[override]  # the stubs: redirects only
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
+        """A part of a page is told in words: the login page has no place in it."""
+        if request.headers.get("HX-Request"):
+            return HttpResponse(ENDED, "text/plain; charset=utf-8", status=401)
+        if request.method == "POST":
+            return sign_in_page(request, typed_in(request))
+        answer: HttpResponseBase = super().handle_no_permission(request, view_func)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            # The next request no longer brings the cookie of the session that is over.
+            answer["Location"] += "&ended=1"
+        return answer
+
+
+def sign_in_page(request: HttpRequest, typed: Typed | None) -> HttpResponse:
+    """The login page in place of what was asked for; it carries what was typed."""
+    context = {
+        "form": LoginForm(request),
+        "ended": True,
+        "refused": True,
+        "typed": typed,
+        "next": "",
+    }
+    return render(request, "access/login.html", context, status=401)
+
+
+# --- refused for its token or its origin ------------------------------------------------------
+
+REPLACED = (
+    "You have signed in again since this page was opened, in another tab or window, so what it "
+    "sent was not taken."
+)
+NO_COOKIE = (
+    "Your browser sent no cookie along, so nothing was taken. Allow cookies for this address, or "
+    "open the page again if you have just deleted them."
+)
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Say which check a form has failed; give it back where only its token was too old."""
+    if reason.startswith(("Origin", "Referer")):
+        return _explained(request, "It Came from Another Address", _other_origin(request))
+    if reason.startswith("CSRF cookie"):
+        return _explained(request, "No Cookie", NO_COOKIE)
+    if request.headers.get("HX-Request"):
+        answer = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
+        answer["X-Token-Replaced"] = "1"
+        return answer
+    typed = typed_in(request) if _from_here(request) else None
+    if typed is None:
+        return _explained(request, "This Form Is Too Old", f"{REPLACED} Open it again.")
+    if not request.user.is_authenticated:
+        from erpbridge.access.login.sessions import sign_in_page
+
+        return sign_in_page(request, typed)
+    return send_again(request, typed, why=REPLACED, status=403)
+
+
+def _explained(request: HttpRequest, heading: str, text: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return HttpResponse(text, "text/plain; charset=utf-8", status=403)
+    context = {"why_heading": heading, "why": text, "back": _page_of(request)}
+    return render(request, "403_csrf.html", context, status=403)
+
+
+def _other_origin(request: HttpRequest) -> str:
+    came_from = request.headers.get("Origin") or request.headers.get("Referer") or "no address"
+    parts = urlsplit(came_from)
+    shown = f"{parts.scheme}://{parts.netloc}" if parts.netloc else came_from
+    return (
+        f"It was sent from {shown[:200]}, but this is {request.scheme}://{request.get_host()}. "
+        "Nothing was done. Open the page at the address of this installation; if both are meant to "
+        "work, the operator lists the other one in ERPBRIDGE_TRUSTED_ORIGINS."
+    )
+
+
+def _from_here(request: HttpRequest) -> bool:
+    """Whether the browser itself says that a page of ours has sent it."""
+    here = f"{request.scheme}://{request.get_host()}"
+    return request.headers.get("Sec-Fetch-Site") == "same-origin" or (
+        request.headers.get("Origin") == here
+    )
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page that the form was on, where it is one of ours."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    ours = parts.netloc == request.get_host() and parts.path.startswith("/")
+    return f"{parts.path}?{parts.query}".rstrip("?") if ours else ""

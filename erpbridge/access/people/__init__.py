@@ -1,0 +1,1 @@
+"""People, their accounts and projects, and what they may do."""

@@ -1,0 +1,99 @@
+"""Setting up an account, and its settings."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from erpbridge.access.form_digest import in_words
+from erpbridge.access.levels import Level
+from erpbridge.access.models import Account, Membership, User
+from erpbridge.access.policy import Access
+from erpbridge.audit.services import Note, changes, note
+from erpbridge.db.text import login_email
+from erpbridge.ui.forms import plain_line
+
+ENTITY = "account"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an account admin configures."""
+
+    name: str
+    senders_may_accept_own: bool
+    time_zone: str = ""
+
+
+@transaction.atomic
+def create(
+    name: str, *, admin_email: str, admin_name: str = "", password: str | None = None
+) -> Membership:
+    """An account with its first admin, who holds the approver's privilege and may pass it on.
+
+    Only the operator calls this. An existing login is used as it is, and needs no password.
+
+    :raises ValidationError: for an account name or a login that cannot be.
+    """
+    account = Account(name=plain_line(name))
+    account.full_clean()
+    account.save()
+    membership = Membership.objects.create(
+        user=_login(admin_email, name=admin_name, password=password),
+        account=account,
+        directory=Level.ADMIN,
+        admin=Level.ADMIN,
+        erp_integrations=Level.ADMIN,
+        can_push_to_accounting=True,
+        confirmed_at=timezone.now(),
+    )
+    data = {"admin": membership.user.email}
+    note(account.pk, [Note(ENTITY, account.pk, account.name, "created", data=data)], by=None)
+    return membership
+
+
+@transaction.atomic
+def configure(settings: Settings, *, by: Access) -> Account:
+    """Save the account's settings.
+
+    :raises ValidationError: for a name that cannot be.
+    """
+    account: Account = Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
+    before = _words(account)
+    for name, value in asdict(settings).items():
+        setattr(account, name, value)
+    account.full_clean()
+    account.save(update_fields=list(asdict(settings)))
+    made = changes(before, _words(account))
+    if made:
+        event = Note(ENTITY, account.pk, account.name, "changed", data={"changes": made})
+        note(account.pk, [event], by=by.user)
+    return account
+
+
+def _words(account: Account) -> dict[str, str]:
+    fields = Settings.__dataclass_fields__
+    return in_words({name: getattr(account, name) for name in fields}, model=Account)
+
+
+def _login(email: str, *, name: str, password: str | None) -> User:
+    email = login_email(email)
+    existing = User.objects.filter(email=email).first()
+    if existing is not None:
+        if existing.is_service:
+            raise ValidationError({"admin's email": "This is a service account, not a person."})
+        return existing
+    user = User(email=email, name=plain_line(name))
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        refused = error.update_error_dict({})
+        raise ValidationError({f"admin's {field}": refused[field] for field in refused}) from error
+    if password is None:
+        raise ValidationError({"password": "A new login needs a password."})
+    validate_password(password, user)
+    return User.objects.create_user(email, password, name=user.name)

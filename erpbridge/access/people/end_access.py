@@ -1,0 +1,49 @@
+"""When somebody may do less, or proves themselves by another password, what acts for them ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.dispatch import Signal
+
+from erpbridge.access.form_digest import LEVEL_FIELDS
+from erpbridge.access.models import Account, Membership, User
+
+# Sent inside the transaction of the change; with ``user_id``, ``account_id`` (None: wherever they
+# are), ``why`` in words that complete "Ended: ...", and ``by``, None for the operator.
+access_ended = Signal()
+RIGHTS = ("is_active", "can_push_to_accounting", "rights", *LEVEL_FIELDS)
+
+
+def end_everywhere(user_id: int, *, why: str, by: User | None) -> None:
+    """End what acts for a person in every account."""
+    access_ended.send(User, user_id=user_id, account_id=None, why=why, by=by)
+
+
+def end_if_lowered(
+    membership: Membership, before: Mapping[Any, Any], after: Mapping[Any, Any], *, by: User
+) -> None:
+    """End what acts for a person in one account where a change took something from them.
+
+    ``before`` and ``after`` are states of :mod:`erpbridge.access.form_digest`.
+    """
+    if not _any_less(before, after):
+        return
+    active = after.get("is_active", True)
+    why = "a right was lowered" if active else "the person was deactivated in this account"
+    account: int = membership.account_id
+    access_ended.send(Account, user_id=membership.user_id, account_id=account, why=why, by=by)
+
+
+def _any_less(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> bool:
+    return any(_less(before[name], after[name]) for name in RIGHTS if name in after)
+
+
+def _less(before: Any, after: Any) -> bool:
+    """Of a level or a flag; of the pairs of flags per record type, any."""
+    if isinstance(after, Mapping):
+        return any(_less(before[key], pair) for key, pair in after.items())
+    if isinstance(after, list):
+        return any(new < old for old, new in zip(before, after, strict=True))
+    return bool(after < before)

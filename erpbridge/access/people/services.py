@@ -1,0 +1,371 @@
+"""Adding people to an account and changing what they may do.
+
+Every function takes the :class:`~erpbridge.access.policy.Access` of who does it, works under a
+lock on the account, so that two admins cannot take Directory Admin from each other at once, and
+audits what changed from what to what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from erpbridge.access.form_digest import (
+    LEVEL_FIELDS,
+    Rights,
+    Stale,
+    digest,
+    in_words,
+    levels_of,
+    person_state,
+)
+from erpbridge.access.levels import Level
+from erpbridge.access.models import (
+    Account,
+    ErpRight,
+    Membership,
+    Project,
+    ProjectMembership,
+    User,
+)
+from erpbridge.access.people.end_access import end_if_lowered
+from erpbridge.access.policy import Access
+from erpbridge.access.record_types import entity_choices
+from erpbridge.audit.models import Event
+from erpbridge.audit.services import Note, changes, note
+from erpbridge.db.text import login_email
+
+ENTITY = "person"
+ADDED = "added"
+INVITED = "invited"
+ASKED = "asked to join"
+JOINED = "joined"
+CHANGED = "changed"
+NONCE = 22
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The level per tool and the granular right, in an account or in a project."""
+
+    directory: Level = Level.NONE
+    admin: Level = Level.NONE
+    erp_integrations: Level = Level.NONE
+    create_edit_companies: bool = False
+
+
+@dataclass(frozen=True)
+class Person(Levels):
+    """What an admin of people sets about a person."""
+
+    job_title: str = ""
+    is_active: bool = True
+
+
+@dataclass(frozen=True)
+class Approver:
+    """What only somebody holding the approver's privilege sets about a person."""
+
+    can_push_to_accounting: bool
+    erp_digest: bool
+    rights: Rights
+
+
+@dataclass(frozen=True)
+class Added:
+    """A person added to the account; a new login still needs a password."""
+
+    membership: Membership
+    new_login: bool
+
+
+@transaction.atomic
+def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = False) -> Added:
+    """Give ``email`` a membership; the login is created unless there is one already.
+
+    Addresses are not proved by mail, so whoever holds an existing login may not be whom the admin
+    means: such a membership opens nothing until the link of :mod:`erpbridge.access.people.join`
+    is used, unless the operator vouches (``trusted``). The first password of a new login needs
+    this account's own link, which is proof enough.
+
+    :raises ValidationError: when the person is in the account already.
+    """
+    user, new_login = User.objects.get_or_create(
+        email=login_email(email), defaults={"name": name, "password": make_password(None)}
+    )
+    if user.is_service:
+        raise ValidationError({"email": "This is a service account, not a person."})
+    membership, added = Membership.objects.get_or_create(
+        user=user,
+        account=by.account,
+        defaults=asdict(person) | _joining(confirmed=new_login or trusted),
+    )
+    if not added:
+        raise ValidationError({"email": "This person is in the account already."})
+    verbs = [ADDED, INVITED] if new_login else [ADDED]
+    verbs += [] if membership.is_confirmed else [ASKED]
+    given = changes(in_words(asdict(Person())), in_words(asdict(person)))
+    data = {"changes": {label: ["", word] for label, (_default, word) in given.items()}}
+    events = [event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
+    note(by.account.pk, events, by=by.user)
+    return Added(membership, new_login)
+
+
+@transaction.atomic
+def update(
+    membership_id: int, *, person: Person, approver: Approver | None, seen: str, by: Access
+) -> Membership:
+    """Save the page of a person; ``approver`` is None where that part was not open to ``by``.
+
+    :raises Stale: when the person was changed after the page was opened.
+    :raises ValidationError: for what a rule forbids; nothing is saved.
+    :raises PermissionDenied: for an approver part from somebody without the privilege.
+    """
+    membership = locked(membership_id, by)
+    _refuse_stale(membership, digest(person_state(membership)), seen)
+    save(membership, person=person, approver=approver, by=by)
+    return membership
+
+
+def save(membership: Membership, *, person: Person, approver: Approver | None, by: Access) -> None:
+    """Store what may be set about a person whom the caller has :func:`locked`.
+
+    :raises ValidationError: for what a rule forbids; nothing is saved.
+    :raises PermissionDenied: for an approver part from somebody without the privilege.
+    """
+    before = person_state(membership)
+    if approver is not None and not (answer := by.can("people.grant_approver")):
+        raise PermissionDenied(answer.why)
+    _guard_oneself(membership, person, by)
+    _guard_the_last(membership, person, approver)
+    _store(membership, person, approver)
+    after = person_state(membership)
+    made = changes(in_words(before), in_words(after))
+    if made:
+        note(by.account.pk, [event(membership, CHANGED, {"changes": made})], by=by.user)
+        end_if_lowered(membership, before, after, by=by.user)
+
+
+@transaction.atomic
+def set_project_levels(
+    membership_id: int, *, levels: Mapping[int, Levels], seen: str, by: Access
+) -> int:
+    """Save a person's levels in several projects of the account; how many projects changed.
+
+    :raises Stale: when one of the levels was changed after the page was opened.
+    """
+    membership = locked(membership_id, by)
+    projects = list(Project.objects.filter(account=by.account, pk__in=levels))
+    before = project_state(membership, projects)
+    _refuse_stale(membership, digest(before), seen)
+    return save_on_projects(membership, projects, before=before, levels=levels, by=by)
+
+
+def save_on_projects(
+    membership: Membership,
+    projects: list[Project],
+    *,
+    before: Mapping[int, Mapping[str, Any]],
+    levels: Mapping[int, Levels],
+    by: Access,
+) -> int:
+    """Store the levels in ``projects`` of a person whom the caller has :func:`locked`.
+
+    ``before`` is the :func:`project_state` under that lock; how many projects changed.
+    """
+    events, changed = [], {}
+    for project in projects:
+        after = asdict(levels[project.pk])
+        made = changes(in_words(before[project.pk]), in_words(after))
+        if made:
+            changed[project.pk] = after
+            data = {"changes": made, "project": project.pk}
+            events.append(event(membership, CHANGED, data, about=f"Project {project}"))
+    _store_projects(membership, changed)
+    if changed:
+        Membership.objects.filter(pk=membership.pk).update(updated_at=timezone.now())
+    note(by.account.pk, events, by=by.user)
+    for pk, after in changed.items():
+        end_if_lowered(membership, before[pk], after, by=by.user)
+    return len(events)
+
+
+def project_state(membership: Membership, projects: list[Project]) -> dict[int, dict[str, Any]]:
+    """The levels the person holds in each of ``projects``."""
+    held = {row.project_id: row for row in membership.projects.filter(project__in=projects)}
+    return {project.pk: levels_of(held.get(project.pk)) for project in projects}
+
+
+def history(membership: Membership, *, most: int) -> list[Event]:
+    """The latest changes to the person, newest first."""
+    events = Event.objects.about(membership.account_id, ENTITY, membership.pk)
+    return list(events[:most])
+
+
+def may_invite(membership: Membership) -> bool:
+    """Whether this account may hand out links to join, or to set the login's first password.
+
+    The first password only from the account that created the login: another could take it over.
+    """
+    return may_ask(membership) or _may_set_password(membership)
+
+
+def may_ask(membership: Membership) -> bool:
+    """Whether the person has yet to join this account with the login they have."""
+    return membership.is_active and not membership.is_confirmed
+
+
+def _may_set_password(membership: Membership) -> bool:
+    """Only for a login without a password that this account has created."""
+    user = membership.user
+    if user.has_usable_password() or not (user.is_active and membership.is_active):
+        return False
+    events = Event.objects.about(membership.account_id, ENTITY, membership.pk)
+    return events.filter(verb=INVITED).exists()
+
+
+@transaction.atomic
+def invite(membership_id: int, *, by: Access) -> Membership:
+    """Make the links given out before worthless, so that a new one can be made.
+
+    :raises ValidationError: when the person has joined and their login is not this account's, or
+        has a password.
+    """
+    membership = locked(membership_id, by)
+    if may_ask(membership):
+        membership.join_nonce = get_random_string(NONCE)
+        membership.save(update_fields=["join_nonce"])
+        verb = ASKED
+    elif _may_set_password(membership):
+        membership.user.set_unusable_password()
+        membership.user.save(update_fields=["password"])
+        verb = INVITED
+    else:
+        raise ValidationError("This person has a password already and can log in with it.")
+    note(by.account.pk, [event(membership, verb, {})], by=by.user)
+    return membership
+
+
+@transaction.atomic
+def join(membership: Membership, *, nonce: str) -> bool:
+    """Let the person in whose link carries ``nonce``; False when it was used or replaced."""
+    joined = Membership.objects.filter(
+        pk=membership.pk, confirmed_at=None, join_nonce=nonce, is_active=True
+    ).update(confirmed_at=timezone.now(), join_nonce="")
+    if joined:
+        note(membership.account_id, [event(membership, JOINED, {})], by=membership.user)
+    return bool(joined)
+
+
+def _joining(*, confirmed: bool) -> dict[str, Any]:
+    """The state of a new membership: in already, or waiting for its link to be used."""
+    if confirmed:
+        return {"confirmed_at": timezone.now()}
+    return {"join_nonce": get_random_string(NONCE)}
+
+
+def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
+    if now != seen:
+        raise Stale(now, next(iter(history(membership, most=1)), None))
+
+
+def locked(membership_id: int, by: Access) -> Membership:
+    """The person, read under the account's lock; all edits of people of an account queue here."""
+    Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
+    found = Membership.objects.people().select_related("user").filter(account=by.account)
+    return found.get(pk=membership_id)
+
+
+def _guard_oneself(membership: Membership, person: Person, by: Access) -> None:
+    if membership.user_id != by.user.pk:
+        return
+    if membership.directory == Level.ADMIN and person.directory != Level.ADMIN:
+        message = "You cannot take Admin on Directory from yourself; ask another admin."
+        raise ValidationError({"directory": message})
+    if not person.is_active:
+        raise ValidationError({"is_active": "You cannot deactivate yourself; ask another admin."})
+
+
+def _guard_the_last(membership: Membership, person: Person, approver: Approver | None) -> None:
+    """Somebody must be left who can manage people, and somebody who can grant the approver flag."""
+    others = (
+        Membership.objects.active()
+        .people()
+        .filter(account=membership.account_id, directory=Level.ADMIN)
+        .exclude(pk=membership.pk)
+    )
+    stays_admin = person.directory == Level.ADMIN and person.is_active
+    was_active = membership.is_active and membership.is_confirmed
+    was_admin = membership.directory == Level.ADMIN and was_active
+    if was_admin and not stays_admin and not others.exists():
+        field = "directory" if person.is_active else "is_active"
+        message = "This is the account's last active Directory Admin; name another one first."
+        raise ValidationError({field: message})
+    was_approver = membership.can_push_to_accounting
+    stays_approver = approver.can_push_to_accounting if approver else was_approver
+    if not (was_admin and was_approver) or (stays_admin and stays_approver):
+        return
+    if not others.filter(can_push_to_accounting=True).exists():
+        message = (
+            "Nobody could grant Can push to accounting any more: this is the last active "
+            "Directory Admin who holds it. Grant it to another Directory Admin first."
+        )
+        raise ValidationError(message)
+
+
+def _store(membership: Membership, person: Person, approver: Approver | None) -> None:
+    fields = asdict(person) | {"updated_at": timezone.now()}
+    if approver is not None:
+        fields |= {
+            "can_push_to_accounting": approver.can_push_to_accounting,
+            "erp_digest": approver.erp_digest,
+        }
+        _store_rights(membership, approver.rights)
+    for name, value in fields.items():
+        setattr(membership, name, value)
+    membership.save(update_fields=list(fields))
+
+
+def _store_rights(membership: Membership, rights: Rights) -> None:
+    rows = []
+    for entity, _label in entity_choices():
+        can_import, can_export = rights.get(entity, (False, False))
+        rows.append(
+            ErpRight(
+                membership=membership, entity=entity, can_import=can_import, can_export=can_export
+            )
+        )
+    ErpRight.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["membership", "entity"],
+        update_fields=["can_import", "can_export"],
+    )
+
+
+def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write the changed levels; a project where nothing is left is taken from the person."""
+    gone = [pk for pk, held in levels.items() if not any(held.values())]
+    ProjectMembership.objects.filter(membership=membership, project__in=gone).delete()
+    ProjectMembership.objects.bulk_create(
+        [
+            ProjectMembership(membership=membership, project_id=pk, **held)
+            for pk, held in levels.items()
+            if any(held.values())
+        ],
+        update_conflicts=True,
+        unique_fields=["membership", "project"],
+        update_fields=LEVEL_FIELDS,
+    )
+
+
+def event(membership: Membership, verb: str, data: Mapping[str, Any], *, about: str = "") -> Note:
+    """What the history of a person tells of a change."""
+    return Note(ENTITY, membership.pk, str(membership.user), verb, note=about, data=data)

@@ -1,0 +1,68 @@
+"""Adding events. Always inside the transaction of what they report, so both happen or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from erpbridge.access.models import User
+from erpbridge.audit.models import Event
+from erpbridge.db.bulk_insert import insert
+from erpbridge.ui.middleware.request_id import current_request_id
+
+
+@dataclass(frozen=True)
+class Note:
+    """What happened to one subject; states are empty for what is not a move.
+
+    ``request_id`` names the request that it was done for, where that is not the present one.
+    """
+
+    entity: str
+    subject_id: int
+    label: str
+    verb: str
+    from_state: str = ""
+    to_state: str = ""
+    note: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+
+
+def note(account_id: int, notes: Iterable[Note], *, by: User | None) -> None:
+    """Store ``notes`` as events of the account; ``by`` is None for the system itself.
+
+    :raises TransactionManagementError: outside a transaction.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("note() needs the caller's transaction")
+    request_id = current_request_id()
+    events = [
+        Event(
+            account_id=account_id,
+            actor=by,
+            entity=one.entity,
+            subject_id=one.subject_id,
+            label=one.label[:255],
+            verb=one.verb,
+            from_state=one.from_state,
+            to_state=one.to_state,
+            note=one.note,
+            data=dict(one.data),
+            request_id=one.request_id or request_id,
+        )
+        for one in notes
+    ]
+    insert(events)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """``{field: [old, new]}`` for the keys of ``after`` whose value differs."""
+    return {
+        name: [before.get(name), value]
+        for name, value in after.items()
+        if before.get(name) != value
+    }

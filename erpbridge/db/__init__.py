@@ -1,0 +1,1 @@
+"""Text, batches, locks and retries, alike on every database."""

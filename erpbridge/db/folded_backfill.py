@@ -1,0 +1,48 @@
+"""For the migrations that add folded columns (``db/folded_fields.py``) to tables that have rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import Q
+
+from erpbridge.db.folded_fields import folded_fields, refold
+
+
+def fill(model: type[models.Model]) -> None:
+    """Write the folded columns of all rows."""
+    ids = list(model._base_manager.order_by("pk").values_list("pk", flat=True))
+    refold(model, ids, folded_fields(model))
+
+
+def check_now(editor: BaseDatabaseSchemaEditor) -> None:
+    """Let PostgreSQL check what it puts off to the end: rows were written, the table follows."""
+    if editor.connection.vendor == "postgresql":
+        editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def refuse_equal(
+    model: type[models.Model], column: str, within: str, *, only: Q | None = None
+) -> None:
+    """For a migration: stop, before anything is changed, where two rows have become equal.
+
+    :raises RuntimeError: naming all of them, and saying what to do.
+    """
+    field: Any = model._meta.get_field(column)
+    (source,) = field.sources
+    words = str(model._meta.get_field(source).verbose_name).lower()  # type: ignore[union-attr]
+    holders: dict[tuple[Any, str], list[str]] = {}
+    rows = model._base_manager.filter(only or Q()).order_by("pk")
+    for pk, scope, text in rows.values_list("pk", within, source).iterator():
+        holders.setdefault((scope, field.folded([text])), []).append(f"{text!r} (id {pk})")
+    equal = [" and ".join(some) for some in holders.values() if len(some) > 1]
+    if equal:
+        raise RuntimeError(
+            f"Nothing was changed. These {model._meta.verbose_name_plural} are the same "
+            f"{words} from this version on, which compares text without regard to case, kind of "
+            "dash, apostrophe and space, and invisible characters:\n  " + "\n  ".join(equal) + "\n"
+            "Go back to the version that ran before, rename or delete all but one of each on its "
+            "page, then run migrate again. No row was lost or merged."
+        )

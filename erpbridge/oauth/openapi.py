@@ -1,0 +1,112 @@
+"""The endpoints of OAuth in the description of the API: they are no views of resources."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+from erpbridge.oauth.endpoints import GRANTS
+from erpbridge.rest.schema.json_schema import schema_of
+from erpbridge.rest.schema.operations import Schema, an_object
+
+AREA = "OAuth"
+SCHEME: Schema = {
+    "type": "oauth2",
+    "flows": {
+        "clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {}},
+        "authorizationCode": {
+            "authorizationUrl": "/oauth/authorize",
+            "tokenUrl": "/oauth/token",
+            "refreshUrl": "/oauth/token",
+            "scopes": {},
+        },
+    },
+}
+TEXT: Schema = {"type": "string"}
+CLIENT = {"client_id": TEXT, "client_secret": TEXT}
+TOKEN_BODY = an_object(
+    {
+        "grant_type": {"enum": list(GRANTS)},
+        **CLIENT,
+        "code": TEXT,
+        "redirect_uri": TEXT,
+        "code_verifier": TEXT,
+        "refresh_token": TEXT,
+    },
+    ["grant_type"],
+)
+REVOKE_BODY = an_object({"token": TEXT, **CLIENT}, ["token"])
+
+
+class Token(TypedDict):
+    """An access token; seconds and seconds since 1970."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    created_at: int
+    refresh_token: NotRequired[str]
+
+
+class TokenApplication(TypedDict):
+    """The application that a token was given to."""
+
+    uid: str
+
+
+class TokenInfo(TypedDict):
+    """Whose token it is, and for how long yet."""
+
+    resource_owner_id: int
+    scopes: list[str]
+    expires_in_seconds: int
+    application: TokenApplication
+    created_at: int
+
+
+class OAuthError(TypedDict):
+    """RFC 6749's error, with what every error of ours says."""
+
+    error: str
+    error_description: str
+    errors: str
+    message: str
+    code: int
+
+
+def with_endpoints(result: Schema, generator: Any, **_more: Any) -> Schema:
+    """Add the endpoints and the security scheme; a hook of drf-spectacular."""
+    registry = generator.registry
+    error = schema_of(OAuthError, registry)
+
+    def operation(name: str, summary: str, answer: Schema, body: Schema | None = None) -> Schema:
+        found: Schema = {
+            "operationId": name,
+            "summary": summary,
+            "tags": [AREA],
+            "security": [] if body else [{"oauth2": []}],
+            "responses": {
+                "200": _json(answer, "Done."),
+                "400": _json(error, "The request itself is wrong."),
+                "401": _json(error, "The client or the token is unknown."),
+                "429": _json(error, "Too many wrong secrets."),
+            },
+        }
+        if body:
+            found["description"] = "Forms are taken too, and the client by HTTP Basic."
+            content = {"application/json": {"schema": body}}
+            found["requestBody"] = {"required": True, "content": content}
+        return found
+
+    token, info = schema_of(Token, registry), schema_of(TokenInfo, registry)
+    paths = {
+        "/oauth/token": {"post": operation("token", "An access token", token, TOKEN_BODY)},
+        "/oauth/token/info": {"get": operation("token_info", "Whose token it is", info)},
+        "/oauth/revoke": {"post": operation("revoke", "End a token", an_object({}), REVOKE_BODY)},
+    }
+    result["paths"] = {**paths, **result["paths"]}
+    result["components"] = registry.build({"securitySchemes": {"oauth2": SCHEME}})
+    return result
+
+
+def _json(schema: Schema, text: str) -> Schema:
+    return {"description": text, "content": {"application/json": {"schema": schema}}}

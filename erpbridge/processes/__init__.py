@@ -1,0 +1,1 @@
+"""Web server, worker and ticker as processes of a machine."""

@@ -1,0 +1,45 @@
+"""Settings of gunicorn that every start shares, and the form of the errors that it answers itself.
+
+``gunicorn --config=python:erpbridge.processes.gunicorn_conf erpbridge.wsgi``; ``manage.py serve``
+uses them too.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import orjson
+from gunicorn import util
+
+worker_class = "gthread"
+threads = 8
+# The most that gunicorn allows. Filters by many ids make long addresses.
+limit_request_line = 8190
+WORDS = {
+    400: "The request cannot be read",
+    414: "The address is too long: a request line may have 8,190 characters",
+    417: "What the header Expect asks for is not done here",
+    431: "The headers are too large: each may have 8,190 characters, and there may be 100",
+    501: "This Transfer-Encoding is not known here; send the body chunked, or with Content-Length",
+}
+
+
+def answer_in_json(client: socket.socket, status: int, reason: str, _message: str) -> None:
+    """Answer a request that never reaches the application, so that its address is not known.
+
+    Programs are the ones that send such requests; they read every error as JSON.
+    """
+    text = f"{WORDS.get(status, reason)}."
+    body = orjson.dumps({"errors": text, "message": text, "code": status})
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\n"
+        "Connection: close\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "\r\n"
+    )
+    util.write_nonblock(client, head.encode("ascii") + body)
+
+
+# gunicorn has no setting for this.
+util.write_error = answer_in_json

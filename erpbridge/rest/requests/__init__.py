@@ -1,0 +1,1 @@
+"""Reading requests: scope, parameters, bodies and filters."""

@@ -1,0 +1,27 @@
+"""The description of the API, and the page that makes it readable."""
+
+from __future__ import annotations
+
+from csp.decorators import csp_update
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from erpbridge.rest.responses import JsonAnswer
+from erpbridge.rest.schema.openapi import describe
+
+
+@login_not_required
+@require_safe
+def openapi(_request: HttpRequest) -> JsonAnswer:
+    """``/rest/openapi.json``, for generators of clients and for tests."""
+    return JsonAnswer(describe())
+
+
+@login_not_required
+@require_safe
+@csp_update({"img-src": ["data:"]})  # the arrows that Swagger UI draws
+def docs(request: HttpRequest) -> HttpResponse:
+    """``/rest/docs``, for people: every call, with a form to try it."""
+    return render(request, "rest/docs.html")

@@ -1,0 +1,99 @@
+"""Python types as JSON Schema, of the kind that OpenAPI 3.1 takes; ``TypedDict`` is a component."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import (
+    Any,
+    Literal,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+from uuid import UUID
+
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+
+from erpbridge.rest.schema.operations import Schema
+
+PLAIN: dict[Any, Schema] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    None: {"type": "null"},
+    type(None): {"type": "null"},
+    datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
+    UUID: {"type": "string", "format": "uuid"},
+    Any: {},
+}
+
+
+def schema_of(kind: Any, registry: ComponentRegistry) -> Schema:
+    """The schema of a type; what it refers to is put into ``registry``.
+
+    :raises TypeError: for a type that has none.
+    """
+    if kind in PLAIN:
+        return dict(PLAIN[kind])
+    if is_typeddict(kind):
+        return _component(kind, registry)
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return {"enum": list(inner)}
+    if origin not in BUILT:
+        raise TypeError(f"{kind!r} has no schema")
+    return BUILT[origin]([schema_of(one, registry) for one in inner])
+
+
+def _component(kind: Any, registry: ComponentRegistry) -> Schema:
+    component = ResolvedComponent(  # type: ignore[no-untyped-call]
+        name=kind.__name__, type=ResolvedComponent.SCHEMA, object=kind
+    )
+    if component not in registry:
+        registry.register(component)
+        hints = get_type_hints(kind, include_extras=True)
+        # Annotations are texts, in which a TypedDict does not see its own NotRequired.
+        optional = {name for name, one in hints.items() if get_origin(one) is NotRequired}
+        component.schema = {
+            "type": "object",
+            "description": (kind.__doc__ or "").strip(),
+            "properties": {name: schema_of(one, registry) for name, one in hints.items()},
+            "required": sorted(set(hints) - optional),
+        }
+    return dict(registry[component].ref)
+
+
+def _array(inner: list[Schema]) -> Schema:
+    return {"type": "array", "items": inner[0]}
+
+
+def _mapping(inner: list[Schema]) -> Schema:
+    return {"type": "object", "additionalProperties": inner[1]}
+
+
+def _any_of(schemas: list[Schema]) -> Schema:
+    """One type and null become a list of types, which readers know better than ``anyOf``."""
+    plain = [one for one in schemas if set(one) <= {"type", "format"} and one]
+    null = {"type": "null"}
+    if len(schemas) == 2 and len(plain) == 2 and null in schemas:
+        only = next(one for one in schemas if one != null)
+        return only | {"type": [only["type"], "null"]}
+    return {"anyOf": schemas}
+
+
+BUILT: dict[Any, Callable[[list[Schema]], Schema]] = {
+    list: _array,
+    Sequence: _array,
+    dict: _mapping,
+    Mapping: _mapping,
+    NotRequired: lambda inner: inner[0],
+    Union: _any_of,
+    types.UnionType: _any_of,
+}

@@ -1,0 +1,344 @@
+"""The description of the API as OpenAPI 3.1, made of its routes and of what handlers say.
+
+drf-spectacular walks the routes and gathers components; what an operation is comes from
+:mod:`erpbridge.rest.schema.operations`, listings, readers and docstrings, never from a second list.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, reduce
+from http import HTTPStatus
+from operator import or_
+from typing import Any, NotRequired, TypedDict
+
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+
+from erpbridge.rest.pagination import PER_PAGE, Listing
+from erpbridge.rest.requests.scope import HEADER
+from erpbridge.rest.schema.json_schema import schema_of
+from erpbridge.rest.schema.operations import One, Page, Schema, Synced, Told, told_of
+from erpbridge.rest.views import Resource, ScopedView
+
+CONVERTED: dict[str, Schema] = {
+    "int": {"type": "integer", "minimum": 0},
+    "uuid": {"type": "string", "format": "uuid"},
+}
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
+# Those that may carry an idempotency key.
+KEYED = ("POST", "PATCH")
+VERBS = {"GET": "show", "PATCH": "update", "PUT": "replace", "DELETE": "delete", "POST": "create"}
+REASONS = {
+    200: "Done.",
+    201: "Created.",
+    204: "Done; there is nothing to show.",
+    207: "Each row has its own fate.",
+    304: "Unchanged since the ETag that was sent.",
+    400: "The request itself is wrong.",
+    401: "The access token is missing, unknown or has expired.",
+    403: "The caller may not do this, or the application is not connected to the company.",
+    404: "Not there, or not to be seen by the caller.",
+    409: "Against the state that it has now.",
+    412: "Changed since it was read.",
+    413: "Too large.",
+    415: "Neither JSON nor a form.",
+    422: "Understood, and against a rule; `errors` names each field.",
+    429: "Too many calls; `Retry-After` says when to come again.",
+    503: "The database is busy, or has no room; nothing was done. `Retry-After` says when to "
+    "come again.",
+}
+ALWAYS = (400, 401, 403, 404, 429, 503)
+OF_READS, OF_WRITES = (304,), (409, 412, 413, 415, 422)
+HEADERS = {
+    "X-Request-Id": ("string", "Names the call in the log; one that was sent is kept."),
+    "X-Rate-Limit-Limit": ("integer", "Calls in the window that is nearest to its end."),
+    "X-Rate-Limit-Remaining": ("integer", "Calls that are left in it."),
+    "X-Rate-Limit-Reset": ("integer", "When it ends, in seconds since 1970."),
+}
+OF_TAGGED = {
+    "ETag": ("string", "Names the state of what is shown; for `If-Match` and `If-None-Match`."),
+}
+# Of what a POST or PATCH answers, refusals too.
+OF_REPLAYED = {
+    "Idempotency-Replayed": (
+        "string",
+        "`true`: this was answered before, to the first call with the same key.",
+    ),
+}
+REMEMBERED = (400, 403, 404, 409, 412, 413, 415, 422)
+OF_PAGE = {
+    "Total": ("integer", "Records on all pages."),
+    "Per-Page": ("integer", "Records on a page."),
+    "Link": ("string", "The first, previous, next and last page (RFC 8288)."),
+}
+
+
+INTRODUCTION = """\
+Companies, cost codes and the way into accounting, for programs. Resources answer as Procore's do;
+the clicks (`erp_queue`, `send_to_erp`, ...) are our own.
+
+* Authorize with OAuth 2: `POST /oauth/token` with the id and the secret of a service account.
+* Name the company in the path, in the header `Procore-Company-Id` or as `company_id`.
+* Lists are arrays, with `Total`, `Per-Page` and `Link` as headers.
+* Bodies are JSON; forms with brackets (`vendor[name]=x`) are taken too. Unknown fields are ignored.
+* Times are UTC and end in `Z`; ids are whole numbers.
+* Every error is JSON with `errors`, `message` and `code`.
+"""
+
+
+class Error(TypedDict):
+    """What every error says."""
+
+    errors: str | list[str] | dict[str, list[str]]
+    message: str
+    code: int
+
+
+class Problem(Error):
+    """The same for who accepts ``application/problem+json`` (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+class RefusedRow(TypedDict):
+    """A row as it was sent, with what is wrong with it."""
+
+    id: NotRequired[Any]
+    errors: dict[str, list[str]]
+
+
+class Generator(SchemaGenerator):
+    """Walks the routes, and adds what is true of the API as a whole."""
+
+    def get_schema(self, request: Any = None, public: bool = True) -> Schema:
+        """The whole document."""
+        found: Schema = super().get_schema(request, public)  # type: ignore[no-untyped-call]
+        found["info"]["description"] = INTRODUCTION
+        operations = [one for path in found["paths"].values() for one in path.values()]
+        areas = sorted({area for one in operations for area in one["tags"]})
+        found["tags"] = [{"name": area} for area in areas]
+        found["servers"] = [{"url": "/"}]
+        return found
+
+
+@cache
+def describe() -> Schema:
+    """The description, made once in the life of a process."""
+    found: Schema = Generator().get_schema()  # type: ignore[no-untyped-call]
+    return found
+
+
+class Described(AutoSchema):
+    """One operation: a handler of a view under one address."""
+
+    # A Resource where a handler answers with one of the marks.
+    view: Any
+
+    def get_operation(
+        self,
+        path: str,
+        path_regex: str,
+        path_prefix: str,
+        method: str,
+        registry: ComponentRegistry,
+    ) -> Schema:
+        """The operation object.
+
+        :raises LookupError: for a handler that does not say what it answers.
+        """
+        self.path, self.path_regex = path, path_regex
+        self.method, self.registry = method, registry
+        handler = getattr(self.view, method.lower())
+        told = told_of(handler.__func__)
+        if not told.answers:
+            raise LookupError(f"{handler.__qualname__} has no @answers")
+        operation: Schema = {
+            "operationId": self._operation_id(told),
+            "summary": self._summary(handler),
+            "description": _prose(inspect.getdoc(type(self.view))),
+            "tags": [_area(type(self.view))],
+            "parameters": list(self._all_parameters(told)),
+            "responses": self._responses(told),
+            "security": [{"oauth2": []}],
+        }
+        if told.deprecated:
+            operation["deprecated"] = True
+        body = told.body or (self.view.body if method in WRITES else None)
+        if body is not None:
+            content = {"application/json": {"schema": body}}
+            operation["requestBody"] = {"content": content, "required": True}
+        return operation
+
+    def _operation_id(self, told: Told) -> str:
+        """Verb and words of the address, and the version where it is not the first."""
+        _rest, version, *parts = self.path.strip("/").split("/")
+        words = [part for part in parts if not part.startswith("{")]
+        verb = VERBS[self.method]
+        if Page in told.answers.values():
+            verb = "list"
+        elif "actions" in words:
+            verb = words.pop()
+            words[-1] = "" if parts[-3].startswith("{") else "many"
+        name = "_".join([verb, *filter(None, words)])
+        return name if version == "v1.0" else f"{name}_{version.replace('.', '_')}"
+
+    def _summary(self, handler: Any) -> str:
+        first, *_rest = _prose(inspect.getdoc(type(self.view))).split("\n")
+        does, *_rest = _prose(inspect.getdoc(handler)).split("\n")
+        return f"{first.rstrip('.')}: {does[:1].lower()}{does[1:].rstrip('.')}"
+
+    def _all_parameters(self, told: Told) -> Iterator[Schema]:
+        for kind, given in re.findall(r"<(\w+):(\w+)>", self.path_regex):
+            name = "id" if given == "pk" else given
+            yield _parameter(name, CONVERTED[kind], "", place="path", required=True)
+        if isinstance(self.view, ScopedView):
+            yield from self._of_scope()
+        if isinstance(self.view, Resource) and {One, Page, Synced} & set(told.answers.values()):
+            yield from self._of_views()
+        if Page in told.answers.values():
+            yield from _of_listing(self.view.listing)
+        for query in self.view.asks:
+            yield _parameter(query.name, query.schema, query.text, required=query.required)
+        yield from self._of_conditions()
+        if self.method in KEYED:
+            text = "A word of your own: the same call with it again is answered, not repeated."
+            yield _parameter("Idempotency-Key", {"type": "string"}, text, place="header")
+
+    def _of_conditions(self) -> Iterator[Schema]:
+        text, variables = "", re.findall(r"<\w+:(\w+)>", self.path_regex)
+        if self.method == "GET":
+            name, text = "If-None-Match", "The ETag that you have: 304 where it is still that."
+        elif self.view.compares(variables):
+            name = "If-Match"
+            text = (
+                "The ETag that you have read: 412 where it was changed since, and nothing is done."
+            )
+        if text:
+            yield _parameter(name, {"type": "string"}, text, place="header")
+
+    def _of_scope(self) -> Iterator[Schema]:
+        if "{company_id}" not in self.path:
+            text = "The company; where no header, path, query or body names it, a project does."
+            yield _parameter(HEADER, {"type": "integer"}, text, place="header")
+            yield _parameter("company_id", {"type": "integer"}, text)
+        if self.view.of_project and "{project_id}" not in self.path:
+            yield _parameter("project_id", {"type": "integer"}, "The project.")
+
+    def _of_views(self) -> Iterator[Schema]:
+        words = [word for word in self.view.shown if word]
+        if words:
+            schema: Schema = {"enum": words}
+            if self.view.default_view:
+                schema["default"] = self.view.default_view
+            yield _parameter("view", schema, "How much is shown.")
+
+    def _responses(self, told: Told) -> Schema:
+        found = {
+            str(status): self._good(status, kind, tagged=self._tagged(status, told))
+            for status, kind in told.answers.items()
+        }
+        for code in [*ALWAYS, *(OF_WRITES if self.method in WRITES else OF_READS)]:
+            found.setdefault(str(code), self._bad(code))
+        return dict(sorted(found.items()))
+
+    def _tagged(self, status: int, told: Told) -> bool:
+        """Whether an answer carries an ETag, see ``RestView``."""
+        if self.method == "GET":
+            return status == HTTPStatus.OK
+        return self.method != "DELETE" and status in told.tagged
+
+    def _bad(self, code: int) -> Schema:
+        """The answer that all operations have in common."""
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]
+            name=HTTPStatus(code).name.title().replace("_", ""),
+            type=ResolvedComponent.RESPONSE,
+            object=code,
+        )
+        if component not in self.registry:
+            self.registry.register(component)
+            more = OF_TAGGED if code == HTTPStatus.NOT_MODIFIED else {}
+            more = more | (OF_REPLAYED if code in REMEMBERED else {})
+            answer: Schema = {"description": REASONS[code], "headers": _headers(HEADERS | more)}
+            if code >= 400:
+                answer["content"] = {
+                    f"application/{kind}": {"schema": schema_of(error, self.registry)}
+                    for kind, error in (("json", Error), ("problem+json", Problem))
+                }
+            component.schema = answer
+        return dict(self.registry[component].ref)
+
+    def _good(self, status: int, kind: Any, *, tagged: bool) -> Schema:
+        more = (OF_PAGE if kind is Page else {}) | (OF_TAGGED if tagged else {})
+        more = more | (OF_REPLAYED if self.method in KEYED else {})
+        answer: Schema = {"description": REASONS[status], "headers": _headers(HEADERS | more)}
+        if kind is not None:
+            answer["content"] = {"application/json": {"schema": self._schema(kind)}}
+        return answer
+
+    def _schema(self, kind: Any) -> Schema:
+        if kind is One:
+            return self._shown()
+        if kind is Page:
+            return {"type": "array", "items": self._shown()}
+        if kind is Synced:
+            rows = {"type": "array", "items": schema_of(RefusedRow, self.registry)}
+            properties = {"entities": {"type": "array", "items": self._shown()}, "errors": rows}
+            required = ["entities", "errors"]
+            return {"type": "object", "properties": properties, "required": required}
+        return schema_of(kind, self.registry)
+
+    def _shown(self) -> Schema:
+        """Any of the views; the default one first, for who takes the first that fits."""
+        views = dict(self.view.shown)
+        first = views.pop(self.view.default_view)
+        return schema_of(reduce(or_, dict.fromkeys([first, *views.values()])), self.registry)
+
+
+def _of_listing(listing: Listing) -> Iterator[Schema]:
+    if listing.paged:
+        page: Schema = {"type": "integer", "minimum": 1}
+        yield _parameter("page", page | {"default": 1}, "The page.")
+        yield _parameter("per_page", page | {"default": PER_PAGE}, "Records on a page.")
+    words = ", ".join(listing.sorts)
+    yield _parameter(
+        "sort",
+        {"type": "string", "default": listing.default_sort},
+        f"One or several, separated by commas, `-` for descending: {words}.",
+    )
+    for name, one in listing.filters.items():
+        yield _parameter(f"filters[{name}]", {"type": "string"}, one.takes)
+
+
+def _parameter(
+    name: str, schema: Schema, text: str, *, place: str = "query", required: bool = False
+) -> Schema:
+    found: Schema = {"name": name, "in": place, "schema": schema}
+    if text:
+        found["description"] = text
+    return found | {"required": True} if required else found
+
+
+def _headers(told: Mapping[str, tuple[str, str]]) -> Schema:
+    return {
+        name: {"schema": {"type": kind}, "description": text} for name, (kind, text) in told.items()
+    }
+
+
+def _prose(docstring: str | None) -> str:
+    """A docstring for readers who do not have the code: without what it raises and refers to."""
+    text = (docstring or "").split(":raises")[0]
+    text = re.sub(r" ?\(reference [^)]*\)", "", text)
+    return re.sub(r"(:\w+:)?``?([^`]+)``?", r"`\2`", text).strip()
+
+
+def _area(view: type) -> str:
+    """The resource that the view belongs to, from the module that holds it."""
+    return view.__module__.rpartition(".")[2].replace("_", " ").capitalize()

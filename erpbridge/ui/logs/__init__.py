@@ -1,0 +1,1 @@
+"""The log, and secrets taken out of it."""

@@ -1,0 +1,71 @@
+"""The log: one line or one JSON object per event, with the id of the click that led to it.
+
+What is being worked on is bound with :func:`bound`; every line logged meanwhile, by whichever
+library, carries it. No line holds a secret that this process has read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from erpbridge.ui.logs.redaction import redact_line
+from erpbridge.ui.middleware.request_id import current_request_id
+
+# What a line may say beside its message. Nothing of a record's content is among it.
+FIELDS = (
+    "event",
+    "account",
+    "connection",
+    "item",
+    "attempt",
+    "items",
+    "outcome",
+    "error_class",
+    "duration",
+)
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("bound", default={})  # noqa: B039 - read only
+
+
+@contextmanager
+def bound(**values: Any) -> Iterator[None]:
+    """Let every line logged in the block carry these of :data:`FIELDS`."""
+    token = _bound.set({**_bound.get(), **values})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+class LineFormatter(logging.Formatter):
+    """Lines for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without secrets."""
+        return redact_line(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line, for programs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object; a traceback is one of its values."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": redact_line(record.getMessage()),
+            "request_id": getattr(record, "request_id", "") or current_request_id() or "-",
+            **_bound.get(),
+        }
+        line.update((name, getattr(record, name)) for name in FIELDS if hasattr(record, name))
+        if record.exc_info:
+            line["exception"] = redact_line(self.formatException(record.exc_info))
+        if record.stack_info:
+            line["stack"] = redact_line(record.stack_info)
+        return json.dumps(line, default=str)
