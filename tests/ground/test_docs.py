@@ -13,6 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+def test_the_page_of_the_architecture_is_what_the_code_says():
+    call_command("draw_flow", "--check")
+
+
 def test_the_page_of_states_is_what_the_code_says():
     call_command("draw_states", "--check")
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-
+from erp_integrations.management.generated_page import GeneratedPage, table
 from erp_integrations.models.states import IN_AIR, OPEN, State
 from erp_integrations.workflow.badges import EVENT_WORDS, MARKERS
 from erp_integrations.workflow.transitions import MOVES
 
-PAGE = Path("docs") / "states.md"
 START = "(none)"
 INTRODUCTION = """# States of an acceptance item
 
@@ -32,29 +26,16 @@ LEGEND = """**Locks the record**: while its item is in this state the record can
 *Not in ERP*. Colour is never alone: each marker has a shape and words."""
 
 
-class Command(BaseCommand):
-    """Write the page, or say that it is stale."""
+class Command(GeneratedPage):
+    """Writes the page."""
 
-    help = "Writes docs/states.md from the table of moves; --check only says whether it is stale."
+    help = "Writes docs/states.md from the table of moves."
+    path = Path("docs") / "states.md"
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whether to write."""
-        parser.add_argument("--check", action="store_true", help="write nothing, fail when stale")
-
-    def handle(self, *args: Any, check: bool, **options: Any) -> None:
-        """:raises CommandError: with ``--check``, when the page is not what the code says."""
-        path = settings.BASE_DIR / PAGE
-        text = page()
-        if not check:
-            path.write_text(text, encoding="utf-8")
-        elif not path.exists() or path.read_text(encoding="utf-8") != text:
-            raise CommandError(f"{PAGE} is stale; run: python manage.py draw_states")
-
-
-def page() -> str:
-    """The whole page."""
-    parts = (INTRODUCTION, diagram(), "## States", states_table(), LEGEND)
-    return "\n\n".join([*parts, "## Moves", moves_table()]) + "\n"
+    def page(self) -> str:
+        """The diagram, the states and the moves."""
+        parts = (INTRODUCTION, diagram(), "## States", states_table(), LEGEND)
+        return "\n\n".join([*parts, "## Moves", moves_table()]) + "\n"
 
 
 def diagram() -> str:
@@ -106,9 +87,3 @@ def moves_table() -> str:
         for event, (sources, target) in MOVES.items()
     ]
     return table(("Event", "From", "To", "In the history"), rows)
-
-
-def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """A Markdown table."""
-    lines = [headings, tuple("---" for _ in headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
