@@ -1,4 +1,4 @@
-"""All writes to cost types (directory-and-wbs.md C6)."""
+"""All writes to cost types (docs/design/work-breakdown-structure.md, "Cost types")."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The layouts that lists of cost codes come in, recognised by their headings. Pure.
 
-Two are those of other programs' templates, and one is everybody's (directory-and-wbs.md C3).
+Two are those of other programs' templates, and one is everybody's.
+See docs/design/work-breakdown-structure.md, "Files to import".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Budget codes of projects, which Procore's API calls WBS codes (reference rest-api.md 2.4)."""
+"""Budget codes of projects, which Procore's API calls WBS codes.
+
+See docs/design/procore-rest-resources.md, "WBS codes".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Lists of cost codes and their codes, up to five tiers deep (directory-and-wbs.md part C)."""
+"""Lists of cost codes and their codes, up to five tiers deep.
+
+See docs/design/work-breakdown-structure.md, "Cost codes".
+"""
 
 from __future__ import annotations
 

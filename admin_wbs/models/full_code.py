@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from erpbridge.db.text import fold
 
-# Tiers of a code are joined by this; segments of a budget code by a dot (directory-and-wbs.md C1).
+# Tiers of a code are joined by this; segments of a budget code by a dot.
+# See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 JOINT = "-"
 MOST_TIERS = 5
 LONGEST_CODE = 30

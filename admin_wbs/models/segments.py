@@ -1,4 +1,7 @@
-"""Segments of the budget code, items of custom ones, cost types (directory-and-wbs.md C1, C6)."""
+"""Segments of the budget code, items of custom ones, cost types.
+
+See docs/design/work-breakdown-structure.md, "Segments and budget codes" and "Cost types".
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """All writes to the budget code structure of a project.
 
 A project takes the account's when it is created (``structures``). The first change on the project
-makes the structure its own, for good (directory-and-wbs.md C1).
+makes the structure its own, for good.
+See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The budget code structure: what every account starts with, and what its projects take of it.
 
 A project takes the account's structure when it is created and keeps it: what the account rearranges
-later is for new projects only (directory-and-wbs.md C1).
+later is for new projects only.
+See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 """
 
 from __future__ import annotations

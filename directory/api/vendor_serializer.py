@@ -1,4 +1,7 @@
-"""What a vendor looks like in each ``view`` (reference rest-api.md 2.1). A few queries a page."""
+"""What a vendor looks like in each ``view``. A few queries a page.
+
+See docs/design/procore-rest-resources.md, "Vendors".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vendors of a company, and of a project (reference rest-api.md 2.1)."""
+"""Vendors of a company, and of a project (docs/design/procore-rest-resources.md, "Vendors")."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which fields a company of an account has to have, for programs that ask for that check.
 
-The pages require only a name; a program asks by ``run_configurable_validations`` (reference
-rest-api.md 1.5).
+The pages require only a name; a program asks by ``run_configurable_validations``.
+See docs/design/directory-and-companies.md, "Required fields".
 """
 
 from __future__ import annotations

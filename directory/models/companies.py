@@ -1,6 +1,7 @@
 """The company record, its place on projects, and the people and trades around it.
 
-Field names are those of Procore's REST API where it has one (reference directory-and-wbs.md A6).
+Field names are those of Procore's REST API where it has one.
+See docs/design/directory-and-companies.md, "Fields of a company".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 An adapter declares what its ERP takes (:class:`Manifest`) and does five things with it: check the
 connection, list choices, validate and preview a record, look a record up, and submit commands.
 It is called from one process at a time per key, never inside a database transaction, and answers
-only with values of this module. Reference: erp-adapters.md section 3, architecture.md section 4.
+only with values of this module. See docs/design/export-protocol.md, "Adapter contract".
 """
 
 from __future__ import annotations

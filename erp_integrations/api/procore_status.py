@@ -1,4 +1,7 @@
-"""Procore's words for where something stands (reference rest-api.md, section 0, fact 6)."""
+"""Procore's words for where something stands.
+
+See docs/design/erp-integrations-states.md, "Words of the API".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""When to try again: pure functions. Durations in seconds. Reference: engineering.md 3.6."""
+"""When to try again: pure functions, durations in seconds.
+
+See docs/design/export-protocol.md, "Pacing".
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Claiming: giving due items to a worker, with a lease, a fence and an attempt written ahead.
 
 Everything is decided under a short lock on the connection's row: whether it rests, how many items
-may be in flight, and how many the ERP's rate allows. Reference: engineering.md 3.5 and 3.6.
+may be in flight, and how many the ERP's rate allows.
+See docs/design/export-protocol.md, "Claiming" and "Pacing".
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ machine; the answer is settled only where the item still carries the claim's fen
 that was paused and comes back cannot settle what was given to another. A create never overwrites:
 before the first attempt the ERP is asked whether the key is taken. Whatever is not known for
 certain becomes UNCERTAIN and is looked up by ``recovery`` before anything is sent again.
-Protocol and reasons: architecture.md section 4.
+Protocol and reasons: docs/design/export-protocol.md, "The row is the queue" and "Settling".
 """
 
 from __future__ import annotations

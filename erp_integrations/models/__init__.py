@@ -1,6 +1,6 @@
 """Tables of the export: connections, clicks, items, attempts, links, and what the ERP told us.
 
-Reference: architecture.md section 4, engineering.md 3.2. States change in ``moves`` only. This is
+See docs/design/export-protocol.md, "Tables". States change in ``moves`` only. This is
 the door to all of them; which module of the package holds a table is nobody else's business.
 """
 

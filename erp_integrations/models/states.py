@@ -1,7 +1,7 @@
 """The states of an acceptance item: words, colours, and the table of every legal move.
 
 ``moves.move()`` is the only code that changes a state; it reads :data:`MOVES`.
-Words and colours: reference erp-integrations-tool.md section 2, product.md "The main job".
+Words and colours: docs/design/erp-integrations-states.md, "Markers" and "Words of the API".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Permission levels and the tools they are given for (reference: directory-and-wbs.md, B1)."""
+"""Permission levels and the tools they are given for (docs/design/permissions.md, "Levels")."""
 
 from __future__ import annotations
 

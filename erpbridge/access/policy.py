@@ -2,8 +2,8 @@
 
 Views, API and templates ask :func:`can` (or :meth:`Access.can`, once an access is loaded for a
 request) and nothing else. An action is a word of :data:`RULES`; an unknown word is a programming
-error and raises ``KeyError`` at once. The specification: *Who does what* in design/product.md, and
-where it is silent the table in reference directory-and-wbs.md B3.
+error and raises ``KeyError`` at once. The rules:
+docs/design/permissions.md, "Who does what" and "Where the sources are silent".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``/oauth/token``, ``/oauth/token/info`` and ``/oauth/revoke``: for programs, JSON in and out.
 
 Bodies may be JSON, forms or multipart, and the client may prove itself by HTTP Basic: Procore's
-own clients and others differ in each (reference rest-api.md 1.3).
+own clients and others differ in each (docs/design/procore-rest-conventions.md, "OAuth").
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ from django.http import HttpResponse
 
 from erpbridge.rest.schema.operations import told_of
 
-# Procore's guide (procore/documentation, tutorials/tutorial_wbs.md) deprecates three routes on this
-# day, and says that they go on working until an end is decided: there is no day for a ``Sunset``.
+# Procore deprecated three routes on this day, and says that they go on working until an end is
+# decided: there is no day for a ``Sunset``.
+# See docs/design/procore-rest-conventions.md, "Deprecated routes".
 WORK_BREAKDOWN_STRUCTURE = datetime(2022, 3, 31, tzinfo=UTC)
 
 Answer = TypeVar("Answer", bound=HttpResponse)

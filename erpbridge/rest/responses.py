@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-# Times end in Z and have no fraction (reference rest-api.md 1.6).
+# Times end in Z and have no fraction (docs/design/procore-rest-conventions.md, "Formats").
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NON_STR_KEYS
 Errors = str | list[str] | Mapping[str, list[str]]
 

@@ -1,4 +1,4 @@
-"""``PATCH …/sync``: many rows in one call, each with its own fate (reference rest-api.md 1.9).
+"""``PATCH …/sync``: many rows in one call (docs/design/procore-rest-conventions.md, "Sync").
 
 A row is found by ``id``, else by ``origin_id``, else it is new; with both, ``id`` finds and
 ``origin_id`` is changed. One bad row never stops the others, and the answer is always 200.

@@ -9,8 +9,8 @@ from tests.rest.test_rights import HOLDERS
 
 __all__ = ["all_segments", "scene"]
 
-# Beside Ada. Derived from the specification before it was seen in a run. What is in nobody's list
-# answers 404 in this scene.
+# Beside Ada. Derived from docs/design/permissions.md, "Who does what", before it was seen in
+# a run. What is in nobody's list answers 404 in this scene.
 LET_IN: list[tuple[set[str], str]] = [
     (
         {"D"},

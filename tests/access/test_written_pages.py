@@ -106,7 +106,8 @@ ELSEWHERE = {
     "oauth:person_program_end": "tests/access/test_ending.py: takes a program of a person",
     "oauth:person_programs_end": "tests/access/test_ending.py: takes a program of a person",
 }
-# Beside Ada, who holds all of them. Read out of a run and held against the specification in the
+# Beside Ada, who holds all of them. Read out of a run, then compared with
+# docs/design/permissions.md, "Who does what", in the
 # way that tests/rest/test_rights.py says.
 WRITTEN: list[tuple[set[str], str]] = [
     (

@@ -1,4 +1,7 @@
-"""The way to a record that the seed pages name, by clicking only."""
+"""The way to a record, by clicking only.
+
+See docs/design/sending-to-erp.md, "Sending a company" and "Sending cost codes".
+"""
 
 from __future__ import annotations
 

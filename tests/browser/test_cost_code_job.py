@@ -1,4 +1,7 @@
-"""The seed page on cost codes, step by step and on to the ERP's own books."""
+"""Cost codes, step by step and on to the ERP's own books.
+
+See docs/design/sending-to-erp.md, "Sending cost codes".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Cost codes in a browser: the seed page's five steps, and codes typed by keyboard alone."""
+"""Cost codes in a browser: the five steps, and codes typed by keyboard alone.
+
+See docs/design/sending-to-erp.md, "Sending cost codes".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The seed page, step by step: a company goes from the Project Directory to the ERP."""
+"""Step by step: a company goes from the Project Directory to the ERP.
+
+See docs/design/sending-to-erp.md, "Sending a company".
+"""
 
 from __future__ import annotations
 

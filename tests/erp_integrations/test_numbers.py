@@ -1,4 +1,7 @@
-"""Numbers that the design promises, or that operators know: a change of one is said here too."""
+"""Numbers of docs/design/export-protocol.md, "Pacing", and others that operators know.
+
+A change of one is said here too.
+"""
 
 from __future__ import annotations
 

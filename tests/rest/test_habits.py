@@ -1,4 +1,7 @@
-"""What published clients do, over real HTTP (reference rest-api.md 5.9, point by point)."""
+"""What published clients do, over real HTTP.
+
+Point by point: docs/design/procore-rest-conventions.md, "Habits of published clients".
+"""
 
 from __future__ import annotations
 

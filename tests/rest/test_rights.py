@@ -1,8 +1,7 @@
 """Who may carry out each writing operation: valid calls by programs that hold one right each.
 
-The rows were read out of a run and grouped, then held line by line against *Who does what* in
-design/product.md and, where that is silent, reference directory-and-wbs.md B3. Neither speaks of
-people, projects, departments, trades and insurances: their rows say what erpbridge decided.
+The rows were read out of a run and grouped, then compared line by line with
+docs/design/permissions.md, "Who does what" and "Where the sources are silent".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""``/standard_cost_codes``: the codes of a list (reference rest-api.md 2.3)."""
+"""``/standard_cost_codes``: the codes of a list.
+
+See docs/design/procore-rest-resources.md, "Standard cost codes".
+"""
 
 from __future__ import annotations
 

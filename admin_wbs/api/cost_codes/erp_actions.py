@@ -1,6 +1,7 @@
 """Send to ERP and Retrieve for standard cost codes: one, some, or a whole list.
 
-The routes are ours: Procore has no public calls for these clicks (reference rest-api.md 3.6).
+The routes are ours: Procore has no public calls for these clicks.
+See docs/design/procore-rest-conventions.md, "Routes of our own".
 """
 
 from __future__ import annotations

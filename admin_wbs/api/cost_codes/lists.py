@@ -1,4 +1,4 @@
-"""``/standard_cost_code_lists`` (reference rest-api.md 2.3)."""
+"""``/standard_cost_code_lists`` (docs/design/procore-rest-resources.md, "Standard cost codes")."""
 
 from __future__ import annotations
 

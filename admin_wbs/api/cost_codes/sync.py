@@ -107,7 +107,10 @@ class CodeRecords(Records):
 
 
 def _strip_prefixes(found: CodeList, rows: Sequence[CodeRow]) -> None:
-    """Take the parent's full code off codes that were given with it (reference 2.3)."""
+    """Take the parent's full code off codes that were given with it.
+
+    See docs/design/procore-rest-resources.md, "Standard cost codes".
+    """
     given = [row for row in rows if row.code is not None]
     above: dict[int, int] = {}
     changed = [row.pk for row in given if row.pk is not None]

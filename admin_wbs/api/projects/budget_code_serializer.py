@@ -1,4 +1,4 @@
-"""What a budget code of a project looks like (reference rest-api.md 2.4).
+"""What a budget code of a project looks like (docs/design/procore-rest-resources.md, "WBS codes").
 
 Segments are at most twelve, so the number of queries does not grow with the codes.
 """

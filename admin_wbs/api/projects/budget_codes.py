@@ -1,4 +1,7 @@
-"""``…/work_breakdown_structure/wbs_codes``: the budget codes of a project (reference 2.4)."""
+"""``…/work_breakdown_structure/wbs_codes``: the budget codes of a project.
+
+See docs/design/procore-rest-resources.md, "WBS codes".
+"""
 
 from __future__ import annotations
 

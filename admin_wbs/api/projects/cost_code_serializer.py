@@ -1,4 +1,7 @@
-"""What a cost code of a project looks like (reference rest-api.md 2.3)."""
+"""What a cost code of a project looks like.
+
+See docs/design/procore-rest-resources.md, "Cost codes of a project".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``/cost_codes``: the cost codes of a project (reference rest-api.md 2.3)."""
+"""``/cost_codes``: the cost codes of a project.
+
+See docs/design/procore-rest-resources.md, "Cost codes of a project".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/sub_jobs`` of a project (reference rest-api.md 2.3)."""
+"""``/sub_jobs`` of a project (docs/design/procore-rest-resources.md, "Cost codes of a project")."""
 
 from __future__ import annotations
 

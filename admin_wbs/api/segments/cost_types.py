@@ -1,4 +1,4 @@
-"""``/line_item_types``: cost types (reference rest-api.md 2.3).
+"""``/line_item_types``: cost types (docs/design/procore-rest-resources.md, "Line item types").
 
 Written as ``csv_import_code``, answered as ``code``; so Procore has it.
 """

@@ -1,4 +1,7 @@
-"""What an item of a segment looks like (reference rest-api.md 2.4). A few queries a page."""
+"""What an item of a segment looks like. A few queries a page.
+
+See docs/design/procore-rest-resources.md, "Segment items".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``segments/{id}/segment_items`` (reference rest-api.md 2.4).
+"""``segments/{id}/segment_items`` (docs/design/procore-rest-resources.md, "Segment items").
 
 The items of a custom segment are its own; those of the default segments are the cost codes of a
 list, the cost types, and the sub jobs of a project.

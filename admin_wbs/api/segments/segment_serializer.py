@@ -1,4 +1,7 @@
-"""What a segment looks like wherever it stands in an answer (reference rest-api.md 2.4)."""
+"""What a segment looks like wherever it stands in an answer.
+
+See docs/design/procore-rest-resources.md, "Segments".
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""``…/work_breakdown_structure``: patterns and segments (reference rest-api.md 2.4).
+"""``…/work_breakdown_structure``: patterns and segments.
 
 A pattern is the order of the segments of the account's budget codes, or of a project's.
+See docs/design/procore-rest-resources.md, "Segments".
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 Tryton does not keep their codes unique: a create looks first, and that only one create of a key
 is in the air at a time is the engine's part.
+See docs/design/tryton.md, "Uniqueness".
 """
 
 from __future__ import annotations

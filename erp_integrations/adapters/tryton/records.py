@@ -3,6 +3,7 @@
 Tryton's REST API has no conditional write (its clients' protocol has one, but takes no
 application keys). So a record's version is a digest of the values that erpbridge knows: a change
 of any of them is noticed in the read that precedes a write, a change of others is none of ours.
+See docs/design/tryton.md, "Writing and its answers".
 """
 
 from __future__ import annotations

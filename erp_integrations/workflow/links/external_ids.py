@@ -2,7 +2,8 @@
 
 Where the account has a connection for the record type, the id becomes a link of that connection,
 as if accounting had linked the record. Where it has none, the id is kept on the record alone, which
-counts as synced by it (reference rest-api.md 1.10), and stays when a connection is made later.
+counts as synced by it, and stays when a connection is made later.
+See docs/design/procore-rest-conventions.md, "ERP fields of a record".
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""``/me``, ``/companies`` and ``/companies/{id}/me`` (reference rest-api.md 1.3, 2.2)."""
+"""``/me``, ``/companies`` and ``/companies/{id}/me``.
+
+See docs/design/procore-rest-conventions.md, "OAuth", and
+docs/design/procore-rest-resources.md, "Companies and projects".
+"""
 
 from __future__ import annotations
 

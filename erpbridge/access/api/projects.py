@@ -1,4 +1,4 @@
-"""Projects (reference rest-api.md 2.2)."""
+"""Projects (docs/design/procore-rest-resources.md, "Companies and projects")."""
 
 from __future__ import annotations
 

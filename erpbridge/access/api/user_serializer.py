@@ -1,4 +1,4 @@
-"""What a user looks like (reference rest-api.md 1.10; fields of Procore's company users).
+"""What a user looks like (docs/design/procore-rest-resources.md, "Users").
 
 Users have Procore's fields. Levels per tool are ours, in place of its permission templates.
 """

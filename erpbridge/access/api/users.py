@@ -1,4 +1,4 @@
-"""Users of a company, and of a project (reference rest-api.md 2.1).
+"""Users of a company, and of a project (docs/design/procore-rest-resources.md, "Users").
 
 A user is a person of the account; its id is that of the login, as ``/me`` has it. Service accounts
 are no users: they are not listed, as on the page *People*.

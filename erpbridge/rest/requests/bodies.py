@@ -175,7 +175,10 @@ def texts(value: Any) -> list[str]:
 
 @reader(_nullable("string", format="date"))
 def day(value: Any) -> date | None:
-    """A day; what is none is stored as null and not refused, as Procore does (reference 1.6)."""
+    """A day; what is none is stored as null and not refused, as Procore does.
+
+    See docs/design/procore-rest-conventions.md, "Formats".
+    """
     try:
         return parse_date(plain(value)[:10])
     except ValueError:

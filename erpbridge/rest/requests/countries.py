@@ -1,4 +1,7 @@
-"""Country and state of a body as codes of ISO 3166 (reference rest-api.md 1.6)."""
+"""Country and state of a body as codes of ISO 3166.
+
+See docs/design/procore-rest-conventions.md, "Formats".
+"""
 
 from __future__ import annotations
 

@@ -335,7 +335,7 @@ def _headers(told: Mapping[str, tuple[str, str]]) -> Schema:
 def _prose(docstring: str | None) -> str:
     """A docstring for readers who do not have the code: without what it raises and refers to."""
     text = (docstring or "").split(":raises")[0]
-    text = re.sub(r" ?\(reference [^)]*\)", "", text)
+    text = re.sub(r"\s*(?:\(docs/design/[^)]*\)|See docs/design/.*)", "", text)
     return re.sub(r"(:\w+:)?``?([^`]+)``?", r"`\2`", text).strip()
 
 

@@ -37,7 +37,7 @@ from tests.erp_integrations.dying import locking
 from tests.factories import CompanyFactory
 
 S = State
-# Written from the design's drawing, on purpose not from the table in the code.
+# Written from docs/design/erp-integrations-states.md, "Moves", not from the table in the code.
 DRAWN = {
     S.READY: {S.QUEUED, S.RETRIEVED, S.REJECTED, S.SYNCED},
     S.QUEUED: {S.SENDING, S.READY},
@@ -75,7 +75,7 @@ TABLE = {
     "unlink": ({S.SYNCED}, S.UNLINKED),
 }
 # What a state is called in lists; and how a record shows it: key, words, colour and icon of its
-# marker. product.md "The main job" draws them.
+# marker. See docs/design/erp-integrations-states.md, "Markers".
 WORDS = {
     S.READY: "Ready to Export",
     S.QUEUED: "Exporting",
