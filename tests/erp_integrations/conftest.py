@@ -62,3 +62,15 @@ def synced_company(connection, company, accepted_item) -> Company:
     company.refresh_from_db()
     assert company.origin_code == "QUARRY01"
     return company
+
+
+@pytest.fixture
+def accept_companies(connection, account, ada, pat, access_of):
+    """Send and accept so many companies."""
+
+    def accept(count: int) -> None:
+        companies = CompanyFactory.create_batch(count, account=account)
+        items = steps.send_all(companies, access_of(ada))
+        assert steps.decide(items, access_of(pat)).done == count
+
+    return accept

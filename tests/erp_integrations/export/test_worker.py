@@ -13,19 +13,8 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from tests import processes
 from tests.erp_integrations import steps
-from tests.factories import CompanyFactory
 
 pytestmark = [pytest.mark.shared, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def accept_companies(connection, account, ada, pat, access_of):
-    def accept(count: int) -> None:
-        companies = CompanyFactory.create_batch(count, account=account)
-        items = steps.send_all(companies, access_of(ada))
-        assert steps.decide(items, access_of(pat)).done == count
-
-    return accept
 
 
 def all_synced() -> bool:

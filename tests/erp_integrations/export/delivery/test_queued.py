@@ -13,9 +13,10 @@ from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
 from erp_integrations.export import settle
 from erp_integrations.export.delivery import queued
 from erp_integrations.export.due import due_connections
-from erp_integrations.models import Connection, Item
+from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow import standing
+from erpbridge.clock.measured import ago
 from tests.erp_integrations import steps
 
 
@@ -163,3 +164,45 @@ def test_not_yet_of_a_paused_worker_does_not_touch_what_was_settled_since(
     answers = [(stale, Outcome(handle="77", check_after=1))]
     assert queued.still_pending(manifest, answers) == []
     assert (state(accepted_item), accepted_item.check_after) == (State.SYNCED, None)
+
+
+def test_each_not_yet_is_noted_and_only_the_rest_settles(connection, accept_companies):
+    accept_companies(3)
+    steps.export(connection)
+    steps.let_pass(11)
+    manifest = manifest_of(connection)
+    silent, done, waiting = queued.take_pending(connection, manifest)
+    Attempt.objects.filter(pk=silent.attempt.pk).update(opened_reading=ago(manifest.silent_after))
+    answers = [
+        (silent, Outcome(handle="A", check_after=7)),
+        (done, Outcome(erp_id="9", erp_version="1")),
+        (waiting, Outcome(handle="C", check_after=7)),
+    ]
+    settling = queued.still_pending(manifest, answers)
+    assert {claim.item.pk for claim, _outcome in settling} == {silent.item.pk, done.item.pk}
+    handles = dict(Item.objects.values_list("pk", "handle"))
+    assert handles[waiting.item.pk] == "C"
+    assert handles[silent.item.pk] == silent.item.handle != "A"
+    assert handles[done.item.pk] == done.item.handle
+
+
+@pytest.mark.parametrize("left", [State.UNCERTAIN, State.NEEDS_ANSWER, State.FAILED])
+def test_a_late_not_yet_leaves_an_item_alone_that_is_no_longer_asked_about(
+    connection, accepted_item, left
+):
+    steps.export(connection)
+    steps.let_pass(11)
+    (claim,) = queued.take_pending(connection, manifest_of(connection))
+    Item.objects.filter(pk=accepted_item.pk).update(state=left)
+    before = Item.objects.values().get(pk=accepted_item.pk)
+    late = [(claim, Outcome(handle="late", check_after=7))]
+    assert queued.still_pending(manifest_of(connection), late) == []
+    assert Item.objects.values().get(pk=accepted_item.pk) == before
+
+
+def test_an_item_without_the_attempt_of_its_number_is_not_asked_about(connection, accept_companies):
+    accept_companies(2)
+    steps.export(connection)
+    first, second = Item.objects.order_by("pk")
+    Item.objects.filter(pk=first.pk).update(fence=first.fence + 1)
+    assert [claim.item for claim in queued.claims_of(Item.objects.order_by("pk"))] == [second]
