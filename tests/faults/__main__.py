@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 import django
 
-from erp_integrations.connections import adapter_loading
 from tests.faults.controls import CONTROLS, SAFEGUARDS
 
 LEASE_MARGIN = 8
@@ -202,6 +201,7 @@ def run(
     another: Any,
 ) -> Any:
     """One kind of fault: set up, break, wait, count."""
+    from erp_integrations.connections import adapter_loading
     from erp_integrations.connections import services as connection_services
     from erp_integrations.export.claim import lease
     from erp_integrations.models import Ticker

@@ -20,10 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from erp_integrations.connections import adapter_loading
-from erp_integrations.export import circuit_breaker as export_circuit_breaker
-from erp_integrations.export import settle as export_settle
-from erp_integrations.export import uncertain_lookup
 from tests.faults.trouble import make_trouble, take_trouble
 
 DEATH = "death"
@@ -39,6 +35,7 @@ def hasten() -> None:
     """Short waits, so that what hangs on them need not be waited for; in every process."""
     from erp_integrations.adapters.simulator import adapter as simulator
     from erp_integrations.adapters.tryton import adapter as tryton
+    from erp_integrations.connections import adapter_loading
     from erp_integrations.export import backoff, circuit_breaker
     from erp_integrations.export.delivery import file as file_delivery
     from erpbridge.processes import ticker
@@ -58,7 +55,7 @@ def hasten() -> None:
     tryton.CALL_DEADLINE, tryton.TIME_FOR_ONE = seconds, seconds - TIME_TO_BEGIN - 1
     simulator.TIME_TO_START = seconds / 2
     backoff.LONGEST_WAIT = LONGEST_WAIT
-    export_circuit_breaker.BREAKER_FIRST_WAIT = circuit_breaker.THROTTLE_WAIT = LONGEST_WAIT / 2
+    circuit_breaker.BREAKER_FIRST_WAIT = circuit_breaker.THROTTLE_WAIT = LONGEST_WAIT / 2
     file_delivery.MOST_ITEMS = int(BATCH)
     ordinary = ticker.Ticker
     ticker.Ticker = lambda _seconds: ordinary(TICK)
@@ -149,6 +146,7 @@ def place(point: str, *, fetches: bool) -> None:
     from erp_integrations.connections.safe_adapter import Guarded
     from erp_integrations.export import claim as export_claim
     from erp_integrations.export import engine
+    from erp_integrations.export import settle as export_settle
     from erp_integrations.export.delivery import file as file_delivery
     from erp_integrations.export.delivery import polled
 
@@ -219,7 +217,8 @@ def take_away(safeguard: str) -> None:
 
     from erp_integrations.adapters.tryton.accounts import Accounts
     from erp_integrations.export import claim as export_claim
-    from erp_integrations.export import engine
+    from erp_integrations.export import engine, uncertain_lookup
+    from erp_integrations.export import settle as export_settle
     from erp_integrations.models import Item
     from erp_integrations.workflow.accept import services as accept_services
     from erp_integrations.workflow.links import connection_identity
