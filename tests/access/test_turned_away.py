@@ -17,6 +17,7 @@ LET_IN: list[tuple[set[str], str]] = [
         """
         access:person_invitation
         admin_wbs:unlink
+        oauth:person_programs_end
         """,
     ),
     (
