@@ -2,8 +2,9 @@
 
 Goes on where it was stopped: what was noticed stays so until the module changes, what survived is
 tried again when its tests have changed. What is the same program under another spelling stands in
-``same.toml`` with the reason, and counts neither way. The order is that of a hash: a run that is
-stopped early has tried a sample of every module, and its scores are estimates.
+``same.toml`` with the reason, and counts neither way. The modules take turns, each in the order of
+a hash: a run that is stopped early, or has a limit, has tried a sample of as many mutants of every
+module, and its scores are estimates.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,7 @@ def stale(module: str) -> list[str]:
 class Run:
     """One run over some modules."""
 
-    def __init__(self, names: Sequence[str], *, only: str = "") -> None:
+    def __init__(self, names: Sequence[str], *, only: str = "", limit: int | None = None) -> None:
         self.reach = Reach()
         self.reach.refresh(names)
         self.results = {name: Results(name) for name in names}
@@ -75,14 +77,16 @@ class Run:
             name: [one for one in mutants_of(name) if one.key not in reasons(name)]
             for name in names
         }
-        asked = [
-            self._asked(mutant)
-            for name in names
-            for mutant in self.mutants[name]
-            if only in mutant.key
-        ]
         # In no order that means something: a run that is stopped has tried a fair sample.
-        self.asked = sorted(asked, key=lambda one: sha256(one.mutant.key.encode()).digest())
+        samples = [
+            sorted(
+                (one for one in self.mutants[name] if only in one.key),
+                key=lambda one: sha256(one.key.encode()).digest(),
+            )[:limit]
+            for name in names
+        ]
+        in_turns = chain.from_iterable(zip_longest(*samples))
+        self.asked = [self._asked(mutant) for mutant in in_turns if mutant is not None]
         self.began = time.monotonic()
 
     def _asked(self, mutant: Mutant) -> Asked:
@@ -147,12 +151,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="all of them without any")
     parser.add_argument("--only", default="", help="mutants whose description holds this text")
+    parser.add_argument("--limit", type=int, help="mutants of each module; all without it")
     parser.add_argument("--scores", action="store_true", help="run nothing, tell what is known")
     given = parser.parse_args()
     names = given.modules or modules()
     if unknown := sorted(set(names) - set(modules())):
         parser.error(f"not mutated: {', '.join(unknown)}; see tests/mutants/targets.py")
-    run = Run(names, only=given.only)
+    run = Run(names, only=given.only, limit=given.limit)
     if not given.scores:
         run.go()
     print(*run.scores(), sep="\n")
