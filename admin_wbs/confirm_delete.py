@@ -10,8 +10,8 @@ from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 
 from admin_wbs.errors import SegmentRefused
-from erpbridge.access.gone import ended_already
 from erpbridge.access.scoping import ScopedRequest
+from erpbridge.ui.second_click import ended_already
 
 
 def ask_then_delete(

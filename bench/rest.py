@@ -17,7 +17,7 @@ from bench.measure import Aim, Result, clock, medians
 from directory.api.vendor_serializer import COLUMNS
 from directory.models import Company
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from erpbridge.oauth import applications, tokens
 from erpbridge.oauth.applications import Service
 from erpbridge.rest.responses import dumps

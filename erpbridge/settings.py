@@ -99,13 +99,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "erpbridge.access.login.sessions.SignInMiddleware",
+    "erpbridge.login.sessions.SignInMiddleware",
     "erpbridge.access.zones.ZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "erpbridge.ui.not_allowed.NotAllowedPageMiddleware",
-    "erpbridge.access.login.password_hashing.NoTurnMiddleware",
+    "erpbridge.login.password_hashing.NoTurnMiddleware",
     "axes.middleware.AxesMiddleware",
     "erpbridge.db.retry.RetryMiddleware",
 ]
@@ -160,7 +160,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 # The first is Django's first, and stored like it; the others are Django's, for what they stored.
 PASSWORD_HASHERS = [
-    "erpbridge.access.login.password_hashing.TakingTurns",
+    "erpbridge.login.password_hashing.TakingTurns",
     *global_settings.PASSWORD_HASHERS[1:],
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -172,7 +172,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-CSRF_FAILURE_VIEW = "erpbridge.access.login.sessions.form_refused"
+CSRF_FAILURE_VIEW = "erpbridge.login.sessions.form_refused"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -184,9 +184,9 @@ AXES_LOCKOUT_PARAMETERS = ["username"]
 # Django hands the login name over as "username", whatever the user model calls it.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_CALLABLE = "erpbridge.access.login.lockout.locked_out"
+AXES_LOCKOUT_CALLABLE = "erpbridge.login.lockout.locked_out"
 # It also locks an address, at a limit of its own.
-AXES_HANDLER = "erpbridge.access.login.lockout.Handler"
+AXES_HANDLER = "erpbridge.login.lockout.Handler"
 AXES_CLIENT_IP_CALLABLE = "erpbridge.processes.client_address.client_network"
 ERPBRIDGE_FAILURES_PER_ADDRESS = env.integer(
     "ERPBRIDGE_FAILURES_PER_ADDRESS", 50, least=5, most=1_000_000
@@ -300,7 +300,7 @@ ERPBRIDGE_MOST_ROWS_A_CLICK = 10_000
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_AUTHENTICATION_CLASSES": ["erpbridge.rest.authentication.Bearer"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["erpbridge.oauth.bearer.Bearer"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "erpbridge.rest.schema.openapi.Described",
 }

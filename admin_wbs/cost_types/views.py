@@ -15,9 +15,9 @@ from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import CostType
 from admin_wbs.segments import default_structure
 from admin_wbs.segments.forms import CostTypeForm
-from erpbridge.access.gone import deleted_already, deletion
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
+from erpbridge.ui.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50

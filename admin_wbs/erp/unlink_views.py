@@ -13,9 +13,9 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.erp import unlink as erp_unlink
 from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList, CostCode
-from erpbridge.access.gone import deleted_already, deletion, ended_already
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.forms import PlainTexts
+from erpbridge.ui.second_click import deleted_already, deletion, ended_already
 
 
 class UnlinkForm(PlainTexts, forms.Form):

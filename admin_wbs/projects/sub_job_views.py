@@ -17,11 +17,11 @@ from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import SubJob
 from admin_wbs.projects import sub_jobs
 from admin_wbs.segments.forms import SubJobForm
-from erpbridge.access.gone import deleted_already, deletion
 from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
 from erpbridge.ui.listing import list_page
+from erpbridge.ui.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50

@@ -15,7 +15,7 @@ from django.db.models.signals import post_save
 
 from admin_wbs.models import CostCode, CostType, ProjectSegment, Segment, SegmentItem
 from erpbridge.access.models import Account, Project
-from erpbridge.access.people.projects import projects_created
+from erpbridge.access.services.projects import projects_created
 
 # Tiers are joined by tree.JOINT, segments by this.
 JOINT = "."

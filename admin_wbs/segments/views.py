@@ -17,10 +17,10 @@ from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from admin_wbs.segments.forms import SegmentForm
 from admin_wbs.segments.table import rows_of
-from erpbridge.access.gone import deleted_already, deletion
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
+from erpbridge.ui.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50

@@ -13,8 +13,8 @@ from django.db import transaction
 
 from directory.models import Company, RequiredFields
 from erpbridge.access.models import Account
-from erpbridge.access.people import accounts
 from erpbridge.access.policy import Access
+from erpbridge.access.services import accounts
 from erpbridge.audit.services import Note, changes, note
 
 # The column -> what the API calls it.

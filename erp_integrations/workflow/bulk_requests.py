@@ -17,7 +17,7 @@ from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
 from erpbridge.access.policy import Access
 from erpbridge.db.busy import BUSY, Trouble, is_conflict, retried, trouble_of
-from erpbridge.ui.middleware.request_id import current_request_id
+from erpbridge.request_id import current_request_id
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from erp_integrations.adapters.base import Ambiguous, Found, Outcome
 from erp_integrations.models import Item, Request
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.outgoing.uptime import uptime
+from erpbridge.request_id import acting_for
 from erpbridge.ui.logs.formatters import bound
-from erpbridge.ui.middleware.request_id import acting_for
 
 logger = logging.getLogger(__name__)
 

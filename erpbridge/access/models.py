@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 
 from erpbridge.access import zones
 from erpbridge.access.levels import ToolLevels
-from erpbridge.access.people.approver_status import Approving, approving
 from erpbridge.access.querysets import AccountQuerySet, MembershipQuerySet, ProjectQuerySet
+from erpbridge.access.services.approver_status import Approving, approving
 from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, SearchField
 from erpbridge.db.text import login_email
 
@@ -53,7 +53,7 @@ class UserQuerySet(FoldingQuerySet["User"]):
 
 
 def _end_everywhere(user_id: int, why: str, *, by: User | None) -> None:
-    from erpbridge.access.people.end_access import end_everywhere
+    from erpbridge.access.services.end_access import end_everywhere
 
     end_everywhere(user_id, why=why, by=by)
 

@@ -6,8 +6,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
-from erpbridge.access.models import Account
-
 
 class EventQuerySet(models.QuerySet["Event"]):
     """Events, newest first where shown."""
@@ -21,7 +19,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 class Event(models.Model):
     """One thing that happened to one subject."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("access.Account", on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(db_default=Now(), editable=False)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"

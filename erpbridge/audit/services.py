@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from erpbridge.access.models import User
 from erpbridge.audit.models import Event
 from erpbridge.db.bulk_insert import insert
-from erpbridge.ui.middleware.request_id import current_request_id
+from erpbridge.request_id import current_request_id
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Note:
     request_id: str = ""
 
 
-def note(account_id: int, notes: Iterable[Note], *, by: User | None) -> None:
+def note(account_id: int, notes: Iterable[Note], *, by: AbstractBaseUser | None) -> None:
     """Store ``notes`` as events of the account; ``by`` is None for the system itself.
 
     :raises TransactionManagementError: outside a transaction.
@@ -43,7 +43,7 @@ def note(account_id: int, notes: Iterable[Note], *, by: User | None) -> None:
     events = [
         Event(
             account_id=account_id,
-            actor=by,
+            actor_id=by.pk if by else None,
             entity=one.entity,
             subject_id=one.subject_id,
             label=one.label[:255],

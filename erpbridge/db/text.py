@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from django.core.validators import RegexValidator
+
 # The longest folded form that is stored; a longer one ends in a digest of the whole.
 LONGEST_KEY = 255
 DIGEST = 40
@@ -54,6 +56,13 @@ CONTROL = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]")
 BLANKS = re.compile("[\\s\u2800]+")
 # Null, and half of a character beyond 16 bits, which JSON can say: no database stores them.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+refuse_direction_controls = RegexValidator(
+    DIRECTION_CONTROLS,
+    "Remove the invisible characters that change the direction of writing.",
+    code="direction",
+    inverse_match=True,
+)
 
 
 def fold(text: str) -> str:
@@ -120,6 +129,16 @@ def one_line(text: str) -> str:
         return text.strip()
     visible = unicodedata.normalize("NFC", UNSEEN.sub("", text))
     return BLANKS.sub(" ", CONTROL.sub(" ", visible)).strip()
+
+
+def plain_line(text: str) -> str:
+    """A name or code on one line, as every door stores it.
+
+    :raises ValidationError: where it turns the direction of writing.
+    """
+    found = one_line(text)
+    refuse_direction_controls(found)
+    return found
 
 
 def first_unseen(text: str) -> str:

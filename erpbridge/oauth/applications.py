@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
-from erpbridge.access.people.services import Levels
 from erpbridge.access.policy import Access
+from erpbridge.access.services.people import Levels
 from erpbridge.audit.services import Note, note
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application

@@ -11,7 +11,7 @@ class OAuthConfig(AppConfig):
 
     def ready(self) -> None:
         """End programs where the access of the person ends for whom they act."""
-        from erpbridge.access.people.end_access import access_ended
+        from erpbridge.access.services.end_access import access_ended
         from erpbridge.oauth import programs
 
         access_ended.connect(programs.end_with_access)

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from erpbridge.access.models import Project
-from erpbridge.access.people.forms import LevelsForm
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.oauth.applications import MOST_REDIRECT_URIS, Service, checked_redirect_uri
+from erpbridge.people.forms import LevelsForm
 from erpbridge.ui.forms import PlainTexts
 
 NAME_HELP = "What it is called in histories and on these pages."

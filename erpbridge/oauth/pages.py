@@ -10,15 +10,15 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from erpbridge.access.gone import deleted_already, deletion
-from erpbridge.access.people.account_views import GET_OR_POST, MOST_HISTORY, posted
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
 from erpbridge.db.folded_fields import has_words
 from erpbridge.oauth import applications
 from erpbridge.oauth.forms import ApplicationForm, ServiceForm
 from erpbridge.oauth.models import Application
+from erpbridge.people.account_views import GET_OR_POST, MOST_HISTORY, posted
 from erpbridge.ui.listing import list_page
+from erpbridge.ui.second_click import deleted_already, deletion
 
 
 @require_safe

@@ -8,12 +8,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from erpbridge.access.gone import ended_already
 from erpbridge.access.models import Account, User
-from erpbridge.access.people.account_views import GET_OR_POST
-from erpbridge.access.people.views import frame_of, person_of_account
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.oauth import programs
+from erpbridge.people.account_views import GET_OR_POST
+from erpbridge.people.person_views import frame_of, person_of_account
+from erpbridge.ui.second_click import ended_already
 
 
 @require_safe

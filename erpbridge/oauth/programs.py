@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
 from erpbridge.access.models import Account, Membership, User
-from erpbridge.access.people import services as people_services
+from erpbridge.access.services import people as people_services
 from erpbridge.audit.services import note
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application, Code, Token

@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest
 from rest_framework import exceptions as drf
 
 from erpbridge.db.busy import trouble_of
+from erpbridge.rest.authentication import CHALLENGE
 from erpbridge.rest.responses import Errors, JsonAnswer, error_answer
 
 NOT_FOUND = "Not found."
@@ -91,5 +92,5 @@ def _of_drf(request: HttpRequest, error: drf.APIException) -> JsonAnswer:
     text = detail if isinstance(detail, str) else UNREADABLE
     answer = error_answer(request, error.status_code, str(text))
     if error.status_code == 401:
-        answer["WWW-Authenticate"] = 'Bearer realm="erpbridge"'
+        answer["WWW-Authenticate"] = CHALLENGE
     return answer

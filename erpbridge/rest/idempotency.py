@@ -70,7 +70,7 @@ def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> Http
 def _claim(request: Request, key: str) -> tuple[Remembered, bool]:
     """The row of a key, and whether this call is the one to do the work."""
     Remembered.objects.filter(started_reading__lt=ago(KEPT)).delete()
-    whose = {"application": application_of(request), "user": person_of(request), "key": key}
+    whose = {"application_id": application_of(request).pk, "user": person_of(request), "key": key}
     believed_dead = Remembered.objects.filter(status=None, started_reading__lt=ago(LONGEST_CALL))
     believed_dead.filter(**whose).delete()
     try:

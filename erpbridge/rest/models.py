@@ -5,13 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from erpbridge.oauth.models import Application
-
 
 class Remembered(models.Model):
     """A call with an idempotency key: in flight while ``status`` is empty, then its answer."""
 
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+    application = models.ForeignKey("oauth.Application", on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
     # Method, address and body: the same key must not be used for something else.

@@ -28,7 +28,7 @@ from erpbridge.access.policy import Access
 from erpbridge.access.scoping import LARGEST_ID, require
 from erpbridge.db import busy
 from erpbridge.rest import idempotency, throttles
-from erpbridge.rest.authentication import MESSAGE, Bearer, application_of
+from erpbridge.rest.authentication import CHALLENGE, INVALID_TOKEN, application_of
 from erpbridge.rest.errors import ApiError, Malformed, answer_to
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import scope
@@ -79,7 +79,6 @@ class OnlyJson(BaseContentNegotiation):
 class RestView(APIView):
     """A view for the bearer of a token, of no company yet."""
 
-    authentication_classes = [Bearer]
     permission_classes = [IsAuthenticated]
     parser_classes = [Json, Form, Multipart]
     content_negotiation_class = OnlyJson
@@ -223,8 +222,8 @@ class RestView(APIView):
         try:
             return do()
         except NotAuthenticated:
-            answer = error_answer(request, 401, MESSAGE)
-            answer["WWW-Authenticate"] = 'Bearer realm="erpbridge"'
+            answer = error_answer(request, 401, INVALID_TOKEN)
+            answer["WWW-Authenticate"] = CHALLENGE
             return answer
         except Exception as error:
             if busy.in_transaction() and busy.is_conflict(error):

@@ -5,30 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.validators import RegexValidator
 from django.forms import BaseForm, CharField, PasswordInput, Textarea
 from django.forms import Field as FormField
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 
-from erpbridge.db.text import DIRECTION_CONTROLS, one_line
-
-refuse_direction_controls = RegexValidator(
-    DIRECTION_CONTROLS,
-    "Remove the invisible characters that change the direction of writing.",
-    code="direction",
-    inverse_match=True,
-)
-
-
-def plain_line(text: str) -> str:
-    """A name or code on one line, as every door stores it.
-
-    :raises ValidationError: where it turns the direction of writing.
-    """
-    found = one_line(text)
-    refuse_direction_controls(found)
-    return found
+from erpbridge.db.text import one_line, refuse_direction_controls
 
 
 class PlainTexts:

@@ -13,9 +13,9 @@ from django.urls import reverse
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, ErpRight, Membership, Project
-from erpbridge.access.people import partial_update
-from erpbridge.access.people.approver_status import NO_LEVEL, NO_TYPE
 from erpbridge.access.record_types import entity_choices
+from erpbridge.access.services import partial_update
+from erpbridge.access.services.approver_status import NO_LEVEL, NO_TYPE
 from tests.factories import MembershipFactory, ProjectMembershipFactory
 
 TYPES = [entity for entity, _label in entity_choices()]

@@ -20,12 +20,12 @@ from django.utils import timezone
 from erpbridge.access import policy
 from erpbridge.access.form_digest import digest, person_state
 from erpbridge.access.levels import Level
-from erpbridge.access.login.views import invitation_path
 from erpbridge.access.models import Membership, User
-from erpbridge.access.people import partial_update
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Approver, Levels, Person
+from erpbridge.access.services import partial_update
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Approver, Levels, Person
 from erpbridge.audit.models import Event
+from erpbridge.login.views import invitation_path
 from erpbridge.oauth import applications, programs, tokens
 from erpbridge.oauth.models import Code, Token
 from tests.factories import PASSWORD, MembershipFactory

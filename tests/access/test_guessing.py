@@ -15,8 +15,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from erpbridge.access.login import password_hashing
-from erpbridge.access.login.password_hashing import NoTurn, TakingTurns, Turns
+from erpbridge.login import password_hashing
+from erpbridge.login.password_hashing import NoTurn, TakingTurns, Turns
 from erpbridge.processes import gunicorn_conf
 from tests.factories import PASSWORD
 
@@ -139,7 +139,7 @@ class Busy:
 @pytest.fixture
 def taken(monkeypatch, settings):
     """Somebody hashes in this process, and nobody may wait."""
-    settings.PASSWORD_HASHERS = ["erpbridge.access.login.password_hashing.TakingTurns"]
+    settings.PASSWORD_HASHERS = ["erpbridge.login.password_hashing.TakingTurns"]
     monkeypatch.setattr(password_hashing, "turns", turns := Turns(1, 0, 5.0))
     with Busy(turns, 1):
         yield
@@ -154,7 +154,7 @@ def test_whoever_finds_no_turn_is_told_at_once_when_to_come_again(sam, taken):
 
 @pytest.mark.parametrize("name", ["password_change", "invitation"])
 def test_every_page_that_hashes_says_so(name, sam, taken, client_of):
-    from erpbridge.access.login.views import invitation_path
+    from erpbridge.login.views import invitation_path
 
     client = client_of(sam)
     new = {"new_password1": "a quite different phrase 7"}

@@ -14,10 +14,10 @@ from erpbridge.access import policy
 from erpbridge.access.form_digest import digest, person_state
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.join import SALT, join_path
-from erpbridge.access.people.services import Person
 from erpbridge.access.policy import Scope
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Person
+from erpbridge.people.join_views import SALT, join_path
 from tests.factories import MembershipFactory
 
 ADMIN = Person(directory=Level.ADMIN)

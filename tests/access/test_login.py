@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from erpbridge.access import policy
-from erpbridge.access.login.views import invitation_path
 from erpbridge.access.models import User
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Person
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Person
+from erpbridge.login.views import invitation_path
 from tests.factories import PASSWORD, UserFactory
 
 WRONG = "The e-mail address or the password is wrong."

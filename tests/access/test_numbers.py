@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from erpbridge.access import form_digest
 from erpbridge.access.levels import Level, Tool
-from erpbridge.access.login import password_hashing
-from erpbridge.access.people import account_views, end_access, projects
-from erpbridge.access.people import services as people_services
 from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.access.services import end_access, projects
+from erpbridge.access.services import people as people_services
+from erpbridge.login import password_hashing
+from erpbridge.people import account_views
 
 
 def test_levels_and_tools_are_stored_and_called_so():

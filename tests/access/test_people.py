@@ -8,8 +8,8 @@ from erpbridge.access import policy
 from erpbridge.access.form_digest import Stale, digest, person_state
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, ProjectMembership, User
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Approver, Levels, Person
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Approver, Levels, Person
 from erpbridge.audit.models import Event
 from tests.factories import MembershipFactory, ProjectFactory
 

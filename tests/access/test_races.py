@@ -10,8 +10,8 @@ from erpbridge.access import policy
 from erpbridge.access.form_digest import Stale, digest, person_state
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Person
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Person
 from tests.factories import AccountFactory, MembershipFactory
 
 

@@ -12,9 +12,9 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
-from erpbridge.access.login import password_hashing
-from erpbridge.access.login.password_hashing import Turns
 from erpbridge.access.models import Account
+from erpbridge.login import password_hashing
+from erpbridge.login.password_hashing import Turns
 from tests.factories import PASSWORD
 
 TYPED = {"name": "Harbor & Sons", "notes": "line one\nline two", "secret-key": "hunter2"}
@@ -105,7 +105,7 @@ def locked_address(settings, ada):
 @pytest.fixture
 def no_turn(settings, monkeypatch):
     hashers = settings.PASSWORD_HASHERS
-    settings.PASSWORD_HASHERS = ["erpbridge.access.login.password_hashing.TakingTurns"]
+    settings.PASSWORD_HASHERS = ["erpbridge.login.password_hashing.TakingTurns"]
     monkeypatch.setattr(password_hashing, "turns", turns := Turns(1, 0, 5.0))
     with turns.turn():
         yield lambda: setattr(settings, "PASSWORD_HASHERS", hashers)

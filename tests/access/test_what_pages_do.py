@@ -22,7 +22,7 @@ from django.test import Client
 
 from erpbridge.access.levels import Level
 from erpbridge.access.models import User
-from erpbridge.access.people import services as people_services
+from erpbridge.access.services import people as people_services
 from erpbridge.audit.models import Event
 from tests.erp_integrations.dying import locking
 from tests.factories import MembershipFactory

@@ -44,9 +44,9 @@ from erp_integrations.workflow.payloads.digest import digest
 from erp_integrations.workflow.send import dry_run
 from erpbridge.access import form_digest
 from erpbridge.access.models import Membership
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Approver, Person
 from erpbridge.access.policy import Access
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Approver, Person
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.files.delimited import read
 from erpbridge.oauth.models import Token

@@ -20,13 +20,16 @@ QUERYSETS = (
         "admin_wbs.models.querysets.budget_codes",
     ),
 )
-FOLDERS = ("erpbridge/access", "directory/api", "admin_wbs/api", "erp_integrations/api")
+FOLDERS = (
+    *("erpbridge/access", "erpbridge/login", "erpbridge/people"),
+    *("directory/api", "admin_wbs/api", "erp_integrations/api"),
+)
 # Which tests are asked about the modules of which package: on SQLite, and without a browser,
 # another program or a server. A module's own API is asked about by the tests of the API.
 TESTS = {
     "erp_integrations.api": ("tests/rest", "tests/model"),
     "erp_integrations": ("tests/erp_integrations", "tests/model", "tests/adapters/test_rules.py"),
-    "erpbridge.access.api": ("tests/rest",),
+    "erpbridge.people.api": ("tests/rest",),
     "erpbridge": ("tests/access", "tests/jobs", "tests/rest"),
     "directory.api": ("tests/rest",),
     "directory": ("tests/directory", "tests/rest"),

@@ -16,7 +16,7 @@ from erp_integrations.connections import settings as connection_settings
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from erpbridge.oauth import applications, tokens
 from erpbridge.oauth.applications import Made, Service
 from tests.rest import contract

@@ -12,7 +12,7 @@ from directory.models import Company
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from tests.factories import CodeListFactory, CompanyFactory, CostCodeFactory
 from tests.rest import steps
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from erpbridge.audit.models import Event
 from tests.admin_wbs.steps import send, tree
 from tests.erp_integrations import steps

@@ -8,8 +8,8 @@ from django.db import IntegrityError
 from directory.companies import services as company_services
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Project
-from erpbridge.access.people import projects
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services import projects
+from erpbridge.access.services.people import Levels
 from erpbridge.audit.models import Event
 from tests.factories import CompanyFactory, ProjectFactory
 

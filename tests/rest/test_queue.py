@@ -15,7 +15,7 @@ from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from tests.erp_integrations.steps import decide, send_all, unlink, update_item
 from tests.factories import CompanyFactory, ItemFactory
 from tests.rest import steps

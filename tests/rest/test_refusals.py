@@ -19,7 +19,7 @@ from django.db import transaction
 from directory.models import Company, Department
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from erpbridge.rest import responses, sync
 from erpbridge.rest.views import CHANGED
 from tests.rest import contract, writes

@@ -14,7 +14,7 @@ from erp_integrations.models import Item
 from erp_integrations.models.states import State
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from tests.admin_wbs import steps as wbs
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, MembershipFactory, UserFactory

@@ -13,7 +13,7 @@ import pytest
 
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from tests.rest import writes
 from tests.rest.test_refusals import Watched, nothing_but_errors
 from tests.rest.writes import Operation, Scene

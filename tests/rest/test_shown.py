@@ -17,8 +17,8 @@ import orjson
 import pytest
 from django.urls import resolve
 
-from erpbridge.access.api import user_serializer
 from erpbridge.oauth.applications import Service
+from erpbridge.people.api import user_serializer
 from erpbridge.rest.schema.openapi import describe
 from tests.rest import known
 from tests.rest.conftest import EVERYTHING, Api, service_of

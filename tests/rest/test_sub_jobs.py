@@ -8,7 +8,7 @@ from admin_wbs.models import Segment, SubJob
 from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from erpbridge.audit.models import Event
 
 

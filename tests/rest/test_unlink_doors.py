@@ -18,7 +18,7 @@ from erp_integrations.models.states import State
 from erp_integrations.workflow.links.external_ids import Origin
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from tests.admin_wbs import steps as wbs
 from tests.erp_integrations import steps
 from tests.factories import MembershipFactory, UserFactory

@@ -11,10 +11,10 @@ from zeal import zeal_ignore
 
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership, ProjectMembership, User
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.join import join_path
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Levels
 from erpbridge.audit.models import Event
+from erpbridge.people.join_views import join_path
 from tests.factories import MembershipFactory, ProjectMembershipFactory, UserFactory
 
 VIEWS = ("ids_only", "compact", "normal", "extended")

@@ -12,7 +12,7 @@ from erp_integrations.models import Link
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from erpbridge.audit.models import Event
 from tests.factories import CompanyFactory, CostCodeFactory, ItemFactory, TradeFactory
 

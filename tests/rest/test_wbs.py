@@ -7,7 +7,7 @@ import pytest
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostCode, CostType, Segment, SegmentItem
 from erpbridge.access.levels import Level
-from erpbridge.access.people.services import Levels
+from erpbridge.access.services.people import Levels
 from tests.admin_wbs import erps
 from tests.admin_wbs.steps import tree
 

@@ -16,9 +16,9 @@ from admin_wbs.segments import default_structure
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project
-from erpbridge.access.people import accounts, projects
-from erpbridge.access.people.services import Levels
 from erpbridge.access.policy import Access
+from erpbridge.access.services import accounts, projects
+from erpbridge.access.services.people import Levels
 from erpbridge.oauth import applications, tokens
 from erpbridge.oauth.applications import Made, Service
 from erpbridge.processes import listen_address

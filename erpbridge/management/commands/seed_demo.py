@@ -23,10 +23,10 @@ from erpbridge.access import policy
 from erpbridge.access.form_digest import digest, person_state
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
-from erpbridge.access.people import accounts, projects
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Approver, Levels, Person
 from erpbridge.access.policy import Access
+from erpbridge.access.services import accounts, projects
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Approver, Levels, Person
 from erpbridge.management import demo_codes
 
 ACCOUNT = "Cedar & Stone Builders"

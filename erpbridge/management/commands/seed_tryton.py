@@ -24,8 +24,8 @@ from erp_integrations.workflow.links import connection_identity
 from erpbridge import env
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
-from erpbridge.access.people import accounts
 from erpbridge.access.policy import Access
+from erpbridge.access.services import accounts
 from erpbridge.management import demo_codes
 from erpbridge.management.commands.seed_demo import (
     ADA,

@@ -14,8 +14,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from erpbridge.request_id import current_request_id
 from erpbridge.ui.logs.redaction import redact_line
-from erpbridge.ui.middleware.request_id import current_request_id
 
 # What a line may say beside its message. Nothing of a record's content is among it.
 FIELDS = (

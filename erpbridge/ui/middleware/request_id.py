@@ -5,35 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
+from erpbridge.request_id import acting_for, current_request_id
+
 ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-def current_request_id() -> str:
-    """The id of the request being answered, empty outside one."""
-    return _request_id.get()
-
-
-@contextmanager
-def acting_for(request_id: str) -> Iterator[None]:
-    """Work that a request asked for, done later: its lines and events carry that request's id.
-
-    An empty id leaves the present one in place.
-    """
-    if not request_id:
-        yield
-        return
-    token = _request_id.set(request_id)
-    try:
-        yield
-    finally:
-        _request_id.reset(token)
 
 
 class RequestIdMiddleware:
@@ -46,11 +24,8 @@ class RequestIdMiddleware:
         """Answer with the id in the header."""
         offered = request.headers.get("X-Request-Id", "")
         request_id = offered if ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
-        token = _request_id.set(request_id)
-        try:
+        with acting_for(request_id):
             response = self.get_response(request)
-        finally:
-            _request_id.reset(token)
         response["X-Request-Id"] = request_id
         return response
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from erpbridge.access.models import User
-from erpbridge.access.people import accounts
+from erpbridge.access.services import accounts
 from erpbridge.db.text import login_email
 
 PASSWORD_VARIABLE = "ERPBRIDGE_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable

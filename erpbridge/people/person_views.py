@@ -15,14 +15,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from erpbridge.access.form_digest import Stale, digest, person_state
-from erpbridge.access.login.views import invitation_path
 from erpbridge.access.models import Membership, Project
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.account_views import GET_OR_POST, MOST_HISTORY, posted
-from erpbridge.access.people.forms import AddPersonForm, ApproverForm, PersonForm, ProjectLevelsForm
-from erpbridge.access.people.join import join_path
 from erpbridge.access.querysets import people_matching, projects_matching
 from erpbridge.access.scoping import LARGEST_ID, ScopedRequest, require, scoped
+from erpbridge.access.services import people as people_services
+from erpbridge.login.views import invitation_path
+from erpbridge.people.account_views import GET_OR_POST, MOST_HISTORY, posted
+from erpbridge.people.forms import AddPersonForm, ApproverForm, PersonForm, ProjectLevelsForm
+from erpbridge.people.join_views import join_path
 from erpbridge.ui.listing import SIZES, list_page
 from erpbridge.ui.navigation import Tab
 

@@ -14,8 +14,7 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, User
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, changes, note
-from erpbridge.db.text import login_email
-from erpbridge.ui.forms import plain_line
+from erpbridge.db.text import login_email, plain_line
 
 ENTITY = "account"
 

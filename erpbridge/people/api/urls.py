@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from erpbridge.access.api import me, projects, users
+from erpbridge.people.api import me, projects, users
 from erpbridge.rest.urls import rest
 
 BOTH = ["v1.0", "v1.1"]

@@ -10,7 +10,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from erpbridge.access.login.views import LoginForm
+from erpbridge.login.views import LoginForm
 from erpbridge.ui.resent_form import Typed, send_again, typed_in
 
 ENDED = "Your session has ended. Nothing was saved. Sign in again to go on."
@@ -72,7 +72,7 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     if typed is None:
         return _explained(request, "This Form Is Too Old", f"{REPLACED} Open it again.")
     if not request.user.is_authenticated:
-        from erpbridge.access.login.sessions import sign_in_page
+        from erpbridge.login.sessions import sign_in_page
 
         return sign_in_page(request, typed)
     return send_again(request, typed, why=REPLACED, status=403)

@@ -8,10 +8,10 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from rest_framework.request import Request
 
-from erpbridge.access.api import project_schemas
-from erpbridge.access.api.project_writes import DAYS, ORIGIN, PLACE, READERS, Writes
 from erpbridge.access.models import Project
 from erpbridge.access.querysets import projects_matching
+from erpbridge.people.api import project_schemas
+from erpbridge.people.api.project_writes import DAYS, ORIGIN, PLACE, READERS, Writes
 from erpbridge.rest import sync
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import scope

@@ -18,9 +18,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from erpbridge.access.models import Membership
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.account_views import GET_OR_POST
 from erpbridge.access.scoping import ScopedRequest
+from erpbridge.access.services import people as people_services
+from erpbridge.people.account_views import GET_OR_POST
 
 SALT = "erpbridge.access.join"
 

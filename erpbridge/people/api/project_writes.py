@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
 from erpbridge.access.models import Project, ProjectMembership
-from erpbridge.access.people import projects as services
-from erpbridge.access.people.projects import Wanted
 from erpbridge.access.policy import Access, Scope
+from erpbridge.access.services import projects as services
+from erpbridge.access.services.projects import Wanted
 from erpbridge.db import text
 from erpbridge.rest.requests import bodies, countries
 from erpbridge.rest.requests.bodies import Reader

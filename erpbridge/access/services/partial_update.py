@@ -2,7 +2,7 @@
 
 A page shows everything and saves everything, so it has to have seen the latest state. Here the rest
 is read under the lock under which the part is written. The rules are those of
-:mod:`erpbridge.access.people.services`.
+:mod:`erpbridge.access.services.people`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from erpbridge.access.form_digest import PERSON_FIELDS, in_words, rights_of
 from erpbridge.access.models import Membership, Project
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Approver, Levels, Person
 from erpbridge.access.policy import Access
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Approver, Levels, Person
 from erpbridge.audit.services import changes, note
 
 ORIGIN_FIELDS = ("origin_id", "origin_data")

@@ -15,9 +15,9 @@ from erpbridge.access import zones
 from erpbridge.access.form_digest import PERSON_FIELDS, rights_of
 from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.models import Account, Membership, Project
-from erpbridge.access.people import accounts, projects
-from erpbridge.access.people.services import Approver, Levels, Person
 from erpbridge.access.record_types import entity_choices
+from erpbridge.access.services import accounts, projects
+from erpbridge.access.services.people import Approver, Levels, Person
 from erpbridge.ui.forms import PlainTexts
 
 

@@ -13,10 +13,10 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
-from erpbridge.access.api import user_schemas, user_serializer
-from erpbridge.access.api.user_writes import OF_LEVELS, READERS, UserWrites
 from erpbridge.access.models import Membership
 from erpbridge.access.querysets import people_matching
+from erpbridge.people.api import user_schemas, user_serializer
+from erpbridge.people.api.user_writes import OF_LEVELS, READERS, UserWrites
 from erpbridge.rest import sync
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import scope

@@ -12,10 +12,10 @@ from typing import Any, NotRequired, TypedDict
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
-from erpbridge.access.api import user_schemas
-from erpbridge.access.api.user_serializer import user
 from erpbridge.access.levels import Tool
 from erpbridge.access.models import Account, Membership
+from erpbridge.people.api import user_schemas
+from erpbridge.people.api.user_serializer import user
 from erpbridge.rest.authentication import application_of, person_of
 from erpbridge.rest.pagination import Listing
 from erpbridge.rest.requests import scope

@@ -9,13 +9,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from erpbridge.access.models import Account, Project, ProjectMembership
-from erpbridge.access.people import accounts as account_services
-from erpbridge.access.people import projects as project_services
-from erpbridge.access.people.forms import AccountSettingsForm, ProjectForm
 from erpbridge.access.policy import Access, Scope
 from erpbridge.access.querysets import projects_matching
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.access.services import accounts as account_services
+from erpbridge.access.services import projects as project_services
 from erpbridge.audit.models import Event
+from erpbridge.people.forms import AccountSettingsForm, ProjectForm
 from erpbridge.ui.listing import Page, list_page
 from erpbridge.ui.navigation import company_settings
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from erpbridge.access.people import account_views, join
-from erpbridge.access.people import views as people_views
+from erpbridge.people import account_views
+from erpbridge.people import join_views as join
+from erpbridge.people import person_views as people_views
 
 app_name = "access"
 ACCOUNT = "accounts/<int:account_id>"

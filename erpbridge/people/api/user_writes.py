@@ -2,7 +2,7 @@
 
 A login's name and address are its person's: other accounts may know the same login. They are set
 for a new login and never changed here; an existing login is let in by its person alone, with the
-link of the page (:mod:`erpbridge.access.people.join`).
+link of the page (:mod:`erpbridge.people.join_views`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from erpbridge.access.api.user_serializer import names_of
 from erpbridge.access.form_digest import LEVEL_FIELDS, PERSON_FIELDS
 from erpbridge.access.levels import Level, Tool
 from erpbridge.access.models import Membership, User
-from erpbridge.access.people import partial_update
-from erpbridge.access.people import services as people_services
-from erpbridge.access.people.services import Person
 from erpbridge.access.policy import Access
+from erpbridge.access.services import partial_update
+from erpbridge.access.services import people as people_services
+from erpbridge.access.services.people import Person
 from erpbridge.db.text import login_email
+from erpbridge.people.api.user_serializer import names_of
 from erpbridge.rest.errors import by_field
 from erpbridge.rest.requests import bodies
 from erpbridge.rest.requests.bodies import Reader

@@ -35,9 +35,9 @@ from erpbridge.access.models import (
     ProjectMembership,
     User,
 )
-from erpbridge.access.people.end_access import end_if_lowered
 from erpbridge.access.policy import Access
 from erpbridge.access.record_types import entity_choices
+from erpbridge.access.services.end_access import end_if_lowered
 from erpbridge.audit.models import Event
 from erpbridge.audit.services import Note, changes, note
 from erpbridge.db.text import login_email
@@ -91,7 +91,7 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     """Give ``email`` a membership; the login is created unless there is one already.
 
     Addresses are not proved by mail, so whoever holds an existing login may not be whom the admin
-    means: such a membership opens nothing until the link of :mod:`erpbridge.access.people.join`
+    means: such a membership opens nothing until the link of :mod:`erpbridge.people.join_views`
     is used, unless the operator vouches (``trusted``). The first password of a new login needs
     this account's own link, which is proof enough.
 

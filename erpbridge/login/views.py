@@ -29,9 +29,9 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.views.decorators.http import require_safe
 
-from erpbridge.access.login.profile_views import own_settings
 from erpbridge.access.models import User
 from erpbridge.db.text import login_email
+from erpbridge.login.profile_views import own_settings
 from erpbridge.ui.resent_form import Typed, keeps_nothing_typed, opened, send_again
 
 NOT_SENT = {"data": None, "files": None}

@@ -1,1 +1,0 @@
-"""People, their accounts and projects, and what they may do."""

@@ -1,0 +1,1 @@
+"""What changes accounts, projects, people and their rights."""

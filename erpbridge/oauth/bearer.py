@@ -1,0 +1,33 @@
+"""Signing in to the REST API: the bearer of an access token."""
+
+from __future__ import annotations
+
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from erpbridge.access.models import User
+from erpbridge.oauth import tokens
+from erpbridge.oauth.models import Token
+from erpbridge.rest.authentication import CHALLENGE, INVALID_TOKEN
+
+
+class Bearer(BaseAuthentication):
+    """``Authorization: Bearer <access token>``; ``request.auth`` is the token's row."""
+
+    def authenticate(self, request: Request) -> tuple[User, Token] | None:
+        """:raises AuthenticationFailed: for anything but a token that is alive."""
+        words = get_authorization_header(request).split()
+        if not words:
+            return None
+        if len(words) != 2 or words[0].lower() != b"bearer":
+            raise AuthenticationFailed(INVALID_TOKEN)
+        token = tokens.read(words[1].decode("latin-1"))
+        if token is None:
+            raise AuthenticationFailed(INVALID_TOKEN)
+        tokens.used(token)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        """Makes a missing token a 401."""
+        return CHALLENGE
