@@ -21,7 +21,7 @@ from bench.measure import Result
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.accept.services import Decision
-from tests.processes import Running
+from tests.programs import Running
 
 CLICKS = 30
 LOOK_EVERY = 0.001

@@ -18,7 +18,7 @@ from bench.ground import Ground
 from bench.measure import Result
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
-from tests.processes import database_url, environment
+from tests.programs import database_url, environment
 
 ITEMS = 400
 PAGES = 200

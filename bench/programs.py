@@ -15,7 +15,7 @@ from django.test import Client, RequestFactory
 
 from erpbridge.access.policy import Access
 from erpbridge.celery import app
-from tests.processes import Running, database_url, environment, running, wait_for
+from tests.programs import Running, database_url, environment, running, wait_for
 from tests.servers import free_port
 
 # Seconds; a machine that does much else takes its time.

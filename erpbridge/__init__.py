@@ -1,4 +1,4 @@
-"""erpbridge: the project and its kernel (access, audit, ui). The kernel imports no app.
+"""The project and its kernel, which imports no app.
 
 The package itself loads nothing, for some of it is used without Django: Celery's application is in
 ``erpbridge.celery``, where ``celery --app=erpbridge`` finds it, and is loaded with the app

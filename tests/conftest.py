@@ -22,7 +22,7 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit import triggers
 from erpbridge.processes import embedded
-from tests import processes, template_database
+from tests import programs, template_database
 from tests.factories import (
     AccountFactory,
     MembershipFactory,
@@ -30,6 +30,9 @@ from tests.factories import (
     ProjectMembershipFactory,
     UserFactory,
 )
+
+# Callers of the REST API.
+pytest_plugins = ["tests.rest.fixtures"]
 
 # The same examples every time: a change is taken or not for what it does. `--hypothesis-seed=N`
 # with the profile "default" looks for others. How quickly they are made and tried says something
@@ -219,16 +222,16 @@ def sign_in(context, live_server, client_of) -> Callable[[User], None]:
 
 
 @pytest.fixture
-def celery_worker_process(transactional_db: None) -> Iterator[processes.Running]:
+def celery_worker_process(transactional_db: None) -> Iterator[programs.Running]:
     """A real Celery worker in a process of its own, on the test database and the run's Redis."""
-    with processes.celery_worker(connection.settings_dict) as worker:
+    with programs.celery_worker(connection.settings_dict) as worker:
         yield worker
 
 
 @pytest.fixture
 def worker(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[None]:
     """Somebody who exports: a worker process with Redis, the embedded worker without."""
-    if processes.redis_url():
+    if programs.redis_url():
         request.getfixturevalue("celery_worker_process")
         yield
         return
@@ -239,27 +242,27 @@ def worker(transactional_db: None, request: pytest.FixtureRequest) -> Iterator[N
 
 # Files that take half a minute and more begin first: none is left for one process alone at the end.
 LONG = {
-    "access/test_every_url",
-    "access/test_no_input_breaks_a_page",
+    "access/test_foreign_ids",
     "access/test_scopes",
-    "access/test_written_pages",
-    "importing/test_export",
-    "browser/test_cost_code_job",
     "browser/test_main_job",
-    "erp_integrations/test_pairs",
     "connections/test_wait_reasons",
+    "cost_codes/test_cost_code_job",
+    "db/test_conflicts",
+    "db/test_conflicts_on_pages",
+    "erp_integrations/test_pairs",
+    "every_call/test_refusals",
+    "every_call/test_rights",
+    "every_page/test_every_url",
+    "every_page/test_no_input_breaks_a_page",
+    "every_page/test_written_pages",
     "faults/test_campaign",
     "faults/test_controls",
     "faults/test_deliveries",
-    "ground/test_bench",
-    "ground/test_serve",
-    "ground/test_server_answers",
-    "rest/test_conflicts",
-    "rest/test_conflicts_on_pages",
-    "rest/test_foreign_ids",
+    "importing/test_export",
+    "processes/test_serve",
+    "processes/test_server_answers",
+    "repository/test_bench",
     "rest/test_odd_filters",
-    "rest/test_refusals",
-    "rest/test_rights",
 }
 
 
@@ -270,5 +273,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lists what conformance harnesses could not be made to show, also with several processes."""
+    """Lists what conformance harnesses could not be made to show, also with several programs."""
     report.watch(config)

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from admin_wbs import request_params
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.cost_codes.list_views import visible_list
 from admin_wbs.cost_codes.table import matching
@@ -18,6 +17,7 @@ from admin_wbs.erp import send as send_to_erp
 from admin_wbs.errors import CodeRefused, Outcome, Stale
 from admin_wbs.models import CodeList
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.db.numbers import number, numbers
 from erpbridge.ui.bulk_confirm import NOTHING_TICKED, ask, must_ask
 
 ACTS = {
@@ -85,7 +85,7 @@ def _send(request: ScopedRequest, found: CodeList, ids: list[int] | None) -> Htt
         messages.error(request, f"Nothing was sent: {found} belongs to no ERP.")
         return redirect(_back(request, found))
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
-    seen = request_params.number(request.POST.get("list_seen", ""))
+    seen = number(request.POST.get("list_seen", ""))
     count = min(button.count, most) if ids is None else len(ids)
     if seen == found.revision and must_ask(request, count):
         return _ask_to_send(request, found, count)
@@ -128,7 +128,7 @@ def _change(
     if action == "delete":
         if "confirm" not in request.POST:
             return _ask(request, found, ids)
-        if request_params.number(request.POST.get("list_seen", "")) != found.revision:
+        if number(request.POST.get("list_seen", "")) != found.revision:
             messages.error(request, f"Nothing was deleted. {send_to_erp.changed_since(found)}")
             return redirect(_back(request, found))
     try:
@@ -183,7 +183,7 @@ def _chosen(found: CodeList, posted: QueryDict, *, most: int) -> list[int]:
     if posted.get("all"):
         rows = matching(found, QueryDict(posted.get("query", "")))
     else:
-        ticked = request_params.numbers(posted.getlist("ids"))[: most + 1]
+        ticked = numbers(posted.getlist("ids"))[: most + 1]
         rows = found.codes.filter(pk__in=ticked)
     return list(rows.order_by("sort_path").values_list("pk", flat=True)[: most + 1])
 

@@ -11,7 +11,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from admin_wbs import request_params
 from admin_wbs.cost_codes import history as cost_codes_history
 from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes import services as code_services
@@ -24,6 +23,8 @@ from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.history import held_at
+from erpbridge.db.numbers import number
+from erpbridge.ui import page_params
 
 CHANGED = "codes-changed"  # the event to which the tree in the page listens
 
@@ -33,7 +34,7 @@ CHANGED = "codes-changed"  # the event to which the tree in the page listens
 def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """A new code under the root, or under the code that the page stands at."""
     found = visible_list(request.access, list_id)
-    is_part = request_params.is_part(request)
+    is_part = page_params.is_part(request)
     form = typed_form(request.POST) if is_part else CodeForm(request.POST, auto_id="add_%s")
     wanted = request.POST.get("at", "")
     at = selected(found, request.POST)
@@ -67,7 +68,7 @@ def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
         initial = {"code": found.code, "description": found.description}
         form = CodeForm(initial=initial, locked=locked, auto_id=_ids(found))
         return _edit_part(request, found, form, seen=found.revision)
-    seen = request_params.number(request.POST.get("seen", ""))
+    seen = number(request.POST.get("seen", ""))
     initial = {"code": found.code, "description": found.description}
     form = CodeForm(request.POST, initial=initial, locked=locked, auto_id=_ids(found))
     if not form.is_valid():
@@ -89,14 +90,14 @@ def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
 def row(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """The row of a code as it is, for who leaves its edit; its page without a script."""
     found = visible_code(request.access, code_id)
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         return redirect("admin_wbs:code", request.access.account.pk, found.pk)
     return render(request, "wbs/parts/row.html", _row_context(request, found))
 
 
 def _added(request: ScopedRequest, made: CostCode) -> HttpResponseBase:
     said = f"{made} was added."
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         messages.success(request, said)
         return redirect(f"{_place(request, made)}&adding=1#add_code")
     context = _saved_context(request, made, said=said)
@@ -105,7 +106,7 @@ def _added(request: ScopedRequest, made: CostCode) -> HttpResponseBase:
 
 def _edited(request: ScopedRequest, stored: CostCode) -> HttpResponseBase:
     said = f"{stored} was saved."
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         messages.success(request, said)
         return redirect(_place(request, stored))
     context = _saved_context(request, stored, said=said)
@@ -154,7 +155,7 @@ def _edit_part(
         "back": _place(request, found),
         **more,
     }
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         return render(request, "wbs/code_edit.html", context)
     closed = (context["read_only"] or context["lock"]) and not form.is_bound
     return render(request, f"wbs/parts/{'row' if closed else 'row_edit'}.html", context)
@@ -168,7 +169,7 @@ def _typed_row(
         "list": found,
         "at": at,
         "form": form,
-        "key": request_params.typed_row(request.POST),
+        "key": page_params.typed_row(request.POST),
         "refused": refused,
         "may": may(request.access, found),
     }
@@ -207,7 +208,7 @@ def _saved_context(request: ScopedRequest, found: CostCode, *, said: str) -> dic
     else's before it does.
     """
     now = CodeList.objects.select_related("changed_by").get(pk=found.list_id)
-    seen = request_params.number(request.POST.get("list_seen", ""))
+    seen = number(request.POST.get("list_seen", ""))
     if seen == now.revision - 1 and now.changed_by == request.user:
         seen = now.revision
     return {

@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from admin_wbs import request_params
 from admin_wbs.models import CodeList
 from admin_wbs.models.full_code import LONGEST_CODE, LONGEST_DESCRIPTION
+from erpbridge.ui import page_params
 from erpbridge.ui.forms import PlainTexts
 
 LOCKED_NAME = "The list of a connected ERP keeps its name."
@@ -55,4 +55,4 @@ class CodeForm(PlainTexts, forms.Form):
 
 def typed_form(posted: QueryDict | None = None) -> CodeForm:
     """The form of a code that is one of several rows typed one after the other."""
-    return CodeForm(posted, auto_id=f"{request_params.typed_row(posted or QueryDict())}_%s")
+    return CodeForm(posted, auto_id=f"{page_params.typed_row(posted or QueryDict())}_%s")

@@ -10,7 +10,6 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from admin_wbs import request_params
 from admin_wbs.cost_codes import copy_list, list_services
 from admin_wbs.cost_codes.forms import ListForm
 from admin_wbs.errors import CodeRefused
@@ -18,6 +17,7 @@ from admin_wbs.models import CodeList
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.db.numbers import number
 
 METHODS = ["GET", "HEAD", "POST"]
 
@@ -82,11 +82,11 @@ def list_copy(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     target = visible_list(request.access, list_id)
     others = CodeList.objects.visible_to(request.access).exclude(pk=target.pk).order_by("name")
     given = request.POST if request.method == "POST" else request.GET
-    source = others.filter(pk=request_params.number(given.get("source", ""))).first()
+    source = others.filter(pk=number(given.get("source", ""))).first()
     if request.method == "POST" and source is not None:
         seen = (
-            request_params.number(given.get("seen", "")),
-            request_params.number(given.get("list_seen", "")),
+            number(given.get("seen", "")),
+            number(given.get("list_seen", "")),
         )
         try:
             count = copy_list.copy(source, target, seen=seen, by=request.user)

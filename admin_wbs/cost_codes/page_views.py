@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from admin_wbs import request_params
 from admin_wbs.cost_codes import history as cost_codes_history
 from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes.forms import CodeForm, typed_form
@@ -23,6 +22,8 @@ from admin_wbs.tree import rendering
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.db.numbers import number
+from erpbridge.ui import page_params
 
 NO_CONTENT = 204
 
@@ -41,7 +42,7 @@ def branch(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     found = visible_list(request.access, list_id)
     parent = selected(found, request.GET)
     home = reverse("admin_wbs:list", args=[request.access.account.pk, found.pk])
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         return redirect(f"{home}?at={parent.pk}" if parent else home)
     shown = rendering.branch(found, parent)
     context = {"list": found, "branch": shown, "above": parent, "home": home}
@@ -54,7 +55,7 @@ def tree(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """The whole tree at the left anew, after a code was added or renamed."""
     found = visible_list(request.access, list_id)
     home = reverse("admin_wbs:list", args=[request.access.account.pk, found.pk])
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         return redirect(f"{home}?{request.GET.urlencode()}")
     context = {"list": found, "listing": listing(found, request.GET), "home": home}
     return render(request, "wbs/parts/tree.html", context)
@@ -65,8 +66,8 @@ def tree(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 def erp_buttons(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Send and Retrieve of a page that is open for long: told apart once it has gone stale."""
     found = visible_list(request.access, list_id)
-    seen = request_params.number(request.GET.get("list_seen", ""))
-    if not request_params.is_part(request):
+    seen = number(request.GET.get("list_seen", ""))
+    if not page_params.is_part(request):
         return redirect("admin_wbs:list", request.access.account.pk, found.pk)
     if seen == found.revision:
         return HttpResponse(status=NO_CONTENT)

@@ -9,7 +9,6 @@ from functools import cached_property
 from django.db.models import Count, Q
 from django.http import QueryDict
 
-from admin_wbs import request_params
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.models.full_code import MOST_TIERS
@@ -17,6 +16,8 @@ from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from admin_wbs.tree import rendering
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
+from erpbridge.db.numbers import number
+from erpbridge.ui import page_params
 from erpbridge.ui.listing import Page, Token, list_page
 
 STATUSES = {"active": "Active", "inactive": "Inactive"}
@@ -148,13 +149,13 @@ def matching(found: CodeList, params: QueryDict) -> CostCodeQuerySet:
     if not filters.are_all_of(params):
         return CostCode.objects.none()
     codes = _shown(found, params, filters=filters, at=selected(found, params))
-    words = request_params.words(params)
+    words = page_params.words(params)
     return codes.search(words) if words else codes
 
 
 def selected(found: CodeList, params: QueryDict) -> CostCode | None:
     """The code that the page stands at; None for the root, and for one that has gone."""
-    wanted = request_params.number(params.get("at", ""))
+    wanted = number(params.get("at", ""))
     return found.codes.filter(pk=wanted).first() if wanted else None
 
 
@@ -202,7 +203,7 @@ def _shown(
 ) -> CostCodeQuerySet:
     """The whole list for a search or filter, otherwise the codes right under the selected one."""
     codes = filters.apply(CostCode.objects.filter(list=found))
-    if filters.status or filters.erp or request_params.words(params):
+    if filters.status or filters.erp or page_params.words(params):
         return codes
     return codes.filter(parent=at)
 

@@ -18,7 +18,8 @@ from admin_wbs.errors import ReadOnly
 from admin_wbs.models import CodeList, CostType
 from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
-from erpbridge.access.scoping import LARGEST_ID, ScopedRequest, require, scoped
+from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.ui.listing import LONGEST_SEARCH, Page, list_page
 
 GET_OR_POST = ("GET", "HEAD", "POST")

@@ -9,7 +9,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from admin_wbs.confirm_delete import ask_then_delete
 from admin_wbs.cost_types import services as cost_type_services
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import CostType
@@ -17,6 +16,7 @@ from admin_wbs.segments import default_structure
 from admin_wbs.segments.forms import CostTypeForm
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
+from erpbridge.ui.confirm_delete import ask_then_delete
 from erpbridge.ui.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")

@@ -16,6 +16,7 @@ from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList
 from erp_integrations import sendable
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.db.numbers import number
 from erpbridge.jobs import views as job_pages
 from erpbridge.ui.navigation import Tab
 
@@ -70,7 +71,7 @@ def _shown(plan: Plan, params: QueryDict) -> dict[str, Any]:
     fate = Fate(show) if show in set(Fate) else None
     rows = plan.of(fate)
     pages = max(1, -(-len(rows) // ROWS_SHOWN))
-    page = _number(params.get("page", ""), most=pages)
+    page = min(max(number(params.get("page", "")), 1), pages)
     first = (page - 1) * ROWS_SHOWN
     return {
         "plan": plan,
@@ -96,9 +97,3 @@ def _tabs(plan: Plan, current: Fate | None) -> list[Tab]:
         if plan.counts[fate]:
             tabs.append(Tab(label, f"?show={fate}", current == fate, f"{plan.counts[fate]:,}"))
     return tabs
-
-
-def _number(text: str, *, most: int) -> int:
-    """A page number as asked for, the first one for what is none."""
-    asked = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
-    return min(max(asked, 1), most)

@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.projects import cost_codes, refresh_job
-from admin_wbs.ticked_rows import is_id, ticked
 from erp_integrations import sendable
 from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.db.numbers import number, numbers
 from erpbridge.jobs import views as job_pages
 from erpbridge.ui.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
@@ -85,19 +85,19 @@ def add(request: ScopedRequest) -> HttpResponseBase:
 
 def _added(request: ScopedRequest, found: CodeList) -> HttpResponseBase:
     project, words = _project(request), request.POST.get("q", "").replace("\x00", "")[:200]
-    ids = ticked(request.POST)
+    ids = numbers(request.POST.getlist("ids"))
     if request.POST.get("all"):
-        number = cost_codes.add_matching(found, words, project=project, by=request.user)
+        count = cost_codes.add_matching(found, words, project=project, by=request.user)
     elif ids:
-        number = cost_codes.add(found, ids, project=project, by=request.user)
+        count = cost_codes.add(found, ids, project=project, by=request.user)
     else:
         messages.warning(request, NOTHING_TICKED)
         here = reverse("admin_wbs:project_add", args=[project.account_id, project.pk])
         query = urlencode({"list": str(found.pk), "q": words})
         return redirect(f"{here}?{query}")
-    if number:
-        plural = "" if number == 1 else "s"
-        messages.success(request, f"{number:,} cost code{plural} added to the project.")
+    if count:
+        plural = "" if count == 1 else "s"
+        messages.success(request, f"{count:,} cost code{plural} added to the project.")
     else:
         messages.info(request, "The project has all of these already.")
     return redirect(_home(request))
@@ -135,16 +135,14 @@ def _picker(request: ScopedRequest, found: CodeList, offered: list[CodeList]) ->
 
 
 def _above(text: str, found: CodeList) -> CostCode | None:
-    if not is_id(text):
-        return None
-    return cost_codes.offered(found).select_related("parent").filter(pk=text).first()
+    return cost_codes.offered(found).select_related("parent").filter(pk=number(text)).first()
 
 
 @require_POST
 @scoped("project_codes.edit")
 def remove(request: ScopedRequest) -> HttpResponseBase:
     """Take the ticked codes off the project."""
-    ids = ticked(request.POST)
+    ids = numbers(request.POST.getlist("ids"))
     if not ids:
         messages.warning(request, NOTHING_TICKED)
         return redirect(_home(request))
@@ -185,12 +183,12 @@ def refresh_all(request: ScopedRequest) -> HttpResponseBase:
             messages.error(request, str(refused))
             return redirect(back)
         return redirect(job_pages.href(job, request.access))
-    number = len(refresh_job.erp_projects(request.access))
+    count = len(refresh_job.erp_projects(request.access))
     context = {
         "question": "Refresh Cost Codes on All Projects?",
         "what": [
-            f"{number:,} active project{'' if number == 1 else 's'} used with the ERP "
-            f"{'gets' if number == 1 else 'get'} every active code that the ERP has.",
+            f"{count:,} active project{'' if count == 1 else 's'} used with the ERP "
+            f"{'gets' if count == 1 else 'get'} every active code that the ERP has.",
             "Codes that have gone inactive stay on the projects that have them.",
         ],
         "confirm": "Refresh Cost Codes",

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from admin_wbs import request_params
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import CostType, Segment, SegmentItem
 from admin_wbs.projects import structure as project_structure
@@ -18,6 +17,7 @@ from admin_wbs.projects import sub_jobs
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.db.numbers import number
 
 STEPS = {"up": -1, "down": 1}
 ACTIONS = ("add", "remove", *STEPS)
@@ -64,7 +64,7 @@ def change(request: ScopedRequest) -> HttpResponseBase:
     project = _project(request)
     back = reverse("admin_wbs:project_wbs", args=[project.account_id, project.pk])
     action = request.POST.get("action", "")
-    wanted = request_params.number(request.POST.get("segment", ""))
+    wanted = number(request.POST.get("segment", ""))
     segment = Segment.objects.filter(account=project.account_id, pk=wanted).first()
     if action not in ACTIONS or segment is None:
         messages.error(request, "Choose a segment, and what to do with it.")

@@ -11,8 +11,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from admin_wbs import request_params
-from admin_wbs.confirm_delete import ask_then_delete
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import SubJob
 from admin_wbs.projects import sub_jobs
@@ -20,6 +18,9 @@ from admin_wbs.segments.forms import SubJobForm
 from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
+from erpbridge.db.numbers import number
+from erpbridge.ui import page_params
+from erpbridge.ui.confirm_delete import ask_then_delete
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.second_click import deleted_already, deletion
 
@@ -34,8 +35,8 @@ def sub_job_list(request: ScopedRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, SubJobForm())
     require(request.access, "project_wbs.edit")
-    is_part = request_params.is_part(request)
-    key = request_params.typed_row(request.POST)
+    is_part = page_params.is_part(request)
+    key = page_params.typed_row(request.POST)
     form = SubJobForm(request.POST, auto_id=f"{key}_%s" if is_part else "id_%s")
     made = _add(request, form)
     if not is_part:
@@ -81,7 +82,7 @@ def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
     context = {
         "page": page,
         "form": form,
-        "typed": SubJobForm(auto_id=f"{request_params.MODEL_ROW}_%s"),
+        "typed": SubJobForm(auto_id=f"{page_params.MODEL_ROW}_%s"),
         "adding": form.is_bound or "added" in request.GET,
         "add_url": request.path,
         "adds": bool(may_edit) and offered,
@@ -99,7 +100,7 @@ def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     title, seen = str(found), found.revision
     form = SubJobForm(request.POST if request.method == "POST" else None, instance=found)
     if request.method == "POST" and form.is_valid():
-        seen = request_params.number(request.POST.get("seen", ""))
+        seen = number(request.POST.get("seen", ""))
         try:
             changed = sub_jobs.change(found, values=form.cleaned_data, seen=seen, by=request.user)
         except (ValidationError, SegmentRefused) as error:

@@ -12,13 +12,14 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from admin_wbs import request_params
 from admin_wbs.errors import Outcome, SegmentRefused
 from admin_wbs.models import Segment, SegmentItem
 from admin_wbs.segments import items as segment_items
 from admin_wbs.segments.forms import ItemForm
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.db.numbers import number, numbers
+from erpbridge.ui import page_params
 from erpbridge.ui.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 
@@ -40,7 +41,7 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, segment, under=under)
     require(request.access, "codes.edit")
-    is_part = request_params.is_part(request)
+    is_part = page_params.is_part(request)
     form = ItemForm(request.POST, prefix="new", auto_id=_typed_ids(request) if is_part else "id_%s")
     made = _add(request, segment, under=under, form=form)
     if not is_part:
@@ -52,7 +53,7 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     if made is not None:
         return _saved(request, segment, made, said=f"Added {made}.")
     context = _row_context(request, segment, under=under)
-    typed = {"form": form, "key": request_params.typed_row(request.POST)}
+    typed = {"form": form, "key": page_params.typed_row(request.POST)}
     return render(request, "wbs/parts/typed_item.html", context | typed)
 
 
@@ -85,14 +86,14 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
         saved = segment_items.edit(
             stored,
             values=form.cleaned_data,
-            seen=request_params.number(request.POST.get("seen", "")),
+            seen=number(request.POST.get("seen", "")),
             by=request.user,
         )
     except (ValidationError, SegmentRefused) as error:
         _show(form, error)
         return _edit(request, segment, item_id, form, status=CONFLICT)
     said = f"Saved {form.cleaned_data['code']}."
-    if request_params.is_part(request):
+    if page_params.is_part(request):
         return _saved(request, segment, saved, said=said, focused=True)
     messages.success(request, said)
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
@@ -106,7 +107,7 @@ def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpRespo
     """The row of an item as it is, for who leaves its edit; the table without a script."""
     segment = _custom(request.access, segment_id)
     stored = _stored_item(segment, item_id)
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         return redirect("admin_wbs:segment_items", segment.account_id, segment.pk)
     context = {**_row_context(request, segment), "item": stored}
     return render(request, "wbs/parts/item_row.html", context)
@@ -117,7 +118,7 @@ def _edit(
 ) -> HttpResponse:
     """The row with its fields, alone for a script and in its page without one."""
     stored = _stored_item(segment, item_id)  # The one of the form has the typed values by now.
-    if not request_params.is_part(request):
+    if not page_params.is_part(request):
         return _page(request, segment, editing=stored, edit_form=form, status=status)
     context = _row_context(request, segment) | _edit_context(stored)
     return render(request, "wbs/parts/item_edit.html", context | {"item": stored, "form": form})
@@ -165,7 +166,7 @@ def _row_context(
 
 def _typed_ids(request: ScopedRequest) -> str:
     """Ids of the fields, apart from those of other rows that were typed."""
-    return f"{request_params.typed_row(request.POST)}_%s"
+    return f"{page_params.typed_row(request.POST)}_%s"
 
 
 @require_POST
@@ -175,7 +176,7 @@ def items_act(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     segment = _custom(request.access, segment_id)
     back = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     action = request.POST.get("action", "")
-    ids = request_params.numbers(request.POST.getlist("ids"))
+    ids = numbers(request.POST.getlist("ids"))
     if not ids:
         messages.warning(request, NOTHING_TICKED)
         return redirect(back)
@@ -239,7 +240,7 @@ def _page(
         "form": form or ItemForm(prefix="new"),
         # Who adds one after the other finds the cursor in the row to add with.
         "adding": form is not None or bool({"added", "under"} & set(request.GET)),
-        "typed": ItemForm(prefix="new", auto_id=f"{request_params.MODEL_ROW}_%s"),
+        "typed": ItemForm(prefix="new", auto_id=f"{page_params.MODEL_ROW}_%s"),
         "editing": editing,
         "edit_form": edit_form,
         "carried": f"?{request.GET.urlencode()}" if request.GET else "",
@@ -259,7 +260,7 @@ def _stored_item(segment: Segment, item_id: int) -> SegmentItem:
 
 
 def _item(segment: Segment, text: str) -> SegmentItem | None:
-    return segment.items.filter(pk=request_params.number(text)).first()
+    return segment.items.filter(pk=number(text)).first()
 
 
 def _show(form: ItemForm, error: ValidationError | SegmentRefused) -> None:

@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from admin_wbs.confirm_delete import ask_then_delete
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import Segment
 from admin_wbs.segments import default_structure
@@ -20,6 +19,7 @@ from admin_wbs.segments.table import rows_of
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
+from erpbridge.ui.confirm_delete import ask_then_delete
 from erpbridge.ui.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")

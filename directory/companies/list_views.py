@@ -18,9 +18,8 @@ from directory.scoped_urls import Links
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.db.numbers import numbers
 from erpbridge.ui.bulk_confirm import NOTHING_TICKED, ask, must_ask
-
-LARGEST_ID = 2**63 - 1
 
 
 @require_safe
@@ -97,8 +96,7 @@ def _chosen(access: Access, posted: QueryDict, *, query: QueryDict, most: int) -
     if posted.get("all"):
         found = matching(access, query)
     else:
-        typed = {pk for pk in posted.getlist("ids") if pk.isascii() and pk.isdigit()}
-        ids = [pk for pk in map(int, (one for one in typed if len(one) < 20)) if pk <= LARGEST_ID]
+        ids = numbers(posted.getlist("ids"))
         found = Company.objects.visible_to(access).filter(pk__in=ids)
     return list(found.order_by("sort_name", "pk").values_list("pk", flat=True)[: most + 1])
 

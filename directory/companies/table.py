@@ -14,6 +14,7 @@ from directory.models.querysets import CompanyQuerySet, may_see_inactive
 from directory.scoped_urls import Links
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
+from erpbridge.db.numbers import number
 from erpbridge.ui.listing import Page, Token, list_page
 from erpbridge.ui.navigation import Tab
 
@@ -38,14 +39,12 @@ class Filters:
     def read(cls, params: Mapping[str, str], *, access: Access) -> Filters:
         """From the query string of the list."""
         status, erp = params.get("status", ""), params.get("erp", "")
-        trade = params.get("trade", "")
+        trade = number(params.get("trade", ""))
         known = may_see_inactive(access) and status in STATUSES
         return cls(
             status=status if known else "active",
             erp=erp if erp in MARKERS else "",
-            trade=access.account.trades.filter(pk=int(trade)).first()
-            if trade.isascii() and trade.isdigit() and len(trade) < 19
-            else None,
+            trade=access.account.trades.filter(pk=trade).first() if trade else None,
         )
 
     def are_all_of(self, params: Mapping[str, str]) -> bool:

@@ -21,6 +21,7 @@ from directory.scoped_urls import Links
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.db.numbers import number
 
 CONFLICT = 409
 SENT = "was sent to the ERP and waits for accounting. It is locked until they decide."
@@ -180,8 +181,7 @@ def _visible(access: Access, company_id: int) -> Company:
 
 def _seen(request: HttpRequest) -> int:
     """The revision the page showed; 0, which no company has, for a form that does not say."""
-    typed = request.POST.get("seen", "")
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
+    return number(request.POST.get("seen", ""))
 
 
 def _frame(access: Access, found: Company) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from directory.scoped_urls import Links
 from erpbridge.access.models import Account
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.db.numbers import number
 
 MOST_HITS = 50
 MOST_ALIKE = 10
@@ -103,8 +104,7 @@ def _created(form: CompanyForm, *, access: Access, known: Sequence[str]) -> Comp
 def place(request: ScopedRequest) -> HttpResponseBase:
     """Put a company of the account into the project's Directory."""
     access, project = request.access, request.access.project
-    typed = request.POST.get("company", "")
-    pk = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else 0
+    pk = number(request.POST.get("company", ""))
     company = get_object_or_404(Company, account=access.account, pk=pk)
     if project is None:
         return redirect(Links(access).to("company", company.pk))

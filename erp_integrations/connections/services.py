@@ -52,6 +52,12 @@ def active(account_id: int, entity: str) -> Connection | None:
     return row.connection if row else None
 
 
+def connected(account_id: int, entity: str) -> Connected | None:
+    """The connection that the account uses for a record type; None where there is none."""
+    connection = active(account_id, entity)
+    return as_connected(connection, entity) if connection else None
+
+
 def as_connected(connection: Connection, entity: str) -> Connected:
     """What a record app may know of a connection; without its adapter, that it takes nothing."""
     try:

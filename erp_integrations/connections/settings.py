@@ -42,7 +42,7 @@ def _clean_setting(setting: Setting, raw: Any) -> Any:
     if setting.kind != "integer":
         return value
     least, most = setting.least or 0, setting.most if setting.most is not None else 2**31
-    if not value.isdecimal() or not least <= int(value) <= most:
+    if not value.isdecimal() or len(value) > 19 or not least <= int(value) <= most:
         raise ValidationError(f"{setting.label} must be a whole number from {least} to {most}.")
     return int(value)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.db import models
+from django.db.models import QuerySet
 
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Moment, moment
 from erp_integrations.connections import adapter_loading, secrets
-from erp_integrations.models import Connection, Halt, Item, Request
+from erp_integrations.models import ActiveConnection, Connection, Halt, Item, Request
 from erp_integrations.models.querysets import ItemQuerySet
+from erp_integrations.models.record_types import locked
 from erp_integrations.models.states import OPEN, State
 from erpbridge.ui.times import shown
 
@@ -206,6 +209,15 @@ def of_record(entity: str, account_id: int, record_id: int) -> Wait | None:
     items = Item.objects.filter(account=account_id, entity=entity, record_id=record_id)
     item = items.open().select_related("connection").first()
     return of_item(item) if item else None
+
+
+def of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
+    """Why what was sent of some records waits, and until when; None where nothing does."""
+    active = ActiveConnection.objects.filter(account=account_id, entity=entity)
+    row = active.select_related("connection").first()
+    if row is None or not rows.filter(locked()).exists():
+        return None
+    return of_connection(row.connection)
 
 
 def of_click(click: Request) -> Wait | None:

@@ -15,6 +15,7 @@ from erp_integrations.models.record_types import RecordType
 from erp_integrations.web import scoped_urls
 from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.access.policy import Access
+from erpbridge.db.numbers import number
 
 # An input is called so, then item id and field.
 VALUE = "value-"
@@ -25,14 +26,9 @@ def posted_values(posted: QueryDict) -> dict[int, dict[str, str]]:
     values: dict[int, dict[str, str]] = {}
     for key in posted:
         pk, _, name = key.removeprefix(VALUE).partition("-")
-        if key.startswith(VALUE) and name and is_id(pk):
-            values.setdefault(int(pk), {})[name] = str(posted[key])
+        if key.startswith(VALUE) and name and number(pk):
+            values.setdefault(number(pk), {})[name] = str(posted[key])
     return values
-
-
-def is_id(text: str) -> bool:
-    """Whether a posted value can be the id of a row."""
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, Any] | None:

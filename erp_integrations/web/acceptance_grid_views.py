@@ -20,7 +20,7 @@ from erp_integrations.models import AcceptanceDefault, Connection, Item
 from erp_integrations.models.record_types import RecordType
 from erp_integrations.models.states import State
 from erp_integrations.web import acceptance_grid, scoped_urls
-from erp_integrations.web.acceptance_grid import is_id, posted_values
+from erp_integrations.web.acceptance_grid import posted_values
 from erp_integrations.web.forms import DefaultRuleForm
 from erp_integrations.web.item_list_views import back_to, chosen_items, kind_of, limited
 from erp_integrations.workflow.accept import default_rules as accept_default_rules
@@ -30,6 +30,7 @@ from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.services import Decision
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.db.numbers import number, numbers
 from erpbridge.db.text import one_line
 from erpbridge.ui.bulk_confirm import ask, must_ask
 
@@ -126,7 +127,7 @@ def _meaning(kind: RecordType, values: Mapping[int, Mapping[str, str]], access: 
 def _wrong(saved: field_values.Saved, posted: QueryDict, *, everything: bool) -> list[str]:
     """What is wrong with the typed values of rows that are to go: what is shown is exported."""
     every = everything or bool(posted.get("all"))
-    going = {int(pk) for pk in posted.getlist("ids") if is_id(pk)}
+    going = set(numbers(posted.getlist("ids")))
     refused = (why for (pk, _name), why in saved.refused.items() if every or pk in going)
     return list(dict.fromkeys(refused))
 
@@ -207,11 +208,9 @@ def _add_rule(
 
 def _remove_rule(request: ScopedRequest, connection: Connection) -> None:
     """:raises Http404: for a rule that the connection never had."""
-    pk = request.POST.get("remove", "")
+    pk = number(request.POST.get("remove", ""))
     try:
-        removed = accept_default_rules.remove(
-            connection, int(pk) if is_id(pk) else 0, by=request.user
-        )
+        removed = accept_default_rules.remove(connection, pk, by=request.user)
     except AcceptanceDefault.DoesNotExist:
         raise Http404 from None
     if removed:

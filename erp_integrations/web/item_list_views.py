@@ -19,7 +19,7 @@ from erp_integrations.models import Item
 from erp_integrations.models.querysets import TABS, ItemQuerySet, capped, search, tab_counts
 from erp_integrations.models.record_types import RecordType, record_types
 from erp_integrations.web import scoped_urls, synced_records
-from erp_integrations.web.acceptance_grid import grid, is_id, posted_values
+from erp_integrations.web.acceptance_grid import grid, posted_values
 from erp_integrations.web.forms import RejectForm
 from erp_integrations.workflow import parents
 from erp_integrations.workflow.accept import field_values
@@ -27,6 +27,7 @@ from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.badges import MARKERS
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.db.numbers import number, numbers
 from erpbridge.ui.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import Tab
@@ -178,9 +179,9 @@ def chosen_items(access: Access, kind: RecordType, posted: QueryDict) -> ItemQue
     query = QueryDict(posted.get("query", ""))
     if posted.get("all"):
         items = found_items(access, kind, query)
-        upto = posted.get("upto", "")
-        return items.filter(pk__lte=int(upto)) if is_id(upto) else items
-    ids = [int(pk) for pk in posted.getlist("ids") if is_id(pk)]
+        upto = number(posted.get("upto", ""))
+        return items.filter(pk__lte=upto) if upto else items
+    ids = numbers(posted.getlist("ids"))
     return Item.objects.visible_to(access).filter(entity=kind.entity, pk__in=ids)
 
 

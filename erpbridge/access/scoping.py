@@ -14,10 +14,10 @@ from django.utils import timezone
 from erpbridge.access import policy, zones
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Access
+from erpbridge.db.numbers import LARGEST_ID
 
 P = ParamSpec("P")
 View = Callable[..., HttpResponseBase]
-LARGEST_ID = 2**63 - 1
 
 
 class ScopedRequest(HttpRequest):

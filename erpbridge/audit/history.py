@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from erpbridge.audit.models import Event
+from erpbridge.db.numbers import number
 
 SHOWN_AT_ONCE = 100
 EMPTY = "(empty)"
@@ -64,8 +65,8 @@ def history(
     :param before: of a query string: only events older than this id; ignored where it is none.
     """
     events = Event.objects.about(account_id, entity, subject_id)
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        events = events.filter(pk__lt=int(before))
+    if number(before):
+        events = events.filter(pk__lt=number(before))
     found = list(events[: SHOWN_AT_ONCE + 1])
     shown = found[:SHOWN_AT_ONCE]
     lines = [line for event in shown for line in _lines(event, words)]

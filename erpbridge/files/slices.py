@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from erpbridge.db.numbers import number
+
 T = TypeVar("T")
 ROWS_SHOWN = 100
 
@@ -25,14 +27,8 @@ class Slice(Generic[T]):
 def sliced(rows: Sequence[T], asked: str) -> Slice[T]:
     """The page asked for in the query, or the nearest one there is."""
     pages = max(1, -(-len(rows) // ROWS_SHOWN))
-    page = _number(asked, most=pages)
+    page = min(max(number(asked), 1), pages)
     first = (page - 1) * ROWS_SHOWN
     last = min(first + ROWS_SHOWN, len(rows))
     following = page + 1 if page < pages else 0
     return Slice(rows[first:last], min(first + 1, last), last, len(rows), page - 1, following)
-
-
-def _number(text: str, *, most: int) -> int:
-    """A page number as asked for, the first one for what is none."""
-    asked = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
-    return min(max(asked, 1), most)

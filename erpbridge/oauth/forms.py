@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.db.numbers import number
 from erpbridge.oauth.applications import MOST_REDIRECT_URIS, Service, checked_redirect_uri
 from erpbridge.people.forms import LevelsForm
 from erpbridge.ui.forms import PlainTexts
@@ -48,7 +48,7 @@ class ProjectsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     def clean(self, value: Any) -> Any:
         """:raises ValidationError: for an id that names nothing."""
         for pk in value or ():
-            if pk.isdecimal() and int(pk) > LARGEST_ID:
+            if pk.isdecimal() and not number(pk):
                 raise ValidationError(
                     self.error_messages["invalid_choice"], "invalid_choice", {"value": pk}
                 )

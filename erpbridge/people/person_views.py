@@ -17,8 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from erpbridge.access.form_digest import Stale, digest, person_state
 from erpbridge.access.models import Membership, Project
 from erpbridge.access.querysets import people_matching, projects_matching
-from erpbridge.access.scoping import LARGEST_ID, ScopedRequest, require, scoped
+from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.access.services import people as people_services
+from erpbridge.db.numbers import numbers
 from erpbridge.login.views import invitation_path
 from erpbridge.people.account_views import GET_OR_POST, MOST_HISTORY, posted
 from erpbridge.people.forms import AddPersonForm, ApproverForm, PersonForm, ProjectLevelsForm
@@ -229,11 +230,9 @@ class LevelsPage:
 def _posted_projects(request: ScopedRequest) -> list[Project]:
     """The projects that stood on the page that was sent, in its order."""
     words = request.POST.getlist("project")[: max(SIZES)]
-    ids = [int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 20]
-    found = Project.objects.filter(account=request.access.account).in_bulk(
-        [one for one in ids if one <= LARGEST_ID]
-    )
-    return [found[one] for one in dict.fromkeys(ids) if one in found]
+    ids = numbers(words)
+    found = Project.objects.filter(account=request.access.account).in_bulk(ids)
+    return [found[pk] for pk in ids if pk in found]
 
 
 def person_of_account(request: ScopedRequest, membership_id: int) -> Membership:

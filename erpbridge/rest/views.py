@@ -25,8 +25,9 @@ from rest_framework.views import APIView
 
 from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access
-from erpbridge.access.scoping import LARGEST_ID, require
+from erpbridge.access.scoping import require
 from erpbridge.db import busy
+from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.rest import idempotency, throttles
 from erpbridge.rest.authentication import CHALLENGE, INVALID_TOKEN, application_of
 from erpbridge.rest.errors import ApiError, Malformed, answer_to

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from erpbridge.access import form_digest
 from erpbridge.access.levels import Level, Tool
-from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.access.services import end_access, projects
 from erpbridge.access.services import people as people_services
+from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.login import password_hashing
 from erpbridge.people import account_views
 

@@ -8,7 +8,7 @@ from directory.companies import services as company_services
 from erp_integrations.models import Item, Request
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
-from tests.access.test_every_url import OF_ACCOUNTS, address, answers, ids, ours
+from tests.every_page.test_every_url import OF_ACCOUNTS, address, answers, ids, ours
 from tests.factories import (
     CompanyImportFactory,
     MembershipFactory,

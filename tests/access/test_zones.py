@@ -15,7 +15,7 @@ from erpbridge.access import zones
 from erpbridge.access.models import Account, User
 from erpbridge.audit.models import Event
 from erpbridge.ui.times import shown
-from tests.rest.conftest import EVERYTHING, Service, service_of
+from tests.rest.fixtures import EVERYTHING, Service, service_of
 
 CHICAGO, BERLIN = "America/Chicago", "Europe/Berlin"
 

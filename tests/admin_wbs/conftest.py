@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList
 from erp_integrations.models import Connection
-from erpbridge.access import policy
-from erpbridge.access.models import Account, Project, User
-from erpbridge.access.policy import Access
+from erpbridge.access.models import Account, User
 from tests.erp_integrations import steps
 
 
@@ -38,15 +34,3 @@ def owner(connection: Connection) -> Connection:
     """A simulator that owns the cost codes."""
     steps.change_config(connection, code_owner="erp")
     return connection
-
-
-@pytest.fixture
-def access_of(account: Account) -> Callable[..., Access]:
-    """The access of a person in the account, or in a project of it."""
-
-    def load(user: User, project: Project | None = None) -> Access:
-        access = policy.load(user, account, project)
-        assert access is not None
-        return access
-
-    return load

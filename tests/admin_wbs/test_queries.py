@@ -20,10 +20,10 @@ from admin_wbs.models import (
 from erp_integrations.models.states import State
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access, Scope
-from tests.rest import known
-from tests.rest.conftest import all_segments
-from tests.rest.known import Known
-from tests.rest.writes import Scene
+from tests.every_call import known
+from tests.every_call.known import Known
+from tests.every_call.writes import Scene
+from tests.rest.fixtures import all_segments
 
 __all__ = ["all_segments"]
 

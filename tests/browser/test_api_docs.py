@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from erpbridge.oauth.applications import Service
-from tests.rest.conftest import EVERYTHING, service_of
+from tests.rest.fixtures import EVERYTHING, service_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

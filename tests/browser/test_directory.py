@@ -10,10 +10,10 @@ from directory.companies import services as company_services
 from directory.models import Company
 from erp_integrations.models import Item
 from tests.directory.conftest import company
-from tests.erp_integrations.conftest import access_of, connection
+from tests.erp_integrations.conftest import connection
 from tests.factories import CompanyFactory
 
-__all__ = ["access_of", "company", "connection"]
+__all__ = ["company", "connection"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,10 +10,9 @@ from playwright.sync_api import Page, expect
 from erp_integrations.models import Connection, Link
 from tests.browser.test_main_job import connected, log_in, quarry
 from tests.erp_integrations import steps
-from tests.erp_integrations.conftest import access_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["access_of", "connected", "quarry"]
+__all__ = ["connected", "quarry"]
 
 
 def shoot(page: Page, name: str) -> None:

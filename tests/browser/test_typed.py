@@ -7,10 +7,10 @@ from django.urls import reverse
 from playwright.sync_api import Locator, Page, expect
 
 from directory.models import Company
-from tests.erp_integrations.conftest import access_of, connection
+from tests.erp_integrations.conftest import connection
 from tests.factories import CodeListFactory, CompanyFactory
 
-__all__ = ["access_of", "connection"]
+__all__ = ["connection"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

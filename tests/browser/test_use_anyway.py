@@ -11,11 +11,10 @@ from erp_integrations.sendable import Origin, link
 from tests.browser.test_leading_elsewhere import shoot
 from tests.browser.test_main_job import connected, log_in, quarry
 from tests.erp_integrations import steps
-from tests.erp_integrations.conftest import access_of
 from tests.factories import CompanyFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["access_of", "connected", "quarry"]
+__all__ = ["connected", "quarry"]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

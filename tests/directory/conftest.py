@@ -11,10 +11,10 @@ from PIL import Image
 from directory.companies import services as company_services
 from directory.models import Company
 from erpbridge.access.levels import Level
-from tests.erp_integrations.conftest import access_of, connection
+from tests.erp_integrations.conftest import connection
 from tests.factories import CompanyFactory, MembershipFactory, ProjectMembershipFactory, UserFactory
 
-__all__ = ["access_of", "connection"]
+__all__ = ["connection"]
 
 
 @pytest.fixture

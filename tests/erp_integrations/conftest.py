@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from directory.models import Company
 from erp_integrations.models import Connection, Item
 from erp_integrations.sendable import send
-from erpbridge.access import policy
-from erpbridge.access.models import Account, Project, User
-from erpbridge.access.policy import Access
+from erpbridge.access.models import Account, User
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -20,18 +16,6 @@ from tests.factories import CompanyFactory
 def connection(account: Account, ada: User) -> Connection:
     """A tested and refreshed connection to a ledger of this test's own."""
     return steps.connect(account, by=ada)
-
-
-@pytest.fixture
-def access_of(account: Account) -> Callable[..., Access]:
-    """The access of a person in the account, or in a project of it."""
-
-    def load(user: User, project: Project | None = None) -> Access:
-        access = policy.load(user, account, project)
-        assert access is not None
-        return access
-
-    return load
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from erpbridge.db import batches, bulk_update, busy
 from erpbridge.oauth import tokens
 from tests.erp_integrations.pairs import Codes, Companies, Scene, collide
 from tests.factories import ApplicationFactory, MembershipFactory, ProjectFactory
-from tests.rest.conftest import Api
+from tests.rest.fixtures import Api
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.shared]
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import django
 
-from tests.faults.controls import CONTROLS, SAFEGUARDS
+from tests.faults.campaign.controls import CONTROLS, SAFEGUARDS
 
 LEASE_MARGIN = 8
 DEADLINE = 12
@@ -91,7 +91,7 @@ def main() -> int:
 
 def campaign(folder: Path, asked: argparse.Namespace) -> int:
     """Servers, then one run after the other."""
-    from tests.faults.servers import NoServers, Servers
+    from tests.faults.campaign.servers import NoServers, Servers
 
     servers = NoServers(folder) if asked.database == "sqlite" else Servers(folder)
     os.environ.update(DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url)
@@ -100,7 +100,7 @@ def campaign(folder: Path, asked: argparse.Namespace) -> int:
         django.setup()
         from django.core.management import call_command
 
-        from tests.faults.faulty import hasten
+        from tests.faults.campaign.faulty import hasten
 
         call_command("migrate", verbosity=0)
         hasten()
@@ -116,8 +116,8 @@ def campaign(folder: Path, asked: argparse.Namespace) -> int:
 
 def kinds(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
     """Every kind that is asked for, in every delivery."""
-    from tests.faults.machine import ALL
-    from tests.faults.table import HEAD
+    from tests.faults.campaign.machine import ALL
+    from tests.faults.campaign.table import HEAD
 
     chosen = [
         one
@@ -143,8 +143,8 @@ def kinds(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any
 
 def controls(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
     """Without a safeguard the fault that it is there for has to show, else nothing is proved."""
-    from tests.faults.machine import ALL
-    from tests.faults.table import HEAD
+    from tests.faults.campaign.machine import ALL
+    from tests.faults.campaign.table import HEAD
 
     asked = argparse.Namespace(**{**vars(asked), "items": min(asked.items, CONTROL_ITEMS)})
     noticed: list[bool] = []
@@ -172,7 +172,7 @@ def erps(name: str, folder: Path) -> Iterator[Callable[[str], Any]]:
     """Makes an empty ERP for each run."""
     from erp_integrations.adapters.base import Delivery
     from tests import tryton
-    from tests.faults.erps import Simulator, Tryton
+    from tests.faults.campaign.erps import Simulator, Tryton
     from tests.tryton_proxy import proxy
 
     if name == "simulator":
@@ -205,11 +205,11 @@ def run(
     from erp_integrations.connections import services as connection_services
     from erp_integrations.export.claim import lease
     from erp_integrations.models import Ticker
-    from tests.faults.faulty import drop_key_exclusion, take_away
-    from tests.faults.records import records
-    from tests.faults.scene import set_up, wait_until
-    from tests.faults.staff import staff
-    from tests.faults.table import count
+    from tests.faults.campaign.faulty import drop_key_exclusion, take_away
+    from tests.faults.campaign.records import records
+    from tests.faults.campaign.scene import set_up, wait_until
+    from tests.faults.campaign.staff import staff
+    from tests.faults.campaign.table import count
 
     if without in ("identity", "parent", "key"):
         # Here, for this process accepts, configures and unlinks; the last ones, for it stays so.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faults.command import campaign
-from tests.faults.controls import SAFEGUARDS
+from tests.faults.campaign.command import campaign
+from tests.faults.campaign.controls import SAFEGUARDS
 
 pytestmark = pytest.mark.shared
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.command import campaign
+from tests.faults.campaign.command import campaign
 
 pytestmark = pytest.mark.shared
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.faults.servers import moved_clock, set_clock
-from tests.processes import ROOT
+from tests.faults.campaign.servers import moved_clock, set_clock
+from tests.programs import ROOT
 
 pytestmark = pytest.mark.shared
 

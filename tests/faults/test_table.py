@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.controls import CONTROLS
-from tests.faults.machine import ALL
-from tests.faults.table import Row
+from tests.faults.campaign.controls import CONTROLS
+from tests.faults.campaign.machine import ALL
+from tests.faults.campaign.table import Row
 
 GOOD = Row(
     fault="ERP down",

@@ -17,9 +17,9 @@ from erpbridge.db.busy import DISK
 from erpbridge.jobs import kinds, views, wakeups
 from erpbridge.jobs import run as jobs_run
 from erpbridge.jobs.models import Job
+from tests.db.test_no_room import LONG, full, lacking  # noqa: F401 - full is a fixture
 from tests.factories import CompanyFactory, JobFactory, ProjectFactory
 from tests.jobs import counting
-from tests.rest.test_no_room import LONG, full, lacking  # noqa: F401 - full is a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAITS = f"{DISK.reason} It can go on once there is room."

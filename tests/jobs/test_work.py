@@ -16,7 +16,7 @@ from erpbridge.jobs import run as jobs_run
 from erpbridge.jobs import wakeups
 from erpbridge.jobs.models import Job
 from erpbridge.jobs.start import start
-from tests import processes
+from tests import programs
 from tests.jobs import counting
 from tests.jobs.counting import counted
 
@@ -116,11 +116,11 @@ def test_a_killed_workers_job_goes_on_after_its_last_chunk(begin, unheard):
         "from tests.jobs import counting; from erpbridge.jobs import run;"
         f"run.work({job.pk})"
     )
-    env = processes.environment(
-        DATABASE_URL=processes.database_url(connection.settings_dict), COUNTING_MAY_DIE="1"
+    env = programs.environment(
+        DATABASE_URL=programs.database_url(connection.settings_dict), COUNTING_MAY_DIE="1"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=env, cwd=processes.ROOT, timeout=60, check=False
+        [sys.executable, "-c", program], env=env, cwd=programs.ROOT, timeout=60, check=False
     )
     assert done.returncode == -9
     job.refresh_from_db()

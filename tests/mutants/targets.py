@@ -26,18 +26,24 @@ FOLDERS = (
 )
 # Which tests are asked about the modules of which package: on SQLite, and without a browser,
 # another program or a server. A module's own API is asked about by the tests of the API.
+API = (
+    *("tests/rest", "tests/oauth", "tests/every_call", "tests/people/api", "tests/directory/api"),
+    *("tests/admin_wbs/api", "tests/erp_integrations/api", "tests/access/test_isolation.py"),
+    "tests/access/test_foreign_ids.py",
+)
 TESTS = {
-    "erp_integrations.api": ("tests/rest", "tests/model"),
+    "erp_integrations.api": (*API, "tests/model"),
     "erp_integrations": ("tests/erp_integrations", "tests/model", "tests/adapters/test_rules.py"),
-    "erpbridge.people.api": ("tests/rest",),
-    "erpbridge": ("tests/access", "tests/jobs", "tests/rest"),
-    "directory.api": ("tests/rest",),
-    "directory": ("tests/directory", "tests/rest"),
-    "admin_wbs.api": ("tests/rest",),
-    "admin_wbs": ("tests/admin_wbs", "tests/rest"),
+    "erpbridge.people.api": API,
+    "erpbridge.jobs": (*API, "tests/jobs"),
+    "erpbridge": (*API, "tests/access", "tests/people", "tests/login", "tests/every_page"),
+    "directory.api": API,
+    "directory": (*API, "tests/directory"),
+    "admin_wbs.api": API,
+    "admin_wbs": (*API, "tests/admin_wbs"),
 }
 # What is sent to these at random finds by chance what others miss, and takes minutes.
-NOT_ASKED = ("tests/rest/test_fuzzing.py", "tests/access/test_no_input_breaks_a_page.py")
+NOT_ASKED = ("tests/every_call/test_fuzzing.py", "tests/every_page/test_no_input_breaks_a_page.py")
 
 
 def tests_of(module: str) -> list[str]:
@@ -46,7 +52,7 @@ def tests_of(module: str) -> list[str]:
     files = [ROOT / one for one in folders if one.endswith(".py")]
     for folder in folders:
         files += (ROOT / folder).rglob("test_*.py")
-    names = sorted(str(path.relative_to(ROOT)) for path in files)
+    names = sorted({str(path.relative_to(ROOT)) for path in files})
     return [one for one in names if one not in NOT_ASKED]
 
 

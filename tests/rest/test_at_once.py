@@ -14,9 +14,9 @@ from zeal import zeal_ignore
 from admin_wbs.models import CostCode, CostType, SubJob
 from directory.models import Company, Insurance
 from erpbridge.access.models import Membership, Project
-from tests.rest import writes
-from tests.rest.conftest import Api
-from tests.rest.writes import Call, Operation, Scene
+from tests.every_call import writes
+from tests.every_call.writes import Call, Operation, Scene
+from tests.rest.fixtures import Api
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,9 +12,9 @@ from admin_wbs.segments import services as segment_services
 from directory.models import Company
 from erp_integrations.models import Link
 from erpbridge.access.models import Membership, Project
+from tests.erp_integrations.api import steps
 from tests.erp_integrations.steps import decide, send_all, unlink
 from tests.factories import CompanyFactory
-from tests.rest import steps
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 SINCE = "filters[updated_at]=2021-01-01...2999-01-01"

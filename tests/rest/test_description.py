@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from erpbridge.rest.schema.json_schema import schema_of
 from erpbridge.rest.schema.openapi import Described, describe
 from erpbridge.rest.schema.operations import Page, an_object, answers, takes, told_of
-from tests.rest.test_isolation import DESCRIPTION, routes
+from tests.access.test_isolation import DESCRIPTION, routes
 
 METHODS = ("get", "post", "patch", "put", "delete")
 

@@ -12,8 +12,8 @@ from erp_integrations.models import Item
 from erp_integrations.workflow import bulk_requests
 from erpbridge.access.models import Project, User
 from erpbridge.rest import sync
+from tests.erp_integrations.api import steps
 from tests.factories import CodeListFactory, CompanyFactory, CostCodeFactory, ProjectFactory
-from tests.rest import steps
 
 
 def said(answer) -> tuple[list[int], list[dict]]:

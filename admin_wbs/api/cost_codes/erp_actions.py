@@ -18,7 +18,8 @@ from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.models.node import BATCH
 from erp_integrations import sendable
-from erp_integrations.sendable import clicking
+from erp_integrations.api import action_responses
+from erp_integrations.api.schemas import Clicked, WholeClick
 from erpbridge.rest.errors import ApiError, Invalid
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.responses import JsonAnswer
@@ -27,7 +28,7 @@ from erpbridge.rest.views import ScopedView
 
 IDS = "standard_cost_code_ids"
 REVISION = {"revision": bodies.whole}
-SENDING = REVISION | {"note": clicking.NOTE}
+SENDING = REVISION | {"note": action_responses.NOTE}
 STALE = "It was changed since you read it. Read it again, then send."
 
 
@@ -59,7 +60,7 @@ class ListView(ScopedView):
 
     def seen(self, found: CodeList) -> int:
         """The revision of the list that the caller acts on: the present one where none is given."""
-        given = clicking.revision_of(scope.body_of(self.request))
+        given = action_responses.revision_of(scope.body_of(self.request))
         return found.revision if given is None else given
 
 
@@ -77,7 +78,7 @@ class SendList(ListClick):
     """Send to ERP for a list of cost codes."""
 
     @takes({IDS: bodies.wholes} | SENDING)
-    @answers(sendable.WholeClick, 201)
+    @answers(WholeClick, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Send every unsent code, or the chosen ones and what is above them.
 
@@ -91,25 +92,27 @@ class SendList(ListClick):
             raise Invalid({"base": ["The list belongs to no ERP, so it cannot be sent."]})
         left_out = ids is not None and {one.rule for one in shown.reasons} == {"nothing"}
         if not shown.enabled and not (left_out and shown.left_out):
-            raise clicking.refused(shown.reasons)
-        note = clicking.note_of(scope.body_of(request))
+            raise action_responses.refused(shown.reasons)
+        note = action_responses.note_of(scope.body_of(request))
         try:
             done = send_to_erp.send(found, access=self.access, seen=seen, ids=ids, note=note)
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
-        return clicking.whole(done, 201)
+        return action_responses.whole(done, 201)
 
 
 class RetrieveList(ListClick):
     """Retrieve for a list of cost codes."""
 
     @takes({IDS: bodies.wholes})
-    @answers(sendable.WholeClick)
+    @answers(WholeClick)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Take back all that waits, or the chosen codes and what is under them."""
         found = self.fetch(pk)
         self.require("codes.retrieve")
-        return clicking.whole(send_to_erp.retrieve(found, access=self.access, ids=self.ids()), 200)
+        return action_responses.whole(
+            send_to_erp.retrieve(found, access=self.access, ids=self.ids()), 200
+        )
 
 
 class CodeView(ScopedView):
@@ -130,33 +133,33 @@ class SendCode(CodeView):
     """Send to ERP for one cost code."""
 
     @takes(SENDING)
-    @answers(sendable.Clicked, 201)
+    @answers(Clicked, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Send it, and what is above it and in nobody's hands."""
+        """Send the code together with its unsent ancestors."""
         code = self.fetch(pk)
         self.require("codes.send")
-        seen = clicking.revision_of(scope.body_of(request))
+        seen = action_responses.revision_of(scope.body_of(request))
         if seen is not None and seen != code.revision:
             raise ApiError(409, {"revision": [STALE]})
         shown = sendable.button(list_services.CODE, self.access, code)
         only_parent = {one.rule for one in shown.reasons} == {"parent_not_sent"}
         if shown.reasons and not only_parent:
-            raise clicking.refused(shown.reasons)
-        seen, note = code.list.revision, clicking.note_of(scope.body_of(request))
+            raise action_responses.refused(shown.reasons)
+        seen, note = code.list.revision, action_responses.note_of(scope.body_of(request))
         try:
             done = send_to_erp.send(code.list, access=self.access, seen=seen, ids=[pk], note=note)
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
-        return clicking.one(list_services.CODE, pk, done, self.access, 201)
+        return action_responses.one(list_services.CODE, pk, done, self.access, 201)
 
 
 class RetrieveCode(CodeView):
     """Retrieve for one cost code."""
 
-    @answers(sendable.Clicked)
+    @answers(Clicked)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Take it back, and what is under it."""
         code = self.fetch(pk)
         self.require("codes.retrieve")
         done = send_to_erp.retrieve(code.list, access=self.access, ids=[pk])
-        return clicking.one(list_services.CODE, pk, done, self.access, 200)
+        return action_responses.one(list_services.CODE, pk, done, self.access, 200)

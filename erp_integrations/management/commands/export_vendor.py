@@ -21,7 +21,7 @@ from erp_integrations.workflow.send import services as send_services
 from erpbridge.access import policy
 from erpbridge.access.models import Account, Membership
 from erpbridge.access.policy import Access
-from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.db.numbers import LARGEST_ID
 
 ENTITY = "vendor"
 

@@ -31,8 +31,8 @@ from erp_integrations.workflow.links.settlement import NO_ERROR
 from erp_integrations.workflow.payloads import erp_keys
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
-from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.db.batches import chunks
+from erpbridge.db.numbers import LARGEST_ID
 
 
 @dataclass(frozen=True)

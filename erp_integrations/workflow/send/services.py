@@ -25,9 +25,9 @@ from erp_integrations.workflow.payloads.digest import digest
 from erp_integrations.workflow.send.readiness import readiness
 from erp_integrations.workflow.send.validation import Examination, examine
 from erpbridge.access.policy import Access
-from erpbridge.access.scoping import LARGEST_ID
 from erpbridge.db import batches
 from erpbridge.db.batches import chunks
+from erpbridge.db.numbers import LARGEST_ID
 
 # Characters of what a sender says to accounting.
 LONGEST_NOTE = 1_000

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from erp_integrations.adapters.base import Operation, Problem
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.adapter_loading import manifest_of, usable_manifest
 from erp_integrations.models import Item, Link, erp_records
 from erp_integrations.models.record_types import Draft, RecordType
 from erp_integrations.models.states import State
@@ -130,3 +132,23 @@ def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
         message = f"It is synced, and nothing has changed since {found.ready.label} took it."
         problems.append(Problem("operation", "unchanged", message))
     return problems
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long a field may be for the connected ERP."""
+
+    field: str
+    most: int
+    erp_label: str
+
+
+def limits(account_id: int, entity: str) -> dict[str, Limit]:
+    """Length limits of the connected ERP by field, for counters on forms."""
+    connection = connection_services.active(account_id, entity)
+    found = usable_manifest(connection, entity)
+    if connection is None or found is None:
+        return {}
+    label = manifest_of(connection).short_name
+    lengths = {one.name: found.max_length(one.name) for one in found.fields}
+    return {name: Limit(name, most, label) for name, most in lengths.items() if most is not None}

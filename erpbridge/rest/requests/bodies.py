@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, TextField
 from django.utils.dateparse import parse_date
 
-from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.db.text import first_unseen, plain_line, refuse_direction_controls
 from erpbridge.rest.requests.filters import WrongValue, truth
 

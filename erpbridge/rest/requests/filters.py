@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
-from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.db.text import unaccented
 from erpbridge.rest.errors import Malformed
 

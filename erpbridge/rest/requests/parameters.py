@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from erpbridge.access.scoping import LARGEST_ID
+from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.rest.errors import Malformed
 
 NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")

@@ -14,9 +14,8 @@ from admin_wbs.importing import plan as planning
 from admin_wbs.importing.plan import State
 from admin_wbs.models import CodeList
 from admin_wbs.models.full_code import full_code
-from erpbridge.db.text import one_line
+from erpbridge.db.text import DIRECTION_CONTROLS, one_line
 from erpbridge.files.read import read
-from erpbridge.ui.forms import DIRECTION_CONTROLS
 from tests.factories import CodeListFactory, UserFactory
 from tests.generator import codes as invented
 

@@ -20,7 +20,7 @@ from tests.admin_wbs.steps import send as send_codes
 from tests.admin_wbs.steps import tree
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
-from tests.rest.conftest import EVERYTHING, Service, service_of
+from tests.rest.fixtures import EVERYTHING, Service, service_of
 
 SOON = timedelta(minutes=3)
 

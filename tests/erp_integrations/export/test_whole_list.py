@@ -20,7 +20,7 @@ from admin_wbs.models import CodeList
 from erp_integrations.adapters.simulator.tables import row_number
 from erp_integrations.models import Attempt, Connection, Item, Request
 from erp_integrations.models.states import State
-from tests import processes
+from tests import programs
 from tests.admin_wbs.steps import INCOME
 from tests.erp_integrations import steps
 
@@ -31,9 +31,9 @@ PATIENCE = 600
 
 
 @pytest.fixture
-def workers() -> Iterator[list[processes.Running]]:
+def workers() -> Iterator[list[programs.Running]]:
     with ExitStack() as stack:
-        start = processes.celery_worker
+        start = programs.celery_worker
         yield [stack.enter_context(start(database.settings_dict)) for _ in range(2)]
 
 

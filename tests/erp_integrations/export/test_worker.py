@@ -11,7 +11,7 @@ from django.db import connection as db
 from erp_integrations.export import lease_recovery
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
-from tests import processes
+from tests import programs
 from tests.erp_integrations import steps
 
 pytestmark = [pytest.mark.shared, pytest.mark.django_db(transaction=True)]
@@ -29,7 +29,7 @@ def assert_each_is_in_the_erp_once(connection: Connection) -> None:
     assert effects == {(str(item.intent), item.erp_key) for item in Item.objects.all()}
 
 
-def kill(worker: processes.Running) -> None:
+def kill(worker: programs.Running) -> None:
     """With all its children, as when the machine is switched off."""
     tree = psutil.Process(worker.pid)
     for one in [tree, *tree.children(recursive=True)]:
@@ -41,7 +41,7 @@ def test_worker_process_exports_what_is_accepted(
     celery_worker_process, connection, accept_companies
 ):
     accept_companies(30)
-    processes.wait_for(all_synced, program=celery_worker_process, seconds=60)
+    programs.wait_for(all_synced, program=celery_worker_process, seconds=60)
     assert_each_is_in_the_erp_once(connection)
     assert not Attempt.objects.exclude(outcome="applied").exists()
 
@@ -60,26 +60,26 @@ def test_a_worker_whose_connection_to_the_database_was_ended_goes_on(
 ):
     for _ in range(2):
         accept_companies(4)
-        processes.wait_for(all_synced, program=celery_worker_process, seconds=60)
+        programs.wait_for(all_synced, program=celery_worker_process, seconds=60)
         end_all_connections()
     accept_companies(1)
-    processes.wait_for(all_synced, program=celery_worker_process, seconds=60)
+    programs.wait_for(all_synced, program=celery_worker_process, seconds=60)
     assert_each_is_in_the_erp_once(connection)
 
 
 def test_nothing_is_lost_or_doubled_by_a_worker_that_is_killed(connection, accept_companies):
     steps.change_config(connection, latency_ms=100)
-    with processes.celery_worker(db.settings_dict) as first:
+    with programs.celery_worker(db.settings_dict) as first:
         accept_companies(30)
         sending = Item.objects.filter(state=State.SENDING)
-        processes.wait_for(sending.exists, program=first)
+        programs.wait_for(sending.exists, program=first)
         time.sleep(1)
         kill(first)
     assert not all_synced()
     steps.let_pass(100)
-    with processes.celery_worker(db.settings_dict) as second:
+    with programs.celery_worker(db.settings_dict) as second:
         lease_recovery.tick(period=-1)
-        processes.wait_for(all_synced, program=second, seconds=60)
+        programs.wait_for(all_synced, program=second, seconds=60)
     assert_each_is_in_the_erp_once(connection)
     assert Attempt.objects.filter(outcome="lost").exists()
 
@@ -90,6 +90,6 @@ def test_item_accepted_while_no_worker_and_no_message_is_there_is_exported(
     monkeypatch.setattr("celery.app.base.Celery.send_task", lambda *_args, **_kwargs: None)
     accept_companies(3)
     monkeypatch.undo()
-    with processes.celery_worker(db.settings_dict) as worker:
-        processes.wait_for(all_synced, program=worker, seconds=40)
+    with programs.celery_worker(db.settings_dict) as worker:
+        programs.wait_for(all_synced, program=worker, seconds=40)
     assert_each_is_in_the_erp_once(connection)

@@ -17,7 +17,7 @@ from erp_integrations.workflow.accept import default_rules, field_values
 from erp_integrations.workflow.accept.field_choices import Offers
 from tests.admin_wbs import steps as codes
 from tests.erp_integrations import steps
-from tests.rest.conftest import EVERYTHING, Service, service_of
+from tests.rest.fixtures import EVERYTHING, Service, service_of
 
 INCOME, EXPENSE = "4000", "5010"
 WRONG = "GL Account – Income: 5010 Direct labor is of the kind “expense account”"

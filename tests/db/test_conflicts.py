@@ -1,0 +1,56 @@
+"""A writing call that PostgreSQL takes back for another's sake is done again, and once in all.
+
+The last thing that a call writes ends in a deadlock: the call is answered as ever, and all tables
+are as without it. Where every try ends so it is 503, and all tables are as before.
+"""
+
+from __future__ import annotations
+
+import pytest
+from zeal import zeal_ignore
+
+from erpbridge.db import busy
+from tests.db import conflicts
+from tests.every_call import writes
+from tests.every_call.test_refusals import nothing_but_errors, send
+from tests.every_call.writes import Scene
+
+pytestmark = [pytest.mark.django_db, pytest.mark.shared]
+ALWAYS = 10**6
+
+
+@pytest.fixture
+def scene(all_segments, account, ada, monkeypatch) -> Scene:
+    monkeypatch.setattr(busy, "FIRST_REST", 0.0)
+    return Scene(account, ada)
+
+
+def test_every_writing_call_is_done_again_after_a_conflict(scene, api):
+    problems = []
+    with zeal_ignore(), conflicts.conflicts():
+        shown = conflicts.columns()
+        before = conflicts.contents(shown)
+        for operation in writes.distinct():
+            call = scene.call(operation)
+            with conflicts.taken_back():
+                conflicts.arm(0, 0)
+                usual = send(scene, api, operation, call)
+                count = conflicts.written()
+                wanted = conflicts.contents(shown)
+            with conflicts.taken_back():
+                conflicts.arm(count, count)
+                answer = send(scene, api, operation, call)
+                problems += [f"{operation}: not struck"] * (conflicts.written() <= count > 0)
+                found = conflicts.differing(wanted, conflicts.contents(shown))
+            if answer.status_code != usual.status_code or nothing_but_errors(answer) or found:
+                problems.append(
+                    f"{operation}: {answer.status_code} {answer.content[:200]!r} {found}"
+                )
+            with conflicts.taken_back():
+                conflicts.arm(1, ALWAYS)
+                refused = send(scene, api, operation, call)
+                left = conflicts.differing(before, conflicts.contents(shown))
+            given_up = (refused.status_code, refused.get("Retry-After")) == (503, "5")
+            if left or given_up != bool(count):
+                problems.append(f"{operation} for ever: {refused.status_code} {left}")
+    assert problems == [], "\n".join(problems)

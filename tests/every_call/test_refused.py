@@ -1,0 +1,152 @@
+"""What each writing operation says to a field that is missing or wrong, in ``refused.txt``.
+
+After a change that is meant: ``ERPBRIDGE_REFUSED=anew``, and a look at the diff.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from erpbridge.rest.schema.openapi import describe
+from tests.access.test_foreign_ids import resolved
+from tests.every_call import writes
+from tests.every_call.test_refusals import WRONG, send
+from tests.every_call.test_shown import WHOLE
+from tests.every_call.test_written import UNKNOWN
+from tests.every_call.writes import Call, Operation, Scene
+
+KEPT = Path(__file__).with_name("refused.txt")
+MISSING = object()
+# Of the address, or of every call; other tests are about them.
+PASSED_OVER = {"company_id", "project_id"}
+# So many fields are each wrong alone; of more, those that the call does not give are all wrong.
+FEW = 6
+Field = tuple[str, ...]
+
+
+@pytest.fixture
+def scene(all_segments, account, ada) -> Scene:
+    return Scene(account, ada)
+
+
+def test_a_missing_or_wrong_field_is_answered_as_the_file_says(scene, api):
+    told = []
+    for operation in first_of_each():
+        told.append(f"{operation.method} {operation.name}")
+        for line in lines(scene, api, operation):
+            told += wrap(line, 98, initial_indent="  ", subsequent_indent="      ", **WHOLE)
+    if os.environ.get("ERPBRIDGE_REFUSED") == "anew":
+        KEPT.write_text("\n".join(told) + "\n")
+    assert told == KEPT.read_text().splitlines()
+
+
+def first_of_each() -> list[Operation]:
+    """Each operation that has a body, once for company and project, which read it alike."""
+    found: dict[tuple[str, str], Operation] = {}
+    for one in writes.operations():
+        if schema_of(one):
+            found.setdefault((one.method, one.name), one)
+    return list(found.values())
+
+
+def lines(scene: Scene, api: Any, operation: Operation) -> Iterator[str]:
+    known = list(fields(schema_of(operation)))
+    call = scene.call(operation)
+    alone = known if len(known) <= FEW else [one for one in known if is_in(call.body, one)]
+    for field in alone:
+        said: dict[str, list[str]] = {}
+        for name, value in values_of(field[-1]):
+            body = changed(call.body, field, value)
+            told = outcome(tried(scene, api, operation, replace(call, body=body)))
+            said.setdefault(told, []).append(name)
+        for told, names in said.items():
+            yield f"{'.'.join(field)} {', '.join(names)}: {told}"
+    if known != alone:
+        body = call.body
+        for field in known:
+            inner = any(other[: len(field)] == field != other for other in known)
+            finds = "[]" in field and field[-1] in ("id", "origin_id")
+            if not inner and not finds:
+                body = changed(body, field, WRONG)
+        yield f"all wrong: {outcome(tried(scene, api, operation, replace(call, body=body)))}"
+
+
+def tried(scene: Scene, api: Any, operation: Operation, call: Call) -> Any:
+    with transaction.atomic():
+        answer = send(scene, api, operation, call)
+        transaction.set_rollback(True)
+    return answer
+
+
+def schema_of(operation: Operation) -> Mapping[str, Any]:
+    told = describe()["paths"][operation.template][operation.method.lower()]
+    found = told.get("requestBody", {}).get("content", {}).get("application/json", {})
+    schema: Mapping[str, Any] = found.get("schema", {})
+    return schema
+
+
+def fields(schema: Mapping[str, Any], path: Field = ()) -> Iterator[Field]:
+    """The fields of a body, `[]` for the first row of a list."""
+    schema = resolved(dict(schema))
+    for name, one in schema.get("properties", {}).items():
+        if name not in PASSED_OVER:
+            yield (*path, name)
+            yield from fields(one, (*path, name))
+    if "properties" in schema.get("items", {}):
+        yield from fields(schema["items"], (*path, "[]"))
+
+
+def is_in(body: Any, field: Sequence[str]) -> bool:
+    for name in field:
+        if name == "[]":
+            body = body[0] if body else {}
+        elif not isinstance(body, dict) or name not in body:
+            return False
+        else:
+            body = body[name]
+    return True
+
+
+def values_of(name: str) -> list[tuple[str, Any]]:
+    found = [("missing", MISSING), ("null", None), ("an object", WRONG)]
+    if name.endswith(("id", "ids", "position")):
+        found.append(("unknown", [10**9] if name.endswith("ids") else 10**9))
+    return found
+
+
+def changed(body: Any, field: Field, value: Any) -> Any:
+    head, *rest = field
+    if head == "[]":
+        rows = body if isinstance(body, list) and body else [{}]
+        return [changed(rows[0], tuple(rest), value), *rows[1:]]
+    found = dict(body) if isinstance(body, dict) else {}
+    if rest:
+        return {**found, head: changed(found.get(head), tuple(rest), value)}
+    if value is MISSING:
+        return {name: one for name, one in found.items() if name != head}
+    return {**found, head: value}
+
+
+def outcome(answer: Any) -> str:
+    """The status, and what is said of which field; of the first row that was refused."""
+    value = answer.json() if answer.content else {}
+    errors = value.get("errors", []) if isinstance(value, dict) else []
+    if answer.status_code < 400:
+        return f"{answer.status_code} {words(errors[0]['errors'])}" if errors else "done"
+    return f"{answer.status_code} {words(errors)}"
+
+
+def words(errors: Any) -> str:
+    told = errors if isinstance(errors, Mapping) else {"": [errors]}
+    text = "; ".join(f"{name}: {' '.join(map(str, said))}" for name, said in told.items())
+    for pattern, word in UNKNOWN:
+        text = pattern.sub(word, text)
+    return text

@@ -1,0 +1,187 @@
+"""What each writing operation locks, stores, notes and answers, in ``written.txt``.
+
+The calls are those of :mod:`tests.every_call.writes`. After a change that is meant:
+``ERPBRIDGE_WRITTEN=anew``, and a look at the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Model
+
+from tests.erp_integrations.dying import locking
+from tests.every_call import writes
+from tests.every_call.test_refusals import WITHOUT_ETAG, send
+from tests.every_call.test_shown import written
+from tests.every_call.writes import Call, Operation, Scene
+
+KEPT = Path(__file__).with_name("written.txt")
+# Follow from other columns, or are of no account here.
+DERIVED = re.compile(r".*(_key|_text|_folded|_compared|_path|_reading)")
+PASSED_OVER = {
+    "id",
+    "account_id",
+    "actor_id",
+    "request_id",
+    "password",
+    "public_id",
+    "combination",
+    "join_nonce",
+}
+ID = re.compile(r"(.*_)?ids?|project|connection|company|item|number|list")
+UNKNOWN = (
+    (re.compile(r"[0-9a-f]{64}"), "digest"),
+    (re.compile(r"[0-9a-f]{8}-?[0-9a-f-]{23,27}"), "id"),
+    (re.compile(r"[\w-]+@service"), "program@service"),
+    (re.compile(r"@\d+\."), "@account."),
+    (re.compile(r"\b(Work|Person) \d+"), r"\1 n"),
+    (re.compile(r"taken by \d+"), "taken by id"),
+    (re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d\d:\d\d [A-Z]+"), "time"),
+)
+UNTOLD = ("id", "time")
+STEP = "  "
+Rows = dict[str, dict[Any, dict[str, Any]]]
+
+
+@pytest.fixture
+def scene(all_segments, account, ada) -> Scene:
+    return Scene(account, ada)
+
+
+def test_each_writing_operation_does_what_the_file_says(scene, api):
+    told = []
+    for operation in writes.distinct():
+        told += [f"{operation.method} {operation.name}{' in a project' * operation.of_project}"]
+        for line in lines_of(scene, api, operation, scene.call(operation)):
+            told += folded(line)
+    if os.environ.get("ERPBRIDGE_WRITTEN") == "anew":
+        KEPT.write_text("\n".join(told) + "\n")
+    assert told == KEPT.read_text().splitlines()
+
+
+def folded(line: str) -> list[str]:
+    indents = {"initial_indent": STEP, "subsequent_indent": 3 * STEP}
+    return wrap(line, 98, break_long_words=False, break_on_hyphens=False, **indents)
+
+
+def lines_of(scene: Scene, api: Any, operation: Operation, call: Call) -> Iterator[str]:
+    with locking() as compared:
+        refused = send(scene, api, operation, call, If_Match=WITHOUT_ETAG)
+    if refused.status_code == 412:
+        yield f"to compare, locks {locks(compared)}"
+    before = rows()
+    with transaction.atomic():
+        with locking() as locked:
+            answer = send(scene, api, operation, call)
+        yield f"locks {locks(locked)}"
+        yield from differences(before, rows())
+        yield f"answers {answer.status_code} {shown(scene, api, operation, call, answer)}"
+        transaction.set_rollback(True)
+
+
+def locks(found: list[Any]) -> str:
+    """The tables in the order in which they are locked."""
+    names = [one.model.rpartition(".")[2] + "!" * (not one.leaves_keys) for one in found]
+    return " ".join(dict.fromkeys(names)) or "nothing"
+
+
+def shown(scene: Scene, api: Any, operation: Operation, call: Call, answer: Any) -> str:
+    """The body, or that it is what can be read afterwards, with the same tag."""
+    path = scene.address(operation, call).partition("?")[0]
+    value = answer.json() if answer.content else None
+    read = reading(scene, api, operation, path, value)
+    if read is not None:
+        tag = "with its tag" if answer.get("ETag") == read["ETag"] else "without its tag"
+        return f"as it can be read, {tag}"
+    if isinstance(value, dict) and "entities" in value:
+        rows = value["entities"]
+        if all(reading(scene, api, operation, path, one) is not None for one in rows):
+            value["entities"] = f"{len(rows)} as can be read"
+    text = "nothing" if value is None else written(plain(value))
+    return f"{text}, with a tag" if "ETag" in answer else text
+
+
+def reading(scene: Scene, api: Any, operation: Operation, path: str, value: Any) -> Any:
+    """The GET that shows this value: of the same address, or of the record that is meant."""
+    base = re.sub(r"/(sync|inactive|bulk_create|actions/\w+)(?=/|$)", "", path)
+    pk = value.get("id") if isinstance(value, dict) else None
+    for address in dict.fromkeys([path, base, f"{path}/{pk}", f"{base}/{pk}"]):
+        read = api.get(f"{address}?{query(scene, operation)}")
+        if read.status_code == 200 and read.json() == value:
+            return read
+    return None
+
+
+def query(scene: Scene, operation: Operation) -> str:
+    if operation.name.startswith(writes.NAMES_PROJECT):
+        return f"project_id={scene.plain.pk}"
+    return f"standard_cost_code_list_id={scene.list.pk}"
+
+
+def rows() -> Rows:
+    """Every row of every table of ours, by its id."""
+    models: list[type[Model]] = [
+        one
+        for one in apps.get_models(include_auto_created=True)
+        if one.__module__.partition(".")[0]
+        in ("erpbridge", "directory", "admin_wbs", "erp_integrations")
+    ]
+    return {
+        one._meta.label: {row[one._meta.pk.attname]: row for row in one._base_manager.values()}
+        for one in models
+    }
+
+
+def differences(before: Rows, after: Rows) -> Iterator[str]:
+    for table in sorted(after):
+        was, now, name = before[table], after[table], table.rpartition(".")[2]
+        yield from sorted(f"+ {name}: {columns(now[pk])}" for pk in now.keys() - was.keys())
+        yield from [f"- {name}"] * len(was.keys() - now.keys())
+        changed = (
+            {one: now[pk][one] for one in now[pk] if now[pk][one] != was[pk][one]}
+            for pk in now.keys() & was.keys()
+        )
+        yield from sorted(f"* {name}: {columns(one, also_empty=True)}" for one in changed if one)
+
+
+def columns(row: Mapping[str, Any], *, also_empty: bool = False) -> str:
+    """Values, then the names of columns with ids and times that are set."""
+    told = {
+        name: one for name, one in row.items() if (one or also_empty) and name not in PASSED_OVER
+    }
+    unknown = [name for name, one in told.items() if plain(one, name) in UNTOLD and one]
+    values = {
+        name: plain(one, name)
+        for name, one in told.items()
+        if name not in unknown and not DERIVED.fullmatch(name)
+    }
+    parts = [f"{name} {written(one)}" for name, one in values.items()]
+    return ", ".join([*parts, " ".join(name for name in unknown if not DERIVED.fullmatch(name))])
+
+
+def plain(value: Any, name: str = "") -> Any:
+    """Without what is another at each run, ids and times, and without what is null."""
+    if isinstance(value, dict):
+        return {key: plain(one, key) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [plain(one, name) for one in value]
+    if isinstance(value, datetime | date):
+        return "time"
+    if isinstance(value, UUID) or (type(value) is int and ID.fullmatch(name)):
+        return "id"
+    if isinstance(value, str):
+        for pattern, word in UNKNOWN:
+            value = pattern.sub(word, value)
+        return "time" if name.endswith("_at") else value
+    return value

@@ -1,0 +1,135 @@
+"""Who gets past the question of rights where ``test_written_pages.py`` sends no form."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from tests.every_call.test_rights import HOLDERS
+from tests.every_page.test_written_pages import ELSEWHERE, addresses, all_segments, person, scene
+
+__all__ = ["all_segments", "scene"]
+
+# Beside Ada. Derived from docs/design/permissions.md, "Who does what", before it was seen in
+# a run. What is in nobody's list answers 404 in this scene.
+LET_IN: list[tuple[set[str], str]] = [
+    (
+        {"D"},
+        """
+        access:person_invitation
+        admin_wbs:unlink
+        oauth:person_programs_end
+        """,
+    ),
+    (
+        {"D", "C"},
+        """
+        directory:account_import
+        """,
+    ),
+    (
+        {"D", "A"},
+        """
+        admin_wbs:cost_type_delete
+        admin_wbs:import
+        admin_wbs:list_copy
+        admin_wbs:starter
+        """,
+    ),
+    (
+        # The preview of a file is for whoever took it up.
+        set(),
+        """
+        admin_wbs:import_preview
+        directory:account_import_preview
+        """,
+    ),
+    (
+        {
+            "standard in all",
+            "D",
+            "A",
+            "E",
+            "E with the flag",
+            "approves companies",
+            "approves codes",
+        },
+        """
+        admin_wbs:matrix_tick
+        """,
+    ),
+    (
+        {"D", "project D"},
+        """
+        directory:project_company_reactivate
+        """,
+    ),
+    (
+        {"D", "project D", "project C"},
+        """
+        directory:project_import
+        """,
+    ),
+    (
+        {"D", "E", "E with the flag"},
+        """
+        erp:lead_elsewhere
+        """,
+    ),
+    (
+        {"E with the flag", "approves companies"},
+        """
+        erp:file_confirm
+        erp:file_link
+        erp:item_link
+        erp:item_use
+        """,
+    ),
+    (
+        {"E with the flag", "approves companies", "approves codes"},
+        """
+        erp:file_make
+        """,
+    ),
+    (
+        {
+            "E with the flag",
+            "project E with the flag",
+            "approves companies",
+            "project approves companies",
+        },
+        """
+        erp:project_item_link
+        erp:project_item_use
+        """,
+    ),
+    (
+        {
+            *("E with the flag", "project E with the flag"),
+            *("approves companies", "approves codes", "project approves companies"),
+        },
+        """
+        erp:project_export
+        erp:project_fill
+        erp:project_reject_many
+        erp:project_values
+        """,
+    ),
+]
+
+
+def test_whoever_lacks_the_right_is_turned_away_from_what_is_tested_elsewhere(
+    scene, client_of, ada, olga
+):
+    clients = {name: client_of(person(scene, name)) for name in HOLDERS}
+    clients |= {"Ada": client_of(ada), "a stranger": client_of(olga)}
+    found: dict[str, set[str]] = {name: set() for name in ELSEWHERE}
+    for path, name in addresses(scene).items():
+        if name in ELSEWHERE:
+            for who, client in clients.items():
+                with transaction.atomic():
+                    if client.post(path).status_code not in (403, 404):
+                        found[name].add(who)
+                    transaction.set_rollback(True)
+    let_in = {line.strip(): who for who, lines in LET_IN for line in lines.strip().splitlines()}
+    expected = {name: who | {"Ada"} for name, who in let_in.items()}
+    assert {name: who for name, who in found.items() if who} == expected

@@ -1,0 +1,126 @@
+"""The processes of a run, and somebody who brings the dead ones back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from erp_integrations.adapters.base import Delivery
+from tests.faults.campaign.faulty import DEATH
+from tests.faults.campaign.scene import Scene
+from tests.faults.campaign.servers import FILES_KEEP_THEIR_TIMES
+from tests.faults.campaign.trouble import make_trouble
+from tests.programs import ROOT, environment
+from tests.servers import free_port
+
+DEATHS = 5
+# Characters.
+LAST_WORDS = 4_000
+
+
+@dataclass
+class Staff:
+    """Processes; one that dies is started again, as a supervisor would."""
+
+    commands: Sequence[Sequence[str]]
+    env: Mapping[str, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    deaths: int = 0
+    # A folder with one file per blow that has not been dealt yet, and what the processes say.
+    allowed: Path = Path()
+    last_words: str = ""
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def said(self) -> Path:
+        """What the processes say."""
+        return self.allowed / "said"
+
+    def start(self) -> None:
+        """Start them all, and somebody who looks after them."""
+        self.processes = [self._spawn(command) for command in self.commands]
+        self._nurse = threading.Thread(target=self._look_after, daemon=True)
+        self._nurse.start()
+
+    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self.said.open("ab") as said:
+            return subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.env,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+
+    def _look_after(self) -> None:
+        while not self._stopping.wait(0.3):
+            for place, process in enumerate(self.processes):
+                if process.poll() is not None:
+                    self.deaths += 1
+                    self.processes[place] = self._spawn(self.commands[place])
+
+    def signal(self, what: signal.Signals) -> None:
+        """Send a signal to all of them, and to what they started: faketime starts the program."""
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, what)
+
+    def struck(self) -> int:
+        """How many of the blows that were allowed have been dealt."""
+        return DEATHS - len(list(self.allowed.glob(f"{DEATH}.*")))
+
+    def frozen(self) -> list[subprocess.Popen[bytes]]:
+        """Those that have stopped themselves."""
+        return [
+            one
+            for one in self.processes
+            if one.poll() is None and psutil.Process(one.pid).status() == psutil.STATUS_STOPPED
+        ]
+
+    def stop(self) -> None:
+        """End them, for good."""
+        self._stopping.set()
+        self._nurse.join()
+        self.signal(signal.SIGKILL)
+        for process in self.processes:
+            process.wait()
+        self.last_words = self.said.read_text(errors="replace")[-LAST_WORDS:]
+
+
+@contextmanager
+def staff(
+    scene: Scene, roles: Mapping[Delivery, Sequence[str]], *, faketime: str = "", **env: str
+) -> Iterator[Staff]:
+    """What the delivery takes, on the run's own servers; the first under ``faketime``."""
+    commands = [
+        [sys.executable, "-m", "tests.faults.campaign.worker", role]
+        for role in roles[scene.erp.delivery]
+    ]
+    if faketime:
+        commands[0] = ["faketime", "-f", faketime, *commands[0]]
+    with tempfile.TemporaryDirectory(prefix="erpbridge-deaths-") as allowed:
+        make_trouble(Path(allowed), DEATH, DEATHS)
+        told = {
+            **FILES_KEEP_THEIR_TIMES,
+            "FAULT_LEFT": allowed,
+            "FAULT_PORT": str(free_port()),
+            "FAULT_CONNECTION": str(scene.connection.pk),
+            "FAULT_PERSON": str(scene.person.pk),
+        }
+        found = Staff(commands, environment(**{**told, **env}), allowed=Path(allowed))
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()

@@ -1,0 +1,88 @@
+"""The table of the campaign: erpbridge's rows against the ERP's own books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from erp_integrations.models.states import State
+from tests.faults.campaign.kinds import Kind
+from tests.faults.campaign.scene import Scene
+from tests.faults.campaign.staff import Staff
+
+WIDTH = 42
+TOLD = frozenset({State.FAILED, State.NEEDS_ANSWER})
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one run.
+
+    ``person`` counts what waits for a person who is told why; among them the second
+    record of an ERP key, which accounting was told it cannot accept.
+    """
+
+    fault: str
+    items: int
+    synced: int
+    person: int
+    lost: int
+    doubled: int
+    stuck: int
+    wrong: int
+    misplaced: int
+    deaths: int
+    seconds: int
+    # Deaths that nobody brought about.
+    by_itself: int
+    happened: bool
+
+    @property
+    def ok(self) -> bool:
+        """The fault struck; nothing is lost, doubled, stuck, called failed and there, or elsewhere
+        than under its parent; and no process ended by itself.
+        """
+        bad = (self.lost, self.doubled, self.stuck, self.wrong, self.misplaced, self.by_itself)
+        return self.happened and not any(bad)
+
+    def __str__(self) -> str:
+        cells = "".join(f"{getattr(self, name):>10}" for name in COLUMNS)
+        hollow = "" if self.happened else ": the fault did not strike"
+        ended = ": a process ended by itself" if self.by_itself else ""
+        return f"{self.fault:<{WIDTH}}{cells}  {'ok' if self.ok else 'FAILED'}{hollow}{ended}"
+
+
+COLUMNS = [one.name for one in fields(Row)[1:-2]]
+HEAD = f"{'fault':<{WIDTH}}" + "".join(f"{name:>10}" for name in COLUMNS)
+
+
+def count(kind: Kind, scene: Scene, staff: Staff, *, seconds: float) -> Row:
+    """Read both sides."""
+    items = scene.items()
+    copies = scene.copies()
+    synced = [one.erp_key for one in items if one.state == State.SYNCED]
+    at_root = scene.erp.at_root(scene.records.entity)
+    refused = {one.record_id for one in scene.refused if one.problems}
+    told = [
+        one
+        for one in items
+        if (one.state in TOLD and one.error_text)
+        or (one.state == State.READY and one.record_id in refused)
+    ]
+    # Of the records of one key one was taken; the others were refused because of it.
+    taken = {one.erp_key for one in items if one.state != State.READY}
+    untaken = scene.keys - len(taken)
+    return Row(
+        fault=kind.name,
+        items=len(items),
+        synced=len(synced),
+        person=len(told),
+        lost=scene.count - len(items) + untaken + sum(1 for key in synced if not copies[key]),
+        doubled=sum(number - 1 for number in copies.values() if number > 1),
+        stuck=len(items) - len(synced) - len(told),
+        wrong=sum(1 for one in items if one.state == State.FAILED and copies[one.erp_key]),
+        misplaced=sum(1 for one in items if one.parent_id and one.erp_key in at_root),
+        deaths=staff.deaths,
+        seconds=round(seconds),
+        by_itself=0 if kind.kills else staff.deaths,
+        happened=kind.happened(scene, staff),
+    )

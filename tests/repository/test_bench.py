@@ -1,0 +1,94 @@
+"""The benchmarks run; how fast they are is nobody's business here."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.measure import Aim, Result
+from bench.places import ALONE, BENCHMARKS, SHARED
+from tests.programs import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def bench(*arguments, **environment):
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("place", [ALONE, pytest.param(SHARED, marks=pytest.mark.shared)])
+def test_every_benchmark_reports_ratios_and_leaves_the_installations_data_alone(place, tmp_path):
+    report, data = tmp_path / "results" / "bench.json", tmp_path / "data"
+    names = {name for name, one in BENCHMARKS.items() if one[0] == place}
+    assert names
+    done = bench("--small", "--output", str(report), *sorted(names), ERPBRIDGE_DATA_DIR=str(data))
+    assert done.returncode == 0, done.stderr
+    assert not data.exists()
+    found = json.loads(report.read_text())["benchmarks"]
+    assert {one["name"] for one in found} == names
+    for one in found:
+        assert one["place"] == place
+        assert min(one["figures"].values()) > 0
+        assert set(one["ratios"]) == set(one["figures"]) - {one["baseline"]}
+        assert one["ratio"] == one["ratios"][one["measured"]]
+        assert set(one["aims"]) <= set(one["ratios"])
+        assert one["what"] in done.stdout
+
+
+@pytest.mark.shared
+def test_its_servers_end_with_it_when_it_is_told_to_end(tmp_path):
+    mark = {"PGAPPNAME": f"bench-{uuid.uuid4()}"}
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "throughput",
+        "--output",
+        str(tmp_path / "bench.json"),
+    ]
+    program = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **mark})
+    wait_for(lambda: any("celery" in one for one in commands_with(mark)), program=program)
+    program.terminate()
+    assert program.wait(timeout=60) == 128 + signal.SIGTERM
+    assert commands_with(mark) == []
+
+
+def commands_with(mark):
+    """What the processes that inherited the mark were started as."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if mark.items() <= one.environ().items():
+                found.append(" ".join(one.cmdline()))
+    return found
+
+
+def test_a_ratio_is_to_the_baseline_and_is_held_against_its_aim():
+    aims = {"fast": Aim(least=3), "slow": Aim(most=0.4)}
+    figures = {"plain": 2.0, "fast": 6.0, "slow": 1.0}
+    found = Result("one", "One", "plain", "fast", figures, unit="/s", aims=aims).as_json()
+    assert found["ratio"] == 3.0
+    assert found["ratios"] == {"fast": 3.0, "slow": 0.5}
+    assert found["aims"]["fast"] == {"is": "at least 3", "met": True}
+    assert found["aims"]["slow"] == {"is": "at most 0.4", "met": False}
+
+
+def test_a_benchmark_that_there_is_not_is_named(tmp_path):
+    done = bench("export", "lunch", "--output", str(tmp_path / "bench.json"))
+    assert done.returncode == 2
+    assert "There is no benchmark lunch." in done.stderr
