@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from erpbridge.refusals import Refused
 
-class CodeRefused(Exception):
+
+class CodeRefused(Refused):
     """A change that was not made; the text says why and can be shown. ``field`` names the input."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
@@ -48,7 +50,7 @@ IN_BUDGET_CODE = "A budget code uses it."
 INSTEAD = "Deactivate it instead."
 
 
-class SegmentRefused(Exception):
+class SegmentRefused(Refused):
     """A change of a segment, an item of it or a cost type that was not made; says why."""
 
 

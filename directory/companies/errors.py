@@ -11,10 +11,11 @@ from directory.models import Company
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.audit.models import Event
+from erpbridge.refusals import Refused
 from erpbridge.ui.times import shown
 
 
-class EditRefused(Exception):
+class EditRefused(Refused):
     """An edit that was not done; the text says why and can be shown."""
 
 

@@ -9,8 +9,8 @@ from django.db.models import Model
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 
-from admin_wbs.errors import SegmentRefused
 from erpbridge.access.scoping import ScopedRequest
+from erpbridge.refusals import Refused
 from erpbridge.ui.second_click import ended_already
 
 
@@ -33,7 +33,7 @@ def ask_then_delete(
     if request.method == "POST":
         try:
             delete()
-        except SegmentRefused as refused:
+        except Refused as refused:
             if not type(found)._base_manager.filter(pk=found.pk).exists():
                 return ended_already(request, f"{found} was deleted already.", back=back)
             messages.error(request, f"{found} was not deleted. {refused}")
