@@ -24,10 +24,10 @@ from erp_integrations.models.record_types import (
     register,
 )
 from erp_integrations.workflow.badges import (
+    BADGE_CHOICES,
     EVENT_WORDS,
-    MARKER_CHOICES,
-    Marker,
-    marker,
+    Badge,
+    badge,
 )
 from erp_integrations.workflow.bulk_requests import Done, Refusal
 from erp_integrations.workflow.links.drift import note_edits
@@ -52,16 +52,17 @@ from erp_integrations.workflow.send.dry_run import (
     check_against,
     installed_adapters,
 )
-from erp_integrations.workflow.send.filters import marker_filter, rejected_as_it_is, unsent
+from erp_integrations.workflow.send.filters import badge_filter, rejected_as_it_is, unsent
 from erp_integrations.workflow.send.locks import Lock, edit_guard, lock, locks
 from erp_integrations.workflow.send.services import retrieve, send
 from erp_integrations.workflow.send.validation import Limit, limits
 from erp_integrations.workflow.status_messages import News, news, reasons
 
 __all__ = [
+    "BADGE_CHOICES",
     "EVENT_WORDS",
-    "MARKER_CHOICES",
     "AdapterUnavailable",
+    "Badge",
     "Button",
     "Connected",
     "Done",
@@ -72,7 +73,6 @@ __all__ = [
     "Limit",
     "ListButton",
     "Lock",
-    "Marker",
     "News",
     "NotFetched",
     "Origin",
@@ -81,6 +81,8 @@ __all__ = [
     "Refusal",
     "Sendable",
     "Wait",
+    "badge",
+    "badge_filter",
     "button",
     "check_against",
     "connected",
@@ -105,8 +107,6 @@ __all__ = [
     "lock",
     "locked",
     "locks",
-    "marker",
-    "marker_filter",
     "news",
     "note_agreement",
     "note_edits",

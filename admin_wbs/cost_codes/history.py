@@ -31,8 +31,8 @@ class CodeWords:
         return sendable.EVENT_WORDS.get(verb, verb.replace("_", " ").capitalize())
 
     def state(self, state: str) -> str:
-        """The words of the marker for a state; none before an item's first."""
-        return str(sendable.marker(CostCode(erp_state=state)).label) if state else ""
+        """The words of the badge for a state; none before an item's first."""
+        return str(sendable.badge(CostCode(erp_state=state)).label) if state else ""
 
 
 def of(code: CostCode, *, before: str = "") -> History:

@@ -14,7 +14,7 @@ from admin_wbs.cost_codes import history as cost_codes_history
 from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes.forms import CodeForm, typed_form
 from admin_wbs.cost_codes.list_views import visible_list
-from admin_wbs.cost_codes.table import MARKERS, STATUSES, listing, may, selected, why_no_code
+from admin_wbs.cost_codes.table import BADGES, STATUSES, listing, may, selected, why_no_code
 from admin_wbs.erp import send as send_to_erp
 from admin_wbs.importing import pages as import_pages
 from admin_wbs.models import CodeList, CostCode
@@ -84,7 +84,7 @@ def code(request: ScopedRequest, code_id: int) -> HttpResponse:
         "list": found.list,
         "line": rendering.ancestors([found]),
         "below": found.children.count(),
-        "marker": sendable.marker(found),
+        "badge": sendable.badge(found),
         "lock": sendable.lock(list_services.CODE, found),
         "news": sendable.news(list_services.CODE, access.account.pk, found),
         "read_only": list_services.read_only(found.list),
@@ -118,7 +118,7 @@ def codes_page(
         "awaits_erp": list_services.AWAITS if found.awaits_erp else "",
         "no_code": why_no_code(found, shown.at),
         "statuses": STATUSES,
-        "markers": MARKERS,
+        "badges": BADGES,
         "form": form or CodeForm(auto_id="add_%s"),
         "typed": typed_form(),
         "adding": form is not None or "adding" in request.GET,

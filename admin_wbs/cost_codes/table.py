@@ -21,7 +21,7 @@ from erpbridge.ui import page_params
 from erpbridge.ui.listing import Page, Token, list_page
 
 STATUSES = {"active": "Active", "inactive": "Inactive"}
-MARKERS = dict(sendable.MARKER_CHOICES)
+BADGES = dict(sendable.BADGE_CHOICES)
 # Markers that somebody has to do something about.
 CAME_BACK = ("rejected", "failed", "needs_answer")
 SORTS = {"code": "sort_path"}
@@ -38,7 +38,7 @@ class Filters:
     def read(cls, params: QueryDict) -> Filters:
         """From the query string of the page."""
         status, erp = params.get("status", ""), params.get("erp", "")
-        return cls(status if status in STATUSES else "", erp if erp in MARKERS else "")
+        return cls(status if status in STATUSES else "", erp if erp in BADGES else "")
 
     def are_all_of(self, params: QueryDict) -> bool:
         """Whether every filter that was asked for is in force."""
@@ -49,7 +49,7 @@ class Filters:
         """Those that pass."""
         if self.status:
             codes = codes.filter(is_active=self.status == "active")
-        return codes.filter(sendable.marker_filter(self.erp)) if self.erp else codes
+        return codes.filter(sendable.badge_filter(self.erp)) if self.erp else codes
 
     def tokens(self, page: Page[CostCode]) -> list[Token]:
         """One token for each filter and the search in force."""
@@ -59,7 +59,7 @@ class Filters:
         if self.status:
             found.append(page.token("status", STATUSES[self.status]))
         if self.erp:
-            found.append(page.token("erp", f"ERP status: {MARKERS[self.erp]}"))
+            found.append(page.token("erp", f"ERP status: {BADGES[self.erp]}"))
         return found
 
 
@@ -74,9 +74,9 @@ class Row:
     reason: str = ""
 
     @property
-    def marker(self) -> sendable.Marker:
+    def badge(self) -> sendable.Badge:
         """Its ERP status."""
-        return sendable.marker(self.code)
+        return sendable.badge(self.code)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def numbers_of(found: CodeList) -> dict[str, int]:
     back from it, by what a person can filter for.
     """
     unsynced = Q(origin_id="", is_active=True)
-    back = {key: Count("pk", filter=sendable.marker_filter(key)) for key in CAME_BACK}
+    back = {key: Count("pk", filter=sendable.badge_filter(key)) for key in CAME_BACK}
     counts: dict[str, int] = found.codes.aggregate(
         total=Count("pk"), unsynced=Count("pk", filter=unsynced), **back
     )

@@ -21,7 +21,7 @@ from erpbridge.jobs import views as job_pages
 from erpbridge.ui.navigation import Tab
 
 ROWS_SHOWN = 100
-# How a fate is shown: label of a row, label of the tab, colour, icon.
+# How a fate is shown: label of a row, label of the tab, color, icon.
 SHOWN = {
     Fate.NEW: ("New", "New", "green", "plus-circle"),
     Fate.SAME: ("On both sides", "On both sides", "green", "link"),
@@ -77,7 +77,7 @@ def _shown(plan: Plan, params: QueryDict) -> dict[str, Any]:
         "plan": plan,
         "tabs": _tabs(plan, fate),
         "show": show if fate else "",
-        "rows": [(row, *_marker(row.fate)) for row in rows[first : first + ROWS_SHOWN]],
+        "rows": [(row, *_badge(row.fate)) for row in rows[first : first + ROWS_SHOWN]],
         "first": first + 1,
         "last": min(first + ROWS_SHOWN, len(rows)),
         "count": len(rows),
@@ -86,9 +86,9 @@ def _shown(plan: Plan, params: QueryDict) -> dict[str, Any]:
     }
 
 
-def _marker(fate: Fate) -> tuple[str, str, str]:
-    label, _, colour, icon = SHOWN[fate]
-    return label, colour, icon
+def _badge(fate: Fate) -> tuple[str, str, str]:
+    label, _, color, icon = SHOWN[fate]
+    return label, color, icon
 
 
 def _tabs(plan: Plan, current: Fate | None) -> list[Tab]:

@@ -16,7 +16,7 @@ from erpbridge.access.policy import Access
 from erpbridge.files.slices import sliced
 from erpbridge.ui.navigation import Tab
 
-# How a state is shown: label of a row, label of the tab, colour, icon.
+# How a state is shown: label of a row, label of the tab, color, icon.
 SHOWN = {
     State.ERROR: ("Error", "Errors", "red", ""),
     State.CHANGED: ("Changed", "Changed", "blue", "pencil-square"),
@@ -31,7 +31,7 @@ class PreviewRow:
 
     planned: Planned
     label: str
-    colour: str
+    color: str
     icon: str
 
     @property
@@ -90,5 +90,5 @@ def _tabs(plan: Plan, current: State | None) -> list[Tab]:
 
 
 def _look(one: Planned) -> tuple[str, str, str]:
-    label, _, colour, icon = SHOWN[one.state]
-    return label, colour, icon
+    label, _, color, icon = SHOWN[one.state]
+    return label, color, icon

@@ -54,7 +54,7 @@ def project_list(request: ScopedRequest) -> HttpResponse:
     subject = refresh_job.subject(project, project.account_id)
     context = {
         "page": page,
-        "rows": [(row.cost_code, sendable.marker(row.cost_code)) for row in page.rows],
+        "rows": [(row.cost_code, sendable.badge(row.cost_code)) for row in page.rows],
         "several_lists": len(lists) > 1,
         "may_edit": request.access.can("project_codes.edit"),
         "none_at_all": not page.rows and not page.search,

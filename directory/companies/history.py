@@ -30,8 +30,8 @@ class CompanyWords:
         return sendable.EVENT_WORDS.get(verb, verb.replace("_", " ").capitalize())
 
     def state(self, state: str) -> str:
-        """The words of the list marker for a state; none before an item's first."""
-        return str(sendable.marker(Company(erp_state=state)).label) if state else ""
+        """The words of the list badge for a state; none before an item's first."""
+        return str(sendable.badge(Company(erp_state=state)).label) if state else ""
 
 
 def of(company: Company, *, before: str = "") -> History:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from directory.companies import services as company_services
-from directory.companies.table import MARKERS, STATUSES, listing, matching
+from directory.companies.table import BADGES, STATUSES, listing, matching
 from directory.models import Company
 from directory.models.querysets import may_see_inactive
 from directory.scoped_urls import Links
@@ -34,7 +34,7 @@ def company_list(request: ScopedRequest) -> HttpResponse:
         "listing": shown,
         "links": {name: links.to(name) for name in pages},
         "statuses": STATUSES if may_see_inactive(access) else {},
-        "markers": MARKERS,
+        "badges": BADGES,
         "may": {
             "edit": bool(access.can("companies.edit")),
             "send": bool(access.can("companies.send")),

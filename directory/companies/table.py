@@ -19,7 +19,7 @@ from erpbridge.ui.listing import Page, Token, list_page
 from erpbridge.ui.navigation import Tab
 
 STATUSES = {"active": "Active", "inactive": "Inactive", "all": "Active and inactive"}
-MARKERS = dict(sendable.MARKER_CHOICES)
+BADGES = dict(sendable.BADGE_CHOICES)
 SORTS: dict[str, str | Combinable] = {
     "name": "sort_name",
     "city": "city_key",
@@ -43,7 +43,7 @@ class Filters:
         known = may_see_inactive(access) and status in STATUSES
         return cls(
             status=status if known else "active",
-            erp=erp if erp in MARKERS else "",
+            erp=erp if erp in BADGES else "",
             trade=access.account.trades.filter(pk=trade).first() if trade else None,
         )
 
@@ -57,7 +57,7 @@ class Filters:
         if self.status != "all":
             companies = companies.filter(is_active=self.status == "active")
         if self.erp:
-            companies = companies.filter(sendable.marker_filter(self.erp))
+            companies = companies.filter(sendable.badge_filter(self.erp))
         return companies.in_trade(self.trade.pk) if self.trade else companies
 
     def tokens(self, page: Page[Company]) -> list[Token]:
@@ -68,7 +68,7 @@ class Filters:
         if self.status != "active":
             found.append(page.token("status", f"Status: {STATUSES[self.status]}"))
         if self.erp:
-            found.append(page.token("erp", f"ERP status: {MARKERS[self.erp]}"))
+            found.append(page.token("erp", f"ERP status: {BADGES[self.erp]}"))
         if self.trade:
             found.append(page.token("trade", f"Trade: {self.trade}"))
         return found
@@ -79,7 +79,7 @@ class Row:
     """One company as the list shows it; one that waits for the ERP cannot be edited."""
 
     company: Company
-    marker: sendable.Marker
+    badge: sendable.Badge
     href: str
     edit_href: str
     trades: str
@@ -151,7 +151,7 @@ def listing(access: Access, params: QueryDict) -> Listing:
 def _row(company: Company, links: Links) -> Row:
     return Row(
         company,
-        sendable.marker(company),
+        sendable.badge(company),
         links.to("company", company.pk),
         links.to("company_edit", company.pk),
         ", ".join(sorted(trade.name for trade in company.trades.all())),

@@ -190,7 +190,7 @@ def _frame(access: Access, found: Company) -> dict[str, Any]:
     names = ("company_edit", "company_send", "company_logo", "company_deactivate")
     return {
         "company": found,
-        "marker": sendable.marker(found),
+        "badge": sendable.badge(found),
         "lock": sendable.lock("vendor", found),
         "button": sendable.button("vendor", access, found),
         "news": sendable.news("vendor", access.account.pk, found),

@@ -20,7 +20,7 @@ TOLD_BY = (
     *("pk", "name", "address", "city", "state_code", "zip", "country_code"),
     *("business_phone", "entity_id", "entity_type"),
 )
-# How a state is shown: label of a row, label of the tab, colour, icon.
+# How a state is shown: label of a row, label of the tab, color, icon.
 SHOWN = {
     State.ERROR: ("Error", "Errors", "red", ""),
     State.DUPLICATE: ("Exact duplicate", "Exact duplicates", "yellow", "document-duplicate"),
@@ -56,7 +56,7 @@ class PreviewRow:
 
     planned: Planned
     label: str
-    colour: str
+    color: str
     icon: str
     firm: Firm
     other: Firm | None
@@ -161,10 +161,10 @@ def _rows(shown: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
     earlier = {one.row.line: one.row.values for one in plan.rows if one.row.line in lines}
     found = []
     for one in shown:
-        label, _, colour, icon = SHOWN[one.state]
+        label, _, color, icon = SHOWN[one.state]
         other = one.match and (companies.get(one.match.company_id) or earlier.get(one.match.line))
         firms = _firm(one.row.values), _firm(other) if other else None
-        found.append(PreviewRow(one, label, colour, icon, *firms))
+        found.append(PreviewRow(one, label, color, icon, *firms))
     return found
 
 

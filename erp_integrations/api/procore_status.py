@@ -12,22 +12,12 @@ from django.db.models import Q, QuerySet
 
 from erp_integrations.adapters.base import Operation
 from erp_integrations.models.record_types import Sendable
-from erp_integrations.models.states import MOVING, State
+from erp_integrations.models.states import STATES, State
 from erp_integrations.workflow.badges import UPDATE_BACK
 from erpbridge.rest.requests.filters import WrongValue, filtering
 
 NOT_IN_ERP, SYNCED = "not_in_erp", "synced"
-# An item that needs an answer stands in the tool's list of failed ones, as on its page.
-WORDS: Mapping[str, str] = {
-    State.READY: "ready_to_export",
-    **dict.fromkeys(MOVING, "exporting"),
-    State.NEEDS_ANSWER: "failed_to_export",
-    State.FAILED: "failed_to_export",
-    State.REJECTED: "rejected",
-    State.RETRIEVED: NOT_IN_ERP,
-    State.SYNCED: SYNCED,
-    State.UNLINKED: NOT_IN_ERP,
-}
+WORDS: Mapping[str, str] = {state: words.rest for state, words in STATES.items()}
 # Procore's whole list, in its order; "exportging" is Procore's own spelling, taken on input.
 STATUSES = (
     "not_in_erp",

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from erp_integrations.adapters.base import Operation
 from erp_integrations.models.record_types import record_types
-from erp_integrations.models.states import MOVING, OPEN, State
+from erp_integrations.models.states import OPEN, ItemTab, states_of_tab
 from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     )
 
 Items = TypeVar("Items", bound="models.QuerySet[Item]")
-# The lists of the tool: key -> (words, states). The order is that of the tabs.
-TABS: dict[str, tuple[str, frozenset[State]]] = {
-    "ready": ("Ready to Export", frozenset({State.READY})),
-    "exporting": ("Exporting", MOVING),
-    "failed": ("Failed to Export", frozenset({State.FAILED, State.NEEDS_ANSWER})),
-    "synced": ("Synced", frozenset({State.SYNCED})),
-    "returned": ("Rejected & Retrieved", frozenset({State.REJECTED, State.RETRIEVED})),
-}
 # Counting stops here; the page then says "1,000+".
 MOST_COUNTED = 1_000
 
@@ -52,7 +44,7 @@ class ItemQuerySet(FoldingQuerySet["Item"]):
         Handed back is a record once, by its last item, and only while it stands so: not when it
         was sent again, linked otherwise, or deleted.
         """
-        items = self.filter(state__in=TABS[key][1])
+        items = self.filter(state__in=states_of_tab(key))
         if key != "returned":
             return items
         later = self.model._base_manager.filter(
@@ -155,7 +147,7 @@ def capped(count: int) -> str:
 
 def tab_counts(items: ItemQuerySet, links: LinkQuerySet) -> dict[str, int]:
     """Capped counts of every list of the tool; synced is what is linked, however it came to be."""
-    counts = {key: items.tab(key).capped_count() for key in TABS if key != "synced"}
+    counts = {key: items.tab(key).capped_count() for key in ItemTab.values if key != ItemTab.SYNCED}
     return {**counts, "synced": links.active().capped_count()}
 
 

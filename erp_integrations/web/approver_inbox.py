@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from django.db.models import Q
 
 from erp_integrations.models import Item
-from erp_integrations.models.querysets import MOST_COUNTED, TABS, ItemQuerySet
+from erp_integrations.models.querysets import MOST_COUNTED, ItemQuerySet
 from erp_integrations.models.record_types import RecordType, record_types
-from erp_integrations.models.states import State
+from erp_integrations.models.states import State, states_of_tab
 from erp_integrations.web import scoped_urls
 from erpbridge.access.policy import Access
 from erpbridge.ui.waiting import Waiting
@@ -46,7 +46,7 @@ def _kinds(access: Access) -> list[RecordType]:
 
 
 def _items(access: Access, kinds: Sequence[RecordType], tabs: Sequence[str]) -> ItemQuerySet:
-    states = [state for tab in tabs for state in sorted(TABS[tab][1])]
+    states = [state for tab in tabs for state in sorted(states_of_tab(tab))]
     entities = [kind.entity for kind in kinds]
     items: ItemQuerySet = Item.objects.visible_to(access)
     items = items.filter(entity__in=entities, state__in=states)

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_safe
 
 from erp_integrations.connections import wait_reasons
 from erp_integrations.models import Item, Request
-from erp_integrations.models.querysets import TABS, search
+from erp_integrations.models.querysets import search
 from erp_integrations.models.record_types import RecordType, record_type
-from erp_integrations.models.states import MOVING, State
+from erp_integrations.models.states import MOVING, ItemTab, State, states_of_tab
 from erp_integrations.web import scoped_urls
-from erp_integrations.workflow.badges import MARKERS
+from erp_integrations.workflow.badges import SENDER_BADGES
 from erp_integrations.workflow.bulk_requests import click_of
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
@@ -113,7 +113,7 @@ def _items_of_click(found: Request, access: Access, query: QueryDict) -> dict[st
     rows = [
         {
             "item": item,
-            "marker": MARKERS[item.state],
+            "badge": SENDER_BADGES[item.state],
             "url": _item_url(item, access),
             "wait": held_up.get(item.pk),
         }
@@ -137,7 +137,7 @@ def _progress(found: Request, access: Access) -> dict[str, Any]:
     moving = items.filter(state__in=MOVING).count()
     synced = items.filter(state=State.SYNCED).count()
     unlinked = items.filter(state=State.UNLINKED).count()
-    failed = items.filter(state__in=TABS["failed"][1]).count()
+    failed = items.filter(state__in=states_of_tab(ItemTab.FAILED)).count()
     return {
         "id": "click-progress",
         "href": scoped_urls.to(access, "request_progress", request_id=found.pk),

@@ -16,15 +16,16 @@ from django.views.decorators.http import require_POST, require_safe
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import wait_reasons
 from erp_integrations.models import Item
-from erp_integrations.models.querysets import TABS, ItemQuerySet, capped, search, tab_counts
+from erp_integrations.models.querysets import ItemQuerySet, capped, search, tab_counts
 from erp_integrations.models.record_types import RecordType, record_types
+from erp_integrations.models.states import ItemTab
 from erp_integrations.web import scoped_urls, synced_records
 from erp_integrations.web.acceptance_grid import grid, posted_values
 from erp_integrations.web.forms import RejectForm
 from erp_integrations.workflow import parents
 from erp_integrations.workflow.accept import field_values
 from erp_integrations.workflow.accept import services as accept_services
-from erp_integrations.workflow.badges import MARKERS
+from erp_integrations.workflow.badges import BADGES
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
@@ -47,7 +48,7 @@ def kind_of(slug: str) -> RecordType:
 
 
 def _status(asked: str) -> str:
-    return asked if asked in TABS else "ready"
+    return asked if asked in ItemTab.values else "ready"
 
 
 def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:
@@ -86,8 +87,8 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
         **shown,
         "division": request.GET.get("division", "").replace("\x00", ""),
         "tabs": [
-            Tab(words, f"{here}?status={key}", key == status, capped(counts[key]))
-            for key, (words, _states) in TABS.items()
+            Tab(str(tab.label), f"{here}?status={tab}", tab == status, capped(counts[tab]))
+            for tab in ItemTab
         ],
         "moving": counts["exporting"],
         "moving_text": f"{capped(counts['exporting'])} exporting",
@@ -148,7 +149,7 @@ def _row(
     record = kind.url(item.account_id, item.record_id, scoped_urls.project_id(access))
     return {
         "item": item,
-        "marker": MARKERS[item.state],
+        "badge": BADGES[item.state],
         "url": url,
         "record_url": record if can_open else url,
         "wait": wait,

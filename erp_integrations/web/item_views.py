@@ -14,7 +14,7 @@ from erp_integrations.adapters.base import EntityManifest, Operation
 from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.models import Attempt, Item
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import MOVING, OPEN, State
+from erp_integrations.models.states import MOVING, OPEN, STATES, State
 from erp_integrations.web import scoped_urls
 from erp_integrations.web.forms import AcceptanceForm, UnlinkForm, UseAnywayForm, WithdrawForm
 from erp_integrations.workflow import item_details, standing
@@ -23,7 +23,7 @@ from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
-from erp_integrations.workflow.badges import MARKERS
+from erp_integrations.workflow.badges import BADGES
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.policy import Access
@@ -68,7 +68,8 @@ def _page(
     context = {
         "item": found,
         "kind": record_type(found.entity),
-        "marker": MARKERS[found.state],
+        "badge": BADGES[found.state],
+        "meaning": STATES[State(found.state)].meaning,
         "urls": {
             name: scoped_urls.to(access, f"item_{name}", public_id=found.public_id)
             for name in (
@@ -159,7 +160,8 @@ def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
     moving = found.state in MOVING
     context = {
         "item": found,
-        "marker": MARKERS[found.state],
+        "badge": BADGES[found.state],
+        "meaning": STATES[State(found.state)].meaning,
         "moving": moving,
         "standing": standing.sentence(found),
         "wait": wait_reasons.of_item(found),

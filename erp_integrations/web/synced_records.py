@@ -53,9 +53,7 @@ def _rows(links: Sequence[Link], access: Access, kind: RecordType) -> list[dict[
     return [
         {
             "link": link,
-            "marker": badges.marker(records[link.record_id])
-            if link.record_id in records
-            else LINKED,
+            "badge": badges.badge(records[link.record_id]) if link.record_id in records else LINKED,
             "record_url": kind.url(
                 access.account.pk, link.record_id, scoped_urls.project_id(access)
             )

@@ -1,13 +1,11 @@
-"""Label, color and icon of every state, and of the history's events."""
+"""Badges of items and records, made from the table of states; and the history's words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from erp_integrations.models.record_types import (
-    Sendable,
-)
-from erp_integrations.models.states import MOVING, State
+from erp_integrations.models.record_types import Sendable
+from erp_integrations.models.states import STATES, State, label_for_sender
 
 EVENT_WORDS = {
     "send": "Sent to the ERP for acceptance",
@@ -34,72 +32,43 @@ EVENT_WORDS = {
 
 
 @dataclass(frozen=True)
-class Marker:
-    """How a state is shown: words, a colour and a shape, so that colour is never alone."""
+class Badge:
+    """How something is shown in a list: words, a color and a shape, so color is never alone."""
 
     key: str
     label: str
-    colour: str
+    color: str
     icon: str
 
 
-NOT_SENT = Marker("none", "Not in ERP", "grey", "minus-circle")
-
-
-LINKED = Marker("synced", "Synced", "green", "check-circle")
-
-
-UNLINKED = Marker("unlinked", "Unlinked", "grey", "link-slash")
-
-
-DRIFTED = Marker("drifted", "Changed since sync", "yellow", "pencil-square")
-
-
-MARKERS: dict[str, Marker] = {
-    State.READY: Marker("ready", "Waiting for accounting", "blue", "clock"),
-    State.QUEUED: Marker("exporting", "Exporting", "blue", "arrow-path"),
-    State.SENDING: Marker("exporting", "Exporting", "blue", "arrow-path"),
-    State.SUBMITTED: Marker("exporting", "Exporting", "blue", "arrow-path"),
-    State.UNCERTAIN: Marker("exporting", "Exporting", "blue", "arrow-path"),
-    State.NEEDS_ANSWER: Marker("needs_answer", "Needs an answer", "red", "question-mark-circle"),
-    State.FAILED: Marker("failed", "Failed to export", "red", "exclamation-triangle"),
-    State.SYNCED: LINKED,
-    State.UNLINKED: UNLINKED,
-    State.RETRIEVED: Marker("retrieved", "Retrieved", "yellow", "arrow-uturn-left"),
-    State.REJECTED: Marker("rejected", "Rejected", "yellow", "no-symbol"),
+NOT_SENT = Badge("none", "Not in ERP", "grey", "minus-circle")
+DRIFTED = Badge("drifted", "Changed since sync", "yellow", "pencil-square")
+# Of an item, for accounting; and for whoever sent it.
+BADGES: dict[str, Badge] = {
+    state: Badge(words.badge, str(state.label), words.color, words.icon)
+    for state, words in STATES.items()
 }
-
-
-# The same of a record that is linked: what came back was an update, the record is in the ERP.
-UPDATE_BACK: dict[str, Marker] = {
-    State.RETRIEVED: Marker("retrieved", "Synced, update retrieved", "green", "check-circle"),
-    State.REJECTED: Marker("rejected", "Synced, update rejected", "green", "check-circle"),
+SENDER_BADGES: dict[str, Badge] = {
+    state: replace(badge, label=label_for_sender(state)) for state, badge in BADGES.items()
 }
-
-
-# Filter key -> states of the record's latest item.
-STATES_OF_MARKER: dict[str, frozenset[State]] = {
-    "ready": frozenset({State.READY}),
-    "exporting": MOVING,
-    "failed": frozenset({State.FAILED}),
-    "needs_answer": frozenset({State.NEEDS_ANSWER}),
-    "retrieved": frozenset({State.RETRIEVED}),
-    "rejected": frozenset({State.REJECTED}),
+LINKED, UNLINKED = BADGES[State.SYNCED], BADGES[State.UNLINKED]
+# Of a record that is linked: what came back was an update, the record is in the ERP.
+UPDATE_BACK: dict[str, Badge] = {
+    State.RETRIEVED: replace(LINKED, key="retrieved", label="Synced, update retrieved"),
+    State.REJECTED: replace(LINKED, key="rejected", label="Synced, update rejected"),
 }
-
-
 # A record whose link has ended is not in the ERP; that it was is said by its item alone.
-MARKER_CHOICES: list[tuple[str, str]] = list(
+BADGE_CHOICES: list[tuple[str, str]] = list(
     dict.fromkeys(
-        (one.key, one.label)
-        for one in [NOT_SENT, *MARKERS.values(), DRIFTED]
-        if one is not UNLINKED
+        (badge.key, badge.label)
+        for badge in [NOT_SENT, *SENDER_BADGES.values(), DRIFTED]
+        if badge != UNLINKED
     )
 )
 
 
-def marker(record: Sendable) -> Marker:
-    """Words, colour and shape for a record in a list; needs no query.
+def badge(record: Sendable) -> Badge:
+    """The badge of a record in its own tool; needs no query.
 
     A synced record stays green when an update of it came back.
     """
@@ -107,6 +76,6 @@ def marker(record: Sendable) -> Marker:
         return UPDATE_BACK[record.erp_state]
     if record.drifted and record.erp_state in ("", State.SYNCED):
         return DRIFTED
-    if record.erp_state in MARKERS:
-        return MARKERS[record.erp_state]
+    if record.erp_state in SENDER_BADGES:
+        return SENDER_BADGES[record.erp_state]
     return LINKED if record.origin_id else NOT_SENT

@@ -76,9 +76,9 @@ def test_every_disabled_button_is_the_component(settings: Any) -> None:
         assert not disabled or file.name == "button.html", f"{file}: {disabled}"
 
 
-@pytest.mark.parametrize("colour", ["blue", "yellow", "green", "red", "grey"])
-def test_every_colour_has_a_shape_of_its_own(colour: str) -> None:
-    assert "<svg" in part("badge", label="State", colour=colour)
+@pytest.mark.parametrize("color", ["blue", "yellow", "green", "red", "grey"])
+def test_every_color_has_a_shape_of_its_own(color: str) -> None:
+    assert "<svg" in part("badge", label="State", color=color)
     assert len(set(parts.BADGE_ICONS.values())) == len(parts.BADGE_ICONS)
 
 

@@ -60,7 +60,7 @@ class CostCodeQuerySet(TieredQuerySet["CostCode"]):
 
     def waiting(self) -> CostCodeQuerySet:
         """Those that can be retrieved from accounting."""
-        return self.filter(sendable.marker_filter("ready"))
+        return self.filter(sendable.badge_filter("ready"))
 
     def synced(self) -> CostCodeQuerySet:
         """Those that the ERP has."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from erp_integrations.management.generated_page import GeneratedPage, table
-from erp_integrations.models.states import IN_AIR, OPEN, State
-from erp_integrations.workflow.badges import EVENT_WORDS, MARKERS
+from erp_integrations.models.states import IN_AIR, OPEN, STATES, State, label_for_sender
+from erp_integrations.workflow.badges import EVENT_WORDS
 from erp_integrations.workflow.transitions import MOVES
 
 START = "(none)"
@@ -22,8 +22,9 @@ item. A settled one moves no more, but a synced one becomes unlinked when its li
 ends."""
 LEGEND = """**Locks the record**: while its item is in this state the record cannot be edited.
 **Holds the ERP key**: no other item of the connection may be accepted with the same ERP ID.
-**Marker**: what lists and record pages of the Directory show; a record that was never sent shows
-*Not in ERP*. Colour is never alone: each marker has a shape and words."""
+**For its sender**: what lists and record pages of the Directory and of the cost codes show; what
+was never sent shows *Not in ERP*. It differs where the sender has to know whose turn it is.
+**Badge**: color is never alone, each badge has a shape and words."""
 
 
 class Command(GeneratedPage):
@@ -59,18 +60,25 @@ def ordered(states: frozenset[State]) -> list[State]:
 
 
 def states_table() -> str:
-    """One row per state: its words, its marker and what it keeps to itself."""
+    """One row per state: its words, its badge and what it keeps to itself."""
     rows = [
         (
             f"`{state.name}`",
             state.label,
-            f"{MARKERS[state].label} ({MARKERS[state].colour}, {MARKERS[state].icon})",
+            label_for_sender(state),
+            f"{words.color}, {words.icon}",
+            f"`{words.rest}`",
+            words.tab.label if words.tab else "",
             "yes" if state in OPEN else "no",
             "yes" if state in IN_AIR else "no",
+            words.meaning,
         )
-        for state in State
+        for state, words in STATES.items()
     ]
-    headings = ("State", "In ERP Integrations", "Marker", "Locks the record", "Holds the ERP key")
+    headings = (
+        *("State", "In ERP Integrations", "For its sender", "Badge", "In the API", "Tab"),
+        *("Locks the record", "Holds the ERP key", "Meaning"),
+    )
     return table(headings, rows)
 
 

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item, Link
-from erp_integrations.models.querysets import TABS, capped, tab_counts
+from erp_integrations.models.querysets import capped, tab_counts
+from erp_integrations.models.states import ItemTab
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
@@ -86,8 +87,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{connection.pk} {connection.name} ({connection.adapter}){paused}")
             links = Link.objects.filter(connection=connection)
             counts = tab_counts(Item.objects.filter(account=account, connection=connection), links)
-            for key, (words, _states) in TABS.items():
-                self.stdout.write(f"    {words:<22} {capped(counts[key])}")
+            for tab in ItemTab:
+                self.stdout.write(f"    {tab.label:<22} {capped(counts[tab])}")
 
 
 def _access(account: Account, email: str) -> Access:

@@ -26,17 +26,17 @@ from erp_integrations.monitoring.metrics import LEFT_TO
 from erpbridge.access.scoping import ScopedRequest, scoped
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-WORKING = {"label": "Working", "colour": "green", "icon": "check-circle"}
+WORKING = {"label": "Working", "color": "green", "icon": "check-circle"}
 # What a person stopped is yellow, what ends by itself soon is blue; the rest is trouble.
-COLOURS = {Cause.PAUSED: ("yellow", "pause"), Cause.HELD_BACK: ("blue", "clock")}
+COLORS = {Cause.PAUSED: ("yellow", "pause"), Cause.HELD_BACK: ("blue", "clock")}
 TROUBLE = ("red", "exclamation-triangle")
 COLUMNS = (
-    ("Waiting for accounting", (State.READY,)),
+    (State.READY.label, (State.READY,)),
     ("Queued", (State.QUEUED,)),
     ("Being sent", (State.SENDING, State.SUBMITTED)),
     ("Outcome unknown", (State.UNCERTAIN,)),
-    ("Needs an answer", (State.NEEDS_ANSWER,)),
-    ("Failed", (State.FAILED,)),
+    (State.NEEDS_ANSWER.label, (State.NEEDS_ANSWER,)),
+    (State.FAILED.label, (State.FAILED,)),
 )
 
 
@@ -93,8 +93,8 @@ def badge(wait: Wait | None) -> dict[str, str]:
     """How the state of a connection is shown."""
     if wait is None:
         return WORKING
-    colour, icon = COLOURS.get(wait.cause, TROUBLE)
-    return {"label": wait.cause.label, "colour": colour, "icon": icon}
+    color, icon = COLORS.get(wait.cause, TROUBLE)
+    return {"label": wait.cause.label, "color": color, "icon": icon}
 
 
 def _left(one: ConnectionHealth) -> str:

@@ -18,7 +18,7 @@ from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import default_rules
 from erp_integrations.workflow.accept.field_choices import Offers
-from erp_integrations.workflow.badges import MARKERS
+from erp_integrations.workflow.badges import BADGES
 from erpbridge.access.policy import Access
 from erpbridge.db.batches import CHUNK
 from erpbridge.db.bulk_update import write_rows
@@ -173,5 +173,5 @@ def _decided(ids: Sequence[int], entity: str, access: Access) -> dict[int, str]:
         )
         for item in gone.select_related("decided_by"):
             who = f" by {item.decided_by}" if item.decided_by else ""
-            found[item.pk] = f"It was decided{who}: {MARKERS[item.state].label}."
+            found[item.pk] = f"It was decided{who}: {BADGES[item.state].label}."
     return found

@@ -6,12 +6,12 @@ from django.db.models import Exists, OuterRef, Q
 
 from erp_integrations.models import Item
 from erp_integrations.models.record_types import locked
-from erp_integrations.models.states import State
-from erp_integrations.workflow.badges import DRIFTED, LINKED, NOT_SENT, STATES_OF_MARKER
+from erp_integrations.models.states import STATES, State
+from erp_integrations.workflow.badges import DRIFTED, LINKED, NOT_SENT
 
 
-def marker_filter(key: str) -> Q:
-    """The records that carry the marker ``key``; all of them for an unknown key."""
+def badge_filter(key: str) -> Q:
+    """The records that carry the badge ``key``; all of them for an unknown key."""
     if key == NOT_SENT.key:
         return Q(erp_state="", origin_id="")
     linked = Q(erp_state=State.SYNCED) | (Q(erp_state="") & ~Q(origin_id=""))
@@ -19,8 +19,8 @@ def marker_filter(key: str) -> Q:
         return linked & Q(drifted=False)
     if key == DRIFTED.key:
         return linked & Q(drifted=True)
-    states = STATES_OF_MARKER.get(key)
-    return Q(erp_state__in=sorted(states)) if states else Q()
+    states = [state for state, words in STATES.items() if words.badge == key]
+    return Q(erp_state__in=states) if states else Q()
 
 
 def unsent(*, updates: bool = True) -> Q:

@@ -13,10 +13,7 @@ from erp_integrations.models.record_types import (
     Sendable,
     locked,
 )
-from erp_integrations.models.states import State
-from erp_integrations.workflow.badges import (
-    MARKERS,
-)
+from erp_integrations.models.states import State, label_for_sender
 
 # What no edit of a record's fields can change.
 BEYOND_EDITS = frozenset({"active", "open", "create", "update"})
@@ -44,7 +41,7 @@ def locks(entity: str, records: Sequence[Sendable]) -> dict[int, Lock]:
 
 
 def _lock(item: Item) -> Lock:
-    words = MARKERS[item.state].label
+    words = label_for_sender(item.state)
     message = (
         f"Sent to the ERP by {item.sent_by}: {words}. It is locked until accounting has decided "
         "and the export is settled."

@@ -16,7 +16,7 @@ from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.safe_adapter import plain
 from erp_integrations.models import Item, Request, row_locks
 from erp_integrations.models.record_types import Draft, RecordType, record_type
-from erp_integrations.models.states import State
+from erp_integrations.models.states import State, label_for_sender
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.accept.default_rules import Defaults
 from erp_integrations.workflow.bulk_requests import Done, Refusal, carry_out
@@ -198,7 +198,7 @@ def _not_waiting(kind: RecordType, ids: Sequence[int], access: Access) -> list[R
 def _why_not_waiting(item: Item | None) -> Problem:
     if item is None:
         return Problem("erp_state", "not_sent", "It was not sent, so there is nothing to retrieve.")
-    words = State(item.state).label
+    words = label_for_sender(item.state)
     who = f" by {item.decided_by}" if item.decided_by else ""
     message = f"It can no longer be retrieved: {words}{who}."
     if item.state == State.RETRIEVED:

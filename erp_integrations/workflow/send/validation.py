@@ -10,7 +10,7 @@ from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.adapter_loading import manifest_of, usable_manifest
 from erp_integrations.models import Item, Link, erp_records
 from erp_integrations.models.record_types import Draft, RecordType
-from erp_integrations.models.states import State
+from erp_integrations.models.states import label_for_sender
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.commands import command_for
 from erp_integrations.workflow.payloads.digest import digest
@@ -108,7 +108,7 @@ def _stale(draft: Draft, seen: Mapping[int, int] | None) -> list[Problem]:
 def _waiting(item: Item | None) -> list[Problem]:
     if item is None:
         return []
-    words = State(item.state).label
+    words = label_for_sender(item.state)
     message = f"Already sent by {item.sent_by} on {shown(item.sent_at)} ({words})."
     return [Problem("erp_state", "open", message, current=words)]
 

@@ -12,7 +12,7 @@ from erpbridge.ui.listing import Page
 
 register = template.Library()
 
-# Meaning never rests on colour alone: each colour has a shape of its own unless told otherwise.
+# Meaning never rests on color alone: each color has a shape of its own unless told otherwise.
 BADGE_ICONS = {
     "blue": "clock",
     "yellow": "arrow-uturn-left",
@@ -29,9 +29,9 @@ BANNER_ICONS = {
 
 
 @register.filter
-def badge_icon(colour: str) -> str:
-    """The icon of a badge of this colour."""
-    return BADGE_ICONS.get(colour, BADGE_ICONS["grey"])
+def badge_icon(color: str) -> str:
+    """The icon of a badge of this color."""
+    return BADGE_ICONS.get(color, BADGE_ICONS["grey"])
 
 
 @register.filter

@@ -97,7 +97,7 @@ def test_a_description_changed_in_the_erp_changes_here_and_does_not_count_as_dri
     assert refresh().result["text"] == "1 changed."
     code = CostCode.objects.get(full_code="01-100")
     assert (code.description, code.drifted) == ("Surveying and layout", False)
-    assert sendable.marker(code).key == "synced"
+    assert sendable.badge(code).key == "synced"
 
 
 def test_what_the_erp_has_no_more_becomes_inactive_and_is_never_deleted(owner, account, refresh):

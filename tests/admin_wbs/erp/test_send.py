@@ -10,7 +10,7 @@ from admin_wbs.erp import send as send_to_erp
 from admin_wbs.errors import CodeRefused, Stale
 from admin_wbs.models import CostCode
 from erp_integrations.models import Item
-from erp_integrations.sendable import marker
+from erp_integrations.sendable import badge
 from erp_integrations.workflow import parents
 from erp_integrations.workflow.accept import services as accept_services
 from tests.admin_wbs import steps
@@ -176,13 +176,13 @@ def test_after_the_sync_an_edit_shows_as_drift_and_is_sent_again(
     assert button(erp_list, ada, access_of).count == 0
     code_services.edit(made["02"], values={"description": "Site work"}, seen=1, by=ada)
     changed = CostCode.objects.get(pk=made["02"].pk)
-    assert marker(changed).key == "drifted"
+    assert badge(changed).key == "drifted"
     assert button(erp_list, ada, access_of).count == 1
     steps.send(erp_list, access_of(ada))
     steps.accept(steps.waiting(erp_list), access_of(pat))
     export(connection)
     changed.refresh_from_db()
-    assert (marker(changed).key, ("02", "Site work") in steps.in_erp(connection)) == (
+    assert (badge(changed).key, ("02", "Site work") in steps.in_erp(connection)) == (
         "synced",
         True,
     )

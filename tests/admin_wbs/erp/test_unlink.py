@@ -59,13 +59,13 @@ def test_an_unlinked_code_that_is_sent_again_is_linked_at_accept(
     assert "Link Instead to 02" in page.text
     client.post(reverse("erp:item_link", kwargs=where), {"digest": item.digest, "erp_id": before})
     code = CostCode.objects.get(pk=synced["02"].pk)
-    assert (code.origin_id, code.drifted, sendable.marker(code).key) == (before, False, "synced")
+    assert (code.origin_id, code.drifted, sendable.badge(code).key) == (before, False, "synced")
 
 
 def test_an_unlinked_code_can_be_sent_again_and_its_reason_is_kept(synced, ada):
     assert unlink(synced["02"], ada) == 1
     code = CostCode.objects.get(pk=synced["02"].pk)
-    assert (code.origin_id, sendable.marker(code).key) == ("", "none")
+    assert (code.origin_id, sendable.badge(code).key) == ("", "none")
     event = Event.objects.get(verb="unlink")
     assert (event.note, event.actor, event.subject_id) == ("Wrong ledger.", ada, code.pk)
     assert Link.objects.filter(record_id=code.pk, ended_at=None).count() == 0

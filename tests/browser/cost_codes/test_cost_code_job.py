@@ -207,7 +207,7 @@ def test_what_the_erp_refused_is_retried_alone(page, live_server, worker, simula
     row = page.locator("#click-items tr").filter(has_text="02-200")
     expect(row).to_contain_text("waits for 02 Site work, which the ERP refused", timeout=15_000)
     page.get_by_role("link", name="Go to ERP Integrations").click()
-    page.get_by_role("link", name=re.compile("Failed to Export")).click()
+    page.get_by_role("link", name=re.compile("Failed to export")).click()
     page.get_by_role("button", name="Retry All").click()
     page.get_by_role("button", name="Export", exact=True).click()
     expect(page.get_by_text("1 of 1 synced")).to_be_visible(timeout=60_000)

@@ -115,8 +115,8 @@ def test_a_column_can_be_put_where_it_belongs(run):
         ({"project": 999_999}, "no project 999999"),
         ({"by": "nobody@example.com"}, "Nobody signs in as"),
         ({"country": "Atlantis"}, "“Atlantis” is no country"),
-        ({"column": ["colour=name"]}, "no column “colour”"),
-        ({"column": ["name=colour"]}, "“colour” is none of"),
+        ({"column": ["color=name"]}, "no column “color”"),
+        ({"column": ["name=color"]}, "“color” is none of"),
         ({"column": ["name="]}, "Choose the column"),
     ],
 )

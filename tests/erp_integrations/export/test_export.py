@@ -25,7 +25,7 @@ from erp_integrations.export.claim import claim
 from erp_integrations.export.due import due_connections
 from erp_integrations.models import Attempt, Connection, Halt, Item, Link
 from erp_integrations.models.states import State
-from erp_integrations.sendable import marker
+from erp_integrations.sendable import badge
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.payloads.commands import command_of
@@ -66,7 +66,7 @@ def test_refused_record_fails_with_the_erps_own_words(connection, accepted_item,
     assert accepted_item.error_advice
     assert outcomes(accepted_item) == [("absent", "not_applied")]
     company.refresh_from_db()
-    assert (marker(company).key, company.origin_id) == ("failed", "")
+    assert (badge(company).key, company.origin_id) == ("failed", "")
 
 
 def test_failed_item_is_retried_as_it_was_or_with_another_id(
@@ -332,7 +332,7 @@ def test_vendor_found_after_silence_that_is_not_ours_needs_an_answer(
     steps.export(connection)
     assert state(accepted_item) == State.NEEDS_ANSWER
     company.refresh_from_db()
-    assert (marker(company).key, company.origin_id) == ("needs_answer", "")
+    assert (badge(company).key, company.origin_id) == ("needs_answer", "")
     # "It is not there": the same command goes out again, and the look keeps it from overwriting.
     assert manual_resolution.it_is_not_there(accepted_item, by=pat, why="Looked") == ""
     assert manual_resolution.it_is_not_there(accepted_item, by=pat) == manual_resolution.MOVED_ON

@@ -30,15 +30,15 @@ def test_status_counts_what_waits_and_names_a_pause(erp, connection, sent_item, 
     erp("pause", connection.pk, "--why", "Year-end closing", by=ada)
     said = erp("status")
     assert "PAUSED: Year-end closing" in said
-    assert "Ready to Export        1" in said
+    assert "Ready to export        1" in said
 
 
 def test_status_says_where_it_stops_counting(erp, connection, account, monkeypatch):
     monkeypatch.setattr("erp_integrations.models.querysets.MOST_COUNTED", 2)
     ItemFactory.create_batch(2, account=account, connection=connection)
-    assert "Ready to Export        2\n" in erp("status")
+    assert "Ready to export        2\n" in erp("status")
     ItemFactory.create(account=account, connection=connection)
-    assert "Ready to Export        2+\n" in erp("status")
+    assert "Ready to export        2+\n" in erp("status")
 
 
 def test_pause_and_resume_stop_and_start_the_export(erp, connection, accepted_item, ada):

@@ -10,8 +10,8 @@ import pytest
 
 from directory.models import Company
 from erp_integrations.models import Connection, Item, Link, querysets
-from erp_integrations.models.querysets import TABS, capped, search, tab_counts
-from erp_integrations.models.states import BEFORE_ACCEPTANCE, State
+from erp_integrations.models.querysets import capped, search, tab_counts
+from erp_integrations.models.states import BEFORE_ACCEPTANCE, ItemTab, State, states_of_tab
 from tests.factories import (
     AccountFactory,
     CompanyFactory,
@@ -55,12 +55,12 @@ def link(connection: Connection, number: int, **columns: Any) -> Link:
 
 
 def test_lists_are_these_in_this_order():
-    assert [(key, words, set(states)) for key, (words, states) in TABS.items()] == [
-        ("ready", "Ready to Export", {"ready"}),
+    assert [(tab.value, tab.label, set(states_of_tab(tab))) for tab in ItemTab] == [
+        ("ready", "Ready to export", {"ready"}),
         ("exporting", "Exporting", {"queued", "sending", "submitted", "uncertain"}),
-        ("failed", "Failed to Export", {"failed", "needs_answer"}),
+        ("failed", "Failed to export", {"failed", "needs_answer"}),
         ("synced", "Synced", {"synced"}),
-        ("returned", "Rejected & Retrieved", {"rejected", "retrieved"}),
+        ("returned", "Rejected & retrieved", {"rejected", "retrieved"}),
     ]
 
 

@@ -269,7 +269,7 @@ def test_page_says_what_waits_and_how_much_failed(
     steps.export(connection)
     text = health_page()
     assert "0 of 2" in text
-    assert "<dt>Waiting for accounting</dt><dd>1" in re.sub(r"</?p>|\n *", "", text)
+    assert "<dt>Ready to export</dt><dd>1" in re.sub(r"</?p>|\n *", "", text)
     assert "Never" in text
     assert "no worker has ever looked" in text
 

@@ -14,8 +14,7 @@ from erp_integrations.adapters.simulator.faults import set_fault
 from erp_integrations.connections import adapter_loading
 from erp_integrations.export import engine
 from erp_integrations.models import ErpRecord, Item, Link
-from erp_integrations.models.querysets import TABS
-from erp_integrations.models.states import State
+from erp_integrations.models.states import State, states_of_tab
 from erp_integrations.sendable import send
 from erpbridge.access.levels import Level
 from tests.erp_integrations import steps
@@ -152,7 +151,7 @@ def test_what_was_handed_back_is_listed_once_and_only_while_it_stands_so(
 
     def returned() -> list[str]:
         page = client.get(list_url, {"status": "returned"})
-        tab = next(tab for tab in page.context["tabs"] if tab.label == "Rejected & Retrieved")
+        tab = next(tab for tab in page.context["tabs"] if tab.label == "Rejected & retrieved")
         assert tab.count == str(len(page.context["rows"]))
         return [row["item"].decision_note for row in page.context["rows"]]
 
@@ -290,7 +289,7 @@ def test_a_project_says_why_nothing_can_be_sent_yet(client_of, ada, account, pro
 def test_a_list_costs_the_same_number_of_queries_for_any_number_of_rows(
     client_of, pat, ada, account, connection, list_url, status
 ):
-    state = sorted(TABS[status][1])[0]
+    state = sorted(states_of_tab(status))[0]
     client = client_of(pat)
 
     def queries_with(rows):

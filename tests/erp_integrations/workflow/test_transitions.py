@@ -18,15 +18,15 @@ import erp_integrations
 from directory.models import Company
 from erp_integrations.clock import after
 from erp_integrations.models import Connection, Item, Request, row_locks
-from erp_integrations.models.states import BEFORE_ACCEPTANCE, IN_AIR, MOVING, OPEN, State
+from erp_integrations.models.states import BEFORE_ACCEPTANCE, IN_AIR, MOVING, OPEN, STATES, State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.badges import (
+    BADGES,
     DRIFTED,
     EVENT_WORDS,
     LINKED,
-    MARKERS,
     NOT_SENT,
-    STATES_OF_MARKER,
+    SENDER_BADGES,
     UNLINKED,
     UPDATE_BACK,
 )
@@ -74,16 +74,16 @@ TABLE = {
     "link_instead": ({S.READY, S.FAILED}, S.SYNCED),
     "unlink": ({S.SYNCED}, S.UNLINKED),
 }
-# What a state is called in lists; and how a record shows it: key, words, colour and icon of its
-# marker. See docs/design/erp-integrations-states.md, "Markers".
+# What a state is called in lists; and how a record shows it: key, words, color and icon of its
+# badge. See docs/design/erp-integrations-states.md, "Badges".
 WORDS = {
-    S.READY: "Ready to Export",
+    S.READY: "Ready to export",
     S.QUEUED: "Exporting",
     S.SENDING: "Exporting",
     S.SUBMITTED: "Exporting",
     S.UNCERTAIN: "Exporting",
-    S.NEEDS_ANSWER: "Needs an Answer",
-    S.FAILED: "Failed to Export",
+    S.NEEDS_ANSWER: "Needs an answer",
+    S.FAILED: "Failed to export",
     S.SYNCED: "Synced",
     S.UNLINKED: "Unlinked",
     S.RETRIEVED: "Retrieved",
@@ -91,7 +91,7 @@ WORDS = {
 }
 EXPORTING = ("exporting", "Exporting", "blue", "arrow-path")
 SHOWN = {
-    S.READY: ("ready", "Waiting for accounting", "blue", "clock"),
+    S.READY: ("ready", "Ready to export", "blue", "clock"),
     S.QUEUED: EXPORTING,
     S.SENDING: EXPORTING,
     S.SUBMITTED: EXPORTING,
@@ -113,13 +113,20 @@ SHOWN_OTHERWISE = [
     ("unlinked", "Unlinked", "grey", "link-slash"),
     ("drifted", "Changed since sync", "yellow", "pencil-square"),
 ]
-FILTERED = {
-    "ready": {S.READY},
-    "exporting": {S.QUEUED, S.SENDING, S.SUBMITTED, S.UNCERTAIN},
-    "failed": {S.FAILED},
-    "needs_answer": {S.NEEDS_ANSWER},
-    "retrieved": {S.RETRIEVED},
-    "rejected": {S.REJECTED},
+# What only the sender reads; Procore's word, and the list of the tool.
+FOR_SENDERS = {S.READY: "Waiting for accounting"}
+REST_AND_TAB = {
+    S.READY: ("ready_to_export", "ready"),
+    S.QUEUED: ("exporting", "exporting"),
+    S.SENDING: ("exporting", "exporting"),
+    S.SUBMITTED: ("exporting", "exporting"),
+    S.UNCERTAIN: ("exporting", "exporting"),
+    S.NEEDS_ANSWER: ("failed_to_export", "failed"),
+    S.FAILED: ("failed_to_export", "failed"),
+    S.SYNCED: ("synced", "synced"),
+    S.UNLINKED: ("not_in_erp", None),
+    S.RETRIEVED: ("not_in_erp", "returned"),
+    S.REJECTED: ("rejected", "returned"),
 }
 # Events that are stored, and move nothing by themselves.
 WITHOUT_A_MOVE = {"send", "link", "use_anyway"}
@@ -165,10 +172,13 @@ def test_every_event_has_its_words():
 
 def test_every_state_is_shown_as_drawn():
     assert {state: state.label for state in State} == WORDS
-    assert {state: astuple(one) for state, one in MARKERS.items()} == SHOWN
+    assert {state: astuple(one) for state, one in BADGES.items()} == SHOWN
     assert {state: astuple(one) for state, one in UPDATE_BACK.items()} == SHOWN_OF_UPDATES
     assert [astuple(one) for one in (NOT_SENT, LINKED, UNLINKED, DRIFTED)] == SHOWN_OTHERWISE
-    assert STATES_OF_MARKER == FILTERED
+    for_senders = {state: badge.label for state, badge in SENDER_BADGES.items()}
+    assert for_senders == WORDS | FOR_SENDERS
+    assert {state: (words.rest, words.tab) for state, words in STATES.items()} == REST_AND_TAB
+    assert all(words.meaning.endswith(".") for words in STATES.values())
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(State, TABLE)))
@@ -202,7 +212,7 @@ def test_open_states_lock_and_states_in_the_air_own_their_key():
     assert {S.NEEDS_ANSWER} == IN_AIR - MOVING
     assert {S.QUEUED, S.SENDING, S.SUBMITTED, S.UNCERTAIN} == MOVING
     assert {S.READY, S.RETRIEVED, S.REJECTED} == BEFORE_ACCEPTANCE
-    assert set(MARKERS) == set(State)
+    assert set(BADGES) == set(State)
 
 
 def test_no_module_but_transitions_sets_a_state():

@@ -19,7 +19,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.wakeups import publish
 from erp_integrations.models import Item, Request
 from erp_integrations.models.states import State
-from erp_integrations.sendable import marker
+from erp_integrations.sendable import badge
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.accept.validation import Checks
@@ -227,7 +227,7 @@ def test_rejected_company_goes_back_with_the_reason(connection, sent_item, compa
     sent_item.refresh_from_db()
     company.refresh_from_db()
     assert (sent_item.state, sent_item.decision_note) == (State.REJECTED, "No W-9")
-    assert marker(company).key == "rejected"
+    assert badge(company).key == "rejected"
 
 
 def test_reject_after_accept_is_refused_naming_the_approver(

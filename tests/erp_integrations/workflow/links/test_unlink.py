@@ -114,7 +114,7 @@ def test_a_record_that_was_never_exported_is_listed_once_it_is_linked(
 ):
     page = synced_page(client_of(ada), account)
     (row,) = page.context["rows"]
-    assert (str(row["link"]), row["marker"].key) == ("Granite Yard", "synced")
+    assert (str(row["link"]), row["badge"].key) == ("Granite Yard", "synced")
     assert "GRANITE7" in page.text
     assert "Linked without an export" in page.text
     assert counts(account)["synced"] == 1
@@ -150,7 +150,7 @@ def test_a_synced_record_whose_update_waits_is_listed_as_it_stands(
     update = steps.update_item(synced_company, access_of(ada), "Quarry & Daughters, LLC")
     assert update.state == State.READY
     (row,) = synced_page(client_of(ada), account).context["rows"]
-    assert row["marker"].key == "ready"
+    assert row["badge"].key == "ready"
 
 
 def test_a_renamed_record_is_listed_by_its_present_name(ada, synced_company):

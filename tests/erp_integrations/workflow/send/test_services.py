@@ -9,7 +9,7 @@ from directory.companies.errors import EditRefused
 from directory.models import Company
 from erp_integrations.models import Item, Link, Request
 from erp_integrations.models.states import State
-from erp_integrations.sendable import button, lock, marker, marker_filter, retrieve, send
+from erp_integrations.sendable import badge, badge_filter, button, lock, retrieve, send
 from erp_integrations.workflow import transitions
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ProjectFactory
@@ -125,7 +125,7 @@ def test_sent_company_is_locked_and_says_who_locked_it(connection, company, sent
     company.refresh_from_db()
     held = lock("vendor", company)
     assert held.sent_by == "Ada Admin"
-    assert marker(company).label == "Waiting for accounting"
+    assert badge(company).label == "Waiting for accounting"
     with pytest.raises(EditRefused):
         directory.edit(company, values={"name": "Other"}, seen=company.revision, by=ada)
     company.refresh_from_db()
@@ -144,7 +144,7 @@ def test_retrieved_company_can_be_edited_and_sent_again(
     done = retrieve("vendor", [company.pk], access=access_of(ada))
     assert (done.done, done.refused) == (1, ())
     company.refresh_from_db()
-    assert marker(company).key == "retrieved"
+    assert badge(company).key == "retrieved"
     directory.edit(company, values={"city": "Elkton"}, seen=company.revision, by=ada)
     assert button("vendor", access_of(ada), company).label == "Re-send to ERP"
     (again,) = steps.send_all([company], access_of(ada))
@@ -227,13 +227,13 @@ def test_synced_company_whose_update_was_rejected_stays_green_and_says_so(
     item = steps.update_item(synced_company, access_of(ada), "Quarry, Inc.")
     transitions.move("reject", Item.objects.filter(pk=item.pk), by=ada)
     synced_company.refresh_from_db()
-    shown = marker(synced_company)
-    assert (shown.key, shown.label, shown.colour) == (
+    shown = badge(synced_company)
+    assert (shown.key, shown.label, shown.color) == (
         "rejected",
         "Synced, update rejected",
         "green",
     )
-    assert Company.objects.filter(marker_filter("rejected")).get() == synced_company
+    assert Company.objects.filter(badge_filter("rejected")).get() == synced_company
 
 
 def test_six_hundred_firms_are_sent_in_one_click_and_each_refusal_says_why(
