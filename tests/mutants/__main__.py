@@ -69,7 +69,14 @@ def stale(module: str) -> list[str]:
 class Run:
     """One run over some modules."""
 
-    def __init__(self, names: Sequence[str], *, only: str = "", limit: int | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        only: str = "",
+        limit: int | None = None,
+        functions: bool = False,
+    ) -> None:
         self.reach = Reach()
         self.reach.refresh(names)
         self.results = {name: Results(name) for name in names}
@@ -80,7 +87,11 @@ class Run:
         # In no order that means something: a run that is stopped has tried a fair sample.
         samples = [
             sorted(
-                (one for one in self.mutants[name] if only in one.key),
+                (
+                    one
+                    for one in self.mutants[name]
+                    if only in one.key and (one.function or not functions)
+                ),
                 key=lambda one: sha256(one.key.encode()).digest(),
             )[:limit]
             for name in names
@@ -152,12 +163,17 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="all of them without any")
     parser.add_argument("--only", default="", help="mutants whose description holds this text")
     parser.add_argument("--limit", type=int, help="mutants of each module; all without it")
+    parser.add_argument(
+        "--functions",
+        action="store_true",
+        help="leave out tables, decorators and bodies of classes, each of which takes minutes",
+    )
     parser.add_argument("--scores", action="store_true", help="run nothing, tell what is known")
     given = parser.parse_args()
     names = given.modules or modules()
     if unknown := sorted(set(names) - set(modules())):
         parser.error(f"not mutated: {', '.join(unknown)}; see tests/mutants/targets.py")
-    run = Run(names, only=given.only, limit=given.limit)
+    run = Run(names, only=given.only, limit=given.limit, functions=given.functions)
     if not given.scores:
         run.go()
     print(*run.scores(), sep="\n")
