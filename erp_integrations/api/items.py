@@ -21,8 +21,9 @@ from erp_integrations.models.querysets import search as by_words
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow import item_details, parents
-from erp_integrations.workflow.accept import field_values, manual_resolution, matches
+from erp_integrations.workflow.accept import actions, field_values, manual_resolution, matches
 from erp_integrations.workflow.accept import services as accept_services
+from erp_integrations.workflow.accept.actions import Action
 from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
@@ -276,7 +277,7 @@ class Answer(ItemAction):
         given = texts_of(body, ["origin_id", "reason"])
         form = AnswerForm({"erp_id": given["origin_id"], "why": given["reason"]})
         cleaned = cleaned_by(form, {"erp_id": "origin_id", "why": "reason"})
-        if item.state not in (State.NEEDS_ANSWER, State.FAILED):
+        if Action.ANSWER not in actions.possible(item.state):
             raise api_errors.conflict(f"It needs no answer: {State(item.state).label}.")
         if word == "not_there":
             return "", cleaned["why"]

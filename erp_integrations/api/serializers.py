@@ -13,7 +13,7 @@ from erp_integrations.models import Item, Link, Request
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import MOVING, State
 from erp_integrations.workflow import item_details, standing
-from erp_integrations.workflow.accept import matches
+from erp_integrations.workflow.accept import actions, matches
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.matches import Match
@@ -22,7 +22,6 @@ from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 
 RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
-DECIDABLE = (State.READY, State.FAILED)
 MOST_ATTEMPTS = 20
 
 
@@ -91,8 +90,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     """One item with everything its page shows: what will be written, what to fill in, history."""
     manifest = adapter_loading.usable_manifest(item.connection, item.entity)
     link = item_details.link_of(item)
-    if item.state in DECIDABLE:
-        accept_services.proposals_for([item])
+    accept_services.proposals_for([item])
     found = matches.matches(item, manifest, item.acceptance) if manifest else []
     offers = Offers(item.connection, manifest) if manifest else None
     told = comparison.asked(item)
@@ -108,12 +106,8 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
         "rejected_before": _rejection(item, manifest),
         "erp_matches": [_match(one) for one in found],
         "not_compared": [_told(one) for one in told],
-        "available_actions": _actions(
-            item,
-            access,
-            linked=link is not None,
-            free=any(not one.linked_to for one in found),
-            asked=bool(told),
+        "available_actions": actions.available(
+            item, access, manifest=manifest, link=link, matches=found, told=told
         ),
         "attempts": _attempts(item, access),
         "history": [
@@ -182,25 +176,6 @@ def _told(link: Link) -> dict[str, Any]:
         "origin_id": link.erp_id,
         "message": comparison.named(link),
     }
-
-
-def _actions(item: Item, access: Access, *, linked: bool, free: bool, asked: bool) -> list[str]:
-    """What the caller can do with the item now, as names of the routes under ``actions``."""
-    own = item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
-    decides = bool(access.can("items.accept", item.entity))
-    possible = {
-        "accept": decides and item.state == State.READY and not own,
-        "retry": decides and item.state == State.FAILED and not own,
-        "reject": decides and item.state in (*DECIDABLE, State.NEEDS_ANSWER),
-        "withdraw": decides and item.state == State.QUEUED,
-        "answer": decides and item.state in (State.NEEDS_ANSWER, State.FAILED),
-        "link_instead": decides and free and not own,
-        "use_anyway": decides and asked and not own,
-        "unlink": linked
-        and item.state == State.SYNCED
-        and bool(access.can(record_type(item.entity).unlink_action)),
-    }
-    return [name for name, can in possible.items() if can]
 
 
 def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:

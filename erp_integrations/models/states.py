@@ -147,6 +147,8 @@ IN_AIR = frozenset(
 # Of these: something may be in the ERP already, or get there.
 MAY_HAVE_LEFT = IN_AIR - {State.QUEUED}
 MOVING = frozenset({State.QUEUED, State.SENDING, State.SUBMITTED, State.UNCERTAIN})
+# May be accepted, for the first time or once more.
+DECIDABLE = frozenset({State.READY, State.FAILED})
 BEFORE_ACCEPTANCE = frozenset({State.READY, State.RETRIEVED, State.REJECTED})
 
 

@@ -14,11 +14,11 @@ from erp_integrations.adapters.base import EntityManifest, Operation
 from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.models import Attempt, Item
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import MOVING, OPEN, STATES, State
+from erp_integrations.models.states import DECIDABLE, MOVING, OPEN, STATES, State
 from erp_integrations.web import scoped_urls
 from erp_integrations.web.forms import AcceptanceForm, UnlinkForm, UseAnywayForm, WithdrawForm
 from erp_integrations.workflow import item_details, standing
-from erp_integrations.workflow.accept import manual_resolution, matches
+from erp_integrations.workflow.accept import actions, manual_resolution, matches
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
 from erp_integrations.workflow.accept.matches import Match
@@ -62,9 +62,13 @@ def _page(
     may_decide = access.can("items.accept", found.entity)
     manifest = adapter_loading.usable_manifest(found.connection, found.entity)
     link = item_details.link_of(found)
-    if form is None and manifest and may_decide and _decidable(found):
+    if form is None and manifest and may_decide and found.state in DECIDABLE:
         form = _acceptance_form(found, manifest)
     asks_values = found.operation == Operation.CREATE
+    seen, told = _matches(found, manifest, form), comparison.asked(found)
+    available = actions.available(
+        found, access, manifest=manifest, link=link, matches=seen, told=told
+    )
     context = {
         "item": found,
         "kind": record_type(found.entity),
@@ -101,17 +105,13 @@ def _page(
         "unlinked": item_details.unlinked(found),
         "manifest": manifest,
         "form": form if asks_values else None,
-        "matches": _matches(found, manifest, form),
-        "told": [(comparison.named(one), one.erp_id) for one in comparison.asked(found)],
+        "matches": seen,
+        "told": [(comparison.named(one), one.erp_id) for one in told],
+        "available": available,
+        "decidable": actions.possible(found.state) & actions.DECISIONS,
         "use": use or UseAnywayForm(prefix="use"),
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
-        "can_accept": manifest is not None and _decidable(found),
-        "can_reject": found.state in (State.READY, State.FAILED, State.NEEDS_ANSWER),
-        "can_withdraw": found.state == State.QUEUED and may_decide,
         "withdraw": withdraw or WithdrawForm(prefix="withdraw"),
-        "may_unlink": link is not None
-        and found.state == State.SYNCED
-        and access.can(record_type(found.entity).unlink_action),
         "unlink": unlink or UnlinkForm(prefix="unlink"),
         "reason": reason or ReasonForm(prefix="reject"),
         "answer": answer or AnswerForm(prefix="answer"),
@@ -122,10 +122,6 @@ def _page(
         "history": item_details.history(found),
     }
     return render(request, "erp/item.html", context)
-
-
-def _decidable(found: Item) -> bool:
-    return found.state in (State.READY, State.FAILED)
 
 
 def _acceptance_form(
@@ -191,7 +187,7 @@ def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     manifest = adapter_loading.usable_manifest(found.connection, found.entity)
     values: dict[str, Any] = {}
     form = None
-    if manifest is not None and found.operation == Operation.CREATE and _decidable(found):
+    if manifest is not None and found.operation == Operation.CREATE and found.state in DECIDABLE:
         form = _acceptance_form(found, manifest, request.POST)
         if not form.is_valid():
             return _page(request, found, form=form)
@@ -225,7 +221,7 @@ def _refused(
             form.add_error(problem.field, problem.message)
         else:
             messages.error(request, problem.message)
-    if form is None or not _decidable(found):
+    if form is None or found.state not in DECIDABLE:
         return _back(request, found)
     return _page(request, found, form=form)
 

@@ -15,7 +15,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.safe_adapter import plain
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import State
+from erp_integrations.models.states import DECIDABLE
 from erp_integrations.workflow.accept import default_rules
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.badges import BADGES
@@ -25,7 +25,6 @@ from erpbridge.db.bulk_update import write_rows
 from erpbridge.db.text import one_line
 
 # Items in these states can still be given other values.
-DECIDABLE = frozenset({State.READY, State.FAILED})
 LONGEST_VALUE = 200
 
 

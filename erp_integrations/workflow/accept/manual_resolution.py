@@ -19,8 +19,9 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import State
+from erp_integrations.models.states import DECIDABLE, State
 from erp_integrations.workflow import transitions
+from erp_integrations.workflow.accept.actions import ANSWER_THERE
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.links.link_existing import note_agreement
 from erp_integrations.workflow.links.services import holder_of
@@ -45,7 +46,7 @@ def it_is_there(
     """
     if not erp_id or max(len(erp_id), len(erp_code)) > LONGEST_ID:
         return f"An ID of the ERP has from 1 to {LONGEST_ID} characters."
-    event = "link_instead" if item.state == State.FAILED else "answer_there"
+    event = ANSWER_THERE.get(State(item.state), "answer_there")
     return _link(item, Held(erp_id, erp_code, erp_version), event=event, by=by, why=why)
 
 
@@ -99,7 +100,7 @@ def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str
     """
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     item.refresh_from_db()
-    if item.operation != Operation.CREATE or item.state not in (State.READY, State.FAILED):
+    if item.operation != Operation.CREATE or item.state not in DECIDABLE:
         return MOVED_ON
     if seen != item.digest:
         return "It is not the revision you looked at. Open it again, then decide."

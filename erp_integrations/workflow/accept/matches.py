@@ -15,13 +15,12 @@ from django.db.models import Q
 from erp_integrations.adapters.base import EntityManifest, Field, Operation
 from erp_integrations.models import ErpRecord, Item, Link
 from erp_integrations.models.match_keys import COMPARED, keys_of
-from erp_integrations.models.states import State
+from erp_integrations.models.states import DECIDABLE
 from erp_integrations.workflow.accept.validation import erp_key
 from erp_integrations.workflow.payloads import erp_keys
 
 # Shown on a page: more of them say nothing.
 MOST_SHOWN = 5
-DECIDABLE = frozenset({State.READY, State.FAILED})
 
 
 @dataclass(frozen=True)

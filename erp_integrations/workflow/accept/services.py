@@ -21,7 +21,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.wakeups import wake
 from erp_integrations.models import Attempt, Connection, Item, Request, row_locks
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import State
+from erp_integrations.models.states import DECIDABLE, State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.accept import id_proposals
 from erp_integrations.workflow.accept.validation import Checks, decided
@@ -213,7 +213,7 @@ def proposals_for(items: Sequence[Item]) -> None:
     """Fill unused ids into the acceptance of items that wait for a decision or failed."""
     by_connection: dict[int, list[Item]] = {}
     for item in items:
-        if item.state in (State.READY, State.FAILED) and item.operation == Operation.CREATE:
+        if item.state in DECIDABLE and item.operation == Operation.CREATE:
             by_connection.setdefault(item.connection_id, []).append(item)
     found = Connection.objects.in_bulk(list(by_connection))
     for connection_id, some in by_connection.items():
