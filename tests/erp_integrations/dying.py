@@ -9,7 +9,6 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
-from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -86,7 +85,7 @@ def locking() -> Iterator[list[Locked]]:
 
     def noting(self: SQLCompiler, *args: Any, **options: Any) -> Any:
         query = self.query
-        if getattr(query, "select_for_update", False) and _asks(self):
+        if getattr(query, "select_for_update", False) and _finds_rows(self):
             order = tuple(str(one) for one in query.order_by)
             leaves_keys, of = query.select_for_no_key_update, query.select_for_update_of
             found.append(Locked(query.model.__name__, order, leaves_keys, of))
@@ -96,10 +95,9 @@ def locking() -> Iterator[list[Locked]]:
         yield found
 
 
-def _asks(compiler: SQLCompiler) -> bool:
-    """Whether the database is asked at all: not where a condition can hold for no row."""
-    try:
-        compiler.as_sql()
-    except EmptyResultSet:
-        return False
-    return True
+def _finds_rows(compiler: SQLCompiler) -> bool:
+    """Whether there is anything to lock: nothing is where no row meets the condition."""
+    query = compiler.query.clone()
+    query.select_for_update = False
+    query.clear_ordering(force=True)
+    return query.get_count(compiler.using) > 0

@@ -58,17 +58,15 @@ def full_command(connection: Connection, item: Item) -> Command:
     return command_of(item, link=links.get(item.record_id), parent=links.get(item.parent_id or 0))
 
 
-def command_for(
-    draft: Draft, link: Link | None, *, entity: str, acceptance: Mapping[str, Any] | None = None
-) -> Command:
-    """The command that exporting this draft would be."""
+def command_for(draft: Draft, link: Link | None, *, entity: str) -> Command:
+    """The command that exporting this draft would be, before an approver fills anything in."""
     return Command(
         intent="",
         entity=entity,
         operation=Operation.UPDATE if link else Operation.CREATE,
         key=link.erp_code if link else "",
         payload=draft.payload,
-        acceptance=acceptance or {},
+        acceptance={},
         erp_id=link.erp_id if link else "",
         erp_version=link.erp_version if link else "",
     )
