@@ -31,7 +31,7 @@ from erp_integrations.workflow.badges import (
 )
 from erp_integrations.workflow.bulk_requests import Done, Refusal
 from erp_integrations.workflow.links.drift import note_edits
-from erp_integrations.workflow.links.external_ids import Origin, link, text_of
+from erp_integrations.workflow.links.external_ids import link, text_of
 from erp_integrations.workflow.links.link_existing import (
     ErpRow,
     NotFetched,
@@ -45,6 +45,7 @@ from erp_integrations.workflow.links.link_existing import (
     linked_ids,
     note_agreement,
 )
+from erp_integrations.workflow.links.record_columns import Origin
 from erp_integrations.workflow.links.unlink import unlink
 from erp_integrations.workflow.send.buttons import Button, ListButton, button, list_button
 from erp_integrations.workflow.send.dry_run import (

@@ -18,7 +18,7 @@ from admin_wbs.errors import CodeRefused, Outcome, Stale
 from admin_wbs.models import CodeList
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
-from erpbridge.ui.bulk_confirm import NOTHING_TICKED, ask, must_ask
+from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED, ask, must_ask
 
 ACTS = {
     "deactivate": code_services.deactivate,

@@ -16,8 +16,8 @@ from admin_wbs.segments import default_structure
 from admin_wbs.segments.forms import CostTypeForm
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
-from erpbridge.ui.confirm_delete import ask_then_delete
-from erpbridge.ui.second_click import deleted_already, deletion
+from erpbridge.ui.confirmation.confirm_delete import ask_then_delete
+from erpbridge.ui.confirmation.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50

@@ -14,8 +14,8 @@ from admin_wbs.erp import unlink as erp_unlink
 from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList, CostCode
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.ui.confirmation.second_click import deleted_already, deletion, ended_already
 from erpbridge.ui.forms import PlainTexts
-from erpbridge.ui.second_click import deleted_already, deletion, ended_already
 
 
 class UnlinkForm(PlainTexts, forms.Form):

@@ -20,7 +20,7 @@ from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number, numbers
 from erpbridge.jobs import views as job_pages
-from erpbridge.ui.bulk_confirm import NOTHING_TICKED
+from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 
 NOT_OFFERED = "That list is not available to this project. Choose one of these."

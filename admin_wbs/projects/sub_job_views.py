@@ -20,9 +20,9 @@ from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
 from erpbridge.db.numbers import number
 from erpbridge.ui import page_params
-from erpbridge.ui.confirm_delete import ask_then_delete
+from erpbridge.ui.confirmation.confirm_delete import ask_then_delete
+from erpbridge.ui.confirmation.second_click import deleted_already, deletion
 from erpbridge.ui.listing import list_page
-from erpbridge.ui.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50

@@ -20,7 +20,7 @@ from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
 from erpbridge.ui import page_params
-from erpbridge.ui.bulk_confirm import NOTHING_TICKED
+from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 
 GET_OR_POST = ("GET", "HEAD", "POST")

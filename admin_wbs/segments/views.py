@@ -19,8 +19,8 @@ from admin_wbs.segments.table import rows_of
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
-from erpbridge.ui.confirm_delete import ask_then_delete
-from erpbridge.ui.second_click import deleted_already, deletion
+from erpbridge.ui.confirmation.confirm_delete import ask_then_delete
+from erpbridge.ui.confirmation.second_click import deleted_already, deletion
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50

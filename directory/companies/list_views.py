@@ -19,7 +19,7 @@ from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import numbers
-from erpbridge.ui.bulk_confirm import NOTHING_TICKED, ask, must_ask
+from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED, ask, must_ask
 
 
 @require_safe

@@ -32,7 +32,7 @@ from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
 from erpbridge.db.text import one_line
-from erpbridge.ui.bulk_confirm import ask, must_ask
+from erpbridge.ui.confirmation.bulk_confirm import ask, must_ask
 
 
 @require_POST

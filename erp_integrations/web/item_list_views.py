@@ -29,7 +29,7 @@ from erp_integrations.workflow.badges import BADGES
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
-from erpbridge.ui.bulk_confirm import NOTHING_TICKED
+from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import Tab
 

@@ -17,8 +17,8 @@ from erpbridge.oauth import applications
 from erpbridge.oauth.forms import ApplicationForm, ServiceForm
 from erpbridge.oauth.models import Application
 from erpbridge.people.account_views import GET_OR_POST, MOST_HISTORY, posted
+from erpbridge.ui.confirmation.second_click import deleted_already, deletion
 from erpbridge.ui.listing import list_page
-from erpbridge.ui.second_click import deleted_already, deletion
 
 
 @require_safe

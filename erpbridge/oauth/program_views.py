@@ -13,7 +13,7 @@ from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.oauth import programs
 from erpbridge.people.account_views import GET_OR_POST
 from erpbridge.people.person_views import frame_of, person_of_account
-from erpbridge.ui.second_click import ended_already
+from erpbridge.ui.confirmation.second_click import ended_already
 
 
 @require_safe

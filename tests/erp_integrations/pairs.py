@@ -37,7 +37,8 @@ from erp_integrations.sendable import Done, note_edits, retrieve, send
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.links import connection_identity
 from erp_integrations.workflow.links.connection_identity import Books
-from erp_integrations.workflow.links.external_ids import Origin, link
+from erp_integrations.workflow.links.external_ids import link
+from erp_integrations.workflow.links.record_columns import Origin
 from erp_integrations.workflow.links.unlink import unlink
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest

@@ -184,6 +184,21 @@ def test_only_the_moves_change_the_state_of_an_item():
     assert writers == {"erp_integrations/workflow/transitions.py"}
 
 
+def test_what_a_record_shows_of_the_erp_has_one_writer():
+    columns = "origin_id|origin_code|origin_data|drifted|erp_state"
+    assigned = re.compile(
+        rf"\b(?:row|record|code|company)\.(?:{columns})\b[^=\n]*(?<![=!<>])=(?!=)"
+        rf"|\bupdate\([^)]*\b(?:{columns})="
+    )
+    writers = {
+        name(path)
+        for path in MODULES
+        if path.parts[len(ROOT.parts)] != "erpbridge" and assigned.search(path.read_text())
+    }
+    links = "erp_integrations/workflow/links/record_columns.py"
+    assert writers == {links, "erp_integrations/workflow/transitions.py"}
+
+
 def test_no_test_is_left_out():
     leaving_out = re.compile(r"pytest\.(?:skip|importorskip|xfail|mark\.(?:skip|skipif|xfail))\b")
     assert [name(path) for path in TESTS if leaving_out.search(path.read_text())] == []

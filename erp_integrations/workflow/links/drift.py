@@ -8,6 +8,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Link
 from erp_integrations.models.record_types import Draft, record_type
+from erp_integrations.workflow.links.record_columns import show_drift
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erpbridge.db.batches import chunks
@@ -46,7 +47,5 @@ def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
             for one in drafts
             if digest(one.payload) != links[one.record_id].synced_digest
         }
-        rows = kind.model._base_manager.filter(pk__in=some)
         lock_rows(kind.model._base_manager.all(), some)
-        rows.filter(pk__in=now, drifted=False).update(drifted=True)
-        rows.filter(drifted=True).exclude(pk__in=now).update(drifted=False)
+        show_drift(kind, some, now)

@@ -14,7 +14,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from erp_integrations.adapters.base import Problem
 from erp_integrations.connections import adapter_loading
@@ -25,6 +24,7 @@ from erp_integrations.models.record_types import RecordType, record_type
 from erp_integrations.models.row_locks import lock_records
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links import unlink as unlink_services
+from erp_integrations.workflow.links.record_columns import Origin, show_origins
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erpbridge.access.policy import Access
@@ -34,16 +34,6 @@ from erpbridge.db.bulk_update import write_rows
 
 LONGEST_ID = 200
 WHY = "Set over the API"
-COLUMNS = ("origin_id", "origin_code", "origin_data", "drifted", "erp_state")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a record is called outside; None leaves a part as it is, an empty id unlinks."""
-
-    id: str | None = None
-    code: str | None = None
-    data: str | None = None
 
 
 @dataclass
@@ -90,7 +80,7 @@ def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[i
         connection = connection_services.active(access.account.pk, entity)
         renamed = [one for one in good if one.renamed]
         before = {one.record.pk: one.record.origin_id for one in renamed}
-        _write(good)
+        show_origins((one.record, one.origin) for one in good)
         ended = _relink(kind, connection, renamed, good, access) if connection else set()
         # The end of a link is in the history already.
         told = [one for one in renamed if one.record.origin_id or one.record.pk not in ended]
@@ -203,20 +193,6 @@ def _taken(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> 
             message = f"has already been taken by {holders[one.wanted]}"
             problems[pk] = Problem("origin_id", "taken", message)
     return problems
-
-
-def _write(changed: Sequence[_Change]) -> None:
-    for one in changed:
-        row, origin = one.record, one.origin
-        if origin.id is not None and origin.id != row.origin_id:
-            row.origin_id, row.drifted = origin.id, False
-            if not origin.id:
-                row.origin_code, row.origin_data, row.erp_state = "", {}, ""
-        if origin.code is not None:
-            row.origin_code = origin.code
-        if origin.data is not None:
-            row.origin_data = {"text": origin.data} if origin.data else {}
-    write_rows([one.record for one in changed], COLUMNS, updated_at=Now())
 
 
 def _relink(

@@ -19,6 +19,7 @@ from erp_integrations.models.record_types import Draft, record_type
 from erp_integrations.models.row_locks import lock_records
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links.drift import note_edits
+from erp_integrations.workflow.links.record_columns import show_link
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erpbridge.access.models import User
@@ -168,7 +169,8 @@ def link_existing(
         for pk, one in sorted(free.items())
     ]
     Link.objects.bulk_create(made, batch_size=100)
-    link_services.mirror(entity, {link.record_id: (link.erp_id, link.erp_code) for link in made})
+    shown = {link.record_id: (link.erp_id, link.erp_code) for link in made}
+    show_link(record_type(entity), shown)
     data = {pk: {"erp_id": one.erp_id} for pk, one in free.items()}
     notes = [
         Note(entity, pk, one.label or one.erp_code, "link", data=data[pk])

@@ -13,6 +13,7 @@ from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.links.drift import note_edits
+from erp_integrations.workflow.links.record_columns import show_link
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
@@ -61,7 +62,7 @@ def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) 
         write_rows(changed, LINKED_COLUMNS)
         Link.objects.bulk_create([link for link in links if not link.pk], batch_size=100)
         shown = {item.record_id: (item.erp_id, item.erp_code) for item in some}
-        mirror(entity, shown, drifted=not as_sent)
+        show_link(record_type(entity), shown, drifted=not as_sent)
         if record_type(entity).unit == "list":
             # Only a record of a tree may change while it waits: a first child makes it a group.
             note_edits(entity, some[0].account_id, _records(some))
@@ -106,15 +107,6 @@ def release_children(connection_id: int, entity: str, records: Sequence[int]) ->
     waiting = Item.objects.filter(connection=connection_id, entity=entity)
     for some in chunks(records):
         waiting.filter(waits_for__in=some).update(waits_for=None)
-
-
-def mirror(entity: str, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False) -> None:
-    """Show the ERP's id and code on the records, which the caller has locked."""
-    model = record_type(entity).model
-    rows = [row for some in chunks(list(shown)) for row in model._base_manager.filter(pk__in=some)]
-    for row in rows:
-        row.origin_id, row.origin_code = shown[row.pk]
-    write_rows(rows, ["origin_id", "origin_code"], drifted=drifted, updated_at=Now())
 
 
 @transaction.atomic

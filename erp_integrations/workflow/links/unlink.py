@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.match_keys import keys_of
@@ -26,6 +25,7 @@ from erp_integrations.models.record_types import (
 )
 from erp_integrations.models.row_locks import lock_connections, lock_records
 from erp_integrations.models.states import MAY_HAVE_LEFT
+from erp_integrations.workflow.links.record_columns import show_no_link
 from erp_integrations.workflow.links.services import end
 from erpbridge.access.models import User
 from erpbridge.db.batches import chunks
@@ -60,21 +60,8 @@ def unlink(
     refused |= kept_by_children(kind, links.keys() - refused.keys())
     ended = end([link for pk, link in links.items() if pk not in refused], by=by, why=why)
     _remember(ended)
-    _show_nothing(kind, ended)
+    show_no_link(kind, ended)
     return refused
-
-
-def _show_nothing(kind: RecordType, ended: Iterable[Link]) -> None:
-    """The records, which the caller has locked, show nothing of an ERP any more."""
-    gone = {
-        "origin_id": "",
-        "origin_code": "",
-        "origin_data": {},
-        "erp_state": "",
-        "drifted": False,
-    }
-    for some in chunks(sorted(link.record_id for link in ended)):
-        kind.model._default_manager.filter(pk__in=some).update(**gone, updated_at=Now())
 
 
 def unlink_all(connection: Connection, *, by: User, why: str) -> int:
@@ -89,7 +76,7 @@ def unlink_all(connection: Connection, *, by: User, why: str) -> int:
         found = list(active.filter(entity=entity))
         lock_records(entity, [link.record_id for link in found])
         ended = end(found, by=by, why=why)
-        _show_nothing(record_type(entity), ended)
+        show_no_link(record_type(entity), ended)
         count += len(ended)
     return count
 

@@ -15,7 +15,7 @@ from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
 from erp_integrations.models import Item, Link
 from erp_integrations.models.states import State
-from erp_integrations.workflow.links.external_ids import Origin
+from erp_integrations.workflow.links.record_columns import Origin
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.services.people import Levels

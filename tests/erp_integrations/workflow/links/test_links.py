@@ -11,7 +11,9 @@ import pytest
 from directory.models import Company
 from erp_integrations.clock import now
 from erp_integrations.models import Connection, Item, Link, erp_records
+from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
+from erp_integrations.workflow.links import record_columns
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links.settlement import Held, settle_synced
 from erpbridge.audit.models import Event
@@ -343,7 +345,9 @@ def test_shown_ids_are_those_of_each_record(monkeypatch):
     monkeypatch.setattr("erpbridge.db.batches.CHUNK", 2)
     companies = [CompanyFactory.create() for _ in range(5)]
     others = CompanyFactory.create(origin_id="1", drifted=True)
-    link_services.mirror("vendor", {one.pk: (str(one.pk), f"C{one.pk}") for one in companies})
+    record_columns.show_link(
+        record_type("vendor"), {one.pk: (str(one.pk), f"C{one.pk}") for one in companies}
+    )
     for one in companies:
         one.refresh_from_db()
         assert (one.origin_id, one.origin_code, one.drifted) == (str(one.pk), f"C{one.pk}", False)

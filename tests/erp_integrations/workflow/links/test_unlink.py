@@ -15,8 +15,8 @@ from erp_integrations.models.querysets import tab_counts
 from erp_integrations.models.states import State
 from erp_integrations.sendable import send
 from erp_integrations.workflow.links import external_ids
-from erp_integrations.workflow.links.external_ids import Origin
 from erp_integrations.workflow.links.link_existing import link_existing
+from erp_integrations.workflow.links.record_columns import Origin
 from erpbridge.audit.models import Event
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, ItemFactory, ProjectMembershipFactory

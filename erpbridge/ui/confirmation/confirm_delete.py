@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 
 from erpbridge.access.scoping import ScopedRequest
 from erpbridge.refusals import Refused
-from erpbridge.ui.second_click import ended_already
+from erpbridge.ui.confirmation.second_click import ended_already
 
 
 def ask_then_delete(

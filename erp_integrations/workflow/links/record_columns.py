@@ -1,0 +1,79 @@
+"""The columns by which a record shows the ERP: nothing else writes them.
+
+``erp_state`` follows the record's latest item and has its writer in ``workflow/transitions.py``;
+here it is only emptied with the link that it told of. The caller has locked the records
+(docs/locks.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models.functions import Now
+
+from erp_integrations.models import Link
+from erp_integrations.models.record_types import RecordType
+from erpbridge.db.batches import chunks
+from erpbridge.db.bulk_update import write_rows
+
+COLUMNS = ("origin_id", "origin_code", "origin_data", "drifted", "erp_state")
+EMPTY: Mapping[str, Any] = {
+    "origin_id": "",
+    "origin_code": "",
+    "origin_data": {},
+    "erp_state": "",
+    "drifted": False,
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a record is called in the ERP; None leaves a part as it is, an empty id unlinks."""
+
+    id: str | None = None
+    code: str | None = None
+    data: str | None = None
+
+
+def show_link(
+    kind: RecordType, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False
+) -> None:
+    """Show the ERP's id and code, by record id."""
+    rows = [
+        row for some in chunks(list(shown)) for row in kind.model._base_manager.filter(pk__in=some)
+    ]
+    for row in rows:
+        row.origin_id, row.origin_code = shown[row.pk]
+    write_rows(rows, ["origin_id", "origin_code"], drifted=drifted, updated_at=Now())
+
+
+def show_no_link(kind: RecordType, ended: Iterable[Link]) -> None:
+    """Show nothing of an ERP any more, on the records whose links have ended."""
+    for some in chunks(sorted(link.record_id for link in ended)):
+        kind.model._base_manager.filter(pk__in=some).update(**EMPTY, updated_at=Now())
+
+
+def show_origins(told: Iterable[tuple[Any, Origin]]) -> None:
+    """Show what an integrator says, of each record."""
+    rows = []
+    for row, origin in told:
+        if origin.id == "" and row.origin_id:
+            for column, value in EMPTY.items():
+                setattr(row, column, value)
+        elif origin.id is not None and origin.id != row.origin_id:
+            row.origin_id, row.drifted = origin.id, False
+        if origin.code is not None:
+            row.origin_code = origin.code
+        if origin.data is not None:
+            row.origin_data = {"text": origin.data} if origin.data else {}
+        rows.append(row)
+    write_rows(rows, COLUMNS, updated_at=Now())
+
+
+def show_drift(kind: RecordType, ids: Collection[int], drifted: Collection[int]) -> None:
+    """Say of each of the records whether it was edited since the ERP took it."""
+    rows = kind.model._base_manager.filter(pk__in=ids)
+    rows.filter(pk__in=drifted, drifted=False).update(drifted=True)
+    rows.filter(drifted=True).exclude(pk__in=drifted).update(drifted=False)
