@@ -72,10 +72,6 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """For ``createsuperuser``; accounts still have to grant a membership."""
-        return self.create_user(email, password, is_superuser=True, **fields)
-
     def get_by_natural_key(self, username: str | None) -> User:
         """Look up as typed, whatever the case."""
         return self.get(email=login_email(username or ""))

@@ -60,6 +60,14 @@ def test_a_job_is_done_in_chunks_and_says_what_came_of_it(begin, unheard):
     assert job.lease_until is None
 
 
+def test_a_second_job_about_a_subject_begins_once_the_first_is_done(begin, unheard):
+    first = begin(subject="fingers")
+    assert begin(subject="fingers") == first
+    jobs_run.work(first.pk)
+    second = begin(subject="fingers")
+    assert (second.pk, second.state) != (first.pk, "done")
+
+
 def test_a_worker_makes_room_after_its_turn_and_another_goes_on(begin, unheard, monkeypatch):
     monkeypatch.setattr(jobs_run, "TURN", 0.0)
     job = begin(total=2)

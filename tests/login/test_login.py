@@ -160,6 +160,7 @@ def invited(by_ada):
 
 def accept(client: Client, link: str, password: str = NEW):
     form = client.get(link, follow=True)
+    assert form.status_code == 200
     address = form.redirect_chain[-1][0] if form.redirect_chain else link
     return client.post(address, {"new_password1": password, "new_password2": password})
 

@@ -28,9 +28,10 @@ def deletion(request: ScopedRequest, entity: str, pk: int, **data: Any) -> Event
 
 def deleted_already(request: HttpRequest, event: Event, *, back: str) -> HttpResponse:
     """Who did it and when, on the page where the first click led to."""
-    by = f" by {event.actor}" if event.actor else ""
     return ended_already(
-        request, f"{event.label} was deleted already,{by} on {shown(event.at)}.", back=back
+        request,
+        f"{event.label} was deleted already, by {event.actor} on {shown(event.at)}.",
+        back=back,
     )
 
 

@@ -55,6 +55,12 @@ def test_a_bad_value_is_named_and_nothing_is_created(changed, why):
     assert not User.objects.exists()
 
 
+def test_a_password_like_the_login_is_refused(monkeypatch):
+    monkeypatch.setenv(create_account.PASSWORD_VARIABLE, "una.operator@example.com")
+    with pytest.raises(CommandError, match="password: The password is too similar"):
+        create(email="una.operator@example.com")
+
+
 def test_a_weak_password_is_refused(monkeypatch):
     monkeypatch.setenv(create_account.PASSWORD_VARIABLE, "12345")
     with pytest.raises(CommandError, match="password: This password is too short"):
