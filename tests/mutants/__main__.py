@@ -76,9 +76,11 @@ class Run:
         only: str = "",
         limit: int | None = None,
         functions: bool = False,
+        seconds: float = float("inf"),
     ) -> None:
         self.reach = Reach()
         self.reach.refresh(names)
+        self.seconds = seconds
         self.results = {name: Results(name) for name in names}
         self.mutants = {
             name: [one for one in mutants_of(name) if one.key not in reasons(name)]
@@ -116,7 +118,8 @@ class Run:
             if not self.results[one.mutant.module].is_known(one.mutant, self._tests(one)):
                 self.began = time.monotonic()
                 first = self._likely(one)
-                yield replace(one, tests=sorted(one.tests, key=lambda test: -first[test]))
+                tests = sorted(one.tests, key=lambda test: -first[test])
+                yield replace(one, tests=self.reach.within(self.seconds, tests))
 
     def _likely(self, one: Asked) -> Counter[str]:
         """How often each test has noticed a mutant of the module, and of the same function."""
@@ -168,12 +171,24 @@ def main() -> int:
         action="store_true",
         help="leave out tables, decorators and bodies of classes, each of which takes minutes",
     )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=float("inf"),
+        help="of tests that are asked about a mutant, likely ones first; scores are lower bounds",
+    )
     parser.add_argument("--scores", action="store_true", help="run nothing, tell what is known")
     given = parser.parse_args()
     names = given.modules or modules()
     if unknown := sorted(set(names) - set(modules())):
         parser.error(f"not mutated: {', '.join(unknown)}; see tests/mutants/targets.py")
-    run = Run(names, only=given.only, limit=given.limit, functions=given.functions)
+    run = Run(
+        names,
+        only=given.only,
+        limit=given.limit,
+        functions=given.functions,
+        seconds=given.seconds,
+    )
     if not given.scores:
         run.go()
     print(*run.scores(), sep="\n")

@@ -10,7 +10,8 @@ import hashlib
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from subprocess import run
 from time import perf_counter
@@ -85,6 +86,13 @@ class Reach:
             found,
             key=lambda test: (f"test_{stem}.py" not in test, self.tests[test]["seconds"], test),
         )
+
+    def within(self, seconds: float, tests: Sequence[str]) -> list[str]:
+        """The first of some tests, as many as take that long together, and at least one."""
+        ends = accumulate(self.tests[test]["seconds"] for test in tests)
+        return [test for test, end in zip(tests, ends, strict=True) if end <= seconds] or [
+            *tests[:1]
+        ]
 
     def seconds(self, tests: Collection[str]) -> float:
         """How long they take, one after another."""
