@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,8 @@ from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonFo
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.links import unlink as unlink_services
+from erp_integrations.workflow.refusals import MovedOn, NotTaken
+from erpbridge.refusals import Refused
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
@@ -228,9 +231,10 @@ class Withdraw(ItemAction):
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """With the reason."""
-        problem = accept_services.withdraw(item, reason=reason_of(body), by=self.access.user)
-        if problem:
-            raise api_errors.conflict(problem)
+        try:
+            accept_services.withdraw(item, reason=reason_of(body), by=self.access.user)
+        except Refused as error:
+            raise api_errors.conflict(str(error)) from error
 
 
 class Answer(ItemAction):
@@ -248,23 +252,18 @@ class Answer(ItemAction):
         item = self.as_seen(self.kwargs["pk"])
         key, _why = self._answered(item, scope.body_of(self.request))
         if key:
-            found = manual_resolution.look_up(item, key)
-            if not isinstance(found, Found):
-                raise Invalid({"origin_id": [found]})
-            self.in_erp = found
+            with refusing("origin_id"):
+                self.in_erp = manual_resolution.look_up(item, key)
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """Link to it, or send it again."""
         _key, why = self._answered(item, body)
         by = self.access.user
-        if self.in_erp is None:
-            problem = manual_resolution.it_is_not_there(item, by=by, why=why)
-        else:
-            problem = manual_resolution.link_to(item, self.in_erp, by=by, why=why)
-        if problem == manual_resolution.MOVED_ON:
-            raise api_errors.conflict(problem)
-        if problem:
-            raise Invalid({"origin_id": [problem]})
+        with refusing("origin_id"):
+            if self.in_erp is None:
+                manual_resolution.it_is_not_there(item, by=by, why=why)
+            else:
+                manual_resolution.link_to(item, self.in_erp, by=by, why=why)
 
     def _answered(self, item: Item, body: Mapping[str, Any]) -> tuple[str, str]:
         """The ID under which it is there, empty where it is not; and the reason.
@@ -299,13 +298,10 @@ class LinkInstead(ItemAction):
         missing = {name: ["is missing"] for name, value in given.items() if not value}
         if missing:
             raise Malformed(missing)
-        problem = manual_resolution.link_instead(
-            item, erp_id=given["origin_id"], seen=given["digest"], access=self.access
-        )
-        if problem == manual_resolution.MOVED_ON:
-            raise api_errors.conflict(problem)
-        if problem:
-            raise Invalid({"origin_id": [problem]})
+        with refusing("origin_id"):
+            manual_resolution.link_instead(
+                item, erp_id=given["origin_id"], seen=given["digest"], access=self.access
+            )
 
 
 class UseAnyway(ItemAction):
@@ -325,9 +321,10 @@ class UseAnyway(ItemAction):
             message = "is missing: send those of not_compared as you read them"
             raise Malformed({"origin_ids": [message]})
         reason = reason_of(body)
-        problems = accept_services.use_anyway(item, seen=seen, reason=reason, access=self.access)
-        if problems:
-            raise api_errors.refused(problems)
+        try:
+            accept_services.use_anyway(item, seen=seen, reason=reason, access=self.access)
+        except NotTaken as error:
+            raise api_errors.refused(error.problems) from error
 
 
 class Unlink(ItemAction):
@@ -349,6 +346,20 @@ class Unlink(ItemAction):
         )
         for why_not in refused.values():
             raise api_errors.conflict(why_not)
+
+
+@contextmanager
+def refusing(field: str) -> Iterator[None]:
+    """Answer what a service refuses: 409 for what has moved on, else 422 of a field.
+
+    :raises ApiError: in either case.
+    """
+    try:
+        yield
+    except MovedOn as error:
+        raise api_errors.conflict(str(error)) from error
+    except Refused as error:
+        raise Invalid({field: [str(error)]}) from error
 
 
 def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:

@@ -26,8 +26,10 @@ from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.badges import BADGES
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.links import unlink as unlink_services
+from erp_integrations.workflow.refusals import NotTaken
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.refusals import Refused
 
 RELATED = ("sent_by", "decided_by", "project", "connection")
 
@@ -256,12 +258,13 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     if not form.is_valid():
         return _page(request, found, answer=form)
     why, typed = form.cleaned_data["why"], form.cleaned_data["erp_id"]
-    if not there:
-        problem = manual_resolution.it_is_not_there(found, by=request.user, why=why)
-    else:
-        problem = manual_resolution.look_up_and_link(found, key=typed, by=request.user, why=why)
-    if problem:
-        form.add_error("erp_id" if there else None, problem)
+    try:
+        if there:
+            manual_resolution.look_up_and_link(found, key=typed, by=request.user, why=why)
+        else:
+            manual_resolution.it_is_not_there(found, by=request.user, why=why)
+    except Refused as refused:
+        form.add_error("erp_id" if there else None, str(refused))
         found.refresh_from_db()
         return _page(request, found, answer=form)
     if there:
@@ -276,14 +279,15 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Link an item that could be accepted to what the ERP holds; nothing is written there."""
     found = _for_decision(request, public_id)
-    problem = manual_resolution.link_instead(
-        found,
-        erp_id=request.POST.get("erp_id", ""),
-        seen=request.POST.get("digest", ""),
-        access=request.access,
-    )
-    if problem:
-        messages.error(request, problem)
+    try:
+        manual_resolution.link_instead(
+            found,
+            erp_id=request.POST.get("erp_id", ""),
+            seen=request.POST.get("digest", ""),
+            access=request.access,
+        )
+    except Refused as refused:
+        messages.error(request, str(refused))
     else:
         messages.success(request, f"{found.label} is linked. Nothing was written to the ERP.")
     return _back(request, found)
@@ -298,15 +302,17 @@ def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     if not form.is_valid():
         return _page(request, found, use=form)
     failed = found.state == State.FAILED
-    problems = accept_services.use_anyway(
-        found,
-        seen=request.POST.getlist("erp_id"),
-        reason=form.cleaned_data["reason"],
-        access=request.access,
-    )
-    for problem in problems:
-        messages.error(request, problem.message)
-    if not problems:
+    try:
+        accept_services.use_anyway(
+            found,
+            seen=request.POST.getlist("erp_id"),
+            reason=form.cleaned_data["reason"],
+            access=request.access,
+        )
+    except NotTaken as refused:
+        for problem in refused.problems:
+            messages.error(request, problem.message)
+    else:
         messages.success(request, f"{found.label} goes by the ERP ID that was named.")
         if failed:
             _say_on_its_way(request, found, "was retried")
@@ -346,9 +352,10 @@ def withdraw_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     form = WithdrawForm(request.POST, prefix="withdraw")
     if not form.is_valid():
         return _page(request, found, withdraw=form)
-    problem = accept_services.withdraw(found, reason=form.cleaned_data["reason"], by=request.user)
-    if problem:
-        messages.error(request, problem)
+    try:
+        accept_services.withdraw(found, reason=form.cleaned_data["reason"], by=request.user)
+    except Refused as refused:
+        messages.error(request, str(refused))
     else:
         messages.success(request, f"{found.label} was withdrawn and waits for a decision again.")
     return _back(request, found)

@@ -84,20 +84,14 @@ def locking() -> Iterator[list[Locked]]:
     execute = SQLCompiler.execute_sql
 
     def noting(self: SQLCompiler, *args: Any, **options: Any) -> Any:
-        query = self.query
-        if getattr(query, "select_for_update", False) and _finds_rows(self):
+        query, rows = self.query, execute(self, *args, **options)
+        # Where no row meets the condition nothing is locked.
+        nothing = rows is None or (isinstance(rows, list) and not any(rows))
+        if getattr(query, "select_for_update", False) and not nothing:
             order = tuple(str(one) for one in query.order_by)
             leaves_keys, of = query.select_for_no_key_update, query.select_for_update_of
             found.append(Locked(query.model.__name__, order, leaves_keys, of))
-        return execute(self, *args, **options)
+        return rows
 
     with mock.patch.object(SQLCompiler, "execute_sql", noting):
         yield found
-
-
-def _finds_rows(compiler: SQLCompiler) -> bool:
-    """Whether there is anything to lock: nothing is where no row meets the condition."""
-    query = compiler.query.clone()
-    query.select_for_update = False
-    query.clear_ordering(force=True)
-    return query.get_count(compiler.using) > 0

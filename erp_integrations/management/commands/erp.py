@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,13 @@ from erp_integrations.models.states import ItemTab
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.bulk_requests import Refusal
+from erp_integrations.workflow.refusals import NotTaken
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
 from erpbridge.db.text import login_email
+from erpbridge.refusals import Refused
 
 
 class Command(BaseCommand):
@@ -74,11 +77,14 @@ class Command(BaseCommand):
             return
         access = _access(account, options["by"])
         act = _ON_CONNECTION.get(options["verb"])
-        said = (
-            act(_connection(access, options["connection"]), access, options)
-            if act
-            else _ON_ITEM[options["verb"]](_item(access, options["item"]), access, options)
-        )
+        try:
+            said = (
+                act(_connection(access, options["connection"]), access, options)
+                if act
+                else _ON_ITEM[options["verb"]](_item(access, options["item"]), access, options)
+            )
+        except Refused as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(said)
 
     def _status(self, account: Account) -> None:
@@ -145,43 +151,43 @@ def _resume(found: Connection, access: Access, _options: Any) -> str:
 
 
 def _withdraw(item: Item, access: Access, options: Any) -> str:
-    return _done(
-        accept_services.withdraw(item, reason=options["why"], by=access.user), "withdrawn", item
-    )
+    accept_services.withdraw(item, reason=options["why"], by=access.user)
+    return _done(item, "withdrawn")
 
 
 def _reject(item: Item, access: Access, options: Any) -> str:
     items = Item.objects.filter(pk=item.pk)
     done = accept_services.reject(items, entity=item.entity, reason=options["why"], access=access)
-    return _done(_refusals(done.refused), "rejected", item)
+    _check(done.refused)
+    return _done(item, "rejected")
 
 
 def _retry(item: Item, access: Access, _options: Any) -> str:
     done = accept_services.retry(
         [Decision(item.pk, item.digest)], entity=item.entity, access=access
     )
-    return _done(_refusals(done.refused), "queued again", item)
+    _check(done.refused)
+    return _done(item, "queued again")
 
 
 def _answer(item: Item, access: Access, options: Any) -> str:
     if bool(options["there"]) == options["absent"]:
         raise CommandError("Give one of --there KEY and --absent.")
     if options["absent"]:
-        problem = manual_resolution.it_is_not_there(item, by=access.user, why=options["why"])
-        return _done(problem, "queued again", item)
+        manual_resolution.it_is_not_there(item, by=access.user, why=options["why"])
+        return _done(item, "queued again")
     key, why = options["there"], options["why"]
-    return _done(
-        manual_resolution.look_up_and_link(item, key=key, by=access.user, why=why), "linked", item
-    )
+    manual_resolution.look_up_and_link(item, key=key, by=access.user, why=why)
+    return _done(item, "linked")
 
 
-def _refusals(refused: Any) -> str:
-    return " ".join(problem.message for one in refused for problem in one.problems)
+def _check(refused: Sequence[Refusal]) -> None:
+    """:raises NotTaken: with everything that stands against the item."""
+    if refused:
+        raise NotTaken(problem for row in refused for problem in row.problems)
 
 
-def _done(problem: str, word: str, item: Item) -> str:
-    if problem:
-        raise CommandError(problem)
+def _done(item: Item, word: str) -> str:
     return f"{item.label} is {word}."
 
 

@@ -289,10 +289,12 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
 
 def _use(request: ScopedRequest, found: Connection) -> None:
     kind = kind_of(request.POST.get("kind", ""))
-    reasons = dry_run.use_for(found, kind.entity, by=request.user)
-    for reason in reasons:
-        messages.error(request, reason)
-    if not reasons:
+    try:
+        dry_run.use_for(found, kind.entity, by=request.user)
+    except dry_run.NotUsed as refused:
+        for reason in refused.reasons:
+            messages.error(request, reason)
+    else:
         messages.success(request, f"{kind.label_plural} go through {found.name} from now on.")
 
 

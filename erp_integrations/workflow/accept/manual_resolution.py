@@ -26,28 +26,29 @@ from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.links.link_existing import note_agreement
 from erp_integrations.workflow.links.services import holder_of
 from erp_integrations.workflow.links.settlement import NO_ERROR, Held, settle_synced
+from erp_integrations.workflow.refusals import MovedOn
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
+from erpbridge.refusals import Refused
 
 # No call of ours reaches the ERP.
 UNASKED = (Delivery.FILE, Delivery.POLLED)
-MOVED_ON = "Somebody else, or the engine, has moved it on. Look at it as it is now."
 
 
 @transaction.atomic
 def it_is_there(
     item: Item, *, erp_id: str, erp_code: str, by: User, erp_version: str = "", why: str = ""
-) -> str:
+) -> None:
     """The ERP holds this record: link to it and write nothing.
 
     Answers an item that needs an answer, and is the way out of "this ID exists already".
 
-    :returns: why not, or an empty text once it is linked.
+    :raises Refused: where it cannot be linked so.
     """
     if not erp_id or max(len(erp_id), len(erp_code)) > LONGEST_ID:
-        return f"An ID of the ERP has from 1 to {LONGEST_ID} characters."
+        raise Refused(f"An ID of the ERP has from 1 to {LONGEST_ID} characters.")
     event = ANSWER_THERE.get(State(item.state), "answer_there")
-    return _link(item, Held(erp_id, erp_code, erp_version), event=event, by=by, why=why)
+    _link(item, Held(erp_id, erp_code, erp_version), event=event, by=by, why=why)
 
 
 def _link(
@@ -58,14 +59,13 @@ def _link(
     by: User,
     why: str,
     columns: Mapping[str, Any] | None = None,
-) -> str:
-    """Settle the item as the ERP's record that a person named. :returns: why not."""
+) -> None:
+    """Settle the item as the ERP's record that a person named. :raises Refused: where it cannot."""
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     holder = holder_of(item.connection, item.entity, held.erp_id)
     if holder is not None and holder.record_id != item.record_id:
-        return f"{held.erp_code or held.erp_id} is linked to another record already."
-    if why_not := _kept(item, held):
-        return why_not
+        raise Refused(f"{held.erp_code or held.erp_id} is linked to another record already.")
+    _check_children(item, held)
     settled = settle_synced(
         item.connection_id,
         Item.objects.all(),
@@ -76,79 +76,83 @@ def _link(
         as_sent=False,
         columns=columns,
     )
-    return "" if settled else MOVED_ON
+    if not settled:
+        raise MovedOn
 
 
-def _kept(item: Item, held: Held) -> str:
-    """Why the record keeps the ERP id that it has; empty where it may get this one."""
+def _check_children(item: Item, held: Held) -> None:
+    """A record keeps its ERP id while a child may be on its way to it. :raises Refused: then."""
     present = active_links(item.connection, item.entity, [item.record_id])
     if all(link.erp_id == held.erp_id for link in present.values()):
-        return ""
+        return
     kind = record_type(item.entity)
-    return unlink_services.kept_by_exports(kind, item.account_id, present).get(item.record_id, "")
+    kept = unlink_services.kept_by_exports(kind, item.account_id, present)
+    if item.record_id in kept:
+        raise Refused(kept[item.record_id])
 
 
 @transaction.atomic
-def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str = "") -> str:
+def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str = "") -> None:
     """A person who could accept the item says that the ERP holds it: link, and write nothing.
 
     Only to what the ERP held when it was last refreshed; the ERP itself is not asked.
 
     :param erp_id: of a record of the ERP, as :func:`matching.matches` shows it.
     :param seen: digest of the item as the person saw it.
-    :returns: why not, or an empty text once it is linked.
+    :raises Refused: where it cannot be linked so.
     """
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     item.refresh_from_db()
     if item.operation != Operation.CREATE or item.state not in DECIDABLE:
-        return MOVED_ON
+        raise MovedOn
     if seen != item.digest:
-        return "It is not the revision you looked at. Open it again, then decide."
+        raise Refused("It is not the revision you looked at. Open it again, then decide.")
     if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
-        return "You sent it yourself; a second approver has to link it."
+        raise Refused("You sent it yourself; a second approver has to link it.")
     record = item.connection.erp_records.filter(entity=item.entity, erp_id=erp_id).first()
     if record is None:
-        return f"The ERP held no record {erp_id!r} when it was last refreshed. Refresh, then look."
+        raise Refused(
+            f"The ERP held no record {erp_id!r} when it was last refreshed. Refresh, then look."
+        )
     columns: dict[str, Any] = {}
     if item.state == State.READY:
         columns = {"intent": uuid.uuid4(), "decided_by": access.user, "decided_at": Now()}
     held = Held(record.erp_id, record.erp_code, record.erp_version)
-    problem = _link(item, held, event="link_instead", by=access.user, why=why, columns=columns)
-    if not problem:
-        note_agreement(item.account_id, item.entity, [item.record_id])
-    return problem
+    _link(item, held, event="link_instead", by=access.user, why=why, columns=columns)
+    note_agreement(item.account_id, item.entity, [item.record_id])
 
 
 @transaction.atomic
-def it_is_not_there(item: Item, *, by: User, why: str = "") -> str:
+def it_is_not_there(item: Item, *, by: User, why: str = "") -> None:
     """A person looked and the ERP does not hold it: send it again, as the same command.
 
-    :returns: why not, or an empty text once it is queued.
+    :raises MovedOn: where it needs no answer any more.
     """
     found: ItemQuerySet = Item.objects.filter(pk=item.pk)
     values = {"not_before": None, "looks": 0, "attempts": 0, **NO_ERROR}
     if not transitions.move("answer_absent", found, by=by, why=why, values=values):
-        return MOVED_ON
+        raise MovedOn
     unknown = Attempt.objects.filter(item=item, outcome__in=Attempt.UNKNOWN)
     unknown.update(outcome=Attempt.Outcome.NOT_APPLIED)
     wake(item.connection_id)
-    return ""
 
 
-def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> str:
+def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> None:
     """Find the record a person names in the ERP itself, then link to it.
 
     :param key: its key or id in the ERP, as typed.
-    :returns: why not, or an empty text once it is linked.
+    :raises Refused: where the ERP holds no such record, or it cannot be linked.
     """
-    found = look_up(item, key)
-    return link_to(item, found, by=by, why=why) if isinstance(found, Found) else found
+    link_to(item, look_up(item, key), by=by, why=why)
 
 
-def _believed(item: Item, typed: str) -> Found | str:
-    """What a person says that the ERP holds; with its code, where it was seen there before."""
+def _believed(item: Item, typed: str) -> Found:
+    """What a person says that the ERP holds; with its code, where it was seen there before.
+
+    :raises Refused: for what can be no ID.
+    """
     if not 0 < len(typed) <= LONGEST_ID:
-        return f"An ID of the ERP has from 1 to {LONGEST_ID} characters."
+        raise Refused(f"An ID of the ERP has from 1 to {LONGEST_ID} characters.")
     named = Q(erp_id=typed) | Q(erp_code=typed)
     seen = item.connection.erp_records.filter(named, entity=item.entity)[:2]
     records = sorted(seen, key=lambda one: one.erp_id != typed)
@@ -158,12 +162,14 @@ def _believed(item: Item, typed: str) -> Found | str:
     return Found(first.erp_id, first.erp_code, first.erp_version, first.data)
 
 
-def look_up(item: Item, key: str) -> Found | str:
-    """What the ERP itself holds under a key or id, as typed; or why nothing was found.
+def look_up(item: Item, key: str) -> Found:
+    """What the ERP itself holds under a key or id, as typed.
 
     Where the ERP cannot be asked, because a person feeds it or it does the asking, the person who
     has looked there is believed. Not to be called in a transaction, which would keep its locks
     until the ERP has answered.
+
+    :raises Refused: where it holds no single record of it, or cannot be asked.
     """
     typed = plain(key).strip()
     try:
@@ -172,22 +178,19 @@ def look_up(item: Item, key: str) -> Found | str:
             return _believed(item, typed)
         found = adapter_of(item.connection).find(item.entity, typed)
     except AdapterUnavailable as error:
-        return str(error)
+        raise Refused(str(error)) from error
     except AdapterError as error:
-        return f"The ERP could not be asked: {error}"
+        raise Refused(f"The ERP could not be asked: {error}") from error
     if not isinstance(found, Found):
-        return (
+        raise Refused(
             f"The ERP has no single record {key!r}. Check the ID, or answer that it is not there."
         )
     return found
 
 
-def link_to(item: Item, found: Found, *, by: User, why: str = "") -> str:
-    """Link to what the ERP was found to hold.
-
-    :returns: why not, or an empty text once it is linked.
-    """
-    return it_is_there(
+def link_to(item: Item, found: Found, *, by: User, why: str = "") -> None:
+    """Link to what the ERP was found to hold. :raises Refused: where it cannot be linked."""
+    it_is_there(
         item,
         erp_id=found.erp_id,
         erp_code=found.erp_code,

@@ -29,10 +29,12 @@ from erp_integrations.workflow.bulk_requests import Done, Refusal, carry_out
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.links.settlement import NO_ERROR
 from erp_integrations.workflow.payloads import erp_keys
+from erp_integrations.workflow.refusals import NotTaken
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.db.batches import chunks
 from erpbridge.db.numbers import LARGEST_ID
+from erpbridge.refusals import Refused
 
 
 @dataclass(frozen=True)
@@ -174,39 +176,36 @@ def _beaten(ids: Sequence[int]) -> list[Refusal]:
 
 
 @transaction.atomic
-def use_anyway(
-    item: Item, *, seen: Collection[str], reason: str, access: Access
-) -> tuple[Problem, ...]:
+def use_anyway(item: Item, *, seen: Collection[str], reason: str, access: Access) -> None:
     """The ERP's record that a program named is the right one: the item can go on, and is exported
     once more where it has failed.
 
     :param seen: the IDs of the ERP under which the person has looked.
-    :returns: every reason why not; nothing was done then.
+    :raises NotTaken: with every reason why not.
     """
-    if problem := comparison.use_anyway(item, seen=seen, access=access, why=reason):
-        return (problem,)
-    if item.state != State.FAILED:
-        return ()
-    done = retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
-    transaction.set_rollback(bool(done.refused))
-    return tuple(problem for one in done.refused for problem in one.problems)
+    comparison.use_anyway(item, seen=seen, access=access, why=reason)
+    if item.state == State.FAILED:
+        done = retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
+        if done.refused:
+            raise NotTaken(problem for row in done.refused for problem in row.problems)
 
 
-def withdraw(item: Item, *, reason: str, by: User) -> str:
+def withdraw(item: Item, *, reason: str, by: User) -> None:
     """Take an accepted item back to READY, as long as nothing of it can be in the ERP.
 
-    :returns: why not, or an empty text once it waits for a decision again.
+    :raises Refused: where something of it may be in the ERP, or it has moved on.
     """
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
         last = item.tries.since_decided().order_by("-fence").first()
         if last is not None and last.outcome != Attempt.Outcome.NOT_APPLIED:
-            return "It has been sent to the ERP, so it cannot be withdrawn."
+            raise Refused("It has been sent to the ERP, so it cannot be withdrawn.")
         values = {"not_before": None, "waits_for": None, "attempts": 0, **NO_ERROR}
         found = Item.objects.filter(pk=item.pk)
-        if transitions.move("withdraw", found, by=by, why=reason, values=values):
-            return ""
-    return "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
+        if not transitions.move("withdraw", found, by=by, why=reason, values=values):
+            raise Refused(
+                "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
+            )
 
 
 def proposals_for(items: Sequence[Item]) -> None:

@@ -33,6 +33,7 @@ from erp_integrations.models.states import MOVING, OPEN, State
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.payloads import erp_keys
 from erp_integrations.workflow.payloads.commands import Claim
+from erp_integrations.workflow.refusals import NotTaken
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, note
 
@@ -195,21 +196,21 @@ def _take_up(one: Claim, entity: EntityManifest, found: Found) -> ErpError | Non
 
 
 @transaction.atomic
-def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -> Problem | None:
+def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -> None:
     """A person who decides about the item has looked: the ERP's record is the right one.
 
     :param seen: the IDs of the ERP under which the person has looked.
-    :returns: why not, or None once the item can go on.
+    :raises NotTaken: where no ID of it waits for that, or the person may not say so.
     """
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     item.refresh_from_db()
     found = asked(item)
     if not found:
-        return NOTHING_LEFT
+        raise NotTaken([NOTHING_LEFT])
     if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
-        return OWN
+        raise NotTaken([OWN])
     if {link.erp_id for link in found} != set(seen):
-        return OTHER_ID
+        raise NotTaken([OTHER_ID])
     # The key that a program named is no key of this record: the worker reads it there.
     columns = {"erp_code": ""} if connection_services.can_compare(item.connection) else {}
     Link.objects.filter(pk__in=[link.pk for link in found]).update(told=False, **columns)
@@ -221,7 +222,6 @@ def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -
     link_services.release_children(
         item.connection_id, item.entity, [link.record_id for link in found]
     )
-    return None
 
 
 def _ids(link: Link) -> dict[str, str]:

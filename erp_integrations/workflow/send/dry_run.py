@@ -23,6 +23,7 @@ from erp_integrations.workflow.bulk_requests import Refusal
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.commands import command_for
 from erpbridge.access.models import User
+from erpbridge.refusals import Refused
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,19 @@ def _counted(number: int, kind: RecordType) -> str:
     return f"{counted(kind, number)} {'is' if number == 1 else 'are'}"
 
 
+class NotUsed(Refused):
+    """The connection is not used for the records; ``reasons`` says everything."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
 @transaction.atomic
-def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
+def use_for(connection: Connection, entity: str, *, by: User) -> None:
     """Let the account's records of a type go through this connection from now on.
 
-    :returns: why not; nothing once they do.
+    :raises NotUsed: with every reason why not.
     """
     connection_services.hold_account(connection.account_id)
     both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
@@ -139,11 +148,11 @@ def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
     row_locks.lock_connections(found)
     reasons = standing_against(connection, entity)
     if reasons:
-        return reasons
+        raise NotUsed(reasons)
     rows = ActiveConnection.objects.filter(account=connection.account_id, entity=entity)
     if not rows.exclude(connection=connection).update(connection=connection):
         connection_services.serve(connection)
-        return []
+        return
     connection_services.told(connection, "connection_activated", by=by, entity=entity)
     connection_activated.send(
         ActiveConnection,
@@ -151,4 +160,3 @@ def use_for(connection: Connection, entity: str, *, by: User) -> list[str]:
         account_id=connection.account_id,
         connected=connection_services.as_connected(connection, entity),
     )
-    return []

@@ -25,6 +25,7 @@ from erp_integrations.models.states import MAY_HAVE_LEFT, State
 from erp_integrations.workflow.accept import manual_resolution
 from erpbridge.access import policy
 from erpbridge.outgoing.uptime import uptime
+from erpbridge.refusals import Refused
 from tests.admin_wbs import steps as wbs
 from tests.erp_integrations import steps
 from tests.every_call.test_refusals import tables
@@ -154,9 +155,8 @@ def test_nor_is_another_id_given_to_it_by_settling_an_update_of_it(
     update = Item.objects.get(record_id=parent.pk, state=State.READY)
     put_into(update, State.NEEDS_ANSWER)
     before = tables()
-    why = manual_resolution.it_is_there(update, erp_id="4711", erp_code="01", by=pat)
+    why = "It keeps its ERP ID. Of the cost codes right under it, 1 may reach"
+    with pytest.raises(Refused, match=why):
+        manual_resolution.it_is_there(update, erp_id="4711", erp_code="01", by=pat)
     assert tables() == before
-    assert why.startswith("It keeps its ERP ID. Of the cost codes right under it, 1 may reach")
-    assert (
-        manual_resolution.it_is_there(update, erp_id=parent.origin_id, erp_code="01", by=pat) == ""
-    )
+    manual_resolution.it_is_there(update, erp_id=parent.origin_id, erp_code="01", by=pat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -22,6 +23,7 @@ from erp_integrations.workflow.links import link_existing
 from erp_integrations.workflow.links.link_existing import NotFetched
 from erpbridge.access.levels import Level
 from erpbridge.audit.models import Event
+from erpbridge.refusals import Refused
 from tests.erp_integrations import steps
 from tests.factories import MembershipFactory, UserFactory
 from tests.outgoing.hosts import host
@@ -135,7 +137,8 @@ def test_look_up_of_what_is_uncertain(inside, connection, accepted_item):
 
 def test_look_up_by_a_person(inside, accepted_item):
     accepted_item.connection.refresh_from_db()
-    assert SAID in str(manual_resolution.look_up(accepted_item, "QUARRY01"))
+    with pytest.raises(Refused, match=re.escape(SAID)):
+        manual_resolution.look_up(accepted_item, "QUARRY01")
     assert inside == []
 
 

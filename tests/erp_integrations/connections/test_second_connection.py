@@ -75,7 +75,9 @@ def test_linked_records_stand_against_it(client_of, ada, account, synced_company
 def test_a_record_type_that_it_does_not_take_is_named(ada, account, connection, second):
     Connection.objects.filter(pk=second.pk).update(adapter="gone")
     second.refresh_from_db()
-    assert dry_run.use_for(second, "vendor", by=ada) == ["New books does not take companies."]
+    with pytest.raises(dry_run.NotUsed) as refused:
+        dry_run.use_for(second, "vendor", by=ada)
+    assert refused.value.reasons == ("New books does not take companies.",)
     assert connection_services.active(account.pk, "vendor") == connection
 
 

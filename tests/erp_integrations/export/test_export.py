@@ -29,8 +29,10 @@ from erp_integrations.sendable import badge
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.payloads.commands import command_of
+from erp_integrations.workflow.refusals import MovedOn
 from erpbridge.audit.models import Event
 from erpbridge.outgoing.uptime import uptime
+from erpbridge.refusals import Refused
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -131,7 +133,7 @@ def test_link_instead_ties_the_company_to_the_record_that_is_there(
     there = put(connection, "Old")
     steps.export(connection)
     accepted_item.refresh_from_db()
-    assert manual_resolution.look_up_and_link(accepted_item, key="quarry01", by=pat) == ""
+    manual_resolution.look_up_and_link(accepted_item, key="quarry01", by=pat)
     assert state(accepted_item) == State.SYNCED
     company.refresh_from_db()
     assert (company.origin_id, company.origin_code) == (str(there.id), "QUARRY01")
@@ -334,8 +336,9 @@ def test_vendor_found_after_silence_that_is_not_ours_needs_an_answer(
     company.refresh_from_db()
     assert (badge(company).key, company.origin_id) == ("needs_answer", "")
     # "It is not there": the same command goes out again, and the look keeps it from overwriting.
-    assert manual_resolution.it_is_not_there(accepted_item, by=pat, why="Looked") == ""
-    assert manual_resolution.it_is_not_there(accepted_item, by=pat) == manual_resolution.MOVED_ON
+    manual_resolution.it_is_not_there(accepted_item, by=pat, why="Looked")
+    with pytest.raises(MovedOn):
+        manual_resolution.it_is_not_there(accepted_item, by=pat)
     steps.export(connection)
     assert state(accepted_item) == State.FAILED
     assert accepted_item.error_class == "duplicate"
@@ -350,8 +353,9 @@ def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, comp
     uncertain_lookup.ask(item, "Is it there?")
     vendor = put(connection, "Q")
     item.refresh_from_db()
-    assert "no single record" in manual_resolution.look_up_and_link(item, key="NOPE", by=pat)
-    assert manual_resolution.look_up_and_link(item, key="QUARRY01", by=pat, why="Seen") == ""
+    with pytest.raises(Refused, match="no single record"):
+        manual_resolution.look_up_and_link(item, key="NOPE", by=pat)
+    manual_resolution.look_up_and_link(item, key="QUARRY01", by=pat, why="Seen")
     assert state(item) == State.SYNCED
     company.refresh_from_db()
     assert company.origin_id == str(vendor.id)
@@ -359,9 +363,8 @@ def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, comp
 
 @pytest.mark.parametrize("erp_id", ["", "x" * 201])
 def test_id_that_cannot_be_one_is_no_answer(connection, accepted_item, pat, erp_id):
-    assert "from 1 to 200" in manual_resolution.it_is_there(
-        accepted_item, erp_id=erp_id, erp_code="", by=pat
-    )
+    with pytest.raises(Refused, match="from 1 to 200"):
+        manual_resolution.it_is_there(accepted_item, erp_id=erp_id, erp_code="", by=pat)
 
 
 def test_own_vendor_that_arrived_late_is_not_taken_for_a_duplicate(
@@ -554,8 +557,8 @@ def test_id_of_another_record_is_no_answer(
     steps.break_erp(connection, "refuse")
     steps.export(connection)
     item.refresh_from_db()
-    why = manual_resolution.look_up_and_link(item, key="QUARRY01", by=pat)
-    assert why == "QUARRY01 is linked to another record already."
+    with pytest.raises(Refused, match="QUARRY01 is linked to another record already"):
+        manual_resolution.look_up_and_link(item, key="QUARRY01", by=pat)
     assert state(item) == State.FAILED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
@@ -23,6 +24,7 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.outgoing.uptime import uptime
+from erpbridge.refusals import Refused
 from tests.erp_integrations import steps
 
 TWO = Ambiguous(("7", "8"))
@@ -98,15 +100,15 @@ def test_a_command_that_may_have_left_is_not_withdrawn_when_it_is_queued_again(
     accepted_item.refresh_from_db()
     uncertain_lookup.decide(connection, adapter_of(connection), accepted_item, None, settled=True)
     assert state(accepted_item) == State.QUEUED
-    told = accept_services.withdraw(accepted_item, reason="Too early", by=pat)
-    assert "has been sent to the ERP" in told
+    with pytest.raises(Refused, match="has been sent to the ERP"):
+        accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     assert state(accepted_item) == State.QUEUED
 
 
 def test_only_the_last_try_of_this_decision_counts(connection, accepted_item, pat):
     lost(connection)
     Item.objects.update(state=State.QUEUED, decided_fence=F("fence"))
-    assert accept_services.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     assert state(accepted_item) == State.READY
 
 
@@ -117,8 +119,10 @@ def test_it_is_withdrawn_after_a_try_only_where_the_erp_did_not_take_it(
     assert claimed(connection)
     Attempt.objects.update(outcome=outcome)
     Item.objects.update(state=State.QUEUED, lease_until=None)
-    told = accept_services.withdraw(accepted_item, reason="Too early", by=pat)
-    assert (told == "") == (outcome == Attempt.Outcome.NOT_APPLIED)
+    withdrawn = outcome == Attempt.Outcome.NOT_APPLIED
+    with nullcontext() if withdrawn else pytest.raises(Refused):
+        accept_services.withdraw(accepted_item, reason="Too early", by=pat)
+    assert state(accepted_item) == (State.READY if withdrawn else State.QUEUED)
 
 
 # --- what is settled --------------------------------------------------------------------------

@@ -261,7 +261,7 @@ def test_a_failure_says_what_happened_and_can_be_retried_with_another_id(
     page = client.get(item_url(item)).content.decode()
     assert "QUARRY1 is already in the ERP: Quarry &amp; Sons, LLC. Nothing was written." in page
     assert "Retry" in page
-    assert "Link Instead" in page
+    assert "Link instead" in page
     accepted_and_exported(item, client, connection, vendor_id="GRANITE1")
     other.refresh_from_db()
     assert other.origin_code == "GRANITE1"

@@ -13,6 +13,7 @@ from erp_integrations.models import Item, Link
 from erp_integrations.models.match_keys import keys_of
 from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import manual_resolution, matches
+from erpbridge.refusals import Refused
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory, MembershipFactory, UserFactory
 
@@ -134,10 +135,10 @@ def test_linking_instead_asks_what_accepting_asks(
         (pat, "old", "V-1", "It is not the revision you looked at"),
         (pat, sent_item.digest, "V-9", "The ERP held no record 'V-9'"),
     ]:
-        said = manual_resolution.link_instead(
-            sent_item, erp_id=erp_id, seen=seen, access=access_of(who)
-        )
-        assert said.startswith(why)
+        with pytest.raises(Refused, match=why):
+            manual_resolution.link_instead(
+                sent_item, erp_id=erp_id, seen=seen, access=access_of(who)
+            )
     reader = UserFactory.create(name="Rita Reader")
     MembershipFactory.create(user=reader, account=account, erp_integrations=2)
     assert link(client_of(reader), sent_item).status_code == 403

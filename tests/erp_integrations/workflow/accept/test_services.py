@@ -25,6 +25,7 @@ from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.accept.validation import Checks
 from erpbridge.access import policy
 from erpbridge.audit.models import Event
+from erpbridge.refusals import Refused
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 
@@ -309,7 +310,7 @@ def test_accepting_and_retrying_begin_anew(connection, sent_item, pat, access_of
 
 def test_withdrawing_begins_anew_and_says_why(connection, accepted_item, pat):
     Item.objects.update(**WORN, waits_for=None)
-    assert accept_services.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     assert columns(accepted_item, FRESH) == FRESH
     assert (accepted_item.state, accepted_item.waits_for) == (State.READY, None)
     event = Event.objects.get(verb="withdraw")
@@ -318,15 +319,15 @@ def test_withdrawing_begins_anew_and_says_why(connection, accepted_item, pat):
 
 def test_what_has_moved_on_is_not_withdrawn_and_says_so(connection, accepted_item, pat):
     Item.objects.update(state=State.FAILED)
-    told = accept_services.withdraw(accepted_item, reason="Too early", by=pat)
-    assert told == "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
+    with pytest.raises(Refused, match="It is on its way to the ERP, or has moved on"):
+        accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.FAILED
 
 
 def test_only_the_named_item_is_withdrawn(connection, accepted_item, another_item, pat, access_of):
     assert accept(another_item, access_of(pat), vendor_id="OTHER").done == 1
-    assert accept_services.withdraw(accepted_item, reason="Too early", by=pat) == ""
+    accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     another_item.refresh_from_db()
     assert another_item.state == State.QUEUED
 
