@@ -1,1 +1,1 @@
-"""Who is here and what may they do: accounts, projects, people, levels, the one policy."""
+"""Accounts, projects, people, permission levels and the access policy."""

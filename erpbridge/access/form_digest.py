@@ -1,4 +1,4 @@
-"""What a form has seen: a digest that tells a stale page, and the words of a change for people."""
+"""Digest of the data that an edit page shows, to detect stale forms, and readable change texts."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ class Stale(Exception):
     """Somebody else saved the same page after it was opened."""
 
     def __init__(self, now: str, latest: Event | None) -> None:
-        """``now`` is the digest of what is stored; ``latest`` the last recorded change."""
+        """``now`` is the digest of the stored state; ``latest`` is the last recorded change."""
         self.now = now
         self.latest = latest
         super().__init__("Changed by somebody else in the meantime.")
 
 
 def digest(state: Mapping[Any, Any]) -> str:
-    """A short fingerprint of what a page shows, for a hidden field."""
+    """Return a short hash of the data on a page, for a hidden form field."""
     text = json.dumps(state, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def levels_of(holder: ToolLevels | None) -> dict[str, Any]:
-    """The levels and the granular right of a membership; all None where there is none."""
+    """Return the levels and the granular right of a membership, all at None without one."""
     if holder is None:
         holder = ProjectMembership()
     return {name: getattr(holder, name) for name in LEVEL_FIELDS}
 
 
 def rights_of(membership: Membership) -> dict[str, tuple[bool, bool]]:
-    """Can import and can export for each record type there is."""
-    held = {right.entity: right for right in membership.erp_rights.all()}
-    nothing = ErpRight()
-    rows = [(entity, held.get(entity, nothing)) for entity, _label in entity_choices()]
+    """Return (can import, can export) for each registered record type."""
+    rights = {right.entity: right for right in membership.erp_rights.all()}
+    no_rights = ErpRight()
+    rows = [(entity, rights.get(entity, no_rights)) for entity, _label in entity_choices()]
     return {entity: (right.can_import, right.can_export) for entity, right in rows}
 
 
 def person_state(membership: Membership) -> dict[str, Any]:
-    """All that the page of a person edits, project levels excepted."""
+    """Return everything the page of a person edits, except the project levels."""
     fields = {name: getattr(membership, name) for name in PERSON_FIELDS + APPROVER_FIELDS}
     return fields | {"rights": {key: list(pair) for key, pair in rights_of(membership).items()}}
 
 
 def in_words(state: Mapping[str, Any], *, model: type[Model] = Membership) -> dict[str, str]:
-    """A state with the labels and values that people read, for the history."""
+    """Return a state with the labels and values that people read, for the history."""
     fields = {name: value for name, value in state.items() if name != "rights"}
     words = {_label(model, name): _word(name, value) for name, value in fields.items()}
     labels = dict(entity_choices())

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Level(models.IntegerChoices):
-    """What a person may do in one tool; each level includes the ones before it."""
+    """Permission level of a person in one tool; each level includes the ones before it."""
 
     NONE = 0, "None"
     READ_ONLY = 1, "Read Only"
@@ -15,7 +15,7 @@ class Level(models.IntegerChoices):
 
 
 class Tool(models.TextChoices):
-    """The tools a level is given for. The value is the name of the level's column."""
+    """The tools that have a permission level. The value is the name of the level's column."""
 
     DIRECTORY = "directory", "Directory"
     ADMIN = "admin", "Admin"
@@ -23,7 +23,7 @@ class Tool(models.TextChoices):
 
 
 class ToolLevels(models.Model):
-    """One column per tool, and the granular right that Directory levels may be given on top."""
+    """One level per tool, plus the granular right that can be added to a Directory level."""
 
     directory = models.PositiveSmallIntegerField(
         "Directory", choices=Level.choices, default=Level.NONE
@@ -42,7 +42,7 @@ class ToolLevels(models.Model):
         abstract = True
 
     def level(self, tool: Tool) -> Level:
-        """The level given for ``tool``; Directory Admin is Admin in every tool of its scope."""
+        """Return the level for ``tool``; Directory Admin is Admin in every tool of its scope."""
         if self.directory == Level.ADMIN:
             return Level.ADMIN
         return Level(getattr(self, tool.value))

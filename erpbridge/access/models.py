@@ -19,7 +19,7 @@ from erpbridge.db.text import login_email
 
 
 def zone_field() -> models.CharField[str, str]:
-    """The time zone of a person or an account; empty: the next that is chosen."""
+    """Return the time zone field of a person or an account; empty means "use the next default"."""
     return models.CharField(
         "Time zone",
         max_length=64,
@@ -35,45 +35,45 @@ SWITCHED_OFF = "the login was switched off"
 
 
 class UserQuerySet(FoldingQuerySet["User"]):
-    """Logins, whose folded columns are written with the name and the address."""
+    """Logins; bulk updates also write the search columns."""
 
     def update(self, **values: Any) -> int:
-        """As Django's; what acts for people ends where their passwords or logins do."""
-        why = NEW_PASSWORD if "password" in values else ""
+        """Update as in Django. A new password or a deactivation also ends sessions and tokens."""
+        reason = NEW_PASSWORD if "password" in values else ""
         if values.get("is_active", True) is not True:
-            why = SWITCHED_OFF
-        if not why:
+            reason = SWITCHED_OFF
+        if not reason:
             return super().update(**values)
         with transaction.atomic(using=self.db):
             ids = list(self.order_by("pk").values_list("pk", flat=True))
             count = super().update(**values)
-            for one in ids:
-                _end_everywhere(one, why, by=None)
+            for user_id in ids:
+                _end_everywhere(user_id, reason, by=None)
         return count
 
 
-def _end_everywhere(user_id: int, why: str, *, by: User | None) -> None:
+def _end_everywhere(user_id: int, reason: str, *, by: User | None) -> None:
     from erpbridge.access.services.end_access import end_everywhere
 
-    end_everywhere(user_id, why=why, by=by)
+    end_everywhere(user_id, why=reason, by=by)
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates logins; the e-mail address is kept in lower case, so that it is found as typed."""
+    """Creates logins. E-mail addresses are stored in lower case, so that lookups ignore case."""
 
     def get_queryset(self) -> UserQuerySet:
-        """As the model's."""
+        """Return the queryset class of the model."""
         return UserQuerySet(self.model, using=self._db)
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A login that may enter nothing until it is given a membership."""
+        """Create a login. It has no access until it gets a membership."""
         user = self.model(email=login_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Look up as typed, whatever the case."""
+        """Look up a login by e-mail address, ignoring case."""
         return self.get(email=login_email(username or ""))
 
 
@@ -85,13 +85,13 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
     email_text = SearchField("email")
     name_text = SearchField("name")
     is_active = models.BooleanField("Active", default=True)
-    # A program's login, without a password: it acts in one account and is nobody on the pages.
+    # Service account of an API client: no password, one account, not listed on pages.
     is_service = models.BooleanField(default=False, editable=False)
     time_zone = zone_field()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = UserManager()
-    # Who sets the password, where that is the person; nobody: the operator.
+    # The person who sets the password; None means the operator, from a shell or a command.
     password_set_by: User | None = None
     _made_unusable = False
 
@@ -102,34 +102,33 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
     def set_unusable_password(self) -> None:
-        """Nobody logs in with the login until a password is set."""
+        """Block logging in until a password is set."""
         super().set_unusable_password()
         self._made_unusable = True
 
-    def save(self, *args: Any, **how: Any) -> None:
-        """As Django's. With another password, or switched off, what acts for the person ends, by
-        whichever door that came: a page, a command, a shell.
-        """
-        why = self._why_access_ends()
+    def save(self, *args: Any, **options: Any) -> None:
+        """Save as in Django. A new password or a deactivation also ends sessions and tokens."""
+        # Done here so that it holds for every caller: a page, a command or a shell.
+        reason = self._why_access_ends()
         with transaction.atomic():
-            super().save(*args, **how)
-            if why:
+            super().save(*args, **options)
+            if reason:
                 self._made_unusable = False
-                _end_everywhere(self.pk, why, by=self.password_set_by)
+                _end_everywhere(self.pk, reason, by=self.password_set_by)
 
     def _why_access_ends(self) -> str:
-        """Not for a new login, and not where the same password is stored under a newer hash: Django
-        forgets the password before it saves that.
-        """
+        """Return why sessions and tokens have to end; empty when they need not."""
         if self._state.adding:
             return ""
+        # Django resets _password before it saves a re-hash of the same password, so that one does
+        # not count as a change.
         if getattr(self, "_password", None) is not None or self._made_unusable:
             return NEW_PASSWORD
         return "" if self.is_active else SWITCHED_OFF
 
 
 class Account(Folding):
-    """The customer, Procore's "company account"; REST says company_id."""
+    """The customer, which Procore calls "company account". The REST API calls its id company_id."""
 
     name = models.CharField("Name", max_length=200)
     search_text = SearchField("name")
@@ -148,7 +147,7 @@ class Account(Folding):
 
 
 class Project(Folding):
-    """A job of an account, with a Directory of its own."""
+    """A job of an account, with its own Directory."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="projects")
     number = models.CharField("Number", max_length=30, blank=True)
@@ -162,7 +161,7 @@ class Project(Folding):
         default=False,
         help_text="Records of this project can be sent to the ERP.",
     )
-    # What only the API knows of so far.
+    # Only the API sets these.
     address = models.CharField("Address", max_length=255, blank=True)
     city = models.CharField("City", max_length=100, blank=True)
     state_code = models.CharField("State", max_length=10, blank=True)
@@ -220,7 +219,7 @@ class Membership(Folding, ToolLevels):
         help_text="Empty until the person has joined with the link; it opens nothing before.",
     )
     join_nonce = models.CharField(max_length=32, blank=True, default="", editable=False)
-    # What another system calls the person; set by programs, on no page.
+    # Set by API clients only: the id and data of this person in another system.
     origin_id = models.CharField("Origin ID", max_length=200, blank=True, editable=False)
     origin_data = models.TextField("Origin data", max_length=10_000, blank=True, editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -242,7 +241,7 @@ class Membership(Folding, ToolLevels):
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the person behind the login, who may be of other accounts too, has joined."""
+        """Whether the person has accepted the invitation to this account."""
         return self.confirmed_at is not None
 
     @cached_property
@@ -252,7 +251,7 @@ class Membership(Folding, ToolLevels):
 
 
 class ErpRight(models.Model):
-    """What an approver below Admin may bring in from, or out to, the ERP, per record type."""
+    """Whether an approver below Admin may import or export one record type."""
 
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="erp_rights")
     entity = models.CharField(max_length=30)

@@ -1,9 +1,9 @@
-"""The one answer to "may this person do this here, and if not, why".
+"""The access policy: may this person do this here, and if not, why.
 
-Views, API and templates ask :func:`can` (or :meth:`Access.can`, once an access is loaded for a
-request) and nothing else. An action is a word of :data:`RULES`; an unknown word is a programming
-error and raises ``KeyError`` at once. The rules:
-docs/design/permissions.md, "Who does what" and "Where the sources are silent".
+Views, the API and templates ask only :func:`can` (or :meth:`Access.can` when the access is already
+loaded for a request). An action is a key of :data:`RULES`; an unknown key is a programming error
+and raises ``KeyError``. The rules are described in docs/design/permissions.md, "Who does what" and
+"Where the sources are silent".
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ YES = Answer(True)
 
 @dataclass(frozen=True)
 class Scope:
-    """Where something is to be done: an account, or one project of it."""
+    """Where an action takes place: an account, or one project of it."""
 
     account: Account
     project: Project | None = None
@@ -59,18 +59,20 @@ class Access:
         return self.scope.project
 
     def account_level(self, tool: Tool) -> Level:
-        """The level held in the account's own tool."""
+        """Return the level in the account's own tool."""
         return self.membership.level(tool)
 
     def level(self, tool: Tool) -> Level:
-        """The level held in the scope's tool; Company Directory Admin is Admin everywhere."""
+        """Return the level in the scope's tool. Admin on the account's Directory is Admin
+        everywhere.
+        """
         if self.scope.project is None or self.membership.directory == Level.ADMIN:
             return self.account_level(tool)
         return self.project_membership.level(tool) if self.project_membership else Level.NONE
 
     @cached_property
     def may_edit_companies(self) -> bool:
-        """Directory Admin, or a lower level with the granular right, in this scope."""
+        """Whether the person is Directory Admin, or has a lower level and the granular right."""
         level = self.level(Tool.DIRECTORY)
         if level == Level.ADMIN:
             return True
@@ -79,12 +81,14 @@ class Access:
 
     @cached_property
     def erp_rights(self) -> dict[str, tuple[bool, bool]]:
-        """Per record type: (can import, can export)."""
+        """(can import, can export) per record type."""
         rights = self.membership.erp_rights.all()
         return {right.entity: (right.can_import, right.can_export) for right in rights}
 
     def can(self, action: str, entity: str = "") -> Answer:
-        """May the person do ``action`` here; ``entity`` narrows decisions to a record type."""
+        """Whether the person may do ``action`` here. ``entity`` limits the question to a record
+        type.
+        """
         key = (action, entity)
         if key not in self._answers:
             self._answers[key] = RULES[action](self, entity)
@@ -105,7 +109,7 @@ def _at_least(tool: Tool, level: Level) -> Rule:
 
 
 def _in_account(tool: Tool, level: Level) -> Rule:
-    """The level in the account's own tool, whatever is held in a project."""
+    """Require the level in the account's own tool, whatever the levels in a project are."""
 
     def rule(access: Access, _entity: str) -> Answer:
         directory_admin = access.account_level(Tool.DIRECTORY) == Level.ADMIN
@@ -117,7 +121,7 @@ def _in_account(tool: Tool, level: Level) -> Rule:
 
 
 def _any_tool(access: Access, _entity: str) -> Answer:
-    """Read Only or more on one of the account's own tools."""
+    """Require Read Only or more on one of the account's own tools."""
     if any(access.account_level(tool) for tool in Tool):
         return YES
     return Answer(False, "Needs Read Only or more on one of the account's tools.")
@@ -136,7 +140,7 @@ def _edit_companies(access: Access, _entity: str) -> Answer:
 
 
 def _grant_approver(access: Access, entity: str) -> Answer:
-    """Only a Company Directory Admin who holds the privilege may pass it on."""
+    """Require Directory Admin in the account and the privilege that is passed on."""
     answer = _account_admin(access, entity)
     if not answer or access.membership.can_push_to_accounting:
         return answer
@@ -144,21 +148,21 @@ def _grant_approver(access: Access, entity: str) -> Answer:
 
 
 def _retrieve(access: Access, _entity: str) -> Answer:
-    """Admin on Directory here, or Admin on the account's ERP tool."""
+    """Require Admin on Directory here, or Admin on the account's ERP Integrations."""
     if Level.ADMIN in (access.level(Tool.DIRECTORY), access.account_level(Tool.ERP_INTEGRATIONS)):
         return YES
     return Answer(False, "Needs Admin on the Directory tool or on ERP Integrations.")
 
 
 def _retrieve_codes(access: Access, entity: str) -> Answer:
-    """Admin on the account's Admin tool, or on its ERP tool."""
+    """Require Admin on the account's Admin tool or on its ERP Integrations."""
     if access.account_level(Tool.ERP_INTEGRATIONS) == Level.ADMIN:
         return YES
     return _in_account(Tool.ADMIN, Level.ADMIN)(access, entity)
 
 
 def _assign_types(access: Access, entity: str) -> Answer:
-    """Standard on the account's ERP tool, or Admin on its Admin tool, where the page is."""
+    """Require Standard on the account's ERP Integrations, or Admin on its Admin tool."""
     if access.account_level(Tool.ERP_INTEGRATIONS) >= Level.STANDARD:
         return YES
     if _in_account(Tool.ADMIN, Level.ADMIN)(access, entity):
@@ -223,18 +227,18 @@ RULES: dict[str, Rule] = {
 
 
 def load(user: User, account: Account, project: Project | None = None) -> Access | None:
-    """The access of ``user`` in a scope, or None without an active, joined membership."""
+    """Return the access of ``user`` in a scope, or None without an active, confirmed membership."""
     membership = (
         Membership.objects.active().filter(user=user, account=account).select_related("user")
     ).first()
     if membership is None:
         return None
-    held = project and membership.projects.filter(project=project).first()
-    return Access(user, Scope(account, project), membership, held or None)
+    project_membership = project and membership.projects.filter(project=project).first()
+    return Access(user, Scope(account, project), membership, project_membership or None)
 
 
 def can(user: User, action: str, scope: Scope, entity: str = "") -> Answer:
-    """May ``user`` do ``action`` in ``scope``; with the reason where not."""
+    """Whether ``user`` may do ``action`` in ``scope``, with the reason if not."""
     access = load(user, scope.account, scope.project)
     if access is None:
         return Answer(False, "You are not a member of this account.")

@@ -1,4 +1,4 @@
-"""What a person can see at all; everything a page or an API fetches starts here."""
+"""Querysets limited to what a person can see. Every page and API list starts from these."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AccountQuerySet(FoldingQuerySet["Account"]):
     """Accounts."""
 
     def visible_to(self, user: User) -> AccountQuerySet:
-        """Accounts the person is an active member of, and has joined."""
+        """Return the accounts where the person has an active, confirmed membership."""
         return self.filter(
             memberships__user=user,
             memberships__is_active=True,
@@ -29,9 +29,9 @@ class ProjectQuerySet(FoldingQuerySet["Project"]):
     """Projects."""
 
     def visible_to(self, membership: Membership) -> ProjectQuerySet:
-        """Projects of the member's account where some tool is open to the person.
+        """Return the projects of the member's account where the person has a level in some tool.
 
-        A Company Directory Admin sees all of them.
+        A Directory Admin of the account sees all of them.
         """
         projects = self.filter(account=membership.account_id)
         if membership.directory == Level.ADMIN:
@@ -39,27 +39,27 @@ class ProjectQuerySet(FoldingQuerySet["Project"]):
         some_tool = Q()
         for tool in Tool:
             some_tool |= Q(**{f"{tool.value}__gt": Level.NONE})
-        mine = membership.projects.filter(some_tool, project=OuterRef("pk"))
-        return projects.filter(Exists(mine))
+        own_levels = membership.projects.filter(some_tool, project=OuterRef("pk"))
+        return projects.filter(Exists(own_levels))
 
 
 class MembershipQuerySet(FoldingQuerySet["Membership"]):
-    """People of accounts, and the service accounts of programs."""
+    """Memberships of people, and of the service accounts of API clients."""
 
     def people(self) -> MembershipQuerySet:
-        """Those who can log in; not the service accounts."""
+        """Return the memberships of people, without service accounts."""
         return self.filter(user__is_service=False)
 
     def active(self) -> MembershipQuerySet:
-        """Those who may enter the account: not inactive, and no longer only invited."""
+        """Return those who may enter the account: active, and the invitation is accepted."""
         return self.filter(is_active=True, user__is_active=True, confirmed_at__isnull=False)
 
 
 def people_matching(text: str) -> Q:
-    """People whose name, e-mail address and job title hold every word of ``text``."""
+    """Match people whose name, e-mail address or job title has every word of ``text``."""
     return has_words(text, "user__name_text", "user__email_text", "search_text")
 
 
 def projects_matching(text: str) -> Q:
-    """Projects whose number and name hold every word of ``text``."""
+    """Match projects whose number or name has every word of ``text``."""
     return has_words(text, "number_text", "name_text")

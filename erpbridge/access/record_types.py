@@ -1,4 +1,4 @@
-"""The record types approver rights can be given for; each record app names its own at start."""
+"""Registry of record types that approver rights exist for. Each record app registers its own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ _labels: dict[str, str] = {}
 
 
 def register_entity(entity: str, label: str) -> None:
-    """Make ``entity`` appear in the grid of ERP rights under ``label`` (plural, title case)."""
+    """Add ``entity`` to the grid of ERP rights as ``label`` (plural, title case)."""
     _labels[entity] = label
 
 
 def entity_choices() -> list[tuple[str, str]]:
-    """Entity and label, in the order of registration."""
+    """Return (entity, label) pairs in the order of registration."""
     return list(_labels.items())

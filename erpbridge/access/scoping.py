@@ -1,4 +1,4 @@
-"""Fetch and authorise in one step: a view cannot hold an account its caller may not see."""
+"""Fetch and authorize in one step, so that a view never gets an account its caller may not see."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class ScopedRequest(HttpRequest):
 
 
 def resolve(user: User, account_id: int, project_id: int | None = None) -> Access:
-    """The access of ``user`` in the scope of a URL.
+    """Return the access of ``user`` in the scope of a URL.
 
-    :raises Http404: for an account the person is not a member of, and for a project of it in
-        which no tool is open to the person, exactly as for ones that do not exist.
+    :raises Http404: when the account or project does not exist, when the person is not a member of
+        the account, or when the person has no level in any tool of the project. The cases look
+        alike.
     """
     account = get_object_or_404(Account.objects.visible_to(user), pk=account_id)
     access = policy.load(user, account)
@@ -45,16 +46,16 @@ def resolve(user: User, account_id: int, project_id: int | None = None) -> Acces
 
 
 def require(access: Access, action: str, entity: str = "") -> None:
-    """Stop with a 403 page that gives the reason, unless ``action`` is allowed."""
+    """Deny with a 403 page that gives the reason, unless ``action`` is allowed."""
     answer = access.can(action, entity)
     if not answer:
         raise PermissionDenied(answer.why)
 
 
 def _refuse_impossible_ids(*arguments: object) -> None:
-    """An id beyond 64 bits names nothing; a database would fail on it instead of not finding it.
+    """Reject ids that do not fit in 64 bits, on which a database query would fail.
 
-    :raises Http404: for such a number among a URL's arguments.
+    :raises Http404: when one of a URL's arguments is such a number.
     """
     if any(isinstance(value, int) and value > LARGEST_ID for value in arguments):
         raise Http404
@@ -63,10 +64,10 @@ def _refuse_impossible_ids(*arguments: object) -> None:
 def scoped(
     action: str = "", *, entity: str = ""
 ) -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], View]:
-    """Decorate a view whose URL carries ``account_id`` and may carry ``project_id``.
+    """Decorate a view whose URL has ``account_id`` and maybe ``project_id``.
 
-    The view gets a :class:`ScopedRequest` and the rest of the URL's arguments; ``action`` names
-    the policy rule it needs, empty for "any member".
+    The view gets a :class:`ScopedRequest` and the other URL arguments. ``action`` is the required
+    policy rule; empty means that any member has access.
     """
 
     def decorate(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> View:

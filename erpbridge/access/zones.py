@@ -1,6 +1,6 @@
-"""Time zones: of a person, else of the account, else of the installation; pages show times in them.
+"""Time zones of pages: the person's, else the account's, else the installation's.
 
-Programs get times in UTC whatever is chosen here.
+The API always returns times in UTC.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-# Names that other zones have too, or that mean no place.
+# Aliases of other zones, and zones that are not a place.
 NO_PLACES = (
     "Etc/",
     "SystemV/",
@@ -30,43 +30,50 @@ NO_PLACES = (
 
 @cache
 def names() -> tuple[str, ...]:
-    """The zones that can be chosen, in alphabetical order; UTC first."""
-    places = {one for one in available_timezones() if "/" in one and not one.startswith(NO_PLACES)}
+    """Return the zones that can be chosen, in alphabetical order, UTC first."""
+    places = {
+        zone for zone in available_timezones() if "/" in zone and not zone.startswith(NO_PLACES)
+    }
     return ("UTC", *sorted(places))
 
 
 def choices(otherwise: str) -> list[tuple[str, str]]:
-    """For a form; ``otherwise`` says what holds where nothing is chosen."""
-    return [("", otherwise), *((one, one.replace("_", " ")) for one in names())]
+    """Return form choices; ``otherwise`` is the label of "no choice"."""
+    return [("", otherwise), *((zone, zone.replace("_", " ")) for zone in names())]
 
 
 def check(name: str) -> None:
-    """:raises ValidationError: for what is no zone."""
+    """Validate the name of a time zone.
+
+    :raises ValidationError: when the name is not a time zone.
+    """
     if name not in available_timezones():
         raise ValidationError("Choose a time zone such as America/Chicago from the list.")
 
 
 def first_of(*chosen: str) -> ZoneInfo:
-    """The first that was chosen and that this machine knows."""
-    known = (one for one in chosen if one and one in available_timezones())
-    return ZoneInfo(next(known, settings.TIME_ZONE))
+    """Return the first chosen zone that this machine knows, else the installation's."""
+    names_known = (name for name in chosen if name and name in available_timezones())
+    return ZoneInfo(next(names_known, settings.TIME_ZONE))
 
 
 class ZoneMiddleware:
-    """Each page begins in the zone of the person; a page of an account goes on in that account's
-    where the person has chosen none.
+    """Activate the person's time zone for each page.
+
+    On pages of an account, :func:`erpbridge.access.scoping.scoped` switches to the account's zone
+    if the person has chosen none.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """What is answered is rendered before the zone ends."""
+        """Render the response inside the override, before the zone is reset."""
         chosen = "" if _is_for_programs(request) else getattr(request.user, "time_zone", "")
         with timezone.override(first_of(chosen)):
             return self.get_response(request)
 
 
 def _is_for_programs(request: HttpRequest) -> bool:
-    """Without a session nobody is signed in, and nobody has to be looked up."""
+    """Whether the request needs no session; this avoids loading the user for API calls."""
     return settings.SESSION_COOKIE_NAME not in request.COOKIES or request.path.startswith("/rest/")

@@ -1,7 +1,7 @@
-"""OAuth 2 for programs: applications, service accounts, codes and tokens.
+"""OAuth 2 for API clients: applications, service accounts, codes and tokens.
 
-Small views of our own. django-oauth-toolkit, as shipped, answers ``/oauth/token`` with and without
-a slash differently, takes no JSON bodies, gives no ``created_at`` and no ``/oauth/token/info``,
-revokes elsewhere with an empty body, and keeps tokens in clear: all its views and both its token
+Own views instead of django-oauth-toolkit: it treats ``/oauth/token`` with and without a slash
+differently, takes no JSON bodies, returns no ``created_at``, has no ``/oauth/token/info``, revokes
+at another URL with an empty body, and stores tokens unhashed. All its views and both its token
 models would have to be replaced.
 """

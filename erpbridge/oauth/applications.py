@@ -1,4 +1,4 @@
-"""What an account admin does with applications and service accounts; every change is audited."""
+"""Services for applications and service accounts of an account; every change is recorded."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MOST_REDIRECT_URIS = 20
 LONGEST_REDIRECT_URI = 2000
-# Reserved by RFC 2606: no mail is ever delivered there.
+# Reserved by RFC 2606: mail to it is never delivered.
 SERVICE_DOMAIN = "service.invalid"
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a service account may do: levels in the account, and in each permitted project."""
+    """Rights of a service account: levels in the account and in each permitted project."""
 
     levels: Levels = field(default_factory=Levels)
     on_projects: Levels = field(default_factory=Levels)
@@ -42,7 +42,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Made:
-    """An application with its secret, which nobody can read again."""
+    """An application with its secret, which cannot be read again later."""
 
     application: Application
     secret: str
@@ -52,9 +52,9 @@ class Made:
 def create(
     name: str, *, by: Access, redirect_uris: Iterable[str] = (), service: Service | None = None
 ) -> Made:
-    """An application of the account; with ``service`` a service account.
+    """Create an application of the account; with ``service``, a service account.
 
-    :raises ValidationError: for a name or a redirect URI that cannot be.
+    :raises ValidationError: for an invalid name or redirect URI.
     :raises PermissionDenied: for the approver's privilege from somebody who may not grant it.
     """
     secret = tokens.new_secret()
@@ -63,20 +63,20 @@ def create(
         name=name.strip(),
         uid=tokens.new_secret(),
         secret_digest=tokens.digest(secret),
-        redirect_uris=[checked_redirect_uri(one) for one in redirect_uris],
+        redirect_uris=[checked_redirect_uri(uri) for uri in redirect_uris],
         created_by=by.user,
     )
     application.clean_fields(exclude=["service", "created_by"])
     if service is not None:
         application.service = _member(application, service, by=by)
     application.save()
-    data = _told(application, service)
+    data = _created_data(application, service)
     note(by.account.pk, [_event(application, "created", data)], by=by.user)
     return Made(application, secret)
 
 
 def _member(application: Application, service: Service, *, by: Access) -> Membership:
-    """The membership that the service account acts with, on a login nobody can use."""
+    """Create the membership of a service account, on a login without a password."""
     if service.can_push_to_accounting and not (answer := by.can("people.grant_approver")):
         raise PermissionDenied(answer.why)
     user = User.objects.create(
@@ -100,13 +100,13 @@ def _member(application: Application, service: Service, *, by: Access) -> Member
     return member
 
 
-def _told(application: Application, service: Service | None) -> dict[str, Any]:
+def _created_data(application: Application, service: Service | None) -> dict[str, Any]:
     if service is None:
         return {"redirect_uris": application.redirect_uris}
     return {
         "levels": _words(service.levels),
         "on_projects": _words(service.on_projects),
-        "projects": [str(one) for one in service.projects],
+        "projects": [str(project) for project in service.projects],
         "can_push_to_accounting": service.can_push_to_accounting,
     }
 
@@ -119,9 +119,9 @@ def _words(levels: Levels) -> dict[str, Any]:
 
 
 def checked_redirect_uri(uri: str) -> str:
-    """The URI as it has to come in a request, to the letter.
+    """Return the stripped URI. Requests must send exactly this text.
 
-    :raises ValidationError: unless it is https, loopback or the out-of-band one.
+    :raises ValidationError: unless it is https, loopback or the out-of-band URI.
     """
     uri = uri.strip()
     if uri == OUT_OF_BAND:
@@ -132,7 +132,11 @@ def checked_redirect_uri(uri: str) -> str:
         _port = parts.port
     except ValueError:
         host = ""
-    if not host or len(uri) > LONGEST_REDIRECT_URI or any(ord(one) <= 32 for one in uri):
+    if (
+        not host
+        or len(uri) > LONGEST_REDIRECT_URI
+        or any(ord(character) <= 32 for character in uri)
+    ):
         raise ValidationError({"redirect_uris": f"“{uri[:100]}” is not an address."})
     if parts.fragment or "#" in uri:
         raise ValidationError({"redirect_uris": f"“{uri[:100]}” must not hold a #."})
@@ -144,7 +148,7 @@ def checked_redirect_uri(uri: str) -> str:
 
 @transaction.atomic
 def rotate_secret(application_id: int, *, by: Access) -> Made:
-    """A new secret; the old one is dead at once, tokens that were given out go on."""
+    """Replace the secret. The old one is invalid at once; issued tokens stay valid."""
     application = _locked(application_id, by)
     secret = tokens.new_secret()
     application.secret_digest = tokens.digest(secret)
@@ -155,7 +159,7 @@ def rotate_secret(application_id: int, *, by: Access) -> Made:
 
 @transaction.atomic
 def revoke_tokens(application_id: int, *, by: Access) -> int:
-    """End all tokens of an application; it can ask for new ones. Returns how many."""
+    """End all tokens of an application, which can request new ones. Return how many."""
     application = _locked(application_id, by)
     ended = tokens.end_all(application)
     note(by.account.pk, [_event(application, "tokens revoked", {"tokens": ended})], by=by.user)
@@ -164,9 +168,9 @@ def revoke_tokens(application_id: int, *, by: Access) -> int:
 
 @transaction.atomic
 def delete(application_id: int, *, by: Access) -> bool:
-    """Shut an application out for good; what it did stays recorded under its name.
+    """Delete an application; its row stays, since histories name it.
 
-    :returns: False where somebody else has done so meanwhile.
+    :returns: False when somebody else has deleted it meanwhile.
     """
     try:
         application = _locked(application_id, by)
@@ -183,13 +187,15 @@ def delete(application_id: int, *, by: Access) -> bool:
 
 
 def of_account(account: Account) -> QuerySet[Application]:
-    """The applications that still exist."""
+    """Return the applications that are not deleted."""
     return Application.objects.filter(account=account, deleted_at=None)
 
 
 def _locked(application_id: int, by: Access) -> Application:
-    found = Application.objects.select_for_update(of=("self",)).select_related("service")
-    application: Application = found.get(pk=application_id, account=by.account, deleted_at=None)
+    applications = Application.objects.select_for_update(of=("self",)).select_related("service")
+    application: Application = applications.get(
+        pk=application_id, account=by.account, deleted_at=None
+    )
     return application
 
 

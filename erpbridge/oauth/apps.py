@@ -10,7 +10,7 @@ class OAuthConfig(AppConfig):
     label = "oauth"
 
     def ready(self) -> None:
-        """End programs where the access of the person ends for whom they act."""
+        """End the tokens of applications that act for a person whose access ends."""
         from erpbridge.access.services.end_access import access_ended
         from erpbridge.oauth import programs
 

@@ -20,12 +20,12 @@ LONGEST_STATE = 2000
 
 
 class Wrong(Exception):
-    """A request that must not be answered by a redirect: nobody knows where it would lead."""
+    """A request that must not be answered with a redirect, since its target is not verified."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request to act for the person, with a redirect URI that is known to be right."""
+    """A request to act for the person, with a verified redirect URI."""
 
     application: Application
     redirect_uri: str
@@ -34,7 +34,7 @@ class Asked:
     problem: tuple[str, str] | None
 
     def address(self, **answer: str) -> str:
-        """The redirect URI with the answer and the caller's state in its query."""
+        """Return the redirect URI with the answer and the caller's state in its query."""
         parts = urlsplit(self.redirect_uri)
         query = [*parse_qsl(parts.query, keep_blank_values=True), *answer.items()]
         if self.state:
@@ -45,7 +45,7 @@ class Asked:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def authorize(request: HttpRequest) -> HttpResponse:
-    """Ask the person, and lead back to the application with a code or a refusal."""
+    """Ask the person, then redirect to the application with a code or an error."""
     assert isinstance(request.user, User)
     try:
         asked = _asked(request.GET, request.user)
@@ -71,11 +71,14 @@ def authorize(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(query: QueryDict, user: User) -> Asked:
-    """:raises Wrong: for an unknown application or redirect URI."""
+    """Parse the request.
+
+    :raises Wrong: for an unknown application or redirect URI.
+    """
     uid = query.get("client_id", "").replace("\x00", "")
-    found = Application.objects.filter(uid=uid, service=None, deleted_at=None)
+    applications = Application.objects.filter(uid=uid, service=None, deleted_at=None)
     visible = Account.objects.visible_to(user)
-    application = found.filter(account__in=visible).select_related("account").first()
+    application = applications.filter(account__in=visible).select_related("account").first()
     if application is None:
         raise Wrong("This application is not known in any of your accounts.")
     return Asked(
@@ -88,18 +91,21 @@ def _asked(query: QueryDict, user: User) -> Asked:
 
 
 def _redirect_uri(application: Application, query: QueryDict) -> str:
-    """Exactly one of the registered ones. :raises Wrong: for any other."""
-    known = application.redirect_uris
-    given = query.get("redirect_uri", "")
-    if not given and len(known) == 1:
-        return str(known[0])
-    if given not in known:
+    """Return the requested redirect URI, which must equal a registered one.
+
+    :raises Wrong: for any other.
+    """
+    registered = application.redirect_uris
+    requested = query.get("redirect_uri", "")
+    if not requested and len(registered) == 1:
+        return str(registered[0])
+    if requested not in registered:
         raise Wrong("The redirect_uri is none of those that the application has registered.")
-    return given
+    return requested
 
 
 def _problem(query: QueryDict) -> tuple[str, str] | None:
-    """What is wrong with a request whose sender is known."""
+    """Return error and description for an invalid request of a known application."""
     if query.get("response_type") != "code":
         return "unsupported_response_type", "response_type must be code."
     challenge, method = query.get("code_challenge", ""), query.get("code_challenge_method", "")
@@ -120,7 +126,7 @@ def _host(asked: Asked) -> str:
 
 
 def _back(request: HttpRequest, asked: Asked, **answer: str) -> HttpResponse:
-    """To the application, or onto a page that shows the code to be copied."""
+    """Redirect to the application, or show the code on a page to be copied."""
     if asked.redirect_uri == OUT_OF_BAND:
         context = {"asked": asked, **answer}
         return render(request, "oauth/out_of_band.html", context, status=_status(answer))
@@ -132,15 +138,16 @@ def _status(answer: dict[str, str]) -> int:
 
 
 def _may_lead_to(response: Any, asked: Asked) -> HttpResponse:
-    """The page's form ends in a redirect to the application, which the policy has to allow.
+    """Allow the page's form to be redirected to the application, in the CSP header.
 
-    Browsers hold every further redirect to it too, and applications lead on, often to another host
-    of theirs; on this machine that is another port.
+    Browsers apply form-action to every further redirect as well, and applications often redirect to
+    another host (on a developer's machine, another port), so all https or local addresses are
+    allowed.
     """
     host = _host(asked)
     if host:
         scheme = urlsplit(asked.redirect_uri).scheme
         onward = "https:" if scheme == "https" else "http://localhost:* http://127.0.0.1:*"
         response._csp_update = {"form-action": [f"{scheme}://{host}", *onward.split()]}
-    found: HttpResponse = response
-    return found
+    result: HttpResponse = response
+    return result

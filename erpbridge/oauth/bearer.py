@@ -1,4 +1,4 @@
-"""Signing in to the REST API: the bearer of an access token."""
+"""Authentication of REST calls by access token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ class Bearer(BaseAuthentication):
     """``Authorization: Bearer <access token>``; ``request.auth`` is the token's row."""
 
     def authenticate(self, request: Request) -> tuple[User, Token] | None:
-        """:raises AuthenticationFailed: for anything but a token that is alive."""
+        """Return the token's user and row; None without an ``Authorization`` header.
+
+        :raises AuthenticationFailed: for anything but a valid access token.
+        """
         words = get_authorization_header(request).split()
         if not words:
             return None
@@ -29,5 +32,5 @@ class Bearer(BaseAuthentication):
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
-        """Makes a missing token a 401."""
+        """Return the challenge, which makes a missing token a 401 instead of a 403."""
         return CHALLENGE

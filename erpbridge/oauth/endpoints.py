@@ -1,7 +1,7 @@
-"""``/oauth/token``, ``/oauth/token/info`` and ``/oauth/revoke``: for programs, JSON in and out.
+"""``/oauth/token``, ``/oauth/token/info`` and ``/oauth/revoke``: JSON endpoints for API clients.
 
-Bodies may be JSON, forms or multipart, and the client may prove itself by HTTP Basic: Procore's
-own clients and others differ in each (docs/design/procore-rest-conventions.md, "OAuth").
+Bodies may be JSON, forms or multipart, and clients may authenticate by HTTP Basic: Procore's own
+clients and others differ in this (docs/design/procore-rest-conventions.md, "OAuth").
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WRONG_CLIENT = "Client authentication failed: the client_id or the client_secret
 
 
 def endpoint(method: str) -> Callable[[Endpoint], Endpoint]:
-    """A view without a session; what is refused is told in RFC 6749's form."""
+    """Decorate a view without a session; errors are returned in the format of RFC 6749."""
 
     def decorate(view: Endpoint) -> Endpoint:
         @csrf_exempt
@@ -54,7 +54,7 @@ def endpoint(method: str) -> Callable[[Endpoint], Endpoint]:
 
 
 def _refusal(refused: Refused) -> JsonAnswer:
-    """With ``errors`` and ``message`` beside, for clients that read every error in one way."""
+    """Return the error, with ``errors`` and ``message`` as in all other API errors."""
     body = {
         "error": refused.error,
         "error_description": refused.description,
@@ -70,31 +70,31 @@ def _refusal(refused: Refused) -> JsonAnswer:
 
 @endpoint("POST")
 def token(request: HttpRequest) -> JsonAnswer:
-    """Tokens for a code, a refresh token, or for a service account itself."""
-    given = _fields(request)
-    application = _client(request, given)
-    grant = given.get("grant_type", "")
+    """Issue tokens for a code, a refresh token, or for a service account itself."""
+    fields = _fields(request)
+    application = _client(request, fields)
+    grant = fields.get("grant_type", "")
     if not grant:
         raise Refused("invalid_request", "grant_type is missing.")
     if grant not in GRANTS:
         raise Refused("unsupported_grant_type", f"grant_type must be one of {', '.join(GRANTS)}.")
-    return _told(GRANTS[grant](application, given))
+    return _token_response(GRANTS[grant](application, fields))
 
 
-def _by_code(application: Application, given: Mapping[str, str]) -> Given:
+def _by_code(application: Application, fields: Mapping[str, str]) -> Given:
     return tokens.redeem(
         application,
-        _needed(given, "code"),
-        redirect_uri=_needed(given, "redirect_uri"),
-        verifier=given.get("code_verifier", ""),
+        _required(fields, "code"),
+        redirect_uri=_required(fields, "redirect_uri"),
+        verifier=fields.get("code_verifier", ""),
     )
 
 
-def _by_refresh(application: Application, given: Mapping[str, str]) -> Given:
-    return tokens.renew(application, _needed(given, "refresh_token"))
+def _by_refresh(application: Application, fields: Mapping[str, str]) -> Given:
+    return tokens.renew(application, _required(fields, "refresh_token"))
 
 
-def _by_itself(application: Application, _given: Mapping[str, str]) -> Given:
+def _by_itself(application: Application, _fields: Mapping[str, str]) -> Given:
     if application.service is None:
         message = "This application acts for people; use a service account."
         raise Refused("unauthorized_client", message)
@@ -108,31 +108,31 @@ GRANTS: dict[str, Callable[[Application, Mapping[str, str]], Given]] = {
 }
 
 
-def _told(given: Given) -> JsonAnswer:
+def _token_response(tokens_given: Given) -> JsonAnswer:
     body: dict[str, Any] = {
-        "access_token": given.access,
+        "access_token": tokens_given.access,
         "token_type": "Bearer",
         "expires_in": ACCESS_SECONDS,
-        "created_at": int(given.created_at.timestamp()),
+        "created_at": int(tokens_given.created_at.timestamp()),
     }
-    if given.refresh:
-        body["refresh_token"] = given.refresh
+    if tokens_given.refresh:
+        body["refresh_token"] = tokens_given.refresh
     return JsonAnswer(body)
 
 
 @endpoint("GET")
 def info(request: HttpRequest) -> JsonAnswer:
-    """Whose token this is, and for how long yet."""
+    """Return who the token acts for, and how long it is valid."""
     scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
     row = tokens.read(secret.strip()) if scheme.lower() == "bearer" else None
     if row is None:
         raise Refused("invalid_token", "The access token is invalid", 401)
-    left = row.expires_at - timezone.now()
+    remaining = row.expires_at - timezone.now()
     return JsonAnswer(
         {
             "resource_owner_id": row.user_id,
             "scopes": [],
-            "expires_in_seconds": max(0, int(left.total_seconds())),
+            "expires_in_seconds": max(0, int(remaining.total_seconds())),
             "application": {"uid": row.application.uid},
             "created_at": int(row.created_at.timestamp()),
         }
@@ -141,48 +141,52 @@ def info(request: HttpRequest) -> JsonAnswer:
 
 @endpoint("POST")
 def revoke(request: HttpRequest) -> JsonAnswer:
-    """End a token and its family; 200 also for one that is unknown (RFC 7009).
+    """End a token and all tokens of its grant; also 200 for an unknown token (RFC 7009).
 
-    Whoever holds a token may end it, so that the client need not prove itself; a wrong secret is
-    told all the same.
+    Whoever has a token may end it, so client credentials are optional; wrong ones are still an
+    error.
     """
-    given = _fields(request)
-    named = given.get("client_secret") or request.headers.get("Authorization", "").startswith(
-        "Basic "
-    )
-    application = _client(request, given) if named else None
-    tokens.revoke(given.get("token", ""), application=application)
+    fields = _fields(request)
+    authenticates = fields.get("client_secret") or request.headers.get(
+        "Authorization", ""
+    ).startswith("Basic ")
+    application = _client(request, fields) if authenticates else None
+    tokens.revoke(fields.get("token", ""), application=application)
     return JsonAnswer({})
 
 
 def _fields(request: HttpRequest) -> dict[str, str]:
-    """The fields of a body of any of the three kinds."""
+    """Return the text fields of a JSON, form or multipart body."""
     if request.content_type == "application/json":
         try:
-            found = orjson.loads(request.body or b"{}")
+            body = orjson.loads(request.body or b"{}")
         except orjson.JSONDecodeError as error:
             raise Refused("invalid_request", f"The body is not JSON: {error}") from None
-        if not isinstance(found, dict):
+        if not isinstance(body, dict):
             raise Refused("invalid_request", "The body must be a JSON object.")
-        return {name: value for name, value in found.items() if isinstance(value, str)}
+        return {name: value for name, value in body.items() if isinstance(value, str)}
     return {name: value for name, value in request.POST.items() if isinstance(value, str)}
 
 
-def _needed(given: Mapping[str, str], name: str) -> str:
-    if not given.get(name):
+def _required(fields: Mapping[str, str], name: str) -> str:
+    if not fields.get(name):
         raise Refused("invalid_request", f"{name} is missing.")
-    return given[name]
+    return fields[name]
 
 
-def _client(request: HttpRequest, given: Mapping[str, str]) -> Application:
-    """The application that proves itself by its secret.
+def _client(request: HttpRequest, fields: Mapping[str, str]) -> Application:
+    """Return the application that authenticates with its secret.
 
-    :raises Refused: 401 for any but the right secret, 429 for too many wrong ones.
+    :raises Refused: 401 for a wrong secret, 429 for too many of them.
     """
-    uid, secret = _credentials(request, given)
-    found = Application.objects.filter(uid=uid, deleted_at=None) if "\x00" not in uid else None
-    application = found.select_related("service__user").first() if found is not None else None
-    # Compared also for an unknown client, so that both take the same time.
+    uid, secret = _credentials(request, fields)
+    applications = (
+        Application.objects.filter(uid=uid, deleted_at=None) if "\x00" not in uid else None
+    )
+    application = (
+        applications.select_related("service__user").first() if applications is not None else None
+    )
+    # Also compared for an unknown client, so that both cases take the same time.
     stored = application.secret_digest if application else "0" * 64
     if constant_time_compare(stored, tokens.digest(secret)) and application is not None:
         return application
@@ -192,10 +196,10 @@ def _client(request: HttpRequest, given: Mapping[str, str]) -> Application:
     raise Refused("invalid_client", WRONG_CLIENT, 401)
 
 
-def _credentials(request: HttpRequest, given: Mapping[str, str]) -> tuple[str, str]:
+def _credentials(request: HttpRequest, fields: Mapping[str, str]) -> tuple[str, str]:
     scheme, _space, encoded = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return given.get("client_id", ""), given.get("client_secret", "")
+        return fields.get("client_id", ""), fields.get("client_secret", "")
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError):

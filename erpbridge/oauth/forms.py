@@ -19,7 +19,7 @@ NAME_HELP = "What it is called in histories and on these pages."
 
 
 class ApplicationForm(PlainTexts, forms.Form):
-    """A program that people allow to act for them."""
+    """An API client that people allow to act for them."""
 
     name = forms.CharField(label="Name", max_length=100, help_text=NAME_HELP)
     redirect_uris = forms.CharField(
@@ -31,22 +31,25 @@ class ApplicationForm(PlainTexts, forms.Form):
     )
 
     def clean_redirect_uris(self) -> list[str]:
-        """The addresses, each once."""
+        """Return the validated URIs without duplicates."""
         lines = self.cleaned_data["redirect_uris"].splitlines()
         uris = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
         if len(uris) > MOST_REDIRECT_URIS:
             raise ValidationError(f"At most {MOST_REDIRECT_URIS}; there are {len(uris)}.")
         try:
-            return [checked_redirect_uri(one) for one in uris]
+            return [checked_redirect_uri(uri) for uri in uris]
         except ValidationError as error:
             raise ValidationError(error.messages) from None
 
 
 class ProjectsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Projects by their ids; one beyond 64 bits is unknown, where a database would fail on it."""
+    """Projects by id; rejects ids beyond 64 bits, on which a database query would fail."""
 
     def clean(self, value: Any) -> Any:
-        """:raises ValidationError: for an id that names nothing."""
+        """Return the projects.
+
+        :raises ValidationError: for an id that does not exist.
+        """
         for pk in value or ():
             if pk.isdecimal() and not number(pk):
                 raise ValidationError(
@@ -56,7 +59,7 @@ class ProjectsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 class ServiceForm(PlainTexts, forms.Form):
-    """A program that acts as itself."""
+    """An API client that acts as itself."""
 
     name = forms.CharField(label="Name", max_length=100, help_text=NAME_HELP)
     projects = ProjectsField(
@@ -76,19 +79,19 @@ class ServiceForm(PlainTexts, forms.Form):
         super().__init__(posted)
         self.levels = LevelsForm(posted, prefix="account")
         self.on_projects = LevelsForm(posted, prefix="projects")
-        mine = Project.objects.filter(account=access.account).order_by("number", "name", "pk")
-        self.fields["projects"].queryset = mine
+        projects = Project.objects.filter(account=access.account).order_by("number", "name", "pk")
+        self.fields["projects"].queryset = projects
         self.may_grant = access.can("people.grant_approver")
         if not self.may_grant:
             del self.fields["can_push_to_accounting"]
 
     def is_valid(self) -> bool:
-        """All three parts."""
+        """Validate all three parts, so that all errors are shown at once."""
         parts = [super().is_valid(), self.levels.is_valid(), self.on_projects.is_valid()]
         return all(parts)
 
     def service(self) -> Service:
-        """The cleaned values."""
+        """Return the cleaned values."""
         cleaned: dict[str, Any] = self.cleaned_data
         return Service(
             levels=self.levels.levels(),

@@ -1,7 +1,7 @@
-"""Applications of an account, and what they are given to act for somebody.
+"""Applications of an account, and their codes and tokens.
 
-Nothing secret is stored: secrets, codes and tokens are random and 256 bits long, so that a plain
-SHA-256 of each is enough to know it again and tells nobody what it was.
+Only hashes are stored: secrets, codes and tokens are random and 256 bits long, so that a plain
+SHA-256 is enough to verify them and cannot be reversed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from erpbridge.db.folded_fields import Folding, FoldingQuerySet, SearchField
 
 
 class Application(Folding):
-    """A program that may call the API of one account.
+    """An API client of one account.
 
     With a ``service`` membership it is a service account, which acts as itself (client
     credentials); without one it acts for the people who allow it (authorization code).
@@ -36,7 +36,7 @@ class Application(Folding):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    # The row stays, for the history names what the application did.
+    # The row stays after deletion, because histories name the application.
     deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = FoldingQuerySet.as_manager()
@@ -49,18 +49,18 @@ class Application(Folding):
 
     @property
     def is_service(self) -> bool:
-        """Whether it acts as itself."""
+        """Whether it is a service account."""
         return self.service_id is not None
 
 
 class Code(models.Model):
-    """An authorization code: ten minutes, once."""
+    """An authorization code: valid for ten minutes, and once."""
 
     digest = models.CharField(max_length=64, unique=True)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="codes")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     redirect_uri = models.CharField(max_length=2000)
-    # S256 of the verifier that has to come with the code; empty where none was asked for.
+    # S256 of the verifier that must come with the code; empty if PKCE is not used.
     challenge = models.CharField(max_length=128, blank=True)
     family = models.UUIDField(default=uuid.uuid4)
     expires_at = models.DateTimeField()
@@ -68,14 +68,14 @@ class Code(models.Model):
 
 
 class Token(models.Model):
-    """An access or a refresh token. All that came of one grant share a ``family``.
+    """An access or a refresh token. All tokens of one grant share a ``family``.
 
-    A token that was rotated, revoked or replaced has ended; the row stays, so that a refresh token
-    that comes a second time is known for what it is.
+    Rotated, revoked and replaced tokens get ``ended_at``; the row stays, so that a reused refresh
+    token is recognized.
     """
 
     class Kind(models.TextChoices):
-        """What the token is for."""
+        """Access or refresh token."""
 
         ACCESS = "access"
         REFRESH = "refresh"
@@ -86,11 +86,11 @@ class Token(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     family = models.UUIDField(db_index=True)
     created_at = models.DateTimeField()
-    # When the person allowed the grant that it came of.
+    # When the person allowed the grant of this family.
     granted_at = models.DateTimeField()
-    # When it was given out or last shown, to within ten minutes.
+    # When it was issued or last used, accurate to ten minutes.
     used_at = models.DateTimeField()
-    # A refresh token that is not used until then is worth nothing; each renewal gives a new one.
+    # An unused refresh token expires then; each renewal issues a new one.
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 

@@ -1,4 +1,4 @@
-"""The endpoints of OAuth in the description of the API: they are no views of resources."""
+"""The OAuth endpoints in the OpenAPI description; they are not resource views."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REVOKE_BODY = an_object({"token": TEXT, **CLIENT}, ["token"])
 
 
 class Token(TypedDict):
-    """An access token; seconds and seconds since 1970."""
+    """An access token. Times are in seconds, ``created_at`` in seconds since 1970."""
 
     access_token: str
     token_type: str
@@ -48,13 +48,13 @@ class Token(TypedDict):
 
 
 class TokenApplication(TypedDict):
-    """The application that a token was given to."""
+    """The application that a token was issued to."""
 
     uid: str
 
 
 class TokenInfo(TypedDict):
-    """Whose token it is, and for how long yet."""
+    """Who the token acts for, and how long it is valid."""
 
     resource_owner_id: int
     scopes: list[str]
@@ -64,7 +64,7 @@ class TokenInfo(TypedDict):
 
 
 class OAuthError(TypedDict):
-    """RFC 6749's error, with what every error of ours says."""
+    """An error as in RFC 6749, with the fields of all other API errors."""
 
     error: str
     error_description: str
@@ -74,12 +74,12 @@ class OAuthError(TypedDict):
 
 
 def with_endpoints(result: Schema, generator: Any, **_more: Any) -> Schema:
-    """Add the endpoints and the security scheme; a hook of drf-spectacular."""
+    """Add the endpoints and the security scheme (a drf-spectacular hook)."""
     registry = generator.registry
     error = schema_of(OAuthError, registry)
 
     def operation(name: str, summary: str, answer: Schema, body: Schema | None = None) -> Schema:
-        found: Schema = {
+        described: Schema = {
             "operationId": name,
             "summary": summary,
             "tags": [AREA],
@@ -92,10 +92,10 @@ def with_endpoints(result: Schema, generator: Any, **_more: Any) -> Schema:
             },
         }
         if body:
-            found["description"] = "Forms are taken too, and the client by HTTP Basic."
+            described["description"] = "Forms are taken too, and the client by HTTP Basic."
             content = {"application/json": {"schema": body}}
-            found["requestBody"] = {"required": True, "content": content}
-        return found
+            described["requestBody"] = {"required": True, "content": content}
+        return described
 
     token, info = schema_of(Token, registry), schema_of(TokenInfo, registry)
     paths = {

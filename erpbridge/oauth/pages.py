@@ -1,4 +1,4 @@
-"""Pages on which account admins manage applications and service accounts."""
+"""Pages where account admins manage applications and service accounts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from erpbridge.ui.listing import list_page
 @require_safe
 @scoped("applications.manage")
 def application_list(request: ScopedRequest) -> HttpResponse:
-    """The programs that may call the API of the account."""
-    found = applications.of_account(request.access.account)
+    """List the API clients of the account."""
+    queryset = applications.of_account(request.access.account)
     page = list_page(
-        found,
+        queryset,
         request.GET,
         sorts={"name": "name", "created": "created_at"},
-        search=lambda rows, words: rows.filter(has_words(words, "search_text")),
+        search=lambda queryset, words: queryset.filter(has_words(words, "search_text")),
     )
     return render(request, "oauth/applications.html", {"page": page})
 
@@ -39,7 +39,7 @@ def application_list(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(GET_OR_POST)
 @scoped("applications.manage")
 def application_add(request: ScopedRequest) -> HttpResponse:
-    """Add a program that people allow to act for them; its page shows the secret, once."""
+    """Add an application; the resulting page shows its secret once."""
     form = ApplicationForm(posted(request))
     if request.method == "POST" and form.is_valid():
         uris = form.cleaned_data["redirect_uris"]
@@ -50,7 +50,7 @@ def application_add(request: ScopedRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return _shown_once(request, made)
+            return _page_with_secret(request, made)
     return render(request, "oauth/application_add.html", {"form": form})
 
 
@@ -58,7 +58,7 @@ def application_add(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(GET_OR_POST)
 @scoped("applications.manage")
 def service_add(request: ScopedRequest) -> HttpResponse:
-    """Add a service account; its page shows the secret, once."""
+    """Add a service account; the resulting page shows its secret once."""
     form = ServiceForm(posted(request), access=request.access)
     if request.method == "POST" and form.is_valid():
         try:
@@ -68,7 +68,7 @@ def service_add(request: ScopedRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return _shown_once(request, made)
+            return _page_with_secret(request, made)
     return render(request, "oauth/service_add.html", {"form": form})
 
 
@@ -76,15 +76,15 @@ def service_add(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @scoped("applications.manage")
 def application(request: ScopedRequest, application_id: int) -> HttpResponse:
-    """An application: how it is called, what it may do, and what was done with it."""
-    return _page(request, _one(request, application_id))
+    """Show an application, its rights and its history."""
+    return _page(request, _application_of(request, application_id))
 
 
-def _page(request: ScopedRequest, found: Application, *, secret: str = "") -> HttpResponse:
-    events = Event.objects.about(found.account_id, applications.ENTITY, found.pk)
-    context = {"application": found, "secret": secret, "history": events[:MOST_HISTORY]}
-    if found.service is not None:
-        context["projects"] = found.service.projects.select_related("project")
+def _page(request: ScopedRequest, client: Application, *, secret: str = "") -> HttpResponse:
+    events = Event.objects.about(client.account_id, applications.ENTITY, client.pk)
+    context = {"application": client, "secret": secret, "history": events[:MOST_HISTORY]}
+    if client.service is not None:
+        context["projects"] = client.service.projects.select_related("project")
     return render(request, "oauth/application.html", context)
 
 
@@ -92,43 +92,45 @@ def _page(request: ScopedRequest, found: Application, *, secret: str = "") -> Ht
 @require_POST
 @scoped("applications.manage")
 def application_secret(request: ScopedRequest, application_id: int) -> HttpResponse:
-    """A new secret in place of the old one."""
-    made = applications.rotate_secret(_one(request, application_id).pk, by=request.access)
-    return _shown_once(request, made)
+    """Replace the secret."""
+    made = applications.rotate_secret(
+        _application_of(request, application_id).pk, by=request.access
+    )
+    return _page_with_secret(request, made)
 
 
 @require_POST
 @scoped("applications.manage")
 def application_revoke(request: ScopedRequest, application_id: int) -> HttpResponse:
-    """End all tokens that the application holds."""
-    found = _one(request, application_id)
-    ended = applications.revoke_tokens(found.pk, by=request.access)
-    messages.success(request, f"Ended {ended} token{'' if ended == 1 else 's'} of {found}.")
-    return _to(found)
+    """End all tokens of the application."""
+    client = _application_of(request, application_id)
+    ended = applications.revoke_tokens(client.pk, by=request.access)
+    messages.success(request, f"Ended {ended} token{'' if ended == 1 else 's'} of {client}.")
+    return _to(client)
 
 
 @require_http_methods(GET_OR_POST)
 @scoped("applications.manage")
 def application_delete(request: ScopedRequest, application_id: int) -> HttpResponse:
-    """Ask, and shut the application out for good."""
+    """Ask for confirmation, then delete the application."""
     back = reverse("oauth:applications", args=[request.access.account.pk])
-    found = applications.of_account(request.access.account).filter(pk=application_id).first()
-    if found is not None and request.method != "POST":
-        return render(request, "oauth/application_delete.html", {"application": found})
-    if found is None or not applications.delete(found.pk, by=request.access):
+    client = applications.of_account(request.access.account).filter(pk=application_id).first()
+    if client is not None and request.method != "POST":
+        return render(request, "oauth/application_delete.html", {"application": client})
+    if client is None or not applications.delete(client.pk, by=request.access):
         event = deletion(request, applications.ENTITY, application_id)
         return deleted_already(request, event, back=back)
-    messages.success(request, f"Deleted {found}.")
+    messages.success(request, f"Deleted {client}.")
     return redirect(back)
 
 
-def _one(request: ScopedRequest, application_id: int) -> Application:
-    found = applications.of_account(request.access.account).select_related("service__user")
-    return get_object_or_404(found, pk=application_id)
+def _application_of(request: ScopedRequest, application_id: int) -> Application:
+    clients = applications.of_account(request.access.account).select_related("service__user")
+    return get_object_or_404(clients, pk=application_id)
 
 
-def _shown_once(request: ScopedRequest, made: applications.Made) -> HttpResponse:
-    """The page itself and no redirect to it: the secret is kept nowhere, so it cannot wait."""
+def _page_with_secret(request: ScopedRequest, made: applications.Made) -> HttpResponse:
+    """Render the page without a redirect: the secret is not stored, so it cannot survive one."""
     return _page(request, made.application, secret=made.secret)
 
 

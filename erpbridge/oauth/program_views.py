@@ -1,4 +1,4 @@
-"""The pages with the programs that act for a person: one's own, and for admins those of others."""
+"""Pages of the programs that act for a person: one's own, and for admins those of others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from erpbridge.ui.confirmation.second_click import ended_already
 
 @require_safe
 def own_programs(request: HttpRequest) -> HttpResponse:
-    """The programs that act for who is signed in, in whichever account."""
+    """List the programs that act for the signed-in person, in all accounts."""
     assert isinstance(request.user, User)
     context = {
         "programs": programs.acting_for(request.user),
@@ -29,7 +29,7 @@ def own_programs(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(GET_OR_POST)
 def own_programs_end(request: HttpRequest, application_id: int | None = None) -> HttpResponse:
-    """Ask, and end one of them, or all."""
+    """Ask for confirmation, then end one program, or all."""
     assert isinstance(request.user, User)
     return _end(request, request.user, None, application_id, back=reverse("oauth:own_programs"))
 
@@ -37,7 +37,7 @@ def own_programs_end(request: HttpRequest, application_id: int | None = None) ->
 @require_safe
 @scoped("people.manage")
 def person_programs(request: ScopedRequest, membership_id: int) -> HttpResponse:
-    """The programs of the account that act for a person of it."""
+    """List the account's programs that act for one of its people."""
     member = person_of_account(request, membership_id)
     context = {
         "programs": programs.acting_for(member.user, request.access.account),
@@ -52,7 +52,7 @@ def person_programs(request: ScopedRequest, membership_id: int) -> HttpResponse:
 def person_programs_end(
     request: ScopedRequest, membership_id: int, application_id: int | None = None
 ) -> HttpResponse:
-    """Ask, and end one of them, or all."""
+    """Ask for confirmation, then end one program, or all."""
     member = person_of_account(request, membership_id)
     back = reverse("oauth:person_programs", args=[member.account_id, member.pk])
     return _end(request, member.user, request.access.account, application_id, back=back)
@@ -66,26 +66,26 @@ def _end(
     *,
     back: str,
 ) -> HttpResponse:
-    """``account`` is None for all of the person's; ``application_id`` for all programs.
+    """End programs; ``account`` None means all accounts, ``application_id`` None all programs.
 
     :raises Http404: for a program that never acted for the person.
     """
-    shown = [
-        one.application.name
-        for one in programs.acting_for(person, account)
-        if application_id in (None, one.application.pk)
+    names = [
+        program.application.name
+        for program in programs.acting_for(person, account)
+        if application_id in (None, program.application.pk)
     ]
-    if not shown:
+    if not names:
         return _ended_already(request, person, account, application_id, back=back)
     if request.method != "POST":
-        return _ask(request, shown, "you" if person == request.user else str(person), back)
+        return _ask(request, names, "you" if person == request.user else str(person), back)
     programs.end(
         person.pk,
         by=request.user if isinstance(request.user, User) else None,
         account_id=account.pk if account else None,
         application_id=application_id,
     )
-    messages.success(request, f"Ended: {', '.join(shown)}.")
+    messages.success(request, f"Ended: {', '.join(names)}.")
     return redirect(back)
 
 
@@ -97,7 +97,10 @@ def _ended_already(
     *,
     back: str,
 ) -> HttpResponse:
-    """:raises Http404:"""
+    """Say that the programs ended before.
+
+    :raises Http404: for a program that never acted for the person.
+    """
     if application_id is None:
         return ended_already(request, "No program acts any more.", back=back)
     name = programs.name_of_former(person, application_id, account)

@@ -1,4 +1,4 @@
-"""The programs that act for a person: which there are, and how they end."""
+"""The programs that act for a person: list them and end them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BY_HAND = "a person ended it"
 
 @dataclass(frozen=True)
 class Program:
-    """An application that may act for a person now."""
+    """An application that can act for a person now."""
 
     application: Application
     since: datetime
@@ -30,30 +30,34 @@ class Program:
 
 
 def acting_for(user: User, account: Account | None = None) -> list[Program]:
-    """By name; of all accounts, or of one. A service account acts for nobody but itself."""
+    """Return the programs sorted by name, of all accounts or of one; no service accounts."""
     alive = Q(ended_at=None, expires_at__gt=timezone.now())
-    found = Token.objects.filter(user=user, application__service=None, application__deleted_at=None)
+    tokens_of_user = Token.objects.filter(
+        user=user, application__service=None, application__deleted_at=None
+    )
     if account is not None:
-        found = found.filter(application__account=account)
-    rows = found.values("application").annotate(
+        tokens_of_user = tokens_of_user.filter(application__account=account)
+    rows = tokens_of_user.values("application").annotate(
         alive=Count("pk", filter=alive),
         since=Min("granted_at", filter=alive),
         used_at=Max("used_at"),
     )
-    held = {row["application"]: row for row in rows if row["alive"]}
-    applications = Application.objects.filter(pk__in=held).select_related("account")
+    row_of = {row["application"]: row for row in rows if row["alive"]}
+    applications = Application.objects.filter(pk__in=row_of).select_related("account")
     return [
-        Program(one, held[one.pk]["since"], held[one.pk]["used_at"])
-        for one in applications.order_by("name", "pk")
+        Program(application, row_of[application.pk]["since"], row_of[application.pk]["used_at"])
+        for application in applications.order_by("name", "pk")
     ]
 
 
 def name_of_former(user: User, application_id: int, account: Account | None = None) -> str | None:
-    """What a program is called that acted for a person, and may not any more; None for others."""
-    found = Token.objects.filter(user=user, application=application_id, application__service=None)
+    """Return the name of a program that once acted for a person; None if it never did."""
+    tokens_of_user = Token.objects.filter(
+        user=user, application=application_id, application__service=None
+    )
     if account is not None:
-        found = found.filter(application__account=account)
-    names = found.values_list("application__name", flat=True)
+        tokens_of_user = tokens_of_user.filter(application__account=account)
+    names = tokens_of_user.values_list("application__name", flat=True)
     return str(names[0]) if names else None
 
 
@@ -66,44 +70,53 @@ def end(
     account_id: int | None = None,
     application_id: int | None = None,
 ) -> int:
-    """End tokens and codes of a person, of one account or program or of all; audited.
+    """End tokens and codes of a person, limited to an account or program if given.
 
-    :returns: how many programs could act, and cannot any more.
+    The change is recorded in the person's history.
+
+    :returns: the number of programs that could act until now.
     """
     User.objects.select_for_update(no_key=True).get(pk=user_id)
-    theirs = Q(user=user_id)
+    selection = Q(user=user_id)
     if account_id is not None:
-        theirs &= Q(application__account=account_id)
+        selection &= Q(application__account=account_id)
     if application_id is not None:
-        theirs &= Q(application=application_id)
+        selection &= Q(application=application_id)
     now = timezone.now()
-    codes = Code.objects.filter(theirs, used_at=None, expires_at__gt=now)
-    live = Token.objects.filter(theirs, ended_at=None)
+    codes = Code.objects.filter(selection, used_at=None, expires_at__gt=now)
+    live = Token.objects.filter(selection, ended_at=None)
     acting = live.filter(expires_at__gt=now).values("application")
     ended = list(
         Application.objects.filter(Q(pk__in=acting) | Q(pk__in=codes.values("application")))
     )
     codes.update(used_at=now)
     tokens.end(live)
-    _tell(user_id, ended, why, by)
+    _record(user_id, ended, why, by)
     return len(ended)
 
 
 def end_with_access(
     *, user_id: int, account_id: int | None, why: str, by: User | None, **_signal: Any
 ) -> None:
-    """The person may do less, or has another password: see ``access/people/end_access.py``."""
+    """End the programs when rights are lowered or a password changes.
+
+    A receiver of the signal in ``access/services/end_access.py``.
+    """
     end(user_id, why=why, by=by, account_id=account_id)
 
 
-def _tell(user_id: int, ended: list[Application], why: str, by: User | None) -> None:
-    """In the history of the person, in each account whose programs ended."""
-    accounts = {one.account_id for one in ended}
+def _record(user_id: int, ended: list[Application], why: str, by: User | None) -> None:
+    """Record the change in the person's history, in each account with ended programs."""
+    accounts = {application.account_id for application in ended}
     members = Membership.objects.filter(user=user_id, account__in=accounts).select_related("user")
     for member in members:
-        told = {
-            f"Program {one.name}": ["Acts for the person", f"Ended: {why}"]
-            for one in ended
-            if one.account_id == member.account_id
+        ended_programs = {
+            f"Program {application.name}": ["Acts for the person", f"Ended: {why}"]
+            for application in ended
+            if application.account_id == member.account_id
         }
-        note(member.account_id, [people_services.event(member, ENDED, {"changes": told})], by=by)
+        note(
+            member.account_id,
+            [people_services.event(member, ENDED, {"changes": ended_programs})],
+            by=by,
+        )

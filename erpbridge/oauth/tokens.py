@@ -1,4 +1,4 @@
-"""Giving out, exchanging, ending and recognising codes and tokens."""
+"""Issue, exchange, verify and end codes and tokens."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from erpbridge.oauth.models import Application, Code, Token
 
 ACCESS_SECONDS = 5400
 CODE_SECONDS = 600
-# How long a rotated refresh token may come again without harm: clients that renew at once race, and
-# some lose an answer and ask again.
+# How long a rotated refresh token may be reused without ending the grant: clients race to renew,
+# and some lose a response and retry.
 RACE = timedelta(seconds=60)
-# A refresh token that nobody uses for so long is worth nothing any more.
+# A refresh token expires after this time without use.
 UNUSED = timedelta(days=90)
-# Ended tokens are of use for as long as somebody may still present them by mistake.
+# How long expired codes and tokens are kept, to recognize reuse.
 KEPT = timedelta(days=90)
 MOST_CLEARED = 1_000
-# How exactly is kept when a token was used; a program that is busy costs one write in that time.
+# Precision of ``used_at``; limits the writes for a busy client.
 USED_WITHIN = timedelta(minutes=10)
 
 
 class Refused(Exception):
-    """A request of an application that is not granted: ``error`` is RFC 6749's word."""
+    """A rejected OAuth request; ``error`` is the code of RFC 6749."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         self.error, self.description, self.status = error, description, status
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Given:
-    """What an application is told, once."""
+    """The tokens in a response; they cannot be read again later."""
 
     access: str
     refresh: str
@@ -49,19 +49,19 @@ class Given:
 
 
 def digest(secret: str) -> str:
-    """What is stored of something secret."""
+    """Return the hash under which a secret is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def new_secret() -> str:
-    """256 random bits as text."""
+    """Return 256 random bits as text."""
     return secrets.token_urlsafe(32)
 
 
 def issue(application: Application, user: User, *, refresh: bool = True) -> Given:
-    """A new access token and, with ``refresh``, the token to renew it with.
+    """Issue an access token and, with ``refresh``, a refresh token.
 
-    :raises Refused: for somebody who may not enter the application's account (any more).
+    :raises Refused: when the person may not enter the application's account (any more).
     """
     with transaction.atomic():
         if _admitted(application, user.pk) is None:
@@ -77,7 +77,7 @@ def _issue(
     granted_at: datetime | None = None,
     refresh: bool = True,
 ) -> Given:
-    """For a person whom the caller has found :func:`_admitted`."""
+    """Issue tokens for a person whom the caller has found :func:`_admitted`."""
     now = timezone.now()
     expires = {Token.Kind.ACCESS: now + timedelta(seconds=ACCESS_SECONDS)}
     if refresh:
@@ -101,24 +101,25 @@ def _issue(
 
 
 def _admitted(application: Application, user_id: int) -> User | None:
-    """The person, where they may enter the application's account.
+    """Return the person if they may enter the application's account.
 
-    Under a lock on the login: whoever ends what acts for the person waits for the tokens that are
-    given out here, or is over before and seen.
+    Takes a lock on the login, so that ending a person's access either waits for the tokens issued
+    here or is committed before and visible.
     """
     person = User.objects.select_for_update(no_key=True).filter(pk=user_id, is_active=True).first()
-    held = Membership.objects.active().filter(user=user_id, account=application.account_id)
-    return person if held.exists() else None
+    memberships = Membership.objects.active().filter(user=user_id, account=application.account_id)
+    return person if memberships.exists() else None
 
 
 def new_code(application: Application, user: User, *, redirect_uri: str, challenge: str) -> str:
-    """A code that ``user`` lets ``application`` exchange for tokens.
+    """Create a code that ``application`` can exchange for tokens of ``user``.
 
-    :raises Refused: where the session that asks ended while it did, or the membership.
+    :raises Refused: when the session or the membership ended during the request.
     """
     code = new_secret()
     with transaction.atomic():
         person = _admitted(application, user.pk)
+        # A changed password ends sessions, but this request began before.
         if person is None or person.password != user.password:
             raise Refused("access_denied", "The person has no access any more.")
         Code.objects.create(
@@ -133,14 +134,14 @@ def new_code(application: Application, user: User, *, redirect_uri: str, challen
 
 
 def redeem(application: Application, code: str, *, redirect_uri: str, verifier: str) -> Given:
-    """Tokens for a code.
+    """Exchange a code for tokens.
 
-    :raises Refused: for a code that is unknown, used, expired, another application's, or that came
-        with another redirect URI or verifier. A used one ends what it was exchanged for: two
-        parties hold it (RFC 6749, 4.1.2).
+    :raises Refused: for a code that is unknown, used, expired, of another application, or sent with
+        another redirect URI or verifier. Reuse ends the tokens it was exchanged for, since two
+        parties have the code (RFC 6749, 4.1.2).
     """
-    found = Code.objects.filter(digest=digest(code), application=application)
-    row = found.select_related("user").first()
+    codes = Code.objects.filter(digest=digest(code), application=application)
+    row = codes.select_related("user").first()
     if row is None or not row.user.is_active:
         raise _invalid("The authorization code is invalid.")
     if row.used_at is not None:
@@ -154,7 +155,7 @@ def redeem(application: Application, code: str, *, redirect_uri: str, verifier: 
         raise _invalid("The code_verifier does not match the code_challenge.")
     with transaction.atomic():
         person = _admitted(application, row.user_id)
-        if person and found.filter(used_at=None).update(used_at=timezone.now()):
+        if person and codes.filter(used_at=None).update(used_at=timezone.now()):
             return _issue(application, person, family=row.family)
     end_family(row.family)
     raise _invalid("The authorization code was used already.")
@@ -167,28 +168,28 @@ def _verified(challenge: str, verifier: str) -> bool:
 
 
 def renew(application: Application, refresh: str) -> Given:
-    """New tokens for a refresh token, which ends with the access token beside it.
+    """Exchange a refresh token for new tokens. The old access and refresh tokens end.
 
-    A token that comes a second time is refused, and ends its whole family: somebody else may hold
-    it, and nobody can tell which of the two is the application (RFC 9700, 2.2.2 and 4.14.2). Within
-    a minute of its rotation it is only refused: of processes that renew at once one wins, and what
-    it was given stays good. The same answer is never given twice: it would serve a thief as well.
+    A reused token is rejected and ends its whole family: somebody else may have it, and it is
+    unknown which of the two is the application (RFC 9700, 2.2.2 and 4.14.2). Within ``RACE`` of its
+    rotation it is only rejected: when processes renew at the same time, one succeeds and its new
+    tokens stay valid. The same response is never returned twice, since a thief could use it too.
 
-    :raises Refused: for a token that is unknown, used or revoked.
+    :raises Refused: for a token that is unknown, used, expired or revoked.
     """
-    known = Token.objects.filter(kind=Token.Kind.REFRESH, application=application)
-    row = known.filter(digest=digest(refresh)).first()
+    refresh_tokens = Token.objects.filter(kind=Token.Kind.REFRESH, application=application)
+    row = refresh_tokens.filter(digest=digest(refresh)).first()
     if row is None:
         raise _invalid("The refresh token is invalid.")
     if row.expires_at <= timezone.now():
         raise _invalid("The refresh token has expired: it was not used for 90 days.")
     with transaction.atomic():
         person = _admitted(application, row.user_id)
-        # All of them first, by ids, as who ends them does.
+        # Lock the whole family in the order of ids, as ``end`` does, to avoid deadlocks.
         family = Token.objects.filter(family=row.family).order_by("pk")
         list(family.select_for_update().values_list("pk"))
-        mine = Token.objects.filter(pk=row.pk, ended_at=None)
-        if person and mine.update(ended_at=timezone.now()):
+        live_row = Token.objects.filter(pk=row.pk, ended_at=None)
+        if person and live_row.update(ended_at=timezone.now()):
             end_family(row.family)
             return _issue(application, person, family=row.family, granted_at=row.granted_at)
     if row.ended_at is not None and row.ended_at < timezone.now() - RACE:
@@ -203,57 +204,57 @@ def end_family(family: uuid.UUID) -> None:
 
 @transaction.atomic
 def end_all(application: Application) -> int:
-    """End every token and code of an application; returns how many tokens."""
+    """End every token and code of an application. Return the number of tokens."""
     application.codes.filter(used_at=None).update(used_at=timezone.now())
     return end(Token.objects.filter(application=application))
 
 
 @transaction.atomic
-def end(found: QuerySet[Token]) -> int:
-    """End those that are alive; returns how many.
+def end(selection: QuerySet[Token]) -> int:
+    """End the tokens that have not ended. Return how many.
 
-    Locked in one order, so that of two who end overlapping ones neither waits for the other.
+    Rows are locked in the order of ids, so that two overlapping calls cannot deadlock.
     """
-    alive = found.filter(ended_at=None)
+    alive = selection.filter(ended_at=None)
     ids = list(alive.select_for_update().order_by("pk").values_list("pk", flat=True))
     return Token.objects.filter(pk__in=ids, ended_at=None).update(ended_at=timezone.now())
 
 
 def revoke(token: str, *, application: Application | None) -> None:
-    """End a token and all of its family; nothing for one that is unknown, or another's."""
-    found = Token.objects.filter(digest=digest(token))
+    """End a token and its family; does nothing for an unknown token or another application's."""
+    rows = Token.objects.filter(digest=digest(token))
     if application is not None:
-        found = found.filter(application=application)
-    row = found.first()
+        rows = rows.filter(application=application)
+    row = rows.first()
     if row is not None:
         end_family(row.family)
 
 
 def read(access: str) -> Token | None:
-    """The access token with its application and person, None where it opens nothing (any more)."""
-    held = Membership.objects.active().filter(
+    """Return the access token with its application and person, or None if it is not valid."""
+    memberships = Membership.objects.active().filter(
         user=OuterRef("user"), account=OuterRef("application__account")
     )
-    found = Token.objects.filter(
-        Exists(held),
+    rows = Token.objects.filter(
+        Exists(memberships),
         kind=Token.Kind.ACCESS,
         digest=digest(access),
         ended_at=None,
         expires_at__gt=timezone.now(),
         application__deleted_at=None,
     )
-    return found.select_related("application", "user").first()
+    return rows.select_related("application", "user").first()
 
 
 def used(token: Token) -> None:
-    """Remember that a program showed its access token."""
+    """Record that an access token was used."""
     now = timezone.now()
     if token.used_at < now - USED_WITHIN:
         Token.objects.filter(pk=token.pk).update(used_at=now)
 
 
 def clear_old() -> None:
-    """Forget codes and tokens that nobody presents even by mistake any more; some at a time."""
+    """Delete codes and tokens that expired long ago, up to ``MOST_CLEARED`` per call."""
     for model in (Code, Token):
         old = model.objects.filter(expires_at__lt=timezone.now() - KEPT)
         ids = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_CLEARED])

@@ -1,4 +1,4 @@
-"""URLs for programs, and the pages on which they are managed."""
+"""URLs of the OAuth endpoints and of the pages that manage applications."""
 
 from __future__ import annotations
 

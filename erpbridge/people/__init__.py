@@ -1,1 +1,1 @@
-"""The pages and the REST calls of an account's people, projects and settings."""
+"""Pages and REST resources of an account's people, projects and settings."""

@@ -24,14 +24,14 @@ MOST_HISTORY = 50
 
 
 def posted(request: ScopedRequest) -> QueryDict | None:
-    """What a form is bound to: the body of a POST, even an empty one."""
+    """Return the data to bind a form to: the body of a POST, even an empty one."""
     return request.POST if request.method == "POST" else None
 
 
 @require_safe
 @scoped("settings.view")
 def admin(request: ScopedRequest) -> HttpResponse:
-    """The company's Admin tool: the settings that are open to the person."""
+    """Show the account's Admin tool: the settings that the person may open."""
     context = {"settings": company_settings(request.access)}
     return render(request, "access/admin.html", context)
 
@@ -39,7 +39,7 @@ def admin(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(GET_OR_POST)
 @scoped("account.configure")
 def account_settings(request: ScopedRequest) -> HttpResponse:
-    """Name, and whether senders may accept their own items."""
+    """Edit the account's settings."""
     account = get_object_or_404(Account, pk=request.access.account.pk)
     form = AccountSettingsForm(posted(request), instance=account)
     if request.method == "POST" and form.is_valid():
@@ -58,12 +58,12 @@ def account_settings(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @scoped()
 def projects(request: ScopedRequest) -> HttpResponse:
-    """The projects of the account that are open to the person."""
+    """List the projects that the person can see."""
     page = list_page(
         Project.objects.visible_to(request.access.membership),
         request.GET,
         sorts={"name": "name", "number": "number"},
-        search=lambda found, words: found.filter(projects_matching(words)),
+        search=lambda queryset, words: queryset.filter(projects_matching(words)),
     )
     context = {
         "page": page,
@@ -74,8 +74,8 @@ def projects(request: ScopedRequest) -> HttpResponse:
 
 
 def _configurable(access: Access, page: Page[Project]) -> set[int]:
-    """Ids of the projects on the page whose settings are open to the person; one query."""
-    held = {
+    """Return the ids of the projects whose settings the person may open, in one query."""
+    levels_of = {
         row.project_id: row
         for row in ProjectMembership.objects.filter(
             membership=access.membership, project__in=page.rows
@@ -85,7 +85,10 @@ def _configurable(access: Access, page: Page[Project]) -> set[int]:
         project.pk
         for project in page.rows
         if Access(
-            access.user, Scope(access.account, project), access.membership, held.get(project.pk)
+            access.user,
+            Scope(access.account, project),
+            access.membership,
+            levels_of.get(project.pk),
         ).can("project.configure")
     }
 
@@ -109,7 +112,7 @@ def project_add(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(GET_OR_POST)
 @scoped("project.configure")
 def project_settings(request: ScopedRequest) -> HttpResponse:
-    """Name, number, whether it is active and used with the ERP."""
+    """Edit a project's settings."""
     access = request.access
     project = get_object_or_404(
         Project, account=access.account, pk=access.project.pk if access.project else None

@@ -1,4 +1,4 @@
-"""Forms of people, projects and accounts. They check values; the rules are in the services."""
+"""Forms of people, projects and accounts. They validate values; the services have the rules."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LevelsForm(PlainTexts, forms.Form):
             )
 
     def levels(self) -> Levels:
-        """The cleaned levels."""
+        """Return the cleaned levels."""
         cleaned = self.cleaned_data
         return Levels(
             **{tool.value: cleaned[tool.value] for tool in Tool},
@@ -54,7 +54,7 @@ class LevelsForm(PlainTexts, forms.Form):
 
 
 class PersonForm(LevelsForm):
-    """What an admin sets about a person of the account."""
+    """What an admin sets for a person of the account."""
 
     job_title = forms.CharField(label="Job title", max_length=100, required=False)
     is_active = forms.BooleanField(
@@ -74,12 +74,12 @@ class PersonForm(LevelsForm):
         )
 
     def person(self) -> Person:
-        """The cleaned values."""
+        """Return the cleaned values."""
         return Person(**{name: self.cleaned_data[name] for name in PERSON_FIELDS})
 
 
 class AddPersonForm(PersonForm):
-    """A person to add: who, and what they may do."""
+    """A person to add, and their rights."""
 
     email = forms.EmailField(label="E-mail address", max_length=254)
     name = forms.CharField(
@@ -93,14 +93,14 @@ class AddPersonForm(PersonForm):
         del self.fields["is_active"]
 
     def person(self) -> Person:
-        """The cleaned values; whoever is added is active."""
+        """Return the cleaned values; an added person is always active."""
         self.cleaned_data["is_active"] = True
         return super().person()
 
 
 @dataclass(frozen=True)
 class GridRow:
-    """The two boxes of one record type."""
+    """The two check boxes of one record type."""
 
     label: str
     can_import: BoundField
@@ -108,7 +108,7 @@ class GridRow:
 
 
 class ApproverForm(forms.Form):
-    """The approver's privilege; its fields are disabled for those who may not grant it."""
+    """The approver's privilege; its fields are disabled for people who may not grant it."""
 
     can_push_to_accounting = forms.BooleanField(
         label="Can push to accounting",
@@ -125,18 +125,18 @@ class ApproverForm(forms.Form):
         for entity, label in entity_choices():
             self.fields[f"import-{entity}"] = _box(f"{label}: Can import")
             box = self.fields[f"export-{entity}"] = _box(f"{label}: Can export")
-            # Whoever gets the flag gets every record type, unless one is chosen.
+            # Ticking the flag ticks every record type, unless one is ticked already.
             box.widget.attrs["data-ticked-with"] = "id_approver-can_push_to_accounting"
         for field in self.fields.values():
             field.disabled = not enabled
 
     def grid(self) -> Iterator[GridRow]:
-        """A row per record type."""
+        """Yield a row per record type."""
         for entity, label in entity_choices():
             yield GridRow(label, self[f"import-{entity}"], self[f"export-{entity}"])
 
     def approver(self) -> Approver:
-        """The cleaned values."""
+        """Return the cleaned values."""
         cleaned = self.cleaned_data
         rights = {
             entity: (cleaned[f"import-{entity}"], cleaned[f"export-{entity}"])
@@ -151,13 +151,14 @@ def _box(label: str) -> forms.BooleanField:
 
 
 class ProjectLevelsForm(LevelsForm):
-    """The levels of a person in one project, one row of the table."""
+    """The levels of a person in one project: one row of the table."""
 
     def __init__(self, posted: QueryDict | None, *, project: Project, held: dict[str, Any]) -> None:
         super().__init__(posted, prefix=f"project-{project.pk}", initial=held)
         self.project = project
         for field in self.fields.values():
-            # The table shows the label once, in the heading; each control needs its own name.
+            # The table shows the label only in its heading, but each control needs an accessible
+            # name.
             field.widget.attrs["aria-label"] = f"{field.label} on {project}"
 
 
@@ -178,7 +179,7 @@ class AccountSettingsForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg
         )
 
     def settings(self) -> accounts.Settings:
-        """The cleaned values."""
+        """Return the cleaned values."""
         return accounts.Settings(**self.cleaned_data)
 
 
@@ -190,5 +191,5 @@ class ProjectForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]  # no 
         fields = ("name", "number", "is_active", "use_with_erp")
 
     def settings(self) -> projects.Settings:
-        """The cleaned values."""
+        """Return the cleaned values."""
         return projects.Settings(**self.cleaned_data)

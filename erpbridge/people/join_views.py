@@ -1,8 +1,7 @@
-"""Joining an account with a login that exists already, from the link an admin has passed on.
+"""Join an account with an existing login, using a link that an admin passes on.
 
-Nothing proves that the holder of a login reads the mail of its address. That they are whom the
-admin means is proved by this link, which the admin hands over; before, the membership opens
-nothing.
+E-mail addresses are not verified, so a login does not prove who its holder is. This link does: the
+admin hands it to the person. Until it is used, the membership gives no access.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ SALT = "erpbridge.access.join"
 
 @dataclass(frozen=True)
 class Link:
-    """A link that still works: whom it lets in, and what makes it work once."""
+    """A valid link: the membership it confirms, and the nonce that makes it work once."""
 
     membership: Membership
     nonce: str
 
 
 def join_path(membership: Membership) -> str:
-    """Path of the page where the person joins; it works once, and as long as an invitation."""
+    """Return the path of the join page. It works once, and as long as an invitation link."""
     token = signing.dumps([membership.pk, membership.join_nonce], salt=SALT)
     return reverse("access:join", args=[token])
 
@@ -42,7 +41,7 @@ def join_path(membership: Membership) -> str:
 @never_cache
 @require_http_methods(GET_OR_POST)
 def join(request: ScopedRequest, token: str) -> HttpResponse:
-    """Ask whether to join, and join; only for the login that was invited."""
+    """Ask for confirmation, then join; only for the invited login."""
     link = _read(token)
     if link is None:
         return render(request, "access/join.html", {"problem": "gone"}, status=410)
@@ -56,11 +55,13 @@ def join(request: ScopedRequest, token: str) -> HttpResponse:
 
 
 def _read(token: str) -> Link | None:
-    """What a link says, or None when it is broken, expired, used or replaced by a newer one."""
+    """Return the link's content; None when it is invalid, expired, used or replaced."""
     try:
         pk, nonce = signing.loads(token, salt=SALT, max_age=settings.PASSWORD_RESET_TIMEOUT)
     except signing.BadSignature:
         return None
-    waiting = Membership.objects.filter(pk=pk, join_nonce=nonce, confirmed_at=None, is_active=True)
-    membership = waiting.select_related("user", "account").first()
+    unconfirmed = Membership.objects.filter(
+        pk=pk, join_nonce=nonce, confirmed_at=None, is_active=True
+    )
+    membership = unconfirmed.select_related("user", "account").first()
     return Link(membership, nonce) if membership else None

@@ -1,4 +1,4 @@
-"""Pages of people: the list, adding somebody, what somebody may do, invitation links."""
+"""Pages of people: the list, adding a person, rights of a person, invitation links."""
 
 from __future__ import annotations
 
@@ -39,35 +39,37 @@ SHOWN = {"": "Active", "approvers": "Approvers", "inactive": "Inactive"}
 @require_safe
 @scoped("people.view")
 def person_list(request: ScopedRequest) -> HttpResponse:
-    """The people of the account, what they may do, and who is an approver."""
-    shown = request.GET.get("show", "")
+    """List the people of the account with their rights."""
+    selected_tab = request.GET.get("show", "")
     page = list_page(
-        _shown(Membership.objects.people().filter(account=request.access.account), shown),
+        _people_of_tab(
+            Membership.objects.people().filter(account=request.access.account), selected_tab
+        ),
         request.GET,
         sorts={"name": "user__name", "email": "user__email", "job_title": "job_title"},
-        search=lambda found, words: found.filter(people_matching(words)),
+        search=lambda queryset, words: queryset.filter(people_matching(words)),
     )
     tabs = [
-        Tab(label, f"?show={word}" if word else request.path, current=word == shown)
+        Tab(label, f"?show={word}" if word else request.path, current=word == selected_tab)
         for word, label in SHOWN.items()
     ]
     context = {"page": page, "tabs": tabs, "may_manage": request.access.can("people.manage")}
     return render(request, "access/people.html", context)
 
 
-def _shown(found: QuerySet[Membership], word: str) -> QuerySet[Membership]:
-    """The people of one tab."""
-    found = found.select_related("user").prefetch_related("erp_rights", "projects")
+def _people_of_tab(people: QuerySet[Membership], word: str) -> QuerySet[Membership]:
+    """Return the people of one tab."""
+    people = people.select_related("user").prefetch_related("erp_rights", "projects")
     if word == "inactive":
-        return found.filter(is_active=False)
-    found = found.filter(is_active=True)
-    return found.filter(can_push_to_accounting=True) if word == "approvers" else found
+        return people.filter(is_active=False)
+    people = people.filter(is_active=True)
+    return people.filter(can_push_to_accounting=True) if word == "approvers" else people
 
 
 @require_http_methods(GET_OR_POST)
 @scoped("people.manage")
 def person_add(request: ScopedRequest) -> HttpResponse:
-    """Add a person; the next page shows the link to pass on, whether the login is new or not."""
+    """Add a person; the next page shows the link to pass on."""
     form = AddPersonForm(posted(request))
     if request.method == "POST" and form.is_valid():
         who = {name: form.cleaned_data[name] for name in ("email", "name")}
@@ -81,20 +83,20 @@ def person_add(request: ScopedRequest) -> HttpResponse:
     return render(request, "access/person_add.html", {"form": form})
 
 
-@never_cache  # It may show an invitation link, once.
+@never_cache  # It may show an invitation link once.
 @require_http_methods(GET_OR_POST)
 @scoped("people.manage")
 def person(request: ScopedRequest, membership_id: int) -> HttpResponse:
-    """A person's levels, approver's privilege and history."""
+    """Edit a person's levels and approver's privilege, and show the history."""
     page = PersonPage(request, membership_id)
-    # Disabled fields are never sent by a browser, so whoever sends them wants them to count.
+    # Browsers never send disabled fields, so a request that has them is a deliberate attempt.
     if any(name.startswith("approver-") for name in request.POST):
         require(request.access, "people.grant_approver")
     if request.method == "POST" and page.save():
         messages.success(request, f"Saved {page.membership}.")
         return _to_person(page.membership)
     context = page.context() | {
-        "invitation": _shown_once(request, page.membership),
+        "invitation": _take_invitation(request, page.membership),
         "history": people_services.history(page.membership, most=MOST_HISTORY),
     }
     return render(
@@ -103,7 +105,7 @@ def person(request: ScopedRequest, membership_id: int) -> HttpResponse:
 
 
 class PersonPage:
-    """The two forms of a person, and what to do when somebody else saved in between."""
+    """The two forms of a person, and the handling of concurrent edits."""
 
     def __init__(self, request: ScopedRequest, membership_id: int) -> None:
         self.access = request.access
@@ -118,7 +120,7 @@ class PersonPage:
         self.stale: Stale | None = None
 
     def save(self) -> bool:
-        """Save both forms; on False the page is shown again with the reasons."""
+        """Save both forms. On False the page is shown again with the errors."""
         if not (self.form.is_valid() and self.approver.is_valid()):
             return False
         try:
@@ -133,13 +135,14 @@ class PersonPage:
             self.form.add_error(None, error)
             return False
         except Stale as stale:
-            # What was typed stays; the next save knows what the banner has told.
+            # Keep what was typed. The page now shows the other change, so the next save overwrites
+            # it knowingly.
             self.stale, self.seen = stale, stale.now
             return False
         return True
 
     def context(self) -> dict[str, Any]:
-        """For the template."""
+        """Return the template context."""
         names = ("form", "approver", "grant", "seen", "stale")
         return {name: getattr(self, name) for name in names}
 
@@ -147,7 +150,10 @@ class PersonPage:
 @require_POST
 @scoped("people.manage")
 def person_invitation(request: ScopedRequest, membership_id: int) -> HttpResponse:
-    """A new link for somebody who has no password yet, or has not joined; older links die."""
+    """Create a new link for somebody without a password, or who has not joined.
+
+    Older links become invalid.
+    """
     membership = person_of_account(request, membership_id)
     try:
         membership = people_services.invite(membership_id, by=request.access)
@@ -161,7 +167,7 @@ def person_invitation(request: ScopedRequest, membership_id: int) -> HttpRespons
 @require_http_methods(GET_OR_POST)
 @scoped("people.manage")
 def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
-    """A person's levels in the projects of the account, a page of projects saved in one go."""
+    """Edit a person's levels in the account's projects; saves one page of projects at a time."""
     membership = person_of_account(request, membership_id)
     page = list_page(
         Project.objects.filter(account=request.access.account),
@@ -169,8 +175,8 @@ def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
         sorts={"name": "name", "number": "number"},
         search=lambda found, words: found.filter(projects_matching(words)),
     )
-    shown = _posted_projects(request) if request.method == "POST" else page.rows
-    levels = LevelsPage(request, membership, shown)
+    page_projects = _posted_projects(request) if request.method == "POST" else page.rows
+    levels = LevelsPage(request, membership, page_projects)
     if request.method == "POST" and levels.save():
         text = f"Saved; {levels.changed} project{'' if levels.changed == 1 else 's'} changed."
         messages.success(request, text)
@@ -184,7 +190,7 @@ def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
 
 
 class LevelsPage:
-    """The rows of the table of project levels, and the fingerprint of what they showed."""
+    """The rows of the project levels table, and the digest of the displayed state."""
 
     def __init__(
         self, request: ScopedRequest, membership: Membership, projects: list[Project]
@@ -202,7 +208,7 @@ class LevelsPage:
         self.changed = 0
 
     def save(self) -> bool:
-        """Store all rows in one go; on False the page is shown again with the reasons."""
+        """Save all rows together. On False the page is shown again with the errors."""
         if self.errors:
             return False
         try:
@@ -219,24 +225,27 @@ class LevelsPage:
 
     @cached_property
     def errors(self) -> list[str]:
-        """Every refused value, with its project and tool."""
+        """The error messages of all rows, each with its project and tool."""
         return [
-            f"{row.project}, {row[name].label}: {' '.join(map(str, refusals))}"
+            f"{row.project}, {row[name].label}: {' '.join(map(str, field_errors))}"
             for row in self.rows
-            for name, refusals in row.errors.items()
+            for name, field_errors in row.errors.items()
         ]
 
 
 def _posted_projects(request: ScopedRequest) -> list[Project]:
-    """The projects that stood on the page that was sent, in its order."""
-    words = request.POST.getlist("project")[: max(SIZES)]
-    ids = numbers(words)
-    found = Project.objects.filter(account=request.access.account).in_bulk(ids)
-    return [found[pk] for pk in ids if pk in found]
+    """Return the projects of the submitted page, in its order."""
+    values = request.POST.getlist("project")[: max(SIZES)]
+    ids = numbers(values)
+    projects = Project.objects.filter(account=request.access.account).in_bulk(ids)
+    return [projects[pk] for pk in ids if pk in projects]
 
 
 def person_of_account(request: ScopedRequest, membership_id: int) -> Membership:
-    """A person of the account. :raises Http404: for anybody else."""
+    """Return a person of the account.
+
+    :raises Http404: for anybody else.
+    """
     people = Membership.objects.people().filter(account=request.access.account)
     people = people.select_related("user")
     return get_object_or_404(people, pk=membership_id)
@@ -247,7 +256,7 @@ def _to_person(membership: Membership) -> HttpResponse:
 
 
 def frame_of(membership: Membership, current: str) -> dict[str, Any]:
-    """What all pages of a person show around their own part; ``current`` is the page's URL name."""
+    """Return the context that all pages of a person share; ``current`` is the page's URL name."""
     place = {"account_id": membership.account_id, "membership_id": membership.pk}
     tabs = [
         Tab(label, reverse(name, kwargs=place), current=name == current)
@@ -258,13 +267,15 @@ def frame_of(membership: Membership, current: str) -> dict[str, Any]:
 
 
 def _remember_invitation(request: ScopedRequest, membership: Membership) -> None:
-    """Keep the link for the very next page, which shows it once."""
-    joins = people_services.may_ask(membership)
-    address = join_path(membership) if joins else invitation_path(membership.user)
+    """Keep the link in the session for the next page, which shows it once."""
+    has_login = people_services.may_ask(membership)
+    address = join_path(membership) if has_login else invitation_path(membership.user)
     link = request.build_absolute_uri(address)
     request.session[INVITATION] = {"membership": membership.pk, "link": link}
 
 
-def _shown_once(request: ScopedRequest, membership: Membership) -> str:
-    kept = request.session.pop(INVITATION, None)
-    return str(kept["link"]) if kept and kept["membership"] == membership.pk else ""
+def _take_invitation(request: ScopedRequest, membership: Membership) -> str:
+    invitation = request.session.pop(INVITATION, None)
+    return (
+        str(invitation["link"]) if invitation and invitation["membership"] == membership.pk else ""
+    )

@@ -1,4 +1,4 @@
-"""The conventions of the REST API, which are Procore's; each app adds its resources on top.
+"""Conventions of the REST API, which follow Procore's; each app adds its own resources.
 
 How to add a resource: ``docs/adding-a-resource.md``.
 """

@@ -4,11 +4,11 @@ from django.apps import AppConfig
 
 
 class RestConfig(AppConfig):
-    """Conventions of the REST API, and the memory of idempotency keys."""
+    """Conventions of the REST API, and the stored responses of idempotency keys."""
 
     name = "erpbridge.rest"
     label = "rest"
 
     def ready(self) -> None:
-        """Make the lookup ``among`` known."""
+        """Register the queryset lookup ``among``."""
         import erpbridge.db.among_lookup  # noqa: F401

@@ -1,4 +1,4 @@
-"""Who calls: what the authentication class of the settings has read from the request."""
+"""The caller of a request, as the authentication class of the settings determined it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ CHALLENGE = 'Bearer realm="erpbridge"'
 
 
 class Application(Protocol):
-    """The program behind a call, as far as the conventions of the API need to know it."""
+    """The API client behind a call, as far as the REST package needs to know it."""
 
     pk: int
     account_id: int
 
 
 def person_of(request: Request) -> User:
-    """Whom an authenticated call acts for."""
+    """Return the user an authenticated call acts for."""
     return cast(User, request.user)
 
 
 def application_of(request: Request) -> Application:
-    """The program behind an authenticated call."""
+    """Return the API client behind an authenticated call."""
     return cast(Application, cast(Any, request.auth).application)

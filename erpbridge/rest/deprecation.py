@@ -1,4 +1,4 @@
-"""Routes that Procore has deprecated say so in each answer (RFC 9745)."""
+"""``Deprecation`` header for routes that Procore has deprecated (RFC 9745)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from django.http import HttpResponse
 
 from erpbridge.rest.schema.operations import told_of
 
-# Procore deprecated three routes on this day, and says that they go on working until an end is
-# decided: there is no day for a ``Sunset``.
-# See docs/design/procore-rest-conventions.md, "Deprecated routes".
+# Procore deprecated three routes on this day and has not announced when they end, so there is no
+# ``Sunset`` header. See docs/design/procore-rest-conventions.md, "Deprecated routes".
 WORK_BREAKDOWN_STRUCTURE = datetime(2022, 3, 31, tzinfo=UTC)
 
 Answer = TypeVar("Answer", bound=HttpResponse)
@@ -23,7 +22,7 @@ Given = ParamSpec("Given")
 def deprecated(
     since: datetime,
 ) -> Callable[[Callable[Given, Answer]], Callable[Given, Answer]]:
-    """Mark a view's handler: its answers carry ``Deprecation: @`` and the seconds since 1970."""
+    """Decorate a view's handler so that its responses carry ``Deprecation: @<unix seconds>``."""
 
     def mark(handler: Callable[Given, Answer]) -> Callable[Given, Answer]:
         @wraps(handler)

@@ -1,4 +1,4 @@
-"""What can go wrong in an API call, and the answer to each."""
+"""API errors, and the response to each exception."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from erpbridge.rest.responses import Errors, JsonAnswer, error_answer
 NOT_FOUND = "Not found."
 FORBIDDEN = "You do not have permission to do this."
 UNREADABLE = "The request cannot be read."
-# What Django raises before or beside a view.
+# Exceptions that Django raises before or outside a view.
 PLAIN: dict[type[Exception], tuple[int, str]] = {
     Http404: (404, NOT_FOUND),
     RequestDataTooBig: (413, "The request body is too large."),
@@ -34,7 +34,7 @@ PLAIN: dict[type[Exception], tuple[int, str]] = {
 
 
 class ApiError(Exception):
-    """An answer other than success, with its status and what ``errors`` is to hold."""
+    """An error response, with its status and the value of ``errors``."""
 
     def __init__(self, status: int, errors: Errors, message: str = "") -> None:
         self.status, self.errors, self.message = status, errors, message
@@ -42,52 +42,52 @@ class ApiError(Exception):
 
 
 class Malformed(ApiError):
-    """400: the request itself is wrong, whatever the data."""
+    """400: the request itself is invalid, whatever the stored data is."""
 
     def __init__(self, errors: Errors) -> None:
         super().__init__(400, errors)
 
 
 class Invalid(ApiError):
-    """422: understood, and against a rule. ``{field: [messages]}``, ``base`` for the whole."""
+    """422: a validation rule failed. ``{field: [messages]}``; ``base`` is for the whole record."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(422, errors)
 
 
 def by_field(error: ValidationError) -> dict[str, list[str]]:
-    """A validation error as ``{field: [messages]}``; what belongs to no field is ``base``."""
+    """Return a validation error as ``{field: [messages]}``; non-field errors are under ``base``."""
     if not hasattr(error, "error_dict"):
         return {"base": list(error.messages)}
-    found = error.message_dict
-    return {"base" if name == NON_FIELD_ERRORS else name: found[name] for name in found}
+    messages = error.message_dict
+    return {"base" if name == NON_FIELD_ERRORS else name: messages[name] for name in messages}
 
 
 def answer_to(request: HttpRequest, error: Exception) -> JsonAnswer | None:
-    """The answer to an exception; None for one that is a fault of ours."""
+    """Return the response to an exception, or None if it is a bug on our side."""
     if isinstance(error, drf.APIException):
-        return _of_drf(request, error)
+        return _drf_response(request, error)
     if trouble := trouble_of(error):
         answer = error_answer(request, 503, trouble.text)
         answer["Retry-After"] = str(trouble.retry_after)
         return answer
-    told = _told(error)
-    return error_answer(request, *told) if told else None
+    details = _details_of(error)
+    return error_answer(request, *details) if details else None
 
 
-def _told(error: Exception) -> tuple[int, Errors, str] | None:
-    """Status, errors and message."""
+def _details_of(error: Exception) -> tuple[int, Errors, str] | None:
+    """Return status, errors and message of an exception, or None if it is unknown."""
     if isinstance(error, ApiError):
         return error.status, error.errors, error.message
     if isinstance(error, ValidationError):
         return 422, by_field(error), ""
     if isinstance(error, PermissionDenied):
         return 403, [str(error) or FORBIDDEN], ""
-    found = (plain for kinds, plain in PLAIN.items() if isinstance(error, kinds))
-    return next(((status, text, "") for status, text in found), None)
+    matches = (plain for types, plain in PLAIN.items() if isinstance(error, types))
+    return next(((status, text, "") for status, text in matches), None)
 
 
-def _of_drf(request: HttpRequest, error: drf.APIException) -> JsonAnswer:
+def _drf_response(request: HttpRequest, error: drf.APIException) -> JsonAnswer:
     detail: Any = error.detail
     text = detail if isinstance(detail, str) else UNREADABLE
     answer = error_answer(request, error.status_code, str(text))

@@ -1,8 +1,9 @@
-"""The same call twice with one key has one effect (draft-ietf-httpapi-idempotency-key-header).
+"""Idempotency keys: a repeated call with the same key has one effect.
 
-Effect and remembered answer are committed together: a row without an answer belongs to a call that
-still runs, or to one that died and did nothing. How old a row is, the measured clock says: a wall
-clock that is set must neither let a second call in beside the first nor forget an answer early.
+See draft-ietf-httpapi-idempotency-key-header. The effect and the stored response are committed
+together, so a row without a response belongs to a call that is still running, or to one that
+crashed without any effect. The age of a row comes from the measured clock: setting the wall clock
+must neither admit a second call next to the first nor expire a response early.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ from erpbridge.rest.authentication import application_of, person_of
 from erpbridge.rest.errors import ApiError, Malformed
 from erpbridge.rest.models import Remembered
 
-# The second is the one that Procore's Ruby SDK sends.
+# Procore's Ruby SDK sends the second one.
 HEADERS = ("Idempotency-Key", "Idempotency-Token")
-# Seconds.
+# How long a response is stored, in seconds.
 KEPT = 24 * 3_600
-# Longer than any call takes; then its process is believed dead.
+# Seconds; longer than any call takes. After that its process is assumed to have crashed.
 LONGEST_CALL = 600
 LONGEST_KEY = 255
 
 
 def key_of(request: Request) -> str:
-    """The key of a POST or PATCH, empty for none. :raises Malformed: for one too long."""
+    """Return the idempotency key of a POST or PATCH, or an empty string.
+
+    :raises Malformed: when the key is too long.
+    """
     if request.method not in ("POST", "PATCH"):
         return ""
     key = next((request.headers[name] for name in HEADERS if request.headers.get(name)), "")
@@ -47,14 +51,14 @@ Keep = Callable[[HttpResponse], None]
 
 
 def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> HttpResponse:
-    """The answer to a call: the one given before under this key, or that of ``do`` now.
+    """Return the stored response for this key, or call ``do`` and return its response.
 
-    :param do: hands its answer to the function that it is given, in the transaction of its effect.
-    :raises ApiError: 409 while the first call runs, or where this one has run for so long that its
-        key was given to another; 422 for the key of another call.
+    :param do: passes its response to the function it is given, in the transaction of its effect.
+    :raises ApiError: 409 while the first call runs, or when this call ran so long that its key was
+        given to another one; 422 when the key belongs to a different request.
     """
-    row, mine = _claim(request, key)
-    if not mine:
+    row, is_new = _claim(request, key)
+    if not is_new:
         if row.fingerprint != _fingerprint(request):
             raise ApiError(422, "This idempotency key was used for another request.")
         if row.status is None:
@@ -68,35 +72,39 @@ def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> Http
 
 
 def _claim(request: Request, key: str) -> tuple[Remembered, bool]:
-    """The row of a key, and whether this call is the one to do the work."""
+    """Return the row of a key, and whether this call created it and has to do the work."""
     Remembered.objects.filter(started_reading__lt=ago(KEPT)).delete()
-    whose = {"application_id": application_of(request).pk, "user": person_of(request), "key": key}
-    believed_dead = Remembered.objects.filter(status=None, started_reading__lt=ago(LONGEST_CALL))
-    believed_dead.filter(**whose).delete()
+    owner = {"application_id": application_of(request).pk, "user": person_of(request), "key": key}
+    abandoned = Remembered.objects.filter(status=None, started_reading__lt=ago(LONGEST_CALL))
+    abandoned.filter(**owner).delete()
     try:
         with transaction.atomic():
-            new = Remembered(**whose, fingerprint=_fingerprint(request), started_reading=now())
-            new.save(force_insert=True)
+            row = Remembered(**owner, fingerprint=_fingerprint(request), started_reading=now())
+            row.save(force_insert=True)
     except IntegrityError:
-        found = Remembered.objects.filter(**whose).first()
-        # Gone again: the first call has failed this very moment.
-        return found or new, False
-    return new, True
+        existing = Remembered.objects.filter(**owner).first()
+        # The row may be gone already if the first call failed in the meantime.
+        return existing or row, False
+    return row, True
 
 
 def _remember(row: Remembered, answer: HttpResponse) -> None:
-    """:raises ApiError: 409 where the key is no longer this call's; what it did is taken back."""
-    found = Remembered.objects.filter(pk=row.pk)
+    """Store the response.
+
+    :raises ApiError: 409 when the key no longer belongs to this call; its transaction is rolled
+        back.
+    """
+    rows = Remembered.objects.filter(pk=row.pk)
     if answer.status_code >= 500 or answer.status_code == 429:
-        found.delete()
+        rows.delete()
         return
-    kept = found.update(
+    updated = rows.update(
         status=answer.status_code,
         body=answer.content,
         media_type=answer.get("Content-Type", ""),
         etag=answer.get("ETag", ""),
     )
-    if not kept:
+    if not updated:
         raise ApiError(409, TAKEN_OVER)
 
 
@@ -111,17 +119,17 @@ def _replayed(row: Remembered) -> HttpResponse:
 
 
 def _fingerprint(request: Request) -> str:
-    """Of method, address, company and body as they came."""
-    django = request._request
+    """Hash of method, URL, company and body, as they were sent."""
+    django_request = request._request
     head = f"{request.method} {request.get_full_path()} {request.headers.get('Procore-Company-Id')}"
-    return hashlib.sha256(head.encode() + b"\n" + django.body).hexdigest()
+    return hashlib.sha256(head.encode() + b"\n" + django_request.body).hexdigest()
 
 
 def keep_body(request: Request) -> None:
-    """Read the body once, before it is parsed, so that its fingerprint can be taken.
+    """Read the body before it is parsed, so that its fingerprint can be computed.
 
-    Not through ``body``, which refuses what is larger than a form of a page may be.
+    Not through ``request.body``, which rejects bodies over the limit for page forms.
     """
-    django = request._request
-    if not getattr(django, "_read_started", False):
-        django._body = django.read()
+    django_request = request._request
+    if not getattr(django_request, "_read_started", False):
+        django_request._body = django_request.read()

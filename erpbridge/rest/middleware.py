@@ -1,6 +1,7 @@
-"""Around everything under ``/rest``, ``/oauth`` and ``/vapid``: JSON always, CORS, limits' headers.
+"""Middleware for ``/rest``, ``/oauth`` and ``/vapid``: JSON responses, CORS, rate limit headers.
 
-Also for what no view of the API ever sees: unknown routes, bodies too large, errors of others.
+It also covers responses that no API view produces: unknown routes, bodies that are too large,
+errors of other middleware.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from erpbridge.rest.responses import error_answer
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("/rest", "/oauth", "/vapid")
-# Pages for people, not for programs.
+# Under the same prefixes, but HTML pages for people.
 PAGES = ("/oauth/authorize", "/rest/docs")
 METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = (
@@ -39,7 +40,7 @@ VAPID = "The /vapid routes are gone. The same resources are at /rest/v1.0."
 
 
 def is_api(path: str) -> bool:
-    """Whether programs are answered here."""
+    """Whether the path belongs to the API."""
     path = path.rstrip("/")
     if path in PAGES:
         return False
@@ -47,13 +48,13 @@ def is_api(path: str) -> bool:
 
 
 class RestMiddleware:
-    """Gives each answer to a program the form that programs expect."""
+    """Give every API response the JSON body and the headers that API clients expect."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer; a trailing slash changes nothing."""
+        """Handle the request; a trailing slash is ignored."""
         request.path_info = _without_slash(request.path_info)
         if not is_api(request.path_info):
             return self.get_response(request)
@@ -70,7 +71,7 @@ class RestMiddleware:
         return response
 
     def _as_json(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """The answer itself where it is JSON; one that was made for people is replaced."""
+        """Return a JSON response as it is; replace an HTML error page."""
         status = response.status_code
         if status < 400 or "json" in response.get("Content-Type", ""):
             return response
@@ -81,11 +82,11 @@ class RestMiddleware:
         return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A fault of ours in a view that is none of the API's own."""
+        """Return the response to an exception in a view outside the REST framework."""
         if not is_api(request.path_info):
             return None
-        if (busy := answer_to(request, error)) is not None and busy.status_code == 503:
-            return busy
+        if (response := answer_to(request, error)) is not None and response.status_code == 503:
+            return response
         logger.error("API call failed: %s %s", request.method, request.path, exc_info=error)
         return error_answer(request, 500, "Something went wrong here.")
 
@@ -97,7 +98,7 @@ def _without_slash(path: str) -> str:
 
 
 def _allow_origin(request: HttpRequest, response: HttpResponse) -> None:
-    """Any page may call: what opens the API is a token, never a cookie."""
+    """Allow calls from any web page: the API is authenticated by tokens, never by cookies."""
     origin = request.headers.get("Origin")
     patch_vary_headers(response, ["Origin"])
     if not origin:

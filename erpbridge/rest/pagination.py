@@ -1,7 +1,7 @@
-"""One page of a list: filters, order, page and the headers that lead to the others.
+"""Lists: filters, order, pages, and the headers that link to the other pages.
 
-The ids of a page are read first, from an index alone, and only then the rows: a far page costs as
-much as its ids. ``Total`` is counted exactly, on the filtered ids.
+The ids of a page are read first, from an index alone, and only then the rows, so that a late page
+costs no more than its ids. ``Total`` is an exact count of the filtered ids.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from erpbridge.rest.requests.parameters import filters_of, whole_number
 from erpbridge.rest.responses import JsonAnswer
 
 PER_PAGE = 100
-# What a page shows of records: ids in, one JSON object for each out, in a fixed number of queries.
+# Turns ids into one JSON object each, in a fixed number of queries.
 Shape = Callable[[Sequence[int]], dict[int, Any]]
 Sorts = Mapping[str, str | Expression]
 USUAL_SORTS: Sorts = {"id": "pk"}
@@ -32,35 +32,35 @@ USUAL_FILTERS: dict[str, Filter] = {"include_deleted": filters.include_deleted}
 
 @dataclass(frozen=True)
 class Listing:
-    """What can be asked of one list."""
+    """The filters, sort keys and page size of one list."""
 
     filters: dict[str, Filter] = field(default_factory=dict)
     sorts: Sorts = field(default_factory=lambda: USUAL_SORTS)
     default_sort: str = "id"
-    # None: the setting ERPBRIDGE_REST_MOST_PER_PAGE.
+    # None: the setting ERPBRIDGE_REST_MOST_PER_PAGE applies.
     most_per_page: int | None = None
     paged: bool = True
 
-    def page(self, request: Request, found: QuerySet[Any], shape: Shape) -> JsonAnswer:
-        """The asked-for page as a bare array, with ``Total``, ``Per-Page`` and ``Link``.
+    def page(self, request: Request, queryset: QuerySet[Any], shape: Shape) -> JsonAnswer:
+        """Return the requested page as a JSON array, with ``Total``, ``Per-Page`` and ``Link``.
 
-        :raises Malformed: for a page, a filter value or a sort that cannot be.
+        :raises Malformed: for an invalid page, filter value or sort.
         """
         query = request.query_params
         pairs = [(name, value) for name, values in query.lists() for value in values]
-        found = filters.apply(found, filters_of(pairs), USUAL_FILTERS | self.filters)
+        queryset = filters.apply(queryset, filters_of(pairs), USUAL_FILTERS | self.filters)
         number = whole_number(query.get("page") or 1, "page")
-        total = found.order_by().count()
+        total = queryset.order_by().count()
         size = self._size(query.get("per_page") or "") if self.paged else max(total, 1)
         number = number if self.paged else 1
         order = self._order(query.get("sort") or "")
         ids: list[int] = []
         if (number - 1) * size < total:
-            ordered = found.order_by(*order)
-            begin = (number - 1) * size
-            ids = list(ordered.values_list("pk", flat=True)[begin : begin + size])
-        shown = shape(ids)
-        answer = JsonAnswer([shown[pk] for pk in ids if pk in shown])
+            ordered = queryset.order_by(*order)
+            start = (number - 1) * size
+            ids = list(ordered.values_list("pk", flat=True)[start : start + size])
+        objects = shape(ids)
+        answer = JsonAnswer([objects[pk] for pk in ids if pk in objects])
         answer["Total"], answer["Per-Page"] = str(total), str(size)
         links = _links(request, pairs, number=number, size=size, total=total)
         if links:
@@ -72,35 +72,36 @@ class Listing:
         return min(whole_number(text, "per_page"), most) if text else min(PER_PAGE, most)
 
     def _order(self, text: str) -> list[OrderBy]:
-        """The sort asked for, the id last, so that paging never skips a row."""
-        words = [word.strip() for word in text.split(",") if word.strip()] or [self.default_sort]
+        """Return the requested sort order."""
+        terms = [term.strip() for term in text.split(",") if term.strip()] or [self.default_sort]
         order = []
-        for word in words:
-            name = word.removeprefix("-")
+        for term in terms:
+            name = term.removeprefix("-")
             if name not in self.sorts:
-                known = ", ".join(sorted(self.sorts))
-                raise Malformed({"sort": [f"“{name[:50]}” is not one of: {known}"]})
+                valid = ", ".join(sorted(self.sorts))
+                raise Malformed({"sort": [f"“{name[:50]}” is not one of: {valid}"]})
             key = self.sorts[name]
             expression = F(key) if isinstance(key, str) else key
-            down = word.startswith("-")
-            order.append(expression.desc() if down else expression.asc())
+            descending = term.startswith("-")
+            order.append(expression.desc() if descending else expression.asc())
+        # The id comes last, so that the order is total and paging never skips a row.
         return [*order, F("pk").asc()]
 
 
 def _links(
     request: Request, pairs: Sequence[tuple[str, str]], *, number: int, size: int, total: int
 ) -> str:
-    """RFC 8288 links, joined and encoded as Procore's own clients take them apart."""
+    """Return RFC 8288 links, joined and encoded the way Procore's own clients parse them."""
     last = max(1, -(-total // size))
     pages: dict[str, int] = {}
     if number > 1:
         pages |= {"first": 1, "prev": min(number - 1, last)}
     if number < last:
         pages |= {"last": last, "next": number + 1}
-    kept = [(name, value) for name, value in pairs if name not in ("page", "per_page")]
+    other_pairs = [(name, value) for name, value in pairs if name not in ("page", "per_page")]
     base = request.build_absolute_uri(request.path)
     return ", ".join(
-        f'<{base}?{_query([*kept, ("page", page), ("per_page", size)])}>; rel="{rel}"'
+        f'<{base}?{_query([*other_pairs, ("page", page), ("per_page", size)])}>; rel="{rel}"'
         for rel, page in pages.items()
     )
 

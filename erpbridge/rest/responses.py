@@ -1,4 +1,4 @@
-"""JSON answers: one way of writing values, one body for every error."""
+"""JSON responses: one serializer for values, one body for every error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Errors = str | list[str] | Mapping[str, list[str]]
 
 
 class JsonAnswer(HttpResponse):
-    """A value as JSON. None makes an answer without a body."""
+    """A JSON response; the value None makes a response without a body."""
 
     def __init__(self, value: Any, status: int = 200, *, media_type: str = "") -> None:
         body = b"" if value is None else dumps(value)
@@ -26,27 +26,27 @@ class JsonAnswer(HttpResponse):
 
 
 def dumps(value: Any) -> bytes:
-    """A value as JSON; decimals and the like as text."""
+    """Serialize a value as JSON; decimals and similar types become text."""
     return orjson.dumps(value, option=OPTIONS, default=str)
 
 
 def etag(body: bytes) -> str:
-    """A strong tag of exactly these bytes."""
+    """Return a strong ETag of these bytes."""
     return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 
 def error_answer(
     request: HttpRequest, status: int, errors: Errors, message: str = ""
 ) -> JsonAnswer:
-    """The one body for errors, in the form that the route's version and the caller want.
+    """Return an error response in the format of the route's version and of ``Accept``.
 
-    v1 clients look for ``errors``, ``message`` or ``code``; v2 wraps all in ``error``; RFC 9457's
-    fields are added for whoever accepts ``application/problem+json``.
+    v1 clients read ``errors``, ``message`` or ``code``; v2 wraps everything in ``error``; with
+    ``Accept: application/problem+json`` the fields of RFC 9457 are added.
     """
-    message = message or _first(errors) or HTTPStatus(status).phrase
+    message = message or _first_message(errors) or HTTPStatus(status).phrase
     body: dict[str, Any] = {"errors": errors, "message": message, "code": status}
     if request.path.startswith("/rest/v2"):
-        body = {"error": _of_v2(status, errors, message)}
+        body = {"error": _v2_error(status, errors, message)}
     if "application/problem+json" not in request.headers.get("Accept", ""):
         return JsonAnswer(body, status)
     problem = {
@@ -59,8 +59,8 @@ def error_answer(
     return JsonAnswer(problem | body, status, media_type="application/problem+json")
 
 
-def _first(errors: Errors) -> str:
-    """One line for people: the first message, with its field."""
+def _first_message(errors: Errors) -> str:
+    """Return the first message, with its field, as one line for people."""
     if isinstance(errors, str):
         return errors
     if isinstance(errors, Mapping):
@@ -71,7 +71,7 @@ def _first(errors: Errors) -> str:
     return errors[0] if errors else ""
 
 
-def _of_v2(status: int, errors: Errors, message: str) -> dict[str, Any]:
+def _v2_error(status: int, errors: Errors, message: str) -> dict[str, Any]:
     fields = errors if isinstance(errors, Mapping) else {"base": [message]}
     details = [
         {"reason_code": "invalid", "message": text, "source": field}

@@ -1,10 +1,10 @@
 """``PATCH …/sync``: many rows in one call (docs/design/procore-rest-conventions.md, "Sync").
 
-A row is found by ``id``, else by ``origin_id``, else it is new; with both, ``id`` finds and
-``origin_id`` is changed. One bad row never stops the others, and the answer is always 200.
+A row is matched by ``id``, else by ``origin_id``, else it is new. With both, ``id`` matches and
+``origin_id`` is changed. An invalid row never stops the others, and the status is always 200.
 
-The call is one transaction, in which the view has locked the account: two callers with the same new
-rows do not both find them missing. Nothing of a refused row stays.
+The call is one transaction in which the view has locked the account, so that two callers who send
+the same new rows cannot both find them missing. Rejected rows leave nothing behind.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from erpbridge.rest.requests.bodies import Reader
 from erpbridge.rest.responses import JsonAnswer
 
 MOST_ROWS = 1_000
-# Rows of a transaction, where a sync is carried out in several.
+# Rows per transaction, when a sync runs in several.
 BATCH = 100
-# Rows of one record that are stored one after the other.
+# Most rows of one record that are saved one after the other.
 MANY_OF_ONE = 20
 NO_SUCH_ID = {"id": ["Entity with this ID not found"]}
 TAKEN_JUST_NOW = {"base": ["was stored by somebody else at this moment. Read it again."]}
@@ -37,9 +37,9 @@ TAKEN_JUST_NOW = {"base": ["was stored by somebody else at this moment. Read it 
 
 @dataclass
 class SyncRow:
-    """One row: as sent, which record it is, and what is wrong with it.
+    """One row: as sent, the record it belongs to, and its errors.
 
-    ``pk`` is None for a record to create, and is set by who creates it.
+    ``pk`` is None for a record to create; whoever creates it sets it.
     """
 
     given: Mapping[str, Any]
@@ -48,57 +48,57 @@ class SyncRow:
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def refuse(self, errors: Mapping[str, list[str]]) -> None:
-        """Note what is wrong."""
+        """Add errors."""
         for name, messages in errors.items():
             self.errors.setdefault(name, []).extend(messages)
 
 
 class Records(ABC):
-    """The records that rows can name, and what is done with them.
+    """The records that rows can refer to, and how they are saved.
 
-    ``origin`` is the column that holds their origin id, or the path to it; ``identity`` the
-    one that holds what callers know as their id.
+    ``origin`` is the column of the origin id, or the path to it; ``identity`` is the column that
+    API clients know as the id.
     """
 
     origin = "origin_id"
     identity = "pk"
-    # The readers of the fields of a row.
+    # Readers of a row's fields.
     readers: Mapping[str, Reader] = {}
 
     @abstractmethod
     def found(self) -> QuerySet[Any]:
-        """Those that the caller can see."""
+        """Return the records that the caller can see."""
 
     @abstractmethod
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Create and update; no two rows are the same record. Sets ``pk``, or notes errors.
+        """Create and update records; no two rows are the same record. Sets ``pk``, or adds errors.
 
-        Of a row with errors nothing is stored (:func:`without_refused`).
+        Nothing is saved of a row with errors (:func:`without_refused`).
         """
 
 
 def without_refused(rows: Sequence[SyncRow], store: Callable[[Sequence[SyncRow]], None]) -> None:
-    """Store rows together; those that turn out to be wrong are left out, and nothing of them stays.
+    """Save rows together, leaving out those that turn out to be invalid.
 
-    ``store`` notes errors on rows; whatever it wrote with them is taken back and done again without
-    them. Where a constraint of the database refuses all of them, each is tried for itself.
+    ``store`` adds errors to rows; its transaction is then rolled back and repeated without those
+    rows. If a database constraint fails, the rows are tried one by one.
     """
-    left = list(rows)
-    while left:
-        new = [row for row in left if row.pk is None]
+    remaining = list(rows)
+    while remaining:
+        new = [row for row in remaining if row.pk is None]
         try:
             with transaction.atomic():
-                store(left)
-                refused = any(row.errors for row in left)
+                store(remaining)
+                refused = any(row.errors for row in remaining)
                 transaction.set_rollback(refused)
         except IntegrityError:
-            _forget(new)
-            _one_by_one(left, store)
+            _clear_created(new)
+            _one_by_one(remaining, store)
             return
         if not refused:
             return
-        _forget(new)
-        left = [row for row in left if not row.errors]
+        _clear_created(new)
+        remaining = [row for row in remaining if not row.errors]
 
 
 def _one_by_one(rows: Sequence[SyncRow], store: Callable[[Sequence[SyncRow]], None]) -> None:
@@ -109,16 +109,16 @@ def _one_by_one(rows: Sequence[SyncRow], store: Callable[[Sequence[SyncRow]], No
         without_refused([row], store)
 
 
-def _forget(new: Sequence[SyncRow]) -> None:
-    """What was created is gone again."""
+def _clear_created(new: Sequence[SyncRow]) -> None:
+    """Reset the ids of rows whose creation was rolled back."""
     for row in new:
         row.pk = None
 
 
 def store_one(records: Records, row: SyncRow) -> int:
-    """Store the one row of a call that is no sync; returns the id of its record.
+    """Save the row of a call that is not a sync. Return the id of its record.
 
-    :raises Invalid: 422 with what stands against it.
+    :raises Invalid: 422 with the row's errors.
     """
     records.store([row])
     if row.errors or row.pk is None:
@@ -133,10 +133,10 @@ def answer(
     *,
     hold: Callable[[], None] | None = None,
 ) -> JsonAnswer:
-    """Carry out a sync.
+    """Run a sync and return its response.
 
-    :param hold: with it, the rows are stored in batches, each in a transaction of its own in which
-        this locks what has to be locked; without it, in the transaction of the caller.
+    :param hold: if given, rows are saved in batches, each in its own transaction, in which this
+        function takes the locks; if not, everything runs in the caller's transaction.
     :raises Malformed: for anything but a list of objects.
     :raises ApiError: 413 for more than 1,000 rows.
     """
@@ -145,18 +145,18 @@ def answer(
         _store(rows, records)
     else:
         _store_in_batches(rows, records, hold)
-    done = [row.pk for row in rows if row.pk is not None and not row.errors]
-    shown = shape(done)
+    saved_ids = [row.pk for row in rows if row.pk is not None and not row.errors]
+    objects = shape(saved_ids)
     return JsonAnswer(
         {
-            "entities": [shown[pk] for pk in done if pk in shown],
+            "entities": [objects[pk] for pk in saved_ids if pk in objects],
             "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
         }
     )
 
 
 def _store_in_batches(rows: Sequence[SyncRow], records: Records, hold: Callable[[], None]) -> None:
-    """What is stored stays where the database cannot take a later batch now, which is refused."""
+    """Save in batches. If the database fails in a later batch, earlier ones stay saved."""
     for start in range(0, len(rows), BATCH):
         try:
             _store_batch(batch := rows[start : start + BATCH], records, hold)
@@ -177,64 +177,67 @@ def _store_batch(rows: Sequence[SyncRow], records: Records, hold: Callable[[], N
 
 
 def _store(rows: Sequence[SyncRow], records: Records) -> None:
-    """Store what can be stored; what a row gives up, such as its origin id, a later row takes."""
-    readable = [row for row in rows if _readable(row)]
-    said_again = _said_again(readable, records)
-    left = [row for row in readable if id(row) not in said_again]
-    while left:
-        for wave in _waves(left, records):
+    """Save what is valid. What one row releases, such as an origin id, a later row can take."""
+    readable = [row for row in rows if _read_ids(row)]
+    superseded = _superseded(readable, records)
+    remaining = [row for row in readable if id(row) not in superseded]
+    while remaining:
+        for wave in _waves(remaining, records):
             records.store(wave)
-        left = _to_try_again(left, records)
-        for row in left:
+        remaining = _to_try_again(remaining, records)
+        for row in remaining:
             row.pk, row.errors = None, {}
     for row in readable:
-        if (last := said_again.get(id(row))) is not None:
+        if (last := superseded.get(id(row))) is not None:
             row.pk = last.pk
             row.refuse(last.errors)
 
 
-def _said_again(rows: Sequence[SyncRow], records: Records) -> dict[int, SyncRow]:
-    """Rows of which nothing would be left, and the row that counts in their place.
+def _superseded(rows: Sequence[SyncRow], records: Records) -> dict[int, SyncRow]:
+    """Return rows whose every field a later row of the same record sets, with that row.
 
-    Only of a record that comes so often that the rows before the last one can hardly be meant.
+    Only for records with more than ``MANY_OF_ONE`` rows, which would be slow one after the other.
     """
-    often = Counter(map(_finder, rows))
+    counts = Counter(map(_finder, rows))
     last: dict[object, SyncRow] = {}
-    found: dict[int, SyncRow] = {}
+    superseded: dict[int, SyncRow] = {}
     for row in reversed(rows):
         finder = _finder(row)
-        if finder is None or often[finder] <= MANY_OF_ONE or _is_unreadable(row, records):
+        if finder is None or counts[finder] <= MANY_OF_ONE or _is_unreadable(row, records):
             continue
         later = last.setdefault(finder, row)
         if later is not row and row.given.keys() <= later.given.keys():
-            found[id(row)] = later
-    return found
+            superseded[id(row)] = later
+    return superseded
 
 
 def _to_try_again(rows: Sequence[SyncRow], records: Records) -> list[SyncRow]:
-    """Refused rows behind one that was stored; not where a later row of the record was stored."""
-    stored = [place for place, row in enumerate(rows) if not row.errors]
-    latest = {_finder(rows[place]): place for place in stored}
+    """Return rejected rows after a saved one, which may have released what they need.
+
+    Not rows of a record that a later row has already changed.
+    """
+    stored = [position for position, row in enumerate(rows) if not row.errors]
+    latest = {_finder(rows[position]): position for position in stored}
     return [
         row
-        for place, row in enumerate(rows)
+        for position, row in enumerate(rows)
         if row.errors
         and stored
-        and stored[0] < place
-        and latest.get(_finder(row) or id(row), -1) < place
+        and stored[0] < position
+        and latest.get(_finder(row) or id(row), -1) < position
         and row.errors != NO_SUCH_ID
         and not _is_unreadable(row, records)
     ]
 
 
 def _finder(row: SyncRow) -> object:
-    """What the row's record is found by; None for one that is new in any case."""
-    given = bodies.whole(row.given.get("id"))
-    return given if given is not None else row.origin_id or None
+    """Return what the row's record is matched by; None if it is certainly new."""
+    record_id = bodies.whole(row.given.get("id"))
+    return record_id if record_id is not None else row.origin_id or None
 
 
 def _is_unreadable(row: SyncRow, records: Records) -> bool:
-    """Whether a field of the row is wrong, whatever else there is."""
+    """Whether a field of the row is invalid by itself."""
     return bool(bodies.read(row.given, records.readers)[1])
 
 
@@ -244,20 +247,20 @@ def _checked(updates: object) -> list[Mapping[str, Any]]:
     if len(updates) > MOST_ROWS:
         message = f"has {len(updates):,} rows; the limit is {MOST_ROWS:,}"
         raise ApiError(413, {"updates": [message]})
-    if not all(isinstance(one, Mapping) for one in updates):
+    if not all(isinstance(row, Mapping) for row in updates):
         raise Malformed({"updates": ["must hold only objects"]})
     return updates
 
 
 def _waves(rows: Sequence[SyncRow], records: Records) -> Iterator[list[SyncRow]]:
-    """Rows that can be stored together; a record that comes again waits for the next wave."""
-    left = list(rows)
-    while left:
-        _identify(left, records)
+    """Yield rows that can be saved together; a record that appears again waits for the next."""
+    remaining = list(rows)
+    while remaining:
+        _identify(remaining, records)
         seen: set[object] = set()
         wave: list[SyncRow] = []
         later: list[SyncRow] = []
-        for row in left:
+        for row in remaining:
             if row.errors:
                 continue
             keys = {key for key in (row.pk, row.origin_id) if key}
@@ -267,11 +270,11 @@ def _waves(rows: Sequence[SyncRow], records: Records) -> Iterator[list[SyncRow]]
             yield wave
         for row in later:
             row.pk = None
-        left = later
+        remaining = later
 
 
-def _readable(row: SyncRow) -> bool:
-    """Read both ids; an unreadable one is the row's error."""
+def _read_ids(row: SyncRow) -> bool:
+    """Parse both ids, adding errors to the row. Return whether they are valid."""
     for name, reader in (("id", bodies.whole), ("origin_id", bodies.identifier(200))):
         try:
             reader(row.given.get(name))
@@ -284,17 +287,17 @@ def _readable(row: SyncRow) -> bool:
 
 def _identify(rows: list[SyncRow], records: Records) -> None:
     ids = {id(row): bodies.whole(row.given.get("id")) for row in rows}
-    asked = {one for one in ids.values() if one is not None}
-    named = records.found().filter(**{f"{records.identity}__in": asked})
-    known = dict(named.values_list(records.identity, "pk"))
-    wanted = {row.origin_id for row in rows if ids[id(row)] is None and row.origin_id}
-    carried = records.found().filter(**{f"{records.origin}__in": wanted})
-    origins = dict(carried.values_list(records.origin, "pk"))
+    requested = {record_id for record_id in ids.values() if record_id is not None}
+    by_id = records.found().filter(**{f"{records.identity}__in": requested})
+    pk_of_id = dict(by_id.values_list(records.identity, "pk"))
+    origin_ids = {row.origin_id for row in rows if ids[id(row)] is None and row.origin_id}
+    by_origin = records.found().filter(**{f"{records.origin}__in": origin_ids})
+    pk_of_origin = dict(by_origin.values_list(records.origin, "pk"))
     for row in rows:
-        given = ids[id(row)]
-        if given is None:
-            row.pk = origins.get(row.origin_id)
-        elif given in known:
-            row.pk = known[given]
+        record_id = ids[id(row)]
+        if record_id is None:
+            row.pk = pk_of_origin.get(row.origin_id)
+        elif record_id in pk_of_id:
+            row.pk = pk_of_id[record_id]
         else:
             row.refuse(NO_SUCH_ID)

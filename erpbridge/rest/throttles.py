@@ -1,7 +1,7 @@
-"""How often an application may call for one company: an hour, and ten seconds against spikes.
+"""Rate limits per application and company: one per hour, and one per ten seconds for bursts.
 
-Counted in the cache in fixed windows. The numbers protect the installation from a program that
-runs wild, so that they need not be exact across a restart.
+Counted in the cache in fixed windows. The limits protect the installation from runaway clients and
+need not be exact across a restart.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from django.conf import settings
 from django.core.cache import cache
 
 HOUR, SPIKE = 3600, 10
-# Wrong secrets of one client id from one address, in a quarter of an hour.
+# Wrong secrets of one client id from one address in a quarter of an hour.
 MOST_WRONG_SECRETS, WRONG_SECRETS_WINDOW = 10, 900
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window: how much it allows, how much is left, and when it ends (unix seconds)."""
+    """One window: its limit, the calls counted, and when it ends (unix seconds)."""
 
     limit: int
     used: int
@@ -28,16 +28,16 @@ class Window:
 
     @property
     def remaining(self) -> int:
-        """Calls that are left, never below 0."""
+        """Calls left, never below 0."""
         return max(0, self.limit - self.used)
 
     @property
     def exceeded(self) -> bool:
-        """More was used than there was."""
+        """Whether more calls were made than allowed."""
         return self.used > self.limit
 
     def headers(self) -> dict[str, str]:
-        """As Procore names them."""
+        """Return the rate limit headers under Procore's names."""
         return {
             "X-Rate-Limit-Limit": str(self.limit),
             "X-Rate-Limit-Remaining": str(self.remaining),
@@ -46,12 +46,12 @@ class Window:
 
 
 def untouched() -> Window:
-    """What is told to whoever is not known, and so not counted."""
+    """Return an unused window, for callers that are not identified and not counted."""
     return _window(HOUR, settings.ERPBRIDGE_REST_CALLS_PER_HOUR, 0)
 
 
 def count(application_id: int, account_id: int) -> Window:
-    """Count a call; the window that is nearest to its end of calls."""
+    """Count a call. Return the window with the smallest share of calls left."""
     limits = {
         HOUR: settings.ERPBRIDGE_REST_CALLS_PER_HOUR,
         SPIKE: settings.ERPBRIDGE_REST_CALLS_PER_10_SECONDS,
@@ -60,16 +60,16 @@ def count(application_id: int, account_id: int) -> Window:
         _window(length, limit, _add(f"rest:{application_id}:{account_id}", length))
         for length, limit in limits.items()
     ]
-    return min(windows, key=lambda one: (one.remaining / one.limit, -one.ends))
+    return min(windows, key=lambda window: (window.remaining / window.limit, -window.ends))
 
 
 def wrong_secret(client_id: str, address: str) -> bool:
-    """Count a wrong secret; True where there were too many.
+    """Count a wrong secret. Return whether there were too many.
 
-    The right one works all the same: it is too long to be guessed, and a stranger who knows a
-    client id must not be able to shut its owner out.
+    The right secret still works: it is too long to guess, and a stranger who knows a client id must
+    not be able to lock out its owner.
     """
-    # As a digest: what was sent as client id may hold what no cache takes as a key.
+    # Hashed, because a client id as sent may have characters that cache keys do not allow.
     name = f"oauth:{sha256(client_id.encode()).hexdigest()}:{address}"
     return _add(name, WRONG_SECRETS_WINDOW) > MOST_WRONG_SECRETS
 
@@ -83,5 +83,5 @@ def _add(name: str, length: int) -> int:
     cache.add(key, 0, timeout=length * 2)
     try:
         return cache.incr(key)
-    except ValueError:  # it was dropped in between
+    except ValueError:  # the key expired in between
         return 1

@@ -1,4 +1,4 @@
-"""Addresses of resources, ``rest(["v1.0", "v1.1"], "projects", ...)``, and of their description."""
+"""Routes of resources, ``rest(["v1.0", "v1.1"], "projects", ...)``, and of their description."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from django.urls import URLPattern, path
 
 from erpbridge.rest.schema import docs_views
 
-# For an address at which another one's resource is only read:
+# For a route that only reads another route's resource:
 # ``View.as_view(http_method_names=READ_ONLY)``.
 READ_ONLY = ["get", "head", "options"]
 
 
 def rest(versions: Sequence[str], route: str, view: Any, **options: Any) -> list[URLPattern]:
-    """One resource under each of its versions; without trailing slash, which is tolerated."""
+    """Return the routes of a resource, one per version; without a trailing slash, which is
+    tolerated.
+    """
     return [path(f"rest/{version}/{route}", view, **options) for version in versions]
 
 

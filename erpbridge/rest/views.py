@@ -1,10 +1,10 @@
-"""The base of every API view: who calls, for which company, how often, once, and as JSON.
+"""Base classes of all API views: authentication, scope, rate limits, idempotency and JSON.
 
-A view's handlers return a :class:`~erpbridge.rest.responses.JsonAnswer`, and raise what
-:mod:`erpbridge.rest.errors` knows how to answer.
+Handlers return a :class:`~erpbridge.rest.responses.JsonAnswer` or raise what
+:mod:`erpbridge.rest.errors` can answer.
 
-A writing call is one transaction: what it refuses, and what it cannot answer, did not happen. In
-that transaction the rows are locked before ``If-Match`` is compared, the account's row first.
+A writing call is one transaction: on any error, nothing of it is saved. In that transaction rows
+are locked before ``If-Match`` is compared, the account's row first.
 """
 
 from __future__ import annotations
@@ -63,37 +63,37 @@ Value = TypeVar("Value")
 
 
 class OnlyJson(BaseContentNegotiation):
-    """Answers are JSON whatever ``Accept`` says; clients send all kinds of it."""
+    """Responses are JSON whatever ``Accept`` says, since clients send all kinds of values."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        """The parser of the body's media type."""
+        """Return the parser for the body's media type."""
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((one for one in parsers if one.media_type == media_type), None)
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
     ) -> Any:
-        """The first, which is never used: answers are rendered when they are made."""
+        """Return the first renderer. It is never used: views build the response bodies."""
         return renderers[0], renderers[0].media_type
 
 
 class RestView(APIView):
-    """A view for the bearer of a token, of no company yet."""
+    """A view for authenticated API clients, not limited to a company."""
 
     permission_classes = [IsAuthenticated]
     parser_classes = [Json, Form, Multipart]
     content_negotiation_class = OnlyJson
-    # Parameters of the query that the view reads itself, for the description.
+    # Query parameters that the view reads itself, for the OpenAPI description.
     asks: Sequence[Query] = ()
-    # What the writing handler takes, where views share one; else its own ``@takes``.
+    # Body schema of views that share a writing handler; others use ``@takes``.
     body: Schema | None = None
-    # The types of what ``One`` and ``Page`` stand for, by the words of ``view=``.
+    # Types that ``One`` and ``Page`` stand for, by the value of ``view=``.
     shown: Mapping[str, Any] = {}
     default_view = ""
     meter: Window | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Authenticate, find the scope, count, and answer once per idempotency key."""
+        """Authenticate, find the scope, count the call, and run it once per idempotency key."""
         self.args, self.kwargs = args, kwargs
         self.headers = self.default_response_headers
         self.request = self.initialize_request(request, *args, **kwargs)
@@ -105,7 +105,7 @@ class RestView(APIView):
 
     def _answer(self) -> HttpResponse:
         request = self.request
-        if any(isinstance(one, int) and one > LARGEST_ID for one in self.kwargs.values()):
+        if any(isinstance(value, int) and value > LARGEST_ID for value in self.kwargs.values()):
             raise Http404
         key = idempotency.key_of(request)
         if key:
@@ -129,7 +129,7 @@ class RestView(APIView):
         return handler
 
     def _kept(self, handler: Handler, keep: Callable[[HttpResponse], None]) -> HttpResponse:
-        """The answer of a writing call, remembered in the transaction that carries its effect."""
+        """Run a writing call and store its response in the transaction of its effect."""
         refusal = self._guarded(self.prepare)
         if refusal is None and self.lasts_long():
             answer = self._guarded(lambda: self._write(handler))
@@ -137,16 +137,16 @@ class RestView(APIView):
             return answer
 
         @busy.retried
-        def carried_out() -> HttpResponse:
+        def run_and_store() -> HttpResponse:
             with transaction.atomic():
                 answer = self._guarded(lambda: self._write(handler)) if refusal is None else refusal
                 keep(answer)
             return answer
 
-        return self._guarded(carried_out)
+        return self._guarded(run_and_store)
 
     def _write(self, handler: Handler) -> HttpResponse:
-        """All of the call or nothing: whatever is refused, or cannot be answered, is taken back."""
+        """Run the handler; on any error its changes are rolled back."""
         if self.lasts_long():
             self._compare()
             return handler(self.request, **self.kwargs)
@@ -165,50 +165,58 @@ class RestView(APIView):
         return answer
 
     def _shows_record(self, answer: HttpResponse) -> bool:
-        """Not what a record was before it was deleted."""
+        """Whether the response is a record's current state; a DELETE shows the former one."""
         return self.request.method != "DELETE" and answer.status_code in self._handler_told().tagged
 
     def _handler_told(self) -> Told:
-        """What the handler of the call says of itself."""
+        """Return what the decorators of the called handler declared."""
         return told_of(getattr(type(self), (self.request.method or "").lower()))
 
     def prepare(self) -> None:
-        """What a writing call does before its transaction: look at the parameters of the query,
-        and ask others, such as the ERP, for whom no row may be kept locked. Writes nothing.
+        """Run before the transaction of a writing call; must not write.
+
+        For validating query parameters, and for requests to others, such as the ERP, during which
+        no row may stay locked.
         """
 
     def lasts_long(self) -> bool:
-        """Whether the call is about so many rows that nobody else could write while it lasts. It is
-        carried out in several transactions then, each row in one of them.
+        """Whether the call has so many rows that one transaction would block other writers for too
+        long.
+
+        It then runs in several transactions, with each row in one of them.
         """
         return False
 
     def hold(self) -> None:
-        """Lock what the call writes, in the order in which every writer of it locks it."""
+        """Lock the rows that the call writes, in the same order as every other writer of them."""
 
     def compares(self, variables: Collection[str]) -> bool:
-        """Whether there is something to compare ``If-Match`` with, at an address with these
-        variables; for the description, see :meth:`current`.
+        """Whether ``If-Match`` can be compared at a path with these variables.
+
+        For the OpenAPI description; see :meth:`current`.
         """
         return hasattr(self, "get")
 
     def current(self) -> HttpResponse | None:
-        """What ``If-Match`` is compared with: the answer to a GET of the same address."""
+        """Return what ``If-Match`` is compared with: the response to a GET of the same path."""
         read: Handler | None = getattr(self, "get", None)
         return read(self.request, **self.kwargs) if read else None
 
     def tag(self, answer: HttpResponse) -> str:
-        """The ETag of a record after a write, as a GET of it will have it."""
+        """Return the ETag of a record after a write, equal to that of a GET."""
         return etag(answer.content)
 
     @property
     def if_match(self) -> set[str]:
-        """The tags of which the record must still have one; none where any state will do."""
-        wanted = self.request.headers.get("If-Match", "").strip()
-        return set() if wanted in ("", "*") else _tags(wanted)
+        """ETags of which the record must have one; empty if any state is accepted."""
+        header = self.request.headers.get("If-Match", "").strip()
+        return set() if header in ("", "*") else _tags(header)
 
     def _compare(self) -> None:
-        """:raises ApiError: 412 where the caller has seen another state."""
+        """Compare ``If-Match`` with the current state.
+
+        :raises ApiError: 412 when the caller has seen another state.
+        """
         if not self.if_match:
             return
         current = self.current()
@@ -218,7 +226,7 @@ class RestView(APIView):
             raise ApiError(412, CHANGED)
 
     def _guarded(self, do: Callable[[], Value]) -> Value | HttpResponse:
-        """Every exception becomes an answer; one that nobody expected is logged as ours."""
+        """Turn every exception into a response; unexpected ones are logged as errors."""
         request = self.request._request
         try:
             return do()
@@ -228,16 +236,19 @@ class RestView(APIView):
             return answer
         except Exception as error:
             if busy.in_transaction() and busy.is_conflict(error):
-                # Whoever opened the transaction does it again.
+                # The caller that opened the transaction retries it.
                 raise
-            known = answer_to(request, error)
-            if known is not None:
-                return known
+            response = answer_to(request, error)
+            if response is not None:
+                return response
             logger.exception("API call failed: %s %s", request.method, request.path)
             return error_answer(request, 500, OURS)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate, find the scope, and count the call. :raises ApiError: 429."""
+        """Authenticate, find the scope and count the call.
+
+        :raises ApiError: 429 when the rate limit is exceeded.
+        """
         super().initial(request, *args, **kwargs)
         account = 0
         try:
@@ -248,31 +259,31 @@ class RestView(APIView):
             raise ApiError(429, TOO_MANY)
 
     def enter(self, request: Request) -> int:
-        """Find the scope of the call; returns the account's id, 0 for none."""
+        """Find the scope of the call. Return the account's id, 0 for none."""
         return 0
 
     def _conditional(self, answer: HttpResponse) -> HttpResponse:
-        """``ETag`` on what is read, and 304 for whoever has it."""
+        """Set ``ETag`` on a read response, and return 304 if the caller has that state."""
         if self.request.method not in ("GET", "HEAD") or answer.status_code != 200:
             return answer
         tag = etag(answer.content)
         answer["ETag"] = tag
         answer["Cache-Control"] = "private, no-cache"
-        wanted = self.request.headers.get("If-None-Match", "")
-        if tag in _tags(wanted) or wanted.strip() == "*":
+        header = self.request.headers.get("If-None-Match", "")
+        if tag in _tags(header) or header.strip() == "*":
             answer.status_code = 304
             answer.content = b""
         return answer
 
 
 def _tags(header: str) -> set[str]:
-    return {one.strip().removeprefix("W/") for one in header.split(",")}
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
 class ScopedView(RestView):
     """A view of one company or, with ``of_project``, of one project.
 
-    ``reads`` names the policy rule that every call needs; a handler asks for more by
+    ``reads`` is the policy rule that every call needs; handlers check further rules with
     :meth:`require`.
     """
 
@@ -281,7 +292,7 @@ class ScopedView(RestView):
     access: Access
 
     def enter(self, request: Request) -> int:
-        """The rights of the caller where the call points."""
+        """Load the caller's rights in the scope of the call."""
         self.access = scope.access_to(request, self.kwargs, of_project=self.of_project)
         if self.reads:
             self.require(self.reads)
@@ -289,117 +300,132 @@ class ScopedView(RestView):
 
     @property
     def project(self) -> Project:
-        """The project of the call. :raises Http404: where it names none."""
+        """The project of the call.
+
+        :raises Http404: when it names none.
+        """
         if self.access.project is None:
             raise Http404
         return self.access.project
 
     def require(self, action: str, entity: str = "") -> None:
-        """:raises PermissionDenied: 403 with the reason, unless the policy allows it."""
+        """Check a policy rule.
+
+        :raises PermissionDenied: 403 with the reason, unless the policy allows it.
+        """
         require(self.access, action, entity)
 
     def wrapped(self, name: str) -> Mapping[str, Any]:
-        """The object that a writing call carries under ``name``.
+        """Return the object that a writing call has under ``name``.
 
-        :raises Malformed: where it is missing or no object.
+        :raises Malformed: when it is missing or not an object.
         """
-        found = scope.body_of(self.request).get(name)
-        if not isinstance(found, Mapping):
-            raise Malformed({name: ["is missing" if found is None else "must be an object"]})
-        return found
+        value = scope.body_of(self.request).get(name)
+        if not isinstance(value, Mapping):
+            raise Malformed({name: ["is missing" if value is None else "must be an object"]})
+        return value
 
 
 class Resource(ScopedView):
     """A list, or one record of it, in one of several shapes.
 
-    ``shapes`` maps the words of ``view=`` to what they show; an unknown word is refused.
+    ``shapes`` maps the values of ``view=`` to what they show; unknown values are rejected.
     """
 
     listing = Listing()
 
     def prepare(self) -> None:
-        """Refuse an unknown ``view`` before anything is written."""
+        """Reject an unknown ``view`` before anything is written."""
         super().prepare()
         if {One, Page, Synced} & set(self._handler_told().answers.values()):
             self.shape()
 
     def hold(self) -> None:
-        """The account's row, so that records are looked up and stored by one caller at a time; and
-        where a state is to be compared, what :meth:`holds` names.
+        """Lock the account's row, so that only one caller at a time looks up and saves records.
 
-        Without KEY in the lock rows that refer to the account can be stored meanwhile.
+        With ``If-Match`` also the rows of :meth:`holds`. The lock is without KEY, so that rows that
+        refer to the account can be inserted meanwhile.
         """
         super().hold()
         rows = [Account.objects.filter(pk=self.access.account.pk)]
-        for held in (*rows, *(self.holds() if self.if_match else ())):
-            list(held.select_for_update(no_key=True).values_list("pk"))
+        for locked_rows in (*rows, *(self.holds() if self.if_match else ())):
+            list(locked_rows.select_for_update(no_key=True).values_list("pk"))
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The rows whose state ``If-Match`` is about, after those that are locked before them."""
+        """Return the rows whose state ``If-Match`` is about, in lock order."""
         if "pk" in self.kwargs:
             row = self.one(self.kwargs["pk"])
             yield type(row)._base_manager.filter(pk=row.pk)
 
     def compares(self, variables: Collection[str]) -> bool:
-        """With the record that the address names."""
+        """Whether the path names a record to compare with."""
         return "pk" in variables or super().compares(variables)
 
     def current(self) -> HttpResponse | None:
-        """The record of the address, in the view that was asked for."""
+        """Return the record of the path, in the requested view."""
         if "pk" in self.kwargs:
             return self.show(self.one(self.kwargs["pk"]).pk)
         return super().current()
 
     def found(self) -> QuerySet[Any]:
-        """The rows that the caller can see here; every fetch starts from it."""
+        """Return the rows that the caller can see here; every query starts from it."""
         raise NotImplementedError
 
     def shapes(self) -> Mapping[str, Shape]:
-        """What can be shown, by the word of ``view=``."""
+        """Return the available shapes by the value of ``view=``."""
         raise NotImplementedError
 
     def shape(self) -> Shape:
-        """The shape asked for. :raises Malformed: for an unknown word."""
+        """Return the requested shape.
+
+        :raises Malformed: for an unknown value of ``view``.
+        """
         query = self.request.query_params
         word = query.get("view") or query.get("serializer_view") or self.default_view
         shapes = self.shapes()
         if word not in shapes:
-            known = ", ".join(one for one in shapes if one)
-            raise Malformed({"view": [f"“{word[:50]}” is not one of: {known}"]})
+            valid = ", ".join(name for name in shapes if name)
+            raise Malformed({"view": [f"“{word[:50]}” is not one of: {valid}"]})
         return shapes[word]
 
     def page(self) -> JsonAnswer:
-        """A page of what is found."""
+        """Return the requested page."""
         return self.listing.page(self.request, self.found(), self.shape())
 
     def one(self, pk: int) -> Any:
-        """The row itself. :raises Http404: where it is not among what is found."""
+        """Return one visible row.
+
+        :raises Http404: when there is none with this id.
+        """
         row = self.found().filter(pk=pk).first()
         if row is None:
             raise Http404
         return row
 
     def show(self, pk: int, status: int = 200) -> JsonAnswer:
-        """One record. :raises Http404: where it is gone."""
-        shown = self.shape()([pk])
-        if pk not in shown:
+        """Return one record.
+
+        :raises Http404: when it no longer exists.
+        """
+        objects = self.shape()([pk])
+        if pk not in objects:
             raise Http404
-        return JsonAnswer(shown[pk], status)
+        return JsonAnswer(objects[pk], status)
 
 
 class Listed(Resource):
-    """GET answers a page."""
+    """Resources whose GET returns a page."""
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them."""
+        """List them, one page at a time."""
         return self.page()
 
 
 class Shown(Resource):
-    """GET answers one record."""
+    """Resources whose GET returns one record."""
 
     @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show it."""
+        """Show one record."""
         return self.show(self.one(pk).pk)

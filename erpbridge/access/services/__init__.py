@@ -1,1 +1,1 @@
-"""What changes accounts, projects, people and their rights."""
+"""Services that change accounts, projects, people and their rights."""

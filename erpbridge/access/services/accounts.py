@@ -1,4 +1,4 @@
-"""Setting up an account, and its settings."""
+"""Create an account and change its settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENTITY = "account"
 
 @dataclass(frozen=True)
 class Settings:
-    """What an account admin configures."""
+    """The settings of an account that an admin can change."""
 
     name: str
     senders_may_accept_own: bool
@@ -32,11 +32,11 @@ class Settings:
 def create(
     name: str, *, admin_email: str, admin_name: str = "", password: str | None = None
 ) -> Membership:
-    """An account with its first admin, who holds the approver's privilege and may pass it on.
+    """Create an account and its first admin, who can push to accounting and grant that right.
 
-    Only the operator calls this. An existing login is used as it is, and needs no password.
+    Only the operator calls this. An existing login is used as it is and needs no password.
 
-    :raises ValidationError: for an account name or a login that cannot be.
+    :raises ValidationError: for an invalid account name or login.
     """
     account = Account(name=plain_line(name))
     account.full_clean()
@@ -59,7 +59,7 @@ def create(
 def configure(settings: Settings, *, by: Access) -> Account:
     """Save the account's settings.
 
-    :raises ValidationError: for a name that cannot be.
+    :raises ValidationError: for an invalid name.
     """
     account: Account = Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     before = _words(account)
@@ -67,9 +67,9 @@ def configure(settings: Settings, *, by: Access) -> Account:
         setattr(account, name, value)
     account.full_clean()
     account.save(update_fields=list(asdict(settings)))
-    made = changes(before, _words(account))
-    if made:
-        event = Note(ENTITY, account.pk, account.name, "changed", data={"changes": made})
+    changed = changes(before, _words(account))
+    if changed:
+        event = Note(ENTITY, account.pk, account.name, "changed", data={"changes": changed})
         note(account.pk, [event], by=by.user)
     return account
 
@@ -90,8 +90,10 @@ def _login(email: str, *, name: str, password: str | None) -> User:
     try:
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
-        refused = error.update_error_dict({})
-        raise ValidationError({f"admin's {field}": refused[field] for field in refused}) from error
+        field_errors = error.update_error_dict({})
+        raise ValidationError(
+            {f"admin's {field}": field_errors[field] for field in field_errors}
+        ) from error
     if password is None:
         raise ValidationError({"password": "A new login needs a password."})
     validate_password(password, user)

@@ -23,8 +23,10 @@ NO_TYPE = (
 
 @dataclass(frozen=True)
 class Approving:
-    """``missing``: what keeps somebody who has the flag from approving anything; ``only``: what
-    narrows somebody who can approve something.
+    """Whether somebody can approve exports, with texts for the page of the person.
+
+    ``missing`` says what a person with the flag lacks to approve anything; ``only`` says what
+    limits somebody who can approve.
     """
 
     possible: bool = False
@@ -33,25 +35,29 @@ class Approving:
 
 
 def approving(membership: Membership) -> Approving:
-    """What the policy will answer when the person decides about records, in any scope.
+    """Return the approver status that follows from the policy, over all scopes.
 
-    Asks for ``erp_rights`` and ``projects`` of the membership: fetch them along for many people.
+    Reads ``erp_rights`` and ``projects`` of the membership; prefetch them for lists of people.
     """
     if not membership.can_push_to_accounting:
         return Approving()
     in_account = membership.level(Tool.ERP_INTEGRATIONS)
-    # The account's level of a Company Directory Admin, which counts on projects, is the highest.
-    on_projects = [one.level(Tool.ERP_INTEGRATIONS) for one in membership.projects.all()]
-    best = max([in_account, *on_projects])
-    if best < Level.STANDARD:
+    # Admin on the account's Directory also counts on projects and is the highest level, so the
+    # maximum is right for it.
+    on_projects = [
+        project_membership.level(Tool.ERP_INTEGRATIONS)
+        for project_membership in membership.projects.all()
+    ]
+    highest = max([in_account, *on_projects])
+    if highest < Level.STANDARD:
         return Approving(missing=NO_LEVEL)
     ticked = {right.entity for right in membership.erp_rights.all() if right.can_export}
     types = [label for entity, label in entity_choices() if entity in ticked]
-    if best < Level.ADMIN and not types:
+    if highest < Level.ADMIN and not types:
         return Approving(missing=NO_TYPE)
-    narrowed = []
+    limits = []
     if in_account < Level.STANDARD:
-        narrowed.append("on projects where they hold Standard or Admin on ERP Integrations")
-    if best < Level.ADMIN and len(types) < len(entity_choices()):
-        narrowed.append(f"of these record types: {', '.join(types)}")
-    return Approving(True, only=f"Only {', and '.join(narrowed)}." if narrowed else "")
+        limits.append("on projects where they hold Standard or Admin on ERP Integrations")
+    if highest < Level.ADMIN and len(types) < len(entity_choices()):
+        limits.append(f"of these record types: {', '.join(types)}")
+    return Approving(True, only=f"Only {', and '.join(limits)}." if limits else "")

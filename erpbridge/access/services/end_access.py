@@ -1,4 +1,6 @@
-"""When somebody may do less, or proves themselves by another password, what acts for them ends."""
+"""Signal that sessions and tokens of a person must end: rights were lowered or the password
+changed.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +12,21 @@ from django.dispatch import Signal
 from erpbridge.access.form_digest import LEVEL_FIELDS
 from erpbridge.access.models import Account, Membership, User
 
-# Sent inside the transaction of the change; with ``user_id``, ``account_id`` (None: wherever they
-# are), ``why`` in words that complete "Ended: ...", and ``by``, None for the operator.
+# Sent inside the transaction of the change with ``user_id``, ``account_id`` (None: all accounts),
+# ``why`` (completes the sentence "Ended: ...") and ``by`` (None: the operator).
 access_ended = Signal()
 RIGHTS = ("is_active", "can_push_to_accounting", "rights", *LEVEL_FIELDS)
 
 
 def end_everywhere(user_id: int, *, why: str, by: User | None) -> None:
-    """End what acts for a person in every account."""
+    """End the sessions and tokens of a person in every account."""
     access_ended.send(User, user_id=user_id, account_id=None, why=why, by=by)
 
 
 def end_if_lowered(
     membership: Membership, before: Mapping[Any, Any], after: Mapping[Any, Any], *, by: User
 ) -> None:
-    """End what acts for a person in one account where a change took something from them.
+    """End the sessions and tokens of a person in one account if a change removed a right.
 
     ``before`` and ``after`` are states of :mod:`erpbridge.access.form_digest`.
     """
@@ -41,7 +43,7 @@ def _any_less(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> bool:
 
 
 def _less(before: Any, after: Any) -> bool:
-    """Of a level or a flag; of the pairs of flags per record type, any."""
+    """Compare levels, flags, or mappings of flag pairs per record type (any of them is enough)."""
     if isinstance(after, Mapping):
         return any(_less(before[key], pair) for key, pair in after.items())
     if isinstance(after, list):

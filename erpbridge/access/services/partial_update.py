@@ -1,7 +1,7 @@
-"""Changing part of what is set about a person, as a program does that sends only what it changes.
+"""Partial update of a person, for API clients that send only the fields they change.
 
-A page shows everything and saves everything, so it has to have seen the latest state. Here the rest
-is read under the lock under which the part is written. The rules are those of
+A page saves all fields and therefore checks that it has seen the latest state. Here the other
+fields are read under the same lock under which the new values are written. The rules are those of
 :mod:`erpbridge.access.services.people`.
 """
 
@@ -35,12 +35,12 @@ def amend(
 ) -> None:
     """Set the given fields of a person.
 
-    ``values`` are columns of :data:`PERSON_FIELDS` and :data:`ORIGIN_FIELDS`; ``can_push`` is the
-    approver's flag, None where it stays; ``on_projects`` has some levels for each project.
+    ``values`` has columns of :data:`PERSON_FIELDS` and :data:`ORIGIN_FIELDS`; ``can_push`` is the
+    approver flag, None to keep it; ``on_projects`` has the levels to change for each project.
 
-    :raises ValidationError: for what a rule forbids; nothing is saved.
-    :raises PermissionDenied: for another flag from somebody who may not grant it.
-    :raises IntegrityError: for an origin id that another person of the account has.
+    :raises ValidationError: when a rule forbids the change; nothing is saved.
+    :raises PermissionDenied: when the caller may not grant the approver flag.
+    :raises IntegrityError: when another person of the account has the origin id.
     """
     membership = people_services.locked(membership_id, by)
     person = {name: values.get(name, getattr(membership, name)) for name in PERSON_FIELDS}
@@ -54,30 +54,30 @@ def amend(
 
 
 def take_off(project: Project, membership_id: int, *, by: Access) -> None:
-    """Take every level in a project from a person."""
+    """Remove every level in a project from a person."""
     amend(membership_id, values={}, on_projects={project: asdict(Levels())}, by=by)
 
 
 def _approver(membership: Membership, can_push: bool | None) -> Approver | None:
-    """The approver's part with another flag; None where the flag stays, which needs no right."""
+    """Return the approver part for a changed flag; None if it stays, which needs no right."""
     if can_push in (None, membership.can_push_to_accounting):
         return None
     rights = rights_of(membership)
     if can_push and not any(can_export for _can_import, can_export in rights.values()):
-        # As on the page, where ticking the flag ticks every record type.
+        # Same as on the page, where ticking the flag ticks every record type.
         rights = {entity: (rights[entity][0], True) for entity in rights}
     return Approver(bool(can_push), membership.erp_digest, rights)
 
 
 def _set_origin(membership: Membership, origin: Mapping[str, str], *, by: Access) -> None:
     before = in_words({name: getattr(membership, name) for name in origin})
-    made = changes(before, in_words(origin))
-    if not made:
+    differences = changes(before, in_words(origin))
+    if not differences:
         return
-    changed = {**origin, "updated_at": timezone.now()}
-    Membership.objects.filter(pk=membership.pk).update(**changed)
-    told = people_services.event(membership, people_services.CHANGED, {"changes": made})
-    note(by.account.pk, [told], by=by.user)
+    columns = {**origin, "updated_at": timezone.now()}
+    Membership.objects.filter(pk=membership.pk).update(**columns)
+    event = people_services.event(membership, people_services.CHANGED, {"changes": differences})
+    note(by.account.pk, [event], by=by.user)
 
 
 def _set_levels(
@@ -85,5 +85,7 @@ def _set_levels(
 ) -> None:
     projects = list(on_projects)
     before = people_services.project_state(membership, projects)
-    levels = {one.pk: Levels(**{**before[one.pk], **on_projects[one]}) for one in projects}
+    levels = {
+        project.pk: Levels(**{**before[project.pk], **on_projects[project]}) for project in projects
+    }
     people_services.save_on_projects(membership, projects, before=before, levels=levels, by=by)

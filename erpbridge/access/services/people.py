@@ -1,8 +1,8 @@
-"""Adding people to an account and changing what they may do.
+"""Add people to an account and change what they may do.
 
-Every function takes the :class:`~erpbridge.access.policy.Access` of who does it, works under a
-lock on the account, so that two admins cannot take Directory Admin from each other at once, and
-audits what changed from what to what.
+Every function takes the :class:`~erpbridge.access.policy.Access` of the acting person and records
+the changes in the history. All work under a lock on the account, so that two admins cannot remove
+each other's Directory Admin at the same time.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class Person(Levels):
-    """What an admin of people sets about a person."""
+    """What an admin of people sets for a person."""
 
     job_title: str = ""
     is_active: bool = True
@@ -71,7 +71,7 @@ class Person(Levels):
 
 @dataclass(frozen=True)
 class Approver:
-    """What only somebody holding the approver's privilege sets about a person."""
+    """What only somebody with the approver's privilege sets for a person."""
 
     can_push_to_accounting: bool
     erp_digest: bool
@@ -88,31 +88,31 @@ class Added:
 
 @transaction.atomic
 def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = False) -> Added:
-    """Give ``email`` a membership; the login is created unless there is one already.
+    """Give ``email`` a membership; the login is created if it does not exist.
 
-    Addresses are not proved by mail, so whoever holds an existing login may not be whom the admin
-    means: such a membership opens nothing until the link of :mod:`erpbridge.people.join_views`
-    is used, unless the operator vouches (``trusted``). The first password of a new login needs
-    this account's own link, which is proof enough.
+    E-mail addresses are not verified, so the holder of an existing login may be somebody else than
+    the admin means. Such a membership gives no access until the person uses the link of
+    :mod:`erpbridge.people.join_views`, unless the operator vouches for it (``trusted``). A new
+    login gets its first password through this account's own link, which is proof enough.
 
-    :raises ValidationError: when the person is in the account already.
+    :raises ValidationError: when the person is already in the account.
     """
     user, new_login = User.objects.get_or_create(
         email=login_email(email), defaults={"name": name, "password": make_password(None)}
     )
     if user.is_service:
         raise ValidationError({"email": "This is a service account, not a person."})
-    membership, added = Membership.objects.get_or_create(
+    membership, created = Membership.objects.get_or_create(
         user=user,
         account=by.account,
         defaults=asdict(person) | _joining(confirmed=new_login or trusted),
     )
-    if not added:
+    if not created:
         raise ValidationError({"email": "This person is in the account already."})
     verbs = [ADDED, INVITED] if new_login else [ADDED]
     verbs += [] if membership.is_confirmed else [ASKED]
-    given = changes(in_words(asdict(Person())), in_words(asdict(person)))
-    data = {"changes": {label: ["", word] for label, (_default, word) in given.items()}}
+    differences = changes(in_words(asdict(Person())), in_words(asdict(person)))
+    data = {"changes": {label: ["", word] for label, (_default, word) in differences.items()}}
     events = [event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
     note(by.account.pk, events, by=by.user)
     return Added(membership, new_login)
@@ -122,10 +122,10 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
 def update(
     membership_id: int, *, person: Person, approver: Approver | None, seen: str, by: Access
 ) -> Membership:
-    """Save the page of a person; ``approver`` is None where that part was not open to ``by``.
+    """Save the page of a person; ``approver`` is None if that part was not open to ``by``.
 
     :raises Stale: when the person was changed after the page was opened.
-    :raises ValidationError: for what a rule forbids; nothing is saved.
+    :raises ValidationError: when a rule forbids the change; nothing is saved.
     :raises PermissionDenied: for an approver part from somebody without the privilege.
     """
     membership = locked(membership_id, by)
@@ -135,9 +135,9 @@ def update(
 
 
 def save(membership: Membership, *, person: Person, approver: Approver | None, by: Access) -> None:
-    """Store what may be set about a person whom the caller has :func:`locked`.
+    """Save a person whom the caller has :func:`locked`.
 
-    :raises ValidationError: for what a rule forbids; nothing is saved.
+    :raises ValidationError: when a rule forbids the change; nothing is saved.
     :raises PermissionDenied: for an approver part from somebody without the privilege.
     """
     before = person_state(membership)
@@ -147,9 +147,9 @@ def save(membership: Membership, *, person: Person, approver: Approver | None, b
     _guard_the_last(membership, person, approver)
     _store(membership, person, approver)
     after = person_state(membership)
-    made = changes(in_words(before), in_words(after))
-    if made:
-        note(by.account.pk, [event(membership, CHANGED, {"changes": made})], by=by.user)
+    differences = changes(in_words(before), in_words(after))
+    if differences:
+        note(by.account.pk, [event(membership, CHANGED, {"changes": differences})], by=by.user)
         end_if_lowered(membership, before, after, by=by.user)
 
 
@@ -157,7 +157,7 @@ def save(membership: Membership, *, person: Person, approver: Approver | None, b
 def set_project_levels(
     membership_id: int, *, levels: Mapping[int, Levels], seen: str, by: Access
 ) -> int:
-    """Save a person's levels in several projects of the account; how many projects changed.
+    """Save a person's levels in several projects. Return the number of changed projects.
 
     :raises Stale: when one of the levels was changed after the page was opened.
     """
@@ -176,17 +176,18 @@ def save_on_projects(
     levels: Mapping[int, Levels],
     by: Access,
 ) -> int:
-    """Store the levels in ``projects`` of a person whom the caller has :func:`locked`.
+    """Save project levels of a person whom the caller has :func:`locked`.
 
-    ``before`` is the :func:`project_state` under that lock; how many projects changed.
+    ``before`` is the :func:`project_state` read under that lock. Return the number of changed
+    projects.
     """
     events, changed = [], {}
     for project in projects:
         after = asdict(levels[project.pk])
-        made = changes(in_words(before[project.pk]), in_words(after))
-        if made:
+        differences = changes(in_words(before[project.pk]), in_words(after))
+        if differences:
             changed[project.pk] = after
-            data = {"changes": made, "project": project.pk}
+            data = {"changes": differences, "project": project.pk}
             events.append(event(membership, CHANGED, data, about=f"Project {project}"))
     _store_projects(membership, changed)
     if changed:
@@ -198,32 +199,33 @@ def save_on_projects(
 
 
 def project_state(membership: Membership, projects: list[Project]) -> dict[int, dict[str, Any]]:
-    """The levels the person holds in each of ``projects``."""
-    held = {row.project_id: row for row in membership.projects.filter(project__in=projects)}
-    return {project.pk: levels_of(held.get(project.pk)) for project in projects}
+    """Return the levels of the person in each of ``projects``."""
+    rows = {row.project_id: row for row in membership.projects.filter(project__in=projects)}
+    return {project.pk: levels_of(rows.get(project.pk)) for project in projects}
 
 
 def history(membership: Membership, *, most: int) -> list[Event]:
-    """The latest changes to the person, newest first."""
+    """Return the latest changes to the person, newest first."""
     events = Event.objects.about(membership.account_id, ENTITY, membership.pk)
     return list(events[:most])
 
 
 def may_invite(membership: Membership) -> bool:
-    """Whether this account may hand out links to join, or to set the login's first password.
+    """Whether this account may issue a link to join or to set the login's first password.
 
-    The first password only from the account that created the login: another could take it over.
+    Only the account that created the login may issue the password link; another account could
+    otherwise take the login over.
     """
     return may_ask(membership) or _may_set_password(membership)
 
 
 def may_ask(membership: Membership) -> bool:
-    """Whether the person has yet to join this account with the login they have."""
+    """Whether the person still has to join this account with their existing login."""
     return membership.is_active and not membership.is_confirmed
 
 
 def _may_set_password(membership: Membership) -> bool:
-    """Only for a login without a password that this account has created."""
+    """Whether this account created the login and it has no password yet."""
     user = membership.user
     if user.has_usable_password() or not (user.is_active and membership.is_active):
         return False
@@ -233,10 +235,10 @@ def _may_set_password(membership: Membership) -> bool:
 
 @transaction.atomic
 def invite(membership_id: int, *, by: Access) -> Membership:
-    """Make the links given out before worthless, so that a new one can be made.
+    """Invalidate the links issued before, so that a new one can be made.
 
-    :raises ValidationError: when the person has joined and their login is not this account's, or
-        has a password.
+    :raises ValidationError: when the person has joined and their login has a password or was
+        created by another account.
     """
     membership = locked(membership_id, by)
     if may_ask(membership):
@@ -255,7 +257,7 @@ def invite(membership_id: int, *, by: Access) -> Membership:
 
 @transaction.atomic
 def join(membership: Membership, *, nonce: str) -> bool:
-    """Let the person in whose link carries ``nonce``; False when it was used or replaced."""
+    """Confirm the membership if ``nonce`` is current; False if it was used or replaced."""
     joined = Membership.objects.filter(
         pk=membership.pk, confirmed_at=None, join_nonce=nonce, is_active=True
     ).update(confirmed_at=timezone.now(), join_nonce="")
@@ -265,7 +267,7 @@ def join(membership: Membership, *, nonce: str) -> bool:
 
 
 def _joining(*, confirmed: bool) -> dict[str, Any]:
-    """The state of a new membership: in already, or waiting for its link to be used."""
+    """Return the columns of a new membership: confirmed, or waiting for its link."""
     if confirmed:
         return {"confirmed_at": timezone.now()}
     return {"join_nonce": get_random_string(NONCE)}
@@ -277,10 +279,10 @@ def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
 
 
 def locked(membership_id: int, by: Access) -> Membership:
-    """The person, read under the account's lock; all edits of people of an account queue here."""
+    """Return the membership under the account's lock. Every edit of people goes through here."""
     Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
-    found = Membership.objects.people().select_related("user").filter(account=by.account)
-    return found.get(pk=membership_id)
+    people = Membership.objects.people().select_related("user").filter(account=by.account)
+    return people.get(pk=membership_id)
 
 
 def _guard_oneself(membership: Membership, person: Person, by: Access) -> None:
@@ -294,7 +296,7 @@ def _guard_oneself(membership: Membership, person: Person, by: Access) -> None:
 
 
 def _guard_the_last(membership: Membership, person: Person, approver: Approver | None) -> None:
-    """Somebody must be left who can manage people, and somebody who can grant the approver flag."""
+    """Keep at least one admin of people, and one who can grant the approver flag."""
     others = (
         Membership.objects.active()
         .people()
@@ -351,14 +353,14 @@ def _store_rights(membership: Membership, rights: Rights) -> None:
 
 
 def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write the changed levels; a project where nothing is left is taken from the person."""
-    gone = [pk for pk, held in levels.items() if not any(held.values())]
-    ProjectMembership.objects.filter(membership=membership, project__in=gone).delete()
+    """Save the changed levels, and delete the rows of projects without any level."""
+    emptied = [pk for pk, columns in levels.items() if not any(columns.values())]
+    ProjectMembership.objects.filter(membership=membership, project__in=emptied).delete()
     ProjectMembership.objects.bulk_create(
         [
-            ProjectMembership(membership=membership, project_id=pk, **held)
-            for pk, held in levels.items()
-            if any(held.values())
+            ProjectMembership(membership=membership, project_id=pk, **columns)
+            for pk, columns in levels.items()
+            if any(columns.values())
         ],
         update_conflicts=True,
         unique_fields=["membership", "project"],
@@ -367,5 +369,5 @@ def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, An
 
 
 def event(membership: Membership, verb: str, data: Mapping[str, Any], *, about: str = "") -> Note:
-    """What the history of a person tells of a change."""
+    """Return a history entry about a person."""
     return Note(ENTITY, membership.pk, str(membership.user), verb, note=about, data=data)

@@ -1,4 +1,4 @@
-"""Creating projects, and their settings, one by one or many at once."""
+"""Create projects and change their settings, one at a time or in bulk."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from erpbridge.db.bulk_update import write_rows
 
 ENTITY = "project"
 AT_ONCE = 500
-# Many were stored at once, for which Django sends no signal: ``account_id`` and ``project_ids``.
+# Sent after a bulk insert, for which Django sends no post_save; with ``account_id`` and
+# ``project_ids``.
 projects_created = Signal()
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is configured about a project."""
+    """The settings of a project."""
 
     name: str
     number: str = ""
@@ -35,7 +36,7 @@ class Settings:
 
 @transaction.atomic
 def create(settings: Settings, *, by: Access) -> Project:
-    """A new project of the account; nobody but account admins sees it until given a level.
+    """Create a project. Only account admins see it until somebody gets a level in it.
 
     :raises ValidationError: for a number that another project has.
     """
@@ -56,17 +57,17 @@ def configure(project_id: int, settings: Settings, *, by: Access) -> Project:
     project: Project = projects.get(pk=project_id)
     before = _words(project)
     _store(project, settings)
-    made = changes(before, _words(project))
-    if made:
-        note(by.account.pk, [_event(project, "changed", {"changes": made})], by=by.user)
+    differences = changes(before, _words(project))
+    if differences:
+        note(by.account.pk, [_event(project, "changed", {"changes": differences})], by=by.user)
     return project
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A project to be stored: columns with values that were checked; ``pk`` is None for a new one.
+    """A project to save: validated column values; ``pk`` is None for a new one.
 
-    The columns are those of :class:`Settings`, and those that only the API sets.
+    The columns are those of :class:`Settings` and those that only the API sets.
     """
 
     pk: int | None
@@ -75,46 +76,48 @@ class Wanted:
 
 @transaction.atomic
 def store_many(wanted: Sequence[Wanted], *, by: Access) -> list[Project]:
-    """Create and change projects in a number of statements that grows only with the batches.
+    """Create and update projects in bulk, with a number of statements per batch, not per project.
 
-    :returns: the projects in the order of ``wanted``; no two of them name the same.
-    :raises IntegrityError: where a number or an origin id is taken; nothing is stored then.
+    :returns: the projects in the order of ``wanted``, which must not name a project twice.
+    :raises IntegrityError: when a number or an origin id is taken; nothing is saved then.
     """
-    known = Project.objects.filter(
-        account=by.account, pk__in=[one.pk for one in wanted if one.pk is not None]
+    existing = Project.objects.filter(
+        account=by.account, pk__in=[row.pk for row in wanted if row.pk is not None]
     )
-    stored = {one.pk: one for one in known.select_for_update(no_key=True).order_by("pk")}
-    projects = [Project(account=by.account) if one.pk is None else stored[one.pk] for one in wanted]
-    made = [_set(project, one.values) for project, one in zip(projects, wanted, strict=True)]
-    new = [project for project, one in zip(projects, wanted, strict=True) if one.pk is None]
-    changed = [one for one, differs in zip(projects, made, strict=True) if one.pk and differs]
-    write_rows(changed, sorted({name for one in wanted for name in one.values}))
-    Project.objects.filter(pk__in=[one.pk for one in changed]).update(updated_at=timezone.now())
+    stored = {row.pk: row for row in existing.select_for_update(no_key=True).order_by("pk")}
+    projects = [Project(account=by.account) if row.pk is None else stored[row.pk] for row in wanted]
+    differences = [_set(project, row.values) for project, row in zip(projects, wanted, strict=True)]
+    new = [project for project, row in zip(projects, wanted, strict=True) if row.pk is None]
+    changed = [
+        row for row, difference in zip(projects, differences, strict=True) if row.pk and difference
+    ]
+    write_rows(changed, sorted({name for row in wanted for name in row.values}))
+    Project.objects.filter(pk__in=[row.pk for row in changed]).update(updated_at=timezone.now())
     Project.objects.bulk_create(new, batch_size=AT_ONCE)
     if new:
         projects_created.send(
-            Project, account_id=by.account.pk, project_ids=[one.pk for one in new]
+            Project, account_id=by.account.pk, project_ids=[row.pk for row in new]
         )
-    created = {one.pk for one in new}
+    created = {row.pk for row in new}
     events = [
-        _event(project, "created" if project.pk in created else "changed", {"changes": differs})
-        for project, differs in zip(projects, made, strict=True)
-        if differs or project.pk in created
+        _event(project, "created" if project.pk in created else "changed", {"changes": difference})
+        for project, difference in zip(projects, differences, strict=True)
+        if difference or project.pk in created
     ]
     note(by.account.pk, events, by=by.user)
     return projects
 
 
 def _set(project: Project, values: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Put the values on the row; what differs, for the history."""
+    """Set the values on the row. Return what differs, for the history."""
     new = project.pk is None
     before = dict.fromkeys(_words(project), "") if new else _words(project)
     details = [name for name in values if name not in Settings.__dataclass_fields__]
-    held = {name: _text(getattr(project, name)) for name in details}
+    details_before = {name: _text(getattr(project, name)) for name in details}
     for name, value in values.items():
         setattr(project, name, value)
     after = {name: _text(getattr(project, name)) for name in details}
-    return changes(before, _words(project)) | changes(held, after)
+    return changes(before, _words(project)) | changes(details_before, after)
 
 
 def _text(value: Any) -> str:

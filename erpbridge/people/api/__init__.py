@@ -1,1 +1,1 @@
-"""REST resources of the kernel: the caller, accounts (companies), projects."""
+"""REST resources of the kernel: the caller, companies, projects and users."""

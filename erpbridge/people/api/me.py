@@ -31,7 +31,7 @@ NAMED_SCOPE = "Ask for the name too."
 
 
 class Caller(TypedDict):
-    """Who calls."""
+    """The caller. ``name`` is present only if a company or project is given."""
 
     id: int
     login: str
@@ -39,7 +39,7 @@ class Caller(TypedDict):
 
 
 class CompanyRow(TypedDict):
-    """A company that the caller may enter."""
+    """A company that the caller can access."""
 
     id: int
     name: str
@@ -50,7 +50,7 @@ class CompanyRow(TypedDict):
 
 
 class Me(RestView):
-    """The caller; the name only where a company or a project is given, as Procore has it."""
+    """The caller of the API."""
 
     asks = (
         Query("company_id", {"type": "integer"}, NAMED_SCOPE),
@@ -59,56 +59,56 @@ class Me(RestView):
 
     @answers(Caller)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """Id and login."""
-        shown = {"id": person_of(request).pk, "login": person_of(request).email}
+        """Show the caller's id and login. With ``company_id`` or ``project_id`` also the name."""
+        body = {"id": person_of(request).pk, "login": person_of(request).email}
         query = request.query_params
         if query.get("company_id") or query.get("project_id"):
             of_project = not query.get("company_id")
             scope.access_to(request, path, of_project=of_project)
-            shown["name"] = person_of(request).name
-        return JsonAnswer(shown)
+            body["name"] = person_of(request).name
+        return JsonAnswer(body)
 
 
 class Companies(RestView):
-    """The accounts that the caller may enter with this application."""
+    """Companies that the caller can access with this application."""
 
     listing = COMPANIES
     shown = {"": CompanyRow}
 
     @answers(Page)
     def get(self, request: Request) -> JsonAnswer:
-        """A page of them."""
+        """List them, one page at a time."""
         return self.listing.page(request, self._found(request), _companies)
 
     def _found(self, request: Request) -> QuerySet[Account]:
-        mine = Account.objects.visible_to(person_of(request))
-        return mine.filter(pk=application_of(request).account_id)
+        visible = Account.objects.visible_to(person_of(request))
+        return visible.filter(pk=application_of(request).account_id)
 
 
 def _companies(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
     return {
-        one.pk: {
-            "id": one.pk,
-            "name": one.name,
+        account.pk: {
+            "id": account.pk,
+            "name": account.name,
             "is_active": True,
             "logo_url": None,
             "pcn_business_experience": None,
             "my_company": True,
         }
-        for one in Account.objects.filter(pk__in=pks)
+        for account in Account.objects.filter(pk__in=pks)
     }
 
 
 class CompanyMe(ScopedView):
-    """The caller as a user of the account, with what they may do."""
+    """The caller as a user of the company."""
 
     @answers(user_schemas.CompanyMe)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """The full company user."""
+        """Show the user with the permission levels in the company's tools."""
         member = self.access.membership
         return JsonAnswer(user(member) | {"permission_levels": _levels(member)})
 
 
 def _levels(member: Membership) -> Mapping[str, str]:
-    """What the levels amount to: Admin on Directory is Admin everywhere."""
+    """Return the effective levels: Admin on Directory is Admin in all tools."""
     return {tool.value: member.level(tool).label for tool in Tool}

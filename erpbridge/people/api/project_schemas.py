@@ -1,4 +1,4 @@
-"""What the views of a project hold, for the description of the API."""
+"""Types of the views of a project, for the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ProjectId(TypedDict):
 
 
 class ProjectCompact(TypedDict):
-    """A project in a list of choices."""
+    """A project with the fields that a selection list needs."""
 
     id: int
     name: str
@@ -29,7 +29,7 @@ class OfCompany(TypedDict):
 
 
 class _Normal(ProjectCompact):
-    """Procore's fields; those that are always null stand for nothing here."""
+    """A project. Fields of Procore that do not exist here are null."""
 
     active: bool
     is_demo: bool
@@ -62,11 +62,11 @@ class _Full(TypedDict):
 
 
 class Project(ProjectNormal, _Full):
-    """A project with everything."""
+    """A project with all fields."""
 
 
 class Place(TypedDict):
-    """Where a project is."""
+    """The address of a project."""
 
     street: str | None
     city: str | None
@@ -76,7 +76,7 @@ class Place(TypedDict):
 
 
 class ProjectOfCompany(_Normal, _Full):
-    """A project as the list of a company's projects has it."""
+    """A project in the list of a company's projects."""
 
     address: Place
     stage_name: None

@@ -1,4 +1,4 @@
-"""Creating and changing projects from what a program sends, one or a thousand at a time."""
+"""Create and change projects from API requests, one at a time or in a sync."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from erpbridge.rest.requests import bodies, countries
 from erpbridge.rest.requests.bodies import Reader
 from erpbridge.rest.sync import Records, SyncRow
 
-# The name in a body -> the column.
+# Field of the body -> (column, reader).
 SETTINGS: dict[str, tuple[str, Reader]] = {
     "name": ("name", bodies.text(Project, "name")),
     "project_number": ("number", bodies.text(Project, "number")),
@@ -44,55 +44,57 @@ AT_THIS_MOMENT = "its project_number or origin_id was taken at this moment"
 
 @dataclass
 class Writes(Records):
-    """Rows of projects on their way into an account."""
+    """Saves rows of projects in an account."""
 
     readers = READERS
 
     access: Access
 
     def found(self) -> QuerySet[Project]:
-        """Those that are open to the caller."""
+        """Return the projects that the caller can see."""
         return Project.objects.visible_to(self.access.membership)
 
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """All at once, or each for itself where somebody else has just taken a number."""
+        """Save all rows together, or one by one if a number was taken in the meantime."""
         wanted = self._checked(rows)
         try:
             with transaction.atomic():
                 self._put(wanted)
         except IntegrityError:
-            for one in wanted:
-                self._put_alone(one)
+            for pair in wanted:
+                self._put_alone(pair)
 
     def _put(self, wanted: Sequence[tuple[SyncRow, Wanted]]) -> None:
-        stored = services.store_many([one for _row, one in wanted], by=self.access)
-        for (row, _one), project in zip(wanted, stored, strict=True):
+        stored = services.store_many(
+            [project_values for _row, project_values in wanted], by=self.access
+        )
+        for (row, _values), project in zip(wanted, stored, strict=True):
             row.pk = project.pk
 
-    def _put_alone(self, one: tuple[SyncRow, Wanted]) -> None:
+    def _put_alone(self, pair: tuple[SyncRow, Wanted]) -> None:
         try:
             with transaction.atomic():
-                self._put([one])
+                self._put([pair])
         except IntegrityError:
-            one[0].refuse({"base": [AT_THIS_MOMENT]})
+            pair[0].refuse({"base": [AT_THIS_MOMENT]})
 
     def _checked(self, rows: Sequence[SyncRow]) -> list[tuple[SyncRow, Wanted]]:
-        """The rows with nothing wrong, and what each wants; the others are refused."""
+        """Return the valid rows with their column values; add errors to the others."""
         stored = self.found().in_bulk([row.pk for row in rows if row.pk is not None])
         read = [bodies.read(row.given, READERS) for row in rows]
-        may = _Rights(self.access, stored.values())
-        numbers = _Once(self.access, "number", [one.get("project_number") for one, _ in read])
-        origins = _Once(self.access, "origin_id", [one.get("origin_id") for one, _ in read])
+        rights = _Rights(self.access, stored.values())
+        numbers = _Once(self.access, "number", [values.get("project_number") for values, _ in read])
+        origins = _Once(self.access, "origin_id", [values.get("origin_id") for values, _ in read])
         wanted = []
         for row, (values, errors) in zip(rows, read, strict=True):
             project = stored.get(row.pk or 0)
             row.refuse(errors)
             row.refuse(countries.codes(values, country=project.country_code if project else ""))
-            row.refuse(may.refused(project, values))
+            row.refuse(rights.refused(project, values))
             if not row.errors:
                 columns = _columns(values)
-                said = f"Another project of the account has the number {columns.get('number')}."
-                row.refuse(numbers.taken("project_number", columns, project, said=said))
+                message = f"Another project of the account has the number {columns.get('number')}."
+                row.refuse(numbers.taken("project_number", columns, project, said=message))
                 row.refuse(origins.taken("origin_id", columns, project, said=TAKEN))
             if not row.errors:
                 wanted.append((row, Wanted(row.pk, columns)))
@@ -104,16 +106,19 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Rights:
-    """What the caller may do with each project; one query for all of them."""
+    """The caller's rights in each project, loaded in one query."""
 
     def __init__(self, access: Access, projects: Iterable[Project]) -> None:
-        held = ProjectMembership.objects.filter(
+        memberships = ProjectMembership.objects.filter(
             membership=access.membership, project__in=list(projects)
         )
-        self._access, self._held = access, {one.project_id: one for one in held}
+        self._access, self._held = (
+            access,
+            {membership.project_id: membership for membership in memberships},
+        )
 
     def refused(self, project: Project | None, values: Mapping[str, Any]) -> dict[str, list[str]]:
-        """What the caller may not do, or what is missing."""
+        """Return the errors of a row that the caller may not write or that lacks a name."""
         if project is None:
             if not (answer := self._access.can("projects.create")):
                 return {"base": [answer.why]}
@@ -127,39 +132,39 @@ class _Rights:
         return {"origin_id": [answer.why]} if changed and not answer else {}
 
     def _in(self, project: Project) -> Access:
-        mine = self._access
-        scope = Scope(mine.account, project)
-        return Access(mine.user, scope, mine.membership, self._held.get(project.pk))
+        access = self._access
+        scope = Scope(access.account, project)
+        return Access(access.user, scope, access.membership, self._held.get(project.pk))
 
 
 class _Once:
-    """The values of a column that no two projects of the account share, as the rows take them.
+    """Tracks the values of a unique column of the account's projects, row by row.
 
-    Numbers are compared by their keys (``db/text.py``); origin ids are compared to the letter.
+    Numbers are compared by their keys (``db/text.py``); origin ids are compared exactly.
     """
 
-    def __init__(self, access: Access, column: str, given: Iterable[str | None]) -> None:
+    def __init__(self, access: Access, column: str, values: Iterable[str | None]) -> None:
         self._column = column
-        keys = {self._key(one) for one in given if one}
-        kept = "number_key" if column == "number" else column
-        rows = Project.objects.filter(account=access.account).annotate(kept=F(kept))
-        found = rows.filter(kept__in=keys) if keys else rows.none()
-        self._holders: dict[str, int | None] = dict(found.values_list("kept", "pk"))
+        keys = {self._key(value) for value in values if value}
+        key_column = "number_key" if column == "number" else column
+        rows = Project.objects.filter(account=access.account).annotate(kept=F(key_column))
+        matching = rows.filter(kept__in=keys) if keys else rows.none()
+        self._holders: dict[str, int | None] = dict(matching.values_list("kept", "pk"))
 
     def _key(self, value: str) -> str:
         return text.key(value) if self._column == "number" else value
 
     def taken(
-        self, name: str, columns: Mapping[str, Any], project: Project | None, *, said: str
+        self, name: str, columns: Mapping[str, Any], project: Project | None, *, message: str
     ) -> dict[str, list[str]]:
-        """What is wrong with the row's value; where nothing is, the row has it from now on."""
+        """Return the error if another project has the value; else reserve it for this row."""
         if self._column not in columns:
             return {}
-        key, mine = self._key(columns[self._column]), project.pk if project else None
-        if key in self._holders and (mine is None or self._holders[key] != mine):
-            return {name: [said]}
+        key, own_pk = self._key(columns[self._column]), project.pk if project else None
+        if key in self._holders and (own_pk is None or self._holders[key] != own_pk):
+            return {name: [message]}
         if project is not None:
             self._holders.pop(self._key(getattr(project, self._column)), None)
         if key:
-            self._holders[key] = mine
+            self._holders[key] = own_pk
         return {}

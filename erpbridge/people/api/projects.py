@@ -43,22 +43,22 @@ Rows = dict[int, Any]
 
 
 @filtering("true or false.")
-def _synced(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _synced(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     unsynced = Q(origin_id="")
-    return found.filter(~unsynced if truth(values[-1]) else unsynced)
+    return queryset.filter(~unsynced if truth(values[-1]) else unsynced)
 
 
 @filtering("All, Active or Inactive.")
-def _by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _by_status(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     word = values[-1].strip().lower()
     if word not in ("all", "active", "inactive"):
         raise WrongValue("takes All, Active or Inactive")
-    return found if word == "all" else found.filter(is_active=word == "active")
+    return queryset if word == "all" else queryset.filter(is_active=word == "active")
 
 
 @filtering("One id or several, separated by commas.")
-def _vendors(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    return ids("project_companies__company")(found, values).distinct()
+def _vendors(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    return ids("project_companies__company")(queryset, values).distinct()
 
 
 FILTERS = {
@@ -83,63 +83,63 @@ SORTS = {
 
 
 def only_ids(pks: Sequence[int]) -> Rows:
-    """The id."""
+    """Return the id."""
     return {pk: {"id": pk} for pk in pks}
 
 
 def compact(pks: Sequence[int]) -> Rows:
-    """What a list of choices needs."""
+    """Return the fields that a selection list needs."""
     return {
-        one.pk: {
-            "id": one.pk,
-            "name": one.name,
-            "display_name": str(one),
-            "project_number": one.number or None,
+        project.pk: {
+            "id": project.pk,
+            "name": project.name,
+            "display_name": str(project),
+            "project_number": project.number or None,
         }
-        for one in Project.objects.filter(pk__in=pks)
+        for project in Project.objects.filter(pk__in=pks)
     }
 
 
 def normal(pks: Sequence[int]) -> Rows:
-    """The fields of a list."""
-    found = Project.objects.filter(pk__in=pks).select_related("account")
-    return {one.pk: _normal(one) for one in found}
+    """Return the fields of a list."""
+    projects = Project.objects.filter(pk__in=pks).select_related("account")
+    return {project.pk: _normal(project) for project in projects}
 
 
 def full(pks: Sequence[int]) -> Rows:
-    """The fields of one project."""
-    found = Project.objects.filter(pk__in=pks).select_related("account")
+    """Return all fields of a project."""
+    projects = Project.objects.filter(pk__in=pks).select_related("account")
     return {
-        one.pk: _normal(one)
+        project.pk: _normal(project)
         | dict.fromkeys(SHOWN_ONLY)
         | {
-            "is_erp_integrated": one.use_with_erp,
+            "is_erp_integrated": project.use_with_erp,
             "departments": [],
-            "description": one.description or None,
+            "description": project.description or None,
         }
-        for one in found
+        for project in projects
     }
 
 
-def _normal(one: Project) -> dict[str, Any]:
-    shown: dict[str, Any] = dict.fromkeys(ABSENT)
-    shown |= {name: getattr(one, name) or None for name in (*PLACE[:-1], *DAYS, *ORIGIN)}
-    return shown | {
-        "id": one.pk,
-        "name": one.name,
-        "display_name": str(one),
-        "project_number": one.number or None,
-        "active": one.is_active,
+def _normal(project: Project) -> dict[str, Any]:
+    fields: dict[str, Any] = dict.fromkeys(ABSENT)
+    fields |= {name: getattr(project, name) or None for name in (*PLACE[:-1], *DAYS, *ORIGIN)}
+    return fields | {
+        "id": project.pk,
+        "name": project.name,
+        "display_name": str(project),
+        "project_number": project.number or None,
+        "active": project.is_active,
         "is_demo": False,
-        "created_at": one.created_at,
-        "updated_at": one.updated_at,
-        "company": {"id": one.account_id, "name": one.account.name},
+        "created_at": project.created_at,
+        "updated_at": project.updated_at,
+        "company": {"id": project.account_id, "name": project.account.name},
         "custom_fields": {},
     }
 
 
 def of_company(pks: Sequence[int]) -> Rows:
-    """As ``/companies/{id}/projects`` has it: the address is an object there."""
+    """Return the fields of ``/companies/{id}/projects``, where the address is an object."""
     parts = {"street": "address", "city": "city", "state_code": "state_code", "zip": "zip"}
     parts["country_code"] = "country_code"
     return {
@@ -156,18 +156,18 @@ def of_company(pks: Sequence[int]) -> Rows:
 
 
 class ProjectView(Resource):
-    """Projects that are open to the caller."""
+    """Projects that the caller can see."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS)
     default_view = "normal"
     shown = project_schemas.SHOWN
 
     def found(self) -> QuerySet[Project]:
-        """All of them to an account admin."""
+        """Return the visible projects; an account admin sees all."""
         return Project.objects.visible_to(self.access.membership)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """The same words in both versions."""
+        """Return the shapes, which are the same in both versions."""
         return {
             "ids": only_ids,
             "compact": compact,
@@ -176,46 +176,50 @@ class ProjectView(Resource):
         }
 
     def write(self, given: Mapping[str, Any], pk: int | None = None) -> int:
-        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        """Create a project, or change the one with id ``pk``. Return its id.
+
+        :raises Invalid: 422 with the errors.
+        """
         return sync.store_one(Writes(self.access), SyncRow(given, pk))
 
 
 class Projects(ProjectView, Listed):
-    """The projects of the company."""
+    """Projects of the company."""
 
     @takes(READERS, wrapped="project", required=["name"])
     @answers(project_schemas.Project, 201, tagged=True)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new project."""
+        """Create a project."""
         self.require("projects.create")
         pk = self.write(self.wrapped("project"))
         return JsonAnswer(full([pk])[pk], 201)
 
 
 class ProjectsV11(Projects):
-    """As version 1.1 has it: at most 300 a page."""
+    """Projects of the company, at most 300 per page."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS, most_per_page=300)
 
 
 class CompanyProjects(ProjectView, Listed):
-    """All projects of the company in one answer."""
+    """All projects of the company, without paging."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS, paged=False)
     shown = project_schemas.SHOWN | {"normal": project_schemas.ProjectOfCompany}
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One of its own."""
+        """Return the shapes, with a ``normal`` view of its own."""
         return {**super().shapes(), "normal": of_company}
 
 
 class OneProject(ProjectView):
-    """A project; the address names it as ``project_id``, so that the call is in its scope."""
+    """A project."""
 
+    # The URL has project_id instead of pk, so that the call is in the project's scope.
     default_view = "extended"
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The project."""
+        """Return the project's row."""
         yield Project.objects.filter(pk=self.one(self.kwargs["project_id"]).pk)
 
     @answers(One)
@@ -226,17 +230,17 @@ class OneProject(ProjectView):
     @takes(READERS, wrapped="project")
     @answers(One)
     def patch(self, request: Request, project_id: int, **path: Any) -> JsonAnswer:
-        """Change the fields that were sent."""
+        """Change the fields that are sent."""
         self.one(project_id)
         self.require("project.configure")
         return self.show(self.write(self.wrapped("project"), project_id))
 
 
 class SyncProjects(ProjectView):
-    """Up to a thousand projects in one call."""
+    """Create and change up to 1,000 projects."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Each row with its own fate."""
+        """Save each row independently, and return the saved projects and the rejected rows."""
         return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)

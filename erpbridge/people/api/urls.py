@@ -1,4 +1,4 @@
-"""Routes of the kernel's resources."""
+"""Routes of the kernel's REST resources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMPANY, PROJECT = "companies/<int:company_id>", "projects/<int:project_id>"
 
 
 def inactive(place: str, word: str) -> list[URLPattern]:
-    """Inactive users of a company or of a project."""
+    """Return the routes of the inactive users of a company or of a project."""
     path = f"{place}/users/inactive"
     return [
         *rest(["v1.0"], path, users.InactiveUsers.as_view(), name=f"{word}_inactive_users"),

@@ -1,4 +1,4 @@
-"""What the views of a user hold, for the description of the API."""
+"""Types of the views of a user, for the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypedDict
 
 
 class UserCompact(TypedDict):
-    """A user in a list of choices."""
+    """A user with the fields that a selection list needs."""
 
     id: int
     name: str
@@ -16,7 +16,7 @@ class UserCompact(TypedDict):
 
 
 class CompanyMe(UserCompact):
-    """Who calls, as a user of a company; Procore's other fields are null."""
+    """The caller as a user of a company. Procore's other fields are null."""
 
     login: str
     email_address: str
@@ -33,13 +33,13 @@ class CompanyMe(UserCompact):
 
 
 class UserNormal(CompanyMe):
-    """A user of a company, with what they may do."""
+    """A user of a company, with permission levels."""
 
     create_edit_companies: bool
 
 
 class CompanyUser(UserNormal):
-    """A user with everything."""
+    """A user with all fields."""
 
     is_insurance_manager: bool
     add_to_new_projects: bool

@@ -1,6 +1,6 @@
-"""What a user looks like (docs/design/procore-rest-resources.md, "Users").
+"""Serializers of users (docs/design/procore-rest-resources.md, "Users").
 
-Users have Procore's fields. Levels per tool are ours, in place of its permission templates.
+Users have Procore's fields; the levels per tool replace Procore's permission templates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from erpbridge.access.levels import Level, Tool, ToolLevels
 from erpbridge.access.models import Membership, Project, ProjectMembership
 from erpbridge.rest.pagination import Shape
 
-# What Procore answers and nothing here stands for.
+# Procore's fields that have no equivalent here; they are null.
 ABSENT = (
     *("address", "avatar", "business_id", "business_phone", "business_phone_extension", "city"),
     *("contact_id", "country_code", "email_signature", "employee_id", "fax_number", "initials"),
@@ -32,7 +32,7 @@ Rows = dict[int, Any]
 
 
 def user(member: Membership) -> dict[str, Any]:
-    """A user without levels, which depend on where one asks."""
+    """Return the fields of a user without levels, which depend on the scope."""
     login = member.user
     first, last = names_of(login.name)
     return dict.fromkeys(ABSENT) | {
@@ -55,52 +55,55 @@ def user(member: Membership) -> dict[str, Any]:
 
 
 def names_of(name: str) -> tuple[str, str]:
-    """First and last name; the last word is the last name."""
+    """Split a name into first and last name; the last word is the last name."""
     first, _space, last = name.rpartition(" ")
     return first, last
 
 
 def shapes(project: Project | None) -> Mapping[str, Shape]:
-    """What ``view=`` can ask for, with the levels of the account or of one project."""
+    """Return the shapes for ``view=``, with the levels of the account or of one project."""
 
     def normal(pks: Sequence[int]) -> Rows:
-        """The fields of a list."""
-        held = _held(pks, project)
-        found = Membership.objects.filter(pk__in=pks).select_related("user")
-        return {one.pk: user(one) | _levels(held.get(one.pk, one)) for one in found}
+        """Return the fields of a list."""
+        levels_by_id = _project_levels(pks, project)
+        members = Membership.objects.filter(pk__in=pks).select_related("user")
+        return {
+            member.pk: user(member) | _levels(levels_by_id.get(member.pk, member))
+            for member in members
+        }
 
     def extended(pks: Sequence[int]) -> Rows:
-        """The fields of one user."""
+        """Return all fields of a user."""
         return {pk: row | EXTENDED for pk, row in normal(pks).items()}
 
     return {"ids_only": ids_only, "compact": compact, "normal": normal, "extended": extended}
 
 
 def ids_only(pks: Sequence[int]) -> Rows:
-    """Bare numbers, as Procore has it."""
+    """Return bare ids, as Procore does."""
     return dict(Membership.objects.filter(pk__in=pks).values_list("pk", "user"))
 
 
 def compact(pks: Sequence[int]) -> Rows:
-    """What a list of choices needs."""
-    found = Membership.objects.filter(pk__in=pks).values_list("pk", "user", "user__name")
+    """Return the fields that a selection list needs."""
+    rows = Membership.objects.filter(pk__in=pks).values_list("pk", "user", "user__name")
     return {
         pk: {"id": user_id, "name": name}
         | dict(zip(("first_name", "last_name"), names_of(name), strict=True))
-        for pk, user_id, name in found
+        for pk, user_id, name in rows
     }
 
 
-def _held(pks: Sequence[int], project: Project | None) -> dict[int, ToolLevels]:
-    """Who holds levels in the project; nobody where none is asked about."""
+def _project_levels(pks: Sequence[int], project: Project | None) -> dict[int, ToolLevels]:
+    """Return the levels in the project by membership; empty without a project."""
     if project is None:
         return {}
-    found = ProjectMembership.objects.filter(project=project, membership__in=pks)
-    return {one.membership_id: one for one in found}
+    rows = ProjectMembership.objects.filter(project=project, membership__in=pks)
+    return {row.membership_id: row for row in rows}
 
 
 def _levels(holder: ToolLevels) -> dict[str, Any]:
-    """The levels as they are set; Admin on Directory counts as Admin everywhere beside them."""
+    """Return the levels as stored. Admin on Directory does not change the other tools here."""
     stored = levels_of(holder)
     return {
         "permission_levels": {tool.value: Level(stored[tool.value]).label for tool in Tool},

@@ -1,8 +1,8 @@
-"""Writing users: the rules are those of the page *People*, whose services store them.
+"""Create and change users; the services of the page *People* hold the rules.
 
-A login's name and address are its person's: other accounts may know the same login. They are set
-for a new login and never changed here; an existing login is let in by its person alone, with the
-link of the page (:mod:`erpbridge.people.join_views`).
+The name and address of a login belong to its person, since other accounts may use the same login.
+They are set for a new login and never changed here. An existing login joins only when its person
+uses the link of the page (:mod:`erpbridge.people.join_views`).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from erpbridge.rest.requests.bodies import Reader
 from erpbridge.rest.sync import Records, SyncRow
 
 FLAG = "erp_integrated_accountant"
-# What null empties; anywhere else null is as good as not sent.
+# Fields that null clears; for all others null means "not sent".
 EMPTIED_BY_NULL = ("job_title", "origin_id", "origin_data")
 NEEDED = ("last_name", "email_address")
 BLANK = "can't be blank"
 OF_THE_LOGIN = "belongs to the person's login and cannot be changed here"
 NO_LEVEL = "must give at least one tool more than None; to take a user off, remove the user"
-# The field that a rule of the services names -> the field of a body.
+# Field that the services name -> field of the body.
 WORDS = {
     "email": "email_address",
     "name": "last_name",
@@ -46,19 +46,19 @@ ON_A_PROJECT = {Tool.DIRECTORY.value: Level.READ_ONLY}
 
 @bodies.reader({"type": "object", "additionalProperties": {"enum": Level.labels}})
 def levels(value: Any) -> dict[str, Level]:
-    """``{"directory": "Read Only"}``: some tools, and the word of a level for each."""
+    """Read ``{"directory": "Read Only"}``: the names of levels for some of the tools."""
     if not isinstance(value, Mapping):
         raise ValidationError("must be an object of tools and their levels")
-    by_word = {label.lower(): Level(number) for number, label in Level.choices}
-    found = {}
-    for tool, word in value.items():
+    by_label = {label.lower(): Level(number) for number, label in Level.choices}
+    level_of = {}
+    for tool, label in value.items():
         if tool not in Tool.values:
             raise ValidationError(f"“{str(tool)[:50]}” is not one of: {', '.join(Tool.values)}")
-        level = by_word.get(bodies.plain(word).lower())
+        level = by_label.get(bodies.plain(label).lower())
         if level is None:
             raise ValidationError(f"{tool}: must be one of: {', '.join(Level.labels)}")
-        found[tool] = level
-    return found
+        level_of[tool] = level
+    return level_of
 
 
 OF_LEVELS: dict[str, Reader] = {
@@ -79,7 +79,7 @@ READERS: dict[str, Reader] = {
 
 
 class UserWrites(Records):
-    """Stores users of the account, or of the project that the caller's rights are about."""
+    """Saves users of the account, or of the project of the caller's access."""
 
     readers = READERS
 
@@ -89,27 +89,27 @@ class UserWrites(Records):
         self.access, self.users = access, found
 
     def found(self) -> QuerySet[Membership]:
-        """Those that the caller can see."""
+        """Return the users that the caller can see."""
         return self.users
 
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Each user for itself, as they are few that change; each is a transaction of its own."""
-        known = self.users.select_related("user").in_bulk(
+        """Save each row in its own transaction; in a sync few rows really change something."""
+        members = self.users.select_related("user").in_bulk(
             [row.pk for row in rows if row.pk is not None]
         )
         for row in rows:
             try:
-                row.pk = self.write(row.given, known.get(row.pk or 0))
+                row.pk = self.write(row.given, members.get(row.pk or 0))
             except PermissionDenied as error:
                 row.refuse({FLAG: [str(error)]})
             except ValidationError as error:
                 row.refuse(by_field(error))
 
     def write(self, given: Mapping[str, Any], member: Membership | None) -> int:
-        """Add a user, or change ``member``; returns the id of the membership.
+        """Add a user, or change ``member``. Return the id of the membership.
 
-        :raises ValidationError: for what cannot be, by the fields of a body.
-        :raises PermissionDenied: for the approver's flag from a caller who may not grant it.
+        :raises ValidationError: for invalid values, by field of the body.
+        :raises PermissionDenied: for the approver flag from a caller who may not grant it.
         """
         values, errors = bodies.read(_sent(given), READERS)
         if errors:
@@ -118,9 +118,9 @@ class UserWrites(Records):
             with transaction.atomic():
                 return self._change(member, values) if member else self._add(values)
         except ValidationError as error:
-            told = by_field(error)
+            errors_by_field = by_field(error)
             raise ValidationError(
-                {WORDS.get(name, name): said for name, said in told.items()}
+                {WORDS.get(name, name): messages for name, messages in errors_by_field.items()}
             ) from error
         except IntegrityError:
             raise ValidationError({"origin_id": "has already been taken"}) from None
@@ -130,10 +130,10 @@ class UserWrites(Records):
         if missing:
             raise ValidationError(missing)
         columns = self._columns(values)
-        whole = f"{values.get('first_name', '')} {values['last_name']}".strip()
+        full_name = f"{values.get('first_name', '')} {values['last_name']}".strip()
         added = people_services.add(
             email=values["email_address"],
-            name=_login_name(whole),
+            name=_login_name(full_name),
             person=Person(**{name: columns[name] for name in PERSON_FIELDS if name in columns}),
             by=self.access,
         )
@@ -146,13 +146,13 @@ class UserWrites(Records):
         return member.pk
 
     def _columns(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What is set in the account."""
+        """Return the columns to set in the account."""
         of_account = ("job_title", "is_active", *partial_update.ORIGIN_FIELDS)
         columns = {name: values[name] for name in of_account if name in values}
         return columns | (_levels_in(values) if self.access.project is None else {})
 
     def _here(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What is set in the project."""
+        """Return the levels to set in the project."""
         return {} if self.access.project is None else _levels_in(values)
 
     def _amend(
@@ -162,7 +162,7 @@ class UserWrites(Records):
         flag: bool | None,
         here: Mapping[str, Any],
     ) -> None:
-        """Most rows of a sync say what is stored already; they cost nothing."""
+        """Save the changes, unless nothing differs, which is the usual case in a sync."""
         project = self.access.project
         on_projects = {project: here} if project and here else None
         same = all(getattr(member, name) == value for name, value in columns.items())
@@ -176,41 +176,44 @@ class UserWrites(Records):
 
     @transaction.atomic
     def add_to_project(self, member: Membership, given: Mapping[str, Any]) -> None:
-        """Put a user of the company on the project, or set the levels of one that is on it.
+        """Add a user of the company to the project, or set the levels of one who is on it.
 
-        Without any level sent it is Read Only of the project's Directory.
+        Without levels the user gets Read Only on the project's Directory.
 
-        :raises ValidationError: for levels that cannot be.
+        :raises ValidationError: for invalid levels.
         """
         values, errors = bodies.read(_sent(given), OF_LEVELS)
         if errors:
             raise ValidationError(errors)
-        is_there = self.users.filter(pk=member.pk).exists()
-        self._amend(member, {}, None, self._here(values) or ({} if is_there else ON_A_PROJECT))
+        is_on_project = self.users.filter(pk=member.pk).exists()
+        self._amend(member, {}, None, self._here(values) or ({} if is_on_project else ON_A_PROJECT))
 
     def take_off_project(self, member: Membership) -> None:
-        """Take every level in the project from a user."""
+        """Remove every level in the project from a user."""
         if self.access.project is not None:
             partial_update.take_off(self.access.project, member.pk, by=self.access)
 
 
 def _sent(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A body without the nulls that say nothing, as generated clients send them."""
+    """Return the body without meaningless nulls, which generated clients send."""
     return {
         name: value for name, value in given.items() if value is not None or name in EMPTIED_BY_NULL
     }
 
 
 def _levels_in(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Levels and the granular right, by column."""
-    found = dict(values.get("permission_levels", {}))
+    """Return the levels and the granular right, by column."""
+    columns = dict(values.get("permission_levels", {}))
     if "create_edit_companies" in values:
-        found["create_edit_companies"] = values["create_edit_companies"]
-    return found
+        columns["create_edit_companies"] = values["create_edit_companies"]
+    return columns
 
 
 def _login_name(text: str) -> str:
-    """:raises ValidationError: for one that a login cannot have."""
+    """Validate the name of a login.
+
+    :raises ValidationError: for an invalid name.
+    """
     try:
         return str(bodies.text(User, "name")(text))
     except ValidationError as error:
@@ -218,13 +221,16 @@ def _login_name(text: str) -> str:
 
 
 def _refuse_another_login(login: User, values: Mapping[str, Any]) -> None:
-    """:raises ValidationError: for another name or address than the login's."""
+    """Reject a name or address that differs from the login's.
+
+    :raises ValidationError: when one differs.
+    """
     errors = {}
     if login_email(values.get("email_address", login.email)) != login.email:
         errors["email_address"] = OF_THE_LOGIN
     first, last = names_of(login.name)
-    given = f"{values.get('first_name', first)} {values.get('last_name', last)}"
-    if given.split() != login.name.split():
+    full_name = f"{values.get('first_name', first)} {values.get('last_name', last)}"
+    if full_name.split() != login.name.split():
         errors["last_name" if "last_name" in values else "first_name"] = OF_THE_LOGIN
     if errors:
         raise ValidationError(errors)

@@ -1,7 +1,7 @@
-"""Users of a company, and of a project (docs/design/procore-rest-resources.md, "Users").
+"""Users of a company or of a project (docs/design/procore-rest-resources.md, "Users").
 
-A user is a person of the account; its id is that of the login, as ``/me`` has it. Service accounts
-are no users: they are not listed, as on the page *People*.
+A user is a person of the account. Its id is that of the login, as in ``/me``. Service accounts are
+not listed, as on the page *People*.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ ACTIVE = Q(is_active=True, user__is_active=True)
 
 
 @filtering("true or false.")
-def _active(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    return found.filter(ACTIVE if truth(values[-1]) else ~ACTIVE)
+def _active(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    return queryset.filter(ACTIVE if truth(values[-1]) else ~ACTIVE)
 
 
 @filtering("Ids: whole numbers. Users belong to none here, so that nobody is found.")
-def _of_nobody(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    """Users belong to no vendor, trade or template here, so that none has the one asked for."""
+def _of_nobody(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Match nobody: users have no vendor, trade or template here."""
     numbers(values)
-    return found.none()
+    return queryset.none()
 
 
 @filtering("true or false.")
-def _employees(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    return found if truth(values[-1]) else found.none()
+def _employees(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    return queryset if truth(values[-1]) else queryset.none()
 
 
 LISTING = Listing(
@@ -84,14 +84,14 @@ LISTING = Listing(
         "job_title": "job_title",
         "created_at": "user__created_at",
         "updated_at": "updated_at",
-        # Nobody has a vendor or a template: among equals the name decides.
+        # All users are equal in these Procore sorts, so that the name decides.
         **dict.fromkeys(("name", "full_name", "vendor_name", "permission_template"), "user__name"),
     },
 )
 
 
 class UserView(Resource):
-    """People of the account, or of a project of it."""
+    """Users of the company or of a project."""
 
     reads = "people.view"
     listing = LISTING
@@ -99,62 +99,68 @@ class UserView(Resource):
     shown = user_schemas.SHOWN
 
     def found(self) -> QuerySet[Membership]:
-        """Inactive ones too, and those who have not joined yet, as on the page."""
+        """Return the users, including inactive ones and those who have not joined yet."""
         people = Membership.objects.people().filter(account=self.access.account)
         project = self.access.project
         return people if project is None else people.filter(projects__project=project)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """The same words in all versions."""
+        """Return the shapes, which are the same in all versions."""
         return user_serializer.shapes(self.access.project)
 
     def one(self, pk: int) -> Membership:
-        """The user with this id. :raises Http404: where the caller can see none."""
+        """Return the user with this id.
+
+        :raises Http404: when the caller can see no such user.
+        """
         member = self.found().select_related("user").filter(user=pk).first()
         if member is None:
             raise Http404
         return member
 
     def writes(self) -> UserWrites:
-        """:raises PermissionDenied: 403 for who may not manage people."""
+        """Return the service that saves users.
+
+        :raises PermissionDenied: 403 when the caller may not manage people.
+        """
         self.require("people.manage")
         return UserWrites(self.access, self.found())
 
 
 class Users(UserView):
-    """The active users."""
+    """Active users."""
 
     default_view = "normal"
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
+        """List them, one page at a time."""
         return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
 
     @takes(READERS, wrapped="user", required=["email_address"])
     @answers(user_schemas.CompanyUser, 201, tagged=True)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new user; on a project it is the company's too."""
+        """Create a user. On a project the user is added to the company as well."""
         pk = self.writes().write(self.wrapped("user"), None)
         return JsonAnswer(self.shapes()["extended"]([pk])[pk], 201)
 
 
 class AllUsers(Users):
-    """All users, as the older addresses have them: ``filters[active]`` tells them apart."""
+    """All users; ``filters[active]`` limits them to active or inactive ones."""
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page."""
+        """List them, one page at a time."""
         return self.page()
 
 
 class OneUser(UserView, Shown):
-    """A user, active or not."""
+    """A user, active or inactive."""
 
     @takes(READERS, wrapped="user")
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change the fields that were sent."""
+        """Change the fields that are sent."""
         member = self.one(pk)
         writes = self.writes()
         shape = self.shape()
@@ -163,26 +169,26 @@ class OneUser(UserView, Shown):
 
 
 class InactiveUsers(UserView, Listed):
-    """The inactive users."""
+    """Inactive users."""
 
     default_view = "normal"
 
     def found(self) -> QuerySet[Membership]:
-        """Without the active ones."""
+        """Return the users without the active ones."""
         return super().found().exclude(ACTIVE)
 
 
 class OneInactiveUser(InactiveUsers):
-    """An inactive user; PATCH makes it active again."""
+    """An inactive user."""
 
     http_method_names = ["patch", "options"]
 
     def current(self) -> JsonAnswer:
-        """As ``users/{id}`` shows the user: here is nothing to be read."""
+        """Return the user as ``users/{id}`` does, since this path has no GET."""
         return self._as_user(self.one(self.kwargs["pk"]).pk)
 
     def tag(self, answer: HttpResponse) -> str:
-        """That of ``users/{id}``."""
+        """Return the ETag of ``users/{id}``."""
         member = self.access.account.memberships.get(user=self.kwargs["pk"])
         return etag(self._as_user(member.pk).content)
 
@@ -192,56 +198,58 @@ class OneInactiveUser(InactiveUsers):
 
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Re-activate."""
+        """Reactivate the user."""
         member = self.one(pk)
         self.writes().write({"is_active": True}, member)
         return self.show(member.pk)
 
 
 class SyncUsers(UserView):
-    """Up to a thousand users in one call."""
+    """Create and change up to 1,000 users."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Each row with its own fate."""
+        """Save each row independently, and return the saved users and the rejected rows."""
         updates = scope.body_of(request).get("updates")
         hold = self.hold if self.lasts_long() else None
         return sync.answer(updates, self.writes(), self.shape(), hold=hold)
 
     def lasts_long(self) -> bool:
-        """A new user costs more than any other row."""
+        """Whether there is more than one batch of rows; creating a user is slow."""
         updates = scope.body_of(self.request).get("updates")
         return isinstance(updates, list) and len(updates) > sync.BATCH
 
 
 class AddUser(UserView):
-    """Puts an active user of the company on the project."""
+    """Adding an active user of the company to the project."""
 
     def compares(self, variables: Collection[str]) -> bool:
-        """What is added is not there yet."""
+        """False: the user is not on the project yet, so there is no state to compare."""
         return False
 
     @takes(an_object({"user": body_of(OF_LEVELS, ())}))
     @answers(One, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """201 with the user, also where it was there; levels only change where some are sent."""
+        """Add the user. For a user who is on the project already, change the levels that are
+        sent.
+        """
         writes = self.writes()
-        given = self.wrapped("user") if "user" in scope.body_of(request) else {}
+        fields = self.wrapped("user") if "user" in scope.body_of(request) else {}
         people = Membership.objects.people().filter(ACTIVE, account=self.access.account)
         member = people.filter(user=pk).first()
         if member is None:
             raise Http404
-        writes.add_to_project(member, given)
+        writes.add_to_project(member, fields)
         return self.show(member.pk, 201)
 
 
 class RemoveUser(UserView):
-    """Takes a user off the project; the company keeps it."""
+    """Removing a user from the project. The user stays in the company."""
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Nothing is shown."""
+        """Remove the user."""
         member = self.one(pk)
         self.writes().take_off_project(member)
         return JsonAnswer(None, 204)

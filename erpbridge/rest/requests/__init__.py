@@ -1,1 +1,1 @@
-"""Reading requests: scope, parameters, bodies and filters."""
+"""Parsing of requests: scope, parameters, bodies and filters."""

@@ -1,6 +1,6 @@
-"""Reading the values of a body: each reader takes JSON or text and returns what the model holds.
+"""Readers for body fields: each takes a JSON value or text and returns what the model stores.
 
-A reader also says, as JSON Schema, what it takes; the description of the API is made of that.
+A reader also has the JSON Schema of its input, which the OpenAPI description is built from.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from erpbridge.rest.requests.filters import WrongValue, truth
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads one value, or raises ``ValidationError``; ``schema`` is of what it takes.
+    """Validates and converts one value; ``schema`` is the JSON Schema of its input.
 
-    Where ``null_says_nothing``, null is the same as a field that was not sent.
+    With ``null_says_nothing``, null is treated like a field that was not sent.
     """
 
     read: Callable[[Any], Any]
@@ -32,23 +32,26 @@ class Reader:
     null_says_nothing: bool = False
 
     def __call__(self, value: Any) -> Any:
-        """The value as the model holds it."""
+        """Return the value as the model stores it.
+
+        :raises ValidationError: for an invalid value.
+        """
         return self.read(value)
 
 
 def reader(schema: Mapping[str, Any]) -> Callable[[Callable[[Any], Any]], Reader]:
-    """Make a function a reader of values of this schema."""
+    """Decorate a function to make it a reader with this schema."""
     return lambda read: Reader(read, schema)
 
 
 def _nullable(kind: str, **limits: Any) -> dict[str, Any]:
-    return {"type": [kind, "null"], **{name: one for name, one in limits.items() if one}}
+    return {"type": [kind, "null"], **{name: limit for name, limit in limits.items() if limit}}
 
 
 def text(model: type[Model], name: str) -> Reader:
-    """Text as the model's column takes it; null empties it, a number is taken as text.
+    """Read text for a model's column; null empties it, a number is converted to text.
 
-    A column for one line gets one (``erpbridge.db.text.one_line``).
+    Single-line columns get a single line (``erpbridge.db.text.one_line``).
     """
     column: Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]
 
@@ -65,60 +68,63 @@ def text(model: type[Model], name: str) -> Reader:
 
 
 def plain(value: Any) -> str:
-    """:raises ValidationError: for what is no text, or holds what no database takes."""
+    """Return a value as stripped text; null is empty.
+
+    :raises ValidationError: when it is not text, or has null characters, which databases reject.
+    """
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValidationError("must be text")
-    found = str(value).strip()
-    if "\x00" in found:
+    text = str(value).strip()
+    if "\x00" in text:
         raise ValidationError("must not hold null characters")
-    return found
+    return text
 
 
 any_text = Reader(plain, _nullable("string"))
 
 
 def line(most: int) -> Reader:
-    """A name of at most ``most`` characters on one line (``erpbridge.db.text.one_line``)."""
+    """Read a name of at most ``most`` characters on one line (``erpbridge.db.text.one_line``)."""
 
     def read(value: Any) -> str:
-        found = plain_line(plain(value))
-        _refuse_longer(found, most)
-        return found
+        text = plain_line(plain(value))
+        _refuse_longer(text, most)
+        return text
 
     return Reader(read, _nullable("string", maxLength=most))
 
 
 def identifier(most: int) -> Reader:
-    """What another system calls a record: kept to the letter, for it must never become the
-    identifier of another record.
+    """Read the id of a record in another system, exactly as sent.
 
-    White space around it goes, for it is no part of an identifier. Nothing is cleaned inside it:
-    two blanks stay two, and what cannot be seen, or only looks like a space, is refused.
+    Surrounding white space is stripped. Inside nothing is normalized, so that it can never become
+    the id of another record: two spaces stay two, and invisible or space-like characters are
+    rejected.
     """
 
     def read(value: Any) -> str:
-        found = plain(value)
-        _refuse_longer(found, most)
-        if unseen := first_unseen(found):
-            name = unicodedata.name(unseen, f"the control character U+{ord(unseen):04X}")
-            place = found.index(unseen) + 1
+        text = plain(value)
+        _refuse_longer(text, most)
+        if invisible := first_unseen(text):
+            name = unicodedata.name(invisible, f"the control character U+{ord(invisible):04X}")
+            position = text.index(invisible) + 1
             raise ValidationError(
-                f"must not hold what cannot be seen, such as {name} in place {place}"
+                f"must not hold what cannot be seen, such as {name} in place {position}"
             )
-        return found
+        return text
 
     return Reader(read, _nullable("string", maxLength=most))
 
 
 def long_text(most: int) -> Reader:
-    """Text that is kept as it is, up to ``most`` characters."""
+    """Read text of up to ``most`` characters and keep it as it is."""
 
     def read(value: Any) -> str:
-        found = plain(value)
-        _refuse_longer(found, most)
-        return found
+        text = plain(value)
+        _refuse_longer(text, most)
+        return text
 
     return Reader(read, _nullable("string", maxLength=most))
 
@@ -137,34 +143,34 @@ def _flag(value: Any) -> bool:
         raise ValidationError("must be true or false") from None
 
 
-# True or false. Clients that send every field of a class send null for what nobody set.
+# True or false. Generated clients send null for every field that was not set.
 flag = Reader(_flag, _nullable("boolean"), null_says_nothing=True)
 
 
 @reader(_nullable("integer"))
 def whole(value: Any) -> int | None:
-    """A whole number such as an id, or null."""
+    """Read a whole number such as an id, or null."""
     if value is None or value == "":
         return None
-    found = plain(value)
-    if not (found.isascii() and found.isdecimal()) or len(found) > 19 or int(found) > LARGEST_ID:
+    text = plain(value)
+    if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > LARGEST_ID:
         raise ValidationError("must be a whole number")
-    return int(found)
+    return int(text)
 
 
 @reader({"type": ["array", "null"], "items": {"type": "integer"}})
 def wholes(value: Any) -> list[int]:
-    """A list of ids, each once."""
+    """Read a list of ids and drop duplicates."""
     if value is None:
         return []
     if not isinstance(value, list):
         raise ValidationError("must be a list of ids")
-    return list(dict.fromkeys(one for one in map(whole, value) if one is not None))
+    return list(dict.fromkeys(number for number in map(whole, value) if number is not None))
 
 
 @reader({"type": ["array", "null"], "items": {"type": "string"}})
 def texts(value: Any) -> list[str]:
-    """A list of texts, each once."""
+    """Read a list of texts and drop duplicates."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -174,7 +180,7 @@ def texts(value: Any) -> list[str]:
 
 @reader(_nullable("string", format="date"))
 def day(value: Any) -> date | None:
-    """A day; what is none is stored as null and not refused, as Procore does.
+    """Read a date; an invalid one is stored as null instead of rejected, as Procore does.
 
     See docs/design/procore-rest-conventions.md, "Formats".
     """
@@ -187,7 +193,7 @@ def day(value: Any) -> date | None:
 def read(
     given: Mapping[str, Any], readers: Mapping[str, Reader]
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The known fields that were given, cleaned, and what is wrong with the others."""
+    """Return the values of the known fields that were sent, and the errors of invalid ones."""
     values: dict[str, Any] = {}
     errors: dict[str, list[str]] = {}
     for name, reader in readers.items():

@@ -1,4 +1,4 @@
-"""Country and state of a body as codes of ISO 3166.
+"""Country and state of a body as ISO 3166 codes.
 
 See docs/design/procore-rest-conventions.md, "Formats".
 """
@@ -11,16 +11,16 @@ from erpbridge.countries import UnclearState, country_code, located
 from erpbridge.rest.requests import bodies
 
 LONGEST_STATE = 10
-# A state's name may be given where its code is stored.
+# A state may be sent by name although its code is stored.
 READERS = {"state_code": bodies.line(60)}
 
 
 def codes(values: dict[str, Any], *, country: str) -> dict[str, list[str]]:
-    """Turn the places among cleaned values into codes; what is wrong with them.
+    """Replace country and state in ``values`` with their codes. Return the errors by field.
 
-    A state that comes without a country brings the country it was found in.
+    A state without a country sets the country that the state belongs to.
 
-    :param country: that of the record as stored, for a state that comes without one.
+    :param country: the stored country of the record, used if only a state is sent.
     """
     given = values.get("country_code")
     if given:

@@ -1,4 +1,4 @@
-"""Kinds of filters: each makes a function from a query and the given texts to a query."""
+"""List filters: each narrows a queryset by the texts of a query parameter."""
 
 from __future__ import annotations
 
@@ -20,37 +20,43 @@ LONGEST_SEARCH = 200
 
 
 class WrongValue(ValueError):
-    """A value that the filter cannot take; the text says what it takes."""
+    """An invalid filter value; the message says what the filter takes."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Narrows a query by the texts given; ``takes`` tells a person what these can be."""
+    """Narrows a queryset by the given texts; ``takes`` describes valid values for API users."""
 
     narrow: Narrow
     takes: str
 
-    def __call__(self, found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        """The rows that it lets through. :raises WrongValue: for a value that cannot be."""
-        return self.narrow(found, values)
+    def __call__(self, queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        """Return the matching rows.
+
+        :raises WrongValue: for an invalid value.
+        """
+        return self.narrow(queryset, values)
 
 
 def filtering(takes: str) -> Callable[[Narrow], Filter]:
-    """Make a function a filter that takes what the text says."""
+    """Decorate a function to make it a filter; ``takes`` is its description."""
     return lambda narrow: Filter(narrow, takes)
 
 
 def ids(path: str) -> Filter:
-    """One id or several, also separated by commas; an id too large for a database finds nothing."""
+    """Filter by one or several ids, also comma-separated; an id beyond 64 bits matches nothing."""
 
-    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        return found.filter(**{f"{path}__in": numbers(values)})
+    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        return queryset.filter(**{f"{path}__in": numbers(values)})
 
     return Filter(apply, "One id or several, separated by commas.")
 
 
 def numbers(values: Sequence[str]) -> list[int]:
-    """The whole numbers among comma lists. :raises WrongValue: for anything else."""
+    """Return the whole numbers in comma-separated lists.
+
+    :raises WrongValue: for anything else.
+    """
     words = [word.strip() for value in values for word in value.split(",") if word.strip()]
     if any(not (word.isascii() and word.isdecimal()) for word in words):
         raise WrongValue("takes ids: whole numbers")
@@ -58,45 +64,48 @@ def numbers(values: Sequence[str]) -> list[int]:
 
 
 def texts(path: str) -> Filter:
-    """One text or several, exactly."""
+    """Filter by one or several texts, exact match."""
 
-    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        return found.filter(**{f"{path}__in": [clean(value) for value in values]})
+    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        return queryset.filter(**{f"{path}__in": [clean(value) for value in values]})
 
     return Filter(apply, "One text or several, exactly.")
 
 
 def contains(path: str) -> Filter:
-    """A text that occurs in a search column, whatever its case and accents."""
+    """Filter by text that a search column contains, ignoring case and accents."""
 
-    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         for value in values:
-            found = found.filter(**{f"{path}__contains": unaccented(clean(value))})
-        return found
+            queryset = queryset.filter(**{f"{path}__contains": unaccented(clean(value))})
+        return queryset
 
     return Filter(apply, "A text that occurs, whatever its case and accents.")
 
 
 def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:
-    """Words for a search function of the queryset."""
+    """Filter with a search method of the queryset."""
 
-    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        return find(found, clean(" ".join(values))[:LONGEST_SEARCH])
+    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        return find(queryset, clean(" ".join(values))[:LONGEST_SEARCH])
 
     return Filter(apply, "Words to look for.")
 
 
 def flag(path: str) -> Filter:
-    """True or false."""
+    """Filter by true or false."""
 
-    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        return found.filter(**{path: truth(values[-1])})
+    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        return queryset.filter(**{path: truth(values[-1])})
 
     return Filter(apply, "true or false.")
 
 
 def truth(text: str) -> bool:
-    """:raises WrongValue: for anything but true and false."""
+    """Parse true or false.
+
+    :raises WrongValue: for anything else.
+    """
     word = text.strip().lower()
     if word not in YES | NO:
         raise WrongValue("takes true or false")
@@ -104,38 +113,38 @@ def truth(text: str) -> bool:
 
 
 @filtering("with or only; lists keep no deleted rows.")
-def include_deleted(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    """``with`` or ``only`` deleted rows, of lists that keep none: all there are, or no row.
+def include_deleted(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Accept Procore's ``with`` and ``only`` for deleted rows; ``only`` matches nothing.
 
-    What can be taken out of use is made inactive; what is deleted is gone but for its history.
+    Records are deactivated, or deleted for good, so there are no deleted rows to list.
     """
     if not set(values) <= {"with", "only"}:
         raise WrongValue("takes with or only")
-    return found.none() if "only" in values else found
+    return queryset.none() if "only" in values else queryset
 
 
 def moments(path: str) -> Filter:
-    """A moment, a day, or a range ``a...b`` of either; quotes around it do no harm."""
+    """Filter by a time, a day, or a range ``a...b`` of either; quotes around it are ignored."""
 
-    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         for value in values:
-            begin, end = span(value)
-            found = found.filter(**{f"{path}__gte": begin, f"{path}__lt": end})
-        return found
+            start, end = span(value)
+            queryset = queryset.filter(**{f"{path}__gte": start, f"{path}__lt": end})
+        return queryset
 
     return Filter(apply, "A moment, a day, or a range of either: a...b.")
 
 
 def span(text: str) -> tuple[datetime, datetime]:
-    """First moment, and the first one after, of a range; a day lasts until its end."""
+    """Return the start (inclusive) and end (exclusive) of a range; a day lasts until midnight."""
     text = text.strip().strip("\"'").strip()
-    first, dots, last = text.partition("...")
-    begin, end_of_first = _moment(first)
-    return (begin, _moment(last)[1]) if dots else (begin, end_of_first)
+    first, is_range, last = text.partition("...")
+    start, end_of_first = _moment(first)
+    return (start, _moment(last)[1]) if is_range else (start, end_of_first)
 
 
 def _moment(text: str) -> tuple[datetime, datetime]:
-    """A moment and the one that ends it: of a day the next day, of a time the next second."""
+    """Return the start and end of a day, or of a time, which lasts until the next second."""
     text = text.strip().strip("\"'")
     if "T" in text:
         # A "+" that was not percent-encoded arrives as a space.
@@ -159,18 +168,18 @@ def _midnight(day: date) -> datetime:
 
 
 def clean(text: str) -> str:
-    """Without what no database takes; it can occur in no value either."""
+    """Remove characters that no database stores, so that no value can contain them either."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
 def apply(
     found: QuerySet[Any], asked: dict[str, list[str]], known: dict[str, Filter]
 ) -> QuerySet[Any]:
-    """The rows that all known filters let through; unknown ones are ignored.
+    """Apply all known filters; unknown ones are ignored.
 
-    A filter that was given an empty list lets nothing through: no value is one of none.
+    A filter with an empty list matches nothing.
 
-    :raises Malformed: naming the filter whose value cannot be.
+    :raises Malformed: naming the filter with the invalid value.
     """
     for name, values in asked.items():
         if name not in known:

@@ -20,23 +20,23 @@ DEEPEST_JSON = 20
 
 
 class TooDeep(ValueError):
-    """JSON that is nested deeper than anything that a call could mean."""
+    """JSON that is nested too deeply."""
 
 
 def load_json(text: str | bytes) -> Any:
-    """JSON of a bounded depth, so that whatever walks through it comes to an end.
+    """Parse JSON of limited depth, so that recursive code on the result is safe.
 
-    :raises orjson.JSONDecodeError: for what is no JSON.
+    :raises orjson.JSONDecodeError: for invalid JSON.
     :raises TooDeep: for more than 20 levels.
     """
     value = orjson.loads(text)
     level = [value]
     for _depth in range(DEEPEST_JSON + 1):
-        containers = [one for one in level if isinstance(one, dict | list)]
+        containers = [container for container in level if isinstance(container, dict | list)]
         level = [
-            inner
-            for one in containers
-            for inner in (one.values() if isinstance(one, dict) else one)
+            child
+            for container in containers
+            for child in (container.values() if isinstance(container, dict) else container)
         ]
         if not level:
             return value
@@ -44,35 +44,36 @@ def load_json(text: str | bytes) -> Any:
 
 
 def filters_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The filters of a query string in each of their spellings, values as text.
+    """Return the filters of a query string, in all their spellings, with values as text.
 
-    ``filters[x]=v``, ``filters[x][]=1&filters[x][]=2`` and ``filters[x]=[1,2]``; a comma list is
-    taken apart by the filters whose values hold no comma. Empty values ask for nothing.
+    Accepts ``filters[x]=v``, ``filters[x][]=1&filters[x][]=2`` and ``filters[x]=[1,2]``.
+    Comma-separated values are split later, by filters whose values have no comma. Empty values are
+    ignored.
     """
-    found: dict[str, list[str]] = {}
+    values_by_name: dict[str, list[str]] = {}
     for name, value in pairs:
         match = FILTER.fullmatch(name)
         if match and value != "":
-            found.setdefault(match[1], []).extend(_listed(value))
-    return found
+            values_by_name.setdefault(match[1], []).extend(_as_list(value))
+    return values_by_name
 
 
-def _listed(value: str) -> list[str]:
+def _as_list(value: str) -> list[str]:
     if not (value.startswith("[") and value.endswith("]")):
         return [value]
     try:
         values = load_json(value)
     except (orjson.JSONDecodeError, TooDeep):
         return [value]
-    return [one if isinstance(one, str) else orjson.dumps(one).decode() for one in values]
+    return [item if isinstance(item, str) else orjson.dumps(item).decode() for item in values]
 
 
 def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields of a form as the JSON they stand for.
+    """Return form fields as the JSON object they stand for.
 
-    :raises Malformed: for names that contradict each other, or are nested too deeply.
+    :raises Malformed: for contradicting names, or too many levels.
     """
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in pairs:
         match = NAME.fullmatch(name)
         if match is None:
@@ -80,32 +81,35 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         path = [match[1], *PART.findall(match[2])]
         if len(path) > DEEPEST:
             raise Malformed({name[:100]: [f"is nested more than {DEEPEST} levels deep"]})
-        _place(found, path, value)
-    return found
+        _set_path(fields, path, value)
+    return fields
 
 
-def _place(found: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    target: Any = found
+def _set_path(fields: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    target: Any = fields
     for key, following in pairwise(path):
         if following == "":
-            _inner(target, key, list).append(value)
+            _child(target, key, list).append(value)
             return
-        target = _inner(target, key, dict)
+        target = _child(target, key, dict)
     target[path[-1]] = value
 
 
-def _inner(target: Any, key: str, kind: type) -> Any:
-    made = target.setdefault(key, kind()) if isinstance(target, dict) else None
-    if not isinstance(made, kind):
+def _child(target: Any, key: str, kind: type) -> Any:
+    child = target.setdefault(key, kind()) if isinstance(target, dict) else None
+    if not isinstance(child, kind):
         raise Malformed({key[:100]: ["is given both as a value and with brackets"]})
-    return made
+    return child
 
 
 def whole_number(value: Any, name: str, *, least: int = 1, most: int = LARGEST_ID) -> int:
-    """A whole number from a query, a header or a body. :raises Malformed: naming the limits."""
+    """Parse a whole number of a query, a header or a body.
+
+    :raises Malformed: with the limits.
+    """
     text = str(value).strip()
-    plain = text.isascii() and text.isdecimal() and len(text) <= 19
-    if isinstance(value, bool) or not plain or not least <= int(text) <= most:
-        most_word = "" if most == LARGEST_ID else f" to {most:,}"
-        raise Malformed({name: [f"must be a whole number from {least}{most_word}"]})
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 19
+    if isinstance(value, bool) or not is_number or not least <= int(text) <= most:
+        upper_limit = "" if most == LARGEST_ID else f" to {most:,}"
+        raise Malformed({name: [f"must be a whole number from {least}{upper_limit}"]})
     return int(text)

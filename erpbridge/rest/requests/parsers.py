@@ -1,4 +1,4 @@
-"""Bodies: JSON, and forms whose names carry brackets."""
+"""Body parsers: JSON, and forms with brackets in their field names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from erpbridge.rest.requests.parameters import TooDeep, load_json, nested
 
 
 class Json(BaseParser):
-    """Strict JSON: no NaN, no broken surrogates, which no database takes, no endless nesting."""
+    """Strict JSON: no NaN, no broken surrogates (databases reject them), limited depth."""
 
     media_type = "application/json"
 
@@ -24,7 +24,11 @@ class Json(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """:raises ParseError: saying where it stops being JSON."""
+        """Parse the body; an empty one is an empty object.
+
+        :raises ParseError: with the position of the syntax error.
+        :raises Malformed: for a body that is nested too deeply.
+        """
         body = stream.read()
         try:
             return load_json(body) if body.strip() else {}
@@ -35,7 +39,7 @@ class Json(BaseParser):
 
 
 class Nested(BaseParser):
-    """``vendor[name]=x`` as ``{"vendor": {"name": "x"}}``; files are among the values."""
+    """Parses ``vendor[name]=x`` to ``{"vendor": {"name": "x"}}``; uploaded files are values too."""
 
     def parse(
         self,
@@ -43,16 +47,16 @@ class Nested(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The nested fields."""
-        found: Any = super().parse(stream, media_type, parser_context)
-        parts = [found.data, found.files] if isinstance(found, DataAndFiles) else [found]
+        """Return the nested fields."""
+        parsed: Any = super().parse(stream, media_type, parser_context)
+        parts = [parsed.data, parsed.files] if isinstance(parsed, DataAndFiles) else [parsed]
         lists: list[tuple[str, list[Any]]] = [pair for part in parts for pair in part.lists()]
-        return nested((name, one) for name, values in lists for one in values)
+        return nested((name, value) for name, values in lists for value in values)
 
 
 class Form(Nested, FormParser):
-    """A form."""
+    """Parser for URL-encoded forms."""
 
 
 class Multipart(Nested, MultiPartParser):
-    """The same from a multipart body."""
+    """Parser for multipart forms."""

@@ -1,4 +1,4 @@
-"""Which company, and which project, a call is about; resolved with the caller's rights."""
+"""The company and project of a call, resolved with the caller's rights."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
 def body_of(request: Request) -> Mapping[str, Any]:
-    """The body of a writing call where it is an object; nothing for a call without one."""
+    """Return the body of a writing call if it is an object, else an empty mapping."""
     if request.method not in WRITES:
         return {}
     return request.data if isinstance(request.data, Mapping) else {}
 
 
 def company_id(request: Request, path: Mapping[str, Any]) -> int | None:
-    """The company that a call names, None where it names none.
+    """Return the company that a call names, or None.
 
-    :raises Malformed: where it names two, or something that is no id.
+    :raises Malformed: when it names several companies, or an invalid id.
     """
     named = {
         f"header {HEADER}": request.headers.get(HEADER),
@@ -42,19 +42,19 @@ def company_id(request: Request, path: Mapping[str, Any]) -> int | None:
         "query": request.query_params.get("company_id"),
         "body": body_of(request).get("company_id"),
     }
-    given = {
+    ids = {
         place: whole_number(value, "company_id")
         for place, value in named.items()
         if value not in (None, "")
     }
-    if len(set(given.values())) > 1:
-        words = ", ".join(f"{place} says {value}" for place, value in given.items())
-        raise Malformed({"company_id": [f"names different companies: {words}"]})
-    return next(iter(given.values()), None)
+    if len(set(ids.values())) > 1:
+        places = ", ".join(f"{place} says {value}" for place, value in ids.items())
+        raise Malformed({"company_id": [f"names different companies: {places}"]})
+    return next(iter(ids.values()), None)
 
 
 def project_id(request: Request, path: Mapping[str, Any]) -> int | None:
-    """The project in the path, the query or the body, in this order."""
+    """Return the project from the path, the query or the body, in this order."""
     for place in (path, request.query_params, body_of(request)):
         value = place.get("project_id")
         if value not in (None, ""):
@@ -63,12 +63,12 @@ def project_id(request: Request, path: Mapping[str, Any]) -> int | None:
 
 
 def access_to(request: Request, path: Mapping[str, Any], *, of_project: bool = False) -> Access:
-    """The caller's rights in the company, or with ``of_project`` in the project, of a call.
+    """Return the caller's rights in the company, or with ``of_project`` in the project, of a call.
 
-    A project names its company, for clients that send none.
+    Without a company, the project determines it.
 
-    :raises Malformed: where the company, or the project, is missing.
-    :raises Http404: for what the caller may not see, as for what does not exist.
+    :raises Malformed: when the company or the project is missing.
+    :raises Http404: when it does not exist or the caller may not see it.
     :raises ApiError: 403 for a company that the application is not connected to.
     """
     project = project_id(request, path) if of_project or "project_id" in path else None

@@ -1,1 +1,1 @@
-"""The description of the API as OpenAPI."""
+"""The OpenAPI description of the API."""

@@ -1,4 +1,4 @@
-"""The description of the API, and the page that makes it readable."""
+"""Views for the OpenAPI description and its documentation page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from erpbridge.rest.schema.openapi import describe
 @login_not_required
 @require_safe
 def openapi(_request: HttpRequest) -> JsonAnswer:
-    """``/rest/openapi.json``, for generators of clients and for tests."""
+    """Serve ``/rest/openapi.json``, for client generators and tests."""
     return JsonAnswer(describe())
 
 
@@ -23,5 +23,5 @@ def openapi(_request: HttpRequest) -> JsonAnswer:
 @require_safe
 @csp_update({"img-src": ["data:"]})  # the arrows that Swagger UI draws
 def docs(request: HttpRequest) -> HttpResponse:
-    """``/rest/docs``, for people: every call, with a form to try it."""
+    """Serve ``/rest/docs``: a page that documents every call, with a form to try it."""
     return render(request, "rest/docs.html")

@@ -1,4 +1,4 @@
-"""Python types as JSON Schema, of the kind that OpenAPI 3.1 takes; ``TypedDict`` is a component."""
+"""JSON Schema (as in OpenAPI 3.1) of Python types; each ``TypedDict`` becomes a component."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ PLAIN: dict[Any, Schema] = {
 
 
 def schema_of(kind: Any, registry: ComponentRegistry) -> Schema:
-    """The schema of a type; what it refers to is put into ``registry``.
+    """Return the schema of a type; components it refers to are added to ``registry``.
 
-    :raises TypeError: for a type that has none.
+    :raises TypeError: for a type without a schema.
     """
     if kind in PLAIN:
         return dict(PLAIN[kind])
@@ -49,7 +49,7 @@ def schema_of(kind: Any, registry: ComponentRegistry) -> Schema:
         return {"enum": list(inner)}
     if origin not in BUILT:
         raise TypeError(f"{kind!r} has no schema")
-    return BUILT[origin]([schema_of(one, registry) for one in inner])
+    return BUILT[origin]([schema_of(argument, registry) for argument in inner])
 
 
 def _component(kind: Any, registry: ComponentRegistry) -> Schema:
@@ -59,12 +59,12 @@ def _component(kind: Any, registry: ComponentRegistry) -> Schema:
     if component not in registry:
         registry.register(component)
         hints = get_type_hints(kind, include_extras=True)
-        # Annotations are texts, in which a TypedDict does not see its own NotRequired.
-        optional = {name for name, one in hints.items() if get_origin(one) is NotRequired}
+        # With postponed annotations a TypedDict does not know its own NotRequired keys.
+        optional = {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
         component.schema = {
             "type": "object",
             "description": (kind.__doc__ or "").strip(),
-            "properties": {name: schema_of(one, registry) for name, one in hints.items()},
+            "properties": {name: schema_of(hint, registry) for name, hint in hints.items()},
             "required": sorted(set(hints) - optional),
         }
     return dict(registry[component].ref)
@@ -79,11 +79,11 @@ def _mapping(inner: list[Schema]) -> Schema:
 
 
 def _any_of(schemas: list[Schema]) -> Schema:
-    """One type and null become a list of types, which readers know better than ``anyOf``."""
-    plain = [one for one in schemas if set(one) <= {"type", "format"} and one]
+    """Return ``anyOf``, or a list of types for one type and null, which more tools understand."""
+    plain = [schema for schema in schemas if set(schema) <= {"type", "format"} and schema]
     null = {"type": "null"}
     if len(schemas) == 2 and len(plain) == 2 and null in schemas:
-        only = next(one for one in schemas if one != null)
+        only = next(schema for schema in schemas if schema != null)
         return only | {"type": [only["type"], "null"]}
     return {"anyOf": schemas}
 

@@ -1,7 +1,8 @@
-"""The description of the API as OpenAPI 3.1, made of its routes and of what handlers say.
+"""The OpenAPI 3.1 description of the API, generated from its routes and handlers.
 
-drf-spectacular walks the routes and gathers components; what an operation is comes from
-:mod:`erpbridge.rest.schema.operations`, listings, readers and docstrings, never from a second list.
+drf-spectacular walks the routes and collects components. The operations come from
+:mod:`erpbridge.rest.schema.operations`, listings, readers and docstrings, so that there is no
+second list to maintain.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CONVERTED: dict[str, Schema] = {
     "uuid": {"type": "string", "format": "uuid"},
 }
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
-# Those that may carry an idempotency key.
+# Methods that accept an idempotency key.
 KEYED = ("POST", "PATCH")
 VERBS = {"GET": "show", "PATCH": "update", "PUT": "replace", "DELETE": "delete", "POST": "create"}
 REASONS = {
@@ -62,7 +63,7 @@ HEADERS = {
 OF_TAGGED = {
     "ETag": ("string", "Names the state of what is shown; for `If-Match` and `If-None-Match`."),
 }
-# Of what a POST or PATCH answers, refusals too.
+# Headers of responses to POST and PATCH, including errors.
 OF_REPLAYED = {
     "Idempotency-Replayed": (
         "string",
@@ -91,7 +92,7 @@ the clicks (`erp_queue`, `send_to_erp`, ...) are our own.
 
 
 class Error(TypedDict):
-    """What every error says."""
+    """The body of every error response."""
 
     errors: str | list[str] | dict[str, list[str]]
     message: str
@@ -99,7 +100,7 @@ class Error(TypedDict):
 
 
 class Problem(Error):
-    """The same for who accepts ``application/problem+json`` (RFC 9457)."""
+    """An error response for ``Accept: application/problem+json`` (RFC 9457)."""
 
     type: str
     title: str
@@ -109,37 +110,39 @@ class Problem(Error):
 
 
 class RefusedRow(TypedDict):
-    """A row as it was sent, with what is wrong with it."""
+    """A row as it was sent, with its errors."""
 
     id: NotRequired[Any]
     errors: dict[str, list[str]]
 
 
 class Generator(SchemaGenerator):
-    """Walks the routes, and adds what is true of the API as a whole."""
+    """Walks the routes and adds the general parts of the document."""
 
     def get_schema(self, request: Any = None, public: bool = True) -> Schema:
-        """The whole document."""
-        found: Schema = super().get_schema(request, public)  # type: ignore[no-untyped-call]
-        found["info"]["description"] = INTRODUCTION
-        operations = [one for path in found["paths"].values() for one in path.values()]
-        areas = sorted({area for one in operations for area in one["tags"]})
-        found["tags"] = [{"name": area} for area in areas]
-        found["servers"] = [{"url": "/"}]
-        return found
+        """Return the whole document."""
+        document: Schema = super().get_schema(request, public)  # type: ignore[no-untyped-call]
+        document["info"]["description"] = INTRODUCTION
+        operations = [
+            operation for path in document["paths"].values() for operation in path.values()
+        ]
+        areas = sorted({area for operation in operations for area in operation["tags"]})
+        document["tags"] = [{"name": area} for area in areas]
+        document["servers"] = [{"url": "/"}]
+        return document
 
 
 @cache
 def describe() -> Schema:
-    """The description, made once in the life of a process."""
-    found: Schema = Generator().get_schema()  # type: ignore[no-untyped-call]
-    return found
+    """Return the OpenAPI document, built once per process."""
+    document: Schema = Generator().get_schema()  # type: ignore[no-untyped-call]
+    return document
 
 
 class Described(AutoSchema):
-    """One operation: a handler of a view under one address."""
+    """One operation: a handler of a view at one path."""
 
-    # A Resource where a handler answers with one of the marks.
+    # A Resource if a handler answers One, Page or Synced.
     view: Any
 
     def get_operation(
@@ -150,39 +153,39 @@ class Described(AutoSchema):
         method: str,
         registry: ComponentRegistry,
     ) -> Schema:
-        """The operation object.
+        """Return the operation object.
 
-        :raises LookupError: for a handler that does not say what it answers.
+        :raises LookupError: for a handler without ``@answers``.
         """
         self.path, self.path_regex = path, path_regex
         self.method, self.registry = method, registry
         handler = getattr(self.view, method.lower())
-        told = told_of(handler.__func__)
-        if not told.answers:
+        declared = told_of(handler.__func__)
+        if not declared.answers:
             raise LookupError(f"{handler.__qualname__} has no @answers")
         operation: Schema = {
-            "operationId": self._operation_id(told),
+            "operationId": self._operation_id(declared),
             "summary": self._summary(handler),
             "description": _prose(inspect.getdoc(type(self.view))),
             "tags": [_area(type(self.view))],
-            "parameters": list(self._all_parameters(told)),
-            "responses": self._responses(told),
+            "parameters": list(self._all_parameters(declared)),
+            "responses": self._responses(declared),
             "security": [{"oauth2": []}],
         }
-        if told.deprecated:
+        if declared.deprecated:
             operation["deprecated"] = True
-        body = told.body or (self.view.body if method in WRITES else None)
+        body = declared.body or (self.view.body if method in WRITES else None)
         if body is not None:
             content = {"application/json": {"schema": body}}
             operation["requestBody"] = {"content": content, "required": True}
         return operation
 
-    def _operation_id(self, told: Told) -> str:
-        """Verb and words of the address, and the version where it is not the first."""
+    def _operation_id(self, declared: Told) -> str:
+        """Return the verb and the words of the path, and the version unless it is v1.0."""
         _rest, version, *parts = self.path.strip("/").split("/")
         words = [part for part in parts if not part.startswith("{")]
         verb = VERBS[self.method]
-        if Page in told.answers.values():
+        if Page in declared.answers.values():
             verb = "list"
         elif "actions" in words:
             verb = words.pop()
@@ -195,15 +198,15 @@ class Described(AutoSchema):
         does, *_rest = _prose(inspect.getdoc(handler)).split("\n")
         return f"{first.rstrip('.')}: {does[:1].lower()}{does[1:].rstrip('.')}"
 
-    def _all_parameters(self, told: Told) -> Iterator[Schema]:
-        for kind, given in re.findall(r"<(\w+):(\w+)>", self.path_regex):
-            name = "id" if given == "pk" else given
+    def _all_parameters(self, declared: Told) -> Iterator[Schema]:
+        for kind, variable in re.findall(r"<(\w+):(\w+)>", self.path_regex):
+            name = "id" if variable == "pk" else variable
             yield _parameter(name, CONVERTED[kind], "", place="path", required=True)
         if isinstance(self.view, ScopedView):
             yield from self._of_scope()
-        if isinstance(self.view, Resource) and {One, Page, Synced} & set(told.answers.values()):
+        if isinstance(self.view, Resource) and {One, Page, Synced} & set(declared.answers.values()):
             yield from self._of_views()
-        if Page in told.answers.values():
+        if Page in declared.answers.values():
             yield from _of_listing(self.view.listing)
         for query in self.view.asks:
             yield _parameter(query.name, query.schema, query.text, required=query.required)
@@ -240,23 +243,23 @@ class Described(AutoSchema):
                 schema["default"] = self.view.default_view
             yield _parameter("view", schema, "How much is shown.")
 
-    def _responses(self, told: Told) -> Schema:
-        found = {
-            str(status): self._good(status, kind, tagged=self._tagged(status, told))
-            for status, kind in told.answers.items()
+    def _responses(self, declared: Told) -> Schema:
+        responses = {
+            str(status): self._good(status, kind, tagged=self._tagged(status, declared))
+            for status, kind in declared.answers.items()
         }
         for code in [*ALWAYS, *(OF_WRITES if self.method in WRITES else OF_READS)]:
-            found.setdefault(str(code), self._bad(code))
-        return dict(sorted(found.items()))
+            responses.setdefault(str(code), self._bad(code))
+        return dict(sorted(responses.items()))
 
-    def _tagged(self, status: int, told: Told) -> bool:
-        """Whether an answer carries an ETag, see ``RestView``."""
+    def _tagged(self, status: int, declared: Told) -> bool:
+        """Whether the response has an ETag, see ``RestView``."""
         if self.method == "GET":
             return status == HTTPStatus.OK
-        return self.method != "DELETE" and status in told.tagged
+        return self.method != "DELETE" and status in declared.tagged
 
     def _bad(self, code: int) -> Schema:
-        """The answer that all operations have in common."""
+        """Return the response component that all operations share for this status."""
         component = ResolvedComponent(  # type: ignore[no-untyped-call]
             name=HTTPStatus(code).name.title().replace("_", ""),
             type=ResolvedComponent.RESPONSE,
@@ -296,7 +299,9 @@ class Described(AutoSchema):
         return schema_of(kind, self.registry)
 
     def _shown(self) -> Schema:
-        """Any of the views; the default one first, for who takes the first that fits."""
+        """Return the union of the views, the default one first, since some tools use the first
+        match.
+        """
         views = dict(self.view.shown)
         first = views.pop(self.view.default_view)
         return schema_of(reduce(or_, dict.fromkeys([first, *views.values()])), self.registry)
@@ -313,32 +318,33 @@ def _of_listing(listing: Listing) -> Iterator[Schema]:
         {"type": "string", "default": listing.default_sort},
         f"One or several, separated by commas, `-` for descending: {words}.",
     )
-    for name, one in listing.filters.items():
-        yield _parameter(f"filters[{name}]", {"type": "string"}, one.takes)
+    for name, list_filter in listing.filters.items():
+        yield _parameter(f"filters[{name}]", {"type": "string"}, list_filter.takes)
 
 
 def _parameter(
     name: str, schema: Schema, text: str, *, place: str = "query", required: bool = False
 ) -> Schema:
-    found: Schema = {"name": name, "in": place, "schema": schema}
+    parameter: Schema = {"name": name, "in": place, "schema": schema}
     if text:
-        found["description"] = text
-    return found | {"required": True} if required else found
+        parameter["description"] = text
+    return parameter | {"required": True} if required else parameter
 
 
-def _headers(told: Mapping[str, tuple[str, str]]) -> Schema:
+def _headers(headers: Mapping[str, tuple[str, str]]) -> Schema:
     return {
-        name: {"schema": {"type": kind}, "description": text} for name, (kind, text) in told.items()
+        name: {"schema": {"type": kind}, "description": text}
+        for name, (kind, text) in headers.items()
     }
 
 
 def _prose(docstring: str | None) -> str:
-    """A docstring for readers who do not have the code: without what it raises and refers to."""
+    """Return a docstring for readers without the code: no ``:raises`` and no references."""
     text = (docstring or "").split(":raises")[0]
     text = re.sub(r"\s*(?:\(docs/design/[^)]*\)|See docs/design/.*)", "", text)
     return re.sub(r"(:\w+:)?``?([^`]+)``?", r"`\2`", text).strip()
 
 
 def _area(view: type) -> str:
-    """The resource that the view belongs to, from the module that holds it."""
+    """Return the resource that the view belongs to, from the name of its module."""
     return view.__module__.rpartition(".")[2].replace("_", " ").capitalize()

@@ -1,4 +1,4 @@
-"""What a handler says of itself for the description: what it takes, and what it answers.
+"""Decorators that declare what a handler takes and returns, for the OpenAPI description.
 
     @answers(Page)
     def get(self, request, **path): ...
@@ -7,8 +7,8 @@
     @answers(One, 201)
     def post(self, request, **path): ...
 
-``rest/schema/openapi.py`` turns it into OpenAPI. Types are ``TypedDict``s, lists and unions of
-them; the three marks below stand for what the view shows.
+``rest/schema/openapi.py`` builds OpenAPI from them. Types are ``TypedDict``s, lists and unions of
+them; the three marker classes below stand for what the view shows.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class One:
-    """One record of the view, in the view that was asked for."""
+    """Marker: one record, in the requested ``view``."""
 
 
 class Page:
-    """A page of records, and the headers that lead to the others."""
+    """Marker: a page of records, with paging headers."""
 
 
 class Synced:
-    """The records that a sync stored, and the rows that it refused."""
+    """Marker: the records that a sync saved, and the rows it rejected."""
 
 
 class HasSchema(Protocol):
-    """A reader of a value: JSON Schema (2020-12) of what it takes."""
+    """A reader with the JSON Schema (2020-12) of its input."""
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        """Of the value alone."""
+        """The schema of the value alone."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A parameter of the query string that is neither a filter nor of the paging."""
+    """A query parameter that is neither a filter nor a paging parameter."""
 
     name: str
     schema: Schema
@@ -53,33 +53,33 @@ class Query:
 
 @dataclass
 class Told:
-    """What is known of a handler."""
+    """What the decorators declared for a handler."""
 
     body: Schema | None = None
-    # Status and type of each good answer; None: no body.
+    # Status and type of each success response; None: no body.
     answers: dict[int, Any] = field(default_factory=dict)
-    # The statuses that show a record as a GET of it does, so that they carry its ETag.
+    # Statuses whose body equals that of a GET of the record, so that they carry its ETag.
     tagged: set[int] = field(default_factory=set)
     deprecated: bool = False
 
 
 def told_of(handler: Callable[..., Any]) -> Told:
-    """What the decorators noted; empty for a handler that says nothing."""
-    found: Told = handler.__dict__.setdefault("told", Told())
-    return found
+    """Return what the decorators declared; empty for an undecorated handler."""
+    declared: Told = handler.__dict__.setdefault("told", Told())
+    return declared
 
 
 def answers(kind: Any, status: int = 200, *, tagged: bool = False) -> Callable[[Handler], Handler]:
-    """A good answer; given several times, each status has its own.
+    """Declare a success response; use it once per status.
 
-    :param tagged: it carries the record's ETag, as ``One`` always does.
+    :param tagged: whether the response has the record's ETag, as ``One`` always does.
     """
 
     def decorate(handler: Handler) -> Handler:
-        told = told_of(handler)
-        told.answers[status] = kind
+        declared = told_of(handler)
+        declared.answers[status] = kind
         if tagged or kind is One:
-            told.tagged.add(status)
+            declared.tagged.add(status)
         return handler
 
     return decorate
@@ -91,9 +91,9 @@ def takes(
     wrapped: str = "",
     required: Sequence[str] = (),
 ) -> Callable[[Handler], Handler]:
-    """The body, of the readers that read it or as a schema.
+    """Declare the body, by its readers or as a schema.
 
-    ``wrapped`` names the object that carries the fields.
+    ``wrapped`` is the name of the object that has the fields.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -107,7 +107,7 @@ def takes(
 def takes_rows(
     readers: Mapping[str, HasSchema], *, most: int, name: str = "updates"
 ) -> Callable[[Handler], Handler]:
-    """A body that holds rows under ``name``, each of them with what finds its record."""
+    """Declare a body with a list of rows under ``name``, each with an ``id`` to find its record."""
 
     def decorate(handler: Handler) -> Handler:
         row = body_of(readers, ())
@@ -120,13 +120,15 @@ def takes_rows(
 
 
 def body_of(readers: Mapping[str, Any], required: Sequence[str]) -> Schema:
-    """The schema of fields that are read by ``readers``, or ``readers`` itself if it is one."""
+    """Return the schema of the fields of ``readers``, or ``readers`` itself if it is a schema."""
     if "type" in readers and isinstance(readers["type"], str):
         return dict(readers)
-    return an_object({name: dict(one.schema) for name, one in readers.items()}, required)
+    return an_object(
+        {name: dict(field_reader.schema) for name, field_reader in readers.items()}, required
+    )
 
 
 def an_object(properties: Mapping[str, Schema], required: Sequence[str] = ()) -> Schema:
-    """An object; fields that it does not know are ignored."""
-    found: Schema = {"type": "object", "properties": dict(properties)}
-    return found | {"required": list(required)} if required else found
+    """Return an object schema; unknown fields are allowed, since they are ignored."""
+    schema: Schema = {"type": "object", "properties": dict(properties)}
+    return schema | {"required": list(required)} if required else schema

@@ -1,4 +1,4 @@
-"""For the operator: an account and its first admin."""
+"""Command for the operator: create an account and its first admin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Account name, admin's e-mail address and name."""
+        """Add the account name and the admin's e-mail address and name."""
         parser.add_argument("name", help="name of the account")
         parser.add_argument("--email", required=True, help="the admin's e-mail address")
         parser.add_argument(
@@ -35,22 +35,21 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Create both, or say what is wrong and create nothing.
-
-        :raises CommandError: naming each value that was refused and why.
+        """Create the account and the admin, or neither.
+        :raises CommandError: with a line for each invalid value.
         """
         email = login_email(options["email"])
-        known = User.objects.filter(email=email).exists()
+        login_exists = User.objects.filter(email=email).exists()
         try:
             membership = accounts.create(
                 options["name"],
                 admin_email=email,
                 admin_name=options["admin_name"],
-                password=None if known else _password(),
+                password=None if login_exists else _password(),
             )
         except ValidationError as error:
             raise CommandError(_in_lines(error)) from error
-        login = "existing login" if known else "new login"
+        login = "existing login" if login_exists else "new login"
         self.stdout.write(
             f"Created account {membership.account.name!r} (id {membership.account_id}); "
             f"its admin is {email} ({login})."
@@ -58,9 +57,9 @@ class Command(BaseCommand):
 
 
 def _password() -> str:
-    given = os.environ.get(PASSWORD_VARIABLE)
-    if given is not None:
-        return given
+    from_environment = os.environ.get(PASSWORD_VARIABLE)
+    if from_environment is not None:
+        return from_environment
     if not sys.stdin.isatty():
         raise CommandError(f"Set {PASSWORD_VARIABLE}: there is no terminal to ask for a password.")
     password = getpass.getpass("Password for the admin: ")
@@ -70,7 +69,6 @@ def _password() -> str:
 
 
 def _in_lines(error: ValidationError) -> str:
-    """One line per refused value."""
     if not hasattr(error, "error_dict"):
         return "\n".join(f"password: {message}" for message in error.messages)
     return "\n".join(
