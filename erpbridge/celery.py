@@ -1,4 +1,4 @@
-"""The Celery application; its tasks only wake the export engine and jobs up."""
+"""The Celery application; its tasks only wake up the export engine and background jobs."""
 
 import logging.config
 import os
@@ -22,19 +22,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erpbridge.settings")
 
 
 def keep_our_logging(**_signal: Any) -> None:
-    """Celery's signal ``setup_logging``: log as the settings say, in every process of ours."""
+    """Receiver of ``setup_logging``: use the logging of the settings in every process."""
     logging.config.dictConfig(settings.LOGGING)
 
 
 def write_for_ourselves(**_signal: Any) -> None:
-    """Celery's signal ``worker_init``: what a worker writes is for its own user."""
+    """Receiver of ``worker_init``: files that a worker writes are private to its user."""
     os.umask(UMASK)
 
 
 def drop_dead_connections(**_signal: Any) -> None:
-    """Celery's signals around a task: a connection that the database has ended is not used again.
+    """Receiver of the signals around a task: drop connections that the database closed.
 
-    Celery is meant to do so by itself, and was seen not to: every later task failed.
+    Celery should do this itself, but was seen not to: every later task failed.
     """
     from django.db import close_old_connections
 
@@ -42,11 +42,11 @@ def drop_dead_connections(**_signal: Any) -> None:
 
 
 app = Celery("erpbridge")
-# Without it, threads other than the importing one would publish to a default of Celery's own.
+# Otherwise threads other than the importing one would publish to Celery's default application.
 app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["erp_integrations.export", "erpbridge.jobs"])
-# Celery would otherwise put handlers of its own in place of those of the settings.
+# Otherwise Celery would replace the log handlers of the settings.
 setup_logging.connect(keep_our_logging)
 worker_init.connect(write_for_ourselves)
 task_prerun.connect(drop_dead_connections)

@@ -1,4 +1,4 @@
-"""Country and state codes from the codes or names that people type and files hold."""
+"""Country and state codes, from codes or names in forms and files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pycountry
 
 from erpbridge.db.text import unaccented
 
-# Whose states are meant where no country is given, and known for certain where one is.
+# Countries that are tried when a state has no country, and whose states are all known.
 KNOWN = ("US", "CA", "AU")
 NAMES = {"US": "the United States", "CA": "Canada", "AU": "Australia"}
-# What people call countries, beside the names and codes of ISO 3166, as ``_plain`` gives it.
+# Common names that are not in ISO 3166, as normalized by ``_plain``.
 ALIASES = {
     "america": "US",
     "bolivia": "BO",
@@ -68,36 +68,40 @@ SIGNS = re.compile(r"[\s,()]+")
 
 @dataclass(frozen=True)
 class Place:
-    """A state's code and its country; of a state that no list knows, the text as it was given."""
+    """A state's code and its country; an unknown state is kept as the given text."""
 
     state: str
     country: str
 
 
 class UnclearState(ValueError):
-    """Why a text names no state, or more than one; a sentence for whoever gave it."""
+    """A text names no state, or more than one; the message is for the person who gave it."""
 
 
 def country_code(text: str) -> str:
-    """The ISO 3166 alpha-2 code of a country's code or name; empty where there is none."""
+    """Return the ISO 3166 alpha-2 code of a country's code or name; empty if there is none."""
     return _countries().get(_plain(text).removeprefix("the "), "")
 
 
 @lru_cache(maxsize=8192)
 def located(text: str, country: str = "") -> Place:
-    """A state by its code or name, with the country it belongs to.
+    """Return a state by its code or name, with its country.
 
-    :param country: its ISO code; without one it is that of :data:`KNOWN` which has the state.
-    :raises UnclearState: when no country, or more than one, can be meant.
+    :param country: its ISO code; without one, the country of :data:`KNOWN` that has the state.
+    :raises UnclearState: when no country, or more than one, is possible.
     """
     if not text.strip():
         return Place("", country)
     countries = (country,) if country else KNOWN
-    found = {place: code for place in countries if (code := _code(text, place))}
-    if len(found) > 1:
-        raise UnclearState(f"“{text[:40]}” is {_both(found)}. Give the country too.")
-    for place, code in found.items():
-        return Place(code, place)
+    matches = {
+        country_of_state: code
+        for country_of_state in countries
+        if (code := _code(text, country_of_state))
+    }
+    if len(matches) > 1:
+        raise UnclearState(f"“{text[:40]}” is {_both(matches)}. Give the country too.")
+    for country_of_state, code in matches.items():
+        return Place(code, country_of_state)
     if not country:
         raise UnclearState(
             f"“{text[:40]}” is no state of {NAMES['US']}, {NAMES['CA']} or {NAMES['AU']}. Use a "
@@ -112,43 +116,52 @@ def located(text: str, country: str = "") -> Place:
 
 @cache
 def state_names(country: str) -> dict[str, str]:
-    """Code without the country's prefix, and name, of every state of a country."""
-    every = pycountry.subdivisions.get(country_code=country)  # type: ignore[no-untyped-call]
-    return dict(sorted((one.code.partition("-")[2], one.name) for one in every or ()))
+    """Return code (without the country's prefix) and name of every state of a country."""
+    subdivisions = pycountry.subdivisions.get(country_code=country)  # type: ignore[no-untyped-call]
+    return dict(
+        sorted(
+            (subdivision.code.partition("-")[2], subdivision.name)
+            for subdivision in subdivisions or ()
+        )
+    )
 
 
-def _both(found: dict[str, str]) -> str:
-    """The states that one code may mean."""
-    named = (f"{state_names(country)[code]} in {NAMES[country]}" for country, code in found.items())
-    return " and ".join(named)
+def _both(matches: dict[str, str]) -> str:
+    """Return the states that one code may mean, as text."""
+    names = (
+        f"{state_names(country)[code]} in {NAMES[country]}" for country, code in matches.items()
+    )
+    return " and ".join(names)
 
 
 def _code(text: str, country: str) -> str:
-    """The code of a country's state by code or name; empty where it has no such state."""
+    """Return a state's code by its code or name; empty if the country has no such state."""
     return _states(country).get(_plain(text).removeprefix(f"{country.casefold()}-"), "")
 
 
 @cache
 def _states(country: str) -> dict[str, str]:
-    """Code and name as they are compared, to the code without its country."""
-    found: dict[str, str] = {}
+    """Return a map of normalized codes and names to the code without its country."""
+    codes: dict[str, str] = {}
     for code, name in state_names(country).items():
-        found |= {_plain(name): code, _plain(code): code}
-    return found
+        codes |= {_plain(name): code, _plain(code): code}
+    return codes
 
 
 @cache
 def _countries() -> dict[str, str]:
-    """Every code and name of a country as it is compared, to its code; people's own names last."""
-    found: dict[str, str] = dict(ALIASES)
+    """Return a map of normalized codes and names to the country code; ISO 3166 wins over
+    aliases.
+    """
+    codes: dict[str, str] = dict(ALIASES)
     for country in pycountry.countries:
         for kind in ("official_name", "common_name", "name", "numeric", "alpha_3", "alpha_2"):
             name = _plain(getattr(country, kind, ""))
             if name:
-                found[name.removeprefix("the ")] = str(country.alpha_2)
-    return found
+                codes[name.removeprefix("the ")] = str(country.alpha_2)
+    return codes
 
 
 def _plain(text: str) -> str:
-    """A name of a place as it is compared: without accents, dots and case."""
+    """Normalize a name of a place: without accents, dots and case."""
     return SIGNS.sub(" ", unaccented(text.replace("&", " and ").replace(".", ""))).strip()

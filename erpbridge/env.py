@@ -1,8 +1,8 @@
 """Typed reading of environment variables.
 
-Every variable ``NAME`` may instead be given as ``NAME_FILE``, the path of a file that holds the
-value (container secrets). A value that cannot be read raises ``ImproperlyConfigured`` naming the
-variable, what was found and what is expected; secrets are never repeated in the message.
+Every variable ``NAME`` may instead be given as ``NAME_FILE``, the path of a file with the value
+(container secrets). An invalid value raises ``ImproperlyConfigured`` with the variable, the value
+and what is expected; secrets are never repeated in the message.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAKE_KEY = (
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable ``name``, or the content of the file ``name_FILE`` points at, or ``default``."""
+    """Return the variable ``name``, or the content of the file in ``name_FILE``, or ``default``."""
     if name in os.environ:
         return os.environ[name]
     path = os.environ.get(f"{name}_FILE")
@@ -40,7 +40,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def flag(name: str, *, default: bool) -> bool:
-    """A yes/no variable."""
+    """Return a yes/no variable."""
     word = text(name, "yes" if default else "no").strip().lower()
     if word in TRUE_WORDS:
         return True
@@ -50,7 +50,7 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def integer(name: str, default: int, *, least: int, most: int) -> int:
-    """A whole number between ``least`` and ``most``, both allowed."""
+    """Return a whole number from ``least`` to ``most``, inclusive."""
     word = text(name, str(default))
     try:
         number = int(word)
@@ -62,44 +62,44 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """A comma-separated list."""
+    """Return a comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:
-    """A comma-separated list of addresses and networks (``10.0.0.5``, ``172.16.0.0/12``)."""
-    found: list[IPv4Network | IPv6Network] = []
+    """Return a comma-separated list of addresses and networks (``10.0.0.5``, ``172.16.0.0/12``)."""
+    parsed: list[IPv4Network | IPv6Network] = []
     for word in words(name):
         try:
-            found.append(ip_network(word))
+            parsed.append(ip_network(word))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from error
-    return found
+    return parsed
 
 
 def hosts(name: str, default: str) -> tuple[str, ...]:
-    """Hosts that may be called although they are not public: addresses, networks and names."""
-    found = tuple(words(name, default))
+    """Return the non-public hosts that may be called: addresses, networks and names."""
+    entries = tuple(words(name, default))
     try:
-        Allowed.read(found)
+        Allowed.read(entries)
     except ValueError as error:
         raise ImproperlyConfigured(
             f"{name}: {error}. Write names, addresses and networks such as erp.internal, "
             "10.1.2.3 or 10.1.0.0/16, separated by commas."
         ) from error
-    return found
+    return entries
 
 
 def keys(name: str) -> list[str]:
-    """A comma-separated list of Fernet keys: 32 bytes each, in URL-safe base64."""
-    found = words(name)
-    for place, key in enumerate(found, start=1):
+    """Return a comma-separated list of Fernet keys: 32 bytes each, in URL-safe base64."""
+    fernet_keys = words(name)
+    for number, key in enumerate(fernet_keys, start=1):
         if not _is_key(key):
             raise ImproperlyConfigured(
-                f"{name}: key {place} of {len(found)} is not 32 bytes in URL-safe base64. "
+                f"{name}: key {number} of {len(fernet_keys)} is not 32 bytes in URL-safe base64. "
                 f"Make one with: {MAKE_KEY}"
             )
-    return found
+    return fernet_keys
 
 
 def _is_key(word: str) -> bool:
@@ -110,7 +110,7 @@ def _is_key(word: str) -> bool:
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """One word out of ``allowed``."""
+    """Return a word that is one of ``allowed``."""
     word = text(name, default)
     if word not in allowed:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}; it is {word!r}.")
@@ -118,7 +118,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder to write to, made for its owner only; an empty value is the default too."""
+    """Return a writable folder, created with mode 0700; an empty value means the default."""
     path = Path(text(name) or default).resolve()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def folder(name: str, default: Path) -> Path:
 
 
 def time_zone(name: str, default: str) -> str:
-    """The name of a time zone."""
+    """Return the name of a time zone."""
     word = text(name, default)
     if word not in available_timezones():
         raise ImproperlyConfigured(
@@ -140,7 +140,7 @@ def time_zone(name: str, default: str) -> str:
 
 
 def redis(name: str) -> str:
-    """The address of a Redis, empty where none is used."""
+    """Return the URL of a Redis server; empty if none is used."""
     address = text(name)
     if address and split(name, address).scheme not in {"redis", "rediss", "unix"}:
         raise ImproperlyConfigured(f"{name} must start with redis://, rediss:// or unix://.")
@@ -148,7 +148,7 @@ def redis(name: str) -> str:
 
 
 def split(name: str, address: str) -> SplitResult:
-    """The parts of an address, whose text may hold a secret and is not repeated."""
+    """Split a URL. It may contain a secret, so messages do not repeat it."""
     try:
         return urlsplit(address)
     except ValueError as error:
@@ -156,10 +156,10 @@ def split(name: str, address: str) -> SplitResult:
 
 
 def database(name: str, default: str) -> dict[str, object]:
-    """A database address as Django's ``DATABASES`` entry.
+    """Return a database URL as an entry of Django's ``DATABASES``.
 
     Understands ``sqlite:///absolute/path.sqlite3`` and ``postgresql://user:secret@host:port/name``;
-    query parameters of a PostgreSQL address go to libpq (``?sslmode=require``).
+    query parameters of a PostgreSQL URL go to libpq (``?sslmode=require``).
     """
     address = text(name, default)
     parts = split(name, address)
@@ -185,7 +185,7 @@ def database(name: str, default: str) -> dict[str, object]:
 
 
 def port(name: str, address: str) -> str:
-    """The port of an address as text, empty where none is given."""
+    """Return the port of a URL as text; empty if there is none."""
     try:
         return str(urlsplit(address).port or "")
     except ValueError as error:
@@ -193,13 +193,13 @@ def port(name: str, address: str) -> str:
 
 
 def sqlite(path: str) -> dict[str, object]:
-    """SQLite with write-ahead logging and immediate transactions, in a file for its owner only.
+    """Return SQLite settings with write-ahead logging and immediate transactions.
 
-    IMMEDIATE takes the write lock at BEGIN, so that a transaction that reads and then writes
-    waits for its turn instead of failing with "database is locked".
+    IMMEDIATE takes the write lock at BEGIN, so that a transaction that reads and then writes waits
+    for its turn instead of failing with "database is locked".
     """
-    # SQLite would let others read it; the files beside it take after it. What is wrong with the
-    # place is told when the database is opened.
+    # Create the file with mode 0600, because SQLite would let others read it; its -wal and -shm
+    # files get the same mode. Errors are reported when the database is opened.
     with suppress(OSError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return {

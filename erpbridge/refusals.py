@@ -1,7 +1,7 @@
-"""What a service raises for a change that it does not make."""
+"""The exception that services raise for a change that they reject."""
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """Nothing was changed; the text says why, and can be shown to the person who tried."""
+    """Nothing was changed; the message says why, and can be shown to the person."""

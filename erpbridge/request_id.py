@@ -1,4 +1,4 @@
-"""The id of the request being answered: in its headers, log lines and audit events."""
+"""The id of the current request, for its headers, log lines and audit events."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current_request_id() -> str:
-    """The id of the request being answered, empty outside one."""
+    """Return the id of the current request, empty outside of one."""
     return _request_id.get()
 
 
 @contextmanager
 def acting_for(request_id: str) -> Iterator[None]:
-    """Answer a request, or do later what it asked for: lines and events carry its id.
+    """Set the id for the block: of a request, or of one whose work is done later.
 
-    An empty id leaves the present one in place.
+    An empty id keeps the current one.
     """
     if not request_id:
         yield

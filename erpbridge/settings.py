@@ -1,7 +1,7 @@
-"""Settings of every mode; all that differs between installations comes from the environment.
+"""Settings of all modes; what differs between installations comes from the environment.
 
-``ERPBRIDGE_MODE`` is ``demo`` (what ``make run`` uses: invented people and companies, passwords
-shown), ``development`` or ``production``, which refuses to start on unsafe values.
+``ERPBRIDGE_MODE`` is ``demo`` (for ``make run``: invented people and companies, public passwords),
+``development`` or ``production``, which refuses to start with unsafe values.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 MODE = env.choice("ERPBRIDGE_MODE", "development", ("development", "demo", "production"))
 PRODUCTION = MODE == "production"
 DEBUG = env.flag("ERPBRIDGE_DEBUG", default=False)
-# Everything an installation writes: the SQLite file, uploads, the simulator's ledgers.
+# Everything that an installation writes: the SQLite file, uploads, the simulator's ledgers.
 DATA_DIR = env.folder("ERPBRIDGE_DATA_DIR", BASE_DIR / "var")
 
 DEFAULT_SECRET_KEY = "only-for-development-and-never-in-production"  # noqa: S105 - refused below
 SECRET_KEY = env.text("ERPBRIDGE_SECRET_KEY") or DEFAULT_SECRET_KEY
 ALLOWED_HOSTS = env.words("ERPBRIDGE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("ERPBRIDGE_TRUSTED_ORIGINS")
-# Proxies whose word about the client's address counts; nobody else's does.
+# Proxies whose X-Forwarded-For is trusted.
 ERPBRIDGE_TRUSTED_PROXIES = env.networks("ERPBRIDGE_TRUSTED_PROXIES")
 BEHIND_PROXY = env.flag("ERPBRIDGE_BEHIND_PROXY", default=False)
-# Secrets of connections are encrypted with the first key and read with any of them.
+# Secrets of connections are encrypted with the first key and can be decrypted with any of them.
 ERPBRIDGE_FIELD_KEYS = env.keys("ERPBRIDGE_FIELD_KEYS")
-# Whoever reads /metrics and /health.json shows this; without it neither page exists.
+# Bearer token for /metrics and /health.json; without it these pages do not exist.
 ERPBRIDGE_METRICS_TOKEN = env.text("ERPBRIDGE_METRICS_TOKEN").strip()
 
 
 def refuse_unsafe_production() -> None:
-    """Stop a production start that would be open to the world; say which variable to set."""
+    """Refuse to start production with unsafe settings, and say which variables to set."""
     problems = []
     if SECRET_KEY == DEFAULT_SECRET_KEY or len(SECRET_KEY) < 40:
         problems.append("ERPBRIDGE_SECRET_KEY must be set to at least 40 random characters")
@@ -146,11 +146,11 @@ FORM_RENDERER = "erpbridge.ui.forms.Renderer"
 
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite://{DATA_DIR / 'erpbridge.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# A bulk click on "all that match" posts only the filter; ticked rows post an id each.
+# A bulk request for "all that match" posts only the filter; ticked rows post one id each.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
-# Above the largest file that a page takes, so that its own message is the one people see.
+# More than the largest file of an upload form, so that people see the form's own message.
 ERPBRIDGE_MOST_BODY_BYTES = 16 * 1024 * 1024
 
 AUTH_USER_MODEL = "access.User"
@@ -158,7 +158,8 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# The first is Django's first, and stored like it; the others are Django's, for what they stored.
+# The first is Django's default with limited concurrency, stored in the same format; the others
+# verify hashes that Django stored earlier.
 PASSWORD_HASHERS = [
     "erpbridge.login.password_hashing.TakingTurns",
     *global_settings.PASSWORD_HASHERS[1:],
@@ -177,22 +178,22 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
-# Five failures for one login name lock that name for fifteen minutes, wherever they come from.
+# Five failures for one login name lock that name for fifteen minutes, from whatever address.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = ["username"]
-# Django hands the login name over as "username", whatever the user model calls it.
+# Django passes the login name as "username", whatever the user model calls it.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "erpbridge.login.lockout.locked_out"
-# It also locks an address, at a limit of its own.
+# It also locks addresses, with a separate limit.
 AXES_HANDLER = "erpbridge.login.lockout.Handler"
 AXES_CLIENT_IP_CALLABLE = "erpbridge.processes.client_address.client_network"
 ERPBRIDGE_FAILURES_PER_ADDRESS = env.integer(
     "ERPBRIDGE_FAILURES_PER_ADDRESS", 50, least=5, most=1_000_000
 )
 AXES_VERBOSE = False
-# W006 asks to lock by address too, which the handler does.
+# W006 recommends to lock by address too, which the handler does.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
 DEFAULT_EXCEPTION_REPORTER_FILTER = "erpbridge.ui.error_pages.NoSecrets"
@@ -210,7 +211,7 @@ STORAGES = {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
         else "django.contrib.staticfiles.storage.StaticFilesStorage",
-        # Not secret, and often collected by another user than the one that serves.
+        # Static files are not secret, and another user may collect them.
         "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
     },
 }
@@ -242,7 +243,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$", r"^health\.json$"]
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    # Links in answers of the API name the host that was asked for.
+    # Links in API responses have the host of the request.
     USE_X_FORWARDED_HOST = True
 
 REDIS_URL = env.redis("REDIS_URL")
@@ -255,18 +256,18 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-# The database row is the queue and a message only wakes a worker up, so results are not kept,
-# messages may be lost or doubled, and no delay ever lives in the broker.
+# The database row is the queue and a message only wakes up a worker. So results are not stored,
+# messages may be lost or duplicated, and the broker holds no delayed messages.
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# A turn of 20 seconds, its last look, and a last batch that uses its deadlines to the full.
+# Enough for a turn of 20 seconds, its last query, and a last batch that uses its full deadlines.
 CELERY_TASK_TIME_LIMIT = 180
 CELERY_TASK_SOFT_TIME_LIMIT = 150
-# Without it Celery opens a database connection for every task.
-# See docs/design/measured-choices.md, "Celery and its broker".
+# Otherwise Celery opens a database connection for every task. See docs/design/measured-choices.md,
+# "Celery and its broker".
 CELERY_DB_REUSE_MAX = 1000
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = (
@@ -274,10 +275,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "visibility_timeout": 120,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,
-        # A publish on a half-dead connection would otherwise wait for ever.
+        # Otherwise a publish on a half-dead connection would wait forever.
         "socket_timeout": 5,
         "socket_connect_timeout": 1,
-        # Without a broker, an accept click would otherwise wait six seconds for nothing.
+        # Otherwise an accept click without a broker would wait six seconds.
         "max_retries": 1,
         "interval_start": 0,
     }
@@ -286,16 +287,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 )
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "erp_integrations.export.tasks.tick", "schedule": 10.0}}
 
-# Adapters that may be used here, out of all that are installed (entry point "erpbridge.adapters").
+# Enabled adapters, of all that are installed (entry point "erpbridge.adapters").
 ERPBRIDGE_ADAPTERS = env.words("ERPBRIDGE_ADAPTERS", "simulator,tryton")
-# Hosts that adapters may call although they are not public. Beside a demo or on a developer's
-# machine there may be an ERP; in production only what the operator names.
+# Non-public hosts that adapters may call. In a demo or development there may be a local ERP; in
+# production only the hosts that the operator lists.
 ERPBRIDGE_ALLOWED_PRIVATE_HOSTS = env.hosts(
     "ERPBRIDGE_ALLOWED_PRIVATE_HOSTS", "" if PRODUCTION else "127.0.0.0/8,::1"
 )
-# Seconds that a worker's claim outlives the deadline of the call made under it.
+# Seconds by which a worker's lease outlives the deadline of the call made under it.
 ERPBRIDGE_LEASE_MARGIN = env.integer("ERPBRIDGE_LEASE_MARGIN", 60, least=2, most=3600)
-# One click on "send" or "accept" takes at most this many rows.
+# Most rows of one bulk request.
 ERPBRIDGE_MOST_ROWS_A_CLICK = 10_000
 
 REST_FRAMEWORK = {
@@ -311,7 +312,7 @@ SPECTACULAR_SETTINGS = {
     "DEFAULT_GENERATOR_CLASS": "erpbridge.rest.schema.openapi.Generator",
     "POSTPROCESSING_HOOKS": ["erpbridge.oauth.openapi.with_endpoints"],
 }
-# The largest page of a list, and how often an application may call for one company.
+# Largest page of a list, and rate limits per application and company.
 ERPBRIDGE_REST_MOST_PER_PAGE = env.integer(
     "ERPBRIDGE_REST_MOST_PER_PAGE", 2_000, least=100, most=10_000
 )

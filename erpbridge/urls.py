@@ -1,4 +1,4 @@
-"""URLs of the project: the way in, the account, then one include per app."""
+"""URLs of the project: login, the account, then one include per app."""
 
 from __future__ import annotations
 

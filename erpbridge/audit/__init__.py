@@ -1,1 +1,1 @@
-"""Append-only record of who did what, when and why."""
+"""Append-only audit log: who did what, when and why."""

@@ -1,6 +1,6 @@
-"""Change history of one record, as its page shows it, and what it held before.
+"""Change history of one record, for its page, and the former values of its fields.
 
-The record app gives its :class:`Words`; what an event means beyond field changes is said there.
+Record apps pass their own :class:`Words`, which also name the events that are not field changes.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ EMPTY = "(empty)"
 
 
 class Words(Protocol):
-    """What a record app calls its fields, values and events."""
+    """The texts of a record app for its fields, values and events."""
 
     def field(self, name: str) -> str:
-        """The words a field has on the record's page."""
+        """Return the label of a field on the record's page."""
         ...
 
     def value(self, name: str, value: Any) -> str:
-        """A stored value as the page would show it."""
+        """Return a stored value as the page shows it."""
         ...
 
     def verb(self, verb: str) -> str:
-        """What happened."""
+        """Return the text of an event."""
         ...
 
     def state(self, state: str) -> str:
-        """The words for a state; none before the first."""
+        """Return the label of a state; empty if there is none yet."""
         ...
 
 
@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True)
 class History:
-    """The newest lines, and the event id to go on from where there are older ones."""
+    """The newest lines, and the event id to continue from if there are older ones."""
 
     lines: list[Line]
     older: int | None
@@ -60,34 +60,35 @@ class History:
 def history(
     account_id: int, entity: str, subject_id: int, *, words: Words, before: str = ""
 ) -> History:
-    """Up to :data:`SHOWN_AT_ONCE` events, newest first.
+    """Return up to :data:`SHOWN_AT_ONCE` events, newest first.
 
-    :param before: of a query string: only events older than this id; ignored where it is none.
+    :param before: only events older than this id; comes from a query string, ignored if it is
+        invalid.
     """
     events = Event.objects.about(account_id, entity, subject_id)
     if number(before):
         events = events.filter(pk__lt=number(before))
-    found = list(events[: SHOWN_AT_ONCE + 1])
-    shown = found[:SHOWN_AT_ONCE]
-    lines = [line for event in shown for line in _lines(event, words)]
-    return History(lines, shown[-1].pk if len(found) > SHOWN_AT_ONCE else None)
+    fetched = list(events[: SHOWN_AT_ONCE + 1])
+    page = fetched[:SHOWN_AT_ONCE]
+    lines = [line for event in page for line in _lines(event, words)]
+    return History(lines, page[-1].pk if len(fetched) > SHOWN_AT_ONCE else None)
 
 
 def held_at(account_id: int, entity: str, subject_id: int, *, revision: int) -> dict[str, Any]:
-    """What the fields changed since a revision held at that revision."""
-    found: dict[str, Any] = {}
+    """Return the values at a revision of the fields that were changed after it."""
+    values: dict[str, Any] = {}
     for event in Event.objects.about(account_id, entity, subject_id)[:SHOWN_AT_ONCE]:
         if event.data.get("revision", 0) > revision:  # newest first: the oldest value wins
-            found |= {name: old for name, (old, _) in event.data.get("changes", {}).items()}
-    return found
+            values |= {name: old for name, (old, _) in event.data.get("changes", {}).items()}
+    return values
 
 
 def shown_as(value: Any) -> str:
-    """A plain value in words."""
+    """Return a plain value as text."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, list):
-        return ", ".join(str(one) for one in value) or EMPTY
+        return ", ".join(str(element) for element in value) or EMPTY
     return EMPTY if value in (None, "") else str(value)
 
 

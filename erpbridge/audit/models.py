@@ -1,4 +1,4 @@
-"""The audit event. Rows are only ever added: triggers refuse UPDATE and DELETE."""
+"""The audit event. Rows are only inserted: triggers reject UPDATE and DELETE."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from django.db.models.functions import Now
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    """Events, newest first where shown."""
+    """Audit events."""
 
     def about(self, account_id: int, entity: str, subject_id: int) -> EventQuerySet:
-        """The history of one record."""
-        found = self.filter(account=account_id, entity=entity, subject_id=subject_id)
-        return found.select_related("actor").order_by("-id")
+        """Return the history of one record, newest first."""
+        events = self.filter(account=account_id, entity=entity, subject_id=subject_id)
+        return events.select_related("actor").order_by("-id")
 
 
 class Event(models.Model):
-    """One thing that happened to one subject."""
+    """One event of one subject."""
 
     account = models.ForeignKey("access.Account", on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(db_default=Now(), editable=False)

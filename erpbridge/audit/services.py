@@ -1,4 +1,4 @@
-"""Adding events. Always inside the transaction of what they report, so both happen or neither."""
+"""Add events, always in the transaction of the change that they record."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from erpbridge.request_id import current_request_id
 
 @dataclass(frozen=True)
 class Note:
-    """What happened to one subject; states are empty for what is not a move.
+    """An event to record; the states are empty unless a state changed.
 
-    ``request_id`` names the request that it was done for, where that is not the present one.
+    ``request_id`` is the id of the request that caused it, if that is not the current one.
     """
 
     entity: str
@@ -44,23 +44,23 @@ def note(account_id: int, notes: Iterable[Note], *, by: AbstractBaseUser | None)
         Event(
             account_id=account_id,
             actor_id=by.pk if by else None,
-            entity=one.entity,
-            subject_id=one.subject_id,
-            label=one.label[:255],
-            verb=one.verb,
-            from_state=one.from_state,
-            to_state=one.to_state,
-            note=one.note,
-            data=dict(one.data),
-            request_id=one.request_id or request_id,
+            entity=entry.entity,
+            subject_id=entry.subject_id,
+            label=entry.label[:255],
+            verb=entry.verb,
+            from_state=entry.from_state,
+            to_state=entry.to_state,
+            note=entry.note,
+            data=dict(entry.data),
+            request_id=entry.request_id or request_id,
         )
-        for one in notes
+        for entry in notes
     ]
     insert(events)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """``{field: [old, new]}`` for the keys of ``after`` whose value differs."""
+    """Return ``{field: [old, new]}`` for the keys of ``after`` whose value differs."""
     return {
         name: [before.get(name), value]
         for name, value in after.items()

@@ -27,13 +27,13 @@ REMOVE = {
 
 
 def install(schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Refuse UPDATE, DELETE and, where there is one, TRUNCATE of audit events from now on."""
+    """Reject UPDATE, DELETE and, on PostgreSQL, TRUNCATE of audit events from now on."""
     vendor = schema_editor.connection.vendor
     for statement in SQLITE if vendor == "sqlite" else POSTGRESQL:
         schema_editor.execute(statement)
 
 
 def remove(schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Take the triggers away again (a reverse migration)."""
+    """Remove the triggers (for a reverse migration)."""
     for statement in REMOVE[schema_editor.connection.vendor]:
         schema_editor.execute(statement)

@@ -1,9 +1,9 @@
-"""Two clocks, and which of them a stored time is of.
+"""Two clocks, and which one a stored time is from.
 
 The *wall clock* of the database, ``django.db.models.functions.Now``, tells people when something
-happened. It can be set, and jumps when it is. So nothing is decided by it: columns that end in
-``_at`` are shown, sorted and counted, and no more.
+happened. It jumps when it is set, so nothing is decided by it: columns that end in ``_at`` are only
+shown, sorted and counted.
 
-The *measured clock*, :mod:`erpbridge.clock.measured`, tells how much time has passed, and decides
-whether a lease is over, a wait has been long enough, or a call can still take effect.
+The *measured clock*, :mod:`erpbridge.clock.measured`, measures elapsed time. It decides whether a
+lease has expired, a wait is over, or a call can still take effect.
 """

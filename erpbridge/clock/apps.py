@@ -16,12 +16,12 @@ class ClockConfig(AppConfig):
     label = "clock"
 
     def ready(self) -> None:
-        """Let the clock be there once its table is, also after a ``flush``."""
+        """Create the clock's row once its table exists, also after a ``flush``."""
         post_migrate.connect(_start, sender=self)
 
 
 def _start(using: str, apps: Any = apps_now, **_signal: Any) -> None:
-    """The signal ``post_migrate``; in the middle of the migrations there may be no table yet."""
+    """Receiver of ``post_migrate``; between migrations the table may not exist yet."""
     from erpbridge.clock.measured import start
 
     try:

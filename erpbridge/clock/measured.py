@@ -1,16 +1,16 @@
-"""The measured clock: how much time has passed at least, whatever any wall clock says.
+"""The measured clock: a lower bound of the elapsed time, independent of any wall clock.
 
-Its reading is a row of the database, and begins at the time of the installation. Every process that
-exports pushes it on, about once a second, by the time that *it* has measured with
-``time.monotonic()`` since it last saw the reading; whoever pushes it furthest counts. While nobody
-does, it stands still. So the reading says nothing about the time of day, and falls behind over the
-years; only differences mean something.
+Its reading is a database row that starts at the time of installation. Every exporting process
+advances it about once a second, by the time that it has measured itself with ``time.monotonic()``
+since it last saw the reading; the largest advance counts. If no process does so, the clock stands
+still. So the reading is not the time of day, and falls behind over the years; only differences have
+a meaning.
 
-No push is longer than ``STEP``. Hence, for any two moments and any number of processes: the reading
-moves on by no more than the time that really passed between them, and one ``STEP``. For of the
-pushes that make up the difference, each began after the one before was seen in the database, and
-all but the first lie between the two moments. ``at_least`` and ``ago`` add that ``STEP``: what they
-wait for is late, and never early. ``after`` is for what may as well come a ``STEP`` too soon.
+No advance is longer than ``STEP``. Hence, for any two moments and any number of processes, the
+reading advances by at most the time that really passed plus one ``STEP``: each advance in between
+began after the one before was visible in the database, and all but the first lie between the two
+moments. ``at_least`` and ``ago`` add that ``STEP``, so that what waits for them may be late but is
+never early. ``after`` may be up to a ``STEP`` early.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from django.db.models.functions import Now
 
 from erpbridge.clock.models import Clock
 
-# Seconds of the longest push.
+# Longest advance in seconds.
 STEP = 2.0
 
 
 class Stopped(Exception):
-    """The clock has no row, so nothing that waits for it ever ends."""
+    """The clock's row is missing, so that no wait would ever end."""
 
 
 class Reading(Func):
-    """What the clock reads; where it has no row, NULL, with which nothing is due or over."""
+    """SQL of the current reading; NULL without a row, so that nothing is due or expired then."""
 
     template = "(SELECT reading FROM clock_clock)"
     arity = 0
@@ -43,24 +43,24 @@ class Reading(Func):
 
 
 def after(seconds: float) -> ExpressionWrapper[Any]:
-    """The reading in about so many seconds."""
+    """Return the reading in about ``seconds`` seconds; it may come up to a ``STEP`` early."""
     return ExpressionWrapper(
         Reading() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
     )
 
 
 def at_least(seconds: float) -> ExpressionWrapper[Any]:
-    """The reading at which surely so many seconds will have passed from now."""
+    """Return a reading that comes no earlier than ``seconds`` seconds from now."""
     return after(seconds + STEP)
 
 
 def ago(seconds: float) -> ExpressionWrapper[Any]:
-    """What carries this reading, or an earlier one, is at least so many seconds old."""
+    """Return a reading that is at least ``seconds`` seconds old."""
     return after(-seconds - STEP)
 
 
 def now() -> datetime:
-    """What the clock reads."""
+    """Return the current reading."""
     return moment().reading
 
 
@@ -72,37 +72,40 @@ class Moment:
     reading: datetime
 
     def on_the_wall(self, reading: datetime) -> datetime:
-        """When the measured clock will read so, or did, for people."""
+        """Return the wall clock time of a reading, for people."""
         return self.wall + (reading - self.reading)
 
     def ahead(self, reading: datetime | None) -> datetime | None:
-        """The same of a reading that has not come yet; else None."""
+        """Return the wall clock time of a future reading; None for a past one."""
         if reading is None or reading <= self.reading:
             return None
         return self.on_the_wall(reading)
 
 
 def moment() -> Moment:
-    """What the database's wall clock and the measured clock read now. :raises Stopped:"""
+    """Return both clocks.
+
+    :raises Stopped: when the clock's row is missing.
+    """
     for wall, reading in Clock.objects.values_list(Now(), "reading"):
         return Moment(wall, reading)
     raise Stopped("The measured clock has no row. Run: manage.py migrate")
 
 
 def start(using: str = "default") -> None:
-    """Let the clock begin, unless it has."""
-    found, begun = Clock.objects.using(using).get_or_create(pk=1, defaults={"reading": Now()})
-    if begun:
-        # SQLite compares text: from now on it is what Python writes, to the microsecond.
-        found.refresh_from_db()
-        found.save()
+    """Create the clock's row unless it exists."""
+    clock, created = Clock.objects.using(using).get_or_create(pk=1, defaults={"reading": Now()})
+    if created:
+        # SQLite compares text: store the value as Python writes it, with microseconds.
+        clock.refresh_from_db()
+        clock.save()
 
 
 class Hand:
-    """What one process has seen of the clock, and the time that it has measured since.
+    """Advances the clock for one process, by the time it has measured since its last reading.
 
-    By a clock that stops while the machine sleeps: what waits for the reading is late then, and
-    never early. What must not be late goes by ``erpbridge.outgoing.uptime`` instead.
+    ``time.monotonic`` stops while the machine sleeps: what waits for the reading is then late, but
+    never early. Use ``erpbridge.outgoing.uptime`` for what must not be late.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -110,15 +113,15 @@ class Hand:
         self._seen: tuple[datetime, float] | None = None
 
     def push(self) -> None:
-        """Push the clock on, unless others have pushed it further. Never inside a transaction."""
+        """Advance the clock, unless others have advanced it further. Never inside a transaction."""
         rows = Clock.objects.filter(pk=1)
         if self._seen is not None:
             reading, at = self._seen
-            # Before the statement: how long that takes is known only to have been time.
+            # Measured before the statement, whose own duration must not count twice.
             measured = timedelta(seconds=min(self._monotonic() - at, STEP))
-            # One that reads less than it did has been restored from elsewhere: begin anew.
+            # A reading that went back was restored from a backup: leave it and start over from it.
             behind = rows.filter(reading__gte=reading, reading__lt=reading + measured)
             behind.update(reading=reading + measured)
         for reading in rows.values_list("reading", flat=True):
-            # After the answer: the reading may have changed at any time before.
+            # Taken after the query: the reading may have changed at any time before.
             self._seen = reading, self._monotonic()

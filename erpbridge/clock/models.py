@@ -1,4 +1,4 @@
-"""The one row of the measured clock; ``measured`` alone writes it."""
+"""The one row of the measured clock; only ``measured`` writes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class Clock(models.Model):
-    """What the measured clock reads: looks like a date, and is none."""
+    """The current reading of the measured clock. It looks like a date, but is not one."""
 
     reading = models.DateTimeField()
 

@@ -1,1 +1,1 @@
-"""Text, batches, locks and retries, alike on every database."""
+"""Database helpers that behave the same on SQLite and PostgreSQL: text, batches, locks, retries."""

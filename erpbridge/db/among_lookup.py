@@ -1,7 +1,7 @@
-"""``filter(pk__among=ids)``: rows whose column is one of many numbers, all in one parameter.
+"""``filter(pk__among=ids)``: like ``__in``, but with all numbers in one parameter.
 
-``__in`` makes a parameter of each, which takes Django longer to write, and the database to read,
-than a page of rows takes to fetch.
+``__in`` makes one parameter per number; for a page of rows, building and parsing those takes longer
+than fetching the rows.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from django.db.models.lookups import Lookup
 @Field.register_lookup
 @ForeignObject.register_lookup
 class Among(Lookup):
-    """PostgreSQL takes the numbers as an array, SQLite as JSON."""
+    """The lookup; PostgreSQL gets the numbers as an array, SQLite as JSON."""
 
     lookup_name = "among"
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        """The condition."""
-        column, given = self.process_lhs(compiler, connection)
+        """Return the condition."""
+        column, parameters = self.process_lhs(compiler, connection)
         numbers = list(self.rhs)
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s::bigint[])", [*given, numbers]
+            return f"{column} = ANY(%s::bigint[])", [*parameters, numbers]
         condition = "IN (SELECT value FROM json_each(%s))"
-        return f"{column} {condition}", [*given, orjson.dumps(numbers).decode()]
+        return f"{column} {condition}", [*parameters, orjson.dumps(numbers).decode()]

@@ -1,4 +1,4 @@
-"""Ids and rows in batches that every database takes as parameters of one statement."""
+"""Split ids and rows into batches that fit into one statement on every database."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# SQLite takes a limited number of parameters in one statement.
+# SQLite limits the parameters of one statement.
 CHUNK = 500
 
 
 def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    """``ids`` in pieces that fit into one statement on every database."""
+    """Yield ``ids`` in batches that fit into one statement on every database."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]

@@ -1,7 +1,7 @@
-"""Storing many new rows at once, by the shortest way that the database has.
+"""Fast bulk insert.
 
-On PostgreSQL an INSERT of thousands of rows spends most of its time on parameters: COPY takes the
-same rows in about a seventh of it. SQLite has nothing shorter than INSERT.
+On PostgreSQL, an INSERT of thousands of rows spends most of its time on parameters; COPY takes
+about a seventh of the time. SQLite has nothing faster than INSERT.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from django.db import connection as db
 from django.db import models
 from django.db.models.fields.json import JSONField
 
-# Fewer rows than this are an INSERT: COPY has to be set up.
+# COPY has a fixed cost; fewer rows than this use INSERT.
 WORTH_A_COPY = 50
-# Rows of one INSERT; SQLite takes a limited number of parameters.
+# Rows per INSERT; SQLite limits the parameters.
 AT_ONCE = 500
 NULL = r"\N"
 # https://www.postgresql.org/docs/current/sql-copy.html, "Text Format".
@@ -25,10 +25,11 @@ ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def insert(rows: Sequence[models.Model]) -> None:
-    """Store new rows of one model, in their order. What the database fills in, such as the id and
-    the time, is not read back.
+    """Store new rows of one model, in their order.
 
-    :raises IntegrityError: when one of them breaks a constraint; none is stored then.
+    Values that the database generates, such as ids and times, are not read back.
+
+    :raises IntegrityError: when a row violates a constraint; none is stored then.
     """
     if not rows:
         return
@@ -40,31 +41,35 @@ def insert(rows: Sequence[models.Model]) -> None:
 
 def _copy(rows: Sequence[models.Model]) -> None:
     options = type(rows[0])._meta
-    fields = [one for one in options.concrete_fields if _is_given(rows[0], one)]
+    fields = [
+        column_field for column_field in options.concrete_fields if _is_given(rows[0], column_field)
+    ]
     text = StringIO()
     for row in rows:
-        text.write("\t".join(_cell(row, one) for one in fields))
+        text.write("\t".join(_cell(row, column_field) for column_field in fields))
         text.write("\n")
     text.seek(0)
-    columns = ", ".join(db.ops.quote_name(str(one.column)) for one in fields)
+    columns = ", ".join(db.ops.quote_name(str(column_field.column)) for column_field in fields)
     statement = f"COPY {db.ops.quote_name(options.db_table)} ({columns}) FROM STDIN"
     with db.cursor() as cursor, db.wrap_database_errors:
         copying: Any = cursor
         copying.copy_expert(statement, text)
 
 
-def _is_given(row: models.Model, one: models.Field[Any, Any]) -> bool:
-    """Not a value that the database makes. All rows leave the same to it."""
-    value = getattr(row, one.attname)
-    return not (hasattr(value, "resolve_expression") or (one.primary_key and value is None))
+def _is_given(row: models.Model, column_field: models.Field[Any, Any]) -> bool:
+    """Whether the row has a value, not one that the database generates; equal for all rows."""
+    value = getattr(row, column_field.attname)
+    return not (
+        hasattr(value, "resolve_expression") or (column_field.primary_key and value is None)
+    )
 
 
-def _cell(row: models.Model, one: models.Field[Any, Any]) -> str:
-    value = one.pre_save(row, True)
+def _cell(row: models.Model, column_field: models.Field[Any, Any]) -> str:
+    value = column_field.pre_save(row, True)
     if value is None:
         return NULL
-    if isinstance(one, JSONField):
-        stored: Any = json.dumps(value, cls=one.encoder)
+    if isinstance(column_field, JSONField):
+        stored: Any = json.dumps(value, cls=column_field.encoder)
     else:
-        stored = one.get_db_prep_save(value, db)
+        stored = column_field.get_db_prep_save(value, db)
     return str(stored).translate(ESCAPES)

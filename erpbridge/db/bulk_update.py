@@ -1,8 +1,8 @@
-"""Writing many rows, each with values of its own, in one statement.
+"""Update many rows, each with its own values, in one statement.
 
-``bulk_update`` makes a branch of a CASE for every row and column: for ten thousand rows that takes
-ten times as long as the statement itself. Here a column's values travel as one JSON object
-(``erpbridge.db.row_values``), from which the database takes each row's by its id.
+Django's ``bulk_update`` makes a CASE branch per row and column, which for ten thousand rows takes
+ten times as long as the statement itself. Here the values of a column are one JSON object
+(``erpbridge.db.row_values``) from which the database takes each row's value by its id.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db import connection, models
 from erpbridge.db.folded_fields import with_folded
 from erpbridge.db.row_values import OfRow
 
-# Rows of one statement.
+# Rows per statement.
 AT_ONCE = 500
 Row = TypeVar("Row", bound=models.Model)
 
@@ -23,11 +23,11 @@ Row = TypeVar("Row", bound=models.Model)
 def write_rows(
     rows: Sequence[Row], columns: Sequence[str], *, held: bool = False, **same: Any
 ) -> None:
-    """Store these columns of the rows as they are in memory, and what is folded of them.
+    """Store these columns of the rows as they are in memory, and their folded columns.
 
-    :param held: the caller has locked the rows; else they are locked here, in the order of their
-        ids, for an UPDATE takes them as they lie on the disk.
-    :param same: columns that get one value, or one expression, in all rows.
+    :param held: the caller has locked the rows. Otherwise they are locked here in the order of
+        their ids, because UPDATE locks rows in the order of storage, which can deadlock.
+    :param same: columns with one value, or one expression, for all rows.
     """
     if not rows:
         return
@@ -41,28 +41,27 @@ def write_rows(
     if computed:
         model._base_manager.bulk_update(rows, computed, batch_size=100)
     for start in range(0, len(rows), AT_ONCE):
-        some = rows[start : start + AT_ONCE]
+        batch = rows[start : start + AT_ONCE]
         values = dict(same)
         for name in plain:
             field: Any = model._meta.get_field(name)
-            values[name] = OfRow({row.pk: getattr(row, field.attname) for row in some}, field)
+            values[name] = OfRow({row.pk: getattr(row, field.attname) for row in batch}, field)
         if values:
-            model._base_manager.filter(pk__in=[row.pk for row in some]).update(**values)
+            model._base_manager.filter(pk__in=[row.pk for row in batch]).update(**values)
 
 
 def lock_rows(rows: models.QuerySet[Any], ids: Iterable[int]) -> None:
-    """Lock rows in the order of their ids, also beyond the rows of one statement.
+    """Lock rows in the order of their ids, also across batches.
 
-    One row has no order, a database that locks no rows needs none, and outside of a transaction
-    nothing would stay locked.
+    Does nothing for a single row, on a database without row locks, and outside a transaction.
     """
-    wanted = sorted(set(ids))
-    can = connection.features.has_select_for_update and connection.in_atomic_block
-    if len(wanted) < 2 or not can:
+    ordered_ids = sorted(set(ids))
+    can_lock = connection.features.has_select_for_update and connection.in_atomic_block
+    if len(ordered_ids) < 2 or not can_lock:
         return
     ordered = rows.order_by("pk").select_for_update(no_key=True)
-    for start in range(0, len(wanted), AT_ONCE):
-        list(ordered.filter(pk__in=wanted[start : start + AT_ONCE]).values_list("pk"))
+    for start in range(0, len(ordered_ids), AT_ONCE):
+        list(ordered.filter(pk__in=ordered_ids[start : start + AT_ONCE]).values_list("pk"))
 
 
 def _is_expression(row: models.Model, name: str) -> bool:

@@ -1,7 +1,7 @@
-"""A database that cannot do it now: what was asked for did not happen, and can be asked again.
+"""Temporary database failures: what was requested did not happen and can be retried.
 
-SQLite lets one connection write at a time; PostgreSQL ends one of two that wait for each other, and
-is away for a moment while it restarts. Either may have no room left, until somebody makes some.
+SQLite allows one writer at a time; PostgreSQL ends one of two transactions in a deadlock, and is
+unavailable while it restarts. On both, the disk can be full.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why the database did not do it. ``when`` it may, and what the operator has to do for that."""
+    """A temporary failure: its reason, when to retry, and what the operator has to do."""
 
     heading: str
     reason: str
     when: str
-    # After so many seconds it is worth to ask again.
+    # Seconds until a retry makes sense, for Retry-After.
     retry_after: int
     to_do: str = ""
 
     @property
     def text(self) -> str:
-        """For whoever asked for it."""
+        """The message for the person or program that made the request."""
         return f"{self.reason} Nothing was saved. Try again {self.when}."
 
 
@@ -62,36 +62,37 @@ SHORT = Trouble(
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: serialization failure, deadlock,
 # lock not available, too many connections, restarting, shutting down.
 POSTGRESQL = frozenset({"40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03"})
-# Of these: another transaction stood in the way, and this one is taken back for certain. Done again
-# at once, it can succeed.
+# Of these, the ones caused by a conflicting transaction. This transaction was rolled back for
+# certain, and an immediate retry can succeed.
 CONFLICTS = frozenset({"40001", "40P01", "55P03"})
-# How often a transaction is done in all before it is given up.
+# Most attempts of a transaction.
 TRIES = 5
-# Seconds before the second try; twice as long, and by chance, before each further one.
+# Seconds before the second attempt; doubled, with random jitter, before each further one.
 FIRST_REST = 0.03
 COUNTED = {"retried": "erpbridge.db.busy.retried", "given_up": "erpbridge.db.busy.given_up"}
-# The first byte of an extended code is the plain one.
+# The low byte of an extended result code is the primary code.
 SQLITE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 SQLITE_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
-# Where a quota is used up, and where the file of a write-ahead log's index cannot grow.
+# For example, a quota is exceeded, or the index of the write-ahead log cannot grow.
 SQLITE_WRITES = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 POSTGRESQL_DISK = "53100"
 POSTGRESQL_SHORT = "53"
-# Of a file that was sent, for example.
+# For uploaded files, for example.
 FILES_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 def trouble_of(error: BaseException | None) -> Trouble | None:
-    """What kept it from being done, also written into the log where an operator has to mend it;
-    None for anything else.
+    """Return the kind of temporary failure, or None for any other exception.
+
+    Also logs what the operator has to do, if anything.
     """
-    found = BUSY if is_busy(error) else _lacks(error)
-    if found is not None and found.to_do:
-        logger.error("%s (%s)", found.to_do, str(error).strip())
-    return found
+    trouble = BUSY if is_busy(error) else _resource_trouble(error)
+    if trouble is not None and trouble.to_do:
+        logger.error("%s (%s)", trouble.to_do, str(error).strip())
+    return trouble
 
 
-def _lacks(error: BaseException | None) -> Trouble | None:
+def _resource_trouble(error: BaseException | None) -> Trouble | None:
     if isinstance(error, OSError):
         return DISK if error.errno in FILES_DISK else None
     if not isinstance(error, OperationalError):
@@ -107,32 +108,32 @@ def _lacks(error: BaseException | None) -> Trouble | None:
 
 
 def is_busy(error: BaseException | None) -> bool:
-    """Whether an exception says that the database could not do it now, and may do it later."""
+    """Whether the exception means that the database is unavailable only for the moment."""
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in SQLITE
-    # Without a code the connection itself was refused or lost.
+    # Without a code, the connection itself was refused or lost.
     code = getattr(cause, "pgcode", None)
     return code is None or code in POSTGRESQL
 
 
 def is_conflict(error: BaseException | None) -> bool:
-    """Whether the database took a transaction back for another's sake."""
+    """Whether the database rolled a transaction back because of another one."""
     if not isinstance(error, OperationalError):
         return False
     return getattr(error.__cause__, "pgcode", None) in CONFLICTS
 
 
 def in_transaction() -> bool:
-    """Whether a transaction has been opened; that of a test around everything does not count."""
+    """Whether a transaction is open, apart from the one around a test."""
     blocks: list[Any] = connection.atomic_blocks
     return bool(blocks) and not blocks[-1]._from_testcase
 
 
 def again(attempt: int, error: BaseException, what: str) -> bool:
-    """Whether to do once more what has failed ``attempt`` times; waits a moment before that."""
+    """Whether to retry what failed ``attempt`` times; waits before returning True."""
     if not is_conflict(error):
         return False
     kind = "retried" if attempt < TRIES else "given_up"
@@ -146,10 +147,10 @@ def again(attempt: int, error: BaseException, what: str) -> bool:
 
 
 def retried(do: Callable[P, T]) -> Callable[P, T]:
-    """``do`` is one transaction, and is done again where it was taken back for another's sake.
+    """Decorate a function that is one transaction: it is retried after a conflict.
 
-    Inside a transaction of the caller it is done once: that one is to be done again as a whole.
-    What it changes in memory it has to set anew from the database in each try.
+    Inside a transaction of the caller it runs once, since the whole transaction has to be retried.
+    It must reset its in-memory state from the database in each attempt.
     """
 
     @wraps(do)
@@ -167,14 +168,14 @@ def retried(do: Callable[P, T]) -> Callable[P, T]:
 
 
 def _count(kind: str) -> None:
-    """Kept for a day; a lost count loses nothing else."""
+    """Count for a day; counts are informational, so errors are ignored."""
     with suppress(Exception):
         cache.add(COUNTED[kind], 0, 86_400)
         cache.incr(COUNTED[kind])
 
 
 def counted() -> dict[str, int]:
-    """How many transactions were done again, and given up, in the last day or so."""
+    """Return how many transactions were retried and given up in about the last day."""
     with suppress(Exception):
         return {kind: int(cache.get(name) or 0) for kind, name in COUNTED.items()}
     return {}

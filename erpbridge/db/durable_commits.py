@@ -1,4 +1,4 @@
-"""Commits that have to outlive a power cut, because something outside follows from them."""
+"""Commits that must survive a power failure, because something outside depends on them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from django.db import connection
 
 @contextmanager
 def durable() -> Iterator[None]:
-    """What is committed within is on the disk when it ends; around the outermost transaction.
+    """Commits inside the block are on the disk when it ends; use it around the outermost
+    transaction.
 
-    PostgreSQL does so always. SQLite with a write-ahead log may lose its last commits when the
-    machine stops, but for this connection while it is told otherwise.
+    PostgreSQL always does so. SQLite with a write-ahead log may lose its last commits when the
+    machine stops, unless the connection is set to synchronous=FULL.
     """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
@@ -25,6 +26,6 @@ def durable() -> Iterator[None]:
         _synchronous("NORMAL")
 
 
-def _synchronous(how: str) -> None:
+def _synchronous(mode: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA synchronous = {how}")
+        cursor.execute(f"PRAGMA synchronous = {mode}")

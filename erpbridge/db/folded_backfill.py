@@ -1,4 +1,4 @@
-"""For the migrations that add folded columns (``db/folded_fields.py``) to tables that have rows."""
+"""Helpers for migrations that add folded columns (``db/folded_fields.py``) to existing tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fill(model: type[models.Model]) -> None:
 
 
 def check_now(editor: BaseDatabaseSchemaEditor) -> None:
-    """Let PostgreSQL check what it puts off to the end: rows were written, the table follows."""
+    """Check deferred constraints now: PostgreSQL cannot alter a table with pending checks."""
     if editor.connection.vendor == "postgresql":
         editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -26,9 +26,9 @@ def check_now(editor: BaseDatabaseSchemaEditor) -> None:
 def refuse_equal(
     model: type[models.Model], column: str, within: str, *, only: Q | None = None
 ) -> None:
-    """For a migration: stop, before anything is changed, where two rows have become equal.
+    """Stop a migration, before it changes anything, if two rows have become equal.
 
-    :raises RuntimeError: naming all of them, and saying what to do.
+    :raises RuntimeError: listing all of them and what to do.
     """
     field: Any = model._meta.get_field(column)
     (source,) = field.sources
@@ -37,7 +37,7 @@ def refuse_equal(
     rows = model._base_manager.filter(only or Q()).order_by("pk")
     for pk, scope, text in rows.values_list("pk", within, source).iterator():
         holders.setdefault((scope, field.folded([text])), []).append(f"{text!r} (id {pk})")
-    equal = [" and ".join(some) for some in holders.values() if len(some) > 1]
+    equal = [" and ".join(labels) for labels in holders.values() if len(labels) > 1]
     if equal:
         raise RuntimeError(
             f"Nothing was changed. These {model._meta.verbose_name_plural} are the same "

@@ -1,7 +1,7 @@
-"""Columns that hold the folded form of others (``erpbridge.db.text``), and are written with them.
+"""Columns with the folded form of other columns (``erpbridge.db.text``), written along with them.
 
 A model with such columns derives from :class:`Folding`, and its querysets from
-:class:`FoldingQuerySet`: whichever way a row is written, its folded columns follow.
+:class:`FoldingQuerySet`, so that every way to write a row updates its folded columns.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 else:
     _Base = object
 T = TypeVar("T", bound=models.Model)
-# Rows of one statement.
+# Rows per statement.
 AT_ONCE = 500
 
 
 class _FromSources(DeferredAttribute):
-    """Made of the row's sources each time it is read; what is assigned does not count."""
+    """Computes the value from the row's sources at each read; assigned values are ignored."""
 
     field: Any
 
@@ -43,65 +43,67 @@ class _FromSources(DeferredAttribute):
 
 
 class Folded(_Base):
-    """What the folded columns share. ``sources`` are the columns they are made of."""
+    """Base of the folded columns. ``sources`` are the columns they are computed from."""
 
     descriptor_class = _FromSources
 
-    def __init__(self, *sources: str, **how: Any) -> None:
+    def __init__(self, *sources: str, **options: Any) -> None:
         self.sources = sources
-        super().__init__(**{"editable": False, "default": "", **how})
+        super().__init__(**{"editable": False, "default": "", **options})
 
     def deconstruct(self) -> Any:
-        """For migrations, whose models fill the column too."""
-        name, path, _args, how = super().deconstruct()
-        return name, path, self.sources, how
+        """Return the arguments for migrations, whose models fill the column too."""
+        name, path, _args, options = super().deconstruct()
+        return name, path, self.sources, options
 
     def folded(self, texts: Iterable[Any]) -> str:
-        """The stored form of the sources' texts."""
+        """Return the stored form of the sources' texts."""
         raise NotImplementedError
 
 
 class KeyField(Folded, models.CharField):  # type: ignore[type-arg]
-    """What two spellings of one column share: for equality, and in unique constraints."""
+    """The folded form of one column, for comparison and unique constraints."""
 
-    def __init__(self, *sources: str, **how: Any) -> None:
-        super().__init__(*sources, **{"max_length": LONGEST_KEY, **how})
+    def __init__(self, *sources: str, **options: Any) -> None:
+        super().__init__(*sources, **{"max_length": LONGEST_KEY, **options})
 
     def folded(self, texts: Iterable[Any]) -> str:
-        """The key of the one source."""
+        """Return the key of the single source."""
         (text,) = texts
         return key(text or "")
 
 
 class SearchField(Folded, models.TextField):  # type: ignore[type-arg]
-    """What a search looks at, of one column or several; see :func:`has_words`."""
+    """The text that a search looks in, from one or several columns; see :func:`has_words`."""
 
     def folded(self, texts: Iterable[Any]) -> str:
-        """The texts as a search compares them."""
+        """Return the texts in the form that a search compares."""
         return search_text(*(str(text or "") for text in texts))
 
 
 def folded_fields(model: type[models.Model]) -> list[Any]:
-    """The folded columns of a model."""
-    return [one for one in model._meta.concrete_fields if isinstance(one, Folded)]
+    """Return the folded columns of a model."""
+    return [column for column in model._meta.concrete_fields if isinstance(column, Folded)]
 
 
 def with_folded(model: type[models.Model], columns: Iterable[str]) -> list[str]:
-    """The columns, and the folded ones that change with them."""
-    given = list(columns)
-    more = [one.name for one in folded_fields(model) if {*one.sources} & {*given}]
-    return [*given, *(name for name in more if name not in given)]
+    """Return the columns and the folded ones that depend on them."""
+    names = list(columns)
+    dependent = [column.name for column in folded_fields(model) if {*column.sources} & {*names}]
+    return [*names, *(name for name in dependent if name not in names)]
 
 
 def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Any]) -> None:
-    """Write folded columns of some rows anew, from what is stored of their sources."""
-    sources = {name for one in fields for name in one.sources}
+    """Recompute folded columns of some rows from the stored sources."""
+    sources = {name for folded_field in fields for name in folded_field.sources}
     for start in range(0, len(ids), AT_ONCE):
-        some = ids[start : start + AT_ONCE]
-        rows = list(model._base_manager.filter(pk__in=some).only(*sources))
+        batch = ids[start : start + AT_ONCE]
+        rows = list(model._base_manager.filter(pk__in=batch).only(*sources))
         values = {
-            one.name: OfRow({row.pk: getattr(row, one.attname) for row in rows}, one)
-            for one in fields
+            folded_field.name: OfRow(
+                {row.pk: getattr(row, folded_field.attname) for row in rows}, folded_field
+            )
+            for folded_field in fields
         }
         if rows:
             model._base_manager.filter(pk__in=[row.pk for row in rows]).update(**values)
@@ -110,25 +112,25 @@ def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Any])
 def _of_values(
     model: type[models.Model], values: Mapping[str, Any]
 ) -> tuple[dict[str, str], list[Any]]:
-    """The folded columns of an UPDATE, and those that only the stored rows can tell."""
+    """Return the folded values for an UPDATE, and the columns that need the stored rows."""
     known: dict[str, str] = {}
     unknown = []
-    for one in folded_fields(model):
-        if one.name in values or not {*one.sources} & {*values}:
+    for column in folded_fields(model):
+        if column.name in values or not {*column.sources} & {*values}:
             continue
-        given = [values.get(name) for name in one.sources]
-        if all(isinstance(text, str) for text in given):
-            known[one.name] = one.folded(given)
+        texts = [values.get(name) for name in column.sources]
+        if all(isinstance(text, str) for text in texts):
+            known[column.name] = column.folded(texts)
         else:
-            unknown.append(one)
+            unknown.append(column)
     return known, unknown
 
 
 class FoldingQuerySet(models.QuerySet[T]):
-    """Rows whose folded columns are written with the columns they are made of."""
+    """Rows whose folded columns are written along with their sources."""
 
     def update(self, **values: Any) -> int:
-        """As Django's."""
+        """Update as in Django, with the folded columns."""
         known, unknown = _of_values(self.model, values)
         if not unknown:
             return super().update(**values, **known)
@@ -141,7 +143,7 @@ class FoldingQuerySet(models.QuerySet[T]):
     def bulk_update(
         self, objs: Iterable[T], fields: Iterable[str], batch_size: int | None = None
     ) -> int:
-        """As Django's."""
+        """Update as in Django, with the folded columns."""
         return super().bulk_update(objs, with_folded(self.model, fields), batch_size=batch_size)
 
     def bulk_create(
@@ -153,7 +155,7 @@ class FoldingQuerySet(models.QuerySet[T]):
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[T]:
-        """As Django's."""
+        """Insert as in Django; with ``update_fields``, folded columns are updated too."""
         if update_fields is not None:
             update_fields = with_folded(self.model, update_fields)
         return super().bulk_create(
@@ -167,19 +169,19 @@ class Folding(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **how: Any) -> None:
-        """As Django's; a part of the columns takes the folded ones along."""
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Save as in Django; ``update_fields`` is extended by the folded columns."""
         if update_fields is not None:
             update_fields = with_folded(type(self), update_fields)
-        super().save(*args, update_fields=update_fields, **how)
+        super().save(*args, update_fields=update_fields, **options)
 
 
 def has_words(asked: str, *columns: str) -> Q:
-    """Rows in whose search columns every word of ``asked`` occurs, each in any of them."""
-    found = Q()
+    """Match rows where every word of ``asked`` occurs in at least one of the search columns."""
+    condition = Q()
     for word in search_words(asked):
-        anywhere = Q()
+        in_any_column = Q()
         for column in columns:
-            anywhere |= Q(**{f"{column}__contains": word})
-        found &= anywhere
-    return found
+            in_any_column |= Q(**{f"{column}__contains": word})
+        condition &= in_any_column
+    return condition

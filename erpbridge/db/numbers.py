@@ -1,19 +1,19 @@
-"""Ids and counts that come as text, read so that nothing a person can send breaks a query."""
+"""Parse ids and counts from user input, so that no input can break a query."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# The largest that a column of either database holds.
+# Largest value of a bigint column on either database.
 LARGEST_ID = 2**63 - 1
 
 
 def number(text: str) -> int:
-    """A positive id, revision or page; 0, which nothing has, for anything else."""
-    whole = text.isascii() and text.isdigit() and len(text) < 20
-    return int(text) if whole and int(text) <= LARGEST_ID else 0
+    """Return a positive id, revision or page; 0 for anything else, which no row has."""
+    is_number = text.isascii() and text.isdigit() and len(text) < 20
+    return int(text) if is_number and int(text) <= LARGEST_ID else 0
 
 
 def numbers(texts: Iterable[str]) -> list[int]:
-    """The ids among some texts, each once, in their order."""
+    """Return the valid ids among some texts, without duplicates, in their order."""
     return [pk for pk in dict.fromkeys(number(text) for text in texts) if pk]

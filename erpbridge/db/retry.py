@@ -1,8 +1,8 @@
-"""A page whose transaction the database took back for another's sake is asked for again.
+"""Retry the view of a page when the database rolled back its transaction because of another one.
 
-The view runs once more as a whole, from the request as it came, unless something of it was stored
-already: what a click did in an earlier transaction is not done twice. Calls of the API do their one
-transaction again (``erpbridge.rest.views``), and so do tasks (``erpbridge.db.busy.retried``).
+The whole view runs again on the original request, unless it has already committed something: an
+earlier transaction of a click must not be repeated. API calls retry their one transaction
+themselves (``erpbridge.rest.views``), and so do tasks (``erpbridge.db.busy.retried``).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ View = Callable[..., HttpResponse]
 
 
 class Stored:
-    """Notes whether a request has stored anything for good."""
+    """Records whether a request has committed anything."""
 
     def __init__(self) -> None:
         self.anything = False
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        """Around each statement; outside of a transaction it is stored at once."""
+        """Wrap a statement; outside a transaction it is committed at once."""
         result = execute(sql, params, many, context)
         if not self.anything and sql[:6].upper().startswith(WRITES):
             if not busy.in_transaction():
@@ -45,57 +45,57 @@ class Stored:
 
 
 def stored_something(request: HttpRequest) -> bool:
-    """Whether a part of what was asked for is stored, although the rest could not be."""
+    """Whether part of the request is committed although the rest failed."""
     stored: Stored | None = getattr(request, "stored", None)
     return stored is not None and stored.anything
 
 
 class RetryMiddleware:
-    """The last of all: what the others have made of the request stays."""
+    """Must be the last middleware: the work of the others is not repeated."""
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Watch what the view stores."""
+        """Watch what the view commits."""
         stored = Stored()
         request.stored = stored  # type: ignore[attr-defined]
-        request.as_it_came = _Came(request)  # type: ignore[attr-defined]
+        request.as_it_came = _OriginalRequest(request)  # type: ignore[attr-defined]
         with connection.execute_wrapper(stored):
             return self.get_response(request)
 
     def process_exception(self, request: Any, error: Exception) -> HttpResponse | None:
-        """Run the view again, a few times; None where it cannot be, for the page that says so."""
+        """Run the view again; None if that is not possible, for the error page."""
         match, attempt = request.resolver_match, 1
         while not request.stored.anything and busy.again(attempt, error, match.view_name or "page"):
             if not request.as_it_came.bring_back(request):
                 return None
             try:
                 answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
-            except Exception as another:
-                if not busy.is_conflict(another):
+            except Exception as next_error:
+                if not busy.is_conflict(next_error):
                     raise
-                error, attempt = another, attempt + 1
+                error, attempt = next_error, attempt + 1
             else:
                 return answer
         return None
 
 
-class _Came:
-    """What a view may have changed of its request."""
+class _OriginalRequest:
+    """A copy of what a view may change in its request."""
 
     def __init__(self, request: HttpRequest) -> None:
         session = getattr(request, "session", None)
-        # With its key, which a change of the password renews.
+        # Including the session key, which a changed password renews.
         self.session = copy.deepcopy(vars(session)) if session is not None else {}
 
     def bring_back(self, request: Any) -> bool:
-        """Make the request what it was. False where a file of it is closed."""
-        files: list[Any] = [one for _name, some in request.FILES.lists() for one in some]
-        if any(one.closed for one in files):
+        """Restore the request. False if one of its files is closed."""
+        files: list[Any] = [file for _name, uploads in request.FILES.lists() for file in uploads]
+        if any(file.closed for file in files):
             return False
-        for one in files:
-            one.seek(0)
+        for file in files:
+            file.seek(0)
         if self.session:
             vars(request.session).clear()
             vars(request.session).update(copy.deepcopy(self.session))
@@ -103,7 +103,7 @@ class _Came:
         if messages is not None:
             messages._queued_messages, messages.used, messages.added_new = [], False, False
             messages.__dict__.pop("_loaded_data", None)
-        # The person as stored, not as the view has changed it.
+        # Drop the cached user, which the view may have changed.
         request.__dict__.pop("_cached_user", None)
         if isinstance(user := request.__dict__.get("user"), LazyObject):
             user._wrapped = empty

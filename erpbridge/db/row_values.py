@@ -1,4 +1,4 @@
-"""Values of many rows in one statement, each by the id of its row."""
+"""An SQL expression for the values of many rows in one statement, by the id of the row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import F, Func
 
 
 class OfRow(Func):
-    """The value that ``given`` holds for the row's id."""
+    """The value that ``given`` has for the row's id."""
 
     arity = 1
 
@@ -27,16 +27,17 @@ class OfRow(Func):
         return json.dumps(stored, default=str)
 
     def as_postgresql(self, compiler: Any, connection: Any, **_context: Any) -> Any:
-        """Out of a jsonb object; a JSON column gets JSON, any other its own type."""
+        """Take the value from a jsonb object; a JSON column gets JSON, others their own type."""
         key, params = compiler.compile(self.source_expressions[0])
         if isinstance(self.output_field, models.JSONField):
             return f"(%s::jsonb -> {key}::text)", [self._json(connection), *params]
-        # A cast to varchar(n) would cut a text that is too long; without it the database refuses.
+        # A cast to varchar(n) would silently cut a text that is too long; without it the database
+        # rejects it.
         is_text = isinstance(self.output_field, models.CharField | models.TextField)
         cast = "" if is_text else f"::{self.output_field.cast_db_type(connection)}"
         return f"(%s::jsonb ->> {key}::text){cast}", [self._json(connection), *params]
 
     def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> Any:
-        """Out of a JSON text."""
+        """Take the value from a JSON text."""
         key, params = compiler.compile(self.source_expressions[0])
         return f"json_extract(%s, '$.\"' || {key} || '\"')", [self._json(connection), *params]

@@ -1,7 +1,7 @@
-"""Files that people choose and download: tables in CSV and XLSX, read safely and written.
+"""Upload and download of tables as CSV and XLSX.
 
-``table`` is what a file holds and why one cannot be taken; ``reading`` takes either kind;
-``delimited`` reads and writes CSV, ``workbooks`` XLSX, and ``archives`` looks at a workbook before
-anything unpacks it. ``uploads`` is the form, ``refused`` the file of the rows that were not
-imported, ``slices`` a page of rows.
+``table`` is the content of a file, with the reasons to reject one; ``read`` detects the format;
+``delimited`` reads and writes CSV, ``workbooks`` XLSX; ``archives`` checks a workbook before it is
+unpacked. ``uploads`` is the form, ``errors`` the file of the rows that were not imported,
+``slices`` a page of rows.
 """

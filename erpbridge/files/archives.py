@@ -1,8 +1,8 @@
-"""A look at a workbook before anything unpacks it into memory.
+"""Check of a workbook before it is unpacked into memory.
 
-An XLSX file is a ZIP archive of XML. A small one can unpack to gigabytes, hold XML that grows when
-it is read, or name files outside itself. Here every member is unpacked piece by piece and counted,
-and nothing is kept, so that what reads it afterwards has bounds.
+An XLSX file is a ZIP archive of XML. A small one can unpack to gigabytes, have XML that expands
+when parsed, or name files outside of itself. Here every member is unpacked piece by piece and
+counted, without keeping anything, so that the reader's memory is bounded.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from erpbridge.files.table import FileProblem
 PIECE = 64 * 1024
 MOST_MEMBERS = 2_000
 MOST_UNPACKED = 40 * 1024 * 1024
-# Sheets of repeated text shrink to about a fortieth; a bomb to a thousandth.
+# Compression ratio: sheets of repeated text reach about 40, a ZIP bomb 1,000.
 MOST_RATIO = 200
 RATIO_FROM = 2 * 1024 * 1024
-# Elements cost memory in the reader whatever their size in the file. Sheets and their texts may
-# have many, for they are let go of row by row; styles and the like are held whole.
+# The reader needs memory per element, whatever its size in the file. Sheets and shared strings may
+# have many, because they are released row by row; styles and the like are kept as a whole.
 MOST_ELEMENTS = {"worksheet": 1_000_000, "sst": 1_000_000}
 MOST_OTHER_ELEMENTS = 100_000
 MOST_CELLS = 2_000
@@ -29,7 +29,10 @@ DAMAGED = "The workbook is damaged. Open it in a spreadsheet, save it anew and c
 
 
 def check(content: bytes) -> None:
-    """Refuse what is no workbook, or would grow too large. :raises FileProblem: with the reason."""
+    """Reject what is not a workbook, or would become too large.
+
+    :raises FileProblem: with the reason.
+    """
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             _check_directory(archive.infolist(), len(content))
@@ -43,12 +46,12 @@ def check(content: bytes) -> None:
     except (NotImplementedError, RuntimeError) as problem:
         message = "The workbook is packed in a way that cannot be read, or has a password."
         raise FileProblem(message) from problem
-    except Exception as problem:  # zlib and the others have no base of their own
+    except Exception as problem:  # zlib and the like have no common base class
         raise FileProblem(DAMAGED) from problem
 
 
 def _check_directory(members: list[zipfile.ZipInfo], packed: int) -> None:
-    """What the archive says of itself, before anything is unpacked."""
+    """Check the archive's directory, before anything is unpacked."""
     names = [member.filename for member in members]
     if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
         raise FileProblem("The file is a ZIP archive, not an Excel workbook (.xlsx).")
@@ -68,14 +71,14 @@ def _check_directory(members: list[zipfile.ZipInfo], packed: int) -> None:
 
 
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, unpacked: int) -> int:
-    """Unpack one part without keeping it; how much was unpacked so far."""
-    seen = _Elements() if member.filename.lower().endswith((".xml", ".rels")) else None
+    """Unpack one part without keeping it. Return the number of bytes unpacked so far."""
+    elements = _Elements() if member.filename.lower().endswith((".xml", ".rels")) else None
     with archive.open(member) as part:
         while piece := part.read(PIECE):
             unpacked += len(piece)
             _refuse_growth(unpacked)
-            if seen is not None:
-                seen.feed(piece)
+            if elements is not None:
+                elements.feed(piece)
     return unpacked
 
 
@@ -89,7 +92,7 @@ def _refuse_growth(unpacked: int) -> None:
 
 
 class _Elements:
-    """Counts the elements of one part, and refuses what makes XML dangerous."""
+    """Counts the elements of one part, and rejects dangerous XML."""
 
     def __init__(self) -> None:
         self.parser = expat.ParserCreate()
@@ -100,7 +103,10 @@ class _Elements:
         self.most = MOST_OTHER_ELEMENTS
 
     def feed(self, piece: bytes) -> None:
-        """Count on. :raises FileProblem: above a limit, or for XML that is none."""
+        """Parse the next piece.
+
+        :raises FileProblem: above a limit, or for invalid XML.
+        """
         try:
             self.parser.Parse(piece, False)
         except expat.ExpatError as problem:

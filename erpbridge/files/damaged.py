@@ -1,6 +1,6 @@
-"""Cells that a spreadsheet has spoiled: errors, shortened numbers, codes made into dates. Pure.
+"""Detect cells that a spreadsheet has spoiled: errors, shortened numbers, codes turned into dates.
 
-They can be told only where they stand in a file; in a form somebody sees what was typed.
+Pure functions. Only for files; in a form, people see what they have typed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ERRORS = frozenset(
 )
 TOO_NARROW = re.compile(r"#{3,}")
 SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[Ee][+-]\d{2,3}")
-# As a spreadsheet writes a month, which nobody does in a code: 10-Jan, Jan-10, 10-Jan-26.
+# How a spreadsheet writes dates, which nobody uses as codes: 10-Jan, Jan-10, 10-Jan-26.
 MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 DAY = re.compile(rf"\d{{1,2}}-{MONTH}(?:-\d{{2}}|-\d{{4}})?|{MONTH}-\d{{2}}(?:\d{{2}})?")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d+)?")
@@ -23,9 +23,9 @@ AS_TEXT = "Format its column as text and enter"
 
 
 def reason(line: Line, place: int, *, prose: bool = False) -> str:
-    """Why a cell is not what was once entered, with its address; empty where nothing shows it.
+    """Return why a cell is not what was once entered, with its address; empty if it looks fine.
 
-    :param prose: for a column of free text, in which dates and numbers of any kind may stand.
+    :param prose: for a column of free text, which may contain dates and numbers of any kind.
     """
     text = line.cells[place]
     why = line.unreadable.get(place) or _error(text) or ("" if prose else _converted(text))

@@ -1,4 +1,4 @@
-"""CSV files: read whatever the program and country they come from, and written."""
+"""Read CSV files of any program and locale, and write CSV."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ WINDOWS_NOTICE = (
 
 
 def read(content: bytes) -> Table:
-    """The file's heading and rows; rows without any text are passed over.
+    """Return the heading and rows of the file; empty rows are skipped.
 
-    :raises FileProblem: with the first reason why it is no table.
+    :raises FileProblem: with the first reason why it is not a table.
     """
     _refuse_other_kinds(content)
     text, notice = _decoded(content)
@@ -50,22 +50,23 @@ def read(content: bytes) -> Table:
 
 
 def written(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Rows as pieces of a CSV file; no cell can become a formula; :func:`read` undoes it.
+    """Yield rows as pieces of a CSV file. Cells are guarded against formulas; :func:`read` undoes
+    it.
 
-    Starts with a byte order mark, so that Excel reads accents.
+    Starts with a byte order mark, so that Excel reads accents correctly.
     """
     yield "\ufeff"
-    for some in batched(rows, ROWS_AT_ONCE):
+    for batch in batched(rows, ROWS_AT_ONCE):
         text = io.StringIO(newline="")
-        csv.writer(text).writerows([guarded(cell) for cell in row] for row in some)
+        csv.writer(text).writerows([guarded(cell) for cell in row] for row in batch)
         yield text.getvalue()
 
 
 def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of up to ``size``."""
-    left = iter(rows)
-    while some := list(islice(left, size)):
-        yield some
+    """Yield lists of up to ``size`` rows."""
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def _refuse_other_kinds(content: bytes) -> None:
@@ -80,7 +81,9 @@ def _refuse_other_kinds(content: bytes) -> None:
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
-    """Text and a notice; the byte order mark decides, then UTF-8, then Windows-1252."""
+    """Return text and a notice. A byte order mark decides, then UTF-8 is tried, then
+    Windows-1252.
+    """
     try:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return content.decode("utf-16"), ""
@@ -97,9 +100,9 @@ def _decoded(content: bytes) -> tuple[str, str]:
 
 
 def _refuse_nul(text: str) -> None:
-    place = text.find("\x00")
-    if place >= 0:
-        line = text.count("\n", 0, place) + 1
+    position = text.find("\x00")
+    if position >= 0:
+        line = text.count("\n", 0, position) + 1
         raise FileProblem(
             f"Line {line} holds a NUL character, so this is not a plain text file. "
             "Save it as “CSV UTF-8”."
@@ -107,20 +110,20 @@ def _refuse_nul(text: str) -> None:
 
 
 def _records(text: str) -> Iterator[Line]:
-    """Every record that is not an empty line.
+    """Yield every record that is not an empty line.
 
-    :raises FileProblem: at a quotation mark out of place, or above the limits.
+    :raises FileProblem: for a misplaced quotation mark, or above the limits.
     """
     text, delimiter = _delimited(text)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    start = found = 0
+    start = count = 0
     try:
         for cells in rows:
             number, start = start + 1, rows.line_num
             if not any(cell.strip() for cell in cells):
                 continue
-            found += 1
-            if found > MOST_ROWS + 1:
+            count += 1
+            if count > MOST_ROWS + 1:
                 raise too_many_rows()
             yield Line(number, [unguarded(cell.strip()) for cell in cells])
     except csv.Error as problem:
@@ -137,11 +140,13 @@ def _quoting(line: int, problem: csv.Error) -> str:
 
 
 def _delimited(text: str) -> tuple[str, str]:
-    """The text and its delimiter: what Excel's ``sep=`` line says, or what splits most headings."""
+    """Return the text and its delimiter, from Excel's ``sep=`` line or the most frequent in the
+    heading.
+    """
     first, _, rest = text.lstrip("\r\n").partition("\n")
     first = first.rstrip("\r")
     if first.startswith("sep=") and first[4:] in DELIMITERS:
-        # The emptied line stays, so that line numbers remain those of the file.
+        # Keep an empty line in its place, so that line numbers are those of the file.
         return f"\n{rest}", first[4:]
     outside_quotes = "".join(first.split('"')[::2])
     return text, max(DELIMITERS, key=outside_quotes.count)

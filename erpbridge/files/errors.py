@@ -1,4 +1,4 @@
-"""The rows of a file that were not imported, as a file to mend and choose again."""
+"""The error file: rows that were not imported, to be corrected and uploaded again."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ class Refused:
 
 
 def error_file(header: Sequence[str], rows: Iterable[Refused]) -> str:
-    """The original columns and why. An "Error" column of an earlier round is replaced."""
-    kept = [place for place, heading in enumerate(header) if heading != ERROR]
-    lines = [[*(row.cells[place] for place in kept), row.reason] for row in rows]
-    return "".join(written([[*(header[place] for place in kept), ERROR], *lines]))
+    """Return the original columns and the reason; an "Error" column of an earlier round is
+    replaced.
+    """
+    columns = [column for column, heading in enumerate(header) if heading != ERROR]
+    lines = [[*(row.cells[column] for column in columns), row.reason] for row in rows]
+    return "".join(written([[*(header[column] for column in columns), ERROR], *lines]))
 
 
 def download(
     header: Sequence[str], rows: Iterable[Refused], *, file_name: str, otherwise: str
 ) -> HttpResponse:
-    """The error file of an upload; ``otherwise`` is what it is named after without a name."""
+    """Return the error file of an upload; ``otherwise`` is its name if the upload had none."""
     name = f"{PurePath(file_name).stem or otherwise}-errors.csv"
     return HttpResponse(
         error_file(header, rows),

@@ -1,8 +1,8 @@
-"""What a cell of a workbook shows, by its number format. Pure.
+"""The displayed text of a workbook's cell, from its number format. Pure functions.
 
-A code that is kept as 33000 and shown as 03-30-00 is 03-30-00 to the person who chose the file.
-Formats that a list of companies or codes can hold are followed; what cannot be followed for
-certain raises :class:`Unknown`, so that nobody imports a guess.
+A code that is stored as 33000 and displayed as 03-30-00 is 03-30-00 to the person who chose the
+file. Formats that lists of companies or codes use are supported; for anything else :class:`Unknown`
+is raised, so that no guess is imported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-# More digits than these are shown rounded, or are not kept at all.
+# Excel rounds or drops digits beyond these.
 LONGEST_GENERAL = 11
 LARGEST = Decimal(10) ** 15
 SMALLEST_GENERAL = Decimal("0.0001")
@@ -40,11 +40,11 @@ COMPARED = {
 
 
 class Unknown(ValueError):
-    """What the cell shows cannot be known for certain."""
+    """The displayed text of the cell cannot be determined."""
 
 
 class Token(NamedTuple):
-    """A piece of a format: what it is, and its text."""
+    """A token of a format: its kind and its text."""
 
     kind: str
     text: str
@@ -52,17 +52,17 @@ class Token(NamedTuple):
 
 @dataclass
 class Section:
-    """One of the parts of a format that ``;`` separates."""
+    """One of the sections of a format, which are separated by ``;``."""
 
     tokens: list[Token] = field(default_factory=list)
     condition: tuple[str, Decimal] | None = None
 
     def count(self, kind: str) -> int:
-        """How many tokens of a kind there are."""
+        """Return the number of tokens of a kind."""
         return sum(token.kind == kind for token in self.tokens)
 
     def takes(self, value: Decimal) -> bool:
-        """Whether the section is for this number; one without a condition is for every one."""
+        """Whether the section applies to this number; one without a condition always does."""
         if self.condition is None:
             return True
         sign, limit = self.condition
@@ -70,7 +70,10 @@ class Section:
 
 
 def number(value: float, shown: str) -> str:
-    """A number as the cell shows it. :raises Unknown:"""
+    """Return a number as the cell displays it; ``shown`` is the number format.
+
+    :raises Unknown: when the format is not supported.
+    """
     if shown.casefold() == GENERAL.casefold():
         return _general(Decimal(repr(value)))
     exact = Decimal(repr(value))
@@ -89,7 +92,10 @@ def number(value: float, shown: str) -> str:
 
 
 def text(value: str, shown: str) -> str:
-    """A text as the cell shows it: formats such as ``"CC-"@`` add to it. :raises Unknown:"""
+    """Return a text as the cell displays it: formats such as ``"CC-"@`` add to it.
+
+    :raises Unknown: when the format is not supported.
+    """
     if "@" not in shown and shown.count(";") < 3:
         return value
     sections = _sections(shown)
@@ -115,7 +121,7 @@ def _sections(shown: str) -> Sequence[Section]:
 
 
 def _bracket(inside: str, section: Section) -> None:
-    """A color, a currency or a condition."""
+    """Parse a color, a currency or a condition."""
     condition = CONDITION.fullmatch(inside)
     if condition:
         section.condition = condition[1], Decimal(condition[2])
@@ -133,16 +139,16 @@ def _conditional(value: Decimal, sections: Sequence[Section]) -> str:
 
 
 def _typed(value: str, section: Section) -> str:
-    return "".join(value if one.kind == "typed" else _literal(one) for one in section.tokens)
+    return "".join(value if token.kind == "typed" else _literal(token) for token in section.tokens)
 
 
 def _general(value: Decimal) -> str:
-    """As a cell without a format of its own shows it, where that is the whole number."""
+    """Format a number as a cell with the General format displays it."""
     if value == value.to_integral_value():
-        whole = f"{value:.0f}"
-        if len(whole.lstrip("-")) > LONGEST_GENERAL:
+        digits = f"{value:.0f}"
+        if len(digits.lstrip("-")) > LONGEST_GENERAL:
             raise Unknown
-        return whole
+        return digits
     if abs(value) < SMALLEST_GENERAL:
         raise Unknown
     places = LONGEST_GENERAL - 1 - len(f"{abs(int(value))}")
@@ -152,13 +158,13 @@ def _general(value: Decimal) -> str:
 
 
 def _filled(value: Decimal, section: Section) -> str:
-    """The section with the digits of a number that is not negative."""
+    """Format a non-negative number with the section."""
     if section.count("general") or section.count("typed"):
         if section.count("digit"):
             raise Unknown
         return "".join(
-            _general(value) if one.kind in ("general", "typed") else _literal(one)
-            for one in section.tokens
+            _general(value) if token.kind in ("general", "typed") else _literal(token)
+            for token in section.tokens
         )
     if section.count("exponent"):
         return _scientific(value, section)
@@ -187,7 +193,9 @@ def _around_point(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
 
 
 def _whole(digits: str, tokens: list[Token], *, has_point: bool) -> str:
-    """The digits before the point, filled in from the right; the first place takes what is left."""
+    """Fill in the digits before the point from the right; the first place takes all that are
+    left.
+    """
     places = [n for n, token in enumerate(tokens) if token.kind == "digit"]
     if not places:
         if digits and not has_point and any(token.kind == "comma" for token in tokens):
@@ -203,7 +211,7 @@ def _whole(digits: str, tokens: list[Token], *, has_point: bool) -> str:
 
 
 def _grouped(digits: str, tokens: list[Token], places: list[int]) -> str:
-    """With a comma at the thousands; a comma behind the last place would divide by thousand."""
+    """Format with thousands separators. A comma after the last place would divide by a thousand."""
     first, last = places[0], places[-1]
     inside = tokens[first : last + 1]
     commas = [n for n, token in enumerate(tokens) if token.kind == "comma"]
@@ -214,12 +222,14 @@ def _grouped(digits: str, tokens: list[Token], places: list[int]) -> str:
     least = sum(token.text == "0" for token in inside)
     padded = digits.zfill(least) if least else digits
     grouped = re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",", padded)
-    start, end = (map(_literal, some) for some in (tokens[:first], tokens[last + 1 :]))
+    start, end = (
+        map(_literal, edge_tokens) for edge_tokens in (tokens[:first], tokens[last + 1 :])
+    )
     return "".join(start) + grouped + "".join(end)
 
 
 def _fraction(digits: str, tokens: list[Token]) -> str:
-    """The digits behind the point; a ``#`` shows no zero that nothing follows."""
+    """Fill in the digits after the point; ``#`` hides trailing zeros."""
     shown: list[str] = []
     left = len(digits.rstrip("0"))
     for token in tokens:
@@ -234,7 +244,7 @@ def _fraction(digits: str, tokens: list[Token]) -> str:
 
 
 def _scientific(value: Decimal, section: Section) -> str:
-    """As in ``0.00E+00``; of several places before the point nothing is known."""
+    """Format as in ``0.00E+00``; several places before the point are not supported."""
     before, after = _around_point(section.tokens)
     whole = [token for token in before if token.kind == "digit"]
     places = sum(token.kind == "digit" for token in after)
@@ -248,7 +258,7 @@ def _scientific(value: Decimal, section: Section) -> str:
 
 
 def _literal(token: Token) -> str:
-    """What stands in a format as it is."""
+    """Return the text of a literal token."""
     if token.kind == "space":
         return " "
     if token.kind in ("text", "escaped", "plain"):

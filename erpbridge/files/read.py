@@ -1,4 +1,4 @@
-"""A file as a table, whichever of the kinds that are taken it is."""
+"""Read a file as a table, whatever its format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from erpbridge.files.table import MOST_BYTES, Table, too_large
 
 
 def read(content: bytes) -> Table:
-    """The table of a CSV or XLSX file, told apart by what it holds, not by its name.
+    """Return the table of a CSV or XLSX file. The content decides, not the file name.
 
     :raises FileProblem: with the first reason why it cannot be read.
     """

@@ -1,4 +1,4 @@
-"""A page of the rows of a file, which are all in memory anyway."""
+"""Pages of a file's rows, which are in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Slice(Generic[T]):
 
 
 def sliced(rows: Sequence[T], asked: str) -> Slice[T]:
-    """The page asked for in the query, or the nearest one there is."""
+    """Return the page that the query asks for, or the nearest one."""
     pages = max(1, -(-len(rows) // ROWS_SHOWN))
     page = min(max(number(asked), 1), pages)
     first = (page - 1) * ROWS_SHOWN

@@ -1,4 +1,4 @@
-"""What a file holds: a heading and rows of text, or one clear reason why it cannot be read."""
+"""The content of a file: a heading and rows of text, or one clear reason why it is rejected."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EMPTY = "The file is empty. Its first line must hold the column headings."
 
 
 class FileProblem(ValueError):
-    """Why nothing of the file can be imported; the text is for the person who chose it."""
+    """Why nothing of the file can be imported, in a text for the person who chose it."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One record of the file; ``number`` is the line of the file on which it starts.
+    """One record of the file; ``number`` is the line of the file where it starts.
 
-    ``unreadable`` holds, by the place of a cell, why its text cannot be taken for what it shows.
+    ``unreadable`` has, by the index of a cell, why its text may not be what is displayed.
     """
 
     number: int
@@ -34,24 +34,24 @@ class Line:
     unreadable: Mapping[int, str] = field(default_factory=dict)
 
     def address(self, place: int) -> str:
-        """What a spreadsheet calls a cell of this line."""
+        """Return the spreadsheet address of a cell of this line, such as B7."""
         return f"{get_column_letter(place + 1)}{self.number}"
 
     def as_json(self) -> list[Any]:
-        """As an upload keeps it."""
+        """Return the line as an upload stores it."""
         return [self.number, self.cells, {str(key): why for key, why in self.unreadable.items()}]
 
     @classmethod
-    def from_json(cls, kept: Sequence[Any]) -> Line:
-        """As an upload kept it."""
-        number, cells, *rest = kept
+    def from_json(cls, stored: Sequence[Any]) -> Line:
+        """Read a line as an upload stored it."""
+        number, cells, *rest = stored
         unreadable = rest[0] if rest else {}
         return cls(number, cells, {int(place): why for place, why in unreadable.items()})
 
 
 @dataclass(frozen=True)
 class Table:
-    """What the file holds; every line has as many cells as the heading."""
+    """The content of the file; every line has as many cells as the heading."""
 
     header: list[str]
     lines: list[Line]
@@ -59,9 +59,9 @@ class Table:
 
 
 def table(records: Sequence[Line], notice: str = "") -> Table:
-    """The first record as the heading, the others as rows.
+    """Make a table with the first record as the heading, the others as rows.
 
-    :raises FileProblem: with the first reason why it is no table.
+    :raises FileProblem: with the first reason why it is not a table.
     """
     if not records:
         raise FileProblem(EMPTY)
@@ -75,7 +75,10 @@ def table(records: Sequence[Line], notice: str = "") -> Table:
 
 
 def content_of(file: Path) -> bytes:
-    """What a file of the operator holds. :raises FileProblem: above the limit, or unreadable."""
+    """Read a file of the operator.
+
+    :raises FileProblem: above the size limit, or if it is unreadable.
+    """
     try:
         if file.stat().st_size > MOST_BYTES:
             raise too_large(file.stat().st_size)
@@ -85,18 +88,18 @@ def content_of(file: Path) -> bytes:
 
 
 def too_large(size: int) -> FileProblem:
-    """The problem of a file above the limit."""
+    """Return the problem of a file above the size limit."""
     most = MOST_BYTES // 1024 // 1024
     return FileProblem(f"The file has {size / 1024 / 1024:.1f} MB; the limit is {most} MB.")
 
 
 def too_many_rows() -> FileProblem:
-    """The problem of a file with more rows than are taken."""
+    """Return the problem of a file with too many rows."""
     return FileProblem(f"The file has more than {MOST_ROWS:,} rows. Split it.")
 
 
 def too_many_columns(number: int) -> FileProblem:
-    """The problem of a row that is too wide."""
+    """Return the problem of a row that is too wide."""
     return FileProblem(f"The file has {number:,} columns; the limit is {MOST_COLUMNS}.")
 
 
@@ -106,16 +109,16 @@ def _refuse_unreadable_heading(line: Line) -> None:
 
 
 def _header(cells: list[str]) -> list[str]:
-    """The headings; a column without one is named by its place.
+    """Return the headings; a column without one is named by its number.
 
-    :raises FileProblem: for two that are the same.
+    :raises FileProblem: for duplicate headings.
     """
     if len(cells) > MOST_COLUMNS:
         raise too_many_columns(len(cells))
-    times = Counter(fold(cell) for cell in cells if cell)
-    twice = [cell for cell in dict.fromkeys(cells) if times[fold(cell)] > 1]
-    if twice:
-        names = ", ".join(f"“{cell}”" for cell in twice[:5])
+    counts = Counter(fold(cell) for cell in cells if cell)
+    duplicates = [cell for cell in dict.fromkeys(cells) if counts[fold(cell)] > 1]
+    if duplicates:
+        names = ", ".join(f"“{cell}”" for cell in duplicates[:5])
         raise FileProblem(f"Each column heading may occur once; these occur more often: {names}.")
     return [cell or f"Column {place}" for place, cell in enumerate(cells, start=1)]
 

@@ -1,4 +1,4 @@
-"""The form that takes a file."""
+"""The upload form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LIMITS = f"At most {table.MOST_BYTES // 1024 // 1024} MB and {table.MOST_ROWS:,}
 
 
 def file_field(label: str, *, accept: str, help_text: str) -> forms.FileField:
-    """A field for one file; ``accept`` is what the browser offers first."""
+    """Return a field for one file; ``accept`` is the browser's default filter."""
     return forms.FileField(
         label=label,
         help_text=f"{LIMITS}; {help_text}",
@@ -21,10 +21,13 @@ def file_field(label: str, *, accept: str, help_text: str) -> forms.FileField:
 
 
 class UploadForm(forms.Form):
-    """A form with a field ``file`` (:func:`file_field`) that is not read above the limit."""
+    """A form with a field ``file`` (:func:`file_field`) with a size limit."""
 
     def clean_file(self) -> UploadedFile[bytes]:
-        """:raises ValidationError: above the limit."""
+        """Return the upload.
+
+        :raises ValidationError: above the limit.
+        """
         upload: UploadedFile[bytes] = self.cleaned_data["file"]
         if (upload.size or 0) > table.MOST_BYTES:
             raise forms.ValidationError(str(table.too_large(upload.size or 0)))

@@ -1,6 +1,6 @@
-"""XLSX files: the first sheet as a table of text, and tables as workbooks.
+"""XLSX files: read the first sheet as a table of text, and write tables as workbooks.
 
-openpyxl reads and writes them; it uses defusedxml, which refuses entities, where that is installed.
+Uses openpyxl, which uses defusedxml (it rejects entities) if that is installed.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from erpbridge.files.table import (
 
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STARTS = (b"PK\x03\x04", b"PK\x05\x06")
-# Rows without text between those with; a sheet can say that its first row is the millionth.
+# Most rows including empty ones; a sheet can claim that its first row is the millionth.
 MOST_LINES = 5 * MOST_ROWS
 TEXT = "@"
-# Why a cell is not read, by the kind that the library gives it.
+# Why a cell is not read, by openpyxl's data type.
 REFUSED = {
     "f": "holds a formula. Copy its column and paste it as values.",
     "d": "holds a date. Format its column as text and enter what it should say.",
@@ -44,14 +44,14 @@ UNCLEAR = (
 
 
 def is_workbook(content: bytes) -> bool:
-    """Whether the file begins as an XLSX file does."""
+    """Whether the content starts like an XLSX file."""
     return content.startswith(STARTS)
 
 
 def read(content: bytes) -> Table:
-    """The first sheet; rows without any text are passed over.
+    """Return the first sheet; empty rows are skipped.
 
-    :raises FileProblem: with the first reason why it is no table.
+    :raises FileProblem: with the first reason why it is not a table.
     """
     archives.check(content)
     try:
@@ -63,13 +63,13 @@ def read(content: bytes) -> Table:
         book.close()
     except FileProblem:
         raise
-    except Exception as problem:  # the library raises whatever a damaged part leads it to
+    except Exception as problem:  # openpyxl raises any kind of exception for a damaged part
         raise FileProblem(archives.DAMAGED) from problem
     return table(_squared(records), notice)
 
 
 def written(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
-    """A workbook of one sheet, written row by row; every cell is text, none a formula."""
+    """Return a workbook of one sheet; every cell is text, none is a formula."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\\x00-\x1f']", " ", title)[:31].strip() or "Sheet")
     for row in rows:
@@ -80,15 +80,15 @@ def written(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
 
 
 def _text_cell(sheet: Any, text: str) -> Any:
-    """``01`` stays as it is, and ``=A1`` stays text even when somebody edits the cell."""
+    """Return a text cell: ``01`` keeps its zero, and ``=A1`` stays text when somebody edits it."""
     cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub(" ", text))
     cell.data_type, cell.number_format, cell.quotePrefix = "s", TEXT, True
     return cell
 
 
 def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Line]:
-    """Every row with text, its empty cells at the end taken off."""
-    found = 0
+    """Yield every row with text, without its trailing empty cells."""
+    count = 0
     for number, row in enumerate(rows, start=1):
         if number > MOST_LINES:
             raise too_many_rows()
@@ -98,8 +98,8 @@ def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Line]:
             cells.pop()
         if not cells:
             continue
-        found += 1
-        if found > MOST_ROWS + 1:
+        count += 1
+        if count > MOST_ROWS + 1:
             raise too_many_rows()
         if len(cells) > MOST_COLUMNS:
             raise too_many_columns(len(cells))
@@ -107,7 +107,7 @@ def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Line]:
 
 
 def _read(cell: Any) -> tuple[str, str]:
-    """The text that the sheet shows; or what it holds, and why what is shown cannot be known."""
+    """Return the displayed text; or the stored text and why the displayed one is unknown."""
     value = cell.value
     if value is None or cell.data_type in REFUSED:
         return "" if value is None else str(value), REFUSED.get(cell.data_type, "")
@@ -118,7 +118,10 @@ def _read(cell: Any) -> tuple[str, str]:
 
 
 def _shown(value: Any, number_format: str) -> str:
-    """:raises number_formats.Unknown:"""
+    """Return the displayed text of a value.
+
+    :raises number_formats.Unknown: when the number format is not supported.
+    """
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, int | float):
@@ -127,7 +130,7 @@ def _shown(value: Any, number_format: str) -> str:
 
 
 def _squared(records: list[Line]) -> list[Line]:
-    """Rows as wide as the heading; what stands beyond it is left for the check of the table."""
+    """Pad rows to the width of the heading; rows that are too wide are left for validation."""
     width = len(records[0].cells) if records else 0
     return [replace(line, cells=line.cells + [""] * (width - len(line.cells))) for line in records]
 

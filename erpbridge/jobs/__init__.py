@@ -1,1 +1,1 @@
-"""Work that takes longer than a request: a row per job, done in chunks by whichever worker."""
+"""Background jobs for work that is too long for a request: one row per job, run in chunks."""

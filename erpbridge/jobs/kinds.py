@@ -1,4 +1,4 @@
-"""The kinds of jobs; each app registers its own when it is ready."""
+"""Registry of the kinds of jobs; each app registers its own when it is ready."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """How a kind of job is done, and who may see one.
+    """How a kind of job runs, and who may see it.
 
-    ``step`` does one chunk, inside :meth:`Run.chunk`, and is called until the job is over. Between
-    two calls the worker may be another one, so all it remembers is in ``run.notes``.
-    ``action`` is the policy rule that opens the job's page.
+    ``step`` runs one chunk, inside :meth:`Run.chunk`, and is called until the job is over. Another
+    worker may make the next call, so all state is in ``run.notes``. ``action`` is the policy rule
+    for the job's page.
     """
 
     name: str
@@ -28,15 +28,18 @@ _kinds: dict[str, Kind] = {}
 
 
 def register(name: str, step: Callable[[Run], None], *, action: str) -> None:
-    """Make a kind of job known; called once, when its app is ready."""
+    """Register a kind of job; called once, when its app is ready."""
     _kinds[name] = Kind(name, step, action)
 
 
 def kind_of(name: str) -> Kind:
-    """The registered kind. :raises KeyError: for one that no installed app knows."""
+    """Return a registered kind.
+
+    :raises KeyError: when no installed app has registered it.
+    """
     return _kinds[name]
 
 
 def kinds() -> list[Kind]:
-    """All registered kinds."""
+    """Return all registered kinds."""
     return list(_kinds.values())

@@ -1,4 +1,4 @@
-"""The one table of background jobs; ``work`` and ``starting`` alone write it."""
+"""The table of background jobs; only ``run`` and ``start`` write it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from erpbridge.jobs.querysets import JobQuerySet
 
 
 class Job(models.Model):
-    """One piece of work in the background.
+    """One background job.
 
-    ``subject`` names what is worked on: of a kind, only one job at a time has the same. ``notes``
-    is what the kind remembers between two chunks. ``tries`` counts the workers that took the job
-    since its last finished chunk; ``fence`` those that ever did, and the last one is the owner.
+    ``subject`` names what is worked on: only one live job per kind and subject exists at a time.
+    ``notes`` is the kind's state between two chunks. ``tries`` counts the workers that took the job
+    since its last finished chunk; ``fence`` counts all that ever took it, and identifies the owner.
     """
 
     class State(models.TextChoices):
-        """Where a job stands."""
+        """State of a job."""
 
         QUEUED = "queued", "Waiting to begin"
         RUNNING = "running", "Running"
@@ -37,7 +37,7 @@ class Job(models.Model):
     kind = models.CharField(max_length=50)
     subject = models.CharField(max_length=100)
     title = models.CharField(max_length=200)
-    # Where its page leads back to, an address of this site.
+    # Path that the job's page links back to.
     back = models.CharField(max_length=300)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     done = models.PositiveIntegerField(default=0)
@@ -45,11 +45,11 @@ class Job(models.Model):
     args = models.JSONField(default=dict)
     notes = models.JSONField(default=dict)
     result = models.JSONField(default=dict)
-    # Why it stopped or, of a job that waits, why the last worker could not go on.
+    # Why it failed or, for a queued job, why the last worker could not continue.
     problem = models.TextField(blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
-    # By the measured clock.
+    # On the measured clock (erpbridge.clock.measured).
     lease_until = models.DateTimeField(null=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(db_default=Now(), editable=False)
@@ -77,5 +77,5 @@ class Job(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Whether it waits or is being worked on."""
+        """Whether it is queued or running."""
         return self.state in self.LIVE

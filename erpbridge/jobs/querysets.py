@@ -1,4 +1,4 @@
-"""Which jobs are shown to whom, and which ones a worker is to take; reads only."""
+"""Queries of jobs: which a person may see, and which a worker should take."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class JobQuerySet(models.QuerySet["Job"]):
     """Background jobs."""
 
     def visible_to(self, access: Access) -> JobQuerySet:
-        """Jobs of the scope, of the kinds whose rule is open to the person there."""
-        open_kinds = [one.name for one in kinds() if access.can(one.action)]
+        """Return the jobs of the scope whose kinds the person may see there."""
+        open_kinds = [kind.name for kind in kinds() if access.can(kind.action)]
         return self.filter(account=access.account, project=access.project, kind__in=open_kinds)
 
     def live(self) -> JobQuerySet:
-        """Those that wait or are being worked on."""
+        """Return the queued and running jobs."""
         return self.filter(state__in=["queued", "running"])
 
     def due(self) -> JobQuerySet:
-        """Those that wait for a worker, or whose worker has gone."""
+        """Return the jobs that wait for a worker, or whose worker's lease has expired."""
         return self.filter(Q(state="queued") | Q(state="running", lease_until__lte=Reading()))

@@ -1,8 +1,8 @@
-"""Doing jobs: claim, work in chunks for one turn, and make room for others.
+"""Run jobs: claim one, work on it in chunks for one turn, then let others run.
 
-A chunk, its progress and what the kind remembers are one transaction, in which the job's row is
-locked by its owner's number. So a job whose worker died goes on after the last finished chunk,
-and a worker that was only slow, and lost the job meanwhile, changes nothing any more.
+A chunk, its progress and the kind's notes are one transaction, which updates the job's row only if
+its ``fence`` is still this worker's. So a job whose worker died continues after the last finished
+chunk, and a slow worker that lost the job changes nothing.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from erpbridge.jobs.wakeups import publish
 
 logger = logging.getLogger(__name__)
 
-# Seconds until others may take a job whose worker says nothing. A step says something before it
-# talks to another machine, and each of its chunks does.
+# Seconds until another worker may take a job without a sign of life. Each chunk renews the lease,
+# and a step renews it before it calls another machine.
 LEASE = 90.0
-# Seconds after which a worker makes room: in the one-process mode it is the only one.
+# Seconds after which a worker yields: in the one-process mode it is the only worker.
 TURN = 5.0
-# Workers that may take a job, one after the other, without one of them finishing a chunk.
+# How many workers in a row may take a job without finishing a chunk.
 MOST_TRIES = 5
-# To whom it is said what happened, and what to do next: whoever started the job.
+# Texts for the person who started the job: what happened, and what to do.
 UNKNOWN = (
     "It stopped because of an unexpected error, which whoever runs erpbridge finds in the log "
     "under job {number}. Start it again; if it stops again, tell them that number."
@@ -42,19 +42,18 @@ GIVEN_UP = f"It was tried {MOST_TRIES} times in a row. Start it again then."
 
 
 class JobProblem(Exception):
-    """Why a job cannot go on, in words for the person who started it."""
+    """Why a job cannot continue, in a text for the person who started it."""
 
 
 class Lost(Exception):
-    """Somebody else has the job now; what this worker has not committed is void."""
+    """Another worker has the job; this worker's uncommitted changes are rolled back."""
 
 
 class Run:
-    """A job in the hands of one worker.
+    """A job claimed by one worker.
 
-    ``notes`` is kept between chunks; ``done`` and ``total`` are the progress that is shown.
-    ``memory`` lasts for the turn of this worker only: what would be costly to look up anew in every
-    chunk, and what a step can do without.
+    ``notes`` is kept between chunks; ``done`` and ``total`` are the displayed progress. ``memory``
+    is a cache for this worker's turn: what is expensive to look up in every chunk.
     """
 
     def __init__(self, job: Job) -> None:
@@ -66,15 +65,18 @@ class Run:
         self._result: dict[str, Any] = {}
 
     def alive(self) -> None:
-        """Say that the worker is still there. :raises Lost: where another one has the job."""
+        """Renew the lease.
+
+        :raises Lost: when another worker has the job.
+        """
         if not self._held().update(lease_until=at_least(LEASE)):
             raise Lost
 
     @contextmanager
     def chunk(self) -> Iterator[None]:
-        """One transaction of the job: what is done in it, the progress, and the notes.
+        """One transaction of the job: its changes, the progress and the notes.
 
-        :raises Lost: where another worker has the job.
+        :raises Lost: when another worker has the job.
         """
         with transaction.atomic():
             self.alive()
@@ -93,7 +95,9 @@ class Run:
             self._held().update(**values)
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Inside the last chunk: the job is done. ``result``: see ``jobs/job.html``."""
+        """Mark the job as done; call it inside the last chunk. ``result``: see
+        ``jobs/job.html``.
+        """
         self.over = True
         self._result = dict(result)
 
@@ -102,13 +106,14 @@ class Run:
 
 
 def work(job_id: int) -> None:
-    """Go on with a job for one turn, unless somebody else has it."""
+    """Work on a job for one turn, unless another worker has it."""
     try:
         run = claim(job_id)
         if run is not None:
             _work(run)
     except DatabaseError as error:
-        # Not even that it cannot go on can be stored; its page looks for why. The tick tries again.
+        # Even the problem cannot be stored. The job's page checks the disk itself, and the next
+        # tick retries.
         logger.error("job %s waits: nothing can be stored. %s", job_id, _why(error))
 
 
@@ -130,8 +135,9 @@ def _work(run: Run) -> None:
 
 
 def _put_back(run: Run, error: Exception) -> None:
-    """A database that restarts, a full disk: the next tick tries again, a few times. A conflict:
-    at once.
+    """Release the job after a database error: the next tick retries it, up to ``MOST_TRIES`` times.
+
+    A conflict with another transaction is retried at once.
     """
     logger.error("job %s: a chunk was rolled back", run.job.pk, exc_info=error)
     _release(run, problem=_why(error))
@@ -151,16 +157,17 @@ def _unknown(run: Run) -> str:
 
 
 def claim(job_id: int) -> Run | None:
-    """Take a job that waits, or whose worker has gone; None where somebody else has it."""
+    """Take a job that waits, or whose lease has expired; None if another worker took it."""
     job = Job.objects.due().filter(pk=job_id).first()
     if job is None:
         return None
-    mine = Job.objects.due().filter(pk=job_id, fence=job.fence)
-    taken = {"state": Job.State.RUNNING, "lease_until": at_least(LEASE), "tries": F("tries") + 1}
-    if not mine.update(fence=job.fence + 1, **taken):
+    claimable = Job.objects.due().filter(pk=job_id, fence=job.fence)
+    columns = {"state": Job.State.RUNNING, "lease_until": at_least(LEASE), "tries": F("tries") + 1}
+    if not claimable.update(fence=job.fence + 1, **columns):
         return None
     stored = Job.objects.select_related("account", "project", "by").get(pk=job_id)
-    # Taken from this worker at once? Then its number is another one, and every chunk is refused.
+    # If another worker has taken it meanwhile, the stored fence is theirs. Keeping our own number
+    # makes every chunk fail with Lost.
     stored.fence = job.fence + 1
     return Run(stored)
 
@@ -177,7 +184,7 @@ def _take_turn(run: Run) -> None:
 
 @retried
 def _release(run: Run, *, problem: str = "") -> None:
-    """Let another worker go on. ``problem``: why this one could not."""
+    """Let another worker continue. ``problem``: why this one could not."""
     run._held().update(state=Job.State.QUEUED, lease_until=None, problem=problem)
 
 

@@ -1,4 +1,4 @@
-"""Starting a job; of two people who start the same, the second is shown the first one's."""
+"""Start a job; a second start of the same work returns the first job."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ def start(
     args: Mapping[str, Any] | None = None,
     total: int = 0,
 ) -> tuple[Job, bool]:
-    """Queue a job in the scope of ``access``; its worker is woken up on commit.
+    """Queue a job in the scope of ``access``; a worker is woken up on commit.
 
-    :param subject: what is worked on; while a job of the kind works on it there is no second.
-    :param back: the address that the job's page leads back to.
+    :param subject: what is worked on; only one live job per kind and subject exists.
+    :param back: the path that the job's page links back to.
     :returns: the job, and whether it is new.
     """
     live = Job.objects.live().filter(
         account=access.account, kind=kind_of(kind).name, subject=subject
     )
-    # The first look misses a job that commits at this moment; the constraint then says so.
+    # Tried twice: the first query misses a job that is being committed, and then the constraint
+    # fails.
     for _ in range(2):
-        found = live.first()
-        if found is not None:
-            return found, False
+        existing = live.first()
+        if existing is not None:
+            return existing, False
         try:
             with transaction.atomic():
-                made = Job.objects.create(
+                job = Job.objects.create(
                     account=access.account,
                     project=access.project,
                     kind=kind,
@@ -52,6 +53,6 @@ def start(
                 )
         except IntegrityError:
             continue
-        wake(made.pk)
-        return made, True
+        wake(job.pk)
+        return job, True
     return live.get(), False

@@ -1,4 +1,4 @@
-"""The Celery task: a wake-up. Losing or doubling one changes latency, nothing else."""
+"""The Celery task, which is only a wake-up: a lost or duplicated message changes latency only."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from erpbridge.jobs import run as working
 
 @shared_task
 def work(job_id: int) -> None:
-    """Go on with a job for one turn."""
+    """Work on a job for one turn."""
     working.work(job_id)

@@ -1,4 +1,4 @@
-"""The page of a job: progress while it runs, then what came of it."""
+"""The page of a job: its progress, then its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from erpbridge.processes.private_files import disk_problem
 
 
 def href(job: Job, access: Access) -> str:
-    """The address of a job's page in the scope of ``access``."""
+    """Return the URL of a job's page in the scope of ``access``."""
     if access.project is not None:
         place = [access.account.pk, access.project.pk, job.public_id]
         return reverse("jobs:project_job", args=place)
@@ -27,33 +27,33 @@ def href(job: Job, access: Access) -> str:
 @require_safe
 @scoped()
 def job(request: ScopedRequest, job_id: UUID) -> HttpResponse:
-    """The job; what htmx asks for again and again is its progress only."""
+    """Show the job; htmx polls only the progress."""
     visible = Job.objects.visible_to(request.access).select_related("by")
-    found = get_object_or_404(visible, public_id=job_id)
-    context = _context(found, request.access)
+    visible_job = get_object_or_404(visible, public_id=job_id)
+    context = _context(visible_job, request.access)
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         answer = render(request, "jobs/running.html", context)
-        if not found.is_live:
+        if not visible_job.is_live:
             answer.headers["HX-Refresh"] = "true"
         return answer
     return render(request, "jobs/job.html", context)
 
 
 def running(access: Access, subject: str) -> dict[str, object]:
-    """Context for ``jobs/running.html``: the live job about a subject, empty without one."""
-    found = Job.objects.visible_to(access).live().filter(subject=subject).order_by("-pk").first()
-    return _context(found, access) if found else {}
-
-
-def _context(found: Job, access: Access) -> dict[str, object]:
-    return {"job": found, "job_href": href(found, access), "job_waits": _waits(found)}
-
-
-def _waits(found: Job) -> str:
-    """Why a live job does not go on; empty while it does. A full disk keeps workers from saying
-    so.
+    """Return the context of ``jobs/running.html`` for the live job of a subject; empty without
+    one.
     """
-    if not found.is_live or found.problem:
-        return found.problem
-    stands_still = Job.objects.due().filter(pk=found.pk).exists()
-    return f"{DISK.reason} It can go on {DISK.when}." if stands_still and disk_problem() else ""
+    live_job = Job.objects.visible_to(access).live().filter(subject=subject).order_by("-pk").first()
+    return _context(live_job, access) if live_job else {}
+
+
+def _context(live_job: Job, access: Access) -> dict[str, object]:
+    return {"job": live_job, "job_href": href(live_job, access), "job_waits": _waits(live_job)}
+
+
+def _waits(live_job: Job) -> str:
+    """Return why a live job does not continue; empty if it does."""
+    if not live_job.is_live or live_job.problem:
+        return live_job.problem
+    is_waiting = Job.objects.due().filter(pk=live_job.pk).exists()
+    return f"{DISK.reason} It can go on {DISK.when}." if is_waiting and disk_problem() else ""

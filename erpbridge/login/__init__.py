@@ -1,1 +1,1 @@
-"""Logging in, passwords and sessions."""
+"""Login, passwords and sessions."""

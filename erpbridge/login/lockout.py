@@ -1,8 +1,8 @@
-"""Wrong passwords: counted per login name and per address, and stopped for a while.
+"""Lock-out after wrong passwords, counted per login name and per address.
 
-django-axes counts in the database, so that all processes count together and a Redis that is away
-changes nothing. It locks by name; with one limit for both, a few mistyped passwords would lock a
-whole office, so the address has a limit of its own here.
+django-axes counts in the database, so that all processes share the counts and losing Redis changes
+nothing. It locks by name. Addresses have a separate, higher limit: with the limit of a name, a few
+typing errors would lock out a whole office.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ from erpbridge.ui.resent_form import carried
 
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
-    """Locks an address too, whatever names it tried."""
+    """Locks an address as well, whatever login names it tried."""
 
     def is_locked(self, request: Any, credentials: Any = None) -> bool:
-        """Asked before a password is looked at."""
+        """Whether the name or the address is locked; called before a password is checked."""
         request.address_is_locked = _failures_of(request) >= settings.ERPBRIDGE_FAILURES_PER_ADDRESS
         return request.address_is_locked or bool(super().is_locked(request, credentials))
 
     def user_login_failed(
         self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any
     ) -> None:
-        """From a locked address nothing is counted: it could lock everybody's name otherwise."""
+        """Count a failure, but not from a locked address: it could lock everybody's name
+        otherwise.
+        """
         if getattr(request, "address_is_locked", False):
             request.axes_locked_out = True
             return
@@ -41,17 +43,17 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
 
 
 def _failures_of(request: Any) -> int:
-    """Of the address; none where it is not known, as then it could be anybody's."""
+    """Return the recent failures of the address; 0 if it is unknown and could be anybody's."""
     if request.axes_ip_address is None:
         return 0
-    lately = AccessAttempt.objects.filter(
+    recent_attempts = AccessAttempt.objects.filter(
         ip_address=request.axes_ip_address, attempt_time__gte=get_cool_off_threshold(request)
     )
-    return lately.aggregate(Sum("failures_since_start"))["failures_since_start__sum"] or 0
+    return recent_attempts.aggregate(Sum("failures_since_start"))["failures_since_start__sum"] or 0
 
 
 def locked_out(request: HttpRequest, _answer: Any = None, _credentials: Any = None) -> HttpResponse:
-    """Says what is locked, and for how long."""
+    """Return the page that says what is locked and for how long."""
     seconds = int(get_cool_off(request).total_seconds())
     address = getattr(request, "address_is_locked", False)
     typed = carried(request)
@@ -61,7 +63,7 @@ def locked_out(request: HttpRequest, _answer: Any = None, _credentials: Any = No
 
 @cache
 def _bare_page(address: bool, minutes: int) -> str:
-    """Made once, and without the request: whoever guesses asks for it all the time."""
+    """Render the page once and without the request, because attackers request it all the time."""
     return _page(address, minutes, ())
 
 

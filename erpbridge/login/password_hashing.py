@@ -1,7 +1,7 @@
-"""Hashing passwords without ever taking all threads of a web process.
+"""Password hashing that never occupies all threads of a web process.
 
-A hash takes long on purpose. Of the threads that answer requests only a few may hash, or wait for
-their turn; whoever comes beyond is told at once to try again in a moment.
+Hashing is slow on purpose. Only a few threads may hash or wait for it; further requests are
+rejected at once and asked to try again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 
 from erpbridge.ui.resent_form import carried
 
+# Per web process: passwords hashed at the same time, threads waiting, and seconds to wait.
 AT_ONCE = 1
 WAITING = 2
 PATIENCE = 5.0
@@ -24,11 +25,14 @@ RETRY_AFTER = 3
 
 
 class NoTurn(Exception):
-    """Too many passwords are being hashed in this process right now."""
+    """Too many passwords are being hashed in this process."""
 
 
 class Turns:
-    """``at_once`` may go on, ``waiting`` more may wait, and not for ever."""
+    """A semaphore for ``at_once`` threads with a queue of at most ``waiting`` more.
+
+    ``patience`` is the longest wait in seconds.
+    """
 
     def __init__(self, at_once: int, waiting: int, patience: float) -> None:
         self._inside = threading.BoundedSemaphore(at_once + waiting)
@@ -37,7 +41,10 @@ class Turns:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """:raises NoTurn: where too many are here, or none of them came to an end in time."""
+        """Hold one of the places.
+
+        :raises NoTurn: when the queue is full, or no place became free in time.
+        """
         if not self._inside.acquire(blocking=False):
             raise NoTurn
         try:
@@ -55,26 +62,29 @@ turns = Turns(AT_ONCE, WAITING, PATIENCE)
 
 
 class TakingTurns(PBKDF2PasswordHasher):
-    """Django's own, stored as its own; both checking and storing a password end up here."""
+    """Django's hasher with limited concurrency; used for checking and for storing passwords."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        """:raises NoTurn: while too many others are at it."""
+        """Hash a password.
+
+        :raises NoTurn: when too many others are being hashed.
+        """
         with turns.turn():
             return super().encode(password, salt, iterations)
 
 
 class NoTurnMiddleware:
-    """Says that nothing was looked at, and when to come again."""
+    """Returns a page that says that nothing was checked, and when to try again."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Whatever else the request is for."""
+        """Pass the request on."""
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """503 in place of an error page."""
+        """Return 503 for :class:`NoTurn`."""
         if not isinstance(error, NoTurn):
             return None
         typed = carried(request)
@@ -84,7 +94,7 @@ class NoTurnMiddleware:
 
 @cache
 def _bare_page() -> str:
-    """Made once: it has to cost nothing while it is asked for."""
+    """Render the page only once: it is shown when the process is busy."""
     return _page(())
 
 

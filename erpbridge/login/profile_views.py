@@ -1,4 +1,4 @@
-"""What a person sets for themselves, in whichever account."""
+"""Page of a person's own settings, which hold in all accounts."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class OwnForm(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_settings(request: HttpRequest) -> HttpResponse:
-    """Show and save them."""
+    """Show and save the settings."""
     person = request.user
-    assert isinstance(person, User)  # a page for who is signed in
+    assert isinstance(person, User)  # login is required
     initial = {"time_zone": person.time_zone}
     form = OwnForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():

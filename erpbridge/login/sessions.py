@@ -1,4 +1,4 @@
-"""What happens when somebody who is not signed in, or not any more, asks for a page."""
+"""Responses to requests of people who are not signed in, or not any more."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ ENDED = "Your session has ended. Nothing was saved. Sign in again to go on."
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """Leads to the login page, with what was typed where a form was sent."""
+    """Redirects to the login page, and keeps the fields of a submitted form."""
 
     def handle_no_permission(  # type: ignore[override]  # the stubs: redirects only
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
-        """A part of a page is told in words: the login page has no place in it."""
+        """Return the login page. An htmx request gets plain text, since the page does not fit
+        in.
+        """
         if request.headers.get("HX-Request"):
             return HttpResponse(ENDED, "text/plain; charset=utf-8", status=401)
         if request.method == "POST":
             return sign_in_page(request, typed_in(request))
         answer: HttpResponseBase = super().handle_no_permission(request, view_func)
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            # The next request no longer brings the cookie of the session that is over.
+            # Passed in the URL, because the next request no longer has the cookie of the ended
+            # session.
             answer["Location"] += "&ended=1"
         return answer
 
 
 def sign_in_page(request: HttpRequest, typed: Typed | None) -> HttpResponse:
-    """The login page in place of what was asked for; it carries what was typed."""
+    """Return the login page in place of the requested one, with the typed fields."""
     context = {
         "form": LoginForm(request),
         "ended": True,
@@ -46,7 +49,7 @@ def sign_in_page(request: HttpRequest, typed: Typed | None) -> HttpResponse:
     return render(request, "access/login.html", context, status=401)
 
 
-# --- refused for its token or its origin ------------------------------------------------------
+# --- CSRF failures --------------------------------------------------------------------------
 
 REPLACED = (
     "You have signed in again since this page was opened, in another tab or window, so what it "
@@ -59,7 +62,7 @@ NO_COOKIE = (
 
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Say which check a form has failed; give it back where only its token was too old."""
+    """Say why the CSRF check failed; return the form's fields if only its token was too old."""
     if reason.startswith(("Origin", "Referer")):
         return _explained(request, "It Came from Another Address", _other_origin(request))
     if reason.startswith("CSRF cookie"):
@@ -86,18 +89,18 @@ def _explained(request: HttpRequest, heading: str, text: str) -> HttpResponse:
 
 
 def _other_origin(request: HttpRequest) -> str:
-    came_from = request.headers.get("Origin") or request.headers.get("Referer") or "no address"
-    parts = urlsplit(came_from)
-    shown = f"{parts.scheme}://{parts.netloc}" if parts.netloc else came_from
+    sender = request.headers.get("Origin") or request.headers.get("Referer") or "no address"
+    parts = urlsplit(sender)
+    origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else sender
     return (
-        f"It was sent from {shown[:200]}, but this is {request.scheme}://{request.get_host()}. "
+        f"It was sent from {origin[:200]}, but this is {request.scheme}://{request.get_host()}. "
         "Nothing was done. Open the page at the address of this installation; if both are meant to "
         "work, the operator lists the other one in ERPBRIDGE_TRUSTED_ORIGINS."
     )
 
 
 def _from_here(request: HttpRequest) -> bool:
-    """Whether the browser itself says that a page of ours has sent it."""
+    """Whether the browser's own headers say that the form is from this site."""
     here = f"{request.scheme}://{request.get_host()}"
     return request.headers.get("Sec-Fetch-Site") == "same-origin" or (
         request.headers.get("Origin") == here
@@ -105,7 +108,7 @@ def _from_here(request: HttpRequest) -> bool:
 
 
 def _page_of(request: HttpRequest) -> str:
-    """The page that the form was on, where it is one of ours."""
+    """Return the page that had the form, if it is one of this site."""
     parts = urlsplit(request.headers.get("Referer", ""))
-    ours = parts.netloc == request.get_host() and parts.path.startswith("/")
-    return f"{parts.path}?{parts.query}".rstrip("?") if ours else ""
+    is_ours = parts.netloc == request.get_host() and parts.path.startswith("/")
+    return f"{parts.path}?{parts.query}".rstrip("?") if is_ours else ""

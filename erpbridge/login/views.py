@@ -1,6 +1,6 @@
-"""Logging in and out, changing one's password, and setting the first one from an invitation.
+"""Log in and out, change one's password, and set the first one from an invitation.
 
-Too many failures lock the login name for a while (django-axes); the page that says so is
+Too many failures lock the login name for a while (django-axes); the page is
 ``access/locked_out.html``.
 """
 
@@ -39,9 +39,10 @@ NOT_YET_SAVED = "You are signed in. What you typed before was not taken yet."
 
 
 class LoginForm(AuthenticationForm):
-    """E-mail address, in any case, and password.
+    """E-mail address (ignoring case) and password.
 
-    One message for every failure: unknown, wrong password and inactive look the same.
+    One message for every failure: an unknown address, a wrong password and an inactive login look
+    the same.
     """
 
     error_messages = AuthenticationForm.error_messages | {
@@ -49,7 +50,7 @@ class LoginForm(AuthenticationForm):
     }
 
     def clean_username(self) -> str:
-        """In lower case, as stored, so that lock-outs also count whatever case is typed."""
+        """Return the address in lower case, as stored; lock-outs are counted under this form."""
         return login_email(str(self.cleaned_data["username"]))
 
 
@@ -62,25 +63,27 @@ class Login(LoginView):
 
     @method_decorator(login_not_required)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Whoever has signed in meanwhile gets what was typed at once."""
+        """Return the typed fields at once to somebody who has signed in meanwhile."""
         typed = self._typed()
         if request.user.is_authenticated and typed is not None:
             return send_again(request, typed, why=NOT_YET_SAVED)
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """On to what was asked for, or to what was typed before the session ended."""
+        """Redirect to the requested page, or return the form typed before the session ended."""
         answer = super().form_valid(form)
         typed = self._typed()
         return answer if typed is None else send_again(self.request, typed, why=NOT_YET_SAVED)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """With what the page carries, and whether a session has ended."""
+        """Add the typed fields, and whether a session has ended."""
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return context | {"ended": "ended" in self.request.GET, "typed": self._typed()}
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Nothing is wrong yet with what comes back from a page that stood in the way."""
+        """Bind no data when the POST has only the typed fields of another form, to show no
+        errors.
+        """
         kwargs: dict[str, Any] = super().get_form_kwargs()
         return kwargs if "username" in self.request.POST else kwargs | NOT_SENT
 
@@ -89,14 +92,17 @@ class Login(LoginView):
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """The old password is asked like a login, so that guesses on a found session lock the name."""
+    """Checks the old password like a login, so that guesses in a stolen session are counted."""
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
 
     def clean_old_password(self) -> str:
-        """The password held now. :raises ValidationError: for any other."""
+        """Return the current password.
+
+        :raises ValidationError: when it is wrong.
+        """
         typed = str(self.cleaned_data["old_password"])
         if authenticate(self.request, username=self.user.email, password=typed) is None:
             message = self.error_messages["password_incorrect"]
@@ -104,56 +110,56 @@ class OwnPasswordForm(PasswordChangeForm):
         return typed
 
     def save(self, commit: bool = True) -> User:
-        """In the history, it was the person who did it."""
+        """Save, with the person as the author in the history."""
         self.user.password_set_by = self.user
         return super().save(commit)
 
 
 class PasswordChange(PasswordChangeView):
-    """Change one's own password; other sessions, and programs that act for the person, end."""
+    """Change one's own password. Other sessions, and programs that act for the person, end."""
 
     template_name = "access/password_change.html"
     form_class = OwnPasswordForm
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """With the request, which counts the failures."""
+        """Add the request, by which failures are counted."""
         return super().get_form_kwargs() | {"request": self.request}
 
 
 class PasswordChangeDone(PasswordChangeDoneView):
-    """Says that it worked."""
+    """The page after a changed password."""
 
     template_name = "access/password_change_done.html"
 
 
 class Invitation(PasswordResetConfirmView):
-    """The first password of a new login, from the link an admin has passed on."""
+    """The first password of a new login, set with the link that an admin has passed on."""
 
     template_name = "access/invitation.html"
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: SetPasswordForm[User]) -> HttpResponse:
-        """Set the password and go on to the login page."""
+        """Set the password and redirect to the login page."""
         form.user.password_set_by = form.user
         messages.success(self.request, "Your password is set. Log in with it.")
         return super().form_valid(form)
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        """A link that is used up, expired or broken answers 410 with what to do."""
+        """Return 410 for a link that is used, expired or invalid."""
         status = 200 if context["validlink"] else 410
         return super().render_to_response(context, **{"status": status} | kwargs)
 
 
 @require_safe
 def session_token(request: HttpRequest) -> HttpResponse:
-    """A fresh token for the forms of a page that was open while somebody signed in again."""
+    """Return a new CSRF token for forms of pages that were open during another login."""
     answer = HttpResponse(get_token(request), "text/plain; charset=utf-8")
     answer["Cache-Control"] = "no-store"
     return answer
 
 
 def invitation_path(user: User) -> str:
-    """Path of the page where ``user`` sets a first password; the link works once."""
+    """Return the path where ``user`` sets a first password; the link works once."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return reverse("invitation", args=[uid, default_token_generator.make_token(user)])
 

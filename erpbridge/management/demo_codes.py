@@ -1,4 +1,6 @@
-"""Cost codes of the demo: some in the ERP, some waiting for accounting, one rejected, some new."""
+"""Cost codes of the demo: some in the ERP, some waiting for accounting, one rejected, some
+unsent.
+"""
 
 from __future__ import annotations
 
@@ -23,49 +25,49 @@ from erpbridge.access import policy
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 
-# Divisions of the starter list: in the ERP, waiting for accounting, and not sent yet.
+# Divisions of the starter list that are in the ERP, waiting for accounting, and not sent yet.
 SYNCED = ("10", "15")
 WAITING = ("20", "25")
 UNSENT = ("30", "35")
 REJECTED = "25-070"
 WHY = "Testing is booked with what is tested. Please take it out, or ask me for another account."
-# The simulator's account for contract income.
+# The simulator's ledger account for contract income.
 INCOME = "4000"
 RULED = "25"
 
 
 def load(connection: Connection, *, sender: str, approver: str) -> CodeList | None:
-    """Fill the list of an ERP that is connected and tested; None where it was ever changed.
+    """Fill the code list of a tested connection; None if the list was ever changed.
 
-    :param sender: e-mail of who sends the codes, a member of the account.
-    :param approver: e-mail of who decides on them, likewise.
+    :param sender: e-mail address of the sender of the codes, a member of the account.
+    :param approver: e-mail address of the approver, also a member.
     """
     cora, pat = _access(sender, connection), _access(approver, connection)
-    found = list_services.erp_list(connection.account_id)
-    if found is None or found.revision > 1 or cora is None or pat is None:
+    code_list = list_services.erp_list(connection.account_id)
+    if code_list is None or code_list.revision > 1 or cora is None or pat is None:
         return None
     with _quietly():
-        code_services.add_many(found, _rows((*SYNCED, *WAITING, *UNSENT)), by=cora.user)
-        _send(found, SYNCED, by=cora)
+        code_services.add_many(code_list, _rows((*SYNCED, *WAITING, *UNSENT)), by=cora.user)
+        _send(code_list, SYNCED, by=cora)
         _accept(connection, by=pat)
         engine.drain(connection.pk)
         _add_rule(connection, by=pat)
-        _send(found, WAITING, by=cora)
-        refused = _items(connection).filter(label__startswith=f"{REJECTED} ")
-        accept_services.reject(refused, entity=list_services.CODE, reason=WHY, access=pat)
-    return found
+        _send(code_list, WAITING, by=cora)
+        rejected = _items(connection).filter(label__startswith=f"{REJECTED} ")
+        accept_services.reject(rejected, entity=list_services.CODE, reason=WHY, access=pat)
+    return code_list
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without a line in the log for every step of every code: the newcomer reads the people."""
+    """Suppress the log lines of every export, to keep the command's output readable."""
     logger = logging.getLogger("erp_integrations")
-    before = logger.level
+    level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        logger.setLevel(level)
 
 
 def _access(email: str, connection: Connection) -> Access | None:
@@ -74,17 +76,17 @@ def _access(email: str, connection: Connection) -> Access | None:
 
 
 def _rows(divisions: Iterable[str]) -> list[tuple[list[str], str]]:
-    """The rows of some divisions of the starter list: path and description."""
+    """Return the rows of some divisions of the starter list: path and description."""
     table = csv.reader(starter.content().decode().splitlines()[1:])
     rows = [(list(takewhile(bool, levels)), text) for *levels, text in table]
     return [(path, text) for path, text in rows if path[0] in divisions]
 
 
-def _send(found: CodeList, divisions: Iterable[str], *, by: Access) -> None:
-    found.refresh_from_db()
-    rows = found.codes.filter(path__0__in=list(divisions))
+def _send(code_list: CodeList, divisions: Iterable[str], *, by: Access) -> None:
+    code_list.refresh_from_db()
+    rows = code_list.codes.filter(path__0__in=list(divisions))
     ids = list(rows.values_list("pk", flat=True))
-    send_to_erp.send(found, access=by, seen=found.revision, ids=ids)
+    send_to_erp.send(code_list, access=by, seen=code_list.revision, ids=ids)
 
 
 def _items(connection: Connection) -> ItemQuerySet:
@@ -92,9 +94,17 @@ def _items(connection: Connection) -> ItemQuerySet:
 
 
 def _accept(connection: Connection, *, by: Access) -> None:
-    """Accept what waits, with the one account where the ERP asks for it."""
+    """Accept all ready items, with the ledger account where the ERP requires one."""
     manifest = adapter_loading.entity_manifest(connection, list_services.CODE)
-    required = [one.name for one in manifest.acceptance_fields if one.required] if manifest else []
+    required = (
+        [
+            acceptance_field.name
+            for acceptance_field in manifest.acceptance_fields
+            if acceptance_field.required
+        ]
+        if manifest
+        else []
+    )
     values = dict.fromkeys(required, INCOME)
     decisions = [
         accept_services.Decision(item.pk, item.digest, values) for item in _items(connection)
@@ -103,7 +113,7 @@ def _accept(connection: Connection, *, by: Access) -> None:
 
 
 def _add_rule(connection: Connection, *, by: Access) -> None:
-    """A default for one of the divisions that wait, where the ERP asks for anything."""
+    """Add a default rule for one of the waiting divisions, if the ERP requires a field."""
     manifest = adapter_loading.entity_manifest(connection, list_services.CODE)
     if manifest is None:
         return

@@ -1,5 +1,5 @@
-"""Requests to other machines: in time or not at all. Knows neither Django nor Celery.
+"""HTTP requests to other machines with strict deadlines. Depends on neither Django nor Celery.
 
-For adapters (through ``erp_integrations.adapters.http``) and whatever else calls a host that
-somebody has named.
+Used by adapters (through ``erp_integrations.adapters.http``) and by everything else that calls a
+host from user input.
 """

@@ -1,10 +1,10 @@
-"""One HTTP request: all of it within its time, nothing of it later, and only to hosts that may be.
+"""One HTTP request: completely within its deadline or not at all, and only to permitted hosts.
 
-A call has a connection of its own: a reused one may turn out to be dead only after the request has
-left, and then nobody knows whether it arrived. Its time covers the name, every address that is
-tried, TLS, sending and reading. It is read again right before the first byte of the request; when
-it is over the connection is reset, so that nothing which still waits in a buffer arrives. A host
-is called where ``hosts`` takes the very address that the socket is about to connect to.
+Every call has its own connection: a reused one may turn out to be dead only after the request was
+sent, and then it is unknown whether it arrived. The deadline covers the name lookup, every
+attempted address, TLS, sending and reading. It is checked again right before the first byte of the
+request; when it has passed, the connection is reset, so that nothing in a buffer still arrives.
+``hosts`` checks the exact address that the socket is about to connect to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,9 +44,9 @@ class Reply:
 
 
 class NoReply(Exception):
-    """There is no answer, and why.
+    """There is no response.
 
-    ``began``: the first byte of the request may have left. ``late``: the time was over.
+    ``began``: the first byte of the request may have been sent. ``late``: the deadline has passed.
     ``refused``: the host may not be called.
     """
 
@@ -70,32 +70,35 @@ def call(
     params: Any = None,
     body: bytes | None = None,
 ) -> Reply:
-    """One request and its whole answer. Redirects are not followed.
+    """Send one request and return the complete response. Redirects are not followed.
 
-    :param allowed: hosts that may be called although they are not public.
-    :raises NoReply: where there is no answer, or the host may not be called.
+    :param seconds: the deadline for everything, from now.
+    :param allowed: non-public hosts that may be called.
+    :raises NoReply: when there is no response, or the host may not be called.
     """
     if problem := address_problem(url):
         raise NoReply(problem, refused=True)
-    one = _Call(uptime() + seconds, allowed)
-    own = {"Connection": "close", "Accept-Encoding": "identity"}
+    active = _Call(uptime() + seconds, allowed)
+    own_headers = {"Connection": "close", "Accept-Encoding": "identity"}
     try:
         prepared = requests.Request(
-            method, url, params=params, data=body, headers={**own, **headers}
+            method, url, params=params, data=body, headers={**own_headers, **headers}
         )
-        one.begin()
-        return one.answer(prepared)
+        active.begin()
+        return active.answer(prepared)
     except requests.exceptions.InvalidURL:
         raise NoReply("that is no name of a host", refused=True) from None
     except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
-        raise NoReply(_reason(error), began=one.began, late=one.late, refused=one.refused) from None
+        raise NoReply(
+            _reason(error), began=active.began, late=active.late, refused=active.refused
+        ) from None
     finally:
-        one.end()
+        active.end()
 
 
 @dataclass
 class _Call:
-    """A request on its way, until ``uptime()`` says that its time is over."""
+    """A request in progress, with its deadline ``until`` on the ``uptime()`` clock."""
 
     until: float
     allowed: Allowed
@@ -103,7 +106,7 @@ class _Call:
     began: bool = False
     over: bool = False
     timer: threading.Timer | None = field(default=None, repr=False)
-    # Another handle of the connection: TLS takes the first one away.
+    # A duplicate of the socket, because TLS takes over the first one.
     connection: socket.socket | None = field(default=None, repr=False)
 
     @property
@@ -111,7 +114,10 @@ class _Call:
         return self.over or uptime() >= self.until
 
     def left(self) -> float:
-        """Seconds that are left. :raises TimeoutError: where there are none."""
+        """Return the remaining seconds.
+
+        :raises TimeoutError: when the deadline has passed.
+        """
         if self.late:
             raise TimeoutError("the time was over")
         return max(self.until - uptime(), 0.001)
@@ -129,7 +135,7 @@ class _Call:
             self.connection.close()
 
     def _cut(self) -> None:
-        """End the connection, whatever is being done with it, and drop what was not sent yet."""
+        """Reset the connection from the timer's thread, and drop what was not sent yet."""
         self.over = True
         if self.connection is not None:
             with suppress(OSError):
@@ -138,7 +144,8 @@ class _Call:
 
     def answer(self, request: requests.Request) -> Reply:
         with requests.Session() as session:
-            # Neither proxies nor a .netrc of the machine: they would change who is called as whom.
+            # No proxies and no .netrc from the environment: they would change the host or the
+            # credentials.
             session.trust_env = False
             session.mount(f"{urlsplit(request.url).scheme}://", _OneCall(self))
             with session.send(
@@ -148,8 +155,8 @@ class _Call:
                 allow_redirects=False,
             ) as response:
                 body = b""
-                for some in response.iter_content(65_536):
-                    body += some
+                for piece in response.iter_content(65_536):
+                    body += piece
                     if len(body) > MOST_BYTES:
                         raise requests.ConnectionError(f"more than {MOST_BYTES} bytes")
                 if self.over:
@@ -157,17 +164,17 @@ class _Call:
                 return Reply(response.status_code, response.headers, body)
 
     def connect(self, host: str, port: int, options: Any) -> socket.socket:
-        """A connection to one of the host's addresses that may be called; each is tried for no
-        more than is left.
-        """
+        """Connect to the first permitted address of the host that accepts."""
         host = host.strip("[]")
-        found = names.resolve(host, port, seconds=self.left())
-        taken = [one for one in found if self.allowed.takes(host, one[4][0])]
-        if not taken:
-            self.refused = bool(found)
+        resolved = names.resolve(host, port, seconds=self.left())
+        permitted = [
+            candidate for candidate in resolved if self.allowed.takes(host, candidate[4][0])
+        ]
+        if not permitted:
+            self.refused = bool(resolved)
             raise OSError("it has no public address")
         problem = OSError()
-        for family, kind, protocol, _name, address in taken:
+        for family, kind, protocol, _name, address in permitted:
             connection = socket.socket(family, kind, protocol)
             try:
                 for option in options or ():
@@ -186,13 +193,16 @@ class _Call:
         raise problem
 
     def sends(self) -> None:
-        """Right before some of the request leaves. :raises TimeoutError: where it is too late."""
+        """Note that bytes are about to be sent.
+
+        :raises TimeoutError: when the deadline has passed.
+        """
         self.left()
         self.began = True
 
 
 class _OneCall(HTTPAdapter):
-    """Connects and sends as a call says."""
+    """Transport adapter that connects and sends through a :class:`_Call`."""
 
     def __init__(self, call: _Call) -> None:
         self.call = call
@@ -225,10 +235,12 @@ class _OneCall(HTTPAdapter):
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost reason, such as “Connection refused”, out of layers of libraries."""
+    """Return the innermost reason, such as “Connection refused”, of nested library errors."""
     reason: BaseException | None = error
     while reason is not None:
-        named = getattr(reason, "strerror", None) or str(reason)
+        description = getattr(reason, "strerror", None) or str(reason)
         inner = (getattr(reason, "reason", None), *reason.args, reason.__cause__)
-        reason = next((one for one in inner if isinstance(one, BaseException)), None)
-    return (named or type(error).__name__).rstrip(".")
+        reason = next(
+            (inner_error for inner_error in inner if isinstance(inner_error, BaseException)), None
+        )
+    return (description or type(error).__name__).rstrip(".")

@@ -1,9 +1,8 @@
-"""Which hosts may be called that somebody has named: public ones, and those the operator allows.
+"""Which user-supplied hosts may be called: public ones, and those that the operator allows.
 
-What is refused would let whoever names a host reach what only this machine can reach: services of
-its own and of its network, and the cloud's metadata, which hand out credentials. An address is
-judged when a socket is about to connect to it; what a name was resolved to before counts for
-nothing.
+Other addresses would let a user reach what only this machine can reach: its own services, its
+network, and cloud metadata services, which hand out credentials. The check is made on the address
+when a socket is about to connect to it; earlier name lookups do not count.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*")
-# Also where nothing but digits was meant for an address.
+# Anything that looks like an address rather than a name, even if malformed.
 NUMERIC = re.compile(r"[0-9.:/\[\]]+|.*[:/\[\]].*")
-# Handed out by clouds to their machines. Some are of networks that may well be allowed, one is
-# public: they are called only where the operator names the very address.
+# Metadata services of clouds. Some are in networks that an operator may allow, one is public: they
+# can be called only if the operator lists the exact address.
 METADATA = frozenset(
     ip_address(one)
     for one in (
@@ -41,8 +40,8 @@ METADATA = frozenset(
         "fd20:ce::254",
     )
 )
-# Where IPv6 has public hosts, and what is of these no public host: it carries IPv4, or is
-# reserved. Written out, for releases of Python differ in what they take for global.
+# Public IPv6 space, and the parts of it (and of IPv4) that are not public hosts, because they carry
+# IPv4 or are reserved. Listed here because Python versions differ in what is_global covers.
 PUBLIC_IPV6 = ip_network("2000::/3")
 NOT_PUBLIC: tuple[Network, ...] = tuple(
     ip_network(one)
@@ -61,76 +60,83 @@ WEB_PORTS = frozenset({80, 443})
 
 @dataclass(frozen=True)
 class Allowed:
-    """Hosts that are not public and may be called all the same: networks, and names."""
+    """Non-public hosts that may be called: networks and names."""
 
     networks: tuple[Network, ...] = ()
     names: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, words: Iterable[str]) -> Allowed:
-        """As the operator writes it. :raises ValueError: naming the word and what is wrong."""
+        """Parse the operator's setting.
+
+        :raises ValueError: naming the invalid entry.
+        """
         networks: list[Network] = []
         names: set[str] = set()
-        for word in words:
-            plain = word.strip().lower().rstrip(".")
-            if NUMERIC.fullmatch(plain):
-                networks.append(_network(word, plain))
-            elif NAME.fullmatch(plain):
-                names.add(plain)
+        for entry in words:
+            normalized = entry.strip().lower().rstrip(".")
+            if NUMERIC.fullmatch(normalized):
+                networks.append(_network(entry, normalized))
+            elif NAME.fullmatch(normalized):
+                names.add(normalized)
             else:
-                raise ValueError(f"{word!r} is neither an address, a network nor a host name")
+                raise ValueError(f"{entry!r} is neither an address, a network nor a host name")
         return cls(tuple(networks), frozenset(names))
 
     def takes(self, host: str, address: str) -> bool:
         """Whether a socket may connect to this address of a host."""
-        found = _plain(ip_address(address.partition("%")[0]))
+        plain_address = _plain(ip_address(address.partition("%")[0]))
         by_name = host.lower().rstrip(".") in self.names
-        both = (found, _carried(found))
-        return all(self._takes(one, by_name=by_name) for one in both if one is not None)
+        candidates = (plain_address, _carried(plain_address))
+        return all(
+            self._takes(candidate, by_name=by_name)
+            for candidate in candidates
+            if candidate is not None
+        )
 
     def _takes(self, address: Address, *, by_name: bool) -> bool:
-        networks = [one for one in self.networks if address in one]
+        networks = [network for network in self.networks if address in network]
         if address in METADATA:
-            return any(one.num_addresses == 1 for one in networks)
+            return any(network.num_addresses == 1 for network in networks)
         if by_name:
             return not (address.is_multicast or address.is_unspecified)
         return bool(networks) or is_public(address)
 
 
-def _network(word: str, plain: str) -> Network:
+def _network(entry: str, normalized: str) -> Network:
     try:
-        return ip_network(plain)
+        return ip_network(normalized)
     except ValueError as error:
-        raise ValueError(f"{word!r} is no address or network: {error}") from error
+        raise ValueError(f"{entry!r} is no address or network: {error}") from error
 
 
 def is_public(address: Address) -> bool:
-    """Whether everybody's hosts are there."""
+    """Whether the address is in public address space."""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     if isinstance(address, IPv6Address) and address not in PUBLIC_IPV6:
         return False
-    return not any(address in one for one in NOT_PUBLIC)
+    return not any(address in network for network in NOT_PUBLIC)
 
 
 def _plain(address: Address) -> Address:
-    """A mapped IPv4 address as that, for nothing else goes over the wire."""
+    """Return a mapped IPv4 address as IPv4, because the connection uses IPv4."""
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _carried(address: Address) -> IPv4Address | None:
-    """The IPv4 address that a gateway would pass the call on to."""
+    """Return the IPv4 address to which a gateway would forward the connection."""
     if not isinstance(address, IPv6Address):
         return None
-    if any(address in one for one in NAT64):
+    if any(address in network for network in NAT64):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
 def address_problem(url: str) -> str:
-    """What is wrong with an address that somebody typed, to follow its label; empty: nothing.
+    """Return what is wrong with a typed URL, as text after a label; empty if it is valid.
 
-    Names and numbers are judged when they are called.
+    Whether the host may be called is checked when it is called.
     """
     if re.search(r"[\x00-\x20\x7f\\]", url):
         return "an address has no blanks, control characters or backslashes."

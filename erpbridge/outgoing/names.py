@@ -1,8 +1,8 @@
-"""Addresses of a host's name, within a time that the caller sets.
+"""Name lookup with a timeout set by the caller.
 
-``getaddrinfo`` has limits of its own, which may be minutes, and cannot be interrupted: it runs in
-a thread, and an answer that comes late is dropped. A resolver that is dead holds no more than a
-bounded number of threads, and one for each name.
+``getaddrinfo`` cannot be interrupted and has its own timeouts of up to minutes. So it runs in a
+thread, and a late result is dropped. A dead resolver blocks at most one thread per name, and a
+bounded number in total.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any
 from urllib3.util.connection import allowed_gai_family
 
 MOST_AT_ONCE = 32
-# As ``getaddrinfo`` gives it: family, type, protocol, name, and what ``connect`` takes.
+# As ``getaddrinfo`` returns it: family, type, protocol, name, and the argument of ``connect``.
 Address = tuple[int, int, int, str, Any]
 
 
 class _LookUps:
-    """The names that are being looked up in this process."""
+    """The lookups in progress in this process."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.running: dict[tuple[str, int], Future[Sequence[Address]]] = {}
 
     def of(self, host: str, port: int) -> Future[Sequence[Address]]:
-        """The answer to come. Who asks for a name that is being looked up waits with the others."""
+        """Return the future of a lookup; callers with the same name share one."""
         with self.lock:
             running = self.running.get((host, port))
             if running is None:
@@ -43,14 +43,14 @@ class _LookUps:
 
     def _look_up(self, host: str, port: int, answer: Future[Sequence[Address]]) -> None:
         try:
-            found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
-        # UnicodeError: for a label that no name can have.
+            addresses = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+        # UnicodeError: for a label that is not valid in a name.
         except (OSError, UnicodeError) as error:
             self._forget(host, port)
             answer.set_exception(error)
         else:
             self._forget(host, port)
-            answer.set_result(found)
+            answer.set_result(addresses)
 
     def _forget(self, host: str, port: int) -> None:
         with self.lock:
@@ -61,7 +61,7 @@ _look_ups = _LookUps()
 
 
 def _begin_anew() -> None:
-    """A child process has none of its parent's threads."""
+    """Reset the state after a fork: a child process has none of its parent's threads."""
     global _look_ups  # noqa: PLW0603 - one for the process
     _look_ups = _LookUps()
 
@@ -70,9 +70,9 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def resolve(host: str, port: int, *, seconds: float) -> Sequence[Address]:
-    """Where a host can be reached.
+    """Return the addresses of a host.
 
-    :raises OSError: where it has no address; ``TimeoutError`` where the answer takes longer.
+    :raises OSError: when it has none; ``TimeoutError`` when the lookup takes too long.
     """
     try:
         return _look_ups.of(host, port).result(timeout=max(seconds, 0.0))

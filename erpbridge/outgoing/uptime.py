@@ -1,14 +1,14 @@
-"""The clock of deadlines: what must not leave any more when its time is over goes by it."""
+"""The clock of deadlines, for what must not be sent late."""
 
 from __future__ import annotations
 
 import time
 
-# Goes on while the machine sleeps, where there is such a clock. ``time.monotonic()`` stops then, so
-# that a request which woke up an hour later would still leave.
+# Includes the time that the machine sleeps, if there is such a clock. ``time.monotonic()`` does
+# not, so a request that wakes up an hour later would still be sent.
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def uptime() -> float:
-    """Seconds since the machine was started; nobody can set them."""
+    """Return the seconds since the machine started; setting the wall clock does not affect it."""
     return time.clock_gettime(CLOCK)

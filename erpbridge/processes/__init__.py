@@ -1,1 +1,1 @@
-"""Web server, worker and ticker as processes of a machine."""
+"""Processes of an installation: web server, worker and ticker."""

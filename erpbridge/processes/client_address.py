@@ -1,7 +1,7 @@
-"""Where a request comes from, for limits per address.
+"""The client's address of a request, for limits per address.
 
-Anybody can write ``X-Forwarded-For``; it counts only as far as proxies that the operator has named
-(``ERPBRIDGE_TRUSTED_PROXIES``) have written it. From its end, each of them tells who asked it.
+Anybody can send ``X-Forwarded-For``, so only the entries that trusted proxies
+(``ERPBRIDGE_TRUSTED_PROXIES``) have appended are used, read from the end.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from django.conf import settings
 from django.http import HttpRequest
 
 Address = IPv4Address | IPv6Address
-# What one subscriber holds; within it, everybody has as many addresses as they like.
+# A subscriber usually gets a /64 and can use any address in it.
 IPV6_PREFIX = 64
 
 
 def client_network(request: HttpRequest) -> str | None:
-    """The client's address, of IPv6 the first one of its /64; None where nobody knows it."""
-    found = _client(request)
-    if isinstance(found, IPv6Address):
-        return str(ip_network((found, IPV6_PREFIX), strict=False).network_address)
-    return str(found) if found else None
+    """Return the client's IPv4 address, or the /64 of an IPv6 address; None if it is unknown."""
+    address = _client(request)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, IPV6_PREFIX), strict=False).network_address)
+    return str(address) if address else None
 
 
 def _client(request: HttpRequest) -> Address | None:
     peer = request.META.get("REMOTE_ADDR", "")
-    found = _read(peer)
-    # A server on a Unix socket is told no address: whoever speaks to it is the proxy.
-    behind_proxy = _is_proxy(found) if found else not peer
+    peer_address = _read(peer)
+    # On a Unix socket there is no peer address: the peer is the proxy.
+    behind_proxy = _is_proxy(peer_address) if peer_address else not peer
     if not behind_proxy or not settings.ERPBRIDGE_TRUSTED_PROXIES:
-        return found
+        return peer_address
     client = None
-    for word in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        told = _read(word.strip())
-        client = told or client
-        if told is None or not _is_proxy(told):
+    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+        forwarded = _read(entry.strip())
+        client = forwarded or client
+        if forwarded is None or not _is_proxy(forwarded):
             break
     return client
 
@@ -44,15 +44,15 @@ def _is_proxy(address: Address) -> bool:
     return any(address in network for network in settings.ERPBRIDGE_TRUSTED_PROXIES)
 
 
-def _read(word: str) -> Address | None:
-    """Also with a port, as some proxies write it."""
-    if word.startswith("["):
-        word = word[1:].partition("]")[0]
-    elif word.count(":") == 1:
-        word = word.partition(":")[0]
+def _read(text: str) -> Address | None:
+    """Parse an address, also with a port, as some proxies append one."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        found = ip_address(word.partition("%")[0])
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    mapped = getattr(found, "ipv4_mapped", None)
-    return mapped or found
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address

@@ -1,8 +1,8 @@
-"""One-process mode: a Celery worker thread and a ticker thread inside the web server's process.
+"""One-process mode: a Celery worker thread and a ticker thread in the web server's process.
 
-The broker is ``memory://``, so a wake-up published by a request is seen by the worker thread of the
-same process only. The rows of the export queue are what counts; a lost wake-up costs at most one
-beat of the ticker.
+The broker is ``memory://``, so only the worker thread of the same process sees the wake-ups of a
+request. The rows of the export queue are authoritative; a lost wake-up delays work by at most one
+tick.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _heard = threading.Event()
 
 @app.task(name="erpbridge.processes.embedded.self_test")
 def self_test() -> None:
-    """Shows that the worker thread runs what it receives; without it a mistake stays silent."""
+    """Prove that the worker thread runs tasks; otherwise a misconfiguration would go unnoticed."""
     _heard.set()
 
 
 class EmbeddedWorker:
-    """The two threads, started together and stopped together."""
+    """Starts and stops the two threads."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -47,7 +47,7 @@ class EmbeddedWorker:
     def start(self) -> None:
         """Start both threads and wait until a task has run.
 
-        :raises RuntimeError: the worker did not run a task in time.
+        :raises RuntimeError: when the worker runs no task in time.
         """
         _heard.clear()
         worker_state.should_stop = None
@@ -59,10 +59,11 @@ class EmbeddedWorker:
             raise RuntimeError("The embedded Celery worker does not run tasks.")
 
     def stop(self) -> None:
-        """Let the task at hand finish, for a few seconds at most, and end both threads."""
+        """End both threads, after waiting a few seconds for the current task."""
         self._stopping.set()
         worker_state.should_stop = os.EX_OK  # type: ignore[assignment]  # typed by its start value
-        # The worker waits for messages up to two seconds, and once more on its way out.
+        # The worker polls for up to two seconds, and once more while it stops; each task ends one
+        # poll.
         for _ in range(2):
             self_test.delay()
         self._worker.join(STOP_SECONDS)
@@ -70,8 +71,8 @@ class EmbeddedWorker:
         worker_state.should_stop = None
 
     def _work(self) -> None:
-        # In a thread, a worker receives tasks and never runs them unless the application is
-        # finalized and made current and default in that very thread.
+        # In a thread, a worker receives tasks but never runs them unless the application is
+        # finalized and made current and default in that thread.
         app.finalize()
         app.set_current()
         app.set_default()
@@ -93,7 +94,7 @@ class EmbeddedWorker:
 
 
 def start() -> EmbeddedWorker:
-    """A running embedded worker; its library speaks up from warnings on."""
+    """Start an embedded worker, with the libraries' log level at WARNING."""
     for name in ("celery", "kombu"):
         logging.getLogger(name).setLevel(logging.WARNING)
     worker = EmbeddedWorker()
@@ -102,13 +103,13 @@ def start() -> EmbeddedWorker:
 
 
 def post_worker_init(server_process: Any) -> None:
-    """Gunicorn's hook: the process that serves requests is up, give it its worker."""
+    """Gunicorn hook: start the worker in the process that serves requests."""
     if not settings.REDIS_URL:
         server_process.embedded_worker = start()
 
 
 def worker_exit(_arbiter: Any, server_process: Any) -> None:
-    """Gunicorn's hook: the process that serves requests is about to end."""
+    """Gunicorn hook: stop the worker before the serving process ends."""
     embedded_worker = getattr(server_process, "embedded_worker", None)
     if embedded_worker is not None:
         embedded_worker.stop()

@@ -1,4 +1,4 @@
-"""Settings of gunicorn that every start shares, and the form of the errors that it answers itself.
+"""Gunicorn settings for every way to start it, and the format of gunicorn's own errors.
 
 ``gunicorn --config=python:erpbridge.processes.gunicorn_conf erpbridge.wsgi``; ``manage.py serve``
 uses them too.
@@ -13,7 +13,7 @@ from gunicorn import util
 
 worker_class = "gthread"
 threads = 8
-# The most that gunicorn allows. Filters by many ids make long addresses.
+# Gunicorn's maximum. Filters with many ids make long URLs.
 limit_request_line = 8190
 WORDS = {
     400: "The request cannot be read",
@@ -25,9 +25,9 @@ WORDS = {
 
 
 def answer_in_json(client: socket.socket, status: int, reason: str, _message: str) -> None:
-    """Answer a request that never reaches the application, so that its address is not known.
+    """Answer a request that gunicorn rejects before it reaches the application.
 
-    Programs are the ones that send such requests; they read every error as JSON.
+    Mostly API clients send such requests, and they expect every error as JSON.
     """
     text = f"{WORDS.get(status, reason)}."
     body = orjson.dumps({"errors": text, "message": text, "code": status})
@@ -41,5 +41,5 @@ def answer_in_json(client: socket.socket, status: int, reason: str, _message: st
     util.write_nonblock(client, head.encode("ascii") + body)
 
 
-# gunicorn has no setting for this.
+# Gunicorn has no setting for this.
 util.write_error = answer_in_json

@@ -1,4 +1,4 @@
-"""Where ``manage.py serve`` listens, for commands that print an address to call."""
+"""The address of ``manage.py serve``, for commands that print a URL."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ USUAL = "http://127.0.0.1:8000"
 
 
 def of(host: str, port: int) -> str:
-    """The address of a host and port that are listened on; who listens everywhere is called on this
-    machine.
-    """
+    """Return the URL for a host and port; a wildcard address becomes the loopback address."""
     with suppress(ValueError):
-        if (everywhere := ip_address(host)).is_unspecified:
-            host = "127.0.0.1" if everywhere.version == 4 else "::1"
+        if (wildcard := ip_address(host)).is_unspecified:
+            host = "127.0.0.1" if wildcard.version == 4 else "::1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def keep(address: str) -> None:
-    """Note that this installation is served here."""
+    """Store the address at which this installation is served."""
     _file().write_text(address, encoding="ascii")
 
 
 def forget() -> None:
-    """Note that it is not served any more."""
+    """Delete the stored address."""
     _file().unlink(missing_ok=True)
 
 
 def read() -> str:
-    """Where this installation is served; the usual address while it is not."""
+    """Return the address at which this installation is served, or the default while it is not."""
     try:
         return _file().read_text(encoding="ascii").strip()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Files that only the user of the processes may read, and whether there is room for more."""
+"""File modes of private files, and free disk space."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning
 
-# Of the processes that serve and export: others may neither read nor change what they write.
+# For the processes that serve and export: other users may not read or change their files.
 UMASK = 0o077
 KEYS = ("secret-key", "field-key")
-# As much as several uploads of the largest size.
+# Bytes; room for several uploads of the largest size.
 LITTLE = 100 * 1024 * 1024
 PROBE = b"\0" * 65_536
 
 
-def check_modes(**_how: Any) -> list[CheckMessage]:
-    """A system check: what others on this machine may read, though nobody but us has to."""
+def check_modes(**_options: Any) -> list[CheckMessage]:
+    """System check: warn of files that other users of this machine can read."""
     return [
         Warning(
             f"{path} is open to others on this machine (mode {mode & 0o777:o}).",
@@ -34,14 +34,15 @@ def check_modes(**_how: Any) -> list[CheckMessage]:
 
 
 def _to_close() -> Iterator[tuple[Path, str]]:
-    """Each with the command that closes it."""
+    """Yield the private paths, each with the command that closes it."""
     for path in _private():
         yield path, f"chmod {700 if path.is_dir() else 600} {path}"
 
 
 def _to_move() -> Iterator[tuple[Path, str]]:
-    """The folder of a database that lies elsewhere: whoever may write there can put another file
-    in its place. What else it holds only the operator knows.
+    """Yield the folder of a database outside the data folder.
+
+    Whoever can write there can replace the file, but the folder may have other contents as well.
     """
     file = _database_file()
     if (
@@ -57,7 +58,7 @@ def _to_move() -> Iterator[tuple[Path, str]]:
 
 
 def _private() -> Iterator[Path]:
-    """The data folder, whose mode keeps what is in it, and what holds most, wherever it lies."""
+    """Yield the data folder, which protects its contents, and the most sensitive files."""
     yield settings.DATA_DIR
     yield from (settings.DATA_DIR / name for name in KEYS)
     if (file := _database_file()) is not None:
@@ -65,21 +66,21 @@ def _private() -> Iterator[Path]:
 
 
 def _database_file() -> Path | None:
-    """SQLite's; none where another server keeps the data."""
+    """Return the SQLite file; None for another database."""
     database = settings.DATABASES["default"]
     return Path(str(database["NAME"])) if "sqlite3" in str(database["ENGINE"]) else None
 
 
 def folders() -> list[Path]:
-    """Where the processes write."""
-    found = [Path(settings.DATA_DIR)]
+    """Return the folders that the processes write to."""
+    paths = [Path(settings.DATA_DIR)]
     if (file := _database_file()) is not None:
-        found.append(file.parent)
-    return list(dict.fromkeys(found))
+        paths.append(file.parent)
+    return list(dict.fromkeys(paths))
 
 
 def disk_problem() -> str:
-    """Why nothing can be written, empty where it can: a full disk, a quota, a read-only one."""
+    """Return why nothing can be written (disk full, quota, read-only); empty if it can."""
     for folder in folders():
         try:
             with tempfile.TemporaryFile(dir=folder, prefix="readyz-") as file:
@@ -92,7 +93,7 @@ def disk_problem() -> str:
 
 
 def space_report() -> tuple[str, dict[str, Any]]:
-    """That room is running out; and how much there is."""
+    """Return a problem if disk space is low, and the free megabytes."""
     free = min(_free(folder) for folder in folders())
     megabytes = free // 1024 // 1024
     problem = f"only {megabytes} MB are free" if free < LITTLE else ""

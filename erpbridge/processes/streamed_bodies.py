@@ -1,6 +1,6 @@
-"""Bodies of unknown length, as the HTTP clients of .NET, Java, Go and Node.js stream them.
+"""Request bodies of unknown length, as HTTP clients of .NET, Java, Go and Node.js stream them.
 
-Django reads as many bytes as ``Content-Length`` says, and takes a request without one for empty.
+Django reads ``Content-Length`` bytes, and treats a request without that header as empty.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# More than this is kept in a file; Django does the same with uploads.
+# Larger bodies go to a file, as with Django's uploads.
 IN_MEMORY = 2_621_440
 PIECE = 65_536
 
 
 class Measured:
-    """Reads a chunked body before the application sees it, and tells its length.
+    """Reads a chunked body before the application does, and sets its length.
 
-    Reading stops behind ``most`` bytes; the length told is then too large for any page or call.
+    Reading stops after ``most`` bytes; the resulting length is then too large for any page or call.
     """
 
     def __init__(self, application: Application, most: int) -> None:
@@ -27,17 +27,17 @@ class Measured:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answer as the application does."""
+        """Call the application."""
         streamed = environ.get("HTTP_TRANSFER_ENCODING") and not environ.get("CONTENT_LENGTH")
-        # Whoever does not end the body for us would let us wait for ever.
+        # Without this flag the server does not mark the end of the body, and reading could block.
         if not (streamed and environ.get("wsgi.input_terminated")):
             return self.application(environ, start_response)
         with SpooledTemporaryFile(IN_MEMORY) as body:
             length = self._copy(environ["wsgi.input"], body)
             body.seek(0)
-            known = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(length)}
-            del known["HTTP_TRANSFER_ENCODING"]
-            return self.application(known, start_response)
+            measured = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(length)}
+            del measured["HTTP_TRANSFER_ENCODING"]
+            return self.application(measured, start_response)
 
     def _copy(self, stream: IO[bytes], body: IO[bytes]) -> int:
         length = 0

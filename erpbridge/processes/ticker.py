@@ -1,7 +1,7 @@
-"""A thread that keeps the measured clock going, and makes the engine look for what is due or lost.
+"""The ticker thread: advances the measured clock and starts the engine's periodic work.
 
-Every worker process has one, so that no single process has to be alive; which of them does the
-work of a beat is decided by a conditional UPDATE.
+Every worker process has one, so that no single process is needed; a conditional UPDATE decides
+which of them does the work of a tick.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from django.db import close_old_connections, connections
 
 logger = logging.getLogger(__name__)
 
+# Seconds between heartbeats.
 SIGN_SECONDS = 10.0
-# Shorter than the longest push of the measured clock, so that none of them is cut short.
+# Seconds between advances of the clock; less than its longest advance (STEP), so that no time is
+# lost.
 PULSE_SECONDS = 1.0
 
 
 class Ticker(threading.Thread):
-    """Beats every ``seconds`` until stopped; a failed beat is logged and the next one tries."""
+    """Ticks every ``seconds`` until stopped; a failed tick is logged and retried with the next."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(name="ticker", daemon=True)
@@ -30,31 +32,31 @@ class Ticker(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Beat until :meth:`stop`, and say from time to time that this process is there."""
-        # Not before the models are there.
+        """Tick until :meth:`stop`, and write this process's heartbeat."""
+        # Imported here, after the models are loaded.
         from erpbridge.clock.measured import Hand
 
         hand = Hand()
         self._try(hand.push)
         self._try(sign_in)
-        signed = beaten = time.monotonic()
+        last_heartbeat = last_tick = time.monotonic()
         self._try(lambda: beat(self.seconds))
         pause = pulse = min(PULSE_SECONDS, self.seconds)
         while not self._stopping.wait(pause):
-            # A database that is away is not asked, and complained about, every second.
+            # Slow down while the database is down, to log less.
             pause = pulse if self._try(hand.push) else self.seconds
-            moment = time.monotonic()
-            if moment - beaten >= self.seconds - pulse / 2:
-                beaten = moment
+            now = time.monotonic()
+            if now - last_tick >= self.seconds - pulse / 2:
+                last_tick = now
                 self._try(lambda: beat(self.seconds))
-            if moment - signed >= SIGN_SECONDS - pulse / 2:
-                signed = moment
+            if now - last_heartbeat >= SIGN_SECONDS - pulse / 2:
+                last_heartbeat = now
                 self._try(sign)
         self._try(sign_out)
         connections.close_all()
 
     def _try(self, act: Callable[[], None]) -> bool:
-        """Whether it worked."""
+        """Call ``act`` and log an exception. Return whether it succeeded."""
         try:
             close_old_connections()
             act()
@@ -64,34 +66,34 @@ class Ticker(threading.Thread):
         return True
 
     def stop(self, *, wait: float) -> None:
-        """Beat no more; return when the beat at hand is over, after ``wait`` seconds at most."""
+        """Stop ticking; wait up to ``wait`` seconds for the current tick."""
         self._stopping.set()
         self.join(wait)
 
 
 def beat(seconds: float) -> None:
-    """One beat, unless another process made it within most of the last ``seconds``."""
+    """Tick once, unless another process did within most of the last ``seconds``."""
     from erp_integrations.export import lease_recovery
 
     lease_recovery.tick(period=seconds * 0.9)
 
 
 def sign_in() -> None:
-    """This process has begun to export."""
+    """Register this process as exporting."""
     from erp_integrations.monitoring import heartbeat
 
     heartbeat.started()
 
 
 def sign() -> None:
-    """This process still exports."""
+    """Renew the heartbeat of this process."""
     from erp_integrations.monitoring import heartbeat
 
     heartbeat.alive()
 
 
 def sign_out() -> None:
-    """This process stops exporting."""
+    """Remove the heartbeat of this process."""
     from erp_integrations.monitoring import heartbeat
 
     heartbeat.ended()
@@ -101,13 +103,13 @@ _of_this_worker: list[Ticker] = []
 
 
 def start_with_worker(**_signal: Any) -> None:
-    """Celery's signal ``worker_ready``: a worker process of the shared installation is up."""
+    """Receiver of Celery's ``worker_ready``: start a ticker in the worker process."""
     ticker = Ticker(10.0)
     ticker.start()
     _of_this_worker.append(ticker)
 
 
 def stop_with_worker(**_signal: Any) -> None:
-    """Celery's signal ``worker_shutting_down``."""
+    """Receiver of Celery's ``worker_shutting_down``: stop the ticker."""
     while _of_this_worker:
         _of_this_worker.pop().stop(wait=0)

@@ -1,1 +1,1 @@
-"""What every page shares: components, navigation, lists, request ids."""
+"""What all pages share: components, navigation, lists, error pages, logs."""

@@ -13,5 +13,5 @@ class UiConfig(AppConfig):
     label = "ui"
 
     def ready(self) -> None:
-        """Let every command warn of files that are open to others."""
+        """Make every command check for files that others can read."""
         register(check_modes)

@@ -1,4 +1,4 @@
-"""Pages for what nobody expected, and what an error page of development may show."""
+"""Pages for unexpected errors, and what the debug page may show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from erpbridge.ui.resent_form import carried
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 with what was sent, to send it again, where the database cannot do it now; else 500."""
+    """Return 503 with the submitted fields for a temporary database failure, else 500."""
     trouble = trouble_of(sys.exc_info()[1])
     if trouble is None:
         return broken(request)
@@ -31,35 +31,36 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "stored": stored_something(request),
         "carried": carried(request),
     }
-    # Without the request: the frame of the page would ask the database.
+    # Rendered without the request, because the page's frame would query the database.
     page = render_to_string("503.html", context)
     headers = {"Retry-After": str(trouble.retry_after), "Cache-Control": "no-store"}
     return HttpResponse(page, status=503, headers=headers)
 
 
 def _sent(request: HttpRequest) -> list[tuple[str, str]] | None:
-    """The fields of the form, or of the address; None where they cannot be shown to be sent again:
-    a browser gives no file twice, and a password is not written into a page.
+    """Return the submitted fields, or None if they cannot be sent again.
+
+    Browsers do not submit a file twice, and passwords are not written into a page.
     """
-    given = request.POST if request.method == "POST" else request.GET
-    if request.FILES or any("password" in name for name in given):
+    params = request.POST if request.method == "POST" else request.GET
+    if request.FILES or any("password" in name for name in params):
         return None
-    return [(name, value) for name, values in given.lists() for value in values]
+    return [(name, value) for name, values in params.lists() for value in values]
 
 
 class NoSecrets(SafeExceptionReporterFilter):
-    """Keeps secrets off Django's debug pages: a screen is shared as easily as a report."""
+    """Removes secrets from Django's debug pages."""
 
     def is_active(self, request: HttpRequest | None) -> bool:
-        """Also while ``DEBUG`` is on."""
+        """Whether to filter: always, even with ``DEBUG`` on."""
         return True
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
     ) -> ItemsView[str, Any]:
-        """The variables of a frame; a hidden one where its text holds a secret."""
-        found = super().get_traceback_frame_variables(request, tb_frame)
-        return {name: self._shown(value) for name, value in found}.items()
+        """Return the variables of a frame, without those whose text has a secret."""
+        variables = super().get_traceback_frame_variables(request, tb_frame)
+        return {name: self._shown(value) for name, value in variables}.items()
 
     def _shown(self, value: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""How every form of the product is drawn (templates parts/form.html, parts/field.html)."""
+"""Rendering and cleaning of all forms (templates parts/form.html, parts/field.html)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from erpbridge.db.text import one_line, refuse_direction_controls
 
 
 class PlainTexts:
-    """Mixin of forms: what is typed into one line is stored as one (``db.text.one_line``),
-    and no text may hold characters that turn what is written around it.
+    """Form mixin: single-line text is stored on one line (``db.text.one_line``).
+
+    No text may have characters that change the direction of writing.
     """
 
     fields: dict[str, Any]
 
     def full_clean(self) -> None:
-        """Clean what was posted, of fields that were added late too."""
+        """Clean the posted data, also of fields that were added later."""
         for field in self.fields.values():
             if isinstance(field, CharField) and not isinstance(field.widget, PasswordInput):
                 _make_plain(field)
@@ -29,7 +30,7 @@ class PlainTexts:
 
 
 def _make_plain(field: CharField) -> None:
-    """Once: a form may be cleaned again."""
+    """Add the validation unless it was added before: a form may be cleaned twice."""
     if refuse_direction_controls in field.validators:
         return
     field.validators.append(refuse_direction_controls)
@@ -40,7 +41,7 @@ def _make_plain(field: CharField) -> None:
 
 @dataclass(frozen=True)
 class Limit:
-    """How long a value is against what somebody else (the ERP) takes; shown, never enforced."""
+    """The length of a value and the limit of another system (the ERP); shown, not enforced."""
 
     current: int
     most: int
@@ -48,20 +49,20 @@ class Limit:
 
     @property
     def excess(self) -> int:
-        """How many characters are too many, 0 for none."""
+        """Characters over the limit, 0 for none."""
         return max(0, self.current - self.most)
 
 
 def limit_attrs(most: int, *, label: str) -> dict[str, str]:
-    """Widget attributes that give a field a live character count: ``label`` says whose limit."""
+    """Return the widget attributes of a live character count; ``label`` says whose limit it is."""
     return {"data-limit": str(most), "data-limit-label": label}
 
 
 class Field(BoundField):
-    """A bound field that knows the counter of its widget's ``data-limit``.
+    """A bound field with a character counter if its widget has ``data-limit``.
 
-    A browser cuts what is pasted at ``maxlength`` and says nothing of it. So no control has one:
-    ``data-most`` lets app.js say what is too long, and the form refuses it whole.
+    Browsers silently cut pasted text at ``maxlength``. So the attribute is replaced by
+    ``data-most``, with which app.js warns and the form rejects the text as a whole.
     """
 
     def __init__(self, form: BaseForm, field: FormField, name: str) -> None:
@@ -72,24 +73,24 @@ class Field(BoundField):
 
     @property
     def data(self) -> Any:
-        """What was posted; a browser posts two characters for a line break that is one."""
+        """The posted value, with line breaks as one character; browsers post two."""
         value = super().data
         return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
     @property
     def limit(self) -> Limit | None:
-        """The limit and the present length, where the widget has ``data-limit``."""
+        """The limit and the current length, if the widget has ``data-limit``."""
         attrs = self.field.widget.attrs
         if "data-limit" not in attrs:
             return None
         typed = str(self.value() or "")
-        in_lines = isinstance(self.field.widget, Textarea)
-        text = typed.replace("\r\n", "\n").strip() if in_lines else one_line(typed)
+        is_multiline = isinstance(self.field.widget, Textarea)
+        text = typed.replace("\r\n", "\n").strip() if is_multiline else one_line(typed)
         return Limit(len(text), int(attrs["data-limit"]), attrs.get("data-limit-label", ""))
 
     @property
     def aria_describedby(self) -> str | None:
-        """Help and errors as Django gives them, then the counter."""
+        """Help and errors as in Django, then the counter."""
         described: str | None = super().aria_describedby
         if described is None or self.limit is None:
             return described
@@ -97,7 +98,7 @@ class Field(BoundField):
 
 
 class Renderer(TemplatesSetting):
-    """Project templates first, Django's own form templates behind them."""
+    """Project templates first, then Django's own form templates."""
 
     form_template_name = "parts/form.html"
     field_template_name = "parts/field.html"

@@ -1,4 +1,4 @@
-"""Answers for whoever supervises the processes: am I alive, am I ready for traffic."""
+"""Health checks for process supervisors: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Report = Callable[[], tuple[str, Mapping[str, Any]]]
 
 @login_not_required
 def livez(_request: HttpRequest) -> JsonResponse:
-    """The process answers; nothing else is asked."""
+    """Answer that the process is alive; checks nothing else."""
     return JsonResponse({"status": "alive"})
 
 
 @login_not_required
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """Whether everything a request needs is there; 503 and the reasons where not.
+    """Check everything that a request needs; 503 with the reasons if something fails.
 
-    Work that goes on behind the pages makes the answer "degraded", with 200: taking the web server
-    out of service would not mend it. The reasons are plain words, without names of servers.
+    A failure of background work gives "degraded" with status 200, because removing the web server
+    from service would not help. The reasons have no server names.
     """
     results = {name: check() for name, check in CHECKS.items()}
     ready = not any(results.values())
@@ -42,7 +42,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def report_on(name: str, report: Report) -> None:
-    """Let an app tell of its work in the background: a problem, empty for none, and details."""
+    """Register an app's report on its background work: a problem, empty for none, and details."""
     _reports[name] = report
 
 
@@ -54,7 +54,7 @@ def _ask(report: Report) -> tuple[str, Mapping[str, Any]]:
 
 
 def database_problem() -> str:
-    """Why the database cannot be used, empty when it can."""
+    """Return why the database cannot be used; empty if it can."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -64,7 +64,7 @@ def database_problem() -> str:
 
 
 def migrations_problem() -> str:
-    """Whether migrations wait to be applied, empty when none do."""
+    """Return whether there are unapplied migrations; empty if not."""
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -74,7 +74,7 @@ def migrations_problem() -> str:
 
 
 def broker_problem() -> str:
-    """Why wake-ups cannot be published, empty when they can or none leave the process."""
+    """Return why wake-ups cannot be published; empty if they can, or without a broker."""
     if not settings.REDIS_URL:
         return ""
     limits = {"socket_timeout": 2, "socket_connect_timeout": 1}

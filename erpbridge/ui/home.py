@@ -16,22 +16,22 @@ from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import tools
 from erpbridge.ui.waiting import landing
 
-# The list of one's own projects, which is open to every member.
+# The list of one's own projects, which every member may open.
 PROJECTS = "access:projects"
 
 
 @require_safe
 def home(request: ScopedRequest) -> HttpResponse:
-    """One account: go there. Several: choose. None: say so."""
+    """Redirect to the account if there is one, else list the accounts."""
     accounts = Account.objects.visible_to(request.user)
-    two = list(accounts[:2])
-    if len(two) == 1:
-        return redirect("account", account_id=two[0].pk)
+    first_two = list(accounts[:2])
+    if len(first_two) == 1:
+        return redirect("account", account_id=first_two[0].pk)
     page = list_page(
         accounts,
         request.GET,
         sorts={"name": "name"},
-        search=lambda found, words: found.filter(has_words(words, "search_text")),
+        search=lambda queryset, words: queryset.filter(has_words(words, "search_text")),
     )
     return render(request, "access/home.html", {"page": page})
 
@@ -39,9 +39,7 @@ def home(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @scoped()
 def account(request: ScopedRequest) -> HttpResponse:
-    """What waits for an approver; the only project of whoever has no tool of the account; or else
-    the first tool that is open to the person.
-    """
+    """Redirect an approver to what waits, a person with one project there, others to a tool."""
     if desk := _desk(request.access):
         return redirect(desk)
     only = _only_project(request.access)
@@ -53,12 +51,14 @@ def account(request: ScopedRequest) -> HttpResponse:
 @require_safe
 @scoped()
 def project(request: ScopedRequest) -> HttpResponse:
-    """The first tool of the project that is open to the person."""
+    """Redirect to the first tool of the project that the person may open."""
     return _first_tool(request)
 
 
 def _desk(access: Access) -> str:
-    """Where an approver decides; empty for others, and for an admin for whom nothing waits."""
+    """Return the page where an approver decides; empty for others, and for an admin without
+    work.
+    """
     for tool in tools(access):
         if tool.waiting and (tool.waiting.count or not access.can("account.configure")):
             return landing(tool.url_name, access)
@@ -66,11 +66,11 @@ def _desk(access: Access) -> str:
 
 
 def _only_project(access: Access) -> Project | None:
-    """The one active project of a person whose levels are all in it."""
+    """Return the only active project of a person who has no levels elsewhere."""
     if any(tool.url_name != PROJECTS for tool in tools(access)):
         return None
-    two = Project.objects.visible_to(access.membership).filter(is_active=True)[:2]
-    return two[0] if len(two) == 1 else None
+    first_two = Project.objects.visible_to(access.membership).filter(is_active=True)[:2]
+    return first_two[0] if len(first_two) == 1 else None
 
 
 def _first_tool(request: ScopedRequest) -> HttpResponse:
@@ -82,5 +82,5 @@ def _first_tool(request: ScopedRequest) -> HttpResponse:
 
 @login_not_required
 def favicon(_request: HttpRequest) -> HttpResponse:
-    """Browsers ask for it at the root, whatever the page says."""
+    """Redirect the path that browsers request without being told to."""
     return redirect(static("erpbridge/favicon.svg"))

@@ -1,8 +1,8 @@
-"""The HTML side of every list: search, sort, page by keyset, count up to a cap.
+"""Lists as HTML pages: search, sort, keyset pagination, and a count up to a cap.
 
-Never OFFSET: a page costs the same at the end of a million rows as at the start. A cursor is the
-sort key and id of the row at the page's edge, signed, so that nobody can send a value the
-database refuses; a broken or outdated one gives the first page.
+There is no OFFSET: the last page of a million rows costs as much as the first. A cursor is the sort
+key and id of the first or last row of a page. It is signed, so that nobody can send a value that
+the database rejects; an invalid or outdated cursor gives the first page.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SALT = "erpbridge.ui.listing"
 
 @dataclass(frozen=True)
 class Count:
-    """How many rows match, exact up to the cap."""
+    """The number of matching rows, exact up to the cap."""
 
     number: int
     capped: bool = False
@@ -46,7 +46,7 @@ def capped_count(queryset: QuerySet[Any], *, cap: int = COUNT_CAP) -> Count:
 
 @dataclass(frozen=True)
 class Token:
-    """One filter in force: what it says and the link that lifts it."""
+    """An active filter: its label and the link that removes it."""
 
     label: str
     href: str
@@ -54,10 +54,10 @@ class Token:
 
 @dataclass(frozen=True)
 class Page(Generic[M]):
-    """One page of a list and all a template needs to link to the others."""
+    """One page of a list, with what a template needs to link to the others."""
 
     rows: list[M]
-    params: QueryDict  # search, filters, sort and size in force; never a cursor
+    params: QueryDict  # active search, filters, sort and size; never a cursor
     sort: str
     descending: bool
     size: int
@@ -65,28 +65,28 @@ class Page(Generic[M]):
     count: Count
     next: str = ""
     previous: str = ""
-    here: str = ""  # the query string of this very page, its cursor included
+    here: str = ""  # the query string of this page, with its cursor
     sizes: tuple[int, ...] = SIZES
 
     def without(self, *names: str) -> str:
-        """The query string without some parameters, starting with ``?``."""
-        left = self.params.copy()
+        """Return the query string without some parameters, starting with ``?``."""
+        params = self.params.copy()
         for name in names:
-            left.pop(name, None)
-        return f"?{left.urlencode()}"
+            params.pop(name, None)
+        return f"?{params.urlencode()}"
 
     def token(self, name: str, label: str) -> Token:
-        """A filter token for the parameter ``name``."""
+        """Return a filter token for the parameter ``name``."""
         return Token(label, self.without(name))
 
     @property
     def filter_query(self) -> str:
-        """What "all that match" means: the query string without sort and size."""
+        """The query string without sort and size, which identifies "all that match"."""
         return self.without("sort", "size")[1:]
 
     @property
     def first_href(self) -> str:
-        """The same list from its first row on."""
+        """The link to the first page of this list."""
         return self.without()
 
     @property
@@ -103,10 +103,11 @@ def list_page(
     default: str = "",
     search: Callable[[QuerySet[M], str], QuerySet[M]] | None = None,
 ) -> Page[M]:
-    """One page of ``queryset`` as asked for by ``params``: q, sort, size, after, before.
+    """Return one page of ``queryset`` for the parameters q, sort, size, after and before.
 
-    ``sorts`` maps the word in the URL to a field path or expression that is never NULL (wrap in
-    ``Coalesce``); the id breaks ties. ``default`` is the first sort, ``-`` in front to descend.
+    ``sorts`` maps the word in the URL to a field path or expression that is never NULL (wrap it in
+    ``Coalesce``); the id breaks ties. ``default`` is the default sort, with ``-`` in front for
+    descending.
     """
     order = _Order.asked_for(params.get("sort", ""), sorts, default or next(iter(sorts)))
     size = _size(params.get("size", ""))
@@ -133,12 +134,12 @@ def _size(text: str) -> int:
 
 
 def _clean(params: QueryDict, words: str) -> QueryDict:
-    """The parameters links are built from: no cursor, nothing empty, the search as used."""
+    """Return the parameters for links: no cursor, nothing empty, the search as used."""
     clean = QueryDict(mutable=True)
     for name, values in params.lists():
-        kept = [value for value in values if value]
-        if kept and name not in ("after", "before", "q"):
-            clean.setlist(name, kept)
+        present = [value for value in values if value]
+        if present and name not in ("after", "before", "q"):
+            clean.setlist(name, present)
     if words:
         clean["q"] = words
     return clean
@@ -161,8 +162,8 @@ class _Order:
         key = F(self.key) if isinstance(self.key, str) else self.key
         keyed: QuerySet[M] = queryset.annotate(listing_key=key)  # type: ignore[assignment]
         if connections[queryset.db].vendor == "sqlite" and isinstance(_field(keyed), DateTimeField):
-            # SQLite orders times as text, and one moment has several spellings (".5", ".500000"),
-            # so the cursor has to carry the one that is stored.
+            # SQLite compares times as text, and one time has several spellings (".5", ".500000"),
+            # so the cursor has to have the stored text.
             keyed = keyed.annotate(  # type: ignore[assignment]
                 listing_stored=Cast("listing_key", TextField())
             )
@@ -173,9 +174,9 @@ class _Order:
         return f"-{self.name}" if self.descending else self.name
 
     def cursor(self, row: Model) -> str:
-        """Signed sort key and id of a row.
+        """Return the signed sort key and id of a row.
 
-        :raises ValueError: for a NULL key, which no comparison would ever pass.
+        :raises ValueError: for a NULL key, which no comparison would match.
         """
         key = row.listing_key  # type: ignore[attr-defined]
         if key is None:
@@ -184,7 +185,7 @@ class _Order:
         return signing.dumps([self.spec, _plain(key), _plain(row.pk)], salt=SALT)
 
     def position(self, queryset: QuerySet[M], cursor: str) -> tuple[Any, Any] | None:
-        """Key and id a cursor stands for, None where it is broken or of another sort."""
+        """Return the key and id of a cursor; None if it is invalid or of another sort."""
         try:
             spec, key, pk = signing.loads(cursor, salt=SALT)
             if spec != self.spec:
@@ -199,20 +200,20 @@ class _Order:
 
 
 def _field(queryset: QuerySet[Any]) -> Field[Any, Any]:
-    """The field a sort key is stored or computed as."""
+    """Return the field of the sort key."""
     field: Field[Any, Any] = queryset.query.annotations["listing_key"].output_field
     return field
 
 
 def _plain(value: Any) -> Any:
-    """A form JSON can hold and the field's ``to_python`` reads back without loss."""
+    """Return a JSON value that the field's ``to_python`` converts back without loss."""
     return value if isinstance(value, (str, int)) else str(value)
 
 
 def _cut(
     queryset: QuerySet[M], params: QueryDict, *, order: _Order, size: int
 ) -> tuple[list[M], bool, bool]:
-    """The rows, and whether there are rows before and after them."""
+    """Return the rows, and whether there are rows before and after them."""
     if position := order.position(queryset, params.get("after", "")):
         rows = _read(queryset, position, size=size, descending=order.descending)
         if rows:
@@ -228,11 +229,11 @@ def _cut(
 def _read(
     queryset: QuerySet[M], position: tuple[Any, Any] | None, *, size: int, descending: bool
 ) -> list[M]:
-    """Up to one row more than a page, from ``position`` on in the given direction."""
+    """Return up to one row more than a page, from ``position`` in the given direction."""
     sign, word = ("-", "lt") if descending else ("", "gt")
     if position:
         key, pk = position
-        # The first condition alone bounds the index scan; an OR on its own would not.
+        # The first condition bounds the index scan; the OR alone would not.
         beyond = Q(**{f"listing_key__{word}": key}) | Q(**{f"pk__{word}": pk})
         queryset = queryset.filter(Q(**{f"listing_key__{word}e": key}) & beyond)
     return list(queryset.order_by(f"{sign}listing_key", f"{sign}pk")[: size + 1])

@@ -1,4 +1,4 @@
-"""The frame around every page: where the person is, and where they can go from here."""
+"""Navigation of all pages: the current scope, and the tools that the person may open."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from erpbridge.access.models import Account, Project
 from erpbridge.access.policy import Access, Scope
 from erpbridge.ui.waiting import Waiting, waiting
 
-# Above this a switcher is no longer readable and becomes a link to a page with a search.
+# With more entries, the switcher becomes a link to a page with a search.
 MOST_IN_SWITCHER = 50
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool of the menu; ``action`` is the policy rule that opens it, empty for every member."""
+    """A tool in the menu; ``action`` is the required policy rule, empty for every member."""
 
     label: str
     icon: str
@@ -29,7 +29,7 @@ class Tool:
 
 @dataclass(frozen=True)
 class Setting:
-    """An entry of Company Settings on the Admin page; ``action`` is the rule that opens it."""
+    """An entry of Company Settings on the Admin page; ``action`` is the required policy rule."""
 
     label: str
     text: str
@@ -40,7 +40,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Link:
-    """A tool this person can open, in the present scope, and what waits for them there."""
+    """A tool that the person can open in the current scope, and what waits for them there."""
 
     label: str
     icon: str
@@ -52,7 +52,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Tab:
-    """One tab under a tool's title; ``count`` as text, for it may be capped ("1,000+")."""
+    """One tab below a tool's title; ``count`` is text, because it may be capped ("1,000+")."""
 
     label: str
     href: str
@@ -130,7 +130,7 @@ PROJECT_TOOLS = (
 
 
 def tools(access: Access, *, request: HttpRequest | None = None) -> list[Link]:
-    """The tools open to the person in the scope of ``access``, in menu order."""
+    """Return the tools that the person may open in the scope of ``access``, in menu order."""
     offered = PROJECT_TOOLS if access.project else ACCOUNT_TOOLS
     return [
         _link(tool, access, request)
@@ -140,7 +140,7 @@ def tools(access: Access, *, request: HttpRequest | None = None) -> list[Link]:
 
 
 def company_settings(access: Access) -> list[tuple[Setting, str]]:
-    """The settings of the account that are open to the person, each with its address."""
+    """Return the account's settings that the person may open, each with its URL."""
     return [
         (setting, reverse(setting.url_name, args=[access.account.pk]))
         for setting in COMPANY_SETTINGS
@@ -158,7 +158,7 @@ def _link(tool: Tool, access: Access, request: HttpRequest | None) -> Link:
 
 
 def _is_current(tool: Tool, href: str, access: Access, request: HttpRequest | None) -> bool:
-    """Whether the page belongs to the tool; one namespace is one tool, except ``access``."""
+    """Whether the page belongs to the tool. A namespace is one tool, except ``access``."""
     match = request.resolver_match if request else None
     if request is None or match is None or ("project_id" in match.kwargs) != bool(access.project):
         return False
@@ -167,7 +167,7 @@ def _is_current(tool: Tool, href: str, access: Access, request: HttpRequest | No
 
 
 class Frame:
-    """What base.html shows around a page; asks the database only for what is rendered."""
+    """The context of base.html around a page; queries only what is rendered."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -178,74 +178,74 @@ class Frame:
 
     @property
     def account(self) -> Account | None:
-        """The account of the page, if it has one."""
+        """The account of the page, or None."""
         return self.access.account if self.access else None
 
     @property
     def project(self) -> Project | None:
-        """The project of the page, if it has one."""
+        """The project of the page, or None."""
         return self.access.project if self.access else None
 
     @cached_property
     def accounts(self) -> list[Account]:
-        """The person's accounts, one more than the switcher shows where there are too many."""
+        """The person's accounts, at most one more than the switcher shows."""
         if self.person is None:
             return []
-        mine = Account.objects.visible_to(self.person)
-        return list(mine.order_by("name", "pk")[: MOST_IN_SWITCHER + 1])
+        visible = Account.objects.visible_to(self.person)
+        return list(visible.order_by("name", "pk")[: MOST_IN_SWITCHER + 1])
 
     @cached_property
     def projects(self) -> list[Project]:
-        """The account's active projects open to the person, capped like the accounts."""
+        """The account's active projects that the person can see, limited like the accounts."""
         if self.access is None:
             return []
-        mine = Project.objects.visible_to(self.access.membership).filter(is_active=True)
-        return list(mine.order_by("number", "name", "pk")[: MOST_IN_SWITCHER + 1])
+        visible = Project.objects.visible_to(self.access.membership).filter(is_active=True)
+        return list(visible.order_by("number", "name", "pk")[: MOST_IN_SWITCHER + 1])
 
     @property
     def many_accounts(self) -> bool:
-        """Too many accounts for a switcher."""
+        """Whether there are too many accounts for a switcher."""
         return len(self.accounts) > MOST_IN_SWITCHER
 
     @property
     def many_projects(self) -> bool:
-        """Too many projects for a switcher."""
+        """Whether there are too many projects for a switcher."""
         return len(self.projects) > MOST_IN_SWITCHER
 
     @property
     def projects_href(self) -> str:
-        """The page that lists and finds projects."""
-        found = (link.href for link in self.account_tools if link.url_name == "access:projects")
-        return next(found, "")
+        """The page that lists projects; empty if it is not in the menu."""
+        hrefs = (link.href for link in self.account_tools if link.url_name == "access:projects")
+        return next(hrefs, "")
 
     @cached_property
     def account_tools(self) -> list[Link]:
-        """The account's tools, also while the page is a project's."""
+        """The account's tools, also on a page of a project."""
         if self.access is None:
             return []
         scope = Scope(self.access.account)
-        whole = Access(self.access.user, scope, self.access.membership)
-        return tools(whole, request=self.request)
+        account_access = Access(self.access.user, scope, self.access.membership)
+        return tools(account_access, request=self.request)
 
     @cached_property
     def project_tools(self) -> list[Link]:
-        """The project's tools, none outside a project."""
+        """The project's tools; empty outside a project."""
         if self.access is None or self.access.project is None:
             return []
         return tools(self.access, request=self.request)
 
     @property
     def waiting(self) -> Waiting | None:
-        """What waits for the person in the account; shown on the closed menu."""
+        """What waits for the person in the account, for the closed menu."""
         return next((link.waiting for link in self.account_tools if link.waiting), None)
 
     @property
     def current_tool(self) -> Link | None:
-        """The tool the page belongs to."""
+        """The tool of the page."""
         everything = [*self.project_tools, *self.account_tools]
         return next((link for link in everything if link.current), None)
 
 
 def frame(request: HttpRequest) -> dict[str, Frame]:
-    """Context processor: ``frame`` in every template."""
+    """Context processor: adds ``frame`` to every template."""
     return {"frame": Frame(request)}

@@ -1,4 +1,4 @@
-"""A page for whoever opens the address of a button: after a reload, or a login in between."""
+"""A page for GET requests to the URL of a button, for example after a reload or a login."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django.urls import Resolver404, resolve, reverse
 
 
 class NotAllowedPageMiddleware:
-    """Gives an empty 405 a page that leads back to what the button belongs to."""
+    """Adds a page that links back to an empty 405 response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer as asked; only an answer without any content is filled."""
+        """Return the response; only one without content is changed."""
         response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and not response.content:
             context = {"above": page_above(request.path)}
@@ -25,7 +25,7 @@ class NotAllowedPageMiddleware:
 
 
 def page_above(path: str) -> str:
-    """The nearest address further up that is a page."""
+    """Return the nearest parent path that is a page."""
     while path.count("/") > 2:
         path = f"{path.rstrip('/').rpartition('/')[0]}/"
         try:

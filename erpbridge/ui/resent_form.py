@@ -1,8 +1,8 @@
-"""What was typed into a form that could not be taken: given back, to be sent again.
+"""Return the fields of a form that could not be accepted, so that it can be sent again.
 
-A session that has ended and a token that another tab has replaced refuse a form whatever stands in
-it. The browser gets the typed values back on a page that sends them again; nothing is stored here.
-Secrets are never given back.
+A form is rejected when its session has ended or another tab has replaced its CSRF token. The
+browser gets the typed values on a page that sends them again; nothing is stored here, and secrets
+are never returned.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.shortcuts import render
 from django.urls import Resolver404, resolve
 
 SALT = "erpbridge.resending"
-# Seconds within which somebody has to sign in for a form to be given back.
+# Seconds within which somebody has to sign in to get the form back.
 LONGEST_PAUSE = 12 * 3_600
 TOKEN = "csrfmiddlewaretoken"  # noqa: S105 - the name of a field
 SECRET = re.compile(r"pass(word|wd|phrase|code)|secret|token|credential|(^|[-_])(pin|key)$", re.I)
@@ -29,16 +29,16 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def keeps_nothing_typed(view: View) -> View:
-    """A form with secrets: nothing of it is given back, whatever its fields are called."""
+    """Mark a view whose form has secrets: none of its fields is returned."""
     setattr(view, KEEPS_NOTHING, True)
     return view
 
 
 @dataclass(frozen=True)
 class Typed:
-    """A form that was sent: where to, and its fields but for tokens and secrets.
+    """A submitted form: its URL and its fields, without tokens and secrets.
 
-    ``lost``: whether something that was typed or chosen is not among them.
+    ``lost``: whether something that was typed or chosen is not included.
     """
 
     path: str
@@ -46,22 +46,24 @@ class Typed:
     lost: bool = False
 
     def sealed(self) -> str:
-        """As text that a page can carry, and nobody can change."""
+        """Return a signed text for a hidden field."""
         return signing.dumps([self.path, self.fields, self.lost], salt=SALT, compress=True)
 
 
 def typed_in(request: HttpRequest) -> Typed | None:
-    """What a refused POST held; None where nothing can be given back."""
+    """Return the fields of a rejected POST; None if nothing can be returned."""
     if request.method != "POST" or _keeps_nothing(request.path_info):
         return None
     fields = [(name, str(value)) for name in request.POST for value in request.POST.getlist(name)]
-    kept = tuple((name, value) for name, value in fields if name != TOKEN and not _secret(name))
+    returned_fields = tuple(
+        (name, value) for name, value in fields if name != TOKEN and not _secret(name)
+    )
     lost = bool(request.FILES) or any(value and _secret(name) for name, value in fields)
-    return Typed(request.get_full_path(), kept, lost)
+    return Typed(request.get_full_path(), returned_fields, lost)
 
 
 def opened(text: str) -> Typed | None:
-    """What :meth:`Typed.sealed` made; None for anything else, and after a while."""
+    """Read what :meth:`Typed.sealed` made; None if it is invalid or too old."""
     try:
         path, fields, lost = signing.loads(text, salt=SALT, max_age=LONGEST_PAUSE)
         return Typed(str(path), tuple((str(name), str(value)) for name, value in fields), lost)
@@ -70,8 +72,9 @@ def opened(text: str) -> Typed | None:
 
 
 def carried(request: HttpRequest) -> tuple[tuple[str, str], ...]:
-    """The fields by which a page that stands in the way of a log-in keeps what was typed before it;
-    none where nothing was.
+    """Return the hidden fields by which a page before the login keeps what was typed.
+
+    Empty if there is nothing to keep.
     """
     if opened(request.POST.get("typed", "")) is None:
         return ()
@@ -91,6 +94,6 @@ def _keeps_nothing(path: str) -> bool:
 
 
 def send_again(request: HttpRequest, typed: Typed, *, why: str, status: int = 200) -> HttpResponse:
-    """The page that sends it again."""
+    """Render the page that sends the form again."""
     context = {"typed": typed, "why": why}
     return render(request, "send_again.html", context, status=status)

@@ -1,4 +1,4 @@
-"""Points in time as a page shows them: in the zone of who looks, and saying which zone that is."""
+"""Format times for pages: in the active time zone, with the zone's name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ MOMENT, WITH_SECONDS, DAY = "M j, Y H:i", "M j, Y H:i:s", "M j, Y"
 
 
 def shown(moment: datetime, *, layout: str = MOMENT) -> str:
-    """Such as "Nov 29, 2026 14:03 CET"."""
+    """Format a time, such as "Nov 29, 2026 14:03 CET"."""
     local = timezone.localtime(moment)
     return f"{formats.date_format(local, layout)} {local.tzname()}"

@@ -1,4 +1,4 @@
-"""``manage.py api_client``: credentials of a fresh service account, as shell assignments."""
+"""``manage.py api_client``: create a service account and print its credentials for a shell."""
 
 from __future__ import annotations
 
@@ -28,19 +28,22 @@ CODES = {"01": ("General", ("010", "020")), "03": ("Concrete", ("100", "200"))}
 
 
 class Command(BaseCommand):
-    """Makes a service account with admin rights and prints how to use it."""
+    """Create a service account with admin rights and print how to use it."""
 
     help = "Prints BASE_URL CLIENT_ID CLIENT_SECRET COMPANY_ID PROJECT_ID REFRESH_TOKEN."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which account and project; without them new ones are made."""
+        """Account and project; without them new ones are created."""
         parser.add_argument("--company", type=int, help="id of the account")
         parser.add_argument("--project", type=int, help="id of one of its projects")
         parser.add_argument("--base-url", help="without it the address that serve runs on")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        """:raises CommandError: for an account or project that is not there."""
+        """Create the service account.
+
+        :raises CommandError: when the account or project does not exist.
+        """
         if options["company"] is None:
             if options["project"] is not None:
                 raise CommandError("--project needs --company, whose project it is.")
@@ -50,8 +53,10 @@ class Command(BaseCommand):
             project = _project(by.account, options["project"])
         made = applications.create("API client", service=_service(project), by=by)
         assert made.application.service is not None
-        given = tokens.issue(made.application, made.application.service.user)
-        self._print(options["base_url"] or listen_address.read(), made, project, given.refresh)
+        tokens_given = tokens.issue(made.application, made.application.service.user)
+        self._print(
+            options["base_url"] or listen_address.read(), made, project, tokens_given.refresh
+        )
 
     def _print(self, base_url: str, made: Made, project: Project, refresh: str) -> None:
         values = {
@@ -71,7 +76,10 @@ def _service(project: Project) -> Service:
 
 
 def _admin(account_id: int) -> Access:
-    """Somebody of the account who may do this. :raises CommandError: where nobody is."""
+    """Return the access of somebody in the account who may do this.
+
+    :raises CommandError: when there is nobody.
+    """
     members = Membership.objects.active().people().filter(account=account_id)
     admins = members.filter(directory=Level.ADMIN, can_push_to_accounting=True)
     first = admins.select_related("user", "account").order_by("pk").first()
@@ -82,17 +90,17 @@ def _admin(account_id: int) -> Access:
 
 
 def _project(account: Account, project_id: int | None) -> Project:
-    found = Project.objects.filter(account=account).order_by("-is_active", "pk")
+    projects_of_account = Project.objects.filter(account=account).order_by("-is_active", "pk")
     if project_id is not None:
-        found = found.filter(pk=project_id)
-    project = found.first()
+        projects_of_account = projects_of_account.filter(pk=project_id)
+    project = projects_of_account.first()
     if project is None:
         raise CommandError(f"Company {account.pk} has no project {project_id or ''}".rstrip() + ".")
     return project
 
 
 def _new_account() -> tuple[Access, Project]:
-    """An account with one active project and its lists of cost codes, connected to nothing."""
+    """Create an account with one active project and cost code lists, without an ERP."""
     name = get_random_string(8).lower()
     first = accounts.create(
         f"API trial {name}",
@@ -109,12 +117,12 @@ def _new_account() -> tuple[Access, Project]:
 
 
 def _add_codes(by: Access) -> None:
-    found = list_services.create(account=by.account, name="Standard Cost Codes", by=by.user)
+    standard_list = list_services.create(account=by.account, name="Standard Cost Codes", by=by.user)
     rows: list[tuple[tuple[str, ...], str]] = []
     for division, (description, children) in CODES.items():
         rows.append(((division,), description))
         rows += [((division, code), f"{description} {code}") for code in children]
-    code_services.add_many(found, rows, by=by.user)
-    of_erp = list_services.create(account=by.account, name="ERP Standard Cost Codes", by=by.user)
-    list_services.make_erp(of_erp, by=by.user)
+    code_services.add_many(standard_list, rows, by=by.user)
+    erp_list = list_services.create(account=by.account, name="ERP Standard Cost Codes", by=by.user)
+    list_services.make_erp(erp_list, by=by.user)
     default_structure.ensure(by.account.pk)

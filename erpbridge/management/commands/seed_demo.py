@@ -1,4 +1,4 @@
-"""``manage.py seed_demo``: an invented account to try everything with, created once."""
+"""``manage.py seed_demo``: create a demo account with invented data, once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from erpbridge.management import demo_codes
 
 ACCOUNT = "Cedar & Stone Builders"
 FIRMS = 40
-# Places among the firms: what the ERP, or erpbridge itself, will refuse to take.
+# Indexes of firms that are inactive, or that the ERP or erpbridge will reject.
 INACTIVE = (5, 23)
 BAD_TAX_ID = (8, 19)
 ON_PROJECTS = (range(22), range(16, 34), range(30, FIRMS))
@@ -44,7 +44,7 @@ PROJECTS = (
 
 @dataclass(frozen=True)
 class DemoPerson:
-    """Somebody to sign in as."""
+    """A person of the demo account."""
 
     role: str
     name: str
@@ -123,12 +123,15 @@ OTHERS = (
 
 
 class Command(BaseCommand):
-    """Create what is missing of the demo account, and say who can sign in."""
+    """Create what is missing of the demo account, and print who can sign in."""
 
     help = "Creates an invented account with people, companies and a simulator ERP, once."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """:raises CommandError: in production mode, for the passwords are public."""
+        """Create the data.
+
+        :raises CommandError: in production mode, because the passwords are public.
+        """
         if settings.PRODUCTION:
             raise CommandError("The demo's passwords are public; it is refused in production mode.")
         if not User.objects.filter(email=ADA.email).exists():
@@ -148,21 +151,24 @@ class Command(BaseCommand):
         connection_services.test(connection, by=ada.user)
         connection_services.refresh(connection, by=ada.user)
         self.stdout.write(f"Connected {connection.name}.")
-        found = demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
-        if found:
-            _put_on_project(found, by=ada)
-            self.stdout.write(f"Created {found.codes.count()} cost codes.")
+        erp_list = demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
+        if erp_list:
+            _put_on_project(erp_list, by=ada)
+            self.stdout.write(f"Created {erp_list.codes.count()} cost codes.")
 
     def _print_people(self) -> None:
         line = "{:<20} {:<26} {:<24} {}"
-        rows = [line.format(one.role, one.email, one.password, one.does) for one in (ADA, *OTHERS)]
+        rows = [
+            line.format(person.role, person.email, person.password, person.does)
+            for person in (ADA, *OTHERS)
+        ]
         self.stdout.write("\nDEMO. Invented people of " + ACCOUNT + ", with public passwords:\n\n")
         self.stdout.write(line.format("Role", "E-mail", "Password", "Can"))
         self.stdout.write("\n".join([*rows, ""]))
 
 
 def _ada() -> Access | None:
-    """The admin of the demo account, None where somebody has shut Ada out of it."""
+    """Return the access of the demo account's admin; None if she was removed from it."""
     user = User.objects.filter(email=ADA.email).first()
     account = Account.objects.visible_to(user).order_by("pk").first() if user else None
     return policy.load(user, account) if user and account else None
@@ -170,20 +176,20 @@ def _ada() -> Access | None:
 
 @transaction.atomic
 def _create() -> None:
-    """The account with everything in it but its connection."""
+    """Create the account with everything but its connection."""
     first = accounts.create(
         ACCOUNT, admin_email=ADA.email, admin_name=ADA.name, password=ADA.password
     )
     ada = policy.load(first.user, first.account)
     assert ada is not None
-    made = [projects.create(one, by=ada) for one in PROJECTS]
+    created = [projects.create(settings_of_project, by=ada) for settings_of_project in PROJECTS]
     for person in OTHERS:
-        add_person(person, made, by=ada)
-    _add_companies(made, by=ada)
+        add_person(person, created, by=ada)
+    _add_companies(created, by=ada)
 
 
 def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
-    """Let a person of the demo into the account of ``by`` and onto the projects ``made``."""
+    """Add a demo person to the account of ``by`` and to the projects ``made``."""
     added = people_services.add(
         email=one.email, name=one.name, person=one.in_account, by=by, trusted=True
     )
@@ -203,7 +209,7 @@ def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
         people_services.set_project_levels(member.pk, levels=levels, seen=seen, by=by)
 
 
-def _add_companies(made: Sequence[Project], *, by: Access) -> None:
+def _add_companies(demo_projects: Sequence[Project], *, by: Access) -> None:
     invented = firms(FIRMS, seed=42)
     stored = company_services.create_many(
         [company_of(firm, number) for number, firm in enumerate(invented)],
@@ -212,16 +218,18 @@ def _add_companies(made: Sequence[Project], *, by: Access) -> None:
         by=by.user,
         trades=[[firm["trades"].partition(" specifically")[0]] for firm in invented],
     )
-    for project, places in zip(made, ON_PROJECTS, strict=True):
-        company_services.add_to_project([stored[n].pk for n in places], project=project, by=by.user)
-    for place in INACTIVE:
-        company_services.deactivate(stored[place], seen=stored[place].revision, by=by.user)
+    for project, indexes in zip(demo_projects, ON_PROJECTS, strict=True):
+        company_services.add_to_project(
+            [stored[n].pk for n in indexes], project=project, by=by.user
+        )
+    for index in INACTIVE:
+        company_services.deactivate(stored[index], seen=stored[index].revision, by=by.user)
 
 
 def company_of(firm: Firm, number: int) -> Company:
-    """An invented firm as a company; some tax IDs are wrong, by ``number``."""
-    shown = ("name", "address", "city", "state_code", "zip", "country_code", "business_phone")
-    values = {name: firm[name] for name in (*shown, "fax_number", "website", "license_number")}
+    """Return an invented firm as a company; some tax IDs are invalid, depending on ``number``."""
+    copied = ("name", "address", "city", "state_code", "zip", "country_code", "business_phone")
+    values = {name: firm[name] for name in (*copied, "fax_number", "website", "license_number")}
     if firm["website"]:
         values["email_address"] = firm["website"].replace("http://www.", "office@")
     if number in BAD_TAX_ID:
@@ -231,16 +239,19 @@ def company_of(firm: Firm, number: int) -> Company:
     return Company(**values, notes=firm["trades"])
 
 
-def _put_on_project(found: CodeList, *, by: Access) -> None:
-    """Give the first project the codes that the ERP has."""
+def _put_on_project(code_list: CodeList, *, by: Access) -> None:
+    """Give the first project the codes that are in the ERP."""
     project = Project.objects.get(account=by.account, number=PROJECTS[0].number)
-    ids = list(found.codes.synced().values_list("pk", flat=True))
-    cost_codes.add(found, ids, project=project, by=by.user)
+    ids = list(code_list.codes.synced().values_list("pk", flat=True))
+    cost_codes.add(code_list, ids, project=project, by=by.user)
 
 
 @transaction.atomic
 def _connected(ada: Access) -> Connection:
-    """A simulator in use. :raises ValidationError: where its adapter is not allowed."""
+    """Create and activate a simulator connection.
+
+    :raises ValidationError: when its adapter is not allowed.
+    """
     connection = connection_settings.create(
         account=ada.account,
         name="Simulator ERP",

@@ -1,4 +1,6 @@
-"""``manage.py seed_tryton``: a second demo account, connected to a Tryton; for ``make tryton``."""
+"""``manage.py seed_tryton``: create a second demo account with a Tryton ERP, for ``make
+tryton``.
+"""
 
 from __future__ import annotations
 
@@ -42,19 +44,22 @@ FIRMS = 12
 
 
 class Command(BaseCommand):
-    """Create what is missing of the account, connect it, and say which page to open."""
+    """Create what is missing of the account, connect it, and print the page to open."""
 
     help = "Connects an invented account to a running Tryton; its key is in ERPBRIDGE_TRYTON_KEY."
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where Tryton is."""
+        """Add the address of Tryton and what to use there."""
         parser.add_argument("--url", required=True, help="server and database")
         parser.add_argument("--company", default="1", help="ID of the company in Tryton")
         parser.add_argument("--root", default="COSTCODES", help="code of the root of cost codes")
 
     def handle(self, *args: Any, url: str, company: str, root: str, **options: Any) -> None:
-        """:raises CommandError: in production mode, for the demo's passwords are public."""
+        """Create and connect the account.
+
+        :raises CommandError: in production mode, because the demo's passwords are public.
+        """
         if settings.PRODUCTION:
             raise CommandError("The demo's passwords are public; it is refused in production mode.")
         if settings.MODE != "demo":
@@ -72,10 +77,10 @@ class Command(BaseCommand):
 
     def _tell(self, ada: Access, connection: Connection, *, works: bool) -> None:
         problems = connection.test_result["problems"] or [connection.refresh_problem]
-        said = "works" if works else f"does not work: {' '.join(problems)}"
+        status_text = "works" if works else f"does not work: {' '.join(problems)}"
         page = reverse("directory:account_companies", args=[ada.account.pk])
         self.stdout.write(
-            f"The connection of the demo account “{ACCOUNT}” {said}\n"
+            f"The connection of the demo account “{ACCOUNT}” {status_text}\n"
             f"Open http://127.0.0.1:8000{page} (after make run, in another terminal), sign in as\n"
             f"{ADA.email}, password {ADA.password}; send companies or cost codes to the ERP,\n"
             f"accept them under ERP Integrations as {PAT.email}, password\n"
@@ -91,28 +96,28 @@ def _ada() -> Access | None:
 
 @transaction.atomic
 def _create() -> Access:
-    """The account with Ada, Cora, Pat and some companies."""
+    """Create the account with Ada, Cora, Pat and some companies."""
     first = accounts.create(ACCOUNT, admin_email=ADA.email)
     ada = policy.load(first.user, first.account)
     assert ada is not None
     for person in (CORA, PAT):
         add_person(person, [], by=ada)
     invented = firms(FIRMS, seed=8)
-    stored: list[Company] = [company_of(firm, 2 * place) for place, firm in enumerate(invented)]
+    stored: list[Company] = [company_of(firm, 2 * index) for index, firm in enumerate(invented)]
     company_services.create_many(stored, account=ada.account, project=None, by=ada.user)
     return ada
 
 
 def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
-    """The connection under its present address and key, in use."""
-    found = Connection.objects.filter(account=ada.account, name=NAME).first()
+    """Return the active connection with the current address and key."""
+    existing = Connection.objects.filter(account=ada.account, name=NAME).first()
     secrets = {"key": key}
-    if found is not None:
-        present = {name: str(found.config.get(name)) for name in config}
-        if present != config or secrets_of(found) != secrets:
-            _lead(found, config, secrets, ada)
-        return found
-    made = connection_settings.create(
+    if existing is not None:
+        present = {name: str(existing.config.get(name)) for name in config}
+        if present != config or secrets_of(existing) != secrets:
+            _lead(existing, config, secrets, ada)
+        return existing
+    created = connection_settings.create(
         account=ada.account,
         name=NAME,
         adapter="tryton",
@@ -120,21 +125,27 @@ def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
         secrets=secrets,
         by=ada.user,
     )
-    connection_services.activate(made, by=ada.user)
-    return made
+    connection_services.activate(created, by=ada.user)
+    return created
 
 
-def _lead(found: Connection, config: dict[str, str], secrets: dict[str, str], ada: Access) -> None:
-    """To the same books: ``make tryton`` keeps them, whatever their address is this time.
+def _lead(
+    connection: Connection, config: dict[str, str], secrets: dict[str, str], ada: Access
+) -> None:
+    """Change the connection's address. The books are the same: ``make tryton`` keeps them.
 
-    :raises CommandError: where something is open on the connection.
+    :raises CommandError: when the connection has open items.
     """
     try:
         if not connection_identity.lead_elsewhere(
-            found, config=config, secrets=secrets, books=connection_identity.Books.SAME, by=ada.user
+            connection,
+            config=config,
+            secrets=secrets,
+            books=connection_identity.Books.SAME,
+            by=ada.user,
         ):
             connection_settings.configure(
-                found, name=NAME, config=found.config, secrets=secrets, by=ada.user
+                connection, name=NAME, config=connection.config, secrets=secrets, by=ada.user
             )
     except ValidationError as error:
         raise CommandError(" ".join(error.messages)) from error

@@ -1,4 +1,4 @@
-"""``manage.py serve``: the whole product in one go, what ``make run`` calls."""
+"""``manage.py serve``: run the whole product with one command, for ``make run``."""
 
 from __future__ import annotations
 
@@ -31,41 +31,42 @@ DEMO_WARNING = """
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    """Gunicorn with one process of eight threads, as in production apart from the numbers."""
+    """Gunicorn with one process of eight threads; otherwise as in production."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.options = options
         super().__init__()
 
     def load_config(self) -> None:
-        """Take the options given instead of a command line."""
+        """Set the given options in place of a command line."""
         for name, value in self.options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        """The application; only production collects static files into a folder."""
+        """Return the WSGI application."""
         if not settings.PRODUCTION:
             warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
-        # Imported here: it sets Django up, which warns.
+        # Imported here, because the import sets up Django, which would warn without the filter
+        # above.
         from erpbridge.wsgi import application
 
         return application
 
 
 class Command(BaseCommand):
-    """Migrate, in demo mode load the demo data, serve; ends with Ctrl-C."""
+    """Migrate, load the demo data in demo mode, and serve until Ctrl-C."""
 
     help = "Migrates the database and serves the product; without REDIS_URL with its own worker."
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Where to listen, and whether to show invented data."""
+        """Add the address to listen on, and the demo mode."""
         parser.add_argument("--demo", action="store_true", help="with invented people and data")
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
-        """Do it in order; every failure ends with one sentence and exit code 1."""
+        """Run all steps; every failure ends with one sentence and exit code 1."""
         refuse_taken(host, port)
         if demo and settings.MODE != "demo":
             restart_in_demo_mode()
@@ -74,12 +75,12 @@ class Command(BaseCommand):
         if demo:
             call_command("seed_demo")
             self.stdout.write(DEMO_WARNING)
-        # Nothing opened here may be shared with the process that serves.
+        # Close the connections, because the serving process is a fork and must not share them.
         connections.close_all()
         Server(self.server_options(host, port)).run()
 
     def server_options(self, host: str, port: int) -> dict[str, Any]:
-        """Gunicorn's settings."""
+        """Return gunicorn's settings."""
         shown = f"[{host}]" if ":" in host else host
 
         def ready(worker: Any) -> None:
@@ -105,9 +106,10 @@ class Command(BaseCommand):
 
 
 def refuse_taken(host: str, port: int) -> None:
-    """Say so at once when the address cannot be listened on.
+    """Fail early when the address cannot be used.
 
-    :raises CommandError: the port is out of range or in use, or the host is not of this machine.
+    :raises CommandError: when the port is out of range or in use, or the host is not on this
+        machine.
     """
     if not 1 <= port <= 65535:
         raise CommandError(f"--port must be from 1 to 65535; it is {port}.")
@@ -124,9 +126,9 @@ def refuse_taken(host: str, port: int) -> None:
 
 
 def restart_in_demo_mode() -> None:
-    """Replace this process by the same command with the environment of demo mode.
+    """Replace this process with the same command in the environment of demo mode.
 
-    :raises CommandError: the environment says production.
+    :raises CommandError: in production mode.
     """
     if settings.PRODUCTION:
         raise CommandError("--demo shows public passwords and is refused in production mode.")
@@ -135,13 +137,13 @@ def restart_in_demo_mode() -> None:
         environment["ERPBRIDGE_SECRET_KEY"] = kept_secret_key(settings.DATA_DIR)
     sys.stdout.flush()
     command = [sys.executable, *sys.orig_argv[1:]]
-    os.execve(sys.executable, command, environment)  # noqa: S606 - our own command line again
+    os.execve(sys.executable, command, environment)  # noqa: S606 - this process's own command line
 
 
 def kept_secret_key(folder: Path) -> str:
-    """The secret key of this data folder, made at the first start and readable by its owner only.
+    """Return the secret key of this data folder, created at the first start with mode 0600.
 
-    Kept, so that a restart signs nobody out.
+    It is stored, so that a restart does not end sessions.
     """
     path = folder / "secret-key"
     try:

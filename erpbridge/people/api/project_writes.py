@@ -94,8 +94,8 @@ class Writes(Records):
             if not row.errors:
                 columns = _columns(values)
                 message = f"Another project of the account has the number {columns.get('number')}."
-                row.refuse(numbers.taken("project_number", columns, project, said=message))
-                row.refuse(origins.taken("origin_id", columns, project, said=TAKEN))
+                row.refuse(numbers.taken("project_number", columns, project, message=message))
+                row.refuse(origins.taken("origin_id", columns, project, message=TAKEN))
             if not row.errors:
                 wanted.append((row, Wanted(row.pk, columns)))
         return wanted

@@ -1,1 +1,1 @@
-"""Asking before what cannot be undone, and what a second click on it is told."""
+"""Confirmation before irreversible actions, and the response to a repeated click."""

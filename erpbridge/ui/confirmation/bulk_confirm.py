@@ -1,4 +1,4 @@
-"""Clicks on many rows: what is said when none is ticked, and the question before very many."""
+"""Bulk requests: the message when no row is ticked, and the question before very many rows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 NOTHING_TICKED = "Nothing was done. Tick at least one row first."
-# A click that sends or accepts more rows than this is asked about, with their number.
+# Bulk requests with more rows than this ask for confirmation and show the number.
 MOST_UNASKED = 50
 
 
 def must_ask(request: HttpRequest, count: int) -> bool:
-    """Whether a click that sends or accepts ``count`` rows has to be confirmed first."""
+    """Whether a bulk request on ``count`` rows needs a confirmation first."""
     return count > MOST_UNASKED and not request.POST.get("confirm")
 
 
@@ -27,10 +27,10 @@ def ask(
     keep: Iterable[str],
     ids: Iterable[int] = (),
 ) -> HttpResponse:
-    """The question; confirmed, the click comes again with the posted fields of ``keep``.
+    """Render the question. Confirming it posts the fields of ``keep`` again.
 
-    :param ids: the rows that were counted, in place of "all that match", which may be others by
-        the time of the answer.
+    :param ids: the counted rows, sent in place of "all that match", which may be other rows by
+        then.
     """
     hidden = [(name, value) for name in keep for value in request.POST.getlist(name)]
     context = {

@@ -1,4 +1,4 @@
-"""The page that asks before something is deleted, and deletes it."""
+"""Ask before a record is deleted, and delete it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from erpbridge.ui.confirmation.second_click import ended_already
 
 def ask_then_delete(
     request: ScopedRequest,
-    found: Model,
+    record: Model,
     *,
     word: str,
     refusal: str | None,
@@ -24,24 +24,24 @@ def ask_then_delete(
     delete: Callable[[], object],
     back: str,
 ) -> HttpResponseBase:
-    """Delete on POST; before, say what goes, or why it cannot.
+    """Delete on POST; on GET ask, or say why the record cannot be deleted.
 
-    :param word: what it is called, such as ``cost type``.
+    :param word: the type of record, such as ``cost type``.
     :param refusal: why it cannot be deleted; the deletion itself may still be refused.
-    :param back: where to go afterwards.
+    :param back: where to redirect afterwards.
     """
     if request.method == "POST":
         try:
             delete()
         except Refused as refused:
-            if not type(found)._base_manager.filter(pk=found.pk).exists():
-                return ended_already(request, f"{found} was deleted already.", back=back)
-            messages.error(request, f"{found} was not deleted. {refused}")
+            if not type(record)._base_manager.filter(pk=record.pk).exists():
+                return ended_already(request, f"{record} was deleted already.", back=back)
+            messages.error(request, f"{record} was not deleted. {refused}")
         else:
-            messages.success(request, f"Deleted the {word} {found}.")
+            messages.success(request, f"Deleted the {word} {record}.")
         return redirect(back)
     if refusal:
-        messages.error(request, f"{found} cannot be deleted. {refusal}")
+        messages.error(request, f"{record} cannot be deleted. {refusal}")
         return redirect(back)
     context = {
         "question": f"Delete {word.title()}?",

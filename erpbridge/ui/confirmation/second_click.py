@@ -1,4 +1,4 @@
-"""A second click on what ends something: it lands where the first one did, and is told so."""
+"""Response to a second click on an action that is done: the first one's target, with a note."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from erpbridge.ui.times import shown
 
 
 def deletion(request: ScopedRequest, entity: str, pk: int, **data: Any) -> Event:
-    """How something of the account was deleted that is asked for once more.
+    """Return the event of an earlier deletion.
 
-    :param data: what the event has to hold, for what belongs to a part of the account.
-    :raises Http404: for what the account has not deleted, or never had.
+    :param data: values that the event must have, for records of a part of the account.
+    :raises Http404: when the account has not deleted such a record.
     """
     events = Event.objects.about(request.access.account.pk, entity, pk).filter(verb="deleted")
     event = events.filter(**{f"data__{name}": value for name, value in data.items()}).first()
@@ -27,7 +27,7 @@ def deletion(request: ScopedRequest, entity: str, pk: int, **data: Any) -> Event
 
 
 def deleted_already(request: HttpRequest, event: Event, *, back: str) -> HttpResponse:
-    """Who did it and when, on the page where the first click led to."""
+    """Redirect, and say who deleted the record and when."""
     return ended_already(
         request,
         f"{event.label} was deleted already, by {event.actor} on {shown(event.at)}.",
@@ -36,6 +36,6 @@ def deleted_already(request: HttpRequest, event: Event, *, back: str) -> HttpRes
 
 
 def ended_already(request: HttpRequest, words: str, *, back: str) -> HttpResponse:
-    """The same for what leaves no row of its own."""
+    """Redirect with the message ``words``, for actions without an event of their own."""
     messages.info(request, words)
     return redirect(back)

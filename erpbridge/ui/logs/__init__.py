@@ -1,1 +1,1 @@
-"""The log, and secrets taken out of it."""
+"""Log formatting, and redaction of secrets."""

@@ -1,7 +1,7 @@
-"""The log: one line or one JSON object per event, with the id of the click that led to it.
+"""Log formatters: one line or one JSON object per event, with the id of the request.
 
-What is being worked on is bound with :func:`bound`; every line logged meanwhile, by whichever
-library, carries it. No line holds a secret that this process has read.
+Context is bound with :func:`bound`; every line logged in the block, by any library, has it. Secrets
+that this process has read are redacted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from erpbridge.request_id import current_request_id
 from erpbridge.ui.logs.redaction import redact_line
 
-# What a line may say beside its message. Nothing of a record's content is among it.
+# Allowed context fields of a line; none has a record's content.
 FIELDS = (
     "event",
     "account",
@@ -34,7 +34,7 @@ _bound: ContextVar[Mapping[str, Any]] = ContextVar("bound", default={})  # noqa:
 
 @contextmanager
 def bound(**values: Any) -> Iterator[None]:
-    """Let every line logged in the block carry these of :data:`FIELDS`."""
+    """Add these of :data:`FIELDS` to every line logged in the block."""
     token = _bound.set({**_bound.get(), **values})
     try:
         yield
@@ -43,18 +43,18 @@ def bound(**values: Any) -> Iterator[None]:
 
 
 class LineFormatter(logging.Formatter):
-    """Lines for people."""
+    """Text lines for people."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without secrets."""
+        """Return the redacted line."""
         return redact_line(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line, for programs."""
+    """One JSON object per line, for log processors."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The object; a traceback is one of its values."""
+        """Return the redacted object, with a traceback as one of its values."""
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

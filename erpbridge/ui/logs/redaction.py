@@ -1,4 +1,4 @@
-"""Taking secrets out of text that is stored, shown or logged, however they were encoded in it."""
+"""Remove secrets from text that is stored, shown or logged, in any encoding."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 MARK = "[secret]"
-# A shorter secret would be found inside ordinary words; it is looked for between them only.
+# Shorter secrets occur inside ordinary words, so they are only matched as whole words.
 SHORT = 4
-# What a client sends to log in, whatever the secret was made into on the way.
+# HTTP credentials in any encoding.
 CREDENTIALS = re.compile(r"(?i)\b(basic|bearer)\s+[a-z0-9+/_.~=-]{8,}")
 
 
 class Redactor:
-    """Replaces known secrets in text, and whatever looks like a login of HTTP."""
+    """Replaces known secrets in text, and anything that looks like HTTP credentials."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for one in secrets for form in _forms(one)}
+        forms = {form for secret in secrets for form in _forms(secret)}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         patterns = [_pattern(form) for form in longest_first]
         self._known = re.compile("|".join(patterns)) if patterns else None
 
     def __call__(self, text: str) -> str:
-        """``text`` without secrets."""
+        """Return ``text`` without secrets."""
         if self._known is not None:
             text = self._known.sub(MARK, text)
         return CREDENTIALS.sub(rf"\1 {MARK}", text)
@@ -39,7 +39,7 @@ def _pattern(form: str) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret as URLs, JSON, HTML, Python and headers spell it."""
+    """Return the secret in the encodings of URLs, JSON, HTML, Python and headers."""
     if not secret.strip():
         return set()
     coded = base64.b64encode(secret.encode()).decode()
@@ -60,7 +60,7 @@ def _forms(secret: str) -> set[str]:
 
 
 class _Hidden:
-    """The secrets that this process has read, for its log."""
+    """The secrets that this process has read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -79,10 +79,10 @@ _hidden = _Hidden()
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Keep these out of every line that this process logs from now on."""
+    """Redact these secrets in every line that this process logs from now on."""
     _hidden.add(secrets)
 
 
 def redact_line(text: str) -> str:
-    """``text`` without any secret that this process has read."""
+    """Return ``text`` without any secret that this process has read."""
     return _hidden.redactor(text)

@@ -1,1 +1,1 @@
-"""Middleware around every page."""
+"""Middleware of all pages."""

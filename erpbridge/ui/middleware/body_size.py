@@ -1,4 +1,4 @@
-"""The largest request that is read at all."""
+"""Limit on the size of request bodies."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from django.template.loader import render_to_string
 
 
 class BodySizeMiddleware:
-    """Refuses a body that no page takes, before anything reads it.
+    """Rejects bodies over the limit before anything reads them.
 
-    The check of the form's token reads the whole body, uploads included, whoever sends it; without
-    a limit somebody who is not even signed in could fill the disk.
+    The CSRF check reads the whole body of any sender, uploads included; without a limit, somebody
+    who is not signed in could fill the disk.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer 413 for more than the limit; the server refuses lengths that are no number.
+        """Return 413 above the limit, and 411 for a body without a length.
 
-        411 for a body without a length, where the server has not measured it.
+        The server itself rejects lengths that are not a number.
         """
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             return HttpResponse("Send the length of the body (Content-Length).", status=411)

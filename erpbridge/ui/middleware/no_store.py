@@ -1,4 +1,4 @@
-"""What is answered stays with whom it was answered to, and no longer than they look at it."""
+"""Cache headers that keep responses out of caches."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from django.http import HttpRequest, HttpResponse
 
 
 class NoStoreMiddleware:
-    """Pages, files and answers of the API are kept by no cache, unless their view says otherwise.
+    """Sets ``Cache-Control: private, no-store`` unless the view has set its own.
 
-    Static files say so themselves, as do answers of the API that are asked for again by their tag.
+    Static files and API responses with an ETag have their own.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The answer as it is."""
+        """Add the header."""
         answer = self.get_response(request)
         answer.headers.setdefault("Cache-Control", "private, no-store")
         return answer

@@ -1,4 +1,4 @@
-"""One id per request, in the answer's header, in every log line and in every audit event."""
+"""One id per request, for the response header, log lines and audit events."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIdMiddleware:
-    """Takes the caller's ``X-Request-Id`` where it is well-formed, else makes one."""
+    """Uses the caller's ``X-Request-Id`` if it is well-formed, else generates one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the id in the header."""
+        """Return the response with the id in its header."""
         offered = request.headers.get("X-Request-Id", "")
         request_id = offered if ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
         with acting_for(request_id):
@@ -31,9 +31,9 @@ class RequestIdMiddleware:
 
 
 class RequestIdFilter(logging.Filter):
-    """Gives every log record a ``request_id``."""
+    """Adds ``request_id`` to every log record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Never drops a record."""
+        """Add the id; never drops a record."""
         record.request_id = current_request_id() or "-"
         return True

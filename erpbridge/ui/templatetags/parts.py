@@ -12,7 +12,7 @@ from erpbridge.ui.listing import Page
 
 register = template.Library()
 
-# Meaning never rests on color alone: each color has a shape of its own unless told otherwise.
+# Color must not be the only carrier of meaning: each color has an icon unless set otherwise.
 BADGE_ICONS = {
     "blue": "clock",
     "yellow": "arrow-uturn-left",
@@ -30,37 +30,37 @@ BANNER_ICONS = {
 
 @register.filter
 def badge_icon(color: str) -> str:
-    """The icon of a badge of this color."""
+    """Return the icon of a badge of this color."""
     return BADGE_ICONS.get(color, BADGE_ICONS["grey"])
 
 
 @register.filter
 def banner_icon(kind: str) -> str:
-    """The icon of a banner of this kind."""
+    """Return the icon of a banner of this kind."""
     return BANNER_ICONS.get(kind, BANNER_ICONS["info"])
 
 
 @register.filter
 def banner_kind(message_tags: str) -> str:
-    """The kind of banner for a Django message's tags."""
+    """Return the kind of banner for a Django message's tags."""
     return next((kind for kind in message_tags.split() if kind in BANNER_ICONS), "info")
 
 
 @register.filter
 def thousands(number: int) -> str:
-    """A count as people read it: 10,000."""
+    """Format a count as 10,000."""
     return f"{number:,}"
 
 
 @register.filter
 def moment(value: datetime | None, layout: str = times.MOMENT) -> str:
-    """A point in time in the zone of who looks, with that zone; empty for none."""
+    """Format a time in the active time zone, with the zone's name; empty for None."""
     return times.shown(value, layout=layout) if value else ""
 
 
 @register.inclusion_tag("parts/sort_header.html")
 def sort_header(page: Page[Any], name: str, label: str, css: str = "") -> dict[str, Any]:
-    """A column heading that sorts; a second click turns the order round."""
+    """Render a column heading that sorts; a second click reverses the order."""
     active = page.sort == name
     return {
         "page": page,
@@ -74,7 +74,7 @@ def sort_header(page: Page[Any], name: str, label: str, css: str = "") -> dict[s
 
 @register.inclusion_tag("parts/keep_query.html")
 def keep_query(page: Page[Any], *replaced: str) -> dict[str, Any]:
-    """Hidden inputs that keep the list's other parameters when a GET form is sent."""
+    """Render hidden inputs that keep the list's other parameters in a GET form."""
     kept = [
         (name, value)
         for name, values in page.params.lists()
