@@ -19,7 +19,7 @@ from erpbridge.db.text import login_email
 
 
 def zone_field() -> models.CharField[str, str]:
-    """Return the time zone field of a person or an account; empty means "use the next default"."""
+    """Return the time zone field of a person or an account; empty means "use the default"."""
     return models.CharField(
         "Time zone",
         max_length=64,
@@ -38,7 +38,9 @@ class UserQuerySet(FoldingQuerySet["User"]):
     """Logins; bulk updates also write the search columns."""
 
     def update(self, **values: Any) -> int:
-        """Update as in Django. A new password or a deactivation also ends sessions and tokens."""
+        """Update as in Django. A new password or a deactivation also ends the person's API
+        tokens.
+        """
         reason = NEW_PASSWORD if "password" in values else ""
         if values.get("is_active", True) is not True:
             reason = SWITCHED_OFF
@@ -107,7 +109,7 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
         self._made_unusable = True
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save as in Django. A new password or a deactivation also ends sessions and tokens."""
+        """Save as in Django. A new password or a deactivation also ends the person's API tokens."""
         # Done here so that it holds for every caller: a page, a command or a shell.
         reason = self._why_access_ends()
         with transaction.atomic():
@@ -117,11 +119,10 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
                 _end_everywhere(self.pk, reason, by=self.password_set_by)
 
     def _why_access_ends(self) -> str:
-        """Return why sessions and tokens have to end; empty when they need not."""
+        """Return why the person's API tokens have to end; empty if they need not."""
         if self._state.adding:
             return ""
-        # Django resets _password before it saves a re-hash of the same password, so that one does
-        # not count as a change.
+        # A re-hash of the same password is no change: Django resets _password before it saves one.
         if getattr(self, "_password", None) is not None or self._made_unusable:
             return NEW_PASSWORD
         return "" if self.is_active else SWITCHED_OFF

@@ -1,6 +1,4 @@
-"""Signal that sessions and tokens of a person must end: rights were lowered or the password
-changed.
-"""
+"""Signal that a person's API tokens must end: rights were lowered, or the password changed."""
 
 from __future__ import annotations
 
@@ -19,14 +17,14 @@ RIGHTS = ("is_active", "can_push_to_accounting", "rights", *LEVEL_FIELDS)
 
 
 def end_everywhere(user_id: int, *, why: str, by: User | None) -> None:
-    """End the sessions and tokens of a person in every account."""
+    """End the API tokens of a person in every account."""
     access_ended.send(User, user_id=user_id, account_id=None, why=why, by=by)
 
 
 def end_if_lowered(
     membership: Membership, before: Mapping[Any, Any], after: Mapping[Any, Any], *, by: User
 ) -> None:
-    """End the sessions and tokens of a person in one account if a change removed a right.
+    """End the API tokens of a person in one account if a change removed a right.
 
     ``before`` and ``after`` are states of :mod:`erpbridge.access.form_digest`.
     """
