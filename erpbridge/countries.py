@@ -13,7 +13,7 @@ from erpbridge.db.text import unaccented
 # Countries that are tried when a state has no country, and whose states are all known.
 KNOWN = ("US", "CA", "AU")
 NAMES = {"US": "the United States", "CA": "Canada", "AU": "Australia"}
-# Common names that are not in ISO 3166, as normalized by ``_plain``.
+# Common names that are not in ISO 3166, as normalized by ``_normalized``.
 ALIASES = {
     "america": "US",
     "bolivia": "BO",
@@ -80,7 +80,7 @@ class UnclearState(ValueError):
 
 def country_code(text: str) -> str:
     """Return the ISO 3166 alpha-2 code of a country's code or name; empty if there is none."""
-    return _countries().get(_plain(text).removeprefix("the "), "")
+    return _countries().get(_normalized(text).removeprefix("the "), "")
 
 
 @lru_cache(maxsize=8192)
@@ -99,7 +99,7 @@ def located(text: str, country: str = "") -> Place:
         if (code := _code(text, country_of_state))
     }
     if len(matches) > 1:
-        raise UnclearState(f"“{text[:40]}” is {_both(matches)}. Give the country too.")
+        raise UnclearState(f"“{text[:40]}” is {_as_text(matches)}. Give the country too.")
     for country_of_state, code in matches.items():
         return Place(code, country_of_state)
     if not country:
@@ -126,7 +126,7 @@ def state_names(country: str) -> dict[str, str]:
     )
 
 
-def _both(matches: dict[str, str]) -> str:
+def _as_text(matches: dict[str, str]) -> str:
     """Return the states that one code may mean, as text."""
     names = (
         f"{state_names(country)[code]} in {NAMES[country]}" for country, code in matches.items()
@@ -136,7 +136,7 @@ def _both(matches: dict[str, str]) -> str:
 
 def _code(text: str, country: str) -> str:
     """Return a state's code by its code or name; empty if the country has no such state."""
-    return _states(country).get(_plain(text).removeprefix(f"{country.casefold()}-"), "")
+    return _states(country).get(_normalized(text).removeprefix(f"{country.casefold()}-"), "")
 
 
 @cache
@@ -144,7 +144,7 @@ def _states(country: str) -> dict[str, str]:
     """Return a map of normalized codes and names to the code without its country."""
     codes: dict[str, str] = {}
     for code, name in state_names(country).items():
-        codes |= {_plain(name): code, _plain(code): code}
+        codes |= {_normalized(name): code, _normalized(code): code}
     return codes
 
 
@@ -156,12 +156,12 @@ def _countries() -> dict[str, str]:
     codes: dict[str, str] = dict(ALIASES)
     for country in pycountry.countries:
         for kind in ("official_name", "common_name", "name", "numeric", "alpha_3", "alpha_2"):
-            name = _plain(getattr(country, kind, ""))
+            name = _normalized(getattr(country, kind, ""))
             if name:
                 codes[name.removeprefix("the ")] = str(country.alpha_2)
     return codes
 
 
-def _plain(text: str) -> str:
+def _normalized(text: str) -> str:
     """Normalize a name of a place: without accents, dots and case."""
     return SIGNS.sub(" ", unaccented(text.replace("&", " and ").replace(".", ""))).strip()

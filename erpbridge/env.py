@@ -41,21 +41,23 @@ def text(name: str, default: str = "") -> str:
 
 def flag(name: str, *, default: bool) -> bool:
     """Return a yes/no variable."""
-    word = text(name, "yes" if default else "no").strip().lower()
-    if word in TRUE_WORDS:
+    value = text(name, "yes" if default else "no").strip().lower()
+    if value in TRUE_WORDS:
         return True
-    if word in FALSE_WORDS:
+    if value in FALSE_WORDS:
         return False
-    raise ImproperlyConfigured(f"{name} must be one of yes, no, true, false, 1, 0; it is {word!r}.")
+    raise ImproperlyConfigured(
+        f"{name} must be one of yes, no, true, false, 1, 0; it is {value!r}."
+    )
 
 
 def integer(name: str, default: int, *, least: int, most: int) -> int:
     """Return a whole number from ``least`` to ``most``, inclusive."""
-    word = text(name, str(default))
+    value = text(name, str(default))
     try:
-        number = int(word)
+        number = int(value)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a whole number; it is {word!r}.") from error
+        raise ImproperlyConfigured(f"{name} must be a whole number; it is {value!r}.") from error
     if not least <= number <= most:
         raise ImproperlyConfigured(f"{name} must be from {least} to {most}; it is {number}.")
     return number
@@ -63,15 +65,15 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
 
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list."""
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+    return [entry.strip() for entry in text(name, default).split(",") if entry.strip()]
 
 
 def networks(name: str) -> list[IPv4Network | IPv6Network]:
     """Return a comma-separated list of addresses and networks (``10.0.0.5``, ``172.16.0.0/12``)."""
     parsed: list[IPv4Network | IPv6Network] = []
-    for word in words(name):
+    for entry in words(name):
         try:
-            parsed.append(ip_network(word))
+            parsed.append(ip_network(entry))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {error}.") from error
     return parsed
@@ -102,19 +104,19 @@ def keys(name: str) -> list[str]:
     return fernet_keys
 
 
-def _is_key(word: str) -> bool:
+def _is_key(value: str) -> bool:
     try:
-        return len(base64.b64decode(word.encode("ascii"), b"-_", validate=True)) == 32
+        return len(base64.b64decode(value.encode("ascii"), b"-_", validate=True)) == 32
     except ValueError:
         return False
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     """Return a word that is one of ``allowed``."""
-    word = text(name, default)
-    if word not in allowed:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}; it is {word!r}.")
-    return word
+    value = text(name, default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}; it is {value!r}.")
+    return value
 
 
 def folder(name: str, default: Path) -> Path:
@@ -131,12 +133,12 @@ def folder(name: str, default: Path) -> Path:
 
 def time_zone(name: str, default: str) -> str:
     """Return the name of a time zone."""
-    word = text(name, default)
-    if word not in available_timezones():
+    value = text(name, default)
+    if value not in available_timezones():
         raise ImproperlyConfigured(
-            f"{name} must be a time zone such as UTC or America/New_York; it is {word!r}."
+            f"{name} must be a time zone such as UTC or America/New_York; it is {value!r}."
         )
-    return word
+    return value
 
 
 def redis(name: str) -> str:

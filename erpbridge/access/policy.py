@@ -172,7 +172,7 @@ def _assign_types(access: Access, entity: str) -> Answer:
     )
 
 
-def _decide(direction: int, word: str) -> Rule:
+def _decide(direction: int, verb: str) -> Rule:
     def rule(access: Access, entity: str) -> Answer:
         if not access.membership.can_push_to_accounting:
             return Answer(False, "Needs the approver's flag Can push to accounting.")
@@ -181,7 +181,7 @@ def _decide(direction: int, word: str) -> Rule:
             return Answer(False, "Needs Standard or Admin on ERP Integrations.")
         if level == Level.ADMIN or access.erp_rights.get(entity, (False, False))[direction]:
             return YES
-        return Answer(False, f"Your approver rights do not include {word} for this record type.")
+        return Answer(False, f"Your approver rights do not include {verb} for this record type.")
 
     return rule
 

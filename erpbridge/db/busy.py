@@ -132,13 +132,13 @@ def in_transaction() -> bool:
     return bool(blocks) and not blocks[-1]._from_testcase
 
 
-def again(attempt: int, error: BaseException, what: str) -> bool:
+def again(attempt: int, error: BaseException, label: str) -> bool:
     """Whether to retry what failed ``attempt`` times; waits before returning True."""
     if not is_conflict(error):
         return False
     kind = "retried" if attempt < TRIES else "given_up"
     code = getattr(error.__cause__, "pgcode", "")
-    logger.warning("%s: try %s of %s ended in a conflict (%s)", what, attempt, TRIES, code)
+    logger.warning("%s: try %s of %s ended in a conflict (%s)", label, attempt, TRIES, code)
     _count(kind)
     if kind == "given_up":
         return False

@@ -109,21 +109,21 @@ def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Any])
             model._base_manager.filter(pk__in=[row.pk for row in rows]).update(**values)
 
 
-def _of_values(
+def _folded_values(
     model: type[models.Model], values: Mapping[str, Any]
 ) -> tuple[dict[str, str], list[Any]]:
     """Return the folded values for an UPDATE, and the columns that need the stored rows."""
-    known: dict[str, str] = {}
-    unknown = []
+    computed: dict[str, str] = {}
+    from_rows = []
     for column in folded_fields(model):
         if column.name in values or not {*column.sources} & {*values}:
             continue
         texts = [values.get(name) for name in column.sources]
         if all(isinstance(text, str) for text in texts):
-            known[column.name] = column.folded(texts)
+            computed[column.name] = column.folded(texts)
         else:
-            unknown.append(column)
-    return known, unknown
+            from_rows.append(column)
+    return computed, from_rows
 
 
 class FoldingQuerySet(models.QuerySet[T]):
@@ -131,13 +131,13 @@ class FoldingQuerySet(models.QuerySet[T]):
 
     def update(self, **values: Any) -> int:
         """Update as in Django, with the folded columns."""
-        known, unknown = _of_values(self.model, values)
-        if not unknown:
-            return super().update(**values, **known)
+        computed, from_rows = _folded_values(self.model, values)
+        if not from_rows:
+            return super().update(**values, **computed)
         with transaction.atomic(using=self.db):
             ids = list(self.order_by().values_list("pk", flat=True))
-            count = super().update(**values, **known)
-            refold(self.model, ids, unknown)
+            count = super().update(**values, **computed)
+            refold(self.model, ids, from_rows)
         return count
 
     def bulk_update(
@@ -176,10 +176,10 @@ class Folding(models.Model):
         super().save(*args, update_fields=update_fields, **options)
 
 
-def has_words(asked: str, *columns: str) -> Q:
-    """Match rows where every word of ``asked`` occurs in at least one of the search columns."""
+def has_words(query: str, *columns: str) -> Q:
+    """Match rows where every word of ``query`` occurs in at least one of the search columns."""
     condition = Q()
-    for word in search_words(asked):
+    for word in search_words(query):
         in_any_column = Q()
         for column in columns:
             in_any_column |= Q(**{f"{column}__contains": word})

@@ -33,12 +33,12 @@ class Stored:
         if not self.anything and sql[:6].upper().startswith(WRITES):
             if not busy.in_transaction():
                 self._note()
-            elif not self._told():
+            elif not self._is_registered():
                 transaction.on_commit(self._note)
         return result
 
-    def _told(self) -> bool:
-        return any(one[1] == self._note for one in connection.run_on_commit)
+    def _is_registered(self) -> bool:
+        return any(hook[1] == self._note for hook in connection.run_on_commit)
 
     def _note(self) -> None:
         self.anything = True

@@ -75,12 +75,12 @@ def fold(text: str) -> str:
         folded = text.replace("`", "'").lower()
     else:
         # Twice, because folding the case of some letters decomposes others.
-        folded = _compatible(_compatible(text).casefold())
+        folded = _normalize(_normalize(text).casefold())
         folded = folded.replace(DOT_ABOVE, "i").translate(DOTLESS)
     return " ".join(CONTROL.sub(" ", folded.replace("\x00", "")).split())
 
 
-def _compatible(text: str) -> str:
+def _normalize(text: str) -> str:
     visible = INVISIBLE.sub("", text.translate(SIGNS))
     return BLANKS.sub(" ", unicodedata.normalize("NFKC", visible).translate(SIGNS))
 
@@ -113,9 +113,9 @@ def search_text(*texts: str) -> str:
     return "\n".join(dict.fromkeys(unaccented(text) for text in texts if text))
 
 
-def search_words(asked: str) -> list[str]:
+def search_words(query: str) -> list[str]:
     """Return the words of a search in the form of :func:`search_text`; each must occur."""
-    return unaccented(asked).split()
+    return unaccented(query).split()
 
 
 def one_line(text: str) -> str:
@@ -146,10 +146,12 @@ def first_unseen(text: str) -> str:
     """Return the first invisible or space-like character; empty if there is none."""
     if text.isascii() and text.isprintable():
         return ""
-    return next((character for character in text if character != " " and _is_unseen(character)), "")
+    return next(
+        (character for character in text if character != " " and _is_invisible(character)), ""
+    )
 
 
-def _is_unseen(character: str) -> bool:
+def _is_invisible(character: str) -> bool:
     shown_as_blank = BLANKS.match(character) or INVISIBLE.match(character)
     return bool(shown_as_blank) or not character.isprintable()
 

@@ -22,14 +22,14 @@ TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d+)?")
 AS_TEXT = "Format its column as text and enter"
 
 
-def reason(line: Line, place: int, *, prose: bool = False) -> str:
+def reason(line: Line, index: int, *, prose: bool = False) -> str:
     """Return why a cell is not what was once entered, with its address; empty if it looks fine.
 
     :param prose: for a column of free text, which may contain dates and numbers of any kind.
     """
-    text = line.cells[place]
-    why = line.unreadable.get(place) or _error(text) or ("" if prose else _converted(text))
-    return f"Cell {line.address(place)} {why}" if why else ""
+    text = line.cells[index]
+    problem = line.unreadable.get(index) or _error(text) or ("" if prose else _converted(text))
+    return f"Cell {line.address(index)} {problem}" if problem else ""
 
 
 def _error(text: str) -> str:

@@ -127,10 +127,10 @@ def _records(text: str) -> Iterator[Line]:
                 raise too_many_rows()
             yield Line(number, [unguarded(cell.strip()) for cell in cells])
     except csv.Error as problem:
-        raise FileProblem(_quoting(start + 1, problem)) from problem
+        raise FileProblem(_csv_problem(start + 1, problem)) from problem
 
 
-def _quoting(line: int, problem: csv.Error) -> str:
+def _csv_problem(line: int, problem: csv.Error) -> str:
     if "field larger" in str(problem):
         return f"The row that starts on line {line} has a cell that is far too long."
     return (

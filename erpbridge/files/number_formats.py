@@ -69,46 +69,46 @@ class Section:
         return bool(COMPARED[sign](value, limit))
 
 
-def number(value: float, shown: str) -> str:
-    """Return a number as the cell displays it; ``shown`` is the number format.
+def number(value: float, number_format: str) -> str:
+    """Return a number as the cell displays it.
 
     :raises Unknown: when the format is not supported.
     """
-    if shown.casefold() == GENERAL.casefold():
+    if number_format.casefold() == GENERAL.casefold():
         return _general(Decimal(repr(value)))
     exact = Decimal(repr(value))
-    sections = _sections(shown)
+    sections = _sections(number_format)
     if any(section.condition for section in sections):
         return _conditional(exact, sections)
     negative = exact < 0
     if negative and len(sections) > 1:
-        return _filled(-exact, sections[1])
+        return _with_section(-exact, sections[1])
     if not exact and len(sections) > 2:
-        return _filled(exact, sections[2])
-    text = _filled(abs(exact), sections[0])
+        return _with_section(exact, sections[2])
+    text = _with_section(abs(exact), sections[0])
     if negative and not re.search("[1-9]", text):
         raise Unknown
     return f"-{text}" if negative else text
 
 
-def text(value: str, shown: str) -> str:
+def text(value: str, number_format: str) -> str:
     """Return a text as the cell displays it: formats such as ``"CC-"@`` add to it.
 
     :raises Unknown: when the format is not supported.
     """
-    if "@" not in shown and shown.count(";") < 3:
+    if "@" not in number_format and number_format.count(";") < 3:
         return value
-    sections = _sections(shown)
+    sections = _sections(number_format)
     for_text = [section for section in sections if section.count("typed")]
     if len(sections) > 3:
-        return _typed(value, sections[3])
-    return _typed(value, for_text[-1]) if for_text else value
+        return _text_with_section(value, sections[3])
+    return _text_with_section(value, for_text[-1]) if for_text else value
 
 
 @lru_cache(maxsize=500)
-def _sections(shown: str) -> Sequence[Section]:
+def _sections(number_format: str) -> Sequence[Section]:
     sections = [Section()]
-    for match in TOKEN.finditer(shown):
+    for match in TOKEN.finditer(number_format):
         kind = match.lastgroup or ""
         token = Token(kind, match[kind])
         if kind == "end":
@@ -135,10 +135,10 @@ def _conditional(value: Decimal, sections: Sequence[Section]) -> str:
     fitting = next((section for section in sections if section.takes(value)), None)
     if fitting is None or value < 0:
         raise Unknown
-    return _filled(value, fitting)
+    return _with_section(value, fitting)
 
 
-def _typed(value: str, section: Section) -> str:
+def _text_with_section(value: str, section: Section) -> str:
     return "".join(value if token.kind == "typed" else _literal(token) for token in section.tokens)
 
 
@@ -157,7 +157,7 @@ def _general(value: Decimal) -> str:
     return f"{_rounded(value, places):f}".rstrip("0").rstrip(".")
 
 
-def _filled(value: Decimal, section: Section) -> str:
+def _with_section(value: Decimal, section: Section) -> str:
     """Format a non-negative number with the section."""
     if section.count("general") or section.count("typed"):
         if section.count("digit"):
@@ -188,8 +188,8 @@ def _rounded(value: Decimal, places: int) -> Decimal:
 
 
 def _around_point(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
-    place = next((n for n, token in enumerate(tokens) if token.kind == "point"), len(tokens))
-    return list(tokens[:place]), list(tokens[place + 1 :])
+    index = next((n for n, token in enumerate(tokens) if token.kind == "point"), len(tokens))
+    return list(tokens[:index]), list(tokens[index + 1 :])
 
 
 def _whole(digits: str, tokens: list[Token], *, has_point: bool) -> str:
@@ -203,11 +203,11 @@ def _whole(digits: str, tokens: list[Token], *, has_point: bool) -> str:
         return "".join(map(_literal, tokens)) + (digits if has_point else "")
     if any(token.kind == "comma" for token in tokens):
         return _grouped(digits, tokens, places)
-    shown = [_literal(token) if token.kind != "digit" else "" for token in tokens]
-    for place in reversed(places):
-        digit, digits = (digits[-1:], digits[:-1]) if place != places[0] else (digits, "")
-        shown[place] = digit or {"0": "0", "?": " "}.get(tokens[place].text, "")
-    return "".join(shown)
+    parts = [_literal(token) if token.kind != "digit" else "" for token in tokens]
+    for index in reversed(places):
+        digit, digits = (digits[-1:], digits[:-1]) if index != places[0] else (digits, "")
+        parts[index] = digit or {"0": "0", "?": " "}.get(tokens[index].text, "")
+    return "".join(parts)
 
 
 def _grouped(digits: str, tokens: list[Token], places: list[int]) -> str:
@@ -230,26 +230,26 @@ def _grouped(digits: str, tokens: list[Token], places: list[int]) -> str:
 
 def _fraction(digits: str, tokens: list[Token]) -> str:
     """Fill in the digits after the point; ``#`` hides trailing zeros."""
-    shown: list[str] = []
-    left = len(digits.rstrip("0"))
+    parts: list[str] = []
+    remaining = len(digits.rstrip("0"))
     for token in tokens:
         if token.kind != "digit":
-            shown.append(_literal(token))
+            parts.append(_literal(token))
             continue
         digit, digits = digits[:1], digits[1:]
-        hidden = left <= 0 and token.text != "0"
-        shown.append({"?": " "}.get(token.text, "") if hidden else digit)
-        left -= 1
-    return "".join(shown)
+        hidden = remaining <= 0 and token.text != "0"
+        parts.append({"?": " "}.get(token.text, "") if hidden else digit)
+        remaining -= 1
+    return "".join(parts)
 
 
 def _scientific(value: Decimal, section: Section) -> str:
     """Format as in ``0.00E+00``; several places before the point are not supported."""
     before, after = _around_point(section.tokens)
-    whole = [token for token in before if token.kind == "digit"]
+    places_before = [token for token in before if token.kind == "digit"]
     places = sum(token.kind == "digit" for token in after)
     kinds = {token.kind for token in section.tokens}
-    if len(whole) != 1 or not kinds <= {"digit", "point", "exponent"}:
+    if len(places_before) != 1 or not kinds <= {"digit", "point", "exponent"}:
         raise Unknown
     mantissa, _, power = f"{float(value):.{places}E}".partition("E")
     wish = next(token.text for token in section.tokens if token.kind == "exponent")

@@ -24,10 +24,10 @@ class Slice(Generic[T]):
     next: int
 
 
-def sliced(rows: Sequence[T], asked: str) -> Slice[T]:
+def sliced(rows: Sequence[T], page_text: str) -> Slice[T]:
     """Return the page that the query asks for, or the nearest one."""
     pages = max(1, -(-len(rows) // ROWS_SHOWN))
-    page = min(max(number(asked), 1), pages)
+    page = min(max(number(page_text), 1), pages)
     first = (page - 1) * ROWS_SHOWN
     last = min(first + ROWS_SHOWN, len(rows))
     following = page + 1 if page < pages else 0

@@ -33,20 +33,24 @@ class Line:
     cells: list[str]
     unreadable: Mapping[int, str] = field(default_factory=dict)
 
-    def address(self, place: int) -> str:
+    def address(self, index: int) -> str:
         """Return the spreadsheet address of a cell of this line, such as B7."""
-        return f"{get_column_letter(place + 1)}{self.number}"
+        return f"{get_column_letter(index + 1)}{self.number}"
 
     def as_json(self) -> list[Any]:
         """Return the line as an upload stores it."""
-        return [self.number, self.cells, {str(key): why for key, why in self.unreadable.items()}]
+        return [
+            self.number,
+            self.cells,
+            {str(key): problem for key, problem in self.unreadable.items()},
+        ]
 
     @classmethod
     def from_json(cls, stored: Sequence[Any]) -> Line:
         """Read a line as an upload stored it."""
         number, cells, *rest = stored
         unreadable = rest[0] if rest else {}
-        return cls(number, cells, {int(place): why for place, why in unreadable.items()})
+        return cls(number, cells, {int(index): problem for index, problem in unreadable.items()})
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,8 @@ def too_many_columns(number: int) -> FileProblem:
 
 
 def _refuse_unreadable_heading(line: Line) -> None:
-    for place, why in line.unreadable.items():
-        raise FileProblem(f"Cell {line.address(place)}, a column heading, {why}")
+    for index, problem in line.unreadable.items():
+        raise FileProblem(f"Cell {line.address(index)}, a column heading, {problem}")
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -120,7 +124,7 @@ def _header(cells: list[str]) -> list[str]:
     if duplicates:
         names = ", ".join(f"“{cell}”" for cell in duplicates[:5])
         raise FileProblem(f"Each column heading may occur once; these occur more often: {names}.")
-    return [cell or f"Column {place}" for place, cell in enumerate(cells, start=1)]
+    return [cell or f"Column {number}" for number, cell in enumerate(cells, start=1)]
 
 
 def _refuse_ragged(lines: list[Line], width: int) -> None:
@@ -128,5 +132,7 @@ def _refuse_ragged(lines: list[Line], width: int) -> None:
     if not ragged:
         return
     first = "; ".join(f"line {line.number} has {len(line.cells)}" for line in ragged[:5])
-    more = f"; and {len(ragged) - 5:,} more" if len(ragged) > 5 else ""
-    raise FileProblem(f"The heading has {width} cells, but {first}{more}. Nothing was imported.")
+    remainder = f"; and {len(ragged) - 5:,} more" if len(ragged) > 5 else ""
+    raise FileProblem(
+        f"The heading has {width} cells, but {first}{remainder}. Nothing was imported."
+    )

@@ -65,7 +65,7 @@ def read(content: bytes) -> Table:
         raise
     except Exception as problem:  # openpyxl raises any kind of exception for a damaged part
         raise FileProblem(archives.DAMAGED) from problem
-    return table(_squared(records), notice)
+    return table(_padded(records), notice)
 
 
 def written(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
@@ -103,7 +103,9 @@ def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Line]:
             raise too_many_rows()
         if len(cells) > MOST_COLUMNS:
             raise too_many_columns(len(cells))
-        yield Line(number, cells, {n: why for n, (_, why) in enumerate(read_cells) if why})
+        yield Line(
+            number, cells, {n: problem for n, (_, problem) in enumerate(read_cells) if problem}
+        )
 
 
 def _read(cell: Any) -> tuple[str, str]:
@@ -129,7 +131,7 @@ def _shown(value: Any, number_format: str) -> str:
     return number_formats.text(str(value), number_format)
 
 
-def _squared(records: list[Line]) -> list[Line]:
+def _padded(records: list[Line]) -> list[Line]:
     """Pad rows to the width of the heading; rows that are too wide are left for validation."""
     width = len(records[0].cells) if records else 0
     return [replace(line, cells=line.cells + [""] * (width - len(line.cells))) for line in records]

@@ -114,13 +114,15 @@ def work(job_id: int) -> None:
     except DatabaseError as error:
         # Even the problem cannot be stored. The job's page checks the disk itself, and the next
         # tick retries.
-        logger.error("job %s waits: nothing can be stored. %s", job_id, _why(error))
+        logger.error("job %s waits: nothing can be stored. %s", job_id, _reason(error))
 
 
 def _work(run: Run) -> None:
     try:
         if run.job.tries > MOST_TRIES:
-            raise JobProblem(f"{run.job.problem} {GIVEN_UP}" if run.job.problem else _unknown(run))
+            raise JobProblem(
+                f"{run.job.problem} {GIVEN_UP}" if run.job.problem else _unknown_problem(run)
+            )
         _take_turn(run)
     except Lost:
         logger.info("job %s went to another worker", run.job.pk)
@@ -131,7 +133,7 @@ def _work(run: Run) -> None:
             _put_back(run, error)
             return
         logger.exception("job %s stops", run.job.pk)
-        _end(run, _unknown(run))
+        _end(run, _unknown_problem(run))
 
 
 def _put_back(run: Run, error: Exception) -> None:
@@ -140,19 +142,19 @@ def _put_back(run: Run, error: Exception) -> None:
     A conflict with another transaction is retried at once.
     """
     logger.error("job %s: a chunk was rolled back", run.job.pk, exc_info=error)
-    _release(run, problem=_why(error))
+    _release(run, problem=_reason(error))
     if is_conflict(error):
         publish(run.job.pk)
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     trouble = trouble_of(error)
     if trouble is None:
         return f"{REFUSED} It can go on once whoever runs erpbridge has looked into the log."
     return f"{trouble.reason} It can go on {trouble.when}."
 
 
-def _unknown(run: Run) -> str:
+def _unknown_problem(run: Run) -> str:
     return UNKNOWN.format(number=run.job.pk)
 
 

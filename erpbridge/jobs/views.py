@@ -19,8 +19,8 @@ from erpbridge.processes.private_files import disk_problem
 def href(job: Job, access: Access) -> str:
     """Return the URL of a job's page in the scope of ``access``."""
     if access.project is not None:
-        place = [access.account.pk, access.project.pk, job.public_id]
-        return reverse("jobs:project_job", args=place)
+        url_args = [access.account.pk, access.project.pk, job.public_id]
+        return reverse("jobs:project_job", args=url_args)
     return reverse("jobs:job", args=[access.account.pk, job.public_id])
 
 

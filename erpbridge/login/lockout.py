@@ -27,7 +27,9 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
 
     def is_locked(self, request: Any, credentials: Any = None) -> bool:
         """Whether the name or the address is locked; called before a password is checked."""
-        request.address_is_locked = _failures_of(request) >= settings.ERPBRIDGE_FAILURES_PER_ADDRESS
+        request.address_is_locked = (
+            _address_failures(request) >= settings.ERPBRIDGE_FAILURES_PER_ADDRESS
+        )
         return request.address_is_locked or bool(super().is_locked(request, credentials))
 
     def user_login_failed(
@@ -42,7 +44,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
         super().user_login_failed(sender, credentials, request, **kwargs)
 
 
-def _failures_of(request: Any) -> int:
+def _address_failures(request: Any) -> int:
     """Return the recent failures of the address; 0 if it is unknown and could be anybody's."""
     if request.axes_ip_address is None:
         return 0

@@ -64,16 +64,16 @@ NO_COOKIE = (
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say why the CSRF check failed; return the form's fields if only its token was too old."""
     if reason.startswith(("Origin", "Referer")):
-        return _explained(request, "It Came from Another Address", _other_origin(request))
+        return _refusal_page(request, "It Came from Another Address", _other_origin(request))
     if reason.startswith("CSRF cookie"):
-        return _explained(request, "No Cookie", NO_COOKIE)
+        return _refusal_page(request, "No Cookie", NO_COOKIE)
     if request.headers.get("HX-Request"):
         answer = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
         answer["X-Token-Replaced"] = "1"
         return answer
-    typed = typed_in(request) if _from_here(request) else None
+    typed = typed_in(request) if _is_same_origin(request) else None
     if typed is None:
-        return _explained(request, "This Form Is Too Old", f"{REPLACED} Open it again.")
+        return _refusal_page(request, "This Form Is Too Old", f"{REPLACED} Open it again.")
     if not request.user.is_authenticated:
         from erpbridge.login.sessions import sign_in_page
 
@@ -81,10 +81,10 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     return send_again(request, typed, why=REPLACED, status=403)
 
 
-def _explained(request: HttpRequest, heading: str, text: str) -> HttpResponse:
+def _refusal_page(request: HttpRequest, heading: str, text: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(text, "text/plain; charset=utf-8", status=403)
-    context = {"why_heading": heading, "why": text, "back": _page_of(request)}
+    context = {"why_heading": heading, "why": text, "back": _referring_page(request)}
     return render(request, "403_csrf.html", context, status=403)
 
 
@@ -99,7 +99,7 @@ def _other_origin(request: HttpRequest) -> str:
     )
 
 
-def _from_here(request: HttpRequest) -> bool:
+def _is_same_origin(request: HttpRequest) -> bool:
     """Whether the browser's own headers say that the form is from this site."""
     here = f"{request.scheme}://{request.get_host()}"
     return request.headers.get("Sec-Fetch-Site") == "same-origin" or (
@@ -107,7 +107,7 @@ def _from_here(request: HttpRequest) -> bool:
     )
 
 
-def _page_of(request: HttpRequest) -> str:
+def _referring_page(request: HttpRequest) -> str:
     """Return the page that had the form, if it is one of this site."""
     parts = urlsplit(request.headers.get("Referer", ""))
     is_ours = parts.netloc == request.get_host() and parts.path.startswith("/")

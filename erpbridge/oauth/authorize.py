@@ -48,29 +48,31 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """Ask the person, then redirect to the application with a code or an error."""
     assert isinstance(request.user, User)
     try:
-        asked = _asked(request.GET, request.user)
+        grant = _parsed(request.GET, request.user)
     except Wrong as wrong:
         return render(request, "oauth/wrong.html", {"problem": str(wrong)}, status=400)
-    if asked.problem:
-        error, description = asked.problem
-        return _back(request, asked, error=error, error_description=description)
+    if grant.problem:
+        error, description = grant.problem
+        return _answer(request, grant, error=error, error_description=description)
     if request.method != "POST":
-        return _ask(request, asked)
+        return _ask(request, grant)
     if request.POST.get("answer") != "allow":
-        return _back(request, asked, error="access_denied", error_description="The person refused.")
+        return _answer(
+            request, grant, error="access_denied", error_description="The person refused."
+        )
     try:
         code = tokens.new_code(
-            asked.application,
+            grant.application,
             request.user,
-            redirect_uri=asked.redirect_uri,
-            challenge=asked.challenge,
+            redirect_uri=grant.redirect_uri,
+            challenge=grant.challenge,
         )
     except tokens.Refused as refused:
-        return _back(request, asked, error=refused.error, error_description=refused.description)
-    return _back(request, asked, code=code)
+        return _answer(request, grant, error=refused.error, error_description=refused.description)
+    return _answer(request, grant, code=code)
 
 
-def _asked(query: QueryDict, user: User) -> Asked:
+def _parsed(query: QueryDict, user: User) -> Asked:
     """Parse the request.
 
     :raises Wrong: for an unknown application or redirect URI.
@@ -116,37 +118,37 @@ def _problem(query: QueryDict) -> tuple[str, str] | None:
     return None
 
 
-def _ask(request: HttpRequest, asked: Asked) -> HttpResponse:
-    page = render(request, "oauth/authorize.html", {"asked": asked, "host": _host(asked)})
-    return _may_lead_to(page, asked)
+def _ask(request: HttpRequest, grant: Asked) -> HttpResponse:
+    page = render(request, "oauth/authorize.html", {"asked": grant, "host": _host(grant)})
+    return _with_form_action(page, grant)
 
 
-def _host(asked: Asked) -> str:
-    return "" if asked.redirect_uri == OUT_OF_BAND else urlsplit(asked.redirect_uri).netloc
+def _host(grant: Asked) -> str:
+    return "" if grant.redirect_uri == OUT_OF_BAND else urlsplit(grant.redirect_uri).netloc
 
 
-def _back(request: HttpRequest, asked: Asked, **answer: str) -> HttpResponse:
+def _answer(request: HttpRequest, grant: Asked, **answer: str) -> HttpResponse:
     """Redirect to the application, or show the code on a page to be copied."""
-    if asked.redirect_uri == OUT_OF_BAND:
-        context = {"asked": asked, **answer}
+    if grant.redirect_uri == OUT_OF_BAND:
+        context = {"asked": grant, **answer}
         return render(request, "oauth/out_of_band.html", context, status=_status(answer))
-    return _may_lead_to(redirect(asked.address(**answer)), asked)
+    return _with_form_action(redirect(grant.address(**answer)), grant)
 
 
 def _status(answer: dict[str, str]) -> int:
     return 200 if "code" in answer else 400
 
 
-def _may_lead_to(response: Any, asked: Asked) -> HttpResponse:
+def _with_form_action(response: Any, grant: Asked) -> HttpResponse:
     """Allow the page's form to be redirected to the application, in the CSP header.
 
     Browsers apply form-action to every further redirect as well, and applications often redirect to
     another host (on a developer's machine, another port), so all https or local addresses are
     allowed.
     """
-    host = _host(asked)
+    host = _host(grant)
     if host:
-        scheme = urlsplit(asked.redirect_uri).scheme
+        scheme = urlsplit(grant.redirect_uri).scheme
         onward = "https:" if scheme == "https" else "http://localhost:* http://127.0.0.1:*"
         response._csp_update = {"form-action": [f"{scheme}://{host}", *onward.split()]}
     result: HttpResponse = response

@@ -20,12 +20,12 @@ class Bearer(BaseAuthentication):
 
         :raises AuthenticationFailed: for anything but a valid access token.
         """
-        words = get_authorization_header(request).split()
-        if not words:
+        parts = get_authorization_header(request).split()
+        if not parts:
             return None
-        if len(words) != 2 or words[0].lower() != b"bearer":
+        if len(parts) != 2 or parts[0].lower() != b"bearer":
             raise AuthenticationFailed(INVALID_TOKEN)
-        token = tokens.read(words[1].decode("latin-1"))
+        token = tokens.read(parts[1].decode("latin-1"))
         if token is None:
             raise AuthenticationFailed(INVALID_TOKEN)
         tokens.used(token)

@@ -30,7 +30,7 @@ def application_list(request: ScopedRequest) -> HttpResponse:
         queryset,
         request.GET,
         sorts={"name": "name", "created": "created_at"},
-        search=lambda queryset, words: queryset.filter(has_words(words, "search_text")),
+        search=lambda queryset, query: queryset.filter(has_words(query, "search_text")),
     )
     return render(request, "oauth/applications.html", {"page": page})
 
@@ -44,13 +44,13 @@ def application_add(request: ScopedRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         uris = form.cleaned_data["redirect_uris"]
         try:
-            made = applications.create(
+            created = applications.create(
                 form.cleaned_data["name"], redirect_uris=uris, by=request.access
             )
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return _page_with_secret(request, made)
+            return _page_with_secret(request, created)
     return render(request, "oauth/application_add.html", {"form": form})
 
 
@@ -62,13 +62,13 @@ def service_add(request: ScopedRequest) -> HttpResponse:
     form = ServiceForm(posted(request), access=request.access)
     if request.method == "POST" and form.is_valid():
         try:
-            made = applications.create(
+            created = applications.create(
                 form.cleaned_data["name"], service=form.service(), by=request.access
             )
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return _page_with_secret(request, made)
+            return _page_with_secret(request, created)
     return render(request, "oauth/service_add.html", {"form": form})
 
 
@@ -93,10 +93,10 @@ def _page(request: ScopedRequest, client: Application, *, secret: str = "") -> H
 @scoped("applications.manage")
 def application_secret(request: ScopedRequest, application_id: int) -> HttpResponse:
     """Replace the secret."""
-    made = applications.rotate_secret(
+    created = applications.rotate_secret(
         _application_of(request, application_id).pk, by=request.access
     )
-    return _page_with_secret(request, made)
+    return _page_with_secret(request, created)
 
 
 @require_POST
@@ -106,7 +106,7 @@ def application_revoke(request: ScopedRequest, application_id: int) -> HttpRespo
     client = _application_of(request, application_id)
     ended = applications.revoke_tokens(client.pk, by=request.access)
     messages.success(request, f"Ended {ended} token{'' if ended == 1 else 's'} of {client}.")
-    return _to(client)
+    return _redirect_to(client)
 
 
 @require_http_methods(GET_OR_POST)
@@ -129,12 +129,12 @@ def _application_of(request: ScopedRequest, application_id: int) -> Application:
     return get_object_or_404(clients, pk=application_id)
 
 
-def _page_with_secret(request: ScopedRequest, made: applications.Made) -> HttpResponse:
+def _page_with_secret(request: ScopedRequest, created: applications.Made) -> HttpResponse:
     """Render the page without a redirect: the secret is not stored, so it cannot survive one."""
-    return _page(request, made.application, secret=made.secret)
+    return _page(request, created.application, secret=created.secret)
 
 
-def _to(application: Application) -> HttpResponse:
+def _redirect_to(application: Application) -> HttpResponse:
     return redirect(
         "oauth:application", account_id=application.account_id, application_id=application.pk
     )

@@ -105,13 +105,13 @@ def end_with_access(
     end(user_id, why=why, by=by, account_id=account_id)
 
 
-def _record(user_id: int, ended: list[Application], why: str, by: User | None) -> None:
+def _record(user_id: int, ended: list[Application], reason: str, by: User | None) -> None:
     """Record the change in the person's history, in each account with ended programs."""
     accounts = {application.account_id for application in ended}
     members = Membership.objects.filter(user=user_id, account__in=accounts).select_related("user")
     for member in members:
         ended_programs = {
-            f"Program {application.name}": ["Acts for the person", f"Ended: {why}"]
+            f"Program {application.name}": ["Acts for the person", f"Ended: {reason}"]
             for application in ended
             if application.account_id == member.account_id
         }

@@ -85,9 +85,9 @@ class Allowed:
 
     def takes(self, host: str, address: str) -> bool:
         """Whether a socket may connect to this address of a host."""
-        plain_address = _plain(ip_address(address.partition("%")[0]))
+        plain_address = _unmapped(ip_address(address.partition("%")[0]))
         by_name = host.lower().rstrip(".") in self.names
-        candidates = (plain_address, _carried(plain_address))
+        candidates = (plain_address, _embedded_ipv4(plain_address))
         return all(
             self._takes(candidate, by_name=by_name)
             for candidate in candidates
@@ -119,12 +119,12 @@ def is_public(address: Address) -> bool:
     return not any(address in network for network in NOT_PUBLIC)
 
 
-def _plain(address: Address) -> Address:
+def _unmapped(address: Address) -> Address:
     """Return a mapped IPv4 address as IPv4, because the connection uses IPv4."""
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _carried(address: Address) -> IPv4Address | None:
+def _embedded_ipv4(address: Address) -> IPv4Address | None:
     """Return the IPv4 address to which a gateway would forward the connection."""
     if not isinstance(address, IPv6Address):
         return None

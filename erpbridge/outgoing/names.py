@@ -60,13 +60,13 @@ class _LookUps:
 _look_ups = _LookUps()
 
 
-def _begin_anew() -> None:
+def _reset_after_fork() -> None:
     """Reset the state after a fork: a child process has none of its parent's threads."""
     global _look_ups  # noqa: PLW0603 - one for the process
     _look_ups = _LookUps()
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def resolve(host: str, port: int, *, seconds: float) -> Sequence[Address]:

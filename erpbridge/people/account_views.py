@@ -63,7 +63,7 @@ def projects(request: ScopedRequest) -> HttpResponse:
         Project.objects.visible_to(request.access.membership),
         request.GET,
         sorts={"name": "name", "number": "number"},
-        search=lambda queryset, words: queryset.filter(projects_matching(words)),
+        search=lambda queryset, query: queryset.filter(projects_matching(query)),
     )
     context = {
         "page": page,

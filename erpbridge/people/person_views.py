@@ -47,23 +47,23 @@ def person_list(request: ScopedRequest) -> HttpResponse:
         ),
         request.GET,
         sorts={"name": "user__name", "email": "user__email", "job_title": "job_title"},
-        search=lambda queryset, words: queryset.filter(people_matching(words)),
+        search=lambda queryset, query: queryset.filter(people_matching(query)),
     )
     tabs = [
-        Tab(label, f"?show={word}" if word else request.path, current=word == selected_tab)
-        for word, label in SHOWN.items()
+        Tab(label, f"?show={tab}" if tab else request.path, current=tab == selected_tab)
+        for tab, label in SHOWN.items()
     ]
     context = {"page": page, "tabs": tabs, "may_manage": request.access.can("people.manage")}
     return render(request, "access/people.html", context)
 
 
-def _people_of_tab(people: QuerySet[Membership], word: str) -> QuerySet[Membership]:
+def _people_of_tab(people: QuerySet[Membership], tab: str) -> QuerySet[Membership]:
     """Return the people of one tab."""
     people = people.select_related("user").prefetch_related("erp_rights", "projects")
-    if word == "inactive":
+    if tab == "inactive":
         return people.filter(is_active=False)
     people = people.filter(is_active=True)
-    return people.filter(can_push_to_accounting=True) if word == "approvers" else people
+    return people.filter(can_push_to_accounting=True) if tab == "approvers" else people
 
 
 @require_http_methods(GET_OR_POST)
@@ -173,7 +173,7 @@ def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
         Project.objects.filter(account=request.access.account),
         request.GET,
         sorts={"name": "name", "number": "number"},
-        search=lambda found, words: found.filter(projects_matching(words)),
+        search=lambda queryset, query: queryset.filter(projects_matching(query)),
     )
     page_projects = _posted_projects(request) if request.method == "POST" else page.rows
     levels = LevelsPage(request, membership, page_projects)
@@ -257,9 +257,9 @@ def _to_person(membership: Membership) -> HttpResponse:
 
 def frame_of(membership: Membership, current: str) -> dict[str, Any]:
     """Return the context that all pages of a person share; ``current`` is the page's URL name."""
-    place = {"account_id": membership.account_id, "membership_id": membership.pk}
+    url_kwargs = {"account_id": membership.account_id, "membership_id": membership.pk}
     tabs = [
-        Tab(label, reverse(name, kwargs=place), current=name == current)
+        Tab(label, reverse(name, kwargs=url_kwargs), current=name == current)
         for name, label in TABS.items()
     ]
     may_invite = people_services.may_invite(membership)

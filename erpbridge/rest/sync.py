@@ -140,7 +140,7 @@ def answer(
     :raises Malformed: for anything but a list of objects.
     :raises ApiError: 413 for more than 1,000 rows.
     """
-    rows = [SyncRow(given) for given in _checked(updates)]
+    rows = [SyncRow(values) for values in _checked(updates)]
     if hold is None:
         _store(rows, records)
     else:

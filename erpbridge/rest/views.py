@@ -381,12 +381,12 @@ class Resource(ScopedView):
         :raises Malformed: for an unknown value of ``view``.
         """
         query = self.request.query_params
-        word = query.get("view") or query.get("serializer_view") or self.default_view
+        view_name = query.get("view") or query.get("serializer_view") or self.default_view
         shapes = self.shapes()
-        if word not in shapes:
+        if view_name not in shapes:
             valid = ", ".join(name for name in shapes if name)
-            raise Malformed({"view": [f"“{word[:50]}” is not one of: {valid}"]})
-        return shapes[word]
+            raise Malformed({"view": [f"“{view_name[:50]}” is not one of: {valid}"]})
+        return shapes[view_name]
 
     def page(self) -> JsonAnswer:
         """Return the requested page."""

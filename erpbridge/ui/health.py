@@ -34,8 +34,10 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     ready = not any(results.values())
     details: dict[str, Any] = {}
     for name, report in _reports.items():
-        results[name], more = ("unknown", {}) if results["database"] else _ask(report)
-        details.update(more)
+        results[name], report_details = (
+            ("unknown", {}) if results["database"] else _result_of(report)
+        )
+        details.update(report_details)
     answers = {name: problem or "ok" for name, problem in results.items()}
     status = "not ready" if not ready else "degraded" if any(results.values()) else "ready"
     return JsonResponse({"status": status, **answers, **details}, status=200 if ready else 503)
@@ -46,7 +48,7 @@ def report_on(name: str, report: Report) -> None:
     _reports[name] = report
 
 
-def _ask(report: Report) -> tuple[str, Mapping[str, Any]]:
+def _result_of(report: Report) -> tuple[str, Mapping[str, Any]]:
     try:
         return report()
     except DatabaseError:

@@ -31,7 +31,7 @@ def home(request: ScopedRequest) -> HttpResponse:
         accounts,
         request.GET,
         sorts={"name": "name"},
-        search=lambda queryset, words: queryset.filter(has_words(words, "search_text")),
+        search=lambda queryset, query: queryset.filter(has_words(query, "search_text")),
     )
     return render(request, "access/home.html", {"page": page})
 
@@ -40,7 +40,7 @@ def home(request: ScopedRequest) -> HttpResponse:
 @scoped()
 def account(request: ScopedRequest) -> HttpResponse:
     """Redirect an approver to what waits, a person with one project there, others to a tool."""
-    if desk := _desk(request.access):
+    if desk := _approver_page(request.access):
         return redirect(desk)
     only = _only_project(request.access)
     if only is not None:
@@ -55,7 +55,7 @@ def project(request: ScopedRequest) -> HttpResponse:
     return _first_tool(request)
 
 
-def _desk(access: Access) -> str:
+def _approver_page(access: Access) -> str:
     """Return the page where an approver decides; empty for others, and for an admin without
     work.
     """

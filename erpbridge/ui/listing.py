@@ -111,17 +111,17 @@ def list_page(
     """
     order = _Order.asked_for(params.get("sort", ""), sorts, default or next(iter(sorts)))
     size = _size(params.get("size", ""))
-    words = params.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
-    if search and words:
-        queryset = search(queryset, words)
+    query = params.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
+    if search and query:
+        queryset = search(queryset, query)
     rows, before, after = _cut(order.apply(queryset), params, order=order, size=size)
     return Page(
         rows=rows,
-        params=_clean(params, words),
+        params=_clean(params, query),
         sort=order.name,
         descending=order.descending,
         size=size,
-        search=words,
+        search=query,
         count=capped_count(queryset),
         here=f"?{params.urlencode()}" if params else "",
         next=order.cursor(rows[-1]) if after else "",
@@ -133,15 +133,15 @@ def _size(text: str) -> int:
     return int(text) if text in {str(size) for size in SIZES} else DEFAULT_SIZE
 
 
-def _clean(params: QueryDict, words: str) -> QueryDict:
+def _clean(params: QueryDict, query: str) -> QueryDict:
     """Return the parameters for links: no cursor, nothing empty, the search as used."""
     clean = QueryDict(mutable=True)
     for name, values in params.lists():
         present = [value for value in values if value]
         if present and name not in ("after", "before", "q"):
             clean.setlist(name, present)
-    if words:
-        clean["q"] = words
+    if query:
+        clean["q"] = query
     return clean
 
 
@@ -152,11 +152,13 @@ class _Order:
     descending: bool
 
     @classmethod
-    def asked_for(cls, asked: str, sorts: Mapping[str, str | Combinable], default: str) -> _Order:
-        if asked.removeprefix("-") not in sorts:
-            asked = default
-        name = asked.removeprefix("-")
-        return cls(name, sorts[name], descending=asked.startswith("-"))
+    def asked_for(
+        cls, requested: str, sorts: Mapping[str, str | Combinable], default: str
+    ) -> _Order:
+        if requested.removeprefix("-") not in sorts:
+            requested = default
+        name = requested.removeprefix("-")
+        return cls(name, sorts[name], descending=requested.startswith("-"))
 
     def apply(self, queryset: QuerySet[M]) -> QuerySet[M]:
         key = F(self.key) if isinstance(self.key, str) else self.key
@@ -230,10 +232,10 @@ def _read(
     queryset: QuerySet[M], position: tuple[Any, Any] | None, *, size: int, descending: bool
 ) -> list[M]:
     """Return up to one row more than a page, from ``position`` in the given direction."""
-    sign, word = ("-", "lt") if descending else ("", "gt")
+    sign, comparison = ("-", "lt") if descending else ("", "gt")
     if position:
         key, pk = position
         # The first condition bounds the index scan; the OR alone would not.
-        beyond = Q(**{f"listing_key__{word}": key}) | Q(**{f"pk__{word}": pk})
-        queryset = queryset.filter(Q(**{f"listing_key__{word}e": key}) & beyond)
+        beyond = Q(**{f"listing_key__{comparison}": key}) | Q(**{f"pk__{comparison}": pk})
+        queryset = queryset.filter(Q(**{f"listing_key__{comparison}e": key}) & beyond)
     return list(queryset.order_by(f"{sign}listing_key", f"{sign}pk")[: size + 1])

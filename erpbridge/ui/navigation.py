@@ -149,10 +149,10 @@ def company_settings(access: Access) -> list[tuple[Setting, str]]:
 
 
 def _link(tool: Tool, access: Access, request: HttpRequest | None) -> Link:
-    place = {"account_id": access.account.pk}
+    url_kwargs = {"account_id": access.account.pk}
     if access.project:
-        place["project_id"] = access.project.pk
-    href = reverse(tool.url_name, kwargs=place)
+        url_kwargs["project_id"] = access.project.pk
+    href = reverse(tool.url_name, kwargs=url_kwargs)
     current = _is_current(tool, href, access, request)
     return Link(tool.label, tool.icon, href, tool.url_name, current, waiting(tool.url_name, access))
 

@@ -28,7 +28,7 @@ def end_if_lowered(
 
     ``before`` and ``after`` are states of :mod:`erpbridge.access.form_digest`.
     """
-    if not _any_less(before, after):
+    if not _is_any_lower(before, after):
         return
     active = after.get("is_active", True)
     why = "a right was lowered" if active else "the person was deactivated in this account"
@@ -36,14 +36,14 @@ def end_if_lowered(
     access_ended.send(Account, user_id=membership.user_id, account_id=account, why=why, by=by)
 
 
-def _any_less(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> bool:
-    return any(_less(before[name], after[name]) for name in RIGHTS if name in after)
+def _is_any_lower(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> bool:
+    return any(_is_lower(before[name], after[name]) for name in RIGHTS if name in after)
 
 
-def _less(before: Any, after: Any) -> bool:
+def _is_lower(before: Any, after: Any) -> bool:
     """Compare levels, flags, or mappings of flag pairs per record type (any of them is enough)."""
     if isinstance(after, Mapping):
-        return any(_less(before[key], pair) for key, pair in after.items())
+        return any(_is_lower(before[key], pair) for key, pair in after.items())
     if isinstance(after, list):
         return any(new < old for old, new in zip(before, after, strict=True))
     return bool(after < before)

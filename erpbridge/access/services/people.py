@@ -105,7 +105,7 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     membership, created = Membership.objects.get_or_create(
         user=user,
         account=by.account,
-        defaults=asdict(person) | _joining(confirmed=new_login or trusted),
+        defaults=asdict(person) | _confirmation_columns(confirmed=new_login or trusted),
     )
     if not created:
         raise ValidationError({"email": "This person is in the account already."})
@@ -143,8 +143,8 @@ def save(membership: Membership, *, person: Person, approver: Approver | None, b
     before = person_state(membership)
     if approver is not None and not (answer := by.can("people.grant_approver")):
         raise PermissionDenied(answer.why)
-    _guard_oneself(membership, person, by)
-    _guard_the_last(membership, person, approver)
+    _check_own_change(membership, person, by)
+    _check_last_admin(membership, person, approver)
     _store(membership, person, approver)
     after = person_state(membership)
     differences = changes(in_words(before), in_words(after))
@@ -266,7 +266,7 @@ def join(membership: Membership, *, nonce: str) -> bool:
     return bool(joined)
 
 
-def _joining(*, confirmed: bool) -> dict[str, Any]:
+def _confirmation_columns(*, confirmed: bool) -> dict[str, Any]:
     """Return the columns of a new membership: confirmed, or waiting for its link."""
     if confirmed:
         return {"confirmed_at": timezone.now()}
@@ -285,7 +285,7 @@ def locked(membership_id: int, by: Access) -> Membership:
     return people.get(pk=membership_id)
 
 
-def _guard_oneself(membership: Membership, person: Person, by: Access) -> None:
+def _check_own_change(membership: Membership, person: Person, by: Access) -> None:
     if membership.user_id != by.user.pk:
         return
     if membership.directory == Level.ADMIN and person.directory != Level.ADMIN:
@@ -295,7 +295,7 @@ def _guard_oneself(membership: Membership, person: Person, by: Access) -> None:
         raise ValidationError({"is_active": "You cannot deactivate yourself; ask another admin."})
 
 
-def _guard_the_last(membership: Membership, person: Person, approver: Approver | None) -> None:
+def _check_last_admin(membership: Membership, person: Person, approver: Approver | None) -> None:
     """Keep at least one admin of people, and one who can grant the approver flag."""
     others = (
         Membership.objects.active()

@@ -42,7 +42,7 @@ def create(settings: Settings, *, by: Access) -> Project:
     """
     project = Project(account=by.account)
     _store(project, settings)
-    data = {"changes": {label: ["", word] for label, word in _words(project).items()}}
+    data = {"changes": {label: ["", text] for label, text in _words(project).items()}}
     note(by.account.pk, [_event(project, "created", data)], by=by.user)
     return project
 
@@ -89,16 +89,18 @@ def store_many(wanted: Sequence[Wanted], *, by: Access) -> list[Project]:
     differences = [_set(project, row.values) for project, row in zip(projects, wanted, strict=True)]
     new = [project for project, row in zip(projects, wanted, strict=True) if row.pk is None]
     changed = [
-        row for row, difference in zip(projects, differences, strict=True) if row.pk and difference
+        project
+        for project, difference in zip(projects, differences, strict=True)
+        if project.pk and difference
     ]
     write_rows(changed, sorted({name for row in wanted for name in row.values}))
-    Project.objects.filter(pk__in=[row.pk for row in changed]).update(updated_at=timezone.now())
+    changed_ids = [project.pk for project in changed]
+    Project.objects.filter(pk__in=changed_ids).update(updated_at=timezone.now())
     Project.objects.bulk_create(new, batch_size=AT_ONCE)
+    created_ids = [project.pk for project in new]
     if new:
-        projects_created.send(
-            Project, account_id=by.account.pk, project_ids=[row.pk for row in new]
-        )
-    created = {row.pk for row in new}
+        projects_created.send(Project, account_id=by.account.pk, project_ids=created_ids)
+    created = set(created_ids)
     events = [
         _event(project, "created" if project.pk in created else "changed", {"changes": difference})
         for project, difference in zip(projects, differences, strict=True)

@@ -51,19 +51,19 @@ class Command(BaseCommand):
         else:
             by = _admin(options["company"])
             project = _project(by.account, options["project"])
-        made = applications.create("API client", service=_service(project), by=by)
-        assert made.application.service is not None
-        tokens_given = tokens.issue(made.application, made.application.service.user)
+        created = applications.create("API client", service=_service(project), by=by)
+        assert created.application.service is not None
+        tokens_given = tokens.issue(created.application, created.application.service.user)
         self._print(
-            options["base_url"] or listen_address.read(), made, project, tokens_given.refresh
+            options["base_url"] or listen_address.read(), created, project, tokens_given.refresh
         )
 
-    def _print(self, base_url: str, made: Made, project: Project, refresh: str) -> None:
+    def _print(self, base_url: str, created: Made, project: Project, refresh: str) -> None:
         values = {
             "BASE_URL": base_url.rstrip("/"),
-            "CLIENT_ID": made.application.uid,
-            "CLIENT_SECRET": made.secret,
-            "COMPANY_ID": made.application.account_id,
+            "CLIENT_ID": created.application.uid,
+            "CLIENT_SECRET": created.secret,
+            "COMPANY_ID": created.application.account_id,
             "PROJECT_ID": project.pk,
             "REFRESH_TOKEN": refresh,
         }

@@ -188,24 +188,28 @@ def _create() -> None:
     _add_companies(created, by=ada)
 
 
-def add_person(one: DemoPerson, made: Sequence[Project], *, by: Access) -> None:
-    """Add a demo person to the account of ``by`` and to the projects ``made``."""
+def add_person(demo_person: DemoPerson, demo_projects: Sequence[Project], *, by: Access) -> None:
+    """Add a demo person to the account of ``by`` and to the projects ``demo_projects``."""
     added = people_services.add(
-        email=one.email, name=one.name, person=one.in_account, by=by, trusted=True
+        email=demo_person.email,
+        name=demo_person.name,
+        person=demo_person.in_account,
+        by=by,
+        trusted=True,
     )
     member = added.membership
-    member.user.set_password(one.password)
+    member.user.set_password(demo_person.password)
     member.user.save(update_fields=["password"])
-    if one.pushes:
-        rights = dict.fromkeys(one.pushes, (True, True))
+    if demo_person.pushes:
+        rights = dict.fromkeys(demo_person.pushes, (True, True))
         approver = Approver(can_push_to_accounting=True, erp_digest=True, rights=rights)
         seen = digest(person_state(member))
         people_services.update(
-            member.pk, person=one.in_account, approver=approver, seen=seen, by=by
+            member.pk, person=demo_person.in_account, approver=approver, seen=seen, by=by
         )
-    if one.on_project is not None:
-        levels = {project.pk: one.on_project for project in made}
-        seen = digest(people_services.project_state(member, list(made)))
+    if demo_person.on_project is not None:
+        levels = {project.pk: demo_person.on_project for project in demo_projects}
+        seen = digest(people_services.project_state(member, list(demo_projects)))
         people_services.set_project_levels(member.pk, levels=levels, seen=seen, by=by)
 
 

@@ -73,9 +73,9 @@ class Command(BaseCommand):
         works = works and connection_services.refresh(connection, by=ada.user)
         if works:
             demo_codes.load(connection, sender=CORA.email, approver=PAT.email)
-        self._tell(ada, connection, works=works)
+        self._print_result(ada, connection, works=works)
 
-    def _tell(self, ada: Access, connection: Connection, *, works: bool) -> None:
+    def _print_result(self, ada: Access, connection: Connection, *, works: bool) -> None:
         problems = connection.test_result["problems"] or [connection.refresh_problem]
         status_text = "works" if works else f"does not work: {' '.join(problems)}"
         page = reverse("directory:account_companies", args=[ada.account.pk])
@@ -115,7 +115,7 @@ def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
     if existing is not None:
         present = {name: str(existing.config.get(name)) for name in config}
         if present != config or secrets_of(existing) != secrets:
-            _lead(existing, config, secrets, ada)
+            _change_address(existing, config, secrets, ada)
         return existing
     created = connection_settings.create(
         account=ada.account,
@@ -129,7 +129,7 @@ def _connected(ada: Access, config: dict[str, str], *, key: str) -> Connection:
     return created
 
 
-def _lead(
+def _change_address(
     connection: Connection, config: dict[str, str], secrets: dict[str, str], ada: Access
 ) -> None:
     """Change the connection's address. The books are the same: ``make tryton`` keeps them.

@@ -81,16 +81,18 @@ class Command(BaseCommand):
 
     def server_options(self, host: str, port: int) -> dict[str, Any]:
         """Return gunicorn's settings."""
-        shown = f"[{host}]" if ":" in host else host
+        display_host = f"[{host}]" if ":" in host else host
 
         def ready(worker: Any) -> None:
             embedded.post_worker_init(worker)
             listen_address.keep(listen_address.of(host, port))
-            self.stdout.write(f"erpbridge is ready at http://{shown}:{port}/  (Ctrl-C ends it)")
+            self.stdout.write(
+                f"erpbridge is ready at http://{display_host}:{port}/  (Ctrl-C ends it)"
+            )
             self.stdout.flush()
 
         return {
-            "bind": f"{shown}:{port}",
+            "bind": f"{display_host}:{port}",
             "workers": 1,
             "worker_class": gunicorn_conf.worker_class,
             "threads": gunicorn_conf.threads,

@@ -50,10 +50,10 @@ def _synced(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
 @filtering("All, Active or Inactive.")
 def _by_status(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    word = values[-1].strip().lower()
-    if word not in ("all", "active", "inactive"):
+    status = values[-1].strip().lower()
+    if status not in ("all", "active", "inactive"):
         raise WrongValue("takes All, Active or Inactive")
-    return queryset if word == "all" else queryset.filter(is_active=word == "active")
+    return queryset if status == "all" else queryset.filter(is_active=status == "active")
 
 
 @filtering("One id or several, separated by commas.")
@@ -175,12 +175,12 @@ class ProjectView(Resource):
             "extended": full,
         }
 
-    def write(self, given: Mapping[str, Any], pk: int | None = None) -> int:
+    def write(self, fields: Mapping[str, Any], pk: int | None = None) -> int:
         """Create a project, or change the one with id ``pk``. Return its id.
 
         :raises Invalid: 422 with the errors.
         """
-        return sync.store_one(Writes(self.access), SyncRow(given, pk))
+        return sync.store_one(Writes(self.access), SyncRow(fields, pk))
 
 
 class Projects(ProjectView, Listed):

@@ -12,16 +12,16 @@ V1 = ["v1.0", "v1.1", "v1.2", "v1.3"]
 COMPANY, PROJECT = "companies/<int:company_id>", "projects/<int:project_id>"
 
 
-def inactive(place: str, word: str) -> list[URLPattern]:
+def inactive(base_path: str, prefix: str) -> list[URLPattern]:
     """Return the routes of the inactive users of a company or of a project."""
-    path = f"{place}/users/inactive"
+    path = f"{base_path}/users/inactive"
     return [
-        *rest(["v1.0"], path, users.InactiveUsers.as_view(), name=f"{word}_inactive_users"),
+        *rest(["v1.0"], path, users.InactiveUsers.as_view(), name=f"{prefix}_inactive_users"),
         *rest(
             ["v1.0"],
             f"{path}/<int:pk>",
             users.OneInactiveUser.as_view(),
-            name=f"{word}_inactive_user",
+            name=f"{prefix}_inactive_user",
         ),
     ]
 

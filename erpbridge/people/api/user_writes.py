@@ -85,8 +85,8 @@ class UserWrites(Records):
 
     identity = "user"
 
-    def __init__(self, access: Access, found: QuerySet[Membership]) -> None:
-        self.access, self.users = access, found
+    def __init__(self, access: Access, users: QuerySet[Membership]) -> None:
+        self.access, self.users = access, users
 
     def found(self) -> QuerySet[Membership]:
         """Return the users that the caller can see."""
@@ -105,13 +105,13 @@ class UserWrites(Records):
             except ValidationError as error:
                 row.refuse(by_field(error))
 
-    def write(self, given: Mapping[str, Any], member: Membership | None) -> int:
+    def write(self, fields: Mapping[str, Any], member: Membership | None) -> int:
         """Add a user, or change ``member``. Return the id of the membership.
 
         :raises ValidationError: for invalid values, by field of the body.
         :raises PermissionDenied: for the approver flag from a caller who may not grant it.
         """
-        values, errors = bodies.read(_sent(given), READERS)
+        values, errors = bodies.read(_sent(fields), READERS)
         if errors:
             raise ValidationError(errors)
         try:
@@ -175,14 +175,14 @@ class UserWrites(Records):
             raise ValidationError({"permission_levels": NO_LEVEL})
 
     @transaction.atomic
-    def add_to_project(self, member: Membership, given: Mapping[str, Any]) -> None:
+    def add_to_project(self, member: Membership, fields: Mapping[str, Any]) -> None:
         """Add a user of the company to the project, or set the levels of one who is on it.
 
         Without levels the user gets Read Only on the project's Directory.
 
         :raises ValidationError: for invalid levels.
         """
-        values, errors = bodies.read(_sent(given), OF_LEVELS)
+        values, errors = bodies.read(_sent(fields), OF_LEVELS)
         if errors:
             raise ValidationError(errors)
         is_on_project = self.users.filter(pk=member.pk).exists()
@@ -194,10 +194,12 @@ class UserWrites(Records):
             partial_update.take_off(self.access.project, member.pk, by=self.access)
 
 
-def _sent(given: Mapping[str, Any]) -> dict[str, Any]:
+def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body without meaningless nulls, which generated clients send."""
     return {
-        name: value for name, value in given.items() if value is not None or name in EMPTIED_BY_NULL
+        name: value
+        for name, value in fields.items()
+        if value is not None or name in EMPTIED_BY_NULL
     }
 
 

@@ -193,8 +193,8 @@ class OneInactiveUser(InactiveUsers):
         return etag(self._as_user(member.pk).content)
 
     def _as_user(self, pk: int) -> JsonAnswer:
-        word = self.request.query_params.get("view") or OneUser.default_view
-        return JsonAnswer(self.shapes()[word]([pk])[pk])
+        view_name = self.request.query_params.get("view") or OneUser.default_view
+        return JsonAnswer(self.shapes()[view_name]([pk])[pk])
 
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:

@@ -191,16 +191,16 @@ def day(value: Any) -> date | None:
 
 
 def read(
-    given: Mapping[str, Any], readers: Mapping[str, Reader]
+    fields: Mapping[str, Any], readers: Mapping[str, Reader]
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Return the values of the known fields that were sent, and the errors of invalid ones."""
     values: dict[str, Any] = {}
     errors: dict[str, list[str]] = {}
     for name, reader in readers.items():
-        if name not in given or (given[name] is None and reader.null_says_nothing):
+        if name not in fields or (fields[name] is None and reader.null_says_nothing):
             continue
         try:
-            values[name] = reader(given[name])
+            values[name] = reader(fields[name])
         except ValidationError as error:
             errors[name] = list(error.messages)
     return values, errors

@@ -22,16 +22,16 @@ def codes(values: dict[str, Any], *, country: str) -> dict[str, list[str]]:
 
     :param country: the stored country of the record, used if only a state is sent.
     """
-    given = values.get("country_code")
-    if given:
-        values["country_code"] = country_code(given)
+    country_text = values.get("country_code")
+    if country_text:
+        values["country_code"] = country_code(country_text)
         if not values["country_code"]:
-            return {"country_code": [f"“{given[:40]}” is not a country code such as US"]}
-    typed = values.get("state_code")
-    if not typed:
+            return {"country_code": [f"“{country_text[:40]}” is not a country code such as US"]}
+    state_text = values.get("state_code")
+    if not state_text:
         return {}
     try:
-        place = located(typed, values.get("country_code", country) or "")
+        place = located(state_text, values.get("country_code", country) or "")
     except UnclearState as unclear:
         return {"state_code": [str(unclear)]}
     if len(place.state) > LONGEST_STATE:

@@ -57,10 +57,10 @@ def numbers(values: Sequence[str]) -> list[int]:
 
     :raises WrongValue: for anything else.
     """
-    words = [word.strip() for value in values for word in value.split(",") if word.strip()]
-    if any(not (word.isascii() and word.isdecimal()) for word in words):
+    parts = [part.strip() for value in values for part in value.split(",") if part.strip()]
+    if any(not (part.isascii() and part.isdecimal()) for part in parts):
         raise WrongValue("takes ids: whole numbers")
-    return [int(word) for word in words if len(word) <= 19 and int(word) <= LARGEST_ID]
+    return [int(part) for part in parts if len(part) <= 19 and int(part) <= LARGEST_ID]
 
 
 def texts(path: str) -> Filter:
@@ -173,7 +173,7 @@ def clean(text: str) -> str:
 
 
 def apply(
-    found: QuerySet[Any], asked: dict[str, list[str]], known: dict[str, Filter]
+    queryset: QuerySet[Any], requested: dict[str, list[str]], available: dict[str, Filter]
 ) -> QuerySet[Any]:
     """Apply all known filters; unknown ones are ignored.
 
@@ -181,11 +181,11 @@ def apply(
 
     :raises Malformed: naming the filter with the invalid value.
     """
-    for name, values in asked.items():
-        if name not in known:
+    for name, values in requested.items():
+        if name not in available:
             continue
         try:
-            found = known[name](found, values) if values else found.none()
+            queryset = available[name](queryset, values) if values else queryset.none()
         except WrongValue as error:
             raise Malformed({f"filters[{name[:50]}]": [str(error)]}) from None
-    return found
+    return queryset

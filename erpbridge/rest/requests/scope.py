@@ -43,20 +43,20 @@ def company_id(request: Request, path: Mapping[str, Any]) -> int | None:
         "body": body_of(request).get("company_id"),
     }
     ids = {
-        place: whole_number(value, "company_id")
-        for place, value in named.items()
+        source: whole_number(value, "company_id")
+        for source, value in named.items()
         if value not in (None, "")
     }
     if len(set(ids.values())) > 1:
-        places = ", ".join(f"{place} says {value}" for place, value in ids.items())
-        raise Malformed({"company_id": [f"names different companies: {places}"]})
+        sources = ", ".join(f"{source} says {value}" for source, value in ids.items())
+        raise Malformed({"company_id": [f"names different companies: {sources}"]})
     return next(iter(ids.values()), None)
 
 
 def project_id(request: Request, path: Mapping[str, Any]) -> int | None:
     """Return the project from the path, the query or the body, in this order."""
-    for place in (path, request.query_params, body_of(request)):
-        value = place.get("project_id")
+    for source in (path, request.query_params, body_of(request)):
+        value = source.get("project_id")
         if value not in (None, ""):
             return whole_number(value, "project_id")
     return None

@@ -201,7 +201,7 @@ class Described(AutoSchema):
     def _all_parameters(self, declared: Told) -> Iterator[Schema]:
         for kind, variable in re.findall(r"<(\w+):(\w+)>", self.path_regex):
             name = "id" if variable == "pk" else variable
-            yield _parameter(name, CONVERTED[kind], "", place="path", required=True)
+            yield _parameter(name, CONVERTED[kind], "", location="path", required=True)
         if isinstance(self.view, ScopedView):
             yield from self._of_scope()
         if isinstance(self.view, Resource) and {One, Page, Synced} & set(declared.answers.values()):
@@ -213,7 +213,7 @@ class Described(AutoSchema):
         yield from self._of_conditions()
         if self.method in KEYED:
             text = "A word of your own: the same call with it again is answered, not repeated."
-            yield _parameter("Idempotency-Key", {"type": "string"}, text, place="header")
+            yield _parameter("Idempotency-Key", {"type": "string"}, text, location="header")
 
     def _of_conditions(self) -> Iterator[Schema]:
         text, variables = "", re.findall(r"<\w+:(\w+)>", self.path_regex)
@@ -225,20 +225,20 @@ class Described(AutoSchema):
                 "The ETag that you have read: 412 where it was changed since, and nothing is done."
             )
         if text:
-            yield _parameter(name, {"type": "string"}, text, place="header")
+            yield _parameter(name, {"type": "string"}, text, location="header")
 
     def _of_scope(self) -> Iterator[Schema]:
         if "{company_id}" not in self.path:
             text = "The company; where no header, path, query or body names it, a project does."
-            yield _parameter(HEADER, {"type": "integer"}, text, place="header")
+            yield _parameter(HEADER, {"type": "integer"}, text, location="header")
             yield _parameter("company_id", {"type": "integer"}, text)
         if self.view.of_project and "{project_id}" not in self.path:
             yield _parameter("project_id", {"type": "integer"}, "The project.")
 
     def _of_views(self) -> Iterator[Schema]:
-        words = [word for word in self.view.shown if word]
-        if words:
-            schema: Schema = {"enum": words}
+        names = [name for name in self.view.shown if name]
+        if names:
+            schema: Schema = {"enum": names}
             if self.view.default_view:
                 schema["default"] = self.view.default_view
             yield _parameter("view", schema, "How much is shown.")
@@ -267,9 +267,9 @@ class Described(AutoSchema):
         )
         if component not in self.registry:
             self.registry.register(component)
-            more = OF_TAGGED if code == HTTPStatus.NOT_MODIFIED else {}
-            more = more | (OF_REPLAYED if code in REMEMBERED else {})
-            answer: Schema = {"description": REASONS[code], "headers": _headers(HEADERS | more)}
+            extra = OF_TAGGED if code == HTTPStatus.NOT_MODIFIED else {}
+            extra = extra | (OF_REPLAYED if code in REMEMBERED else {})
+            answer: Schema = {"description": REASONS[code], "headers": _headers(HEADERS | extra)}
             if code >= 400:
                 answer["content"] = {
                     f"application/{kind}": {"schema": schema_of(error, self.registry)}
@@ -279,9 +279,9 @@ class Described(AutoSchema):
         return dict(self.registry[component].ref)
 
     def _good(self, status: int, kind: Any, *, tagged: bool) -> Schema:
-        more = (OF_PAGE if kind is Page else {}) | (OF_TAGGED if tagged else {})
-        more = more | (OF_REPLAYED if self.method in KEYED else {})
-        answer: Schema = {"description": REASONS[status], "headers": _headers(HEADERS | more)}
+        extra = (OF_PAGE if kind is Page else {}) | (OF_TAGGED if tagged else {})
+        extra = extra | (OF_REPLAYED if self.method in KEYED else {})
+        answer: Schema = {"description": REASONS[status], "headers": _headers(HEADERS | extra)}
         if kind is not None:
             answer["content"] = {"application/json": {"schema": self._schema(kind)}}
         return answer
@@ -312,20 +312,20 @@ def _of_listing(listing: Listing) -> Iterator[Schema]:
         page: Schema = {"type": "integer", "minimum": 1}
         yield _parameter("page", page | {"default": 1}, "The page.")
         yield _parameter("per_page", page | {"default": PER_PAGE}, "Records on a page.")
-    words = ", ".join(listing.sorts)
+    sort_keys = ", ".join(listing.sorts)
     yield _parameter(
         "sort",
         {"type": "string", "default": listing.default_sort},
-        f"One or several, separated by commas, `-` for descending: {words}.",
+        f"One or several, separated by commas, `-` for descending: {sort_keys}.",
     )
     for name, list_filter in listing.filters.items():
         yield _parameter(f"filters[{name}]", {"type": "string"}, list_filter.takes)
 
 
 def _parameter(
-    name: str, schema: Schema, text: str, *, place: str = "query", required: bool = False
+    name: str, schema: Schema, text: str, *, location: str = "query", required: bool = False
 ) -> Schema:
-    parameter: Schema = {"name": name, "in": place, "schema": schema}
+    parameter: Schema = {"name": name, "in": location, "schema": schema}
     if text:
         parameter["description"] = text
     return parameter | {"required": True} if required else parameter

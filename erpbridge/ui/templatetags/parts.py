@@ -75,10 +75,10 @@ def sort_header(page: Page[Any], name: str, label: str, css: str = "") -> dict[s
 @register.inclusion_tag("parts/keep_query.html")
 def keep_query(page: Page[Any], *replaced: str) -> dict[str, Any]:
     """Render hidden inputs that keep the list's other parameters in a GET form."""
-    kept = [
+    pairs = [
         (name, value)
         for name, values in page.params.lists()
         if name not in replaced
         for value in values
     ]
-    return {"kept": kept}
+    return {"kept": pairs}
