@@ -93,21 +93,17 @@ def _labels(ids: Sequence[int]) -> dict[int, str]:
 
 def _lock_connections(access: Access, entity: str, ids: Sequence[int]) -> dict[int, Connection]:
     """Lock the connections of the items, so that what is read of the items afterwards holds."""
-    found: set[int] = set()
-    for some in chunks(ids):
-        items = Item.objects.visible_to(access).filter(entity=entity, pk__in=some)
-        found.update(items.values_list("connection_id", flat=True))
-    rows = Connection.objects.filter(pk__in=found).order_by("pk").select_for_update(no_key=True)
+    items = Item.objects.visible_to(access).filter(entity=entity, pk__in=ids)
+    of_items = set(items.order_by().values_list("connection_id", flat=True).distinct())
+    rows = Connection.objects.filter(pk__in=of_items).order_by("pk")
+    rows = rows.select_for_update(no_key=True)
     return {connection.pk: connection for connection in rows}
 
 
 def _visible(access: Access, entity: str, ids: Sequence[int]) -> list[Item]:
-    items: list[Item] = []
-    for some in chunks(ids):
-        found = Item.objects.visible_to(access).filter(entity=entity, pk__in=some)
-        # Ten thousand items were decided by few people: each is read once.
-        items += found.prefetch_related("decided_by").order_by("pk")
-    return items
+    items = Item.objects.visible_to(access).filter(entity=entity, pk__in=ids)
+    # Ten thousand items were decided by few people: each is read once.
+    return list(items.prefetch_related("decided_by").order_by("pk"))
 
 
 def _decide_on(
@@ -151,16 +147,9 @@ def _decide_on(
         "attempts": 0,
         **NO_ERROR,
     }
-    moved: set[int] = set()
-    for some in chunks(sorted(each)):
-        found = Item.objects.filter(pk__in=some)
-        moved |= {
-            item.pk
-            for item in transitions.move(
-                click.verb, found, by=access.user, values=columns, each=each
-            )
-        }
-    return refusals + _beaten([pk for pk in each if pk not in moved])
+    accepted = Item.objects.filter(pk__in=each)
+    moved = transitions.move(click.verb, accepted, by=access.user, values=columns, each=each)
+    return refusals + _beaten(each.keys() - {item.pk for item in moved})
 
 
 def _all_refused(items: Sequence[Item], message: str) -> list[Refusal]:
@@ -168,10 +157,9 @@ def _all_refused(items: Sequence[Item], message: str) -> list[Refusal]:
     return [Refusal(item.record_id, item.label, (problem,)) for item in items]
 
 
-def _beaten(ids: Sequence[int]) -> list[Refusal]:
-    """Somebody else decided between the look and the click."""
-    found = (Item.objects.filter(pk__in=some).select_related("decided_by") for some in chunks(ids))
-    items = (item for rows in found for item in rows.order_by("pk"))
+def _beaten(ids: Collection[int]) -> list[Refusal]:
+    """Refusals of the items that somebody else decided between the look and the click."""
+    items = Item.objects.filter(pk__in=ids).select_related("decided_by").order_by("pk")
     return [Refusal(item.record_id, item.label, (decided(item),)) for item in items]
 
 
@@ -252,7 +240,7 @@ def reject(
         moved: set[int] = set()
         for why, ids in by_reason.items():
             moved |= _reject(ids, why, access)
-        return len(moved), _beaten(sorted(set(batch) - moved))
+        return len(moved), _beaten(set(batch) - moved)
 
     verb = Request.Verb.REJECT
     click, done = carry_out(
@@ -269,9 +257,6 @@ def _reject(ids: Sequence[int], reason: str, access: Access) -> set[int]:
         "decision_note": reason,
         "settled_at": Now(),
     }
-    moved: set[int] = set()
-    for some in chunks(ids):
-        found = Item.objects.filter(pk__in=some)
-        items = transitions.move("reject", found, by=access.user, why=reason, values=values)
-        moved.update(item.pk for item in items)
-    return moved
+    items = Item.objects.filter(pk__in=ids)
+    moved = transitions.move("reject", items, by=access.user, why=reason, values=values)
+    return {item.pk for item in moved}

@@ -178,9 +178,10 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
 
 def _waiting_items(entity: str, record_ids: Sequence[int], access: Access) -> list[int]:
     """In the order in which everybody locks items."""
-    items = Item.objects.filter(account=access.account, entity=entity, state=State.READY)
-    found = (items.filter(record_id__in=some) for some in chunks(record_ids))
-    return sorted(pk for rows in found for pk in rows.values_list("pk", flat=True))
+    items = Item.objects.filter(
+        account=access.account, entity=entity, state=State.READY, record_id__in=record_ids
+    )
+    return list(items.order_by("pk").values_list("pk", flat=True))
 
 
 def _not_waiting(kind: RecordType, ids: Sequence[int], access: Access) -> list[Refusal]:

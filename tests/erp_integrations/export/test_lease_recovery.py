@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from erp_integrations.connections import adapter_loading
+from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.export import backoff, circuit_breaker, engine, lease_recovery
 from erp_integrations.models import Ticker
 from erp_integrations.models.states import State
 from tests.erp_integrations import steps
+from tests.factories import ConnectionFactory
 
 
 @pytest.fixture
@@ -73,3 +77,13 @@ def test_breaker_opens_after_five_failures_and_rests_longer_each_time():
         900,
         900,
     ]
+
+
+def test_an_expired_lease_locks_its_own_connection_only(connection, accepted_item, account):
+    ConnectionFactory.create(account=account)
+    assert engine.claim(connection, manifest_of(connection))
+    steps.let_pass(200)
+    with CaptureQueriesContext(database) as asked:
+        assert lease_recovery.expire_leases() == 1
+    locks = [sql["sql"] for sql in asked if 'FROM "erp_integrations_connection"' in sql["sql"]]
+    assert f'"id" = {connection.pk}' in locks[0]
