@@ -45,7 +45,7 @@ def tick(*, period: float = PERIOD) -> bool:
 
 def expire_leases() -> int:
     """Items whose worker has gone: what it did is unknown until somebody looks."""
-    expired = Item.objects.filter(lease_until__lte=Reading()).order_by()
+    expired = Item.objects.filter(lease_until__lte=Reading())
     found = sorted(expired.values_list("connection_id", flat=True).distinct())
     return sum(_expire_leases(connection_id) for connection_id in found)
 

@@ -149,7 +149,6 @@ class OneProjectCode(ProjectCodeView, Shown):
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
         """Its values are the company's; anything else is refused by field."""
-        self.one(pk)
         self.may_change_one()
         return self.show(self.write(pk))
 

@@ -122,7 +122,8 @@ def test_items_of_a_custom_segment_tell_their_path(api, wbs, phase):
     path = f"{wbs}/segments/{phase['id']}/segment_items"
     listed = {one["path_code"]: one["is_parent"] for one in api.get(path).json()}
     assert listed == {"A": True, "A-1": False}
-    assert api.patch(f"{path}/{below['id']}", {"name": "First"}).json()["name"] == "First"
+    renamed = {"name": "First", "parent_id": top.json()["id"]}
+    assert api.patch(f"{path}/{below['id']}", renamed).json()["name"] == "First"
     assert api.delete(f"{path}/{top.json()['id']}").status_code == 422
     assert api.delete(f"{path}/{below['id']}").status_code == 204
     taken = add_item(api, wbs, phase, "a")

@@ -16,6 +16,7 @@ from erp_integrations.workflow.accept import services as accept_services
 from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.services.people import Levels
+from erpbridge.audit.models import Event
 from tests.erp_integrations.api import steps
 from tests.erp_integrations.steps import decide, send_all, unlink, update_item
 from tests.factories import CompanyFactory, ItemFactory
@@ -266,6 +267,7 @@ def test_a_synced_company_is_unlinked_with_a_reason(api, connection, item):
     assert steps.show(api, item).json()["available_actions"] == ["unlink"]
     response = steps.act(api, item, "unlink", {"reason": "Wrong vendor"})
     assert response.status_code == 200
+    assert Event.objects.get(verb="unlink").actor == api.made.application.service.user
     assert Company.objects.get(pk=item.record_id).origin_id == ""
     assert steps.act(api, item, "unlink", {"reason": "Wrong vendor"}).status_code == 409
 

@@ -55,6 +55,14 @@ def sync(api: Any, *rows: dict[str, Any]) -> Any:
         return api.patch(of_company(api, "/sync"), {"updates": list(rows)}).json()
 
 
+def test_a_user_without_a_first_name_is_called_by_the_last_one(api):
+    response = api.post(
+        of_company(api),
+        {"user": {"last_name": "Newell", "email_address": "newell@example.com"}},
+    )
+    assert (response.status_code, response.json()["name"]) == (201, "Newell")
+
+
 def names(response: Any) -> list[str]:
     return [one["name"] for one in response.json()]
 
