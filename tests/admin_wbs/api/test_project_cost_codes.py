@@ -6,6 +6,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
+from admin_wbs.api.projects import cost_codes as cost_codes_api
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostType
 from erpbridge.access.levels import Level
@@ -312,3 +313,15 @@ def test_a_sync_takes_codes_of_several_lists(api, project, code_list, made, acco
     assert [one["code"] for one in done["errors"]] == ["77"]
     listed = api.get(f"cost_codes?project_id={project.pk}&sort=full_code").json()
     assert full_codes(listed) == ["01", "02", "02-220", "05", "05-100", "11", "11-300"]
+
+
+def test_as_many_codes_as_the_limit_are_copied_and_no_more(
+    api, project, code_list, made, monkeypatch
+):
+    monkeypatch.setattr(cost_codes_api, "MOST_CODES", 2)
+    codes = [made["01"], made["02"]]
+    assert copy(api, project, code_list, *codes).status_code == 201
+    refused = copy(api, project, code_list, *codes, made["01-100"])
+    assert refused.status_code == 400
+    (message,) = refused.json()["errors"]["standard_cost_code_ids"]
+    assert message == "has 3 ids; the limit is 2"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
+from django.db.models import F
 
 from admin_wbs.cost_codes import list_services
-from admin_wbs.models import CostCode
+from admin_wbs.erp import send as send_to_erp
+from admin_wbs.models import CodeList, CostCode
 from directory.models import Company
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
@@ -258,4 +261,25 @@ def test_who_may_only_read_codes_cannot_send_them(make_service, codes):
     only = make_service("Reads codes", levels=Levels(admin=Level.READ_ONLY))
     assert only.post(code_path(only, codes[0], "actions/send_to_erp")).status_code == 403
     assert only.post(list_path(only, codes[0].list_id, "retrieve_from_erp")).status_code == 403
+    assert not Item.objects.exists()
+
+
+@pytest.mark.parametrize("address", ["of one code", "of the list"])
+def test_a_list_that_changes_before_the_click_is_stored_is_409(api, codes, address, monkeypatch):
+    button = send_to_erp.sendable.button, send_to_erp.button
+
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        CodeList.objects.update(revision=F("revision") + 1)
+        return button[address == "of the list"](*args, **options)
+
+    if address == "of the list":
+        monkeypatch.setattr(send_to_erp, "button", meanwhile)
+        path = list_path(api, codes[0].list_id, "send_to_erp")
+    else:
+        monkeypatch.setattr(send_to_erp.sendable, "button", meanwhile)
+        path = code_path(api, codes[0], "actions/send_to_erp")
+    refused = api.post(path)
+    assert refused.status_code == 409
+    (message,) = refused.json()["errors"]["revision"]
+    assert "changed" in message
     assert not Item.objects.exists()
