@@ -1,3 +1,3 @@
-"""Adapters: one folder per ERP. They import neither Django nor Celery nor anything of erpbridge
-but ``base``, ``http`` and ``code_settings`` of this package.
+"""Adapters, one folder per ERP. They import no Django or Celery, and of erpbridge only the other
+modules of this package, such as ``base`` and ``http``.
 """

@@ -1,9 +1,9 @@
-"""Adapter contract, version 1: all an ERP adapter and the engine know of each other.
+"""Adapter contract, version 1: the interface between the export engine and an ERP adapter.
 
-An adapter declares what its ERP takes (:class:`Manifest`) and does five things with it: check the
-connection, list choices, validate and preview a record, look a record up, and submit commands.
-It is called from one process at a time per key, never inside a database transaction, and answers
-only with values of this module. See docs/design/export-protocol.md, "Adapter contract".
+An adapter declares what its ERP supports (:class:`Manifest`), and it can check the connection, list
+choices, validate and preview a record, look a record up, and submit commands. For one key it is
+called by one process at a time, never inside a database transaction, and it returns only values of
+this module. See docs/design/export-protocol.md, "Adapter contract", and docs/write-an-adapter.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ API_VERSION = 1
 
 
 class Operation(StrEnum):
-    """What is done to one record of the ERP. A create never overwrites."""
+    """What to do with one record of the ERP. A create never overwrites."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -32,7 +32,11 @@ class Operation(StrEnum):
 
 
 class Delivery(StrEnum):
-    """How a command reaches the ERP."""
+    """How a command reaches the ERP.
+
+    Sync: a call with an immediate outcome. Queued: a call, then polling for the outcome. Polled:
+    the ERP calls erpbridge. File: a user imports a file into the ERP.
+    """
 
     SYNC = "sync"
     QUEUED = "queued"
@@ -41,7 +45,7 @@ class Delivery(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who owns a list of records: the ERP, erpbridge, or either."""
+    """Where records of a type are maintained: in the ERP, in erpbridge, or in either."""
 
     ERP = "erp"
     BRIDGE = "bridge"
@@ -49,7 +53,7 @@ class Owner(StrEnum):
 
 
 class ErrorClass(StrEnum):
-    """What kind of thing went wrong; decides the reaction."""
+    """Kind of an error; decides what the engine does next."""
 
     TRANSIENT = "transient"
     THROTTLED = "throttled"
@@ -65,7 +69,7 @@ class ErrorClass(StrEnum):
 
 
 class Effect(StrEnum):
-    """Whether the ERP took the command although it answered with an error, or not at all."""
+    """Whether the ERP applied a command that ended with an error or without an answer."""
 
     NOT_APPLIED = "not_applied"
     APPLIED = "applied"
@@ -74,7 +78,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One requirement on one field, with the kinds of Procore's connector metadata.
+    """One validation rule of a field; the kinds are those of Procore's connector metadata.
 
     ``kind`` is one of ``present, numeric, positive, max_length, max_line_length,
     max_length_decimal, max_length_units, format, disallow_division, charset, case``. ``value`` is
@@ -91,7 +95,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of the record that the ERP stores; ``name`` is the payload's."""
+    """A field that the ERP stores; ``name`` is its name in the payload."""
 
     name: str
     label: str
@@ -101,10 +105,11 @@ class Field:
 
 @dataclass(frozen=True)
 class AcceptanceField:
-    """A value asked of the approver. With ``choices`` it is picked from the ERP's own list; with
-    a ``group``, from what is of that kind or of no kind that the ERP tells.
+    """A value that the approver enters when accepting a record.
 
-    ``proposal`` is ``mnemonic`` where an unused value made from the record's name is to be offered.
+    ``choices`` is the kind of the list to choose from (:meth:`Adapter.choices`); with a ``group``
+    only values of that group, and values without a group, are offered. With the ``proposal``
+    ``mnemonic`` an unused value derived from the record's name is proposed.
     """
 
     name: str
@@ -118,7 +123,7 @@ class AcceptanceField:
 
 
 class Zeros(StrEnum):
-    """Of which tiers of a code the leading zeros are taken away."""
+    """The tiers of a code whose leading zeros are removed."""
 
     KEEP = "keep"
     FIRST = "first"
@@ -127,11 +132,11 @@ class Zeros(StrEnum):
 
 @dataclass(frozen=True)
 class CodeFormat:
-    """The form in which an ERP keeps codes of several tiers; the default changes nothing.
+    """The format of codes with several tiers in an ERP; the default changes nothing.
 
-    ``03-300`` becomes ``3.300`` with the delimiter ``.`` and ``Zeros.FIRST``. Zeros are taken away
-    first; then each tier must be of digits only where ``numeric_only``, and exactly as long as
-    its place in ``section_lengths`` says, where it has one. ``most_tiers`` None: any number.
+    Example: with the delimiter ``.`` and ``Zeros.FIRST``, ``03-300`` becomes ``3.300``. Zeros are
+    removed first. Then, with ``numeric_only``, each tier must be digits, and a tier that has an
+    entry in ``section_lengths`` must have exactly that length. ``most_tiers`` None: no limit.
     """
 
     delimiter: str = "-"
@@ -141,17 +146,20 @@ class CodeFormat:
     section_lengths: tuple[int, ...] = ()
 
 
-# Columns beside the key where an adapter does not say which are worth showing.
+# Columns shown besides the key if the manifest does not name any.
 MOST_COLUMNS = 5
 
 
 @dataclass(frozen=True)
 class EntityManifest:
-    """What the ERP can do with one record type. ``key`` names the acceptance or payload fields
-    that make a record unique in the ERP; with ``key_is_id`` it has no other ID than that. With a
-    ``code_format`` the payload's ``full_code`` is the code as the ERP keeps it, made from the
-    payload's ``path``. ``shows`` names the payload and acceptance fields that *What the ERP holds*
-    has columns for: the key, the name or description, and what tells records apart.
+    """What the ERP supports for one record type.
+
+    ``key``: the acceptance or payload fields that are unique in the ERP. ``key_is_id``: the ERP has
+    no other ID than the key. ``code_format``: the payload's ``full_code`` is made from its ``path``
+    in this format. ``imports``: existing records can be fetched with :meth:`Adapter.pull`.
+    ``batch``: most commands per :meth:`Adapter.submit`. ``shows``: the payload and acceptance
+    fields that are columns of the page *What the ERP holds*: the key, the name or description, and
+    fields that help to tell records apart.
     """
 
     entity: str
@@ -170,21 +178,21 @@ class EntityManifest:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is shown of a record that the ERP holds: as declared, or else the key first."""
-        rest = [one.name for one in self.fields if one.name not in self.key]
-        return self.shows or (*self.key, *rest[:MOST_COLUMNS])
+        """Columns for records of the ERP: ``shows``, or else the key and the first fields."""
+        others = [declared.name for declared in self.fields if declared.name not in self.key]
+        return self.shows or (*self.key, *others[:MOST_COLUMNS])
 
     def label_of(self, name: str) -> str:
-        """What people call a payload or acceptance field."""
-        labels = {one.name: one.label for one in self.fields}
-        labels |= {one.name: one.label for one in self.acceptance_fields}
+        """The label of a payload or acceptance field."""
+        labels = {declared.name: declared.label for declared in self.fields}
+        labels |= {declared.name: declared.label for declared in self.acceptance_fields}
         return labels.get(name, name)
 
     def max_length(self, name: str) -> int | None:
-        """The length limit of a payload field, for counters on forms."""
-        for one in self.fields:
-            for rule in one.rules:
-                if one.name == name and rule.kind == "max_length":
+        """The length limit of a payload field; None if it has none."""
+        for declared in self.fields:
+            for rule in declared.rules:
+                if declared.name == name and rule.kind == "max_length":
                     return int(rule.value)
         return None
 
@@ -193,9 +201,9 @@ class EntityManifest:
 class Setting:
     """One configuration value of a connection. ``kind``: text, url, integer, choice or secret.
 
-    ``identity``: it says which ERP and which books of it the connection leads to, such as an
-    address or a company, so that another value makes it another connection. A login is none: it
-    says who asks, and is a secret or a plain setting. A secret is never identity.
+    ``identity``: the value decides which ERP and which books the connection uses, such as an
+    address or a company number. A login does not, and a secret is never an identity setting.
+    ``least`` and ``most`` are the limits of an integer.
     """
 
     name: str
@@ -211,7 +219,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Rate:
-    """How many commands an ERP takes: a minute, and at once. None: as many as there are."""
+    """Limits of an ERP: commands per minute, and commands at the same time. None: no limit."""
 
     per_minute: int | None = None
     at_once: int | None = None
@@ -219,19 +227,21 @@ class Rate:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an adapter is and can do: pure data, no I/O. Durations in seconds.
+    """What an adapter is and supports: pure data, no I/O. Durations in seconds.
 
-    ``call_deadline``: how long one call of the adapter may take, a ``submit`` with all its commands
-    too; the host sets ``io.deadline`` by it.
-    ``settles_within``: how long after a call's deadline what it asked for may still take effect.
-    ``can_find``: whether the ERP can be asked by key; without it a person decides the uncertain.
-    ``can_fetch``: whether it can be asked by its own ID; without it a person decides whether an ID
-    that a program named is the right one.
-    ``silent_after`` (queued): how long after a hand-over the ERP may still carry it out; a command
-    still pending then counts as lost. In a polled delivery ``call_deadline`` is the time in which
-    the ERP begins what it was handed, and look-ups travel the same way as commands.
-    ``custom_segments``: whether its budget codes can have more parts than cost code, cost type and
-    sub job. ``no_identity``: why none of the settings is identity, where none is.
+    ``call_deadline``: how long one call of the adapter may take, including a ``submit`` with all
+    its commands; the engine sets ``io.deadline`` accordingly. With polled delivery: the time in
+    which the ERP must begin a command after it has fetched it.
+    ``settles_within``: how long after a call's deadline its request may still take effect.
+    ``can_find``: whether a record can be looked up by key; if not, a user resolves uncertain items.
+    ``can_fetch``: whether a record can be read by its ERP ID; if not, a user decides whether an ID
+    that an API client named is the right one.
+    ``silent_after`` (queued): how long after the hand-over the ERP may still carry out a command;
+    a command still pending then counts as lost.
+    ``verification``: how the adapter was tested, for users.
+    ``custom_segments``: whether budget codes can have more parts than cost code, cost type and
+    sub job.
+    ``no_identity``: if no setting is an identity setting, the reason.
     """
 
     key: str
@@ -254,25 +264,25 @@ class Manifest:
 
     @property
     def can_compare(self) -> bool:
-        """Whether a worker can ask the ERP by its own ID: only where it calls it at all."""
+        """Whether a worker can read a record by its ERP ID; never if the ERP is not called."""
         return self.can_fetch and self.delivery in (Delivery.SYNC, Delivery.QUEUED)
 
     @property
     def identity(self) -> tuple[Setting, ...]:
-        """The settings that say where a connection leads.
+        """The identity settings.
 
-        Of an adapter that declares none, and does not say why, all that are not secret.
+        All settings that are not secret, if the adapter declares none and gives no reason.
         """
-        plain = tuple(one for one in self.settings if one.kind != "secret")
-        declared = tuple(one for one in plain if one.identity)
+        plain = tuple(setting for setting in self.settings if setting.kind != "secret")
+        declared = tuple(setting for setting in plain if setting.identity)
         return declared or (() if self.no_identity else plain)
 
 
 @dataclass(frozen=True)
 class Command:
-    """One thing to be done in the ERP. ``intent`` is the same for every attempt of it.
+    """One operation on one record. ``intent`` is an ID that is the same for all its attempts.
 
-    ``parent_erp_id`` is what the ERP calls the record's parent, for records that form a tree.
+    ``parent_erp_id`` is the ERP ID of the parent, for records that form a tree.
     """
 
     intent: str
@@ -288,7 +298,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Problem:
-    """A rule that a record breaks, ready to be shown."""
+    """A rule that a record breaks; ``message`` is for users."""
 
     field: str
     rule: str
@@ -299,7 +309,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class WireField:
-    """One field as it will be written; ``source`` says where the value comes from."""
+    """One field as it will be sent; ``source`` is the payload or acceptance field, if any."""
 
     erp_name: str
     value: Any
@@ -309,7 +319,7 @@ class WireField:
 
 @dataclass(frozen=True)
 class Wire:
-    """What will go out for a command: every written field, and the text of the message."""
+    """What will be sent for a command: all fields, and the text of the message."""
 
     fields: tuple[WireField, ...]
     text: str
@@ -317,7 +327,11 @@ class Wire:
 
 @dataclass(frozen=True)
 class ErpError:
-    """Why a command did not succeed. ``message`` is what the ERP said, word for word."""
+    """Why a command failed. ``message`` is the ERP's own, unchanged.
+
+    ``field`` is the payload or acceptance field, ``erp_code`` the ERP's error code, ``advice`` what
+    a user can do, and ``retry_after`` the seconds that the ERP asks to wait.
+    """
 
     cls: ErrorClass
     effect: Effect
@@ -330,10 +344,10 @@ class ErpError:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to one command: applied (``erp_id`` set), an error, or not known yet.
+    """Result of one command: applied (``erp_id`` set), an error, or pending (``handle`` set).
 
-    ``handle`` says that the ERP has the command and will carry it out: :meth:`Adapter.poll` is
-    asked with it, first after ``check_after`` seconds.
+    A pending command is polled with its handle (:meth:`Adapter.poll`), first after ``check_after``
+    seconds. ``answer`` is the ERP's response as text.
     """
 
     erp_id: str = ""
@@ -347,7 +361,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class MadeFile:
-    """A file for a person to import into the ERP. No cell of it may be taken for a formula."""
+    """A file that a user imports into the ERP. A spreadsheet must not take a cell for a formula."""
 
     name: str
     content_type: str
@@ -356,7 +370,7 @@ class MadeFile:
 
 @dataclass(frozen=True)
 class Found:
-    """A record of the ERP. ``data`` has the names of the payload and acceptance fields."""
+    """A record of the ERP. The keys of ``data`` are names of payload and acceptance fields."""
 
     erp_id: str
     erp_code: str
@@ -366,30 +380,29 @@ class Found:
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """More than one record of the ERP answers to a key."""
+    """More than one record of the ERP has the key."""
 
     erp_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Health:
-    """The result of a connection test; every problem says what to do about it."""
+    """Result of a connection test; each problem is a message for users that says what to do."""
 
     problems: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
-        """Everything needed for exporting is there."""
+        """Whether the test has found no problem."""
         return not self.problems
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One value of a list kept in the ERP, such as a vendor type.
+    """One value of a list of the ERP, such as a vendor type.
 
-    ``group`` says of what kind it is, where the ERP tells, in words that people know: of an
-    account, that it is an "income account".
+    ``group`` is its kind in words for users, such as "income account"; empty if the ERP has none.
     """
 
     code: str
@@ -399,7 +412,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Page:
-    """Some records of the ERP; an empty ``cursor`` means there are no more."""
+    """One page of records; an empty ``cursor`` means that it is the last."""
 
     records: tuple[Found, ...]
     cursor: str = ""
@@ -407,9 +420,9 @@ class Page:
 
 @dataclass(frozen=True)
 class InboundCall:
-    """One HTTP request of an ERP that asks us. ``path`` is what follows the connection's address.
+    """One HTTP request of a polling ERP. ``path`` is the part after the connection's URL.
 
-    ``headers``: lower-case names, those about the body and the credentials only.
+    ``headers`` has lower-case names, and only the headers of the body and the credentials.
     """
 
     method: str
@@ -420,7 +433,7 @@ class InboundCall:
 
 @dataclass(frozen=True)
 class InboundReply:
-    """What the asking ERP is answered; ``retry_after`` seconds are told it in a header."""
+    """HTTP response to a polling ERP; ``retry_after`` seconds become a Retry-After header."""
 
     status: int
     content_type: str
@@ -430,9 +443,9 @@ class InboundReply:
 
 @dataclass(frozen=True)
 class Handed:
-    """A command handed to an asking ERP. ``ticket`` comes back with the report, as it is.
+    """A command for a polling ERP. The ERP returns ``ticket`` unchanged with its report.
 
-    The ERP must not begin later than ``begin_within`` seconds after it was handed over.
+    It must begin the command within ``begin_within`` seconds, or not at all.
     """
 
     ticket: str
@@ -442,7 +455,7 @@ class Handed:
 
 @dataclass(frozen=True)
 class LookUp:
-    """A question to an asking ERP: which record has this key?"""
+    """A lookup for a polling ERP: which record has this key?"""
 
     ticket: str
     entity: str
@@ -451,7 +464,7 @@ class LookUp:
 
 @dataclass(frozen=True)
 class Report:
-    """What an asking ERP says became of what it was handed; never a handle."""
+    """A polling ERP's report on a command; its outcome is never pending."""
 
     ticket: str
     outcome: Outcome
@@ -459,7 +472,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Seen:
-    """What an asking ERP says to a :class:`LookUp`."""
+    """A polling ERP's answer to a :class:`LookUp`."""
 
     ticket: str
     found: Found | Ambiguous | None
@@ -467,12 +480,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class InboundAsk:
-    """What an ERP's request says. With ``refused`` it is answered so, and nothing else happens.
+    """The content of a polling ERP's request. With ``refused`` that is the response, and all else
+    is ignored.
 
-    ``wrong_credentials``: it is refused for these, whatever status the protocol has for that. The
-    host counts such calls, and lets none through for a while after several in a row.
-    ``take``: how many commands, and how many questions, it takes with the reply. ``notes`` is the
-    adapter's own, for its :meth:`Adapter.reply`.
+    ``wrong_credentials``: the reason of the refusal; the host counts these calls, and locks the
+    connection for a while after several in a row. ``take``: how many commands and lookups the ERP
+    accepts with the reply. ``notes``: data of the adapter for its :meth:`Adapter.reply`.
     """
 
     refused: InboundReply | None = None
@@ -484,7 +497,7 @@ class InboundAsk:
 
 
 class AdapterError(Exception):
-    """Raised by the calls that have no outcome per record: check, choices, find, pull."""
+    """Raised by calls that do not return outcomes, such as choices, find, fetch and pull."""
 
     def __init__(self, error: ErpError) -> None:
         super().__init__(error.message)
@@ -492,7 +505,7 @@ class AdapterError(Exception):
 
 
 class Deadline:
-    """Until when what the host asks for now has to be over; after it nothing may leave.
+    """Time limit of the current call of the adapter; after it nothing may be sent to the ERP.
 
     All commands of one :meth:`Adapter.submit` share it.
     """
@@ -501,12 +514,12 @@ class Deadline:
         self._until = math.inf
 
     def left(self) -> float:
-        """Seconds that are left; none or fewer where the time is over."""
+        """Seconds left; zero or negative if the time is over."""
         return self._until - uptime()
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """In so many seconds from now, and not later than what held before."""
+        """Limit the block to so many seconds from now; an earlier outer limit stays."""
         before = self._until
         self._until = min(before, uptime() + seconds)
         try:
@@ -517,10 +530,11 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Io:
-    """What an adapter gets from its host: a folder of its own, a clock, a logger, and its time.
+    """What an adapter gets from its host.
 
-    ``allowed_hosts``: names, addresses and networks that are not public and may be called all the
-    same.
+    ``folder`` is its own folder on disk, ``clock`` returns Unix time in seconds, ``deadline`` is
+    the time limit of the current call. ``allowed_hosts``: names, addresses and networks that may be
+    called although they are not public.
     """
 
     folder: Path
@@ -543,82 +557,98 @@ class Adapter(ABC):
     @classmethod
     @abstractmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:
-        """What this ERP takes under ``config``; pure."""
+        """What this ERP supports with this configuration. Pure (no I/O)."""
 
     @abstractmethod
     def check(self) -> Health:
-        """Reachable, authenticated, right company, all permissions there? Never raises."""
+        """Test the connection: reachable, login, company, permissions. Never raises."""
 
     @abstractmethod
     def choice_kinds(self) -> Sequence[str]:
-        """The names of the lists that :meth:`choices` knows."""
+        """The kinds of lists that :meth:`choices` supports."""
 
     @abstractmethod
     def choices(self, kind: str) -> Sequence[Choice]:
-        """One of the ERP's own lists. :raises AdapterError:"""
+        """The values of one list of the ERP.
+
+        :raises AdapterError: if the ERP cannot be asked, or has no such list.
+        """
 
     @abstractmethod
     def validate(self, command: Command) -> Sequence[Problem]:
-        """Rules of this ERP beyond the manifest's; pure, all problems at once."""
+        """Check the rules that the manifest cannot express; return all problems. Pure."""
 
     @abstractmethod
     def preview(self, command: Command) -> Wire:
-        """Exactly what :meth:`submit` would write; pure."""
+        """Exactly what :meth:`submit` would send. Pure."""
 
     @abstractmethod
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
-        """The record with this key, looked up in the ERP now. :raises AdapterError:"""
+        """Look up the record with this key in the ERP.
+
+        :raises AdapterError: if the ERP cannot be asked.
+        """
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
-        """The record that the ERP calls so, looked up in it now; None also for what is no ID there.
+        """Read the record with this ERP ID; None also for a string that is no ID of the ERP.
 
-        Only asked of adapters whose manifest says ``can_fetch``. :raises AdapterError:
+        Only called if the manifest has ``can_fetch``.
+
+        :raises AdapterError: if the ERP cannot be asked.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be asked by ID")
 
     @abstractmethod
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """Carry the commands out; one outcome each, in order. Never raises for a record."""
+        """Carry out commands; returns one outcome each, in order. Never raises for a record."""
 
     def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
-        """What became of commands the ERP was handed; one outcome each, in order.
+        """Queued: the outcomes of pending commands, one per handle, in order.
 
-        Only asked of adapters that answer with handles. :raises AdapterError:
+        Only called for handles that :meth:`submit` has returned.
+
+        :raises AdapterError: if the ERP cannot be asked.
         """
         raise NotImplementedError(f"{type(self).__name__} hands out no handles")
 
     def receive(self, call: InboundCall) -> InboundAsk:
-        """Polled: check the credentials, in constant time, and read what the ERP says; pure.
+        """Polled: check the credentials (in constant time) and read a request of the ERP. Pure.
 
-        Refuses with a reply what it cannot read. Only asked of adapters whose ERP asks.
+        A request that cannot be read is refused with ``InboundAsk.refused``.
         """
         raise NotImplementedError(f"{type(self).__name__} takes no calls")
 
     def reply(
         self, ask: InboundAsk, commands: Sequence[Handed], looks: Sequence[LookUp]
     ) -> InboundReply:
-        """Polled: hand over commands and questions in the ERP's language; pure."""
+        """Polled: the response with commands and lookups in the ERP's protocol. Pure."""
         raise NotImplementedError(f"{type(self).__name__} takes no calls")
 
     def locked_out(self, call: InboundCall, seconds: float) -> InboundReply:
-        """Polled: the refusal of a call while wrong credentials have locked the address; pure.
+        """Polled: refuse a call during a lockout after wrong credentials. Pure.
 
-        For a protocol that tells everything in its own envelope; the others leave it as it is.
+        Override it for a protocol that puts errors into an envelope of its own.
         """
         text = f"Too many calls had the wrong credentials. Ask again in {seconds:.0f} seconds."
         return InboundReply(429, "text/plain; charset=utf-8", text.encode(), retry_after=seconds)
 
     def render_file(self, commands: Sequence[Command]) -> MadeFile:
-        """File: the file that a person imports into the ERP; pure. :raises AdapterError:"""
+        """File: make the file that a user imports into the ERP. Pure.
+
+        :raises AdapterError: if the commands cannot be put into a file.
+        """
         raise NotImplementedError(f"{type(self).__name__} makes no files")
 
     def read_result(self, content: bytes) -> Mapping[str, Outcome]:
-        """File: what the ERP's result file says, by intent; pure.
+        """File: read the ERP's result file; intent -> outcome. Pure.
 
-        :raises AdapterError: where it cannot be read, or is not the result of such a file.
+        :raises AdapterError: if it cannot be read, or is not a result file.
         """
         raise NotImplementedError(f"{type(self).__name__} reads no files")
 
     @abstractmethod
     def pull(self, entity: str, cursor: str = "") -> Page:
-        """A page of the ERP's records, from the start for an empty cursor. :raises AdapterError:"""
+        """Read one page of the ERP's records; an empty cursor is the first page.
+
+        :raises AdapterError: if the ERP cannot be asked.
+        """

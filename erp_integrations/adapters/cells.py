@@ -1,6 +1,6 @@
-"""Cells of a file that somebody may open in a spreadsheet: none of them may become a formula.
+"""Escape cells of CSV files, so that a spreadsheet does not take them for formulas.
 
-For adapters, by the rule of all files of erpbridge.
+Adapters import these functions from here, because they may import nothing else of erpbridge.
 """
 
 from erpbridge.files.formulas import guarded, unguarded

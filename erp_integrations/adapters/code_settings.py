@@ -1,6 +1,6 @@
-"""Settings by which a customer says how codes are written in the ERP, for adapters to offer.
+"""Connection settings for the format of cost codes in the ERP, shared by several adapters.
 
-For ERPs that keep a code in whatever form; one with a form of its own declares that instead.
+For ERPs that accept any code format; an adapter of an ERP with a fixed one declares that instead.
 """
 
 from __future__ import annotations
@@ -51,24 +51,24 @@ SETTINGS = (
 
 
 def code_format(config: Mapping[str, Any]) -> CodeFormat:
-    """The form that the settings ask for; a wrong one counts as its default."""
-    given = {one.name: _valid(one, config.get(one.name)) for one in SETTINGS}
-    delimiter = given["code_delimiter"]
+    """The code format of a configuration; an invalid value is replaced by its default."""
+    values = {setting.name: _valid(setting, config.get(setting.name)) for setting in SETTINGS}
+    delimiter = values["code_delimiter"]
     return CodeFormat(
         delimiter="" if delimiter == "none" else delimiter,
-        most_tiers=int(given["code_tiers"]),
-        strip_zeros=Zeros(given["code_zeros"]),
-        numeric_only=given["code_characters"] == "digits",
+        most_tiers=int(values["code_tiers"]),
+        strip_zeros=Zeros(values["code_zeros"]),
+        numeric_only=values["code_characters"] == "digits",
     )
 
 
 def problems(config: Mapping[str, Any]) -> list[str]:
-    """The settings that are wrong, each with what it takes."""
+    """A message for each invalid setting, with the valid values."""
     return [
-        f"{one.label}: {_takes(one)}."
-        for one in SETTINGS
-        if config.get(one.name) not in (None, "")
-        and _valid(one, config[one.name]) != str(config[one.name])
+        f"{setting.label}: {_takes(setting)}."
+        for setting in SETTINGS
+        if config.get(setting.name) not in (None, "")
+        and _valid(setting, config[setting.name]) != str(config[setting.name])
     ]
 
 

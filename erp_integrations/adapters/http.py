@@ -1,8 +1,8 @@
-"""The one HTTP client of adapters: in time, and honest about what fails.
+"""HTTP client for adapters, with deadlines and errors that say whether a request was applied.
 
-What fails before the first byte of a request has left has not been applied; what fails later is
-uncertain, unless it only reads. A call ends in its time, and in the time that the host gives the
-adapter (:class:`~erp_integrations.adapters.base.Deadline`); once that is over, nothing leaves.
+A call that fails before the first byte was sent is "not applied"; one that fails later is
+"uncertain", unless it only reads. Every call ends within its own timeout and within the deadline
+of the adapter (:class:`~erp_integrations.adapters.base.Deadline`); after that nothing is sent.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ ALLOWING = (
 
 
 class Redaction:
-    """Takes known secrets, and whatever looks like credentials, out of texts."""
+    """Removes known secrets, and anything that looks like credentials, from texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # Longest first, so that one secret inside another leaves nothing behind.
-        self.secrets = sorted({one for one in secrets if len(one) >= 4}, key=len, reverse=True)
+        # Longest first, in case one secret contains another.
+        usable = {secret for secret in secrets if len(secret) >= 4}
+        self.secrets = sorted(usable, key=len, reverse=True)
 
     def __call__(self, text: object) -> str:
-        """The text without them."""
+        """The text with the secrets replaced."""
         clean = str(text)
         for secret in self.secrets:
             clean = clean.replace(secret, HIDDEN)
@@ -47,7 +48,7 @@ class Redaction:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server said. ``safe``: the request could change nothing."""
+    """The response of the server. ``safe``: the request cannot have changed anything."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,29 +58,37 @@ class Answer:
 
     @property
     def unclear(self) -> Effect:
-        """Whether the request was carried out, when the answer does not say."""
+        """The effect of the request if the response does not tell it."""
         return Effect.NOT_APPLIED if self.safe else Effect.UNCERTAIN
 
     @property
     def form(self) -> str:
-        """What the body is, and nothing of it: it may be a page of whatever host was named."""
+        """Size and type of the body, for messages.
+
+        Never its content: the URL may lead to any host, and users must not read that host's pages.
+        """
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        named = kind if re.fullmatch(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}", kind) else "no type"
-        return f"{len(self.body):,} bytes of {named}"
+        shown = kind if re.fullmatch(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}", kind) else "no type"
+        return f"{len(self.body):,} bytes of {shown}"
 
     def json(self) -> Any:
-        """The body as JSON. :raises AdapterError: naming what came instead."""
+        """The body as JSON.
+
+        :raises AdapterError: if the body is not JSON.
+        """
         try:
             return json.loads(self.body)
         except ValueError as error:
-            said = f"The answer (status {self.status}) is not JSON but {self.form}."
-            raise AdapterError(ErpError(ErrorClass.BUG, self.unclear, said)) from error
+            message = f"The answer (status {self.status}) is not JSON but {self.form}."
+            raise AdapterError(ErpError(ErrorClass.BUG, self.unclear, message)) from error
 
 
 class HttpClient:
-    """Calls to one server. ``headers`` go with every call and are never logged.
+    """HTTP client for one server.
 
-    :param io: the adapter's own; its deadline ends every call.
+    :param headers: sent with every call, never logged.
+    :param secrets: removed from all error messages.
+    :param io: the adapter's; its deadline ends every call.
     """
 
     def __init__(
@@ -107,11 +116,11 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
     ) -> Answer:
-        """One request and its whole answer, within ``seconds``. Redirects are not followed.
+        """Send one request and read the whole response. Redirects are not followed.
 
-        :param safe: that the request changes nothing, whatever its method.
-        :raises AdapterError: transient, where there is no answer; of the set-up, where the host may
-            not be called.
+        :param seconds: timeout of the whole call.
+        :param safe: whether the request only reads; default: GET and HEAD do.
+        :raises AdapterError: TRANSIENT without a response; SETUP if the host must not be called.
         """
         safe = method in SAFE_METHODS if safe is None else safe
         seconds = min(seconds, self.io.deadline.left())
@@ -131,25 +140,28 @@ class HttpClient:
         return Answer(reply.status, reply.headers, reply.body, safe, self.redact)
 
     def _failure(self, problem: client.NoReply, *, seconds: float, safe: bool) -> AdapterError:
-        """Why there is no answer, in words for people."""
+        """The error for a call without a response, with a message for users."""
         place = urlsplit(self.base_url).netloc.rpartition("@")[2]
         if problem.refused:
             return self._refused(place, problem.reason)
         reason = self.redact(problem.reason)[:MOST_REASON]
         if not problem.began:
-            why = "the time for it was over, nothing was sent" if problem.late else reason
-            said = f"{place} cannot be reached: {why}."
+            cause = "the time for it was over, nothing was sent" if problem.late else reason
+            message = f"{place} cannot be reached: {cause}."
         elif problem.late:
-            said = f"{place} did not answer within {seconds:.0f} seconds."
+            message = f"{place} did not answer within {seconds:.0f} seconds."
         else:
-            said = f"{place} broke off the answer: {reason}."
+            message = f"{place} broke off the answer: {reason}."
         effect = Effect.UNCERTAIN if problem.began and not safe else Effect.NOT_APPLIED
-        self.io.logger.warning("%s (%s)", said, effect)
-        return AdapterError(ErpError(ErrorClass.TRANSIENT, effect, said))
+        self.io.logger.warning("%s (%s)", message, effect)
+        return AdapterError(ErpError(ErrorClass.TRANSIENT, effect, message))
 
     def _refused(self, place: str, reason: str) -> AdapterError:
-        """The address itself is not told: it would show what this machine's network looks like."""
+        """The error for a host that must not be called.
+
+        Its IP address is not in the message, because it would reveal the network of this machine.
+        """
         self.io.logger.warning("%s is not called: %s", place, reason)
-        said = f"Address: {place} is not called, {reason}."
-        error = ErpError(ErrorClass.SETUP, Effect.NOT_APPLIED, said, advice=ALLOWING)
+        message = f"Address: {place} is not called, {reason}."
+        error = ErpError(ErrorClass.SETUP, Effect.NOT_APPLIED, message, advice=ALLOWING)
         return AdapterError(error)

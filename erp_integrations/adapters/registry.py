@@ -1,4 +1,4 @@
-"""Which adapters are there: the entry points of installed packages, narrowed by an allow-list."""
+"""Installed adapters: entry points of Python packages, limited to an allow-list of keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GROUP = "erpbridge.adapters"
 
 
 class AdapterUnavailable(Exception):
-    """An adapter cannot be used; ``why`` says what is wrong in one sentence."""
+    """An adapter cannot be used; ``why`` is the reason in one sentence."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(f"Adapter “{key}”: {why}")
@@ -22,30 +22,34 @@ class AdapterUnavailable(Exception):
 
 
 def adapter_class(key: str, allowed: Sequence[str]) -> type[Adapter]:
-    """The adapter called ``key``. :raises AdapterUnavailable: saying why it cannot be used."""
+    """The adapter class with this key.
+
+    :raises AdapterUnavailable: if it is not allowed, not installed or broken.
+    """
     if key not in allowed:
         raise AdapterUnavailable(key, "It is not in the list of adapters allowed here.")
     return _checked(key, _load(_entry_point(key)))
 
 
 def installed(allowed: Sequence[str]) -> dict[str, type[Adapter]]:
-    """The allowed adapters that work, by key, in the order of the allow-list."""
-    return {key: one for key, one in _survey(allowed).items() if not isinstance(one, str)}
+    """The usable adapter classes by key, in the order of the allow-list."""
+    return {key: result for key, result in _survey(allowed).items() if not isinstance(result, str)}
 
 
 def unavailable(allowed: Sequence[str]) -> dict[str, str]:
-    """The allowed adapters that do not work, with the reason of each."""
+    """The allowed adapters that cannot be used, each with the reason."""
     return {key: why for key, why in _survey(allowed).items() if isinstance(why, str)}
 
 
 def _survey(allowed: Sequence[str]) -> dict[str, type[Adapter] | str]:
-    found: dict[str, type[Adapter] | str] = {}
+    """Key -> adapter class, or the reason why it cannot be used."""
+    results: dict[str, type[Adapter] | str] = {}
     for key in allowed:
         try:
-            found[key] = adapter_class(key, allowed)
-        except AdapterUnavailable as broken:
-            found[key] = broken.why
-    return found
+            results[key] = adapter_class(key, allowed)
+        except AdapterUnavailable as error:
+            results[key] = error.why
+    return results
 
 
 def _entry_point(key: str) -> EntryPoint:
@@ -60,7 +64,7 @@ def _entry_point(key: str) -> EntryPoint:
 
 @cache
 def _entry_points(key: str, _search_path: tuple[str, ...]) -> EntryPoints:
-    """Read once for each search path: every call opens the metadata of all installed packages."""
+    """Cached per search path, because each lookup reads the metadata of all installed packages."""
     return entry_points(group=GROUP, name=key)
 
 
@@ -68,7 +72,7 @@ def _load(entry: EntryPoint) -> object:
     try:
         return entry.load()
     except Exception as error:
-        # Foreign code runs here: whatever it raises must not take the settings page down.
+        # Third-party code runs here: an exception of any kind must not break the settings page.
         why = f"{entry.value} could not be loaded: {type(error).__name__}: {error}"
         raise AdapterUnavailable(entry.name, why) from error
 

@@ -1,4 +1,4 @@
-"""Tax IDs for ERPs that keep US employer numbers (EIN) and no others."""
+"""Tax IDs for ERPs that store only US employer identification numbers (EIN)."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ SEPARATORS = re.compile(r"[\s-]+")
 
 
 def employer_number(payload: Mapping[str, Any]) -> str:
-    """A company's EIN as the IRS writes it, 52-7654321; one that is none as typed; or nothing."""
-    number, kind = _given(payload)
+    """A company's EIN in the form 52-7654321; an invalid one unchanged; empty for other kinds."""
+    number, kind = _tax_id(payload)
     if kind != EIN:
         return ""
     compact = SEPARATORS.sub("", number)
-    # With its dash in another place a number is of another kind.
+    # A dash in another place means another kind of number, such as a social security number.
     as_written = re.fullmatch(r"\d{2}[\s-]*\d{7}", number)
     return str(ein.format(compact)) if as_written and ein.is_valid(compact) else number
 
 
 def problems(payload: Mapping[str, Any], *, erp: str) -> list[Problem]:
-    """Why a company's number would not arrive: it is of another kind, or no number of the IRS.
+    """Problems of a company's tax ID: it is not an EIN, or not a valid one.
 
-    A number without a kind is refused before any ERP is asked.
+    A number without a kind is no problem here; the core refuses it.
     """
-    number, kind = _given(payload)
+    number, kind = _tax_id(payload)
     if not number or not kind:
         return []
     if kind != EIN:
@@ -46,6 +46,6 @@ def problems(payload: Mapping[str, Any], *, erp: str) -> list[Problem]:
     return [Problem("entity_id", "format", message, number, "EIN")]
 
 
-def _given(payload: Mapping[str, Any]) -> tuple[str, str]:
+def _tax_id(payload: Mapping[str, Any]) -> tuple[str, str]:
     number, kind = (str(payload.get(name) or "").strip() for name in ("entity_id", "entity_type"))
     return number, kind.lower()

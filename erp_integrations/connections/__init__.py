@@ -1,1 +1,1 @@
-"""Connections to ERPs: settings, secrets, adapters and refresh."""
+"""ERP connections: settings, secrets, adapter loading, connection test and refresh."""

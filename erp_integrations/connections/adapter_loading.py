@@ -1,4 +1,4 @@
-"""The adapter of a connection, and what its manifest declares."""
+"""Load the adapter of a connection, and its manifest."""
 
 from __future__ import annotations
 
@@ -20,25 +20,22 @@ from erp_integrations.connections.secrets import Secrets, SecretsUnreadable, ope
 from erp_integrations.models import Connection
 from erpbridge.ui.logs.redaction import Redactor
 
+# Entity name of connections in the audit log.
 ENTITY = "connection"
-
-
 LONGEST_PROBLEM = 1_000
-
-
 NO_SECRETS: Mapping[str, str] = Secrets({})
 
 
 def adapter_classes() -> dict[str, type[Adapter]]:
-    """The adapters that may be used here, by key."""
+    """The usable adapters of this installation, by key."""
     return registry.installed(settings.ERPBRIDGE_ADAPTERS)
 
 
 def adapter_of(connection: Connection) -> Adapter:
-    """The configured adapter of a connection; raises nothing that its contract does not name.
+    """The configured adapter of a connection; its calls raise only what the contract names.
 
-    :raises registry.AdapterUnavailable: where it is no longer installed or allowed, or broken, or
-        its secrets cannot be read.
+    :raises registry.AdapterUnavailable: if it is not installed, not allowed or broken, or if its
+        secrets cannot be read.
     """
     adapter_class = registry.adapter_class(connection.adapter, settings.ERPBRIDGE_ADAPTERS)
     try:
@@ -54,14 +51,14 @@ def adapter_of(connection: Connection) -> Adapter:
 
 
 def unconnected(key: str, account_id: int) -> tuple[Manifest, Adapter]:
-    """What an adapter declares under its default settings, and it with them, connected to nothing.
+    """Manifest and adapter with default settings and no secrets, for checks without a connection.
 
-    :raises registry.AdapterUnavailable: where it is not installed or allowed, or broken.
+    :raises registry.AdapterUnavailable: if it is not installed, not allowed or broken.
     """
     adapter_class = registry.adapter_class(key, settings.ERPBRIDGE_ADAPTERS)
     try:
-        asked = adapter_class.manifest({}).settings
-        config = {one.name: one.default for one in asked if one.kind != "secret"}
+        declared = adapter_class.manifest({}).settings
+        config = {setting.name: setting.default for setting in declared if setting.kind != "secret"}
         manifest = adapter_class.manifest(config)
         adapter = adapter_class(config, NO_SECRETS, _io(key, account_id))
         return manifest, Guarded(adapter, manifest.call_deadline)
@@ -87,9 +84,9 @@ def _broken(key: str, error: Exception, secrets: Mapping[str, str]) -> registry.
 
 
 def manifest_of(connection: Connection) -> Manifest:
-    """What the connection's adapter declares under its configuration.
+    """The manifest of the connection's adapter with the connection's settings.
 
-    :raises registry.AdapterUnavailable: where it is no longer installed or allowed, or broken.
+    :raises registry.AdapterUnavailable: if it is not installed, not allowed or broken.
     """
     adapter_class = registry.adapter_class(connection.adapter, settings.ERPBRIDGE_ADAPTERS)
     try:
@@ -99,12 +96,12 @@ def manifest_of(connection: Connection) -> Manifest:
 
 
 def entity_manifest(connection: Connection, entity: str) -> EntityManifest | None:
-    """What the ERP can do with one record type; None where it does not know it."""
+    """The manifest of one record type; None if the ERP does not support it."""
     return manifest_of(connection).entities.get(entity)
 
 
 def usable_manifest(connection: Connection | None, entity: str) -> EntityManifest | None:
-    """The same for pages: None also where there is no connection, or its adapter has gone."""
+    """Like :func:`entity_manifest`; None also without a connection or a usable adapter."""
     try:
         return entity_manifest(connection, entity) if connection else None
     except registry.AdapterUnavailable:

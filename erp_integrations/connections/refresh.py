@@ -1,4 +1,4 @@
-"""What the ERP holds, fetched and kept: its lists of choices, and its records."""
+"""Fetch the ERP's lists of choices and its records, and store them."""
 
 from __future__ import annotations
 
@@ -24,34 +24,37 @@ ENDLESS = "The ERP's list of records does not end: it gave the same place twice.
 
 
 def pull_all(adapter: Adapter, entity: str) -> dict[str, Found]:
-    """All records of the ERP by id, each as last seen. :raises AdapterError:"""
-    found: dict[str, Found] = {}
-    cursor, seen = "", set()
-    while cursor not in seen:
-        seen.add(cursor)
+    """All records of one type in the ERP, by ERP ID.
+
+    :raises AdapterError: if a call fails, or the ERP repeats a cursor.
+    """
+    records: dict[str, Found] = {}
+    cursor, cursors = "", set()
+    while cursor not in cursors:
+        cursors.add(cursor)
         page = adapter.pull(entity, cursor)
-        found.update((one.erp_id, one) for one in page.records)
+        records.update((record.erp_id, record) for record in page.records)
         if not page.cursor:
-            return found
+            return records
         cursor = page.cursor
     raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, ENDLESS))
 
 
 def store_choices(connection: Connection, kind: str, offered: Iterable[Offered]) -> None:
-    """Add new values and switch off those the ERP no longer has."""
-    by_code = {one.code: one for one in offered}
-    known = connection.choices.filter(kind=kind)
-    known.exclude(code__in=by_code).update(active=False)
+    """Store a list of choices, and deactivate those that the ERP no longer has."""
+    by_code = {choice.code: choice for choice in offered}
+    stored = connection.choices.filter(kind=kind)
+    stored.exclude(code__in=by_code).update(active=False)
     rows = [
         Choice(
             connection=connection,
             kind=kind,
             code=code,
-            label=one.label[:255],
-            group=one.group,
+            label=choice.label[:255],
+            group=choice.group,
             active=True,
         )
-        for code, one in by_code.items()
+        for code, choice in by_code.items()
         if len(code) <= LONGEST_CODE
     ]
     Choice.objects.bulk_create(
@@ -63,33 +66,33 @@ def store_choices(connection: Connection, kind: str, offered: Iterable[Offered])
 
 
 def store_records(connection: Connection, entity: str, records: Mapping[str, Found]) -> None:
-    """Store what the ERP holds now; what it no longer holds frees its id."""
+    """Store all records of one type, and delete unlinked rows that the ERP no longer has."""
     staged = connection.erp_records.filter(entity=entity, state=ErpRecord.State.STAGED)
-    gone = [pk for pk, erp_id in staged.values_list("pk", "erp_id") if erp_id not in records]
-    for some in chunks(gone):
-        ErpRecord.objects.filter(pk__in=some).delete()
+    missing = [pk for pk, erp_id in staged.values_list("pk", "erp_id") if erp_id not in records]
+    for ids in chunks(missing):
+        ErpRecord.objects.filter(pk__in=ids).delete()
     keep_records(connection, entity, records)
 
 
 def keep_records(connection: Connection, entity: str, records: Mapping[str, Found]) -> None:
-    """Store some of what the ERP holds now.
+    """Store records of the ERP.
 
-    :param connection: as it is now, locked.
+    :param connection: its row, locked by the caller.
     """
     rows = [
         ErpRecord(
             connection=connection,
             entity=entity,
-            erp_id=found.erp_id,
-            erp_code=found.erp_code,
-            erp_version=found.erp_version,
-            label=str(found.data.get("name") or found.data.get("description") or "")[:255],
-            data=dict(found.data),
+            erp_id=record.erp_id,
+            erp_code=record.erp_code,
+            erp_version=record.erp_version,
+            label=str(record.data.get("name") or record.data.get("description") or "")[:255],
+            data=dict(record.data),
             seen_at=Now(),
             seen_in_fetch=connection.fetches,
-            **keys_of(found.data),
+            **keys_of(record.data),
         )
-        for found in records.values()
+        for record in records.values()
     ]
     ErpRecord.objects.bulk_create(
         rows,

@@ -1,9 +1,9 @@
-"""Adapters are foreign code: whatever one raises or answers becomes a value that can be relied on.
+"""Wrapper around an adapter: adapters are third-party code, so every answer is checked.
 
-What an ERP says ends up in columns of limited length, in JSON and on pages; an answer that cannot
-be kept counts as no answer, so that the export protocol finds out by looking what was done.
-The connection's secrets are taken out of whatever an adapter says. They are left alone in the ids
-and fields of records, which have to be compared as they are.
+Exceptions become :class:`AdapterError` or an uncertain outcome. Texts are cut to what the database
+columns hold; an ID that cannot be stored makes the outcome uncertain, so that it is looked up.
+The connection's secrets are removed from all messages, but not from IDs and fields of records,
+which are compared as they are.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from erpbridge.ui.logs.redaction import MARK, Redactor
 
 logger = logging.getLogger(__name__)
 
-# As long as the columns that keep an ERP's ids, codes and versions.
+# Length of the columns for ids, codes and versions of the ERP.
 LONGEST_ID = 200
 LONGEST_GROUP = 50
 LONGEST_WAIT = 86_400.0
-# Characters kept of what an ERP says; its answers are cut shorter where they are stored.
+# Characters kept of a message and of an answer; the engine stores less of an answer.
 LONGEST_MESSAGE = 2_000
 LONGEST_ANSWER = 100_000
 PLAIN = "text/plain; charset=utf-8"
@@ -59,24 +59,24 @@ WRONG = b"The credentials are wrong."
 
 
 def plain(text: object, most: int | None = None) -> str:
-    """``text`` without what a database cannot store, and no longer than ``most``."""
+    """``text`` without characters that a database cannot store, cut to ``most`` characters."""
     clean = str(text).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return clean[:most]
 
 
 def plain_values(value: Any) -> Any:
-    """The same for everything inside a JSON value."""
+    """Apply :func:`plain` to all strings of a JSON value."""
     if isinstance(value, Mapping):
-        return {plain(name): plain_values(one) for name, one in value.items()}
+        return {plain(name): plain_values(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain_values(one) for one in value]
+        return [plain_values(item) for item in value]
     return value if value is None or isinstance(value, int | float) else plain(value)
 
 
 class Guarded(Adapter):
-    """An adapter that raises nothing but :class:`AdapterError`, and only where that is allowed.
+    """Wraps an adapter; raises only :class:`AdapterError`, and only where the contract allows it.
 
-    :param call_deadline: seconds for each call that asks the ERP.
+    :param call_deadline: seconds for each call to the ERP.
     """
 
     def __init__(self, adapter: Adapter, call_deadline: float) -> None:
@@ -88,112 +88,120 @@ class Guarded(Adapter):
     def _in_time(self) -> AbstractContextManager[None]:
         return self.io.deadline.within(self.call_deadline)
 
-    def _said(self, text: object, most: int = LONGEST_MESSAGE) -> str:
+    def _clean(self, text: object, most: int = LONGEST_MESSAGE) -> str:
         return plain(self._redact(plain(text)), most)
 
     @classmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:
-        """Not asked of an instance: see ``connections.manifest_of``."""
+        """Not used on the wrapper: see ``adapter_loading.manifest_of``."""
         raise NotImplementedError
 
     def check(self) -> Health:
-        """Every failure is a problem of the connection."""
+        """Run the connection test; an exception becomes a problem of the result."""
         try:
             with self._in_time():
                 health = self.adapter.check()
-            facts = {self._said(name): self._said(value) for name, value in health.facts.items()}
-            return Health(tuple(self._said(one) for one in health.problems), facts)
+            facts = {self._clean(name): self._clean(value) for name, value in health.facts.items()}
+            return Health(tuple(self._clean(problem) for problem in health.problems), facts)
         except Exception as error:
             return Health((self._failed("check", error),))
 
     def choice_kinds(self) -> Sequence[str]:
-        """:raises AdapterError: for whatever goes wrong."""
+        """:raises AdapterError: for any failure."""
         try:
             return tuple(self.adapter.choice_kinds())
         except Exception as error:
             raise self._error("choice_kinds", error) from error
 
     def choices(self, kind: str) -> Sequence[Choice]:
-        """:raises AdapterError: for whatever goes wrong."""
+        """:raises AdapterError: for any failure."""
         try:
             with self._in_time():
-                found = self.adapter.choices(kind)
+                choices = self.adapter.choices(kind)
             return tuple(
-                Choice(plain(one.code), self._said(one.label), plain(one.group, LONGEST_GROUP))
-                for one in found
+                Choice(
+                    plain(choice.code),
+                    self._clean(choice.label),
+                    plain(choice.group, LONGEST_GROUP),
+                )
+                for choice in choices
             )
         except Exception as error:
             raise self._error("choices", error) from error
 
     def validate(self, command: Command) -> Sequence[Problem]:
-        """A failing check blocks: nobody knows whether the ERP would take the record."""
+        """Validate a command; an exception becomes a problem, so that the record is not sent."""
         try:
-            found = self.adapter.validate(command)
-            return tuple(replace(one, message=self._said(one.message)) for one in found)
+            problems = self.adapter.validate(command)
+            return tuple(
+                replace(problem, message=self._clean(problem.message)) for problem in problems
+            )
         except Exception as error:
             return (Problem("connection", "adapter", self._failed("validate", error)),)
 
     def preview(self, command: Command) -> Wire:
-        """Says so in the text where nothing can be shown."""
+        """Preview a command; an exception becomes the text of the preview."""
         try:
             wire = self.adapter.preview(command)
-            fields = tuple(self._shown(one) for one in wire.fields)
-            return Wire(fields, self._said(wire.text, LONGEST_ANSWER))
+            fields = tuple(self._without_secret(field) for field in wire.fields)
+            return Wire(fields, self._clean(wire.text, LONGEST_ANSWER))
         except Exception as error:
             return Wire((), self._failed("preview", error))
 
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
-        """:raises AdapterError: for whatever goes wrong, an answer without an id included."""
+        """:raises AdapterError: for any failure, including an answer without an ID."""
         try:
             with self._in_time():
                 found = self.adapter.find(entity, key)
-            return _sound(found) if isinstance(found, Found) else found
+            return _checked_or_ambiguous(found)
         except Exception as error:
             raise self._error("find", error) from error
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
-        """:raises AdapterError: for whatever goes wrong, an answer with another ID included."""
+        """:raises AdapterError: for any failure, including an answer with another ID."""
         try:
             with self._in_time():
                 found = self.adapter.fetch(entity, erp_id)
             if found is not None and found.erp_id != erp_id:
                 raise ValueError(f"it answered with {plain(found.erp_id, 300)}")
-            return None if found is None else _sound(found)
+            return None if found is None else _checked(found)
         except Exception as error:
             raise self._error("fetch", error) from error
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """One outcome per command; uncertain where the adapter breaks its contract."""
+        """Submit commands; all outcomes are uncertain if the adapter breaks its contract."""
         try:
             with self._in_time():
                 outcomes = list(self.adapter.submit(commands))
             if len(outcomes) == len(commands):
-                return [_kept(one, self._said) for one in outcomes]
+                return [_checked_outcome(outcome, self._clean) for outcome in outcomes]
             problem = f"The adapter failed: {len(outcomes)} outcomes for {len(commands)} commands."
         except Exception as error:
             problem = self._failed("submit", error)
         return [_unknown(problem)] * len(commands)
 
     def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
-        """One outcome per handle. :raises AdapterError: for whatever goes wrong."""
+        """:raises AdapterError: for any failure, including a wrong number of outcomes."""
         try:
             with self._in_time():
                 outcomes = list(self.adapter.poll(handles))
             if len(outcomes) == len(handles):
-                return [_kept(one, self._said) for one in outcomes]
+                return [_checked_outcome(outcome, self._clean) for outcome in outcomes]
         except Exception as error:
             raise self._error("poll", error) from error
         problem = f"The adapter failed: {len(outcomes)} outcomes for {len(handles)} handles."
         raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, problem))
 
     def receive(self, call: InboundCall) -> InboundAsk:
-        """Refuses what the adapter cannot cope with."""
+        """Read a call of a polling ERP; refuse it if the adapter fails."""
         try:
             ask = self.adapter.receive(call)
             reports = tuple(
-                Report(one.ticket, _final(one.outcome, self._said)) for one in ask.reports
+                Report(report.ticket, _final(report.outcome, self._clean)) for report in ask.reports
             )
-            seen = tuple(Seen(one.ticket, _known(one.found)) for one in ask.seen)
+            seen = tuple(
+                Seen(result.ticket, _checked_or_ambiguous(result.found)) for result in ask.seen
+            )
             if ask.wrong_credentials and ask.refused is None:
                 ask = replace(ask, refused=InboundReply(401, PLAIN, WRONG))
             return replace(ask, reports=reports, seen=seen)
@@ -207,14 +215,14 @@ class Guarded(Adapter):
     def reply(
         self, ask: InboundAsk, commands: Sequence[Handed], looks: Sequence[LookUp]
     ) -> InboundReply:
-        """Where the adapter fails, what was to be handed over counts as lost."""
+        """Reply to a polling ERP; if the adapter fails, the leases of the commands expire."""
         try:
             return self.adapter.reply(ask, commands, looks)
         except Exception as error:
             return InboundReply(500, PLAIN, self._failed("reply", error).encode())
 
     def locked_out(self, call: InboundCall, seconds: float) -> InboundReply:
-        """Refuses in any case."""
+        """Refuse a call during a lockout, with status 429 if the adapter fails."""
         try:
             return self.adapter.locked_out(call, seconds)
         except Exception as error:
@@ -222,39 +230,41 @@ class Guarded(Adapter):
             return InboundReply(429, PLAIN, body, retry_after=seconds)
 
     def render_file(self, commands: Sequence[Command]) -> MadeFile:
-        """:raises AdapterError: for whatever goes wrong."""
+        """:raises AdapterError: for any failure."""
         try:
             return self.adapter.render_file(commands)
         except Exception as error:
             raise self._error("render_file", error) from error
 
     def read_result(self, content: bytes) -> Mapping[str, Outcome]:
-        """:raises AdapterError: for whatever goes wrong."""
+        """:raises AdapterError: for any failure."""
         try:
-            found = self.adapter.read_result(content)
-            return {plain(intent): _final(one, self._said) for intent, one in found.items()}
+            outcomes = self.adapter.read_result(content)
+            return {
+                plain(intent): _final(outcome, self._clean) for intent, outcome in outcomes.items()
+            }
         except Exception as error:
             raise self._error("read_result", error) from error
 
     def pull(self, entity: str, cursor: str = "") -> Page:
-        """:raises AdapterError: for whatever goes wrong, a record without an id included."""
+        """:raises AdapterError: for any failure, including a record without an ID."""
         try:
             with self._in_time():
                 page = self.adapter.pull(entity, cursor)
-            return Page(tuple(_sound(one) for one in page.records), page.cursor)
+            return Page(tuple(_checked(record) for record in page.records), page.cursor)
         except Exception as error:
             raise self._error("pull", error) from error
 
     def _error(self, call: str, error: Exception) -> AdapterError:
         if isinstance(error, AdapterError):
-            return AdapterError(_plain_error(error.error, self._said))
-        # Out of time, or a network error that the adapter let through: it may work later.
-        passing = isinstance(error, SoftTimeLimitExceeded | OSError)
-        cls = ErrorClass.TRANSIENT if passing else ErrorClass.BUG
+            return AdapterError(_plain_error(error.error, self._clean))
+        # A time limit or a network error that the adapter did not catch: worth a retry.
+        transient = isinstance(error, SoftTimeLimitExceeded | OSError)
+        cls = ErrorClass.TRANSIENT if transient else ErrorClass.BUG
         return AdapterError(ErpError(cls, Effect.NOT_APPLIED, self._failed(call, error)))
 
-    def _shown(self, field: WireField) -> WireField:
-        """A field that does not come from the record and holds nothing but a secret."""
+    def _without_secret(self, field: WireField) -> WireField:
+        """Mask a field that is a secret and does not come from the record."""
         secret = not field.source and field.value in set(self.adapter.secrets.values())
         return replace(field, value=MARK) if secret else field
 
@@ -264,8 +274,8 @@ class Guarded(Adapter):
         return f"The adapter failed: {type(error).__name__} in {name}.{call}."
 
 
-def _sound(found: Found) -> Found:
-    """:raises AdapterError: where the ids cannot be kept."""
+def _checked(found: Found) -> Found:
+    """:raises AdapterError: if its ids cannot be stored."""
     ids = (found.erp_id, found.erp_code, found.erp_version)
     if not _can_be_kept(*ids):
         message = f"The ERP answered with an ID that cannot be kept: {plain(ids, 300)}"
@@ -276,54 +286,54 @@ def _sound(found: Found) -> Found:
 def _can_be_kept(erp_id: object, *others: object) -> bool:
     texts = (erp_id, *others)
     return bool(erp_id) and all(
-        isinstance(one, str) and len(one) <= LONGEST_ID and one == plain(one) for one in texts
+        isinstance(text, str) and len(text) <= LONGEST_ID and text == plain(text) for text in texts
     )
 
 
-def _known(found: Found | Ambiguous | None) -> Found | Ambiguous | None:
-    """:raises AdapterError: where the ids cannot be kept."""
-    return _sound(found) if isinstance(found, Found) else found
+def _checked_or_ambiguous(found: Found | Ambiguous | None) -> Found | Ambiguous | None:
+    """:raises AdapterError: if the ids cannot be stored."""
+    return _checked(found) if isinstance(found, Found) else found
 
 
-def _final(outcome: object, said: Callable[..., str]) -> Outcome:
-    """An outcome that is none to wait for."""
-    kept = _kept(outcome, said)
-    return _unknown("The ERP said neither yes nor no.") if kept.handle else kept
+def _final(outcome: object, clean: Callable[..., str]) -> Outcome:
+    """A checked outcome; uncertain if it is still pending, which is not allowed here."""
+    checked = _checked_outcome(outcome, clean)
+    return _unknown("The ERP said neither yes nor no.") if checked.handle else checked
 
 
 def _unknown(problem: str) -> Outcome:
     return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, problem))
 
 
-def _kept(outcome: object, said: Callable[..., str]) -> Outcome:
+def _checked_outcome(outcome: object, clean: Callable[..., str]) -> Outcome:
     if not isinstance(outcome, Outcome):
         return _unknown("The adapter answered with something that is not an outcome.")
-    answer = said(outcome.answer, LONGEST_ANSWER)
+    answer = clean(outcome.answer, LONGEST_ANSWER)
     if outcome.error is not None:
-        error = _plain_error(outcome.error, said)
+        error = _plain_error(outcome.error, clean)
         return replace(outcome, error=error, answer=answer, handle="")
     if _can_be_kept(outcome.handle):
         wait = _wait(outcome.check_after)
         return Outcome(handle=outcome.handle, check_after=wait or 0.0, answer=answer)
     if not _can_be_kept(outcome.erp_id, outcome.erp_code, outcome.erp_version):
-        ids = said((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
+        ids = clean((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
         return _unknown(f"The ERP answered with an ID that cannot be kept: {ids}")
     return replace(outcome, answer=answer, handle="")
 
 
 def _wait(seconds: float | None) -> float | None:
-    """How long to wait, as far as it says anything; a day at most."""
+    """A usable number of seconds, at most a day; None if there is none."""
     if seconds is None or math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
-def _plain_error(error: ErpError, said: Callable[..., str]) -> ErpError:
+def _plain_error(error: ErpError, clean: Callable[..., str]) -> ErpError:
     return replace(
         error,
-        message=said(error.message),
+        message=clean(error.message),
         field=plain(error.field, 100),
-        erp_code=said(error.erp_code),
-        advice=said(error.advice),
+        erp_code=clean(error.erp_code),
+        advice=clean(error.advice),
         retry_after=_wait(error.retry_after),
     )

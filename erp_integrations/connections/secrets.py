@@ -1,8 +1,7 @@
-"""Secrets of connections: encrypted at rest, each by itself, with keys that can be rotated.
+"""Secrets of connections: encrypted at rest, one token per setting, with keys that can be rotated.
 
-A connection stores a token per secret setting. Which settings have one can be told without any
-key; a value is decrypted only where an adapter is started, and no page, event or log ever holds it.
-The first key of the ring encrypts, all of them decrypt.
+A value is decrypted only to start an adapter; no page, audit event or log contains it. The first
+key encrypts, all keys decrypt. See docs/security.md.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ UNREADABLE = "Its secrets cannot be read with the present keys"
 
 
 class SecretsUnreadable(Exception):
-    """Stored secrets that none of the present keys opens; ``names`` says which."""
+    """Stored secrets that no configured key decrypts; ``names`` are their settings."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(f"{UNREADABLE}: {', '.join(names)}.")
@@ -35,7 +34,7 @@ class SecretsUnreadable(Exception):
 
 
 class Secrets(Mapping[str, str]):
-    """Decrypted secrets that do not show themselves to whoever prints them."""
+    """Decrypted secrets; their ``repr`` does not contain the values."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = dict(values)
@@ -54,7 +53,7 @@ class Secrets(Mapping[str, str]):
 
 
 def ring() -> MultiFernet:
-    """The keys of this installation; outside production one of its own, kept in the data folder.
+    """The encryption keys; outside production by default a generated key in the data folder.
 
     :raises ImproperlyConfigured: in production without keys.
     """
@@ -70,9 +69,9 @@ def _ring(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def _kept_key(folder: Path) -> str:
-    """The key of a data folder, made at its first use and readable by its owner only.
+    """The key file of the data folder, created at first use, readable by its owner only.
 
-    It appears under its name complete, so that two processes starting at once agree on one.
+    The complete file is hard-linked to its name, so two processes that start at once use one key.
     """
     path = folder / "field-key"
     if not path.exists():
@@ -90,13 +89,16 @@ def _kept_key(folder: Path) -> str:
 
 
 def seal(value: str) -> str:
-    """A secret as it is stored."""
+    """Encrypt a secret for the database, and hide its value in logs."""
     hide([value])
     return ring().encrypt(value.encode()).decode()
 
 
 def opened(connection: Connection) -> Secrets:
-    """The secrets of a connection. :raises SecretsUnreadable: where a key is missing."""
+    """The decrypted secrets of a connection.
+
+    :raises SecretsUnreadable: if a key is missing.
+    """
     if not connection.secrets:
         return Secrets({})
     values: dict[str, str] = {}
@@ -114,7 +116,7 @@ def opened(connection: Connection) -> Secrets:
 
 
 def problem(connection: Connection) -> str:
-    """Why the secrets of a connection cannot be used, and what to do; empty where they can."""
+    """A message for users if the secrets of a connection cannot be decrypted; empty if they can."""
     try:
         opened(connection)
     except SecretsUnreadable as error:
@@ -127,14 +129,14 @@ def problem(connection: Connection) -> str:
 
 @dataclass
 class Rotation:
-    """What a rotation did."""
+    """Result of a rotation: how many secrets were encrypted again, and which could not be."""
 
     done: int = 0
     unreadable: list[str] = field(default_factory=list)
 
 
 def rotate() -> Rotation:
-    """Encrypt every stored secret anew with the first key; those nobody can read stay."""
+    """Encrypt every stored secret again with the first key; unreadable ones stay as they are."""
     rotation = Rotation()
     for pk in Connection.objects.exclude(secrets={}).order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
@@ -149,9 +151,9 @@ def rotate() -> Rotation:
 
 def _rotated(connection: Connection, name: str, token: str, rotation: Rotation) -> str:
     try:
-        fresh = ring().rotate(token.encode()).decode()
+        rotated = ring().rotate(token.encode()).decode()
     except InvalidToken:
         rotation.unreadable.append(f"{name} of connection {connection.pk} ({connection.name})")
         return token
     rotation.done += 1
-    return fresh
+    return rotated

@@ -1,4 +1,4 @@
-"""Connections: the adapter behind one, using it, testing, refreshing and pausing it."""
+"""Services of connections: activate, test, refresh, pause and resume."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 def can_compare(connection: Connection) -> bool:
-    """Whether a worker can ask the ERP by its own IDs."""
+    """Whether a worker can fetch the ERP's records by their ERP ID."""
     try:
         return manifest_of(connection).can_compare
     except registry.AdapterUnavailable:
@@ -46,63 +46,63 @@ def can_compare(connection: Connection) -> bool:
 
 
 def active(account_id: int, entity: str) -> Connection | None:
-    """The connection an account uses for a record type."""
-    found = ActiveConnection.objects.filter(account=account_id, entity=entity)
-    row = found.select_related("connection").first()
+    """The active connection of an account for a record type."""
+    rows = ActiveConnection.objects.filter(account=account_id, entity=entity)
+    row = rows.select_related("connection").first()
     return row.connection if row else None
 
 
 def connected(account_id: int, entity: str) -> Connected | None:
-    """The connection that the account uses for a record type; None where there is none."""
+    """What record apps may know of the active connection; None if there is none."""
     connection = active(account_id, entity)
     return as_connected(connection, entity) if connection else None
 
 
 def as_connected(connection: Connection, entity: str) -> Connected:
-    """What a record app may know of a connection; without its adapter, that it takes nothing."""
+    """What record apps may know of a connection; without a usable adapter it accepts nothing."""
     try:
         manifest = manifest_of(connection)
     except registry.AdapterUnavailable:
         return Connected(connection.pk, connection.name, connection.adapter, False, False)
-    found = manifest.entities.get(entity)
-    updates = found is not None and Operation.UPDATE in found.operations
-    erp_owns = found is not None and found.owner == Owner.ERP
+    declared = manifest.entities.get(entity)
+    updates = declared is not None and Operation.UPDATE in declared.operations
+    erp_owns = declared is not None and declared.owner == Owner.ERP
     return Connected(
         connection.pk,
         connection.name,
         manifest.short_name,
         updates,
         erp_owns,
-        imports=found is not None and found.imports,
+        imports=declared is not None and declared.imports,
         custom_segments=manifest.custom_segments,
     )
 
 
-def told(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
-    """Write into the history what happened to a connection."""
-    one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
-    note(connection.account_id, [one], by=by)
+def note_event(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
+    """Write an audit event of a connection."""
+    event = Note(ENTITY, connection.pk, connection.name, verb, data=data)
+    note(connection.account_id, [event], by=by)
 
 
 @transaction.atomic
 def activate(connection: Connection, *, by: User) -> None:
-    """Use the connection for every record type that its ERP takes and nothing else serves."""
+    """Use the connection for every supported record type that no other connection serves."""
     serve(connection)
-    told(connection, "connection_activated", by=by)
+    note_event(connection, "connection_activated", by=by)
 
 
 @retried
 @transaction.atomic
 def serve(connection: Connection) -> None:
-    """Take up what nothing serves yet, and tell the record apps.
+    """Take over the record types that no connection serves yet, and notify the record apps.
 
-    The list that a connection takes over is locked after the connection here, and before it where
-    a program says what its codes are called: so both lock the account first.
+    The account's row is locked first, because the order of connection and code list differs: here
+    the connection comes first, when an API client sets external IDs the list does (docs/locks.md).
     """
     hold_account(connection.account_id)
     manifest = manifest_of(connection)
-    wanted = {kind.entity for kind in record_types()} & set(manifest.entities)
-    for entity in sorted(_taken_up(connection, wanted)):
+    supported = {kind.entity for kind in record_types()} & set(manifest.entities)
+    for entity in sorted(_taken_up(connection, supported)):
         connection_activated.send(
             ActiveConnection,
             entity=entity,
@@ -112,8 +112,8 @@ def serve(connection: Connection) -> None:
 
 
 def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
-    """Those of the record types that the connection serves from now on, and nothing did before."""
-    # Under lock, so that of two clicks only one sees them free.
+    """Serve those of the record types that nothing serves yet; returns them."""
+    # Under lock, so that only one of two simultaneous clicks takes them.
     list(Connection.objects.filter(pk=connection.pk).select_for_update(no_key=True))
     served = ActiveConnection.objects.filter(account=connection.account_id, entity__in=entities)
     free = set(entities) - set(served.values_list("entity", flat=True))
@@ -126,27 +126,28 @@ def _taken_up(connection: Connection, entities: Collection[str]) -> set[str]:
 
 
 def hold_account(account_id: int) -> None:
-    """Lock the account's row until the transaction ends, ahead of its connections."""
+    """Lock the account's row until the transaction ends; call it before locking connections."""
     list(Account.objects.select_for_update(no_key=True).filter(pk=account_id).values_list("pk"))
 
 
 def hold(account_id: int) -> None:
-    """Keep an account's connections as they are until the transaction ends: where they lead, and
-    what goes through which. They come first in the order in which everybody locks.
+    """Lock all connections of an account until the transaction ends.
+
+    Connections come first in the lock order, see docs/locks.md.
     """
     row_locks.lock_connections(of_account(account_id))
 
 
 def of_account(account_id: int) -> QuerySet[Connection]:
-    """All connections of an account, in the order in which they are locked."""
+    """All connections of an account, in lock order."""
     return Connection.objects.filter(account=account_id).order_by("pk")
 
 
 def is_as_read(connection: Connection) -> bool:
-    """Whether its settings still are what they were when it was read.
+    """Whether the stored settings are still those of ``connection``.
 
-    If not, an adapter made of them leads to another ERP, maybe. While an item is open they cannot
-    lead elsewhere, so the answer holds for as long as the item does that is asked for.
+    If not, an adapter made from ``connection`` may call a different ERP. Settings of identity
+    cannot change while an item is open, so the answer stays valid as long as the item is open.
     """
     stored = Connection.objects.filter(pk=connection.pk).values_list("config", flat=True)
     return bool(stored[0] == connection.config)
@@ -160,40 +161,40 @@ def _check(connection: Connection) -> Health:
 
 
 def test(connection: Connection, *, by: User | None) -> bool:
-    """Ask the ERP whether exporting would work, and keep the answer."""
+    """Run the connection test and store its result. True if it passed."""
     health = _check(connection)
-    kept = _keep_test(connection, health, by=by)
-    if kept:
+    stored = _keep_test(connection, health, by=by)
+    if stored:
         connection.refresh_from_db()
-    return kept and health.ok
+    return stored and health.ok
 
 
 @retried
 def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bool:
+    """Store the result; False if the settings were changed during the test."""
     result = {"problems": list(health.problems), "facts": dict(health.facts)}
     with transaction.atomic():
-        held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        if held.config != connection.config:
+        locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        if locked.config != connection.config:
             connection.test_result = {"problems": [CHANGED], "facts": {}}
             return False
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
-        told(connection, "connection_tested", by=by, problems=result["problems"])
+        note_event(connection, "connection_tested", by=by, problems=result["problems"])
     return True
 
 
 def refresh(connection: Connection, *, by: User | None) -> bool:
-    """Fetch the ERP's lists and its records; keeps what was known where the ERP fails.
+    """Fetch the ERP's lists and records and store them; False if the ERP fails.
 
-    A connection that is in use takes up the record types that its ERP, or erpbridge, has learned
-    since it was activated.
+    An active connection also takes over record types that were added since its activation.
     """
     try:
         adapter = adapter_of(connection)
         lists = {kind: adapter.choices(kind) for kind in adapter.choice_kinds()}
         records = {
             entity: connections_refresh.pull_all(adapter, entity)
-            for entity, one in manifest_of(connection).entities.items()
-            if one.imports
+            for entity, declared in manifest_of(connection).entities.items()
+            if declared.imports
         }
     except (AdapterError, registry.AdapterUnavailable) as error:
         if not is_as_read(connection):
@@ -203,12 +204,12 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
         Connection.objects.filter(pk=connection.pk).update(refresh_problem=problem)
         connection.refresh_from_db()
         return False
-    kept = _keep_refresh(connection, lists, records, by=by)
-    if kept:
+    stored = _keep_refresh(connection, lists, records, by=by)
+    if stored:
         connection.refresh_from_db()
         if ActiveConnection.objects.filter(connection=connection).exists():
             serve(connection)
-    return kept
+    return stored
 
 
 @retried
@@ -220,51 +221,51 @@ def _keep_refresh(
     by: User | None,
 ) -> bool:
     with transaction.atomic():
-        # One refresh at a time: two would each take the other's new rows for gone ones.
-        held = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        if held.config != connection.config:
+        # One refresh at a time: two would each delete the rows that the other has just added.
+        locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        if locked.config != connection.config:
             connection.refresh_problem = CHANGED
             return False
-        for kind, found in lists.items():
-            connections_refresh.store_choices(connection, kind, found)
-        for entity, found_records in records.items():
-            connections_refresh.store_records(held, entity, found_records)
+        for kind, choices in lists.items():
+            connections_refresh.store_choices(connection, kind, choices)
+        for entity, found in records.items():
+            connections_refresh.store_records(locked, entity, found)
         Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
-        told(connection, "connection_refreshed", by=by)
+        note_event(connection, "connection_refreshed", by=by)
     return True
 
 
 @transaction.atomic
 def pause(connection: Connection, *, by: User | None, reason: str) -> None:
-    """Stop handing items to the ERP; what is accepted waits."""
-    found = Connection.objects.filter(pk=connection.pk)
+    """Stop exporting until a user resumes; accepted items wait. Replaces a pause by the engine."""
+    rows = Connection.objects.filter(pk=connection.pk)
     paused = {"pause_reason": reason[:300], "halted_for": ""}
-    going = found.filter(Q(paused_at=None) | ~Q(halted_for=""))
-    if going.update(paused_at=Now(), **paused):
-        told(connection, "connection_paused", by=by, reason=reason)
+    not_paused = rows.filter(Q(paused_at=None) | ~Q(halted_for=""))
+    if not_paused.update(paused_at=Now(), **paused):
+        note_event(connection, "connection_paused", by=by, reason=reason)
     connection.refresh_from_db()
 
 
 @transaction.atomic
 def halt(connection: Connection, cause: Halt, *, message: str) -> None:
-    """Stop because no call can succeed; said once, ends by itself once it is mended."""
+    """Pause by the engine, because no call can succeed; it resumes when a probe succeeds."""
     reason = f"{cause.label}: {message}"
-    found = Connection.objects.filter(pk=connection.pk, paused_at=None)
-    if found.update(paused_at=Now(), pause_reason=reason[:300], halted_for=cause):
+    rows = Connection.objects.filter(pk=connection.pk, paused_at=None)
+    if rows.update(paused_at=Now(), pause_reason=reason[:300], halted_for=cause):
         logger.warning("connection %s is paused: %s", connection.pk, reason)
-        told(connection, "connection_paused", by=None, reason=reason)
+        note_event(connection, "connection_paused", by=None, reason=reason)
 
 
 @transaction.atomic
 def resume(connection: Connection, *, by: User | None) -> None:
-    """Go on where a pause stopped. The engine ends its own only: a person may have made one since.
+    """End a pause and wake up a worker.
 
-    :param by: None for the engine.
+    :param by: None for the engine, which does not end a pause made by a user.
     """
-    found = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
+    rows = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
     if by is None:
-        found = found.exclude(halted_for="")
-    if found.update(**NO_PAUSE, breaker_failures=0, breaker_until=None):
-        told(connection, "connection_resumed", by=by)
+        rows = rows.exclude(halted_for="")
+    if rows.update(**NO_PAUSE, breaker_failures=0, breaker_until=None):
+        note_event(connection, "connection_resumed", by=by)
         wake(connection.pk)
     connection.refresh_from_db()

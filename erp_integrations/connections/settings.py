@@ -1,4 +1,4 @@
-"""The settings of a connection: checked against what its adapter declares, stored, and changed."""
+"""Settings of a connection: validated against its adapter's manifest, created and changed."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from erpbridge.access.models import Account, User
 from erpbridge.audit.services import changes
 from erpbridge.outgoing.hosts import address_problem
 
-# What a person may set of how fast a connection goes, and what holds where nothing is set.
+# Limits that users may set for a connection -> the default.
 LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
-# What of a manifest says how commands reach the ERP, and how and when it is known what became of
-# them. Without the time that a queue had, what lies in it would be sent a second time.
+# Attributes of a manifest that decide how commands reach the ERP and how their outcome is found.
+# If they changed while commands are under way, queued commands could be sent a second time.
 WAY = ("delivery", "can_find", "can_fetch", "call_deadline", "settles_within", "silent_after")
 NO_LIMITS: Mapping[str, int | None] = {}
 
 
 def _clean_setting(setting: Setting, raw: Any) -> Any:
-    """One configuration value. :raises ValidationError: naming the setting and its limit."""
+    """Validate one configuration value.
+
+    :raises ValidationError: with the name of the setting and its limit.
+    """
     value = str(setting.default if raw is None or raw == "" else raw).strip()
     if len(value) > 200 or "\x00" in value:
         raise ValidationError(f"{setting.label}: at most 200 characters, no control characters.")
@@ -48,7 +51,7 @@ def _clean_setting(setting: Setting, raw: Any) -> Any:
 
 
 def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Configuration checked against the adapter's settings.
+    """Validate a configuration against the adapter's settings; secrets are left out.
 
     :raises ValidationError: a dictionary of setting name to message.
     """
@@ -71,37 +74,38 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identity_settings(adapter_key: str) -> tuple[Setting, ...]:
-    """The settings that say where connections of an adapter lead; none where it has gone."""
+    """The identity settings of an adapter (which ERP, which books); none if it is not installed."""
     adapter_class = adapter_loading.adapter_classes().get(adapter_key)
     return adapter_class.manifest({}).identity if adapter_class else ()
 
 
 def identity_of(known: Collection[Setting], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a connection leads: setting name -> value. What it does not have is the default's."""
-    return {one.name: config.get(one.name, one.default) for one in known}
+    """Identity setting -> value, from ``config`` or else the setting's default."""
+    return {setting.name: config.get(setting.name, setting.default) for setting in known}
 
 
-def differs(one: Setting, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether a setting leads elsewhere than before."""
-    return str(before[one.name]) != str(after[one.name])
+def differs(setting: Setting, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether the value of an identity setting is another one than before."""
+    return str(before[setting.name]) != str(after[setting.name])
 
 
-def _elsewhere(one: Setting) -> str:
+def _elsewhere(setting: Setting) -> str:
     return (
-        f"{one.label} says which ERP this connection leads to. It is changed on the page Change "
-        "Where It Leads, which asks for the secrets again and what becomes of the links."
+        f"{setting.label} says which ERP this connection leads to. It is changed on the page "
+        "Change Where It Leads, which asks for the secrets again and what becomes of the links."
     )
 
 
 def _another_way(connection: Connection, after: Mapping[str, Any]) -> list[Setting]:
-    """The settings that would let items travel otherwise, or be looked up otherwise."""
+    """The changed settings that affect the delivery (:data:`WAY`)."""
     manifest = adapter_loading.adapter_classes()[connection.adapter].manifest
     before = manifest(connection.config)
     return [
-        one
-        for one in before.settings
-        if after.get(one.name) != connection.config.get(one.name)
-        and _way(manifest({**connection.config, one.name: after.get(one.name)})) != _way(before)
+        setting
+        for setting in before.settings
+        if after.get(setting.name) != connection.config.get(setting.name)
+        and _way(manifest({**connection.config, setting.name: after.get(setting.name)}))
+        != _way(before)
     ]
 
 
@@ -109,22 +113,22 @@ def _way(manifest: Manifest) -> list[Any]:
     return [getattr(manifest, name) for name in WAY]
 
 
-def _on_its_way(one: Setting, waiting: Sequence[tuple[RecordType, int]]) -> str:
+def _on_its_way(setting: Setting, waiting: Sequence[tuple[RecordType, int]]) -> str:
     return (
-        f"{one.label} cannot be changed now: {in_words(waiting)} may have reached the ERP in the "
-        "present way, which is also how it is found out what became of it. Wait until that is "
+        f"{setting.label} cannot be changed now: {in_words(waiting)} may have reached the ERP in "
+        "the present way, which is also how it is found out what became of it. Wait until that is "
         "settled, and answer what needs an answer, first."
     )
 
 
 def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
-    """New values of secret settings, blank ones left out.
+    """Validate new values of secret settings; blank ones are left out.
 
     :raises ValidationError: a dictionary of setting name to message, which never holds a value.
     """
     adapter_class = adapter_loading.adapter_classes().get(adapter_key)
-    known = adapter_class.manifest({}).settings if adapter_class else ()
-    labels = {one.name: one.label for one in known if one.kind == "secret"}
+    declared = adapter_class.manifest({}).settings if adapter_class else ()
+    labels = {setting.name: setting.label for setting in declared if setting.kind == "secret"}
     new = {name: value for name, value in given.items() if name in labels and value.strip()}
     errors = {
         name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters, no control characters."
@@ -139,20 +143,23 @@ def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
 def keep_secrets(
     connection: Connection, given: Mapping[str, str], removed: Collection[str]
 ) -> dict[str, str]:
-    """Put new secrets in and removed ones out. What happened to each, without its value."""
+    """Set new secrets and remove others, without saving.
+
+    :returns: setting name -> "removed" or "changed", for the audit event.
+    """
     new = clean_secrets(connection.adapter, given)
-    gone = set(removed) & set(connection.secrets) - set(new)
+    removed_names = set(removed) & set(connection.secrets) - set(new)
     sealed = {name: seal(value) for name, value in new.items()}
-    kept = {name: token for name, token in connection.secrets.items() if name not in gone}
+    kept = {name: token for name, token in connection.secrets.items() if name not in removed_names}
     connection.secrets = {**kept, **sealed}
-    return {**dict.fromkeys(gone, "removed"), **dict.fromkeys(new, "changed")}
+    return {**dict.fromkeys(removed_names, "removed"), **dict.fromkeys(new, "changed")}
 
 
-def _keep_limits(connection: Connection, given: Mapping[str, int | None]) -> None:
-    """Set the limits that are given; None stands for what goes without one."""
-    for name, usual in LIMITS.items():
-        if name in given:
-            setattr(connection, name, usual if given[name] is None else given[name])
+def _keep_limits(connection: Connection, limits: Mapping[str, int | None]) -> None:
+    """Set those of the limits that are passed; None sets the default."""
+    for name, default in LIMITS.items():
+        if name in limits:
+            setattr(connection, name, default if limits[name] is None else limits[name])
 
 
 def _limits(connection: Connection) -> dict[str, Any]:
@@ -170,21 +177,25 @@ def create(
     secrets: Mapping[str, str] = NO_SECRETS,
     limits: Mapping[str, int | None] = NO_LIMITS,
 ) -> Connection:
-    """A new connection, not yet in use. :raises ValidationError: for a bad name or setting."""
+    """Create a connection; it is not active yet.
+
+    :raises ValidationError: for a bad name or setting.
+    """
     connection = Connection(
         account=account, name=name, adapter=adapter, config=clean_config(adapter, config)
     )
     keep_secrets(connection, secrets, ())
     _keep_limits(connection, limits)
     save(connection)
-    connection_services.told(connection, "connection_created", by=by, adapter=adapter)
+    connection_services.note_event(connection, "connection_created", by=by, adapter=adapter)
     return connection
 
 
 def save(connection: Connection, **how: Any) -> None:
-    """Store it.
+    """Validate and save a connection.
 
-    :raises ValidationError: for a name that is taken, also by somebody at this very moment.
+    :param how: keyword arguments of ``Model.save``.
+    :raises ValidationError: for a name that is taken, also by a simultaneous request.
     """
     connection.full_clean(exclude=["config", "secrets", "test_result"])
     try:
@@ -205,40 +216,48 @@ def configure(
     remove: Collection[str] = (),
     limits: Mapping[str, int | None] = NO_LIMITS,
 ) -> None:
-    """Change name, settings and limits; not where it leads, which ``identity`` changes.
+    """Change name, settings and limits. ``connection_identity`` changes identity settings.
 
-    :param config: a setting that is identity may be left out, and is then as it was.
-    :param secrets: new values of secret settings; a blank one keeps what is there.
-    :param remove: names of secrets to forget.
-    :param limits: those of :data:`LIMITS` that are to change; None takes one away.
-    :raises ValidationError: for a bad name or setting, and one that would lead elsewhere; for one
-        by which items travel, while what became of some is not known. What waits goes the new way.
+    :param config: the settings; an identity setting that is left out keeps its value.
+    :param secrets: new values of secret settings; a blank one keeps the stored value.
+    :param remove: names of secrets to delete.
+    :param limits: those of :data:`LIMITS` to change; None sets the default.
+    :raises ValidationError: for a bad name or setting; for a changed identity setting; for a
+        change of the delivery while the outcome of some items is not known.
     """
-    # Read under lock, so that the history names what really was there before.
+    # Read under lock, so that the audit event has the values that were really there before.
     stored = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    known = identity_settings(connection.adapter)
-    present = identity_of(known, stored.config)
-    cleaned = clean_config(connection.adapter, {**present, **config})
-    wanted = identity_of(known, cleaned)
-    if errors := {one.name: _elsewhere(one) for one in known if differs(one, present, wanted)}:
+    identity = identity_settings(connection.adapter)
+    before_identity = identity_of(identity, stored.config)
+    cleaned = clean_config(connection.adapter, {**before_identity, **config})
+    after_identity = identity_of(identity, cleaned)
+    errors = {
+        setting.name: _elsewhere(setting)
+        for setting in identity
+        if differs(setting, before_identity, after_identity)
+    }
+    if errors:
         raise ValidationError(errors)
     another_way = _another_way(stored, cleaned)
     if another_way and (waiting := by_type(stored.items.filter(state__in=MAY_HAVE_LEFT))):
-        raise ValidationError({one.name: _on_its_way(one, waiting) for one in another_way})
+        raise ValidationError(
+            {setting.name: _on_its_way(setting, waiting) for setting in another_way}
+        )
     _keep_limits(connection, _limits(stored) | dict(limits))
     before = {"name": stored.name, **stored.config, **_limits(stored)}
     difference = changes(before, {"name": name, **cleaned, **_limits(connection)})
     connection.name, connection.config, connection.secrets = name, cleaned, stored.secrets
-    kept = keep_secrets(connection, secrets, remove)
-    difference |= {setting: ["secret", what] for setting, what in kept.items()}
-    if kept:
-        # Whoever guessed, guessed at another password.
+    changed_secrets = keep_secrets(connection, secrets, remove)
+    difference |= {name: ["secret", change] for name, change in changed_secrets.items()}
+    if changed_secrets:
+        # Failed logins were counted against the old password.
         connection.inbound_failures, connection.inbound_locked_until = 0, None
-    changed = ["inbound_failures", "inbound_locked_until"] if kept else []
+    changed = ["inbound_failures", "inbound_locked_until"] if changed_secrets else []
     save(connection, update_fields=["name", "config", "secrets", *LIMITS, *changed])
     if another_way:
-        # Who can compare an ID that a program named is another one now.
+        # Items that wait for a parent linked by an unconfirmed ID may be sendable now, because
+        # the new delivery can compare the ID.
         erp_records.release_linked(connection)
         wake(connection.pk)
     if difference:
-        connection_services.told(connection, "connection_changed", by=by, changes=difference)
+        connection_services.note_event(connection, "connection_changed", by=by, changes=difference)

@@ -1,4 +1,4 @@
-"""Why the items of a connection wait, and until when: said alike wherever somebody waits."""
+"""Why the items of a connection wait and until when, in the same words on all pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from erpbridge.ui.times import shown
 
 
 class Cause(models.TextChoices):
-    """What holds items up, with the words of a badge. The gravest comes first."""
+    """Why items wait, with the label of the badge; the most severe first."""
 
     UNUSABLE = "unusable", "Cannot be used"
     PAUSED = "paused", "Paused"
@@ -45,14 +45,14 @@ HEADINGS = {
     Cause.HELD_BACK: "The ERP Takes No More for Now",
     Cause.RETRY: "It Will Be Tried Again",
 }
-# What a person has to do where the engine halted a connection.
+# What a user has to do after the engine has paused a connection.
 MENDING: Mapping[str, str] = {
     Halt.LOGIN: "What is accepted waits. Whether the login works again is tried by itself.",
     Halt.SETUP: "An ERP administrator corrects the settings of the connection, or whoever runs "
     "erpbridge allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. What is accepted waits, and is "
     "sent by itself once the ERP can be called.",
 }
-# Ends "It was accepted and waits: ".
+# Completes the sentence "It was accepted and waits: ".
 SHORT = {
     Cause.UNUSABLE: "the connection cannot be used",
     Cause.PAUSED: "the connection is paused",
@@ -68,9 +68,7 @@ SHORT = {
 
 @dataclass(frozen=True)
 class Wait:
-    """One reason to wait; ``next_try_at`` is None where a person has to act first, or nobody
-    knows.
-    """
+    """One reason to wait; ``next_try_at`` is None if a user has to act first, or if unknown."""
 
     cause: Cause
     why: str
@@ -78,29 +76,29 @@ class Wait:
 
     @property
     def heading(self) -> str:
-        """For a banner."""
+        """Heading of a banner."""
         return HEADINGS[self.cause]
 
     @property
     def short(self) -> str:
-        """A few words, for the middle of a sentence."""
+        """A few words for the end of a sentence."""
         return SHORT[self.cause]
 
     @property
     def until(self) -> str:
-        """When it is tried next, as a sentence; empty where nobody knows."""
+        """The time of the next attempt as a sentence; empty if unknown."""
         return f"Next try: {shown(self.next_try_at)}." if self.next_try_at else ""
 
     @property
     def text(self) -> str:
-        """Why, what ends it, and the next try."""
+        """The reason, what ends it, and the next attempt."""
         return f"{self.why} {self.until}".strip()
 
 
 def of_connection(connection: Connection, *, at: Moment | None = None) -> Wait | None:
-    """What keeps the items of a connection waiting; None while they go their way.
+    """The most severe reason why the items of a connection wait; None if they do not.
 
-    :param at: what the clocks read, for who has asked them already.
+    :param at: the current readings of the clocks, if the caller has them already.
     """
     at = at or moment()
     return next((wait for look in LOOKS if (wait := look(connection, at))), None)
@@ -163,12 +161,12 @@ def _held_back(connection: Connection, at: Moment) -> Wait | None:
     return Wait(Cause.HELD_BACK, why, until) if until else None
 
 
-# The gravest first.
+# The most severe first.
 LOOKS = (_unusable, _pause, _outage, _wrong_passwords, _failed_test, _held_back)
 
 
 def why_unusable(connection: Connection) -> str:
-    """Why nothing can be exported whatever the ERP says, empty where it can."""
+    """Why nothing can be exported (adapter or secrets not usable); empty if it can."""
     try:
         adapter_loading.manifest_of(connection)
     except AdapterUnavailable as error:
@@ -181,9 +179,9 @@ def _sentence(text: str) -> str:
 
 
 def of_items(items: Iterable[Item]) -> dict[int, Wait]:
-    """Item id -> why it waits, of the open ones that do; each connection is asked about once.
+    """Item id -> why it waits, for the open items that do.
 
-    An item that waits for its parent waits for nothing else, one that is being sent for nothing.
+    Left out are items that wait for their parent, and items that are being sent.
     """
     waiting = [
         item
@@ -194,25 +192,27 @@ def of_items(items: Iterable[Item]) -> dict[int, Wait]:
         return {}
     at = moment()
     by_connection = {item.connection_id: item.connection for item in waiting}
-    of_connections = {pk: of_connection(one, at=at) for pk, one in by_connection.items()}
-    found = {item.pk: _of_item(item, of_connections[item.connection_id], at) for item in waiting}
-    return {pk: wait for pk, wait in found.items() if wait is not None}
+    of_connections = {
+        pk: of_connection(connection, at=at) for pk, connection in by_connection.items()
+    }
+    waits = {item.pk: _of_item(item, of_connections[item.connection_id], at) for item in waiting}
+    return {pk: wait for pk, wait in waits.items() if wait is not None}
 
 
 def of_item(item: Item) -> Wait | None:
-    """The same of one item."""
+    """Why one item waits; None if it does not."""
     return of_items([item]).get(item.pk)
 
 
 def of_record(entity: str, account_id: int, record_id: int) -> Wait | None:
-    """Why what was sent of one record waits."""
+    """Why the open item of a record waits; None if it does not."""
     items = Item.objects.filter(account=account_id, entity=entity, record_id=record_id)
     item = items.open().select_related("connection").first()
     return of_item(item) if item else None
 
 
 def of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
-    """Why what was sent of some records waits, and until when; None where nothing does."""
+    """Why the open items of some records wait; None if there are none."""
     active = ActiveConnection.objects.filter(account=account_id, entity=entity)
     row = active.select_related("connection").first()
     if row is None or not rows.filter(locked()).exists():
@@ -221,7 +221,7 @@ def of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
 
 
 def of_click(click: Request) -> Wait | None:
-    """Why what one click sent or accepted waits; None where nothing of it does any more."""
+    """Why the items of a bulk request still wait; None if none does."""
     accepted = click.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
     moved: ItemQuerySet = click.items.all() if accepted else click.sent_items.all()
     waiting = moved.open().filter(waits_for=None).select_related("connection")
@@ -230,7 +230,7 @@ def of_click(click: Request) -> Wait | None:
 
 
 def _of_item(item: Item, wait: Wait | None, at: Moment) -> Wait | None:
-    """The connection's reason, tried no earlier than the item may be; else the item's own."""
+    """The connection's reason, but not before the item's own back-off; else the item's reason."""
     own = item.not_before if item.state == State.QUEUED else item.check_after
     if wait is not None and wait.cause != Cause.TEST_FAILED:
         if wait.next_try_at is None or own is None:

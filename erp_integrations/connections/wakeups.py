@@ -1,4 +1,4 @@
-"""Waking a worker up. The row is the queue, so a lost message only costs time until the tick."""
+"""Wake up a worker. The items are queued in the database: a lost message only costs time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ DRAIN = "erp_integrations.export.tasks.drain"
 
 
 def wake(connection_id: int) -> None:
-    """Have the connection drained once the caller's transaction has been committed.
+    """Wake up a worker for the connection when the caller's transaction commits.
 
-    A broker that is away must not turn an accepted item into an error page.
+    ``robust``: an unreachable broker must not turn an accepted item into an error page.
     """
-    # A lambda, for Django logs a failed hook by its __qualname__, which a partial does not have.
+    # A lambda, because Django logs a failed hook by its __qualname__, which a partial has not.
     transaction.on_commit(lambda: publish(connection_id), robust=True)
 
 
 def publish(connection_id: int) -> None:
-    """Send the message now. :raises kombu.exceptions.OperationalError: without a broker."""
+    """Send the message now.
+
+    :raises kombu.exceptions.OperationalError: if the broker cannot be reached.
+    """
     current_app.send_task(DRAIN, args=(connection_id,), retry=False)

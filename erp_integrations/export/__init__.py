@@ -1,1 +1,1 @@
-"""The engine: from an accepted item to the ERP's answer, exactly once."""
+"""Export engine: takes accepted items to the ERP and stores its answer, exactly once."""

@@ -1,4 +1,4 @@
-"""When to try again: pure functions, durations in seconds.
+"""Retry delays: pure functions, durations in seconds.
 
 See docs/design/export-protocol.md, "Pacing".
 """
@@ -12,6 +12,9 @@ MOST_ATTEMPTS = 8
 
 
 def back_off(attempts: int, *, chance: float | None = None) -> float:
-    """How long to wait after ``attempts`` tries: full jitter below a doubling, capped bound."""
+    """Seconds to wait after so many attempts: exponential back-off, capped, with full jitter.
+
+    :param chance: the jitter, from 0 to 1; random if not passed.
+    """
     share = random.random() if chance is None else chance  # noqa: S311 - not a secret
     return share * min(LONGEST_WAIT, 5.0 * float(2 ** min(attempts, 20)))

@@ -1,4 +1,4 @@
-"""The breaker of a connection: after some failures in a row the ERP is left alone for a while."""
+"""Circuit breaker of a connection: after several failed calls in a row, pause the calls."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from erp_integrations.connections import services as connection_services
 from erp_integrations.export.backoff import LONGEST_WAIT
 from erp_integrations.models import Connection, Halt
 
-# After these no call can succeed until a person has mended something.
+# After these errors no call can succeed until somebody fixes the login or the settings.
 HALTS = {ErrorClass.AUTH_EXPIRED: Halt.LOGIN, ErrorClass.SETUP: Halt.SETUP}
-# Errors that say something about the connection, not about the record.
+# Errors of the connection, not of the record.
 CONNECTION_ERRORS = frozenset({ErrorClass.TRANSIENT, ErrorClass.THROTTLED, *HALTS})
-# Seconds between two looks whether that has been mended.
+# Seconds between two probes of a halted connection.
 PROBE = 60.0
 THROTTLE_WAIT = 5.0
 
 
 def is_resting(connection: Connection) -> bool:
-    """Whether nothing may be asked of the ERP now: paused by a person, or resting."""
-    found = Connection.objects.filter(pk=connection.pk, paused_at=None)
-    return not found.exclude(breaker_until__gt=Reading()).exists()
+    """Whether the ERP must not be called now: paused by a user, or the breaker is open."""
+    rows = Connection.objects.filter(pk=connection.pk, paused_at=None)
+    return not rows.exclude(breaker_until__gt=Reading()).exists()
 
 
 def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
-    """Count one call to the ERP, whose commands ended so; None is one that succeeded."""
+    """Count the result of one call to the ERP.
+
+    :param errors: one per command of the call; None for a command that succeeded.
+    """
     rows = Connection.objects.filter(pk=connection.pk)
-    failed = [one for one in errors if one is not None and one.cls in CONNECTION_ERRORS]
-    by_class = {one.cls: one for one in failed}
-    halting = next((one for one in failed if one.cls in HALTS), None)
+    failed = [error for error in errors if error is not None and error.cls in CONNECTION_ERRORS]
+    by_class = {error.cls: error for error in failed}
+    halting = next((error for error in failed if error.cls in HALTS), None)
     if halting is not None:
         connection_services.halt(connection, HALTS[halting.cls], message=halting.message)
         rows.update(breaker_until=after(PROBE))
     elif ErrorClass.THROTTLED in by_class:
-        asked = by_class[ErrorClass.THROTTLED].retry_after
-        rows.update(next_slot_at=at_least(asked or THROTTLE_WAIT))
+        retry_after = by_class[ErrorClass.THROTTLED].retry_after
+        rows.update(next_slot_at=at_least(retry_after or THROTTLE_WAIT))
     elif len(failed) < len(errors) or not errors:
         rows.exclude(breaker_failures=0).update(breaker_failures=0, breaker_until=None)
     else:
@@ -49,25 +52,24 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
 
 
 def probe(connection: Connection, adapter: Adapter) -> None:
-    """See whether what halted the connection has been mended; if so, go on with what waits.
+    """Check a halted connection, and resume it if the check passes.
 
-    One process looks at a time, and not before the last look's time is over.
+    One process at a time, at most every ``PROBE`` seconds.
     """
-    due = Connection.objects.filter(pk=connection.pk).exclude(halted_for="")
-    if not due.exclude(breaker_until__gt=Reading()).update(breaker_until=after(PROBE)):
+    halted = Connection.objects.filter(pk=connection.pk).exclude(halted_for="")
+    if not halted.exclude(breaker_until__gt=Reading()).update(breaker_until=after(PROBE)):
         return
     if adapter.check().ok:
         connection_services.resume(connection, by=None)
 
 
+# Failed calls in a row that open the breaker, and the first wait in seconds.
 BREAKER_AFTER = 5
-
-
 BREAKER_FIRST_WAIT = 30.0
 
 
 def breaker_wait(failures: int) -> float | None:
-    """How long a connection rests after so many failures in a row; None while it may go on."""
+    """Seconds the breaker stays open after so many failures in a row; None while it is closed."""
     if failures < BREAKER_AFTER:
         return None
     return min(LONGEST_WAIT, BREAKER_FIRST_WAIT * float(2 ** min(failures - BREAKER_AFTER, 20)))

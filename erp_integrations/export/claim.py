@@ -1,7 +1,7 @@
-"""Claiming: giving due items to a worker, with a lease, a fence and an attempt written ahead.
+"""Claim due items for a worker: set a lease and a new fence, and write the attempt rows.
 
-Everything is decided under a short lock on the connection's row: whether it rests, how many items
-may be in flight, and how many the ERP's rate allows.
+A short lock on the connection's row covers all checks: whether the connection is paused or resting,
+how many items may be in flight, and how many the ERP's rate limit allows.
 See docs/design/export-protocol.md, "Claiming" and "Pacing".
 """
 
@@ -29,12 +29,12 @@ from erp_integrations.workflow.payloads.commands import Claim, command_of
 from erpbridge.db.busy import retried
 from erpbridge.db.durable_commits import durable
 
-# Parents before children, then first come, first served.
+# Parents before children, then oldest first.
 ORDER = ("depth", "id")
 
 
 def worker_name() -> str:
-    """Which process made an attempt."""
+    """Name of this process (host:pid), stored with the attempts that it makes."""
     return f"{socket.gethostname()}:{os.getpid()}"[:100]
 
 
@@ -42,20 +42,20 @@ def worker_name() -> str:
 def claim(
     connection: Connection, manifest: Manifest, *, most: int | None = None, entity: str = ""
 ) -> list[Claim]:
-    """Take the next items that are due, all of one record type, and write the attempts ahead.
+    """Claim the next due items, all of one record type, and write their attempt rows.
 
-    :param most: no more than this; in a file delivery this alone decides how many.
-    :param entity: only of this record type.
+    :param most: the most items to claim; for file delivery the only limit.
+    :param entity: claim only items of this record type.
     """
     with durable(), transaction.atomic():
         rows = Connection.objects.select_for_update(no_key=True).annotate(now=Reading())
-        held = rows.get(pk=connection.pk)
-        if held.config != connection.config:
-            # The caller's adapter may lead to another ERP by now.
+        locked = rows.get(pk=connection.pk)
+        if locked.config != connection.config:
+            # The settings were changed: the caller's adapter may call a different ERP by now.
             return []
-        if circuit_breaker.is_resting(held):
+        if circuit_breaker.is_resting(locked):
             return []
-        chosen, links = _chosen(held, manifest, most, entity)
+        chosen, links = _chosen(locked, manifest, most, entity)
         if not chosen:
             return []
         items = transitions.move(
@@ -68,28 +68,29 @@ def claim(
                 "lease_until": at_least(lease(manifest)),
             },
         )
-        _use_slots(held, manifest, len(items))
-        return _write_ahead(held, items, links)
+        _use_slots(locked, manifest, len(items))
+        return _write_ahead(locked, items, links)
 
 
 def _chosen(
-    held: Any, manifest: Manifest, most: int | None, entity: str
+    connection: Any, manifest: Manifest, most: int | None, entity: str
 ) -> tuple[list[int], dict[int, Link]]:
-    """The ids of the items to take, and the links of their records and parents. One whose parent
-    has no link goes back to waiting for it: without the parent's ERP id it would land at the ERP's
-    root, and under an ID that nobody can compare maybe under another record.
+    """The ids of the items to claim, and the links of their records and parents.
+
+    An item whose parent is not linked goes back to waiting for it: without the parent's ERP ID the
+    record would be created at the root, or under a wrong parent if nobody can compare that ID.
     """
-    due = _due(held, entity).order_by(*ORDER)
+    due = _due(connection, entity).order_by(*ORDER)
     while first := due.first():
-        alike = due.filter(entity=first.entity)
+        batch = due.filter(entity=first.entity)
         if manifest.delivery != Delivery.FILE:
-            # What failed before goes alone, so that it cannot take others down with it.
-            alike = alike.filter(attempts=first.attempts)
-        room = _room(held, manifest, first, most)
-        rows = list(alike.values_list("pk", "record_id", "parent_id")[:room])
+            # Items that failed before are sent alone, so that they cannot fail a whole batch.
+            batch = batch.filter(attempts=first.attempts)
+        room = _room(connection, manifest, first, most)
+        rows = list(batch.values_list("pk", "record_id", "parent_id")[:room])
         parents = {pk: parent for pk, _record, parent in rows if parent is not None}
         records = {record for _pk, record, _parent in rows}
-        links = active_links(held, first.entity, sorted(records.union(parents.values())))
+        links = active_links(connection, first.entity, sorted(records.union(parents.values())))
         orphans = parents_missing(manifest, parents, links)
         if not orphans:
             return [pk for pk, _record, _parent in rows], links
@@ -100,8 +101,9 @@ def _chosen(
 def parents_missing(
     manifest: Manifest, parents: Mapping[int, int], links: Mapping[int, Link]
 ) -> list[int]:
-    """Of items, those whose parent record has no link, or one by an ID that a program named where
-    no worker can look whether it is the right one.
+    """Ids of the items whose parent record has no usable link.
+
+    A link by an ID that an API client named counts only if a worker can compare it with the ERP.
 
     :param parents: item id -> record id of its parent.
     """
@@ -110,36 +112,36 @@ def parents_missing(
 
 
 def lease(manifest: Manifest) -> float:
-    """Seconds that a claim holds: longer than any call made under it."""
+    """Lease of a claim in seconds; longer than any call made under it."""
     return manifest.call_deadline + settings.ERPBRIDGE_LEASE_MARGIN
 
 
-def _due(held: Connection, entity: str) -> ItemQuerySet:
-    """Items whose time has come. Their keys are theirs alone while they are in the air."""
+def _due(connection: Connection, entity: str) -> ItemQuerySet:
+    """Queued items of the connection that may be sent now."""
     ready_now = Q(not_before=None) | Q(not_before__lte=Reading())
-    waiting = Item.objects.filter(connection=held, state=State.QUEUED, waits_for=None)
+    waiting = Item.objects.filter(connection=connection, state=State.QUEUED, waits_for=None)
     return waiting.filter(ready_now, **({"entity": entity} if entity else {}))
 
 
-def _write_ahead(held: Any, items: Sequence[Item], links: Mapping[int, Link]) -> list[Claim]:
-    rows = Item.objects.filter(pk__in=[one.pk for one in items]).select_related("request")
-    fresh = {item.pk: item for item in rows}
+def _write_ahead(connection: Any, items: Sequence[Item], links: Mapping[int, Link]) -> list[Claim]:
+    rows = Item.objects.filter(pk__in=[item.pk for item in items]).select_related("request")
+    by_id = {item.pk: item for item in rows}
     attempts = Attempt.objects.bulk_create(
         Attempt(
-            item=fresh[item.pk],
-            fence=fresh[item.pk].fence,
+            item=by_id[item.pk],
+            fence=by_id[item.pk].fence,
             worker=worker_name(),
-            opened_reading=held.now,
+            opened_reading=connection.now,
         )
         for item in items
     )
-    ordered = sorted(attempts, key=lambda one: (one.item.depth, one.item_id))
-    return [_claimed(one, links) for one in ordered]
+    ordered = sorted(attempts, key=lambda attempt: (attempt.item.depth, attempt.item_id))
+    return [_claimed(attempt, links) for attempt in ordered]
 
 
 def _claimed(attempt: Attempt, links: Mapping[int, Link]) -> Claim:
     item = attempt.item
     link, parent = links.get(item.record_id), links.get(item.parent_id or 0)
     command = command_of(item, link=link, parent=parent)
-    unseen = link is not None and (link.told or not link.erp_code)
-    return Claim(item, command, attempt, link, parent, unseen)
+    unconfirmed = link is not None and (link.told or not link.erp_code)
+    return Claim(item, command, attempt, link, parent, unconfirmed)

@@ -1,7 +1,8 @@
-"""Who acts next for an item: a worker of ours, the ERP that asks, or a person; and what is due.
+"""Which connections have work for a worker now, and which steps a worker does per delivery.
 
-A worker sends and polls where the ERP is called. Where the ERP asks, it asks about what nobody
-knows too; where a person imports files, a worker only hands over to a person what is unknown.
+With sync and queued delivery a worker sends, polls and looks up. With polled delivery the ERP
+fetches commands and lookups itself. With file delivery a user exports and imports files; a worker
+only asks the user about items whose outcome is unknown.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
 
-# Deliveries in which nothing is sent: the ERP asks, or a person makes a file.
+# Deliveries in which no worker sends: the ERP polls, or a user makes a file.
 FETCHED = frozenset({Delivery.POLLED, Delivery.FILE})
 
 
 def worker_sends(manifest: Manifest) -> bool:
-    """Whether a worker takes accepted items to the ERP."""
+    """Whether a worker sends the accepted items."""
     return manifest.delivery not in FETCHED
 
 
 def worker_looks(manifest: Manifest) -> bool:
-    """Whether a worker deals with items of which nobody knows the outcome."""
+    """Whether a worker handles items whose outcome is unknown."""
     return manifest.delivery != Delivery.POLLED or not manifest.can_find
 
 
 def left_to_others(manifest: Manifest) -> frozenset[State]:
-    """The states in which an item waits for the asking ERP, or for whoever imports files."""
+    """The states in which an item waits for the polling ERP, or for a user who imports files."""
     if worker_sends(manifest):
         return frozenset()
     if manifest.delivery == Delivery.FILE:
         return frozenset({State.QUEUED, State.SUBMITTED})
-    asked = frozenset({State.QUEUED, State.SENDING})
-    return asked if worker_looks(manifest) else asked | {State.UNCERTAIN}
+    sent = frozenset({State.QUEUED, State.SENDING})
+    return sent if worker_looks(manifest) else sent | {State.UNCERTAIN}
 
 
 def due_connections() -> list[int]:
@@ -52,13 +53,13 @@ def others_are_due(connection_id: int) -> bool:
 
 
 def _due(*, besides: int = 0) -> Iterator[int]:
-    mine = Item.objects.filter(connection=OuterRef("pk"))
-    time_has_come = Q(not_before=None) | Q(not_before__lte=Reading())
-    to_send = mine.filter(time_has_come, state=State.QUEUED, waits_for=None)
-    to_ask = mine.filter(check_after__lte=Reading())
-    going = Connection.objects.exclude(paused_at__isnull=False, halted_for="")
+    items = Item.objects.filter(connection=OuterRef("pk"))
+    may_be_sent = Q(not_before=None) | Q(not_before__lte=Reading())
+    to_send = items.filter(may_be_sent, state=State.QUEUED, waits_for=None)
+    to_ask = items.filter(check_after__lte=Reading())
+    running = Connection.objects.exclude(paused_at__isnull=False, halted_for="")
     rows = (
-        going.exclude(pk=besides)
+        running.exclude(pk=besides)
         .exclude(breaker_until__gt=Reading())
         .annotate(
             to_send=Exists(to_send),
@@ -66,20 +67,20 @@ def _due(*, besides: int = 0) -> Iterator[int]:
             to_poll=Exists(to_ask.filter(state=State.SUBMITTED)),
         )
     )
-    found = rows.filter(Q(to_send=True) | Q(to_look_up=True) | Q(to_poll=True)).order_by("pk")
-    return (row.pk for row in found if _worker_can_act(row))
+    connections = rows.filter(Q(to_send=True) | Q(to_look_up=True) | Q(to_poll=True)).order_by("pk")
+    return (row.pk for row in connections if _worker_can_act(row))
 
 
 def _worker_can_act(row: Connection) -> bool:
-    """``row``: as annotated above."""
+    """:param row: annotated by :func:`_due`."""
     try:
         manifest = adapter_loading.manifest_of(row)
     except AdapterUnavailable:
         return False
     if row.halted_for:
-        # Only a worker finds out that it has been mended, and ends the pause.
+        # A worker probes whether the problem is fixed, and resumes the connection.
         return True
-    has = vars(row)
-    sends = has["to_send"] and worker_sends(manifest)
-    looks = has["to_look_up"] and worker_looks(manifest)
-    return bool(has["to_poll"] or sends or looks)
+    work = vars(row)
+    sends = work["to_send"] and worker_sends(manifest)
+    looks = work["to_look_up"] and worker_looks(manifest)
+    return bool(work["to_poll"] or sends or looks)

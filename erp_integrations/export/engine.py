@@ -1,11 +1,11 @@
-"""The export engine: claim, look, submit, settle.
+"""The export engine: claim, look up, submit, settle.
 
-The row is the queue. A claim is committed, with an attempt row, before anything leaves the
-machine; the answer is settled only where the item still carries the claim's fence, so a worker
-that was paused and comes back cannot settle what was given to another. A create never overwrites:
-before the first attempt the ERP is asked whether the key is taken. Whatever is not known for
-certain becomes UNCERTAIN and is looked up by ``recovery`` before anything is sent again.
-Protocol and reasons: docs/design/export-protocol.md, "The row is the queue" and "Settling".
+The item rows are the queue. A claim and its attempt row are committed before the ERP is called.
+The answer is stored only if the item still has the fence of the claim, so a worker that was paused
+cannot settle an item that another worker has claimed since. A create never overwrites: the ERP is
+asked first whether the key is taken. An item whose outcome is not known becomes UNCERTAIN and is
+looked up (``uncertain_lookup``) before anything is sent again.
+See docs/design/export-protocol.md, "The row is the queue" and "Settling".
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from erpbridge.ui.logs.formatters import bound
 
 logger = logging.getLogger(__name__)
 
-# Seconds one wake-up may work before the next, and before it makes room for other connections.
+# Seconds that one wake-up may work at most, and before it yields to other connections that are due.
 BUDGET = 20.0
 FAIR_SHARE = 2.0
 TOO_SLOW = ErpError(
@@ -64,7 +64,7 @@ TOO_SLOW = ErpError(
 
 
 def drain(connection_id: int) -> None:
-    """Export what is due on a connection; more than a turn's worth wakes the next turn up."""
+    """Export what is due on a connection; work left after the time budget goes to a new wake-up."""
     connection = Connection.objects.filter(pk=connection_id).first()
     if connection is None:
         return
@@ -87,12 +87,12 @@ def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> 
     ask_pending(connection, adapter, manifest, until=began + BUDGET)
     if not due.worker_sends(manifest):
         return
-    # What the looks took is not taken from the time of a claim.
+    # The lease of a claim starts here: time spent on lookups above does not count.
     started = uptime()
     while claims := claim(connection, manifest):
         tracing.claimed(claims)
         run(connection, adapter, manifest, claims, since=started)
-        _give_way(len(claims))
+        _sleep_between_batches(len(claims))
         started = uptime()
         if _turn_is_over(connection.pk, started - began):
             publish(connection.pk)
@@ -100,14 +100,14 @@ def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> 
 
 
 def _turn_is_over(connection_id: int, spent: float) -> bool:
-    """Fair sharing: ten thousand items of one account do not delay another's single one."""
+    """Whether to yield, so that one account's long queue does not delay other accounts."""
     if spent < FAIR_SHARE:
         return False
     return spent > BUDGET or due.others_are_due(connection_id)
 
 
-def _give_way(items: int) -> None:
-    """SQLite has no fair lock: a tight loop would starve the pages that want to write."""
+def _sleep_between_batches(items: int) -> None:
+    """Let web requests write: SQLite's write lock is not fair, so a tight loop starves them."""
     if db.vendor == "sqlite":
         time.sleep(0.001 * items)
 
@@ -120,101 +120,109 @@ def run(
     *,
     since: float,
 ) -> None:
-    """Look, submit and settle what was claimed.
+    """Look up, submit and settle the claimed items.
 
-    :param since: ``uptime()`` before the claim.
+    :param since: ``uptime()`` when the claim was made.
     """
     refused = look(adapter, manifest, claims, since=since)
     settle.settle(connection, manifest, refused)
-    gone = {one.item.pk for one, _outcome in refused}
-    ready = [one for one in claims if one.item.pk not in gone]
+    refused_ids = {claimed.item.pk for claimed, _outcome in refused}
+    ready = [claimed for claimed in claims if claimed.item.pk not in refused_ids]
     if not ready:
         return
     if _too_late(since):
         outcomes: Sequence[Outcome] = [Outcome(error=TOO_SLOW)] * len(ready)
     else:
-        over = since + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
-        in_time = adapter.io.deadline.within(over - uptime())
-        with tracing.handling([one.item for one in ready]), in_time:
+        # The call ends half a margin before the lease does, so nobody else has the items by then.
+        ends = since + settings.ERPBRIDGE_LEASE_MARGIN / 2 + manifest.call_deadline
+        in_time = adapter.io.deadline.within(ends - uptime())
+        with tracing.handling([claimed.item for claimed in ready]), in_time:
             began = uptime()
-            outcomes = adapter.submit([one.command for one in ready])
+            outcomes = adapter.submit([claimed.command for claimed in ready])
         tracing.called(ready, began=began)
     settle.settle(connection, manifest, list(zip(ready, outcomes, strict=True)))
 
 
 def _too_late(since: float) -> bool:
-    """Too little of the lease is left for a call that may take its whole deadline."""
+    """Whether the lease may run out during a call that takes its whole deadline."""
     return uptime() - since > settings.ERPBRIDGE_LEASE_MARGIN / 2
 
 
 def look(
     adapter: Adapter, manifest: Manifest, claims: Sequence[Claim], *, since: float
 ) -> list[settle.Answer]:
-    """The claims that must not be sent, as far as looks into the ERP tell, and why.
+    """Look up each key in the ERP before sending; return the claims not to send, with the error.
 
-    What was seen is stored before anything is sent.
+    The result of each lookup is stored on the attempt before anything is sent.
     """
     refused: list[settle.Answer] = []
     down: ErpError | None = None
-    for one in claims:
-        with tracing.handling([one.item]):
-            error = down or (TOO_SLOW if _too_late(since) else _first_look(adapter, manifest, one))
+    for claimed in claims:
+        with tracing.handling([claimed.item]):
+            late = TOO_SLOW if _too_late(since) else None
+            error = down or late or _first_look(adapter, manifest, claimed)
         if error is not None:
-            refused.append((one, Outcome(error=error)))
+            refused.append((claimed, Outcome(error=error)))
         if error is not None and error.cls in circuit_breaker.CONNECTION_ERRORS:
+            # The other lookups would fail alike: do not wait for each of them.
             down = error
-    looked = [one.attempt for one in claims if one.attempt.first_look]
-    write_rows(looked, ["first_look", "erp_id"])
+    attempts = [claimed.attempt for claimed in claims if claimed.attempt.first_look]
+    write_rows(attempts, ["first_look", "erp_id"])
     return refused
 
 
-def _first_look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
-    """Why the command must not be sent, as far as a look into the ERP tells."""
-    entity = manifest.entities.get(one.item.entity)
+def _first_look(adapter: Adapter, manifest: Manifest, claimed: Claim) -> ErpError | None:
+    """Look up the key before sending; an error if the command must not be sent."""
+    entity = manifest.entities.get(claimed.item.entity)
     if entity is None:
         return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these.")
-    if wrong := comparison.look(adapter, manifest, one):
-        return wrong
-    if one.command.operation != Operation.CREATE or not manifest.can_find:
+    if mismatch := comparison.look(adapter, manifest, claimed):
+        return mismatch
+    if claimed.command.operation != Operation.CREATE or not manifest.can_find:
         return None
     try:
-        found = adapter.find(one.item.entity, one.command.key)
+        record = adapter.find(claimed.item.entity, claimed.command.key)
     except AdapterError as error:
-        # Nothing was sent, whatever the adapter says of the look.
+        # Nothing was sent yet, even if the adapter reports the failed lookup as uncertain.
         return replace(error.error, effect=Effect.NOT_APPLIED)
-    one.attempt.first_look = "absent" if found is None else "present"
-    one.attempt.erp_id = found.erp_id if isinstance(found, Found) else ""
-    if found is None:
+    claimed.attempt.first_look = "absent" if record is None else "present"
+    claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
+    if record is None:
         return None
-    return present(one, entity, found)
+    return present(claimed, entity, record)
 
 
 def may_be_handed_over(
     connection: Connection, manifest: Manifest, claims: Sequence[Claim]
 ) -> list[Claim]:
-    """The claims that may go to an ERP that asks, or into a file. One by an ID that a program named
-    and nobody compared fails, with that question to a person.
+    """Return the claims that may be handed to a polling ERP or put into a file.
+
+    Items linked by an ERP ID that an API client named and nobody has compared fail.
     """
-    refused = [(one, Outcome(error=why)) for one in claims if (why := comparison.unasked(one))]
+    refused = [
+        (claimed, Outcome(error=error))
+        for claimed in claims
+        if (error := comparison.unasked(claimed))
+    ]
     settle.settle(connection, manifest, refused)
-    gone = {one.item.pk for one, _outcome in refused}
-    return [one for one in claims if one.item.pk not in gone]
+    refused_ids = {claimed.item.pk for claimed, _outcome in refused}
+    return [claimed for claimed in claims if claimed.item.pk not in refused_ids]
 
 
-def present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> ErpError:
-    """Why a create whose key is taken must not be sent.
+def present(claimed: Claim, entity: EntityManifest, record: Found | Ambiguous) -> ErpError:
+    """The error for a create whose key is already taken in the ERP.
 
-    A create never overwrites. What is there may be an earlier try of ours that came late.
+    Uncertain if an earlier attempt of ours may have created that record.
     """
-    tries = one.item.tries.since_decided()
-    if tries.filter(outcome__in=Attempt.UNKNOWN).exclude(pk=one.attempt.pk).exists():
+    attempts = claimed.item.tries.since_decided()
+    if attempts.filter(outcome__in=Attempt.UNKNOWN).exclude(pk=claimed.attempt.pk).exists():
         message = "The ERP holds it now; whether an earlier try arrived is being found out."
         return ErpError(ErrorClass.DUPLICATE, Effect.UNCERTAIN, message, field=entity.key[0])
-    name = found.data.get("name", "") if isinstance(found, Found) else "more than one record"
+    name = record.data.get("name", "") if isinstance(record, Found) else "more than one record"
     return ErpError(
         ErrorClass.DUPLICATE,
         Effect.NOT_APPLIED,
-        f"{one.command.key} is already in the ERP: {name}. Nothing was written.",
+        f"{claimed.command.key} is already in the ERP: {name}. Nothing was written.",
         field=entity.key[0],
         advice="Link to the record that is there, or retry with another ID.",
     )
@@ -223,17 +231,17 @@ def present(one: Claim, entity: EntityManifest, found: Found | Ambiguous) -> Erp
 def ask_pending(
     connection: Connection, adapter: Adapter, manifest: Manifest, *, until: float
 ) -> None:
-    """Ask what became of commands that the ERP was handed.
+    """Poll the ERP for the outcome of commands that it has queued.
 
-    :param until: ``uptime()`` at which to make room for others.
+    :param until: ``uptime()`` at which to stop.
     """
     while uptime() < until and not circuit_breaker.is_resting(connection):
         pending = take_pending(connection, manifest)
         if not pending:
             return
         try:
-            with tracing.handling([one.item for one in pending]):
-                outcomes = adapter.poll([one.item.handle for one in pending])
+            with tracing.handling([claimed.item for claimed in pending]):
+                outcomes = adapter.poll([claimed.item.handle for claimed in pending])
         except AdapterError as error:
             with transaction.atomic():
                 circuit_breaker.feed(connection, [error.error])

@@ -1,4 +1,4 @@
-"""Finding what was lost: expired leases, unknown outcomes, what nobody was woken for."""
+"""The periodic tick: expire leases, and wake workers for due work whose wake-up was lost."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from erpbridge.oauth import tokens
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two ticks, whichever process makes them.
+# Seconds between two ticks, over all processes.
 PERIOD = 10.0
 LONG_AGO = timedelta(days=1)
 
 
 def tick(*, period: float = PERIOD) -> bool:
-    """Recover what is due, if no other process did within ``period`` seconds.
+    """Expire leases and wake up due work, unless another process did within ``period`` seconds.
 
     :returns: whether this process did it.
     """
@@ -44,10 +44,13 @@ def tick(*, period: float = PERIOD) -> bool:
 
 
 def expire_leases() -> int:
-    """Items whose worker has gone: what it did is unknown until somebody looks."""
+    """Make items with an expired lease UNCERTAIN: their worker has stopped, perhaps after sending.
+
+    :returns: how many items.
+    """
     expired = Item.objects.filter(lease_until__lte=Reading())
-    found = sorted(expired.values_list("connection_id", flat=True).distinct())
-    return sum(_expire_leases(connection_id) for connection_id in found)
+    connection_ids = sorted(expired.values_list("connection_id", flat=True).distinct())
+    return sum(_expire_leases(connection_id) for connection_id in connection_ids)
 
 
 @retried
@@ -59,7 +62,7 @@ def _expire_leases(connection_id: int) -> int:
             "lose", expired, by=None, values={"lease_until": None, "check_after": Reading()}
         )
         for ids in chunks([item.pk for item in items]):
-            lost = Attempt.objects.filter(item__in=ids, outcome=Attempt.Outcome.OPEN)
-            lost.update(outcome=Attempt.Outcome.LOST)
+            attempts = Attempt.objects.filter(item__in=ids, outcome=Attempt.Outcome.OPEN)
+            attempts.update(outcome=Attempt.Outcome.LOST)
     tracing.lost(items)
     return len(items)

@@ -1,4 +1,4 @@
-"""How many commands a connection may be given now, by the limits of its ERP."""
+"""How many commands may be sent to a connection now, by its limits and its ERP's."""
 
 from __future__ import annotations
 
@@ -11,43 +11,54 @@ from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
 
 
-def _room(held: Any, manifest: Manifest, first: Item, most: int | None) -> int:
-    """How many may be claimed now: batch, items in flight, and the ERP's rate decide."""
+def _room(connection: Any, manifest: Manifest, first: Item, most: int | None) -> int:
+    """How many items may be claimed now, by batch size, items in flight and rate limit.
+
+    :param connection: the locked connection, annotated with ``now``.
+    """
     if manifest.delivery == Delivery.FILE:
         return most or 0
-    at_once: int = min(held.max_in_flight, manifest.rate.at_once or held.max_in_flight)
-    in_flight: int = held.items.filter(state=State.SENDING).count()
-    batch = _batch(manifest, held, first)
-    free = slots(held.now, held.next_slot_at, per_minute=_per_minute(held, manifest), burst=batch)
-    asked = batch if most is None else most
-    return max(0, min(batch, asked, at_once - in_flight, free))
+    at_once: int = min(connection.max_in_flight, manifest.rate.at_once or connection.max_in_flight)
+    in_flight: int = connection.items.filter(state=State.SENDING).count()
+    batch = _batch(manifest, connection, first)
+    free = slots(
+        connection.now,
+        connection.next_slot_at,
+        per_minute=_per_minute(connection, manifest),
+        burst=batch,
+    )
+    wanted = batch if most is None else most
+    return max(0, min(batch, wanted, at_once - in_flight, free))
 
 
-def _per_minute(held: Connection, manifest: Manifest) -> int | None:
-    return held.rate_per_minute or manifest.rate.per_minute
+def _per_minute(connection: Connection, manifest: Manifest) -> int | None:
+    return connection.rate_per_minute or manifest.rate.per_minute
 
 
-def _use_slots(held: Any, manifest: Manifest, used: int) -> None:
-    per_minute = _per_minute(held, manifest)
+def _use_slots(connection: Any, manifest: Manifest, used: int) -> None:
+    per_minute = _per_minute(connection, manifest)
     if per_minute and used:
-        taken = next_slot(held.now, held.next_slot_at, per_minute=per_minute, used=used)
-        Connection.objects.filter(pk=held.pk).update(next_slot_at=taken)
+        next_slot_at = next_slot(
+            connection.now, connection.next_slot_at, per_minute=per_minute, used=used
+        )
+        Connection.objects.filter(pk=connection.pk).update(next_slot_at=next_slot_at)
 
 
-def _batch(manifest: Manifest, held: Connection, first: Item) -> int:
-    """How many at once; after a failure one, so that a bad item takes no other down with it."""
-    if first.attempts or held.breaker_failures:
+def _batch(manifest: Manifest, connection: Connection, first: Item) -> int:
+    """Batch size; 1 after a failure, so that a bad item cannot fail the others of its batch."""
+    if first.attempts or connection.breaker_failures:
         return 1
-    found = manifest.entities.get(first.entity)
-    return found.batch if found else 1
+    entity = manifest.entities.get(first.entity)
+    return entity.batch if entity else 1
 
 
 def slots(
     now: datetime, next_slot_at: datetime | None, *, per_minute: int | None, burst: int
 ) -> int:
-    """How many commands a rate allows now (the generic cell rate algorithm: one timestamp).
+    """How many commands the rate limit allows now (generic cell rate algorithm, one timestamp).
 
-    After a rest up to ``burst`` go at once; a time in the future holds back what it stands for.
+    :param next_slot_at: when the next command is due at the steady rate; if it is in the past,
+        ``burst`` commands may go at once.
     """
     if next_slot_at is None or next_slot_at <= now:
         return burst
@@ -60,6 +71,6 @@ def slots(
 def next_slot(
     now: datetime, next_slot_at: datetime | None, *, per_minute: int, used: int
 ) -> datetime:
-    """The timestamp after ``used`` commands."""
+    """The new ``next_slot_at`` after ``used`` commands."""
     start = max(now, next_slot_at or now)
     return start + timedelta(seconds=60 / per_minute * used)

@@ -1,4 +1,4 @@
-"""What the ERP said to commands becomes the state of their items."""
+"""Store the outcome of commands: move their items and close their attempts."""
 
 from __future__ import annotations
 
@@ -29,79 +29,81 @@ from erpbridge.db.busy import retried
 
 # Characters kept of an ERP's answer.
 EXCERPT = 2_000
-
-
-# The ERP asking for patience, and a call that never left, say nothing against the item.
+# Errors that do not count as an attempt: the rate limit, and a call that was never made.
 NOT_OF_THE_ITEM = frozenset({ErrorClass.THROTTLED, ErrorClass.SETUP})
-
-
 OUTCOMES = {
     None: Attempt.Outcome.APPLIED,
     Effect.APPLIED: Attempt.Outcome.APPLIED,
     Effect.NOT_APPLIED: Attempt.Outcome.NOT_APPLIED,
     Effect.UNCERTAIN: Attempt.Outcome.UNCERTAIN,
 }
-
-
 Answer = tuple[Claim, Outcome]
 
 
 @retried
 def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]) -> None:
-    """Store what became of claims, but for items that have been given to others since."""
+    """Store the outcomes of claims, except for items that another worker has claimed since."""
     if not answers:
         return
     with transaction.atomic():
-        # Lock order: the breaker is the connection's.
+        # The circuit breaker is stored on the connection, which is locked before its items
+        # (docs/locks.md).
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         moved = _sync(connection, answers) | _hand_over(answers)
-        left = [(one, _known(outcome)) for one, outcome in answers if one.item.pk not in moved]
-        moved |= _fail(manifest, left)
+        failed = [
+            (claim, _error_of(outcome)) for claim, outcome in answers if claim.item.pk not in moved
+        ]
+        moved |= _fail(manifest, failed)
         _close_attempts(answers, moved)
-        circuit_breaker.feed(connection, [outcome.error for _one, outcome in answers])
-    tracing.settled([one for one, _outcome in answers])
+        circuit_breaker.feed(connection, [outcome.error for _claim, outcome in answers])
+    tracing.settled([claim for claim, _outcome in answers])
 
 
-def _held(claims: Iterable[Claim]) -> ItemQuerySet:
-    """Those items that still carry the fence of the claim."""
-    still = Q(pk__in=[])
-    for one in claims:
-        still |= Q(pk=one.item.pk, fence=one.item.fence)
-    return Item.objects.filter(still)
+def _still_claimed(claims: Iterable[Claim]) -> ItemQuerySet:
+    """Items that still have the fence of their claim."""
+    fences = Q(pk__in=[])
+    for claim in claims:
+        fences |= Q(pk=claim.item.pk, fence=claim.item.fence)
+    return Item.objects.filter(fences)
 
 
 def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
-    applied = [one for one in answers if one[1].error is None and not one[1].handle]
+    applied = [
+        (claim, outcome)
+        for claim, outcome in answers
+        if outcome.error is None and not outcome.handle
+    ]
     if not applied:
         return set()
-    held = {
-        one.item.pk: Held(outcome.erp_id, outcome.erp_code, outcome.erp_version)
-        for one, outcome in applied
+    records = {
+        claim.item.pk: Held(outcome.erp_id, outcome.erp_code, outcome.erp_version)
+        for claim, outcome in applied
     }
-    return settle_synced(connection.pk, _held(one for one, _outcome in applied), held)
+    items = _still_claimed(claim for claim, _outcome in applied)
+    return settle_synced(connection.pk, items, records)
 
 
 def _hand_over(answers: Sequence[Answer]) -> set[int]:
-    """What the ERP has taken and will carry out; asked about later."""
-    taken = [one for one in answers if one[1].handle]
+    """Move commands that the ERP has queued to SUBMITTED; they are polled later."""
+    queued = [(claim, outcome) for claim, outcome in answers if outcome.handle]
     each = {
-        one.item.pk: {"handle": outcome.handle, "check_after": after(outcome.check_after)}
-        for one, outcome in taken
+        claim.item.pk: {"handle": outcome.handle, "check_after": after(outcome.check_after)}
+        for claim, outcome in queued
     }
     values = {"lease_until": None, "looks": 0, **NO_ERROR}
-    held = _held(one for one, _outcome in taken)
-    moved = transitions.move("submit", held, by=None, values=values, each=each) if taken else []
+    items = _still_claimed(claim for claim, _outcome in queued)
+    moved = transitions.move("submit", items, by=None, values=values, each=each) if queued else []
     return {item.pk for item in moved}
 
 
-def _known(outcome: Outcome) -> ErpError:
-    """The error, also of an applied command whose ERP id turned out to be another record's."""
+def _error_of(outcome: Outcome) -> ErpError:
+    """The error; without one the ERP answered with an ID that is linked to another record."""
     message = f"The ERP answered with ID {outcome.erp_id}, which is linked to another record."
     return outcome.error or ErpError(ErrorClass.CONFLICT, Effect.UNCERTAIN, message)
 
 
 def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[int]:
-    """Carry out what errors mean, one statement per kind of move."""
+    """Move failed items, one UPDATE per transition; return the ids of the moved ones."""
     moved: set[int] = set()
     unknown = {"lease_until": None, "check_after": after(manifest.settles_within), "looks": 0}
     for event, values in (
@@ -109,11 +111,11 @@ def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[i
         ("postpone", {"lease_until": None}),
         ("fail", {"lease_until": None, "settled_at": Now()}),
     ):
-        some = [(one, error) for one, error in failed if _event(one.item, error) == event]
-        each = {one.item.pk: _error_columns(event, one.item, error) for one, error in some}
-        held = _held(one for one, _error in some)
-        items = transitions.move(event, held, by=None, values=values, each=each) if some else []
-        moved |= {item.pk for item in items}
+        group = [(claim, error) for claim, error in failed if _event(claim.item, error) == event]
+        each = {claim.item.pk: _error_columns(event, claim.item, error) for claim, error in group}
+        items = _still_claimed(claim for claim, _error in group)
+        rows = transitions.move(event, items, by=None, values=values, each=each) if group else []
+        moved |= {item.pk for item in rows}
     return moved
 
 
@@ -136,34 +138,34 @@ def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, Any]:
         "error_advice": error.advice,
     }
     if event == "postpone":
-        # What the ERP asks for, it gets in full.
-        asked = error.retry_after
-        columns["not_before"] = at_least(asked) if asked else after(backoff.back_off(item.attempts))
+        # A Retry-After of the ERP is kept in full, without jitter.
+        wait = error.retry_after
+        columns["not_before"] = at_least(wait) if wait else after(backoff.back_off(item.attempts))
         columns["attempts"] = item.attempts - (error.cls in NOT_OF_THE_ITEM)
     return columns
 
 
 def answered() -> dict[str, Any]:
-    """Columns of an attempt that is answered now, by either clock."""
+    """Columns of an attempt answered now: the wall clock's time and the measured clock's."""
     return {"answered_at": Now(), "answered_reading": Reading()}
 
 
 def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
-    others = [one.attempt.pk for one, _outcome in answers if one.item.pk not in moved]
-    closed = Attempt.objects.exclude(outcome__in=Attempt.UNKNOWN).filter(pk__in=others)
-    # Asked twice, or told twice: what is known of these is known.
-    known = set(closed.values_list("pk", flat=True)) if others else set()
-    answers = [one for one in answers if one[0].attempt.pk not in known]
-    for one, outcome in answers:
+    late = [claim.attempt.pk for claim, _outcome in answers if claim.item.pk not in moved]
+    rows = Attempt.objects.exclude(outcome__in=Attempt.UNKNOWN).filter(pk__in=late)
+    # Skip attempts that an earlier answer has closed.
+    closed = set(rows.values_list("pk", flat=True)) if late else set()
+    answers = [answer for answer in answers if answer[0].attempt.pk not in closed]
+    for claim, outcome in answers:
         error = outcome.error
-        attempt = one.attempt
+        attempt = claim.attempt
         attempt.outcome = OUTCOMES[error.effect if error else None]
         if outcome.handle:
             attempt.outcome = Attempt.Outcome.OPEN
-        if one.item.pk not in moved:
+        if claim.item.pk not in moved:
             attempt.outcome = Attempt.Outcome.LATE
         attempt.error_class = error.cls if error else ""
         attempt.erp_id = outcome.erp_id or attempt.erp_id
         attempt.answer_excerpt = (outcome.answer or (error.message if error else ""))[:EXCERPT]
     columns = ["outcome", "error_class", "erp_id", "answer_excerpt"]
-    write_rows([one.attempt for one, _outcome in answers], columns, **answered())
+    write_rows([claim.attempt for claim, _outcome in answers], columns, **answered())

@@ -1,4 +1,4 @@
-"""Celery tasks: wake-ups for the engine. Losing or doubling one changes latency, nothing else."""
+"""Celery tasks that wake up the engine. A lost or duplicate message only affects latency."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from erp_integrations.export import engine, lease_recovery
 
 @shared_task
 def drain(connection_id: int) -> None:
-    """Export what is due on one connection."""
+    """Export the due items of one connection."""
     engine.drain(connection_id)
 
 
 @shared_task
 def tick() -> None:
-    """Find what was lost and wake up what is due."""
+    """Expire leases and wake up the connections that have work."""
     lease_recovery.tick()

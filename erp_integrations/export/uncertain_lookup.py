@@ -1,4 +1,4 @@
-"""Looking up in the ERP what became of a command whose outcome is unknown."""
+"""Look up in the ERP whether a command with an unknown outcome was applied."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from erpbridge.outgoing.uptime import uptime
 
 logger = logging.getLogger(__name__)
 
-# Looks into the ERP at one item before a person is asked.
+# Lookups of one item before a user is asked.
 MOST_LOOKS = 8
 
 
 def resolve_uncertain(
     connection: Connection, adapter: Adapter, manifest: Manifest, *, until: float
 ) -> None:
-    """Look up in the ERP what became of commands that nobody knows the outcome of.
+    """Look up in the ERP whether the commands of uncertain items were applied.
 
-    :param until: ``uptime()`` at which to make room for others.
+    :param until: ``uptime()`` at which to stop.
     """
     while uptime() < until and not circuit_breaker.is_resting(connection):
         item = take_look(connection, manifest)
@@ -55,38 +55,38 @@ def resolve_uncertain(
 
 
 def take_look(connection: Connection, manifest: Manifest) -> Item | None:
-    """The next item to look up, kept from other workers for as long as a look may take."""
+    """The next item to look up, reserved for this worker for the time of one call."""
     due = Item.objects.filter(
         connection=connection, state=State.UNCERTAIN, check_after__lte=Reading()
     )
     item: Item
     for item in due.select_related("request").order_by("id")[:10]:
-        mine = due.filter(pk=item.pk, looks=item.looks)
-        if mine.update(check_after=after(manifest.call_deadline), looks=item.looks + 1):
+        unchanged = due.filter(pk=item.pk, looks=item.looks)
+        if unchanged.update(check_after=after(manifest.call_deadline), looks=item.looks + 1):
             item.looks += 1
             return item if connection_services.is_as_read(connection) else None
     return None
 
 
-def _held(item: Item) -> ItemQuerySet:
-    """The item, if it is still as it was when this look at it began."""
+def _unchanged(item: Item) -> ItemQuerySet:
+    """The item's row, if nobody has changed it since this lookup began."""
     return Item.objects.filter(
         pk=item.pk, state=State.UNCERTAIN, fence=item.fence, looks=item.looks
     )
 
 
 def _resolve(connection: Connection, adapter: Adapter, manifest: Manifest, item: Item) -> bool:
-    """Look, and decide. False where the ERP could not be asked."""
-    # Asked before the look: what it shows is no newer.
+    """Look up one item and decide. False if the ERP could not be asked."""
+    # Read before the lookup: a command that takes effect in between must not count as settled.
     settled = has_settled(item, manifest)
     try:
-        found = adapter.find(item.entity, item.erp_key)
+        record = adapter.find(item.entity, item.erp_key)
     except AdapterError as error:
         _look_failed(connection, item, error)
         return False
-    tracing.looked_up(item, found)
+    tracing.looked_up(item, record)
     circuit_breaker.feed(connection, [None])
-    decide(connection, adapter, item, found, settled=settled)
+    decide(connection, adapter, item, record, settled=settled)
     return True
 
 
@@ -94,20 +94,22 @@ def decide(
     connection: Connection,
     adapter: Adapter,
     item: Item,
-    found: Found | Ambiguous | None,
+    record: Found | Ambiguous | None,
     *,
     settled: bool,
 ) -> None:
-    """Decide by what a look showed.
+    """Move the item by the result of its lookup.
 
-    :param settled: whether, when the look began, nothing that was sent could take effect any more.
+    :param settled: whether nothing that was sent could still take effect when the lookup began.
     """
-    if isinstance(found, Found) and _is_ours(connection, adapter, item, found):
-        held = {item.pk: Held(found.erp_id, found.erp_code, found.erp_version)}
-        settle_synced(connection.pk, _held(item), held)
-    elif found is None and item.operation != Operation.CREATE:
+    if isinstance(record, Found) and _is_ours(connection, adapter, item, record):
+        records = {item.pk: Held(record.erp_id, record.erp_code, record.erp_version)}
+        settle_synced(connection.pk, _unchanged(item), records)
+    elif record is None and item.operation != Operation.CREATE:
         ask(item, f"{item.erp_key} is no longer in the ERP.")
-    elif found is None or (isinstance(found, Found) and _untouched(connection, item, found)):
+    elif record is None or (
+        isinstance(record, Found) and _version_unchanged(connection, item, record)
+    ):
         _not_there(item, settled=settled)
     else:
         ask(item, f"The ERP holds another record under {item.erp_key}, or more than one.")
@@ -120,15 +122,15 @@ def _look_failed(connection: Connection, item: Item, error: AdapterError) -> Non
         if item.looks >= MOST_LOOKS:
             ask(item, f"The ERP could not be asked: {error}")
         else:
-            _held(item).update(check_after=after(backoff.back_off(item.looks, chance=1)))
+            _unchanged(item).update(check_after=after(backoff.back_off(item.looks, chance=1)))
 
 
 def has_settled(item: Item, manifest: Manifest) -> bool:
     """Whether nothing that was sent for the item can still take effect in the ERP.
 
-    What may lie in a queue of the ERP takes effect until that has been silent for too long.
-    An answered call began before its answer; one that nobody answered began, at the latest, when
-    its worker would have found it too late to begin.
+    A command in a queue of the ERP may take effect for ``silent_after`` seconds. An answered call
+    started before its answer; an unanswered one started, at the latest, half the lease margin after
+    its attempt was opened (see ``engine._too_late``).
     """
     queued = manifest.silent_after if manifest.delivery == Delivery.QUEUED else 0.0
     rest = max(manifest.call_deadline, queued) + manifest.settles_within
@@ -139,46 +141,51 @@ def has_settled(item: Item, manifest: Manifest) -> bool:
 
 
 def _not_there(item: Item, *, settled: bool) -> None:
-    """The ERP did not take it: queue the same command, with the same intent, again.
+    """The ERP does not have it: queue the same command, with the same intent, again.
 
-    Believed only once the ERP has had time to settle; until then the look does not count.
+    If the ERP has not had time to settle, look again in a second; this lookup is not counted.
     """
     if settled:
         values = {"check_after": None, "not_before": None, "looks": 0}
-        transitions.move("resend", _held(item), by=None, values=values)
+        transitions.move("resend", _unchanged(item), by=None, values=values)
     else:
-        _held(item).update(check_after=after(1), looks=F("looks") - 1)
+        _unchanged(item).update(check_after=after(1), looks=F("looks") - 1)
 
 
-def _untouched(connection: Connection, item: Item, found: Found) -> bool:
-    """An update that left the version as it was has not been applied."""
+def _version_unchanged(connection: Connection, item: Item, record: Found) -> bool:
+    """Whether the ERP's record still has the version of the link, so no update was applied."""
     link = active_links(connection, item.entity, [item.record_id]).get(item.record_id)
-    return link is not None and bool(link.erp_version) and link.erp_version == found.erp_version
+    return link is not None and bool(link.erp_version) and link.erp_version == record.erp_version
 
 
-def _is_ours(connection: Connection, adapter: Adapter, item: Item, found: Found) -> bool:
-    """Ours only if it was not there before, equals our command, and no other record holds it."""
-    holder = holder_of(connection, item.entity, found.erp_id)
+def _is_ours(connection: Connection, adapter: Adapter, item: Item, record: Found) -> bool:
+    """Whether our command wrote the record: it was absent before, equals the command, and is not
+    linked to another record.
+    """
+    holder = holder_of(connection, item.entity, record.erp_id)
     if holder is not None and holder.record_id != item.record_id:
         return False
     if item.operation == Operation.CREATE and not _was_absent(item):
         return False
-    # As it was sent: an ERP that keeps a tree also tells under which parent the record is.
+    # With the parent's ERP ID, as it was sent: an ERP with a tree reports the parent too.
     wire = adapter.preview(full_command(connection, item))
-    written = {one.source: one.value for one in wire.fields if one.source in found.data}
+    written = {field.source: field.value for field in wire.fields if field.source in record.data}
     return bool(written) and all(
-        str(value or "") == str(found.data[name] or "") for name, value in written.items()
+        str(value or "") == str(record.data[name] or "") for name, value in written.items()
     )
 
 
 def _was_absent(item: Item) -> bool:
-    """What the first look since the decision said; earlier tries had another key or intent."""
+    """Whether the first lookup since the last decision found nothing.
+
+    Attempts before that decision had another key or intent.
+    """
     looks = item.tries.since_decided().exclude(first_look="")
     first = looks.order_by("fence").first()
     return first is not None and first.first_look == "absent"
 
 
 def ask(item: Item, question: str) -> None:
-    """Leave it to a person."""
+    """Ask a user what became of the item."""
     each = {item.pk: {"error_text": question, "error_class": "conflict"}}
-    transitions.move("ask", _held(item), by=None, values={"check_after": None}, each=each)
+    transitions.move("ask", _unchanged(item), by=None, values={"check_after": None}, each=each)

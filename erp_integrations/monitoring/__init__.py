@@ -1,1 +1,1 @@
-"""What operators watch: health, metrics, workers."""
+"""Monitoring for operators: health, metrics and worker heartbeats."""

@@ -1,7 +1,6 @@
-"""How the export is doing, read from the database: the same whichever process is asked.
+"""Health of the export, read from the database, so that every process reports the same.
 
-No count goes further than a cap, and each is answered by an index, so that looking costs the same
-with a hundred items as with a million.
+All counts are capped and use an index, so that the cost does not grow with the number of items.
 """
 
 from __future__ import annotations
@@ -26,13 +25,14 @@ from erp_integrations.models import Attempt, Connection, Item, Ticker, Worker
 from erp_integrations.models.states import MOVING, State
 from erp_integrations.monitoring import heartbeat
 
-# Counting goes no further; whoever reads metrics wants to know of a backlog's size.
+# Cap of every count.
 MOST_COUNTED = 100_000
+# Seconds: the span of recent attempts; a tick older than LATE is a problem.
 RECENT = 3_600.0
 LATE = 6 * PERIOD
-# A clock that is kept right is set back by less.
+# Seconds that the last tick may lie in the future: a synchronized clock is set back by less.
 FUTURE = 5.0
-# What programs read of why a connection's items wait.
+# Why a connection's items wait -> its state in metrics and JSON.
 STATE_WORDS: Mapping[str, str] = {
     Cause.UNUSABLE: "unusable",
     Cause.PAUSED: "paused",
@@ -46,7 +46,7 @@ STATE_WORDS: Mapping[str, str] = {
 
 
 class _CappedCount(Subquery):
-    """How many rows a sliced query has."""
+    """Number of rows of a sliced query."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS capped)"
     output_field = IntegerField()
@@ -54,10 +54,10 @@ class _CappedCount(Subquery):
 
 @dataclass(frozen=True)
 class ConnectionHealth:
-    """One connection now: items per state, and what its attempts of the last hour came to.
+    """One connection now: items per state, and the outcomes of its attempts in the last hour.
 
-    ``delivery`` is empty where the adapter cannot be used; ``elsewhere`` are the states in which
-    no worker of ours is waited for, but the ERP that asks or a person who imports files.
+    ``delivery`` is empty if the adapter cannot be used. In the states of ``elsewhere`` an item
+    waits for the polling ERP or for a user who imports files, not for a worker.
     """
 
     connection: Connection
@@ -70,22 +70,22 @@ class ConnectionHealth:
 
     @property
     def queue(self) -> int:
-        """Accepted items that wait for a worker, or for the answer to it."""
+        """Number of accepted items that wait for a worker or for the ERP's answer."""
         return sum(self.counts[state] for state in MOVING - self.elsewhere)
 
     @property
     def oldest_age(self) -> float:
-        """Seconds since the oldest of them was accepted, 0 without any."""
+        """Seconds since the oldest item of the queue was accepted; 0 without any."""
         return self._oldest(MOVING - self.elsewhere)
 
     @property
     def left(self) -> int:
-        """Accepted items that wait for the ERP to ask, or for a person and a file."""
+        """Number of accepted items that wait for the polling ERP or for a file import."""
         return sum(self.counts[state] for state in self.elsewhere)
 
     @property
     def oldest_left_age(self) -> float:
-        """Seconds since the oldest of these was accepted, 0 without any."""
+        """Seconds since the oldest of these was accepted; 0 without any."""
         return self._oldest(self.elsewhere)
 
     def _oldest(self, states: Iterable[State]) -> float:
@@ -94,45 +94,45 @@ class ConnectionHealth:
 
     @property
     def resting(self) -> bool:
-        """The breaker is open: the ERP failed too often in a row."""
+        """Whether the circuit breaker is open."""
         return self.rests_until is not None
 
     @property
     def rests_until(self) -> datetime | None:
-        """Until when; None while it is open to calls."""
+        """Until when the circuit breaker is open; None if it is closed."""
         return self.at.ahead(self.connection.breaker_until)
 
     @cached_property
     def wait(self) -> Wait | None:
-        """Why its items wait, and until when; None while they go their way."""
+        """Why its items wait, and until when; None if they do not."""
         return wait_reasons.of_connection(self.connection, at=self.at)
 
     @property
     def state(self) -> str:
-        """One word for what the connection does."""
+        """State of the connection in one or two words."""
         return STATE_WORDS[self.wait.cause] if self.wait else "working"
 
     @property
     def finished(self) -> int:
-        """Attempts of the last hour that are over."""
+        """Number of finished attempts of the last hour."""
         return sum(n for (outcome, _cls), n in self.attempts.items() if outcome != "open")
 
     @property
     def failed(self) -> int:
-        """Those of them that did not put anything into the ERP."""
+        """Number of finished attempts that were not applied."""
         return self.finished - sum(
             n for (outcome, _cls), n in self.attempts.items() if outcome == Attempt.Outcome.APPLIED
         )
 
     @property
     def failure_rate(self) -> float | None:
-        """Their share; None where there were none."""
+        """Share of failed attempts, 0 to 1; None without finished attempts."""
         return self.failed / self.finished if self.finished else None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Connections, the ticker and the workers at one moment."""
+    """Health of the connections, the tick and the workers at one moment."""
 
     at: Moment
     connections: list[ConnectionHealth]
@@ -141,39 +141,40 @@ class Snapshot:
 
     @property
     def problems(self) -> list[str]:
-        """What somebody should look at, in words."""
-        found = [f"The engine's tick: {late}." for late in [tick_problem(self.tick_age)] if late]
+        """Problems that an operator should look at, one sentence each."""
+        late = tick_problem(self.tick_age)
+        problems = [f"The engine's tick: {late}."] if late else []
         if not self.workers:
-            found.append("No worker has been seen in the last minute.")
-        found += [
-            f"Connection {one.connection.pk}: {one.state}."
-            for one in self.connections
-            if one.state not in ("working", "held back")
+            problems.append("No worker has been seen in the last minute.")
+        problems += [
+            f"Connection {health.connection.pk}: {health.state}."
+            for health in self.connections
+            if health.state not in ("working", "held back")
         ]
-        return found
+        return problems
 
 
 def snapshot(*, account_id: int | None = None) -> Snapshot:
-    """How it is now, of one account's connections or of all."""
+    """The current health of one account's connections, or of all."""
     at = moment()
     rows = Connection.objects.all() if account_id is None else _of(account_id)
     attempts = _recent_attempts(account_id, at.wall)
-    found = [
+    connections = [
         ConnectionHealth(
-            connection=one,
+            connection=row,
             at=at,
-            counts={state: getattr(one, f"n_{state}") for state in State},
-            oldest={state: getattr(one, f"oldest_{state}") for state in MOVING},
-            attempts=attempts.get(one.pk, Counter()),
-            **_travel(one),
+            counts={state: getattr(row, f"n_{state}") for state in State},
+            oldest={state: getattr(row, f"oldest_{state}") for state in MOVING},
+            attempts=attempts.get(row.pk, Counter()),
+            **_delivery(row),
         )
-        for one in _counted(rows)
+        for row in _counted(rows)
     ]
-    return Snapshot(at, found, tick_age(), heartbeat.seen_lately(at.wall))
+    return Snapshot(at, connections, tick_age(), heartbeat.seen_lately(at.wall))
 
 
-def _travel(connection: Connection) -> dict[str, Any]:
-    """How its items travel, and in which states they do not wait for a worker."""
+def _delivery(connection: Connection) -> dict[str, Any]:
+    """``delivery`` and ``elsewhere`` of :class:`ConnectionHealth`."""
     try:
         manifest = adapter_loading.manifest_of(connection)
     except AdapterUnavailable:
@@ -191,7 +192,7 @@ def _counted(rows: QuerySet[Connection]) -> QuerySet[Any]:
         f"n_{state}": _CappedCount(items.filter(state=state).values("pk")[:MOST_COUNTED])
         for state in State
     }
-    # State by state, each the first entry of an index.
+    # One subquery per state, so that each reads only the first entry of an index.
     oldest = {
         f"oldest_{state}": Subquery(
             items.filter(state=state).order_by("decided_at").values("decided_at")[:1]
@@ -202,16 +203,16 @@ def _counted(rows: QuerySet[Connection]) -> QuerySet[Any]:
 
 
 def _recent_attempts(account_id: int | None, wall: datetime) -> dict[int, Counter[tuple[str, str]]]:
-    """Connection -> (outcome, error class) -> how many attempts began within the last hour."""
+    """Connection id -> (outcome, error class) -> number of attempts begun in the last hour."""
     recent = Attempt.objects.filter(opened_at__gte=wall - timedelta(seconds=RECENT))
     if account_id is not None:
         recent = recent.filter(item__account=account_id)
-    found: dict[int, Counter[tuple[str, str]]] = {}
+    counts: dict[int, Counter[tuple[str, str]]] = {}
     grouped = recent.values("item__connection", "outcome", "error_class").annotate(n=Count("pk"))
     for row in grouped.order_by():
-        one = found.setdefault(row["item__connection"], Counter())
-        one[row["outcome"], row["error_class"]] = row["n"]
-    return found
+        counter = counts.setdefault(row["item__connection"], Counter())
+        counter[row["outcome"], row["error_class"]] = row["n"]
+    return counts
 
 
 def _age(at: datetime, since: datetime | None) -> float | None:
@@ -219,9 +220,9 @@ def _age(at: datetime, since: datetime | None) -> float | None:
 
 
 def tick_age() -> float | None:
-    """Seconds since any process looked for what is due; None if none ever did.
+    """Seconds since the last tick of any process; None if there was none.
 
-    By the wall clock: the measured one stands still while nobody looks. Less than nothing where the
+    By the wall clock, because the measured clock advances only with the tick. Negative if the
     database's clock has been set back since.
     """
     for ran_at, wall in Ticker.objects.values_list("ran_at", Now()):
@@ -230,7 +231,7 @@ def tick_age() -> float | None:
 
 
 def tick_problem(age: float | None) -> str:
-    """Why exports may be late, empty where somebody ticks."""
+    """Why exports may be late, if the last tick is too old or in the future; empty if not."""
     if age is None:
         return "no worker has ever looked for what is due"
     if age < -FUTURE:

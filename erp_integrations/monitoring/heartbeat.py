@@ -1,6 +1,6 @@
-"""Workers saying that they are there, so that health pages know of every process.
+"""Heartbeat rows of the worker processes, for the health page.
 
-By the wall clock, for people: nothing is decided by it.
+They use the wall clock, because only people read them and nothing is decided by them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from django.db.models.functions import Now
 from erp_integrations.export.claim import worker_name
 from erp_integrations.models import Worker
 
-# Seconds after the last sign of life until a worker counts as gone, and is forgotten.
+# Seconds after its last heartbeat until a worker counts as stopped, and until its row is deleted.
 GONE_AFTER = 60.0
 FORGOTTEN_AFTER = 86_400.0
-# Between the statement that reads the clock and the one that reads the workers.
+# Time between reading the clock and reading the workers, in which a heartbeat may come.
 SLACK = timedelta(seconds=5)
 
 
 def started() -> None:
-    """This process begins; one that had its number before it is no longer meant."""
+    """Write the heartbeat row of a worker that starts, and delete rows of long stopped workers.
+
+    A row of an earlier process with the same host and pid is reused.
+    """
     host = socket.gethostname()[:80]
     Worker.objects.update_or_create(
         name=worker_name(),
@@ -34,22 +37,22 @@ def started() -> None:
 
 
 def alive() -> None:
-    """This process is still there."""
+    """Update this worker's heartbeat."""
     if not Worker.objects.filter(name=worker_name()).update(seen_at=Now()):
         started()
 
 
 def ended() -> None:
-    """This process goes in peace, and is missed by nobody."""
+    """Delete this worker's heartbeat row on clean shutdown."""
     Worker.objects.filter(name=worker_name()).delete()
 
 
 def seen_lately(wall: datetime) -> list[Worker]:
-    """Workers that are not gone, the longest-serving first.
+    """Running workers, the longest-running first.
 
-    :param wall: what the database's clock shows. It may have been set back: who is still there
-        says so again, and a date from the future tells nothing of the others.
+    :param wall: the database's time. If the clock was set back, heartbeats from before are in the
+        future and are ignored; running workers soon write a new one.
     """
     span = timedelta(seconds=GONE_AFTER)
-    seen = Worker.objects.filter(seen_at__range=(wall - span, wall + SLACK))
-    return list(seen.order_by("started_at", "name"))
+    workers = Worker.objects.filter(seen_at__range=(wall - span, wall + SLACK))
+    return list(workers.order_by("started_at", "name"))

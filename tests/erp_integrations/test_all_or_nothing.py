@@ -144,7 +144,7 @@ def polling(scene: Scene) -> Act:
 def handing_over(scene: Scene) -> Act:
     claims, manifest = scene.claims(), manifest_of(scene.connection)
     steps.let_pass(1)
-    return lambda: polled._handed(scene.connection, manifest, claims[0])
+    return lambda: polled._renew_lease(scene.connection, manifest, claims[0])
 
 
 # Those of the engine, and of persons who stop it; and those of persons.

@@ -1,6 +1,6 @@
-"""The conformance kit: what every adapter must show before anything of value goes through it.
+"""Conformance kit: the pytest suite that every adapter must pass.
 
-Subclass :class:`AdapterConformance` in a test module, give it a :class:`Harness` of your ERP, and
+Subclass :class:`AdapterConformance` in a test module, return a :class:`Harness` of your ERP, and
 run it with pytest. Walk-through: docs/write-an-adapter.md.
 """
 

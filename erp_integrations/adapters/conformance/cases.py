@@ -1,4 +1,4 @@
-"""What an adapter must show while nothing goes wrong, and the class that adapters subclass."""
+"""Cases of the conformance kit without failures, and the class that adapters subclass."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from erp_integrations.adapters.conformance.harness import Harness, cannot
 from erp_integrations.adapters.conformance.trouble import Trouble
 from erp_integrations.workflow.payloads.field_rules import problems
 
-# Values that break somebody's ERP. The key characters stand alone too, for an ERP may trim.
+# Texts that are known to break ERPs.
 NASTY = {
     "letters with accents": "Ærø Čapek Łódź Ñandú",
     "other scripts": "東京 Ελλάδα",
@@ -47,81 +47,81 @@ NASTY = {
 
 
 class AdapterConformance(Trouble):
-    """Subclass it in a test module, override :meth:`make_harness`, and let pytest run it."""
+    """Subclass it in a test module, override :meth:`make_harness`, and run pytest."""
 
     def make_harness(self, folder: Path) -> Harness:
-        """A fresh ERP whose files, if it has any, are in ``folder``."""
+        """A new ERP; ``folder`` is for its files, if it has any."""
         raise NotImplementedError
 
     @pytest.fixture
     def erp(
         self, tmp_path: Path, request: pytest.FixtureRequest
     ) -> Iterator[Harness]:  # pragma: no cover - wraps every case
-        """The harness of this test. Closed with ``close()`` if it has that."""
+        """The harness of this test; its ``close()`` is called at the end, if it has one."""
         report.watch(request.config)
         harness = self.make_harness(tmp_path)
         yield harness
         getattr(harness, "close", lambda: None)()
 
-    # --- what it declares -------------------------------------------------------------------
+    # --- the manifest -----------------------------------------------------------------------
 
     def test_manifest_says_what_the_adapter_is_and_asks_for(self, erp: Harness) -> None:
-        """Contract version, verification in words, a key that is among the fields it asks for."""
+        """Contract version, verification, and a key made of declared fields."""
         adapter, manifest, entity = erp.adapter(), erp.manifest, erp.entity_manifest
         assert adapter.api_version == API_VERSION
         assert manifest.key
         assert manifest.verification
-        asked = {one.name for one in entity.acceptance_fields}
+        asked_fields = {field.name for field in entity.acceptance_fields}
         assert entity.key
-        assert set(entity.key) <= asked | {one.name for one in entity.fields}
+        assert set(entity.key) <= asked_fields | {field.name for field in entity.fields}
         assert Operation.CREATE in entity.operations
         assert entity.batch >= 1
 
     def test_settings_that_say_where_a_connection_leads_are_declared(self, erp: Harness) -> None:
-        """One at least is ``identity``, or ``no_identity`` says why none; a secret never is."""
+        """At least one setting is ``identity``, or ``no_identity`` is set; no secret is."""
         manifest = erp.manifest
-        declared = [one for one in manifest.settings if one.identity]
-        assert [one.name for one in declared if one.kind == "secret"] == []
+        declared = [setting for setting in manifest.settings if setting.identity]
+        assert [setting.name for setting in declared if setting.kind == "secret"] == []
         assert bool(declared) != bool(manifest.no_identity.strip())
 
     def test_what_the_erp_holds_has_a_value_in_every_column(self, erp: Harness) -> None:
-        """``shows`` names the key and the field for text, and records that are pulled have all."""
+        """``shows`` has the key and the text field, and pulled records have a value for all."""
         entity = erp.entity_manifest
         if not entity.imports:
             cannot("The records of this ERP cannot be read.")
-        asked = {one.name for one in entity.acceptance_fields}
-        assert set(entity.shows) <= asked | {one.name for one in entity.fields}
+        asked_fields = {field.name for field in entity.acceptance_fields}
+        assert set(entity.shows) <= asked_fields | {field.name for field in entity.fields}
         assert {*entity.key, erp.text_field} <= set(entity.shows)
         done = applied(erp, erp.command())
-        (record,) = [one for one in pulled(erp) if one.erp_id == done.erp_id]
+        (record,) = [record for record in pulled(erp) if record.erp_id == done.erp_id]
         assert [name for name in entity.shows if name not in record.data] == []
 
     def test_connection_test_of_a_healthy_erp_finds_no_problem(self, erp: Harness) -> None:
-        """Everything is there in a fresh ERP."""
+        """The connection test of a new ERP passes."""
         assert erp.adapter().check().problems == ()
 
     def test_every_list_that_acceptance_asks_for_can_be_fetched(self, erp: Harness) -> None:
-        """An acceptance field with choices has some to offer."""
+        """Every list that an acceptance field uses has values with a code and a label."""
         adapter = erp.adapter()
-        kinds = {one.choices for one in erp.entity_manifest.acceptance_fields if one.choices}
+        kinds = {field.choices for field in erp.entity_manifest.acceptance_fields if field.choices}
         assert kinds <= set(adapter.choice_kinds())
         for kind in kinds:
-            assert all(one.code and one.label for one in adapter.choices(kind))
+            assert all(choice.code and choice.label for choice in adapter.choices(kind))
             assert adapter.choices(kind)
 
     def test_every_kind_that_acceptance_asks_for_is_on_its_list(self, erp: Harness) -> None:
-        """A field with a ``group`` has values of it to offer, or of no kind that the ERP tells."""
-        grouped = [one for one in erp.entity_manifest.acceptance_fields if one.group]
+        """Every ``group`` of an acceptance field has values, or the list has ungrouped values."""
+        grouped = [field for field in erp.entity_manifest.acceptance_fields if field.group]
         if not grouped:
             cannot("No field of the manifest takes values of one kind only.")
-        for one in grouped:
-            groups = {choice.group for choice in erp.adapter().choices(one.choices)}
-            assert groups & {one.group, ""}
+        for field in grouped:
+            groups = {choice.group for choice in erp.adapter().choices(field.choices)}
+            assert groups & {field.group, ""}
 
-    # --- once -------------------------------------------------------------------------------
+    # --- no duplicates ----------------------------------------------------------------------
 
     def test_created_record_is_there_once_and_is_found(self, erp: Harness) -> None:
-        """The plain good case."""
+        """A created record exists once, and is found by its key."""
         done = applied(erp, erp.command())
         (row,) = erp.held(erp.command().key)
         assert str(row["erp_id"]) == done.erp_id
@@ -134,7 +134,7 @@ class AdapterConformance(Trouble):
     def test_a_record_is_there_under_its_id_and_no_other_under_what_is_none(
         self, erp: Harness
     ) -> None:
-        """By an ID that a program named the right record is found, or none."""
+        """``fetch`` returns the record with an ERP ID, and None for any other string."""
         if not erp.manifest.can_fetch:
             cannot("This ERP cannot be asked by ID.")
         done, other = applied(erp, erp.command()), applied(erp, erp.command(2))
@@ -142,11 +142,11 @@ class AdapterConformance(Trouble):
         assert isinstance(found, Found)
         assert (found.erp_id, found.erp_code) == (done.erp_id, done.erp_code)
         assert found.erp_version == done.erp_version
-        for nobody in ("no such ID", "-1", "0", "9" * 50, f"{other.erp_id}x"):
-            assert erp.adapter().fetch(erp.entity, nobody) is None
+        for unknown in ("no such ID", "-1", "0", "9" * 50, f"{other.erp_id}x"):
+            assert erp.adapter().fetch(erp.entity, unknown) is None
 
     def test_the_same_command_three_times_gives_one_record(self, erp: Harness) -> None:
-        """The second and third answer with the same record, or that it is there already."""
+        """Repeats return the same record, or the error DUPLICATE."""
         first = applied(erp, erp.command())
         for _ in range(2):
             (again,) = erp.deliver(erp.command())
@@ -157,20 +157,20 @@ class AdapterConformance(Trouble):
         assert len(erp.held(erp.command().key)) == 1
 
     def test_eight_at_once_with_one_key_give_one_record(self, erp: Harness) -> None:
-        """Each with an intent of its own, from a thread of its own, with an adapter of its own."""
+        """Eight threads, each with its own adapter and intent, create only one record."""
         command, start, turn = erp.command(), Barrier(8), Lock()
-        rivals = [replace(command, intent=f"{command.intent}-{one}") for one in range(8)]
+        rivals = [replace(command, intent=f"{command.intent}-{number}") for number in range(8)]
         race = partial(_race if erp.erp_keeps_keys_unique else _take_turns, erp, start, turn)
         with ThreadPoolExecutor(8) as pool:
             outcomes = list(pool.map(race, rivals))
         assert len(erp.held(command.key)) == 1
-        assert sum(one is not None and one.error is None for one in outcomes) <= 1
+        assert sum(outcome is not None and outcome.error is None for outcome in outcomes) <= 1
 
     # --- values -----------------------------------------------------------------------------
 
     @pytest.mark.parametrize("kind", NASTY)
     def test_text_arrives_as_it_was_sent(self, erp: Harness, kind: str) -> None:
-        """Nothing is cut, escaped twice, trimmed or run."""
+        """Texts are stored unchanged: not cut, trimmed, escaped or interpreted."""
         text = NASTY[kind]
         command = erp.command(**{erp.text_field: text})
         if broken(erp, command):
@@ -179,20 +179,20 @@ class AdapterConformance(Trouble):
         assert stored(erp, command, erp.text_field) == text
 
     def test_leading_zeros_stay(self, erp: Harness) -> None:
-        """A code of digits is text."""
+        """A value of digits is stored as text."""
         command = erp.command(**{erp.digits_field: "00420"})
         applied(erp, command)
         assert stored(erp, command, erp.digits_field) == "00420"
 
     def test_what_is_too_long_is_named_before_it_is_sent(self, erp: Harness) -> None:
-        """By the rules of the manifest or by ``validate()``."""
+        """A value that is too long breaks a rule of the manifest or of ``validate()``."""
         field, command = too_long(erp)
-        assert field in {one.field for one in broken(erp, command)}
+        assert field in {problem.field for problem in broken(erp, command)}
 
     def test_what_is_too_long_and_forced_through_is_invalid_and_writes_nothing(
         self, erp: Harness
     ) -> None:
-        """An ERP that would cut it silently needs an adapter that refuses it."""
+        """A value that is too long is refused by the ERP or the adapter, and never cut."""
         _field, command = too_long(erp)
         before = rows(erp)
         (outcome,) = erp.deliver(command)
@@ -204,35 +204,35 @@ class AdapterConformance(Trouble):
         assert rows(erp) == before
 
     def test_one_bad_record_of_a_batch_takes_no_other_down(self, erp: Harness) -> None:
-        """One outcome each, in order."""
+        """A batch returns one outcome per command in order; a bad record fails alone."""
         field, bad = too_long(erp, 2)
         first, refused, last = erp.deliver(erp.command(1), bad, erp.command(3))
         assert (first.error, last.error) == (None, None)
         assert refused.error is not None, field
         assert refused.error.effect == Effect.NOT_APPLIED
-        assert [len(erp.held(erp.command(one).key)) for one in (1, 2, 3)] == [1, 0, 1]
+        assert [len(erp.held(erp.command(number).key)) for number in (1, 2, 3)] == [1, 0, 1]
         assert first.erp_id != last.erp_id
 
     def test_preview_is_what_is_then_sent(self, erp: Harness) -> None:
-        """Every field that is written is in the preview with the same value, and none beside."""
+        """The preview has exactly the fields and values that are sent."""
         command = erp.command(**{erp.text_field: "Smith & Sons"})
-        preview = {one.erp_name: one.value for one in erp.adapter().preview(command).fields}
+        preview = {field.erp_name: field.value for field in erp.adapter().preview(command).fields}
         applied(erp, command)
         sent = dict(erp.received())
         assert {name: preview.get(name, "not shown") for name in sent} == sent
         assert [name for name in preview if name not in sent and preview[name]] == []
 
     def test_preview_asks_nothing_of_the_erp(self, erp: Harness) -> None:
-        """It is pure: the same for the same command, and nothing is written."""
+        """The preview is pure: the same for the same command, and nothing is written."""
         before = rows(erp)
         assert erp.adapter().preview(erp.command()) == erp.adapter().preview(erp.command())
         assert rows(erp) == before
-        json.dumps([one.value for one in erp.adapter().preview(erp.command()).fields])
+        json.dumps([field.value for field in erp.adapter().preview(erp.command()).fields])
 
-    # --- what is there already --------------------------------------------------------------
+    # --- existing records -------------------------------------------------------------------
 
     def test_update_changes_the_record_and_makes_none(self, erp: Harness) -> None:
-        """And gives it another version, where the ERP has versions."""
+        """An update changes the record, and its version if the ERP has versions."""
         if Operation.UPDATE not in erp.entity_manifest.operations:
             cannot("The manifest declares no updates.")
         done = applied(erp, erp.command())
@@ -244,7 +244,7 @@ class AdapterConformance(Trouble):
         assert not done.erp_version or again.erp_version != done.erp_version
 
     def test_stale_version_is_a_conflict_and_writes_nothing(self, erp: Harness) -> None:
-        """What a person changed at the ERP meanwhile is not overwritten."""
+        """An update does not overwrite what a user of the ERP has changed meanwhile."""
         done = applied(erp, erp.command())
         erp.change(done.erp_id)
         before = rows(erp)
@@ -259,7 +259,7 @@ class AdapterConformance(Trouble):
         assert rows(erp) == before
 
     def test_record_planted_before_a_create_stays_as_it_is(self, erp: Harness) -> None:
-        """The look shows it; a create forced through all the same does not write to it."""
+        """A record that exists is found by the lookup, and a create does not change it."""
         command = erp.command()
         erp.plant(command, **{erp.text_field: "Entered by Hand"})
         before = rows(erp)
@@ -275,7 +275,7 @@ class AdapterConformance(Trouble):
         assert rows(erp) == before
 
     def test_a_key_that_two_records_have_is_ambiguous(self, erp: Harness) -> None:
-        """No one of them is picked."""
+        """A lookup of a key that two records have returns neither of them."""
         erp.plant_twins(erp.command())
         found = erp.look(erp.command().key)
         assert len(getattr(found, "erp_ids", ())) >= 2
@@ -287,7 +287,7 @@ def _race(erp: Harness, start: Barrier, _turn: Lock, command: Command) -> Outcom
 
 
 def _take_turns(erp: Harness, start: Barrier, turn: Lock, command: Command) -> Outcome | None:
-    """As the engine does for an ERP that would take a key twice: one at a time, after a look."""
+    """Look up, then create, one thread at a time, as the engine does."""
     start.wait()
     with turn:
         return erp.deliver(command)[0] if erp.look(command.key) is None else None
@@ -302,36 +302,36 @@ def applied(erp: Harness, command: Command) -> Outcome:
 
 
 def pulled(erp: Harness) -> list[Found]:
-    """All records of the type, page by page."""
-    found: list[Found] = []
+    """All records of the type, read page by page."""
+    records: list[Found] = []
     adapter, cursor = erp.adapter(), ""
     while True:
         page = adapter.pull(erp.entity, cursor)
-        found += page.records
+        records += page.records
         cursor = page.cursor
         if not cursor:
-            return found
+            return records
 
 
 def rows(erp: Harness) -> list[tuple[Any, ...]]:
-    """Everything the ERP holds, as something to compare, once it has settled."""
+    """All rows of the ERP in a comparable form, after pending commands have finished."""
     erp.settle()
     return sorted(tuple(sorted(row.items(), key=str)) for row in erp.holdings())
 
 
 def stored(erp: Harness, command: Command, field: str) -> str:
-    """A payload field as the ERP holds it: by a look, or else in its only row."""
+    """The value of a payload field in the ERP, by lookup, or else from its only row."""
     if erp.manifest.can_find:
         found = erp.look(command.key)
         assert isinstance(found, Found)
         return str(found.data[field])
-    names = {one.name: one.erp_name for one in erp.entity_manifest.fields}
+    names = {declared.name: declared.erp_name for declared in erp.entity_manifest.fields}
     (row,) = erp.held(command.key)
     return str(row[names[field]])
 
 
 def broken(erp: Harness, command: Command) -> Sequence[Problem]:
-    """Every rule that a command breaks, of the manifest and of the adapter."""
+    """All rules that a command breaks, of the manifest and of the adapter."""
     declared = problems(erp.entity_manifest, command.payload, command.acceptance)
     return [*declared, *erp.adapter().validate(command)]
 
@@ -339,7 +339,7 @@ def broken(erp: Harness, command: Command) -> Sequence[Problem]:
 def too_long(erp: Harness, number: int = 1) -> tuple[str, Command]:
     """A command with one character too many in the first field that has a limit."""
     entity = erp.entity_manifest
-    limits = ((one.name, entity.max_length(one.name)) for one in entity.fields)
+    limits = ((field.name, entity.max_length(field.name)) for field in entity.fields)
     name, most = next(((name, most) for name, most in limits if most), ("", 0))
     if not most:
         cannot("No field of the manifest has a limit.")

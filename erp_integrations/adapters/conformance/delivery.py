@@ -1,4 +1,4 @@
-"""The way of a command to the ERP in each delivery: a small engine without any memory."""
+"""Deliver commands to the ERP of a test in each kind of delivery: a small engine without state."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ from erp_integrations.adapters.base import (
 if TYPE_CHECKING:
     from erp_integrations.adapters.conformance.harness import Harness
 
-# One call of the ERP's agent: what it says, and what it is answered.
+# One HTTP call of the ERP's agent.
 Transport = Callable[[InboundCall], InboundReply]
 MOST_POLLS = 20
 TAKEN_BUT_SILENT = "It was handed over and nothing was heard of it."
-# Wrong credentials are said by the adapter, not by a status: the host counts them.
+# Without 401: wrong credentials are reported by ``InboundAsk.wrong_credentials``.
 REFUSED = {403: ErrorClass.FORBIDDEN, 429: ErrorClass.THROTTLED}
 
 
 def deliver(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
-    """Take commands to the ERP; one outcome each, in order, none of them a handle."""
+    """Deliver commands; returns one final outcome each, in order."""
     ways = {Delivery.POLLED: _by_agent, Delivery.FILE: _by_file}
     return ways.get(harness.manifest.delivery, _by_call)(harness, commands)
 
 
 def look(harness: Harness, key: str) -> Found | Ambiguous | None:
-    """Ask the ERP for a key. :raises AdapterError:"""
+    """Look up a key in the ERP.
+
+    :raises AdapterError: if the ERP cannot be asked or does not answer.
+    """
     if harness.manifest.delivery != Delivery.POLLED:
         return harness.adapter().find(harness.entity, key)
     desk = Desk(harness, looks=[LookUp("look", harness.entity, key)])
@@ -52,33 +55,33 @@ def look(harness: Harness, key: str) -> Found | Ambiguous | None:
 def _by_call(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
     outcomes = list(harness.adapter().submit(commands))
     for _ in range(MOST_POLLS):
-        waiting = [place for place, one in enumerate(outcomes) if one.handle]
-        if not waiting:
+        pending = [index for index, outcome in enumerate(outcomes) if outcome.handle]
+        if not pending:
             return outcomes
         harness.settle()
-        answers = harness.adapter().poll([outcomes[place].handle for place in waiting])
-        for place, answer in zip(waiting, answers, strict=True):
-            outcomes[place] = answer
+        answers = harness.adapter().poll([outcomes[index].handle for index in pending])
+        for index, answer in zip(pending, answers, strict=True):
+            outcomes[index] = answer
     raise AssertionError(f"After {MOST_POLLS} polls the ERP still had not worked it off.")
 
 
 def _by_agent(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
     desk = Desk(harness, commands)
     harness.ask(desk.call)
-    return [desk.outcome(one) for one in commands]
+    return [desk.outcome(command) for command in commands]
 
 
 def _by_file(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
-    made = harness.adapter().render_file(commands)
-    result = harness.import_file(made.name, made.content)
+    file = harness.adapter().render_file(commands)
+    result = harness.import_file(file.name, file.content)
     silent = Outcome(error=_unheard(TAKEN_BUT_SILENT))
     if result is None:
         return [silent] * len(commands)
     try:
-        found = harness.adapter().read_result(result)
+        outcomes = harness.adapter().read_result(result)
     except AdapterError as error:
         return [Outcome(error=_unheard(str(error)))] * len(commands)
-    return [found.get(one.intent, silent) for one in commands]
+    return [outcomes.get(command.intent, silent) for command in commands]
 
 
 def _unheard(message: str) -> ErpError:
@@ -86,7 +89,9 @@ def _unheard(message: str) -> ErpError:
 
 
 class Desk:
-    """What an asking ERP meets: commands are handed out once, what it reports is kept."""
+    """Stands in for erpbridge towards a polling ERP: hands each command out once, and stores what
+    the ERP reports.
+    """
 
     def __init__(
         self,
@@ -95,10 +100,10 @@ class Desk:
         looks: Sequence[LookUp] = (),
     ) -> None:
         self.harness = harness
-        # A ticket is one hand-over: the same command twice is two.
+        # The index makes tickets unique, because a test may deliver the same command twice.
         self.waiting = [
-            Handed(f"{place}:{one.intent}", one, harness.manifest.call_deadline)
-            for place, one in enumerate(commands)
+            Handed(f"{index}:{command.intent}", command, harness.manifest.call_deadline)
+            for index, command in enumerate(commands)
         ]
         self.looks = list(looks)
         self.handed: set[str] = set()
@@ -107,29 +112,29 @@ class Desk:
         self.refusal: ErrorClass | None = None
 
     def call(self, call: InboundCall) -> InboundReply:
-        """One call of the agent. The protocol is the engine's, see ``inbound.py``."""
+        """Answer one call of the agent, like the engine's ``export/delivery/polled.py``."""
         adapter = self.harness.adapter()
         ask = adapter.receive(call)
         if ask.refused is not None:
             wrong = ErrorClass.AUTH_EXPIRED if ask.wrong_credentials else None
             self.refusal = wrong or REFUSED.get(ask.refused.status)
             return ask.refused
-        self.reported |= {_intent(one.ticket): one.outcome for one in ask.reports}
-        self.seen |= {one.ticket: one.found for one in ask.seen}
+        self.reported |= {_intent(report.ticket): report.outcome for report in ask.reports}
+        self.seen |= {result.ticket: result.found for result in ask.seen}
         looks, self.looks = self.looks[: ask.take], self.looks[ask.take :]
         handed, self.waiting = self.waiting[: ask.take], self.waiting[ask.take :]
-        self.handed |= {one.command.intent for one in handed}
+        self.handed |= {item.command.intent for item in handed}
         return adapter.reply(ask, handed, looks)
 
     def outcome(self, command: Command) -> Outcome:
-        """What is known of a command now."""
-        known = self.reported.get(command.intent)
-        return known or Outcome(
+        """The reported outcome of a command, or an error without a report."""
+        reported = self.reported.get(command.intent)
+        return reported or Outcome(
             error=self.error(TAKEN_BUT_SILENT, handed=command.intent in self.handed)
         )
 
     def error(self, message: str, *, handed: bool) -> ErpError:
-        """Nothing was heard; where nothing was handed over either, nothing was done."""
+        """The error without a report: uncertain if handed over, else not applied."""
         if handed:
             return _unheard(message)
         return ErpError(self.refusal or ErrorClass.TRANSIENT, Effect.NOT_APPLIED, message)

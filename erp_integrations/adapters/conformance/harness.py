@@ -1,4 +1,4 @@
-"""What a subclass of the kit gives it: an ERP of the test's own, and the ways to break it."""
+"""Harness of the conformance kit: a test ERP, its adapter, and ways to make the ERP fail."""
 
 from __future__ import annotations
 
@@ -26,26 +26,30 @@ Row = Mapping[str, Any]
 
 
 class CannotShow(Exception):
-    """Something that this ERP or its harness cannot be made to do; listed at the end of a run."""
+    """The ERP or its harness cannot do what a case needs; listed at the end of the run."""
 
 
 def cannot(reason: str) -> NoReturn:
-    """Say, in a hook, that the ERP cannot be made to do this, and why. :raises CannotShow:"""
+    """Call it in a hook that the ERP cannot support.
+
+    :param reason: shown at the end of the run.
+    :raises CannotShow: always.
+    """
     raise CannotShow(reason)
 
 
 class Harness(ABC):
-    """A fresh ERP and the adapter to it. The kit makes one for every test.
+    """A new ERP and its adapter, made for every test.
 
-    The abstract methods are needed for anything. The others are ways to break the ERP: each is
-    overridden, or overridden with :func:`cannot`; what is left as it is fails its test.
+    Override the abstract methods, and every other hook that raises NotImplementedError; call
+    :func:`cannot` in a hook that the ERP cannot support.
     """
 
-    # The record type that is tested, and fields of its payload: one for text, one for digits.
+    # The tested record type, and two fields of its payload: one for text, one for digits.
     entity = "vendor"
     text_field = "name"
     digits_field = "zip"
-    # False where only the engine's rule "one key in the air" keeps an ERP from taking a key twice.
+    # False if the ERP accepts a key twice; then only the engine prevents duplicates.
     erp_keeps_keys_unique = True
 
     def __init__(self, folder: Path) -> None:
@@ -53,113 +57,120 @@ class Harness(ABC):
 
     @abstractmethod
     def adapter(self) -> Adapter:
-        """A new adapter to the harness's ERP, as configured now; asked for before every call."""
+        """A new adapter of the ERP with its current configuration; used for one call each."""
 
     @abstractmethod
     def command(self, number: int = 1, /, **payload: Any) -> Command:
-        """A valid create. The same number gives the same key and intent, another others."""
+        """A valid create command; its key and intent depend on ``number`` only."""
 
     @abstractmethod
     def holdings(self) -> Sequence[Row]:
-        """All the ERP's records of the type, read behind the adapter's back.
+        """All records of the type in the ERP, read without the adapter.
 
-        Each with ``erp_id``, ``key``, and every other column that a write could change.
+        Each with ``erp_id``, ``key``, and all other columns that a write could change.
         """
 
-    # --- the ERP's own doings ---------------------------------------------------------------
+    # --- actions in the ERP -----------------------------------------------------------------
 
     def plant(self, command: Command, **payload: Any) -> None:
-        """Enter a record under the command's key by hand, with other contents."""
+        """Create a record with the command's key and other contents, without the adapter."""
         self._missing("plant")
 
     def plant_twins(self, command: Command) -> None:
-        """Enter two records under the command's key."""
+        """Create two records with the command's key, without the adapter."""
         self._missing("plant_twins")
 
     def change(self, erp_id: str) -> None:
-        """Change a record as a person at the ERP would, so that its version is another."""
+        """Change a record as a user of the ERP would, so that its version changes."""
         self._missing("change")
 
     def received(self) -> Mapping[str, Any]:
-        """The fields of the last write that arrived at the ERP, by the ERP's names."""
+        """The fields of the last write that the ERP received, by the ERP's names."""
         self._missing("received")
 
     def settle(self) -> None:  # noqa: B027 - most have nothing to do
-        """Let the ERP finish what it has been given; nothing to do where it works at once."""
+        """Let the ERP finish pending commands; does nothing for an ERP without a queue."""
 
-    # --- breaking it, for as long as the context lasts --------------------------------------
+    # --- failures, each for the time of its context -----------------------------------------
 
     def losing_answers(self) -> AbstractContextManager[None]:
-        """The ERP applies what it is sent, but its answer does not arrive."""
+        """The ERP applies commands, but its answers are lost."""
         self._missing("losing_answers")
 
     def refusing_login(self) -> AbstractContextManager[None]:
-        """The credentials do not work any more."""
+        """The ERP refuses the credentials."""
         self._missing("refusing_login")
 
     def throttling(self) -> AbstractContextManager[None]:
-        """The ERP asks for patience instead of doing what it is sent."""
+        """The ERP refuses commands with its rate limit."""
         self._missing("throttling")
 
     def answering_garbage(self) -> AbstractContextManager[None]:
-        """The ERP, or something before it, answers with what is not its language."""
+        """The ERP, or a proxy in front of it, answers with something that is not its protocol."""
         self._missing("answering_garbage")
 
     def failing_at_questions(self) -> AbstractContextManager[None]:
-        """The ERP answers whatever only reads with an error of its own, such as HTTP's 500."""
+        """The ERP answers all reading calls with an error such as HTTP status 500."""
         self._missing("failing_at_questions")
 
     def being_slow(self) -> AbstractContextManager[None]:
-        """The ERP answers later than the adapter waits. Shorten that wait for tests."""
+        """The ERP answers after the adapter's timeout. Shorten that timeout for tests."""
         self._missing("being_slow")
 
     def address(self) -> str:
-        """Where the adapter reaches the ERP over the network, such as ``http://127.0.0.1:8000``."""
+        """The URL at which the adapter calls the ERP, such as ``http://127.0.0.1:8000``."""
         self._missing("address")
 
     def adapter_at(self, address: str) -> Adapter:
-        """The adapter as it is, but that the ERP is at another address, such as
-        ``https://127.0.0.1:8443``; for an adapter that has an :meth:`address`.
+        """The adapter with another URL, such as ``https://127.0.0.1:8443``.
+
+        Needed for a harness that has an :meth:`address`.
         """
         self._missing("adapter_at")
 
     def in_a_hurry(self) -> AbstractContextManager[None]:
-        """The adapter begins a command with three seconds left; it may want more by itself."""
+        """Make the adapter begin a command with three seconds left.
+
+        Override it for an adapter that needs more time left to begin one.
+        """
         return nullcontext()
 
     def applying_late(self) -> AbstractContextManager[None]:
-        """The ERP applies what it is sent after the caller gave up: at :meth:`settle`."""
+        """The ERP applies commands after the adapter's timeout, at :meth:`settle`."""
         self._missing("applying_late")
 
     def secrets(self) -> Sequence[str]:
-        """Every secret the adapter was given; none of them may be seen anywhere."""
+        """All secrets of the adapter; none may appear in logs, answers or messages."""
         self._missing("secrets")
 
-    # --- needed for some deliveries ---------------------------------------------------------
+    # --- for polled and file delivery -------------------------------------------------------
 
     def ask(self, transport: Transport) -> None:
-        """Polled: let the ERP's agent ask until there is nothing more for it."""
+        """Polled: let the ERP's agent call until there is nothing more to do."""
         self._missing("ask")
 
     def import_file(self, name: str, content: bytes) -> bytes | None:
-        """File: import it at the ERP; the ERP's result file, or None where that is lost."""
+        """File: import it into the ERP; returns the result file, or None if that is lost."""
         self._missing("import_file")
 
-    # --- what the kit makes of them ---------------------------------------------------------
+    # --- used by the kit --------------------------------------------------------------------
 
     @property
     def manifest(self) -> Manifest:
-        """What the adapter declares as configured now."""
+        """The manifest with the adapter's current configuration."""
         adapter = self.adapter()
         return type(adapter).manifest(adapter.config)
 
     @property
     def entity_manifest(self) -> EntityManifest:
-        """The part of it for the tested record type."""
+        """The manifest of the tested record type."""
         return self.manifest.entities[self.entity]
 
     def update(self, command: Command, done: Outcome, **payload: Any) -> Command:
-        """The command that changes what ``command`` created."""
+        """An update command for the record that ``command`` created.
+
+        :param done: the outcome of ``command``.
+        """
         return replace(
             command,
             intent=f"{command.intent}-update",
@@ -170,22 +181,25 @@ class Harness(ABC):
         )
 
     def deliver(self, *commands: Command) -> list[Outcome]:
-        """Take the commands to the ERP as its delivery asks, to the end, as the engine does."""
+        """Deliver the commands in the manifest's delivery, until all outcomes are final."""
         return delivery.deliver(self, commands)
 
     def look(self, key: str) -> Found | Ambiguous | None:
-        """Look a key up. :raises CannotShow: in an ERP that cannot be asked by key."""
+        """Look up a key.
+
+        :raises CannotShow: if the manifest does not have ``can_find``.
+        """
         if not self.manifest.can_find:
             cannot("The manifest says that the ERP cannot be asked by key.")
         return delivery.look(self, key)
 
     def held(self, key: str) -> list[Row]:
-        """The ERP's rows under a key, once it has finished what it was given."""
+        """The ERP's rows with a key, after pending commands have finished."""
         self.settle()
         return [row for row in self.holdings() if self.same_key(str(row["key"]), key)]
 
     def same_key(self, one: str, other: str) -> bool:
-        """Whether the ERP takes two keys for one."""
+        """Whether two keys are the same to the ERP."""
         if self.entity_manifest.key_case_sensitive:
             return one == other
         return one.casefold() == other.casefold()

@@ -1,4 +1,4 @@
-"""The list, at the end of a run, of what an adapter's harness could not be made to show."""
+"""Pytest plugin that lists, at the end of a run, the cases that a harness cannot show."""
 
 from __future__ import annotations
 
@@ -10,41 +10,36 @@ import pytest
 from erp_integrations.adapters.conformance.harness import CannotShow
 
 NAME = "erpbridge-conformance"
-
-
 LABEL = "conformance: could not be shown"
 
 
 class NotShown:
-    """A pytest plugin that lists, after the run, every :class:`CannotShow` and its reason.
-
-    Such a case neither fails nor counts as skipped: that it cannot be shown is what was found out.
-    """
+    """Lists every case that raised :class:`CannotShow`, with the reason. Such a case passes."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """The case itself; a reason travels with its report, also from another process."""
+        """Run the case; the reason is stored in its report, which also works with pytest-xdist."""
         try:
             return (yield)
         except CannotShow as reason:
             item.user_properties.append((LABEL, str(reason)))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """What was not shown, whatever the options of the run."""
+        """Print the list, independent of pytest's reporting options."""
         reports = terminalreporter.stats.get("passed", [])
-        found = [
+        cases = [
             (report.nodeid, reason)
             for report in reports
             for label, reason in report.user_properties
             if label == LABEL
         ]
-        if found:
+        if cases:
             terminalreporter.section(LABEL)
-            for case, reason in found:
+            for case, reason in cases:
                 terminalreporter.line(f"{case}: {reason}")
 
 
 def watch(config: pytest.Config) -> None:
-    """List what cannot be shown at the end of this run."""
+    """Register the plugin for this run."""
     if not config.pluginmanager.has_plugin(NAME):
         config.pluginmanager.register(NotShown(), NAME)

@@ -1,4 +1,4 @@
-"""The way to the ERP stalls, at one of the places before the first byte of a request."""
+"""Delay the adapter's network calls before the first byte of a request is sent."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-# Seconds that an adapter is given, and for which the way stalls.
+# Seconds of the adapter's deadline, and of the delay, which is longer.
 GIVEN = 3.0
 STALL = 3.5
-# A handshake of TLS whose first message never ends.
+# Start of a TLS handshake whose first message never ends.
 ENDLESS = b"\x16\x03\x03\x40\x00" + b"\x02" * 200
 
 
 @dataclass
 class Stall:
-    """Stalls the call number ``place`` to one port; ``calls`` counts them.
+    """Delays the network call number ``place`` to one port; ``calls`` counts the calls.
 
-    ``look`` is called when the time of the call is over and it is about to go on; ``seen`` is what
-    it answered.
+    At the end of the delay ``look`` is called, and its result is stored in ``seen``. ``struck`` is
+    set when the delay begins, ``over`` when it ends.
     """
 
     port: int
@@ -36,7 +36,7 @@ class Stall:
     over: threading.Event = field(default_factory=threading.Event)
 
     def hits(self, port: object) -> bool:
-        """Whether this call is the one."""
+        """Count a call; True if it is the one to delay."""
         if str(port) != str(self.port):
             return False
         self.calls += 1
@@ -46,13 +46,13 @@ class Stall:
         return True
 
     def wait(self) -> None:
-        """For as long as it takes, whatever the caller does meanwhile."""
+        """Delay the call, even if its caller has given up meanwhile."""
         time.sleep(STALL)
         self.seen = self.look()
         self.over.set()
 
     def end(self) -> None:
-        """Let what was stalled go on, and see what comes of it."""
+        """Wait until the delay is over and the delayed call has gone on."""
         if self.struck.is_set():
             self.over.wait(10 * STALL)
             time.sleep(0.3)
@@ -60,7 +60,7 @@ class Stall:
 
 @contextmanager
 def resolution(stall: Stall) -> Iterator[None]:
-    """A name server that answers late."""
+    """Delay name resolution."""
     real = socket.getaddrinfo
 
     def slow(host: Any, port: Any, *how: Any, **more: Any) -> Any:
@@ -75,7 +75,7 @@ def resolution(stall: Stall) -> Iterator[None]:
 
 @contextmanager
 def connecting(stall: Stall) -> Iterator[None]:
-    """A host that takes up connections late, for those who still wait then."""
+    """Delay the connection; a caller with a shorter timeout gets a TimeoutError."""
 
     def before(connection: socket.socket) -> None:
         patience = connection.gettimeout()
@@ -93,7 +93,7 @@ def connecting(stall: Stall) -> Iterator[None]:
 
 @contextmanager
 def first_byte(stall: Stall) -> Iterator[None]:
-    """The process is paused when the connection stands."""
+    """Delay the first byte after the connection is established."""
     with _around_connect(stall, after=lambda _connection: stall.wait()):
         yield
 
@@ -117,7 +117,7 @@ def _around_connect(stall: Stall, *, before: Any = None, after: Any = None) -> I
 
 @contextmanager
 def endless_tls() -> Iterator[str]:
-    """The address of a host that begins with TLS, a byte at a time, and never ends."""
+    """URL of a server that starts a TLS handshake, sends one byte at a time, and never ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def drip(client: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""What an adapter must show when the ERP, or the way to it, breaks."""
+"""Cases of the conformance kit in which the ERP or the network fails."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from erp_integrations.adapters.conformance.stalls import GIVEN, STALLS, Stall, e
 
 
 class Trouble:
-    """The part of the kit that breaks things. An outcome may be unsure, but must never be wrong."""
+    """Cases with failures. An outcome may be uncertain, but it must never be wrong."""
 
     def test_answer_lost_after_applying_is_uncertain_and_then_found(self, erp: Harness) -> None:
-        """Sent again with the same intent, it is not there twice."""
+        """A lost answer is uncertain; the record is found, and not created twice by a retry."""
         with erp.losing_answers():
             (outcome,) = erp.deliver(erp.command())
         assert effect(outcome) != Effect.NOT_APPLIED
@@ -37,7 +37,9 @@ class Trouble:
             found = erp.look(erp.command().key)
             assert isinstance(found, Found)
             wire = erp.adapter().preview(erp.command())
-            written = {one.source: one.value for one in wire.fields if one.source in found.data}
+            written = {
+                field.source: field.value for field in wire.fields if field.source in found.data
+            }
             assert written
             assert {name: str(found.data[name] or "") for name in written} == {
                 name: str(value or "") for name, value in written.items()
@@ -47,7 +49,7 @@ class Trouble:
             assert len(erp.held(erp.command().key)) == 1
 
     def test_revoked_credentials_are_told_apart_and_nothing_is_written(self, erp: Harness) -> None:
-        """They pause the connection, so they must not look like a fault of the record."""
+        """A refused login has its own error class, because it pauses the connection."""
         with erp.refusing_login():
             (outcome,) = erp.deliver(erp.command())
             answers = erp.manifest.delivery != Delivery.POLLED
@@ -58,7 +60,7 @@ class Trouble:
         assert erp.deliver(erp.command())[0].error is None
 
     def test_throttling_is_told_apart_and_nothing_is_written(self, erp: Harness) -> None:
-        """With the ERP's own waiting time, where it gives one."""
+        """The rate limit has its own error class, with the ERP's Retry-After if there is one."""
         with erp.throttling():
             (outcome,) = erp.deliver(erp.command())
         assert_refused(outcome, ErrorClass.THROTTLED)
@@ -67,7 +69,7 @@ class Trouble:
         assert erp.held(erp.command().key) == []
 
     def test_garbage_for_an_answer_is_never_taken_for_success(self, erp: Harness) -> None:
-        """A page of a proxy instead of the ERP's language."""
+        """An answer that is not the ERP's protocol, such as a proxy's page, is an error."""
         with erp.answering_garbage():
             outcomes = erp.deliver(erp.command())
         assert_honest(erp, erp.command(), outcomes)
@@ -75,7 +77,7 @@ class Trouble:
         assert outcomes[0].error.cls in (ErrorClass.BUG, ErrorClass.TRANSIENT)
 
     def test_a_question_that_the_erp_fails_at_can_be_asked_again(self, erp: Harness) -> None:
-        """It changed nothing, so it says nothing against a record."""
+        """A failed reading call is transient and not applied."""
         with erp.failing_at_questions():
             with pytest.raises(AdapterError) as looking:
                 erp.look(erp.command().key)
@@ -90,7 +92,7 @@ class Trouble:
         assert erp.look(erp.command(2).key) is None
 
     def test_slow_erp_is_given_up_in_time_and_the_answer_is_honest(self, erp: Harness) -> None:
-        """The engine's lease is longer than the manifest's deadline by a margin, no more."""
+        """A call ends within the manifest's ``call_deadline``; the engine's lease relies on it."""
         with erp.being_slow():
             began = time.monotonic()
             outcomes = erp.deliver(erp.command())
@@ -102,7 +104,7 @@ class Trouble:
     def test_what_is_applied_after_the_caller_gave_up_was_never_said_to_be_refused(
         self, erp: Harness
     ) -> None:
-        """Later than the first look: so a manifest that is silent on how late would be a lie."""
+        """A command applied after the timeout is uncertain, and ``settles_within`` is declared."""
         with erp.applying_late():
             (outcome,) = erp.deliver(erp.command())
             manifest = erp.manifest
@@ -117,8 +119,9 @@ class Trouble:
 
     @pytest.mark.parametrize("place", STALLS)
     def test_nothing_leaves_once_the_time_is_over(self, erp: Harness, place: str) -> None:
-        """Whatever ate it, and whichever call of the adapter: the first, and the last, a create's
-        write as a rule. What had not left is said to be not applied.
+        """After the deadline nothing is sent; a command that was not sent is not applied.
+
+        Checked for the adapter's first and last network call, which is usually the write.
         """
         port = urlsplit(erp.address()).port or 0
         usual = Stall(port, 0, erp.holdings)
@@ -131,9 +134,9 @@ class Trouble:
                 outcome, _spent = in_time(erp, erp.adapter(), erp.command(number))
                 stall.end()
             assert stall.struck.is_set()
-            held = erp.held(erp.command(number).key)
+            stored = erp.held(erp.command(number).key)
             assert erp.holdings() == stall.seen
-            if held:
+            if stored:
                 assert_honest(erp, erp.command(number), [outcome])
             else:
                 assert_refused(outcome, ErrorClass.TRANSIENT)
@@ -141,7 +144,7 @@ class Trouble:
     def test_tls_that_never_ends_is_given_up_in_time_and_nothing_was_applied(
         self, erp: Harness
     ) -> None:
-        """A byte now and then is no reason to wait longer."""
+        """A TLS handshake that sends a byte now and then does not extend the deadline."""
         erp.address()
         with endless_tls() as address:
             outcome, spent = in_time(erp, erp.adapter_at(address), erp.command())
@@ -151,42 +154,42 @@ class Trouble:
     def test_secrets_are_in_no_log_line_answer_or_message(
         self, erp: Harness, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Neither while it works nor while the login is refused or the ERP answers garbage."""
+        """No secret appears in logs, answers or messages, with and without failures."""
         secrets = erp.secrets()
         with caplog.at_level(logging.DEBUG):
-            said = _everything_said(erp)
-        said += [record.getMessage() for record in caplog.records]
-        said += [str(record.exc_info) for record in caplog.records if record.exc_info]
+            texts = _all_texts(erp)
+        texts += [record.getMessage() for record in caplog.records]
+        texts += [str(record.exc_info) for record in caplog.records if record.exc_info]
         assert secrets
         for secret in secrets:
-            assert [one for one in said if secret in one] == []
+            assert [text for text in texts if secret in text] == []
 
 
-def _everything_said(erp: Harness) -> list[str]:
-    said = [*_say(erp, erp.command(1)), repr(erp.manifest)]
+def _all_texts(erp: Harness) -> list[str]:
+    texts = [*_texts_of(erp, erp.command(1)), repr(erp.manifest)]
     for number, trouble in enumerate((erp.refusing_login, erp.answering_garbage), 2):
         try:
             context: AbstractContextManager[None] = trouble()
         except CannotShow:
             continue
         with context:
-            said += _say(erp, erp.command(number))
-    return said
+            texts += _texts_of(erp, erp.command(number))
+    return texts
 
 
-def _say(erp: Harness, command: Command) -> list[str]:
+def _texts_of(erp: Harness, command: Command) -> list[str]:
     adapter = erp.adapter()
-    said = [repr(erp.deliver(command)), repr(adapter.preview(command)), repr(adapter.check())]
-    said.append(repr(adapter))
+    texts = [repr(erp.deliver(command)), repr(adapter.preview(command)), repr(adapter.check())]
+    texts.append(repr(adapter))
     try:
-        said.append(repr(erp.look(command.key)))
+        texts.append(repr(erp.look(command.key)))
     except (AdapterError, CannotShow) as error:
-        said.append(f"{error!r} {getattr(error, 'error', '')!r}")
-    return said
+        texts.append(f"{error!r} {getattr(error, 'error', '')!r}")
+    return texts
 
 
 def in_time(erp: Harness, adapter: Adapter, command: Command) -> tuple[Outcome, float]:
-    """What becomes of a command that has little time, and the seconds that it took."""
+    """Submit a command with a short deadline; returns its outcome and the seconds it took."""
     began = time.monotonic()
     with erp.in_a_hurry(), adapter.io.deadline.within(GIVEN):
         (outcome,) = adapter.submit([command])
@@ -194,20 +197,20 @@ def in_time(erp: Harness, adapter: Adapter, command: Command) -> tuple[Outcome, 
 
 
 def effect(outcome: Outcome) -> Effect:
-    """What an outcome says was done."""
+    """The effect that an outcome claims."""
     return outcome.error.effect if outcome.error else Effect.APPLIED
 
 
 def assert_refused(outcome: Outcome, cls: ErrorClass) -> None:
-    """An error of this class that wrote nothing."""
+    """Assert an error of this class with the effect "not applied"."""
     assert outcome.error is not None
     assert (outcome.error.cls, outcome.error.effect) == (cls, Effect.NOT_APPLIED)
 
 
 def assert_honest(erp: Harness, command: Command, outcomes: Sequence[Outcome]) -> None:
-    """What an outcome claims is so, once the ERP has finished what it was given."""
+    """Assert that the ERP's records agree with the outcome, after pending commands finished."""
     (outcome,) = outcomes
-    claim, held = effect(outcome), len(erp.held(command.key))
-    assert held <= 1
-    assert claim != Effect.NOT_APPLIED or held == 0
-    assert claim != Effect.APPLIED or held == 1
+    claim, count = effect(outcome), len(erp.held(command.key))
+    assert count <= 1
+    assert claim != Effect.NOT_APPLIED or count == 0
+    assert claim != Effect.APPLIED or count == 1

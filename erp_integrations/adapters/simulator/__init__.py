@@ -1,4 +1,4 @@
-"""The simulator: an honest small vendor ledger to try erpbridge with, reachable by its adapter."""
+"""The simulator: a small ERP for demos and tests, and its adapter."""
 
 from erp_integrations.adapters.simulator.adapter import SimulatorAdapter
 

@@ -1,4 +1,4 @@
-"""The simulator's adapter: messages to the ledger, and its answers in the words of the contract."""
+"""The simulator's adapter: converts between the adapter contract and the ledger's messages."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ from erp_integrations.adapters.simulator.tables import (
 )
 
 PAGE_SIZE = 100
-# Later than this a busy ledger could answer after the deadline of the call.
+# Seconds after which no command is begun, because a busy ledger could exceed the call's deadline.
 TIME_TO_START = MANIFEST.call_deadline - BUSY_SECONDS - 1
 
 
 class SimulatorAdapter(Adapter):
-    """A ledger that comes with erpbridge, for trying out and for tests."""
+    """Adapter of the simulator, a ledger for demos and tests."""
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
@@ -90,11 +90,11 @@ class SimulatorAdapter(Adapter):
 
     @classmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:
-        """The same under every configuration, but for how late the ledger may write."""
+        """The manifest; it depends on delivery, fault, code format and owner of the cost codes."""
         return manifest_of(config)
 
     def check(self) -> Health:
-        """Settings in order, and the ledger can be written to."""
+        """Check that the settings are valid and the ledger can be written to."""
         problems = list(self.options.problems)
         if self.options.delivery is Delivery.POLLED and not self.password:
             problems.append("Password: set one, for the ledger's agent to ask with.")
@@ -120,7 +120,10 @@ class SimulatorAdapter(Adapter):
         return tuple(LISTS)
 
     def choices(self, kind: str) -> Sequence[Choice]:
-        """One of the ledger's lists. :raises AdapterError:"""
+        """One of the ledger's lists.
+
+        :raises AdapterError: for an unknown list, or if the ledger cannot be reached.
+        """
         if kind not in LISTS:
             raise AdapterError(unsupported(f"The simulator has no list called “{kind}”."))
         if not self._reachable:
@@ -129,39 +132,45 @@ class SimulatorAdapter(Adapter):
             return _offered(kind, ledger.choices(kind))
 
     def validate(self, command: Command) -> Sequence[Problem]:
-        """A tax ID must be an EIN: the ledger keeps no others."""
+        """Check the tax ID, which must be an EIN."""
         if command.entity != VENDOR or command.operation is Operation.DEACTIVATE:
             return ()
         return tax_ids.problems(command.payload, erp=MANIFEST.label)
 
     def preview(self, command: Command) -> Wire:
-        """The message as :meth:`submit` hands it to the ledger."""
+        """The message that :meth:`submit` sends to the ledger."""
         message = message_of(command)
         values = message[command.entity]
         fields = tuple(WireField(name, value, SOURCES[name]) for name, value in values.items())
         return Wire(fields, written(message))
 
     def find(self, entity: str, key: str) -> Found | None:
-        """The record with this key in any case; the ledger never has two. :raises AdapterError:"""
+        """The record with this key, ignoring case; keys are unique in the ledger.
+
+        :raises AdapterError: if the ledger cannot be reached.
+        """
         _require_kept(entity)
         with self._reached() as ledger:
             record = ledger.record(entity, key.strip())
-        return None if record is None else _in_words(record)
+        return None if record is None else _as_found(record)
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
-        """The record with this number. :raises AdapterError:"""
+        """The record with this number.
+
+        :raises AdapterError: if the ledger cannot be reached.
+        """
         _require_kept(entity)
         if not (erp_id.isascii() and erp_id.isdecimal() and 0 < int(erp_id[:19]) < 2**63):
             return None
         with self._reached() as ledger:
             records = ledger.page(entity, int(erp_id) - 1, 1)
-        return next((_in_words(one) for one in records if str(one.id) == erp_id), None)
+        return next((_as_found(record) for record in records if str(record.id) == erp_id), None)
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """Post the commands one by one; when the ledger goes away the rest is not tried."""
+        """Post the commands one by one; if the ledger cannot be used, the rest is not sent."""
         if not self._reachable:
-            no = unsupported("This simulator cannot be called: it asks us itself.")
-            return [Outcome(error=no)] * len(commands)
+            error = unsupported("This simulator cannot be called: it asks us itself.")
+            return [Outcome(error=error)] * len(commands)
         started = self.io.clock()
         self._travel()
         outcomes: list[Outcome] = []
@@ -172,8 +181,8 @@ class SimulatorAdapter(Adapter):
                     if self.io.clock() - started > TIME_TO_START:
                         raise LedgerDown("The simulator is too slow; this record was not sent.")
                     outcomes.append(self._carry_out(command, hits.on(place)))
-        except AdapterError as error:
-            return [Outcome(error=error.error)] * len(commands)
+        except AdapterError as problem:
+            return [Outcome(error=problem.error)] * len(commands)
         except LedgerDown as down:
             outcomes.append(Outcome(error=_down(down)))
             unsent = Outcome(error=_down(LedgerDown(str(down))))
@@ -181,22 +190,25 @@ class SimulatorAdapter(Adapter):
         return outcomes[: len(commands)]
 
     def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
-        """What became of messages in the ledger's queue. :raises AdapterError:"""
+        """The outcomes of messages in the ledger's queue.
+
+        :raises AdapterError: if the ledger cannot be reached.
+        """
         with self._reached() as ledger:
-            return [self._result(ledger, one) for one in handles]
+            return [self._result(ledger, handle) for handle in handles]
 
     def receive(self, call: InboundCall) -> InboundAsk:
-        """What the ledger's agent says."""
+        """Read a call of the ledger's agent."""
         return polling.receive(call, self.password)
 
     def reply(
         self, ask: InboundAsk, commands: Sequence[Handed], looks: Sequence[LookUp]
     ) -> InboundReply:
-        """What the ledger's agent is to do."""
+        """The reply to the ledger's agent: lookups and commands."""
         return polling.reply(commands, looks)
 
     def locked_out(self, call: InboundCall, seconds: float) -> InboundReply:
-        """What the ledger's agent is told after too many wrong passwords."""
+        """The refusal of the ledger's agent after too many wrong passwords."""
         return polling.locked_out(seconds)
 
     def render_file(self, commands: Sequence[Command]) -> MadeFile:
@@ -204,20 +216,26 @@ class SimulatorAdapter(Adapter):
         return files.render(commands)
 
     def read_result(self, content: bytes) -> Mapping[str, Outcome]:
-        """What the importer's result says. :raises AdapterError: for any other file."""
+        """Read the importer's result file.
+
+        :raises AdapterError: for any other file.
+        """
         return files.read_result(content)
 
     def pull(self, entity: str, cursor: str = "") -> Page:
-        """A hundred records, oldest first. :raises AdapterError:"""
+        """A page of a hundred records, oldest first.
+
+        :raises AdapterError: if the ledger cannot be reached.
+        """
         _require_kept(entity)
         with self._reached() as ledger:
-            held = ledger.page(entity, row_number(cursor), PAGE_SIZE + 1)
-        records = tuple(_in_words(one) for one in held[:PAGE_SIZE])
-        return Page(records, records[-1].erp_id if len(held) > PAGE_SIZE else "")
+            rows = ledger.page(entity, row_number(cursor), PAGE_SIZE + 1)
+        records = tuple(_as_found(row) for row in rows[:PAGE_SIZE])
+        return Page(records, records[-1].erp_id if len(rows) > PAGE_SIZE else "")
 
     def _carry_out(self, command: Command, fault: Fault) -> Outcome:
-        if no := impossible(command):
-            return no
+        if unsupported_outcome := impossible(command):
+            return unsupported_outcome
         if error := error_of(fault, command.entity):
             return Outcome(error=error)
         try:
@@ -244,7 +262,7 @@ class SimulatorAdapter(Adapter):
         return applied(record) if record else Outcome(handle=handle, check_after=1.0)
 
     def _travel(self) -> None:
-        # A queue takes a message at once and its time later.
+        # A queue accepts a message at once; the latency comes before it is carried out.
         queued = self.options.delivery is Delivery.QUEUED
         time.sleep(0.0 if queued else self.options.latency)
 
@@ -271,7 +289,7 @@ def _down(down: LedgerDown) -> ErpError:
     return ErpError(ErrorClass.TRANSIENT, effect, str(down))
 
 
-def _in_words(record: Record) -> Found:
+def _as_found(record: Record) -> Found:
     return found(record.entity, str(record.id), str(record.version), record.values)
 
 
@@ -281,7 +299,7 @@ def _require_kept(entity: str) -> None:
 
 
 def _offered(kind: str, labels: Mapping[str, str]) -> tuple[Choice, ...]:
-    """A list of the ledger; accounts that begin with 4 are for income, all others for costs."""
+    """Choices of a list; GL accounts that begin with 4 are income accounts, others expense."""
     if kind != GL_ACCOUNT:
         return tuple(Choice(code, label) for code, label in labels.items())
     return tuple(

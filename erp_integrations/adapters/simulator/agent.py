@@ -1,6 +1,6 @@
-"""The simulator's own side of the polled delivery: it asks erpbridge and works for its ledger.
+"""The simulator's agent for polled delivery: it calls erpbridge and posts to its ledger.
 
-Run beside the ledger: ``python -m erp_integrations.adapters.simulator.agent URL PASSWORD FILE``.
+Run it beside the ledger: ``python -m erp_integrations.adapters.simulator.agent URL PASSWORD FILE``.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from erp_integrations.adapters.simulator.ledger import Ledger
 from erp_integrations.adapters.simulator.messages import written
 from erp_integrations.adapters.simulator.tables import Refused
 
-# Posts a body with these headers; gives status and body.
+# Posts a body with these headers; returns status and body.
 Post = Callable[[Mapping[str, str], bytes], tuple[int, bytes]]
 TAKE = 20
 MOST_ROUNDS = 1_000
 
 
 class NotAnswered(Exception):
-    """erpbridge refused the call, or did not answer it in its own language."""
+    """erpbridge refused the call, or could not be reached."""
 
 
 class Agent:
-    """Asks until there is nothing more to do."""
+    """Fetches commands and lookups from erpbridge and carries them out."""
 
     def __init__(self, ledger: Ledger, password: str, post: Post) -> None:
         self.ledger = ledger
@@ -39,48 +39,58 @@ class Agent:
         self.post = post
 
     def run(self) -> int:
-        """Carry out what there is. :returns: how many messages. :raises NotAnswered:"""
-        said: dict[str, Any] = {"take": TAKE}
+        """Work until there is nothing more to do.
+
+        :returns: how many messages.
+        :raises NotAnswered: if a call is refused or fails.
+        """
+        results: dict[str, Any] = {"take": TAKE}
         count = 0
         for _ in range(MOST_ROUNDS):
-            asked = self.ask(said)
-            if not asked["look"] and not asked["do"]:
+            work = self.ask(results)
+            if not work["look"] and not work["do"]:
                 return count
-            said = {"take": TAKE, **self.work(asked)}
-            count += len(asked["do"])
+            results = {"take": TAKE, **self.work(work)}
+            count += len(work["do"])
         return count
 
-    def ask(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        """One call. :raises NotAnswered:"""
-        status, body = self.post(self.headers, json.dumps(said, ensure_ascii=False).encode())
+    def ask(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one call; returns the lookups and commands of the reply.
+
+        :param results: results of the last work, and how much to take.
+        :raises NotAnswered: if the call is refused or fails.
+        """
+        status, body = self.post(self.headers, json.dumps(results, ensure_ascii=False).encode())
         if status != 200:
             raise NotAnswered(f"{status}: {body.decode(errors='replace')[:300]}")
         return dict(json.loads(body))
 
-    def work(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Look up and carry out what was asked; what comes too late is left alone."""
+    def work(self, reply: Mapping[str, Any]) -> dict[str, Any]:
+        """Do the lookups and commands of a reply, except commands that may not begin any more."""
         began = time.monotonic()
-        found = [self._looked_up(one) for one in asked["look"]]
+        found = [self._look_up(lookup) for lookup in reply["look"]]
         reports = [
-            self._carry_out(one) for one in asked["do"] if time.monotonic() - began < one["within"]
+            self._carry_out(command)
+            for command in reply["do"]
+            if time.monotonic() - began < command["within"]
         ]
         return {"found": found, "reports": reports}
 
-    def _looked_up(self, one: Mapping[str, Any]) -> dict[str, Any]:
-        record = _told(self.ledger.record(one["entity"], one["key"]))
-        return {"ticket": one["ticket"], "entity": one["entity"], "record": record}
+    def _look_up(self, lookup: Mapping[str, Any]) -> dict[str, Any]:
+        record = _as_json(self.ledger.record(lookup["entity"], lookup["key"]))
+        return {"ticket": lookup["ticket"], "entity": lookup["entity"], "record": record}
 
-    def _carry_out(self, one: Mapping[str, Any]) -> dict[str, Any]:
+    def _carry_out(self, command: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            record = self.ledger.post(one["request"], written(one["message"]))
+            record = self.ledger.post(command["request"], written(command["message"]))
         except Refused as refused:
             error = {"code": refused.code, "message": refused.message, "column": refused.column}
-            return {"ticket": one["ticket"], "error": error}
+            return {"ticket": command["ticket"], "error": error}
         numbers = {"id": str(record.id), "version": str(record.version)}
-        return {"ticket": one["ticket"], "key": record.key, **numbers}
+        return {"ticket": command["ticket"], "key": record.key, **numbers}
 
 
-def _told(record: Record | None) -> dict[str, Any] | None:
+def _as_json(record: Record | None) -> dict[str, Any] | None:
     if record is None:
         return None
     values = dict(record.values)
@@ -88,7 +98,7 @@ def _told(record: Record | None) -> dict[str, Any] | None:
 
 
 def over_http(url: str) -> Post:
-    """Posts to the address of a connection. :raises NotAnswered: by the returned function."""
+    """A function that posts to the URL of a connection, and raises :class:`NotAnswered`."""
 
     def post(headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         request = urllib.request.Request(url, body, dict(headers))  # noqa: S310
@@ -104,27 +114,27 @@ def over_http(url: str) -> Post:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Ask once, or again and again."""
+    """Command line: call erpbridge once, or every so many seconds."""
     parser = argparse.ArgumentParser(description="Ask erpbridge for records, as an ERP would.")
     parser.add_argument("url", help="the address shown on the page of the connection")
     parser.add_argument("password", help="the password of the connection")
     parser.add_argument("ledger", help="the ledger's file, made if it is not there")
     parser.add_argument("--every", type=float, help="ask again after so many seconds")
-    given = parser.parse_args(arguments)
-    if not given.url.startswith(("http://", "https://")):
+    options = parser.parse_args(arguments)
+    if not options.url.startswith(("http://", "https://")):
         parser.error("the address begins with http:// or https://")
-    path = Path(given.ledger)
-    agent = Agent(Ledger(path.parent, path.stem), given.password, over_http(given.url))
+    path = Path(options.ledger)
+    agent = Agent(Ledger(path.parent, path.stem), options.password, over_http(options.url))
     while True:
         try:
             sys.stdout.write(f"{agent.run()} records carried out\n")
         except NotAnswered as error:
             sys.stderr.write(f"{error}\n")
-            if not given.every:
+            if not options.every:
                 return 1
-        if not given.every:
+        if not options.every:
             return 0
-        time.sleep(given.every)
+        time.sleep(options.every)
 
 
 if __name__ == "__main__":

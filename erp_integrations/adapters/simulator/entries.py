@@ -1,4 +1,4 @@
-"""Records of the simulator's ledger: read, made and changed, each checked again."""
+"""Read, create and update records of the simulator's ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from erp_integrations.adapters.simulator.tables import TABLES, Refused, Table, r
 
 @dataclass(frozen=True)
 class Record:
-    """A record as the ledger holds it; ``entity`` is the name of its table."""
+    """A record of the ledger; ``entity`` is the name of its table."""
 
     entity: str
     id: int
@@ -21,7 +21,7 @@ class Record:
 
     @property
     def key(self) -> str:
-        """What it is called by."""
+        """The value of the table's key column."""
         return self.values[TABLES[self.entity].key]
 
 
@@ -39,20 +39,23 @@ def by_number(db: sqlite3.Connection, table: Table, number: int) -> Record | Non
 
 
 def by_key(db: sqlite3.Connection, table: Table, key: str) -> Record | None:
-    """The record with this key, in whatever case it is written."""
+    """The record with this key, ignoring case."""
     query = f"SELECT * FROM {table.name} WHERE {table.key} = ? COLLATE NOCASE"  # noqa: S608  # nosec B608
     row = db.execute(query, (key,)).fetchone()
     return None if row is None else made(table, row)
 
 
 def after(db: sqlite3.Connection, table: Table, number: int, size: int) -> list[Record]:
-    """Records in the order they came in, after the given number; a negative size is all."""
+    """Up to ``size`` records after a number, in order of their numbers; a negative size is all."""
     query = f"SELECT * FROM {table.name} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  # nosec B608
     return [made(table, row) for row in db.execute(query, (number, size)).fetchall()]
 
 
 def create(db: sqlite3.Connection, table: Table, message: Mapping[str, Any]) -> Record:
-    """A new record. :raises Refused:"""
+    """Create a record.
+
+    :raises Refused: if a value is invalid or the key is taken.
+    """
     values = dict.fromkeys(table.limits, "") | message[table.name]
     _check(db, table, 0, values)
     names = ", ".join(values)
@@ -62,16 +65,19 @@ def create(db: sqlite3.Connection, table: Table, message: Mapping[str, Any]) -> 
 
 
 def update(db: sqlite3.Connection, table: Table, message: Mapping[str, Any]) -> Record:
-    """A changed record. :raises Refused:"""
+    """Update a record.
+
+    :raises Refused: if there is no such record, its version has changed, or a value is invalid.
+    """
     number = row_number(message.get("id"))
-    held = by_number(db, table, number)
-    if held is None:
+    current = by_number(db, table, number)
+    if current is None:
         raise Refused("E1008", f"There is no {table.noun} number {message.get('id')}.")
-    if str(message.get("version")) != str(held.version):
-        changed = f"{table.noun.capitalize()} {held.key} was changed by somebody else."
-        raise Refused("E1007", changed)
-    values = {**held.values, **message[table.name]}
-    if table.fixed and values[table.key] != held.key:
+    if str(message.get("version")) != str(current.version):
+        conflict = f"{table.noun.capitalize()} {current.key} was changed by somebody else."
+        raise Refused("E1007", conflict)
+    values = {**current.values, **message[table.name]}
+    if table.fixed and values[table.key] != current.key:
         raise Refused("E1011", f"The ID of an existing {table.noun} cannot be changed.", table.key)
     _check(db, table, number, values)
     sets = ", ".join(f"{column} = ?" for column in values)
@@ -89,8 +95,8 @@ def _written(
     try:
         return made(table, db.execute(query, parameters).fetchone())
     except sqlite3.IntegrityError as error:
-        taken = f"{table.key_label} {values[table.key]} already exists."
-        raise Refused("E1001", taken, table.key) from error
+        message = f"{table.key_label} {values[table.key]} already exists."
+        raise Refused("E1001", message, table.key) from error
 
 
 def _check(db: sqlite3.Connection, table: Table, number: int, values: Mapping[str, Any]) -> None:

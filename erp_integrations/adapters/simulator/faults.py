@@ -1,7 +1,7 @@
-"""Faults of the simulator: how it misbehaves when told to.
+"""Faults of the simulator: ways in which it can be made to fail.
 
-A fault comes from the connection's settings, or from :func:`set_fault`, which lets a test or an
-operator break a running ledger for the next few calls without touching the connection.
+A fault is set in the connection's settings, or with :func:`set_fault`, by which a test or an
+operator lets the next calls to a running ledger fail without changing the connection.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from erp_integrations.adapters.simulator.tables import COST_CODE
 
 
 class Fault(StrEnum):
-    """A way to misbehave."""
+    """Kind of a simulated failure."""
 
     NONE = "none"
     REFUSE = "refuse"
@@ -42,7 +42,7 @@ FAULT_LABELS = {
     Fault.LATE: "Time out, then write after all",
 }
 
-# How long after a call LATE writes.
+# Seconds after a call until a LATE write is applied.
 LATE_SECONDS = 3.0
 NO_ANSWER = ErpError(
     ErrorClass.TRANSIENT, Effect.UNCERTAIN, "The simulator did not answer in time."
@@ -57,7 +57,7 @@ CODE_CLOSED = ErpError(
     erp_code="E2002",
     advice="Find out why it is closed; then retry, or reject the cost code.",
 )
-# Of each fault that keeps a message from being carried out. TIMEOUT_AFTER and LATE do not.
+# Error of each fault that prevents a write; TIMEOUT_AFTER and LATE do not.
 ERRORS = {
     Fault.REFUSE: ErpError(
         ErrorClass.INVALID,
@@ -91,7 +91,7 @@ ERRORS = {
 
 
 def error_of(fault: Fault, entity: str) -> ErpError | None:
-    """What a record meets under a fault; None where its message is carried out all the same."""
+    """The error of a record under a fault; None if its message is carried out."""
     if fault is Fault.REFUSE and entity == COST_CODE:
         return CODE_CLOSED
     return ERRORS.get(fault)
@@ -99,7 +99,7 @@ def error_of(fault: Fault, entity: str) -> ErpError | None:
 
 @dataclass(frozen=True)
 class FaultPlan:
-    """The fault of the settings: hits every n-th call, and only records that ``match``."""
+    """The fault of the settings: affects every n-th call, and only records that ``match``."""
 
     kind: Fault = Fault.NONE
     every: int = 1
@@ -107,27 +107,29 @@ class FaultPlan:
 
     @property
     def shuts_out(self) -> bool:
-        """Nothing at all is answered, looking things up included."""
+        """Whether the fault affects all calls, including lookups."""
         always = self.every == 1 and not self.match
         return always and self.kind in (Fault.DOWN, Fault.LOGIN)
 
 
 @dataclass(frozen=True)
 class Strike:
-    """What hits a call: the fault, and the places of the commands that it hits."""
+    """The fault of one call, and the indexes of the commands that it affects."""
 
     kind: Fault = Fault.NONE
     places: frozenset[int] = frozenset()
 
     def on(self, place: int) -> Fault:
-        """The fault that the command at this place meets."""
+        """The fault of the command at this index."""
         return self.kind if place in self.places else Fault.NONE
 
 
 def set_fault(folder: Path, ledger: str, kind: str, *, times: int = 1, match: str = "") -> None:
-    """Let the next ``times`` submit calls with a matching record fail, in whatever process.
+    """Let the next ``times`` submit calls with a matching record fail, in any process.
 
-    Replaces one set before; goes before the fault of the settings. :raises LedgerDown:
+    Replaces a fault set before, and has priority over the fault of the settings.
+
+    :raises LedgerDown: if the ledger file cannot be used.
     """
     with Ledger(folder, ledger).transaction() as db:
         db.execute("DELETE FROM fault")
@@ -135,13 +137,19 @@ def set_fault(folder: Path, ledger: str, kind: str, *, times: int = 1, match: st
 
 
 def clear_fault(folder: Path, ledger: str) -> None:
-    """Take back what :func:`set_fault` left. :raises LedgerDown:"""
+    """Remove the fault of :func:`set_fault`.
+
+    :raises LedgerDown: if the ledger file cannot be used.
+    """
     with Ledger(folder, ledger).transaction() as db:
         db.execute("DELETE FROM fault")
 
 
 def strike(ledger: Ledger, plan: FaultPlan, commands: Sequence[Command]) -> Strike:
-    """The fault that this call meets, counted down across processes. :raises LedgerDown:"""
+    """The fault of this call; calls are counted in the ledger, over all processes.
+
+    :raises LedgerDown: if the ledger file cannot be used.
+    """
     with ledger.transaction() as db:
         row = db.execute("SELECT kind, match FROM fault WHERE times > 0").fetchone()
         if row is not None and (places := _places(row["match"], commands)):
@@ -156,13 +164,13 @@ def strike(ledger: Ledger, plan: FaultPlan, commands: Sequence[Command]) -> Stri
 
 
 def _places(match: str, commands: Sequence[Command]) -> frozenset[int]:
-    return frozenset(place for place, one in enumerate(commands) if _matches(match, one))
+    return frozenset(place for place, command in enumerate(commands) if _matches(match, command))
 
 
 def _matches(match: str, command: Command) -> bool:
-    wanted = match.strip().casefold()
+    text = match.strip().casefold()
     payload, accepted = command.payload, command.acceptance
     ids = [command.key, accepted.get("vendor_id", ""), payload.get("full_code", "")]
     names = (payload.get("name", ""), payload.get("description", ""))
-    in_name = any(wanted in str(one).casefold() for one in names)
-    return in_name or wanted in {str(one).casefold() for one in ids}
+    in_name = any(text in str(name).casefold() for name in names)
+    return in_name or text in {str(value).casefold() for value in ids}

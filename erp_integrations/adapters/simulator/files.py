@@ -1,6 +1,6 @@
-"""The simulator's files: what a person imports into it, and the result it gives in return.
+"""CSV files of the simulator: the file that a user imports into it, and its result file.
 
-The importer takes away what keeps cells from becoming formulas.
+Cells are escaped against spreadsheet formulas; the importer removes the escapes.
 """
 
 from __future__ import annotations
@@ -30,27 +30,35 @@ NOT_A_RESULT = "This is not a result file of the simulator."
 
 
 def render(commands: Sequence[Command]) -> MadeFile:
-    """Records of one kind as a CSV file for the ledger's importer."""
+    """A CSV file with records of one type for the ledger's importer."""
     table = TABLES[commands[0].entity] if commands else VENDORS
     rows = []
     for command in commands:
         message = message_of(command)
         head = {"request": command.intent, "operation": message["operation"]}
-        known = {name: message.get(name, "") for name in ("id", "version")}
-        rows.append({**head, **known, **message[table.name]})
+        numbers = {name: message.get(name, "") for name in ("id", "version")}
+        rows.append({**head, **numbers, **message[table.name]})
     return MadeFile(f"{table.name}s.csv", "text/csv; charset=utf-8", _csv(_columns(table), rows))
 
 
 def import_into(ledger: Ledger, content: bytes) -> bytes:
-    """What the ledger's importer does with such a file. :returns: its result file."""
-    first = _text(content).partition("\n")[0].strip()
-    table = next((one for one in TABLES.values() if ",".join(_columns(one)) == first), VENDORS)
+    """The ledger's importer.
+
+    :returns: the result file.
+    """
+    heading = _text(content).partition("\n")[0].strip()
+    table = next(
+        (table for table in TABLES.values() if ",".join(_columns(table)) == heading), VENDORS
+    )
     results = [_imported(ledger, table, row) for row in _rows(content, _columns(table))]
     return _csv(RESULT, results)
 
 
 def read_result(content: bytes) -> Mapping[str, Outcome]:
-    """What the result file says, by intent. :raises AdapterError: for any other file."""
+    """Read a result file; intent -> outcome.
+
+    :raises AdapterError: for any other file.
+    """
     try:
         return {row["request"]: _outcome(row) for row in _rows(content, RESULT)}
     except (ValueError, csv.Error) as error:
@@ -70,12 +78,12 @@ def _imported(ledger: Ledger, table: Table, row: Mapping[str, str]) -> dict[str,
         kept = {name: value for name, value in values.items() if value or name not in table.kept}
         message |= {"id": row["id"], "version": row["version"], table.name: kept}
     try:
-        made = ledger.post(row["request"], written(message))
+        record = ledger.post(row["request"], written(message))
     except Refused as error:
-        said = {"code": error.code, "message": error.message, "column": error.column}
-        return {"request": row["request"], "result": "refused", **said}
-    numbers = {"id": str(made.id), "version": str(made.version)}
-    return {"request": row["request"], "result": "done", **numbers, "key": made.key}
+        refusal_columns = {"code": error.code, "message": error.message, "column": error.column}
+        return {"request": row["request"], "result": "refused", **refusal_columns}
+    numbers = {"id": str(record.id), "version": str(record.version)}
+    return {"request": row["request"], "result": "done", **numbers, "key": record.key}
 
 
 def _outcome(row: Mapping[str, str]) -> Outcome:
@@ -102,9 +110,9 @@ def _rows(content: bytes, columns: Sequence[str]) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(_text(content), newline=""), strict=True)
     if tuple(reader.fieldnames or ()) != tuple(columns):
         raise ValueError("Its first line names other columns.")
-    found = []
+    rows = []
     for row in reader:
         if None in row or None in row.values():
             raise ValueError(f"Line {reader.line_num} has more or fewer cells than the first.")
-        found.append({name: unguarded(value) for name, value in row.items()})
-    return found
+        rows.append({name: unguarded(value) for name, value in row.items()})
+    return rows

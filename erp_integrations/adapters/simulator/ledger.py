@@ -1,8 +1,7 @@
-"""The "ERP server" of the simulator: vendors and cost codes in an SQLite file of its own.
+"""The ledger, the simulator's "ERP server": vendors and cost codes in an SQLite file.
 
-It trusts nobody: every message is checked here again, whatever its client promised, and the
-uniqueness of vendor IDs and codes is the database's. Any number of processes may use one file at
-once.
+Like a real ERP it validates every message itself. Unique constraints of the database keep vendor
+IDs and codes unique. Several processes may use one file at the same time.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ STATEMENTS = (
         said TEXT NOT NULL DEFAULT '',
         field TEXT NOT NULL DEFAULT '')""",
 )
-# Ledgers of version 2 kept vendors only, and what was done to them in a table of another shape.
+# Migration from version 2, which had only vendors, and the table ``effect`` instead of ``applied``.
 MOVED = (
     """INSERT INTO applied (intent, entity, record, key, message, at)
         SELECT intent, 'vendor', vendor, vendor_id, message, at
@@ -71,7 +70,7 @@ MOVED = (
 
 
 class LedgerDown(Exception):
-    """The ledger cannot be reached; ``uncertain`` when it broke while committing."""
+    """The ledger file cannot be used; ``uncertain`` if a commit failed."""
 
     def __init__(self, message: str, *, uncertain: bool = False) -> None:
         super().__init__(message)
@@ -80,7 +79,7 @@ class LedgerDown(Exception):
 
 @dataclass(frozen=True)
 class Effect:
-    """One thing that was really done to the ledger, with the message that asked for it."""
+    """One applied message; ``at`` is Unix time."""
 
     intent: str
     entity: str
@@ -90,14 +89,17 @@ class Effect:
 
 
 class Ledger:
-    """One ledger file. Its methods raise :class:`LedgerDown` when the file cannot be used."""
+    """One ledger file. All methods raise :class:`LedgerDown` if the file cannot be used."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.sqlite3"
         self._kept = threading.local()
 
     def post(self, intent: str, text: str) -> Record:
-        """Carry a message out once, however often it comes. :raises Refused:"""
+        """Apply a message; a repeated intent returns the record of the first time.
+
+        :raises Refused: for an invalid message.
+        """
         table, message = _parsed(text)
         with self.transaction() as db:
             earlier = _earlier(db, intent, text)
@@ -113,10 +115,10 @@ class Ledger:
             return done
 
     def enqueue(self, intent: str, text: str, *, wait: float) -> str:
-        """Keep a message for later; the ledger works it off by itself once ``wait`` is over.
+        """Queue a message; the ledger applies it after ``wait`` seconds.
 
-        :returns: the handle to ask with. The same intent again joins the one that waits.
-        :raises Refused: where the intent was used for something else.
+        :returns: the handle to poll with; a repeated intent returns the same handle.
+        :raises Refused: if the intent was used for another message.
         """
         with self.transaction() as db:
             db.execute(
@@ -130,26 +132,29 @@ class Ledger:
             return str(row["id"])
 
     def work(self, *, at_once: bool = False) -> None:
-        """Carry out the waiting messages that are due, or all of them."""
+        """Apply the queued messages that are due, or with ``at_once`` all of them."""
         with self.connection() as db:
-            found = db.execute(
+            rows = db.execute(
                 "SELECT * FROM waiting WHERE done = 0 AND (? OR due <= ?) ORDER BY id",
                 (at_once, time.time()),
             ).fetchall()
-        for row in found:
-            code = said = column = ""
+        for row in rows:
+            code = message = column = ""
             try:
                 self.post(row["intent"], row["message"])
             except Refused as refused:
-                code, said, column = refused.code, refused.message, refused.column
+                code, message, column = refused.code, refused.message, refused.column
             with self.transaction() as db:
                 db.execute(
                     "UPDATE waiting SET done = 1, code = ?, said = ?, field = ? WHERE id = ?",
-                    (code, said, column, row["id"]),
+                    (code, message, column, row["id"]),
                 )
 
     def result(self, handle: str) -> Record | None:
-        """What became of a message that was to wait; None while it does. :raises Refused:"""
+        """The record of a queued message; None while it waits.
+
+        :raises Refused: if the message was refused, or for an unknown handle.
+        """
         self.work()
         with self.connection() as db:
             row = db.execute("SELECT * FROM waiting WHERE id = ?", (row_number(handle),)).fetchone()
@@ -160,42 +165,45 @@ class Ledger:
             return _earlier(db, row["intent"], row["message"]) if row["done"] else None
 
     def vendor(self, vendor_id: str) -> Record | None:
-        """The vendor with this ID, in whatever case it is written."""
+        """The vendor with this ID, ignoring case."""
         return self.record(VENDOR, vendor_id)
 
     def cost_code(self, code: str) -> Record | None:
-        """The cost code with this full code, in whatever case it is written."""
+        """The cost code with this full code, ignoring case."""
         return self.record(COST_CODE, code)
 
     def cost_codes(self) -> list[Record]:
-        """All cost codes in the order they came in; ``parent`` is the number of another."""
+        """All cost codes in order of their numbers; ``parent`` is the number of the parent."""
         return self.page(COST_CODE, 0, -1)
 
     def record(self, entity: str, key: str) -> Record | None:
-        """The record with this key, in whatever case it is written."""
+        """The record with this key, ignoring case."""
         self.work()
         with self.connection() as db:
             return entries.by_key(db, TABLES[entity], key)
 
     def page(self, entity: str, after: int, size: int) -> list[Record]:
-        """Records in the order they came in, after the given number; a negative size is all."""
+        """Up to ``size`` records after a number, in order; a negative size is all."""
         self.work()
         with self.connection() as db:
             return entries.after(db, TABLES[entity], after, size)
 
     def choices(self, kind: str) -> Mapping[str, str]:
-        """One of the ledger's lists, by code. :raises KeyError: for one that it does not keep."""
+        """One of the ledger's lists: code -> label.
+
+        :raises KeyError: for an unknown list.
+        """
         with self.connection():
             return LISTS[kind]
 
     def count(self, entity: str = VENDOR) -> int:
-        """How many records there are."""
+        """Number of records."""
         query = f"SELECT count(*) FROM {TABLES[entity].name}"  # noqa: S608  # nosec B608
         with self.connection() as db:
             return int(db.execute(query).fetchone()[0])
 
     def effects(self) -> list[Effect]:
-        """Everything ever done to the ledger, in order."""
+        """All messages ever applied, in order."""
         with self.connection() as db:
             rows = db.execute(
                 "SELECT intent, entity, key, message, at FROM applied ORDER BY id"
@@ -204,7 +212,7 @@ class Ledger:
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """What this thread does in the block shares a connection; to close the last one is slow."""
+        """Share one connection in the block; closing the last connection of a file is slow."""
         with self.connection() as db:
             self._kept.db = db
             try:
@@ -214,17 +222,17 @@ class Ledger:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """An open connection; creates the file at the first use."""
-        kept: sqlite3.Connection | None = getattr(self._kept, "db", None)
-        if kept is not None:
-            yield kept
+        """An open connection; creates the file on first use."""
+        shared: sqlite3.Connection | None = getattr(self._kept, "db", None)
+        if shared is not None:
+            yield shared
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             opened = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             with closing(opened) as db:
                 db.row_factory = sqlite3.Row
-                # What is committed outlives this process, though not a power cut.
+                # Commits survive a crash of the process, but perhaps not a power failure.
                 db.execute("PRAGMA synchronous = NORMAL")
                 _prepare(db)
                 yield db
@@ -233,7 +241,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection that holds the write lock; all or nothing."""
+        """A connection with the write lock; commits at the end of the block."""
         with self.connection() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -249,7 +257,7 @@ class Ledger:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    """Make the tables. The switch to write-ahead logging ignores the busy timeout: try again."""
+    """Create the tables. Retries, because the switch to WAL mode ignores the busy timeout."""
     give_up = time.monotonic() + BUSY_SECONDS
     while db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
         try:
@@ -273,18 +281,18 @@ def _parsed(text: str) -> tuple[Table, dict[str, Any]]:
     try:
         text.encode()
         message = json.loads(text)
-        (table,) = (one for name, one in TABLES.items() if name in message)
+        (table,) = (table for name, table in TABLES.items() if name in message)
         unknown = set(message[table.name]) - set(table.limits)
-        known = message["operation"] in {"create", "update"} and not unknown
+        supported = message["operation"] in {"create", "update"} and not unknown
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("E1010", "The message cannot be read.") from error
-    if not known:
+    if not supported:
         raise Refused("E1010", "The message asks for something this ledger does not know.")
     return table, dict(message)
 
 
 def _earlier(db: sqlite3.Connection, intent: str, text: str) -> Record | None:
-    """What became of this intent before; the same number for something else is refused."""
+    """The record of an earlier message with this intent; refused if the message was another."""
     row = db.execute(
         "SELECT entity, record, message FROM applied WHERE intent = ?", (intent,)
     ).fetchone()

@@ -1,4 +1,4 @@
-"""What the simulator takes: its fields and limits, what it asks of the approver, its settings."""
+"""Manifest of the simulator: fields, limits, acceptance fields and settings."""
 
 from __future__ import annotations
 
@@ -231,35 +231,35 @@ MANIFEST = Manifest(
 )
 
 
-# How a delivery differs from calling the ledger.
+# Manifest attributes of the deliveries that differ from sync.
 DELIVERIES: Mapping[str, Mapping[str, Any]] = {
     Delivery.QUEUED: {"silent_after": 60.0},
-    # The time in which the agent begins what it took; it may still be at it a little later.
+    # The agent must begin a command within the deadline, and may end it a little later.
     Delivery.POLLED: {"call_deadline": 120.0, "settles_within": 10.0, "can_fetch": False},
     Delivery.FILE: {"can_find": False, "can_fetch": False},
 }
 
 
 def manifest_of(config: Mapping[str, Any]) -> Manifest:
-    """What the simulator declares under a configuration."""
-    found = _delivered(config)
+    """The manifest for a configuration."""
+    manifest = _delivered(config)
     if config.get(CODE_OWNER) != Owner.ERP:
-        return found
-    theirs = replace(found.entities[COST_CODE], owner=Owner.ERP, operations=frozenset())
-    return replace(found, entities={**found.entities, COST_CODE: theirs})
+        return manifest
+    read_only = replace(manifest.entities[COST_CODE], owner=Owner.ERP, operations=frozenset())
+    return replace(manifest, entities={**manifest.entities, COST_CODE: read_only})
 
 
 def _delivered(config: Mapping[str, Any]) -> Manifest:
-    """What the delivery and the fault of a configuration make of it."""
+    """The manifest with the delivery, fault and code format of a configuration."""
     late = LATE_SECONDS if config.get("fault") == Fault.LATE else 0.0
     delivery = config.get("delivery") or Delivery.SYNC
-    differs = DELIVERIES.get(str(delivery), {})
-    called = delivery in (Delivery.QUEUED, Delivery.SYNC) or not differs
-    entities = {name: replace(one, imports=called) for name, one in MANIFEST.entities.items()}
+    differences = DELIVERIES.get(str(delivery), {})
+    called = delivery in (Delivery.QUEUED, Delivery.SYNC) or not differences
+    entities = {name: replace(entity, imports=called) for name, entity in MANIFEST.entities.items()}
     entities[COST_CODE] = replace(entities[COST_CODE], code_format=code_format(config))
     basis = replace(
         MANIFEST,
-        delivery=Delivery(delivery) if differs else Delivery.SYNC,
+        delivery=Delivery(delivery) if differences else Delivery.SYNC,
         entities=entities,
     )
-    return replace(basis, **{"settles_within": late, **differs})
+    return replace(basis, **{"settles_within": late, **differences})

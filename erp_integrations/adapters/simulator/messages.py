@@ -1,4 +1,4 @@
-"""The ledger's messages and answers, whichever way they travel."""
+"""Convert commands to the ledger's messages, and its answers to outcomes, for all deliveries."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ from erp_integrations.adapters.simulator.tables import (
 )
 from erp_integrations.adapters.tax_ids import employer_number
 
-SOURCES = {one.erp_name: one.name for one in (*FIELDS, *CODE_FIELDS)} | {
+# Column of the ledger -> payload or acceptance field.
+SOURCES = {field.erp_name: field.name for field in (*FIELDS, *CODE_FIELDS)} | {
     name: name
     for name in ("kind", "parent", VENDOR_TYPE, VENDOR_ID, INCOME_ACCOUNT, EXPENSE_ACCOUNT)
 }
 CODE_ACCEPTED = (INCOME_ACCOUNT, EXPENSE_ACCOUNT)
-# Of a code below another that was never given its number; no record of the ledger has it.
+# Parent of a code whose parent's number is missing; the ledger refuses it.
 PARENT_UNKNOWN = "not yet known"
 CLASSES = {
     "E1001": ErrorClass.DUPLICATE,
@@ -62,9 +63,9 @@ ADVICE = {
 
 
 def message_of(command: Command) -> dict[str, Any]:
-    """The one place where a command becomes what is written.
+    """The ledger's message for a command, for all deliveries and the preview.
 
-    Blank acceptance values of an update are left out, so that the ledger keeps what it has.
+    Blank acceptance values of an update are left out, so that the ledger keeps its values.
     """
     values, accepted = _code_of(command) if command.entity == COST_CODE else _vendor_of(command)
     if command.operation is Operation.CREATE:
@@ -75,7 +76,7 @@ def message_of(command: Command) -> dict[str, Any]:
 
 
 def _vendor_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
-    values = {one.erp_name: text_of(command.payload.get(one.name)) for one in FIELDS}
+    values = {field.erp_name: text_of(command.payload.get(field.name)) for field in FIELDS}
     values["tax_id"] = employer_number(command.payload)
     vendor_id = text_of(command.acceptance.get(VENDOR_ID)) or command.key
     return values, {
@@ -85,7 +86,9 @@ def _vendor_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _code_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
-    """The parent too, on creation or where the command names one."""
+    """Values and acceptance values of a cost code; the parent is among the latter, so that an
+    update without a parent keeps it.
+    """
     payload = command.payload
     values = {
         "code": text_of(payload.get("full_code")) or command.key,
@@ -100,47 +103,47 @@ def _code_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def written(message: Mapping[str, Any]) -> str:
-    """The message as text: equal messages are equal texts."""
+    """A message as JSON text; the ledger compares these texts when an intent is repeated."""
     return json.dumps(message, ensure_ascii=False, indent=2)
 
 
 def text_of(value: Any) -> str:
-    """A value as the ledger keeps it; blanks alone are nothing."""
+    """A value as text; empty for None and for blanks only."""
     text = "" if value is None else str(value)
     return text if text.strip() else ""
 
 
 def impossible(command: Command) -> Outcome | None:
-    """The outcome of a command that the ledger has no message for."""
+    """The outcome of a command that the ledger does not support; None if it does."""
     if command.entity in TABLES and command.operation is not Operation.DEACTIVATE:
         return None
-    wish = f"{command.operation.value} a {command.entity}"
-    return Outcome(error=unsupported(f"The simulator cannot {wish}."))
+    action = f"{command.operation.value} a {command.entity}"
+    return Outcome(error=unsupported(f"The simulator cannot {action}."))
 
 
 def unsupported(message: str) -> ErpError:
-    """Something that there is not; nothing was written."""
+    """The error for something that the simulator does not support."""
     return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, message)
 
 
 def not_set_up(problem: str) -> ErpError:
-    """A setting that is wrong; nothing was asked."""
+    """The error for an invalid setting."""
     return ErpError(ErrorClass.SETUP, Effect.NOT_APPLIED, problem)
 
 
 def applied(record: Record) -> Outcome:
-    """The outcome of a message that the ledger carried out."""
+    """The outcome of an applied message."""
     return done(str(record.id), record.key, str(record.version))
 
 
 def done(number: str, key: str, version: str) -> Outcome:
-    """The same of a record known by its numbers only."""
+    """The outcome of an applied message, from the record's number, key and version."""
     answer = json.dumps({"id": number, "key": key, "version": version})
     return Outcome(erp_id=number, erp_code=key, erp_version=version, answer=answer)
 
 
 def refusal(refused: Refused) -> ErpError:
-    """The error of a message that the ledger refused."""
+    """The error of a refused message."""
     return ErpError(
         CLASSES.get(refused.code, ErrorClass.INVALID),
         Effect.NOT_APPLIED,
@@ -152,7 +155,7 @@ def refusal(refused: Refused) -> ErpError:
 
 
 def found(entity: str, number: str, version: str, values: Mapping[str, str]) -> Found:
-    """A record of the ledger in the contract's words."""
+    """A record of the ledger as a value of the adapter contract."""
     data: dict[str, Any] = {SOURCES[column]: value for column, value in values.items()}
     if entity == VENDOR:
         data["entity_type"] = "ein" if values["tax_id"] else ""

@@ -1,4 +1,4 @@
-"""The simulator's settings as values that can be relied on, and what is wrong with them."""
+"""Parse and validate the simulator's settings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from erp_integrations.adapters.base import Delivery, Setting
 from erp_integrations.adapters.simulator.faults import Fault, FaultPlan
 from erp_integrations.adapters.simulator.manifest import SETTINGS
 
-_SETTINGS = {one.name: one for one in SETTINGS}
+_SETTINGS = {setting.name: setting for setting in SETTINGS}
 
 
 @dataclass(frozen=True)
 class Options:
-    """A connection's settings. ``ledger`` is empty when its name cannot be a file's."""
+    """A connection's settings. ``ledger`` is empty if it is not a valid file name."""
 
     ledger: str
     delivery: Delivery
@@ -27,18 +27,18 @@ class Options:
 
 
 def read_options(config: Mapping[str, Any]) -> Options:
-    """Settings as stored; a wrong one is replaced by its default and named in ``problems``."""
+    """Parse stored settings; an invalid one gets its default and a message in ``problems``."""
     problems = code_settings.problems(config)
     ledger = str(_given(config, "ledger"))
     if not re.fullmatch(r"[A-Za-z0-9-]{1,40}", ledger):
         problems.append("Ledger: use letters, digits and hyphens, 40 characters or fewer.")
         ledger = ""
     kind = str(_given(config, "fault"))
-    if kind not in {one.value for one in Fault}:
+    if kind not in {fault.value for fault in Fault}:
         problems.append(f"Fault: “{kind}” is not one of the choices.")
         kind = Fault.NONE.value
     delivery = str(_given(config, "delivery"))
-    if delivery not in {one.value for one in Delivery}:
+    if delivery not in {known.value for known in Delivery}:
         problems.append(f"Delivery: “{delivery}” is not one of the choices.")
         delivery = Delivery.SYNC.value
     latency = _integer(config, "latency_ms", problems) / 1000

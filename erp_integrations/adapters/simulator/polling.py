@@ -1,7 +1,7 @@
-"""The simulator asks us: its protocol, JSON over HTTP, as pure functions.
+"""Protocol of the simulator's polled delivery, JSON over HTTP, as pure functions.
 
-Its agent posts what it has done and found out, and how much it takes; the reply holds keys to
-look up and messages to carry out. The password is that of the connection's settings.
+The agent posts its reports, the results of its lookups, and how much it takes; the reply contains
+keys to look up and messages to carry out. The password is in the connection's settings.
 """
 
 from __future__ import annotations
@@ -31,36 +31,38 @@ WRONG = "The password is wrong, or the connection has none yet."
 
 
 def receive(call: InboundCall, password: str) -> InboundAsk:
-    """What the agent says. Refused without the password, and where it cannot be read."""
+    """Read a call of the agent; refused with a wrong password, or if it cannot be read."""
     if not _knows(call.headers.get("authorization", ""), password):
         return replace(_refused(401, WRONG), wrong_credentials=True)
     if call.method != "POST" or call.path:
         return _refused(404, "Post to the address of the connection.")
     try:
-        said = json.loads(call.body)
+        body = json.loads(call.body)
         return InboundAsk(
-            take=_number(said.get("take", 0)),
-            reports=tuple(map(_report, said.get("reports", []))),
-            seen=tuple(map(_seen, said.get("found", []))),
+            take=_number(body.get("take", 0)),
+            reports=tuple(map(_report, body.get("reports", []))),
+            seen=tuple(map(_seen, body.get("found", []))),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _refused(400, "This is not what an agent says; see the adapter's protocol.")
 
 
 def reply(commands: Sequence[Handed], looks: Sequence[LookUp]) -> InboundReply:
-    """What the agent is to look up and to do."""
+    """The reply with lookups and commands."""
     return _answer(
         200,
         {
-            "look": [{"ticket": one.ticket, "entity": one.entity, "key": one.key} for one in looks],
+            "look": [
+                {"ticket": look.ticket, "entity": look.entity, "key": look.key} for look in looks
+            ],
             "do": [
                 {
-                    "ticket": one.ticket,
-                    "within": one.begin_within,
-                    "request": one.command.intent,
-                    "message": message_of(one.command),
+                    "ticket": handed.ticket,
+                    "within": handed.begin_within,
+                    "request": handed.command.intent,
+                    "message": message_of(handed.command),
                 }
-                for one in commands
+                for handed in commands
             ],
         },
     )
@@ -68,21 +70,22 @@ def reply(commands: Sequence[Handed], looks: Sequence[LookUp]) -> InboundReply:
 
 def locked_out(seconds: float) -> InboundReply:
     """The refusal after too many wrong passwords."""
-    why = f"Too many calls had a wrong password. Ask again in {seconds:.0f} seconds."
-    return replace(_answer(429, {"error": why}), retry_after=seconds)
+    message = f"Too many calls had a wrong password. Ask again in {seconds:.0f} seconds."
+    return replace(_answer(429, {"error": message}), retry_after=seconds)
 
 
 def _knows(header: str, password: str) -> bool:
-    given = header.removeprefix("Bearer ").encode()
-    return hmac.compare_digest(given, password.encode()) and bool(password)
+    # compare_digest takes the same time for every wrong password.
+    sent = header.removeprefix("Bearer ").encode()
+    return hmac.compare_digest(sent, password.encode()) and bool(password)
 
 
-def _refused(status: int, why: str) -> InboundAsk:
-    return InboundAsk(refused=_answer(status, {"error": why}))
+def _refused(status: int, message: str) -> InboundAsk:
+    return InboundAsk(refused=_answer(status, {"error": message}))
 
 
-def _answer(status: int, said: Mapping[str, Any]) -> InboundReply:
-    return InboundReply(status, JSON, json.dumps(said, ensure_ascii=False).encode())
+def _answer(status: int, body: Mapping[str, Any]) -> InboundReply:
+    return InboundReply(status, JSON, json.dumps(body, ensure_ascii=False).encode())
 
 
 def _number(value: Any) -> int:
@@ -97,21 +100,21 @@ def _text(value: Any) -> str:
     return value
 
 
-def _report(said: Mapping[str, Any]) -> Report:
-    error = said.get("error")
+def _report(report: Mapping[str, Any]) -> Report:
+    error = report.get("error")
     if error is None:
-        outcome = done(*(_text(said[name]) for name in ("id", "key", "version")))
+        outcome = done(*(_text(report[name]) for name in ("id", "key", "version")))
     else:
         refused = Refused(*(_text(error[name]) for name in ("code", "message", "column")))
         outcome = Outcome(error=refusal(refused))
-    return Report(_text(said["ticket"]), outcome)
+    return Report(_text(report["ticket"]), outcome)
 
 
-def _seen(said: Mapping[str, Any]) -> Seen:
-    held = said["record"]
-    if held is None:
-        return Seen(_text(said["ticket"]), None)
-    entity = _text(said["entity"])
-    values = {column: _text(held["values"][column]) for column in TABLES[entity].limits}
-    one = found(entity, _text(held["id"]), _text(held["version"]), values)
-    return Seen(_text(said["ticket"]), one)
+def _seen(result: Mapping[str, Any]) -> Seen:
+    row = result["record"]
+    if row is None:
+        return Seen(_text(result["ticket"]), None)
+    entity = _text(result["entity"])
+    values = {column: _text(row["values"][column]) for column in TABLES[entity].limits}
+    record = found(entity, _text(row["id"]), _text(row["version"]), values)
+    return Seen(_text(result["ticket"]), record)

@@ -1,4 +1,4 @@
-"""The tables of the simulator's ledger: their columns, and what it refuses to put into them."""
+"""Tables of the simulator's ledger: their columns and validation rules."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ GROUP, DETAIL = "group", "detail"
 
 
 class Refused(Exception):
-    """The ledger does not take a message; nothing was written."""
+    """The ledger refuses a message; nothing was written."""
 
     def __init__(self, code: str, message: str, column: str = "") -> None:
         super().__init__(message)
@@ -63,16 +63,17 @@ class Refused(Exception):
         self.column = column
 
 
-# Looks at the values of the row with this number, 0 for a new one. Raises Refused.
+# Validates the values of the row with this number (0 for a new one). Raises Refused.
 Check = Callable[[sqlite3.Connection, int, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of record: a table of the ledger, and the word for it in messages and files.
+    """One record type of the ledger; ``name`` is used in messages and files.
 
-    ``limits``: its columns, all text, and how long each may be; ``key``: the one that is unique in
-    whatever case; ``fixed``: the key is for good; ``kept``: blank in an update leaves them be.
+    ``limits``: its columns, all text, and their lengths. ``key``: the unique column, ignoring case.
+    ``fixed``: the key cannot be changed. ``kept``: columns that a blank cell of an imported file
+    does not change.
     """
 
     name: str
@@ -112,23 +113,23 @@ def _check_code(db: sqlite3.Connection, number: int, values: Mapping[str, str]) 
 
 
 def _check_parent(db: sqlite3.Connection, number: int, parent: str) -> None:
-    """It is there, and neither the code itself nor below it."""
-    seen: set[int] = {number}
-    place = parent
-    while place:
-        row = db.execute("SELECT parent FROM cost_code WHERE id = ?", (row_number(place),))
-        found = row.fetchone()
-        if found is None:
-            said = f"There is no cost code number “{place}” to put this one under."
-            raise Refused("E1014", said, "parent")
-        if row_number(place) in seen:
+    """Refuse a parent that does not exist, or is the code itself or one of its descendants."""
+    visited: set[int] = {number}
+    ancestor = parent
+    while ancestor:
+        query = db.execute("SELECT parent FROM cost_code WHERE id = ?", (row_number(ancestor),))
+        row = query.fetchone()
+        if row is None:
+            message = f"There is no cost code number “{ancestor}” to put this one under."
+            raise Refused("E1014", message, "parent")
+        if row_number(ancestor) in visited:
             raise Refused("E1015", "A cost code cannot be put under itself.", "parent")
-        seen.add(row_number(place))
-        place = str(found["parent"])
+        visited.add(row_number(ancestor))
+        ancestor = str(row["parent"])
 
 
 def row_number(text: object) -> int:
-    """A record's number or cursor as the database's integer; 0, which none has, for nonsense."""
+    """A record number or cursor as an integer; 0, which no record has, if it is not a number."""
     digits = str(text)
     return int(digits) if re.fullmatch(r"[0-9]{1,18}", digits) else 0
 
@@ -178,4 +179,4 @@ COST_CODES = Table(
     fixed=False,
     kept=frozenset({"parent", "income_account", "expense_account"}),
 )
-TABLES: Mapping[str, Table] = {one.name: one for one in (VENDORS, COST_CODES)}
+TABLES: Mapping[str, Table] = {table.name: table for table in (VENDORS, COST_CODES)}

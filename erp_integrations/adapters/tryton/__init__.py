@@ -1,6 +1,6 @@
-"""Tryton 8.0: vendors as parties, standard cost codes as analytic accounts, over its REST API.
+"""Adapter of Tryton 8.0: vendors are parties, standard cost codes are analytic accounts.
 
-Tryton is under the GPL and is only spoken to over HTTP; nothing of it is imported.
+Tryton's license is the GPL, so it is only called over its REST API; none of its code is imported.
 See docs/design/tryton.md, "Mapping".
 """
 

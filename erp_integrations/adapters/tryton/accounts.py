@@ -1,7 +1,7 @@
 """Standard cost codes as Tryton's analytic accounts, a tree under one root account.
 
-Tryton does not keep their codes unique: a create looks first, and that only one create of a key
-is in the air at a time is the engine's part.
+Tryton does not keep the codes unique: a create checks first whether the code is taken, and the
+engine sends only one create of a key at a time.
 See docs/design/tryton.md, "Uniqueness".
 """
 
@@ -28,7 +28,7 @@ WIRE_NAMES = {
 
 
 class Accounts(Records):
-    """Analytic accounts under the root of the connection."""
+    """Analytic accounts under the connection's root account."""
 
     model = MODEL
     fields = (
@@ -47,7 +47,7 @@ class Accounts(Records):
         self._root = 0
 
     def wanted(self, command: Command) -> Values:
-        """The place too, on creation or where the command names a parent."""
+        """The account's values; the parent for a create, or if the command names one."""
         if command.operation is Operation.DEACTIVATE:
             return {"is_active": False}
         payload = command.payload
@@ -62,15 +62,15 @@ class Accounts(Records):
         return wanted
 
     def wire_names(self) -> Mapping[str, str]:
-        """Tryton's names."""
+        """Tryton's field names."""
         return WIRE_NAMES
 
     def given(self) -> Values:
-        """The company of the connection, and the state in which an account can be used."""
+        """The connection's company, and the state of an account that can be used."""
         return {"company": self.options.company, "state": "opened"}
 
     def creation(self, wanted: Values, refer: Refer) -> Values:
-        """An account that can be used at once."""
+        """The message that creates an open account."""
         message = {
             "code": wanted["full_code"],
             "name": wanted["description"],
@@ -83,25 +83,28 @@ class Accounts(Records):
         return message
 
     def create(self, wanted: Values) -> Row:
-        """:raises AdapterError: duplicate, where the code is in use under the root."""
+        """Create an account.
+
+        :raises AdapterError: DUPLICATE if the code is taken under the root.
+        """
         self._refuse_taken(wanted["full_code"])
         return super().create(wanted)
 
     def difference(self, wanted: Values, row: Row, refer: Refer) -> Values:
-        """Only what is not so already."""
-        held = self.data(row)
+        """The message with the changed values only."""
+        current = self.data(row)
         names = [
-            name for name in ("full_code", "description", "type") if wanted[name] != held[name]
+            name for name in ("full_code", "description", "type") if wanted[name] != current[name]
         ]
         if "full_code" in names:
             self._refuse_taken(wanted["full_code"])
         message = {WIRE_NAMES[name]: wanted[name] for name in names}
-        if wanted.get("parent", held["parent"]) != held["parent"]:
+        if wanted.get("parent", current["parent"]) != current["parent"]:
             message["parent"] = _place(wanted, refer)
         return message
 
     def data(self, row: Row) -> Values:
-        """``code`` is the account's own tier; ``parent`` an ID, empty right under the root."""
+        """The account's values; ``code`` is its last tier, ``parent`` an ID or empty at the top."""
         parent = row["parent"] or {}
         at_top = parent.get("type") == "root"
         full_code = text(row["code"])
@@ -120,22 +123,25 @@ class Accounts(Records):
         }
 
     def domain(self, key: str) -> list[Any]:
-        """By code under the root, inactive accounts too."""
+        """Accounts with this code under the root, including inactive ones."""
         return [["code", "=", key], *self.everything(), ACTIVE_OR_NOT]
 
     def everything(self) -> list[Any]:
-        """Every account under the root."""
+        """All accounts under the root."""
         return [["root", "=", self.root()]]
 
     def refer(self, model: str, name: str) -> Any:
-        """The ID of the root by its code; what else is referred to comes by ID."""
+        """The ID of the root account; parents come with their ID and are not looked up."""
         if name == self.options.root:
             return self.root()
-        said = f"Tryton has no account “{name}” to put this one under."
-        raise AdapterError(error(ErrorClass.MISSING_REF, said, field="parent"))
+        message = f"Tryton has no account “{name}” to put this one under."
+        raise AdapterError(error(ErrorClass.MISSING_REF, message, field="parent"))
 
     def root(self) -> int:
-        """The root account's ID. :raises AdapterError: where there is none, or more than one."""
+        """The root account's ID.
+
+        :raises AdapterError: if there is none, or more than one.
+        """
         if not self._root:
             domain = [
                 ["code", "=", self.options.root],
@@ -145,20 +151,20 @@ class Accounts(Records):
             rows = self.rest.search(MODEL, domain, ["code"], most=2)
             if len(rows) != 1:
                 which = "more than one root account" if rows else "no root account"
-                said = f"Tryton has {which} “{self.options.root}” in this company."
-                raise AdapterError(error(ErrorClass.MISSING_REF, said))
+                message = f"Tryton has {which} “{self.options.root}” in this company."
+                raise AdapterError(error(ErrorClass.MISSING_REF, message))
             self._root = int(rows[0]["id"])
         return self._root
 
     def _refuse_taken(self, code: str) -> None:
         rows = self.rest.search(MODEL, self.domain(code), ["code"], most=1)
         if rows:
-            said = f"{code} already exists under {self.options.root}."
-            raise AdapterError(error(ErrorClass.DUPLICATE, said, field="full_code", code=0))
+            message = f"{code} already exists under {self.options.root}."
+            raise AdapterError(error(ErrorClass.DUPLICATE, message, field="full_code", code=0))
 
 
 def _place(wanted: Values, refer: Refer) -> Any:
-    """What the account is put under: its parent, whose ID is known, or the root."""
+    """The ID of the account's parent, or of the root."""
     parent = wanted["parent"]
     if parent.isascii() and parent.isdecimal():
         return int(parent)

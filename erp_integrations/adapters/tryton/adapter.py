@@ -1,4 +1,4 @@
-"""Tryton's adapter: commands to its REST API, and its answers in the words of the contract."""
+"""Tryton's adapter: converts between the adapter contract and Tryton's REST API."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from erp_integrations.adapters.tryton.records import Records, text
 from erp_integrations.adapters.tryton.refusals import error
 from erp_integrations.adapters.tryton.rest import CALL_SECONDS, Rest
 
-# A command makes two slow calls at most; one that could not end in time is not begun.
+# Seconds: a command makes at most two slow calls, and is not begun with less time left.
 TIME_FOR_ONE = 2 * CALL_SECONDS
-# After these nothing more is sent in the same call: the next would fare no better.
+# After these errors the rest of the batch is not sent, because it would fail too.
 STOPPERS = frozenset(
     {
         ErrorClass.TRANSIENT,
@@ -55,7 +55,7 @@ STOPPERS = frozenset(
 
 
 class TrytonAdapter(Adapter):
-    """A Tryton 8.0 with the modules party and analytic_account."""
+    """Adapter of a Tryton 8.0 with the modules party and analytic_account."""
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
@@ -74,11 +74,11 @@ class TrytonAdapter(Adapter):
 
     @classmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:
-        """The limits of names and IDs are settings."""
+        """The manifest with the length limits and the code format of the settings."""
         return manifest(config)
 
     def check(self) -> Health:
-        """Names everything that is missing."""
+        """Test the connection: modules, company, permissions and root account."""
         if self.problems:
             return Health(tuple(self.problems))
         return check(self.rest, self.options)
@@ -88,7 +88,10 @@ class TrytonAdapter(Adapter):
         return (VENDOR_TYPE,)
 
     def choices(self, kind: str) -> Sequence[Choice]:
-        """Tryton's active party categories. :raises AdapterError:"""
+        """Tryton's active party categories.
+
+        :raises AdapterError: for another list, or if Tryton cannot be asked.
+        """
         self._require_settings()
         if kind != VENDOR_TYPE:
             raise AdapterError(_unsupported(f"Tryton has no list called “{kind}”."))
@@ -96,31 +99,40 @@ class TrytonAdapter(Adapter):
         return tuple(Choice(str(row["id"]), str(row["rec_name"])) for row in rows)
 
     def validate(self, command: Command) -> Sequence[Problem]:
-        """A tax ID must be an EIN: Tryton's US identifiers are."""
+        """Check the tax ID, which must be an EIN."""
         is_vendor = command.entity == VENDOR and command.operation is not Operation.DEACTIVATE
         return tax_ids.problems(command.payload, erp="Tryton") if is_vendor else ()
 
     def preview(self, command: Command) -> Wire:
-        """What :meth:`submit` creates, or changes an existing record into."""
+        """The message of :meth:`submit`; for an update all values, not only the changed ones."""
         return self._kind(command.entity).preview(command)
 
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
-        """The record with this code, active or not. :raises AdapterError:"""
+        """The record with this code, active or not.
+
+        :raises AdapterError: if Tryton cannot be asked.
+        """
         self._require_settings()
         return self._kind(entity).find(key)
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
-        """The record with this number, active or not. :raises AdapterError:"""
+        """The record with this ID, active or not.
+
+        :raises AdapterError: if Tryton cannot be asked.
+        """
         self._require_settings()
         return self._kind(entity).fetch(erp_id)
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """One after the other; once Tryton is away, or asks for peace, the rest is not sent."""
+        """Send the commands one by one; after an error of the connection the rest is not sent."""
         with self.io.deadline.within(CALL_DEADLINE - 1):
             return self._in_turn(commands)
 
     def pull(self, entity: str, cursor: str = "") -> Page:
-        """A hundred records in the order of their IDs. :raises AdapterError:"""
+        """A page of a hundred records in order of their IDs.
+
+        :raises AdapterError: if Tryton cannot be asked.
+        """
         self._require_settings()
         return self._kind(entity).page(cursor)
 
@@ -133,8 +145,8 @@ class TrytonAdapter(Adapter):
             outcome = Outcome(error=stopped) if stopped else self._carry_out(command)
             outcomes.append(outcome)
             if stopped is None and outcome.error and outcome.error.cls in STOPPERS:
-                said = f"Not sent, because of what came before it: {outcome.error.message}"
-                stopped = replace(outcome.error, effect=Effect.NOT_APPLIED, message=said)
+                message = f"Not sent, because of what came before it: {outcome.error.message}"
+                stopped = replace(outcome.error, effect=Effect.NOT_APPLIED, message=message)
         return outcomes
 
     def _carry_out(self, command: Command) -> Outcome:
@@ -147,20 +159,20 @@ class TrytonAdapter(Adapter):
             return Outcome(error=problem.error)
 
     def _refuse_too_long(self, command: Command) -> None:
-        """Tryton would take a name of any length; the connection has a limit, whoever sends."""
+        """Refuse values over the connection's limits; Tryton itself has none."""
         if command.operation is Operation.DEACTIVATE:
             return
         entity = self.manifest(self.config).entities[command.entity]
-        for one in entity.fields:
-            most = entity.max_length(one.name)
-            if most is not None and len(text(command.payload.get(one.name))) > most:
-                said = f"{one.label} is longer than the {most} characters of this connection."
-                raise AdapterError(error(ErrorClass.INVALID, said, field=one.name))
+        for field in entity.fields:
+            most = entity.max_length(field.name)
+            if most is not None and len(text(command.payload.get(field.name))) > most:
+                message = f"{field.label} is longer than the {most} characters of this connection."
+                raise AdapterError(error(ErrorClass.INVALID, message, field=field.name))
 
     def _kind(self, entity: str) -> Records:
         if entity not in self.kinds:
-            said = f"Tryton is sent no records called “{entity}”."
-            raise AdapterError(_unsupported(said))
+            message = f"Tryton is sent no records called “{entity}”."
+            raise AdapterError(_unsupported(message))
         return self.kinds[entity]
 
     def _require_settings(self) -> None:

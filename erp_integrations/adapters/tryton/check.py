@@ -1,4 +1,4 @@
-"""The connection test: what is missing, in the order in which it can be mended."""
+"""Connection test of Tryton; the problems are in the order in which they can be fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEEDED = {
     "country.country": "country",
     MODEL: "analytic_account",
 }
-# Without create and write on these nothing can be exported.
+# Models on which the key's user needs read, create and write permission.
 WRITTEN = ("party.party", MODEL)
 MENDED_BY = {
     "party.party": "Have Tryton's administrator allow it to the groups of the key's user.",
@@ -25,7 +25,7 @@ MENDED_BY = {
 
 
 def check(rest: Rest, options: Options) -> Health:
-    """Everything that would keep an export from working; never raises."""
+    """Run the test; never raises."""
     try:
         missing = list(_missing_modules(rest))
         if missing:
@@ -58,9 +58,9 @@ def _explained(problem: AdapterError) -> str:
 
 def _missing_modules(rest: Rest) -> Iterator[str]:
     rows = rest.search("ir.model", [["name", "in", list(NEEDED)]], ["name"])
-    found = {row["name"] for row in rows}
-    for model, module in NEEDED.items():
-        if model not in found:
+    models = {row["name"] for row in rows}
+    for model_name, module in NEEDED.items():
+        if model_name not in models:
             yield f"Tryton's module {module} is not activated. Activate it in Tryton."
 
 
@@ -68,11 +68,11 @@ def _wrong_company(rest: Rest, options: Options) -> Iterator[str]:
     rows = rest.search("company.company", [], ["party.name"])
     names = {row["id"]: row["party"]["name"] for row in rows if row["party"]}
     if options.company not in names:
-        known = ", ".join(f"{number} ({name})" for number, name in names.items())
-        yield f"Tryton has no company number {options.company}. There is: {known}."
+        companies = ", ".join(f"{number} ({name})" for number, name in names.items())
+        yield f"Tryton has no company number {options.company}. There is: {companies}."
         return
-    mine = rest.ask("res.user", "get_preferences", {"context_only": True}).get("company")
-    if mine != options.company and not _sees(rest, options.company):
+    current = rest.ask("res.user", "get_preferences", {"context_only": True}).get("company")
+    if current != options.company and not _sees(rest, options.company):
         yield (
             f"The key's user does not work for company {options.company} "
             f"(“{names[options.company]}”). Add the company to the user in Tryton, or correct the "
@@ -81,7 +81,7 @@ def _wrong_company(rest: Rest, options: Options) -> Iterator[str]:
 
 
 def _sees(rest: Rest, company: int) -> bool:
-    """Accounts of companies that are not the user's are hidden from it."""
+    """Whether the user can read the company's accounts, i.e. belongs to the company."""
     return bool(rest.search(MODEL, [["company", "=", company]], ["code"], most=1))
 
 
@@ -91,7 +91,7 @@ def _missing_rights(rest: Rest) -> Sequence[str]:
     return [
         f"The key's user may not {' and '.join(lacking)} records of {model}. {MENDED_BY[model]}"
         for model in models
-        if (lacking := [one for one in ("read", "create", "write") if not access[model][one]])
+        if (lacking := [right for right in ("read", "create", "write") if not access[model][right]])
     ]
 
 

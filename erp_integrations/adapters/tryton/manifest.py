@@ -1,6 +1,6 @@
-"""What Tryton takes: its fields, what it asks of the approver, the settings of a connection.
+"""Manifest of Tryton: fields, acceptance fields and settings.
 
-Tryton limits no length; the limits are the customer's, and so settings.
+Tryton has no length limits; customers set their own in the connection.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SETTLES_WITHIN = 30.0
 BATCH = 20
 OPERATIONS = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DEACTIVATE})
 
-# Payload name, label, and the name on the wire: of an address, of a contact mechanism's type.
+# Payload field -> label, and Tryton's name: a field of the address, a type of contact mechanism.
 ADDRESS = {
     "address": ("Address", "street"),
     "city": ("City", "city"),
@@ -112,7 +112,7 @@ SETTINGS = (
 
 
 def manifest(config: Mapping[str, Any]) -> Manifest:
-    """The manifest under the limits of a connection."""
+    """The manifest with the limits and the code format of a connection."""
     options = read_options(config)
     return Manifest(
         key="tryton",

@@ -1,4 +1,4 @@
-"""A connection's settings as values that can be relied on, and what is wrong with them."""
+"""Parse and validate the settings of a connection to Tryton."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOME_COUNTRY = "US"
 
 @dataclass(frozen=True)
 class Options:
-    """The settings; a wrong one is replaced by its default and named in ``problems``."""
+    """The settings; an invalid one gets its default and a message in ``problems``."""
 
     url: str
     company: int
@@ -32,7 +32,7 @@ class Options:
 
 
 def read_options(config: Mapping[str, Any]) -> Options:
-    """Settings as stored, whatever they hold."""
+    """Parse stored settings, which may be invalid."""
     problems = code_settings.problems(config)
     url = str(config.get("url") or "").strip().rstrip("/")
     if problem := address_problem(url) or _names_no_database(url):

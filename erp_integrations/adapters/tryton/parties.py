@@ -1,7 +1,7 @@
 """Vendors as Tryton's parties, with an address, contact mechanisms and a tax identifier.
 
-A party may have more of each than a company has: the first active one of a kind is the company's.
-What the company no longer has is made inactive in Tryton, never deleted.
+A party may have several of each; the first active one of a kind is taken for the company's.
+A value that the company no longer has is deactivated in Tryton, never deleted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMED = {COUNTRY: "country", SUBDIVISION: "state"}
 
 
 class Parties(Records):
-    """Parties; the key is the code, which Tryton keeps unique."""
+    """Parties; the key is the code, which is unique in Tryton."""
 
     model = "party.party"
     fields = (
@@ -62,7 +62,7 @@ class Parties(Records):
         self.known: dict[tuple[str, str], int] = {}
 
     def wanted(self, command: Command) -> Values:
-        """Payload and acceptance as Tryton will hold them."""
+        """The party's values, normalized as Tryton stores them."""
         if command.operation is Operation.DEACTIVATE:
             return {"is_active": False}
         payload = command.payload
@@ -77,18 +77,21 @@ class Parties(Records):
         return wanted
 
     def wire_names(self) -> Mapping[str, str]:
-        """As the manifest names them."""
-        names = {one.name: one.erp_name for one in VENDOR_FIELDS}
+        """Tryton's field names, as in the manifest."""
+        names = {field.name: field.erp_name for field in VENDOR_FIELDS}
         return {"name": "name", **names, VENDOR_ID: "code", VENDOR_TYPE: "categories"}
 
     def creation(self, wanted: Values, refer: Refer) -> Values:
-        """A party with all that belongs to it, in one message and so all or nothing."""
+        """The message that creates a party with its address, contacts and identifier.
+
+        One message, so that Tryton stores all of it or nothing.
+        """
         message = {
             "code": wanted[VENDOR_ID],
             "name": wanted["name"],
             "active": wanted["is_active"],
         }
-        if address := _on_wire(wanted, [one for one in ADDRESS if wanted[one]], refer):
+        if address := _on_wire(wanted, [name for name in ADDRESS if wanted[name]], refer):
             message["addresses"] = [["create", [address]]]
         mechanisms = [_mechanism(name, wanted[name]) for name in MECHANISMS if wanted[name]]
         if mechanisms:
@@ -100,25 +103,25 @@ class Parties(Records):
         return message
 
     def difference(self, wanted: Values, row: Row, refer: Refer) -> Values:
-        """Only what is not so already. The code of a party is never changed."""
-        held = self.data(row)
-        if wanted[VENDOR_ID] != held[VENDOR_ID]:
-            said = f"The party's code is {held[VENDOR_ID]}; erpbridge does not change codes."
-            raise AdapterError(error(ErrorClass.INVALID, said, field=VENDOR_ID))
+        """The message with the changed values only. The code of a party is never changed."""
+        current = self.data(row)
+        if wanted[VENDOR_ID] != current[VENDOR_ID]:
+            problem = f"The party's code is {current[VENDOR_ID]}; erpbridge does not change codes."
+            raise AdapterError(error(ErrorClass.INVALID, problem, field=VENDOR_ID))
         message = {
             {"name": "name", "is_active": "active"}[name]: value
-            for name, value in changed(wanted, held, ["name", "is_active"]).items()
+            for name, value in changed(wanted, current, ["name", "is_active"]).items()
         }
-        orders = {
-            "addresses": _address_orders(wanted, held, row["addresses"], refer),
-            "contact_mechanisms": list(_mechanism_orders(wanted, held, row)),
-            "identifiers": _identifier_orders(wanted, held, row["identifiers"]),
-            "categories": _category_orders(wanted, row["categories"], refer),
+        actions = {
+            "addresses": _address_actions(wanted, current, row["addresses"], refer),
+            "contact_mechanisms": list(_mechanism_actions(wanted, current, row)),
+            "identifiers": _identifier_actions(wanted, current, row["identifiers"]),
+            "categories": _category_actions(wanted, row["categories"], refer),
         }
-        return {**message, **{name: some for name, some in orders.items() if some}}
+        return {**message, **{name: values for name, values in actions.items() if values}}
 
     def data(self, row: Row) -> Values:
-        """The first address, and the first mechanism and identifier of each kind."""
+        """The party's values: of its first address, and its first contact and tax identifier."""
         address: Row = next(iter(row["addresses"]), {})
         mechanisms = _firsts(row["contact_mechanisms"], "value")
         number = text(_firsts(row["identifiers"], "code").get(EIN))
@@ -137,44 +140,44 @@ class Parties(Records):
             "entity_type": "ein" if number else "",
             "is_active": bool(row["active"]),
             VENDOR_ID: text(row["code"]),
-            VENDOR_TYPE: ",".join(str(one) for one in sorted(row["categories"])),
+            VENDOR_TYPE: ",".join(str(category) for category in sorted(row["categories"])),
         }
 
     def domain(self, key: str) -> list[Any]:
-        """By code, inactive parties too."""
+        """Parties with this code, including inactive ones."""
         return [["code", "=", key], ACTIVE_OR_NOT]
 
     def everything(self) -> list[Any]:
-        """Every party."""
+        """All parties."""
         return []
 
     def refer(self, model: str, name: str) -> Any:
-        """The ID of a country or a subdivision by its code; categories are chosen by ID."""
+        """The ID of a country or subdivision by its code, or of a category by its number."""
         if model == CATEGORY:
             return self._category(name)
         if (model, name) not in self.known:
             rows = self.rest.search(model, [["code", "=", name]], ["code"], most=1)
             if not rows:
-                what = NAMED[model]
-                said = f"Tryton has no {what} “{name}”."
+                noun = NAMED[model]
+                message = f"Tryton has no {noun} “{name}”."
                 field = "country_code" if model == COUNTRY else "state_code"
-                raise AdapterError(error(ErrorClass.MISSING_REF, said, field=field))
+                raise AdapterError(error(ErrorClass.MISSING_REF, message, field=field))
             self.known[model, name] = int(rows[0]["id"])
         return self.known[model, name]
 
     def _category(self, number: str) -> int:
-        known = (CATEGORY, number)
-        if known not in self.known:
-            wanted = int(number) if number.isascii() and number.isdecimal() else 0
-            if not self.rest.search(CATEGORY, [["id", "=", wanted]], ["name"], most=1):
-                said = f"Tryton has no active party category {number}."
-                raise AdapterError(error(ErrorClass.MISSING_REF, said, field=VENDOR_TYPE))
-            self.known[known] = wanted
-        return self.known[known]
+        cache_key = (CATEGORY, number)
+        if cache_key not in self.known:
+            category_id = int(number) if number.isascii() and number.isdecimal() else 0
+            if not self.rest.search(CATEGORY, [["id", "=", category_id]], ["name"], most=1):
+                message = f"Tryton has no active party category {number}."
+                raise AdapterError(error(ErrorClass.MISSING_REF, message, field=VENDOR_TYPE))
+            self.known[cache_key] = category_id
+        return self.known[cache_key]
 
 
 def _address(payload: Mapping[str, Any], home_country: str) -> Values:
-    """A country alone is no address; an address that names no country is at home."""
+    """Values of the address; the home country if it has none. A country alone is no address."""
     address = {name: text(payload.get(name)) for name in ADDRESS}
     if not any(value for name, value in address.items() if name != "country_code"):
         return dict.fromkeys(ADDRESS, "")
@@ -184,7 +187,7 @@ def _address(payload: Mapping[str, Any], home_country: str) -> Values:
 
 
 def _on_wire(wanted: Values, names: Sequence[str], refer: Refer) -> Values:
-    """Values of an address as Tryton takes them."""
+    """The named address values as Tryton's fields; None for empty ones."""
     country = wanted["country_code"]
     references = {"country_code": (COUNTRY, country)}
     references["state_code"] = (SUBDIVISION, f"{country}-{wanted['state_code']}")
@@ -194,7 +197,7 @@ def _on_wire(wanted: Values, names: Sequence[str], refer: Refer) -> Values:
         else refer(*references[name])
         if name in references
         else wanted[name]
-        # The country first: without it no subdivision of it is worth looking for.
+        # The country first, so that an unknown country is reported before its state.
         for name in sorted(names, key=lambda name: name != "country_code")
     }
 
@@ -203,26 +206,26 @@ def _mechanism(name: str, value: str) -> Values:
     return {"type": MECHANISMS[name][1], "value": value}
 
 
-def _address_orders(
-    wanted: Values, held: Values, addresses: Sequence[Row], refer: Refer
+def _address_actions(
+    wanted: Values, current: Values, addresses: Sequence[Row], refer: Refer
 ) -> list[Any]:
-    names = list(changed(wanted, held, list(ADDRESS)))
+    names = list(changed(wanted, current, list(ADDRESS)))
     if not names:
         return []
     if not any(wanted[name] for name in ADDRESS):
         return [["write", [addresses[0]["id"]], {"active": False}]]
     if not addresses:
-        return [["create", [_on_wire(wanted, [one for one in ADDRESS if wanted[one]], refer)]]]
+        return [["create", [_on_wire(wanted, [name for name in ADDRESS if wanted[name]], refer)]]]
     if "country_code" in names and "state_code" not in names:
-        # The subdivision belongs to the country: the old one would not be valid any more.
+        # Subdivisions belong to a country: the old one is not valid in the new country.
         names.append("state_code")
     return [["write", [addresses[0]["id"]], _on_wire(wanted, names, refer)]]
 
 
-def _mechanism_orders(wanted: Values, held: Values, row: Row) -> Iterator[list[Any]]:
-    for name, value in changed(wanted, held, list(MECHANISMS)).items():
+def _mechanism_actions(wanted: Values, current: Values, row: Row) -> Iterator[list[Any]]:
+    for name, value in changed(wanted, current, list(MECHANISMS)).items():
         kind = MECHANISMS[name][1]
-        ids = [one["id"] for one in row["contact_mechanisms"] if one["type"] == kind]
+        ids = [contact["id"] for contact in row["contact_mechanisms"] if contact["type"] == kind]
         if not value:
             yield ["write", ids, {"active": False}]
         elif ids:
@@ -231,11 +234,11 @@ def _mechanism_orders(wanted: Values, held: Values, row: Row) -> Iterator[list[A
             yield ["create", [_mechanism(name, value)]]
 
 
-def _identifier_orders(wanted: Values, held: Values, identifiers: Sequence[Row]) -> list[Any]:
+def _identifier_actions(wanted: Values, current: Values, identifiers: Sequence[Row]) -> list[Any]:
     number = wanted["entity_id"]
-    if number == held["entity_id"]:
+    if number == current["entity_id"]:
         return []
-    ids = [one["id"] for one in identifiers if one["type"] == EIN]
+    ids = [identifier["id"] for identifier in identifiers if identifier["type"] == EIN]
     if not number:
         return [["write", ids, {"active": False}]]
     if ids:
@@ -243,17 +246,17 @@ def _identifier_orders(wanted: Values, held: Values, identifiers: Sequence[Row])
     return [["create", [{"type": EIN, "code": number}]]]
 
 
-def _category_orders(wanted: Values, held: Sequence[int], refer: Refer) -> list[Any]:
-    """A category is added; those that accounting gave the party stay."""
+def _category_actions(wanted: Values, current: Sequence[int], refer: Refer) -> list[Any]:
+    """Add the category; the party's other categories stay."""
     category = wanted.get(VENDOR_TYPE)
-    if not category or category in {str(one) for one in held}:
+    if not category or category in {str(category_id) for category_id in current}:
         return []
     return [["add", [refer(CATEGORY, category)]]]
 
 
 def _firsts(rows: Sequence[Row], name: str) -> dict[str, Any]:
-    """The named value of the first row of each type."""
-    found: dict[str, Any] = {}
+    """Type -> the named value of its first row."""
+    values: dict[str, Any] = {}
     for row in rows:
-        found.setdefault(row["type"], row[name])
-    return found
+        values.setdefault(row["type"], row[name])
+    return values

@@ -1,8 +1,8 @@
-"""Tryton's refusals in the words of the contract.
+"""Convert Tryton's error responses to errors of the adapter contract.
 
-A refusal for people is a JSON object with a message, asked for in English; anything else comes
-from the server beneath, or from something between here and there, is HTML as a rule, and is told
-by its form only: it may be a page that is nobody's business here.
+Tryton's own errors are JSON objects with a message, requested in English. Any other response comes
+from the web server or a proxy; only its size and type are reported, because it may be a page of
+another host that users of erpbridge must not read.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ADVICE = {
     ErrorClass.MISSING_REF: "Look in Tryton whether what the record refers to is still there.",
     ErrorClass.CONFLICT: "Look at what changed in Tryton, then send again.",
 }
-# In a page in place of a refusal; nothing was called, so nothing was done.
+# In an HTML page with status 400; Tryton has not called anything, so nothing was applied.
 STILL_LOADING = b"Unable to get RPC method"
 NOT_LOADED = "Tryton does not know what it is asked for: it is still starting, or lacks a module."
 KEY_REFUSED = (
@@ -51,7 +51,7 @@ KEY_REFUSED = (
 
 
 def refusal(answer: Answer) -> ErpError:
-    """What an answer that is not a success means."""
+    """The error of a response that is not a success."""
     try:
         status = HTTPStatus(answer.status)
     except ValueError:
@@ -63,8 +63,8 @@ def refusal(answer: Answer) -> ErpError:
         seconds = float(wait) if re.fullmatch(r"[0-9]{1,6}", wait) else None
         return error(BY_STATUS[status], "Tryton asks to slow down.", retry_after=seconds, code=429)
     if status in BY_STATUS:
-        said = KEY_REFUSED if status is HTTPStatus.UNAUTHORIZED else _said(answer)
-        return error(BY_STATUS[status], said, code=status)
+        message = KEY_REFUSED if status is HTTPStatus.UNAUTHORIZED else _status_message(answer)
+        return error(BY_STATUS[status], message, code=status)
     return _failed(answer)
 
 
@@ -89,7 +89,7 @@ def error(
 
 
 def _bad_request(answer: Answer) -> ErpError:
-    message = _told(answer)
+    message = _message_of(answer)
     if not message and STILL_LOADING in answer.body:
         return error(ErrorClass.TRANSIENT, NOT_LOADED, code=400)
     if not message:
@@ -100,27 +100,27 @@ def _bad_request(answer: Answer) -> ErpError:
     return error(ErrorClass.INVALID, message, code=400)
 
 
-def _told(answer: Answer) -> str:
-    """What Tryton says to people, in its own form; nothing of any other page."""
+def _message_of(answer: Answer) -> str:
+    """Message and description of a Tryton error; empty for any other response."""
     try:
-        told = answer.json()
-        message = " ".join(filter(None, (told["message"], told.get("description"))))
+        body = answer.json()
+        message = " ".join(filter(None, (body["message"], body.get("description"))))
     except (AdapterError, KeyError, TypeError, AttributeError):
         return ""
     return answer.redact(message)
 
 
 def _failed(answer: Answer) -> ErpError:
-    """The server, or one in front of it, broke: nobody knows how far it got."""
+    """The error of a response that Tryton itself has not sent, as of a failing server or proxy."""
     status = answer.status
     if 300 <= status < 400:
-        said = "The address redirects elsewhere; correct the address of this connection."
-        return ErpError(ErrorClass.BUG, answer.unclear, said, erp_code=str(status))
-    # What only reads can be asked again; after a write, that is for a person to look at.
-    passing = status in AWAY or (answer.safe and 500 <= status < 600)
-    cls = ErrorClass.TRANSIENT if passing else ErrorClass.BUG
-    return ErpError(cls, answer.unclear, _said(answer), erp_code=str(status))
+        message = "The address redirects elsewhere; correct the address of this connection."
+        return ErpError(ErrorClass.BUG, answer.unclear, message, erp_code=str(status))
+    # A read can be retried after any server error; a write only if a proxy says Tryton is down.
+    transient = status in AWAY or (answer.safe and 500 <= status < 600)
+    cls = ErrorClass.TRANSIENT if transient else ErrorClass.BUG
+    return ErpError(cls, answer.unclear, _status_message(answer), erp_code=str(status))
 
 
-def _said(answer: Answer) -> str:
-    return f"Tryton answered with status {answer.status}: {_told(answer) or answer.form}"
+def _status_message(answer: Answer) -> str:
+    return f"Tryton answered with status {answer.status}: {_message_of(answer) or answer.form}"

@@ -1,1 +1,1 @@
-"""Ways to an ERP other than a call that is answered at once."""
+"""Deliveries other than a synchronous call: queued, polled and by file."""

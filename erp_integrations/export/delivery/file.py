@@ -1,4 +1,4 @@
-"""The file delivery: a person makes a file, imports it into the ERP, and says what became of it."""
+"""File delivery: a user makes a file, imports it into the ERP, and confirms the result."""
 
 from __future__ import annotations
 
@@ -42,42 +42,45 @@ from erpbridge.db import batches
 from erpbridge.db.durable_commits import durable
 
 MOST_ITEMS = 1_000
-# Settled in one go.
-SOME = 100
+# Items settled with one call.
+SETTLE_BATCH = 100
 LARGEST_RESULT = 10 * 1024 * 1024
 NOT_IN_RESULT = "The ERP's result file does not name it."
 NOT_IN_LIST = "The list of IDs does not name it."
-# What became of the item was not said when its file was confirmed.
+# States of items whose ID was not known when their file was confirmed.
 UNNAMED = (State.UNCERTAIN, State.NEEDS_ANSWER)
 
 
 class NotDone(Exception):
-    """A file could not be made or confirmed; the message says why, for the page."""
+    """A file could not be made or confirmed; the message is for users."""
 
 
 @dataclass(frozen=True)
 class Linked:
-    """What a list of IDs came to; ``taken`` are the keys whose ID another record has."""
+    """Result of a list of IDs; ``taken`` are the keys whose ID is linked to another record."""
 
     count: int
     taken: tuple[str, ...]
 
 
 def waiting(connection: Connection, entity: str) -> ItemQuerySet:
-    """The items that the next file would hold."""
-    found: ItemQuerySet = Item.objects.filter(
+    """The items that the next file would contain."""
+    items: ItemQuerySet = Item.objects.filter(
         connection=connection, entity=entity, state=State.QUEUED, waits_for=None
     )
-    return found
+    return items
 
 
 def make(connection: Connection, entity: str, *, by: User) -> ExportFile:
-    """Put what waits into a file: all of it or, if this process dies, none. :raises NotDone:"""
-    made = _make(connection, entity, by=by)
-    if made is None:
-        # Said only now, so that what was found to wait for its parent does wait.
+    """Put the waiting items into a file, in one transaction.
+
+    :raises NotDone: if nothing waits, or the adapter cannot make the file.
+    """
+    file = _make(connection, entity, by=by)
+    if file is None:
+        # Raised after the commit: claiming has set items back to waiting for their parents.
         raise NotDone("Nothing waits for a file now, or the connection is paused.")
-    return made
+    return file
 
 
 @durable()
@@ -90,7 +93,8 @@ def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None
     if not claims:
         return None
     try:
-        made = adapter_loading.adapter_of(connection).render_file([one.command for one in claims])
+        adapter = adapter_loading.adapter_of(connection)
+        made = adapter.render_file([claimed.command for claimed in claims])
     except AdapterError as error:
         raise NotDone(f"The file could not be made: {error}") from error
     file = ExportFile.objects.create(
@@ -106,14 +110,14 @@ def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None
     file.name = f"{path.stem}-{file.pk}{path.suffix}"
     file.save(update_fields=["name"])
     values = {"lease_until": None, "check_after": None, "handle": file.handle}
-    items = Item.objects.filter(pk__in=[one.item.pk for one in claims])
+    items = Item.objects.filter(pk__in=[claimed.item.pk for claimed in claims])
     transitions.move("submit", items, by=by, why=f"In file {file.name}", values=values)
     _note(file, "file_made", by=by)
     return file
 
 
 def _manifest(connection: Connection) -> Manifest:
-    """:raises NotDone:"""
+    """:raises NotDone: if the adapter cannot be used or does not deliver by file."""
     try:
         manifest = adapter_loading.manifest_of(connection)
     except AdapterUnavailable as error:
@@ -126,18 +130,18 @@ def _manifest(connection: Connection) -> Manifest:
 def _note(file: ExportFile, verb: str, *, by: User) -> None:
     connection = file.connection
     data = {"file": file.name, "items": file.count, "verdict": file.verdict}
-    one = Note(adapter_loading.ENTITY, connection.pk, connection.name, verb, data=data)
-    note(connection.account_id, [one], by=by)
+    event = Note(adapter_loading.ENTITY, connection.pk, connection.name, verb, data=data)
+    note(connection.account_id, [event], by=by)
 
 
 @transaction.atomic
 def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = None) -> int:
-    """Settle the items of a file by what a person, or the ERP's result file, says of it.
+    """Settle the items of a file by a user's verdict or by the ERP's result file.
 
-    :param result: the ERP's result file, or a filled list of IDs, as the verdict says.
-    :returns: how many it settled; the others need an answer, or wait for the next file.
-    :raises NotDone: for a file that is confirmed already, a result that is not this file's, and
-        where nobody says which IDs the ERP gave.
+    :param result: the ERP's result file or a filled list of IDs, depending on the verdict.
+    :returns: how many items were settled; the others need an answer, or wait for the next file.
+    :raises NotDone: if the file was confirmed already, the result is not of this file, or the IDs
+        that the ERP gave are missing.
     """
     Connection.objects.select_for_update(no_key=True).get(pk=file.connection_id)
     confirmed = {"verdict": verdict, "confirmed_by": by, "confirmed_at": Now()}
@@ -150,20 +154,23 @@ def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = 
     file.verdict = verdict
     _note(file, "file_confirmed", by=by)
     if verdict == ExportFile.Verdict.NONE:
-        _take_back(claims, why=f"Nothing of file {file.name} was imported", by=by)
+        _requeue(claims, why=f"Nothing of file {file.name} was imported", by=by)
         return 0
     outcomes = _outcomes(file, claims, result)
     answers, manifest = list(zip(claims, outcomes, strict=True)), _manifest(file.connection)
-    for start in range(0, len(answers), SOME):
-        settle.settle(file.connection, manifest, answers[start : start + SOME])
+    for start in range(0, len(answers), SETTLE_BATCH):
+        settle.settle(file.connection, manifest, answers[start : start + SETTLE_BATCH])
     wake(file.connection_id)
     return sum(outcome.error is None for outcome in outcomes)
 
 
 def _outcomes(file: ExportFile, claims: list[Claim], result: bytes | None) -> list[Outcome]:
-    """What became of the claims, by the file's verdict. :raises NotDone:"""
+    """The outcome of each claim by the file's verdict.
+
+    :raises NotDone: without a result file that the verdict needs, or with one that is wrong.
+    """
     if file.verdict == ExportFile.Verdict.ALL:
-        return _all_there(file, claims)
+        return _all_imported(file, claims)
     if result is None:
         raise NotDone("Choose the file that says what became of it.")
     by_ids = file.verdict == ExportFile.Verdict.IDS
@@ -171,28 +178,29 @@ def _outcomes(file: ExportFile, claims: list[Claim], result: bytes | None) -> li
 
 
 def _by_result(file: ExportFile, claims: list[Claim], result: bytes) -> list[Outcome]:
-    """:raises NotDone:"""
+    """:raises NotDone: for a result file that cannot be read, or is of another file."""
     try:
-        found = adapter_loading.adapter_of(file.connection).read_result(result)
+        outcomes = adapter_loading.adapter_of(file.connection).read_result(result)
     except (AdapterError, AdapterUnavailable) as error:
         raise NotDone(str(error)) from error
-    if not any(one.command.intent in found for one in claims):
+    if not any(claimed.command.intent in outcomes for claimed in claims):
         raise NotDone(f"This result names nothing that is in {file.name}.")
     unknown = ErpError(ErrorClass.BUG, Effect.UNCERTAIN, NOT_IN_RESULT)
-    return [found.get(one.command.intent, Outcome(error=unknown)) for one in claims]
+    return [outcomes.get(claimed.command.intent, Outcome(error=unknown)) for claimed in claims]
 
 
 def without_ids(connection: Connection, files: Sequence[ExportFile]) -> set[str]:
-    """Handles of those files with records whose ID in the ERP nobody can know without being told.
+    """Handles of the files with records whose ID in the ERP only a user can tell.
 
-    Records that were linked before have one, and so has every record of an ERP whose key it is.
+    Known are the IDs of records that were linked before, and those of record types whose key is
+    the ID.
     """
     try:
         entities = adapter_loading.manifest_of(connection).entities
     except AdapterUnavailable:
         return set()
-    keyed = {name for name, one in entities.items() if one.key_is_id}
-    handles = [one.handle for one in files if one.entity not in keyed]
+    keyed = {name for name, entity in entities.items() if entity.key_is_id}
+    handles = [file.handle for file in files if file.entity not in keyed]
     unlinked = Item.objects.filter(
         connection=connection, handle__in=handles, operation=Operation.CREATE
     )
@@ -200,30 +208,35 @@ def without_ids(connection: Connection, files: Sequence[ExportFile]) -> set[str]
 
 
 def id_list(file: ExportFile) -> bytes:
-    """The list in which a person names the IDs that are not known; see ``id_lists``."""
+    """The list in which a user enters the unknown IDs; see ``file_id_list``."""
     items = Item.objects.filter(connection=file.connection_id, handle=file.handle)
     unknown = items.filter(operation=Operation.CREATE, state__in=[State.SUBMITTED, *UNNAMED])
     new = unknown.order_by("depth", "pk")
     return file_id_list.blank(new.values_list("erp_key", flat=True))
 
 
-def _all_there(file: ExportFile, claims: list[Claim]) -> list[Outcome]:
-    """:raises NotDone: where nobody can know what the ERP calls the records."""
+def _all_imported(file: ExportFile, claims: list[Claim]) -> list[Outcome]:
+    """:raises NotDone: if the IDs that the ERP gave are not known."""
     if without_ids(file.connection, [file]):
         raise NotDone(
             "The ERP gave new records an ID of their own. Choose its result file, or fill in the "
             "list of IDs."
         )
-    known = _linked(file, claims)
-    said = "A person confirmed that all of the file was imported."
+    linked_ids = _linked_ids(file, claims)
+    answer = "A person confirmed that all of the file was imported."
     return [
-        _named(one, Held(known.get(one.item.record_id) or one.command.key, ""), said)
-        for one in claims
+        _applied(
+            claimed, Held(linked_ids.get(claimed.item.record_id) or claimed.command.key, ""), answer
+        )
+        for claimed in claims
     ]
 
 
 def _read_ids(file: ExportFile, content: bytes) -> tuple[dict[str, Held], Callable[[str], str]]:
-    """A list of IDs, by keys as the ERP compares them, and how it does. :raises NotDone:"""
+    """A list of IDs by normalized key, and the function that normalizes a key.
+
+    :raises NotDone: for a list that cannot be read.
+    """
     entity = _manifest(file.connection).entities.get(file.entity)
     compared = partial(erp_keys.compared, entity)
     try:
@@ -235,87 +248,96 @@ def _read_ids(file: ExportFile, content: bytes) -> tuple[dict[str, Held], Callab
 def _by_ids(file: ExportFile, claims: list[Claim], content: bytes) -> list[Outcome]:
     """:raises NotDone: for a list that cannot be read, or names nothing of the file."""
     listed, compared = _read_ids(file, content)
-    known = _linked(file, claims)
-    outcomes = [_listed(one, listed.get(compared(one.command.key)), known) for one in claims]
+    linked_ids = _linked_ids(file, claims)
+    outcomes = [
+        _outcome_by_list(claimed, listed.get(compared(claimed.command.key)), linked_ids)
+        for claimed in claims
+    ]
     if all(outcome.error for outcome in outcomes):
         raise NotDone(f"This list names nothing that is in {file.name}.")
     return outcomes
 
 
-def _listed(one: Claim, found: Held | None, known: Mapping[int, str]) -> Outcome:
-    """A record that was linked before keeps its ID, whatever a person types."""
-    linked = known.get(one.item.record_id)
-    if found is None or (linked and found.erp_id != linked):
-        why = NOT_IN_LIST if found is None else f"The list says {found.erp_id}, we know {linked}."
+def _outcome_by_list(claimed: Claim, listed: Held | None, linked_ids: Mapping[int, str]) -> Outcome:
+    """A record that was linked before keeps its ID; another ID in the list is an error."""
+    linked = linked_ids.get(claimed.item.record_id)
+    if listed is None or (linked and listed.erp_id != linked):
+        why = NOT_IN_LIST if listed is None else f"The list says {listed.erp_id}, we know {linked}."
         return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, why))
-    return _named(one, found, "A person confirmed the import and named the ID.")
+    return _applied(claimed, listed, "A person confirmed the import and named the ID.")
 
 
 def unnamed(connection: Connection, entities: Sequence[str]) -> ItemQuerySet:
-    """New records of confirmed files whose ID in the ERP nobody has said yet."""
-    found: ItemQuerySet = Item.objects.filter(
+    """New records of confirmed files whose ID in the ERP is not known yet."""
+    items: ItemQuerySet = Item.objects.filter(
         connection=connection,
         entity__in=entities,
         state__in=UNNAMED,
         operation=Operation.CREATE,
         handle__startswith=ExportFile.HANDLE,
     )
-    return found
+    return items
 
 
 def count_unnamed(connection: Connection, files: Sequence[ExportFile]) -> Counter[str]:
-    """Of each file, by its handle, how many records it left without an ID."""
-    entities = {one.entity for one in files}
+    """File handle -> how many of its records have no ID yet."""
+    entities = {file.entity for file in files}
     return Counter(unnamed(connection, sorted(entities)).values_list("handle", flat=True))
 
 
 @transaction.atomic
 def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
-    """Link what earlier confirmations left without an ID to what a list says, whichever file of
-    the connection it was in. What the ERP holds under the ID was not compared with what was sent.
+    """Link records that were confirmed without an ID to the IDs of a list.
+
+    The records may be in any file of the connection. The ERP's record under the ID has not been
+    compared with what was sent.
 
     :raises NotDone: for a list that cannot be read.
     """
     listed, compared = _read_ids(file, content)
     Connection.objects.select_for_update(no_key=True).get(pk=file.connection_id)
-    held = {
+    records = {
         item.pk: Held(row.erp_id, item.erp_key, row.erp_version)
         for item in unnamed(file.connection, [file.entity]).order_by("pk")
         if (row := listed.get(compared(item.erp_key)))
     }
     why = f"Named by the list of IDs read for file {file.name}"
     linked: set[int] = set()
-    for ids in batches.chunks(list(held)):
+    for ids in batches.chunks(list(records)):
         items: ItemQuerySet = Item.objects.filter(pk__in=ids)
         transitions.move("ask", items, by=by, values={"check_after": None})
-        some = {pk: held[pk] for pk in ids}
+        batch = {pk: records[pk] for pk in ids}
         linked |= settle_synced(
-            file.connection_id, items, some, event="answer_there", by=by, why=why, as_sent=False
+            file.connection_id, items, batch, event="answer_there", by=by, why=why, as_sent=False
         )
     if linked:
         wake(file.connection_id)
-    return Linked(len(linked), tuple(one.erp_code for pk, one in held.items() if pk not in linked))
+    taken = tuple(record.erp_code for pk, record in records.items() if pk not in linked)
+    return Linked(len(linked), taken)
 
 
-def _named(one: Claim, held: Held, said: str) -> Outcome:
+def _applied(claimed: Claim, record: Held, answer: str) -> Outcome:
     return Outcome(
-        erp_id=held.erp_id, erp_code=one.command.key, erp_version=held.erp_version, answer=said
+        erp_id=record.erp_id,
+        erp_code=claimed.command.key,
+        erp_version=record.erp_version,
+        answer=answer,
     )
 
 
-def _linked(file: ExportFile, claims: list[Claim]) -> dict[int, str]:
-    """Record -> the ID under which the ERP has known it since an earlier export."""
-    records = [one.item.record_id for one in claims]
+def _linked_ids(file: ExportFile, claims: list[Claim]) -> dict[int, str]:
+    """Record id -> its ID in the ERP, for records that an earlier export has linked."""
+    records = [claimed.item.record_id for claimed in claims]
     links = active_links(file.connection, file.entity, records)
     return {record: link.erp_id for record, link in links.items()}
 
 
-def _take_back(claims: list[Claim], *, why: str, by: User) -> None:
-    """Known not to be there: the same commands wait for the next file."""
-    found: ItemQuerySet = Item.objects.filter(pk__in=[one.item.pk for one in claims])
-    transitions.move("lose", found, by=by, why=why, values={"check_after": None})
-    back = {"handle": "", "looks": 0, "not_before": None, "attempts": 0}
-    transitions.move("resend", found, by=by, why=why, values=back)
-    tries = Attempt.objects.filter(pk__in=[one.attempt.pk for one in claims])
+def _requeue(claims: list[Claim], *, why: str, by: User) -> None:
+    """Nothing of the file was imported: the same commands wait for the next file."""
+    items: ItemQuerySet = Item.objects.filter(pk__in=[claimed.item.pk for claimed in claims])
+    transitions.move("lose", items, by=by, why=why, values={"check_after": None})
+    values = {"handle": "", "looks": 0, "not_before": None, "attempts": 0}
+    transitions.move("resend", items, by=by, why=why, values=values)
+    attempts = Attempt.objects.filter(pk__in=[claimed.attempt.pk for claimed in claims])
     outcome = Attempt.Outcome.NOT_APPLIED
-    tries.update(outcome=outcome, answer_excerpt=why, **settle.answered())
+    attempts.update(outcome=outcome, answer_excerpt=why, **settle.answered())

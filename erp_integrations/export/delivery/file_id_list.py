@@ -1,4 +1,4 @@
-"""The IDs that an ERP gave to the records of a file, as a list that a person fills in."""
+"""CSV list in which a user enters the IDs that the ERP gave to the records of a file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HEAD = ("key", "id", "version")
 
 
 class BadList(Exception):
-    """A list that cannot be read; the message names the line and what is wrong with it."""
+    """The list cannot be read; the message is for users and names the line and the problem."""
 
 
 def blank(keys: Iterable[str]) -> bytes:
-    """A list to be filled in, one line per key; Excel reads its accents."""
+    """The empty list, one line per key, with a BOM so that Excel reads accents correctly."""
     text = io.StringIO(newline="")
     out = csv.writer(text)
     out.writerow(HEAD)
@@ -28,28 +28,28 @@ def blank(keys: Iterable[str]) -> bytes:
 
 
 def read(content: bytes, compared: Callable[[str], str]) -> dict[str, Held]:
-    """The filled lines: key as it is compared -> what has which ID.
+    """Read the filled lines: normalized key -> the record's ID and version in the ERP.
 
-    Lines without an ID are left out.
+    Lines without an ID are skipped.
 
-    :param compared: the form in which a key is the same to the ERP as another.
-    :raises BadList:
+    :param compared: normalizes a key as the ERP compares it.
+    :raises BadList: for a file that is no CSV, has wrong columns, or names a key or ID twice.
     """
     rows = _rows(content)
     head = [cell.strip().lower() for cell in next(rows, [])]
     if "key" not in head or "id" not in head:
         raise BadList("Its first line must name the columns key and id, and may name version.")
-    found: list[Held] = []
+    records: list[Held] = []
     for line, cells in enumerate(rows, start=2):
         row = dict(zip(head, (unguarded(cell.strip()) for cell in cells), strict=False))
         if row.get("id"):
-            found.append(_held(line, row))
-    _refuse_one_id_twice(found)
+            records.append(_record(line, row))
+    _refuse_duplicate_ids(records)
     by_key: dict[str, Held] = {}
-    for one in found:
-        if by_key.setdefault(compared(one.erp_code), one) is not one:
-            raise BadList(f"It names the key {one.erp_code[:50]} more than once.")
-    if not found:
+    for record in records:
+        if by_key.setdefault(compared(record.erp_code), record) is not record:
+            raise BadList(f"It names the key {record.erp_code[:50]} more than once.")
+    if not records:
         raise BadList("It names no ID.")
     return by_key
 
@@ -67,7 +67,7 @@ def _rows(content: bytes) -> Iterator[list[str]]:
         raise BadList(f"It is not a CSV file: {error}.") from error
 
 
-def _held(line: int, row: dict[str, str]) -> Held:
+def _record(line: int, row: dict[str, str]) -> Held:
     for name in HEAD:
         if len(row.get(name, "")) > LONGEST_ID or "\x00" in row.get(name, ""):
             raise BadList(f"Line {line}: {name} has at most {LONGEST_ID} printable characters.")
@@ -76,8 +76,8 @@ def _held(line: int, row: dict[str, str]) -> Held:
     return Held(row["id"], row["key"], row.get("version", ""))
 
 
-def _refuse_one_id_twice(found: Iterable[Held]) -> None:
-    times = Counter(one.erp_id for one in found)
-    twice = [erp_id for erp_id, lines in times.items() if lines > 1]
-    if twice:
-        raise BadList(f"It names the ID {twice[0][:50]} more than once.")
+def _refuse_duplicate_ids(records: Iterable[Held]) -> None:
+    counts = Counter(record.erp_id for record in records)
+    duplicates = [erp_id for erp_id, count in counts.items() if count > 1]
+    if duplicates:
+        raise BadList(f"It names the ID {duplicates[0][:50]} more than once.")

@@ -1,11 +1,10 @@
-"""The polled delivery: an ERP that cannot be reached asks us, and the hand-over claims the items.
+"""Polled delivery: the ERP cannot be called, so it calls erpbridge and fetches its commands.
 
-One conversation, whatever the protocol of the adapter. An ERP first says what it did and saw.
-Then it is given, in this order: questions about items of which nobody knows the outcome; creates
-whose key it has just said to be free; and new items, of which creates are asked about first, so
-that a create never overwrites. What was handed over and not reported within the lease becomes
-UNCERTAIN like any other call. A ticket names one hand-over by its fence, so a report that comes
-late or twice settles nothing that was given out since.
+Each call of the ERP brings reports on earlier commands and answers to lookups. The reply holds, in
+this order: lookups of uncertain items; creates whose key the ERP has just reported as free; and
+new items, where a create starts with a lookup of its key, so that it never overwrites. A command
+not reported within its lease becomes UNCERTAIN. A ticket contains the fence of its hand-over, so
+a late or repeated report cannot settle a later one.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ from erp_integrations.workflow import tracing
 from erp_integrations.workflow.payloads.commands import Claim, full_command
 from erpbridge.db.busy import retried
 
-# Bytes of a request that are read.
+# Most bytes read of a request, and most commands or lookups in one reply.
 MOST_BODY = 1024 * 1024
 MOST_TAKEN = 200
 TEXT = "text/plain; charset=utf-8"
@@ -61,35 +60,35 @@ TICKET = re.compile(r"(do|first|look|look-settled)\.([0-9a-f-]{36})\.(\d{1,9})\.
 
 @dataclass
 class Batch:
-    """What goes out with one reply."""
+    """Commands and lookups of one reply; ``room`` is how many the ERP accepts."""
 
     room: int
     commands: list[Handed] = field(default_factory=list)
     looks: list[LookUp] = field(default_factory=list)
-    # Those that commands and looks are about.
+    # The items of the commands and lookups.
     items: list[Item] = field(default_factory=list)
 
     @property
     def left(self) -> int:
-        """How much more the ERP takes."""
+        """How many more the ERP accepts."""
         return max(0, self.room - len(self.commands) - len(self.looks))
 
     def ask(self, kind: str, item: Item, key: str) -> None:
-        """The question which record has the key of an item."""
+        """Add a lookup of an item's key."""
         self.looks.append(LookUp(_ticket(kind, item), item.entity, key))
         self.items.append(item)
 
-    def hand_over(self, connection: Connection, manifest: Manifest, one: Claim) -> None:
-        """A command, if it is still this claim's to hand over."""
-        handed = _handed(connection, manifest, one)
+    def hand_over(self, connection: Connection, manifest: Manifest, claimed: Claim) -> None:
+        """Add a command, if its item still belongs to this claim."""
+        handed = _renew_lease(connection, manifest, claimed)
         if handed is not None:
-            tracing.handed(one.item)
+            tracing.handed(claimed.item)
             self.commands.append(handed)
-            self.items.append(one.item)
+            self.items.append(claimed.item)
 
 
 def answer(connection: Connection, call: InboundCall) -> InboundReply:
-    """One call of an asking ERP."""
+    """Answer one call of a polling ERP."""
     try:
         adapter = adapter_loading.adapter_of(connection)
         manifest = adapter_loading.manifest_of(connection)
@@ -117,92 +116,95 @@ def _ticket(kind: str, item: Item) -> str:
     return f"{kind}.{item.intent}.{item.fence}.{item.looks}"
 
 
-def _named(connection: Connection, ticket: str) -> tuple[str, Item, int] | None:
-    """Kind, item and looks of a ticket, if its hand-over is still the item's latest."""
+def _read_ticket(connection: Connection, ticket: str) -> tuple[str, Item, int] | None:
+    """Kind, item and lookup count of a ticket; None unless it is of the item's latest hand-over."""
     match = TICKET.fullmatch(ticket)
-    found = _of_intent(connection, match)
-    if match is None or found is None or found.fence != int(match[3]):
+    item = _item_of_ticket(connection, match)
+    if match is None or item is None or item.fence != int(match[3]):
         return None
-    return match[1], found, int(match[4])
+    return match[1], item, int(match[4])
 
 
-def _of_intent(connection: Connection, match: re.Match[str] | None) -> Item | None:
+def _item_of_ticket(connection: Connection, match: re.Match[str] | None) -> Item | None:
     try:
         intent = UUID(match[2]) if match else None
     except ValueError:
         return None
-    found = Item.objects.filter(connection=connection, intent=intent).select_related("request")
-    return found.first() if intent else None
+    rows = Item.objects.filter(connection=connection, intent=intent).select_related("request")
+    return rows.first() if intent else None
 
 
-def _keep_late(connection: Connection, one: Report) -> None:
-    """A report about a hand-over that is no longer the latest: evidence, and nothing else."""
-    match = TICKET.fullmatch(one.ticket)
-    item = _of_intent(connection, match)
+def _keep_late(connection: Connection, report: Report) -> None:
+    """Store a report on an earlier hand-over with its attempt; it does not move the item."""
+    match = TICKET.fullmatch(report.ticket)
+    item = _item_of_ticket(connection, match)
     if match is None or item is None:
         return
-    tries = item.tries.filter(fence=int(match[3]), outcome__in=Attempt.UNKNOWN)
-    said = one.outcome.error.message if one.outcome.error else one.outcome.answer
-    tries.update(
+    attempts = item.tries.filter(fence=int(match[3]), outcome__in=Attempt.UNKNOWN)
+    answer = report.outcome.error.message if report.outcome.error else report.outcome.answer
+    attempts.update(
         outcome=Attempt.Outcome.LATE,
         **settle.answered(),
-        erp_id=one.outcome.erp_id,
-        answer_excerpt=said[: settle.EXCERPT],
+        erp_id=report.outcome.erp_id,
+        answer_excerpt=answer[: settle.EXCERPT],
     )
 
 
 def take_reports(connection: Connection, manifest: Manifest, reports: Iterable[Report]) -> None:
-    """Settle what the ERP says it did; what was settled before, or is no longer its, stays."""
+    """Settle the reported commands, except those settled before or handed over again since."""
     outcomes: dict[int, tuple[Item, Outcome]] = {}
-    for one in reports:
-        named = _named(connection, one.ticket)
-        if named is not None and named[0] == "do":
-            outcomes[named[1].pk] = (named[1], one.outcome)
-        elif named is None:
-            _keep_late(connection, one)
+    for report in reports:
+        ticket = _read_ticket(connection, report.ticket)
+        if ticket is not None and ticket[0] == "do":
+            outcomes[ticket[1].pk] = (ticket[1], report.outcome)
+        elif ticket is None:
+            _keep_late(connection, report)
     for item, _outcome in outcomes.values():
         tracing.reported(item)
     claims = claims_of([item for item, _outcome in outcomes.values()])
-    unsettled = [one for one in claims if one.attempt.outcome in Attempt.UNKNOWN]
-    answers = [(one, outcomes[one.item.pk][1]) for one in unsettled]
+    unsettled = [claimed for claimed in claims if claimed.attempt.outcome in Attempt.UNKNOWN]
+    answers = [(claimed, outcomes[claimed.item.pk][1]) for claimed in unsettled]
     settle.settle(connection, manifest, answers)
 
 
 def take_answers(
     connection: Connection, adapter: Adapter, manifest: Manifest, seen: Iterable[Seen]
 ) -> list[Claim]:
-    """Decide by what the ERP says it holds. :returns: creates whose keys are free, once each."""
+    """Move items by the ERP's answers to lookups.
+
+    :returns: claims of creates whose keys are free, once each.
+    """
     free: list[Claim] = []
-    for one in seen:
-        named = _named(connection, one.ticket)
-        if named is None or named[0] == "do":
+    for result in seen:
+        ticket = _read_ticket(connection, result.ticket)
+        if ticket is None or ticket[0] == "do":
             continue
-        kind, item, looks = named
-        tracing.looked_up(item, one.found)
+        kind, item, looks = ticket
+        tracing.looked_up(item, result.found)
         with tracing.handling([item]):
             if kind == "first":
-                free += _first_seen(connection, manifest, item, one.found)
+                free += _take_first_look(connection, manifest, item, result.found)
             elif item.state == State.UNCERTAIN and item.looks == looks:
                 settled = kind == "look-settled"
-                uncertain_lookup.decide(connection, adapter, item, one.found, settled=settled)
+                uncertain_lookup.decide(connection, adapter, item, result.found, settled=settled)
     return free
 
 
-def _first_seen(
-    connection: Connection, manifest: Manifest, item: Item, found: Found | Ambiguous | None
+def _take_first_look(
+    connection: Connection, manifest: Manifest, item: Item, record: Found | Ambiguous | None
 ) -> list[Claim]:
-    """What the ERP holds under the key of a create that it has not been handed yet."""
-    for one in claims_of([item]):
-        mine = Attempt.objects.filter(pk=one.attempt.pk, first_look="")
-        said = "absent" if found is None else "present"
-        if item.state != State.SENDING or not mine.update(first_look=said):
+    """Store the lookup before a create; the claim if its key is free, else the create fails."""
+    for claimed in claims_of([item]):
+        attempt = Attempt.objects.filter(pk=claimed.attempt.pk, first_look="")
+        first_look = "absent" if record is None else "present"
+        if item.state != State.SENDING or not attempt.update(first_look=first_look):
             continue
-        one.attempt.first_look = said
-        if found is None:
-            return [one]
-        one.attempt.erp_id = found.erp_id if isinstance(found, Found) else ""
-        error = engine.present(one, manifest.entities[item.entity], found)
-        settle.settle(connection, manifest, [(one, Outcome(error=error))])
+        claimed.attempt.first_look = first_look
+        if record is None:
+            return [claimed]
+        claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
+        error = engine.present(claimed, manifest.entities[item.entity], record)
+        settle.settle(connection, manifest, [(claimed, Outcome(error=error))])
     return []
 
 
@@ -212,22 +214,22 @@ def _batch(
     batch = Batch(min(max(ask.take, 0), MOST_TAKEN))
     if not circuit_breaker.is_resting(connection):
         _add_questions(connection, manifest, batch)
-    for one in free:
-        # Their keys were found free a moment ago; the next look would find the same.
-        batch.hand_over(connection, manifest, one)
+    for claimed in free:
+        # Not limited by the room left: their keys have just been found free.
+        batch.hand_over(connection, manifest, claimed)
     if batch.left and not batch.looks:
         claims = claim(connection, manifest, most=batch.left)
         tracing.claimed(claims)
-        for one in engine.may_be_handed_over(connection, manifest, claims):
-            if one.command.operation == Operation.CREATE and manifest.can_find:
-                batch.ask("first", one.item, one.command.key)
+        for claimed in engine.may_be_handed_over(connection, manifest, claims):
+            if claimed.command.operation == Operation.CREATE and manifest.can_find:
+                batch.ask("first", claimed.item, claimed.command.key)
             else:
-                batch.hand_over(connection, manifest, one)
+                batch.hand_over(connection, manifest, claimed)
     return batch
 
 
 def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> None:
-    """What nobody knows the outcome of is asked before anything else."""
+    """Add lookups of uncertain items, before anything else."""
     while manifest.can_find and batch.left:
         item = uncertain_lookup.take_look(connection, manifest)
         if item is None:
@@ -243,11 +245,14 @@ def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> 
 
 @retried
 @transaction.atomic
-def _handed(connection: Connection, manifest: Manifest, one: Claim) -> Handed | None:
-    """The time to report counts from now; committed before anything leaves."""
-    mine = Item.objects.filter(pk=one.item.pk, fence=one.item.fence, state=State.SENDING)
-    command = full_command(connection, one.item)
-    if not mine.update(lease_until=at_least(lease(manifest))):
+def _renew_lease(connection: Connection, manifest: Manifest, claimed: Claim) -> Handed | None:
+    """Start the lease again for a command that is handed over now; None if the claim is lost.
+
+    Committed before the reply is sent.
+    """
+    rows = Item.objects.filter(pk=claimed.item.pk, fence=claimed.item.fence, state=State.SENDING)
+    command = full_command(connection, claimed.item)
+    if not rows.update(lease_until=at_least(lease(manifest))):
         return None
-    Attempt.objects.filter(pk=one.attempt.pk).update(opened_at=Now(), opened_reading=Reading())
-    return Handed(_ticket("do", one.item), command, manifest.call_deadline)
+    Attempt.objects.filter(pk=claimed.attempt.pk).update(opened_at=Now(), opened_reading=Reading())
+    return Handed(_ticket("do", claimed.item), command, manifest.call_deadline)

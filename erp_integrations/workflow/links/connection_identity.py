@@ -124,7 +124,9 @@ def lead_elsewhere(
         setattr(connection, column, value)
     save(connection, update_fields=["config", "secrets", *fresh])
     answer = {"books": books or Books.OTHER, "links_ended": ended}
-    connection_services.told(connection, "connection_changed", by=by, changes=difference, **answer)
+    connection_services.note_event(
+        connection, "connection_changed", by=by, changes=difference, **answer
+    )
     return True
 
 

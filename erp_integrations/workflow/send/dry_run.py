@@ -153,7 +153,7 @@ def use_for(connection: Connection, entity: str, *, by: User) -> None:
     if not rows.exclude(connection=connection).update(connection=connection):
         connection_services.serve(connection)
         return
-    connection_services.told(connection, "connection_activated", by=by, entity=entity)
+    connection_services.note_event(connection, "connection_activated", by=by, entity=entity)
     connection_activated.send(
         ActiveConnection,
         entity=entity,

@@ -407,7 +407,7 @@ def test_turn_is_over_after_its_share_where_others_wait_or_after_its_budget(
 def test_pages_get_their_turn_where_a_database_has_no_fair_lock(db, monkeypatch):
     slept: list[float] = []
     monkeypatch.setattr(engine.time, "sleep", slept.append)
-    engine._give_way(20)
+    engine._sleep_between_batches(20)
     assert slept == ([0.02] if database.vendor == "sqlite" else [])
 
 

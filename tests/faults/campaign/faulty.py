@@ -231,7 +231,7 @@ def take_away(safeguard: str) -> None:
         measured.Hand.push = lambda self: None
         measured.Reading.as_sql = lambda self, compiler, connection, **more: compiler.compile(Now())
     elif safeguard == "fence":
-        export_settle._held = lambda claims: Item.objects.filter(
+        export_settle._still_claimed = lambda claims: Item.objects.filter(
             pk__in=[one.item.pk for one in claims]
         )
         engine._too_late = lambda since: False

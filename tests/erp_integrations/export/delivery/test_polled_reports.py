@@ -205,7 +205,7 @@ def test_what_has_changed_since_it_was_asked_about_is_not_handed_over(connection
     (claim,) = engine.claim(connection, manifest_of(connection))
     Item.objects.update(**since)
     before = Item.objects.values().get()
-    assert polled._handed(connection, manifest_of(connection), claim) is None
+    assert polled._renew_lease(connection, manifest_of(connection), claim) is None
     assert Item.objects.values().get() == before
 
 
