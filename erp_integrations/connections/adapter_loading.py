@@ -67,6 +67,7 @@ def unconnected(key: str, account_id: int) -> tuple[Manifest, Adapter]:
 
 
 def _io(key: str, account_id: int) -> Io:
+    # One folder per adapter and account, so that accounts cannot read each other's files.
     folder = settings.DATA_DIR / "adapters" / key / str(account_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Io(
@@ -79,6 +80,7 @@ def _io(key: str, account_id: int) -> Io:
 
 def _broken(key: str, error: Exception, secrets: Mapping[str, str]) -> registry.AdapterUnavailable:
     why = f"It cannot be started: {type(error).__name__}: {error}"
+    # The exception may quote a secret, and the message is shown on pages.
     why = plain(Redactor(secrets.values())(why), LONGEST_PROBLEM)
     return registry.AdapterUnavailable(key, why)
 

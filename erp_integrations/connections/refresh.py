@@ -44,6 +44,7 @@ def store_choices(connection: Connection, kind: str, offered: Iterable[Offered])
     """Store a list of choices, and deactivate those that the ERP no longer has."""
     by_code = {choice.code: choice for choice in offered}
     stored = connection.choices.filter(kind=kind)
+    # Deactivated, not deleted: stored acceptance values may still use them.
     stored.exclude(code__in=by_code).update(active=False)
     rows = [
         Choice(
@@ -69,6 +70,7 @@ def store_records(connection: Connection, entity: str, records: Mapping[str, Fou
     """Store all records of one type, and delete unlinked rows that the ERP no longer has."""
     staged = connection.erp_records.filter(entity=entity, state=ErpRecord.State.STAGED)
     missing = [pk for pk, erp_id in staged.values_list("pk", "erp_id") if erp_id not in records]
+    # Only rows that wait for import; imported and archived ones stay.
     for ids in chunks(missing):
         ErpRecord.objects.filter(pk__in=ids).delete()
     keep_records(connection, entity, records)

@@ -312,6 +312,7 @@ def _checked_outcome(outcome: object, clean: Callable[..., str]) -> Outcome:
     if outcome.error is not None:
         error = _plain_error(outcome.error, clean)
         return replace(outcome, error=error, answer=answer, handle="")
+    # Pending: other values of the outcome, such as an ERP ID, do not count.
     if _can_be_kept(outcome.handle):
         wait = _wait(outcome.check_after)
         return Outcome(handle=outcome.handle, check_after=wait or 0.0, answer=answer)

@@ -111,6 +111,7 @@ def opened(connection: Connection) -> Secrets:
             unreadable.append(name)
     if unreadable:
         raise SecretsUnreadable(unreadable)
+    # From now on the log filter masks these values in every log line.
     hide(values.values())
     return Secrets(values)
 
@@ -139,6 +140,7 @@ def rotate() -> Rotation:
     """Encrypt every stored secret again with the first key; unreadable ones stay as they are."""
     rotation = Rotation()
     for pk in Connection.objects.exclude(secrets={}).order_by("pk").values_list("pk", flat=True):
+        # One transaction per connection, under lock, because a user may save new secrets meanwhile.
         with transaction.atomic():
             connection = Connection.objects.select_for_update(no_key=True).get(pk=pk)
             connection.secrets = {

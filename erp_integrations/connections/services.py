@@ -197,6 +197,7 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
             if declared.imports
         }
     except (AdapterError, registry.AdapterUnavailable) as error:
+        # The failure may be of the settings from before a change.
         if not is_as_read(connection):
             connection.refresh_problem = CHANGED
             return False
@@ -239,6 +240,7 @@ def _keep_refresh(
 def pause(connection: Connection, *, by: User | None, reason: str) -> None:
     """Stop exporting until a user resumes; accepted items wait. Replaces a pause by the engine."""
     rows = Connection.objects.filter(pk=connection.pk)
+    # A pause by the engine becomes one by the user, which a probe does not end.
     paused = {"pause_reason": reason[:300], "halted_for": ""}
     not_paused = rows.filter(Q(paused_at=None) | ~Q(halted_for=""))
     if not_paused.update(paused_at=Now(), **paused):

@@ -197,6 +197,7 @@ def save(connection: Connection, **how: Any) -> None:
     :param how: keyword arguments of ``Model.save``.
     :raises ValidationError: for a name that is taken, also by a simultaneous request.
     """
+    # These three were validated by clean_config and clean_secrets, or come from the adapter.
     connection.full_clean(exclude=["config", "secrets", "test_result"])
     try:
         with transaction.atomic():
@@ -239,6 +240,7 @@ def configure(
     if errors:
         raise ValidationError(errors)
     another_way = _another_way(stored, cleaned)
+    # Their outcome can only be found out by the delivery that they were sent with.
     if another_way and (waiting := by_type(stored.items.filter(state__in=MAY_HAVE_LEFT))):
         raise ValidationError(
             {setting.name: _on_its_way(setting, waiting) for setting in another_way}

@@ -17,4 +17,5 @@ def back_off(attempts: int, *, chance: float | None = None) -> float:
     :param chance: the jitter, from 0 to 1; random if not passed.
     """
     share = random.random() if chance is None else chance  # noqa: S311 - not a secret
+    # The exponent is capped only to keep the power from overflowing.
     return share * min(LONGEST_WAIT, 5.0 * float(2 ** min(attempts, 20)))

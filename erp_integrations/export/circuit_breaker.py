@@ -37,11 +37,14 @@ def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
     by_class = {error.cls: error for error in failed}
     halting = next((error for error in failed if error.cls in HALTS), None)
     if halting is not None:
+        # Besides the halt, so that the first probe comes after PROBE seconds.
         connection_services.halt(connection, HALTS[halting.cls], message=halting.message)
         rows.update(breaker_until=after(PROBE))
+    # A rate limit is no failure: it moves the next slot and leaves the failure count as it is.
     elif ErrorClass.THROTTLED in by_class:
         retry_after = by_class[ErrorClass.THROTTLED].retry_after
         rows.update(next_slot_at=at_least(retry_after or THROTTLE_WAIT))
+    # One command that was answered shows that the ERP works.
     elif len(failed) < len(errors) or not errors:
         rows.exclude(breaker_failures=0).update(breaker_failures=0, breaker_until=None)
     else:

@@ -47,7 +47,10 @@ def claim(
     :param most: the most items to claim; for file delivery the only limit.
     :param entity: claim only items of this record type.
     """
+    # Durable, because commands leave the machine because of this commit: after a power failure the
+    # attempts must still be there.
     with durable(), transaction.atomic():
+        # NO KEY: rows that refer to the connection can be written meanwhile (docs/locks.md).
         rows = Connection.objects.select_for_update(no_key=True).annotate(now=Reading())
         locked = rows.get(pk=connection.pk)
         if locked.config != connection.config:
@@ -63,6 +66,8 @@ def claim(
             Item.objects.filter(pk__in=chosen),
             by=None,
             values={
+                # A new fence makes answers to earlier claims late; attempts count at the claim, so
+                # that an item that kills its worker is not tried forever.
                 "fence": F("fence") + 1,
                 "attempts": F("attempts") + 1,
                 "lease_until": at_least(lease(manifest)),
@@ -94,6 +99,7 @@ def _chosen(
         orphans = parents_missing(manifest, parents, links)
         if not orphans:
             return [pk for pk, _record, _parent in rows], links
+        # Choose again without them; their parents may have been unlinked since they were queued.
         Item.objects.filter(pk__in=orphans).update(waits_for=F("parent_id"))
     return [], {}
 
@@ -124,6 +130,7 @@ def _due(connection: Connection, entity: str) -> ItemQuerySet:
 
 
 def _write_ahead(connection: Any, items: Sequence[Item], links: Mapping[int, Link]) -> list[Claim]:
+    # Read again, because the new fences were set by the UPDATE.
     rows = Item.objects.filter(pk__in=[item.pk for item in items]).select_related("request")
     by_id = {item.pk: item for item in rows}
     attempts = Attempt.objects.bulk_create(

@@ -57,6 +57,7 @@ def _due(*, besides: int = 0) -> Iterator[int]:
     may_be_sent = Q(not_before=None) | Q(not_before__lte=Reading())
     to_send = items.filter(may_be_sent, state=State.QUEUED, waits_for=None)
     to_ask = items.filter(check_after__lte=Reading())
+    # A connection that the engine has halted is included, because a worker has to probe it.
     running = Connection.objects.exclude(paused_at__isnull=False, halted_for="")
     rows = (
         running.exclude(pk=besides)

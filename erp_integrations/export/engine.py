@@ -74,6 +74,7 @@ def drain(connection_id: int) -> None:
     except AdapterUnavailable:
         logger.exception("connection %s cannot be used", connection_id)
         return
+    # Every log line of this turn carries the account and the connection.
     with bound(account=connection.account_id, connection=connection_id):
         _take_turn(connection, adapter, manifest)
 
@@ -81,6 +82,7 @@ def drain(connection_id: int) -> None:
 def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> None:
     if connection.halted_for:
         circuit_breaker.probe(connection, adapter)
+    # Uncertain items first: each of them blocks its ERP key and its children.
     began = uptime()
     if due.worker_looks(manifest):
         uncertain_lookup.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
@@ -125,6 +127,7 @@ def run(
     :param since: ``uptime()`` when the claim was made.
     """
     refused = look(adapter, manifest, claims, since=since)
+    # Refused items are settled before the call, so that a crash in it does not make them uncertain.
     settle.settle(connection, manifest, refused)
     refused_ids = {claimed.item.pk for claimed, _outcome in refused}
     ready = [claimed for claimed in claims if claimed.item.pk not in refused_ids]
@@ -156,6 +159,7 @@ def look(
     The result of each lookup is stored on the attempt before anything is sent.
     """
     refused: list[settle.Answer] = []
+    # An error of the connection; it then counts for all remaining claims.
     down: ErpError | None = None
     for claimed in claims:
         with tracing.handling([claimed.item]):
@@ -178,6 +182,7 @@ def _first_look(adapter: Adapter, manifest: Manifest, claimed: Claim) -> ErpErro
         return ErpError(ErrorClass.UNSUPPORTED, Effect.NOT_APPLIED, "The ERP does not take these.")
     if mismatch := comparison.look(adapter, manifest, claimed):
         return mismatch
+    # Updates go by the ERP ID of the link. Without can_find the adapter's own check has to do.
     if claimed.command.operation != Operation.CREATE or not manifest.can_find:
         return None
     try:
@@ -185,6 +190,7 @@ def _first_look(adapter: Adapter, manifest: Manifest, claimed: Claim) -> ErpErro
     except AdapterError as error:
         # Nothing was sent yet, even if the adapter reports the failed lookup as uncertain.
         return replace(error.error, effect=Effect.NOT_APPLIED)
+    # Kept as evidence: after a lost answer, a record counts as ours only if it was absent here.
     claimed.attempt.first_look = "absent" if record is None else "present"
     claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
     if record is None:
@@ -243,6 +249,7 @@ def ask_pending(
             with tracing.handling([claimed.item for claimed in pending]):
                 outcomes = adapter.poll([claimed.item.handle for claimed in pending])
         except AdapterError as error:
+            # The items stay SUBMITTED and are polled again when their reservation is over.
             with transaction.atomic():
                 circuit_breaker.feed(connection, [error.error])
             return

@@ -32,6 +32,7 @@ def tick(*, period: float = PERIOD) -> bool:
     """
     if not Ticker.objects.exists():
         Ticker.objects.get_or_create(pk=1, defaults={"ran_reading": now() - LONG_AGO})
+    # A conditional UPDATE, so that only one of several processes makes this tick.
     due = Ticker.objects.filter(pk=1, ran_reading__lte=after(-period))
     if not due.update(ran_at=Now(), ran_reading=Reading()):
         return False
@@ -56,6 +57,7 @@ def expire_leases() -> int:
 @retried
 def _expire_leases(connection_id: int) -> int:
     with transaction.atomic():
+        # Connections are locked before items, as in a claim (docs/locks.md).
         row_locks.lock_connections(Connection.objects.filter(pk=connection_id))
         expired = Item.objects.filter(connection=connection_id, lease_until__lte=Reading())
         items = transitions.move(

@@ -16,6 +16,7 @@ def _room(connection: Any, manifest: Manifest, first: Item, most: int | None) ->
 
     :param connection: the locked connection, annotated with ``now``.
     """
+    # A file is made by a user, not sent at a rate.
     if manifest.delivery == Delivery.FILE:
         return most or 0
     at_once: int = min(connection.max_in_flight, manifest.rate.at_once or connection.max_in_flight)
@@ -62,6 +63,7 @@ def slots(
     """
     if next_slot_at is None or next_slot_at <= now:
         return burst
+    # Without a rate, a time in the future comes from a Retry-After of the ERP.
     if per_minute is None:
         return 0
     ahead = (next_slot_at - now).total_seconds() * per_minute / 60

@@ -49,6 +49,7 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
         # The circuit breaker is stored on the connection, which is locked before its items
         # (docs/locks.md).
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        # An answer that moves no item is either late or an applied one whose ERP ID is taken.
         moved = _sync(connection, answers) | _hand_over(answers)
         failed = [
             (claim, _error_of(outcome)) for claim, outcome in answers if claim.item.pk not in moved
@@ -120,8 +121,10 @@ def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[i
 
 
 def _event(item: Item, error: ErpError) -> str:
+    # An effect that is not known for certain overrides the error class.
     if error.effect != Effect.NOT_APPLIED:
         return "lose"
+    # The ERP had accepted the command and refused it later: no automatic retry.
     if item.state == State.SUBMITTED:
         return "fail"
     if error.cls in NOT_OF_THE_ITEM:
@@ -162,6 +165,7 @@ def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
         attempt.outcome = OUTCOMES[error.effect if error else None]
         if outcome.handle:
             attempt.outcome = Attempt.Outcome.OPEN
+        # Another worker has the item by now: keep the answer as evidence for the lookup.
         if claim.item.pk not in moved:
             attempt.outcome = Attempt.Outcome.LATE
         attempt.error_class = error.cls if error else ""

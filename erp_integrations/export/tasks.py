@@ -7,6 +7,7 @@ from celery import shared_task
 from erp_integrations.export import engine, lease_recovery
 
 
+# Sent by name from connections/wakeups.py, which therefore does not import the engine.
 @shared_task
 def drain(connection_id: int) -> None:
     """Export the due items of one connection."""

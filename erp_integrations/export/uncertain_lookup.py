@@ -60,10 +60,12 @@ def take_look(connection: Connection, manifest: Manifest) -> Item | None:
         connection=connection, state=State.UNCERTAIN, check_after__lte=Reading()
     )
     item: Item
+    # Some at a time: another worker may reserve the first ones before this one does.
     for item in due.select_related("request").order_by("id")[:10]:
         unchanged = due.filter(pk=item.pk, looks=item.looks)
         if unchanged.update(check_after=after(manifest.call_deadline), looks=item.looks + 1):
             item.looks += 1
+            # With changed settings the lookup might ask a different ERP.
             return item if connection_services.is_as_read(connection) else None
     return None
 
@@ -165,6 +167,7 @@ def _is_ours(connection: Connection, adapter: Adapter, item: Item, record: Found
     holder = holder_of(connection, item.entity, record.erp_id)
     if holder is not None and holder.record_id != item.record_id:
         return False
+    # A record that was there before the create is somebody else's, even if it looks the same.
     if item.operation == Operation.CREATE and not _was_absent(item):
         return False
     # With the parent's ERP ID, as it was sent: an ERP with a tree reports the parent too.

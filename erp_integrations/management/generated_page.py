@@ -1,4 +1,4 @@
-"""Commands that write a page of ``docs/`` from the code it tells of."""
+"""Base of the commands that generate a page of ``docs/`` from the code."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class GeneratedPage(BaseCommand):
-    """Writes :attr:`path`; with ``--check`` it only says whether the page is what the code says."""
+    """Writes :attr:`path`; with ``--check`` it only fails if the page is stale."""
 
-    # Below the project's folder.
+    # Relative to the project's folder.
     path: Path
 
     def page(self) -> str:
-        """The whole page."""
+        """The text of the page."""
         raise NotImplementedError
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whether to write."""
+        """Add the option ``--check``."""
         parser.add_argument("--check", action="store_true", help="write nothing, fail when stale")
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
-        """:raises CommandError: with ``--check``, when the page is not what the code says."""
+        """Write or check the page.
+
+        :raises CommandError: with ``--check``, if the page is stale.
+        """
         path = settings.BASE_DIR / self.path
         text = self.page()
         if not check:

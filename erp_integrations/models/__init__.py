@@ -1,7 +1,7 @@
-"""Tables of the export: connections, clicks, items, attempts, links, and what the ERP told us.
+"""Tables of the export: connections, bulk requests, items, attempts, links and ERP records.
 
-See docs/design/export-protocol.md, "Tables". States change in ``moves`` only. This is
-the door to all of them; which module of the package holds a table is nobody else's business.
+Import models from this package, not from its modules. Only ``workflow.transitions`` changes the
+state of an item. See docs/design/export-protocol.md, "Tables".
 """
 
 from erp_integrations.models.acceptance_defaults import AcceptanceDefault

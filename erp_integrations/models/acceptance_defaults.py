@@ -1,4 +1,4 @@
-"""What accounting accepts with, where it says nothing else."""
+"""Default values for acceptance fields."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from erp_integrations.models.connections import Connection
 
 
 class AcceptanceDefault(models.Model):
-    """A default rule: records whose code begins so get this acceptance value when sent."""
+    """A rule: records whose code starts with ``starts_with`` get this acceptance value."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="defaults")
     entity = models.CharField(max_length=30)

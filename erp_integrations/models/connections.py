@@ -1,4 +1,4 @@
-"""Connections, and which of them an account uses for what."""
+"""Connections, and which of them an account uses for which record type."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from django.db.models.functions import Now
 
 from erpbridge.access.models import Account
 
-# The least and the most that may be set for a connection.
+# Minimum and maximum of the limits of a connection.
 RATES = (1, 100_000)
 IN_FLIGHT = (1, 1_000)
 USUAL_IN_FLIGHT = 20
 
 
 def _within(label: str, least: int, most: int) -> list[Any]:
-    """Validators that name the field and both limits, whichever is missed."""
-    words = f"{label} must be a whole number from {least} to {most:,}."
-    return [MinValueValidator(least, words), MaxValueValidator(most, words)]
+    """Validators whose message names the field and both limits."""
+    message = f"{label} must be a whole number from {least} to {most:,}."
+    return [MinValueValidator(least, message), MaxValueValidator(most, message)]
 
 
 class Halt(models.TextChoices):
-    """Why the engine paused a connection; it ends such a pause itself, once the cause has gone."""
+    """Why the engine paused a connection; it resumes the connection when a probe succeeds."""
 
     LOGIN = "login", "The ERP refuses the login"
     SETUP = "setup", "The ERP cannot be called as it is set up"
 
 
 class Connection(models.Model):
-    """One configured adapter of one account."""
+    """An account's connection to an ERP: an adapter with its settings."""
 
-    # Names the connection in the address that an asking ERP calls.
+    # In the URL that a polling ERP calls.
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="connections")
     name = models.CharField("Name", max_length=100)
     adapter = models.CharField("Adapter", max_length=50)
     config = models.JSONField(default=dict)
-    # Setting name -> encrypted value; see ``secrets``.
+    # Setting name -> encrypted value; see ``erp_integrations.connections.secrets``.
     secrets = models.JSONField(default=dict, blank=True)
     max_in_flight = models.PositiveSmallIntegerField(
         "Most at once",
@@ -48,7 +48,7 @@ class Connection(models.Model):
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=300, blank=True)
-    # Empty where a person paused it.
+    # Empty if a user paused it.
     halted_for = models.CharField(max_length=10, choices=Halt.choices, blank=True, default="")
     rate_per_minute = models.PositiveIntegerField(
         "Commands a minute",
@@ -57,7 +57,7 @@ class Connection(models.Model):
         help_text="Empty: what the adapter declares.",
         validators=_within("Commands a minute", *RATES),
     )
-    # By the measured clock, as are ``breaker_until`` and ``inbound_locked_until``.
+    # Reading of the measured clock, like ``breaker_until`` and ``inbound_locked_until``.
     next_slot_at = models.DateTimeField(null=True, blank=True)
     breaker_failures = models.PositiveIntegerField(default=0)
     breaker_until = models.DateTimeField(null=True, blank=True)
@@ -66,9 +66,9 @@ class Connection(models.Model):
     refreshed_at = models.DateTimeField(null=True, blank=True)
     refresh_problem = models.TextField(blank=True)
     asked_at = models.DateTimeField(null=True, blank=True)
-    # How many fetches of what the ERP holds have begun; see ``ErpRecord.seen_in_fetch``.
+    # Number of started fetches of the ERP's records; see ``ErpRecord.seen_in_fetch``.
     fetches = models.PositiveIntegerField(default=0)
-    # Of an ERP that asks: calls in a row with wrong credentials, and until when none is answered.
+    # Polled delivery: calls in a row with wrong credentials, and until when the ERP is locked out.
     inbound_failures = models.PositiveIntegerField(default=0)
     inbound_locked_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -83,7 +83,7 @@ class Connection(models.Model):
 
 
 class ActiveConnection(models.Model):
-    """Which connection an account uses for a record type."""
+    """The connection that an account uses for a record type."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     entity = models.CharField(max_length=30)

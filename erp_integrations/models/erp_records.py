@@ -1,4 +1,4 @@
-"""What the ERP holds: links to its records, these as last seen, and its lists."""
+"""ERP records as last seen, links to them, and the ERP's lists of choices."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, Searc
 
 
 class Link(Folding):
-    """A record and the ERP record it is; ended, never deleted, when unlinked.
+    """Link between a record and its ERP record; unlinking ends it and never deletes it.
 
-    It keeps what the record is called, for lists. ``item`` is the last export or answer by which
-    the two came together; None where they were linked without one.
+    ``label`` is the name of the record, for lists. ``item`` is the item that was exported or
+    resolved last; None if the two were linked without an item.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="links")
@@ -33,7 +33,8 @@ class Link(Folding):
     erp_code_folded = KeyField("erp_code")
     search_text = SearchField("label", "erp_code", "erp_id")
     erp_version = models.CharField(max_length=200, blank=True)
-    # Named by a program, and not compared yet with what the ERP holds; see ``comparing``.
+    # The ID was named by an API client and has not been compared with the ERP's record yet; see
+    # ``workflow.links.comparison``.
     told = models.BooleanField(default=False)
     synced_payload = models.JSONField(default=dict)
     synced_digest = models.CharField(max_length=64, blank=True)
@@ -71,10 +72,10 @@ class Link(Folding):
 
 
 class ErpRecord(Folding):
-    """A record of the ERP as last seen, for the import side and for proposing unused IDs."""
+    """An ERP record as last seen, for imports and for proposing unused IDs."""
 
     class State(models.TextChoices):
-        """What became of it on our side."""
+        """State of the import."""
 
         STAGED = "staged", "Ready to Import"
         IMPORTED = "imported", "Imported"
@@ -89,14 +90,14 @@ class ErpRecord(Folding):
     erp_version = models.CharField(max_length=200, blank=True)
     label = models.CharField(max_length=255, blank=True)
     search_text = SearchField("erp_code", "label", "erp_id")
-    # By what it is compared with what waits for a decision; see ``matching``.
+    # Normalized values for matching with items that wait for a decision; see ``match_keys``.
     name_key = models.CharField(max_length=200, blank=True)
     tax_key = models.CharField(max_length=200, blank=True)
     phone_key = models.CharField(max_length=200, blank=True)
     data = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.STAGED)
     seen_at = models.DateTimeField(db_default=Now())
-    # The number of the connection's fetch in which, or after whose start, it was last seen.
+    # Number of the connection's fetch in which, or after whose start, it was last seen.
     seen_in_fetch = models.PositiveIntegerField(default=0)
 
     objects = FoldingQuerySet.as_manager()
@@ -122,13 +123,13 @@ class ErpRecord(Folding):
 
 
 class Choice(models.Model):
-    """One value of a list kept in the ERP; pages read choices only from here."""
+    """One value of a list of the ERP; pages read choices only from this table."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="choices")
     kind = models.CharField(max_length=50)
     code = models.CharField(max_length=100)
     label = models.CharField(max_length=255)
-    # Of what kind it is, where the ERP tells, such as "income account".
+    # Kind of the value, such as "income account", if the ERP reports it.
     group = models.CharField(max_length=50, blank=True, default="")
     active = models.BooleanField(default=True)
     seen_at = models.DateTimeField(db_default=Now())
@@ -140,7 +141,7 @@ class Choice(models.Model):
 
 
 def release_linked(connection: Connection) -> None:
-    """Items that wait for a parent which is linked can go on; a claim decides anew."""
+    """Release items that wait for a parent that is linked; the next claim checks them again."""
     linked = Link.objects.active().filter(
         connection=connection, entity=OuterRef("entity"), record_id=OuterRef("waits_for")
     )
@@ -149,8 +150,8 @@ def release_linked(connection: Connection) -> None:
 
 def active_links(connection: Connection, entity: str, ids: Sequence[int]) -> dict[int, Link]:
     """The active links of these records, by record id."""
-    found: dict[int, Link] = {}
-    for some in chunks(ids):
-        rows = Link.objects.filter(connection=connection, entity=entity, record_id__in=some)
-        found.update((link.record_id, link) for link in rows.filter(ended_at=None))
-    return found
+    links: dict[int, Link] = {}
+    for batch in chunks(ids):
+        rows = Link.objects.filter(connection=connection, entity=entity, record_id__in=batch)
+        links.update((link.record_id, link) for link in rows.filter(ended_at=None))
+    return links

@@ -1,4 +1,4 @@
-"""Files for an ERP that a person feeds."""
+"""Files of the file delivery."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from erp_integrations.models.fields import by_person
 
 
 class ExportFile(models.Model):
-    """A file of items for a person to import into the ERP, kept as it was made.
+    """A file of items that a user imports into the ERP, stored as it was made.
 
-    Its items are SUBMITTED with :attr:`handle`, until a person says what became of them.
+    Its items are SUBMITTED with :attr:`handle` until a user confirms the file.
     """
 
     HANDLE: ClassVar[str] = "file:"
 
     class Verdict(models.TextChoices):
-        """How it was confirmed."""
+        """How the file was confirmed."""
 
         RESULT = "result", "By the ERP's result file"
         IDS = "ids", "By a list of IDs"
@@ -51,5 +51,5 @@ class ExportFile(models.Model):
 
     @property
     def handle(self) -> str:
-        """What its items carry."""
+        """The ``handle`` of its items."""
         return f"{self.HANDLE}{self.public_id}"

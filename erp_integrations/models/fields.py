@@ -1,4 +1,4 @@
-"""Columns that several tables have."""
+"""Model fields that several models use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 def by_person(*, null: bool = True) -> models.ForeignKey:  # type: ignore[type-arg]
-    """Who did something; a person is never deleted from under it."""
+    """Foreign key to the user who did something; PROTECT keeps that user from being deleted."""
     return models.ForeignKey(
         settings.AUTH_USER_MODEL, null=null, on_delete=models.PROTECT, related_name="+"
     )

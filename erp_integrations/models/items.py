@@ -1,4 +1,4 @@
-"""Clicks, the acceptance items that they move, and the tries to export these."""
+"""Bulk requests, acceptance items, and attempts to export them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from erpbridge.db.text import LONGEST_KEY
 
 
 class Request(models.Model):
-    """One click on many rows: who, what, how many, and why rows were refused.
+    """A bulk request, one click on many records: who, what, how many, and why some were refused.
 
-    The accept clicks are what Procore's API calls ERP requests.
+    Procore's API calls the accept requests "ERP requests".
     """
 
     class Verb(models.TextChoices):
-        """What was clicked."""
+        """The action that was requested."""
 
         SEND = "send", "Send to ERP"
         RETRIEVE = "retrieve", "Retrieve from ERP"
@@ -41,15 +41,15 @@ class Request(models.Model):
     at = models.DateTimeField(db_default=Now(), editable=False)
     done = models.PositiveIntegerField(default=0)
     refused = models.JSONField(default=list)
-    # The id of the HTTP request, under which the log tells what became of the click.
+    # The id of the HTTP request; log lines of the bulk request contain it.
     trace_id = models.CharField(max_length=64, blank=True)
 
 
 class Item(Folding):
-    """An acceptance item: one revision of one record on its way into one ERP.
+    """An acceptance item: one revision of one record that is to be exported to one ERP.
 
-    It points at its record by entity and id, without a foreign key, and keeps a label, so that
-    the record apps stay unknown here and history survives whatever happens to the record.
+    It refers to its record by entity and id, without a foreign key, and stores a label, so that
+    this app does not depend on the record apps and items survive the deletion of a record.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -64,7 +64,7 @@ class Item(Folding):
     payload = models.JSONField()
     digest = models.CharField(max_length=64)
     erp_key = models.CharField(max_length=200, blank=True)
-    # How the key is compared where the ERP does not tell letters by their case.
+    # The key as it is compared by an ERP that ignores case.
     erp_key_folded = KeyField("erp_key")
     # How this ERP compares the key (``workflow/payloads/erp_keys.py``), written at acceptance.
     erp_key_compared = models.CharField(max_length=LONGEST_KEY, blank=True)
@@ -75,12 +75,12 @@ class Item(Folding):
         Request, null=True, on_delete=models.PROTECT, related_name="sent_items"
     )
     request = models.ForeignKey(Request, null=True, on_delete=models.PROTECT, related_name="items")
-    # Of records that form a tree: the parent record, and whether the item waits until it is linked.
+    # For records that form a tree: the parent record, and the one whose link the item waits for.
     parent_id = models.BigIntegerField(null=True)
     waits_for = models.BigIntegerField(null=True)
     depth = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
-    # By the measured clock, as is ``check_after``.
+    # Readings of the measured clock, like ``check_after``.
     lease_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -95,13 +95,13 @@ class Item(Folding):
     error_field = models.CharField(max_length=100, blank=True)
     error_text = models.TextField(blank=True)
     error_advice = models.TextField(blank=True)
-    # What the sender says to whoever decides.
+    # Message of the sender to the approver.
     note = models.TextField(blank=True)
     sent_by = by_person(null=False)
     sent_at = models.DateTimeField(db_default=Now())
     decided_by = by_person()
     decided_at = models.DateTimeField(null=True)
-    # The fence at that moment: tries above it belong to the decision.
+    # The fence at that time: attempts with a higher fence belong to this decision.
     decided_fence = models.PositiveIntegerField(default=0)
     decision_note = models.TextField(blank=True)
     settled_at = models.DateTimeField(null=True)
@@ -162,13 +162,13 @@ class Item(Folding):
 
 
 class Attempt(models.Model):
-    """One try, stored before anything leaves the machine.
+    """One attempt of an export, stored before the ERP is called.
 
-    An open attempt without an answer is the evidence that the effect is unknown.
+    If no answer is stored, the effect in the ERP is unknown.
     """
 
     class Outcome(models.TextChoices):
-        """What is known of the try. LATE: answered after the item was given to another."""
+        """Outcome of the attempt. LATE: answered after another worker had claimed the item."""
 
         OPEN = "open"
         APPLIED = "applied"
@@ -177,7 +177,7 @@ class Attempt(models.Model):
         LOST = "lost"
         LATE = "late"
 
-    # Nobody knows, or nobody knew in time, what these did in the ERP.
+    # Outcomes for which the effect in the ERP is unknown, or was when the item moved on.
     UNKNOWN = (Outcome.OPEN, Outcome.UNCERTAIN, Outcome.LOST, Outcome.LATE)
 
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="tries")
@@ -185,7 +185,7 @@ class Attempt(models.Model):
     worker = models.CharField(max_length=100)
     opened_at = models.DateTimeField(db_default=Now())
     answered_at = models.DateTimeField(null=True)
-    # The same moments by the measured clock, which decides what may still take effect.
+    # The same times by the measured clock, which decides whether a call may still take effect.
     opened_reading = models.DateTimeField()
     answered_reading = models.DateTimeField(null=True)
     first_look = models.CharField(max_length=10, blank=True)

@@ -1,4 +1,4 @@
-"""By what records of the ERP are compared with what waits: name, tax ID and phone. Pure."""
+"""Normalized name, tax ID and phone, by which ERP records are matched with items. Pure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from unicodedata import category
 from erpbridge.db.text import fold
 
 LONGEST_KEY = 200
-# Digits of a phone number without a country's code; with fewer it names nobody.
+# Digits of a phone number that are compared (without country code), and the fewest that count.
 PHONE_DIGITS, LEAST_DIGITS = 10, 7
 
 
 def name_key(text: str) -> str:
-    """What two spellings of a name share, as everywhere, but for what is between its words.
+    """A name folded like all text (``erpbridge.db.text``), without spaces and punctuation.
 
-    Marks that are no letters of their own are kept: vowels of many scripts are such marks.
+    Combining marks are kept, because they are the vowels of many scripts.
     """
-    return "".join(sign for sign in fold(text) if category(sign)[0] in "LMN")[:LONGEST_KEY]
+    return "".join(char for char in fold(text) if category(char)[0] in "LMN")[:LONGEST_KEY]
 
 
 def phone_key(text: str) -> str:
-    """The last digits of a number; empty for what is too short to be one."""
+    """The last digits of a phone number; empty if it is too short."""
     digits = re.sub(r"\D", "", text)
     return digits[-PHONE_DIGITS:] if len(digits) >= LEAST_DIGITS else ""
 
 
-# Field of a record -> the column that keeps how it is compared, and how that is made.
+# Field of a record -> column of its normalized value, and the function that normalizes it.
 COMPARED: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "name": ("name_key", name_key),
     "entity_id": ("tax_key", name_key),
@@ -37,5 +37,5 @@ COMPARED: Mapping[str, tuple[str, Callable[[str], str]]] = {
 
 
 def keys_of(data: Mapping[str, Any]) -> dict[str, str]:
-    """Column -> what the values of a record are compared by; empty where there is nothing."""
+    """Column -> normalized value of a record; empty if it has no value."""
     return {column: make(str(data.get(name) or "")) for name, (column, make) in COMPARED.items()}

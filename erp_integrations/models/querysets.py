@@ -1,4 +1,4 @@
-"""Which acceptance items are shown to whom; reads only."""
+"""Querysets of items, attempts and links: permissions, tabs and counts. Reads only."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     )
 
 Items = TypeVar("Items", bound="models.QuerySet[Item]")
-# Counting stops here; the page then says "1,000+".
+# Cap of counts; pages then show "1,000+".
 MOST_COUNTED = 1_000
 
 
 class ItemQuerySet(FoldingQuerySet["Item"]):
-    """Acceptance items."""
+    """Queries of acceptance items."""
 
     def visible_to(self, access: Access) -> ItemQuerySet:
-        """Items of the scope, none for a person without the ERP Integrations tool there."""
+        """Items of the scope; none for a user without access to the ERP Integrations tool."""
         if not access.can("items.view"):
             return self.none()
-        found = self.filter(account=access.account)
-        return found if access.project is None else found.filter(project=access.project)
+        items = self.filter(account=access.account)
+        return items if access.project is None else items.filter(project=access.project)
 
     def tab(self, key: str) -> ItemQuerySet:
-        """Those of one list of the tool.
+        """Items of one tab of the tool.
 
-        Handed back is a record once, by its last item, and only while it stands so: not when it
-        was sent again, linked otherwise, or deleted.
+        The tab "returned" has one item per record, the latest, and only while the record is still
+        in that state: not if it was sent again, linked or deleted.
         """
         items = self.filter(state__in=states_of_tab(key))
         if key != "returned":
@@ -50,23 +50,24 @@ class ItemQuerySet(FoldingQuerySet["Item"]):
         later = self.model._base_manager.filter(
             entity=OuterRef("entity"), record_id=OuterRef("record_id"), pk__gt=OuterRef("pk")
         )
-        stands = Q()
+        still_returned = Q()
         for kind in record_types():
             record = kind.model._base_manager.filter(
                 pk=OuterRef("record_id"), erp_state=OuterRef("state")
             )
             unlinked = Q(Exists(record.filter(origin_id="")))
             changed = Q(Exists(record), operation=Operation.UPDATE)
-            stands |= Q(entity=kind.entity) & (unlinked | changed)
-        return items.filter(~Exists(later), stands)
+            still_returned |= Q(entity=kind.entity) & (unlinked | changed)
+        return items.filter(~Exists(later), still_returned)
 
     def open(self) -> ItemQuerySet:
-        """Those that still lock their record."""
+        """Open items, which lock their record."""
         return self.filter(state__in=OPEN)
 
     def with_parent(self) -> ItemQuerySet:
-        """With what the record that an item waits for is called, and how its own item stands:
-        ``parent_label``, ``parent_state`` and ``parent_error``.
+        """Annotate ``parent_label``, ``parent_state`` and ``parent_error``.
+
+        They are of the latest item of the record that the item waits for.
         """
         parents = self.model._base_manager.filter(
             account=OuterRef("account"), entity=OuterRef("entity"), record_id=OuterRef("waits_for")
@@ -79,78 +80,76 @@ class ItemQuerySet(FoldingQuerySet["Item"]):
         )
 
     def in_division(self, code: str) -> ItemQuerySet:
-        """Those of records under one code of the first tier."""
+        """Items of records whose first tier is this code."""
         return self.filter(payload__path__0=code)
 
     def divisions(self) -> list[str]:
-        """The codes of the first tier that the records are under, in the order of the codes."""
-        found = self.order_by().values_list("payload__path__0", flat=True).distinct()
-        return sorted(str(code) for code in found if code is not None)
+        """The first tiers of the records' codes, sorted."""
+        codes = self.order_by().values_list("payload__path__0", flat=True).distinct()
+        return sorted(str(code) for code in codes if code is not None)
 
     def capped_count(self) -> int:
-        """How many, counting no further than one past :data:`MOST_COUNTED`."""
+        """Number of items, at most one more than :data:`MOST_COUNTED`."""
         return self.order_by()[: MOST_COUNTED + 1].count()
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
-    """Tries of items."""
+    """Queries of attempts."""
 
     def since_decided(self) -> AttemptQuerySet:
-        """Those of the command as last accepted or retried; earlier ones had another intent."""
+        """Attempts since the item was last accepted or retried; earlier ones had another intent."""
         return self.filter(fence__gt=models.F("item__decided_fence"))
 
 
 class LinkQuerySet(FoldingQuerySet["Link"]):
-    """Links between records and what the ERP holds."""
+    """Queries of links between records and ERP records."""
 
     def active(self) -> LinkQuerySet:
-        """Those that hold: their records are synced."""
+        """Links that have not ended; their records are synced."""
         return self.filter(ended_at=None)
 
     def visible_to(self, access: Access) -> LinkQuerySet:
-        """Those of the account; in a project those of the records that were sent from it."""
+        """Links of the account; in a project only of records that were sent from it."""
         if not access.can("items.view"):
             return self.none()
-        found = self.filter(connection__account=access.account)
+        links = self.filter(connection__account=access.account)
         if access.project is None:
-            return found
+            return links
         items = self.model._meta.get_field("item").related_model._base_manager.all()
         sent = items.filter(
             project=access.project, entity=OuterRef("entity"), record_id=OuterRef("record_id")
         )
-        return found.filter(Exists(sent))
+        return links.filter(Exists(sent))
 
     def in_division(self, code: str) -> LinkQuerySet:
-        """Those of records under one code of the first tier."""
-        taken, sent = Q(synced_payload__path__0=code), Q(item__payload__path__0=code)
-        return self.filter(taken | Q(synced_payload={}) & sent)
+        """Links of records whose first tier is this code."""
+        synced, sent = Q(synced_payload__path__0=code), Q(item__payload__path__0=code)
+        return self.filter(synced | Q(synced_payload={}) & sent)
 
     def divisions(self) -> list[str]:
-        """The codes of the first tier that the records were under when they came together with
-        the ERP's, in the order of the codes.
-        """
-        taken = KT("synced_payload__path__0")
-        # KT takes what stands before its first __ for the column, also where it is a relation.
+        """The first tiers of the records' codes when they were linked, sorted."""
+        synced = KT("synced_payload__path__0")
+        # Not KT, because it takes the part before the first __ for a column, even of a relation.
         sent = KeyTextTransform("0", KeyTextTransform("path", "item__payload"))
-        found = self.order_by().values_list(Coalesce(taken, sent), flat=True).distinct()
-        return sorted(str(code) for code in found if code)
+        codes = self.order_by().values_list(Coalesce(synced, sent), flat=True).distinct()
+        return sorted(str(code) for code in codes if code)
 
     def capped_count(self) -> int:
-        """How many, counting no further than one past :data:`MOST_COUNTED`."""
+        """Number of links, at most one more than :data:`MOST_COUNTED`."""
         return self.order_by()[: MOST_COUNTED + 1].count()
 
 
 def capped(count: int) -> str:
-    """A count as shown: exact up to the cap."""
+    """A capped count as shown on pages."""
     return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
 
 
 def tab_counts(items: ItemQuerySet, links: LinkQuerySet) -> dict[str, int]:
-    """Capped counts of every list of the tool; synced is what is linked, however it came to be."""
+    """Capped count of every tab; "synced" counts all active links, also those without an item."""
     counts = {key: items.tab(key).capped_count() for key in ItemTab.values if key != ItemTab.SYNCED}
     return {**counts, "synced": links.active().capped_count()}
 
 
 def search(items: Items, words: str) -> Items:
-    """Items by name, or by ID or code in the ERP; every word must occur."""
+    """Items that contain every word in their label, ERP key, ERP code or ERP ID."""
     return items.filter(has_words(words, "search_text"))

@@ -1,7 +1,7 @@
-"""What a record app gives the seam so that its records can be sent to an ERP.
+"""Interface of the record apps: what they provide so that their records can be sent to an ERP.
 
-Imports nothing of erpbridge but the kernel and the adapter contract's values. A record type is one
-object that satisfies :class:`RecordType`, registered once with :func:`register`.
+Each record type is an object with the methods of :class:`RecordType`, registered once with
+:func:`register`. This module imports no record app.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ connection_activated = Signal()
 class Connected:
     """What a record app may know of the connection that the account uses for its records.
 
-    ``label`` is what the ERP is called, ``name`` what the account calls the connection;
-    ``updates``: whether it takes changes of what it holds; ``erp_owns``: whether the records are
-    made there only; ``imports``: whether it tells what it holds; ``custom_segments``: whether its
-    budget codes can have segments of the account's own.
+    ``label`` is the name of the ERP, ``name`` the name of the connection. ``updates``: whether the
+    ERP accepts updates. ``erp_owns``: whether records are created in the ERP only. ``imports``:
+    whether its records can be read. ``custom_segments``: whether its budget codes can have the
+    account's own segments.
     """
 
     connection_id: int
@@ -47,12 +47,12 @@ class Connected:
 
 
 class Sendable(Folding):
-    """A record that can be sent. Only ``states.move()``, ``links`` and ``drift`` write the ERP
-    columns.
+    """Base of the models whose records can be sent.
 
-    They repeat the active link and the state of the latest item, so that lists and filters need
-    no join. A record is synced if and only if ``origin_id`` is set. Another link is a change of the
-    record, for ``updated_at`` too: by it programs find what changed.
+    The ERP columns repeat the active link and the state of the latest item, so that lists and
+    filters need no join; only ``workflow.links.record_columns`` and ``workflow.transitions`` write
+    them. A record is synced if and only if ``origin_id`` is set. A changed link also changes
+    ``updated_at``, by which API clients find changed records.
     """
 
     origin_id = models.CharField("ERP ID", max_length=200, blank=True, editable=False)
@@ -60,7 +60,7 @@ class Sendable(Folding):
     origin_text = SearchField("origin_id", "origin_code")
     origin_data = models.JSONField(default=dict, blank=True, editable=False)
     erp_state = models.CharField("ERP status", max_length=12, blank=True, editable=False)
-    # Linked, and edited since the ERP took it.
+    # Linked, and edited since the last export.
     drifted = models.BooleanField(default=False, editable=False)
     revision = models.PositiveIntegerField(default=1, editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -71,7 +71,7 @@ class Sendable(Folding):
 
 @dataclass(frozen=True)
 class Draft:
-    """A record as it would be sent now: what the approver will see and the ERP will get."""
+    """A record as it would be sent now."""
 
     record_id: int
     revision: int
@@ -83,14 +83,14 @@ class Draft:
 
 @dataclass(frozen=True)
 class FurtherPage:
-    """A page of a record app to which the lists of the ERP Integrations tool lead too."""
+    """A page of a record app that the lists of the ERP Integrations tool link to."""
 
     label: str
     href: str
 
 
 class RecordType(Protocol):
-    """Everything the engine knows of a record app. ``entity`` is the word of the contract."""
+    """A record type of a record app. ``entity`` is its name in the adapter contract."""
 
     entity: str
     label: str
@@ -104,38 +104,39 @@ class RecordType(Protocol):
     unlink_action: str
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
-        """The records as they stand, in a fixed number of queries; unknown ids are left out."""
+        """Drafts of the records, in a fixed number of queries; unknown ids are left out."""
         ...
 
     def problems(self, drafts: Sequence[Draft]) -> dict[int, list[Problem]]:
-        """What forbids sending beyond the manifest's rules, such as an inactive record."""
+        """Record id -> problems besides the manifest's rules, such as an inactive record."""
         ...
 
     def children(self, ids: Sequence[int]) -> models.QuerySet[Any]:
-        """What is right under some records, each with its ``parent_id``; most types have none."""
+        """Direct children of records, each with its ``parent_id``; most types have none."""
         ...
 
     def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:
-        """What people tell records of like names apart by: record id -> label -> text.
+        """Details by which users tell records with similar names apart.
 
-        Every record has the same labels; in a fixed number of queries.
+        Record id -> label -> text, with the same labels for all records, in a fixed number of
+        queries.
         """
         ...
 
     def visible(self, access: Access) -> models.QuerySet[Any]:
-        """The records that the person can see in a scope."""
+        """The records that the user can see in a scope."""
         ...
 
     def url(self, account_id: int, record_id: int, project_id: int | None = None) -> str:
-        """The address of the record's page, in a project's tool or the account's."""
+        """URL of the record's page, in a project's tool or the account's."""
         ...
 
     def list_url(self, account_id: int, project_id: int | None) -> str:
-        """The address of the list that the records are sent from."""
+        """URL of the list that the records are sent from."""
         ...
 
     def further_pages(self, access: Access) -> Sequence[FurtherPage]:
-        """Pages that the person can open beside the list of what was sent; most types have none."""
+        """Pages that the user can open besides the list of items; most types have none."""
         ...
 
 
@@ -143,36 +144,39 @@ _types: dict[str, RecordType] = {}
 
 
 def register(record_type: RecordType) -> None:
-    """Make a record type sendable; called once, when its app is ready."""
+    """Register a record type; call it once, in the app's ``ready()``."""
     _types[record_type.entity] = record_type
     register_entity(record_type.entity, record_type.label_plural)
 
 
 def record_type(entity: str) -> RecordType:
-    """The registered type. :raises KeyError: for an entity nobody registered."""
+    """The registered record type.
+
+    :raises KeyError: for an unknown entity.
+    """
     return _types[entity]
 
 
 def existing(entity: str, account_id: int, ids: Collection[int]) -> set[int]:
-    """Those of the ids that are records of the account, for apps that refer to another's."""
+    """Those of the ids that are records of the account, for apps that refer to other apps."""
     rows: models.QuerySet[Any] = record_type(entity).model._base_manager.all()
     return set(rows.filter(account=account_id, pk__in=ids).values_list("pk", flat=True))
 
 
 def counted(kind: RecordType, number: int) -> str:
-    """Such as "1 company" and "12 cost codes"."""
+    """A count with the noun, such as "1 company" or "12 cost codes"."""
     noun = kind.label if number == 1 else kind.label_plural
     return f"{number:,} {noun.lower()}"
 
 
 def by_type(rows: Any) -> list[tuple[RecordType, int]]:
-    """How many items, or links, there are of which type."""
-    found = rows.order_by("entity").values_list("entity").annotate(models.Count("pk"))
-    return [(record_type(entity), count) for entity, count in found]
+    """Number of items, or links, per record type."""
+    counts = rows.order_by("entity").values_list("entity").annotate(models.Count("pk"))
+    return [(record_type(entity), count) for entity, count in counts]
 
 
 def in_words(counts: Sequence[tuple[RecordType, int]]) -> str:
-    """Such as "1 company and 12 cost codes"."""
+    """Counts in words, such as "1 company and 12 cost codes"."""
     return " and ".join(counted(kind, count) for kind, count in counts)
 
 
@@ -182,7 +186,7 @@ def record_types() -> list[RecordType]:
 
 
 def project_problem(project: Project) -> Problem | None:
-    """Why nothing can be sent from this project, as far as the project itself decides."""
+    """Why nothing can be sent from this project, by its own settings; None if it can."""
     if not project.is_active:
         message = f"Project {project} is inactive. Its Admin can make it active in its settings."
         return Problem("project", "project_inactive", message)
@@ -196,10 +200,10 @@ def project_problem(project: Project) -> Problem | None:
 
 
 def locked() -> Q:
-    """The records that wait for accounting or are being exported."""
+    """Filter for records with an open item."""
     return Q(erp_state__in=sorted(OPEN))
 
 
 def is_locked(record: Sendable) -> bool:
-    """Whether this record waits for accounting or is being exported; needs no query."""
+    """Whether this record has an open item; needs no query."""
     return record.erp_state in OPEN

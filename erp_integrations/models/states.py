@@ -1,8 +1,7 @@
-"""The states of an acceptance item, and everything that is said of each: one table.
+"""The states of an acceptance item, with badge, color, label, tab and API value of each.
 
-``workflow.transitions.move()`` is the only code that changes a state.
-What the words and colors are for: docs/design/erp-integrations-states.md, "Badges" and "Words of
-the API".
+Only ``workflow.transitions.move()`` changes a state.
+See docs/design/erp-integrations-states.md, "Badges" and "Words of the API".
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from django.db import models
 
 
 class State(models.TextChoices):
-    """Where an item stands. READY to NEEDS_ANSWER and FAILED are open and lock the record."""
+    """State of an item. READY to NEEDS_ANSWER and FAILED are open and lock the record."""
 
     READY = "ready", "Ready to export"
     QUEUED = "queued", "Exporting"
@@ -30,7 +29,7 @@ class State(models.TextChoices):
 
 
 class ItemTab(models.TextChoices):
-    """The lists of the tool ERP Integrations, in their order."""
+    """The tabs of the ERP Integrations tool, in their order."""
 
     READY = "ready", "Ready to export"
     EXPORTING = "exporting", "Exporting"
@@ -41,10 +40,10 @@ class ItemTab(models.TextChoices):
 
 @dataclass(frozen=True)
 class Words:
-    """What is said of one state wherever it is shown, beside its label.
+    """How a state is shown, besides its label.
 
-    ``badge`` is the key of its badge, by which lists are filtered. ``rest`` is Procore's word.
-    ``to_sender`` replaces the label where the person who sent the record looks at it.
+    ``badge`` is the key of its badge, by which lists are filtered. ``rest`` is the value in the
+    REST API, as in Procore's. ``to_sender`` replaces the label for the sender of the record.
     """
 
     badge: str
@@ -68,7 +67,7 @@ STATES: Mapping[State, Words] = {
         "ready_to_export",
         ItemTab.READY,
         "An approver accepts or rejects it; until then its sender can retrieve it.",
-        # The sender cannot export it, and has to know whose turn it is.
+        # The sender cannot export it, and must see who acts next.
         to_sender="Waiting for accounting",
     ),
     State.QUEUED: _exporting("It was accepted and waits for its turn."),
@@ -81,7 +80,7 @@ STATES: Mapping[State, Words] = {
         "needs_answer",
         "red",
         "question-mark-circle",
-        # Procore's list of failed items holds these too.
+        # Procore's list of failed items contains these too.
         "failed_to_export",
         ItemTab.FAILED,
         "Neither export nor lookup told whether it is in the ERP. An approver looks and answers.",
@@ -140,23 +139,23 @@ OPEN = frozenset(
         State.FAILED,
     }
 )
-# While an item is in one of these its ERP key belongs to it alone.
+# In these states no other item may be accepted with the same ERP key.
 IN_AIR = frozenset(
     {State.QUEUED, State.SENDING, State.SUBMITTED, State.UNCERTAIN, State.NEEDS_ANSWER}
 )
-# Of these: something may be in the ERP already, or get there.
+# In these states the ERP may have applied a command, or may still apply it.
 MAY_HAVE_LEFT = IN_AIR - {State.QUEUED}
 MOVING = frozenset({State.QUEUED, State.SENDING, State.SUBMITTED, State.UNCERTAIN})
-# May be accepted, for the first time or once more.
+# In these states an item can be accepted, for the first time or again.
 DECIDABLE = frozenset({State.READY, State.FAILED})
 BEFORE_ACCEPTANCE = frozenset({State.READY, State.RETRIEVED, State.REJECTED})
 
 
 def states_of_tab(tab: str) -> frozenset[State]:
-    """The states whose items a list of the tool shows."""
+    """The states whose items a tab shows."""
     return frozenset(state for state, words in STATES.items() if words.tab == tab)
 
 
 def label_for_sender(state: str) -> str:
-    """What the person who sent the record reads."""
+    """Label of a state for the sender of the record."""
     return STATES[State(state)].to_sender or str(State(state).label)

@@ -1,4 +1,4 @@
-"""The processes that export, and whose turn it is to look for what is due."""
+"""Heartbeats of the worker processes, and the time of the last tick."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.db.models.functions import Now
 
 
 class Ticker(models.Model):
-    """The one row by which the tickers of all processes take turns."""
+    """A single row with the last tick, by which the processes agree who makes the next."""
 
     ran_at = models.DateTimeField(db_default=Now())
-    # The same moment by the measured clock, which decides whose turn it is.
+    # The same moment by the measured clock, which decides when the next tick is due.
     ran_reading = models.DateTimeField()
 
     class Meta:
@@ -19,7 +19,7 @@ class Ticker(models.Model):
 
 
 class Worker(models.Model):
-    """A process that exports, as last heard of; written by its ticker."""
+    """Heartbeat of a worker process, written by its ticker."""
 
     name = models.CharField(max_length=100, unique=True)
     host = models.CharField(max_length=80)

@@ -73,6 +73,7 @@ def update(db: sqlite3.Connection, table: Table, message: Mapping[str, Any]) -> 
     current = by_number(db, table, number)
     if current is None:
         raise Refused("E1008", f"There is no {table.noun} number {message.get('id')}.")
+    # Optimistic locking, as in ERPs with record versions.
     if str(message.get("version")) != str(current.version):
         conflict = f"{table.noun.capitalize()} {current.key} was changed by somebody else."
         raise Refused("E1007", conflict)

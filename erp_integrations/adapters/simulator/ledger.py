@@ -144,6 +144,8 @@ class Ledger:
                 self.post(row["intent"], row["message"])
             except Refused as refused:
                 code, message, column = refused.code, refused.message, refused.column
+            # Not in the transaction of the post. After a crash in between the message is posted
+            # again, which the intent makes harmless.
             with self.transaction() as db:
                 db.execute(
                     "UPDATE waiting SET done = 1, code = ?, said = ?, field = ? WHERE id = ?",

@@ -104,6 +104,7 @@ def _check_code(db: sqlite3.Connection, number: int, values: Mapping[str, str]) 
         raise Refused("E1006", "code takes letters, digits, space and . _ / - only.", "code")
     if values["kind"] not in (GROUP, DETAIL):
         raise Refused("E1010", f"kind is {GROUP} or {DETAIL}.", "kind")
+    # The expense account is optional.
     for column in ("income_account", "expense_account"):
         required = column == "income_account"
         if (required or values[column]) and values[column] not in GL_ACCOUNTS:

@@ -96,6 +96,7 @@ class Accounts(Records):
         names = [
             name for name in ("full_code", "description", "type") if wanted[name] != current[name]
         ]
+        # Tryton would accept a second account with the same code.
         if "full_code" in names:
             self._refuse_taken(wanted["full_code"])
         message = {WIRE_NAMES[name]: wanted[name] for name in names}

@@ -173,6 +173,7 @@ class Records(ABC):
             message = self.difference(self.wanted(command), row, self.refer)
         if not message:
             return self._applied(row, "unchanged")
+        # Not a lock: a change in Tryton between this read and the write is overwritten.
         if command.erp_version and version(self.data(row)) != command.erp_version:
             problem = f"{text(row['code'])} was changed in Tryton since it was last seen."
             raise AdapterError(error(ErrorClass.CONFLICT, problem))

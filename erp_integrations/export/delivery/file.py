@@ -143,6 +143,7 @@ def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = 
     :raises NotDone: if the file was confirmed already, the result is not of this file, or the IDs
         that the ERP gave are missing.
     """
+    # The connection is locked before its items (docs/locks.md).
     Connection.objects.select_for_update(no_key=True).get(pk=file.connection_id)
     confirmed = {"verdict": verdict, "confirmed_by": by, "confirmed_at": Now()}
     if not ExportFile.objects.filter(pk=file.pk, confirmed_at=None).update(**confirmed):
@@ -305,6 +306,7 @@ def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
     linked: set[int] = set()
     for ids in batches.chunks(list(records)):
         items: ItemQuerySet = Item.objects.filter(pk__in=ids)
+        # Only NEEDS_ANSWER can be answered; items that are still UNCERTAIN are moved there first.
         transitions.move("ask", items, by=by, values={"check_after": None})
         batch = {pk: records[pk] for pk in ids}
         linked |= settle_synced(
@@ -335,6 +337,7 @@ def _linked_ids(file: ExportFile, claims: list[Claim]) -> dict[int, str]:
 def _requeue(claims: list[Claim], *, why: str, by: User) -> None:
     """Nothing of the file was imported: the same commands wait for the next file."""
     items: ItemQuerySet = Item.objects.filter(pk__in=[claimed.item.pk for claimed in claims])
+    # There is no direct move from SUBMITTED back to QUEUED: the path leads through UNCERTAIN.
     transitions.move("lose", items, by=by, why=why, values={"check_after": None})
     values = {"handle": "", "looks": 0, "not_before": None, "attempts": 0}
     transitions.move("resend", items, by=by, why=why, values=values)

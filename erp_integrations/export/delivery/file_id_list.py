@@ -59,6 +59,7 @@ def _rows(content: bytes) -> Iterator[list[str]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadList("It is not a CSV file in UTF-8.") from error
+    # Excel writes the delimiter of the user's locale.
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:

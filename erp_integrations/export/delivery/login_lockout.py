@@ -33,6 +33,7 @@ def count(connection: Connection) -> None:
     rows.update(inbound_failures=F("inbound_failures") + 1)
     limit: int = settings.AXES_FAILURE_LIMIT
     logger.warning("connection %s: a call had the wrong credentials", connection.pk)
+    # The setting is in hours.
     until = at_least(settings.AXES_COOLOFF_TIME * 3_600)
     locked = {"inbound_failures": 0, "inbound_locked_until": until}
     if rows.filter(inbound_failures__gte=limit).update(**locked):

@@ -55,6 +55,7 @@ from erpbridge.db.busy import retried
 MOST_BODY = 1024 * 1024
 MOST_TAKEN = 200
 TEXT = "text/plain; charset=utf-8"
+# Kind, intent, fence and lookup count.
 TICKET = re.compile(r"(do|first|look|look-settled)\.([0-9a-f-]{36})\.(\d{1,9})\.(\d{1,9})")
 
 
@@ -105,6 +106,7 @@ def answer(connection: Connection, call: InboundCall) -> InboundReply:
     if ask.refused is not None:
         return ask.refused
     Connection.objects.filter(pk=connection.pk).update(asked_at=Now(), inbound_failures=0)
+    # Reports and answers first: they free ERP keys and links for the new commands of the reply.
     take_reports(connection, manifest, ask.reports)
     free = take_answers(connection, adapter, manifest, ask.seen)
     batch = _batch(connection, manifest, ask, free)
@@ -153,6 +155,7 @@ def _keep_late(connection: Connection, report: Report) -> None:
 def take_reports(connection: Connection, manifest: Manifest, reports: Iterable[Report]) -> None:
     """Settle the reported commands, except those settled before or handed over again since."""
     outcomes: dict[int, tuple[Item, Outcome]] = {}
+    # By item, because the ERP may repeat a report in one call; the last one counts.
     for report in reports:
         ticket = _read_ticket(connection, report.ticket)
         if ticket is not None and ticket[0] == "do":
@@ -184,6 +187,7 @@ def take_answers(
         with tracing.handling([item]):
             if kind == "first":
                 free += _take_first_look(connection, manifest, item, result.found)
+            # Answers to an earlier lookup of the item are ignored.
             elif item.state == State.UNCERTAIN and item.looks == looks:
                 settled = kind == "look-settled"
                 uncertain_lookup.decide(connection, adapter, item, result.found, settled=settled)
@@ -217,6 +221,7 @@ def _batch(
     for claimed in free:
         # Not limited by the room left: their keys have just been found free.
         batch.hand_over(connection, manifest, claimed)
+    # New items only when nothing is uncertain, as in the engine's own turn.
     if batch.left and not batch.looks:
         claims = claim(connection, manifest, most=batch.left)
         tracing.claimed(claims)

@@ -1,4 +1,4 @@
-"""``manage.py draw_flow``: docs/architecture.md, written from the code that it tells of."""
+"""``manage.py draw_flow``: generate docs/architecture.md from the code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SKIPPED = {"migrations", "management", "templatetags", "commands"}
 
 
 class Step(NamedTuple):
-    """One function on the way, and the steps that it leads to."""
+    """One function of the export, and the steps that follow it."""
 
     name: str
     function: Callable[..., Any]
@@ -61,38 +61,38 @@ STEPS = (
 
 
 class Command(GeneratedPage):
-    """Writes the page."""
+    """Writes docs/architecture.md."""
 
     help = "Writes docs/architecture.md from the code that it tells of."
     path = Path("docs") / "architecture.md"
 
     def page(self) -> str:
-        """The flow, then the rooms."""
+        """The diagram and table of the steps, then the table of the packages."""
         rooms = table(("Room", "What is in it"), list(_rooms()))
         return "\n\n".join([INTRODUCTION, diagram(), steps_table(), ROOMS, rooms]) + "\n"
 
 
 def diagram() -> str:
-    """A Mermaid flow chart; GitHub and many viewers draw it."""
+    """The steps as a Mermaid flowchart."""
     number = {step.name: f"s{place}" for place, step in enumerate(STEPS)}
     lines = ["```mermaid", "flowchart LR"]
     for step in STEPS:
-        if step.leads_to or any(step.name in other.leads_to for other in STEPS):
+        if step.leads_to or any(step.name in step_before.leads_to for step_before in STEPS):
             lines.append(f'    {number[step.name]}["{step.name}"]')
         lines += [f"    {number[step.name]} --> {number[after]}" for after in step.leads_to]
     return "\n".join([*lines, "```"])
 
 
 def steps_table() -> str:
-    """Where each step is, and what its function says of itself."""
+    """The steps with file, function and the first lines of its docstring."""
     rows = []
     for step in STEPS:
-        # What a decorator wraps tells where it is written.
+        # The file and name of a decorated function are those of the wrapped one.
         function = inspect.unwrap(step.function)
         file = Path(inspect.getsourcefile(function) or "").relative_to(settings.BASE_DIR)
         name = function.__qualname__
-        said = (inspect.getdoc(step.function) or "").partition("\n\n")[0]
-        rows.append((step.name, f"`{file}`", f"`{name}`", " ".join(said.split())))
+        summary = (inspect.getdoc(step.function) or "").partition("\n\n")[0]
+        rows.append((step.name, f"`{file}`", f"`{name}`", " ".join(summary.split())))
     return table(("Step", "File", "Function", "What it does"), rows)
 
 
@@ -101,5 +101,5 @@ def _rooms() -> Iterator[tuple[str, str]]:
         for file in sorted((settings.BASE_DIR / package).rglob("__init__.py")):
             folder = file.parent.relative_to(settings.BASE_DIR)
             if not SKIPPED & {*folder.parts}:
-                said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-                yield f"`{folder}`", " ".join(said.partition("\n\n")[0].split())
+                docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+                yield f"`{folder}`", " ".join(docstring.partition("\n\n")[0].split())

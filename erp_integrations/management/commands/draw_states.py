@@ -1,4 +1,4 @@
-"""``manage.py draw_states``: docs/states.md, written from the table of moves."""
+"""``manage.py draw_states``: generate docs/states.md from the tables of states and moves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ was never sent shows *Not in ERP*. It differs where the sender has to know whose
 
 
 class Command(GeneratedPage):
-    """Writes the page."""
+    """Writes docs/states.md."""
 
     help = "Writes docs/states.md from the table of moves."
     path = Path("docs") / "states.md"
@@ -40,7 +40,7 @@ class Command(GeneratedPage):
 
 
 def diagram() -> str:
-    """A Mermaid state diagram; GitHub and many viewers draw it."""
+    """The moves as a Mermaid state diagram."""
     lines = ["```mermaid", "stateDiagram-v2"]
     lines += [f"    {state.name} : {state.name} ({state.label})" for state in State]
     lines.append(f"    [*] --> {State.READY.name} : send")
@@ -55,12 +55,12 @@ def diagram() -> str:
 
 
 def ordered(states: frozenset[State]) -> list[State]:
-    """In the order of their definition."""
+    """States in the order of their definition."""
     return [state for state in State if state in states]
 
 
 def states_table() -> str:
-    """One row per state: its words, its badge and what it keeps to itself."""
+    """One row per state: labels, badge, API value, tab and locks."""
     rows = [
         (
             f"`{state.name}`",
@@ -83,7 +83,7 @@ def states_table() -> str:
 
 
 def moves_table() -> str:
-    """One row per event, sending first."""
+    """One row per event; "send" first."""
     rows = [("`send`", START, f"`{State.READY.name}`", EVENT_WORDS["send"])]
     rows += [
         (

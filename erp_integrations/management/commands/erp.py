@@ -1,4 +1,4 @@
-"""``manage.py erp``: what people do on the tool's pages, for operators; by the same rules."""
+"""``manage.py erp``: actions of the ERP Integrations tool for operators, by the same rules."""
 
 from __future__ import annotations
 
@@ -34,25 +34,27 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """One subcommand per action."""
+        """Add one subcommand per action."""
         verbs = parser.add_subparsers(dest="verb", required=True)
         self._verb(verbs, "status", "what waits, moves and failed, per connection", who=False)
-        for verb, words in (
+        for verb, text in (
             ("test", "ask the ERP whether exporting would work"),
             ("refresh", "fetch the ERP's lists and records"),
             ("resume", "go on after a pause"),
         ):
-            self._verb(verbs, verb, words).add_argument("connection", type=int)
+            self._verb(verbs, verb, text).add_argument("connection", type=int)
         pause = self._verb(verbs, "pause", "stop handing items to the ERP")
         pause.add_argument("connection", type=int)
         pause.add_argument("--why", required=True)
-        for verb, words in (
+        for verb, text in (
             ("withdraw", "take an accepted item back before it leaves"),
             ("reject", "hand an item back to its sender"),
         ):
-            one = self._verb(verbs, verb, words)
-            one.add_argument("item", type=UUID, help="the item's id, as in its page's address")
-            one.add_argument("--why", required=True)
+            subparser = self._verb(verbs, verb, text)
+            subparser.add_argument(
+                "item", type=UUID, help="the item's id, as in its page's address"
+            )
+            subparser.add_argument("--why", required=True)
         self._verb(verbs, "retry", "export a failed item again").add_argument("item", type=UUID)
         answer = self._verb(verbs, "answer", "say what was found in the ERP")
         answer.add_argument("item", type=UUID)
@@ -60,15 +62,18 @@ class Command(BaseCommand):
         answer.add_argument("--absent", action="store_true", help="it is not there: send it again")
         answer.add_argument("--why", required=True)
 
-    def _verb(self, verbs: Any, name: str, words: str, *, who: bool = True) -> ArgumentParser:
-        parser: ArgumentParser = verbs.add_parser(name, help=words)
+    def _verb(self, verbs: Any, name: str, text: str, *, who: bool = True) -> ArgumentParser:
+        parser: ArgumentParser = verbs.add_parser(name, help=text)
         parser.add_argument("--account", type=int, required=True)
         if who:
             parser.add_argument("--by", metavar="EMAIL", required=True)
         return parser
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """:raises CommandError: for what the pages would refuse, with the same words."""
+        """Run the action.
+
+        :raises CommandError: if the pages would refuse it, with the same message.
+        """
         account = Account.objects.filter(pk=options["account"]).first()
         if account is None:
             raise CommandError(f"--account: there is no account {options['account']}.")
@@ -78,14 +83,14 @@ class Command(BaseCommand):
         access = _access(account, options["by"])
         act = _ON_CONNECTION.get(options["verb"])
         try:
-            said = (
+            message = (
                 act(_connection(access, options["connection"]), access, options)
                 if act
                 else _ON_ITEM[options["verb"]](_item(access, options["item"]), access, options)
             )
         except Refused as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(said)
+        self.stdout.write(message)
 
     def _status(self, account: Account) -> None:
         for connection in Connection.objects.filter(account=account).order_by("pk"):
@@ -107,15 +112,15 @@ def _access(account: Account, email: str) -> Access:
 
 def _connection(access: Access, pk: int) -> Connection:
     _require(access, "connection.configure")
-    found = Connection.objects.filter(account=access.account, pk=pk).first()
-    if found is None:
+    connection = Connection.objects.filter(account=access.account, pk=pk).first()
+    if connection is None:
         raise CommandError(f"{access.account} has no connection {pk}.")
-    return found
+    return connection
 
 
 def _item(access: Access, public_id: UUID) -> Item:
-    found = Item.objects.filter(account=access.account, public_id=public_id)
-    item = found.select_related("connection", "decided_by").first()
+    items = Item.objects.filter(account=access.account, public_id=public_id)
+    item = items.select_related("connection", "decided_by").first()
     if item is None:
         raise CommandError(f"{access.account} has no item {public_id}.")
     _require(access, "items.accept", item.entity)
@@ -128,26 +133,26 @@ def _require(access: Access, action: str, entity: str = "") -> None:
         raise CommandError(answer.why)
 
 
-def _test(found: Connection, access: Access, _options: Any) -> str:
-    if not connection_services.test(found, by=access.user):
-        raise CommandError(" ".join(found.test_result["problems"]))
-    return f"{found.name} works."
+def _test(connection: Connection, access: Access, _options: Any) -> str:
+    if not connection_services.test(connection, by=access.user):
+        raise CommandError(" ".join(connection.test_result["problems"]))
+    return f"{connection.name} works."
 
 
-def _refresh(found: Connection, access: Access, _options: Any) -> str:
-    if not connection_services.refresh(found, by=access.user):
-        raise CommandError(found.refresh_problem)
-    return f"The data of {found.name} is up to date."
+def _refresh(connection: Connection, access: Access, _options: Any) -> str:
+    if not connection_services.refresh(connection, by=access.user):
+        raise CommandError(connection.refresh_problem)
+    return f"The data of {connection.name} is up to date."
 
 
-def _pause(found: Connection, access: Access, options: Any) -> str:
-    connection_services.pause(found, by=access.user, reason=options["why"])
-    return f"{found.name} is paused. What is accepted waits."
+def _pause(connection: Connection, access: Access, options: Any) -> str:
+    connection_services.pause(connection, by=access.user, reason=options["why"])
+    return f"{connection.name} is paused. What is accepted waits."
 
 
-def _resume(found: Connection, access: Access, _options: Any) -> str:
-    connection_services.resume(found, by=access.user)
-    return f"{found.name} goes on."
+def _resume(connection: Connection, access: Access, _options: Any) -> str:
+    connection_services.resume(connection, by=access.user)
+    return f"{connection.name} goes on."
 
 
 def _withdraw(item: Item, access: Access, options: Any) -> str:
@@ -176,8 +181,8 @@ def _answer(item: Item, access: Access, options: Any) -> str:
     if options["absent"]:
         manual_resolution.it_is_not_there(item, by=access.user, why=options["why"])
         return _done(item, "queued again")
-    key, why = options["there"], options["why"]
-    manual_resolution.look_up_and_link(item, key=key, by=access.user, why=why)
+    key, reason = options["there"], options["why"]
+    manual_resolution.look_up_and_link(item, key=key, by=access.user, why=reason)
     return _done(item, "linked")
 
 

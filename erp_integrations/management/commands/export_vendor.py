@@ -1,4 +1,4 @@
-"""``manage.py export_vendor``: both clicks for one vendor, by two people who may do them."""
+"""``manage.py export_vendor``: send one vendor and accept it, as two users with the rights."""
 
 from __future__ import annotations
 
@@ -27,16 +27,19 @@ ENTITY = "vendor"
 
 
 class Command(BaseCommand):
-    """Send a vendor and accept it, through the services behind the pages."""
+    """Sends and accepts a vendor with the services that the pages use."""
 
     help = "Sends a vendor as an entitled user and accepts it as an approver; does not wait."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The vendor's id."""
+        """Add the vendor's id."""
         parser.add_argument("vendor", type=int)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """:raises CommandError: for what the pages would refuse, with the same words."""
+        """Send and accept.
+
+        :raises CommandError: if the pages would refuse it, with the same message.
+        """
         pk = options["vendor"]
         account = _account_of(pk)
         item = _waiting(account, pk) or _sent(account, pk)
@@ -61,9 +64,9 @@ def _waiting(account: Account, pk: int) -> Item | None:
 
 
 def _sent(account: Account, pk: int) -> Item:
-    """:raises CommandError: with every reason where it cannot be sent."""
+    """:raises CommandError: with all reasons if it cannot be sent."""
     kind = record_type(ENTITY)
-    sender = next((one for one in _members(account) if one.can(kind.send_action)), None)
+    sender = next((access for access in _members(account) if access.can(kind.send_action)), None)
     if sender is None:
         raise CommandError(f"Nobody in {account} may send vendors.")
     _refuse(send_services.send(ENTITY, [pk], access=sender))
@@ -73,13 +76,13 @@ def _sent(account: Account, pk: int) -> Item:
 
 
 def _approver(account: Account, item: Item) -> Access:
-    """Somebody who may accept, and has not sent it unless the account allows that."""
-    able = [one for one in _members(account) if one.can("items.accept", ENTITY)]
-    others = [one for one in able if one.user != item.sent_by]
-    found = others or (able if account.senders_may_accept_own else [])
-    if not found:
+    """A member who may accept the item; its sender only if the account allows that."""
+    approvers = [access for access in _members(account) if access.can("items.accept", ENTITY)]
+    not_sender = [access for access in approvers if access.user != item.sent_by]
+    candidates = not_sender or (approvers if account.senders_may_accept_own else [])
+    if not candidates:
         raise CommandError(f"Nobody in {account} may accept what {item.sent_by} has sent.")
-    return found[0]
+    return candidates[0]
 
 
 def _members(account: Account) -> Iterator[Access]:
@@ -90,7 +93,7 @@ def _members(account: Account) -> Iterator[Access]:
 
 
 def _values(item: Item) -> dict[str, Any]:
-    """What accounting adds: what is proposed, and of a list the first choice."""
+    """Acceptance values: the proposed ones, and the first choice of each required list."""
     manifest = adapter_loading.entity_manifest(item.connection, ENTITY)
     if manifest is None:
         return {}
@@ -99,15 +102,17 @@ def _values(item: Item) -> dict[str, Any]:
 
 
 def _first_choices(item: Item, manifest: EntityManifest) -> dict[str, Any]:
-    found = Choice.objects.filter(connection=item.connection, active=True).order_by("kind", "label")
+    choices = Choice.objects.filter(connection=item.connection, active=True)
     first: dict[str, str] = {}
-    for kind, code in found.values_list("kind", "code"):
+    for kind, code in choices.order_by("kind", "label").values_list("kind", "code"):
         first.setdefault(kind, code)
-    fields = [one for one in manifest.acceptance_fields if one.required and one.choices in first]
-    return {one.name: first[one.choices] for one in fields}
+    fields = [
+        field for field in manifest.acceptance_fields if field.required and field.choices in first
+    ]
+    return {field.name: first[field.choices] for field in fields}
 
 
 def _refuse(done: Done) -> None:
     if not done.done:
-        reasons = [one.message for refusal in done.refused for one in refusal.problems]
+        reasons = [problem.message for refusal in done.refused for problem in refusal.problems]
         raise CommandError(" ".join(reasons) or "It is not there any more.")

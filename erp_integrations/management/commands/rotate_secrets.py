@@ -1,4 +1,4 @@
-"""``manage.py rotate_secrets``: every stored secret encrypted with the first key."""
+"""``manage.py rotate_secrets``: encrypt all stored secrets again with the first key."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from erp_integrations.connections.secrets import rotate
 
 
 class Command(BaseCommand):
-    """Run after a new key was put in front of the others, before the old ones are taken away."""
+    """Run it after adding a new first key, and before removing the old keys."""
 
     help = "Encrypts the secrets of all connections with the first key of ERPBRIDGE_FIELD_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """:raises CommandError: naming the secrets that none of the keys can read."""
+        """Rotate the secrets.
+
+        :raises CommandError: with the names of the secrets that no key decrypts.
+        """
         rotation = rotate()
         self.stdout.write(f"{rotation.done} secrets are encrypted with the first key.")
         if rotation.unreadable:

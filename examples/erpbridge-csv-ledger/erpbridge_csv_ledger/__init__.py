@@ -1,4 +1,4 @@
-"""An adapter for erpbridge to a ledger that keeps its vendors in a CSV file."""
+"""Example adapter for erpbridge: a ledger that stores its vendors in a CSV file."""
 
 from erpbridge_csv_ledger.adapter import CsvLedgerAdapter
 

@@ -1,4 +1,4 @@
-"""The adapter: the ledger in the words of erpbridge's contract."""
+"""The adapter: converts between erpbridge's adapter contract and the ledger."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ MANIFEST = Manifest(
 
 
 class CsvLedgerAdapter(Adapter):
-    """Vendors in a CSV file in the folder that erpbridge gives the connection."""
+    """Adapter of a CSV file in the adapter's folder."""
 
     def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
@@ -86,11 +86,11 @@ class CsvLedgerAdapter(Adapter):
 
     @classmethod
     def manifest(cls, config: Mapping[str, Any]) -> Manifest:
-        """The same under every configuration."""
+        """The manifest, which is the same for every configuration."""
         return MANIFEST
 
     def check(self) -> Health:
-        """The file can be read."""
+        """Check that the file can be read."""
         try:
             return Health(facts={"Vendors": str(len(self.ledger.rows()))})
         except (OSError, ValueError, Unreadable) as error:
@@ -105,51 +105,60 @@ class CsvLedgerAdapter(Adapter):
         raise AdapterError(_error(ErrorClass.UNSUPPORTED, f"There is no list “{kind}”."))
 
     def validate(self, command: Command) -> Sequence[Problem]:
-        """Nothing beyond the manifest."""
+        """No rules besides the manifest's."""
         return ()
 
     def preview(self, command: Command) -> Wire:
-        """The cells that are written."""
+        """The cells of the row that :meth:`submit` writes."""
         cells = _cells(command)
-        sources = {one.erp_name: one.name for one in FIELDS} | {"code": "code"}
+        sources = {field.erp_name: field.name for field in FIELDS} | {"code": "code"}
         fields = tuple(WireField(name, value, sources[name]) for name, value in cells.items())
         return Wire(fields, json.dumps(cells, ensure_ascii=False, indent=2))
 
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
-        """The vendor with this code. :raises AdapterError:"""
+        """The vendor with this code.
+
+        :raises AdapterError: if the file cannot be read.
+        """
         rows = [row for row in self._read() if row["code"] == key.strip()]
         if len(rows) > 1:
             return Ambiguous(tuple(row["number"] for row in rows))
         return _found(rows[0]) if rows else None
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
-        """The vendor with this number. :raises AdapterError:"""
+        """The vendor with this number.
+
+        :raises AdapterError: if the file cannot be read.
+        """
         return next((_found(row) for row in self._read() if row["number"] == erp_id), None)
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """All in one writing; a bad one leaves the others alone."""
+        """Write all commands at once; an invalid command does not affect the others."""
         try:
             with self.ledger.writing() as rows:
-                return [_carry_out(rows, one) for one in commands]
+                return [_carry_out(rows, command) for command in commands]
         except Busy as busy:
             error = _error(ErrorClass.TRANSIENT, str(busy))
-        except (ValueError, Unreadable) as wrong:
-            error = _error(ErrorClass.BUG, f"The vendor list cannot be read: {wrong}")
-        except OSError as broken:
-            # It may have happened while replacing the file.
-            error = ErpError(ErrorClass.TRANSIENT, Effect.UNCERTAIN, str(broken))
+        except (ValueError, Unreadable) as problem:
+            error = _error(ErrorClass.BUG, f"The vendor list cannot be read: {problem}")
+        except OSError as problem:
+            # Uncertain, because the file may have been replaced already.
+            error = ErpError(ErrorClass.TRANSIENT, Effect.UNCERTAIN, str(problem))
         return [Outcome(error=error)] * len(commands)
 
     def pull(self, entity: str, cursor: str = "") -> Page:
-        """All at once. :raises AdapterError:"""
+        """All vendors in one page.
+
+        :raises AdapterError: if the file cannot be read.
+        """
         return Page(tuple(_found(row) for row in self._read()))
 
     def _read(self) -> list[Row]:
         try:
             return self.ledger.rows()
-        except (OSError, ValueError, Unreadable) as wrong:
-            message = f"The vendor list cannot be read: {wrong}"
-            raise AdapterError(_error(ErrorClass.BUG, message)) from wrong
+        except (OSError, ValueError, Unreadable) as problem:
+            message = f"The vendor list cannot be read: {problem}"
+            raise AdapterError(_error(ErrorClass.BUG, message)) from problem
 
 
 def _error(cls: ErrorClass, message: str, field: str = "") -> ErpError:
@@ -157,7 +166,7 @@ def _error(cls: ErrorClass, message: str, field: str = "") -> ErpError:
 
 
 def _cells(command: Command) -> Row:
-    values = {one.erp_name: str(command.payload.get(one.name) or "") for one in FIELDS}
+    values = {field.erp_name: str(command.payload.get(field.name) or "") for field in FIELDS}
     code = str(command.acceptance.get("code") or command.key)
     return {"code": code, **values}
 
@@ -171,8 +180,8 @@ def _carry_out(rows: list[Row], command: Command) -> Outcome:
     if command.operation is Operation.UPDATE:
         return _update(rows, command, cells)
     if any(row["code"] == cells["code"] for row in rows):
-        taken = _error(ErrorClass.DUPLICATE, f"{cells['code']} is there already.", "code")
-        return Outcome(error=taken)
+        duplicate = _error(ErrorClass.DUPLICATE, f"{cells['code']} is there already.", "code")
+        return Outcome(error=duplicate)
     number = max((int(row["number"]) for row in rows), default=0) + 1
     rows.append({"number": str(number), "version": "1", **cells})
     return _done(rows[-1])
@@ -194,5 +203,5 @@ def _done(row: Row) -> Outcome:
 
 
 def _found(row: Row) -> Found:
-    data = {one.name: row[one.erp_name] for one in FIELDS} | {"code": row["code"]}
+    data = {field.name: row[field.erp_name] for field in FIELDS} | {"code": row["code"]}
     return Found(row["number"], row["code"], row["version"], data)

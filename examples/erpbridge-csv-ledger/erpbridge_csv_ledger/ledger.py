@@ -1,4 +1,4 @@
-"""The ledger: one CSV file, one writer at a time, replaced as a whole."""
+"""The ledger: a CSV file with one writer at a time, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = dict[str, str]
 
 
 class Busy(Exception):
-    """Somebody else has the file for too long."""
+    """Another process has locked the file for too long."""
 
 
 class Unreadable(Exception):
@@ -22,7 +22,10 @@ class Unreadable(Exception):
 
 
 class Ledger:
-    """A vendor list in ``folder``."""
+    """A vendor list in ``folder``.
+
+    :param patience: seconds to wait for the lock.
+    """
 
     def __init__(self, folder: Path, patience: float) -> None:
         self.path = folder / "vendors.csv"
@@ -30,21 +33,25 @@ class Ledger:
         self.patience = patience
 
     def rows(self) -> list[Row]:
-        """Every vendor, as the file says. :raises Unreadable: where it says something else."""
+        """All vendors.
+
+        :raises Unreadable: if the file is not a vendor list.
+        """
         if not self.path.exists():
             return []
         with self.path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, strict=True)
-            found = list(reader)
+            rows = list(reader)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise Unreadable("The first line of vendors.csv does not name the columns.")
-        return found
+        return rows
 
     @contextmanager
     def writing(self) -> Iterator[list[Row]]:
-        """All vendors, to be changed in place and stored when the context ends without an error.
+        """All vendors, to be changed in place; stored if the block ends without an error.
 
-        :raises Busy: where somebody else keeps the file. :raises Unreadable:
+        :raises Busy: if another process keeps the file locked.
+        :raises Unreadable: if the file is not a vendor list.
         """
         self._take_lock()
         try:

@@ -13,7 +13,7 @@ from erpbridge_csv_ledger import CsvLedgerAdapter
 
 
 class CsvHarness(Harness):
-    """A file of the test's own."""
+    """Each test has its own file."""
 
     def adapter(self):
         io = Io(self.folder, time.time, logging.getLogger("csv-ledger"))
@@ -57,7 +57,7 @@ class CsvHarness(Harness):
 
     @contextmanager
     def answering_garbage(self):
-        """Somebody saved a web page over the list."""
+        """The file is replaced by a web page."""
         path = self.ledger.path
         before = path.read_bytes() if path.exists() else None
         path.write_bytes(b"<html>\xff</html>")
@@ -66,7 +66,7 @@ class CsvHarness(Harness):
 
     @contextmanager
     def being_slow(self):
-        """Somebody else has the list open."""
+        """Another process has locked the file."""
         self.ledger.lock.touch()
         yield
         self.ledger.lock.unlink()
