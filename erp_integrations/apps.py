@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 from erpbridge.ui import health, waiting
 
@@ -22,8 +23,10 @@ class ErpIntegrationsConfig(AppConfig):
         """Let the web server's health tell of the engine's, and the menu of what waits; let what
         wakes workers up go to Celery's application in every process.
         """
+        from erp_integrations.connections.adapter_loading import check_adapters
         from erpbridge import celery  # noqa: F401
 
+        register(check_adapters)
         health.report_on("tick", _tick)
         for tool in ("erp:companies", "erp:project_companies"):
             waiting.register(tool, _waiting_for, _landing)

@@ -92,11 +92,6 @@ def expanded(found: CodeList, at: CostCode | None) -> Expanded | None:
     return Expanded(root, tiers, len(numbers))
 
 
-def node_of(code: CostCode) -> Node:
-    """One code of the tree, closed."""
-    return Node(code, code.children.exists())
-
-
 def ancestors(codes: Sequence[CostCode]) -> list[CostCode]:
     """The codes above these, each once, in the order of the tree; one query."""
     paths = {full_code(code.path[:depth]) for code in codes for depth in range(1, len(code.path))}

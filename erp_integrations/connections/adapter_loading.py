@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
+from django.core import checks
 
 from erp_integrations.adapters import registry
 from erp_integrations.adapters.base import (
@@ -29,6 +31,18 @@ NO_SECRETS: Mapping[str, str] = Secrets({})
 def adapter_classes() -> dict[str, type[Adapter]]:
     """The usable adapters of this installation, by key."""
     return registry.installed(settings.ERPBRIDGE_ADAPTERS)
+
+
+def check_adapters(**_kwargs: Any) -> list[checks.CheckMessage]:
+    """Django check: adapters that the operator allows and that cannot be used."""
+    return [
+        checks.Warning(
+            f"The adapter “{key}” cannot be used. {why}",
+            hint="Install the package that provides it, or take it out of ERPBRIDGE_ADAPTERS.",
+            id="erp_integrations.W001",
+        )
+        for key, why in registry.unavailable(settings.ERPBRIDGE_ADAPTERS).items()
+    ]
 
 
 def adapter_of(connection: Connection) -> Adapter:
