@@ -4,12 +4,12 @@ from django.apps import AppConfig
 
 
 class AdminWbsConfig(AppConfig):
-    """Cost codes and their lists; makes them a record type that can be sent to an ERP."""
+    """The app of cost codes and their lists. Cost codes can be sent to an ERP."""
 
     name = "admin_wbs"
 
     def ready(self) -> None:
-        """Register the record type with the seam, and the jobs; follow new projects."""
+        """Register cost codes as a record type, the jobs, and the project signals."""
         from admin_wbs.erp import record_type
         from admin_wbs.erp import refresh_job as erp_refresh_job
         from admin_wbs.projects import refresh_job

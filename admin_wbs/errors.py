@@ -1,4 +1,4 @@
-"""Why something was not done to a list or a code, in words for the person who tried."""
+"""Why an action on a list or a code was refused, as messages for the person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from erpbridge.refusals import Refused
 
 
 class CodeRefused(Refused):
-    """A change that was not made; the text says why and can be shown. ``field`` names the input."""
+    """A change that was refused. The text can be shown to the person; ``field`` names the input."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class CodeRefused(Refused):
 
 
 class ReadOnly(CodeRefused):
-    """The list takes no changes here: its ERP owns it, or is no longer connected."""
+    """The list cannot be changed here: its ERP owns it, or is no longer connected."""
 
 
 class Stale(CodeRefused):
@@ -25,12 +25,12 @@ class Stale(CodeRefused):
 
 
 class Locked(CodeRefused):
-    """The code waits for, or is in, the ERP; the text says who sent it and when."""
+    """The code waits for accounting, or is in the ERP; the text says who sent it and when."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """A code that an action on many left as it was, and why."""
+    """A code that a bulk action did not change, with the reason."""
 
     code_id: int
     label: str
@@ -39,19 +39,19 @@ class Left:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an action on many codes did."""
+    """The result of a bulk action."""
 
     done: int
     left: Sequence[Left] = ()
 
 
-# What a budget code of a project says to whoever would change or delete a part of it.
+# Reason why a part of a project's budget code cannot be changed or deleted.
 IN_BUDGET_CODE = "A budget code uses it."
 INSTEAD = "Deactivate it instead."
 
 
 class SegmentRefused(Refused):
-    """A change of a segment, an item of it or a cost type that was not made; says why."""
+    """A refused change of a segment, an item or a cost type; the text has the reason."""
 
 
 class StaleItem(SegmentRefused):

@@ -1,8 +1,8 @@
-"""Ids of the ERP on what is never sent to it by itself: cost types and sub jobs.
+"""ERP ids of records that are not sent themselves: cost types and sub jobs.
 
-The seam links records that can be sent. These have no items that could be open and no links of a
-connection, so the id is kept on the record alone. Setting or clearing it needs the right that the
-seam asks for, that for cost codes, and stands in the history as the seam would write it.
+The engine links only records that can be sent. These records have no acceptance items and no links,
+so the id is stored on the record alone. Changing it needs the same permission as linking a cost
+code, and is noted in the history in the same way.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ COLUMNS = ("origin_id", "origin_data")
 WHY = "Set over the API"
 
 
-def of(one: CostType | SubJob | None) -> dict[str, str]:
-    """What a record is called outside; nothing for one that is still to be made."""
-    return {name: getattr(one, name, "") for name in COLUMNS}
+def of(record: CostType | SubJob | None) -> dict[str, str]:
+    """The external ids of a record; empty for a record that does not exist yet."""
+    return {name: getattr(record, name, "") for name in COLUMNS}
 
 
-def of_new(one: CostType | SubJob) -> dict[str, list[Any]]:
-    """What was made of the ids of a new record, as changes; nothing without an id."""
-    return changes(of(None), of(one)) if one.origin_id else {}
+def of_new(record: CostType | SubJob) -> dict[str, list[Any]]:
+    """The external ids of a new record as changes; empty without an id."""
+    return changes(of(None), of(record)) if record.origin_id else {}
 
 
-def refusal(one: CostType | SubJob | None, values: Mapping[str, str], *, access: Access) -> str:
-    """Why the caller may not call a record so; empty where nothing changes, or the caller may."""
-    given = {name: values[name] for name in COLUMNS if name in values}
-    if not changes(of(one), given):
+def refusal(record: CostType | SubJob | None, values: Mapping[str, str], *, access: Access) -> str:
+    """Why the caller may not set these ids; empty if nothing changes or the caller may."""
+    ids = {name: values[name] for name in COLUMNS if name in values}
+    if not changes(of(record), ids):
         return ""
     answer = access.can("items.import", list_services.CODE)
     return "" if answer else answer.why
@@ -42,17 +42,17 @@ def notes(
     entity: str,
     pk: int,
     label: str,
-    made: Mapping[str, list[Any]],
+    differences: Mapping[str, list[Any]],
     *,
     data: Mapping[str, Any] | None = None,
 ) -> list[Note]:
-    """What became of the ids, of the changes of a record; ``data``: what else its notes hold."""
-    changed = {name: made[name] for name in COLUMNS if name in made}
+    """Audit events for changed ids. ``data``: further data of the events."""
+    changed = {name: differences[name] for name in COLUMNS if name in differences}
     if not changed:
         return []
-    was, now = changed.get("origin_id", ["", ""])
+    before, after = changed.get("origin_id", ["", ""])
     more = {**(data or {}), "changes": changed}
-    if was == now:
+    if before == after:
         return [Note(entity, pk, label, "edited", note=WHY, data=more)]
-    told = {**more, "erp_id": now or was, "was": was}
-    return [Note(entity, pk, label, "link" if now else "unlink", note=WHY, data=told)]
+    link_data = {**more, "erp_id": after or before, "was": before}
+    return [Note(entity, pk, label, "link" if after else "unlink", note=WHY, data=link_data)]

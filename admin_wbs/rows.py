@@ -1,4 +1,4 @@
-"""Records that are created or changed at once: what each is to be, and what stands against it."""
+"""Records to create or change in bulk, with their errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from erpbridge.audit.services import changes
 
 @dataclass(eq=False)
 class Row:
-    """``values`` holds columns, cleaned. ``pk`` is None for a new record.
+    """``values`` holds cleaned values by column; ``pk`` is None for a new record.
 
-    ``errors`` gets what stands against the row, by column.
+    ``errors`` collects messages by column.
     """
 
     pk: int | None
@@ -23,13 +23,13 @@ class Row:
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def refuse(self, column: str, why: str) -> None:
-        """Note what stands against the row."""
+        """Add an error."""
         self.errors.setdefault(column, []).append(why)
 
 
-def put(one: Model, values: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Write the values onto the record in memory; what was changed, before and after."""
-    made = changes({name: getattr(one, name) for name in values}, values)
+def put(record: Model, values: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Set the values on the record in memory; returns (before, after) of those that changed."""
+    changed = changes({name: getattr(record, name) for name in values}, values)
     for name, value in values.items():
-        setattr(one, name, value)
-    return made
+        setattr(record, name, value)
+    return changed

@@ -1,4 +1,4 @@
-"""URLs of segments, their items, cost types and the matrix; part of ``urls``."""
+"""URLs of segments, their items, cost types and the matrix; included by ``urls``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MATRIX = "lists/<int:list_id>/cost-types/"
 
 
 def patterns(start: str) -> list[URLPattern]:
-    """The URLs under the address of an account's work breakdown structure."""
+    """URLs below an account's work breakdown structure."""
     return [
         path(start, segments_views.segment_list, name="segments"),
         path(start + "segments/add/", segments_views.segment_add, name="segment_add"),
@@ -47,7 +47,7 @@ def patterns(start: str) -> list[URLPattern]:
 
 
 def project_patterns(start: str) -> list[URLPattern]:
-    """The URLs under the address of a project's work breakdown structure."""
+    """URLs below a project's work breakdown structure."""
     return [
         path(start, structure_views.structure, name="project_wbs"),
         path(start + "structure/", structure_views.change, name="project_structure"),

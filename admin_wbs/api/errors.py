@@ -1,4 +1,4 @@
-"""Refusals of the services as answers of the API."""
+"""Translate errors of the services into API errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from admin_wbs.errors import CodeRefused, Locked, SegmentRefused, Stale, StaleItem
 from erpbridge.rest.errors import ApiError, Invalid, by_field
 
-# What our columns are called in Procore's bodies.
+# Our column -> field in Procore's bodies.
 NAMES: Mapping[str, str] = {
     "description": "name",
     "label": "name",
@@ -22,9 +22,9 @@ NAMES: Mapping[str, str] = {
 
 @contextmanager
 def refusals(**names: str) -> Iterator[None]:
-    """What a service refuses becomes 409 where somebody else stands against it, else 422.
+    """Turn a service's error into 409 for a conflict or a lock, otherwise 422.
 
-    :param names: our column -> the name in this body, where it is not the usual one.
+    :param names: column -> field in this body, where it differs from :data:`NAMES`.
     """
     try:
         yield
@@ -35,10 +35,10 @@ def refusals(**names: str) -> Iterator[None]:
     except SegmentRefused as error:
         raise Invalid({"base": [str(error)]}) from error
     except ValidationError as error:
-        found = by_field(error)
-        raise Invalid({named(name, names): found[name] for name in found}) from error
+        errors = by_field(error)
+        raise Invalid({named(name, names): errors[name] for name in errors}) from error
 
 
 def named(column: str, names: Mapping[str, str] = NAMES) -> str:
-    """A column as the body calls it."""
+    """The name of a column in the body."""
     return names.get(column) or NAMES.get(column, column)

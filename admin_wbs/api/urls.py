@@ -15,7 +15,7 @@ PROJECT = "projects/<int:project_id>/work_breakdown_structure/"
 SEGMENT = "segments/<int:pk>"
 ITEMS = "segments/<int:segment_id>/segment_items"
 
-# As pyprocore asks for them; Procore has no such addresses.
+# The pyprocore client uses these addresses; Procore itself does not have them.
 ALIASES: list[URLPattern] = [
     *rest(V1, "companies/<int:company_id>/cost_codes", codes.CompanyCodes.as_view()),
     *rest(

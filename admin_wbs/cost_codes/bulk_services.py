@@ -1,6 +1,7 @@
-"""Creating and changing many codes of a list at once, each row with its own fate.
+"""Create and change many codes of a list in one call. A row with errors does not stop the others.
 
-The rules are those of ``codes``; the number of statements grows only with each batch.
+The rules are those of :mod:`admin_wbs.cost_codes.services`. The number of SQL statements grows with
+the number of batches only.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ WAITING = "It, or a code under it, waits for accounting or is being exported. Re
 
 @dataclass
 class CodeRow:
-    """A code as it is to be; what is None stays as it is. ``pk`` is None for a new code.
+    """The new values of a code; None means no change. ``pk`` is None for a new code.
 
-    ``errors`` gets what stands against it, by column; ``parent`` for its place.
+    ``errors`` collects messages by column; ``parent`` is the key for the code's place.
     """
 
     pk: int | None = None
@@ -45,194 +46,197 @@ class CodeRow:
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def refuse(self, column: str, why: str) -> None:
-        """Note what stands against the row."""
+        """Add an error."""
         self.errors.setdefault(column, []).append(why)
 
 
 @transaction.atomic
 def store(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> bool:
-    """Create and change codes; a row that cannot be stored keeps its reasons and stops no other.
+    """Create and change codes; a row with errors is skipped.
 
-    No two rows are the same code. New ones get their ``pk``. The caller has cleaned the texts, and
-    opened the list (:func:`lists.lock_open`) and touches it afterwards.
+    No two rows may be the same code. New rows get their ``pk``. The caller cleans the texts, locks
+    the list (:func:`list_services.lock_open`) and touches it afterwards.
 
-    :returns: whether anything was changed.
+    :returns: True if anything was changed.
     """
-    ids = {one for row in rows for one in (row.pk, row.parent_id) if one is not None}
-    known = chosen(opened.codes.all(), ids)
+    ids = {code for row in rows for code in (row.pk, row.parent_id) if code is not None}
+    codes = chosen(opened.codes.all(), ids)
     for row in rows:
-        _check(row, known)
-    new = _placed([row for row in rows if row.pk is None and not row.errors], opened, known)
-    made = code_services.store_many(
+        _check(row, codes)
+    new = _placed([row for row in rows if row.pk is None and not row.errors], opened, codes)
+    created = code_services.store_many(
         opened, [(path, row.description or "") for row, path in new.values()], by=by
     )
-    for one in made:
-        new[one.code_key][0].pk = one.pk
-    changed = _change(opened, [row for row in rows if row.pk in known and not row.errors], known)
+    for code in created:
+        new[code.code_key][0].pk = code.pk
+    changed = _change(opened, [row for row in rows if row.pk in codes and not row.errors], codes)
     _note_changes(opened, changed, by=by)
-    return bool(made or changed)
+    return bool(created or changed)
 
 
-def _check(row: CodeRow, known: Mapping[int, CostCode]) -> None:
-    """Note what can be said of a row alone."""
+def _check(row: CodeRow, codes: Mapping[int, CostCode]) -> None:
+    """Check a row by itself, without the other rows."""
     for column in ("code", "description"):
         value = getattr(row, column)
         if value == "" or (value is None and row.pk is None):
             row.refuse(column, MISSING)
     if row.pk is None:
         if row.parent_id is not None:
-            _check_parent(row, known.get(row.parent_id))
-    elif row.pk not in known:
+            _check_parent(row, codes.get(row.parent_id))
+    elif row.pk not in codes:
         row.refuse("id", "is no code of this list")
-    elif row.parent_given and row.parent_id != known[row.pk].parent_id:
+    elif row.parent_given and row.parent_id != codes[row.pk].parent_id:
         row.refuse("parent", "cannot be changed: a code keeps its place in the tree")
 
 
-def _check_parent(row: CodeRow, above: CostCode | None) -> None:
-    if above is None:
+def _check_parent(row: CodeRow, parent: CostCode | None) -> None:
+    if parent is None:
         row.refuse("parent", "is no code of this list")
-    elif above.depth + 1 >= MOST_TIERS:
-        row.refuse("parent", f"{above} is of the last tier; a code has at most {MOST_TIERS} tiers")
-    elif not above.is_active:
-        row.refuse("parent", f"{above} is inactive. Reactivate it before adding codes under it.")
+    elif parent.depth + 1 >= MOST_TIERS:
+        row.refuse("parent", f"{parent} is of the last tier; a code has at most {MOST_TIERS} tiers")
+    elif not parent.is_active:
+        row.refuse("parent", f"{parent} is inactive. Reactivate it before adding codes under it.")
 
 
 def _placed(
-    rows: Iterable[CodeRow], found: CodeList, known: Mapping[int, CostCode]
+    rows: Iterable[CodeRow], code_list: CodeList, codes: Mapping[int, CostCode]
 ) -> dict[str, tuple[CodeRow, list[str]]]:
-    """Key of a full code -> new row and its path; of two that want one the first gets it."""
+    """Key of a full code -> new row and its path. If two rows want one code, the first gets it."""
     placed: dict[str, tuple[CodeRow, list[str]]] = {}
     for row in rows:
-        above = known[row.parent_id].path if row.parent_id is not None else []
-        path = [*above, row.code or ""]
+        parent_path = codes[row.parent_id].path if row.parent_id is not None else []
+        path = [*parent_path, row.code or ""]
         holder = placed.setdefault(key(full_code(path)), (row, path))
         if holder[0] is not row:
             row.refuse("code", f"{full_code(path)} is in this call twice")
-    for taken, description in _holders(found, placed).items():
-        row, path = placed.pop(taken)
+    for taken_key, description in _holders(code_list, placed).items():
+        row, path = placed.pop(taken_key)
         row.refuse("code", f"{full_code(path)} is taken by {description}.")
     return placed
 
 
-def _holders(found: CodeList, wanted: Iterable[str]) -> dict[str, str]:
-    """Those keys of full codes that the list has, and the description of each."""
-    ordered = sorted(wanted)
+def _holders(code_list: CodeList, code_keys: Iterable[str]) -> dict[str, str]:
+    """Key of a full code -> description, for the keys that the list has already."""
+    ordered = sorted(code_keys)
     holders: dict[str, str] = {}
     for start in range(0, len(ordered), BATCH):
-        some = found.codes.filter(code_key__in=ordered[start : start + BATCH])
-        holders |= dict(some.values_list("code_key", "description"))
+        rows = code_list.codes.filter(code_key__in=ordered[start : start + BATCH])
+        holders |= dict(rows.values_list("code_key", "description"))
     return holders
 
 
 @dataclass(frozen=True)
 class _Changed:
-    """A code with its new values, and what was changed by whom it was asked for."""
+    """A changed code, with its changes; codes that only moved are not among these."""
 
     code: CostCode
-    made: Mapping[str, list[str]]
+    changes: Mapping[str, list[str]]
 
 
 def _change(
-    found: CodeList, rows: Sequence[CodeRow], known: Mapping[int, CostCode]
+    code_list: CodeList, rows: Sequence[CodeRow], codes: Mapping[int, CostCode]
 ) -> list[_Changed]:
-    """Store what differs, and the new paths of what is under a changed code."""
-    wanted = {row.pk: _differences(row, known[row.pk]) for row in rows if row.pk is not None}
-    asked = [row for row in rows if wanted[row.pk or 0]]
-    _check_locks(asked, known)
+    """Store changed values, and the new paths of the codes under a renamed code."""
+    differences = {row.pk: _differences(row, codes[row.pk]) for row in rows if row.pk is not None}
+    asked = [row for row in rows if differences[row.pk or 0]]
+    _check_locks(asked, codes)
     _check_renames(
-        [row for row in asked if not row.errors and "code" in wanted[row.pk or 0]], known
+        [row for row in asked if not row.errors and "code" in differences[row.pk or 0]], codes
     )
-    going = {row.pk: row for row in asked if row.pk is not None and not row.errors}
-    moved = _rename(found, {pk: row for pk, row in going.items() if "code" in wanted[pk]})
-    done: list[_Changed] = []
-    for pk, row in going.items():
+    accepted = {row.pk: row for row in asked if row.pk is not None and not row.errors}
+    moved = _rename(
+        code_list, {pk: row for pk, row in accepted.items() if "code" in differences[pk]}
+    )
+    changed: list[_Changed] = []
+    for pk, row in accepted.items():
         if not row.errors:
-            known[pk].description = row.description or known[pk].description
-            done.append(_Changed(known[pk], wanted[pk]))
-    _write(found, {one.code.pk: one.code for one in done}, moved)
-    return done
+            codes[pk].description = row.description or codes[pk].description
+            changed.append(_Changed(codes[pk], differences[pk]))
+    _write(code_list, {change.code.pk: change.code for change in changed}, moved)
+    return changed
 
 
 def _differences(row: CodeRow, stored: CostCode) -> dict[str, list[str]]:
-    given = {"code": row.code, "description": row.description}
-    now = {name: value for name, value in given.items() if value is not None}
-    return changes({name: getattr(stored, name) for name in now}, now)
+    values = {"code": row.code, "description": row.description}
+    new = {name: value for name, value in values.items() if value is not None}
+    return changes({name: getattr(stored, name) for name in new}, new)
 
 
-def _check_locks(rows: Sequence[CodeRow], known: Mapping[int, CostCode]) -> None:
-    """What waits for accounting, or is on its way to the ERP, stays as it is."""
-    locked = [row for row in rows if sendable.is_locked(known[row.pk or 0])]
+def _check_locks(rows: Sequence[CodeRow], codes: Mapping[int, CostCode]) -> None:
+    """Refuse changes of codes that wait for accounting or are being exported."""
+    locked = [row for row in rows if sendable.is_locked(codes[row.pk or 0])]
     if not locked:
         return
-    words = sendable.locks(list_services.CODE, [known[row.pk or 0] for row in locked])
+    locks = sendable.locks(list_services.CODE, [codes[row.pk or 0] for row in locked])
     for row in locked:
-        lock = words.get(row.pk or 0)
+        lock = locks.get(row.pk or 0)
         row.refuse("base", lock.message if lock else WAITING)
 
 
-def _check_renames(rows: Sequence[CodeRow], known: Mapping[int, CostCode]) -> None:
-    """What the ERP knows by its code, or a project uses, keeps it."""
+def _check_renames(rows: Sequence[CodeRow], codes: Mapping[int, CostCode]) -> None:
+    """Refuse a new code for what the ERP knows by the old one, or a project uses."""
     if not rows:
         return
-    found = known[rows[0].pk or 0].list_id
-    of_list = CostCode.objects.filter(list=found)
-    used = ProjectCostCode.objects.filter(cost_code__list=found).values("cost_code")
-    for why, holding in (
+    list_id = codes[rows[0].pk or 0].list_id
+    of_list = CostCode.objects.filter(list=list_id)
+    used = ProjectCostCode.objects.filter(cost_code__list=list_id).values("cost_code")
+    for why, blocking in (
         (KNOWN, of_list.synced()),
         (USED, of_list.filter(pk__in=used)),
         (WAITING, of_list.filter(sendable.locked())),
     ):
-        paths = sorted(holding.values_list("sort_path", flat=True))
+        paths = sorted(blocking.values_list("sort_path", flat=True))
         for row in rows:
-            begin = known[row.pk or 0].sort_path
-            if bisect_left(paths, begin) < bisect_left(paths, end_of(begin)):
+            # Everything under a code lies between its sort path and end_of() of it.
+            start = codes[row.pk or 0].sort_path
+            if bisect_left(paths, start) < bisect_left(paths, end_of(start)):
                 row.refuse("code", f"cannot be changed. {why}")
 
 
-def _rename(found: CodeList, rows: dict[int, CodeRow]) -> dict[int, list[str]]:
-    """Code id -> its new path, of renamed codes and of all under them.
+def _rename(code_list: CodeList, rows: dict[int, CodeRow]) -> dict[int, list[str]]:
+    """Code id -> its new path, for renamed codes and all codes under them.
 
-    A row that would give two codes the same full code is refused, and the rest looked at again.
+    A row that would make two codes equal is refused, and the others are checked again without it.
     """
     if not rows:
         return {}
     stored = list(
-        found.codes.order_by("depth", "pk").values_list("pk", "parent_id", "code", "path")
+        code_list.codes.order_by("depth", "pk").values_list("pk", "parent_id", "code", "path")
     )
     while True:
         paths: dict[int, list[str]] = {}
         moved: dict[int, list[str]] = {}
-        cause: dict[int, int] = {}
+        renamed_by: dict[int, int] = {}
         for pk, parent, code, before in stored:
             new = (rows[pk].code or code) if pk in rows and not rows[pk].errors else code
             paths[pk] = [*(paths[parent] if parent else []), new]
             if paths[pk] != before:
                 moved[pk] = paths[pk]
-                cause[pk] = pk if new != code else cause[parent]
-        clashing = _clashes(paths, cause)
+                renamed_by[pk] = pk if new != code else renamed_by[parent]
+        clashing = _clashes(paths, renamed_by)
         if not clashing:
             return moved
         for pk, taken in clashing.items():
             rows[pk].refuse("code", f"{taken} would be there twice")
 
 
-def _clashes(paths: Mapping[int, Sequence[str]], cause: Mapping[int, int]) -> dict[int, str]:
-    """Id of a renamed code -> the full code that it would make a second time."""
+def _clashes(paths: Mapping[int, Sequence[str]], renamed_by: Mapping[int, int]) -> dict[int, str]:
+    """Id of a renamed code -> the full code that would exist twice because of it."""
     holder: dict[str, int] = {}
-    found: dict[int, str] = {}
+    clashes: dict[int, str] = {}
     for pk, path in paths.items():
         other = holder.setdefault(key(full_code(path)), pk)
         if other != pk:
-            found[cause[pk] if pk in cause else cause[other]] = full_code(path)
-    return found
+            clashes[renamed_by[pk] if pk in renamed_by else renamed_by[other]] = full_code(path)
+    return clashes
 
 
 def _write(
-    found: CodeList, asked: Mapping[int, CostCode], moved: Mapping[int, Sequence[str]]
+    code_list: CodeList, asked: Mapping[int, CostCode], moved: Mapping[int, Sequence[str]]
 ) -> None:
-    """One INSERT for each batch that finds every row there, and so updates them all."""
+    """Update codes in bulk: an upsert in which every row exists already."""
     picked = dict(asked)
-    picked |= chosen(found.codes.all(), set(moved) - set(asked))
+    picked |= chosen(code_list.codes.all(), set(moved) - set(asked))
     now = timezone.now()
     lock_rows(CostCode.objects.all(), picked)
     for pk, code in picked.items():
@@ -250,21 +254,23 @@ def _write(
     )
 
 
-def _note_changes(found: CodeList, changed: Sequence[_Changed], *, by: User) -> None:
+def _note_changes(code_list: CodeList, changed: Sequence[_Changed], *, by: User) -> None:
     notes = [
         Note(
             list_services.CODE,
-            one.code.pk,
-            str(one.code),
+            change.code.pk,
+            str(change.code),
             "edited",
-            data={"changes": dict(one.made), "revision": one.code.revision},
+            data={"changes": dict(change.changes), "revision": change.code.revision},
         )
-        for one in changed
+        for change in changed
     ]
-    note(found.account_id, notes, by=by)
-    sendable.note_edits(list_services.CODE, found.account_id, [one.code.pk for one in changed])
+    note(code_list.account_id, notes, by=by)
+    sendable.note_edits(
+        list_services.CODE, code_list.account_id, [change.code.pk for change in changed]
+    )
 
 
-def without_prefix(code: str, above: str) -> str:
-    """A code that may have been given with the full code of its parent in front, without it."""
-    return code.removeprefix(above + JOINT) or code if above else code
+def without_prefix(code: str, parent_code: str) -> str:
+    """Remove the parent's full code from the start of a code, if it is there."""
+    return code.removeprefix(parent_code + JOINT) or code if parent_code else code

@@ -1,4 +1,4 @@
-"""Copying the codes of one list into another, with the codes they stand under."""
+"""Copy the codes of one list into another, together with the codes above them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from erpbridge.db.text import key
 class Plan:
     """What a copy would do.
 
-    ``rows``: path and description of each new code, parents first; ``there``: how many the list
-    has already, which stay as they are; ``clashing``: full codes that it has in other tiers, and
-    what is below them; ``inactive``: how many are left out for being inactive.
+    ``rows``: path and description of each new code, parents first. ``there``: number of codes that
+    the target has already. ``clashing``: full codes that the target has in other tiers, and what is
+    below them. ``inactive``: number of inactive codes that are not copied.
     """
 
     rows: Sequence[tuple[Sequence[str], str]]
@@ -32,48 +32,52 @@ class Plan:
 
 
 def plan(source: CodeList, target: CodeList) -> Plan:
-    """Compare two lists; two queries, whatever their size. Codes are compared by their keys."""
-    held = {code: len(path) for code, path in target.codes.values_list("code_key", "path")}
-    given = list(source.codes.order_by("sort_path").values_list("path", "description", "is_active"))
-    wanted = {
+    """Compare two lists by the keys of their codes; two queries, whatever their size."""
+    depths = {code: len(path) for code, path in target.codes.values_list("code_key", "path")}
+    codes = list(source.codes.order_by("sort_path").values_list("path", "description", "is_active"))
+    to_copy = {
         full_code(path[: depth + 1])
-        for path, _, is_active in given
+        for path, _, is_active in codes
         if is_active
         for depth in range(len(path))
     }
     rows, clashing, inactive = [], [], 0
-    there = 0
-    for path, description, _ in given:
+    existing = 0
+    for path, description, _ in codes:
         joined = full_code(path)
-        if joined not in wanted:
+        if joined not in to_copy:
             inactive += 1
-        elif _clashes(path, held):
+        elif _clashes(path, depths):
             clashing.append(joined)
-        elif key(joined) in held:
-            there += 1
+        elif key(joined) in depths:
+            existing += 1
         else:
             rows.append((path, description))
-    return Plan(rows, there, clashing, inactive)
+    return Plan(rows, existing, clashing, inactive)
 
 
-def _clashes(path: Sequence[str], held: dict[str, int]) -> bool:
-    """Whether the code, or one above it, is spelled the same in other tiers."""
-    above = (path[: depth + 1] for depth in range(len(path)))
-    return any(held.get(key(full_code(some)), len(some)) != len(some) for some in above)
+def _clashes(path: Sequence[str], depths: dict[str, int]) -> bool:
+    """True if the target spells the code, or one above it, the same in other tiers."""
+    prefixes = (path[: depth + 1] for depth in range(len(path)))
+    return any(
+        depths.get(key(full_code(prefix)), len(prefix)) != len(prefix) for prefix in prefixes
+    )
 
 
 @transaction.atomic
 def copy(source: CodeList, target: CodeList, *, seen: tuple[int, int], by: User) -> int:
-    """Copy what is new, and say how many codes that were; nothing of ``target`` is changed.
+    """Copy the new codes; existing codes of ``target`` do not change. Returns how many were copied.
 
-    :param seen: the revisions of source and target that the person was shown the counts of.
-    :raises ReadOnly: where the target takes no changes.
-    :raises Stale: when either was changed since.
+    :param seen: the revisions of source and target on the page that the person confirmed.
+    :raises ReadOnly: if the target cannot be changed.
+    :raises Stale: if either list was changed since.
     """
-    # Locked in one order, for two people may copy crosswise.
+    # Lock in id order: two people may copy in opposite directions.
     both = CodeList.objects.filter(pk__in=[source.pk, target.pk]).order_by("pk")
-    now = {one.pk: one.revision for one in both.select_for_update(no_key=True)}
-    if (now[source.pk], now[target.pk]) != seen:
+    revisions = {
+        code_list.pk: code_list.revision for code_list in both.select_for_update(no_key=True)
+    }
+    if (revisions[source.pk], revisions[target.pk]) != seen:
         raise Stale("A list was changed since you looked at the counts. Here they are as of now.")
     list_services.open_for_change(target.pk, by=by)
     return len(code_services.store_many(target, plan(source, target).rows, by=by))

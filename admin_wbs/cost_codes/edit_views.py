@@ -1,4 +1,4 @@
-"""Adding and editing a code: in the table with a script, on pages of their own without."""
+"""Add and edit a code: in the table with JavaScript, on separate pages without."""
 
 from __future__ import annotations
 
@@ -26,102 +26,102 @@ from erpbridge.audit.history import held_at
 from erpbridge.db.numbers import number
 from erpbridge.ui import page_params
 
-CHANGED = "codes-changed"  # the event to which the tree in the page listens
+CHANGED = "codes-changed"  # event for which the tree on the page listens
 
 
 @require_POST
 @scoped("codes.edit")
 def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """A new code under the root, or under the code that the page stands at."""
-    found = visible_list(request.access, list_id)
+    """Add a code under the root, or under the code that the page shows."""
+    code_list = visible_list(request.access, list_id)
     is_part = page_params.is_part(request)
     form = typed_form(request.POST) if is_part else CodeForm(request.POST, auto_id="add_%s")
-    wanted = request.POST.get("at", "")
-    at = selected(found, request.POST)
+    at_text = request.POST.get("at", "")
+    at = selected(code_list, request.POST)
     refused = ""
-    if wanted and at is None:
+    if at_text and at is None:
         refused = "The code it was to go under has been deleted. Nothing was saved."
     elif form.is_valid():
         try:
-            made = code_services.add(found, **form.cleaned_data, by=request.user, parent=at)
+            created = code_services.add(code_list, **form.cleaned_data, by=request.user, parent=at)
         except ValidationError as wrong:
-            stored = _stored_before(request, found, at=at, form=form)
+            stored = _stored_before(request, code_list, at=at, form=form)
             if stored is not None:
                 return _added(request, stored)
             _blame(form, wrong)
         except CodeRefused as why:
             refused = str(why)
         else:
-            return _added(request, made)
+            return _added(request, created)
     if is_part:
-        return _typed_row(request, found, at=at, form=form, refused=refused)
-    return codes_page(request, found, at=at, form=form, refused=refused)
+        return _typed_row(request, code_list, at=at, form=form, refused=refused)
+    return codes_page(request, code_list, at=at, form=form, refused=refused)
 
 
 @require_http_methods(METHODS)
 @scoped("codes.edit")
 def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
-    """Change code, description or both."""
-    found = visible_code(request.access, code_id)
-    locked = code_services.code_locked(found)
+    """Change the code, the description or both."""
+    code = visible_code(request.access, code_id)
+    locked = code_services.code_locked(code)
     if request.method != "POST":
-        initial = {"code": found.code, "description": found.description}
-        form = CodeForm(initial=initial, locked=locked, auto_id=_ids(found))
-        return _edit_part(request, found, form, seen=found.revision)
+        initial = {"code": code.code, "description": code.description}
+        form = CodeForm(initial=initial, locked=locked, auto_id=_ids(code))
+        return _edit_part(request, code, form, seen=code.revision)
     seen = number(request.POST.get("seen", ""))
-    initial = {"code": found.code, "description": found.description}
-    form = CodeForm(request.POST, initial=initial, locked=locked, auto_id=_ids(found))
+    initial = {"code": code.code, "description": code.description}
+    form = CodeForm(request.POST, initial=initial, locked=locked, auto_id=_ids(code))
     if not form.is_valid():
-        return _edit_part(request, found, form, seen=seen)
+        return _edit_part(request, code, form, seen=seen)
     try:
-        stored = code_services.edit(found, values=form.cleaned_data, seen=seen, by=request.user)
+        stored = code_services.edit(code, values=form.cleaned_data, seen=seen, by=request.user)
     except ValidationError as wrong:
         _blame(form, wrong)
-        return _edit_part(request, found, form, seen=seen)
+        return _edit_part(request, code, form, seen=seen)
     except Stale as stale:
-        return _stale(request, found, form, seen=seen, stale=stale)
+        return _stale(request, code, form, seen=seen, stale=stale)
     except CodeRefused as refused:
-        return _edit_part(request, found, form, seen=seen, refused=str(refused))
+        return _edit_part(request, code, form, seen=seen, refused=str(refused))
     return _edited(request, stored)
 
 
 @require_safe
 @scoped("codes.view")
 def row(request: ScopedRequest, code_id: int) -> HttpResponseBase:
-    """The row of a code as it is, for who leaves its edit; its page without a script."""
-    found = visible_code(request.access, code_id)
+    """The row of a code after a canceled edit; without JavaScript the code's page."""
+    code = visible_code(request.access, code_id)
     if not page_params.is_part(request):
-        return redirect("admin_wbs:code", request.access.account.pk, found.pk)
-    return render(request, "wbs/parts/row.html", _row_context(request, found))
+        return redirect("admin_wbs:code", request.access.account.pk, code.pk)
+    return render(request, "wbs/parts/row.html", _row_context(request, code))
 
 
-def _added(request: ScopedRequest, made: CostCode) -> HttpResponseBase:
-    said = f"{made} was added."
+def _added(request: ScopedRequest, created: CostCode) -> HttpResponseBase:
+    message = f"{created} was added."
     if not page_params.is_part(request):
-        messages.success(request, said)
-        return redirect(f"{_place(request, made)}&adding=1#add_code")
-    context = _saved_context(request, made, said=said)
+        messages.success(request, message)
+        return redirect(f"{_place(request, created)}&adding=1#add_code")
+    context = _saved_context(request, created, said=message)
     return _changed(render(request, "wbs/parts/added.html", context))
 
 
 def _edited(request: ScopedRequest, stored: CostCode) -> HttpResponseBase:
-    said = f"{stored} was saved."
+    message = f"{stored} was saved."
     if not page_params.is_part(request):
-        messages.success(request, said)
+        messages.success(request, message)
         return redirect(_place(request, stored))
-    context = _saved_context(request, stored, said=said)
+    context = _saved_context(request, stored, said=message)
     return _changed(render(request, "wbs/parts/edited.html", context))
 
 
 def _stale(
-    request: ScopedRequest, found: CostCode, form: CodeForm, *, seen: int, stale: Stale
+    request: ScopedRequest, code: CostCode, form: CodeForm, *, seen: int, stale: Stale
 ) -> HttpResponse:
-    """The form as typed on top of the code as it is now, with both values where they differ.
+    """Show the form on top of the current code, with both values where they differ.
 
     A field that only the other person changed takes the new value, so that saving again does not
-    undo it unseen.
+    undo that change unnoticed.
     """
-    fresh = CostCode.objects.select_related("list", "parent").get(pk=found.pk)
+    fresh = CostCode.objects.select_related("list", "parent").get(pk=code.pk)
     before = held_at(fresh.account_id, list_services.CODE, fresh.pk, revision=seen)
     typed = form.typed
     clashes = []
@@ -142,17 +142,17 @@ def _stale(
 
 
 def _edit_part(
-    request: ScopedRequest, found: CostCode, form: CodeForm, *, seen: int, **more: Any
+    request: ScopedRequest, code: CostCode, form: CodeForm, *, seen: int, **more: Any
 ) -> HttpResponse:
-    """The row with its fields, or the page without a script; what is locked is only shown."""
+    """The row with its fields, or the page without JavaScript; locked values are read-only."""
     context = {
-        **_row_context(request, found),
+        **_row_context(request, code),
         "form": form,
-        "key": f"edit-form-{found.pk}",
+        "key": f"edit-form-{code.pk}",
         "seen": seen,
-        "read_only": list_services.read_only(found.list),
-        "lock": sendable.lock(list_services.CODE, found),
-        "back": _place(request, found),
+        "read_only": list_services.read_only(code.list),
+        "lock": sendable.lock(list_services.CODE, code),
+        "back": _place(request, code),
         **more,
     }
     if not page_params.is_part(request):
@@ -162,27 +162,32 @@ def _edit_part(
 
 
 def _typed_row(
-    request: ScopedRequest, found: CodeList, *, at: CostCode | None, form: CodeForm, refused: str
+    request: ScopedRequest,
+    code_list: CodeList,
+    *,
+    at: CostCode | None,
+    form: CodeForm,
+    refused: str,
 ) -> HttpResponse:
-    """The row as it was typed, with the reason why it was not saved."""
+    """The row as typed, with the reason why it was not saved."""
     context = {
-        "list": found,
+        "list": code_list,
         "at": at,
         "form": form,
         "key": page_params.typed_row(request.POST),
         "refused": refused,
-        "may": may(request.access, found),
+        "may": may(request.access, code_list),
     }
     return render(request, "wbs/parts/typed_row.html", context)
 
 
 def _stored_before(
-    request: ScopedRequest, found: CodeList, *, at: CostCode | None, form: CodeForm
+    request: ScopedRequest, code_list: CodeList, *, at: CostCode | None, form: CodeForm
 ) -> CostCode | None:
-    """The code of a row that is sent again because nobody heard that it had been saved."""
+    """The code that an earlier, unanswered request of the same row created, if any."""
     if not request.POST.get("again"):
         return None
-    same = found.codes.filter(
+    same = code_list.codes.filter(
         parent=at,
         code=form.cleaned_data["code"].strip(),
         description=form.cleaned_data["description"].strip(),
@@ -190,52 +195,51 @@ def _stored_before(
     return same.select_related("list", "parent").first()
 
 
-def _row_context(request: ScopedRequest, found: CostCode) -> dict[str, Any]:
-    home = reverse("admin_wbs:list", args=[request.access.account.pk, found.list_id])
+def _row_context(request: ScopedRequest, code: CostCode) -> dict[str, Any]:
+    home = reverse("admin_wbs:list", args=[request.access.account.pk, code.list_id])
     return {
-        "row": row_of(found),
-        "code": found,
-        "list": found.list,
+        "row": row_of(code),
+        "code": code,
+        "list": code.list,
         "home": home,
-        "may": may(request.access, found.list),
+        "may": may(request.access, code.list),
     }
 
 
-def _saved_context(request: ScopedRequest, found: CostCode, *, said: str) -> dict[str, Any]:
-    """The row, and what beside it shows numbers.
+def _saved_context(request: ScopedRequest, code: CostCode, *, said: str) -> dict[str, Any]:
+    """The row, and the numbers next to the list.
 
-    The page stays as fresh as it was: the person's own change does not make it stale, somebody
-    else's before it does.
+    A person's own change does not make their page stale; an earlier change by somebody else does.
     """
-    now = CodeList.objects.select_related("changed_by").get(pk=found.list_id)
+    code_list = CodeList.objects.select_related("changed_by").get(pk=code.list_id)
     seen = number(request.POST.get("list_seen", ""))
-    if seen == now.revision - 1 and now.changed_by == request.user:
-        seen = now.revision
+    if seen == code_list.revision - 1 and code_list.changed_by == request.user:
+        seen = code_list.revision
     return {
-        **_row_context(request, found),
-        **erp_context(request, now, seen=seen),
-        "numbers": numbers_of(now),
+        **_row_context(request, code),
+        **erp_context(request, code_list, seen=seen),
+        "numbers": numbers_of(code_list),
         "said": said,
     }
 
 
 def _blame(form: CodeForm, wrong: ValidationError) -> None:
-    """Put the service's errors beside their fields."""
+    """Show the service's errors next to their fields."""
     for name, errors in wrong.message_dict.items():
         form.add_error(name if name in form.fields else None, errors)
 
 
-def _changed(answer: HttpResponse) -> HttpResponse:
-    answer.headers["HX-Trigger-After-Swap"] = CHANGED
-    return answer
+def _changed(response: HttpResponse) -> HttpResponse:
+    response.headers["HX-Trigger-After-Swap"] = CHANGED
+    return response
 
 
-def _place(request: ScopedRequest, found: CostCode) -> str:
-    """Where the code stands in its list."""
-    home = reverse("admin_wbs:list", args=[request.access.account.pk, found.list_id])
-    return f"{home}?at={found.parent_id or ''}"
+def _place(request: ScopedRequest, code: CostCode) -> str:
+    """URL of the list, opened where the code is."""
+    home = reverse("admin_wbs:list", args=[request.access.account.pk, code.list_id])
+    return f"{home}?at={code.parent_id or ''}"
 
 
-def _ids(found: CostCode) -> str:
-    """Ids of the fields, apart from those of other rows."""
-    return f"code{found.pk}_%s"
+def _ids(code: CostCode) -> str:
+    """Id pattern of the fields; it differs from that of other rows on the page."""
+    return f"code{code.pk}_%s"

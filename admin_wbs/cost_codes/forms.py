@@ -1,4 +1,4 @@
-"""The forms of lists and codes. They check values; the rules are in the services."""
+"""Forms of lists and codes. They check values; the rules are in the services."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ class ListForm(PlainTexts, forms.Form):
         label="Available for use on new projects", required=False, initial=True
     )
 
-    def __init__(self, *args: Any, found: CodeList | None = None, **kwargs: Any) -> None:
-        if found is not None:
+    def __init__(self, *args: Any, code_list: CodeList | None = None, **kwargs: Any) -> None:
+        if code_list is not None:
             kwargs["initial"] = {
-                "name": found.name,
-                "for_new_projects": found.for_new_projects,
+                "name": code_list.name,
+                "for_new_projects": code_list.for_new_projects,
             }
         super().__init__(*args, **kwargs)
-        if found is not None and found.connection_id:
+        if code_list is not None and code_list.connection_id:
             self.fields["name"].disabled = True
             self.fields["name"].help_text = LOCKED_NAME
 
 
 class CodeForm(PlainTexts, forms.Form):
-    """A code of a list. ``prefix`` of the ids keeps several on one page apart."""
+    """Code and description of a code of a list.
+
+    :param locked: why the code cannot be changed; empty if it can.
+    """
 
     code = forms.CharField(label="Code", max_length=LONGEST_CODE)
     description = forms.CharField(label="Description", max_length=LONGEST_DESCRIPTION)
@@ -49,10 +52,10 @@ class CodeForm(PlainTexts, forms.Form):
 
     @property
     def typed(self) -> dict[str, str]:
-        """The values as they were typed, also where they are not valid."""
+        """The values as typed, even if they are invalid."""
         return {name: str(self[name].value() or "") for name in self.fields}
 
 
 def typed_form(posted: QueryDict | None = None) -> CodeForm:
-    """The form of a code that is one of several rows typed one after the other."""
+    """The form of a row in which codes are typed one after another."""
     return CodeForm(posted, auto_id=f"{page_params.typed_row(posted or QueryDict())}_%s")

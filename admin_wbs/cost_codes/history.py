@@ -1,4 +1,4 @@
-"""Change history of a cost code: its edits and what happened to it on the way into the ERP."""
+"""Change history of a cost code: its edits, and what happened to it on the way to the ERP."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ LABELS = {"code": "Code", "description": "Description", "is_active": "Status"}
 
 
 class CodeWords:
-    """What a code's page calls its fields, values and events."""
+    """How a code's page names its fields, values and events."""
 
     def field(self, name: str) -> str:
-        """The words a field has on the code's page."""
+        """The label of a field on the code's page."""
         return LABELS.get(name, name.replace("_", " ").capitalize())
 
     def value(self, name: str, value: Any) -> str:
-        """A stored value as the page would show it."""
+        """A stored value as shown on the page."""
         if name == "is_active":
             return "Active" if value else "Inactive"
         return history.shown_as(value)
 
     def verb(self, verb: str) -> str:
-        """What happened."""
+        """The label of an event."""
         return sendable.EVENT_WORDS.get(verb, verb.replace("_", " ").capitalize())
 
     def state(self, state: str) -> str:
-        """The words of the badge for a state; none before an item's first."""
+        """The badge label of an acceptance state; empty before the first item."""
         return str(sendable.badge(CostCode(erp_state=state)).label) if state else ""
 
 

@@ -1,7 +1,7 @@
-"""All writes to lists of cost codes, and whether a list takes changes now.
+"""All writes to lists of cost codes, and whether a list can be changed.
 
-Whoever changes a list or a code of it locks the list's row first, so that of two people who
-change the same tree one waits for the other.
+Every change of a list or of one of its codes locks the list's row first, so that two people who
+change the same tree wait for each other.
 """
 
 from __future__ import annotations
@@ -43,168 +43,169 @@ HAS_ONE = "cannot be set: the company's ERP has its list already: {name}"
 
 @transaction.atomic
 def create(*, account: Account, name: str, by: User, for_new_projects: bool = True) -> CodeList:
-    """A further list. :raises ValidationError: for a bad name, or one that is taken."""
-    found = CodeList(account=account, name=name.strip(), for_new_projects=for_new_projects)
-    _save(found)
-    note(account.pk, [Note(LIST, found.pk, found.name, "created")], by=by)
-    return found
+    """Create a list. :raises ValidationError: for an invalid name, or one that is taken."""
+    code_list = CodeList(account=account, name=name.strip(), for_new_projects=for_new_projects)
+    _save(code_list)
+    note(account.pk, [Note(LIST, code_list.pk, code_list.name, "created")], by=by)
+    return code_list
 
 
 @transaction.atomic
-def make_erp(found: CodeList, *, by: User) -> None:
-    """Make a list the ERP Standard Cost Codes of an account without a connection; for good.
+def make_erp(code_list: CodeList, *, by: User) -> None:
+    """Make a list the ERP Standard Cost Codes of an account without a connection; permanent.
 
-    :raises ValidationError: where the account's ERP has its list already.
+    :raises ValidationError: if the account's ERP has its list already.
     """
-    found = lock(found.pk)
-    if found.is_erp:
+    code_list = lock(code_list.pk)
+    if code_list.is_erp:
         return
-    own = erp_list(found.account_id) or _awaiting(found.account_id).first()
-    if own is not None:
-        raise ValidationError({"is_erp_list": HAS_ONE.format(name=own.name)})
-    found.awaits_erp = True
+    erp_code_list = erp_list(code_list.account_id) or _awaiting(code_list.account_id).first()
+    if erp_code_list is not None:
+        raise ValidationError({"is_erp_list": HAS_ONE.format(name=erp_code_list.name)})
+    code_list.awaits_erp = True
     try:
         with transaction.atomic():
-            found.save(update_fields=["awaits_erp"])
+            code_list.save(update_fields=["awaits_erp"])
     except IntegrityError as error:
         message = HAS_ONE.format(name="another one, made at this moment")
         raise ValidationError({"is_erp_list": message}) from error
-    note(found.account_id, [Note(LIST, found.pk, found.name, "became_erp_list")], by=by)
-    present = sendable.connected(found.account_id, CODE)
-    if present is not None:  # of a connection from before there were cost codes
-        connected(present, found.account_id)
+    note(code_list.account_id, [Note(LIST, code_list.pk, code_list.name, "became_erp_list")], by=by)
+    connection = sendable.connected(code_list.account_id, CODE)
+    # A connection from before cost codes existed has no list yet.
+    if connection is not None:
+        connected(connection, code_list.account_id)
 
 
 @transaction.atomic
-def change(found: CodeList, *, values: Mapping[str, Any], by: User) -> None:
-    """Change name and settings; the list of a connected ERP keeps its name.
+def change(code_list: CodeList, *, values: Mapping[str, Any], by: User) -> None:
+    """Change name and settings. The list of a connected ERP keeps its name.
 
-    :raises ValidationError: for a bad name, or one that is taken.
+    :raises ValidationError: for an invalid name, or one that is taken.
     """
-    found = CodeList.objects.select_for_update(no_key=True).get(pk=found.pk)
-    names = ("for_new_projects",) if found.connection_id else ("name", "for_new_projects")
-    before = {name: getattr(found, name) for name in names}
+    code_list = CodeList.objects.select_for_update(no_key=True).get(pk=code_list.pk)
+    names = ("for_new_projects",) if code_list.connection_id else ("name", "for_new_projects")
+    before = {name: getattr(code_list, name) for name in names}
     changed = changes(before, {name: values[name] for name in names if name in values})
     if not changed:
         return
     for name, (_old, new) in changed.items():
-        setattr(found, name, new.strip() if name == "name" else new)
-    _save(found, update_fields=list(changed))
-    one = Note(LIST, found.pk, found.name, "edited", data={"changes": changed})
-    note(found.account_id, [one], by=by)
+        setattr(code_list, name, new.strip() if name == "name" else new)
+    _save(code_list, update_fields=list(changed))
+    event = Note(LIST, code_list.pk, code_list.name, "edited", data={"changes": changed})
+    note(code_list.account_id, [event], by=by)
 
 
-def connected(found: Connected, account_id: int) -> CodeList:
-    """The ERP Standard Cost Codes of a connection, had when it becomes the account's.
+def connected(connection: Connected, account_id: int) -> CodeList:
+    """The ERP Standard Cost Codes of a connection; created when the ERP is connected.
 
-    It is the list that awaits an ERP, where the account has one, with its name and its codes;
-    otherwise a new one.
+    If the account has a list that awaits an ERP, that list is used, with its name and codes.
     """
-    return _adopted(found, account_id) or _made(found, account_id)
+    return _adopted(connection, account_id) or _made(connection, account_id)
 
 
 def _awaiting(account_id: int) -> CodeListQuerySet:
-    """The ERP list of an account that no ERP has taken yet."""
+    """The ERP list of an account that no connection has taken yet."""
     return CodeList.objects.filter(account=account_id, awaits_erp=True)
 
 
-def _adopted(found: Connected, account_id: int) -> CodeList | None:
-    """The list that awaited an ERP, now the connection's; None where none did, or it has one."""
-    if CodeList.objects.filter(connection_id=found.connection_id).exists():
+def _adopted(connection: Connected, account_id: int) -> CodeList | None:
+    """Give the waiting list to the connection; None if there is none, or it has a list."""
+    if CodeList.objects.filter(connection_id=connection.connection_id).exists():
         return None
     awaiting = _awaiting(account_id).select_for_update(no_key=True).first()
     if awaiting is None:
         return None
-    awaiting.awaits_erp, awaiting.connection_id = False, found.connection_id
+    awaiting.awaits_erp, awaiting.connection_id = False, connection.connection_id
     awaiting.save(update_fields=["awaits_erp", "connection_id"])
-    said = f"Taken by {found.name} ({found.label})"
-    one = Note(LIST, awaiting.pk, awaiting.name, "connected", note=said)
-    note(account_id, [one], by=None)
+    message = f"Taken by {connection.name} ({connection.label})"
+    event = Note(LIST, awaiting.pk, awaiting.name, "connected", note=message)
+    note(account_id, [event], by=None)
     return awaiting
 
 
-def _made(found: Connected, account_id: int) -> CodeList:
-    name = f"{found.label} Standard Cost Codes"
+def _made(connection: Connected, account_id: int) -> CodeList:
+    name = f"{connection.label} Standard Cost Codes"
     taken = CodeList.objects.filter(account=account_id, name_key=key(name))
-    if taken.exclude(connection_id=found.connection_id).exists():
-        name = f"{name} ({found.name})"
-    made, new = CodeList.objects.get_or_create(
-        connection_id=found.connection_id, defaults={"account_id": account_id, "name": name[:150]}
+    if taken.exclude(connection_id=connection.connection_id).exists():
+        name = f"{name} ({connection.name})"
+    created, new = CodeList.objects.get_or_create(
+        connection_id=connection.connection_id,
+        defaults={"account_id": account_id, "name": name[:150]},
     )
     if new:
-        note(account_id, [Note(LIST, made.pk, made.name, "created")], by=None)
-    return made
+        note(account_id, [Note(LIST, created.pk, created.name, "created")], by=None)
+    return created
 
 
 def erp_list(account_id: int) -> CodeList | None:
-    """The list that belongs to the account's present ERP; None without one."""
-    present = sendable.connected(account_id, CODE)
-    if present is None:
+    """The list of the account's connected ERP; None without a connection."""
+    connection = sendable.connected(account_id, CODE)
+    if connection is None:
         return None
-    return CodeList.objects.filter(connection_id=present.connection_id).first()
+    return CodeList.objects.filter(connection_id=connection.connection_id).first()
 
 
-def read_only(found: CodeList) -> str:
-    """Why the list takes no changes here; empty where it does."""
-    if not found.is_erp:
+def read_only(code_list: CodeList) -> str:
+    """Why the list cannot be changed here; empty if it can."""
+    if not code_list.is_erp:
         return ""
-    present = sendable.connected(found.account_id, CODE)
-    if found.awaits_erp:
-        return OTHER_LIST if present else ""
-    if present is None or present.connection_id != found.connection_id:
+    connection = sendable.connected(code_list.account_id, CODE)
+    if code_list.awaits_erp:
+        return OTHER_LIST if connection else ""
+    if connection is None or connection.connection_id != code_list.connection_id:
         return DISCONNECTED
-    if present.erp_owns:
+    if connection.erp_owns:
         return (
-            f"{present.label} owns these cost codes: they are made there, and fetched with "
+            f"{connection.label} owns these cost codes: they are made there, and fetched with "
             "Refresh from ERP."
         )
     return ""
 
 
 def lock(list_id: int) -> CodeList:
-    """The list, locked until the end of the transaction."""
+    """Lock the list until the end of the transaction."""
     return CodeList.objects.select_for_update(no_key=True).get(pk=list_id)
 
 
 def lock_many(list_ids: Iterable[int]) -> list[CodeList]:
-    """Several lists, locked in the order of their ids, so that no two callers wait in a circle."""
+    """Lock several lists in the order of their ids, to avoid deadlocks."""
     rows = CodeList.objects.select_for_update(no_key=True)
     return list(rows.filter(pk__in=set(list_ids)).order_by("pk"))
 
 
 def open_many(list_ids: Iterable[int], *, by: User | None) -> list[CodeList]:
     """:func:`open_for_change` for several lists, all or none. :raises ReadOnly:"""
-    found = lock_many(list_ids)
-    for one in found:
-        refuse_read_only(one)
-    _touch([one.pk for one in found], by=by)
-    return found
+    code_lists = lock_many(list_ids)
+    for code_list in code_lists:
+        refuse_read_only(code_list)
+    _touch([code_list.pk for code_list in code_lists], by=by)
+    return code_lists
 
 
 def open_for_change(list_id: int, *, by: User | None) -> CodeList:
-    """Lock the list and count the change that follows. :raises ReadOnly: with the reason."""
+    """Lock the list and raise its revision. :raises ReadOnly: with the reason."""
     return touch(lock_open(list_id), by=by)
 
 
 def lock_open(list_id: int) -> CodeList:
-    """Lock the list for a change that may turn out to be none. :raises ReadOnly:"""
-    found = lock(list_id)
-    refuse_read_only(found)
-    return found
+    """Lock a list before a change that may turn out to be empty. :raises ReadOnly:"""
+    code_list = lock(list_id)
+    refuse_read_only(code_list)
+    return code_list
 
 
-def refuse_read_only(found: CodeList) -> None:
-    """:raises ReadOnly: with the reason, where the list takes no changes."""
-    why = read_only(found)
+def refuse_read_only(code_list: CodeList) -> None:
+    """:raises ReadOnly: with the reason, if the list cannot be changed."""
+    why = read_only(code_list)
     if why:
         raise ReadOnly(why)
 
 
-def touch(found: CodeList, *, by: User | None) -> CodeList:
-    """Note that the locked list changes, so that pages opened before can tell."""
-    _touch([found.pk], by=by)
-    found.refresh_from_db(fields=["revision", "changed_at", "changed_by"])
-    return found
+def touch(code_list: CodeList, *, by: User | None) -> CodeList:
+    """Raise the revision of a locked list, so that open pages can tell that they are stale."""
+    _touch([code_list.pk], by=by)
+    code_list.refresh_from_db(fields=["revision", "changed_at", "changed_by"])
+    return code_list
 
 
 def _touch(list_ids: Collection[int], *, by: User | None) -> None:
@@ -212,11 +213,11 @@ def _touch(list_ids: Collection[int], *, by: User | None) -> None:
     rows.update(revision=F("revision") + 1, changed_at=Now(), changed_by=by)
 
 
-def _save(found: CodeList, **how: Any) -> None:
-    """:raises ValidationError: for a bad name, or one that is taken, even at this very moment."""
-    found.full_clean(validate_constraints=False)
+def _save(code_list: CodeList, **how: Any) -> None:
+    """:raises ValidationError: for an invalid name, or one that is taken, even concurrently."""
+    code_list.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():
-            found.save(**how)
+            code_list.save(**how)
     except IntegrityError as error:
         raise ValidationError({"name": "A list of this name exists already."}) from error

@@ -25,14 +25,14 @@ METHODS = ["GET", "HEAD", "POST"]
 @require_safe
 @scoped("codes.view")
 def code_lists(request: ScopedRequest) -> HttpResponseBase:
-    """The account's lists, or straight the codes where there is one list only."""
+    """The account's lists; if there is only one, redirect to its codes."""
     access = request.access
-    found = CodeList.objects.visible_to(access).with_counts().order_by("name")
-    if len(found) == 1 and "all" not in request.GET:
-        return redirect("admin_wbs:list", access.account.pk, found[0].pk)
+    lists = CodeList.objects.visible_to(access).with_counts().order_by("name")
+    if len(lists) == 1 and "all" not in request.GET:
+        return redirect("admin_wbs:list", access.account.pk, lists[0].pk)
     present = sendable.connected(access.account.pk, list_services.CODE)
     context = {
-        "lists": found,
+        "lists": lists,
         "present": present.connection_id if present else 0,
         "may_edit": bool(access.can("codes.edit")),
         "may_connect": present is None and bool(access.can("connection.configure")),
@@ -43,50 +43,50 @@ def code_lists(request: ScopedRequest) -> HttpResponseBase:
 @require_http_methods(METHODS)
 @scoped("codes.edit")
 def list_add(request: ScopedRequest) -> HttpResponseBase:
-    """A further list."""
+    """Add a list."""
     form = ListForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = list_services.create(
+            created = list_services.create(
                 account=request.access.account, **form.cleaned_data, by=request.user
             )
         except ValidationError as wrong:
             form.add_error(None, wrong)
         else:
-            messages.success(request, f"{made.name} was added.")
-            return redirect("admin_wbs:list", request.access.account.pk, made.pk)
+            messages.success(request, f"{created.name} was added.")
+            return redirect("admin_wbs:list", request.access.account.pk, created.pk)
     return render(request, "wbs/list_form.html", {"form": form})
 
 
 @require_http_methods(METHODS)
 @scoped("codes.edit")
 def list_settings(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """Name, and whether new projects can use the list."""
-    found = visible_list(request.access, list_id)
-    form = ListForm(request.POST if request.method == "POST" else None, found=found)
+    """Change the name, and whether new projects can use the list."""
+    code_list = visible_list(request.access, list_id)
+    form = ListForm(request.POST if request.method == "POST" else None, code_list=code_list)
     if request.method == "POST" and form.is_valid():
         try:
-            list_services.change(found, values=form.cleaned_data, by=request.user)
+            list_services.change(code_list, values=form.cleaned_data, by=request.user)
         except ValidationError as wrong:
             form.add_error(None, wrong)
         else:
             messages.success(request, f"The settings of {form.cleaned_data['name']} were updated.")
-            return redirect("admin_wbs:list", request.access.account.pk, found.pk)
-    return render(request, "wbs/list_form.html", {"form": form, "list": found})
+            return redirect("admin_wbs:list", request.access.account.pk, code_list.pk)
+    return render(request, "wbs/list_form.html", {"form": form, "list": code_list})
 
 
 @require_http_methods(METHODS)
 @scoped("codes.edit")
 def list_copy(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """Copy the codes of another list into this one, after showing what that would do."""
+    """Copy the codes of another list into this one, after a preview."""
     target = visible_list(request.access, list_id)
     others = CodeList.objects.visible_to(request.access).exclude(pk=target.pk).order_by("name")
-    given = request.POST if request.method == "POST" else request.GET
-    source = others.filter(pk=number(given.get("source", ""))).first()
+    params = request.POST if request.method == "POST" else request.GET
+    source = others.filter(pk=number(params.get("source", ""))).first()
     if request.method == "POST" and source is not None:
         seen = (
-            number(given.get("seen", "")),
-            number(given.get("list_seen", "")),
+            number(params.get("seen", "")),
+            number(params.get("list_seen", "")),
         )
         try:
             count = copy_list.copy(source, target, seen=seen, by=request.user)
@@ -114,8 +114,8 @@ def _copy_page(
 
 
 def visible_list(access: Access, list_id: int) -> CodeList:
-    """A list the person can see. :raises Http404:"""
-    found: CodeList = get_object_or_404(
+    """A list that the person can see. :raises Http404: for any other."""
+    code_list: CodeList = get_object_or_404(
         CodeList.objects.visible_to(access).select_related("account", "changed_by"), pk=list_id
     )
-    return found
+    return code_list

@@ -1,4 +1,4 @@
-"""The page of a list, tree and table, and the page of a code."""
+"""The page of a list (tree and table), and the page of a code."""
 
 from __future__ import annotations
 
@@ -38,101 +38,101 @@ def code_list(request: ScopedRequest, list_id: int) -> HttpResponse:
 @require_safe
 @scoped("codes.view")
 def branch(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """The codes right under one, for the tree; a whole page for who comes without a script."""
-    found = visible_list(request.access, list_id)
-    parent = selected(found, request.GET)
-    home = reverse("admin_wbs:list", args=[request.access.account.pk, found.pk])
+    """The children of a code, for the tree; without JavaScript the list's page."""
+    code_list = visible_list(request.access, list_id)
+    parent = selected(code_list, request.GET)
+    home = reverse("admin_wbs:list", args=[request.access.account.pk, code_list.pk])
     if not page_params.is_part(request):
         return redirect(f"{home}?at={parent.pk}" if parent else home)
-    shown = rendering.branch(found, parent)
-    context = {"list": found, "branch": shown, "above": parent, "home": home}
+    children = rendering.branch(code_list, parent)
+    context = {"list": code_list, "branch": children, "above": parent, "home": home}
     return render(request, "wbs/parts/branch.html", context)
 
 
 @require_safe
 @scoped("codes.view")
 def tree(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """The whole tree at the left anew, after a code was added or renamed."""
-    found = visible_list(request.access, list_id)
-    home = reverse("admin_wbs:list", args=[request.access.account.pk, found.pk])
+    """Reload the tree at the left, after a code was added or renamed."""
+    code_list = visible_list(request.access, list_id)
+    home = reverse("admin_wbs:list", args=[request.access.account.pk, code_list.pk])
     if not page_params.is_part(request):
         return redirect(f"{home}?{request.GET.urlencode()}")
-    context = {"list": found, "listing": listing(found, request.GET), "home": home}
+    context = {"list": code_list, "listing": listing(code_list, request.GET), "home": home}
     return render(request, "wbs/parts/tree.html", context)
 
 
 @require_safe
 @scoped("codes.view")
 def erp_buttons(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """Send and Retrieve of a page that is open for long: told apart once it has gone stale."""
-    found = visible_list(request.access, list_id)
+    """Send and Retrieve, which a page that is open for long reloads when it is stale."""
+    code_list = visible_list(request.access, list_id)
     seen = number(request.GET.get("list_seen", ""))
     if not page_params.is_part(request):
-        return redirect("admin_wbs:list", request.access.account.pk, found.pk)
-    if seen == found.revision:
+        return redirect("admin_wbs:list", request.access.account.pk, code_list.pk)
+    if seen == code_list.revision:
         return HttpResponse(status=NO_CONTENT)
-    return render(request, "wbs/parts/erp_buttons.html", erp_context(request, found, seen=seen))
+    return render(request, "wbs/parts/erp_buttons.html", erp_context(request, code_list, seen=seen))
 
 
 @require_safe
 @scoped("codes.view")
 def code(request: ScopedRequest, code_id: int) -> HttpResponse:
-    """One code: what it is, where it stands, and what happened to it."""
-    access, found = request.access, visible_code(request.access, code_id)
+    """One code: its values, its place in the tree, and its history."""
+    access, code = request.access, visible_code(request.access, code_id)
     context = {
-        "code": found,
-        "list": found.list,
-        "line": rendering.ancestors([found]),
-        "below": found.children.count(),
-        "badge": sendable.badge(found),
-        "lock": sendable.lock(list_services.CODE, found),
-        "news": sendable.news(list_services.CODE, access.account.pk, found),
-        "read_only": list_services.read_only(found.list),
-        "may": may(access, found.list),
-        "history": cost_codes_history.of(found, before=request.GET.get("before", "")),
+        "code": code,
+        "list": code.list,
+        "line": rendering.ancestors([code]),
+        "below": code.children.count(),
+        "badge": sendable.badge(code),
+        "lock": sendable.lock(list_services.CODE, code),
+        "news": sendable.news(list_services.CODE, access.account.pk, code),
+        "read_only": list_services.read_only(code.list),
+        "may": may(access, code.list),
+        "history": cost_codes_history.of(code, before=request.GET.get("before", "")),
     }
     return render(request, "wbs/code.html", context)
 
 
 def codes_page(
     request: ScopedRequest,
-    found: CodeList,
+    code_list: CodeList,
     *,
     at: CostCode | None = None,
     form: CodeForm | None = None,
     refused: str = "",
 ) -> HttpResponse:
-    """The page of a list; after a refused addition under ``at`` with what was typed."""
+    """The page of a list; after a failed addition under ``at``, with the values typed."""
     params = request.GET.copy()
     if at is not None:
         params["at"] = str(at.pk)
-    shown = listing(found, params)
+    codes = listing(code_list, params)
     context = {
-        "list": found,
-        "listing": shown,
-        "home": reverse("admin_wbs:list", args=[request.access.account.pk, found.pk]),
-        "may": may(request.access, found),
-        "files": import_pages.actions(found, request.access),
+        "list": code_list,
+        "listing": codes,
+        "home": reverse("admin_wbs:list", args=[request.access.account.pk, code_list.pk]),
+        "may": may(request.access, code_list),
+        "files": import_pages.actions(code_list, request.access),
         "may_configure": bool(request.access.can("codes.edit")),
-        "read_only": list_services.read_only(found),
-        "awaits_erp": list_services.AWAITS if found.awaits_erp else "",
-        "no_code": why_no_code(found, shown.at),
+        "read_only": list_services.read_only(code_list),
+        "awaits_erp": list_services.AWAITS if code_list.awaits_erp else "",
+        "no_code": why_no_code(code_list, codes.at),
         "statuses": STATUSES,
         "badges": BADGES,
         "form": form or CodeForm(auto_id="add_%s"),
         "typed": typed_form(),
         "adding": form is not None or "adding" in request.GET,
         "refused": refused,
-        **erp_context(request, found, seen=found.revision),
+        **erp_context(request, code_list, seen=code_list.revision),
     }
     return render(request, "wbs/codes.html", context)
 
 
-def erp_context(request: ScopedRequest, found: CodeList, *, seen: int) -> dict[str, Any]:
-    """What the buttons beside the heading need; ``seen``: the revision of the open page."""
-    button = send_to_erp.button(found, request.access, seen=seen)
+def erp_context(request: ScopedRequest, code_list: CodeList, *, seen: int) -> dict[str, Any]:
+    """Context of the ERP buttons. ``seen`` is the list revision of the open page."""
+    button = send_to_erp.button(code_list, request.access, seen=seen)
     return {
-        "list": found,
+        "list": code_list,
         "seen": seen,
         "button": button,
         "left_out_heading": _left_out(button.left_out) if button else "",
@@ -145,7 +145,7 @@ def _left_out(count: int) -> str:
 
 
 def visible_code(access: Access, code_id: int) -> CostCode:
-    """A code the person can see. :raises Http404:"""
-    visible = CostCode.objects.visible_to(access).select_related("list", "parent")
-    found: CostCode = get_object_or_404(visible, pk=code_id)
-    return found
+    """A code that the person can see. :raises Http404: for any other."""
+    codes = CostCode.objects.visible_to(access).select_related("list", "parent")
+    code: CostCode = get_object_or_404(codes, pk=code_id)
+    return code

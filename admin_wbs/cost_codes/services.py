@@ -1,7 +1,7 @@
 """All writes to cost codes. Each is one transaction that also writes the audit events.
 
-Every function locks the list first (:func:`lists.open_for_change`), and what waits for the ERP is
-never changed underneath: the states of acceptance decide, in the WHERE of each write.
+Every function locks the list first (:func:`list_services.open_for_change`). Codes that wait for
+accounting or are being exported never change: the WHERE of each write checks the acceptance state.
 """
 
 from __future__ import annotations
@@ -42,70 +42,74 @@ MOST_NAMED = 3
 
 @transaction.atomic
 def add(
-    found: CodeList, *, code: str, description: str, by: User, parent: CostCode | None = None
+    code_list: CodeList, *, code: str, description: str, by: User, parent: CostCode | None = None
 ) -> CostCode:
-    """A new code under ``parent``, or of the first tier.
+    """Add a code under ``parent``, or in the first tier.
 
     :raises ValidationError: by field, for a missing value, one that is too long, or a code that
         is taken.
-    :raises ReadOnly: where the list takes no changes.
-    :raises CodeRefused: where the parent is of the last tier, inactive, or has gone.
+    :raises ReadOnly: if the list cannot be changed.
+    :raises CodeRefused: if the parent is of the last tier, inactive, or deleted.
     """
-    list_services.open_for_change(found.pk, by=by)
-    above = _parent(found, parent)
-    made = CostCode(account_id=found.account_id, list=found, parent=above)
-    made.place(code.strip(), above)
-    made.description = description.strip()
-    _check(made)
-    made.save()
-    note(found.account_id, [_note(made, "created", data={"revision": 1})], by=by)
+    list_services.open_for_change(code_list.pk, by=by)
+    above = _parent(code_list, parent)
+    created = CostCode(account_id=code_list.account_id, list=code_list, parent=above)
+    created.place(code.strip(), above)
+    created.description = description.strip()
+    _check(created)
+    created.save()
+    note(code_list.account_id, [_note(created, "created", data={"revision": 1})], by=by)
     if above is not None:
-        sendable.note_edits(ENTITY, found.account_id, [above.pk])
-    return made
+        sendable.note_edits(ENTITY, code_list.account_id, [above.pk])
+    return created
 
 
 @transaction.atomic
 def add_many(
-    found: CodeList, rows: Sequence[tuple[Sequence[str], str]], *, by: User | None
+    code_list: CodeList, rows: Sequence[tuple[Sequence[str], str]], *, by: User | None
 ) -> list[CostCode]:
-    """Store many new codes: the path of each, and its description; parents come first or are there.
+    """Create many codes from (path, description) pairs; parents come first or exist.
 
-    The caller has checked every path and description. A number of statements that grows only with
-    the tiers and batches.
+    The caller has checked every path and description. The number of SQL statements grows with the
+    tiers and batches only.
 
-    :raises ReadOnly: where the list takes no changes.
+    :raises ReadOnly: if the list cannot be changed.
     """
-    list_services.open_for_change(found.pk, by=by)
-    return store_many(found, rows, by=by)
+    list_services.open_for_change(code_list.pk, by=by)
+    return store_many(code_list, rows, by=by)
 
 
 def store_many(
-    found: CodeList, rows: Sequence[tuple[Sequence[str], str]], *, by: User | None
+    code_list: CodeList, rows: Sequence[tuple[Sequence[str], str]], *, by: User | None
 ) -> list[CostCode]:
-    """:func:`add_many` for who has locked and touched the list, such as a refresh from the ERP."""
-    known = by_path(found, [path[:-1] for path, _ in rows])
-    above: list[int] = [code.pk for code in known.values()]
-    made: list[CostCode] = []
+    """:func:`add_many` for callers that have locked and touched the list themselves."""
+    codes_by_path = by_path(code_list, [path[:-1] for path, _ in rows])
+    parent_ids: list[int] = [code.pk for code in codes_by_path.values()]
+    created: list[CostCode] = []
     for depth in range(MOST_TIERS):
         tier = [(path, text) for path, text in rows if len(path) == depth + 1]
-        new = [_new(found, path, text, known) for path, text in tier]
+        new = [_new(code_list, path, text, codes_by_path) for path, text in tier]
         stored = CostCode.objects.bulk_create(new, batch_size=BATCH)
-        known |= {keys(one.path): one for one in stored}
-        made += stored
-    note(found.account_id, [_note(one, "created", data={"revision": 1}) for one in made], by=by)
-    sendable.note_edits(ENTITY, found.account_id, above)
-    return made
+        codes_by_path |= {keys(code.path): code for code in stored}
+        created += stored
+    note(
+        code_list.account_id,
+        [_note(code, "created", data={"revision": 1}) for code in created],
+        by=by,
+    )
+    sendable.note_edits(ENTITY, code_list.account_id, parent_ids)
+    return created
 
 
 @transaction.atomic
 def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> CostCode:
-    """Change code, description or both; ``seen`` is the revision the page showed.
+    """Change code, description or both. ``seen`` is the revision that the page showed.
 
     :raises ValidationError: by field, for a value that is missing, too long or taken.
-    :raises ReadOnly: where the list takes no changes.
-    :raises Stale: when somebody else has edited the code since.
-    :raises Locked: while the code waits for, or is in, the ERP.
-    :raises CodeRefused: for a new code where the old one is in use.
+    :raises ReadOnly: if the list cannot be changed.
+    :raises Stale: if somebody else has edited the code since.
+    :raises Locked: while the code waits for accounting or is being exported.
+    :raises CodeRefused: for a new code if the old one is in use.
     """
     opened = list_services.lock_open(code.list_id)
     stored = CostCode.objects.select_related("parent").get(pk=code.pk)
@@ -116,7 +120,7 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     if "code" in changed:
         _refuse_new_code(stored)
         below = list(CostCode.objects.under(stored))
-        lock_rows(CostCode.objects.all(), [one.pk for one in (stored, *below)])
+        lock_rows(CostCode.objects.all(), [row.pk for row in (stored, *below)])
         stored.place(cleaned["code"], stored.parent)
         check_below(CostCode.objects.filter(list=stored.list_id), stored, below)
     stored.description = cleaned.get("description", stored.description)
@@ -135,14 +139,14 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     return stored
 
 
-def store_descriptions(found: CodeList, texts: Mapping[int, str], *, by: User | None) -> None:
-    """New descriptions by id of the code, for who has locked and touched the list.
+def store_descriptions(code_list: CodeList, texts: Mapping[int, str], *, by: User | None) -> None:
+    """Store new descriptions by code id; the caller has locked and touched the list.
 
-    The caller has checked every text. A number of statements that grows only with the batches.
+    The caller has checked every text. The number of SQL statements grows with the batches only.
 
-    :raises Locked: where one of the codes waits for the ERP; none is changed then.
+    :raises Locked: if one of the codes waits for accounting or is being exported; none is changed.
     """
-    picked = list(chosen(found.codes.all(), texts).values())
+    picked = list(chosen(code_list.codes.all(), texts).values())
     before = {code.pk: code.description for code in picked}
     for code in picked:
         code.description = texts[code.pk]
@@ -152,14 +156,14 @@ def store_descriptions(found: CodeList, texts: Mapping[int, str], *, by: User | 
     columns = ["description", "revision"]
     if open_ones.bulk_update(picked, columns, batch_size=BATCH) < len(texts):
         raise Locked("One of the codes waits for accounting or is being exported by now.")
-    for some in (picked[start : start + BATCH] for start in range(0, len(picked), BATCH)):
-        CostCode.objects.filter(pk__in=[code.pk for code in some]).update(updated_at=Now())
+    for batch in (picked[start : start + BATCH] for start in range(0, len(picked), BATCH)):
+        CostCode.objects.filter(pk__in=[code.pk for code in batch]).update(updated_at=Now())
     notes = [
         _note(code, "edited", data={"changes": _described(code, before), "revision": code.revision})
         for code in picked
     ]
-    note(found.account_id, notes, by=by)
-    sendable.note_edits(ENTITY, found.account_id, list(before))
+    note(code_list.account_id, notes, by=by)
+    sendable.note_edits(ENTITY, code_list.account_id, list(before))
 
 
 def _described(code: CostCode, before: Mapping[int, str]) -> dict[str, Any]:
@@ -168,76 +172,78 @@ def _described(code: CostCode, before: Mapping[int, str]) -> dict[str, Any]:
 
 @transaction.atomic
 def deactivate(
-    found: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
+    code_list: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
 ) -> Outcome:
-    """Make codes inactive: no longer offered to projects, and not sent.
+    """Make codes inactive: they are not offered to projects any more, and not sent.
 
-    A code is left as it is while codes under it stay active.
+    A code stays active while codes under it are active.
 
-    :param also: further lists of the account that the codes may be of.
-    :raises ReadOnly: where one of the lists takes no changes.
+    :param also: further lists of the account that the codes may belong to.
+    :raises ReadOnly: if one of the lists cannot be changed.
     """
-    picked = _opened(found, also, ids, by=by)
+    picked = _opened(code_list, also, ids, by=by)
     sorted_out = to_deactivate(CostCode.objects.all(), picked, noun="Codes", locked=_locked(picked))
     return _switch(sorted_out, active=False, by=by)
 
 
 @transaction.atomic
 def reactivate(
-    found: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
+    code_list: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
 ) -> Outcome:
-    """Make codes active again. One under an inactive code waits for that.
+    """Make codes active again. A code under an inactive one stays inactive.
 
-    ``also`` and what is raised: as for :func:`deactivate`.
+    ``also`` and errors: see :func:`deactivate`.
     """
-    picked = _opened(found, also, ids, by=by)
+    picked = _opened(code_list, also, ids, by=by)
     return _switch(to_reactivate(picked, locked=_locked(picked)), active=True, by=by)
 
 
 @transaction.atomic
 def delete(
-    found: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
+    code_list: CodeList, ids: Iterable[int], *, by: User, also: Sequence[CodeList] = ()
 ) -> Outcome:
     """Delete codes that were never used, the deepest first.
 
-    ``also`` and what is raised: as for :func:`deactivate`.
+    ``also`` and errors: see :func:`deactivate`.
     """
-    return _delete(found, _opened(found, also, ids, by=by), by=by)
+    return _delete(code_list, _opened(code_list, also, ids, by=by), by=by)
 
 
-def delete_unused(found: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
-    """:func:`delete` for who has locked and touched the list, such as an unlinking admin."""
-    return _delete(found, chosen(found.codes.all(), ids), by=by)
+def delete_unused(code_list: CodeList, ids: Iterable[int], *, by: User) -> Outcome:
+    """:func:`delete` for callers that have locked and touched the list themselves."""
+    return _delete(code_list, chosen(code_list.codes.all(), ids), by=by)
 
 
 def _opened(
-    found: CodeList, also: Sequence[CodeList], ids: Iterable[int], *, by: User
+    code_list: CodeList, also: Sequence[CodeList], ids: Iterable[int], *, by: User
 ) -> dict[int, CostCode]:
-    """The chosen codes, with their lists open for a change. :raises ReadOnly:"""
-    held = list_services.open_many([found.pk, *(one.pk for one in also)], by=by)
-    return chosen(CostCode.objects.filter(list__in=held), ids)
+    """Lock the lists, and return the chosen codes. :raises ReadOnly:"""
+    lists = list_services.open_many([code_list.pk, *(other.pk for other in also)], by=by)
+    return chosen(CostCode.objects.filter(list__in=lists), ids)
 
 
-def _delete(found: CodeList, picked: Mapping[int, CostCode], *, by: User) -> Outcome:
+def _delete(code_list: CodeList, picked: Mapping[int, CostCode], *, by: User) -> Outcome:
     kept = {**_used(picked), **_locked(picked)}
     sorted_out = to_delete(CostCode.objects.all(), picked, noun="Codes", kept=kept)
-    going = sorted_out.going
-    delete_deepest_first(CostCode.objects.all(), going)
-    data = {code.pk: {"full_code": code.full_code, "list": code.list_id} for code in going}
-    note(found.account_id, [_note(code, "deleted", data=data[code.pk]) for code in going], by=by)
-    parents = {code.parent_id for code in going if code.parent_id is not None}
-    sendable.note_edits(ENTITY, found.account_id, sorted(parents - set(data)))
-    return Outcome(len(going), sorted_out.left)
+    codes = sorted_out.allowed
+    delete_deepest_first(CostCode.objects.all(), codes)
+    data = {code.pk: {"full_code": code.full_code, "list": code.list_id} for code in codes}
+    note(
+        code_list.account_id, [_note(code, "deleted", data=data[code.pk]) for code in codes], by=by
+    )
+    parents = {code.parent_id for code in codes if code.parent_id is not None}
+    sendable.note_edits(ENTITY, code_list.account_id, sorted(parents - set(data)))
+    return Outcome(len(codes), sorted_out.left)
 
 
 def usage(code: CostCode) -> str:
-    """What the code is used by, which keeps it from being deleted; empty for nothing."""
+    """What uses the code and keeps it from being deleted; empty if nothing does."""
     why = _used({code.pk: code}).get(code.pk, "")
     return why or (has_children("Codes") if code.children.exists() else "")
 
 
 def _used(picked: Mapping[int, CostCode]) -> dict[int, str]:
-    """Code id -> what uses it, whatever is under it."""
+    """Code id -> what uses it; codes under it do not count."""
     synced = "It is synced with the ERP. Deactivate it instead, or have it unlinked first."
     used = {pk: synced for pk, code in picked.items() if code.origin_id}
     for pk, names in project_names(picked).items():
@@ -246,29 +252,29 @@ def _used(picked: Mapping[int, CostCode]) -> dict[int, str]:
 
 
 def project_names(ids: Iterable[int]) -> dict[int, list[str]]:
-    """Code id -> the projects it is on, in the order of their numbers; none left out."""
-    wanted = sorted(ids)
-    found: dict[int, list[str]] = {}
-    for start in range(0, len(wanted), BATCH):
-        rows = ProjectCostCode.objects.filter(cost_code__in=wanted[start : start + BATCH])
+    """Code id -> all projects that have it, in the order of their numbers."""
+    code_ids = sorted(ids)
+    names: dict[int, list[str]] = {}
+    for start in range(0, len(code_ids), BATCH):
+        rows = ProjectCostCode.objects.filter(cost_code__in=code_ids[start : start + BATCH])
         rows = rows.select_related("project").order_by("project__number", "project__name", "pk")
         for row in rows:
-            found.setdefault(row.cost_code_id, []).append(str(row.project))
-    return found
+            names.setdefault(row.cost_code_id, []).append(str(row.project))
+    return names
 
 
 def in_words(names: Sequence[str]) -> str:
-    """All names of a few projects, the first of many and how many more."""
-    shown = ", ".join(names[:MOST_NAMED])
+    """The names of the first projects, and how many more there are."""
+    named = ", ".join(names[:MOST_NAMED])
     more = len(names) - MOST_NAMED
     word = "project" if len(names) == 1 else "projects"
-    return f"{word} {shown}" + (f" and {more:,} more" if more > 0 else "")
+    return f"{word} {named}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def code_locked(code: CostCode) -> str:
-    """Why the code's own tier cannot be changed now; empty where it can. Descriptions always can.
+    """Why the code itself cannot be changed now; empty if it can. Descriptions always can.
 
-    What the ERP knows by the old code, or is being asked to take under it, would come apart.
+    The ERP knows the old code, or is being asked to create codes under it.
     """
     family = CostCode.objects.at_or_under(code)
     if family.exclude(origin_id="").exists():
@@ -284,39 +290,44 @@ def code_locked(code: CostCode) -> str:
     return ""
 
 
-def _parent(found: CodeList, parent: CostCode | None) -> CostCode | None:
+def _parent(code_list: CodeList, parent: CostCode | None) -> CostCode | None:
     if parent is None:
         return None
-    above = CostCode.objects.filter(pk=parent.pk, list=found).first()
-    if above is None:
+    stored = CostCode.objects.filter(pk=parent.pk, list=code_list).first()
+    if stored is None:
         raise CodeRefused("The code it was to go under has been deleted.", field="parent")
-    if above.depth + 1 >= MOST_TIERS:
-        message = f"A cost code has at most {MOST_TIERS} tiers; {above} is the last one."
+    if stored.depth + 1 >= MOST_TIERS:
+        message = f"A cost code has at most {MOST_TIERS} tiers; {stored} is the last one."
         raise CodeRefused(message, field="parent")
-    if not above.is_active:
-        message = f"{above} is inactive. Reactivate it before adding codes under it."
+    if not stored.is_active:
+        message = f"{stored} is inactive. Reactivate it before adding codes under it."
         raise CodeRefused(message, field="parent")
-    return above
+    return stored
 
 
 def _new(
-    found: CodeList, path: Sequence[str], text: str, known: Mapping[tuple[str, ...], CostCode]
+    code_list: CodeList,
+    path: Sequence[str],
+    text: str,
+    codes_by_path: Mapping[tuple[str, ...], CostCode],
 ) -> CostCode:
-    above = known[keys(path[:-1])] if len(path) > 1 else None
-    made = CostCode(account_id=found.account_id, list=found, parent=above, description=text)
-    made.place(path[-1], above)
-    return made
+    parent = codes_by_path[keys(path[:-1])] if len(path) > 1 else None
+    code = CostCode(
+        account_id=code_list.account_id, list=code_list, parent=parent, description=text
+    )
+    code.place(path[-1], parent)
+    return code
 
 
-def by_path(found: CodeList, paths: Iterable[Sequence[str]]) -> dict[tuple[str, ...], CostCode]:
-    """The stored codes of some paths, by the keys of their path."""
-    wanted = sorted({key(full_code(path)) for path in paths if path})
-    rows = CostCode.objects.filter(list=found)
-    known: dict[tuple[str, ...], CostCode] = {}
-    for start in range(0, len(wanted), BATCH):
-        for code in rows.filter(code_key__in=wanted[start : start + BATCH]):
-            known[keys(code.path)] = code
-    return known
+def by_path(code_list: CodeList, paths: Iterable[Sequence[str]]) -> dict[tuple[str, ...], CostCode]:
+    """Stored codes by the key of their path, for the given paths."""
+    code_keys = sorted({key(full_code(path)) for path in paths if path})
+    rows = CostCode.objects.filter(list=code_list)
+    codes: dict[tuple[str, ...], CostCode] = {}
+    for start in range(0, len(code_keys), BATCH):
+        for code in rows.filter(code_key__in=code_keys[start : start + BATCH]):
+            codes[keys(code.path)] = code
+    return codes
 
 
 def _check(code: CostCode) -> None:
@@ -337,37 +348,37 @@ def _refuse_new_code(code: CostCode) -> None:
 def move_descendants(
     before: CostCode, after: CostCode, *, but: Container[int] = frozenset()
 ) -> None:
-    """Write the new place into the paths of everything below, except some codes."""
-    found = CostCode.objects.under(before).order_by("sort_path")
-    below = [one for one in found if one.pk not in but]
-    for one in below:
-        one.take_path([*after.path, *one.path[len(before.path) :]])
-        one.depth = len(one.path) - 1
-        one.revision += 1
+    """Update the paths of all codes under a moved code, except those in ``but``."""
+    descendants = CostCode.objects.under(before).order_by("sort_path")
+    below = [code for code in descendants if code.pk not in but]
+    for code in below:
+        code.take_path([*after.path, *code.path[len(before.path) :]])
+        code.depth = len(code.path) - 1
+        code.revision += 1
     CostCode.objects.bulk_update(below, [*SHAPE, "depth", "revision"], batch_size=BATCH)
 
 
 def _locked(picked: Iterable[int]) -> dict[int, str]:
     why = "It waits for accounting or is being exported. Retrieve it first."
     locked = CostCode.objects.filter(sendable.locked())
-    found: dict[int, str] = {}
-    for some in batches(picked):
-        found |= dict.fromkeys(locked.filter(pk__in=some).values_list("pk", flat=True), why)
-    return found
+    reasons: dict[int, str] = {}
+    for batch in batches(picked):
+        reasons |= dict.fromkeys(locked.filter(pk__in=batch).values_list("pk", flat=True), why)
+    return reasons
 
 
 def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
-    going = sorted_out.going
-    switch(CostCode.objects.all(), going, active=active)
+    codes = sorted_out.allowed
+    switch(CostCode.objects.all(), codes, active=active)
     data = {"changes": {"is_active": [not active, active]}}
-    if going:
-        account_id = going[0].account_id
+    if codes:
+        account_id = codes[0].account_id
         notes = [
-            _note(code, "edited", data={**data, "revision": code.revision + 1}) for code in going
+            _note(code, "edited", data={**data, "revision": code.revision + 1}) for code in codes
         ]
         note(account_id, notes, by=by)
-        sendable.note_edits(ENTITY, account_id, [code.pk for code in going])
-    return Outcome(len(going), sorted_out.left)
+        sendable.note_edits(ENTITY, account_id, [code.pk for code in codes])
+    return Outcome(len(codes), sorted_out.left)
 
 
 def _refusal_of(code: CostCode) -> CodeRefused:

@@ -1,4 +1,4 @@
-"""The page of a list: the codes right under one, or what was searched for in the whole list."""
+"""The table of a list: the children of a code, or the search results in the whole list."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ from erpbridge.ui.listing import Page, Token, list_page
 
 STATUSES = {"active": "Active", "inactive": "Inactive"}
 BADGES = dict(sendable.BADGE_CHOICES)
-# Markers that somebody has to do something about.
+# Badges that need action from the sender.
 CAME_BACK = ("rejected", "failed", "needs_answer")
 SORTS = {"code": "sort_path"}
 
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters in force, each empty or one that exists; what nobody knows is ignored."""
+    """The filters in use; each is empty or valid. Unknown values are ignored."""
 
     status: str
     erp: str
 
     @classmethod
     def read(cls, params: QueryDict) -> Filters:
-        """From the query string of the page."""
+        """Read the filters from the query string."""
         status, erp = params.get("status", ""), params.get("erp", "")
         return cls(status if status in STATUSES else "", erp if erp in BADGES else "")
 
     def are_all_of(self, params: QueryDict) -> bool:
-        """Whether every filter that was asked for is in force."""
-        given = {"status": self.status, "erp": self.erp}
-        return all(params.get(name, "") in ("", value) for name, value in given.items())
+        """True if every requested filter is valid."""
+        filters = {"status": self.status, "erp": self.erp}
+        return all(params.get(name, "") in ("", value) for name, value in filters.items())
 
     def apply(self, codes: CostCodeQuerySet) -> CostCodeQuerySet:
-        """Those that pass."""
+        """The codes that match the filters."""
         if self.status:
             codes = codes.filter(is_active=self.status == "active")
         return codes.filter(sendable.badge_filter(self.erp)) if self.erp else codes
 
     def tokens(self, page: Page[CostCode]) -> list[Token]:
-        """One token for each filter and the search in force."""
-        found = []
+        """A token for the search and for each filter in use."""
+        tokens = []
         if page.search:
-            found.append(page.token("q", f"Search: {page.search}"))
+            tokens.append(page.token("q", f"Search: {page.search}"))
         if self.status:
-            found.append(page.token("status", STATUSES[self.status]))
+            tokens.append(page.token("status", STATUSES[self.status]))
         if self.erp:
-            found.append(page.token("erp", f"ERP status: {BADGES[self.erp]}"))
-        return found
+            tokens.append(page.token("erp", f"ERP status: {BADGES[self.erp]}"))
+        return tokens
 
 
 @dataclass(frozen=True)
 class Row:
-    """A code as the table shows it; ``above``: only there to keep the parents in sight."""
+    """A code as shown in the table. ``above``: shown only as an ancestor of other rows."""
 
     code: CostCode
     is_group: bool
@@ -75,15 +75,15 @@ class Row:
 
     @property
     def badge(self) -> sendable.Badge:
-        """Its ERP status."""
+        """The ERP badge of the code."""
         return sendable.badge(self.code)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Everything the page shows of the codes."""
+    """Everything that the page shows of the codes."""
 
-    found: CodeList
+    code_list: CodeList
     at: CostCode | None
     page: Page[CostCode]
     rows: Sequence[Row]
@@ -93,7 +93,7 @@ class Listing:
 
     @property
     def looking(self) -> bool:
-        """Whether search or filters go through the whole list."""
+        """True if a search or filter applies to the whole list."""
         return bool(self.tokens)
 
     @cached_property
@@ -103,35 +103,36 @@ class Listing:
 
     @cached_property
     def expanded(self) -> rendering.Expanded | None:
-        """The tree opened as far as it fits, where that was asked for."""
-        return rendering.expanded(self.found, self.at) if self.open_all else None
+        """The expanded tree, as far as it fits, if the person asked for it."""
+        return rendering.expanded(self.code_list, self.at) if self.open_all else None
 
     @property
     def tree(self) -> rendering.Branch:
         """The tree at the left."""
-        return self.expanded.root if self.expanded else rendering.opened_at(self.found, self.at)
+        return self.expanded.root if self.expanded else rendering.opened_at(self.code_list, self.at)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
         """See :func:`numbers_of`."""
-        return numbers_of(self.found)
+        return numbers_of(self.code_list)
 
 
-def numbers_of(found: CodeList) -> dict[str, int]:
-    """How many codes a list has, how many of the active ones the ERP has not, and how many came
-    back from it, by what a person can filter for.
+def numbers_of(code_list: CodeList) -> dict[str, int]:
+    """Counts of a list's codes: all, active ones that the ERP does not have, and returned ones.
+
+    Returned codes are counted by badge, because a person can filter by badge.
     """
     unsynced = Q(origin_id="", is_active=True)
     back = {key: Count("pk", filter=sendable.badge_filter(key)) for key in CAME_BACK}
-    counts: dict[str, int] = found.codes.aggregate(
+    counts: dict[str, int] = code_list.codes.aggregate(
         total=Count("pk"), unsynced=Count("pk", filter=unsynced), **back
     )
     return counts
 
 
-def why_no_code(found: CodeList, at: CostCode | None) -> str:
-    """Why no code can be added under the selected one; empty where it can."""
-    if why := list_services.read_only(found):
+def why_no_code(code_list: CodeList, at: CostCode | None) -> str:
+    """Why no code can be added under the selected one; empty if one can."""
+    if why := list_services.read_only(code_list):
         return why
     if at is not None and at.depth + 1 >= MOST_TIERS:
         return f"{at.full_code} is of the last of {MOST_TIERS} tiers, so no code goes under it."
@@ -140,37 +141,38 @@ def why_no_code(found: CodeList, at: CostCode | None) -> str:
     return ""
 
 
-def matching(found: CodeList, params: QueryDict) -> CostCodeQuerySet:
-    """What "all that match" means: the codes of every page of the table.
+def matching(code_list: CodeList, params: QueryDict) -> CostCodeQuerySet:
+    """The codes that "all that match" means: those on every page of the table.
 
-    None where a filter is no longer known, for without it more would match than was shown.
+    Empty if a filter is not valid any more, because otherwise more codes would match than were
+    shown.
     """
     filters = Filters.read(params)
     if not filters.are_all_of(params):
         return CostCode.objects.none()
-    codes = _shown(found, params, filters=filters, at=selected(found, params))
+    codes = _shown(code_list, params, filters=filters, at=selected(code_list, params))
     words = page_params.words(params)
     return codes.search(words) if words else codes
 
 
-def selected(found: CodeList, params: QueryDict) -> CostCode | None:
-    """The code that the page stands at; None for the root, and for one that has gone."""
-    wanted = number(params.get("at", ""))
-    return found.codes.filter(pk=wanted).first() if wanted else None
+def selected(code_list: CodeList, params: QueryDict) -> CostCode | None:
+    """The code that the page shows; None for the root, or if the code was deleted."""
+    code_id = number(params.get("at", ""))
+    return code_list.codes.filter(pk=code_id).first() if code_id else None
 
 
-def listing(found: CodeList, params: QueryDict) -> Listing:
-    """One page; a number of queries that depends on the tiers and not on the codes."""
-    filters, at = Filters.read(params), selected(found, params)
+def listing(code_list: CodeList, params: QueryDict) -> Listing:
+    """One page of codes. The number of queries depends on the tiers, not on the codes."""
+    filters, at = Filters.read(params), selected(code_list, params)
     page = list_page(
-        _shown(found, params, filters=filters, at=at).with_groups(),
+        _shown(code_list, params, filters=filters, at=at).with_groups(),
         params,
         sorts=SORTS,
         search=lambda codes, words: codes.search(words),  # type: ignore[attr-defined]
     )
     tokens = filters.tokens(page)
     return Listing(
-        found=found,
+        code_list=code_list,
         at=at,
         page=page,
         rows=_rows(page.rows, parents=bool(tokens)),
@@ -181,16 +183,16 @@ def listing(found: CodeList, params: QueryDict) -> Listing:
 
 
 def row_of(code: CostCode) -> Row:
-    """One row of the table, as it is now."""
+    """The current row of one code."""
     reasons = sendable.reasons(list_services.CODE, code.account_id, [code])
     lock = _locks([code]).get(code.pk)
     return Row(code, code.children.exists(), lock=lock, reason=reasons.get(code.pk, ""))
 
 
-def may(access: Access, found: CodeList) -> dict[str, bool]:
+def may(access: Access, code_list: CodeList) -> dict[str, bool]:
     """What the person can do with the codes of a list."""
-    open_for_change = not list_services.read_only(found)
-    of_connection = found.is_erp and not found.awaits_erp
+    open_for_change = not list_services.read_only(code_list)
+    of_connection = code_list.is_erp and not code_list.awaits_erp
     return {
         "edit": open_for_change and bool(access.can("codes.edit")),
         "send": of_connection and open_for_change and bool(access.can("codes.send")),
@@ -199,10 +201,10 @@ def may(access: Access, found: CodeList) -> dict[str, bool]:
 
 
 def _shown(
-    found: CodeList, params: QueryDict, *, filters: Filters, at: CostCode | None
+    code_list: CodeList, params: QueryDict, *, filters: Filters, at: CostCode | None
 ) -> CostCodeQuerySet:
-    """The whole list for a search or filter, otherwise the codes right under the selected one."""
-    codes = filters.apply(CostCode.objects.filter(list=found))
+    """All codes of the list for a search or filter, otherwise the children of ``at``."""
+    codes = filters.apply(CostCode.objects.filter(list=code_list))
     if filters.status or filters.erp or page_params.words(params):
         return codes
     return codes.filter(parent=at)
@@ -223,12 +225,12 @@ def _rows(codes: Sequence[CostCode], *, parents: bool) -> list[Row]:
     ]
     if not parents:
         return rows
-    there = {code.pk for code in codes}
-    above = [code for code in rendering.ancestors(codes) if code.pk not in there]
+    shown_ids = {code.pk for code in codes}
+    above = [code for code in rendering.ancestors(codes) if code.pk not in shown_ids]
     rows += [Row(code, is_group=True, above=True) for code in above]
     return sorted(rows, key=lambda row: row.code.sort_path)
 
 
 def _locks(codes: Sequence[CostCode]) -> dict[int, sendable.Lock]:
-    """Who sent those that are locked."""
+    """The locks of the locked codes."""
     return sendable.locks(list_services.CODE, [code for code in codes if sendable.is_locked(code)])

@@ -1,4 +1,4 @@
-"""Creating and changing many cost types at once, each row with its own fate."""
+"""Create and change many cost types in one call. A row with errors does not stop the others."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FIXED = "cannot be changed: it is one of the seven defaults"
 
 @transaction.atomic
 def store(rows: Sequence[Row], *, access: Access) -> None:
-    """Create and change cost types of the account; a row that cannot be stored stops no other.
+    """Create and change cost types of the account; a row with errors is skipped.
 
-    No two rows are the same cost type. New ones get their ``pk``. What the ERP calls one is set by
-    who may import from it (``origin_ids``).
+    No two rows may be the same cost type. New rows get their ``pk``. Setting the ERP's id needs the
+    permission to import (see :mod:`admin_wbs.external_ids`).
     """
     account = access.account
     default_structure.lock(account.pk)
-    stored = {one.pk: one for one in CostType.objects.filter(account=account)}
+    stored = {cost_type.pk: cost_type for cost_type in CostType.objects.filter(account=account)}
     used = WbsCodeItem.objects.held("cost_type", (row.pk for row in rows if row.pk))
     for row in rows:
         _check(row, stored, used)
@@ -40,15 +40,17 @@ def store(rows: Sequence[Row], *, access: Access) -> None:
     _refuse_taken(rows, stored)
     good = [row for row in rows if not row.errors]
     new = [(row, CostType(account=account, **row.values)) for row in good if row.pk is None]
-    CostType.objects.bulk_create([one for _row, one in new])
-    for row, one in new:
-        row.pk = one.pk
-    notes = [_note(one, "created") for _row, one in new]
-    notes += [told for _row, one in new for told in _told(one, external_ids.of_new(one))]
+    CostType.objects.bulk_create([cost_type for _row, cost_type in new])
+    for row, cost_type in new:
+        row.pk = cost_type.pk
+    notes = [_note(cost_type, "created") for _row, cost_type in new]
+    for _row, cost_type in new:
+        notes += _change_notes(cost_type, external_ids.of_new(cost_type))
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
-    notes += [told for one, values in changed for told in _told(one, put(one, values))]
+    for cost_type, values in changed:
+        notes += _change_notes(cost_type, put(cost_type, values))
     CostType.objects.bulk_create(
-        [one for one, _values in changed],
+        [cost_type for cost_type, _values in changed],
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=COLUMNS,
@@ -62,36 +64,46 @@ def _check(row: Row, stored: Mapping[int, CostType], used: Set[int]) -> None:
             if not row.values.get(column) and column not in row.errors:
                 row.refuse(column, "is missing")
         return
-    one = stored[row.pk]
-    if one.is_default and row.values.get("base_type", one.base_type) != one.base_type:
+    cost_type = stored[row.pk]
+    if (
+        cost_type.is_default
+        and row.values.get("base_type", cost_type.base_type) != cost_type.base_type
+    ):
         row.refuse("base_type", FIXED)
-    if one.pk in used and row.values.get("code", one.code) != one.code:
+    if cost_type.pk in used and row.values.get("code", cost_type.code) != cost_type.code:
         row.refuse("code", f"stays. {IN_BUDGET_CODE}")
 
 
 def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, CostType]) -> None:
-    """One code and one ERP id belong to one cost type; of two rows the first gets it."""
-    codes: dict[str, object] = {one.code_key: one.pk for one in stored.values()}
-    origins: dict[str, object] = {one.origin_id: one.pk for one in stored.values() if one.origin_id}
+    """A code or ERP id belongs to one cost type; if two rows want it, the first gets it."""
+    types = stored.values()
+    codes: dict[str, object] = {item.code_key: item.pk for item in types}
+    origins: dict[str, object] = {item.origin_id: item.pk for item in types if item.origin_id}
     for row in rows:
         if row.errors:
             continue
-        me: object = row.pk or row
+        owner: object = row.pk or row
         code, origin = key(row.values.get("code", "")), row.values.get("origin_id", "")
-        if code and codes.get(code, me) != me:
+        if code and codes.get(code, owner) != owner:
             row.refuse("code", f"Another cost type has the code {row.values['code']}.")
-        if origin and origins.get(origin, me) != me:
+        if origin and origins.get(origin, owner) != owner:
             row.refuse("origin_id", f"has already been taken by {origins[origin]}")
         if not row.errors:
-            codes |= {code: me} if code else {}
-            origins |= {origin: me} if origin else {}
+            codes |= {code: owner} if code else {}
+            origins |= {origin: owner} if origin else {}
 
 
-def _told(one: CostType, made: Mapping[str, list[Any]]) -> list[Note]:
-    own = {name: pair for name, pair in made.items() if name not in external_ids.COLUMNS}
-    edited = [_note(one, "edited", own)] if own else []
-    return [*edited, *external_ids.notes(COST_TYPE, one.pk, str(one), made)]
+def _change_notes(cost_type: CostType, differences: Mapping[str, list[Any]]) -> list[Note]:
+    own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
+    edited = [_note(cost_type, "edited", own)] if own else []
+    return [*edited, *external_ids.notes(COST_TYPE, cost_type.pk, str(cost_type), differences)]
 
 
-def _note(one: CostType, verb: str, made: Mapping[str, Any] | None = None) -> Note:
-    return Note(COST_TYPE, one.pk, str(one), verb, data={"changes": dict(made)} if made else {})
+def _note(cost_type: CostType, verb: str, differences: Mapping[str, Any] | None = None) -> Note:
+    return Note(
+        COST_TYPE,
+        cost_type.pk,
+        str(cost_type),
+        verb,
+        data={"changes": dict(differences)} if differences else {},
+    )

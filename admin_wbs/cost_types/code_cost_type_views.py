@@ -29,15 +29,17 @@ PAIR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
 @require_http_methods(GET_OR_POST)
 @scoped("codes.view")
 def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """Codes in rows, cost types in columns; a POST saves the ticks of a page without JavaScript."""
-    found = _list(request.access, list_id)
+    """Codes in rows, cost types in columns. A POST saves the ticks without JavaScript."""
+    code_list = _list(request.access, list_id)
     if request.method != "POST":
-        return render(request, "wbs/matrix.html", _context(request, found))
+        return render(request, "wbs/matrix.html", _context(request, code_list))
     require(request.access, "codes.assign_types")
-    was = _pairs(request.POST.get("was", "").split())
-    now = _pairs(request.POST.getlist("ticks"))
+    before = _pairs(request.POST.get("was", "").split())
+    after = _pairs(request.POST.getlist("ticks"))
     try:
-        changed = code_cost_types.tick(found, on=now - was, off=was - now, by=request.user)
+        changed = code_cost_types.tick(
+            code_list, on=after - before, off=before - after, by=request.user
+        )
     except ReadOnly as refused:
         messages.error(request, str(refused))
     else:
@@ -48,39 +50,39 @@ def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBas
 @require_POST
 @scoped("codes.assign_types")
 def tick(request: ScopedRequest, list_id: int) -> HttpResponse:
-    """Save one box as it is ticked; answers with what became of it."""
-    found = _list(request.access, list_id)
+    """Save one box as soon as it is ticked; the response tells the result."""
+    code_list = _list(request.access, list_id)
     pairs = _pairs([request.POST.get("pair", "")])
     ticked = request.POST.get("on") == "1"
     on = pairs if ticked else set()
-    code = code_cost_types.rows(found).filter(pk__in=[code for code, _ in pairs]).first()
-    mine = CostType.objects.filter(account=found.account_id, pk__in=[one for _, one in pairs])
-    cost_type = mine.first()
+    code = code_cost_types.rows(code_list).filter(pk__in=[code for code, _ in pairs]).first()
+    type_ids = [type_id for _, type_id in pairs]
+    cost_type = CostType.objects.filter(account=code_list.account_id, pk__in=type_ids).first()
     if code is None or cost_type is None:
         why = "The code or the cost type has been deleted. Reload the page."
         return render(request, "wbs/parts/ticked.html", {"why": [why]})
     try:
-        code_cost_types.tick(found, on=on, off=pairs - on, by=request.user)
+        code_cost_types.tick(code_list, on=on, off=pairs - on, by=request.user)
     except ReadOnly as refused:
         return render(request, "wbs/parts/ticked.html", {"why": [str(refused)]})
-    said = f"{code.full_code}: {cost_type} {code_cost_types.WORDS[ticked]}. Saved."
-    return render(request, "wbs/parts/ticked.html", {"said": said})
+    message = f"{code.full_code}: {cost_type} {code_cost_types.WORDS[ticked]}. Saved."
+    return render(request, "wbs/parts/ticked.html", {"said": message})
 
 
 @require_http_methods(GET_OR_POST)
 @scoped("codes.assign_types")
 def tick_column(request: ScopedRequest, list_id: int, type_id: int) -> HttpResponseBase:
-    """Ask how many codes it will be, then tick a cost type for all that match the search."""
-    found = _list(request.access, list_id)
+    """Ask, then tick a cost type for all codes that match the search."""
+    code_list = _list(request.access, list_id)
     cost_type = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
     words = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
-    back = reverse("admin_wbs:matrix", args=[found.account_id, found.pk])
+    back = reverse("admin_wbs:matrix", args=[code_list.account_id, code_list.pk])
     back = f"{back}?{urlencode({'q': words})}" if words else back
     if request.method == "POST":
         ticked = request.POST.get("ticked") == "1"
         try:
             changed = code_cost_types.tick_column(
-                found, cost_type, words=words, ticked=ticked, by=request.user
+                code_list, cost_type, words=words, ticked=ticked, by=request.user
             )
         except ReadOnly as refused:
             messages.error(request, str(refused))
@@ -89,21 +91,21 @@ def tick_column(request: ScopedRequest, list_id: int, type_id: int) -> HttpRespo
             codes = f"{changed:,} code{'' if changed == 1 else 's'}"
             messages.success(request, f"{done} {cost_type} for {codes}.")
         return redirect(back)
-    return _ask_column(request, found, cost_type, words=words, back=back)
+    return _ask_column(request, code_list, cost_type, words=words, back=back)
 
 
 def _ask_column(
-    request: ScopedRequest, found: CodeList, cost_type: CostType, *, words: str, back: str
+    request: ScopedRequest, code_list: CodeList, cost_type: CostType, *, words: str, back: str
 ) -> HttpResponse:
-    codes = code_cost_types.rows(found).search(words)
+    codes = code_cost_types.rows(code_list).search(words)
     count = codes.count()
     missing = code_cost_types.without(codes, cost_type).count()
     verb, number = ("Tick", missing) if missing else ("Untick", count)
-    which = f"that match “{words}”" if words else f"of {found}"
-    some = f"{number:,} Code{'' if number == 1 else 's'}"
+    which = f"that match “{words}”" if words else f"of {code_list}"
+    codes_text = f"{number:,} Code{'' if number == 1 else 's'}"
     what = [f"{count:,} active code{'' if count == 1 else 's'} {which}; {missing:,} without it."]
     context = {
-        "question": f"{verb} {cost_type} for {some}?",
+        "question": f"{verb} {cost_type} for {codes_text}?",
         "what": what,
         "confirm": verb,
         "hidden": [("ticked", "1" if missing else "0")],
@@ -117,24 +119,27 @@ def _list(access: Access, list_id: int) -> CodeList:
     return get_object_or_404(CodeList.objects.visible_to(access), pk=list_id)
 
 
-def _context(request: ScopedRequest, found: CodeList) -> dict[str, Any]:
-    refusal = code_cost_types.refusal(found)
+def _context(request: ScopedRequest, code_list: CodeList) -> dict[str, Any]:
+    refusal = code_cost_types.refusal(code_list)
     page: Page[Any] = list_page(
-        code_cost_types.rows(found),
+        code_cost_types.rows(code_list),
         request.GET,
         sorts={"code": "sort_path"},
         search=lambda codes, words: codes.search(words),  # type: ignore[attr-defined]
     )
     ticks = code_cost_types.ticks_of(page.rows)
     types = list(CostType.objects.visible_to(request.access).in_order())
-    rows = [(code, [(one, (code.pk, one.pk) in ticks) for one in types]) for code in page.rows]
+    rows = [
+        (code, [(cost_type, (code.pk, cost_type.pk) in ticks) for cost_type in types])
+        for code in page.rows
+    ]
     may_edit = request.access.can("codes.assign_types")
     return {
-        "list": found,
+        "list": code_list,
         "page": page,
         "types": types,
         "rows": rows,
-        "was": " ".join(f"{code}-{one}" for code, one in sorted(ticks)),
+        "was": " ".join(f"{code}-{cost_type}" for code, cost_type in sorted(ticks)),
         "refusal": refusal,
         "may_edit": may_edit,
         "enabled": bool(may_edit) and not refusal,
@@ -142,7 +147,7 @@ def _context(request: ScopedRequest, found: CodeList) -> dict[str, Any]:
 
 
 def _pairs(texts: list[str]) -> set[Tick]:
-    """What the boxes say, ``code-type``; anything else is left out."""
-    found = [PAIR.fullmatch(text) for text in texts]
-    pairs = {(int(one[1]), int(one[2])) for one in found if one}
+    """Parse the values of boxes, ``code-type``; anything else is ignored."""
+    matches = [PAIR.fullmatch(text) for text in texts]
+    pairs = {(int(match[1]), int(match[2])) for match in matches if match}
     return {pair for pair in pairs if max(pair) <= LARGEST_ID}

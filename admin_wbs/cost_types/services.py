@@ -20,16 +20,16 @@ EDITABLE = ("code", "label", "base_type")
 
 @transaction.atomic
 def add(account: Account, *, code: str, label: str, base_type: str, by: User) -> CostType:
-    """A further cost type.
+    """Add a cost type.
 
     :raises ValidationError: by field, for a missing value, one that is too long, or a code that
         is taken.
     """
     default_structure.ensure(account.pk)
-    made = CostType(account=account, code=code.strip(), label=label.strip(), base_type=base_type)
-    _save(made)
-    _note(made, "created", by=by)
-    return made
+    created = CostType(account=account, code=code.strip(), label=label.strip(), base_type=base_type)
+    _save(created)
+    _note(created, "created", by=by)
+    return created
 
 
 @transaction.atomic
@@ -38,7 +38,7 @@ def change(cost_type: CostType, *, values: Mapping[str, str], by: User) -> CostT
 
     :raises ValidationError: by field, for a missing value, one that is too long, or a code that
         is taken.
-    :raises SegmentRefused: where it has been deleted, or its code cannot be changed.
+    :raises SegmentRefused: if it has been deleted, or its code cannot be changed.
     """
     stored = _locked(cost_type)
     names = [name for name in EDITABLE if name in values]
@@ -58,7 +58,7 @@ def change(cost_type: CostType, *, values: Mapping[str, str], by: User) -> CostT
 
 
 def delete_refusal(cost_type: CostType) -> str:
-    """Why a cost type cannot be deleted; empty where it can."""
+    """Why a cost type cannot be deleted; empty if it can."""
     if cost_type.is_default:
         return "It is one of the seven defaults. Its code and label can be changed."
     count = cost_type.ticks.count()
@@ -87,7 +87,7 @@ def _locked(cost_type: CostType) -> CostType:
 
 
 def _save(cost_type: CostType, **how: Any) -> None:
-    """:raises ValidationError: for a bad value, or a code that is taken, even at this moment."""
+    """:raises ValidationError: for an invalid value, or a code that is taken, even concurrently."""
     cost_type.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():
@@ -100,5 +100,5 @@ def _save(cost_type: CostType, **how: Any) -> None:
 def _note(
     cost_type: CostType, verb: str, *, by: User, data: Mapping[str, Any] | None = None
 ) -> None:
-    one = Note(COST_TYPE, cost_type.pk, str(cost_type), verb, data=data or {})
-    note(cost_type.account_id, [one], by=by)
+    event = Note(COST_TYPE, cost_type.pk, str(cost_type), verb, data=data or {})
+    note(cost_type.account_id, [event], by=by)

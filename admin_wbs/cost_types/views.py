@@ -1,4 +1,4 @@
-"""The page of the cost types."""
+"""Pages of the cost types."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ def cost_type_list(request: ScopedRequest) -> HttpResponseBase:
         require(access, "codes.edit")
         if form.is_valid():
             try:
-                made = cost_type_services.add(access.account, by=request.user, **form.cleaned_data)
+                created = cost_type_services.add(
+                    access.account, by=request.user, **form.cleaned_data
+                )
             except ValidationError as error:
                 form.add_error(None, error)
             else:
-                messages.success(request, f"Added the cost type {made}.")
+                messages.success(request, f"Added the cost type {created}.")
                 return redirect(request.path)
-    found = CostType.objects.visible_to(access).in_order().with_ticks()
-    context = {"types": found, "form": form, "may_edit": access.can("codes.edit")}
+    types = CostType.objects.visible_to(access).in_order().with_ticks()
+    context = {"types": types, "form": form, "may_edit": access.can("codes.edit")}
     return render(request, "wbs/cost_types.html", context)
 
 
@@ -49,18 +51,20 @@ def cost_type_list(request: ScopedRequest) -> HttpResponseBase:
 @scoped("codes.edit")
 def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
     """Code and label of a cost type, and its history."""
-    found = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
-    title = str(found)
-    form = CostTypeForm(request.POST if request.method == "POST" else None, instance=found)
+    cost_type = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
+    title = str(cost_type)
+    form = CostTypeForm(request.POST if request.method == "POST" else None, instance=cost_type)
     if request.method == "POST" and form.is_valid():
         try:
-            changed = cost_type_services.change(found, values=form.cleaned_data, by=request.user)
+            changed = cost_type_services.change(
+                cost_type, values=form.cleaned_data, by=request.user
+            )
         except (ValidationError, SegmentRefused) as error:
             form.add_error(None, error if isinstance(error, ValidationError) else str(error))
         else:
             messages.success(request, f"Saved the cost type {changed}.")
-            return redirect("admin_wbs:cost_types", found.account_id)
-    history = Event.objects.about(found.account_id, cost_type_services.COST_TYPE, found.pk)
+            return redirect("admin_wbs:cost_types", cost_type.account_id)
+    history = Event.objects.about(cost_type.account_id, cost_type_services.COST_TYPE, cost_type.pk)
     context = {"form": form, "title": title, "history": history[:MOST_HISTORY]}
     return render(request, "wbs/cost_type.html", context)
 
@@ -70,17 +74,17 @@ def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
 def cost_type_delete(request: ScopedRequest, type_id: int) -> HttpResponseBase:
     """Ask, then delete a cost type of the account's own."""
     back = reverse("admin_wbs:cost_types", args=[request.access.account.pk])
-    found = CostType.objects.visible_to(request.access).filter(pk=type_id).first()
-    if found is None:
+    cost_type = CostType.objects.visible_to(request.access).filter(pk=type_id).first()
+    if cost_type is None:
         return deleted_already(
             request, deletion(request, cost_type_services.COST_TYPE, type_id), back=back
         )
     return ask_then_delete(
         request,
-        found,
+        cost_type,
         word="cost type",
-        refusal=cost_type_services.delete_refusal(found),
-        what=[f"{found} is not ticked for any cost code. It cannot be brought back."],
-        delete=lambda: cost_type_services.delete(found, by=request.user),
+        refusal=cost_type_services.delete_refusal(cost_type),
+        what=[f"{cost_type} is not ticked for any cost code. It cannot be brought back."],
+        delete=lambda: cost_type_services.delete(cost_type, by=request.user),
         back=back,
     )

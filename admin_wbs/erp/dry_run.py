@@ -1,6 +1,6 @@
-"""Whether a list would fit another ERP, asked before the account switches to it.
+"""Check whether a list would fit another ERP, before the account switches to it.
 
-Only active codes are looked at, for an inactive one is never sent.
+Inactive codes are not checked, because they are never sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from erp_integrations import sendable
 from erp_integrations.sendable import InstalledAdapter, Problem, Refusal
 from erpbridge.files import delimited
 
-# What the adapters' rules are about, by field; another field is called by its own name.
+# Labels of the fields that adapters check; other fields are shown by their own name.
 FIELDS = {"full_code": "Code", "description": "Description", "operation": "Sending"}
 RULES = {
     "present": "missing",
@@ -36,7 +36,7 @@ HEADING = ("Code", "Description", "Rule", "Why", "Now", "Allowed")
 
 @dataclass(frozen=True)
 class Failing:
-    """A code that the ERP would not take, with every rule it breaks."""
+    """A code that the ERP would not take, with all rules that it breaks."""
 
     code_id: int
     full_code: str
@@ -45,13 +45,13 @@ class Failing:
 
     @cached_property
     def rules(self) -> list[str]:
-        """The names of the rules, each once."""
-        return list(dict.fromkeys(rule_of(one) for one in self.problems))
+        """The labels of the rules, without duplicates."""
+        return list(dict.fromkeys(rule_of(problem) for problem in self.problems))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an adapter's rules say of a list; ``failing`` in the order of the tree."""
+    """The result of checking a list with an adapter; ``failing`` is in tree order."""
 
     adapter: InstalledAdapter
     checked: int
@@ -60,34 +60,38 @@ class Verdict:
 
     @cached_property
     def by_rule(self) -> dict[str, int]:
-        """How many codes break each rule, the most frequent first."""
-        return dict(Counter(rule for one in self.failing for rule in one.rules).most_common())
+        """Number of codes that break each rule, the most frequent first."""
+        return dict(Counter(rule for code in self.failing for rule in code.rules).most_common())
 
     def breaking(self, rule: str) -> Sequence[Failing]:
-        """The codes that break one rule; all for a rule that none of them breaks."""
+        """The codes that break a rule; all failing codes for an unknown rule."""
         if rule not in self.by_rule:
             return self.failing
-        return [one for one in self.failing if rule in one.rules]
+        return [code for code in self.failing if rule in code.rules]
 
 
 def offered() -> list[InstalledAdapter]:
-    """The adapters that take cost codes."""
-    return [one for one in sendable.installed_adapters() if one.takes(list_services.CODE)]
+    """The installed adapters that take cost codes."""
+    return [
+        adapter for adapter in sendable.installed_adapters() if adapter.takes(list_services.CODE)
+    ]
 
 
-def check(found: CodeList, adapter: InstalledAdapter) -> Verdict:
-    """Ask an adapter of :func:`offered` about every active code of a list.
+def check(code_list: CodeList, adapter: InstalledAdapter) -> Verdict:
+    """Check every active code of a list with an adapter from :func:`offered`.
 
-    :raises AdapterUnavailable: for one that is broken.
+    :raises AdapterUnavailable: if the adapter is broken.
     """
-    rows = found.codes.filter(is_active=True).order_by("sort_path")
+    rows = code_list.codes.filter(is_active=True).order_by("sort_path")
     codes = {pk: (code, text) for pk, code, text in rows.values_list(*COLUMNS)}
-    refused = sendable.check_against(list_services.CODE, found.account_id, list(codes), adapter.key)
-    by_id: dict[int, Refusal] = {one.record_id: one for one in refused}
+    refused = sendable.check_against(
+        list_services.CODE, code_list.account_id, list(codes), adapter.key
+    )
+    by_id: dict[int, Refusal] = {refusal.record_id: refusal for refusal in refused}
     failing = [
         Failing(pk, *texts, by_id[pk].problems) for pk, texts in codes.items() if pk in by_id
     ]
-    inactive = found.codes.filter(is_active=False).count()
+    inactive = code_list.codes.filter(is_active=False).count()
     return Verdict(adapter, len(codes), inactive, failing)
 
 
@@ -95,19 +99,19 @@ COLUMNS = ("pk", "full_code", "description")
 
 
 def rule_of(problem: Problem) -> str:
-    """What a broken rule is called in a table, such as "Code: too long"."""
+    """The label of a broken rule in a table, such as "Code: too long"."""
     field = FIELDS.get(problem.field, problem.field.replace("_", " ").capitalize())
     return f"{field}: {RULES.get(problem.rule, problem.rule.replace('_', ' '))}"
 
 
 def as_csv(failing: Sequence[Failing]) -> Iterator[str]:
-    """The failing codes as CSV, a line for each rule that a code breaks."""
+    """The failing codes as CSV, with a line for each broken rule."""
     return delimited.written(_lines(failing))
 
 
 def _lines(failing: Sequence[Failing]) -> Iterator[Sequence[str]]:
     yield HEADING
-    for one in failing:
-        for problem in one.problems:
+    for code in failing:
+        for problem in code.problems:
             words = (rule_of(problem), problem.message, problem.current, problem.limit)
-            yield (one.full_code, one.description, *words)
+            yield (code.full_code, code.description, *words)

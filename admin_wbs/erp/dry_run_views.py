@@ -1,4 +1,4 @@
-"""Check against another ERP: which codes of a list it would not take, as a page and as a file."""
+"""Check against another ERP: the codes of a list that it would not take, on a page and as CSV."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from erpbridge.ui.navigation import Tab
 @require_safe
 @scoped("codes.view")
 def check(request: ScopedRequest, list_id: int) -> HttpResponse:
-    """Choose an ERP; then what stands against each code, a page of them, counted by rule."""
-    found = visible_list(request.access, list_id)
+    """Choose an ERP; then a page of failing codes, with tabs by rule."""
+    code_list = visible_list(request.access, list_id)
     offered = dry_run.offered()
     adapter = _chosen(request, offered)
-    context: dict[str, Any] = {"list": found, "offered": offered, "chosen": adapter}
+    context: dict[str, Any] = {"list": code_list, "offered": offered, "chosen": adapter}
     if adapter is not None:
         try:
-            context |= _answer(request, dry_run.check(found, adapter))
+            context |= _answer(request, dry_run.check(code_list, adapter))
         except AdapterUnavailable as problem:
             context["unavailable"] = str(problem)
     return render(request, "wbs/check.html", context)
@@ -38,17 +38,17 @@ def check(request: ScopedRequest, list_id: int) -> HttpResponse:
 @require_safe
 @scoped("codes.view")
 def failures(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """Every failing code as CSV."""
-    found = visible_list(request.access, list_id)
+    """All failing codes as CSV."""
+    code_list = visible_list(request.access, list_id)
     adapter = _chosen(request, dry_run.offered())
     if adapter is None:
         raise Http404
     try:
-        verdict = dry_run.check(found, adapter)
+        verdict = dry_run.check(code_list, adapter)
     except AdapterUnavailable as problem:
         messages.error(request, str(problem))
-        return redirect("admin_wbs:check", found.account_id, found.pk)
-    name = content_disposition_header(True, f"{found.name} - {adapter.label}.csv")
+        return redirect("admin_wbs:check", code_list.account_id, code_list.pk)
+    name = content_disposition_header(True, f"{code_list.name} - {adapter.label}.csv")
     return StreamingHttpResponse(
         dry_run.as_csv(verdict.failing),
         content_type="text/csv; charset=utf-8",
@@ -58,7 +58,7 @@ def failures(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 def _chosen(request: ScopedRequest, offered: list[InstalledAdapter]) -> InstalledAdapter | None:
     key = request.GET.get("erp", "")
-    return next((one for one in offered if one.key == key), None)
+    return next((adapter for adapter in offered if adapter.key == key), None)
 
 
 def _answer(request: ScopedRequest, verdict: Verdict) -> dict[str, Any]:

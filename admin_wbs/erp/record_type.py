@@ -1,4 +1,4 @@
-"""Cost codes as a record type of the seam; the entity word is ``cost_code``."""
+"""Cost codes as a record type that can be sent; the entity name is ``cost_code``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INACTIVE = Problem(
 
 
 class CostCodeType:
-    """What the engine needs to know of cost codes."""
+    """What the engine needs to know about cost codes."""
 
     entity = list_services.CODE
     label = "Cost Code"
@@ -39,32 +39,32 @@ class CostCodeType:
     unlink_action = "codes.unlink"
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
-        """The codes as they stand, in one query.
+        """The current state of the codes, in one query.
 
-        ``path`` holds the codes from the first tier down, ``full_code`` the same joined.
+        ``path`` holds the codes from the first tier down; ``full_code`` is the same path joined.
         """
-        found = CostCode.objects.filter(account=account_id, pk__in=ids).with_groups()
-        rows = found.order_by("pk").values("pk", "revision", "parent_id", "depth", *COLUMNS)
+        codes = CostCode.objects.filter(account=account_id, pk__in=ids).with_groups()
+        rows = codes.order_by("pk").values("pk", "revision", "parent_id", "depth", *COLUMNS)
         return [_draft(row) for row in rows]
 
     def problems(self, drafts: Sequence[Draft]) -> dict[int, list[Problem]]:
-        """An inactive code cannot be sent, nor one of a list that is not the present ERP's."""
-        strange = _of_other_lists([draft.record_id for draft in drafts])
-        found: dict[int, list[Problem]] = {}
+        """Refuse inactive codes, and codes of a list that is not the connected ERP's."""
+        other_lists = _of_other_lists([draft.record_id for draft in drafts])
+        by_code: dict[int, list[Problem]] = {}
         for draft in drafts:
             problems = [] if draft.payload["is_active"] else [INACTIVE]
-            if draft.record_id in strange:
-                problems.append(strange[draft.record_id])
+            if draft.record_id in other_lists:
+                problems.append(other_lists[draft.record_id])
             if problems:
-                found[draft.record_id] = problems
-        return found
+                by_code[draft.record_id] = problems
+        return by_code
 
     def children(self, ids: Sequence[int]) -> CostCodeQuerySet:
-        """The codes of the next tier under some codes."""
+        """The codes directly under these codes."""
         return CostCode.objects.filter(parent__in=ids)
 
     def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:
-        """Nothing: the code says it all."""
+        """Nothing; the code itself identifies a record."""
         return {}
 
     def visible(self, access: Access) -> CostCodeQuerySet:
@@ -72,20 +72,22 @@ class CostCodeType:
         return CostCode.objects.visible_to(access)
 
     def url(self, account_id: int, record_id: int, project_id: int | None = None) -> str:
-        """The code's own page."""
+        """URL of the code's page."""
         return reverse("admin_wbs:code", args=[account_id, record_id])
 
     def list_url(self, account_id: int, project_id: int | None) -> str:
-        """The cost codes of the account."""
+        """URL of the account's cost code lists."""
         return reverse("admin_wbs:lists", args=[account_id])
 
     def further_pages(self, access: Access) -> list[FurtherPage]:
-        """The cost types of the ERP's codes, for who may see the codes."""
+        """The page of the ERP list's cost types, for people who can see the codes."""
         account_id = access.account.pk
-        found = list_services.erp_list(account_id) if access.can("codes.view") else None
-        if found is None:
+        code_list = list_services.erp_list(account_id) if access.can("codes.view") else None
+        if code_list is None:
             return []
-        return [FurtherPage("Cost Types", reverse("admin_wbs:matrix", args=[account_id, found.pk]))]
+        return [
+            FurtherPage("Cost Types", reverse("admin_wbs:matrix", args=[account_id, code_list.pk]))
+        ]
 
 
 def _draft(row: Mapping[str, Any]) -> Draft:
@@ -100,26 +102,26 @@ def _draft(row: Mapping[str, Any]) -> Draft:
 
 
 def _of_other_lists(ids: Sequence[int]) -> dict[int, Problem]:
-    """Code id -> why its list cannot be sent."""
-    found: dict[int, Problem] = {}
+    """Code id -> why its list cannot be sent. All codes belong to one account."""
+    problems: dict[int, Problem] = {}
     rows = CostCode.objects.filter(pk__in=ids[:1]).values_list("list", "account")
     for list_id, account_id in rows:
-        present = list_services.erp_list(account_id)
-        right = present.pk if present else list_id
-        others = CostCode.objects.filter(pk__in=ids).exclude(list=right)
+        erp_code_list = list_services.erp_list(account_id)
+        erp_list_id = erp_code_list.pk if erp_code_list else list_id
+        others = CostCode.objects.filter(pk__in=ids).exclude(list=erp_list_id)
         message = "It is not on the ERP Standard Cost Codes list of the connected ERP."
         problem = Problem("list", "other_list", message)
-        found |= dict.fromkeys(others.values_list("pk", flat=True), problem)
-    return found
+        problems |= dict.fromkeys(others.values_list("pk", flat=True), problem)
+    return problems
 
 
 def make_list(*, entity: str, account_id: int, connected: Connected, **_more: Any) -> None:
-    """Give a newly connected ERP its list."""
+    """Create the list of a newly connected ERP."""
     if entity == list_services.CODE:
         list_services.connected(connected, account_id)
 
 
 def register() -> None:
-    """Make cost codes sendable."""
+    """Register cost codes as a record type that can be sent."""
     sendable.register(CostCodeType())
     sendable.connection_activated.connect(make_list, dispatch_uid="admin_wbs.make_list")

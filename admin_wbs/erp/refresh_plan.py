@@ -1,8 +1,8 @@
-"""What a refresh from the ERP would change of a list of cost codes; decides, and writes nothing.
+"""Plan what a refresh from the ERP would change in a list of cost codes; writes nothing.
 
-Where the ERP owns the codes, the list follows it: new codes, changed ones, and those that the ERP
-no longer has become inactive. Where it does not, only codes that are new here, or the same on
-both sides, are taken; everything else is decided by sending.
+If the ERP owns the codes, the list follows it: codes are added and changed, and codes that the ERP
+no longer has become inactive. Otherwise only codes that are new here, or equal on both sides, are
+taken; everything else is decided by sending.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from erpbridge.db.text import DIRECTION_CONTROLS, is_storable, key, one_line
 
 
 class Fate(StrEnum):
-    """What becomes of a code. SAME: it is on both sides, and is linked."""
+    """What a refresh does with a code. SAME: the code exists on both sides and is linked."""
 
     NEW = "new"
     SAME = "same"
@@ -42,7 +42,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Held:
-    """A code of the ERP in our words, or why it cannot be one."""
+    """A code of the ERP in our terms; ``problem`` says why it cannot be stored."""
 
     erp_id: str
     path: tuple[str, ...]
@@ -53,7 +53,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Row:
-    """A code that the refresh touches, or has to leave."""
+    """A code that the refresh changes, or cannot change (LEFT; ``why`` has the reason)."""
 
     fate: Fate
     path: tuple[str, ...]
@@ -65,59 +65,59 @@ class Row:
 
     @property
     def label(self) -> str:
-        """Code and description as they will be."""
+        """New code and description."""
         return f"{full_code(self.path)} {self.description}".strip()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every row, in the order of the tree."""
+    """All rows, in tree order."""
 
     rows: tuple[Row, ...]
-    # Of what the ERP said; a job that applies the plan in chunks stops where it changes.
+    # Digest of the ERP's data; a job that applies the plan in chunks stops if it changes.
     erp_digest: str
 
     @cached_property
     def counts(self) -> Counter[Fate]:
-        """How many of each fate."""
+        """Number of rows of each fate."""
         return Counter(row.fate for row in self.rows)
 
     @property
     def to_do(self) -> int:
-        """How many rows applying it changes."""
+        """Number of rows that applying the plan changes."""
         return len(self.rows) - self.counts[Fate.LEFT]
 
     def of(self, fate: Fate | None) -> list[Row]:
-        """The rows of one fate, or all."""
+        """The rows of one fate, or all rows."""
         return [row for row in self.rows if fate is None or row.fate == fate]
 
     def without(self, done: Iterable[Row]) -> Plan:
-        """The plan once some of its rows are carried out."""
-        gone = set(done)
-        return replace(self, rows=tuple(row for row in self.rows if row not in gone))
+        """The plan without the rows that were applied."""
+        applied = set(done)
+        return replace(self, rows=tuple(row for row in self.rows if row not in applied))
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes whenever anything of the plan does."""
+        """Changes if anything in the plan changes."""
         rows = [[row.fate, row.path, row.description, row.code_id, row.why] for row in self.rows]
         return _digest([self.erp_digest, rows])
 
 
-def plan_of(found: CodeList) -> Plan:
+def plan_of(code_list: CodeList) -> Plan:
     """What a refresh would do to the list now; a fixed number of queries."""
-    held = held_codes(sendable.erp_records(found.account_id, list_services.CODE))
-    present = sendable.connected(found.account_id, list_services.CODE)
-    owned = present is not None and present.erp_owns
-    codes = list(CostCode.objects.filter(list=found).order_by("sort_path"))
-    locked = set(found.codes.filter(sendable.locked()).values_list("pk", flat=True))
-    linked = sendable.linked_ids(found.account_id, list_services.CODE)
-    rows = _Comparison(held, codes, linked, locked, owned=owned).rows()
+    erp_codes = held_codes(sendable.erp_records(code_list.account_id, list_services.CODE))
+    connection = sendable.connected(code_list.account_id, list_services.CODE)
+    owned = connection is not None and connection.erp_owns
+    codes = list(CostCode.objects.filter(list=code_list).order_by("sort_path"))
+    locked = set(code_list.codes.filter(sendable.locked()).values_list("pk", flat=True))
+    linked = sendable.linked_ids(code_list.account_id, list_services.CODE)
+    rows = _Comparison(erp_codes, codes, linked, locked, owned=owned).rows()
     rows.sort(key=lambda row: (sort_path(row.path), row.erp_id))
-    return Plan(tuple(rows), _digest([[one.erp_id, *_facts(one)] for one in held]))
+    return Plan(tuple(rows), _digest([[code.erp_id, *_facts(code)] for code in erp_codes]))
 
 
-def _facts(one: Held) -> list[Any]:
-    return [one.path, one.description, one.is_active, one.problem]
+def _facts(erp_code: Held) -> list[Any]:
+    return [erp_code.path, erp_code.description, erp_code.is_active, erp_code.problem]
 
 
 def _digest(value: Any) -> str:
@@ -125,7 +125,7 @@ def _digest(value: Any) -> str:
 
 
 def held_codes(rows: Sequence[ErpRow]) -> list[Held]:
-    """The ERP's codes in our words, each placed by the chain of the codes above it."""
+    """The ERP's codes in our terms, each under the chain of codes above it."""
     by_id = {row.erp_id: row for row in rows}
     placed: dict[str, Held] = {}
     return [_held(row, by_id, placed, frozenset()) for row in rows]
@@ -137,15 +137,15 @@ def _held(
     if row.erp_id in placed:
         return placed[row.erp_id]
     parent_id = str(row.data.get("parent") or "")
-    above = by_id.get(parent_id)
+    erp_parent = by_id.get(parent_id)
     parent = None
     problem = ""
-    if above is not None and row.erp_id not in below and len(below) <= MOST_TIERS:
-        parent = _held(above, by_id, placed, below | {row.erp_id})
+    if erp_parent is not None and row.erp_id not in below and len(below) <= MOST_TIERS:
+        parent = _held(erp_parent, by_id, placed, below | {row.erp_id})
         problem = parent.problem and "The code above it cannot be taken."
     elif parent_id:
         problem = "The ERP names a code above it that it does not have, or one below it."
-    path = (*(parent.path if parent else ()), one_line(_own_code(row, above)))
+    path = (*(parent.path if parent else ()), one_line(_own_code(row, erp_parent)))
     description = one_line(str(row.data.get("description") or row.data.get("name") or ""))
     active = row.data.get("is_active") is not False and (parent is None or parent.is_active)
     problem = problem or _problem(path, description)
@@ -153,17 +153,17 @@ def _held(
     return placed[row.erp_id]
 
 
-def _own_code(row: ErpRow, above: ErpRow | None) -> str:
-    """The code's own tier; some ERPs tell the joined code only."""
+def _own_code(row: ErpRow, erp_parent: ErpRow | None) -> str:
+    """The code's own tier; some ERPs return the joined code only."""
     if row.data.get("code"):
         return str(row.data["code"]).strip()
     joined = str(row.data.get("full_code") or row.erp_code).strip()
-    if above is None:
+    if erp_parent is None:
         return joined
-    start = str(above.data.get("full_code") or above.erp_code).strip()
-    if not joined.startswith(start) or len(joined) <= len(start) + 1:
+    prefix = str(erp_parent.data.get("full_code") or erp_parent.erp_code).strip()
+    if not joined.startswith(prefix) or len(joined) <= len(prefix) + 1:
         return joined
-    rest = joined[len(start) :]
+    rest = joined[len(prefix) :]
     return rest if rest[0].isalnum() else rest[1:]
 
 
@@ -184,7 +184,7 @@ def _problem(path: Sequence[str], description: str) -> str:
 
 
 class _Comparison:
-    """The ERP's codes beside ours."""
+    """Compares the ERP's codes with ours."""
 
     def __init__(
         self,
@@ -201,79 +201,84 @@ class _Comparison:
         self.seen: dict[str, str] = {}
 
     def rows(self) -> list[Row]:
-        """Everything that differs."""
-        found = [row for one in self.held if (row := self._of(one)) is not None]
-        return self._grounded(found) + (self._missing() if self.owned else [])
+        """Rows for all differences."""
+        rows = [row for code in self.held if (row := self._of(code)) is not None]
+        return self._grounded(rows) + (self._missing() if self.owned else [])
 
     def _grounded(self, rows: Sequence[Row]) -> list[Row]:
-        """Leave what would have no code above it, or an inactive one."""
-        coming = {row.code_id for row in rows if row.fate == Fate.CHANGED}
-        there = {
+        """Leave codes whose parent would be missing or inactive."""
+        changing = {row.code_id for row in rows if row.fate == Fate.CHANGED}
+        active = {
             code.code_key
             for code in self.codes.values()
-            if code.is_active and code.pk not in coming
+            if code.is_active and code.pk not in changing
         }
-        found: list[Row] = []
-        for row in sorted(rows, key=lambda one: len(one.path)):
-            above = key(full_code(row.path[:-1]))
+        checked: list[Row] = []
+        for row in sorted(rows, key=lambda item: len(item.path)):
+            parent_key = key(full_code(row.path[:-1]))
             needed = row.fate in (Fate.NEW, Fate.CHANGED) and row.is_active and len(row.path) > 1
-            if needed and above not in there:
+            if needed and parent_key not in active:
                 why = f"There is no active code {full_code(row.path[:-1])} here to put it under."
-                found.append(replace(row, fate=Fate.LEFT, why=why))
+                checked.append(replace(row, fate=Fate.LEFT, why=why))
                 continue
-            found.append(row)
+            checked.append(row)
             if row.fate in (Fate.NEW, Fate.CHANGED) and row.is_active:
-                there.add(key(full_code(row.path)))
-        return found
+                active.add(key(full_code(row.path)))
+        return checked
 
-    def _of(self, one: Held) -> Row | None:
-        code = self.codes.get(self.linked.get(one.erp_id, 0))
-        if one.problem:
-            return _left(one, one.problem)
-        code_key = key(full_code(one.path))
-        if self.seen.setdefault(code_key, one.erp_id) != one.erp_id:
-            return _left(one, "The ERP has another code that reads the same.")
+    def _of(self, erp_code: Held) -> Row | None:
+        code = self.codes.get(self.linked.get(erp_code.erp_id, 0))
+        if erp_code.problem:
+            return _left(erp_code, erp_code.problem)
+        code_key = key(full_code(erp_code.path))
+        if self.seen.setdefault(code_key, erp_code.erp_id) != erp_code.erp_id:
+            return _left(erp_code, "The ERP has another code that reads the same.")
         if code is not None:
-            return self._changed(one, code) if self.owned else None
+            return self._changed(erp_code, code) if self.owned else None
         holder = self.by_path.get(code_key)
         if holder is not None:
-            return self._same(one, holder)
-        return _row(Fate.NEW, one) if one.is_active else None
+            return self._same(erp_code, holder)
+        return _row(Fate.NEW, erp_code) if erp_code.is_active else None
 
-    def _same(self, one: Held, holder: CostCode) -> Row:
-        """A code of ours that reads like the ERP's, and is not linked to it."""
+    def _same(self, erp_code: Held, holder: CostCode) -> Row:
+        """Link a code of ours that equals the ERP's, if that is possible."""
         if holder.origin_id:
             why = f"{holder} has this code here, and is linked to another code of the ERP."
-            return _left(one, why)
+            return _left(erp_code, why)
         if holder.pk in self.locked:
-            return _left(one, f"{holder} waits for accounting or is being exported here.")
-        return _row(Fate.SAME, one, holder)
+            return _left(erp_code, f"{holder} waits for accounting or is being exported here.")
+        return _row(Fate.SAME, erp_code, holder)
 
-    def _changed(self, one: Held, code: CostCode) -> Row | None:
-        now = (tuple(code.path), code.description, code.is_active)
-        if now == (one.path, one.description, one.is_active):
+    def _changed(self, erp_code: Held, code: CostCode) -> Row | None:
+        current = (tuple(code.path), code.description, code.is_active)
+        if current == (erp_code.path, erp_code.description, erp_code.is_active):
             return None
         if code.pk in self.locked:
-            return _left(one, f"{code} waits for accounting or is being exported here.")
-        holder = self.by_path.get(key(full_code(one.path)))
+            return _left(erp_code, f"{code} waits for accounting or is being exported here.")
+        holder = self.by_path.get(key(full_code(erp_code.path)))
         if holder is not None and holder.pk != code.pk and holder.pk not in self._moving:
-            return _left(one, f"{holder} has this code here.")
-        return _row(Fate.CHANGED, one, code, why=_difference(one, code))
+            return _left(erp_code, f"{holder} has this code here.")
+        return _row(Fate.CHANGED, erp_code, code, why=_difference(erp_code, code))
 
     @cached_property
     def _moving(self) -> set[int]:
-        """Codes that the ERP has put elsewhere too, as when two change places."""
-        pairs = ((one, self.codes.get(self.linked.get(one.erp_id, 0))) for one in self.held)
+        """Ids of codes that move in the ERP as well, for example two that swap places."""
+        pairs = (
+            (erp_code, self.codes.get(self.linked.get(erp_code.erp_id, 0)))
+            for erp_code in self.held
+        )
         return {
             code.pk
-            for one, code in pairs
-            if code is not None and not one.problem and tuple(code.path) != one.path
+            for erp_code, code in pairs
+            if code is not None and not erp_code.problem and tuple(code.path) != erp_code.path
         }
 
     def _missing(self) -> list[Row]:
-        there = {self.linked[one.erp_id] for one in self.held if one.erp_id in self.linked}
-        ours = set(self.linked.values()) - there
-        gone = [code for pk, code in self.codes.items() if pk in ours and code.is_active]
+        fetched = {
+            self.linked[erp_code.erp_id] for erp_code in self.held if erp_code.erp_id in self.linked
+        }
+        missing = set(self.linked.values()) - fetched
+        codes = [code for pk, code in self.codes.items() if pk in missing and code.is_active]
         return [
             Row(
                 Fate.MISSING,
@@ -283,26 +288,28 @@ class _Comparison:
                 is_active=False,
                 why="The ERP does not have it any more; it becomes inactive.",
             )
-            for code in gone
+            for code in codes
             if code.pk not in self.locked
         ]
 
 
-def _row(fate: Fate, one: Held, code: CostCode | None = None, *, why: str = "") -> Row:
+def _row(fate: Fate, erp_code: Held, code: CostCode | None = None, *, why: str = "") -> Row:
     code_id = code.pk if code else 0
-    return Row(fate, one.path, one.description, one.erp_id, code_id, one.is_active, why)
+    return Row(
+        fate, erp_code.path, erp_code.description, erp_code.erp_id, code_id, erp_code.is_active, why
+    )
 
 
-def _left(one: Held, why: str) -> Row:
-    return _row(Fate.LEFT, one, why=why)
+def _left(erp_code: Held, why: str) -> Row:
+    return _row(Fate.LEFT, erp_code, why=why)
 
 
-def _difference(one: Held, code: CostCode) -> str:
+def _difference(erp_code: Held, code: CostCode) -> str:
     parts = []
-    if one.path != tuple(code.path):
+    if erp_code.path != tuple(code.path):
         parts.append(f"Code was {code.full_code}.")
-    if one.description != code.description:
+    if erp_code.description != code.description:
         parts.append(f"Description was “{code.description}”.")
-    if one.is_active != code.is_active:
-        parts.append("Becomes active." if one.is_active else "Becomes inactive.")
+    if erp_code.is_active != code.is_active:
+        parts.append("Becomes active." if erp_code.is_active else "Becomes inactive.")
     return " ".join(parts)

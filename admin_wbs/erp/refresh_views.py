@@ -1,4 +1,4 @@
-"""Refresh from ERP: fetch, look at what would change, apply."""
+"""Refresh from ERP: fetch, preview the changes, apply."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from erpbridge.jobs import views as job_pages
 from erpbridge.ui.navigation import Tab
 
 ROWS_SHOWN = 100
-# How a fate is shown: label of a row, label of the tab, color, icon.
+# Fate -> label of a row, label of the tab, color, icon.
 SHOWN = {
     Fate.NEW: ("New", "New", "green", "plus-circle"),
     Fate.SAME: ("On both sides", "On both sides", "green", "link"),
@@ -34,34 +34,34 @@ SHOWN = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("codes.edit")
 def refresh(request: ScopedRequest, list_id: int) -> HttpResponseBase:
-    """What the ERP would change of the list; fetching and applying go on in the background."""
-    found = get_object_or_404(CodeList.objects.visible_to(request.access), pk=list_id)
+    """Preview the ERP's changes. Fetching and applying run in the background."""
+    code_list = get_object_or_404(CodeList.objects.visible_to(request.access), pk=list_id)
     if request.method == "POST":
-        return _act(request, found)
-    present = sendable.connected(found.account_id, list_services.CODE)
+        return _act(request, code_list)
+    connection = sendable.connected(code_list.account_id, list_services.CODE)
     context: dict[str, Any] = {
-        "list": found,
-        "why_not": erp_refresh_job.refusal(found),
-        "erp": present.label if present else "",
-        "erp_owns": present is not None and present.erp_owns,
-        "fetched": erp_refresh_job.fetched(found),
-        **job_pages.running(request.access, erp_refresh_job.subject(found)),
+        "list": code_list,
+        "why_not": erp_refresh_job.refusal(code_list),
+        "erp": connection.label if connection else "",
+        "erp_owns": connection is not None and connection.erp_owns,
+        "fetched": erp_refresh_job.fetched(code_list),
+        **job_pages.running(request.access, erp_refresh_job.subject(code_list)),
     }
     if not context["why_not"] and context["fetched"] and "job" not in context:
-        context |= _shown(plan_of(found), request.GET)
+        context |= _shown(plan_of(code_list), request.GET)
     return render(request, "wbs/refresh.html", context)
 
 
-def _act(request: ScopedRequest, found: CodeList) -> HttpResponseBase:
+def _act(request: ScopedRequest, code_list: CodeList) -> HttpResponseBase:
     try:
         if request.POST.get("act") == "apply":
             seen = request.POST.get("seen", "")
-            job = erp_refresh_job.apply(found, access=request.access, seen=seen)
+            job = erp_refresh_job.apply(code_list, access=request.access, seen=seen)
         else:
-            job = erp_refresh_job.fetch(found, access=request.access)
+            job = erp_refresh_job.fetch(code_list, access=request.access)
     except CodeRefused as refused:
         messages.warning(request, str(refused))
-        return redirect("admin_wbs:refresh", request.access.account.pk, found.pk)
+        return redirect("admin_wbs:refresh", request.access.account.pk, code_list.pk)
     return redirect(job_pages.href(job, request.access))
 
 

@@ -1,6 +1,6 @@
-"""Unlinking synced cost codes, and deleting them: an account admin's repair, with its reason kept.
+"""Unlink synced cost codes from the ERP, and delete them: a repair by an account admin.
 
-The ERP keeps its codes. What is linked below a code is never left behind under an unlinked one.
+The ERP keeps its codes. Linked codes are never left under an unlinked one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from erpbridge.access.models import User
 
 @dataclass(frozen=True)
 class Usage:
-    """What is to be known before a code is unlinked.
+    """What an admin must know before unlinking a code.
 
-    ``stops``: why it cannot be; ``keeps``: why it could not be deleted either.
+    ``stops``: why it cannot be unlinked; ``keeps``: why it cannot be deleted either.
     """
 
     projects: tuple[str, ...]
@@ -34,13 +34,13 @@ class Usage:
 
 
 def usage(code: CostCode) -> Usage:
-    """The usage check of one code; a fixed number of queries."""
+    """Check what uses a code; a fixed number of queries."""
     family = CostCode.objects.at_or_under(code)
     below = CostCode.objects.under(code)
     linked = tuple(below.synced().order_by("sort_path"))
     waiting = family.filter(sendable.locked()).count()
     names = code_services.project_names(family.values_list("pk", flat=True))
-    projects = tuple(sorted({name for found in names.values() for name in found}))
+    projects = tuple(sorted({name for code_names in names.values() for name in code_names}))
     others = below.filter(origin_id="").count()
     stops = ""
     if not code.origin_id:
@@ -60,27 +60,27 @@ def usage(code: CostCode) -> Usage:
 
 @transaction.atomic
 def unlink(code: CostCode, *, by: User, why: str, seen: int, with_below: bool, delete: bool) -> int:
-    """End the link of a code, on demand also of what is linked below it, and delete them.
+    """Unlink a code, on request together with the linked codes under it, and delete them.
 
     All or nothing.
 
-    :param seen: the revision of the list on the page that was confirmed.
+    :param seen: the list revision of the page that was confirmed.
     :returns: how many codes were unlinked.
-    :raises Stale: where the list changed since.
+    :raises Stale: if the list was changed since.
     :raises CodeRefused: with the reason.
     """
-    found = list_services.lock(code.list_id)
-    if found.revision != seen:
+    code_list = list_services.lock(code.list_id)
+    if code_list.revision != seen:
         raise Stale("The list changed since you opened the page. Look at it as it is, then decide.")
     stored = CostCode.objects.get(pk=code.pk)
     check = usage(stored)
     _refuse(check, with_below=with_below, delete=delete)
-    family = [stored.pk, *(one.pk for one in check.linked_below)]
+    family = [stored.pk, *(linked.pk for linked in check.linked_below)]
     for why_not in sendable.unlink(
-        found.account_id, list_services.CODE, family, by=by, why=why
+        code_list.account_id, list_services.CODE, family, by=by, why=why
     ).values():
         raise CodeRefused(f"Nothing was changed. {why_not}")
-    list_services.touch(found, by=by)
+    list_services.touch(code_list, by=by)
     if delete:
         _delete(stored, family, by=by)
     return len(family)
@@ -91,9 +91,9 @@ def _refuse(check: Usage, *, with_below: bool, delete: bool) -> None:
     if check.stops:
         raise CodeRefused(check.stops)
     if check.linked_below and not with_below:
-        number = len(check.linked_below)
+        count = len(check.linked_below)
         raise CodeRefused(
-            f"{number:,} linked code{' is' if number == 1 else 's are'} under it. A code is not "
+            f"{count:,} linked code{' is' if count == 1 else 's are'} under it. A code is not "
             "unlinked without these; choose to unlink them too.",
             field="with_below",
         )

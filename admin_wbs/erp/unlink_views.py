@@ -1,4 +1,4 @@
-"""Unlinking a synced cost code: the usage check, the reason, the second click."""
+"""Unlink a synced cost code: usage check, reason, confirmation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from erpbridge.ui.forms import PlainTexts
 
 
 class UnlinkForm(PlainTexts, forms.Form):
-    """Why, and what goes along."""
+    """The reason, and whether to include codes below and to delete."""
 
     reason = forms.CharField(
         label="Reason", max_length=300, help_text="Kept in the history of each code."
@@ -36,7 +36,7 @@ class UnlinkForm(PlainTexts, forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("codes.unlink")
 def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
-    """Ask, with everything that uses the code in sight; then do it."""
+    """Ask, showing everything that uses the code; then unlink it."""
     visible = CostCode.objects.visible_to(request.access).select_related("list")
     code = visible.filter(pk=code_id).first()
     if code is None:
@@ -58,7 +58,7 @@ def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
 
 
 def _deleted(request: ScopedRequest, code_id: int) -> HttpResponseBase:
-    """Where a code was unlinked and deleted by an earlier click."""
+    """The page for a code that an earlier click unlinked and deleted."""
     event = deletion(request, list_services.CODE, code_id)
     visible = CodeList.objects.visible_to(request.access).filter(pk=event.data.get("list"))
     name, *place = ("list", visible[0].pk) if visible else ("lists",)
@@ -67,24 +67,24 @@ def _deleted(request: ScopedRequest, code_id: int) -> HttpResponseBase:
 
 
 def _done(request: ScopedRequest, code: CostCode, form: UnlinkForm) -> HttpResponseBase | None:
-    given = form.cleaned_data
-    delete = given.get("delete", False)
+    values = form.cleaned_data
+    delete = values.get("delete", False)
     try:
-        number = erp_unlink.unlink(
+        count = erp_unlink.unlink(
             code,
             by=request.user,
-            why=given["reason"],
-            seen=given["seen"],
-            with_below=given.get("with_below", False),
+            why=values["reason"],
+            seen=values["seen"],
+            with_below=values.get("with_below", False),
             delete=delete,
         )
     except CodeRefused as refused:
         field = refused.field if refused.field in form.fields else None
         form.add_error(field, str(refused))
         return None
-    what = "unlinked and deleted" if delete else "unlinked"
-    words = f"{code} was {what}." if number == 1 else f"{number:,} codes were {what}."
-    messages.success(request, words)
+    action = "unlinked and deleted" if delete else "unlinked"
+    message = f"{code} was {action}." if count == 1 else f"{count:,} codes were {action}."
+    messages.success(request, message)
     if delete:
         return redirect("admin_wbs:list", request.access.account.pk, code.list_id)
     return redirect("admin_wbs:code", request.access.account.pk, code.pk)

@@ -1,4 +1,4 @@
-"""Writing what a plan says, once."""
+"""Write what an import plan contains, once."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class AlreadyConfirmed(CodeRefused):
 
 
 class Changed(CodeRefused):
-    """The import is not any more what the page showed."""
+    """The import would do something else than the page showed."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an import did; the codes that were there and stayed are ``unchanged``."""
+    """What an import did. ``unchanged`` codes existed already with the same description."""
 
     created: int
     changed: int
@@ -37,28 +37,28 @@ class Result:
     refused: list[Refused]
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept with the upload."""
-        refused = [[one.line, one.cells, one.reason] for one in self.refused]
+        """The format in which it is stored with the upload."""
+        refused = [[row.line, row.cells, row.reason] for row in self.refused]
         return {**self.counts, "refused": refused}
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows by what was done."""
+        """Number of rows by outcome."""
         done = {"created": self.created, "changed": self.changed, "unchanged": self.unchanged}
         return {**done, "errors": len(self.refused)}
 
 
 @transaction.atomic
 def confirm(stored: CodeImport, *, seen: str, by: User) -> Result:
-    """Import the rows without errors; ``seen`` is the fingerprint of the preview.
+    """Import the rows without errors. ``seen`` is the fingerprint of the preview.
 
-    :raises AlreadyConfirmed: the second time; nothing is done again.
-    :raises Changed: when the list changed so that the rows would do something else.
-    :raises ReadOnly: where the list takes no changes.
+    :raises AlreadyConfirmed: the second time; nothing is imported again.
+    :raises Changed: if the list changed so that the rows would do something else.
+    :raises ReadOnly: if the list cannot be changed.
     """
-    found = list_services.lock(stored.list_id)
-    mine = CodeImport.objects.filter(pk=stored.pk, confirmed_at=None)
-    if not mine.update(confirmed_at=Now()):
+    code_list = list_services.lock(stored.list_id)
+    unconfirmed = CodeImport.objects.filter(pk=stored.pk, confirmed_at=None)
+    if not unconfirmed.update(confirmed_at=Now()):
         raise AlreadyConfirmed("This file was imported already. Nothing was imported again.")
     stored.refresh_from_db()
     plan = uploads.plan_of(stored)
@@ -67,37 +67,37 @@ def confirm(stored: CodeImport, *, seen: str, by: User) -> Result:
             "The list or the way to split codes changed since this page was opened, so nothing "
             "was imported. Look at the preview again."
         )
-    result = _apply(plan, found, file_name=stored.file_name, by=by)
+    result = _apply(plan, code_list, file_name=stored.file_name, by=by)
     stored.rows, stored.result = [], result.as_json()
     stored.save(update_fields=["rows", "result"])
     return result
 
 
 @transaction.atomic
-def import_plan(plan: Plan, found: CodeList, *, file_name: str, by: User) -> Result:
-    """Import without a preview, as the command does.
+def import_plan(plan: Plan, code_list: CodeList, *, file_name: str, by: User) -> Result:
+    """Import without a preview, for the management command.
 
-    :raises Changed: when the list was changed since the plan was made of it.
-    :raises ReadOnly: where the list takes no changes.
+    :raises Changed: if the list was changed after the plan was made.
+    :raises ReadOnly: if the list cannot be changed.
     """
-    locked = list_services.lock(found.pk)
-    if locked.revision != found.revision:
+    locked = list_services.lock(code_list.pk)
+    if locked.revision != code_list.revision:
         raise Changed("The list was changed while the file was checked. Start again.")
     return _apply(plan, locked, file_name=file_name, by=by)
 
 
-def _apply(plan: Plan, found: CodeList, *, file_name: str, by: User) -> Result:
-    """Into a locked list. :raises ReadOnly:"""
-    new = [one.row for one in plan.of_state(State.NEW)]
+def _apply(plan: Plan, code_list: CodeList, *, file_name: str, by: User) -> Result:
+    """Write the rows to the locked list. :raises ReadOnly:"""
+    new = [planned.row for planned in plan.of_state(State.NEW)]
     changed = plan.of_state(State.CHANGED)
     result = Result(len(new), len(changed), plan.counts[State.UNCHANGED], plan.refused)
     if plan.usable:
-        list_services.refuse_read_only(found)
-        list_services.touch(found, by=by)
-        code_services.store_many(found, [(row.path, row.description) for row in new], by=by)
-        texts = {one.known.pk: one.row.description for one in changed if one.known}
-        code_services.store_descriptions(found, texts, by=by)
-        done = {"file": file_name, **result.counts}
-        event = Note(list_services.LIST, found.pk, found.name, "codes imported", data=done)
-        note(found.account_id, [event], by=by)
+        list_services.refuse_read_only(code_list)
+        list_services.touch(code_list, by=by)
+        code_services.store_many(code_list, [(row.path, row.description) for row in new], by=by)
+        texts = {planned.known.pk: planned.row.description for planned in changed if planned.known}
+        code_services.store_descriptions(code_list, texts, by=by)
+        data = {"file": file_name, **result.counts}
+        event = Note(list_services.LIST, code_list.pk, code_list.name, "codes imported", data=data)
+        note(code_list.account_id, [event], by=by)
     return result

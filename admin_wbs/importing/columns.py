@@ -1,6 +1,6 @@
-"""The layouts that lists of cost codes come in, recognised by their headings. Pure.
+"""The column layouts of cost code files, detected by their headings. No database access.
 
-Two are those of other programs' templates, and one is everybody's.
+Two are templates of other programs, and one is generic.
 See docs/design/work-breakdown-structure.md, "Files to import".
 """
 
@@ -17,7 +17,7 @@ from erpbridge.files.errors import ERROR
 from erpbridge.files.table import FileProblem, Line
 
 DESCRIPTION = "description"
-# What may stand between the tiers of a code in one column; the last: codes are of one tier.
+# Delimiters between the tiers of a code in one column. With the last one, codes have one tier.
 DELIMITERS = {
     "-": "a dash, as in 01-100",
     ".": "a dot, as in 01.100",
@@ -35,10 +35,10 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns hold the tiers, the first tier first, and which the description.
+    """The columns of the tiers, first tier first, and of the description.
 
-    With ``last_is_code``, the last tier column may follow blank ones: its code stands directly
-    under the last division that is given.
+    With ``last_is_code``, cells between the divisions and the last tier column may be blank: the
+    code is placed directly under the last division given.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Layout:
 
     @property
     def label(self) -> str:
-        """The headings, as the documentation gives them."""
+        """The headings, as in the documentation."""
         return LABELS[self.name]
 
     @property
     def is_joined(self) -> bool:
-        """Whether one column holds all tiers."""
+        """True if one column holds all tiers."""
         return self.name == "joined"
 
 
-def recognised(header: Sequence[str]) -> Layout:
-    """The layout of a heading, whatever its case and spaces; other columns are not read.
+def recognized(header: Sequence[str]) -> Layout:
+    """Detect the layout of a header row; case, spaces and other columns are ignored.
 
-    :raises FileProblem: naming the column that is missing.
+    :raises FileProblem: naming the missing column.
     """
     places = {_key(heading): place for place, heading in reversed([*enumerate(header)])}
     if DESCRIPTION not in places:
@@ -84,18 +84,18 @@ def recognised(header: Sequence[str]) -> Layout:
 
 
 def unread(layout: Layout, header: Sequence[str]) -> list[str]:
-    """The headings of the columns that go nowhere."""
+    """The headings of columns that are not imported."""
     read = {*layout.tiers, layout.description}
     return [name for place, name in enumerate(header) if place not in read and name != ERROR]
 
 
 def proposed_delimiter(layout: Layout, lines: Sequence[Line]) -> str:
-    """What most codes of a joined column hold; a dash where they hold nothing of the kind."""
+    """The most frequent delimiter in the joined column; a dash if there is none."""
     if not layout.is_joined:
         return JOINT
     codes = [line.cells[layout.tiers[0]] for line in lines]
-    held = Counter(sign for sign in DELIMITERS if sign for code in codes if sign in code)
-    return max(DELIMITERS, key=lambda sign: held[sign]) if held else JOINT
+    counts = Counter(sign for sign in DELIMITERS if sign for code in codes if sign in code)
+    return max(DELIMITERS, key=lambda sign: counts[sign]) if counts else JOINT
 
 
 def _key(heading: str) -> str:
@@ -103,7 +103,7 @@ def _key(heading: str) -> str:
 
 
 def _numbered(places: Mapping[str, int], start: str, name: str) -> tuple[int, ...]:
-    """The columns ``start1``, ``start2``, ... :raises FileProblem: where one between is missing."""
+    """Columns ``start1``, ``start2``, ... :raises FileProblem: if one in between is missing."""
     fits = re.compile(rf"{start}[1-9][0-9]?")
     numbers = [int(key[len(start) :]) for key in places if fits.fullmatch(key)]
     for number in range(1, max(numbers, default=0) + 1):

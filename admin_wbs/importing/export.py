@@ -1,4 +1,4 @@
-"""A list of codes as a file that imports back to the same list: one column per tier."""
+"""Export a list of codes as a file that can be imported again: one column per tier."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from erpbridge.files import delimited, workbooks
 FEWEST_TIERS = 2
 
 
-def as_csv(found: CodeList) -> Iterator[str]:
-    """The list as CSV, in pieces."""
-    return delimited.written(rows(found))
+def as_csv(code_list: CodeList) -> Iterator[str]:
+    """The list as CSV, in chunks."""
+    return delimited.written(rows(code_list))
 
 
-def as_workbook(found: CodeList) -> bytes:
+def as_workbook(code_list: CodeList) -> bytes:
     """The list as XLSX."""
-    return workbooks.written(rows(found), title=found.name)
+    return workbooks.written(rows(code_list), title=code_list.name)
 
 
-def rows(found: CodeList) -> Iterator[list[str]]:
-    """Heading and codes in the order of the list; as many tiers as it has, two at least."""
-    deepest = found.codes.aggregate(deepest=Max("depth"))["deepest"] or 0
+def rows(code_list: CodeList) -> Iterator[list[str]]:
+    """Header and codes in list order; as many tier columns as the list needs, at least two."""
+    deepest = code_list.codes.aggregate(deepest=Max("depth"))["deepest"] or 0
     tiers = max(deepest + 1, FEWEST_TIERS)
     yield [*(f"Cost Code Level {tier}" for tier in range(1, tiers + 1)), "Description"]
-    codes = found.codes.order_by("sort_path").values_list("path", "description")
+    codes = code_list.codes.order_by("sort_path").values_list("path", "description")
     for path, description in codes.iterator(chunk_size=2000):
         yield [*path, *[""] * (tiers - len(path)), description]

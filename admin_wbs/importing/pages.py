@@ -1,4 +1,4 @@
-"""What the preview of an import of cost codes shows."""
+"""Context of the preview page of a cost code import."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from erpbridge.access.policy import Access
 from erpbridge.files.slices import sliced
 from erpbridge.ui.navigation import Tab
 
-# How a state is shown: label of a row, label of the tab, color, icon.
+# State -> label of a row, label of the tab, color, icon.
 SHOWN = {
     State.ERROR: ("Error", "Errors", "red", ""),
     State.CHANGED: ("Changed", "Changed", "blue", "pencil-square"),
@@ -27,7 +27,7 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """A row of the file on the preview."""
+    """A row of the file on the preview page."""
 
     planned: Planned
     label: str
@@ -36,13 +36,13 @@ class PreviewRow:
 
     @property
     def full_code(self) -> str:
-        """The code as it would be in the list."""
+        """The full code that the row would get."""
         return full_code(self.planned.row.path)
 
 
 @dataclass(frozen=True)
 class FileActions:
-    """The buttons of a list's page that have to do with files (``wbs/more_actions.html``)."""
+    """The import and export buttons of a list's page (``wbs/more_actions.html``)."""
 
     may_import: bool
     is_empty: bool
@@ -50,32 +50,32 @@ class FileActions:
 
     @property
     def enabled(self) -> bool:
-        """Whether the list takes an import now."""
+        """True if the list can be imported into now."""
         return not self.reasons
 
 
-def actions(found: CodeList, access: Access) -> FileActions:
-    """What the person may do with files on the page of a list."""
-    why = list_services.read_only(found)
+def actions(code_list: CodeList, access: Access) -> FileActions:
+    """What the person may do with files on a list's page."""
+    why = list_services.read_only(code_list)
     may = bool(access.can("codes.edit"))
-    return FileActions(may, not found.codes.exists(), [why] if why else [])
+    return FileActions(may, not code_list.codes.exists(), [why] if why else [])
 
 
-def preview(found: CodeImport, plan: Plan, params: QueryDict) -> dict[str, Any]:
-    """Layout, tabs and a page of rows; what needs a look stands first."""
-    layout = uploads.layout_of(found)
+def preview(code_import: CodeImport, plan: Plan, params: QueryDict) -> dict[str, Any]:
+    """Layout, tabs and a page of rows; rows with errors come first."""
+    layout = uploads.layout_of(code_import)
     show = params.get("show", "")
     state = State(show) if show in set(State) else None
     page = sliced(plan.of_state(state), params.get("page", ""))
     return {
         "plan": plan,
         "layout": layout,
-        "unread": columns.unread(layout, found.header),
+        "unread": columns.unread(layout, code_import.header),
         "delimiters": columns.DELIMITERS.items() if layout.is_joined else (),
         "tabs": _tabs(plan, state),
         "show": show if state else "",
         "slice": page,
-        "rows": [PreviewRow(one, *_look(one)) for one in page.rows],
+        "rows": [PreviewRow(planned, *_look(planned)) for planned in page.rows],
         "counts": {str(name): plan.counts[name] for name in State},
     }
 
@@ -89,6 +89,6 @@ def _tabs(plan: Plan, current: State | None) -> list[Tab]:
     return tabs
 
 
-def _look(one: Planned) -> tuple[str, str, str]:
-    label, _, color, icon = SHOWN[one.state]
+def _look(planned: Planned) -> tuple[str, str, str]:
+    label, _, color, icon = SHOWN[planned.state]
     return label, color, icon

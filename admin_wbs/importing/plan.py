@@ -1,4 +1,4 @@
-"""What an import would do with each row, before anything is written."""
+"""Plan what an import would do with each row, before anything is written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOCKED = (
 
 
 class State(StrEnum):
-    """What a row is; in the order of the preview."""
+    """The state of a row; in the order of the preview."""
 
     ERROR = "error"
     CHANGED = "changed"
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Known:
-    """A code that the list has."""
+    """A code that the list has already."""
 
     pk: int
     description: str
@@ -45,20 +45,20 @@ class Known:
 
     @property
     def key(self) -> Key:
-        """The path as it is compared."""
+        """The path in its comparable form."""
         return keys(self.path)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A row, and the code of the list that it is."""
+    """A row, and the existing code that it matches."""
 
     row: Row
     known: Known | None = None
 
     @property
     def state(self) -> State:
-        """What the row is."""
+        """The state of the row."""
         if self.row.problems:
             return State.ERROR
         if self.known is None:
@@ -68,7 +68,7 @@ class Planned:
 
     @property
     def reason(self) -> str:
-        """What is wrong, or what changes; empty where neither."""
+        """The errors, or the change; empty if there is neither."""
         if self.state == State.CHANGED and self.known:
             return f"Was “{self.known.description}”."
         return " ".join(self.row.problems)
@@ -76,63 +76,67 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All rows of a file against a list as it is now."""
+    """All rows of a file, compared with the list as it is now."""
 
     rows: list[Planned]
 
     @cached_property
     def counts(self) -> Counter[State]:
-        """Rows per state."""
-        return Counter(one.state for one in self.rows)
+        """Number of rows per state."""
+        return Counter(planned.state for planned in self.rows)
 
     @property
     def usable(self) -> int:
-        """How many rows would change the list."""
+        """Number of rows that would change the list."""
         return self.counts[State.NEW] + self.counts[State.CHANGED]
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with what the rows would do."""
-        facts = [(one.row.line, one.row.key, one.state, one.reason) for one in self.rows]
+        """Changes if the rows would do something else."""
+        facts = [
+            (planned.row.line, planned.row.key, planned.state, planned.reason)
+            for planned in self.rows
+        ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
     @property
     def refused(self) -> list[Refused]:
         """The rows with errors."""
         return [
-            Refused(one.row.line, one.row.cells, one.reason) for one in self.of_state(State.ERROR)
+            Refused(planned.row.line, planned.row.cells, planned.reason)
+            for planned in self.of_state(State.ERROR)
         ]
 
     def of_state(self, state: State | None) -> list[Planned]:
-        """The rows of one state, or all, what needs a look first."""
+        """The rows of one state, or all rows with errors first."""
         if state is not None:
-            return [one for one in self.rows if one.state == state]
+            return [planned for planned in self.rows if planned.state == state]
         order = list(State)
-        return sorted(self.rows, key=lambda one: order.index(one.state))
+        return sorted(self.rows, key=lambda planned: order.index(planned.state))
 
 
 def make(
-    found: CodeList,
+    code_list: CodeList,
     lines: Sequence[Line],
     layout: Layout,
     *,
     header: Sequence[str],
     delimiter: str,
 ) -> Plan:
-    """Check every line and compare it with the list: two queries for any number of rows."""
+    """Check every line and compare it with the list; two queries for any number of rows."""
     rows = validate.check(lines, layout, header=header, delimiter=delimiter)
-    known = _codes_of(found)
+    codes = _codes_of(code_list)
     for row in rows:
         if row.path and not row.problems:
-            _compare(row, known.get(key(full_code(row.path))))
-    _find_orphans(rows, {one.key for one in known.values()})
-    return Plan([Planned(row, known.get(key(full_code(row.path)))) for row in rows])
+            _compare(row, codes.get(key(full_code(row.path))))
+    _find_orphans(rows, {code.key for code in codes.values()})
+    return Plan([Planned(row, codes.get(key(full_code(row.path)))) for row in rows])
 
 
-def _codes_of(found: CodeList) -> dict[str, Known]:
-    """Key of a full code -> code."""
-    locked = set(found.codes.filter(sendable.locked()).values_list("pk", flat=True))
-    rows = found.codes.values_list("code_key", "pk", "description", "path")
+def _codes_of(code_list: CodeList) -> dict[str, Known]:
+    """Key of a full code -> the list's code."""
+    locked = set(code_list.codes.filter(sendable.locked()).values_list("pk", flat=True))
+    rows = code_list.codes.values_list("code_key", "pk", "description", "path")
     return {code: Known(pk, text, path, pk in locked) for code, pk, text, path in rows}
 
 
@@ -147,15 +151,15 @@ def _compare(row: Row, known: Known | None) -> None:
         row.problems.append(f"{code} {LOCKED.format(known.description)}")
 
 
-def _find_orphans(rows: Sequence[Row], known: set[Key]) -> None:
-    """A row needs each of its parents: in the list, or as a row of its own without an error."""
+def _find_orphans(rows: Sequence[Row], existing: set[Key]) -> None:
+    """Each row needs its parent in the list, or as another row without errors."""
     lines: Mapping[Key, Row] = {row.key: row for row in reversed(rows) if row.path}
-    for row in sorted(rows, key=lambda one: len(one.path)):
-        above = row.key[:-1]
-        if not above or above in known or not all(row.path):
+    for row in sorted(rows, key=lambda item: len(item.path)):
+        parent_key = row.key[:-1]
+        if not parent_key or parent_key in existing or not all(row.path):
             continue
         name = full_code(row.path[:-1])
-        parent = lines.get(above)
+        parent = lines.get(parent_key)
         if parent is None:
             row.problems.append(
                 f"Its parent {name} is missing. Every code needs a row of its own: add one for "

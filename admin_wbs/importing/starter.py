@@ -1,4 +1,4 @@
-"""A first list of cost codes for a general contractor, of our own making."""
+"""The starter list: cost codes for a general contractor, written for erpbridge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An upload between the page that takes it and the page that confirms it."""
+"""Store an upload between the upload page and its confirmation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from erpbridge.files.table import Line
 KEPT = timedelta(days=7)
 
 
-def start(content: bytes, *, found: CodeList, file_name: str, access: Access) -> CodeImport:
-    """Keep what the file holds; forget what nobody confirmed in a week.
+def start(content: bytes, *, code_list: CodeList, file_name: str, access: Access) -> CodeImport:
+    """Store the rows of a file; delete uploads that were not confirmed within a week.
 
-    :raises FileProblem: when the file cannot be read, or its layout is none that is known.
+    :raises FileProblem: if the file cannot be read, or its layout is unknown.
     """
     table = read(content)
-    layout = columns.recognised(table.header)
+    layout = columns.recognized(table.header)
     CodeImport.objects.filter(
         account=access.account, confirmed_at=None, at__lt=Now() - KEPT
     ).delete()
     return CodeImport.objects.create(
         account=access.account,
-        list=found,
+        list=code_list,
         by=access.user,
         file_name=file_name[-255:],
         header=table.header,
@@ -43,12 +43,12 @@ def start(content: bytes, *, found: CodeList, file_name: str, access: Access) ->
 
 def visible_to(access: Access) -> QuerySet[CodeImport]:
     """The person's own uploads."""
-    mine = CodeImport.objects.filter(account=access.account, by=access.user)
-    return mine.select_related("account", "list")
+    own = CodeImport.objects.filter(account=access.account, by=access.user)
+    return own.select_related("account", "list")
 
 
 def choose_delimiter(stored: CodeImport, delimiter: str) -> bool:
-    """Split joined codes otherwise; False where the import has been confirmed in the meantime."""
+    """Set the delimiter of joined codes; False if the import was confirmed already."""
     if delimiter not in columns.DELIMITERS:
         return True
     waiting = CodeImport.objects.filter(pk=stored.pk, confirmed_at=None)
@@ -57,7 +57,7 @@ def choose_delimiter(stored: CodeImport, delimiter: str) -> bool:
 
 def layout_of(stored: CodeImport) -> Layout:
     """The layout of the upload."""
-    return columns.recognised(stored.header)
+    return columns.recognized(stored.header)
 
 
 def plan_of(stored: CodeImport) -> Plan:

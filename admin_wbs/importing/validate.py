@@ -1,4 +1,4 @@
-"""Rows of a file as paths and descriptions, with every reason why one cannot be stored. Pure."""
+"""Turn the lines of a file into paths and descriptions, with all errors. No database access."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from erpbridge.db.text import DIRECTION_CONTROLS, is_storable, key, keys, one_li
 from erpbridge.files.damaged import reason
 from erpbridge.files.table import Line
 
-# From this share of codes that begin with the code above them, a file repeats the parent's code in
-# the child's (A, A10, A1010), so that a code has one place.
+# If at least this share of codes starts with the code above it, the file repeats the parent's code
+# in the child's (A, A10, A1010); then a code may occur in one place only.
 CUMULATIVE = 0.9
 Key = tuple[str, ...]
 
 
 @dataclass
 class Row:
-    """One line of the file: what would be stored, or what is wrong with it."""
+    """One line of the file: the values to store, or the errors."""
 
     line: int
     cells: list[str]
@@ -30,14 +30,14 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """The path as it is compared."""
+        """The path in its comparable form."""
         return keys(self.path)
 
 
 def check(
     lines: Iterable[Line], layout: Layout, *, header: Sequence[str], delimiter: str
 ) -> list[Row]:
-    """Every line as a row, in the order of the file; parents are looked for afterwards."""
+    """Turn every line into a row, in file order. Parents are checked later, with the list."""
     rows = [_row(line, layout, header, delimiter) for line in lines]
     _find_duplicates(rows)
     if layout.name == "levels":
@@ -68,7 +68,7 @@ def _row(line: Line, layout: Layout, header: Sequence[str], delimiter: str) -> R
 
 
 def _names(path: list[str], names: list[str], layout: Layout) -> list[str]:
-    """What each tier is called in a message."""
+    """The label of each tier in messages."""
     if layout.is_joined:
         return [f"{names[0]}, tier {tier}," for tier in range(1, len(path) + 1)]
     if len(path) < len(names) and layout.last_is_code:
@@ -89,7 +89,7 @@ def _split(text: str, name: str, delimiter: str) -> tuple[list[str], list[str]]:
 def _tiers(
     cells: list[str], names: list[str], *, last_is_code: bool
 ) -> tuple[list[str], list[str]]:
-    """The tiers that are given, and the names of those that are missing above them."""
+    """The tiers given, and errors for missing tiers above them."""
     last = cells[-1:] if last_is_code else []
     above = cells[: len(cells) - len(last)]
     depth = max((place for place, code in enumerate(above, start=1) if code), default=0)
@@ -103,18 +103,18 @@ def _tiers(
 
 
 def _text_problems(text: str, name: str, limit: int) -> list[str]:
-    found = []
+    problems = []
     if len(text) > limit:
-        found.append(f"{name} may have at most {limit} characters; it has {len(text)}.")
+        problems.append(f"{name} may have at most {limit} characters; it has {len(text)}.")
     if not is_storable(text):
-        found.append(f"{name} holds a character that cannot be stored.")
+        problems.append(f"{name} holds a character that cannot be stored.")
     if DIRECTION_CONTROLS.search(text):
-        found.append(f"{name} holds invisible characters that change the direction of writing.")
-    return found
+        problems.append(f"{name} holds invisible characters that change the direction of writing.")
+    return problems
 
 
 def _find_duplicates(rows: list[Row]) -> None:
-    """One row per code: of several that are alike the first is taken, of others none."""
+    """Allow one row per code: of identical rows the first is kept, of others none."""
     same: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.path and all(row.path):
@@ -127,15 +127,15 @@ def _find_duplicates(rows: list[Row]) -> None:
 
 
 def _duplicate(row: Row, group: list[Row]) -> str:
-    others = ", ".join(str(one.line) for one in group if one is not row)
+    others = ", ".join(str(item.line) for item in group if item is not row)
     code = full_code(row.path)
-    if any(one.key != row.key for one in group):
+    if any(item.key != row.key for item in group):
         return f"{code} is also on line {others}, split into other tiers; a full code occurs once."
     return f"{code} is also on line {others}; a code occurs once under the same parent."
 
 
 def _find_cycles(rows: list[Row]) -> None:
-    """Where a code holds its parent's, it has one place, and is never above itself."""
+    """In a file with cumulative codes, a code has one place and is never its own ancestor."""
     if not _is_cumulative(rows):
         return
     lines: dict[str, dict[Key, int]] = defaultdict(dict)
@@ -158,16 +158,16 @@ def _is_cumulative(rows: list[Row]) -> bool:
 
 
 def _misplaced(row: Row, lines: Mapping[str, Mapping[Key, int]]) -> str:
-    *above, code = row.key
+    *ancestors, code = row.key
     *names, name = row.path
-    if code in above:
+    if code in ancestors:
         return f"{name} would be above itself."
-    for one, parent in zip(above, names, strict=True):
-        for place, line in lines.get(one, {}).items():
+    for ancestor, parent in zip(ancestors, names, strict=True):
+        for place, line in lines.get(ancestor, {}).items():
             if code in place:
                 return f"{name} is under {parent} here and above it on line {line}."
-    others = {place: line for place, line in lines[code].items() if place != tuple(above)}
-    if others:
-        line = next(iter(others.values()))
+    elsewhere = {place: line for place, line in lines[code].items() if place != tuple(ancestors)}
+    if elsewhere:
+        line = next(iter(elsewhere.values()))
         return f"{name} is in another place on line {line}; in this file a code has one place."
     return ""

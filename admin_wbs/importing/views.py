@@ -1,4 +1,4 @@
-"""Pages of the import of cost codes, and the list as a file."""
+"""Pages of the cost code import, and the export of a list."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from erpbridge.files.uploads import UploadForm, file_field
 
 
 class CodeFileForm(UploadForm):
-    """The file."""
+    """The file to import."""
 
     file = file_field(
         "CSV or Excel file",
@@ -36,86 +36,90 @@ class CodeFileForm(UploadForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("codes.edit")
 def upload(request: ScopedRequest, list_id: int) -> HttpResponse:
-    """Choose a file; nothing is written to the list yet."""
-    found = _list(request, list_id)
+    """Choose a file; the list is not changed yet."""
+    code_list = _list(request, list_id)
     form = CodeFileForm()
     if request.method == "POST":
         form = CodeFileForm(request.POST, request.FILES)
         if form.is_valid():
             chosen = form.cleaned_data["file"]
             try:
-                return _to(_start(request, found, chosen.read(), name=chosen.name))
+                return _to(_start(request, code_list, chosen.read(), name=chosen.name))
             except (FileProblem, CodeRefused) as problem:
                 form.add_error("file", str(problem))
-    context = {"list": found, "form": form, "layouts": columns.LABELS.values()}
+    context = {"list": code_list, "form": form, "layouts": columns.LABELS.values()}
     return render(
-        request, "wbs/import.html", context | {"read_only": list_services.read_only(found)}
+        request, "wbs/import.html", context | {"read_only": list_services.read_only(code_list)}
     )
 
 
 @require_POST
 @scoped("codes.edit")
 def use_starter(request: ScopedRequest, list_id: int) -> HttpResponse:
-    """The starter list as an upload for an empty list; the person looks at it and confirms."""
-    found = _list(request, list_id)
+    """Use the starter list as an upload for an empty list; the person confirms it."""
+    code_list = _list(request, list_id)
     try:
-        if found.codes.exists():
+        if code_list.codes.exists():
             raise CodeRefused("The starter list is for an empty list; this one has codes.")
-        return _to(_start(request, found, starter.content(), name=starter.NAME))
+        return _to(_start(request, code_list, starter.content(), name=starter.NAME))
     except CodeRefused as problem:
         messages.warning(request, str(problem))
-    return redirect("admin_wbs:list", found.account_id, found.pk)
+    return redirect("admin_wbs:list", code_list.account_id, code_list.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("codes.edit")
 def preview(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
-    """What each row of an upload would do; of a confirmed one, what came of it."""
-    found = _import(request, code_import_id)
+    """What each row of an upload would do; after confirmation, the result."""
+    code_import = _import(request, code_import_id)
     if request.method == "POST":
-        if not uploads.choose_delimiter(found, request.POST.get("delimiter", "")):
+        if not uploads.choose_delimiter(code_import, request.POST.get("delimiter", "")):
             messages.warning(request, "This file was imported already.")
-        return _to(found)
-    if found.confirmed_at:
-        return render(request, "wbs/import_result.html", {"import": found, "result": found.result})
-    context = import_pages.preview(found, uploads.plan_of(found), request.GET)
-    context["read_only"] = list_services.read_only(found.list)
-    return render(request, "wbs/import_preview.html", {"import": found, **context})
+        return _to(code_import)
+    if code_import.confirmed_at:
+        return render(
+            request, "wbs/import_result.html", {"import": code_import, "result": code_import.result}
+        )
+    context = import_pages.preview(code_import, uploads.plan_of(code_import), request.GET)
+    context["read_only"] = list_services.read_only(code_import.list)
+    return render(request, "wbs/import_preview.html", {"import": code_import, **context})
 
 
 @require_POST
 @scoped("codes.edit")
 def confirm(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
-    """Import what can be imported, once."""
-    found = _import(request, code_import_id)
+    """Import the rows without errors, once."""
+    code_import = _import(request, code_import_id)
     try:
-        apply.confirm(found, seen=request.POST.get("seen", ""), by=request.user)
+        apply.confirm(code_import, seen=request.POST.get("seen", ""), by=request.user)
     except CodeRefused as refusal:
         messages.warning(request, str(refusal))
-    return _to(found)
+    return _to(code_import)
 
 
 @require_safe
 @scoped("codes.edit")
 def errors(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
-    """The rows that are not imported, with the reason, to mend and choose again."""
-    found = _import(request, code_import_id)
-    if found.confirmed_at:
-        rows = [files_errors.Refused(*row) for row in found.result.get("refused", [])]
+    """The rows that are not imported, with the reason, to correct and upload again."""
+    code_import = _import(request, code_import_id)
+    if code_import.confirmed_at:
+        rows = [files_errors.Refused(*row) for row in code_import.result.get("refused", [])]
     else:
-        rows = uploads.plan_of(found).refused
-    return files_errors.download(found.header, rows, file_name=found.file_name, otherwise="codes")
+        rows = uploads.plan_of(code_import).refused
+    return files_errors.download(
+        code_import.header, rows, file_name=code_import.file_name, otherwise="codes"
+    )
 
 
 @require_safe
 @scoped("codes.view")
 def export_csv(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """The list as CSV."""
-    found = _list(request, list_id)
+    code_list = _list(request, list_id)
     return StreamingHttpResponse(
-        export.as_csv(found),
+        export.as_csv(code_list),
         content_type="text/csv; charset=utf-8",
-        headers=_named(f"{found.name}.csv"),
+        headers=_named(f"{code_list.name}.csv"),
     )
 
 
@@ -123,20 +127,20 @@ def export_csv(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 @scoped("codes.view")
 def export_workbook(request: ScopedRequest, list_id: int) -> HttpResponse:
     """The list as XLSX."""
-    found = _list(request, list_id)
-    content = export.as_workbook(found)
-    headers = _named(f"{found.name}.xlsx")
+    code_list = _list(request, list_id)
+    content = export.as_workbook(code_list)
+    headers = _named(f"{code_list.name}.xlsx")
     return HttpResponse(content, content_type=workbooks.CONTENT_TYPE, headers=headers)
 
 
-def _start(request: ScopedRequest, found: CodeList, content: bytes, *, name: str) -> CodeImport:
+def _start(request: ScopedRequest, code_list: CodeList, content: bytes, *, name: str) -> CodeImport:
     """:raises ReadOnly: :raises FileProblem: with the reason."""
-    list_services.refuse_read_only(found)
-    return uploads.start(content, found=found, file_name=name, access=request.access)
+    list_services.refuse_read_only(code_list)
+    return uploads.start(content, code_list=code_list, file_name=name, access=request.access)
 
 
-def _to(found: CodeImport) -> HttpResponse:
-    return redirect("admin_wbs:import_preview", found.account_id, found.pk)
+def _to(code_import: CodeImport) -> HttpResponse:
+    return redirect("admin_wbs:import_preview", code_import.account_id, code_import.pk)
 
 
 def _list(request: ScopedRequest, list_id: int) -> CodeList:

@@ -1,6 +1,6 @@
 """Invented cost codes in up to five tiers, for the demo, tests and benchmarks.
 
-The same seed gives the same codes. No list of anybody else is copied.
+The same seed gives the same codes. The codes are not copied from any existing list.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ WORKS = (
     "Planting",
 )
 PARTS = ("Formwork", "Supply", "Placing", "Anchors", "Finishing", "Testing", "Curing", "Cleaning")
-# How many codes stand under one of each tier, about; five tiers are reached from 100 codes on.
+# Range of the number of children in each tier. 100 codes or more reach five tiers.
 WIDTHS = ((2, 4), (2, 5), (2, 5), (3, 8))
 
 
 def codes(count: int, seed: int = 1) -> list[Row]:
-    """``count`` codes as (path, description), every parent before what stands under it."""
-    chance = random.Random(seed)  # noqa: S311
-    found: list[Row] = []
+    """``count`` codes as (path, description); each parent precedes its children."""
+    rng = random.Random(seed)  # noqa: S311
+    rows: list[Row] = []
     division = 0
-    while len(found) < count:
+    while len(rows) < count:
         division += 1
-        found += _tree([f"{division:02}"], chance)
-    return found[:count]
+        rows += _tree([f"{division:02}"], rng)
+    return rows[:count]
 
 
-def _tree(path: list[str], chance: random.Random) -> Iterator[Row]:
-    yield path, _description(path, chance)
+def _tree(path: list[str], rng: random.Random) -> Iterator[Row]:
+    yield path, _description(path, rng)
     if len(path) > len(WIDTHS):
         return
-    for number in range(1, chance.randint(*WIDTHS[len(path) - 1]) + 1):
-        yield from _tree([*path, f"{number * 10:03}"], chance)
+    for number in range(1, rng.randint(*WIDTHS[len(path) - 1]) + 1):
+        yield from _tree([*path, f"{number * 10:03}"], rng)
 
 
-def _description(path: list[str], chance: random.Random) -> str:
-    words = [chance.choice(WORKS)]
+def _description(path: list[str], rng: random.Random) -> str:
+    words = [rng.choice(WORKS)]
     if len(path) > 1:
-        words.append(chance.choice(PARTS))
+        words.append(rng.choice(PARTS))
     if len(path) > 2:
-        words.append(chance.choice(PLACES))
+        words.append(rng.choice(PLACES))
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""Budget codes of projects, which Procore's API calls WBS codes.
+"""Budget codes of projects, called WBS codes in Procore's API.
 
 See docs/design/procore-rest-resources.md, "WBS codes".
 """
@@ -17,15 +17,15 @@ from admin_wbs.models.sub_jobs import SubJob
 from erpbridge.access.models import Project
 from erpbridge.db.folded_fields import Folding, SearchField
 
-# Twelve segments, each with its id and its item's, of 19 digits at most.
+# 12 segments, each with two ids of up to 19 digits (segment and item).
 LONGEST_COMBINATION = 500
 ITEMS = ("cost_code", "cost_type", "sub_job", "item")
 
 
 class WbsCode(Folding):
-    """One item of each segment of a project's budget code. Only ``wbs_codes`` writes it.
+    """A budget code: one item of each segment. Written only by ``projects.budget_codes``.
 
-    ``combination`` names its items, so that no two codes of a project have the same.
+    ``combination`` lists its items, so that a project cannot have two equal codes.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="wbs_codes")
@@ -46,7 +46,7 @@ class WbsCode(Folding):
 
 
 class WbsCodeItem(models.Model):
-    """The item of one segment in a budget code: exactly one of the four columns is set."""
+    """The item of one segment in a budget code; exactly one of the four columns is set."""
 
     wbs_code = models.ForeignKey(WbsCode, on_delete=models.CASCADE, related_name="items")
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="in_wbs_codes")

@@ -1,4 +1,4 @@
-"""Lists of cost codes of an account, and the imports into them."""
+"""Cost code lists of an account, and imports into them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 class CodeList(Folding):
     """A list of cost codes of an account.
 
-    The list of an ERP connection carries the connection's id; no foreign key crosses the seam. A
-    list that ``awaits_erp`` is the ERP list of an account without a connection: the first
-    connection adopts it.
-    ``revision`` counts the changes of the list and its codes, so that a page can tell it is stale.
+    The list of an ERP connection stores the connection's id, without a foreign key, because the
+    apps stay separate. A list that ``awaits_erp`` is the ERP list of an account without a
+    connection; the first connection takes it over. ``revision`` counts the changes of the list and
+    its codes, so that a page can tell that it is stale.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="code_lists")
@@ -69,15 +69,15 @@ class CodeList(Folding):
 
     @property
     def is_erp(self) -> bool:
-        """Whether it is the ERP Standard Cost Codes, of a connection or before there is one."""
+        """True for the ERP Standard Cost Codes, connected or not."""
         return self.awaits_erp or self.connection_id is not None
 
 
 class CodeImport(models.Model):
-    """An uploaded file of codes between upload and confirmation; nothing is written before.
+    """An uploaded file of codes; nothing is written to the list before confirmation.
 
-    ``rows`` holds ``[line of the file, cells as text]`` until it is confirmed, ``delimiter`` what
-    stands between the tiers where one column holds them all.
+    ``rows`` holds ``[line number, cells as text]`` until then. ``delimiter`` separates the tiers if
+    one column holds them all.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -87,7 +87,7 @@ class CodeImport(models.Model):
     file_name = models.CharField(max_length=255)
     header = models.JSONField(default=list)
     rows = models.JSONField(default=list)
-    # Behind the defaults above, which are the list of Python.
+    # After the fields above: from here on, the name ``list`` is this field, not the builtin.
     list = models.ForeignKey(CodeList, on_delete=models.CASCADE, related_name="imports")
     delimiter = models.CharField(max_length=1, blank=True)
     notice = models.CharField(max_length=255, blank=True)

@@ -1,4 +1,4 @@
-"""Lists of cost codes and their codes, up to five tiers deep.
+"""Cost codes, in up to five tiers.
 
 See docs/design/work-breakdown-structure.md, "Cost codes".
 """
@@ -18,7 +18,7 @@ from erpbridge.access.models import Account
 
 
 class CostCode(Tiered, Sendable):
-    """A code of a list. Only ``codes`` writes it."""
+    """A code of a list. Only the services of this app write it."""
 
     within = "list"
 
@@ -30,7 +30,7 @@ class CostCode(Tiered, Sendable):
 
     class Meta:
         constraints = [
-            # Stronger than "unique among siblings": an ERP knows a code by its full code only.
+            # Not only unique among siblings: an ERP identifies a code by its full code.
             models.UniqueConstraint(fields=["list", "code_key"], name="cost_code_once_per_list"),
         ]
         indexes = [

@@ -1,4 +1,4 @@
-"""Cost types, and which cost code takes which."""
+"""Cost types, and the cost codes that use them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 
 
 class CostType(Folding):
-    """A kind of cost, such as labor. Only ``cost_types`` writes it.
+    """A kind of cost, such as labor. Written only by ``cost_types``.
 
-    ``base_type`` is what reports know it as, whatever the account calls it.
+    ``base_type`` is its category in reports, whatever the account calls it.
     """
 
     class Base(models.TextChoices):
@@ -40,7 +40,7 @@ class CostType(Folding):
         "Base type", max_length=30, choices=Base.choices, default=Base.OTHER
     )
     is_default = models.BooleanField(default=False, editable=False)
-    # What another system calls it, as its program says; set over the API only.
+    # The id in another system, which sets it over the API.
     origin_id = models.CharField("ERP ID", max_length=200, blank=True, editable=False)
     origin_data = models.TextField(max_length=10_000, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -62,7 +62,7 @@ class CostType(Folding):
 
 
 class CodeCostType(models.Model):
-    """That a cost code of the ERP list is used with a cost type. Only ``matrix`` writes it."""
+    """A cost code of the ERP list uses a cost type. Written only by ``code_cost_types``."""
 
     code = models.ForeignKey(
         "admin_wbs.CostCode", on_delete=models.CASCADE, related_name="cost_type_ticks"

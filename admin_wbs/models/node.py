@@ -1,4 +1,4 @@
-"""What cost codes and the items of a segment have in common: a code, a text, a place in a tree."""
+"""What cost codes and segment items have in common: code, description, place in a tree."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SHAPE = ["path", "full_code", "sort_path"]
 
 
 class Tiered(Folding):
-    """A code somewhere in a tree of up to five tiers.
+    """A code in a tree of up to five tiers.
 
-    ``path`` holds the codes from the first tier down to this one; ``full_code``, ``sort_path`` and
-    ``depth`` (0 for the first tier) follow from it. ``within`` names the column of the tree; two
-    full codes of a tree never have the same ``code_key``.
+    ``path`` holds the codes from the first tier down to this one. ``full_code``, ``sort_path`` and
+    ``depth`` (0 for the first tier) are derived from it. ``within`` names the foreign key to the
+    tree; within a tree, ``code_key`` is unique.
     """
 
     within: ClassVar[str]
@@ -53,13 +53,13 @@ class Tiered(Folding):
         return f"{self.full_code} {self.description}"
 
     def place(self, code: str, above: Tiered | None) -> None:
-        """Give it a code, under ``above`` or in the first tier."""
+        """Set the code, under ``above`` or in the first tier."""
         self.code = code
         self.take_path([*(above.path if above else []), code])
         self.depth = len(self.path) - 1
 
     def take_path(self, path: Sequence[str]) -> None:
-        """Write a path and what follows from it."""
+        """Set the path and the fields derived from it."""
         self.path = list(path)
         self.full_code, self.sort_path = full_code(path), sort_path(path)
 
@@ -70,28 +70,28 @@ T = TypeVar("T", bound=Tiered)
 class TieredQuerySet(FoldingQuerySet[T]):
     """Rows of trees."""
 
-    def at_or_under(self, one: Tiered) -> Self:
-        """The row and everything below it."""
-        tree = {one.within: getattr(one, f"{one.within}_id")}
-        inside = Q(sort_path__gte=one.sort_path, sort_path__lt=end_of(one.sort_path))
+    def at_or_under(self, row: Tiered) -> Self:
+        """The row and all its descendants."""
+        tree = {row.within: getattr(row, f"{row.within}_id")}
+        inside = Q(sort_path__gte=row.sort_path, sort_path__lt=end_of(row.sort_path))
         return self.filter(inside, **tree)
 
-    def under(self, one: Tiered) -> Self:
-        """Everything below the row."""
-        return self.at_or_under(one).exclude(pk=one.pk)
+    def under(self, row: Tiered) -> Self:
+        """All descendants of the row."""
+        return self.at_or_under(row).exclude(pk=row.pk)
 
     def with_groups(self) -> Self:
-        """With ``is_group``: whether others are under it."""
+        """Annotate ``is_group``: the row has children."""
         children = self.model._base_manager.filter(parent=OuterRef("pk"))
         return self.annotate(is_group=Exists(children))
 
     def search(self, words: str) -> Self:
-        """By code or description; every word must occur."""
+        """Search by code or description; every word must match."""
         return self.filter(has_words(words, "search_text"))
 
 
 def batches(ids: Iterable[int]) -> Iterator[list[int]]:
-    """The ids in order, in pieces that fit into one statement."""
+    """The ids in order, in batches that fit into one SQL statement."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), BATCH):
         yield ordered[start : start + BATCH]

@@ -13,7 +13,7 @@ from erpbridge.access.models import Project
 
 
 class ProjectCostCode(models.Model):
-    """A cost code that is in use on a project. Only ``project_codes`` writes it."""
+    """A cost code that a project uses. Written only by ``projects.cost_codes``."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="cost_codes")
     cost_code = models.ForeignKey(CostCode, on_delete=models.PROTECT, related_name="on_projects")

@@ -1,6 +1,6 @@
-"""Segments of the budget code, items of custom ones, cost types.
+"""Segments of the budget code, and items of custom segments.
 
-See docs/design/work-breakdown-structure.md, "Segments and budget codes" and "Cost types".
+See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ CUSTOM = "custom"
 
 
 class Segment(Folding):
-    """One part of an account's budget code. Only ``segments`` writes it.
+    """One part of an account's budget code. Written only by ``segments.services``.
 
-    ``position`` is its place in the structure that new projects take, None while it is not in it.
+    ``position`` is its place in the structure of new projects; None if it is not in it.
     """
 
     class Kind(models.TextChoices):
-        """What it is made of; every account has one of each but the last."""
+        """What the items are; an account has exactly one segment of each kind but custom."""
 
         COST_CODE = "cost_code", "Cost Code"
         COST_TYPE = "cost_type", "Cost Type"
@@ -62,22 +62,22 @@ class Segment(Folding):
 
     @property
     def is_custom(self) -> bool:
-        """Whether the account made it."""
+        """True if the account created it."""
         return self.kind == self.Kind.CUSTOM
 
     @property
     def is_required(self) -> bool:
-        """Whether every budget code has it."""
+        """True if every budget code must have an item of it."""
         return self.kind in (self.Kind.COST_CODE, self.Kind.COST_TYPE)
 
     @property
     def is_enabled(self) -> bool:
-        """Whether new projects get it."""
+        """True if new projects get it."""
         return self.position is not None
 
 
 class SegmentItem(Tiered):
-    """A value of a custom segment. Only ``segment_items`` writes it."""
+    """An item of a custom segment. Written only by ``segments.items``."""
 
     within = "segment"
 
@@ -98,7 +98,7 @@ class SegmentItem(Tiered):
 
 
 class ProjectSegment(models.Model):
-    """A segment in the structure of a project, copied from the account's when it was created."""
+    """A segment in a project's structure, copied from the account's on creation."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="segments")
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="of_projects")
@@ -114,7 +114,7 @@ class ProjectSegment(models.Model):
 
 
 class OwnStructure(models.Model):
-    """That a project's structure was changed on the project, which makes it its own for good."""
+    """A project's structure was changed and does not follow the account's any more."""
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="own_structure")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -1,4 +1,4 @@
-"""Sub-jobs of a project."""
+"""Sub jobs of a project."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 
 
 class SubJob(Folding):
-    """A part of a project that is built and paid for by itself. Only ``sub_jobs`` writes it.
+    """A part of a project that is built and billed separately. Only ``sub_jobs`` writes it.
 
-    ``origin_id`` and ``origin_data`` belong to the other system that keeps it, if one does.
+    ``origin_id`` and ``origin_data`` are set by another system that has the sub job.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="sub_jobs")

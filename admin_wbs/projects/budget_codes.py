@@ -1,10 +1,10 @@
 """All writes to the budget codes of projects: one item for each segment of the structure.
 
-A combination is there once per project: who gives it again changes its description. Segments that
-are not required may be left out. What a budget code uses is not deleted, and keeps its code.
+A combination exists once per project; creating it again changes its description. Segments that are
+not required may be omitted. Items that a budget code uses cannot be deleted or get another code.
 
-Lock order: the account, as whoever changes its structure does; the project, which holds its cost
-codes and sub jobs; the custom segments, then the cost types, each in the order of their ids.
+Lock order: the account, as in changes of its structure; the project, which guards its cost codes
+and sub jobs; the custom segments, then the cost types, each in the order of their ids.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ ITEMS = "segment_items"
 
 @dataclass(eq=False)
 class WbsCodeRow:
-    """A budget code as it is to be: pairs of segment and item id. No description: as it is.
+    """A budget code to store: pairs of segment and item id. No description means no change.
 
-    ``pk`` is set when it is stored; ``errors`` gets what stands against it, by field.
+    ``pk`` is set when it is stored; ``errors`` collects messages by field.
     """
 
     items: Sequence[tuple[int, int]]
@@ -57,18 +57,18 @@ class WbsCodeRow:
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def refuse(self, why: str) -> None:
-        """Note what stands against its items."""
+        """Add an error about the items."""
         self.errors.setdefault(ITEMS, []).append(why)
 
     @property
     def combination(self) -> str:
-        """Its items, the same for the same ones in any order."""
+        """A key of the items that does not depend on their order."""
         return ",".join(f"{segment}:{item}" for segment, item in sorted(self.items))
 
 
 @dataclass(frozen=True)
 class Flat:
-    """A budget code in one line: its codes, and the names of its items."""
+    """A budget code in one line: the codes, and the names, of its items."""
 
     code: str
     name: str
@@ -85,87 +85,87 @@ _Known = Mapping[tuple[int, int], _Item]
 
 @transaction.atomic
 def store(project: Project, rows: Sequence[WbsCodeRow], *, by: User) -> None:
-    """Create budget codes, and describe those that are there; a bad row stops no other.
+    """Create budget codes, and change the descriptions of existing ones; bad rows are skipped.
 
-    Each row gets its ``pk`` or errors. The number of statements grows only with each batch.
+    Each row gets its ``pk`` or errors. The number of SQL statements grows with the batches only.
     """
     default_structure.lock(project.account_id)
     _lock(project)
-    segments = {one.pk: one for one in default_structure.of_project(project)}
+    segments = {segment.pk: segment for segment in default_structure.of_project(project)}
     for row in rows:
         _check_segments(row, segments)
-    known = _items(project, [row for row in rows if not row.errors], segments)
+    items = _items(project, [row for row in rows if not row.errors], segments)
     for row in rows:
-        _check_items(row, known, segments)
+        _check_items(row, items, segments)
     good = [row for row in rows if not row.errors]
     stored = _stored(project, {row.combination for row in good})
     for row in good:
         if row.combination not in stored:
-            _check_active(row, known)
+            _check_active(row, items)
     good = [row for row in good if not row.errors]
     new = _create(project, good, stored, segments)
     for row in good:
         row.pk = stored[row.combination].pk
-    _note_new(project, new, stored, segments, known, by=by)
+    _note_new(project, new, stored, segments, items, by=by)
     _describe(project, [row for row in good if row not in new], stored, by=by)
 
 
 @transaction.atomic
 def change(
-    one: WbsCode, *, description: str | None = None, active: bool | None = None, by: User
+    budget_code: WbsCode, *, description: str | None = None, active: bool | None = None, by: User
 ) -> None:
-    """Change the description, or whether it is offered; None leaves it.
+    """Change the description, or the active flag; None leaves a value as it is.
 
-    :raises SegmentRefused: where it has gone.
+    :raises SegmentRefused: if the budget code has been deleted.
     """
-    _lock(one.project)
-    stored: WbsCode | None = WbsCode.objects.filter(pk=one.pk).first()
+    _lock(budget_code.project)
+    stored: WbsCode | None = WbsCode.objects.filter(pk=budget_code.pk).first()
     if stored is None:
         raise SegmentRefused("The budget code has been deleted.")
-    given = {"description": description, "is_active": active}
-    after = {name: value for name, value in given.items() if value is not None}
+    values = {"description": description, "is_active": active}
+    after = {name: value for name, value in values.items() if value is not None}
     changed = changes({name: getattr(stored, name) for name in after}, after)
     if changed:
         WbsCode.objects.filter(pk=stored.pk).update(**after, updated_at=Now())
-        _note_changes(one.project, {stored.pk: changed}, by=by)
+        _note_changes(budget_code.project, {stored.pk: changed}, by=by)
 
 
 @transaction.atomic
 def switch(project: Project, ids: Iterable[int], *, active: bool, by: User) -> None:
     """Make budget codes active or inactive, all or none.
 
-    :raises SegmentRefused: naming those that the project does not have.
+    :raises SegmentRefused: naming codes that the project does not have.
     """
     _lock(project)
-    wanted, found = set(ids), dict[int, bool]()
-    for some in batches(wanted):
-        rows = WbsCode.objects.filter(project=project, pk__in=some)
-        found |= dict(rows.values_list("pk", "is_active"))
-    if found.keys() != wanted:
-        missing = ", ".join(str(pk) for pk in sorted(wanted - found.keys())[:10])
+    pks, states = set(ids), dict[int, bool]()
+    for batch in batches(pks):
+        rows = WbsCode.objects.filter(project=project, pk__in=batch)
+        states |= dict(rows.values_list("pk", "is_active"))
+    if states.keys() != pks:
+        missing = ", ".join(str(pk) for pk in sorted(pks - states.keys())[:10])
         raise SegmentRefused(f"No budget codes of the project: {missing}.")
-    going = [pk for pk, is_active in found.items() if is_active != active]
-    for some in batches(going):
-        WbsCode.objects.filter(pk__in=some).update(is_active=active, updated_at=Now())
-    _note_changes(project, {pk: {"is_active": [not active, active]} for pk in going}, by=by)
+    to_switch = [pk for pk, is_active in states.items() if is_active != active]
+    for batch in batches(to_switch):
+        WbsCode.objects.filter(pk__in=batch).update(is_active=active, updated_at=Now())
+    _note_changes(project, {pk: {"is_active": [not active, active]} for pk in to_switch}, by=by)
 
 
 def flat(project: Project, pks: Iterable[int]) -> dict[int, Flat]:
-    """Budget codes in one line, by id, in the order of the project's segments.
+    """Id -> the budget code in one line, in the order of the project's segments.
 
-    Empty where the project's budget code has none of its segments any more.
+    Empty strings if the project's structure has none of its segments any more.
     """
-    wanted = list(pks)
-    items: dict[int, list[tuple[str, str]]] = {pk: [] for pk in wanted}
-    for some in batches(wanted):
-        rows = WbsCodeItem.objects.filter(wbs_code__in=some, segment__of_projects__project=project)
+    code_ids = list(pks)
+    items: dict[int, list[tuple[str, str]]] = {pk: [] for pk in code_ids}
+    for batch in batches(code_ids):
+        rows = WbsCodeItem.objects.filter(wbs_code__in=batch, segment__of_projects__project=project)
         ordered = rows.named().order_by("segment__of_projects__position")
         lines = ordered.values_list("wbs_code_id", "code", "name")  # type: ignore[misc]  # annotated
         for pk, code, name in lines:
             items[pk].append((code, name))
     return {
-        pk: Flat(*(default_structure.JOINT.join(one[part] for one in found) for part in (0, 1)))
-        for pk, found in items.items()
+        pk: Flat(*(default_structure.JOINT.join(pair[part] for pair in pairs) for part in (0, 1)))
+        for pk, pairs in items.items()
     }
 
 
@@ -174,42 +174,42 @@ def _lock(project: Project) -> None:
 
 
 def _check_segments(row: WbsCodeRow, segments: Mapping[int, Segment]) -> None:
-    """One item of each segment at most, and of each that is required."""
-    named = [segment for segment, _item in row.items]
-    for pk in dict.fromkeys(named):
+    """Require at most one item per segment, and one of each required segment."""
+    segment_ids = [segment for segment, _item in row.items]
+    for pk in dict.fromkeys(segment_ids):
         if pk not in segments:
             row.refuse(f"{pk} is no segment of the project's budget code")
-        elif named.count(pk) > 1:
+        elif segment_ids.count(pk) > 1:
             row.refuse(
-                f"{segments[pk]} is named {named.count(pk)} times; a code has one item of it"
+                f"{segments[pk]} is named {segment_ids.count(pk)} times; a code has one item of it"
             )
     for pk, segment in segments.items():
-        if segment.is_required and pk not in named:
+        if segment.is_required and pk not in segment_ids:
             row.refuse(f"{segment} is missing")
 
 
 def _items(
     project: Project, rows: Iterable[WbsCodeRow], segments: Mapping[int, Segment]
 ) -> dict[tuple[int, int], _Item]:
-    """Those of the named items that the project has; held until the end of the transaction."""
-    wanted: dict[int, set[int]] = {}
+    """The requested items that the project has, locked until the end of the transaction."""
+    ids_by_segment: dict[int, set[int]] = {}
     for row in rows:
         for segment, item in row.items:
-            wanted.setdefault(segment, set()).add(item)
-    custom = [pk for pk in wanted if segments[pk].is_custom]
+            ids_by_segment.setdefault(segment, set()).add(item)
+    custom = [pk for pk in ids_by_segment if segments[pk].is_custom]
     list(Segment.objects.select_for_update(no_key=True).filter(pk__in=custom).order_by("pk"))
-    found: dict[tuple[int, int], _Item] = {}
-    for segment, ids in wanted.items():
-        for some in batches(ids):
-            rows_of = _items_of(project, segments[segment], some)
-            found |= {(segment, pk): _Item(code, active) for pk, code, active in rows_of}
-    return found
+    items: dict[tuple[int, int], _Item] = {}
+    for segment, ids in ids_by_segment.items():
+        for batch in batches(ids):
+            item_rows = _items_of(project, segments[segment], batch)
+            items |= {(segment, pk): _Item(code, active) for pk, code, active in item_rows}
+    return items
 
 
 def _items_of(
     project: Project, segment: Segment, ids: Sequence[int]
 ) -> list[tuple[int, str, bool]]:
-    """Id, code and whether it is offered, of items that a project can use."""
+    """(id, code, active) of items that the project can use."""
     columns: tuple[str, str, str] = ("pk", "full_code", "is_active")
     rows: Any = SegmentItem.objects.filter(segment=segment)
     if segment.kind == Kind.COST_CODE:
@@ -224,27 +224,27 @@ def _items_of(
     return list(rows.filter(pk__in=ids).values_list(*columns))
 
 
-def _check_items(row: WbsCodeRow, known: _Known, segments: Mapping[int, Segment]) -> None:
+def _check_items(row: WbsCodeRow, items: _Known, segments: Mapping[int, Segment]) -> None:
     for segment, item in row.items if not row.errors else ():
-        if (segment, item) not in known:
+        if (segment, item) not in items:
             row.refuse(f"{item} is no item of {segments[segment]} on this project")
 
 
-def _check_active(row: WbsCodeRow, known: _Known) -> None:
+def _check_active(row: WbsCodeRow, items: _Known) -> None:
     for pair in row.items:
-        if not known[pair].active:
-            row.refuse(f"{known[pair].code} is inactive")
+        if not items[pair].active:
+            row.refuse(f"{items[pair].code} is inactive")
 
 
 def _stored(project: Project, combinations: Iterable[str]) -> dict[str, WbsCode]:
-    """The budget codes that are there, by combination."""
-    wanted = sorted(combinations)
-    found: dict[str, WbsCode] = {}
+    """The existing budget codes, by combination."""
+    ordered = sorted(combinations)
+    codes: dict[str, WbsCode] = {}
     rows = WbsCode.objects.filter(project=project)
-    for start in range(0, len(wanted), BATCH):
-        some = rows.filter(combination__in=wanted[start : start + BATCH])
-        found |= {one.combination: one for one in some}
-    return found
+    for start in range(0, len(ordered), BATCH):
+        matches = rows.filter(combination__in=ordered[start : start + BATCH])
+        codes |= {code.combination: code for code in matches}
+    return codes
 
 
 def _create(
@@ -253,19 +253,19 @@ def _create(
     stored: dict[str, WbsCode],
     segments: Mapping[int, Segment],
 ) -> list[WbsCodeRow]:
-    """Store the first row of each combination that is not there, and put it among ``stored``."""
+    """Store the first row of each new combination, and add it to ``stored``."""
     new: dict[str, WbsCodeRow] = {}
     for row in rows:
         if row.combination not in stored:
             new.setdefault(row.combination, row)
-    made = {
+    created = {
         key: WbsCode(project=project, combination=key, description=row.description or "")
         for key, row in new.items()
     }
-    WbsCode.objects.bulk_create(made.values(), batch_size=BATCH)
+    WbsCode.objects.bulk_create(created.values(), batch_size=BATCH)
     items = (
         WbsCodeItem(
-            wbs_code=made[key],
+            wbs_code=created[key],
             segment_id=segment,
             **{f"{COLUMN[segments[segment].kind]}_id": item},
         )
@@ -273,7 +273,7 @@ def _create(
         for segment, item in row.items
     )
     WbsCodeItem.objects.bulk_create(items, batch_size=BATCH)
-    stored |= made
+    stored |= created
     return list(new.values())
 
 
@@ -284,17 +284,17 @@ def _describe(
     *,
     by: User,
 ) -> None:
-    """Give codes that are there the descriptions they come with; the last one stays."""
+    """Set the descriptions of existing codes; if rows disagree, the last one wins."""
     changed: dict[int, dict[str, list[Any]]] = {}
-    going: dict[int, WbsCode] = {}
+    to_update: dict[int, WbsCode] = {}
     for row in rows:
-        one = stored[row.combination]
-        if row.description is not None and row.description != one.description:
-            before = changed.get(one.pk, {}).get("description", [one.description])[0]
-            changed[one.pk] = {"description": [before, row.description]}
-            one.description, one.updated_at = row.description, timezone.now()
-            going[one.pk] = one
-    WbsCode.objects.bulk_update(going.values(), ["description", "updated_at"], batch_size=BATCH)
+        code = stored[row.combination]
+        if row.description is not None and row.description != code.description:
+            before = changed.get(code.pk, {}).get("description", [code.description])[0]
+            changed[code.pk] = {"description": [before, row.description]}
+            code.description, code.updated_at = row.description, timezone.now()
+            to_update[code.pk] = code
+    WbsCode.objects.bulk_update(to_update.values(), ["description", "updated_at"], batch_size=BATCH)
     _note_changes(project, changed, by=by)
 
 
@@ -303,15 +303,15 @@ def _note_new(
     rows: Iterable[WbsCodeRow],
     stored: Mapping[str, WbsCode],
     segments: Mapping[int, Segment],
-    known: _Known,
+    items: _Known,
     *,
     by: User,
 ) -> None:
-    place = {pk: number for number, pk in enumerate(segments)}
+    positions = {pk: number for number, pk in enumerate(segments)}
     notes = []
     for row in rows:
-        ordered = sorted(row.items, key=lambda pair: place[pair[0]])
-        label = default_structure.JOINT.join(known[pair].code for pair in ordered)
+        ordered = sorted(row.items, key=lambda pair: positions[pair[0]])
+        label = default_structure.JOINT.join(items[pair].code for pair in ordered)
         data = {**_of(project), "description": row.description or ""}
         notes.append(Note(WBS_CODE, stored[row.combination].pk, label, "created", data=data))
     note(project.account_id, notes, by=by)
@@ -322,8 +322,14 @@ def _note_changes(
 ) -> None:
     labels = flat(project, changed)
     notes = [
-        Note(WBS_CODE, pk, labels[pk].code, "edited", data={**_of(project), "changes": dict(made)})
-        for pk, made in changed.items()
+        Note(
+            WBS_CODE,
+            pk,
+            labels[pk].code,
+            "edited",
+            data={**_of(project), "changes": dict(differences)},
+        )
+        for pk, differences in changed.items()
     ]
     note(project.account_id, notes, by=by)
 

@@ -1,4 +1,4 @@
-"""A project's cost codes: what it has, adding from the company's lists, removing, refreshing."""
+"""A project's cost codes: list, add from the company's lists, remove, refresh."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def _home(request: ScopedRequest) -> str:
 @require_safe
 @scoped("project_codes.view")
 def project_list(request: ScopedRequest) -> HttpResponse:
-    """The codes of the project, in the order of the tree."""
+    """The codes of the project in tree order."""
     project = _project(request)
-    mine = ProjectCostCode.objects.visible_to(request.access).select_related("cost_code__list")
+    codes = ProjectCostCode.objects.visible_to(request.access).select_related("cost_code__list")
     page = list_page(
-        mine,
+        codes,
         request.GET,
         sorts={"code": "cost_code__sort_path", "description": "cost_code__description"},
         search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
@@ -68,33 +68,34 @@ def project_list(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("project_codes.edit")
 def add(request: ScopedRequest) -> HttpResponseBase:
-    """Cost Codes from Company: tick codes of a list; a ticked code brings what is under it."""
+    """Cost Codes from Company: tick codes of a list; their descendants are added as well."""
     project = _project(request)
     offered = cost_codes.offered_lists(project)
-    asked = (request.POST or request.GET).get("list", "")
+    list_id = (request.POST or request.GET).get("list", "")
     if not offered:
         return render(request, "wbs/project_add.html", {"home": _home(request)})
-    found = next((one for one in offered if str(one.pk) == asked), None if asked else offered[0])
-    if found is None:
+    default = None if list_id else offered[0]
+    code_list = next((item for item in offered if str(item.pk) == list_id), default)
+    if code_list is None:
         messages.error(request, NOT_OFFERED)
         return redirect("admin_wbs:project_add", project.account_id, project.pk)
     if request.method == "POST":
-        return _added(request, found)
-    return _picker(request, found, offered)
+        return _added(request, code_list)
+    return _picker(request, code_list, offered)
 
 
-def _added(request: ScopedRequest, found: CodeList) -> HttpResponseBase:
-    project, words = _project(request), request.POST.get("q", "").replace("\x00", "")[:200]
+def _added(request: ScopedRequest, code_list: CodeList) -> HttpResponseBase:
+    project, search = _project(request), request.POST.get("q", "").replace("\x00", "")[:200]
     ids = numbers(request.POST.getlist("ids"))
     if request.POST.get("all"):
-        count = cost_codes.add_matching(found, words, project=project, by=request.user)
+        count = cost_codes.add_matching(code_list, search, project=project, by=request.user)
     elif ids:
-        count = cost_codes.add(found, ids, project=project, by=request.user)
+        count = cost_codes.add(code_list, ids, project=project, by=request.user)
     else:
         messages.warning(request, NOTHING_TICKED)
-        here = reverse("admin_wbs:project_add", args=[project.account_id, project.pk])
-        query = urlencode({"list": str(found.pk), "q": words})
-        return redirect(f"{here}?{query}")
+        url = reverse("admin_wbs:project_add", args=[project.account_id, project.pk])
+        query = urlencode({"list": str(code_list.pk), "q": search})
+        return redirect(f"{url}?{query}")
     if count:
         plural = "" if count == 1 else "s"
         messages.success(request, f"{count:,} cost code{plural} added to the project.")
@@ -103,17 +104,17 @@ def _added(request: ScopedRequest, found: CodeList) -> HttpResponseBase:
     return redirect(_home(request))
 
 
-def _picker(request: ScopedRequest, found: CodeList, offered: list[CodeList]) -> HttpResponse:
-    """The codes under one, as a page of their own and as a branch; or those that match."""
+def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]) -> HttpResponse:
+    """The children of a code, as a page or as a branch; or the codes that match a search."""
     words = request.GET.get("q", "").replace("\x00", "").strip()
-    above = _above(request.GET.get("under", ""), found)
-    codes: QuerySet[Any] = cost_codes.offered(found)
+    above = _above(request.GET.get("under", ""), code_list)
+    codes: QuerySet[Any] = cost_codes.offered(code_list)
     total = codes.count()
     if not words:
         codes = codes.filter(parent=above)
-    here = ProjectCostCode.objects.filter(project=_project(request), cost_code=OuterRef("pk"))
-    children = cost_codes.offered(found).filter(parent=OuterRef("pk"))
-    codes = codes.annotate(is_here=Exists(here), has_codes=Exists(children))
+    on_project = ProjectCostCode.objects.filter(project=_project(request), cost_code=OuterRef("pk"))
+    children = cost_codes.offered(code_list).filter(parent=OuterRef("pk"))
+    codes = codes.annotate(is_here=Exists(on_project), has_codes=Exists(children))
     page = list_page(
         codes,
         request.GET,
@@ -121,7 +122,7 @@ def _picker(request: ScopedRequest, found: CodeList, offered: list[CodeList]) ->
         search=lambda rows, text: rows.search(text),  # type: ignore[attr-defined]
     )
     context = {
-        "list": found,
+        "list": code_list,
         "lists": offered,
         "page": page,
         "above": above,
@@ -134,14 +135,14 @@ def _picker(request: ScopedRequest, found: CodeList, offered: list[CodeList]) ->
     return render(request, "wbs/project_add.html", context)
 
 
-def _above(text: str, found: CodeList) -> CostCode | None:
-    return cost_codes.offered(found).select_related("parent").filter(pk=number(text)).first()
+def _above(text: str, code_list: CodeList) -> CostCode | None:
+    return cost_codes.offered(code_list).select_related("parent").filter(pk=number(text)).first()
 
 
 @require_POST
 @scoped("project_codes.edit")
 def remove(request: ScopedRequest) -> HttpResponseBase:
-    """Take the ticked codes off the project."""
+    """Remove the ticked codes from the project."""
     ids = numbers(request.POST.getlist("ids"))
     if not ids:
         messages.warning(request, NOTHING_TICKED)
@@ -152,8 +153,8 @@ def remove(request: ScopedRequest) -> HttpResponseBase:
         messages.success(request, f"{outcome.done:,} cost code{plural} removed from the project.")
     elif not outcome.left:
         messages.info(request, "The ticked cost codes are not on the project any more.")
-    for one in outcome.left[:5]:
-        messages.warning(request, f"{one.label} stays. {one.why}")
+    for item in outcome.left[:5]:
+        messages.warning(request, f"{item.label} stays. {item.why}")
     if len(outcome.left) > 5:
         messages.warning(request, f"{len(outcome.left) - 5:,} more stay for the same reason.")
     return redirect(_home(request))
@@ -174,7 +175,7 @@ def refresh(request: ScopedRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("codes.refresh_projects")
 def refresh_all(request: ScopedRequest) -> HttpResponseBase:
-    """Refresh Cost Codes on all projects that use the ERP, after a question."""
+    """Refresh Cost Codes on all projects that use the ERP; asks first."""
     back = reverse("admin_wbs:lists", args=[request.access.account.pk])
     if request.method == "POST":
         try:

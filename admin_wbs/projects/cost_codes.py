@@ -1,7 +1,7 @@
 """All writes to the cost codes of projects: adding from the company's lists, removing.
 
-Lock order: the list, of several each in the order of their ids, then the project. Who adds a code
-holds its list, so that it is neither deleted nor made inactive at that moment.
+Lock order: the list (several lists in the order of their ids), then the project. Adding a code
+locks its list, so that the code is neither deleted nor made inactive at the same time.
 """
 
 from __future__ import annotations
@@ -23,154 +23,157 @@ ENTITY = "project_cost_code"
 
 
 def offered_lists(project: Project) -> list[CodeList]:
-    """The lists that codes of a project come from, the connected ERP's first.
+    """The lists from which a project can take codes, the connected ERP's first.
 
-    Those that are available for new projects, and the ERP's for a project that uses the ERP;
-    not the lists of an ERP that is not connected any more.
+    These are the lists available for new projects, and the ERP's list for a project that uses the
+    ERP; not the lists of an ERP that is no longer connected.
     """
-    present = list_services.erp_list(project.account_id)
-    wanted = Q(connection_id=None, for_new_projects=True)
-    if present is not None and (project.use_with_erp or present.for_new_projects):
-        wanted |= Q(pk=present.pk)
-    found = CodeList.objects.filter(wanted, account=project.account_id)
-    return sorted(found, key=lambda one: (not one.is_erp, one.name_key))
+    erp_code_list = list_services.erp_list(project.account_id)
+    condition = Q(connection_id=None, for_new_projects=True)
+    if erp_code_list is not None and (project.use_with_erp or erp_code_list.for_new_projects):
+        condition |= Q(pk=erp_code_list.pk)
+    lists = CodeList.objects.filter(condition, account=project.account_id)
+    return sorted(lists, key=lambda item: (not item.is_erp, item.name_key))
 
 
-def offered(found: CodeList) -> CostCodeQuerySet:
-    """The codes of a list that a project can be given: active ones, below active ones only."""
-    return _offered([found])
+def offered(code_list: CodeList) -> CostCodeQuerySet:
+    """The codes of a list that a project can take: the active ones."""
+    return _offered([code_list])
 
 
-def _offered(found: Sequence[CodeList]) -> CostCodeQuerySet:
-    return CostCode.objects.filter(list__in=found, is_active=True)
+def _offered(code_lists: Sequence[CodeList]) -> CostCodeQuerySet:
+    return CostCode.objects.filter(list__in=code_lists, is_active=True)
 
 
 @transaction.atomic
-def add(found: CodeList, ids: Iterable[int], *, project: Project, by: User) -> int:
-    """Put codes, all that is under them, and what is above them, on a project.
+def add(code_list: CodeList, ids: Iterable[int], *, project: Project, by: User) -> int:
+    """Add codes, all their descendants and ancestors to a project.
 
     :returns: how many the project did not have.
     """
-    list_services.lock(found.pk)
+    list_services.lock(code_list.pk)
     chosen: set[int] = set()
-    for code in _named(offered(found).with_groups(), ids):
+    for code in _named(offered(code_list).with_groups(), ids):
         if code.pk in chosen:
             continue
         chosen.add(code.pk)
         if code.is_group:  # type: ignore[attr-defined]  # annotated
-            chosen.update(offered(found).under(code).values_list("pk", flat=True))
-    return _put([found], chosen, project=project, by=by)
+            chosen.update(offered(code_list).under(code).values_list("pk", flat=True))
+    return _put([code_list], chosen, project=project, by=by)
 
 
 @transaction.atomic
-def add_only(found: CodeList, ids: Iterable[int], *, project: Project, by: User) -> int:
-    """Put codes and what is above them, but not what is under them, on a project."""
-    list_services.lock(found.pk)
-    return _put([found], {code.pk for code in _named(offered(found), ids)}, project=project, by=by)
+def add_only(code_list: CodeList, ids: Iterable[int], *, project: Project, by: User) -> int:
+    """Add codes and their ancestors, but not their descendants, to a project."""
+    list_services.lock(code_list.pk)
+    return _put(
+        [code_list], {code.pk for code in _named(offered(code_list), ids)}, project=project, by=by
+    )
 
 
 @transaction.atomic
 def add_of_any(ids: Iterable[int], *, project: Project, by: User) -> int:
-    """:func:`add_only` for codes of any of the lists that are available to the project.
+    """:func:`add_only` for codes of any list that is available to the project.
 
-    All of these lists are held, whichever the codes are of: in a transaction that does this again
-    for other codes, none is waited for while the project is held.
+    All of these lists are locked, whichever list the codes are of. A transaction that calls this
+    again for other codes then never waits for a list while it holds the project.
     """
-    held = list_services.lock_many(one.pk for one in offered_lists(project))
-    return _put(held, {code.pk for code in _named(_offered(held), ids)}, project=project, by=by)
+    lists = list_services.lock_many(item.pk for item in offered_lists(project))
+    return _put(lists, {code.pk for code in _named(_offered(lists), ids)}, project=project, by=by)
 
 
 @transaction.atomic
-def add_matching(found: CodeList, words: str, *, project: Project, by: User) -> int:
-    """Put every code of a list that matches a search, and what is above each, on a project."""
-    list_services.lock(found.pk)
-    chosen = set(offered(found).search(words).values_list("pk", flat=True))
-    return _put([found], chosen, project=project, by=by)
+def add_matching(code_list: CodeList, words: str, *, project: Project, by: User) -> int:
+    """Add all codes of a list that match a search, and their ancestors, to a project."""
+    list_services.lock(code_list.pk)
+    chosen = set(offered(code_list).search(words).values_list("pk", flat=True))
+    return _put([code_list], chosen, project=project, by=by)
 
 
-def missing(found: CodeList, project: Project) -> CostCodeQuerySet:
+def missing(code_list: CodeList, project: Project) -> CostCodeQuerySet:
     """Synced, active codes of the ERP's list that a project does not have."""
-    here = ProjectCostCode.objects.filter(project=project).values("cost_code")
-    return offered(found).synced().exclude(pk__in=here)
+    on_project = ProjectCostCode.objects.filter(project=project).values("cost_code")
+    return offered(code_list).synced().exclude(pk__in=on_project)
 
 
 @transaction.atomic
-def add_missing(found: CodeList, *, project: Project, by: User, most: int) -> int:
-    """Bring in some of :func:`missing`, in the order of the tree; 0 where nothing is missing."""
-    list_services.lock(found.pk)
-    rows = missing(found, project).order_by("sort_path").values_list("pk", flat=True)
-    return _put([found], set(rows[:most]), project=project, by=by)
+def add_missing(code_list: CodeList, *, project: Project, by: User, most: int) -> int:
+    """Add up to ``most`` of :func:`missing`, in tree order; 0 if nothing is missing."""
+    list_services.lock(code_list.pk)
+    rows = missing(code_list, project).order_by("sort_path").values_list("pk", flat=True)
+    return _put([code_list], set(rows[:most]), project=project, by=by)
 
 
 @transaction.atomic
 def remove(ids: Iterable[int], *, project: Project, by: User) -> Outcome:
-    """Take codes off a project.
+    """Remove codes from a project.
 
-    One is left while a budget code uses it, or codes under it are on the project.
+    A code stays while a budget code uses it, or codes under it are on the project.
     """
     _lock(project)
     chosen = {row.cost_code_id: row for row in _rows(project, ids)}
-    going = dict(sorted(chosen.items(), key=lambda pair: -pair[1].cost_code.depth))
-    here = ProjectCostCode.objects.filter(project=project)
-    family = here.values_list("cost_code", "cost_code__parent")
-    holding = {parent for pk, parent in family if pk not in chosen}
+    to_remove = dict(sorted(chosen.items(), key=lambda pair: -pair[1].cost_code.depth))
+    on_project = ProjectCostCode.objects.filter(project=project)
+    family = on_project.values_list("cost_code", "cost_code__parent")
+    parents_in_use = {parent for pk, parent in family if pk not in chosen}
     used = WbsCodeItem.objects.uses("cost_code", (row.pk for row in chosen.values()))
     left: list[Left] = []
-    for pk, row in list(going.items()):
-        if row.pk in used or pk in holding:
+    # Deepest first: a code that stays keeps the codes above it.
+    for pk, row in list(to_remove.items()):
+        if row.pk in used or pk in parents_in_use:
             below = "Codes under it are on the project. Remove these too, or first."
             left.append(Left(pk, str(row.cost_code), used.get(row.pk, below)))
-            del going[pk]
-            holding.add(row.cost_code.parent_id)
-    gone = [row.pk for row in going.values()]
-    for start in range(0, len(gone), BATCH):
-        ProjectCostCode.objects.filter(pk__in=gone[start : start + BATCH]).delete()
-    _note(project, [row.cost_code for row in going.values()], "removed", by=by)
-    return Outcome(len(gone), tuple(sorted(left, key=lambda one: one.label)))
+            del to_remove[pk]
+            parents_in_use.add(row.cost_code.parent_id)
+    row_ids = [row.pk for row in to_remove.values()]
+    for start in range(0, len(row_ids), BATCH):
+        ProjectCostCode.objects.filter(pk__in=row_ids[start : start + BATCH]).delete()
+    _note(project, [row.cost_code for row in to_remove.values()], "removed", by=by)
+    return Outcome(len(row_ids), tuple(sorted(left, key=lambda item: item.label)))
 
 
 def gone_inactive(project: Project) -> QuerySet[CostCode]:
-    """Codes that stay on a project although the company's list has made them inactive."""
-    here = ProjectCostCode.objects.filter(project=project).values("cost_code")
-    return CostCode.objects.filter(pk__in=here, is_active=False).order_by("sort_path")
+    """Codes of a project that became inactive in the company's list."""
+    on_project = ProjectCostCode.objects.filter(project=project).values("cost_code")
+    return CostCode.objects.filter(pk__in=on_project, is_active=False).order_by("sort_path")
 
 
 def _named(codes: CostCodeQuerySet, ids: Iterable[int]) -> list[CostCode]:
-    wanted = sorted(set(ids))
-    found: list[CostCode] = []
-    for start in range(0, len(wanted), BATCH):
-        found += codes.filter(pk__in=wanted[start : start + BATCH])
-    # What is above comes first, so that what is under it is not looked up again.
-    return sorted(found, key=lambda code: code.sort_path)
+    code_ids = sorted(set(ids))
+    rows: list[CostCode] = []
+    for start in range(0, len(code_ids), BATCH):
+        rows += codes.filter(pk__in=code_ids[start : start + BATCH])
+    # Ancestors first, so that add() does not look up their descendants again.
+    return sorted(rows, key=lambda code: code.sort_path)
 
 
 def _rows(project: Project, ids: Iterable[int]) -> list[ProjectCostCode]:
-    wanted = sorted(set(ids))
+    code_ids = sorted(set(ids))
     rows = ProjectCostCode.objects.filter(project=project).select_related("cost_code")
-    found: list[ProjectCostCode] = []
-    for start in range(0, len(wanted), BATCH):
-        found += rows.filter(cost_code__in=wanted[start : start + BATCH])
-    return found
+    matches: list[ProjectCostCode] = []
+    for start in range(0, len(code_ids), BATCH):
+        matches += rows.filter(cost_code__in=code_ids[start : start + BATCH])
+    return matches
 
 
 def _lock(project: Project) -> None:
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
-def _put(found: Sequence[CodeList], chosen: set[int], *, project: Project, by: User) -> int:
-    """Store the chosen codes and those above them; the caller holds the lists."""
+def _put(code_lists: Sequence[CodeList], chosen: set[int], *, project: Project, by: User) -> int:
+    """Store the codes and their ancestors; the caller has locked the lists."""
     _lock(project)
-    wanted = chosen | _above(chosen)
-    here = ProjectCostCode.objects.filter(project=project, cost_code__list__in=found)
-    new = sorted(wanted - set(here.values_list("cost_code", flat=True)))
+    code_ids = chosen | _above(chosen)
+    on_project = ProjectCostCode.objects.filter(project=project, cost_code__list__in=code_lists)
+    new = sorted(code_ids - set(on_project.values_list("cost_code", flat=True)))
     rows = [ProjectCostCode(project=project, cost_code_id=pk) for pk in new]
     ProjectCostCode.objects.bulk_create(rows, batch_size=BATCH)
-    _note(project, _named(_offered(found), new), "added", by=by)
+    _note(project, _named(_offered(code_lists), new), "added", by=by)
     return len(new)
 
 
 def _above(ids: set[int]) -> set[int]:
-    """Everything above some codes, tier by tier."""
+    """All ancestors of the codes; one query per tier and batch."""
     above: set[int] = set()
     tier = sorted(ids)
     while tier:

@@ -1,6 +1,6 @@
-"""Refresh Cost Codes: projects that use the ERP get the codes that were synced since.
+"""Refresh Cost Codes: projects that use the ERP get the codes synced since the last refresh.
 
-A code that has gone inactive stays on the projects that have it, and is named in the result.
+An inactive code stays on the projects that have it, and is listed in the result.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ NO_ERP = "No ERP that takes cost codes is connected to this account."
 
 
 def subject(project: Project | None, account_id: int) -> str:
-    """What jobs about a project's codes, or those of all projects, are found by."""
+    """The subject under which jobs of one project, or of all projects, are stored."""
     return f"project_codes:{project.pk}" if project else f"all_project_codes:{account_id}"
 
 
 def refusal(project: Project) -> str:
-    """Why a project's codes cannot be refreshed; empty where they can."""
+    """Why a project's codes cannot be refreshed; empty if they can."""
     if not project.is_active:
         return "The project is inactive."
     if not project.use_with_erp:
@@ -40,13 +40,13 @@ def refusal(project: Project) -> str:
 
 
 def erp_projects(access: Access) -> list[Project]:
-    """The projects of the account that a refresh of all reaches."""
-    found = Project.objects.filter(account=access.account, is_active=True, use_with_erp=True)
-    return list(found.order_by("number", "name", "pk"))
+    """The projects of the account that a refresh of all includes."""
+    projects = Project.objects.filter(account=access.account, is_active=True, use_with_erp=True)
+    return list(projects.order_by("number", "name", "pk"))
 
 
 def refresh(*, access: Access) -> Job:
-    """Refresh the project of ``access``. :raises CodeRefused: with the reason why not."""
+    """Refresh the project of ``access``. :raises CodeRefused: with the reason."""
     project = access.project
     why = refusal(project) if project else "There is no project."
     if project is None or why:
@@ -63,9 +63,9 @@ def refresh(*, access: Access) -> Job:
 
 
 def refresh_all(*, access: Access) -> Job:
-    """Refresh every project that uses the ERP. :raises CodeRefused: where there is none, or no ERP.
+    """Refresh all projects that use the ERP, in one job; its result has a line per project.
 
-    One job; its result has a line per project.
+    :raises CodeRefused: if there is no such project, or no ERP.
     """
     if list_services.erp_list(access.account.pk) is None:
         raise CodeRefused(NO_ERP)
@@ -84,35 +84,37 @@ def refresh_all(*, access: Access) -> Job:
 
 
 def one_step(run: Run) -> None:
-    """Some of what the job's project does not have."""
+    """Add the next chunk of missing codes to the job's project."""
     project = run.job.project
     with run.chunk():
         assert project is not None
-        found = _erp_list(run)
-        added = cost_codes.add_missing(found, project=project, by=run.job.by, most=CHUNK)
+        code_list = _erp_list(run)
+        added = cost_codes.add_missing(code_list, project=project, by=run.job.by, most=CHUNK)
         run.done += added
         run.total = max(run.total, run.done)
         if not added:
-            inactive = [[str(one), "Inactive in the company's list."] for one in _inactive(project)]
+            inactive = [
+                [str(code), "Inactive in the company's list."] for code in _inactive(project)
+            ]
             text = _outcome(run.done, project)
             run.finish({"text": text, "column": "Cost code", "rows": inactive})
 
 
 def all_step(run: Run) -> None:
-    """Some of what the next project does not have."""
+    """Add the next chunk of missing codes to the next project of the job."""
     with run.chunk():
-        found = _erp_list(run)
+        code_list = _erp_list(run)
         left = run.job.args["projects"][run.done :]
         rows = run.notes.setdefault("rows", [])
         if not left:
             run.finish({"text": _summary(run), "column": "Project", "rows": rows})
             return
-        # Read again: it may have been taken out of use, or off the ERP, meanwhile.
+        # Read it again: it may have become inactive, or stopped using the ERP.
         project = Project.objects.get(pk=left[0], account=run.job.account_id)
         why = refusal(project)
         added = 0
         if not why:
-            added = cost_codes.add_missing(found, project=project, by=run.job.by, most=CHUNK)
+            added = cost_codes.add_missing(code_list, project=project, by=run.job.by, most=CHUNK)
             run.notes["added"] = run.notes.get("added", 0) + added
         if not added:
             text = why or _outcome(run.notes.get("added", 0), project)
@@ -122,10 +124,10 @@ def all_step(run: Run) -> None:
 
 
 def _erp_list(run: Run) -> CodeList:
-    found = list_services.erp_list(run.job.account_id)
-    if found is None:
+    code_list = list_services.erp_list(run.job.account_id)
+    if code_list is None:
         raise JobProblem(NO_ERP)
-    return found
+    return code_list
 
 
 def _inactive(project: Project) -> list[object]:
@@ -148,6 +150,6 @@ def _summary(run: Run) -> str:
 
 
 def register_jobs() -> None:
-    """Make the jobs known to the workers."""
+    """Register the jobs with the workers."""
     register(ONE, one_step, action="project_codes.view")
     register(ALL, all_step, action="codes.refresh_projects")

@@ -1,7 +1,7 @@
 """All writes to the budget code structure of a project.
 
-A project takes the account's when it is created (``structures``). The first change on the project
-makes the structure its own, for good.
+A new project gets the account's structure (``default_structure``). The first change on the project
+makes the structure its own, permanently.
 See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 """
 
@@ -23,21 +23,21 @@ STRUCTURE = "project_structure"
 
 
 def own(project: Project) -> OwnStructure | None:
-    """Who made the structure the project's own and when; None while it is the account's."""
+    """Who made the structure the project's own, and when; None while it is the account's."""
     return OwnStructure.objects.filter(project=project).select_related("by").first()
 
 
 def addable(project: Project) -> QuerySet[Segment]:
     """Segments of the account that the project's structure does not have."""
-    here = project.segments.values("segment")
-    found: QuerySet[Segment] = Segment.objects.filter(account=project.account_id)
-    return found.exclude(pk__in=here).order_by("kind", "name")
+    on_project = project.segments.values("segment")
+    segments: QuerySet[Segment] = Segment.objects.filter(account=project.account_id)
+    return segments.exclude(pk__in=on_project).order_by("kind", "name")
 
 
 def move(project: Project, segment: Segment, *, step: int, by: User) -> None:
-    """Swap a segment with the one before (``step`` -1) or behind it (1); at an end it stays.
+    """Swap a segment with its neighbor (``step`` -1: previous, 1: next); at an end it stays.
 
-    :raises SegmentRefused: for one that is not in the project's structure.
+    :raises SegmentRefused: for a segment that is not in the project's structure.
     """
 
     def moved(order: list[Segment]) -> None:
@@ -53,21 +53,21 @@ def move(project: Project, segment: Segment, *, step: int, by: User) -> None:
 def arrange(project: Project, ids: Sequence[int], *, by: User) -> None:
     """Put the segments into the order of ``ids``.
 
-    :raises SegmentRefused: where these are not the segments of the structure, each once.
+    :raises SegmentRefused: unless ``ids`` are the segments of the structure, each once.
     """
 
     def arranged(order: list[Segment]) -> None:
-        if sorted(ids) != sorted(one.pk for one in order):
+        if sorted(ids) != sorted(item.pk for item in order):
             raise SegmentRefused("Name every segment of the structure once, and no other.")
-        order.sort(key=lambda one: ids.index(one.pk))
+        order.sort(key=lambda item: ids.index(item.pk))
 
     _change(project, arranged, by=by)
 
 
 def add(project: Project, segment: Segment, *, by: User) -> None:
-    """Put a segment of the account at the end.
+    """Add a segment of the account at the end.
 
-    :raises SegmentRefused: when it is there already, has gone, or the ERP takes no custom ones.
+    :raises SegmentRefused: if it is there already, was deleted, or the ERP takes no custom ones.
     """
 
     def added(order: list[Segment]) -> None:
@@ -84,7 +84,7 @@ def add(project: Project, segment: Segment, *, by: User) -> None:
 
 
 def remove_refusal(project: Project, segment: Segment) -> str:
-    """Why a segment stays in the project's structure; empty where it can go."""
+    """Why a segment cannot be removed from the structure; empty if it can."""
     if segment.is_required:
         return f"{segment} is a part of every budget code."
     if segment.kind == Segment.Kind.SUB_JOB and (count := project.sub_jobs.count()):
@@ -95,7 +95,7 @@ def remove_refusal(project: Project, segment: Segment) -> str:
 
 
 def remove(project: Project, segment: Segment, *, by: User) -> None:
-    """Take a segment out. :raises SegmentRefused: with the reason."""
+    """Remove a segment. :raises SegmentRefused: with the reason."""
 
     def removed(order: list[Segment]) -> None:
         why = remove_refusal(project, segment)
@@ -109,7 +109,7 @@ def remove(project: Project, segment: Segment, *, by: User) -> None:
 
 @transaction.atomic
 def _change(project: Project, arrange: Callable[[list[Segment]], None], *, by: User) -> None:
-    """Write a new order; the account is held, so that no segment of it is deleted meanwhile."""
+    """Write a new order; locks the account, so that none of its segments is deleted meanwhile."""
     default_structure.lock(project.account_id)
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     before = default_structure.of_project(project)
@@ -119,11 +119,14 @@ def _change(project: Project, arrange: Callable[[list[Segment]], None], *, by: U
         return
     project.segments.all().delete()
     ProjectSegment.objects.bulk_create(
-        ProjectSegment(project=project, segment=one, position=place)
-        for place, one in enumerate(order, start=1)
+        ProjectSegment(project=project, segment=segment, position=position)
+        for position, segment in enumerate(order, start=1)
     )
     OwnStructure.objects.get_or_create(project=project, defaults={"by": by})
-    words = [default_structure.JOINT.join(one.name for one in some) for some in (before, order)]
-    data = {"changes": {"structure": words}}
-    one = Note(STRUCTURE, project.pk, str(project), "edited", data=data)
-    note(project.account_id, [one], by=by)
+    names = [
+        default_structure.JOINT.join(segment.name for segment in segments)
+        for segments in (before, order)
+    ]
+    data = {"changes": {"structure": names}}
+    event = Note(STRUCTURE, project.pk, str(project), "edited", data=data)
+    note(project.account_id, [event], by=by)

@@ -1,4 +1,4 @@
-"""The page of a project's own work breakdown structure: segments and their order."""
+"""The page of a project's work breakdown structure: its segments and their order."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ACTIONS = ("add", "remove", *STEPS)
 
 @dataclass(frozen=True)
 class Row:
-    """A segment of the project: how many items it has here, and where they are kept.
+    """A segment of the project, its number of items, and where they are kept.
 
-    ``stays``: why it cannot be taken out.
+    ``stays``: why it cannot be removed.
     """
 
     segment: Segment
@@ -39,17 +39,17 @@ class Row:
 @require_safe
 @scoped("project_wbs.view")
 def structure(request: ScopedRequest) -> HttpResponse:
-    """The segments of the project's budget codes in their order, with their counts."""
+    """The segments of the project's budget codes in order, with numbers of items."""
     project = _project(request)
     default_structure.ensure(project.account_id)
     order = default_structure.of_project(project)
     context = {
-        "rows": [_row(project, one) for one in order],
+        "rows": [_row(project, segment) for segment in order],
         "preview": default_structure.preview(project.account_id, order),
         "own": project_structure.own(project),
         "addable": project_structure.addable(project),
         "sub_jobs_apart": sub_jobs.offered(project)
-        and not any(one.kind == Segment.Kind.SUB_JOB for one in order),
+        and not any(segment.kind == Segment.Kind.SUB_JOB for segment in order),
         "may_edit": request.access.can("project_wbs.edit"),
         "moved": request.GET.get("moved", ""),
         "direction": request.GET.get("direction", ""),
@@ -60,12 +60,12 @@ def structure(request: ScopedRequest) -> HttpResponse:
 @require_POST
 @scoped("project_wbs.edit")
 def change(request: ScopedRequest) -> HttpResponseBase:
-    """Move, add or remove a segment; the change that makes the structure the project's asks."""
+    """Move, add or remove a segment; asks before the first change of the project's structure."""
     project = _project(request)
     back = reverse("admin_wbs:project_wbs", args=[project.account_id, project.pk])
     action = request.POST.get("action", "")
-    wanted = number(request.POST.get("segment", ""))
-    segment = Segment.objects.filter(account=project.account_id, pk=wanted).first()
+    segment_id = number(request.POST.get("segment", ""))
+    segment = Segment.objects.filter(account=project.account_id, pk=segment_id).first()
     if action not in ACTIONS or segment is None:
         messages.error(request, "Choose a segment, and what to do with it.")
         return redirect(back)
@@ -112,16 +112,16 @@ def _project(request: ScopedRequest) -> Project:
     return project
 
 
-def _row(project: Project, one: Segment) -> Row:
-    """Of at most thirteen segments, so that each may count its items."""
+def _row(project: Project, segment: Segment) -> Row:
+    """Counts the items with a query per segment; there are at most 13 segments."""
     place = [project.account_id, project.pk]
     items, href = 0, ""
-    if one.kind == Segment.Kind.COST_CODE:
+    if segment.kind == Segment.Kind.COST_CODE:
         items, href = project.cost_codes.count(), reverse("admin_wbs:project_codes", args=place)
-    elif one.kind == Segment.Kind.COST_TYPE:
+    elif segment.kind == Segment.Kind.COST_TYPE:
         items = CostType.objects.filter(account=project.account_id).count()
-    elif one.kind == Segment.Kind.SUB_JOB:
+    elif segment.kind == Segment.Kind.SUB_JOB:
         items, href = project.sub_jobs.count(), reverse("admin_wbs:sub_jobs", args=place)
     else:
-        items = SegmentItem.objects.filter(segment=one, is_active=True).count()
-    return Row(one, items, href, project_structure.remove_refusal(project, one))
+        items = SegmentItem.objects.filter(segment=segment, is_active=True).count()
+    return Row(segment, items, href, project_structure.remove_refusal(project, segment))

@@ -38,24 +38,25 @@ def sub_job_list(request: ScopedRequest) -> HttpResponseBase:
     is_part = page_params.is_part(request)
     key = page_params.typed_row(request.POST)
     form = SubJobForm(request.POST, auto_id=f"{key}_%s" if is_part else "id_%s")
-    made = _add(request, form)
+    created = _add(request, form)
     if not is_part:
-        if made is None:
+        if created is None:
             return _page(request, form)
-        messages.success(request, f"Added the sub job {made}.")
-        return redirect(f"{request.path}?added={made.pk}")
+        messages.success(request, f"Added the sub job {created}.")
+        return redirect(f"{request.path}?added={created.pk}")
     context: dict[str, Any] = {"add_url": request.path, "may_edit": True}
-    if made is None:
+    if created is None:
         context |= {"form": form, "key": key}
         return render(request, "wbs/parts/typed_sub_job.html", context)
-    context |= {"sub_job": made, "said": f"Added the sub job {made}."}
+    context |= {"sub_job": created, "said": f"Added the sub job {created}."}
     return render(request, "wbs/parts/sub_job_added.html", context)
 
 
 def _add(request: ScopedRequest, form: SubJobForm) -> SubJob | None:
-    """The new sub job; None after the form has been told why there is none.
+    """Add a sub job; None if the form has errors now.
 
-    One that was stored before, but whose answer nobody heard, is given when it is sent again.
+    If an earlier request with the same values created it and its response was lost, that one is
+    returned.
     """
     if not form.is_valid():
         return None
@@ -96,19 +97,19 @@ def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
 @scoped("project_wbs.edit")
 def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Code and name of a sub job, and its history."""
-    found = _sub_job(request, sub_job_id)
-    title, seen = str(found), found.revision
-    form = SubJobForm(request.POST if request.method == "POST" else None, instance=found)
+    sub_job = _sub_job(request, sub_job_id)
+    title, seen = str(sub_job), sub_job.revision
+    form = SubJobForm(request.POST if request.method == "POST" else None, instance=sub_job)
     if request.method == "POST" and form.is_valid():
         seen = number(request.POST.get("seen", ""))
         try:
-            changed = sub_jobs.change(found, values=form.cleaned_data, seen=seen, by=request.user)
+            changed = sub_jobs.change(sub_job, values=form.cleaned_data, seen=seen, by=request.user)
         except (ValidationError, SegmentRefused) as error:
             _show(form, error)
         else:
             messages.success(request, f"Saved the sub job {changed}.")
             return redirect(_home(request))
-    history = Event.objects.about(request.access.account.pk, sub_jobs.SUB_JOB, found.pk)
+    history = Event.objects.about(request.access.account.pk, sub_jobs.SUB_JOB, sub_job.pk)
     context = {
         "form": form,
         "title": title,
@@ -122,10 +123,10 @@ def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
 @require_POST
 @scoped("project_wbs.edit")
 def sub_job_switch(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
-    """Deactivate or reactivate."""
-    found, active = _sub_job(request, sub_job_id), request.POST.get("active") == "1"
+    """Deactivate or reactivate a sub job."""
+    sub_job, active = _sub_job(request, sub_job_id), request.POST.get("active") == "1"
     try:
-        changed = sub_jobs.switch(found, active=active, by=request.user)
+        changed = sub_jobs.switch(sub_job, active=active, by=request.user)
     except SegmentRefused as refused:
         messages.error(request, str(refused))
     else:
@@ -138,18 +139,18 @@ def sub_job_switch(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
 @scoped("project_wbs.edit")
 def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Ask, then delete a sub job."""
-    found = SubJob.objects.visible_to(request.access).filter(pk=sub_job_id).first()
-    if found is None:
+    sub_job = SubJob.objects.visible_to(request.access).filter(pk=sub_job_id).first()
+    if sub_job is None:
         of_project = {"project_id": _project(request).pk}
         event = deletion(request, sub_jobs.SUB_JOB, sub_job_id, **of_project)
         return deleted_already(request, event, back=_home(request))
     return ask_then_delete(
         request,
-        found,
+        sub_job,
         word="sub job",
-        refusal=sub_jobs.delete_refusal(found),
-        what=[f"{found} leaves the project. It cannot be brought back."],
-        delete=lambda: sub_jobs.delete(found, by=request.user),
+        refusal=sub_jobs.delete_refusal(sub_job),
+        what=[f"{sub_job} leaves the project. It cannot be brought back."],
+        delete=lambda: sub_jobs.delete(sub_job, by=request.user),
         back=_home(request),
     )
 

@@ -1,6 +1,6 @@
 """All writes to the sub jobs of projects.
 
-Every function holds the project, so that of two people who change its sub jobs one waits.
+Every function locks the project, so that two people who change its sub jobs wait for each other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EDITABLE = ("code", "name")
 
 
 def offered(project: Project) -> bool:
-    """Whether the project has sub jobs: in its structure, or since the account enabled them."""
+    """True if the project has sub jobs in its structure, or the account has enabled them."""
     kind = Segment.objects.filter(account=project.account_id, kind=Segment.Kind.SUB_JOB)
     enabled = kind.filter(position__isnull=False).exists()
     return enabled or project.segments.filter(segment__kind=Segment.Kind.SUB_JOB).exists()
@@ -30,30 +30,30 @@ def offered(project: Project) -> bool:
 
 @transaction.atomic
 def add(project: Project, *, code: str, name: str, by: User) -> SubJob:
-    """A further sub job.
+    """Add a sub job.
 
     :raises ValidationError: by field, for a value that is missing, too long or taken.
-    :raises SegmentRefused: where the account has not enabled sub jobs.
+    :raises SegmentRefused: if the account has not enabled sub jobs.
     """
     _lock(project)
     if not offered(project):
         raise SegmentRefused("Sub Job is not enabled in the account's Work Breakdown Structure.")
-    made = SubJob(project=project, code=code.strip(), name=name.strip())
-    _check(made)
-    made.save()
-    _note(made, "created", by=by)
-    return made
+    created = SubJob(project=project, code=code.strip(), name=name.strip())
+    _check(created)
+    created.save()
+    _note(created, "created", by=by)
+    return created
 
 
 @transaction.atomic
-def change(one: SubJob, *, values: Mapping[str, str], seen: int, by: User) -> SubJob:
+def change(sub_job: SubJob, *, values: Mapping[str, str], seen: int, by: User) -> SubJob:
     """Change code, name or both; ``seen`` is the revision that the page showed.
 
     :raises ValidationError: by field, for a value that is missing, too long or taken.
-    :raises StaleItem: when somebody else has changed it since.
-    :raises SegmentRefused: where it has been deleted, or its code cannot be changed.
+    :raises StaleItem: if somebody else has changed it since.
+    :raises SegmentRefused: if it has been deleted, or its code cannot be changed.
     """
-    stored = _stored(one)
+    stored = _stored(sub_job)
     if stored.revision != seen:
         raise StaleItem(f"{stored} was changed since you opened the page. Look at it as it is now.")
     before = {name: getattr(stored, name) for name in EDITABLE}
@@ -69,26 +69,29 @@ def change(one: SubJob, *, values: Mapping[str, str], seen: int, by: User) -> Su
 
 
 @transaction.atomic
-def switch(one: SubJob, *, active: bool, by: User) -> SubJob:
-    """Make it inactive, no longer offered, or active again. :raises SegmentRefused: when gone."""
-    stored = _stored(one)
+def switch(sub_job: SubJob, *, active: bool, by: User) -> SubJob:
+    """Make it inactive (not offered any more) or active again.
+
+    :raises SegmentRefused: if it has been deleted.
+    """
+    stored = _stored(sub_job)
     if stored.is_active != active:
         _write(stored, {"is_active": [not active, active]}, by=by)
     return stored
 
 
-def delete_refusal(one: SubJob) -> str:
-    """Why a sub job cannot be deleted; empty where it can."""
-    if one.origin_id:
+def delete_refusal(sub_job: SubJob) -> str:
+    """Why a sub job cannot be deleted; empty if it can."""
+    if sub_job.origin_id:
         return "Another system knows it. Deactivate it instead."
-    why = WbsCodeItem.objects.uses("sub_job", [one.pk]).get(one.pk)
+    why = WbsCodeItem.objects.uses("sub_job", [sub_job.pk]).get(sub_job.pk)
     return f"{why} {INSTEAD}" if why else ""
 
 
 @transaction.atomic
-def delete(one: SubJob, *, by: User) -> None:
+def delete(sub_job: SubJob, *, by: User) -> None:
     """Delete a sub job that nothing uses. :raises SegmentRefused: with the reason."""
-    stored = _stored(one)
+    stored = _stored(sub_job)
     why = delete_refusal(stored)
     if why:
         raise SegmentRefused(why)
@@ -100,24 +103,24 @@ def _lock(project: Project) -> None:
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
-def _stored(one: SubJob) -> SubJob:
-    """As it is now, with its project held. :raises SegmentRefused: when it has gone."""
-    _lock(one.project)
-    stored: SubJob | None = SubJob.objects.select_related("project").filter(pk=one.pk).first()
+def _stored(sub_job: SubJob) -> SubJob:
+    """Lock the project and read the sub job. :raises SegmentRefused: if it was deleted."""
+    _lock(sub_job.project)
+    stored: SubJob | None = SubJob.objects.select_related("project").filter(pk=sub_job.pk).first()
     if stored is None:
-        raise SegmentRefused(f"{one} has been deleted.")
+        raise SegmentRefused(f"{sub_job} has been deleted.")
     return stored
 
 
-def _check(one: SubJob) -> None:
+def _check(sub_job: SubJob) -> None:
     """:raises ValidationError: by field."""
-    one.full_clean(validate_constraints=False)
-    others = SubJob.objects.filter(project=one.project_id).exclude(pk=one.pk)
+    sub_job.full_clean(validate_constraints=False)
+    others = SubJob.objects.filter(project=sub_job.project_id).exclude(pk=sub_job.pk)
     taken = {}
-    if (holder := others.filter(code_key=one.code_key).first()) is not None:
-        taken["code"] = f"{one.code} is taken by {holder.name}."
-    if (holder := others.filter(name_key=one.name_key).first()) is not None:
-        taken["name"] = f"{one.name} is the name of {holder.code} already."
+    if (holder := others.filter(code_key=sub_job.code_key).first()) is not None:
+        taken["code"] = f"{sub_job.code} is taken by {holder.name}."
+    if (holder := others.filter(name_key=sub_job.name_key).first()) is not None:
+        taken["name"] = f"{sub_job.name} is the name of {holder.code} already."
     if taken:
         raise ValidationError(taken)
 
@@ -132,6 +135,10 @@ def _write(stored: SubJob, changed: Mapping[str, list[Any]], *, by: User) -> Non
     _note(stored, "edited", by=by, data={"changes": dict(changed)})
 
 
-def _note(one: SubJob, verb: str, *, by: User, data: Mapping[str, Any] | None = None) -> None:
-    more = {"project": str(one.project), "project_id": one.project_id, **(data or {})}
-    note(one.project.account_id, [Note(SUB_JOB, one.pk, str(one), verb, data=more)], by=by)
+def _note(sub_job: SubJob, verb: str, *, by: User, data: Mapping[str, Any] | None = None) -> None:
+    more = {"project": str(sub_job.project), "project_id": sub_job.project_id, **(data or {})}
+    note(
+        sub_job.project.account_id,
+        [Note(SUB_JOB, sub_job.pk, str(sub_job), verb, data=more)],
+        by=by,
+    )

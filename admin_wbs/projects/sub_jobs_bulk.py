@@ -1,4 +1,4 @@
-"""Creating and changing many sub jobs of a project at once, each row with its own fate."""
+"""Create and change many sub jobs in one call. A row with errors does not stop the others."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ KNOWN = "is known to another system and stays"
 
 @transaction.atomic
 def store(project: Project, rows: Sequence[Row], *, access: Access) -> None:
-    """Create and change sub jobs; a row that cannot be stored stops no other.
+    """Create and change sub jobs; a row with errors is skipped.
 
-    No two rows are the same sub job. New ones get their ``pk``. What the ERP calls one is set by
-    who may import from it (``origin_ids``).
+    No two rows may be the same sub job. New rows get their ``pk``. Setting the ERP's id needs the
+    permission to import (see :mod:`admin_wbs.external_ids`).
 
-    :raises SegmentRefused: where the account has not enabled sub jobs.
+    :raises SegmentRefused: if the account has not enabled sub jobs.
     """
     list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))
     if not offered(project):
         raise SegmentRefused("Sub Job is not enabled in the account's Work Breakdown Structure.")
-    stored = {one.pk: one for one in SubJob.objects.filter(project=project)}
+    stored = {sub_job.pk: sub_job for sub_job in SubJob.objects.filter(project=project)}
     used = WbsCodeItem.objects.held("sub_job", (row.pk for row in rows if row.pk))
     for row in rows:
         _check(row, stored, used)
@@ -46,17 +46,17 @@ def store(project: Project, rows: Sequence[Row], *, access: Access) -> None:
         _refuse_taken(rows, stored, column)
     good = [row for row in rows if not row.errors]
     new = [(row, SubJob(project=project, **row.values)) for row in good if row.pk is None]
-    SubJob.objects.bulk_create([one for _row, one in new])
-    for row, one in new:
-        row.pk = one.pk
-    notes = [_note(project, one, "created") for _row, one in new]
-    for _row, one in new:
-        notes += _told(project, one, external_ids.of_new(one))
+    SubJob.objects.bulk_create([sub_job for _row, sub_job in new])
+    for row, sub_job in new:
+        row.pk = sub_job.pk
+    notes = [_note(project, sub_job, "created") for _row, sub_job in new]
+    for _row, sub_job in new:
+        notes += _change_notes(project, sub_job, external_ids.of_new(sub_job))
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
-    for one, values in changed:
-        notes += _told(project, one, _set(one, values))
+    for sub_job, values in changed:
+        notes += _change_notes(project, sub_job, _set(sub_job, values))
     SubJob.objects.bulk_create(
-        [one for one, _values in changed],
+        [sub_job for sub_job, _values in changed],
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=[*COLUMNS, "revision", "updated_at"],
@@ -70,56 +70,60 @@ def _check(row: Row, stored: Mapping[int, SubJob], used: Set[int]) -> None:
             if not row.values.get(column):
                 row.refuse(column, "is missing")
         return
-    one = stored[row.pk]
+    sub_job = stored[row.pk]
     unlinked = row.values.get("origin_id") == ""
-    if row.values.get("code", one.code) == one.code:
+    if row.values.get("code", sub_job.code) == sub_job.code:
         return
-    if one.origin_id and not unlinked:
+    if sub_job.origin_id and not unlinked:
         row.refuse("code", KNOWN)
-    elif one.pk in used:
+    elif sub_job.pk in used:
         row.refuse("code", f"stays. {IN_BUDGET_CODE}")
 
 
 def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, SubJob], column: str) -> None:
-    """One code, name and ERP id belong to one sub job; of two rows the first gets it."""
+    """A value belongs to one sub job; if two rows want it, the first gets it."""
     holders: dict[str, object] = {
-        _compared(column, getattr(one, column)): one.pk
-        for one in stored.values()
-        if getattr(one, column)
+        _compared(column, getattr(sub_job, column)): sub_job.pk
+        for sub_job in stored.values()
+        if getattr(sub_job, column)
     }
     for row in rows:
         value = row.values.get(column, "")
-        me: object = row.pk or row
+        owner: object = row.pk or row
         if not value or row.errors:
             continue
-        if holders.setdefault(_compared(column, value), me) != me:
+        if holders.setdefault(_compared(column, value), owner) != owner:
             row.refuse(column, ONCE.get(column, ONCE_ORIGIN).format(value))
 
 
 def _compared(column: str, value: str) -> str:
-    """An ERP id is compared to the letter."""
+    """The form in which values are compared; ERP ids are compared exactly."""
     return value if column == "origin_id" else key(value)
 
 
-def _set(one: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:
-    made = put(one, values)
-    if made:
-        one.revision += 1
-        one.updated_at = timezone.now()
-    return made
+def _set(sub_job: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:
+    created = put(sub_job, values)
+    if created:
+        sub_job.revision += 1
+        sub_job.updated_at = timezone.now()
+    return created
 
 
-def _told(project: Project, one: SubJob, made: Mapping[str, list[Any]]) -> list[Note]:
-    own = {name: pair for name, pair in made.items() if name not in external_ids.COLUMNS}
-    edited = [_note(project, one, "edited", own)] if own else []
+def _change_notes(
+    project: Project, sub_job: SubJob, differences: Mapping[str, list[Any]]
+) -> list[Note]:
+    own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
+    edited = [_note(project, sub_job, "edited", own)] if own else []
     data = _of(project)
-    return [*edited, *external_ids.notes(SUB_JOB, one.pk, str(one), made, data=data)]
+    return [*edited, *external_ids.notes(SUB_JOB, sub_job.pk, str(sub_job), differences, data=data)]
 
 
 def _of(project: Project) -> dict[str, Any]:
     return {"project": str(project), "project_id": project.pk}
 
 
-def _note(project: Project, one: SubJob, verb: str, made: Mapping[str, Any] | None = None) -> Note:
-    data = {**_of(project), **({"changes": dict(made)} if made else {})}
-    return Note(SUB_JOB, one.pk, str(one), verb, data=data)
+def _note(
+    project: Project, sub_job: SubJob, verb: str, differences: Mapping[str, Any] | None = None
+) -> Note:
+    data = {**_of(project), **({"changes": dict(differences)} if differences else {})}
+    return Note(SUB_JOB, sub_job.pk, str(sub_job), verb, data=data)

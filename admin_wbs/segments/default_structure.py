@@ -1,7 +1,7 @@
-"""The budget code structure: what every account starts with, and what its projects take of it.
+"""The budget code structure: the defaults of every account, and the copy that projects get.
 
-A project takes the account's structure when it is created and keeps it: what the account rearranges
-later is for new projects only.
+A project gets the account's structure when it is created and keeps it; later changes of the account
+apply to new projects only.
 See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 """
 
@@ -17,15 +17,15 @@ from admin_wbs.models import CostCode, CostType, ProjectSegment, Segment, Segmen
 from erpbridge.access.models import Account, Project
 from erpbridge.access.services.projects import projects_created
 
-# Tiers are joined by tree.JOINT, segments by this.
+# Joins segments; tiers are joined by full_code.JOINT.
 JOINT = "."
-# What stands in a preview where the account has nothing of its own yet.
+# Sample codes for the preview of an account without items.
 SAMPLES = {
     Segment.Kind.COST_CODE: "02-220",
     Segment.Kind.COST_TYPE: "L",
     Segment.Kind.SUB_JOB: "01",
 }
-# Kind, tiered, and the place in the structure; Sub Job is there to be enabled.
+# Kind, tiered, and position in the structure; Sub Job is not enabled at first.
 SEGMENTS = (
     (Segment.Kind.COST_CODE, True, 1),
     (Segment.Kind.COST_TYPE, False, 2),
@@ -43,17 +43,17 @@ COST_TYPES = (
 
 
 def ensure(account_id: int) -> None:
-    """Give an account what each begins with, unless it has it."""
+    """Create the default segments and cost types of an account if they are missing."""
     if not Segment.objects.filter(account=account_id).exists():
         with transaction.atomic():
             lock(account_id)
 
 
 def lock(account_id: int) -> None:
-    """Hold the account until the end of the transaction: its segments change one at a time.
+    """Lock the account until the end of the transaction: its segments change one at a time.
 
-    What it begins with is there then: three segments and seven cost types. Projects that were there
-    before take the structure as well, for there was no other.
+    Creates the three default segments and seven cost types if they are missing. Existing projects
+    get the structure as well, because there was no other before.
     """
     list(Account.objects.select_for_update(no_key=True).filter(pk=account_id))
     if Segment.objects.filter(account=account_id).exists():
@@ -72,7 +72,7 @@ def lock(account_id: int) -> None:
 
 
 def project_made(*, instance: Project, created: bool, raw: bool, **_more: Any) -> None:
-    """Give a new project the account's structure of this moment, whoever created it."""
+    """Signal handler: give a new project the account's current structure."""
     if not created or raw:
         return
     with transaction.atomic():
@@ -82,16 +82,16 @@ def project_made(*, instance: Project, created: bool, raw: bool, **_more: Any) -
 
 
 def projects_made(*, account_id: int, project_ids: Sequence[int], **_more: Any) -> None:
-    """The same for projects that were stored at once."""
+    """Signal handler for projects that were created in bulk."""
     with transaction.atomic():
         lock(account_id)
-        there = ProjectSegment.objects.filter(project__in=project_ids)
-        held = set(there.values_list("project", flat=True))
-        _copy(account_id, [pk for pk in project_ids if pk not in held])
+        segments = ProjectSegment.objects.filter(project__in=project_ids)
+        with_structure = set(segments.values_list("project", flat=True))
+        _copy(account_id, [pk for pk in project_ids if pk not in with_structure])
 
 
 def register() -> None:
-    """Follow the creation of projects."""
+    """Connect the signals of new projects."""
     projects_created.connect(projects_made, dispatch_uid="admin_wbs.projects_made")
     post_save.connect(project_made, sender=Project, dispatch_uid="admin_wbs.project_made")
 
@@ -103,24 +103,24 @@ def of_project(project: Project) -> list[Segment]:
 
 
 def preview(account_id: int, segments: Sequence[Segment]) -> str:
-    """A budget code as the structure writes it, such as ``02-220.L``."""
-    return JOINT.join(_sample(account_id, one) for one in segments)
+    """A sample budget code of the structure, such as ``02-220.L``."""
+    return JOINT.join(_sample(account_id, segment) for segment in segments)
 
 
 def _copy(account_id: int, project_ids: Iterable[int]) -> None:
     structure = list(Segment.objects.structure(account_id))
     ProjectSegment.objects.bulk_create(
         (
-            ProjectSegment(project_id=project_id, segment=one, position=place)
+            ProjectSegment(project_id=project_id, segment=segment, position=position)
             for project_id in project_ids
-            for place, one in enumerate(structure, start=1)
+            for position, segment in enumerate(structure, start=1)
         ),
         batch_size=500,
     )
 
 
 def _sample(account_id: int, segment: Segment) -> str:
-    """A value of the segment: the account's first below the top, or one made up."""
+    """A code of the segment: the account's first one below the top tier, or an invented one."""
     if segment.kind == Segment.Kind.SUB_JOB:
         return SAMPLES[Segment.Kind.SUB_JOB]
     if segment.kind == Segment.Kind.COST_TYPE:
@@ -128,7 +128,7 @@ def _sample(account_id: int, segment: Segment) -> str:
         return types.values_list("code", flat=True).first() or SAMPLES[Segment.Kind.COST_TYPE]
     if segment.kind == Segment.Kind.COST_CODE:
         codes = CostCode.objects.filter(account=account_id, depth=1).order_by("pk")
-        found = codes.values_list("full_code", flat=True).first()
-        return found or SAMPLES[Segment.Kind.COST_CODE]
+        code = codes.values_list("full_code", flat=True).first()
+        return code or SAMPLES[Segment.Kind.COST_CODE]
     items = SegmentItem.objects.filter(segment=segment).order_by("-depth", "pk")
     return items.values_list("full_code", flat=True).first() or f"[{segment.name}]"

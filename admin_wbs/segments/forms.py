@@ -11,7 +11,7 @@ from erpbridge.ui.forms import PlainTexts
 
 
 class SegmentForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
-    """Name and switches of a custom segment; when it is new also flat or tiered."""
+    """Name and switches of a custom segment; for a new one also flat or tiered."""
 
     tiered = forms.TypedChoiceField(
         label="Structure",

@@ -1,4 +1,4 @@
-"""The page of a custom segment's items: a table, or a tree, in which they are added and edited."""
+"""The items of a custom segment: a table or tree in which they are added and edited."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ACTIONS = {
 @require_http_methods(GET_OR_POST)
 @scoped("codes.view")
 def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
-    """The items of a segment; a POST adds one, under the item of ``under``."""
+    """The items of a segment. A POST adds one, under the item in ``under``."""
     segment = _custom(request.access, segment_id)
     under = _item(segment, request.GET.get("under", ""))
     if request.method != "POST":
@@ -43,15 +43,15 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     require(request.access, "codes.edit")
     is_part = page_params.is_part(request)
     form = ItemForm(request.POST, prefix="new", auto_id=_typed_ids(request) if is_part else "id_%s")
-    made = _add(request, segment, under=under, form=form)
+    created = _add(request, segment, under=under, form=form)
     if not is_part:
-        if made is None:
+        if created is None:
             return _page(request, segment, under=under, form=form, status=CONFLICT)
-        messages.success(request, f"Added {made}.")
+        messages.success(request, f"Added {created}.")
         query = {"under": under.pk} if under else {}
-        return redirect(f"{request.path}?{urlencode({**query, 'added': made.pk})}")
-    if made is not None:
-        return _saved(request, segment, made, said=f"Added {made}.")
+        return redirect(f"{request.path}?{urlencode({**query, 'added': created.pk})}")
+    if created is not None:
+        return _saved(request, segment, created, said=f"Added {created}.")
     context = _row_context(request, segment, under=under)
     typed = {"form": form, "key": page_params.typed_row(request.POST)}
     return render(request, "wbs/parts/typed_item.html", context | typed)
@@ -60,7 +60,7 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 def _add(
     request: ScopedRequest, segment: Segment, *, under: SegmentItem | None, form: ItemForm
 ) -> SegmentItem | None:
-    """The new item; None after the form has been told why there is none."""
+    """Add an item; None if the form has errors now."""
     if not form.is_valid():
         return None
     try:
@@ -92,10 +92,10 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
     except (ValidationError, SegmentRefused) as error:
         _show(form, error)
         return _edit(request, segment, item_id, form, status=CONFLICT)
-    said = f"Saved {form.cleaned_data['code']}."
+    message = f"Saved {form.cleaned_data['code']}."
     if page_params.is_part(request):
-        return _saved(request, segment, saved, said=said, focused=True)
-    messages.success(request, said)
+        return _saved(request, segment, saved, said=message, focused=True)
+    messages.success(request, message)
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     # The edit was opened from a page of the table, which its address carries along.
     return redirect(f"{home}?{request.GET.urlencode()}#item-{saved.pk}")
@@ -104,7 +104,7 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
 @require_safe
 @scoped("codes.view")
 def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseBase:
-    """The row of an item as it is, for who leaves its edit; the table without a script."""
+    """The row of an item after a canceled edit; without JavaScript the table."""
     segment = _custom(request.access, segment_id)
     stored = _stored_item(segment, item_id)
     if not page_params.is_part(request):
@@ -116,8 +116,8 @@ def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpRespo
 def _edit(
     request: ScopedRequest, segment: Segment, item_id: int, form: ItemForm, *, status: int = 200
 ) -> HttpResponse:
-    """The row with its fields, alone for a script and in its page without one."""
-    stored = _stored_item(segment, item_id)  # The one of the form has the typed values by now.
+    """The row with its fields; without JavaScript within its page."""
+    stored = _stored_item(segment, item_id)  # form.instance has the typed values
     if not page_params.is_part(request):
         return _page(request, segment, editing=stored, edit_form=form, status=status)
     context = _row_context(request, segment) | _edit_context(stored)
@@ -136,7 +136,7 @@ def _saved(
     said: str,
     focused: bool = False,
 ) -> HttpResponse:
-    """What a script gets for an item that was added or edited."""
+    """The response to JavaScript after an item was added or edited."""
     context = _row_context(request, segment) | {"item": saved, "said": said, "focused": focused}
     return render(request, "wbs/parts/item_saved.html", context)
 
@@ -144,7 +144,7 @@ def _saved(
 def _stored_before(
     request: ScopedRequest, segment: Segment, *, under: SegmentItem | None, form: ItemForm
 ) -> SegmentItem | None:
-    """The item of a row that is sent again because nobody heard that it had been saved."""
+    """The item that an earlier, unanswered request of the same row created, if any."""
     if not request.POST.get("again"):
         return None
     return segment.items.filter(parent=under, **form.cleaned_data).first()
@@ -153,7 +153,7 @@ def _stored_before(
 def _row_context(
     request: ScopedRequest, segment: Segment, *, under: SegmentItem | None = None
 ) -> dict[str, Any]:
-    """What every row of the table needs."""
+    """Context of every row of the table."""
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     return {
         "segment": segment,
@@ -165,7 +165,7 @@ def _row_context(
 
 
 def _typed_ids(request: ScopedRequest) -> str:
-    """Ids of the fields, apart from those of other rows that were typed."""
+    """Id pattern of the fields; it differs from that of other typed rows."""
     return f"{page_params.typed_row(request.POST)}_%s"
 
 
@@ -212,8 +212,8 @@ def _tell(request: ScopedRequest, done: str, outcome: Outcome) -> None:
         messages.success(request, f"{done} {outcome.done:,} item{plural}.")
     elif not outcome.left:
         messages.info(request, "The ticked items are not there any more.")
-    for one in outcome.left:
-        messages.error(request, f"{one.label}: {one.why}")
+    for item in outcome.left:
+        messages.error(request, f"{item.label}: {item.why}")
 
 
 def _page(
@@ -230,7 +230,7 @@ def _page(
         segment.items.all(),
         request.GET,
         sorts={"code": "sort_path"},
-        search=lambda found, words: found.search(words),  # type: ignore[attr-defined]
+        search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
     )
     if editing is not None and editing not in page.rows:
         page.rows.insert(0, editing)
@@ -238,7 +238,7 @@ def _page(
         **_row_context(request, segment, under=under),
         "page": page,
         "form": form or ItemForm(prefix="new"),
-        # Who adds one after the other finds the cursor in the row to add with.
+        # Focus the new row, so that several items can be typed one after another.
         "adding": form is not None or bool({"added", "under"} & set(request.GET)),
         "typed": ItemForm(prefix="new", auto_id=f"{page_params.MODEL_ROW}_%s"),
         "editing": editing,

@@ -1,6 +1,6 @@
-"""All writes to the items of custom segments, by the rules of cost codes without an ERP's.
+"""All writes to items of custom segments, with the rules of cost codes but without an ERP.
 
-Every function locks the segment first, so that of two people who change one tree one waits.
+Every function locks the segment first, so that two people who change a tree wait for each other.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ ITEM = "segment_item"
 def add(
     segment: Segment, *, code: str, description: str, by: User, parent: SegmentItem | None = None
 ) -> SegmentItem:
-    """A new item, of the first tier or under ``parent``.
+    """Add an item in the first tier or under ``parent``.
 
     :raises ValidationError: by field, for a missing value, one that is too long, or a code that
         is taken.
-    :raises SegmentRefused: where the segment or the parent has gone, or takes nothing below it.
+    :raises SegmentRefused: if the segment or the parent was deleted, or cannot have children.
     """
     stored = _locked(segment)
     above = _parent(stored, parent)
-    made = SegmentItem(segment=stored, parent=above, description=description.strip())
-    made.place(code.strip(), above)
-    _check(made)
-    made.save()
-    note(stored.account_id, [_note(made, "created")], by=by)
-    return made
+    created = SegmentItem(segment=stored, parent=above, description=description.strip())
+    created.place(code.strip(), above)
+    _check(created)
+    created.save()
+    note(stored.account_id, [_note(created, "created")], by=by)
+    return created
 
 
 @transaction.atomic
 def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -> SegmentItem:
-    """Change code, description or both; ``seen`` is the revision the page showed.
+    """Change code, description or both; ``seen`` is the revision that the page showed.
 
     :raises ValidationError: by field, for a value that is missing, too long or taken.
-    :raises StaleItem: when somebody else has edited the item since.
-    :raises SegmentRefused: where it has been deleted, or its code cannot be changed.
+    :raises StaleItem: if somebody else has edited the item since.
+    :raises SegmentRefused: if it has been deleted, or its code cannot be changed.
     """
     segment = _locked(item.segment)
     rows = SegmentItem.objects.select_related("parent")
@@ -87,19 +87,19 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
 
 @transaction.atomic
 def deactivate(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
-    """Make items inactive: no longer offered. One stays while items under it are active."""
+    """Make items inactive: not offered any more. An item stays while items under it are active."""
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
-    going = to_deactivate(rows, chosen(stored.items.all(), ids), noun="Items")
-    return _switch(stored, going, active=False, by=by)
+    selection = to_deactivate(rows, chosen(stored.items.all(), ids), noun="Items")
+    return _switch(stored, selection, active=False, by=by)
 
 
 @transaction.atomic
 def reactivate(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
-    """Make items active again. One under an inactive item waits for that."""
+    """Make items active again. An item under an inactive one stays inactive."""
     stored = _locked(segment)
-    coming = to_reactivate(chosen(stored.items.all(), ids))
-    return _switch(stored, coming, active=True, by=by)
+    selection = to_reactivate(chosen(stored.items.all(), ids))
+    return _switch(stored, selection, active=True, by=by)
 
 
 @transaction.atomic
@@ -111,13 +111,13 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
     uses = WbsCodeItem.objects.uses("item", picked)
     kept = {pk: f"{why} {INSTEAD}" for pk, why in uses.items()}
     sorted_out = to_delete(rows, picked, noun="Items", kept=kept)
-    delete_deepest_first(rows, sorted_out.going)
-    note(stored.account_id, [_note(item, "deleted") for item in sorted_out.going], by=by)
-    return Outcome(len(sorted_out.going), sorted_out.left)
+    delete_deepest_first(rows, sorted_out.allowed)
+    note(stored.account_id, [_note(item, "deleted") for item in sorted_out.allowed], by=by)
+    return Outcome(len(sorted_out.allowed), sorted_out.left)
 
 
 def usage(item: SegmentItem) -> str:
-    """What keeps an item from being deleted; empty for nothing."""
+    """Why an item cannot be deleted; empty if it can."""
     if item.children.exists():
         return has_children("Items")
     why = WbsCodeItem.objects.uses("item", [item.pk]).get(item.pk)
@@ -125,11 +125,11 @@ def usage(item: SegmentItem) -> str:
 
 
 def _used(items: Iterable[SegmentItem]) -> set[int]:
-    return WbsCodeItem.objects.held("item", (one.pk for one in items))
+    return WbsCodeItem.objects.held("item", (item.pk for item in items))
 
 
 def _locked(segment: Segment) -> Segment:
-    """:raises SegmentRefused: when the segment has gone."""
+    """Lock the segment. :raises SegmentRefused: if it was deleted."""
     rows = Segment.objects.select_for_update(no_key=True)
     stored: Segment | None = rows.filter(pk=segment.pk, kind=Segment.Kind.CUSTOM).first()
     if stored is None:
@@ -142,12 +142,12 @@ def _parent(segment: Segment, parent: SegmentItem | None) -> SegmentItem | None:
         return None
     if not segment.tiered:
         raise SegmentRefused(f"{segment} is flat: nothing can go under an item.")
-    above: SegmentItem | None = segment.items.filter(pk=parent.pk).first()
-    if above is None:
+    stored: SegmentItem | None = segment.items.filter(pk=parent.pk).first()
+    if stored is None:
         raise SegmentRefused("The item it was to go under has been deleted.")
-    if above.depth + 1 >= MOST_TIERS:
-        raise SegmentRefused(f"A segment has at most {MOST_TIERS} tiers; {above} is the last one.")
-    return above
+    if stored.depth + 1 >= MOST_TIERS:
+        raise SegmentRefused(f"A segment has at most {MOST_TIERS} tiers; {stored} is the last one.")
+    return stored
 
 
 def _check(item: SegmentItem) -> None:
@@ -160,20 +160,20 @@ def _check(item: SegmentItem) -> None:
 
 
 def _follow(moved: SegmentItem, below: list[SegmentItem]) -> None:
-    """Write the new code into the paths of everything below."""
-    for one in below:
-        one.take_path([*moved.path, *one.path[len(moved.path) :]])
-        one.revision += 1
+    """Update the paths of all items under a moved item."""
+    for item in below:
+        item.take_path([*moved.path, *item.path[len(moved.path) :]])
+        item.revision += 1
     SegmentItem.objects.bulk_update(below, [*SHAPE, "revision"], batch_size=BATCH)
 
 
 def _switch(
     segment: Segment, sorted_out: Sorted[SegmentItem], *, active: bool, by: User
 ) -> Outcome:
-    switch(SegmentItem.objects.all(), sorted_out.going, active=active)
+    switch(SegmentItem.objects.all(), sorted_out.allowed, active=active)
     data = {"changes": {"is_active": [not active, active]}}
-    note(segment.account_id, [_note(item, "edited", data) for item in sorted_out.going], by=by)
-    return Outcome(len(sorted_out.going), sorted_out.left)
+    note(segment.account_id, [_note(item, "edited", data) for item in sorted_out.allowed], by=by)
+    return Outcome(len(sorted_out.allowed), sorted_out.left)
 
 
 def _note(item: SegmentItem, verb: str, data: Mapping[str, Any] | None = None) -> Note:

@@ -1,4 +1,4 @@
-"""All writes to segments, and why something cannot be done with one."""
+"""All writes to segments, and the reasons why an action is not possible."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ EDITABLE = ("name", "project_items", "project_deletes")
 
 
 def erp_refusal(account_id: int) -> str:
-    """Why the connected ERP stands against custom segments; empty where it, or no ERP, does."""
-    present = sendable.connected(account_id, list_services.CODE)
-    if present is None or present.custom_segments:
+    """Why the connected ERP does not allow custom segments; empty if it does."""
+    connection = sendable.connected(account_id, list_services.CODE)
+    if connection is None or connection.custom_segments:
         return ""
     return (
-        f"{present.label} takes no custom segments: its budget codes have nothing that a segment "
-        "beside cost code, cost type and sub job could go to."
+        f"{connection.label} takes no custom segments: its budget codes have nothing that a "
+        "segment beside cost code, cost type and sub job could go to."
     )
 
 
 def add_refusal(account_id: int) -> str:
-    """Why the account cannot add a custom segment now; empty where it can."""
+    """Why the account cannot add a custom segment now; empty if it can."""
     custom = Segment.objects.filter(account=account_id, kind=Segment.Kind.CUSTOM).count()
     if custom >= MOST_CUSTOM:
         return f"An account has at most {MOST_CUSTOM} custom segments; this one has {custom}."
@@ -51,16 +51,16 @@ def add(
     project_items: bool = False,
     project_deletes: bool = False,
 ) -> Segment:
-    """A custom segment, at the end of the structure.
+    """Add a custom segment at the end of the structure.
 
-    :raises ValidationError: for a bad name, or one that is taken.
+    :raises ValidationError: for an invalid name, or one that is taken.
     :raises SegmentRefused: with the reason of :func:`add_refusal`.
     """
     default_structure.lock(account.pk)
     why = add_refusal(account.pk)
     if why:
         raise SegmentRefused(why)
-    made = Segment(
+    created = Segment(
         account=account,
         kind=Segment.Kind.CUSTOM,
         name=name.strip(),
@@ -69,16 +69,16 @@ def add(
         project_items=project_items,
         project_deletes=project_deletes,
     )
-    _save(made)
-    _note(made, "created", by=by)
-    return made
+    _save(created)
+    _note(created, "created", by=by)
+    return created
 
 
 @transaction.atomic
 def change(segment: Segment, *, values: Mapping[str, Any], by: User) -> None:
-    """Change name and switches of a custom segment; flat or tiered it stays.
+    """Change name and switches of a custom segment, but not flat or tiered.
 
-    :raises ValidationError: for a bad name, or one that is taken.
+    :raises ValidationError: for an invalid name, or one that is taken.
     :raises SegmentRefused: for a default segment, or one that has been deleted.
     """
     stored = _locked(segment)
@@ -96,7 +96,7 @@ def change(segment: Segment, *, values: Mapping[str, Any], by: User) -> None:
 
 @transaction.atomic
 def enable(segment: Segment, *, on: bool, by: User) -> None:
-    """Put Sub Job at the end of the structure, or take it out; projects keep what they have.
+    """Add Sub Job at the end of the structure, or remove it; existing projects do not change.
 
     :raises SegmentRefused: for any other segment.
     """
@@ -112,7 +112,7 @@ def enable(segment: Segment, *, on: bool, by: User) -> None:
 
 @transaction.atomic
 def move(segment: Segment, *, step: int, by: User) -> None:
-    """Swap a segment with the one before (``step`` -1) or behind it (1); at an end it stays.
+    """Swap a segment with its neighbor (``step`` -1: previous, 1: next); at an end it stays.
 
     :raises SegmentRefused: for one that is not in the structure, or has been deleted.
     """
@@ -124,7 +124,7 @@ def move(segment: Segment, *, step: int, by: User) -> None:
     other = place + step
     if not 0 <= other < len(order):
         return
-    before = default_structure.JOINT.join(one.name for one in order)
+    before = default_structure.JOINT.join(item.name for item in order)
     order[place], order[other] = order[other], order[place]
     _arrange(stored, order, before, by=by)
 
@@ -133,29 +133,29 @@ def move(segment: Segment, *, step: int, by: User) -> None:
 def arrange(account: Account, ids: Sequence[int], *, by: User) -> None:
     """Put the segments of the structure into the order of ``ids``.
 
-    :raises SegmentRefused: where these are not the segments of the structure, each once.
+    :raises SegmentRefused: unless ``ids`` are the segments of the structure, each once.
     """
     default_structure.lock(account.pk)
     before = list(Segment.objects.structure(account.pk))
-    if sorted(ids) != sorted(one.pk for one in before):
+    if sorted(ids) != sorted(item.pk for item in before):
         raise SegmentRefused("Name every segment of the structure once, and no other.")
-    order = sorted(before, key=lambda one: ids.index(one.pk))
+    order = sorted(before, key=lambda item: ids.index(item.pk))
     if order != before:
-        words = default_structure.JOINT.join(one.name for one in before)
+        names = default_structure.JOINT.join(item.name for item in before)
         moved = next(new for old, new in zip(before, order, strict=True) if old != new)
-        _arrange(moved, order, words, by=by)
+        _arrange(moved, order, names, by=by)
 
 
 def _arrange(moved: Segment, order: Sequence[Segment], before: str, *, by: User) -> None:
-    for position, one in enumerate(order, start=1):
-        one.position = position
+    for position, segment in enumerate(order, start=1):
+        segment.position = position
     Segment.objects.bulk_update(order, ["position"])
-    after = default_structure.JOINT.join(one.name for one in order)
+    after = default_structure.JOINT.join(segment.name for segment in order)
     _note(moved, "edited", by=by, data={"changes": {"structure": [before, after]}})
 
 
 def delete_refusal(segment: Segment) -> str:
-    """Why a segment cannot be deleted; empty where it can."""
+    """Why a segment cannot be deleted; empty if it can."""
     if not segment.is_custom:
         return f"{segment} is a default segment and cannot be deleted."
     if why := WbsCodeItem.objects.uses("segment", [segment.pk]).get(segment.pk):
@@ -182,7 +182,7 @@ def delete(segment: Segment, *, by: User) -> None:
 
 
 def _locked(segment: Segment) -> Segment:
-    """The segment as it is now, with its account held. :raises SegmentRefused: when it has gone."""
+    """Lock the account and read the segment. :raises SegmentRefused: if it was deleted."""
     default_structure.lock(segment.account_id)
     stored: Segment | None = Segment.objects.filter(pk=segment.pk).first()
     if stored is None:
@@ -196,7 +196,7 @@ def _end(account_id: int) -> int:
 
 
 def _save(segment: Segment, **how: Any) -> None:
-    """:raises ValidationError: for a bad name, or one that is taken, even at this very moment."""
+    """:raises ValidationError: for an invalid name, or one that is taken, even concurrently."""
     segment.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():
@@ -207,5 +207,5 @@ def _save(segment: Segment, **how: Any) -> None:
 
 
 def _note(segment: Segment, verb: str, *, by: User, data: Mapping[str, Any] | None = None) -> None:
-    one = Note(SEGMENT, segment.pk, segment.name, verb, data=data or {})
-    note(segment.account_id, [one], by=by)
+    event = Note(SEGMENT, segment.pk, segment.name, verb, data=data or {})
+    note(segment.account_id, [event], by=by)

@@ -1,4 +1,4 @@
-"""What the table of segments says of each: what it holds, and where that is kept."""
+"""The rows of the segment table: numbers of items, and where they are kept."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from erpbridge.access.policy import Access
 
 @dataclass(frozen=True)
 class Row:
-    """A segment in the table; ``items`` in words, ``href`` where they are kept.
+    """A segment in the table. ``items`` is text; ``href`` is where the items are kept.
 
-    ``projects``: how many have it in their structure, which keeps it from being deleted.
+    ``projects``: number of projects that have it in their structure, which prevents deletion.
     """
 
     segment: Segment
@@ -25,24 +25,26 @@ class Row:
     projects: int
 
 
-def rows_of(access: Access, found: Sequence[Segment]) -> list[Row]:
-    """The rows of some segments, in a number of queries that does not grow with them."""
+def rows_of(access: Access, segments: Sequence[Segment]) -> list[Row]:
+    """The rows of the segments, in a fixed number of queries."""
     account = access.account.pk
     items = SegmentItem.objects.visible_to(access).order_by().values_list("segment")
     counts = dict(items.annotate(count=Count("pk")))
-    held = ProjectSegment.objects.filter(segment__in=found).order_by().values_list("segment")
-    projects = dict(held.annotate(count=Count("pk")))
+    on_projects = (
+        ProjectSegment.objects.filter(segment__in=segments).order_by().values_list("segment")
+    )
+    projects = dict(on_projects.annotate(count=Count("pk")))
     kept = _kept(access)
     rows = []
-    for one in found:
-        page = reverse("admin_wbs:segment_items", args=[account, one.pk])
-        words, href = kept.get(one.kind, (f"{counts.get(one.pk, 0):,}", page))
-        rows.append(Row(one, words, href, projects.get(one.pk, 0)))
+    for segment in segments:
+        page = reverse("admin_wbs:segment_items", args=[account, segment.pk])
+        words, href = kept.get(segment.kind, (f"{counts.get(segment.pk, 0):,}", page))
+        rows.append(Row(segment, words, href, projects.get(segment.pk, 0)))
     return rows
 
 
 def _kept(access: Access) -> dict[str, tuple[str, str]]:
-    """By kind: how many items a default segment has, and where they are kept."""
+    """Kind of a default segment -> (number of items, URL where they are kept)."""
     codes = CostCode.objects.visible_to(access).count()
     types = CostType.objects.visible_to(access).count()
     account = access.account.pk

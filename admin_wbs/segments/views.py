@@ -30,19 +30,19 @@ STEPS = {"up": -1, "down": 1}
 @require_safe
 @scoped("codes.view")
 def segment_list(request: ScopedRequest) -> HttpResponse:
-    """The segments of the account, and the structure that new projects take."""
+    """The segments of the account, and the structure that new projects get."""
     access = request.access
     default_structure.ensure(access.account.pk)
-    found = list(Segment.objects.visible_to(access).in_order())
-    order = [one for one in found if one.is_enabled]
+    segments = list(Segment.objects.visible_to(access).in_order())
+    order = [segment for segment in segments if segment.is_enabled]
     context = {
-        "rows": rows_of(access, found),
+        "rows": rows_of(access, segments),
         "order": order,
         "preview": default_structure.preview(access.account.pk, order),
         "may_edit": access.can("codes.edit"),
         "add_refusals": [why for why in [segment_services.add_refusal(access.account.pk)] if why],
         "erp_refusal": segment_services.erp_refusal(access.account.pk),
-        "has_custom": any(one.is_custom for one in found),
+        "has_custom": any(segment.is_custom for segment in segments),
         "moved": request.GET.get("moved", ""),
         "direction": request.GET.get("direction", ""),
     }
@@ -57,12 +57,12 @@ def segment_add(request: ScopedRequest) -> HttpResponseBase:
     form = SegmentForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = segment_services.add(account, by=request.user, **form.cleaned_data)
+            created = segment_services.add(account, by=request.user, **form.cleaned_data)
         except (ValidationError, SegmentRefused) as error:
             _show(form, error)
         else:
-            messages.success(request, f"Added the segment {made}.")
-            return redirect("admin_wbs:segment_items", account.pk, made.pk)
+            messages.success(request, f"Added the segment {created}.")
+            return redirect("admin_wbs:segment_items", account.pk, created.pk)
     refusal = segment_services.add_refusal(account.pk)
     return render(request, "wbs/segment_add.html", {"form": form, "refusal": refusal})
 
@@ -71,21 +71,21 @@ def segment_add(request: ScopedRequest) -> HttpResponseBase:
 @scoped("codes.edit")
 def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Name and switches of a custom segment, and its history."""
-    found = _custom(request.access, segment_id)
-    name = found.name
-    form = SegmentForm(request.POST if request.method == "POST" else None, instance=found)
+    segment = _custom(request.access, segment_id)
+    name = segment.name
+    form = SegmentForm(request.POST if request.method == "POST" else None, instance=segment)
     if request.method == "POST" and form.is_valid():
         try:
-            segment_services.change(found, values=form.cleaned_data, by=request.user)
+            segment_services.change(segment, values=form.cleaned_data, by=request.user)
         except (ValidationError, SegmentRefused) as error:
             _show(form, error)
         else:
-            messages.success(request, f"Saved the segment {found}.")
-            return redirect("admin_wbs:segments", found.account_id)
-    history = Event.objects.about(found.account_id, segment_services.SEGMENT, found.pk)[
+            messages.success(request, f"Saved the segment {segment}.")
+            return redirect("admin_wbs:segments", segment.account_id)
+    history = Event.objects.about(segment.account_id, segment_services.SEGMENT, segment.pk)[
         :MOST_HISTORY
     ]
-    context = {"form": form, "segment": found, "name": name, "history": history}
+    context = {"form": form, "segment": segment, "name": name, "history": history}
     return render(request, "wbs/segment.html", context)
 
 
@@ -94,22 +94,22 @@ def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Ask, then delete a custom segment."""
     back = reverse("admin_wbs:segments", args=[request.access.account.pk])
-    found = _customs(request.access).filter(pk=segment_id).first()
-    if found is None:
+    segment = _customs(request.access).filter(pk=segment_id).first()
+    if segment is None:
         return deleted_already(
             request, deletion(request, segment_services.SEGMENT, segment_id), back=back
         )
-    count = found.items.count()
-    what = [f"{found} leaves the budget code structure of new projects."]
+    count = segment.items.count()
+    what = [f"{segment} leaves the budget code structure of new projects."]
     if count:
         what.append(f"Its {count:,} item{'' if count == 1 else 's'} will be deleted with it.")
     return ask_then_delete(
         request,
-        found,
+        segment,
         word="segment",
-        refusal=segment_services.delete_refusal(found),
+        refusal=segment_services.delete_refusal(segment),
         what=what,
-        delete=lambda: segment_services.delete(found, by=request.user),
+        delete=lambda: segment_services.delete(segment, by=request.user),
         back=back,
     )
 
@@ -118,34 +118,34 @@ def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 @scoped("codes.edit")
 def segment_switch(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Enable or disable Sub Job."""
-    found = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)
+    segment = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)
     on = request.POST.get("on") == "1"
     try:
-        segment_services.enable(found, on=on, by=request.user)
+        segment_services.enable(segment, on=on, by=request.user)
     except SegmentRefused as refused:
         messages.error(request, str(refused))
     else:
         words = "is part of the budget codes of new projects" if on else "is disabled"
-        messages.success(request, f"{found} {words}. Projects that exist keep what they have.")
-    return redirect("admin_wbs:segments", found.account_id)
+        messages.success(request, f"{segment} {words}. Projects that exist keep what they have.")
+    return redirect("admin_wbs:segments", segment.account_id)
 
 
 @require_POST
 @scoped("codes.edit")
 def segment_move(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
-    """Move a segment one place up or down; the page comes back with the focus on its button."""
-    found = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)
+    """Move a segment up or down; afterwards its button has the focus again."""
+    segment = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)
     direction = request.POST.get("direction", "")
-    back = reverse("admin_wbs:segments", args=[found.account_id])
+    back = reverse("admin_wbs:segments", args=[segment.account_id])
     if direction not in STEPS:
         messages.error(request, "Choose Move up or Move down.")
         return redirect(back)
     try:
-        segment_services.move(found, step=STEPS[direction], by=request.user)
+        segment_services.move(segment, step=STEPS[direction], by=request.user)
     except SegmentRefused as refused:
         messages.error(request, str(refused))
         return redirect(back)
-    return redirect(f"{back}?moved={found.pk}&direction={direction}")
+    return redirect(f"{back}?moved={segment.pk}&direction={direction}")
 
 
 def _customs(access: Access) -> QuerySet[Segment]:

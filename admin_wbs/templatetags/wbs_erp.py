@@ -1,4 +1,4 @@
-"""What the pages of lists and codes offer about the ERP beyond sending."""
+"""ERP actions on the pages of lists and codes, other than sending."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ register = template.Library()
 
 
 @register.simple_tag
-def refresh_offer(access: Access, found: CodeList) -> dict[str, bool]:
-    """Whether Refresh from ERP, and that on all projects, are offered on a list's page."""
-    offered = found.is_erp and not erp_refresh_job.refusal(found)
+def refresh_offer(access: Access, code_list: CodeList) -> dict[str, bool]:
+    """Whether Refresh from ERP, and Refresh on all projects, are offered on a list's page."""
+    offered = code_list.is_erp and not erp_refresh_job.refusal(code_list)
     return {
         "may_refresh": offered and bool(access.can("codes.edit")),
         "may_refresh_projects": offered and bool(access.can("codes.refresh_projects")),
-        "erp_owns": erp_owns(found),
+        "erp_owns": erp_owns(code_list),
     }
 
 
 @register.inclusion_tag("wbs/refresh_news.html")
-def refresh_news(access: Access, found: CodeList) -> dict[str, Any]:
-    """Above a list's codes: a refresh that is going on, and why there is no Send."""
-    present = sendable.connected(found.account_id, list_services.CODE)
-    mine = present is not None and present.connection_id == found.connection_id
+def refresh_news(access: Access, code_list: CodeList) -> dict[str, Any]:
+    """Above a list's codes: a running refresh, and why there is no Send."""
+    connection = sendable.connected(code_list.account_id, list_services.CODE)
+    is_its_list = connection is not None and connection.connection_id == code_list.connection_id
     context: dict[str, Any] = {
-        "erp_owns": erp_owns(found),
-        "erp": present.label if present else "",
-        "wait": _wait(found) if mine else None,
+        "erp_owns": erp_owns(code_list),
+        "erp": connection.label if connection else "",
+        "wait": _wait(code_list) if is_its_list else None,
     }
-    return context | running(access, erp_refresh_job.subject(found))
+    return context | running(access, erp_refresh_job.subject(code_list))
 
 
-def _wait(found: CodeList) -> sendable.Wait | None:
-    return sendable.wait_of_list(list_services.CODE, found.account_id, found.codes.all())
+def _wait(code_list: CodeList) -> sendable.Wait | None:
+    return sendable.wait_of_list(list_services.CODE, code_list.account_id, code_list.codes.all())
 
 
 @register.inclusion_tag("wbs/code_admin_actions.html")
 def code_admin_actions(access: Access, code: CostCode) -> dict[str, Any]:
-    """What an account admin can do with a synced code, in the actions of its page."""
+    """What an account admin can do with a synced code."""
     may = bool(code.origin_id) and bool(access.can("codes.unlink"))
     return {"account": access.account, "code": code, "may_unlink": may}
 
 
 @register.simple_tag
-def erp_owns(found: CodeList) -> bool:
-    """Whether the connected ERP owns the list, so that it is refreshed and never sent."""
-    present = sendable.connected(found.account_id, list_services.CODE)
-    mine = present is not None and present.connection_id == found.connection_id
-    return mine and present is not None and present.erp_owns
+def erp_owns(code_list: CodeList) -> bool:
+    """True if the connected ERP owns the list: it is refreshed and never sent."""
+    connection = sendable.connected(code_list.account_id, list_services.CODE)
+    is_its_list = connection is not None and connection.connection_id == code_list.connection_id
+    return is_its_list and connection is not None and connection.erp_owns

@@ -1,4 +1,4 @@
-"""Deactivating, reactivating and deleting many nodes of a tree: which may, and in which order."""
+"""Which nodes of a tree can be deactivated, reactivated or deleted together, and in which order."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ NOTHING: Mapping[int, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Sorted(Generic[T]):
-    """Those of the chosen rows that an action takes, and the others with the reason."""
+    """The chosen rows that an action may change, and the others with the reason."""
 
-    going: Sequence[T]
+    allowed: Sequence[T]
     left: tuple[Left, ...]
 
 
 def chosen(rows: models.QuerySet[T], ids: Iterable[int]) -> dict[int, T]:
-    """Those of ``rows`` that were chosen, in the order of the tree, so that parents come first."""
-    found: dict[int, T] = {}
-    for some in batches(set(ids)):
-        found |= {row.pk: row for row in rows.filter(pk__in=some).select_related("parent")}
-    return dict(sorted(found.items(), key=lambda pair: pair[1].sort_path))
+    """The chosen rows, in tree order, so that parents come first."""
+    by_id: dict[int, T] = {}
+    for batch in batches(set(ids)):
+        by_id |= {row.pk: row for row in rows.filter(pk__in=batch).select_related("parent")}
+    return dict(sorted(by_id.items(), key=lambda pair: pair[1].sort_path))
 
 
 def to_deactivate(
@@ -47,17 +47,17 @@ def to_deactivate(
     noun: str,
     locked: Mapping[int, str] = NOTHING,
 ) -> Sorted[T]:
-    """A row stays active while rows under it do.
+    """A row stays active while rows under it are active.
 
-    :param rows: those of the whole tree; ``noun``: what they are called, in the plural.
-    :param locked: id -> why a row stays as it is whatever it is.
+    :param rows: the rows of the whole tree; ``noun``: their name in the plural.
+    :param locked: id -> why a row cannot be changed at all.
     """
     active = _children(rows, picked, is_active=True)
 
-    def why_not(one: T, going: Set[int]) -> str:
-        if not one.is_active:
+    def why_not(row: T, allowed: Set[int]) -> str:
+        if not row.is_active:
             return "It is inactive already."
-        if active[one.pk] - going:
+        if active[row.pk] - allowed:
             return f"{noun} under it are active. Deactivate these too, or first."
         return ""
 
@@ -65,13 +65,13 @@ def to_deactivate(
 
 
 def to_reactivate(picked: Mapping[int, T], *, locked: Mapping[int, str] = NOTHING) -> Sorted[T]:
-    """A row under an inactive one waits for that."""
+    """A row under an inactive one stays inactive."""
 
-    def why_not(one: T, going: Set[int]) -> str:
-        if one.is_active:
+    def why_not(row: T, allowed: Set[int]) -> str:
+        if row.is_active:
             return "It is active already."
-        if one.parent and not one.parent.is_active and one.parent.pk not in going:
-            return f"{one.parent} is inactive. Reactivate it too, or first."
+        if row.parent and not row.parent.is_active and row.parent.pk not in allowed:
+            return f"{row.parent} is inactive. Reactivate it too, or first."
         return ""
 
     return _sorted_out(list(picked.values()), locked, why_not)
@@ -84,25 +84,25 @@ def to_delete(
     noun: str,
     kept: Mapping[int, str] = NOTHING,
 ) -> Sorted[T]:
-    """A row stays while rows under it do, or for its reason in ``kept``."""
+    """A row stays while it has children, or has a reason in ``kept``."""
     children = _children(rows, picked)
 
-    def why_not(one: T, going: Set[int]) -> str:
-        return has_children(noun) if children[one.pk] - going else ""
+    def why_not(row: T, allowed: Set[int]) -> str:
+        return has_children(noun) if children[row.pk] - allowed else ""
 
     return _sorted_out(_deepest_first(picked), kept, why_not)
 
 
-def check_below(rows: models.QuerySet[T], one: T, below: Sequence[T]) -> None:
-    """Refuse a place for ``one`` in which something under it would get a full code that is taken.
+def check_below(rows: models.QuerySet[T], row: T, below: Sequence[T]) -> None:
+    """Check that no code under ``row`` would get a full code that is taken.
 
-    :param rows: those of the whole tree; ``below``: what is under ``one``, in its old place.
+    :param rows: the rows of the whole tree; ``below``: the descendants of ``row``, with old paths.
     :raises ValidationError: for the field ``code``.
     """
-    depth = len(one.path)
-    wanted = {key(full_code([*one.path, *row.path[depth:]])) for row in below}
-    family = {one.pk, *(row.pk for row in below)}
-    ordered = sorted(wanted)
+    depth = len(row.path)
+    code_keys = {key(full_code([*row.path, *child.path[depth:]])) for child in below}
+    family = {row.pk, *(child.pk for child in below)}
+    ordered = sorted(code_keys)
     for start in range(0, len(ordered), BATCH):
         for holder in rows.filter(code_key__in=ordered[start : start + BATCH]):
             if holder.pk not in family:
@@ -111,58 +111,58 @@ def check_below(rows: models.QuerySet[T], one: T, below: Sequence[T]) -> None:
 
 
 def has_children(noun: str) -> str:
-    """Why a row with others under it cannot be deleted; ``noun``: what they are called."""
+    """Why a row with children cannot be deleted; ``noun``: the name of the rows."""
     return f"{noun} are under it. Delete these too, or first."
 
 
-def switch(rows: models.QuerySet[T], going: Sequence[T], *, active: bool) -> None:
+def switch(rows: models.QuerySet[T], to_switch: Sequence[T], *, active: bool) -> None:
     """Make rows active or inactive."""
-    lock_rows(rows, [one.pk for one in going])
-    for some in batches(one.pk for one in going):
-        rows.filter(pk__in=some).update(
+    lock_rows(rows, [row.pk for row in to_switch])
+    for batch in batches(row.pk for row in to_switch):
+        rows.filter(pk__in=batch).update(
             is_active=active, revision=F("revision") + 1, updated_at=Now()
         )
 
 
-def delete_deepest_first(rows: models.QuerySet[T], going: Iterable[T]) -> None:
-    """Delete ``going``, children before their parents, whatever else points at them checked."""
+def delete_deepest_first(rows: models.QuerySet[T], nodes: Iterable[T]) -> None:
+    """Delete rows, children before parents. The caller has checked all other references."""
     by_depth: dict[int, list[int]] = defaultdict(list)
-    going = list(going)
-    lock_rows(rows, [one.pk for one in going])
-    for one in going:
-        by_depth[one.depth].append(one.pk)
+    nodes = list(nodes)
+    lock_rows(rows, [row.pk for row in nodes])
+    for row in nodes:
+        by_depth[row.depth].append(row.pk)
     for depth in sorted(by_depth, reverse=True):
-        for some in batches(by_depth[depth]):
-            rows.filter(pk__in=some).delete()
+        for batch in batches(by_depth[depth]):
+            rows.filter(pk__in=batch).delete()
 
 
 def _deepest_first(picked: Mapping[int, T]) -> list[T]:
-    return sorted(picked.values(), key=lambda one: -one.depth)
+    return sorted(picked.values(), key=lambda row: -row.depth)
 
 
 def _children(
     rows: models.QuerySet[T], picked: Iterable[int], **which: bool
 ) -> dict[int, set[int]]:
-    """The ids right under each of these rows."""
-    found: dict[int, set[int]] = defaultdict(set)
-    for some in batches(picked):
-        under = rows.filter(parent__in=some, **which)
+    """The ids of the children of each row."""
+    children: dict[int, set[int]] = defaultdict(set)
+    for batch in batches(picked):
+        under = rows.filter(parent__in=batch, **which)
         for parent, pk in under.values_list("parent_id", "pk"):
-            found[parent].add(pk)
-    return found
+            children[parent].add(pk)
+    return children
 
 
 def _sorted_out(
     ordered: Iterable[T], kept: Mapping[int, str], why_not: Callable[[T, Set[int]], str]
 ) -> Sorted[T]:
-    """``why_not`` is told of those that go already: a row that stays keeps its family."""
-    going: dict[int, T] = {}
+    """``why_not`` gets the ids allowed so far: a row that stays also keeps its relatives."""
+    allowed: dict[int, T] = {}
     left: list[tuple[T, str]] = []
-    for one in ordered:
-        why = kept.get(one.pk) or why_not(one, going.keys())
+    for row in ordered:
+        why = kept.get(row.pk) or why_not(row, allowed.keys())
         if why:
-            left.append((one, why))
+            left.append((row, why))
         else:
-            going[one.pk] = one
+            allowed[row.pk] = row
     left.sort(key=lambda pair: pair[0].sort_path)
-    return Sorted(list(going.values()), tuple(Left(one.pk, str(one), why) for one, why in left))
+    return Sorted(list(allowed.values()), tuple(Left(row.pk, str(row), why) for row, why in left))

@@ -1,4 +1,4 @@
-"""The tree at the left of a list: only what is open is read, and never more than a screen takes."""
+"""The tree at the left of a list; reads only open branches, and limits the number of codes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from django.db.models import Count
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.models.full_code import full_code
 
-# Codes shown right under one code; the table pages through the rest.
+# Children shown per code; the table pages through the rest.
 MOST_IN_BRANCH = 50
-# Codes shown by Expand all, tier by tier as far as they fit.
+# Codes shown by Expand all, in whole tiers.
 MOST_EXPANDED = 500
 
 
 @dataclass
 class Node:
-    """A code of the tree. ``branch`` is None where what is below has not been read."""
+    """A code of the tree. ``branch`` is None if its children have not been read."""
 
     code: CostCode
     is_group: bool
@@ -28,7 +28,7 @@ class Node:
 
 @dataclass
 class Branch:
-    """The codes right under one, and how many more of them the table has."""
+    """The children of a code; ``more`` is the number that is not shown."""
 
     nodes: list[Node] = field(default_factory=list)
     more: int = 0
@@ -36,45 +36,45 @@ class Branch:
 
 @dataclass(frozen=True)
 class Expanded:
-    """The tree opened as far as it fits: ``tiers`` of ``of``."""
+    """The expanded tree: ``tiers`` of ``of`` tiers."""
 
     root: Branch
     tiers: int
     of: int
 
 
-def branch(found: CodeList, parent: CostCode | None, *, keep: CostCode | None = None) -> Branch:
-    """The codes right under ``parent``, with ``keep`` among them even beyond the cap.
+def branch(code_list: CodeList, parent: CostCode | None, *, keep: CostCode | None = None) -> Branch:
+    """The children of ``parent``; ``keep`` is included even beyond the limit.
 
-    Two queries at most.
+    At most three queries.
     """
-    children = found.codes.filter(parent=parent)
+    children = code_list.codes.filter(parent=parent)
     rows = list(children.with_groups().order_by("sort_path")[: MOST_IN_BRANCH + 1])
-    shown = rows[:MOST_IN_BRANCH]
-    if keep is not None and keep.pk not in {code.pk for code in shown}:
-        shown += list(children.with_groups().filter(pk=keep.pk))
-    more = children.count() - len(shown) if len(rows) > MOST_IN_BRANCH else 0
-    return Branch([Node(code, bool(getattr(code, "is_group", False))) for code in shown], more)
+    codes = rows[:MOST_IN_BRANCH]
+    if keep is not None and keep.pk not in {code.pk for code in codes}:
+        codes += list(children.with_groups().filter(pk=keep.pk))
+    more = children.count() - len(codes) if len(rows) > MOST_IN_BRANCH else 0
+    return Branch([Node(code, bool(getattr(code, "is_group", False))) for code in codes], more)
 
 
-def opened_at(found: CodeList, at: CostCode | None) -> Branch:
-    """The tree from the first tier down to what is under ``at``."""
+def opened_at(code_list: CodeList, at: CostCode | None) -> Branch:
+    """The tree from the first tier down to the children of ``at``."""
     line = [*ancestors([at]), at] if at else []
-    root = above = branch(found, None, keep=line[0] if line else None)
+    root = above = branch(code_list, None, keep=line[0] if line else None)
     for place, code in enumerate(line):
-        node = next((one for one in above.nodes if one.code.pk == code.pk), None)
-        if node is None:  # deleted or moved since the page asked
+        node = next((item for item in above.nodes if item.code.pk == code.pk), None)
+        if node is None:  # deleted or moved meanwhile
             break
         node.current = code == at
         if node.is_group:
             keep = line[place + 1] if place + 1 < len(line) else None
-            node.branch = above = branch(found, code, keep=keep)
+            node.branch = above = branch(code_list, code, keep=keep)
     return root
 
 
-def expanded(found: CodeList, at: CostCode | None) -> Expanded | None:
-    """Every branch down to the deepest tier that fits; None where not even the first does."""
-    counted = found.codes.order_by("depth").values_list("depth").annotate(number=Count("pk"))
+def expanded(code_list: CodeList, at: CostCode | None) -> Expanded | None:
+    """All branches down to the deepest tier that fits; None if not even the first fits."""
+    counted = code_list.codes.order_by("depth").values_list("depth").annotate(number=Count("pk"))
     numbers = [number for _, number in counted]
     tiers = max(
         (tier for tier in range(len(numbers) + 1) if sum(numbers[:tier]) <= MOST_EXPANDED),
@@ -84,7 +84,7 @@ def expanded(found: CodeList, at: CostCode | None) -> Expanded | None:
         return None
     root = Branch()
     below: dict[int | None, Branch] = {None: root}
-    for code in found.codes.filter(depth__lt=tiers).with_groups().order_by("sort_path"):
+    for code in code_list.codes.filter(depth__lt=tiers).with_groups().order_by("sort_path"):
         node = Node(code, bool(getattr(code, "is_group", False)), current=code == at)
         below[code.parent_id].nodes.append(node)
         if node.is_group and code.depth + 1 < tiers:
@@ -93,7 +93,7 @@ def expanded(found: CodeList, at: CostCode | None) -> Expanded | None:
 
 
 def ancestors(codes: Sequence[CostCode]) -> list[CostCode]:
-    """The codes above these, each once, in the order of the tree; one query."""
+    """The ancestors of the codes, without duplicates, in tree order; one query."""
     paths = {full_code(code.path[:depth]) for code in codes for depth in range(1, len(code.path))}
     if not paths:
         return []

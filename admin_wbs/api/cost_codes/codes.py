@@ -44,7 +44,7 @@ COLUMNS = ("id", "list_id", "parent_id", "code", "full_code", "description", "or
 
 
 class CodeView(Resource):
-    """Cost codes of one list, which every call names."""
+    """Cost codes of one list. Every call names the list."""
 
     reads = "codes.view"
     asks = [schemas.IN_LIST]
@@ -60,7 +60,7 @@ class CodeView(Resource):
             "parent_id": ids("parent"),
             "origin_id": texts("origin_id"),
             "active": flag("is_active"),
-            "search": search(lambda found, words: found.search(words)),
+            "search": search(lambda codes, words: codes.search(words)),
             "created_at": moments("created_at"),
             "updated_at": moments("updated_at"),
         },
@@ -74,99 +74,105 @@ class CodeView(Resource):
     )
 
     def code_list(self) -> CodeList:
-        """The list that the call names.
+        """Return the list that the call names.
 
-        :raises Malformed: where it names none.
-        :raises Http404: where the account has no such list.
+        :raises Malformed: if the call names no list.
+        :raises Http404: if the account has no such list.
         """
         request = self.request
-        given = scope.body_of(request).get(LIST) or request.query_params.get(LIST)
-        if given in (None, ""):
+        list_id = scope.body_of(request).get(LIST) or request.query_params.get(LIST)
+        if list_id in (None, ""):
             raise Malformed({LIST: ["is missing"]})
         rows = CodeList.objects.visible_to(self.access)
-        found = rows.filter(pk=whole_number(given, LIST)).first()
-        if found is None:
+        code_list = rows.filter(pk=whole_number(list_id, LIST)).first()
+        if code_list is None:
             raise Http404
-        return found
+        return code_list
 
     def found(self) -> QuerySet[CostCode]:
         """The codes of the list."""
         return self.code_list().codes.all()
 
     def shapes(self) -> Mapping[str, Shape]:
-        """The three views; extended when none is asked for."""
+        """The three views; ``extended`` is the default."""
         return {"extended": extended, "compact": compact, "default": default}
 
-    def write(self, found: CodeList, given: Mapping[str, Any], pk: int | None = None) -> int:
-        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
-        with refusals(), opened(found, self.access) as records:
-            return sync.store_one(records, SyncRow(given, pk))
+    def write(self, code_list: CodeList, values: Mapping[str, Any], pk: int | None = None) -> int:
+        """Create a code, or change the one with this ``pk``.
+
+        :raises Invalid: (422) with the errors by field.
+        """
+        with refusals(), opened(code_list, self.access) as records:
+            return sync.store_one(records, SyncRow(values, pk))
 
 
 class Codes(CodeView, Listed):
-    """The codes of a list."""
+    """The cost codes of a list."""
 
     asks = [schemas.IN_LIST, ONLY_ACTIVE]
 
     def found(self) -> QuerySet[CostCode]:
-        """The codes of the list, on demand without the inactive ones."""
-        found = super().found()
-        wanted = self.request.query_params.get("only_active_cost_codes", "")
+        """The codes of the list, without inactive ones if the caller asks for that."""
+        codes = super().found()
+        only_active = self.request.query_params.get("only_active_cost_codes", "")
         try:
-            return found.filter(is_active=True) if wanted and truth(wanted) else found
+            return codes.filter(is_active=True) if only_active and truth(only_active) else codes
         except ValueError as error:
             raise Malformed({"only_active_cost_codes": [str(error)]}) from error
 
     @takes(schemas.in_list(READERS, wrapped=WRAPPER, required=["code", "name"]))
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new code."""
-        found = self.code_list()
+        """Create a cost code."""
+        code_list = self.code_list()
         self.require("codes.edit")
-        given = {name: one for name, one in self.wrapped(WRAPPER).items() if name != "id"}
-        return self.show(self.write(found, given), 201)
+        values = {name: value for name, value in self.wrapped(WRAPPER).items() if name != "id"}
+        return self.show(self.write(code_list, values), 201)
 
 
 class CompanyCodes(CodeView, Listed):
-    """The codes of every list of the company, for clients that name no list."""
+    """The cost codes of every list of the company, for clients that name no list."""
 
     asks = []
 
     def found(self) -> QuerySet[CostCode]:
-        """All that the caller can see."""
+        """All codes that the caller can see."""
         return CostCode.objects.visible_to(self.access)
 
 
 class ListCodes(Codes):
-    """The codes of the list in the path."""
+    """The cost codes of the list in the path."""
 
     asks = [ONLY_ACTIVE]
 
     def code_list(self) -> CodeList:
-        """The list. :raises Http404:"""
-        found = CodeList.objects.visible_to(self.access).filter(pk=self.kwargs["pk"]).first()
-        if found is None:
+        """Return the list in the path. :raises Http404: if the caller cannot see it."""
+        code_list = CodeList.objects.visible_to(self.access).filter(pk=self.kwargs["pk"]).first()
+        if code_list is None:
             raise Http404
-        return found
+        return code_list
 
 
 class OneCode(CodeView, Shown):
-    """A code of a list."""
+    """A cost code of a list."""
 
     def one(self, pk: int) -> CostCode:
-        """The code of the list named; to delete it none has to be. :raises Http404:"""
+        """Return the code; only a DELETE may omit the list.
+
+        :raises Http404: if the caller cannot see the code.
+        """
         named = scope.body_of(self.request).get(LIST) or self.request.query_params.get(LIST)
         if named or self.request.method != "DELETE":
             code: CostCode = super().one(pk)
             return code
-        mine = CostCode.objects.visible_to(self.access).select_related("list")
-        found = mine.filter(pk=pk).first()
-        if found is None:
+        codes = CostCode.objects.visible_to(self.access).select_related("list")
+        stored = codes.filter(pk=pk).first()
+        if stored is None:
             raise Http404
-        return found
+        return stored
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The list, the connections, for a code may be linked along, then the code."""
+        """Lock the list, the connections (the call may also link the code), then the code."""
         yield CodeList.objects.filter(pk=self.one(self.kwargs["pk"]).list_id)
         yield sendable.connections_of(self.access.account.pk)
         yield from super().holds()
@@ -174,7 +180,7 @@ class OneCode(CodeView, Shown):
     @takes(schemas.in_list(READERS, wrapped=WRAPPER))
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change it. :raises ApiError: 409 while it waits for accounting."""
+        """Change a cost code. :raises ApiError: 409 while it waits for accounting."""
         stored = self.one(pk)
         self.require("codes.edit")
         lock = sendable.lock(list_services.CODE, stored)
@@ -185,38 +191,38 @@ class OneCode(CodeView, Shown):
     @answers(One)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete it, if its list is an ERP's and nothing ever used it; answers what it was.
+        """Delete a cost code of an ERP's list that was never used, and return it as it was.
 
-        Procore would have the segment item deleted in its place.
+        In Procore, the segment item is deleted instead.
         """
         stored = self.one(pk)
         self.require("codes.edit")
         if not stored.list.is_erp:
             raise Invalid({"base": [ONLY_ERP]})
-        shown = self.show(pk)
+        response = self.show(pk)
         with refusals():
             outcome = code_services.delete(stored.list, [pk], by=self.access.user)
         if outcome.left:
             raise Invalid({"base": [outcome.left[0].why]})
-        return shown
+        return response
 
 
 class CodeSync(CodeView):
-    """Up to 1,000 codes of a list in one call."""
+    """Create and update up to 1,000 codes of a list in one call."""
 
     @takes(schemas.rows_in_list(READERS))
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create and update; each row has its own fate."""
-        found = self.code_list()
+        """Create and update cost codes. A row with errors does not stop the other rows."""
+        code_list = self.code_list()
         self.require("codes.edit")
         updates = scope.body_of(request).get("updates")
-        with refusals(**{"": LIST}), opened(found, self.access) as records:
+        with refusals(**{"": LIST}), opened(code_list, self.access) as records:
             return sync.answer(updates, records, self.shape())
 
 
 def extended(pks: Sequence[int]) -> dict[int, Any]:
-    """Every field; ``code`` without its parents', ``full_code`` with them."""
+    """Every field. ``code`` is the code's own tier, ``full_code`` includes its parents."""
     rows = CostCode.objects.filter(pk__in=pks).values(*COLUMNS, "origin_data")
     return {row["id"]: _extended(row) for row in rows}
 
@@ -237,10 +243,12 @@ def _extended(row: Mapping[str, Any]) -> dict[str, Any]:
 def compact(pks: Sequence[int]) -> dict[int, Any]:
     """Id, list and ERP id."""
     rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id", "origin_id")
-    return {pk: {"id": pk, LIST: found, "origin_id": origin or None} for pk, found, origin in rows}
+    return {
+        pk: {"id": pk, LIST: list_id, "origin_id": origin or None} for pk, list_id, origin in rows
+    }
 
 
 def default(pks: Sequence[int]) -> dict[int, Any]:
     """Id and list."""
     rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id")
-    return {pk: {"id": pk, LIST: found} for pk, found in rows}
+    return {pk: {"id": pk, LIST: list_id} for pk, list_id in rows}

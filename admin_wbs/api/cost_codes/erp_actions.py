@@ -1,6 +1,6 @@
-"""Send to ERP and Retrieve for standard cost codes: one, some, or a whole list.
+"""Send to ERP and Retrieve for standard cost codes: one code, several, or a whole list.
 
-The routes are ours: Procore has no public calls for these clicks.
+Procore has no public calls for these clicks, so the routes are our own.
 See docs/design/procore-rest-conventions.md, "Routes of our own".
 """
 
@@ -38,37 +38,37 @@ class ListView(ScopedView):
     reads = "codes.view"
 
     def fetch(self, pk: int) -> CodeList:
-        """The list. :raises Http404: for what the caller cannot see."""
-        found = CodeList.objects.visible_to(self.access).filter(pk=pk).first()
-        if found is None:
+        """Return the list. :raises Http404: if the caller cannot see it."""
+        code_list = CodeList.objects.visible_to(self.access).filter(pk=pk).first()
+        if code_list is None:
             raise Http404
-        return found
+        return code_list
 
     def ids(self) -> list[int] | None:
-        """The codes chosen in the body; None for the whole list.
+        """The ids in the body; None for the whole list.
 
-        :raises Invalid: for what is no list of ids.
+        :raises Invalid: if the value is not a list of ids.
         """
-        given = scope.body_of(self.request).get(IDS)
-        if given is None:
+        value = scope.body_of(self.request).get(IDS)
+        if value is None:
             return None
         try:
-            found: list[int] = bodies.wholes(given)
+            ids: list[int] = bodies.wholes(value)
         except ValidationError as error:
             raise Invalid({IDS: list(error.messages)}) from None
-        return found
+        return ids
 
-    def seen(self, found: CodeList) -> int:
-        """The revision of the list that the caller acts on: the present one where none is given."""
-        given = action_responses.revision_of(scope.body_of(self.request))
-        return found.revision if given is None else given
+    def seen(self, code_list: CodeList) -> int:
+        """The list revision that the caller last read; the current one by default."""
+        revision = action_responses.revision_of(scope.body_of(self.request))
+        return code_list.revision if revision is None else revision
 
 
 class ListClick(ListView):
-    """A click on a list, which is carried out in batches."""
+    """A click on a list. It is processed in batches."""
 
     def lasts_long(self) -> bool:
-        """For more codes than a batch has."""
+        """True for more codes than fit in one batch."""
         ids = self.ids()
         codes = CostCode.objects.filter(list=self.kwargs["pk"])
         return (codes[: BATCH + 1].count() if ids is None else len(ids)) > BATCH
@@ -80,25 +80,25 @@ class SendList(ListClick):
     @takes({IDS: bodies.wholes} | SENDING)
     @answers(WholeClick, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Send every unsent code, or the chosen ones and what is above them.
+        """Send every unsent code, or the chosen codes together with their unsent ancestors.
 
-        What was rejected with a reason and has not changed since is sent only where it is chosen.
+        A code that was rejected with a reason is sent only if it was changed since, or is chosen.
         """
-        found = self.fetch(pk)
+        code_list = self.fetch(pk)
         self.require("codes.send")
-        ids, seen = self.ids(), self.seen(found)
-        shown = send_to_erp.button(found, self.access, seen=seen)
-        if shown is None:
+        ids, seen = self.ids(), self.seen(code_list)
+        button = send_to_erp.button(code_list, self.access, seen=seen)
+        if button is None:
             raise Invalid({"base": ["The list belongs to no ERP, so it cannot be sent."]})
-        left_out = ids is not None and {one.rule for one in shown.reasons} == {"nothing"}
-        if not shown.enabled and not (left_out and shown.left_out):
-            raise action_responses.refused(shown.reasons)
+        left_out = ids is not None and {reason.rule for reason in button.reasons} == {"nothing"}
+        if not button.enabled and not (left_out and button.left_out):
+            raise action_responses.refused(button.reasons)
         note = action_responses.note_of(scope.body_of(request))
         try:
-            done = send_to_erp.send(found, access=self.access, seen=seen, ids=ids, note=note)
+            outcome = send_to_erp.send(code_list, access=self.access, seen=seen, ids=ids, note=note)
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
-        return action_responses.whole(done, 201)
+        return action_responses.whole(outcome, 201)
 
 
 class RetrieveList(ListClick):
@@ -107,11 +107,11 @@ class RetrieveList(ListClick):
     @takes({IDS: bodies.wholes})
     @answers(WholeClick)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Take back all that waits, or the chosen codes and what is under them."""
-        found = self.fetch(pk)
+        """Take back all waiting codes, or the chosen codes and their descendants."""
+        code_list = self.fetch(pk)
         self.require("codes.retrieve")
         return action_responses.whole(
-            send_to_erp.retrieve(found, access=self.access, ids=self.ids()), 200
+            send_to_erp.retrieve(code_list, access=self.access, ids=self.ids()), 200
         )
 
 
@@ -121,12 +121,12 @@ class CodeView(ScopedView):
     reads = "codes.view"
 
     def fetch(self, pk: int) -> CostCode:
-        """The code with its list. :raises Http404: for what the caller cannot see."""
+        """Return the code with its list. :raises Http404: if the caller cannot see it."""
         codes = CostCode.objects.visible_to(self.access).select_related("list")
-        found = codes.filter(pk=pk).first()
-        if found is None:
+        code = codes.filter(pk=pk).first()
+        if code is None:
             raise Http404
-        return found
+        return code
 
 
 class SendCode(CodeView):
@@ -141,16 +141,18 @@ class SendCode(CodeView):
         seen = action_responses.revision_of(scope.body_of(request))
         if seen is not None and seen != code.revision:
             raise ApiError(409, {"revision": [STALE]})
-        shown = sendable.button(list_services.CODE, self.access, code)
-        only_parent = {one.rule for one in shown.reasons} == {"parent_not_sent"}
-        if shown.reasons and not only_parent:
-            raise action_responses.refused(shown.reasons)
+        button = sendable.button(list_services.CODE, self.access, code)
+        only_parent = {reason.rule for reason in button.reasons} == {"parent_not_sent"}
+        if button.reasons and not only_parent:
+            raise action_responses.refused(button.reasons)
         seen, note = code.list.revision, action_responses.note_of(scope.body_of(request))
         try:
-            done = send_to_erp.send(code.list, access=self.access, seen=seen, ids=[pk], note=note)
+            outcome = send_to_erp.send(
+                code.list, access=self.access, seen=seen, ids=[pk], note=note
+            )
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
-        return action_responses.one(list_services.CODE, pk, done, self.access, 201)
+        return action_responses.one(list_services.CODE, pk, outcome, self.access, 201)
 
 
 class RetrieveCode(CodeView):
@@ -158,8 +160,8 @@ class RetrieveCode(CodeView):
 
     @answers(Clicked)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Take it back, and what is under it."""
+        """Take the code back from accounting, together with its descendants."""
         code = self.fetch(pk)
         self.require("codes.retrieve")
-        done = send_to_erp.retrieve(code.list, access=self.access, ids=[pk])
-        return action_responses.one(list_services.CODE, pk, done, self.access, 200)
+        outcome = send_to_erp.retrieve(code.list, access=self.access, ids=[pk])
+        return action_responses.one(list_services.CODE, pk, outcome, self.access, 200)

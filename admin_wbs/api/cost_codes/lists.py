@@ -33,7 +33,7 @@ ERP_NAME = "cannot be changed: the list of a connected ERP keeps its name"
 
 
 class CodeListView(Resource):
-    """Lists of cost codes of the account."""
+    """Cost code lists of the account."""
 
     reads = "codes.view"
     shown = {"": schemas.StandardCostCodeList}
@@ -51,26 +51,26 @@ class CodeListView(Resource):
         return CodeList.objects.visible_to(self.access).with_erp_flag()
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One shape."""
+        """The only view."""
         return {"": code_lists}
 
 
 class CodeLists(CodeListView):
-    """The lists of cost codes."""
+    """The cost code lists of the account."""
 
     @answers(Page)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page of them.
+        """Return a page of cost code lists.
 
-        Procore would have ``segments/{id}/lists`` in its place.
+        In Procore, ``segments/{id}/lists`` replaces this call.
         """
         return self.page()
 
     @takes(READERS, wrapped=WRAPPER, required=["name"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new list, which belongs to no ERP."""
+        """Create a list. It does not belong to an ERP."""
         self.require("codes.edit")
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
         if "name" not in values:
@@ -80,13 +80,13 @@ class CodeLists(CodeListView):
         if errors:
             raise Invalid(errors)
         with refusals():
-            made = list_services.create(
+            created = list_services.create(
                 account=self.access.account,
                 name=values["name"],
                 by=self.access.user,
                 for_new_projects=values.get("available_to_use_on_new_projects", True),
             )
-        return self.show(made.pk, 201)
+        return self.show(created.pk, 201)
 
 
 class OneCodeList(CodeListView, Shown):
@@ -95,7 +95,7 @@ class OneCodeList(CodeListView, Shown):
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Rename it, or make it the ERP's; never the other way."""
+        """Rename a list, or make it the ERP's. An ERP list cannot be made an ordinary one."""
         stored = self.one(pk)
         self.require("codes.edit")
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
@@ -106,24 +106,24 @@ class OneCodeList(CodeListView, Shown):
         if errors:
             raise Invalid(errors)
         columns = {"name": "name", "available_to_use_on_new_projects": "for_new_projects"}
-        given = {columns[name]: value for name, value in values.items() if name in columns}
+        changes = {columns[name]: value for name, value in values.items() if name in columns}
         with refusals():
-            list_services.change(stored, values=given, by=self.access.user)
+            list_services.change(stored, values=changes, by=self.access.user)
             if values.get("is_erp_list"):
                 list_services.make_erp(stored, by=self.access.user)
         return self.show(pk)
 
 
 def code_lists(pks: Sequence[int]) -> dict[int, Any]:
-    """Lists as Procore shows them."""
+    """Lists in Procore's format."""
     rows = CodeList.objects.filter(pk__in=pks)
     return {
-        one.pk: {
-            "id": one.pk,
-            "name": one.name,
-            "is_erp_list": one.is_erp,
-            "available_to_use_on_new_projects": one.for_new_projects,
-            "company_id": one.account_id,
+        code_list.pk: {
+            "id": code_list.pk,
+            "name": code_list.name,
+            "is_erp_list": code_list.is_erp,
+            "available_to_use_on_new_projects": code_list.for_new_projects,
+            "company_id": code_list.account_id,
         }
-        for one in rows
+        for code_list in rows
     }

@@ -1,4 +1,4 @@
-"""What the calls about cost codes answer, and the bodies that no reader describes alone."""
+"""Response schemas of the cost code calls, and request bodies that no reader describes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ IN_LIST = Query(LIST, ID, "The list that holds the codes; needed, here or in the
 def in_list(
     readers: Mapping[str, HasSchema], *, wrapped: str, required: Sequence[str] = ()
 ) -> Schema:
-    """A body that carries a code under ``wrapped``, and beside it the list."""
+    """A body with a code under ``wrapped`` and the id of its list next to it."""
     return an_object({LIST: ID, wrapped: body_of(readers, required)}, [wrapped])
 
 
 def rows_in_list(readers: Mapping[str, HasSchema]) -> Schema:
-    """A body that carries the codes of a sync, and beside them the list."""
+    """The body of a sync: the codes, and the id of their list."""
     row = body_of(readers, ())
     row["properties"] = {"id": {"type": ["integer", "null"]}} | row["properties"]
     rows: Schema = {"type": "array", "items": row, "maxItems": MOST_ROWS}
@@ -40,20 +40,20 @@ class StandardCostCodeList(TypedDict):
 
 
 class StandardCostCodeId(TypedDict):
-    """The id of a cost code, and its list."""
+    """The id of a cost code and of its list."""
 
     id: int
     standard_cost_code_list_id: int
 
 
 class StandardCostCodeCompact(StandardCostCodeId):
-    """What an ERP knows a cost code by."""
+    """The ids of a cost code, including the ERP's."""
 
     origin_id: str | None
 
 
 class StandardCostCode(StandardCostCodeCompact):
-    """A cost code of a list; `full_code` has the codes above it in front."""
+    """A cost code of a list. `full_code` starts with the codes above it."""
 
     parent_id: int | None
     code: str
@@ -63,7 +63,7 @@ class StandardCostCode(StandardCostCodeCompact):
 
 
 class LineItemTypeOfCode(TypedDict):
-    """A cost type that is ticked for a cost code."""
+    """A cost type that is enabled for a cost code."""
 
     id: int
     name: str
@@ -79,13 +79,13 @@ class LineItemType(LineItemTypeOfCode):
 
 
 class ParentCode(TypedDict):
-    """The cost code of the project that is above another."""
+    """The parent of a project's cost code."""
 
     id: int | None
 
 
 class ProjectCostCodeCompact(TypedDict):
-    """What an ERP needs to know a project's cost code by."""
+    """A cost code of a project, with the fields that an ERP needs."""
 
     id: int
     code: str
@@ -96,7 +96,7 @@ class ProjectCostCodeCompact(TypedDict):
 
 
 class ProjectCostCode(ProjectCostCodeCompact):
-    """A cost code of a project, which is its biller."""
+    """A cost code of a project. The project is its biller."""
 
     sortable_code: str
     biller: str
@@ -115,14 +115,14 @@ class ProjectCostCode(ProjectCostCodeCompact):
 
 
 class NotCopied(TypedDict):
-    """A cost code that was not copied, and why."""
+    """A cost code that was not copied, with the reason."""
 
     standard_cost_code_id: int
     errors: dict[str, list[str]]
 
 
 class CopiedCodes(TypedDict):
-    """What copying some codes of a list put on the project, and what it did not."""
+    """The codes that were copied to the project, and those that were not."""
 
     successes: list[ProjectCostCode | ProjectCostCodeCompact]
     failures: list[NotCopied]

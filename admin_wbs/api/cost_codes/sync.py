@@ -1,4 +1,4 @@
-"""Rows of a sync, or the one row of another writing call, as cost codes of a list."""
+"""Store the rows of a sync, or the row of another write call, as cost codes of a list."""
 
 from __future__ import annotations
 
@@ -33,10 +33,13 @@ READERS = {
 
 
 @contextmanager
-def opened(found: CodeList, access: Access) -> Iterator[CodeRecords]:
-    """The codes of a list that is held while it is changed. :raises ReadOnly: with the reason."""
+def opened(code_list: CodeList, access: Access) -> Iterator[CodeRecords]:
+    """Lock the list while its codes are changed, and count the change if there is one.
+
+    :raises ReadOnly: if the list cannot be changed; with the reason.
+    """
     with transaction.atomic():
-        records = CodeRecords(list_services.lock_open(found.pk), access)
+        records = CodeRecords(list_services.lock_open(code_list.pk), access)
         yield records
         if records.changed:
             list_services.touch(records.list, by=access.user)
@@ -45,7 +48,7 @@ def opened(found: CodeList, access: Access) -> Iterator[CodeRecords]:
 class CodeRecords(Records):
     """The codes of one list, for :func:`erpbridge.rest.sync.answer`.
 
-    ``opened`` is locked by who makes it; :func:`opened` does all of it.
+    The caller locks ``opened``; :func:`opened` does that.
     """
 
     readers = READERS
@@ -54,11 +57,11 @@ class CodeRecords(Records):
         self.list, self.access, self.changed = opened, access, False
 
     def found(self) -> QuerySet[CostCode]:
-        """Those that the list has."""
+        """The codes of the list."""
         return self.list.codes.all()
 
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Create and change codes, then say what the ERP calls them."""
+        """Create and change codes, then store their ERP ids."""
         if any(ORIGIN & row.given.keys() for row in rows):
             sendable.hold(self.access.account.pk)
         without_refused(rows, self._store)
@@ -66,16 +69,15 @@ class CodeRecords(Records):
     def _store(self, rows: Sequence[SyncRow]) -> None:
         values = {id(row): self._read(row) for row in rows}
         readable = [row for row in rows if not row.errors]
-        wanted = [(row, self._row(row, values[id(row)])) for row in readable]
-        _strip_prefixes(self.list, [one for _row, one in wanted])
-        stored = bulk_code_services.store(
-            self.list, [one for _row, one in wanted], by=self.access.user
-        )
-        for row, one in wanted:
-            row.pk = one.pk
-            row.refuse({named(column): why for column, why in one.errors.items()})
+        pairs = [(row, self._row(row, values[id(row)])) for row in readable]
+        code_rows = [code_row for _row, code_row in pairs]
+        _strip_prefixes(self.list, code_rows)
+        stored = bulk_code_services.store(self.list, code_rows, by=self.access.user)
+        for row, code_row in pairs:
+            row.pk = code_row.pk
+            row.refuse({named(column): why for column, why in code_row.errors.items()})
         self._link({row.pk: row for row in readable if row.pk and not row.errors}, values)
-        # What was written beside a refused row is taken back.
+        # without_refused rolls the batch back if a row was refused, then stores the others again.
         self.changed |= stored and not any(row.errors for row in rows)
 
     def _read(self, row: SyncRow) -> dict[str, Any]:
@@ -93,38 +95,41 @@ class CodeRecords(Records):
         )
 
     def _link(self, rows: Mapping[int, SyncRow], values: Mapping[int, Mapping[str, Any]]) -> None:
-        """Give codes the ids of the ERP, through the seam's door."""
-        wanted = {
-            pk: Origin(id=given.get("origin_id"), data=given.get("origin_data"))
+        """Store the ERP's ids of codes. Only ``sendable.link`` may write them."""
+        origins = {
+            pk: Origin(id=fields.get("origin_id"), data=fields.get("origin_data"))
             for pk, row in rows.items()
-            if ORIGIN & (given := values[id(row)]).keys()
+            if ORIGIN & (fields := values[id(row)]).keys()
         }
-        if wanted:
+        if origins:
             for pk, problem in sendable.link(
-                list_services.CODE, wanted, access=self.access
+                list_services.CODE, origins, access=self.access
             ).items():
                 rows[pk].refuse({problem.field: [problem.message]})
 
 
-def _strip_prefixes(found: CodeList, rows: Sequence[CodeRow]) -> None:
-    """Take the parent's full code off codes that were given with it.
+def _strip_prefixes(code_list: CodeList, rows: Sequence[CodeRow]) -> None:
+    """Remove the parent's full code from codes that start with it.
 
     See docs/design/procore-rest-resources.md, "Standard cost codes".
     """
-    given = [row for row in rows if row.code is not None]
-    above: dict[int, int] = {}
-    changed = [row.pk for row in given if row.pk is not None]
+    with_code = [row for row in rows if row.code is not None]
+    stored_parents: dict[int, int] = {}
+    changed = [row.pk for row in with_code if row.pk is not None]
     if changed:
-        placed = found.codes.filter(pk__in=changed).exclude(parent=None)
-        above = dict(placed.values_list("pk", "parent_id"))
-    parents = {id(row): row.parent_id if row.pk is None else above.get(row.pk) for row in given}
-    wanted = {one for one in parents.values() if one is not None}
-    above_of = found.codes.filter(pk__in=wanted).values_list("pk", "full_code")
-    known = dict(above_of) if wanted else {}
+        children = code_list.codes.filter(pk__in=changed).exclude(parent=None)
+        stored_parents = dict(children.values_list("pk", "parent_id"))
+    parents = {
+        id(row): row.parent_id if row.pk is None else stored_parents.get(row.pk)
+        for row in with_code
+    }
+    parent_ids = {parent_id for parent_id in parents.values() if parent_id is not None}
+    rows_above = code_list.codes.filter(pk__in=parent_ids).values_list("pk", "full_code")
+    full_codes = dict(rows_above) if parent_ids else {}
     read = bodies.text(CostCode, "code")
-    for row in given:
+    for row in with_code:
         code = bulk_code_services.without_prefix(
-            row.code or "", known.get(parents[id(row)] or 0, "")
+            row.code or "", full_codes.get(parents[id(row)] or 0, "")
         )
         try:
             row.code = read(code)

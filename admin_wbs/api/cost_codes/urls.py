@@ -1,4 +1,4 @@
-"""Routes of the clicks on cost codes."""
+"""Routes of Send to ERP and Retrieve for cost codes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a budget code of a project looks like (docs/design/procore-rest-resources.md, "WBS codes").
+"""Serialize budget codes of a project (docs/design/procore-rest-resources.md, "WBS codes").
 
-Segments are at most twelve, so the number of queries does not grow with the codes.
+A project has at most 12 segments, so the number of queries does not grow with the codes.
 """
 
 from __future__ import annotations
@@ -20,46 +20,48 @@ Kind = Segment.Kind
 
 
 def shown(project: Project, pks: Sequence[int]) -> dict[int, Any]:
-    """Budget codes of one project, each with its items in the order of the segments."""
+    """Budget codes of one project, each with its items in segment order."""
     used = _used(pks)
     segments = default_structure.of_project(project)
     items = {
-        one.pk: _items(one, sorted({found[one.pk] for found in used.values() if one.pk in found}))
-        for one in segments
+        segment.pk: _items(
+            segment, sorted({ids[segment.pk] for ids in used.values() if segment.pk in ids})
+        )
+        for segment in segments
     }
     lines = budget_codes.flat(project, pks)
     return {
-        one.pk: {
-            "id": one.pk,
-            "flat_code": lines[one.pk].code,
-            "flat_name": lines[one.pk].name,
-            "description": one.description or lines[one.pk].name,
-            "status": "active" if one.is_active else "inactive",
+        code.pk: {
+            "id": code.pk,
+            "flat_code": lines[code.pk].code,
+            "flat_name": lines[code.pk].name,
+            "description": code.description or lines[code.pk].name,
+            "status": "active" if code.is_active else "inactive",
             "segment_items": [
-                items[segment.pk][used[one.pk][segment.pk]]
+                items[segment.pk][used[code.pk][segment.pk]]
                 for segment in segments
-                if segment.pk in used[one.pk]
+                if segment.pk in used[code.pk]
             ],
             "wbs_pattern_id": project.pk,
-            "created_at": one.created_at,
-            "updated_at": one.updated_at,
+            "created_at": code.created_at,
+            "updated_at": code.updated_at,
         }
-        for one in WbsCode.objects.filter(project=project, pk__in=pks)
+        for code in WbsCode.objects.filter(project=project, pk__in=pks)
     }
 
 
 def _used(pks: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Budget code -> segment -> item."""
-    found: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    """Budget code id -> segment id -> item id."""
+    items: defaultdict[int, dict[int, int]] = defaultdict(dict)
     columns = [f"{column}_id" for column in ITEMS]
     rows = WbsCodeItem.objects.filter(wbs_code__in=pks)
     for code, segment, *ids in rows.values_list("wbs_code_id", "segment_id", *columns):
-        found[code][segment] = next(one for one in ids if one is not None)
-    return found
+        items[code][segment] = next(item_id for item_id in ids if item_id is not None)
+    return items
 
 
 def _items(segment: Segment, pks: Sequence[int]) -> Mapping[int, Any]:
-    """Items of a segment as the project's list of them has them."""
+    """Item id -> the item, in the same format as in the project's item list."""
     if not pks:
         return {}
     if segment.kind == Kind.COST_CODE:

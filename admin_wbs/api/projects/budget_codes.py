@@ -62,20 +62,20 @@ class WbsCodeView(Resource):
     shown = {"": BudgetCode}
 
     def found(self) -> WbsCodeQuerySet:
-        """Those of the project."""
+        """The budget codes of the project."""
         return WbsCode.objects.visible_to(self.access)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One shape."""
+        """The only view."""
         return {"": partial(budget_code_serializer.shown, self.project)}
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The project, then the budget code."""
+        """Lock the project, then the budget code."""
         yield Project.objects.filter(pk=self.project.pk)
         yield from super().holds()
 
     def store(self, rows: list[WbsCodeRow]) -> None:
-        """Create budget codes, and describe those that are there."""
+        """Create budget codes, and change the descriptions of existing ones."""
         budget_codes.store(self.project, rows, by=self.access.user)
 
 
@@ -97,25 +97,25 @@ class WbsCodes(WbsCodeView, Listed):
     )
 
     def found(self) -> WbsCodeQuerySet:
-        """Those that ``query``, ``scope`` and ``can_select_divisions`` ask for."""
-        query, found = self.request.query_params, super().found()
+        """Apply ``query``, ``scope`` and ``can_select_divisions``."""
+        query, codes = self.request.query_params, super().found()
         if words := clean(query.get("query", ""))[:LONGEST_SEARCH]:
-            found = found.search(words)
-        wanted = query.get("scope", BUDGET)
-        if wanted not in (BUDGET, PRODUCTION):
+            codes = codes.search(words)
+        code_scope = query.get("scope", BUDGET)
+        if code_scope not in (BUDGET, PRODUCTION):
             raise Malformed({"scope": [f"must be {BUDGET} or {PRODUCTION}"]})
-        # Nothing here counts production quantities.
-        found = found.none() if wanted == PRODUCTION else found
+        # erpbridge has no production quantities, so that scope is always empty.
+        codes = codes.none() if code_scope == PRODUCTION else codes
         try:
             divisions = truth(query.get("can_select_divisions") or "true")
         except ValueError as error:
             raise Malformed({"can_select_divisions": [str(error)]}) from error
-        return found if divisions else found.without_divisions()
+        return codes if divisions else codes.without_divisions()
 
     @takes(ROW)
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new one; of a combination that is there the description changes."""
+        """Create a budget code. If the combination exists, its description is changed."""
         self.require("project_wbs.edit")
         row = _row(scope.body_of(request))
         self.store([row])
@@ -130,7 +130,7 @@ class OneWbsCode(WbsCodeView, Shown):
     @takes(an_object(CHANGE))
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change description and status; its items stay."""
+        """Change the description and status of a budget code. Its items cannot change."""
         stored = self.one(pk)
         self.require("project_wbs.edit")
         body = scope.body_of(request)
@@ -142,40 +142,40 @@ class OneWbsCode(WbsCodeView, Shown):
 
 
 class BulkCreate(WbsCodeView):
-    """Many budget codes at once."""
+    """Create many budget codes in one call."""
 
     @takes(an_object({BULK: ROWS}, [BULK]))
     @answers(Synced, 201)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create up to 1,000, each with its own fate."""
+        """Create up to 1,000 budget codes. A row with errors does not stop the others."""
         self.require("project_wbs.edit")
-        given = _bulk(scope.body_of(request).get(BULK))
-        rows = [_tried(one) for one in given]
+        objects = _bulk(scope.body_of(request).get(BULK))
+        rows = [_tried(item) for item in objects]
         self.store([row for row in rows if not row.errors])
-        done = [row.pk for row in rows if row.pk is not None]
-        shown = self.shape()(list(dict.fromkeys(done)))
-        wrong = zip(given, rows, strict=True)
+        pks = [row.pk for row in rows if row.pk is not None]
+        entities = self.shape()(list(dict.fromkeys(pks)))
+        pairs = zip(objects, rows, strict=True)
         return JsonAnswer(
             {
-                "entities": [shown[pk] for pk in done if pk in shown],
-                "errors": [{**one, "errors": row.errors} for one, row in wrong if row.errors],
+                "entities": [entities[pk] for pk in pks if pk in entities],
+                "errors": [{**item, "errors": row.errors} for item, row in pairs if row.errors],
             },
             201,
         )
 
 
 class UpdateAllWbsCodes(WbsCodeView):
-    """Many budget codes at once."""
+    """Change the status of many budget codes in one call."""
 
     @takes(an_object(SWITCH, list(SWITCH)))
     @answers(None, 204)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Make them active or inactive, all or none; nothing is shown."""
+        """Activate or deactivate budget codes, all or none. The response has no body."""
         self.require("project_wbs.edit")
         body = scope.body_of(request)
         values, errors = bodies.read(body, {"ids": bodies.wholes})
-        wanted = values.get("ids", [])
-        if not errors and not 0 < len(wanted) <= MOST_IDS:
+        pks = values.get("ids", [])
+        if not errors and not 0 < len(pks) <= MOST_IDS:
             errors = {"ids": [f"must hold 1 to {MOST_IDS:,} ids"]}
         attributes = body.get("attributes")
         if not isinstance(attributes, Mapping):
@@ -184,56 +184,56 @@ class UpdateAllWbsCodes(WbsCodeView):
             raise Malformed(errors)
         active = _active(attributes or {})
         with refusals(**{"": "ids"}):
-            budget_codes.switch(self.project, wanted, active=active, by=self.access.user)
+            budget_codes.switch(self.project, pks, active=active, by=self.access.user)
         return JsonAnswer(None, 204)
 
 
-def _active(given: Mapping[str, Any]) -> bool:
-    """:raises Invalid: for anything but the two words."""
-    found = given.get("status")
-    if not isinstance(found, str) or found not in STATUS:
+def _active(body: Mapping[str, Any]) -> bool:
+    """Read the status. :raises Invalid: if it is neither active nor inactive."""
+    word = body.get("status")
+    if not isinstance(word, str) or word not in STATUS:
         raise Invalid({"status": ["must be active or inactive"]})
-    return STATUS[found]
+    return STATUS[word]
 
 
-def _bulk(given: Any) -> list[Mapping[str, Any]]:
-    """:raises ApiError: for anything but a list of at most 1,000 objects."""
-    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+def _bulk(rows: Any) -> list[Mapping[str, Any]]:
+    """Read the rows. :raises ApiError: unless they are a list of at most 1,000 objects."""
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise Malformed({BULK: ["must be a list of objects"]})
-    if len(given) > sync.MOST_ROWS:
-        message = f"has {len(given):,} rows; the limit is {sync.MOST_ROWS:,}"
+    if len(rows) > sync.MOST_ROWS:
+        message = f"has {len(rows):,} rows; the limit is {sync.MOST_ROWS:,}"
         raise ApiError(413, {BULK: [message]})
-    return given
+    return rows
 
 
-def _tried(given: Mapping[str, Any]) -> WbsCodeRow:
-    """A row of many: what is wrong with it is its own."""
+def _tried(body: Mapping[str, Any]) -> WbsCodeRow:
+    """Read one row of a bulk call; keep its errors with it instead of raising."""
     try:
-        return _row(given)
+        return _row(body)
     except Invalid as error:
         wrong = WbsCodeRow([])
         wrong.errors = dict(error.errors) if isinstance(error.errors, dict) else {}
         return wrong
 
 
-def _row(given: Mapping[str, Any]) -> WbsCodeRow:
-    """:raises Invalid: for items that are none."""
-    items = given.get(ITEMS)
+def _row(body: Mapping[str, Any]) -> WbsCodeRow:
+    """:raises Invalid: for missing or malformed items."""
+    items = body.get(ITEMS)
     if not isinstance(items, list) or not items:
         raise Invalid({ITEMS: ["is missing" if items in (None, []) else "must be a list"]})
     pairs: list[tuple[int, int]] = []
-    for one in items:
-        values, _errors = bodies.read(one if isinstance(one, Mapping) else {}, READERS)
+    for pair in items:
+        values, _errors = bodies.read(pair if isinstance(pair, Mapping) else {}, READERS)
         segment, item = (values.get(name) for name in READERS)
         if segment is None or item is None:
             raise Invalid({ITEMS: ["needs segment_id and segment_item_id in each object"]})
         pairs.append((segment, item))
-    return WbsCodeRow(pairs, _description(given))
+    return WbsCodeRow(pairs, _description(body))
 
 
-def _description(given: Mapping[str, Any]) -> str | None:
-    """:raises Invalid: for what is no text, or too long."""
-    values, errors = bodies.read(given, {"description": DESCRIPTION})
+def _description(body: Mapping[str, Any]) -> str | None:
+    """:raises Invalid: for a description that is not text, or is too long."""
+    values, errors = bodies.read(body, {"description": DESCRIPTION})
     if errors:
         raise Invalid(errors)
     return values.get("description")

@@ -1,4 +1,4 @@
-"""What a cost code of a project looks like.
+"""Serialize cost codes of a project.
 
 See docs/design/procore-rest-resources.md, "Cost codes of a project".
 """
@@ -39,7 +39,7 @@ def extended(pks: Sequence[int]) -> dict[int, Any]:
 
 
 def compact(pks: Sequence[int]) -> dict[int, Any]:
-    """What an ERP needs to know a code by."""
+    """The fields that an ERP needs."""
     names = ("id", "code", "full_code", "name", "origin_id", "standard_cost_code_id")
     return {pk: {name: row[name] for name in names} for pk, row in extended(pks).items()}
 
@@ -75,21 +75,28 @@ def _shown(
 
 
 def _cost_types(code_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """Cost code id -> the cost types that are ticked for it."""
-    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    """Cost code id -> the cost types that are enabled for it."""
+    types: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
     ticks = CodeCostType.objects.filter(code__in=code_ids).select_related("cost_type")
     for tick in ticks.order_by("cost_type_id"):
-        one = tick.cost_type
-        shown = {"id": one.pk, "name": one.label, "code": one.code, "base_type": one.base_type}
-        found[tick.code_id].append({**shown, "origin_id": one.origin_id or None})
-    return dict(found)
+        cost_type = tick.cost_type
+        types[tick.code_id].append(
+            {
+                "id": cost_type.pk,
+                "name": cost_type.label,
+                "code": cost_type.code,
+                "base_type": cost_type.base_type,
+                "origin_id": cost_type.origin_id or None,
+            }
+        )
+    return dict(types)
 
 
 def _parents(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], int]:
-    """Project and cost code -> the code of the project, for what is above some codes."""
-    above = {row["cost_code__parent_id"] for row in rows} - {None}
-    here = ProjectCostCode.objects.filter(
-        project__in={row["project_id"] for row in rows}, cost_code__in=above
+    """(Project id, cost code id) -> the project's own id of that code, for all parents."""
+    parent_ids = {row["cost_code__parent_id"] for row in rows} - {None}
+    parents = ProjectCostCode.objects.filter(
+        project__in={row["project_id"] for row in rows}, cost_code__in=parent_ids
     )
-    found = here.values_list("project_id", "cost_code_id", "pk")
-    return {(project, code): pk for project, code, pk in found}
+    pairs = parents.values_list("project_id", "cost_code_id", "pk")
+    return {(project, code): pk for project, code, pk in pairs}

@@ -1,4 +1,4 @@
-"""Rows of a sync as cost codes of a project: they come from the company's lists."""
+"""Store the rows of a sync as cost codes of a project, taken from the company's lists."""
 
 from __future__ import annotations
 
@@ -43,11 +43,14 @@ class ProjectCodeRecords(Records):
     origin = "cost_code__origin_id"
 
     def found(self) -> QuerySet[ProjectCostCode]:
-        """Those that the project has."""
+        """The codes of the project."""
         return ProjectCostCode.objects.filter(project=self.project)
 
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Put the codes on the project that it does not have; of the others nothing can change."""
+        """Add missing codes to the project.
+
+        Codes that the project has belong to the company's list: any changed value is an error.
+        """
         values: dict[int, Values] = {}
         for row in rows:
             values[id(row)], errors = bodies.read(row.given, READERS)
@@ -58,17 +61,21 @@ class ProjectCodeRecords(Records):
         self._add([row for row in good if row.pk is None], values)
 
     def _refuse_parents(self, rows: Sequence[SyncRow], values: Mapping[int, Values]) -> None:
-        wanted = {one["parent_id"] for one in values.values() if one.get("parent_id") is not None}
-        here = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        parent_ids = {
+            fields["parent_id"] for fields in values.values() if fields.get("parent_id") is not None
+        }
+        existing = set(self.found().filter(pk__in=parent_ids).values_list("pk", flat=True))
         for row in rows:
-            if values[id(row)].get("parent_id") in wanted - here:
+            if values[id(row)].get("parent_id") in parent_ids - existing:
                 row.refuse({"parent_id": [NO_PARENT]})
 
     def _compare(self, rows: Sequence[SyncRow], values: Mapping[int, Values]) -> None:
-        here = self.found().select_related("cost_code", "cost_code__list")
-        stored = here.in_bulk([row.pk for row in rows]) if rows else {}
-        above = [one.cost_code.parent_id for one in stored.values()]
-        parents = dict(self.found().filter(cost_code__in=above).values_list("cost_code_id", "pk"))
+        project_codes = self.found().select_related("cost_code", "cost_code__list")
+        stored = project_codes.in_bulk([row.pk for row in rows]) if rows else {}
+        parent_codes = [row.cost_code.parent_id for row in stored.values()]
+        parents = dict(
+            self.found().filter(cost_code__in=parent_codes).values_list("cost_code_id", "pk")
+        )
         for row in rows:
             code = stored[row.pk or 0].cost_code
             now: dict[str, tuple[Any, ...]] = {
@@ -85,67 +92,68 @@ class ProjectCodeRecords(Records):
     def _add(self, rows: Sequence[SyncRow], values: Mapping[int, Values]) -> None:
         if not rows:
             return
-        wanted = self._codes({id(row): values[id(row)] for row in rows})
-        codes = set(wanted.values())
+        code_ids = self._codes({id(row): values[id(row)] for row in rows})
+        codes = set(code_ids.values())
         if codes:
             cost_codes.add_of_any(codes, project=self.project, by=self.access.user)
-        placed = dict(self.found().filter(cost_code__in=codes).values_list("cost_code_id", "pk"))
+        added = dict(self.found().filter(cost_code__in=codes).values_list("cost_code_id", "pk"))
         for row in rows:
-            # What was made inactive since it was looked up was not added.
-            row.pk = placed.get(wanted.get(id(row), 0))
+            # A code that became inactive after the lookup was not added.
+            row.pk = added.get(code_ids.get(id(row), 0))
             if row.pk is None:
                 row.refuse({_named(values[id(row)]): [NOT_OFFERED]})
 
     def _codes(self, values: Mapping[int, Values]) -> dict[int, int]:
-        """Key of a row -> the company's code that it names."""
+        """id() of a row -> id of the company's code that it names."""
         lists_offered = cost_codes.offered_lists(self.project)
-        place = {one.pk: number for number, one in enumerate(lists_offered)}
-        offered = CostCode.objects.filter(list__in=place, is_active=True)
+        position = {code_list.pk: number for number, code_list in enumerate(lists_offered)}
+        offered = CostCode.objects.filter(list__in=position, is_active=True)
         full = self._full_codes(values)
-        by_id = {one["standard_cost_code_id"] for one in values.values() if _id(one)}
-        by_origin = {one["origin_id"] for one in values.values() if one.get("origin_id")}
-        found: dict[object, int] = {}
-        # Where two lists have a code, the ERP's list, which comes first, is meant.
+        by_id = {fields["standard_cost_code_id"] for fields in values.values() if _id(fields)}
+        by_origin = {fields["origin_id"] for fields in values.values() if fields.get("origin_id")}
+        ids: dict[object, int] = {}
+        # If two lists have a code, the first list (the ERP's) wins: it overwrites the others.
         rows = offered.values_list("pk", "list_id", "origin_id", "code_key")
-        for wanted in (
+        for matches in (
             rows.filter(pk__in=by_id),
             rows.filter(origin_id__in=by_origin),
             rows.filter(code_key__in=set(full.values())),
         ):
-            for pk, _of, origin, code in sorted(wanted, key=lambda row: -place[row[1]]):
-                found |= {pk: pk, ("origin", origin): pk, code: pk}
-        named: dict[int, int] = {}
-        for row, one in values.items():
-            name: object = _id(one) or full.get(row)
-            if not _id(one) and ("origin", one.get("origin_id")) in found and one.get("origin_id"):
-                name = ("origin", one["origin_id"])
-            if name in found:
-                named[row] = found[name]
-        return named
+            for pk, _list, origin, code in sorted(matches, key=lambda row: -position[row[1]]):
+                ids |= {pk: pk, ("origin", origin): pk, code: pk}
+        code_ids: dict[int, int] = {}
+        for row, fields in values.items():
+            origin_id = fields.get("origin_id")
+            lookup: object = _id(fields) or full.get(row)
+            if not _id(fields) and ("origin", origin_id) in ids and origin_id:
+                lookup = ("origin", origin_id)
+            if lookup in ids:
+                code_ids[row] = ids[lookup]
+        return code_ids
 
     def _full_codes(self, values: Mapping[int, Values]) -> dict[int, str]:
-        """Key of a row -> key of its full code, of rows that give a code."""
-        parents = {one["parent_id"] for one in values.values() if one.get("parent_id")}
+        """id() of a row -> key of its full code, for rows with a code."""
+        parents = {fields["parent_id"] for fields in values.values() if fields.get("parent_id")}
         rows = self.found().filter(pk__in=parents).values_list("pk", "cost_code__full_code")
         above = dict(rows) if parents else {}
-        found = {}
-        for row, one in values.items():
-            code = one.get("code", "")
-            prefix = above.get(one.get("parent_id") or 0, "")
+        keys = {}
+        for row, fields in values.items():
+            code = fields.get("code", "")
+            prefix = above.get(fields.get("parent_id") or 0, "")
             if prefix and not fold(code).startswith(fold(prefix) + JOINT):
                 code = prefix + JOINT + code
             if code:
-                found[row] = key(code)
-        return found
+                keys[row] = key(code)
+        return keys
 
 
 def _id(values: Values) -> int | None:
-    found: int | None = values.get("standard_cost_code_id")
-    return found
+    code_id: int | None = values.get("standard_cost_code_id")
+    return code_id
 
 
 def _named(values: Values) -> str:
-    """The field by which a row names its code."""
+    """The field by which a row names its code; errors are reported under it."""
     if _id(values):
         return "standard_cost_code_id"
     return "code" if values.get("code") else "origin_id" if values.get("origin_id") else "base"

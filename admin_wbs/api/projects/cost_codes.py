@@ -53,7 +53,7 @@ SHOWN = {
     "extended": schemas.ProjectCostCode,
     "erp_compact": schemas.ProjectCostCodeCompact,
 }
-# For the answers that are no page of the listing.
+# For responses that are not a page of the list.
 VIEW = Query("view", {"enum": list(SHOWN), "default": "default"}, "How much is shown.")
 SOME_CODES = an_object(
     {LIST: schemas.ID, CODES: {"type": "array", "items": schemas.ID, "maxItems": MOST_CODES}},
@@ -74,7 +74,7 @@ class ProjectCodeView(Resource):
             "id": ids("pk"),
             "origin_id": texts("cost_code__origin_id"),
             "standard_cost_code_id": ids("cost_code"),
-            "search": search(lambda found, words: found.search(words)),
+            "search": search(lambda codes, words: codes.search(words)),
             "created_at": moments("added_at"),
             "updated_at": moments("cost_code__updated_at"),
         },
@@ -82,53 +82,56 @@ class ProjectCodeView(Resource):
     )
 
     def found(self) -> QuerySet[ProjectCostCode]:
-        """The codes of the project; a sub job has none of its own."""
-        found = ProjectCostCode.objects.visible_to(self.access)
-        return found.none() if self.request.query_params.get("sub_job_id") else found
+        """The codes of the project; empty for a sub job, which has none of its own."""
+        codes = ProjectCostCode.objects.visible_to(self.access)
+        return codes.none() if self.request.query_params.get("sub_job_id") else codes
 
     def shapes(self) -> Mapping[str, Shape]:
-        """The full one when none is asked for."""
+        """The views; the full one is the default."""
         return {"default": extended, "extended": extended, "erp_compact": compact}
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The project, then the code."""
+        """Lock the project, then the code."""
         yield Project.objects.filter(pk=self.project.pk)
         yield from super().holds()
 
     def may_change(self) -> None:
-        """:raises ApiError: without the right, or for a sub job."""
+        """:raises ApiError: without the permission, or if the call names a sub job."""
         self.require("project_codes.edit")
         body, query = scope.body_of(self.request), self.request.query_params
         if body.get("sub_job_id") or query.get("sub_job_id"):
             raise Invalid({"sub_job_id": [NO_SUB_JOBS]})
 
     def may_change_one(self) -> None:
-        """:raises ApiError: also where only a sync changes codes."""
+        """:raises ApiError: also for a project whose codes change by sync only."""
         self.may_change()
         if self.project.use_with_erp:
             raise Invalid({"base": [SYNC_ONLY]})
 
     def write(self, pk: int | None = None) -> int:
-        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        """Create a code, or change the one with this ``pk``.
+
+        :raises Invalid: (422) with the errors by field.
+        """
         row = SyncRow(self.wrapped(WRAPPER), pk)
         return sync.store_one(ProjectCodeRecords(self.project, self.access), row)
 
     def code_list(self) -> CodeList:
-        """The list to copy from.
+        """Return the list to copy from.
 
-        :raises Http404: where the account has no such list.
-        :raises Invalid: where the project takes nothing from it.
+        :raises Http404: if the account has no such list.
+        :raises Invalid: if the list is not available to the project.
         """
-        given = scope.body_of(self.request).get(LIST)
-        if given in (None, ""):
+        list_id = scope.body_of(self.request).get(LIST)
+        if list_id in (None, ""):
             raise Malformed({LIST: ["is missing"]})
         rows = CodeList.objects.filter(account=self.access.account)
-        found = rows.filter(pk=whole_number(given, LIST)).first()
-        if found is None:
+        code_list = rows.filter(pk=whole_number(list_id, LIST)).first()
+        if code_list is None:
             raise Http404
-        if found not in cost_codes.offered_lists(self.project):
+        if code_list not in cost_codes.offered_lists(self.project):
             raise Invalid({LIST: [NOT_OFFERED]})
-        return found
+        return code_list
 
 
 class ProjectCodes(ProjectCodeView, Listed):
@@ -137,7 +140,7 @@ class ProjectCodes(ProjectCodeView, Listed):
     @takes(READERS, wrapped=WRAPPER)
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """Put a code of the company's lists on the project."""
+        """Add a code of the company's lists to the project."""
         self.may_change_one()
         return self.show(self.write(), 201)
 
@@ -148,36 +151,36 @@ class OneProjectCode(ProjectCodeView, Shown):
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Its values are the company's; anything else is refused by field."""
+        """Refuse changes: the values belong to the company's list."""
         self.may_change_one()
         return self.show(self.write(pk))
 
 
 class ProjectCodeSync(ProjectCodeView):
-    """Up to 1,000 cost codes of a project in one call."""
+    """Add up to 1,000 cost codes to a project in one call."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Put codes on the project; each row has its own fate."""
+        """Add cost codes to the project. A row with errors does not stop the others."""
         self.may_change()
         records = ProjectCodeRecords(self.project, self.access)
         return sync.answer(scope.body_of(request).get("updates"), records, self.shape())
 
 
 class CopyAll(ProjectCodeView):
-    """All codes of a list, for a project."""
+    """Copy all codes of a list to a project."""
 
     asks = [SUB_JOB, VIEW]
 
     @takes(an_object({LIST: schemas.ID}, [LIST]))
     @answers(list[schemas.ProjectCostCode | schemas.ProjectCostCodeCompact], 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """Copy them; answers what the project has of the list then."""
+        """Copy all codes of a list; returns all codes of that list on the project."""
         self.may_change()
-        found = self.code_list()
-        cost_codes.add_matching(found, "", project=self.project, by=self.access.user)
-        return JsonAnswer(self._shown(cost_code__list=found), 201)
+        code_list = self.code_list()
+        cost_codes.add_matching(code_list, "", project=self.project, by=self.access.user)
+        return JsonAnswer(self._shown(cost_code__list=code_list), 201)
 
     def _shown(self, **which: Any) -> list[Any]:
         rows = ProjectCostCode.objects.filter(project=self.project, **which)
@@ -186,40 +189,40 @@ class CopyAll(ProjectCodeView):
 
 
 class CopySubset(CopyAll):
-    """Some codes of a list, and what is above them, for a project."""
+    """Copy some codes of a list, with the codes above them, to a project."""
 
     @takes(SOME_CODES)
     @answers(schemas.CopiedCodes, 201)
     @answers(schemas.CopiedCodes, 207)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """Copy them; 207 where some could not be copied or were there before."""
+        """Copy codes; 207 if some could not be copied or were on the project already."""
         self.may_change()
-        found = self.code_list()
+        code_list = self.code_list()
         values, errors = bodies.read(scope.body_of(request), {CODES: bodies.wholes})
-        wanted = values.get(CODES, [])
-        if not errors and not wanted:
+        code_ids = values.get(CODES, [])
+        if not errors and not code_ids:
             errors = {CODES: ["is missing"]}
-        if len(wanted) > MOST_CODES:
-            errors = {CODES: [f"has {len(wanted):,} ids; the limit is {MOST_CODES:,}"]}
+        if len(code_ids) > MOST_CODES:
+            errors = {CODES: [f"has {len(code_ids):,} ids; the limit is {MOST_CODES:,}"]}
         if errors:
             raise Malformed(errors)
-        before = self._here(found)
-        cost_codes.add_only(found, wanted, project=self.project, by=self.access.user)
-        added = self._here(found) - before
-        failures = [self._failure(pk, before) for pk in wanted if pk not in added]
+        before = self._here(code_list)
+        cost_codes.add_only(code_list, code_ids, project=self.project, by=self.access.user)
+        added = self._here(code_list) - before
+        failures = [self._failure(pk, before) for pk in code_ids if pk not in added]
         successes = self._shown(cost_code__in=added)
         return JsonAnswer({"successes": successes, "failures": failures}, 207 if failures else 201)
 
-    def _here(self, found: CodeList) -> set[int]:
-        rows = ProjectCostCode.objects.filter(project=self.project, cost_code__list=found)
+    def _here(self, code_list: CodeList) -> set[int]:
+        rows = ProjectCostCode.objects.filter(project=self.project, cost_code__list=code_list)
         return set(rows.values_list("cost_code_id", flat=True))
 
     def _failure(self, pk: int, before: set[int]) -> dict[str, Any]:
-        there = pk in before
-        why = "is on the project already" if there else "is no active code of this list"
+        is_there = pk in before
+        why = "is on the project already" if is_there else "is no active code of this list"
         return {"standard_cost_code_id": pk, "errors": {CODES: [why]}}
 
 
 def _in_order(shape: Shape, pks: Sequence[int]) -> list[Any]:
-    shown = shape(pks)
-    return [shown[pk] for pk in pks if pk in shown]
+    rows = shape(pks)
+    return [rows[pk] for pk in pks if pk in rows]

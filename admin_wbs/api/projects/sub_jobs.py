@@ -46,7 +46,7 @@ class SubJobView(Resource):
             "id": ids("pk"),
             "origin_id": texts("origin_id"),
             "active": flag("is_active"),
-            "search": search(lambda found, words: found.search(words)),
+            "search": search(lambda jobs, words: jobs.search(words)),
             "created_at": moments("created_at"),
             "updated_at": moments("updated_at"),
         },
@@ -54,20 +54,23 @@ class SubJobView(Resource):
     )
 
     def found(self) -> QuerySet[SubJob]:
-        """Those of the project."""
+        """The sub jobs of the project."""
         return SubJob.objects.visible_to(self.access)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One shape."""
+        """The only view."""
         return {"": shown}
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The project, then the sub job."""
+        """Lock the project, then the sub job."""
         yield Project.objects.filter(pk=self.project.pk)
         yield from super().holds()
 
     def write(self, pk: int | None = None) -> int:
-        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        """Create a sub job, or change the one with this ``pk``.
+
+        :raises Invalid: (422) with the errors by field.
+        """
         row = SyncRow(self.wrapped(WRAPPER), pk)
         with refusals():
             return sync.store_one(SubJobRecords(self.project, self.access), row)
@@ -79,7 +82,7 @@ class SubJobs(SubJobView, Listed):
     @takes(READERS, wrapped=WRAPPER, required=["code", "name"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A further one."""
+        """Create a sub job."""
         self.require("project_wbs.edit")
         return self.show(self.write(), 201)
 
@@ -90,7 +93,7 @@ class OneSubJob(SubJobView, Shown):
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change it; its code not while another system knows it."""
+        """Change a sub job. Its code cannot change once another system has it."""
         self.one(pk)
         self.require("project_wbs.edit")
         return self.show(self.write(pk))
@@ -98,25 +101,25 @@ class OneSubJob(SubJobView, Shown):
     @answers(One)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete it, if nothing uses it; answers what it was.
+        """Delete a sub job that nothing uses, and return it as it was.
 
-        Procore would have the segment item deleted in its place, which is not to be had here.
+        In Procore, the segment item is deleted instead; that call does not exist here.
         """
         stored = self.one(pk)
         self.require("project_wbs.edit")
-        was = self.show(pk)
+        response = self.show(pk)
         with refusals():
             sub_jobs.delete(stored, by=self.access.user)
-        return was
+        return response
 
 
 class SubJobSync(SubJobView):
-    """Up to 1,000 sub jobs of a project in one call."""
+    """Create and update up to 1,000 sub jobs of a project in one call."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create and update; each row has its own fate."""
+        """Create and update sub jobs. A row with errors does not stop the others."""
         self.require("project_wbs.edit")
         records = SubJobRecords(self.project, self.access)
         with refusals():
@@ -132,25 +135,25 @@ class SubJobRecords(Records):
         self.project, self.access = project, access
 
     def found(self) -> QuerySet[SubJob]:
-        """Those of the project."""
+        """The sub jobs of the project."""
         return SubJob.objects.filter(project=self.project)
 
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Create and change."""
+        """Create and change sub jobs."""
         good = []
         for row in rows:
             values, errors = bodies.read(row.given, READERS)
             row.refuse(errors)
             if not row.errors:
                 good.append((row, Row(row.pk, values)))
-        sub_jobs_bulk.store(self.project, [one for _row, one in good], access=self.access)
-        for row, one in good:
-            row.pk = one.pk
-            row.refuse(one.errors)
+        sub_jobs_bulk.store(self.project, [record for _row, record in good], access=self.access)
+        for row, record in good:
+            row.pk = record.pk
+            row.refuse(record.errors)
 
 
 def shown(pks: Sequence[int]) -> dict[int, Any]:
-    """Sub jobs as Procore shows them."""
+    """Sub jobs in Procore's format."""
     rows = SubJob.objects.filter(pk__in=pks).values(*COLUMNS)
     empty = ("origin_id", "origin_data")
     return {row["id"]: row | {name: row[name] or None for name in empty} for row in rows}

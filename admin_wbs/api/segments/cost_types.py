@@ -1,6 +1,6 @@
 """``/line_item_types``: cost types (docs/design/procore-rest-resources.md, "Line item types").
 
-Written as ``csv_import_code``, answered as ``code``; so Procore has it.
+As in Procore, the code is written as ``csv_import_code`` and returned as ``code``.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ WRAPPER = "line_item_type"
 
 @bodies.reader({"enum": CostType.Base.values})
 def base_type(value: Any) -> str:
-    """One of Procore's seven. :raises ValidationError:"""
-    found = bodies.plain(value)
-    if found not in CostType.Base.values:
-        raise ValidationError(f"“{found[:50]}” is not one of: {', '.join(CostType.Base.values)}")
-    return found
+    """One of Procore's seven base types. :raises ValidationError: for any other value."""
+    text = bodies.plain(value)
+    if text not in CostType.Base.values:
+        raise ValidationError(f"“{text[:50]}” is not one of: {', '.join(CostType.Base.values)}")
+    return text
 
 
 READERS = {
@@ -51,7 +51,7 @@ FIELDS = {column: name for name, column in COLUMNS.items()}
 
 
 class CostTypeView(Resource):
-    """Cost types of the account, which its projects share."""
+    """Cost types of the account. All its projects share them."""
 
     shown = {"": schemas.LineItemType}
     asks = [
@@ -68,7 +68,7 @@ class CostTypeView(Resource):
     )
 
     def enter(self, request: Request) -> int:
-        """In the company, or where a project is named, in its eyes."""
+        """Check access in the company, or in the project if the call names one."""
         self.of_project = scope.project_id(request, self.kwargs) is not None
         self.reads = "project_codes.view" if self.of_project else "codes.view"
         account = super().enter(request)
@@ -77,30 +77,33 @@ class CostTypeView(Resource):
         return account
 
     def hold(self) -> None:
-        """With what every account begins with, which a refused call leaves no trace of."""
+        """Create the default cost types in the same transaction; a refused call leaves none."""
         super().hold()
         default_structure.ensure(self.access.account.pk)
 
     def found(self) -> QuerySet[CostType]:
-        """All of the account."""
+        """All cost types of the account."""
         return CostType.objects.filter(account=self.access.account)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One shape."""
+        """The only view."""
         return {"": cost_types}
 
     def write(self, pk: int | None = None) -> int:
-        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        """Create a cost type, or change the one with this ``pk``.
+
+        :raises Invalid: (422) with the errors by field.
+        """
         return sync.store_one(CostTypeRecords(self.access), SyncRow(self.wrapped(WRAPPER), pk))
 
 
 class CostTypes(CostTypeView, Listed):
-    """The cost types."""
+    """The cost types of the account."""
 
     @takes(READERS, wrapped=WRAPPER, required=["name", "csv_import_code"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A further one."""
+        """Create a cost type."""
         self.require("codes.edit")
         return self.show(self.write(), 201)
 
@@ -111,19 +114,19 @@ class OneCostType(CostTypeView, Shown):
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change it; of a default one all but the base type."""
+        """Change a cost type. The base type of a default one cannot change."""
         self.one(pk)
         self.require("codes.edit")
         return self.show(self.write(pk))
 
 
 class CostTypeSync(CostTypeView):
-    """Up to 1,000 cost types in one call."""
+    """Create and update up to 1,000 cost types in one call."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create and update; each row has its own fate."""
+        """Create and update cost types. A row with errors does not stop the others."""
         self.require("codes.edit")
         updates = scope.body_of(request).get("updates")
         return sync.answer(updates, CostTypeRecords(self.access), self.shape())
@@ -138,36 +141,36 @@ class CostTypeRecords(Records):
         self.access = access
 
     def found(self) -> QuerySet[CostType]:
-        """Those of the account."""
+        """The cost types of the account."""
         return CostType.objects.filter(account=self.access.account)
 
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Create and change."""
-        wanted = [(row, _read(row)) for row in rows]
-        good = [(row, one) for row, one in wanted if not row.errors]
-        bulk_cost_type_services.store([one for _row, one in good], access=self.access)
-        for row, one in good:
-            row.pk = one.pk
-            row.refuse({FIELDS.get(name, name): why for name, why in one.errors.items()})
+        """Create and change cost types."""
+        pairs = [(row, _read(row)) for row in rows]
+        good = [(row, record) for row, record in pairs if not row.errors]
+        bulk_cost_type_services.store([record for _row, record in good], access=self.access)
+        for row, record in good:
+            row.pk = record.pk
+            row.refuse({FIELDS.get(name, name): why for name, why in record.errors.items()})
 
 
 def _read(row: SyncRow) -> Row:
     values, errors = bodies.read(row.given, READERS)
     row.refuse(errors)
-    return Row(row.pk, {COLUMNS.get(name, name): one for name, one in values.items()})
+    return Row(row.pk, {COLUMNS.get(name, name): value for name, value in values.items()})
 
 
 def cost_types(pks: Sequence[int]) -> dict[int, Any]:
-    """Cost types as Procore shows them."""
+    """Cost types in Procore's format."""
     rows = CostType.objects.filter(pk__in=pks)
     return {
-        one.pk: {
-            "id": one.pk,
-            "name": one.label,
-            "code": one.code,
-            "base_type": one.base_type,
-            "origin_data": one.origin_data or None,
-            "origin_id": one.origin_id or None,
+        cost_type.pk: {
+            "id": cost_type.pk,
+            "name": cost_type.label,
+            "code": cost_type.code,
+            "base_type": cost_type.base_type,
+            "origin_data": cost_type.origin_data or None,
+            "origin_id": cost_type.origin_id or None,
         }
-        for one in rows
+        for cost_type in rows
     }

@@ -1,4 +1,4 @@
-"""What an item of a segment looks like. A few queries a page.
+"""Serialize items of a segment, in a few queries per page.
 
 See docs/design/procore-rest-resources.md, "Segment items".
 """
@@ -54,70 +54,72 @@ def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, Any]
 
 
 def project_codes(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
-    """Cost codes of one project, by the ids that they, and what is above them, have there."""
+    """Cost codes of one project. All ids, also in paths, are the project's own ids."""
     rows = ProjectCostCode.objects.filter(pk__in=pks)
     placed = dict(rows.values_list("cost_code_id", "pk"))
-    shown = tiered(CostCode, segment, sorted(placed))
+    items = tiered(CostCode, segment, sorted(placed))
     project = rows.values("project")
-    wanted = {code for one in shown.values() for code in one["path_ids"]}
-    family = ProjectCostCode.objects.filter(project__in=project, cost_code__in=wanted)
-    here = dict(family.values_list("cost_code_id", "pk"))
+    path_ids = {code for item in items.values() for code in item["path_ids"]}
+    family = ProjectCostCode.objects.filter(project__in=project, cost_code__in=path_ids)
+    project_ids = dict(family.values_list("cost_code_id", "pk"))
     below = ProjectCostCode.objects.filter(project__in=project, cost_code__parent__in=placed)
     parents = set(below.values_list("cost_code__parent_id", flat=True).distinct())
     used = WbsCodeItem.objects.held("cost_code", pks)
     return {
         placed[code]: {
-            **one,
+            **item,
             "id": placed[code],
-            "parent_id": here.get(one["parent_id"]),
-            "path_ids": [here[above] for above in one["path_ids"] if above in here],
+            "parent_id": project_ids.get(item["parent_id"]),
+            "path_ids": [
+                project_ids[code_id] for code_id in item["path_ids"] if code_id in project_ids
+            ],
             "is_parent": code in parents,
             "in_use": placed[code] in used,
         }
-        for code, one in shown.items()
+        for code, item in items.items()
     }
 
 
 def cost_types(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
-    """Cost types."""
+    """Cost types as items of their segment."""
     rows = CostType.objects.filter(pk__in=pks).with_ticks()
     used = WbsCodeItem.objects.held("cost_type", pks)
     return {
-        one.pk: _item(
+        cost_type.pk: _item(
             segment,
-            _flat(one, one.label, one.created_at),
-            in_use=one.pk in used or bool(one.ticked),  # type: ignore[attr-defined]  # annotated
+            _flat(cost_type, cost_type.label, cost_type.created_at),
+            in_use=cost_type.pk in used or bool(cost_type.ticked),  # type: ignore[attr-defined]  # annotated
         )
-        for one in rows
+        for cost_type in rows
     }
 
 
 def sub_jobs(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
-    """Sub jobs of a project."""
+    """Sub jobs of a project as items of their segment."""
     rows = SubJob.objects.filter(pk__in=pks)
     used = WbsCodeItem.objects.held("sub_job", pks)
     return {
-        one.pk: _item(
+        sub_job.pk: _item(
             segment,
-            _flat(one, one.name, one.updated_at, active=one.is_active),
-            in_use=one.pk in used,
+            _flat(sub_job, sub_job.name, sub_job.updated_at, active=sub_job.is_active),
+            in_use=sub_job.pk in used,
         )
-        for one in rows
+        for sub_job in rows
     }
 
 
 def _flat(
-    one: CostType | SubJob, name: str, updated: Any, *, active: bool = True
+    record: CostType | SubJob, name: str, updated: Any, *, active: bool = True
 ) -> dict[str, Any]:
     return {
-        "id": one.pk,
-        "code": one.code,
+        "id": record.pk,
+        "code": record.code,
         "description": name,
         "parent_id": None,
-        "path": [one.code],
-        "full_code": one.code,
+        "path": [record.code],
+        "full_code": record.code,
         "is_active": active,
-        "created_at": one.created_at,
+        "created_at": record.created_at,
         "updated_at": updated,
     }
 
@@ -149,24 +151,24 @@ def _item(
 
 
 def _above(model: Tiers, rows: Sequence[Mapping[str, Any]]) -> dict[int, tuple[int | None, str]]:
-    """Id -> parent and description of everything above some rows, tier by tier."""
-    found: dict[int, tuple[int | None, str]] = {}
-    wanted = {row["parent_id"] for row in rows} - {None}
+    """Id -> (parent id, description) of all ancestors of the rows; one query per tier."""
+    ancestors: dict[int, tuple[int | None, str]] = {}
+    pks = {row["parent_id"] for row in rows} - {None}
     for _tier in range(MOST_TIERS):
-        if not wanted:
+        if not pks:
             break
-        tier = model._base_manager.filter(pk__in=wanted)
-        found |= {
+        tier = model._base_manager.filter(pk__in=pks)
+        ancestors |= {
             pk: (up, text) for pk, up, text in tier.values_list("pk", "parent_id", "description")
         }
-        wanted = {up for up, _text in found.values()} - {None} - set(found)
-    return found
+        pks = {up for up, _text in ancestors.values()} - {None} - set(ancestors)
+    return ancestors
 
 
 def _ancestors(
     row: Mapping[str, Any], above: Mapping[int, tuple[int | None, str]]
 ) -> list[tuple[int, str]]:
-    """Id and description of what is above a row, the first tier first."""
+    """(id, description) of a row's ancestors, first tier first."""
     path: list[tuple[int, str]] = []
     up: int | None = row["parent_id"]
     while up is not None:
@@ -177,7 +179,7 @@ def _ancestors(
 
 
 def _used(model: Tiers, pks: Sequence[int]) -> set[int]:
-    """Cost codes that a project uses, or that the ERP has; items that a budget code uses."""
+    """Ids of cost codes on a project or in the ERP, or of items in a budget code."""
     if model is SegmentItem:
         return WbsCodeItem.objects.held("item", pks)
     used = ProjectCostCode.objects.filter(cost_code__in=pks).values_list("cost_code_id", flat=True)

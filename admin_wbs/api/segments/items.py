@@ -1,7 +1,7 @@
 """``segments/{id}/segment_items`` (docs/design/procore-rest-resources.md, "Segment items").
 
-The items of a custom segment are its own; those of the default segments are the cost codes of a
-list, the cost types, and the sub jobs of a project.
+Only custom segments have items of their own. The items of the default segments are the cost codes
+of a list, the cost types, and the sub jobs of a project.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ MOST_IDS = 10_000
 IDS = {"type": "array", "items": ID, "minItems": 1, "maxItems": MOST_IDS}
 ATTRIBUTES = an_object({"status": {"enum": list(STATUS)}}, ["status"])
 SWITCH = {"ids": IDS, "attributes": ATTRIBUTES}
-# The list may stand in the body too.
+# Clients may name the list in the body as well.
 OF_LIST = {LIST: bodies.whole}
 OF_LIST_SCHEMA = {LIST: dict(bodies.whole.schema)}
 
 
 def status(path: str = "is_active") -> Filter:
-    """``active`` or ``inactive``."""
+    """A filter by ``active`` or ``inactive``."""
 
-    def apply(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         if not set(values) <= set(STATUS):
             raise WrongValue("takes active or inactive")
-        return found.filter(**{f"{path}__in": [STATUS[value] for value in values]})
+        return rows.filter(**{f"{path}__in": [STATUS[value] for value in values]})
 
     return Filter(apply, "active or inactive.")
 
@@ -73,7 +73,7 @@ TIERED = Listing(
         "id": ids("pk"),
         "parent_id": ids("parent"),
         "status": status(),
-        "search": search(lambda found, words: found.search(words)),
+        "search": search(lambda rows, words: rows.search(words)),
     },
     sorts={"id": "pk", "code": "sort_path", "path_code": "sort_path", "name": "description"},
 )
@@ -82,7 +82,7 @@ OF_PROJECT = Listing(
         "id": ids("pk"),
         "parent_id": ids("cost_code__parent__on_projects"),
         "status": status("cost_code__is_active"),
-        "search": search(lambda found, words: found.search(words)),
+        "search": search(lambda rows, words: rows.search(words)),
     },
     sorts={
         "id": "pk",
@@ -97,21 +97,21 @@ FLAT = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "code": "code"})
 class ItemView(WbsView):
     """Items of one segment."""
 
-    # The widest of the three that Items chooses from.
+    # Items chooses one of three listings; this one has the most filters.
     listing = TIERED
     shown = {"": WbsItem}
     asks = (Query(LIST, ID, "The list of cost codes; the company's are listed only with it."),)
 
     @cached_property
     def segment(self) -> Segment:
-        """The segment of the path. :raises Http404:"""
-        found: Segment | None = super().found().filter(pk=self.kwargs["segment_id"]).first()
-        if found is None:
+        """The segment in the path. :raises Http404: if the caller cannot see it."""
+        segment: Segment | None = super().found().filter(pk=self.kwargs["segment_id"]).first()
+        if segment is None:
             raise Http404
-        return found
+        return segment
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """What the item is in, then the item."""
+        """Lock the list or segment of the item, then the item."""
         if "pk" in self.kwargs:
             item = self.one(self.kwargs["pk"])
             if isinstance(item, CostCode):
@@ -121,33 +121,35 @@ class ItemView(WbsView):
         yield from super().holds()
 
     def code_list(self) -> CodeList | None:
-        """The list of cost codes that the call names.
+        """Return the cost code list that the call names, if any.
 
-        :raises Http404: where the account has no such list.
+        :raises Http404: if the account has no such list.
         """
         request = self.request
-        given = request.query_params.get(LIST) or scope.body_of(request).get(LIST)
-        if given in (None, ""):
+        list_id = request.query_params.get(LIST) or scope.body_of(request).get(LIST)
+        if list_id in (None, ""):
             return None
         lists = CodeList.objects.filter(account=self.access.account)
-        found = lists.filter(pk=whole_number(given, LIST)).first()
-        if found is None:
+        code_list = lists.filter(pk=whole_number(list_id, LIST)).first()
+        if code_list is None:
             raise Http404
-        return found
+        return code_list
 
     def found(self) -> QuerySet[Any]:
-        """The items: of the company, or of the project, where a cost code has an id of its own.
+        """The items of the company, or of the project, where a cost code has its own id.
 
-        :raises Http404: for a list that the account has not, whatever the segment.
+        :raises Http404: for a list that the account does not have, whatever the segment.
         """
         kind, project = self.segment.kind, self.access.project
-        found = self.code_list()
+        code_list = self.code_list()
         if kind == Kind.COST_CODE:
             if project:
-                here = ProjectCostCode.objects.filter(project=project)
-                return here.filter(cost_code__list=found) if found else here
+                project_codes = ProjectCostCode.objects.filter(project=project)
+                return (
+                    project_codes.filter(cost_code__list=code_list) if code_list else project_codes
+                )
             rows = CostCode.objects.filter(account=self.access.account)
-            return rows.filter(list=found) if found else rows
+            return rows.filter(list=code_list) if code_list else rows
         if kind == Kind.COST_TYPE:
             return CostType.objects.filter(account=self.access.account)
         if kind == Kind.SUB_JOB:
@@ -155,7 +157,7 @@ class ItemView(WbsView):
         return SegmentItem.objects.filter(segment=self.segment)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One shape."""
+        """The only view; it depends on the kind of segment."""
         kind, segment = self.segment.kind, self.segment
         if kind == Kind.COST_TYPE:
             return {"": partial(item_serializer.cost_types, segment)}
@@ -167,57 +169,57 @@ class ItemView(WbsView):
         return {"": partial(item_serializer.tiered, model, segment)}
 
     def values(self) -> dict[str, Any]:
-        """What the body says, not wrapped. :raises Invalid:"""
+        """Read the fields of the body; it is not wrapped. :raises Invalid: with the errors."""
         values, errors = bodies.read(scope.body_of(self.request), READERS)
         if errors:
             raise Invalid(errors)
         return values
 
     def ids(self) -> list[int]:
-        """``ids`` of the body. :raises Malformed:"""
+        """Read ``ids`` from the body. :raises Malformed: unless they are 1 to 10,000 ids."""
         values, errors = bodies.read(scope.body_of(self.request), {"ids": bodies.wholes})
-        wanted: list[int] = values.get("ids", [])
-        if not errors and not 0 < len(wanted) <= MOST_IDS:
+        ids: list[int] = values.get("ids", [])
+        if not errors and not 0 < len(ids) <= MOST_IDS:
             errors = {"ids": [f"must hold 1 to {MOST_IDS:,} ids"]}
         if errors:
             raise Malformed(errors)
-        return wanted
+        return ids
 
-    def delete_items(self, wanted: Sequence[int]) -> list[Outcome]:
-        """Delete those that nothing uses. :raises Invalid: for cost types and sub jobs."""
+    def delete_items(self, ids: Sequence[int]) -> list[Outcome]:
+        """Delete unused items. :raises Invalid: for cost types and sub jobs."""
         by = self.access.user
         if self.segment.is_custom:
-            return [segment_items.delete(self.segment, wanted, by=by)]
-        held = self._lists(wanted)
-        return [code_services.delete(held[0], wanted, by=by, also=held[1:])] if held else []
+            return [segment_items.delete(self.segment, ids, by=by)]
+        lists = self._lists(ids)
+        return [code_services.delete(lists[0], ids, by=by, also=lists[1:])] if lists else []
 
-    def switch_items(self, wanted: Sequence[int], *, active: bool) -> list[Outcome]:
-        """Make items active or inactive. :raises Invalid: for cost types and sub jobs."""
+    def switch_items(self, ids: Sequence[int], *, active: bool) -> list[Outcome]:
+        """Activate or deactivate items. :raises Invalid: for cost types and sub jobs."""
         by = self.access.user
         if self.segment.is_custom:
-            do = segment_items.reactivate if active else segment_items.deactivate
-            return [do(self.segment, wanted, by=by)]
+            act = segment_items.reactivate if active else segment_items.deactivate
+            return [act(self.segment, ids, by=by)]
         switch = code_services.reactivate if active else code_services.deactivate
-        held = self._lists(wanted)
-        return [switch(held[0], wanted, by=by, also=held[1:])] if held else []
+        lists = self._lists(ids)
+        return [switch(lists[0], ids, by=by, also=lists[1:])] if lists else []
 
-    def _lists(self, wanted: Sequence[int]) -> list[CodeList]:
-        """The lists that some codes are of. :raises Invalid: for cost types and sub jobs."""
+    def _lists(self, ids: Sequence[int]) -> list[CodeList]:
+        """The lists of some codes. :raises Invalid: for cost types and sub jobs."""
         if self.segment.kind != Kind.COST_CODE:
             raise Invalid({"base": [ELSEWHERE]})
-        rows = CostCode.objects.filter(account=self.access.account, pk__in=wanted)
+        rows = CostCode.objects.filter(account=self.access.account, pk__in=ids)
         return list(CodeList.objects.filter(pk__in=rows.values("list")))
 
 
 class Items(ItemView):
     """The items of a segment.
 
-    Cost types and sub jobs are filtered by id, and sorted by id and code, only.
+    Cost types and sub jobs can be filtered by id only, and sorted by id and code only.
     """
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """A page; of the company's cost codes the list must be named, as Procore wants it."""
+        """Return a page of items. For cost codes of the company, name the list, as in Procore."""
         is_code = self.segment.kind == Kind.COST_CODE
         if is_code and self.access.project is None and self.code_list() is None:
             raise Malformed({LIST: ["is missing: items of cost codes belong to lists"]})
@@ -229,37 +231,37 @@ class Items(ItemView):
 class CompanyItems(Items):
     """The items of a segment of the company.
 
-    Cost types are filtered by id, and sorted by id and code, only.
+    Cost types can be filtered by id only, and sorted by id and code only.
     """
 
     @takes(READERS | OF_LIST, required=["code", "name"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new item; the body is not wrapped."""
+        """Create an item. The body is not wrapped."""
         segment, by = self.segment, self.access.user
         self.may_change()
-        found = self.code_list()
+        code_list = self.code_list()
         values = self.values()
         missing = {name: ["is missing"] for name in ("code", "name") if name not in values}
         if missing:
             raise Invalid(missing)
-        given = {"code": values["code"], "description": values["name"], "by": by}
+        fields = {"code": values["code"], "description": values["name"], "by": by}
         parent = self._parent(values.get("parent_id"))
-        made: CostCode | CostType | SegmentItem
+        created: CostCode | CostType | SegmentItem
         with refusals():
             if segment.kind == Kind.COST_CODE:
-                if found is None:
+                if code_list is None:
                     raise Malformed({LIST: ["is missing"]})
-                made = code_services.add(found, parent=parent, **given)
+                created = code_services.add(code_list, parent=parent, **fields)
             elif segment.kind == Kind.COST_TYPE:
-                given["label"] = given.pop("description")
+                fields["label"] = fields.pop("description")
                 account, other = self.access.account, CostType.Base.OTHER
-                made = cost_type_services.add(account, base_type=other, **given)
+                created = cost_type_services.add(account, base_type=other, **fields)
             elif segment.is_custom:
-                made = segment_items.add(segment, parent=parent, **given)
+                created = segment_items.add(segment, parent=parent, **fields)
             else:
                 raise Invalid({"base": [ELSEWHERE]})
-        return self.show(made.pk, 201)
+        return self.show(created.pk, 201)
 
     def _parent(self, pk: int | None) -> Any:
         if pk is None:
@@ -280,7 +282,7 @@ class OneCompanyItem(OneItem):
     @takes(READERS | OF_LIST)
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change code and name."""
+        """Change the code and name of an item."""
         stored = self.one(pk)
         self.may_change()
         values, by = self.values(), self.access.user
@@ -288,53 +290,57 @@ class OneCompanyItem(OneItem):
             stored_parent
         ):
             raise Invalid({"parent_id": ["cannot be changed: an item keeps its place"]})
-        text = "label" if isinstance(stored, CostType) else "description"
-        columns = {"code": "code", "name": text}
-        given = {columns[name]: one for name, one in values.items() if name in columns}
+        name_column = "label" if isinstance(stored, CostType) else "description"
+        columns = {"code": "code", "name": name_column}
+        changes = {columns[name]: value for name, value in values.items() if name in columns}
         with refusals():
             if isinstance(stored, CostType):
-                cost_type_services.change(stored, values=given, by=by)
+                cost_type_services.change(stored, values=changes, by=by)
             elif isinstance(stored, CostCode):
-                code_services.edit(stored, values=given, seen=stored.revision, by=by)
+                code_services.edit(stored, values=changes, seen=stored.revision, by=by)
             else:
-                segment_items.edit(stored, values=given, seen=stored.revision, by=by)
+                segment_items.edit(stored, values=changes, seen=stored.revision, by=by)
         return self.show(pk)
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete it where nothing uses it; nothing is shown."""
+        """Delete an item that nothing uses. The response has no body."""
         stored = self.one(pk)
         self.may_change()
         with refusals():
             if isinstance(stored, CostType):
                 cost_type_services.delete(stored, by=self.access.user)
             else:
-                left = [one for done in self.delete_items([pk]) for one in done.left]
+                left = [item for outcome in self.delete_items([pk]) for item in outcome.left]
                 if left:
                     raise Invalid({"base": [left[0].why]})
         return JsonAnswer(None, 204)
 
 
 class BulkDestroy(ItemView):
-    """Many items of a segment at once."""
+    """Delete many items of a segment in one call."""
 
     @takes(an_object({"ids": IDS} | OF_LIST_SCHEMA, ["ids"]))
     @answers(DeletedItems, 207)
     def delete(self, request: Request, **path: Any) -> JsonAnswer:
-        """Delete those that nothing uses, and tell which stay and why."""
-        wanted = self.ids()
+        """Delete the items that nothing uses; returns which ones stay, and why."""
+        ids = self.ids()
         self.may_change()
-        there = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        existing = set(self.found().filter(pk__in=ids).values_list("pk", flat=True))
         with refusals():
-            outcomes = self.delete_items(sorted(there))
-        why = {one.code_id: one.why for done in outcomes for one in done.left}
-        why |= {pk: "Not found." for pk in wanted if pk not in there}
+            outcomes = self.delete_items(sorted(existing))
+        why = {item.code_id: item.why for outcome in outcomes for item in outcome.left}
+        why |= {pk: "Not found." for pk in ids if pk not in existing}
         return JsonAnswer(
             {
-                "successes": [{"id": pk, "status": 204} for pk in wanted if pk not in why],
+                "successes": [{"id": pk, "status": 204} for pk in ids if pk not in why],
                 "failures": [
-                    {"id": pk, "status": 422 if pk in there else 404, "errors": {"base": [why[pk]]}}
-                    for pk in wanted
+                    {
+                        "id": pk,
+                        "status": 422 if pk in existing else 404,
+                        "errors": {"base": [why[pk]]},
+                    }
+                    for pk in ids
                     if pk in why
                 ],
             },
@@ -343,28 +349,30 @@ class BulkDestroy(ItemView):
 
 
 class UpdateAll(ItemView):
-    """Many items of a segment at once."""
+    """Change the status of many items of a segment in one call."""
 
     @takes(an_object(SWITCH | OF_LIST_SCHEMA, list(SWITCH)))
     @answers(None, 204)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Make them active or inactive, all or none; nothing is shown."""
-        wanted = self.ids()
+        """Activate or deactivate items, all or none. The response has no body."""
+        ids = self.ids()
         self.may_change()
         attributes = scope.body_of(request).get("attributes")
         status = attributes.get("status") if isinstance(attributes, Mapping) else None
         if not isinstance(status, str) or status not in STATUS:
             raise Malformed({"attributes": ["needs status: active or inactive"]})
-        there = set(self.found().filter(pk__in=wanted).values_list("pk", flat=True))
+        existing = set(self.found().filter(pk__in=ids).values_list("pk", flat=True))
         if self.segment.kind not in (Kind.COST_CODE, Kind.CUSTOM):
             raise Invalid({"base": [ELSEWHERE]})
-        if there != set(wanted):
-            raise Invalid({"ids": [f"are no items here: {sorted(set(wanted) - there)[:10]}"]})
+        if existing != set(ids):
+            raise Invalid({"ids": [f"are no items here: {sorted(set(ids) - existing)[:10]}"]})
         active = STATUS[status]
-        going = self.found().filter(pk__in=wanted).exclude(is_active=active)
+        to_switch = self.found().filter(pk__in=ids).exclude(is_active=active)
         with refusals():
-            done = self.switch_items(list(going.values_list("pk", flat=True)), active=active)
-            left = [one for some in done for one in some.left]
+            outcomes = self.switch_items(
+                list(to_switch.values_list("pk", flat=True)), active=active
+            )
+            left = [item for outcome in outcomes for item in outcome.left]
             if left:
-                raise Invalid({"ids": [f"{one.label}: {one.why}" for one in left[:10]]})
+                raise Invalid({"ids": [f"{item.label}: {item.why}" for item in left[:10]]})
         return JsonAnswer(None, 204)

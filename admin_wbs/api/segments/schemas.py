@@ -1,4 +1,4 @@
-"""What the calls about the work breakdown structure answer, for the description of the API."""
+"""Response schemas of the work breakdown structure calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 
 class SegmentSummary(TypedDict):
-    """A segment, without what depends on where it is seen."""
+    """A segment with the fields that are the same in every context."""
 
     id: int
     type: Literal["cost_code", "line_item_type", "sub_job", "custom"]
@@ -20,7 +20,7 @@ class SegmentSummary(TypedDict):
 
 
 class WbsSegment(SegmentSummary):
-    """A segment of the company or of a project; without a position it is not in the pattern."""
+    """A segment of the company or a project. If `position` is null, it is not in the pattern."""
 
     position: int | None
     segment_items_count: int
@@ -39,7 +39,7 @@ class WbsPattern(TypedDict):
 
 
 class SegmentItemList(TypedDict):
-    """A list of cost codes, as the segment of cost codes has it."""
+    """A list of cost codes, as a list of items of the cost code segment."""
 
     id: int
     name: str
@@ -49,7 +49,7 @@ class SegmentItemList(TypedDict):
 
 
 class WbsItem(TypedDict):
-    """An item of a segment, with the way to it from the first tier."""
+    """An item of a segment, with its path from the first tier."""
 
     id: int
     code: str
@@ -75,7 +75,7 @@ class DeletedItem(TypedDict):
 
 
 class KeptItem(TypedDict):
-    """An item that was not deleted, and why."""
+    """An item that was not deleted, with the reason."""
 
     id: int
     status: Literal[404, 422]
@@ -83,7 +83,7 @@ class KeptItem(TypedDict):
 
 
 class DeletedItems(TypedDict):
-    """What became of each item."""
+    """The items that were deleted, and those that were not."""
 
     successes: list[DeletedItem]
     failures: list[KeptItem]

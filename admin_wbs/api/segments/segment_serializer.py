@@ -1,4 +1,4 @@
-"""What a segment looks like wherever it stands in an answer.
+"""The serializer of a segment, shared by all responses.
 
 See docs/design/procore-rest-resources.md, "Segments".
 """
@@ -13,15 +13,15 @@ from admin_wbs.segments import default_structure
 TYPES = {Segment.Kind.COST_TYPE.value: "line_item_type"}
 
 
-def segment_of(one: Segment) -> dict[str, Any]:
-    """What does not depend on where it is seen."""
+def segment_of(segment: Segment) -> dict[str, Any]:
+    """The fields that are the same in every context."""
     return {
-        "id": one.pk,
-        "type": TYPES.get(one.kind, one.kind),
-        "name": one.name,
-        "required": one.is_required,
+        "id": segment.pk,
+        "type": TYPES.get(segment.kind, segment.kind),
+        "name": segment.name,
+        "required": segment.is_required,
         "delimiter": default_structure.JOINT,
-        "project_can_modify_origin_project": one.project_items,
-        "project_can_delete_origin_company": one.project_deletes,
-        "structure": "tiered" if one.tiered else "flat",
+        "project_can_modify_origin_project": segment.project_items,
+        "project_can_delete_origin_company": segment.project_deletes,
+        "structure": "tiered" if segment.tiered else "flat",
     }

@@ -40,7 +40,7 @@ SWITCHES = {
 
 @bodies.reader({"enum": list(STRUCTURES)})
 def _structure(value: Any) -> bool:
-    """Whether tiered."""
+    """True for tiered."""
     try:
         return STRUCTURES[str(value)]
     except KeyError:
@@ -58,13 +58,13 @@ ORDER_BODY = an_object({"updated_order": {"type": "array", "items": PLACE}}, ["u
 
 
 class WbsView(Resource):
-    """Of the company or, where the path names one, of a project."""
+    """Segments of the company, or of the project in the path."""
 
     listing = Listing(filters={"id": ids("pk"), "type": texts("kind")}, paged=False)
     shown = {"": WbsSegment}
 
     def enter(self, request: Request) -> int:
-        """In the scope of the path; what every account begins with is there then."""
+        """Check access in the scope of the path; create the default segments if missing."""
         self.reads = "project_wbs.view" if "project_id" in self.kwargs else "codes.view"
         account = super().enter(request)
         if request.method not in scope.WRITES:
@@ -72,46 +72,50 @@ class WbsView(Resource):
         return account
 
     def hold(self) -> None:
-        """With what every account begins with, which a refused call leaves no trace of."""
+        """Create the default segments in the same transaction; a refused call leaves none."""
         super().hold()
         default_structure.ensure(self.access.account.pk)
 
     def may_change(self) -> None:
-        """:raises PermissionDenied: without the right."""
+        """:raises PermissionDenied: without the permission."""
         self.require("project_wbs.edit" if self.access.project else "codes.edit")
 
     def found(self) -> QuerySet[Segment]:
-        """The segments of the account, or those in the structure of the project."""
-        found = Segment.objects.filter(account=self.access.account)
+        """The segments of the account, or those in the project's structure."""
+        segments = Segment.objects.filter(account=self.access.account)
         if self.access.project is None:
-            return found
-        return found.filter(of_projects__project=self.access.project)
+            return segments
+        return segments.filter(of_projects__project=self.access.project)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One shape."""
+        """The only view."""
         return {"": self.segments}
 
     def segments(self, pks: Sequence[int]) -> dict[int, Any]:
-        """Segments with the number of their items; in a fixed number of queries."""
+        """Segments with their number of items, in a fixed number of queries."""
         project = self.access.project
         rows = Segment.objects.filter(pk__in=pks).annotate(count=Count("items"))
         counts = self._counts()
-        places = dict(project.segments.values_list("segment_id", "position")) if project else None
+        positions = (
+            dict(project.segments.values_list("segment_id", "position")) if project else None
+        )
         pattern = project.pk if project else self.access.account.pk
         return {
-            one.pk: {
-                **segment_of(one),
-                "position": _from_zero(one.position if places is None else places.get(one.pk)),
-                "segment_items_count": counts.get(one.kind, one.count),  # type: ignore[attr-defined]
-                "created_at": one.created_at,
-                "updated_at": one.created_at,
+            segment.pk: {
+                **segment_of(segment),
+                "position": _from_zero(
+                    segment.position if positions is None else positions.get(segment.pk)
+                ),
+                "segment_items_count": counts.get(segment.kind, segment.count),  # type: ignore[attr-defined]
+                "created_at": segment.created_at,
+                "updated_at": segment.created_at,
                 "wbs_pattern_id": pattern,
             }
-            for one in rows
+            for segment in rows
         }
 
     def _counts(self) -> dict[str, int]:
-        """How many items the default segments have, which are kept elsewhere."""
+        """Numbers of items of the default segments, which are kept in other tables."""
         account, project = self.access.account, self.access.project
         codes = CostCode.objects.filter(account=account)
         codes = codes.filter(on_projects__project=project) if project else codes
@@ -122,17 +126,17 @@ class WbsView(Resource):
         }
 
     def pattern(self) -> dict[str, Any]:
-        """The structure with its segments in order."""
+        """The structure: its segments in order."""
         account, project = self.access.account, self.access.project
         order = (
             default_structure.of_project(project)
             if project
             else list(Segment.objects.structure(account.pk))
         )
-        shown = self.segments([one.pk for one in order])
+        by_id = self.segments([segment.pk for segment in order])
         return {
             "id": project.pk if project else account.pk,
-            "segments": [shown[one.pk] for one in order],
+            "segments": [by_id[segment.pk] for segment in order],
             "created_at": (project or account).created_at,
             "updated_at": (project or account).created_at,
         }
@@ -146,20 +150,20 @@ class PatternView(WbsView):
     """The one pattern of the company, or of the project."""
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The project, whose structure it is; that of the company is changed under the account."""
+        """Lock the project. The company's structure is changed under the account's lock."""
         if self.access.project:
             yield Project.objects.filter(pk=self.access.project.pk)
 
     def compares(self, variables: Collection[str]) -> bool:
-        """With the pattern, whatever the address."""
+        """Every address of the pattern supports ``If-Match``."""
         return True
 
     def current(self) -> JsonAnswer:
-        """As the list of patterns shows it, whose ETag clients have."""
+        """The pattern as the list of patterns shows it; clients have that ETag."""
         return JsonAnswer([self.pattern()])
 
     def tag(self, answer: HttpResponse) -> str:
-        """That of the list of patterns."""
+        """The ETag of the list of patterns."""
         return etag(self.current().content)
 
 
@@ -168,7 +172,7 @@ class Patterns(PatternView):
 
     @answers(list[WbsPattern])
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """In an array, as Procore has it."""
+        """Return the pattern, in an array as in Procore."""
         return self.current()
 
 
@@ -178,7 +182,7 @@ class SegmentOrder(PatternView):
     @takes(ORDER_BODY)
     @answers(WbsPattern, tagged=True)
     def put(self, request: Request, **path: Any) -> JsonAnswer:
-        """Change it, and show the pattern."""
+        """Change the order of the segments, and return the pattern."""
         self.may_change()
         order = _order(scope.body_of(request).get("updated_order"))
         with refusals():
@@ -189,14 +193,14 @@ class SegmentOrder(PatternView):
         return JsonAnswer(self.pattern())
 
 
-def _order(given: Any) -> list[int]:
-    """Segment ids by position. :raises Malformed:"""
-    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+def _order(places: Any) -> list[int]:
+    """Segment ids by position. :raises Malformed: if the value has another form."""
+    if not isinstance(places, list) or not all(isinstance(place, Mapping) for place in places):
         raise Malformed({"updated_order": ["must be a list of objects"]})
     readers = {"segment_id": bodies.whole, "position": bodies.whole}
     rows = []
-    for one in given:
-        values, errors = bodies.read(one, readers)
+    for place in places:
+        values, errors = bodies.read(place, readers)
         if errors or None in (values.get("segment_id"), values.get("position")):
             raise Malformed({"updated_order": ["needs segment_id and position in each object"]})
         rows.append((values["position"], values["segment_id"]))
@@ -211,18 +215,18 @@ class PatternSegment(PatternView):
     @takes(an_object({"segment_id": ID}, ["segment_id"]))
     @answers(WbsPattern, tagged=True)
     def put(self, request: Request, **path: Any) -> JsonAnswer:
-        """Add one of the company's, or remove it, and show the pattern."""
+        """Add or remove a segment of the company, and return the pattern."""
         self.may_change()
         values, errors = bodies.read(scope.body_of(request), {"segment_id": bodies.whole})
         if errors or values.get("segment_id") is None:
             raise Malformed(errors or {"segment_id": ["is missing"]})
-        mine = Segment.objects.filter(account=self.access.account)
-        segment = mine.filter(pk=values["segment_id"]).first()
+        segments = Segment.objects.filter(account=self.access.account)
+        segment = segments.filter(pk=values["segment_id"]).first()
         if segment is None or self.access.project is None:
             raise Invalid({"segment_id": ["is no segment of this company"]})
-        do = project_structure.add if self.adds else project_structure.remove
+        act = project_structure.add if self.adds else project_structure.remove
         with refusals():
-            do(self.access.project, segment, by=self.access.user)
+            act(self.access.project, segment, by=self.access.user)
         return JsonAnswer(self.pattern())
 
 
@@ -236,16 +240,16 @@ class CompanySegments(Segments):
     @takes(READERS, required=["name"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new custom one, at the end; refused where the ERP takes none."""
+        """Create a custom segment at the end; refused if the ERP supports none."""
         self.may_change()
         values, tiered = _read(scope.body_of(request))
         if "name" not in values:
             raise Invalid({"name": ["is missing"]})
         with refusals():
-            made = segment_services.add(
+            created = segment_services.add(
                 self.access.account, tiered=bool(tiered), by=self.access.user, **values
             )
-        return self.show(made.pk, 201)
+        return self.show(created.pk, 201)
 
 
 class OneSegment(WbsView, Shown):
@@ -256,13 +260,13 @@ class OneCompanySegment(OneSegment):
     """A segment of the company."""
 
     def tag(self, answer: HttpResponse) -> str:
-        """Of the segment, which no write shows."""
+        """The ETag of the segment, because a write returns no body."""
         return etag(self.show(self.kwargs["pk"]).content)
 
     @takes(READERS)
     @answers(None, 204, tagged=True)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change name and switches, flat or tiered it stays; nothing is shown."""
+        """Change a segment's name and switches. Its structure cannot change."""
         stored = self.one(pk)
         self.may_change()
         values, tiered = _read(scope.body_of(request))
@@ -274,7 +278,7 @@ class OneCompanySegment(OneSegment):
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Delete a custom one that no project has, with its items; nothing is shown."""
+        """Delete a custom segment and its items, if no project uses the segment."""
         stored = self.one(pk)
         self.may_change()
         with refusals():
@@ -282,9 +286,9 @@ class OneCompanySegment(OneSegment):
         return JsonAnswer(None, 204)
 
 
-def _read(given: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
-    """Columns, and whether tiered; None where the body does not say."""
-    values, errors = bodies.read(given, READERS)
+def _read(body: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """Columns, and whether the segment is tiered; None if the body does not say."""
+    values, errors = bodies.read(body, READERS)
     if errors:
         raise Invalid(errors)
     tiered = values.pop("structure", None)
@@ -292,23 +296,23 @@ def _read(given: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
 
 
 class SegmentLists(WbsView):
-    """The lists of cost codes; other segments have none."""
+    """The cost code lists of a segment. Only the cost code segment has lists."""
 
     @answers(list[SegmentItemList])
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """All of them."""
+        """Return all lists of the segment."""
         if self.one(pk).kind != Kind.COST_CODE:
             return JsonAnswer([])
         rows = CodeList.objects.filter(account=self.access.account).with_counts().order_by("pk")
         return JsonAnswer(
             [
                 {
-                    "id": one.pk,
-                    "name": one.name,
-                    "segment_items_count": one.count,  # type: ignore[attr-defined]  # annotated
-                    "erp_integrated": one.is_erp,
-                    "available_to_use_on_new_projects": one.for_new_projects,
+                    "id": code_list.pk,
+                    "name": code_list.name,
+                    "segment_items_count": code_list.count,  # type: ignore[attr-defined]  # annotated
+                    "erp_integrated": code_list.is_erp,
+                    "available_to_use_on_new_projects": code_list.for_new_projects,
                 }
-                for one in rows
+                for code_list in rows
             ]
         )

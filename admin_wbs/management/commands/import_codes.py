@@ -1,4 +1,4 @@
-"""``manage.py import_codes``: the import of the pages for the operator's shell."""
+"""``manage.py import_codes``: the cost code import for operators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_REASONS = 50
 
 
 class Command(BaseCommand):
-    """Check the file, print what it holds, and import it."""
+    """Check the file, print a summary, and import it."""
 
     help = (
         "Imports cost codes from a CSV or XLSX file into a list. All or nothing: when a row has an "
@@ -35,7 +35,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The file, where to, and how."""
+        """File, list, user and options."""
         parser.add_argument("file", type=Path, metavar="FILE", help="the CSV or XLSX file")
         parser.add_argument("--list", type=int, required=True, metavar="ID", dest="list_id")
         parser.add_argument(
@@ -53,13 +53,15 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it; :raises CommandError: with the reasons, so that the exit code is 1."""
-        found, user = _list_and_user(options)
+        """Run the import. :raises CommandError: with the reasons (exit code 1)."""
+        code_list, user = _list_and_user(options)
         table, layout = _table(options["file"])
         delimiter = options["delimiter"]
         if delimiter is None:
             delimiter = columns.proposed_delimiter(layout, table.lines)
-        plan = planning.make(found, table.lines, layout, header=table.header, delimiter=delimiter)
+        plan = planning.make(
+            code_list, table.lines, layout, header=table.header, delimiter=delimiter
+        )
         if table.notice:
             self.stderr.write(table.notice)
         self.stdout.write(f"Layout: {layout.label}")
@@ -72,7 +74,7 @@ class Command(BaseCommand):
             raise CommandError(f"{_reasons(plan.refused)}\nNothing was imported.")
         if not options["dry_run"]:
             try:
-                result = apply.import_plan(plan, found, file_name=options["file"].name, by=user)
+                result = apply.import_plan(plan, code_list, file_name=options["file"].name, by=user)
             except CodeRefused as refusal:
                 raise CommandError(str(refusal)) from refusal
             self.stdout.write(f"Done: created {result.created}, changed {result.changed}.")
@@ -81,28 +83,28 @@ class Command(BaseCommand):
 
 
 def _list_and_user(options: dict[str, Any]) -> tuple[CodeList, User]:
-    found = CodeList.objects.select_related("account").filter(pk=options["list_id"]).first()
-    if found is None:
+    code_list = CodeList.objects.select_related("account").filter(pk=options["list_id"]).first()
+    if code_list is None:
         raise CommandError(f"There is no list of cost codes {options['list_id']}.")
     user = User.objects.filter(email=login_email(options["by"])).first()
     if user is None:
         raise CommandError(f"Nobody signs in as {options['by']}.")
-    answer = policy.can(user, "codes.edit", Scope(found.account))
+    answer = policy.can(user, "codes.edit", Scope(code_list.account))
     if not answer:
         raise CommandError(f"{user.email} may not import cost codes there. {answer.why}")
-    return found, user
+    return code_list, user
 
 
 def _table(file: Path) -> tuple[Table, columns.Layout]:
     try:
         table = read(content_of(file))
-        return table, columns.recognised(table.header)
+        return table, columns.recognized(table.header)
     except FileProblem as problem:
         raise CommandError(f"{file.name}: {problem}") from problem
 
 
 def _reasons(refused: list[Refused]) -> str:
-    lines = [f"Line {one.line}: {one.reason}" for one in refused[:MOST_REASONS]]
+    lines = [f"Line {row.line}: {row.reason}" for row in refused[:MOST_REASONS]]
     if len(refused) > MOST_REASONS:
         lines.append(f"and {len(refused) - MOST_REASONS:,} more rows (use --errors PATH).")
     return "\n".join(lines)

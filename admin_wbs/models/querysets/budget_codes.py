@@ -1,4 +1,4 @@
-"""Which budget codes are shown to whom, what they are called, and what they use; reads only."""
+"""Read access to budget codes: who can see them, search, names, and what they use."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from erpbridge.db.text import search_words
 if TYPE_CHECKING:
     from admin_wbs.models.budget_codes import WbsCode, WbsCodeItem
 
-# What stands between the parts of a budget code, as a search may be written.
+# The delimiter of a budget code's segments, which searches may contain.
 JOINT = "."
-# Projects that a refusal names.
+# Number of projects named in a message.
 MOST_NAMED = 3
 CODES = ("cost_code__cost_code__full_code", "cost_type__code", "sub_job__code", "item__full_code")
 NAMES = (
@@ -38,28 +38,29 @@ class WbsCodeQuerySet(FoldingQuerySet["WbsCode"]):
     model: type[WbsCode]
 
     def visible_to(self, access: Access) -> WbsCodeQuerySet:
-        """Those of the scope's project, none for a person without its Admin tool."""
+        """Budget codes of the scope's project; none without access to its Admin tool."""
         if access.project is None or not access.can("project_wbs.view"):
             return self.none()
         return self.filter(project=access.project)
 
     def search(self, words: str) -> WbsCodeQuerySet:
-        """By description, or code or name of an item; every word must occur.
+        """Search by description, or code or name of an item; every word must match.
 
-        A word such as ``02-220.L`` is also looked for part by part, at the beginning of codes.
+        A word such as ``02-220.L`` is also split into parts, each matched with the beginning of
+        codes.
         """
-        found = self
+        rows = self
         for word in search_words(words):
             in_parts = Q()
             for part in filter(None, word.split(JOINT)):
                 # The code comes first in the text of an item.
                 in_parts &= _has_item(_either("search_text__startswith", part))
-            says = _has_item(_either("search_text__contains", word))
-            found = found.filter(Q(search_text__contains=word) | says | in_parts)
-        return found
+            in_item = _has_item(_either("search_text__contains", word))
+            rows = rows.filter(Q(search_text__contains=word) | in_item | in_parts)
+        return rows
 
     def without_divisions(self) -> WbsCodeQuerySet:
-        """Those whose cost code has no others under it."""
+        """Budget codes whose cost code has no children."""
         return self.exclude(_has_item(Q(cost_code__cost_code__children__isnull=False)))
 
 
@@ -70,10 +71,10 @@ def _has_item(which: Q) -> Q:
 
 
 def _either(lookup: str, word: str) -> Q:
-    wanted = Q()
+    condition = Q()
     for item in ITEMS:
-        wanted |= Q(**{f"{item}__{lookup}": word})
-    return wanted
+        condition |= Q(**{f"{item}__{lookup}": word})
+    return condition
 
 
 class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
@@ -82,24 +83,24 @@ class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
     model: type[WbsCodeItem]
 
     def named(self) -> WbsCodeItemQuerySet:
-        """With ``code`` and ``name`` of each item, whichever table it is in."""
+        """Annotate ``code`` and ``name`` of each item, from whichever table it is in."""
         return self.annotate(code=Coalesce(*CODES), name=Coalesce(*NAMES))
 
     def held(self, column: str, ids: Iterable[int]) -> set[int]:
-        """Those of some rows that a budget code uses; ``column`` says of which table."""
-        found: set[int] = set()
-        for some in batches(set(ids)):
-            rows = self.filter(**{f"{column}__in": some})
-            found.update(rows.values_list(f"{column}_id", flat=True))
-        return found
+        """The given ids that a budget code uses; ``column`` is the column of the item."""
+        used: set[int] = set()
+        for batch in batches(set(ids)):
+            rows = self.filter(**{f"{column}__in": batch})
+            used.update(rows.values_list(f"{column}_id", flat=True))
+        return used
 
     def uses(self, column: str, ids: Iterable[int]) -> dict[int, str]:
-        """Id -> how many budget codes of which projects use a row, in words; of those in use."""
+        """Id -> message with the number of budget codes per project; used ids only."""
         counts: dict[int, list[tuple[str, int]]] = defaultdict(list)
         project = "wbs_code__project"
         names = (f"{project}__number", f"{project}__name", project)
-        for some in batches(set(ids)):
-            rows = self.filter(**{f"{column}__in": some})
+        for batch in batches(set(ids)):
+            rows = self.filter(**{f"{column}__in": batch})
             grouped = rows.values_list(f"{column}_id", *names).annotate(Count("wbs_code"))
             for pk, number, name, _project, count in grouped.order_by(*names):
                 counts[pk].append((f"{number} {name}".strip(), count))
@@ -107,7 +108,7 @@ class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
 
 
 def _use(by_project: Sequence[tuple[str, int]]) -> str:
-    """Such as "7 budget codes use it: 4 of Pier 7, 2 of Pier 8, 1 of 1 more project."."""
+    """For example "7 budget codes use it: 4 of Pier 7, 2 of Pier 8, 1 of 1 more project."."""
     named, more = by_project[:MOST_NAMED], by_project[MOST_NAMED:]
     parts = [f"{count:,} of {name}" for name, count in named]
     if more:

@@ -1,4 +1,4 @@
-"""Which segments, items and cost types are shown to whom; reads only."""
+"""Read access to segments, items, cost types and sub jobs."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class SegmentQuerySet(FoldingQuerySet["Segment"]):
     model: type[Segment]
 
     def visible_to(self, access: Access) -> SegmentQuerySet:
-        """The account's segments, none for a person without the Admin tool."""
+        """The account's segments; none without access to the Admin tool."""
         return self.filter(account=access.account) if access.can("codes.view") else self.none()
 
     def in_order(self) -> SegmentQuerySet:
-        """As they stand in the budget code, those outside of it last."""
+        """In structure order; segments outside the structure last."""
         return self.order_by(F("position").asc(nulls_last=True), "pk")
 
     def structure(self, account_id: int) -> SegmentQuerySet:
-        """The segments that a new project of the account gets, in order."""
+        """The segments that new projects of the account get, in order."""
         return self.filter(account=account_id, position__isnull=False).in_order()
 
 
@@ -41,9 +41,9 @@ class SegmentItemQuerySet(TieredQuerySet["SegmentItem"]):
     model: type[SegmentItem]
 
     def visible_to(self, access: Access) -> SegmentItemQuerySet:
-        """The account's items, none for a person without the Admin tool."""
-        mine = self.filter(segment__account=access.account)
-        return mine if access.can("codes.view") else self.none()
+        """The account's items; none without access to the Admin tool."""
+        items = self.filter(segment__account=access.account)
+        return items if access.can("codes.view") else self.none()
 
 
 class CostTypeQuerySet(FoldingQuerySet["CostType"]):
@@ -52,17 +52,17 @@ class CostTypeQuerySet(FoldingQuerySet["CostType"]):
     model: type[CostType]
 
     def visible_to(self, access: Access) -> CostTypeQuerySet:
-        """The account's cost types, none for a person without the Admin tool."""
+        """The account's cost types; none without access to the Admin tool."""
         return self.filter(account=access.account) if access.can("codes.view") else self.none()
 
     def in_order(self) -> CostTypeQuerySet:
-        """The defaults in their usual order, then the account's own by code."""
-        usual = models.Case(models.When(is_default=True, then=F("pk")), default=0)
-        found: CostTypeQuerySet = self.order_by("-is_default", usual, "code", "pk")
-        return found
+        """The defaults in their fixed order, then the account's own by code."""
+        default_order = models.Case(models.When(is_default=True, then=F("pk")), default=0)
+        ordered: CostTypeQuerySet = self.order_by("-is_default", default_order, "code", "pk")
+        return ordered
 
     def with_ticks(self) -> CostTypeQuerySet:
-        """With ``ticked``: for how many cost codes each is ticked."""
+        """Annotate ``ticked``: the number of cost codes that use the cost type."""
         return self.annotate(ticked=Count("ticks"))
 
 
@@ -72,11 +72,11 @@ class SubJobQuerySet(FoldingQuerySet["SubJob"]):
     model: type[SubJob]
 
     def visible_to(self, access: Access) -> SubJobQuerySet:
-        """Those of the scope's project, none for a person without its Admin tool."""
+        """Sub jobs of the scope's project; none without access to its Admin tool."""
         if access.project is None or not access.can("project_wbs.view"):
             return self.none()
         return self.filter(project=access.project)
 
     def search(self, words: str) -> SubJobQuerySet:
-        """By code or name; every word must occur."""
+        """Search by code or name; every word must match."""
         return self.filter(has_words(words, "search_text"))

@@ -28,7 +28,7 @@ def upload(account, ada, code_list):
     def start(text: str, to: CodeList = code_list) -> CodeImport:
         access = load(ada, account)
         assert access is not None
-        return uploads.start(text.encode(), found=to, file_name="codes.csv", access=access)
+        return uploads.start(text.encode(), code_list=to, file_name="codes.csv", access=access)
 
     return start
 

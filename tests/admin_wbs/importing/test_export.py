@@ -52,7 +52,7 @@ def tree(found: CodeList) -> list[tuple[list[str], str]]:
 
 def plan_of(content: bytes, found: CodeList) -> planning.Plan:
     table = read(content)
-    layout = columns.recognised(table.header)
+    layout = columns.recognized(table.header)
     return planning.make(found, table.lines, layout, header=table.header, delimiter="-")
 
 

@@ -24,7 +24,7 @@ def test_every_imported_code_can_be_saved_again_as_it_is(account, ada):
         for code in CODES
     ]
     table = read("\n".join(["Code,Description", *cells]).encode())
-    layout = columns.recognised(table.header)
+    layout = columns.recognized(table.header)
     plan = planning.make(found, table.lines, layout, header=table.header, delimiter="")
     assert plan.refused
     apply.import_plan(plan, found, file_name="codes.csv", by=ada)

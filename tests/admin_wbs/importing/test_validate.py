@@ -10,7 +10,7 @@ from erpbridge.files.table import FileProblem
 
 def checked(text: str, delimiter: str | None = None) -> list[Row]:
     table = read(text.encode())
-    layout = columns.recognised(table.header)
+    layout = columns.recognized(table.header)
     if delimiter is None:
         delimiter = columns.proposed_delimiter(layout, table.lines)
     return check(table.lines, layout, header=table.header, delimiter=delimiter)
@@ -42,7 +42,7 @@ def problems(text: str, delimiter: str | None = None) -> dict[int, str]:
     ],
 )
 def test_a_layout_is_recognised_by_its_heading(heading, name, tiers):
-    found = columns.recognised(heading.split(","))
+    found = columns.recognized(heading.split(","))
     assert (found.name, found.tiers) == (name, tiers)
 
 
@@ -64,12 +64,12 @@ def test_a_layout_is_recognised_by_its_heading(heading, name, tiers):
 )
 def test_a_missing_column_is_named(heading, words):
     with pytest.raises(FileProblem, match=words):
-        columns.recognised(heading.split(","))
+        columns.recognized(heading.split(","))
 
 
 def test_columns_that_are_not_read_are_named_but_not_that_of_an_error_file():
     header = ["Code", "Unit", "Description", "Error"]
-    assert columns.unread(columns.recognised(header), header) == ["Unit"]
+    assert columns.unread(columns.recognized(header), header) == ["Unit"]
 
 
 def test_levels_become_tiers():
