@@ -4,12 +4,12 @@ from django.apps import AppConfig
 
 
 class DirectoryConfig(AppConfig):
-    """Companies; makes them a record type that can be sent to an ERP."""
+    """The app of companies. Companies can be sent to an ERP."""
 
     name = "directory"
 
     def ready(self) -> None:
-        """Register the record type with the seam."""
+        """Register companies as a record type."""
         from directory.erp import record_type
 
         record_type.register()

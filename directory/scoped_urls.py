@@ -1,4 +1,4 @@
-"""Addresses of the Directory's pages in the scope a person is in."""
+"""URLs of the Directory's pages in the person's scope (account or project)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Links:
     access: Access
 
     def to(self, page: str, *arguments: object) -> str:
-        """The address of ``page`` ("companies", "company_edit"); ``arguments`` end its URL."""
+        """URL of ``page`` ("companies", "company_edit"); ``arguments`` are its last arguments."""
         place: list[object] = [self.access.account.pk]
         word = "account"
         if self.access.project is not None:

@@ -68,18 +68,18 @@ class Policy(TypedDict):
 
 
 def insurances(pks: Sequence[int]) -> dict[int, Any]:
-    """Policies with all their fields."""
+    """Insurance policies with all fields."""
     rows = Insurance.objects.filter(pk__in=pks).values(*COLUMNS)
     return {row["id"]: _shown(row) for row in rows}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: None if value == "" else value for name, value in row.items()}
-    return shown | {"vendor_id": shown.pop("company_id")}
+    fields = {name: None if value == "" else value for name, value in row.items()}
+    return fields | {"vendor_id": fields.pop("company_id")}
 
 
 class InsuranceView(Resource, Records):
-    """Policies of the vendor in the address."""
+    """Insurance policies of the vendor in the path."""
 
     reads = "companies.view"
     default_view = "extended"
@@ -95,32 +95,35 @@ class InsuranceView(Resource, Records):
     )
 
     def enter(self, request: Request) -> int:
-        """With the vendor, which the caller must be able to see."""
+        """Look up the vendor. :raises Http404: if the caller cannot see it."""
         account = super().enter(request)
-        vendor = Company.objects.visible_to(self.access).filter(pk=self.kwargs["vendor_id"])
-        found = vendor.first()
-        if found is None:
+        companies = Company.objects.visible_to(self.access)
+        vendor = companies.filter(pk=self.kwargs["vendor_id"]).first()
+        if vendor is None:
             raise Http404
-        self.vendor = found
+        self.vendor = vendor
         return account
 
     def found(self) -> QuerySet[Insurance]:
-        """Those of the vendor."""
+        """The policies of the vendor."""
         return Insurance.objects.filter(company=self.vendor)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One only."""
+        """All views are the same."""
         return {"normal": insurances, "extended": insurances}
 
     def write(self, pk: int | None = None) -> int:
-        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+        """Create a policy, or change the one with this ``pk``.
+
+        :raises Invalid: (422) with the errors by field.
+        """
         self.require("companies.edit")
         return sync.store_one(self, SyncRow(self.wrapped("insurance"), pk))
 
     @transaction.atomic
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Create and update, each for itself: a vendor has a handful of policies."""
-        stored = {one.pk: one for one in self.found().select_for_update()}
+        """Create and update policies one by one; a vendor has only a few."""
+        stored = {policy.pk: policy for policy in self.found().select_for_update()}
         for row in rows:
             values, errors = bodies.read(row.given, READERS)
             row.refuse(errors)
@@ -138,50 +141,50 @@ class InsuranceView(Resource, Records):
                 row.refuse({"origin_id": ["has already been taken"]})
                 continue
             row.pk = policy.pk
-            self.told(policy, verb)
+            self._note_event(policy, verb)
 
-    def told(self, policy: Insurance, verb: str) -> None:
-        """The event, in the history of the vendor."""
+    def _note_event(self, policy: Insurance, verb: str) -> None:
+        """Write an audit event in the vendor's history."""
         data = {"insurance": str(policy)}
         event = Note("vendor", self.vendor.pk, self.vendor.name, verb, data=data)
         note(self.access.account.pk, [event], by=self.access.user)
 
 
 class Insurances(InsuranceView, Listed):
-    """The policies of the vendor."""
+    """The insurance policies of the vendor."""
 
     @takes(READERS, wrapped="insurance")
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new policy."""
+        """Create an insurance policy."""
         return self.show(self.write(), 201)
 
 
 class OneInsurance(InsuranceView, Shown):
-    """A policy."""
+    """An insurance policy of the vendor."""
 
     @takes(READERS, wrapped="insurance")
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change the fields that were sent."""
+        """Change an insurance policy; fields that are not sent stay as they are."""
         return self.show(self.write(self.one(pk).pk))
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """204."""
+        """Delete an insurance policy. The response has no body."""
         policy = self.one(pk)
         self.require("companies.edit")
-        self.told(policy, "insurance deleted")
+        self._note_event(policy, "insurance deleted")
         policy.delete()
         return JsonAnswer(None, 204)
 
 
 class SyncInsurances(InsuranceView):
-    """Up to a thousand policies in one call."""
+    """Create and update up to 1,000 insurance policies in one call."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Each row with its own fate."""
+        """Create and update policies. A row with errors does not stop the others."""
         self.require("companies.edit")
         return sync.answer(scope.body_of(request).get("updates"), self, self.shape())

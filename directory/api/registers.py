@@ -1,4 +1,4 @@
-"""The number under which a business register knows a vendor."""
+"""The registration of a vendor in a business register."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from erpbridge.rest.schema.operations import answers, takes
 
 
 class BusinessRegister(VendorView):
-    """Given once by POST, changed by PATCH."""
+    """The business register entry of a vendor. POST creates it, PATCH changes it."""
 
     def current(self) -> JsonAnswer:
-        """As both of them answer it; there is no GET."""
+        """The entry as POST and PATCH return it; there is no GET."""
         vendor = self.one(self.kwargs["pk"])
         row = {"id": vendor.pk, "entity_type": vendor.entity_type, "entity_id": vendor.entity_id}
         return JsonAnswer(register_of(row))
@@ -29,7 +29,7 @@ class BusinessRegister(VendorView):
     @takes(register.schema, wrapped="business_register", required=["type", "identifier"])
     @answers(Register, 201, tagged=True)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """201. :raises ApiError: 409 where there is one."""
+        """Create the business register entry; 409 if the vendor has one."""
         vendor = self.one(pk)
         if vendor.entity_id:
             raise ApiError(409, "This vendor has a business register; change it by PATCH.")
@@ -38,16 +38,16 @@ class BusinessRegister(VendorView):
     @takes(register.schema, wrapped="business_register")
     @answers(Register, tagged=True)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Another type or number."""
+        """Change the type or number of the business register entry."""
         return self._store(self.one(pk), 200)
 
     def _store(self, vendor: Company, status: int) -> JsonAnswer:
-        given = self.wrapped("business_register")
-        both = {"type": vendor.entity_type, "identifier": vendor.entity_id, **given}
+        fields = self.wrapped("business_register")
+        attributes = {"type": vendor.entity_type, "identifier": vendor.entity_id, **fields}
         try:
-            kind, number = register(both)
+            kind, number = register(attributes)
         except ValidationError as error:
             raise Invalid({"business_register": list(error.messages)}) from None
-        self.write({"business_register_attributes": both}, vendor.pk)
+        self.write({"business_register_attributes": attributes}, vendor.pk)
         row = {"id": vendor.pk, "entity_type": kind, "entity_id": number}
         return JsonAnswer(register_of(row), status)

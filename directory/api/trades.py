@@ -25,7 +25,7 @@ Named = Trade | Department
 
 
 class NamedView(Resource):
-    """Things of the company that have little more than a name."""
+    """Records of the company that consist of little more than a name."""
 
     reads = "companies.view"
     word = ""
@@ -33,30 +33,30 @@ class NamedView(Resource):
     readers: Mapping[str, bodies.Reader]
 
     def found(self) -> QuerySet[Any]:
-        """Those of the company."""
+        """The records of the company."""
         return self.model._default_manager.filter(account=self.access.account)
 
     def read(self) -> dict[str, Any]:
-        """The values that were sent. :raises Invalid: naming the field."""
+        """Read the values of the body. :raises Invalid: with the errors by field."""
         values, errors = bodies.read(self.wrapped(self.word), self.readers)
         if errors:
             raise Invalid(errors)
         return values
 
     def store(self, row: Any, verb: str) -> int:
-        """Save a new or changed row with its event. :raises Invalid: for a name that is taken."""
+        """Save a record with its audit event. :raises Invalid: for a name that is taken."""
         if not row.name:
             raise Invalid({"name": ["can't be blank"]})
         try:
             with transaction.atomic():
                 row.save()
-                self.told(row, verb)
+                self._note_event(row, verb)
         except IntegrityError:
             raise Invalid(TAKEN) from None
         return int(row.pk)
 
-    def told(self, row: Any, verb: str) -> None:
-        """The event of a change."""
+    def _note_event(self, row: Any, verb: str) -> None:
+        """Write an audit event."""
         event = Note(self.word, row.pk, row.name, verb)
         note(self.access.account.pk, [event], by=self.access.user)
 
@@ -82,16 +82,16 @@ DEPARTMENT = {"name": bodies.text(Department, "name")}
 
 
 def trades(pks: Sequence[int]) -> dict[int, Any]:
-    """Trades as Procore shows them."""
-    found = Trade.objects.filter(pk__in=pks).values_list("id", "name", "is_active", "updated_at")
+    """Trades in Procore's format."""
+    rows = Trade.objects.filter(pk__in=pks).values_list("id", "name", "is_active", "updated_at")
     return {
         pk: {"id": pk, "name": name, "active": active, "updated_at": updated}
-        for pk, name, active, updated in found
+        for pk, name, active, updated in rows
     }
 
 
 class TradeView(NamedView):
-    """Trades."""
+    """Trades of the company."""
 
     word = "trade"
     model = Trade
@@ -108,7 +108,7 @@ class TradeView(NamedView):
     )
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One only."""
+        """The only view."""
         return {"": trades}
 
 
@@ -118,7 +118,7 @@ class Trades(TradeView, Listed):
     @takes(TRADE, wrapped="trade", required=["name"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new trade."""
+        """Create a trade."""
         self.require("companies.edit")
         values = self.read()
         row = Trade(
@@ -130,16 +130,16 @@ class Trades(TradeView, Listed):
 
 
 class OneTrade(TradeView, Shown):
-    """A trade."""
+    """A trade of the company."""
 
 
 def departments(pks: Sequence[int]) -> dict[int, Any]:
-    """Departments as Procore shows them."""
+    """Departments in Procore's format."""
     return {row["id"]: row for row in Department.objects.filter(pk__in=pks).values("id", "name")}
 
 
 class DepartmentView(NamedView):
-    """Departments."""
+    """Departments of the company."""
 
     word = "department"
     model = Department
@@ -148,7 +148,7 @@ class DepartmentView(NamedView):
     listing = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "name": "name"})
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One only."""
+        """The only view."""
         return {"": departments}
 
 
@@ -158,19 +158,19 @@ class Departments(DepartmentView, Listed):
     @takes(DEPARTMENT, wrapped="department", required=["name"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new department."""
+        """Create a department."""
         self.require("account.configure")
         row = Department(account=self.access.account, name=self.read().get("name", ""))
         return self.show(self.store(row, "created"), 201)
 
 
 class OneDepartment(DepartmentView, Shown):
-    """A department."""
+    """A department of the company."""
 
     @takes(DEPARTMENT, wrapped="department")
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Give it another name."""
+        """Rename a department."""
         row = self.one(pk)
         self.require("account.configure")
         row.name = self.read().get("name", row.name)
@@ -178,9 +178,9 @@ class OneDepartment(DepartmentView, Shown):
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """204."""
+        """Delete a department. The response has no body."""
         row = self.one(pk)
         self.require("account.configure")
-        self.told(row, "deleted")
+        self._note_event(row, "deleted")
         row.delete()
         return JsonAnswer(None, 204)

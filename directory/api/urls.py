@@ -50,7 +50,7 @@ urlpatterns: list[URLPattern] = [
     *rest(V1, f"{ACCOUNT}/trades/<int:pk>", trades.OneTrade.as_view(), name="trade"),
     *rest(V1, "departments", trades.Departments.as_view(), name="departments"),
     *rest(V1, "departments/<int:pk>", trades.OneDepartment.as_view(), name="department"),
-    # As pyprocore asks for them; Procore has no such address.
+    # The pyprocore client uses these addresses; Procore itself does not have them.
     *rest(
         V1,
         f"{ACCOUNT}/departments",

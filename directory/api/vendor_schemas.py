@@ -1,4 +1,4 @@
-"""What the views of a vendor hold, for the description of the API."""
+"""Response schemas of the vendor views."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from directory.api.trades import TradeRow
 
 
 class Register(TypedDict):
-    """The number under which a register knows a company."""
+    """The entry of a vendor in a business register."""
 
     id: int
     type: str | None
@@ -19,7 +19,7 @@ class Register(TypedDict):
 
 
 class Contact(TypedDict):
-    """A person, as a contact of a vendor."""
+    """A person who is a contact of a vendor."""
 
     id: int
     first_name: str
@@ -34,27 +34,27 @@ class Contact(TypedDict):
 
 
 class Id(TypedDict):
-    """The id of something."""
+    """The id of a record."""
 
     id: int
 
 
 class Named(TypedDict):
-    """Id and name."""
+    """The id and name of a record."""
 
     id: int
     name: str
 
 
 class VendorListed(Named):
-    """A vendor in a list of choices."""
+    """A vendor in a list to choose from."""
 
     abbreviated_name: str
     is_active: bool
 
 
 class VendorAddress(Named):
-    """What every longer view of a vendor says."""
+    """The fields that all longer views of a vendor have."""
 
     abbreviated_name: str | None
     address: str | None
@@ -99,7 +99,7 @@ class VendorNormal(VendorAddress):
 
 
 class VendorErp(VendorNormal):
-    """A vendor with what belongs to the ERP."""
+    """A vendor with the usual fields and the ERP's custom fields."""
 
     origin_custom_fields: list[dict[str, Any]]
     erp_custom_fields: list[dict[str, Any]]
@@ -118,11 +118,11 @@ class _More(TypedDict):
 
 
 class Vendor(VendorNormal, _More):
-    """A vendor with everything."""
+    """A vendor with all fields."""
 
 
 class VendorInDirectory(VendorAddress, _More):
-    """A vendor in an address book."""
+    """A vendor for an address book, without ERP fields."""
 
     business: None
     contract_signer: Contact | None
@@ -132,7 +132,7 @@ class VendorInDirectory(VendorAddress, _More):
 
 
 class VendorSummary(Named):
-    """A vendor with counts."""
+    """A vendor with numbers of users, bids and projects."""
 
     active_users_count: int
     bids_count: int

@@ -1,4 +1,4 @@
-"""What a vendor looks like in each ``view``. A few queries a page.
+"""Serialize vendors for each ``view``, in a few queries per page.
 
 See docs/design/procore-rest-resources.md, "Vendors".
 """
@@ -61,7 +61,7 @@ COLUMNS = (
     "parent__name",
     "contract_signer_id",
 )
-# Fields that Procore answers and nothing here stands for.
+# Fields of Procore's responses that erpbridge does not have.
 ABSENT = {
     "attachments": (),
     "business_id": None,
@@ -79,12 +79,12 @@ def compact(pks: Sequence[int]) -> Rows:
 
 
 def ids_only(pks: Sequence[int]) -> Rows:
-    """The id."""
+    """The id only."""
     return {row["id"]: row for row in _found(pks).values("id")}
 
 
 def listed(pks: Sequence[int]) -> Rows:
-    """What a list of choices needs."""
+    """The fields for a list to choose from."""
     columns = ("id", "name", "abbreviated_name", "is_active")
     return {row["id"]: row for row in _found(pks).values(*columns)}
 
@@ -98,13 +98,13 @@ def normal(pks: Sequence[int]) -> Rows:
 
 
 def erp(pks: Sequence[int]) -> Rows:
-    """The usual fields and what belongs to the ERP."""
+    """The usual fields and the ERP's custom fields."""
     more: dict[str, Any] = {"origin_custom_fields": [], "erp_custom_fields": []}
     return {pk: row | more for pk, row in normal(pks).items()}
 
 
 def extended(pks: Sequence[int]) -> Rows:
-    """Everything."""
+    """All fields."""
     rows = list(_found(pks).values(*COLUMNS))
     contacts = _contacts(row["primary_contact_id"] for row in rows)
     people = _counted(Company.people.through.objects.filter(company__among=pks))
@@ -113,39 +113,39 @@ def extended(pks: Sequence[int]) -> Rows:
 
 
 def directory(pks: Sequence[int]) -> Rows:
-    """For an address book: without what belongs to the ERP, with names of places and contacts."""
+    """For an address book: no ERP fields, but names of places and contacts."""
     rows = list(_found(pks).values(*COLUMNS))
     people = _counted(Company.people.through.objects.filter(company__among=pks))
     invoices: defaultdict[int, list[int]] = defaultdict(list)
     through = Company.invoice_contacts.through.objects.filter(company__among=pks)
     for company, member in through.values_list("company_id", "membership_id"):
         invoices[company].append(member)
-    named = [row[name] for row in rows for name in ("primary_contact_id", "contract_signer_id")]
-    contacts = _contacts([*named, *(one for found in invoices.values() for one in found)])
+    single = [row[name] for row in rows for name in ("primary_contact_id", "contract_signer_id")]
+    contacts = _contacts([*single, *(pk for members in invoices.values() for pk in members)])
     more = _More(pks)
-    shown = {}
+    vendors = {}
     for row in rows:
-        own = _normal(row, contacts, people) | more.of(row)
+        vendor = _normal(row, contacts, people) | more.of(row)
         for name in ERP_FIELDS:
-            del own[name]
+            del vendor[name]
         country = row["country_code"]
-        own |= {
+        vendor |= {
             "business": None,
             "contract_signer": contacts.get(row["contract_signer_id"]),
             "country_name": countries.countries().get(country),
             "state_name": countries.states(country).get(row["state_code"]),
-            "invoice_contacts": [contacts[one] for one in invoices[row["id"]] if one in contacts],
+            "invoice_contacts": [contacts[pk] for pk in invoices[row["id"]] if pk in contacts],
         }
-        shown[row["id"]] = own
-    return shown
+        vendors[row["id"]] = vendor
+    return vendors
 
 
 def summary(pks: Sequence[int]) -> Rows:
-    """Counts."""
+    """Numbers of users, bids and projects."""
     columns = ("id", "name", "origin_id", "is_own_company")
     rows = list(_found(pks).values_list(*columns))
-    alive = Company.people.through.objects.filter(membership__in=Membership.objects.active())
-    people = _counted(alive.filter(company__among=pks))
+    active = Company.people.through.objects.filter(membership__in=Membership.objects.active())
+    people = _counted(active.filter(company__among=pks))
     projects = _counted(ProjectCompany.objects.filter(company__among=pks))
     return {
         pk: {
@@ -156,11 +156,11 @@ def summary(pks: Sequence[int]) -> Rows:
             "open_bids_count": 0,
             "projects_count": projects.get(pk, 0),
             "business_id": None,
-            "company_vendor": own,
+            "company_vendor": is_own_company,
             "is_connected": False,
             "synced_to_erp": bool(origin),
         }
-        for pk, name, origin, own in rows
+        for pk, name, origin, is_own_company in rows
     }
 
 
@@ -184,7 +184,7 @@ OF_PROJECT: Mapping[str, Shape] = {
 
 
 def register_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The number under which a register knows the company."""
+    """The business register entry of a vendor; None without a number."""
     if not row["entity_id"]:
         return None
     return {
@@ -203,29 +203,29 @@ def _found(pks: Sequence[int]) -> Any:
 def _normal(
     row: dict[str, Any], contacts: Mapping[int, Any], people: Mapping[int, int]
 ) -> dict[str, Any]:
-    shown = {name: row[name] for name in PLAIN}
+    vendor = {name: row[name] for name in PLAIN}
     for name in TEXTS:
-        shown[name] = row[name] or None
-    shown.update(ABSENT)
-    shown["business_register"] = register_of(row)
-    shown["company"] = row["name"]
-    shown["contact_count"] = people.get(row["id"], 0)
-    shown["origin_data"] = sendable.text_of(row["origin_data"]) or None
-    shown["primary_contact"] = contacts.get(row["primary_contact_id"])
-    shown["synced_to_erp"] = bool(row["origin_id"])
-    return shown
+        vendor[name] = row[name] or None
+    vendor.update(ABSENT)
+    vendor["business_register"] = register_of(row)
+    vendor["company"] = row["name"]
+    vendor["contact_count"] = people.get(row["id"], 0)
+    vendor["origin_data"] = sendable.text_of(row["origin_data"]) or None
+    vendor["primary_contact"] = contacts.get(row["primary_contact_id"])
+    vendor["synced_to_erp"] = bool(row["origin_id"])
+    return vendor
 
 
 class _More:
-    """What the extended view has beyond the normal one, read once for a page."""
+    """Fields that the extended view adds to the normal one, read once per page."""
 
     def __init__(self, pks: Sequence[int]) -> None:
         self.trades: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
         through = Company.trades.through.objects.filter(company__among=pks).order_by("trade__name")
         names = ("company_id", "trade_id", "trade__name", "trade__is_active", "trade__updated_at")
         for company, pk, name, active, updated in through.values_list(*names):
-            one = {"id": pk, "name": name, "active": active, "updated_at": updated}
-            self.trades[company].append(one)
+            trade = {"id": pk, "name": name, "active": active, "updated_at": updated}
+            self.trades[company].append(trade)
         self.projects: defaultdict[int, list[int]] = defaultdict(list)
         placed = ProjectCompany.objects.filter(company__among=pks).order_by("project_id")
         for company, project in placed.values_list("company_id", "project_id"):
@@ -237,18 +237,18 @@ class _More:
         self.children = _counted(Company.objects.filter(parent__among=pks), "parent_id")
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of one vendor."""
-        pk, held = row["id"], set(row["classifications"])
+        """The additional fields of one vendor."""
+        pk, classifications = row["id"], set(row["classifications"])
         parent = row["parent_id"]
         return {
-            "bidding": {name: name in held for name in CLASSIFICATIONS},
+            "bidding": {name: name in classifications for name in CLASSIFICATIONS},
             "bidding_distribution": self.bidders.get(pk, []),
             "children_count": self.children.get(pk, 0),
             "company_vendor": row["is_own_company"],
             "legal_name": row["name"],
             "parent": {"id": parent, "name": row["parent__name"]} if parent else None,
             "project_ids": self.projects.get(pk, []),
-            "standard_cost_codes": [{"id": one} for one in row["standard_cost_code_ids"]],
+            "standard_cost_codes": [{"id": code_id} for code_id in row["standard_cost_code_ids"]],
             "trades": self.trades.get(pk, []),
         }
 
@@ -258,12 +258,12 @@ def _counted(rows: Any, name: str = "company_id") -> dict[int, int]:
 
 
 def _contacts(pks: Iterable[int | None]) -> dict[int, dict[str, Any]]:
-    """People as contacts; their phone numbers are not kept here."""
-    wanted = {pk for pk in pks if pk is not None}
-    if not wanted:
+    """People as contacts, by membership id; erpbridge does not store their phone numbers."""
+    member_ids = {pk for pk in pks if pk is not None}
+    if not member_ids:
         return {}
-    found = Membership.objects.filter(pk__in=wanted).select_related("user")
-    return {one.pk: _contact(one) for one in found}
+    members = Membership.objects.filter(pk__in=member_ids).select_related("user")
+    return {member.pk: _contact(member) for member in members}
 
 
 def _contact(member: Membership) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Creating and changing vendors from what a program sends, one or a thousand at a time."""
+"""Create and change vendors from API calls, one or up to 1,000 at a time."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ KINDS_OF_FIRMS: dict[str, Reader] = dict.fromkeys(CLASSIFICATIONS, bodies.flag)
 
 @reader({"type": "object", "properties": dict.fromkeys(KINDS_OF_FIRMS, bodies.flag.schema)})
 def bidding(value: Any) -> dict[str, bool]:
-    """Some of the thirteen classifications."""
+    """Any of the 13 business classifications."""
     values, errors = bodies.read(_object(value), KINDS_OF_FIRMS)
     if errors:
         name, messages = next(iter(errors.items()))
@@ -81,10 +81,10 @@ REGISTER = {
 
 @reader({"type": "object", "properties": REGISTER})
 def register(value: Any) -> tuple[str, str]:
-    """Type and number of a business register. :raises ValidationError: for what cannot be."""
-    given = _object(value)
-    kind = bodies.plain(given.get("type")).lower()
-    number = bodies.text(Company, "entity_id")(given.get("identifier"))
+    """Type and number of a business register. :raises ValidationError: for invalid values."""
+    fields = _object(value)
+    kind = bodies.plain(fields.get("type")).lower()
+    number = bodies.text(Company, "entity_id")(fields.get("identifier"))
     if kind not in (EntityType.EIN, EntityType.ABN):
         raise ValidationError("type must be ein or abn")
     if not any(map(str.isdigit, number)):
@@ -113,9 +113,9 @@ ORIGIN_READERS: dict[str, Reader] = {
 
 @dataclass
 class Writes(Records):
-    """Rows of vendors on their way into the Directory of an account, or of a project too.
+    """Stores rows of vendors in the Directory of an account, or also of a project.
 
-    ``required``: the columns that must not be empty afterwards, beside the name.
+    ``required``: columns that must not be empty afterwards, in addition to the name.
     """
 
     readers = READERS | ORIGIN_READERS
@@ -127,16 +127,16 @@ class Writes(Records):
     _codes: set[int] = field(default_factory=set)
 
     def found(self) -> CompanyQuerySet:
-        """Those that the caller can see."""
+        """The vendors that the caller can see."""
         return Company.objects.visible_to(self.access)
 
     def store(self, rows: Sequence[SyncRow]) -> None:
-        """Create and update, then say what each is called in the ERP."""
+        """Create and update vendors, then store their ERP ids."""
         if not self._trades:
-            self._trades = {one.pk: one for one in self.access.account.trades.all()}
-        known = {row.pk for row in rows if row.pk is not None}
+            self._trades = {trade.pk: trade for trade in self.access.account.trades.all()}
+        pks = {row.pk for row in rows if row.pk is not None}
         with_trades = ["trades"] if "trades" in self.required else []
-        stored = Company.objects.prefetch_related(*with_trades).in_bulk(known)
+        stored = Company.objects.prefetch_related(*with_trades).in_bulk(pks)
         self._people = _people(rows)
         self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))
         values = {id(row): self._values(row, stored.get(row.pk or 0)) for row in rows}
@@ -144,36 +144,36 @@ class Writes(Records):
         if any(_origin(row) != Origin() for row in rows if not row.errors):
             sendable.hold(self.access.account.pk)
 
-        def put(some: Sequence[SyncRow]) -> None:
-            both = [(row, values[id(row)]) for row in some]
-            self._update([(row, one) for row, one in both if row.pk is not None])
-            self._create([(row, one) for row, one in both if row.pk is None])
-            self._call([row for row in some if not row.errors])
+        def put(good: Sequence[SyncRow]) -> None:
+            pairs = [(row, values[id(row)]) for row in good]
+            self._update([pair for pair in pairs if pair[0].pk is not None])
+            self._create([pair for pair in pairs if pair[0].pk is None])
+            self._link([row for row in good if not row.errors])
 
         without_refused([row for row in rows if not row.errors], put)
 
     def _values(self, row: SyncRow, company: Company | None) -> dict[str, Any]:
         values, errors = bodies.read(row.given, READERS)
-        _origins, wrong = bodies.read(row.given, ORIGIN_READERS)
-        row.refuse(errors | wrong)
+        _origins, origin_errors = bodies.read(row.given, ORIGIN_READERS)
+        row.refuse(errors | origin_errors)
         if company is None and not values.get("name") and "name" not in errors:
             row.refuse({"name": [REQUIRED]})
         for part in (self._places, self._classified, self._related, self._switched):
             row.refuse(part(values, company))
-        wanting = required_fields.missing(self.required, values, company)
-        row.refuse({name: said for name, said in wanting.items() if name not in row.errors})
+        missing = required_fields.missing(self.required, values, company)
+        row.refuse({name: messages for name, messages in missing.items() if name not in row.errors})
         return values
 
     def _places(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
         return countries.codes(values, country=company.country_code if company else "")
 
     def _classified(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
-        """The flags that were given over those that were there; and the register's number."""
+        """Merge the given flags with the stored ones; split the register into its columns."""
         if "bidding" in values:
-            held = set(company.classifications) if company else set()
+            classifications = set(company.classifications) if company else set()
             for name, on in values.pop("bidding").items():
-                (held.add if on else held.discard)(name)
-            values["classifications"] = sorted(held)
+                (classifications.add if on else classifications.discard)(name)
+            values["classifications"] = sorted(classifications)
         if "business_register_attributes" in values:
             kind, number = values.pop("business_register_attributes")
             values |= {"entity_type": kind, "entity_id": number}
@@ -187,15 +187,19 @@ class Writes(Records):
             if missing:
                 errors["trade_ids"] = [f"there is no trade {missing[0]}"]
             values["trades"] = [self._trades[pk] for pk in pks if pk in self._trades]
-        strange = [pk for pk in values.get("standard_cost_code_ids", ()) if pk not in self._codes]
-        if strange:
-            errors["standard_cost_code_ids"] = [f"there is no standard cost code {strange[0]}"]
+        unknown_codes = [
+            pk for pk in values.get("standard_cost_code_ids", ()) if pk not in self._codes
+        ]
+        if unknown_codes:
+            errors["standard_cost_code_ids"] = [
+                f"there is no standard cost code {unknown_codes[0]}"
+            ]
         if "parent_id" in values:
             errors |= self._parent(values, company)
         return errors | self._contacts(values, company)
 
     def _contacts(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
-        """People of the vendor, named by their user ids; a new vendor has none yet."""
+        """Contacts, given by user id. They must be people of the vendor; a new one has none."""
         errors = {}
         people = self._people.get(company.pk, {}) if company else {}
         if "primary_contact_id" in values:
@@ -211,16 +215,16 @@ class Writes(Records):
         return errors
 
     def _parent(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
-        """A head office that is a branch of none, for a company without branches."""
+        """The parent must not have a parent, and a vendor with children cannot get one."""
         pk = values.pop("parent_id")
-        found = Company.objects.filter(account=self.access.account, pk=pk).first() if pk else None
-        values["parent"] = found
-        if pk and found is None:
+        parent = Company.objects.filter(account=self.access.account, pk=pk).first() if pk else None
+        values["parent"] = parent
+        if pk and parent is None:
             return {"parent_id": [f"there is no vendor {pk}"]}
-        if found is None:
+        if parent is None:
             return {}
-        branches = company is not None and company.children.exists()
-        if found.parent_id is not None or branches or found == company:
+        has_children = company is not None and company.children.exists()
+        if parent.parent_id is not None or has_children or parent == company:
             return {"parent_id": ["a parent and its children are at most two levels"]}
         return {}
 
@@ -231,21 +235,21 @@ class Writes(Records):
         return {} if answer else {"is_active": [answer.why]}
 
     def _refuse_impossible_origins(self, rows: Sequence[SyncRow]) -> None:
-        """What of the ERP cannot be set for known reasons, before anything is written."""
+        """Refuse ERP ids that cannot be set, before anything is written."""
         answer = self.access.can("items.import", ENTITY)
         for row in rows:
             if row.pk is None and not answer and _origin(row).id:
                 row.refuse({"origin_id": [answer.why]})
-        wanted = {_origin(row).id: row for row in rows if _origin(row).id and not row.errors}
-        found = Company.objects.filter(account=self.access.account, origin_id__in=list(wanted))
-        for origin_id, pk in found.values_list("origin_id", "pk"):
-            if wanted[origin_id].pk != pk:
+        by_origin = {_origin(row).id: row for row in rows if _origin(row).id and not row.errors}
+        holders = Company.objects.filter(account=self.access.account, origin_id__in=list(by_origin))
+        for origin_id, pk in holders.values_list("origin_id", "pk"):
+            if by_origin[origin_id].pk != pk:
                 message = f"has already been taken by {pk}"
-                wanted[origin_id].refuse({"origin_id": [message]})
+                by_origin[origin_id].refuse({"origin_id": [message]})
 
     def _update(self, rows: Sequence[tuple[SyncRow, dict[str, Any]]]) -> None:
-        wanted = {row.pk: values for row, values in rows if row.pk is not None}
-        refused = edit_many(wanted, account=self.access.account, by=self.access.user)
+        changes = {row.pk: values for row, values in rows if row.pk is not None}
+        refused = edit_many(changes, account=self.access.account, by=self.access.user)
         for row, _values in rows:
             if row.pk in refused:
                 row.refuse({"base": [refused[row.pk]]})
@@ -254,25 +258,25 @@ class Writes(Records):
         if not rows:
             return
         new = [
-            Company(**{name: one for name, one in values.items() if name not in RELATED})
+            Company(**{name: value for name, value in values.items() if name not in RELATED})
             for _row, values in rows
         ]
-        made = company_services.create_many(
+        created = company_services.create_many(
             new,
             account=self.access.account,
             project=self.access.project,
             by=self.access.user,
-            trades=[[one.name for one in values.get("trades", [])] for _row, values in rows],
+            trades=[[trade.name for trade in values.get("trades", [])] for _row, values in rows],
         )
-        for (row, _values), company in zip(rows, made, strict=True):
+        for (row, _values), company in zip(rows, created, strict=True):
             row.pk = company.pk
 
-    def _call(self, rows: Sequence[SyncRow]) -> None:
-        wanted = {row.pk: _origin(row) for row in rows if row.pk is not None}
-        wanted = {pk: one for pk, one in wanted.items() if one != Origin()}
-        if not wanted:
+    def _link(self, rows: Sequence[SyncRow]) -> None:
+        origins = {row.pk: _origin(row) for row in rows if row.pk is not None}
+        origins = {pk: origin for pk, origin in origins.items() if origin != Origin()}
+        if not origins:
             return
-        problems = sendable.link(ENTITY, wanted, access=self.access)
+        problems = sendable.link(ENTITY, origins, access=self.access)
         for row in rows:
             if row.pk in problems:
                 problem = problems[row.pk]
@@ -280,22 +284,22 @@ class Writes(Records):
 
 
 def _people(rows: Sequence[SyncRow]) -> dict[int, dict[int, Membership]]:
-    """Vendor id -> user id -> the person, of the vendors for which contacts are given."""
-    named = [row.pk for row in rows if row.pk and any(name in row.given for name in CONTACTS)]
-    found: dict[int, dict[int, Membership]] = {}
-    through = Company.people.through.objects.filter(company__in=named)
-    for row in through.select_related("membership__user") if named else ():
-        found.setdefault(row.company_id, {})[row.membership.user_id] = row.membership
-    return found
+    """Vendor id -> user id -> membership, for rows that set contacts."""
+    vendor_ids = [row.pk for row in rows if row.pk and any(name in row.given for name in CONTACTS)]
+    people: dict[int, dict[int, Membership]] = {}
+    through = Company.people.through.objects.filter(company__in=vendor_ids)
+    for row in through.select_related("membership__user") if vendor_ids else ():
+        people.setdefault(row.company_id, {})[row.membership.user_id] = row.membership
+    return people
 
 
 def _codes_named(rows: Sequence[SyncRow]) -> set[int]:
-    """Ids of standard cost codes that rows give."""
+    """Ids of the standard cost codes in the rows."""
     reader = {"standard_cost_code_ids": bodies.wholes}
     return {pk for row in rows for ids in bodies.read(row.given, reader)[0].values() for pk in ids}
 
 
 def _origin(row: SyncRow) -> Origin:
-    """What the row says of the ERP; null empties, a part that is missing stays."""
+    """The ERP ids of a row; null clears a value, a missing field leaves it."""
     values, _errors = bodies.read(row.given, ORIGIN_READERS)
     return Origin(*(values.get(name) for name in ORIGIN_READERS))

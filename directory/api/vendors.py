@@ -39,17 +39,17 @@ PROJECTS = (
 
 
 @filtering("Trades: one id or several, separated by commas.")
-def _of_trades(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _of_trades(vendors: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     through = Company.trades.through.objects.filter(trade__in=numbers(values))
-    return found.filter(pk__in=through.values("company"))
+    return vendors.filter(pk__in=through.values("company"))
 
 
 @filtering("Standard cost codes: one id or several, separated by commas.")
-def _of_codes(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    """The column is a list of numbers, which the databases have no common way to look into."""
-    words = "|".join(str(one) for one in numbers(values)) or "-"
-    found = found.annotate(code_words=Cast("standard_cost_code_ids", TextField()))
-    return found.filter(code_words__regex=rf"(^|[^0-9])({words})([^0-9]|$)")
+def _of_codes(vendors: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Search with a regex: databases have no common way to look into a JSON list."""
+    words = "|".join(str(pk) for pk in numbers(values)) or "-"
+    vendors = vendors.annotate(code_words=Cast("standard_cost_code_ids", TextField()))
+    return vendors.filter(code_words__regex=rf"(^|[^0-9])({words})([^0-9]|$)")
 
 
 BODY = READERS | ORIGIN_READERS
@@ -87,40 +87,43 @@ class VendorView(Resource):
     shown = SHOWN
 
     def found(self) -> CompanyQuerySet:
-        """Inactive ones too, for those who may see these."""
+        """The vendors; inactive ones only for callers who may see them."""
         return Company.objects.visible_to(self.access)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """The project's Directory has views of its own."""
+        """The views; a project's Directory has other views than the company's."""
         return OF_PROJECT if self.access.project else OF_COMPANY
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The connections, for a vendor may be linked along; then the vendor."""
+        """Lock the connections (the call may also link the vendor), then the vendor."""
         yield sendable.connections_of(self.access.account.pk)
         yield from super().holds()
 
-    def write(self, given: Mapping[str, Any], pk: int | None = None) -> int:
-        """Create, or change ``pk``. :raises Invalid: 422 with what is wrong."""
+    def write(self, fields: Mapping[str, Any], pk: int | None = None) -> int:
+        """Create a vendor, or change the one with this ``pk``.
+
+        :raises Invalid: (422) with the errors by field.
+        """
         self.require("companies.edit")
-        return sync.store_one(self.writes(), SyncRow(given, pk))
+        return sync.store_one(self.writes(), SyncRow(fields, pk))
 
     def prepare(self) -> None:
-        """Refuse a switch that is neither on nor off as well."""
+        """Check ``run_configurable_validations`` in every call."""
         super().prepare()
         self._validates()
 
     def writes(self) -> Writes:
-        """With the account's required fields where the call asks for them."""
+        """Check the account's required fields only if the call asks for that."""
         names = required_fields.of(self.access.account) if self._validates() else ()
         return Writes(self.access, names)
 
     def _validates(self) -> bool:
-        """Whether the account's required fields are to be looked at. :raises Malformed:"""
-        asked = self.request.query_params.get("run_configurable_validations")
-        if asked is None:
-            asked = scope.body_of(self.request).get("run_configurable_validations")
+        """Whether to check the account's required fields. :raises Malformed:"""
+        value = self.request.query_params.get("run_configurable_validations")
+        if value is None:
+            value = scope.body_of(self.request).get("run_configurable_validations")
         try:
-            return asked is not None and bool(bodies.flag(asked))
+            return value is not None and bool(bodies.flag(value))
         except ValidationError as error:
             raise Malformed({"run_configurable_validations": list(error.messages)}) from error
 
@@ -129,19 +132,19 @@ class Vendors(VendorView, Listed):
     """The active vendors."""
 
     def found(self) -> CompanyQuerySet:
-        """Without the inactive ones, which have a list of their own."""
+        """Without inactive vendors, which have their own list."""
         return super().found().filter(is_active=True)
 
     @takes(BODY, wrapped="vendor", required=["name"])
     @answers(One, 201)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """A new vendor; in a project's Directory it is the company's too."""
+        """Create a vendor. With a project, the vendor is also added to its Directory."""
         return self.created(self.wrapped("vendor"))
 
-    def created(self, given: Mapping[str, Any]) -> JsonAnswer:
-        """201 with the whole vendor."""
+    def created(self, fields: Mapping[str, Any]) -> JsonAnswer:
+        """Create the vendor and return it with all fields."""
         shape = self.shape()
-        pk = self.write(given)
+        pk = self.write(fields)
         return JsonAnswer(shape([pk])[pk], 201)
 
 
@@ -151,7 +154,7 @@ class OneVendor(VendorView, Shown):
     @takes(BODY, wrapped="vendor")
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Change the fields that were sent."""
+        """Change a vendor; fields that are not sent stay as they are."""
         self.one(pk)
         shape = self.shape()
         self.write(self.wrapped("vendor"), pk)
@@ -162,18 +165,18 @@ class InactiveVendors(VendorView, Listed):
     """The inactive vendors."""
 
     def found(self) -> CompanyQuerySet:
-        """None for those who may not see inactive ones."""
+        """The inactive vendors; empty for callers who may not see them."""
         return super().found().filter(is_active=False)
 
 
 class OneInactiveVendor(InactiveVendors):
-    """An inactive vendor; PATCH makes it active again."""
+    """An inactive vendor. PATCH reactivates it."""
 
     http_method_names = ["patch", "options"]
 
     @answers(One)
     def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Re-activate."""
+        """Reactivate a vendor."""
         self.one(pk)
         self.require("companies.edit")
         self.require("companies.reactivate")
@@ -182,27 +185,27 @@ class OneInactiveVendor(InactiveVendors):
 
 
 class SyncVendors(VendorView):
-    """Up to a thousand vendors in one call."""
+    """Create and update up to 1,000 vendors in one call."""
 
     @takes_rows(BODY, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Each row with its own fate."""
+        """Create and update vendors. A row with errors does not stop the others."""
         self.require("companies.edit")
         updates = scope.body_of(request).get("updates")
         return sync.answer(updates, self.writes(), self.shape())
 
 
 class AddVendor(VendorView):
-    """Puts a vendor of the company into the project's Directory."""
+    """Add a vendor of the company to the project's Directory."""
 
     def compares(self, variables: Collection[str]) -> bool:
-        """What is added is not there yet."""
+        """The vendor is not in the Directory yet, so ``If-Match`` does not apply."""
         return False
 
     @answers(One, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """201 with the vendor, also where it was there."""
+        """Add a vendor to the project; also returns a vendor that was there already."""
         self.require("companies.edit")
         project = self.access.project
         vendor = Company.objects.filter(account=self.access.account, pk=pk, is_active=True)
@@ -213,11 +216,11 @@ class AddVendor(VendorView):
 
 
 class RemoveVendor(VendorView):
-    """Takes a vendor out of the project's Directory; the company keeps it."""
+    """Remove a vendor from the project's Directory. The company keeps it."""
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """204."""
+        """Remove a vendor from the project. The response has no body."""
         vendor = self.one(pk)
         self.require("companies.edit")
         if self.access.project is not None:

@@ -1,4 +1,4 @@
-"""Two people edited one company at once: what the second one is shown, with nothing lost."""
+"""Two people edited the same company: show the second one both values, and lose nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from erpbridge.audit.history import held_at
 
 @dataclass(frozen=True)
 class Conflict:
-    """A field both changed: what it holds now. What the person typed stays in the form."""
+    """A field that both people changed, with its stored value. The form keeps the typed one."""
 
     label: str
     now: str
@@ -26,10 +26,12 @@ class Conflict:
 def rebase(
     form: CompanyForm, *, company: Company, seen: int, access: Access
 ) -> tuple[CompanyForm, list[Conflict]]:
-    """The form as typed on top of the company as it is now, and the fields both changed.
+    """Put the typed values on top of the current company; returns the form and the conflicts.
 
     A field that only the other person changed takes the new value, so that saving again does not
-    undo it unseen; ``seen`` is the revision the person started from.
+    undo that change unnoticed.
+
+    :param seen: the revision from which the person started.
     """
     fresh = Company.objects.get(pk=company.pk)
     original = held_at(fresh.account_id, "vendor", fresh.pk, revision=seen)
@@ -49,11 +51,11 @@ def rebase(
 
 
 def _posted(value: Any) -> list[str]:
-    """A form value as a browser would send it."""
+    """A form value as a browser would post it."""
     if value is None or value is False:
         return []
     if value is True:
         return ["on"]
     if isinstance(value, list | tuple):
-        return [str(getattr(one, "pk", one)) for one in value]
+        return [str(getattr(item, "pk", item)) for item in value]
     return [str(value)]

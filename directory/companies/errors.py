@@ -1,4 +1,4 @@
-"""Why an edit of a company was refused, in words for the person who tried."""
+"""Reasons why an edit of a company was refused, as messages for the person."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from erpbridge.ui.times import shown
 
 
 class EditRefused(Refused):
-    """An edit that was not done; the text says why and can be shown."""
+    """An edit that was refused; the text can be shown to the person."""
 
 
 class Locked(EditRefused):
-    """The company waits for, or is in, the ERP; the text says who sent it and when."""
+    """The company waits for accounting, or is in the ERP; the text says who sent it and when."""
 
 
 class Stale(EditRefused):
-    """Somebody else edited the company since the page was opened."""
+    """Somebody else has edited the company since the page was opened."""
 
 
 class NotSent(EditRefused):
-    """The ERP does not take the company as it was edited; ``reasons`` says everything."""
+    """The ERP does not take the edited company; ``reasons`` has all messages."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(" ".join(reasons))
@@ -36,7 +36,7 @@ class NotSent(EditRefused):
 
 
 class PeopleRemain(EditRefused):
-    """Active people belong to the company that is to be deactivated."""
+    """The company cannot be deactivated while active people belong to it."""
 
     def __init__(self, people: Sequence[Membership]) -> None:
         names = [str(person) for person in people[:5]] + (["others"] if len(people) > 5 else [])
@@ -66,7 +66,7 @@ def _who_changed_what(company: Company, *, seen: int) -> str:
 
 def _sentence(event: Event) -> str:
     who = str(event.actor) if event.actor else "erpbridge"
-    # Sorted, for PostgreSQL keeps the keys of JSON in an order of its own.
+    # Sorted, because PostgreSQL does not keep the order of JSON keys.
     fields = sorted(field_label(name) for name in event.data.get("changes", {}))
     when = shown(event.at)
     return f"{who} changed {get_text_list(fields, 'and') or 'this company'} ({when})."

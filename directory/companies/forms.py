@@ -1,4 +1,4 @@
-"""The forms of a company: every General field of its record."""
+"""The forms of a company, with every General field of its record."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ LIST_OF_STATES = "states"
 
 
 class RequiredForm(forms.Form):
-    """Which fields programs have to fill in."""
+    """The fields that are required in API calls."""
 
     names = forms.MultipleChoiceField(
         label="Required fields of companies",
@@ -73,7 +73,7 @@ class RequiredForm(forms.Form):
 
 
 class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
-    """Create or edit; the values go to ``companies``, the form saves nothing itself."""
+    """Create or edit a company. The form does not save; ``companies.services`` does."""
 
     classifications = forms.MultipleChoiceField(
         choices=list(CLASSIFICATIONS.items()),
@@ -140,7 +140,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         company: Company | None = None,
         initial: dict[str, Any] | None = None,
     ) -> None:
-        # A copy, for a ModelForm writes what was typed onto its instance before it is valid.
+        # A copy, because a ModelForm writes typed values to its instance before they are valid.
         instance = copy.copy(company or Company(account=access.account))
         super().__init__(data, files, initial=initial, instance=instance)
         self.access = access
@@ -152,18 +152,20 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def values(self) -> dict[str, Any]:
-        """What the write functions take, of a valid form."""
-        found = {name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data}
-        remove = found.pop("remove_logo", False)
-        if not isinstance(found.get("logo"), UploadedFile):
-            found.pop("logo", None)
+        """The values of a valid form, as the services expect them."""
+        values = {
+            name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data
+        }
+        remove = values.pop("remove_logo", False)
+        if not isinstance(values.get("logo"), UploadedFile):
+            values.pop("logo", None)
             if remove:
-                found["logo"] = ""
-        return found
+                values["logo"] = ""
+        return values
 
     @property
     def sections(self) -> list[tuple[str, str, list[forms.BoundField]]]:
-        """Heading, note and fields of each part of the page."""
+        """Heading, note and fields of each section of the page."""
         return [
             (heading, NOTES.get(heading, ""), [self[name] for name in names if name in self.fields])
             for heading, names in SECTIONS.items()
@@ -172,16 +174,16 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def states(self) -> dict[str, str]:
-        """Codes and names offered for the state."""
+        """State codes and names of the chosen country."""
         return countries.states(self["country_code"].value() or countries.HOME)
 
     def clean_logo(self) -> Any:
-        """A picture we take, or what was there."""
+        """Check an uploaded logo; otherwise keep the stored one."""
         upload = self.cleaned_data["logo"]
         return logos.check(upload) if isinstance(upload, UploadedFile) else upload
 
     def clean_new_trades(self) -> list[str]:
-        """The names, each once."""
+        """The names, without duplicates."""
         typed = self.cleaned_data["new_trades"].split(",")
         names = list(dict.fromkeys(name.strip() for name in typed if name.strip()))
         if len(names) > MOST_NEW_TRADES:
@@ -194,57 +196,61 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         return names
 
     def clean_classifications(self) -> list[str]:
-        """In the order of the page, so that the same boxes are the same value."""
+        """Sort them, so that the same boxes give the same value."""
         return sorted(self.cleaned_data["classifications"])
 
     def clean(self) -> dict[str, Any]:
-        """The rules between fields."""
-        found = super().clean() or self.cleaned_data
-        self._clean_state(found)
-        if "entity_id" in found and "entity_type" in found:
-            for name, refusal in tax_id_refusals(found).items():
+        """Check rules between fields."""
+        values = super().clean() or self.cleaned_data
+        self._clean_state(values)
+        if "entity_id" in values and "entity_type" in values:
+            for name, refusal in tax_id_refusals(values).items():
                 self.add_error(name, refusal)
-        if "people" in found:
+        if "people" in values:
             try:
-                check_contacts(found)
+                check_contacts(values)
             except ValidationError as wrong:
                 self.add_error(None, wrong)
-        return found
+        return values
 
-    def _clean_state(self, found: dict[str, Any]) -> None:
-        if "state_code" not in found or "country_code" not in found:
+    def _clean_state(self, values: dict[str, Any]) -> None:
+        if "state_code" not in values or "country_code" not in values:
             return
-        values, refusal = placed(found["state_code"], found["country_code"])
+        codes, refusal = placed(values["state_code"], values["country_code"])
         if refusal:
             self.add_error("state_code", refusal)
         else:
-            found |= values
+            values |= codes
 
     def _fit_scope(self) -> None:
-        """Project roles belong to a project, and a logo must be there to be removed."""
+        """Remove fields that do not apply: roles without a project, remove_logo without a logo."""
         if self.access.project is None:
             del self.fields["roles"]
         elif self.company is not None:
-            placed = self.company.project_companies.filter(project=self.access.project).first()
-            self.initial["roles"] = placed.roles if placed else ""
+            membership = self.company.project_companies.filter(project=self.access.project).first()
+            self.initial["roles"] = membership.roles if membership else ""
         if self.company is None or not self.company.logo:
             del self.fields["remove_logo"]
         self._offer("trades", self.access.account.trades.order_by("name_key"))
 
     def _offer_people(self) -> None:
-        """Everybody active may belong to the company; contacts come from who does, or will."""
-        known = Membership.objects.people().filter(account=self.access.account)
-        known = known.select_related("user")
-        theirs = known.filter(companies=self.company) if self.company else known.none()
-        members = {person.pk for person in theirs}
+        """Offer active people, and as contacts only people of the company or ticked ones."""
+        account_people = Membership.objects.people().filter(account=self.access.account)
+        account_people = account_people.select_related("user")
+        own_people = (
+            account_people.filter(companies=self.company) if self.company else account_people.none()
+        )
+        members = {person.pk for person in own_people}
         offered = [
             person
-            for person in known.order_by("user__name", "pk")
+            for person in account_people.order_by("user__name", "pk")
             if (person.is_active and person.user.is_active) or person.pk in members
         ]
         self._offer("people", offered, label=_named)
         ticked = self.data.getlist("people") if self.is_bound else []  # type: ignore[attr-defined]
-        contacts = [one for one in offered if one.pk in members or str(one.pk) in ticked]
+        contacts = [
+            member for member in offered if member.pk in members or str(member.pk) in ticked
+        ]
         for name in CONTACTS:
             self._offer(name, contacts, label=_named)
         if not contacts and not any(self.data.get(name) for name in CONTACTS):
@@ -258,7 +264,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         field.offer(rows, label=label)
 
     def _count_characters(self) -> None:
-        """Show the ERP's limits."""
+        """Show the ERP's length limits at the fields."""
         limits = sendable.limits(self.access.account.pk, "vendor")
         for name, limit in limits.items():
             if name in self.fields and not isinstance(self.fields[name], forms.ChoiceField):
@@ -267,12 +273,12 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _named(person: Membership) -> str:
-    """Name and address, for two people may share a name."""
+    """Name and e-mail address, because two people may have the same name."""
     return f"{person.user.name} ({person.user.email})"
 
 
 def number_warning(values: Mapping[str, Any]) -> str:
-    """Why a tax number looks wrong; it is stored as typed, for registers have exceptions."""
+    """Why a tax number looks wrong. It is stored as typed, because registers have exceptions."""
     number = values.get("entity_id", "")
     check = {EntityType.EIN: ein, EntityType.ABN: abn}.get(values.get("entity_type", ""))
     if not number or check is None:

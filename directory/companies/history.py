@@ -1,4 +1,4 @@
-"""Change history of a company: its edits and what happened to it on the way into the ERP."""
+"""Change history of a company: its edits, and what happened to it on the way to the ERP."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ EXTRA_LABELS = {"roles": "Project roles", "trades": "Trades", "is_active": "Stat
 
 
 class CompanyWords:
-    """What a company's page calls its fields, values and events."""
+    """How a company's page names its fields, values and events."""
 
     def field(self, name: str) -> str:
-        """The words a field has on the company's page."""
+        """The label of a field on the company's page."""
         return field_label(name)
 
     def value(self, name: str, value: Any) -> str:
-        """A stored value as the page would show it."""
+        """A stored value as shown on the page."""
         return shown_as(name, value)
 
     def verb(self, verb: str) -> str:
-        """What happened."""
+        """The label of an event."""
         return sendable.EVENT_WORDS.get(verb, verb.replace("_", " ").capitalize())
 
     def state(self, state: str) -> str:
-        """The words of the list badge for a state; none before an item's first."""
+        """The badge label of an acceptance state; empty before the first item."""
         return str(sendable.badge(Company(erp_state=state)).label) if state else ""
 
 
@@ -41,7 +41,7 @@ def of(company: Company, *, before: str = "") -> History:
 
 
 def field_label(name: str) -> str:
-    """The words a field of a company has on its page."""
+    """The label of a company field."""
     if name in EXTRA_LABELS:
         return EXTRA_LABELS[name]
     try:
@@ -51,7 +51,7 @@ def field_label(name: str) -> str:
 
 
 def shown_as(name: str, value: Any) -> str:
-    """A stored value as the page would show it."""
+    """A stored value as shown on the page."""
     if name == "is_active":
         return "Active" if value else "Inactive"
     if name == "logo":

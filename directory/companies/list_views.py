@@ -1,4 +1,4 @@
-"""The list of companies and what can be done with many of them at once."""
+"""The list of companies and its bulk actions."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def company_list(request: ScopedRequest) -> HttpResponse:
     access = request.access
     links = Links(access)
     pages = ("companies", "companies_bulk", "company_add", "import")
-    shown = listing(access, request.GET)
+    companies = listing(access, request.GET)
     context: dict[str, Any] = {
-        "listing": shown,
+        "listing": companies,
         "links": {name: links.to(name) for name in pages},
         "statuses": STATUSES if may_see_inactive(access) else {},
         "badges": BADGES,
@@ -44,7 +44,7 @@ def company_list(request: ScopedRequest) -> HttpResponse:
             "configure": bool(not access.project and access.can("account.configure")),
         },
     }
-    if shown.filters.status == "inactive":  # nothing inactive can be, or wait to be, sent
+    if companies.filters.status == "inactive":  # inactive companies are never sent
         context["may"] |= {"send": False, "retrieve": False}
     context["bulk"] = any(context["may"][word] for word in ("send", "retrieve", "remove"))
     return render(request, "directory/companies.html", context)
@@ -87,22 +87,22 @@ def bulk(request: ScopedRequest) -> HttpResponseBase:
             ids=ids,
         )
     act = sendable.send if action == "send" else sendable.retrieve
-    done = act("vendor", ids, access=access)
-    return redirect("erp:request", access.account.pk, done.request_id)
+    outcome = act("vendor", ids, access=access)
+    return redirect("erp:request", access.account.pk, outcome.request_id)
 
 
 def _chosen(access: Access, posted: QueryDict, *, query: QueryDict, most: int) -> list[int]:
-    """The ticked ids, or all that match, of those the person can see; capped above ``most``."""
+    """The visible ticked ids, or all that match; at most ``most`` + 1."""
     if posted.get("all"):
-        found = matching(access, query)
+        companies = matching(access, query)
     else:
         ids = numbers(posted.getlist("ids"))
-        found = Company.objects.visible_to(access).filter(pk__in=ids)
-    return list(found.order_by("sort_name", "pk").values_list("pk", flat=True)[: most + 1])
+        companies = Company.objects.visible_to(access).filter(pk__in=ids)
+    return list(companies.order_by("sort_name", "pk").values_list("pk", flat=True)[: most + 1])
 
 
 def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpResponseBase:
-    """Ask first; then take them out of this project only."""
+    """Ask, then remove the companies from this project only."""
     project = request.access.project
     require(request.access, "companies.edit")
     if project is None:
@@ -131,5 +131,5 @@ def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpRespons
     return render(request, "parts/confirm.html", context)
 
 
-def _counted(number: int) -> str:
-    return "1 Company" if number == 1 else f"{number:,} Companies"
+def _counted(count: int) -> str:
+    return "1 Company" if count == 1 else f"{count:,} Companies"

@@ -1,4 +1,4 @@
-"""What the record page of a company shows: its tabs, sections, people and state buttons."""
+"""The record page of a company: tabs, sections, people and status buttons."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from erpbridge.access.policy import Access
 from erpbridge.ui.navigation import Tab
 
 TABS = {"general": "General", "people": "People", "history": "Change History"}
-# Shown elsewhere on the page, or only asked for when editing.
+# Fields shown elsewhere on the page, or only when editing.
 NOT_SHOWN = frozenset({"logo", "remove_logo", "new_trades", "people"})
 MANY = frozenset({"trades", "invoice_contacts", "bid_contacts"})
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One field and its value in words, empty where nothing was given."""
+    """A field and its value as text; empty if there is no value."""
 
     term: str
     value: str
@@ -41,20 +41,20 @@ class Section:
 
 @dataclass(frozen=True)
 class StateButton:
-    """Deactivate or Reactivate: offered at all, and if not possible now, why."""
+    """Deactivate or Reactivate: whether it is shown, and why it is disabled."""
 
     offered: bool = False
     reasons: tuple[str, ...] = ()
 
     @property
     def enabled(self) -> bool:
-        """Possible now."""
+        """True if the action is possible now."""
         return not self.reasons
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody of the company, and what for."""
+    """A person of the company; ``contact_for`` names the kinds of contact."""
 
     name: str
     email: str
@@ -64,42 +64,44 @@ class Person:
 
 
 def tabs(company: Company, *, links: Links, current: str) -> list[Tab]:
-    """The record's tabs."""
-    here = links.to("company", company.pk)
+    """The tabs of the record."""
+    url = links.to("company", company.pk)
     return [
-        Tab(label, here if key == "general" else f"{here}?tab={key}", current=key == current)
+        Tab(label, url if key == "general" else f"{url}?tab={key}", current=key == current)
         for key, label in TABS.items()
     ]
 
 
 def sections(company: Company, *, access: Access) -> list[Section]:
-    """Every General field, grouped as on the edit form."""
-    found = []
+    """All General fields, grouped as in the edit form."""
+    parts = []
     for heading, names in SECTIONS.items():
         facts = [fact for name in names for fact in _facts(company, name, access=access)]
         if facts:
-            found.append(Section(heading, facts))
-    return found
+            parts.append(Section(heading, facts))
+    return parts
 
 
 def people(company: Company) -> list[Person]:
-    """The people of the company, and which contact each is."""
+    """The people of the company, and which contact each of them is."""
     duties = _duties(company)
-    found = company.people.select_related("user").order_by("user__name", "pk")
+    members = company.people.select_related("user").order_by("user__name", "pk")
     return [
         Person(
-            one.user.name,
-            one.user.email,
-            one.job_title,
-            one.is_active and one.user.is_active,
-            ", ".join(field_label(name) for name, holders in duties.items() if one.pk in holders),
+            member.user.name,
+            member.user.email,
+            member.job_title,
+            member.is_active and member.user.is_active,
+            ", ".join(
+                field_label(name) for name, holders in duties.items() if member.pk in holders
+            ),
         )
-        for one in found
+        for member in members
     ]
 
 
 def _duties(company: Company) -> dict[str, set[int | None]]:
-    """The people behind each kind of contact."""
+    """Kind of contact -> membership ids."""
     return {
         "primary_contact": {company.primary_contact_id},
         "contract_signer": {company.contract_signer_id},
@@ -136,8 +138,8 @@ def _facts(company: Company, name: str, *, access: Access) -> Iterator[Fact]:
         return
     if name == "roles":
         if access.project is not None:
-            placed = company.project_companies.filter(project=access.project).first()
-            yield Fact(field_label(name), placed.roles if placed else "")
+            membership = company.project_companies.filter(project=access.project).first()
+            yield Fact(field_label(name), membership.roles if membership else "")
         return
     wide = name in MANY | {"notes", "classifications"}
     yield Fact(field_label(name), _value(company, name), _href(company, name), wide)
@@ -147,7 +149,7 @@ def _value(company: Company, name: str) -> str:
     value = getattr(company, name)
     if name in MANY:
         related = value.all() if name == "trades" else value.select_related("user")
-        return ", ".join(sorted(str(one) for one in related))
+        return ", ".join(sorted(str(item) for item in related))
     if name == "country_code":
         return str(countries.countries().get(value, value))
     if value in (None, "", []):
@@ -159,7 +161,7 @@ def _value(company: Company, name: str) -> str:
 
 
 def _href(company: Company, name: str) -> str:
-    """Addresses a browser can open; a website is only linked when it is one."""
+    """A link for e-mail addresses and websites."""
     value = str(getattr(company, name) or "")
     if not value:
         return ""

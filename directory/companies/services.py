@@ -1,7 +1,8 @@
 """All writes to companies. Each is one transaction that also writes the audit events.
 
-An edit names the revision its page showed and is one conditional UPDATE, so that of two people
-who edit at once the second is told, and nothing that waits for the ERP is changed underneath.
+An edit names the revision that its page showed and is one conditional UPDATE. If two people edit at
+once, the second one gets an error. Companies that wait for accounting or are being exported never
+change.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ COLUMNS = (
 MORE = ("parent", "standard_cost_code_ids")
 STORED = (*COLUMNS, *MORE)
 RELATIONS = ("trades", "people", "invoice_contacts", "bid_contacts")
-# Every field that may be edited; "roles" is the company's on one project.
+# All editable fields; "roles" belongs to the company on one project.
 FIELDS = (*STORED, *RELATIONS, "roles")
 DERIVED = ("sort_name", "name_key", "search_text")
 
@@ -79,7 +80,7 @@ DERIVED = ("sort_name", "name_key", "search_text")
 def create(
     *, account: Account, values: Mapping[str, Any], by: User, project: Project | None = None
 ) -> Company:
-    """A new company of the account, in the project's Directory too where one is given.
+    """Create a company of the account, and add it to the project's Directory if one is given.
 
     :raises ValidationError: for a contact who is not one of the company's people.
     """
@@ -103,18 +104,18 @@ def create_many(
     by: User,
     trades: Sequence[Sequence[str]] = (),
 ) -> list[Company]:
-    """Store many new companies in a number of statements that grows only with the batches.
+    """Create many companies; the number of SQL statements grows with the batches only.
 
-    ``trades`` holds, in the order of ``companies``, the names of their trades.
+    ``trades`` holds the names of their trades, in the order of ``companies``.
     """
     for company in companies:
         company.account = account
         prepare(company)
     stored = Company.objects.bulk_create(companies, batch_size=500)
     place_in_trades(stored, account=account, names=trades)
-    note(account.pk, [_note(one, "created", data={"revision": 1}) for one in stored], by=by)
+    note(account.pk, [_note(company, "created", data={"revision": 1}) for company in stored], by=by)
     if project is not None:
-        add_to_project([one.pk for one in stored], project=project, by=by)
+        add_to_project([company.pk for company in stored], project=project, by=by)
     return stored
 
 
@@ -127,10 +128,10 @@ def edit(
     by: User,
     project: Project | None = None,
 ) -> Company:
-    """Change the fields of ``values`` that differ; ``seen`` is the revision the page showed.
+    """Change the fields of ``values`` that differ; ``seen`` is the revision that the page showed.
 
-    :raises Stale: when somebody else has edited the company since; says who and what.
-    :raises Locked: while the company waits for, or is in, the ERP.
+    :raises Stale: if somebody else has edited the company since; says who and what.
+    :raises Locked: while the company waits for accounting or is being exported.
     :raises ValidationError: for a contact who is not one of the company's people.
     """
     values = with_new_trades(values, account=company.account)
@@ -161,25 +162,29 @@ def edit(
 def edit_and_send(
     company: Company, *, values: Mapping[str, Any], seen: int, access: Access
 ) -> Company:
-    """Edit the company and put it in front of accounting: both, or neither.
+    """Edit the company and submit it to accounting: both, or neither.
 
-    The caller has asked the policy whether the person may do either.
+    The caller has checked both permissions.
 
-    :raises NotSent: when it cannot be sent as edited; says every reason.
-    :raises Stale: when somebody else has edited the company since, also where nothing was typed.
-    :raises Locked: while the company waits for, or is in, the ERP.
+    :raises NotSent: if it cannot be sent after the edit; with all reasons.
+    :raises Stale: if somebody else has edited the company since, even if nothing was typed.
+    :raises Locked: while the company waits for accounting or is being exported.
     """
     sendable.hold(company.account_id)
     if company.revision != seen:
         raise refusal_of(company, seen=seen)
     logo = company.logo.name
     edit(company, values=values, seen=seen, by=access.user, project=access.project)
-    done = sendable.send(ENTITY, [company.pk], access=access, seen={company.pk: company.revision})
-    if done.refused:
+    outcome = sendable.send(
+        ENTITY, [company.pk], access=access, seen={company.pk: company.revision}
+    )
+    if outcome.refused:
         uploaded = company.logo.name
         if uploaded and uploaded != logo:
             company.logo.storage.delete(uploaded)
-        raise NotSent([one.message for refusal in done.refused for one in refusal.problems])
+        raise NotSent(
+            [problem.message for refusal in outcome.refused for problem in refusal.problems]
+        )
     return company
 
 
@@ -188,8 +193,8 @@ def deactivate(company: Company, *, seen: int, by: User) -> Company:
     """Make the company inactive, in the account and on all its projects.
 
     :raises PeopleRemain: while active people belong to it; names them.
-    :raises Stale: when somebody else has edited the company since.
-    :raises Locked: while the company waits for, or is in, the ERP.
+    :raises Stale: if somebody else has edited the company since.
+    :raises Locked: while the company waits for accounting or is being exported.
     """
     people = list(company.people.active().select_related("user").order_by("user__name")[:6])
     if people:
@@ -201,22 +206,24 @@ def deactivate(company: Company, *, seen: int, by: User) -> Company:
 def reactivate(company: Company, *, seen: int, by: User) -> Company:
     """Make the company active again, in the account and on all its projects.
 
-    :raises Stale: when somebody else has edited the company since.
-    :raises Locked: while the company waits for, or is in, the ERP.
+    :raises Stale: if somebody else has edited the company since.
+    :raises Locked: while the company waits for accounting or is being exported.
     """
     return _switch(company, active=True, seen=seen, by=by)
 
 
 @transaction.atomic
 def add_to_project(ids: Iterable[int], *, project: Project, by: User, roles: str = "") -> int:
-    """Put companies of the account into the project's Directory; returns how many were new."""
-    there = ProjectCompany.objects.filter(project=project).values("company")
-    new = Company.objects.filter(account=project.account_id, pk__in=list(ids)).exclude(pk__in=there)
+    """Add companies to the project's Directory; returns how many were new."""
+    existing = ProjectCompany.objects.filter(project=project).values("company")
+    new = Company.objects.filter(account=project.account_id, pk__in=list(ids)).exclude(
+        pk__in=existing
+    )
     companies = list(new.order_by("pk"))
     ProjectCompany.objects.bulk_create(
         [
-            ProjectCompany(project=project, company=one, roles=roles, added_by=by)
-            for one in companies
+            ProjectCompany(project=project, company=company, roles=roles, added_by=by)
+            for company in companies
         ],
         batch_size=500,
         ignore_conflicts=True,
@@ -227,11 +234,13 @@ def add_to_project(ids: Iterable[int], *, project: Project, by: User, roles: str
 
 @transaction.atomic
 def remove_from_project(ids: Iterable[int], *, project: Project, by: User) -> int:
-    """Take companies out of the project's Directory only; returns how many were there."""
-    placed = ProjectCompany.objects.filter(project=project, company__in=list(ids))
-    found = list(placed.select_for_update(of=("self",)).select_related("company").order_by("pk"))
-    ProjectCompany.objects.filter(pk__in=[one.pk for one in found]).delete()
-    companies = [one.company for one in found]
+    """Remove companies from the project's Directory; returns how many were in it."""
+    rows = ProjectCompany.objects.filter(project=project, company__in=list(ids))
+    memberships = list(
+        rows.select_for_update(of=("self",)).select_related("company").order_by("pk")
+    )
+    ProjectCompany.objects.filter(pk__in=[membership.pk for membership in memberships]).delete()
+    companies = [membership.company for membership in memberships]
     _note_project(companies, "removed from project", project=project, by=by)
     return len(companies)
 
@@ -239,21 +248,21 @@ def remove_from_project(ids: Iterable[int], *, project: Project, by: User) -> in
 def shown_values(
     company: Company, names: Iterable[str], *, project: Project | None = None
 ) -> dict[str, Any]:
-    """The stored values of some fields in the form in which the history shows them."""
-    found: dict[str, Any] = {}
+    """Stored values of the given fields, as the history shows them."""
+    values: dict[str, Any] = {}
     for name in names:
         if name in RELATIONS:
-            found[name] = getattr(company, name).all() if company.pk else []
+            values[name] = getattr(company, name).all() if company.pk else []
         elif name == "roles":
-            placed = company.project_companies.filter(project=project).first()
-            found[name] = placed.roles if placed else ""
+            membership = company.project_companies.filter(project=project).first()
+            values[name] = membership.roles if membership else ""
         elif name in STORED:
-            found[name] = getattr(company, name)
-    return shown(found)
+            values[name] = getattr(company, name)
+    return shown(values)
 
 
 def shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as JSON: people and trades by name, a file by its name."""
+    """Values as JSON: people, trades and files by name."""
     return {name: _plain(value) for name, value in values.items() if name in FIELDS}
 
 
@@ -262,7 +271,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, str | File | Model):
         return str(value or "")
-    return sorted(str(one) for one in value)
+    return sorted(str(item) for item in value)
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,9 +285,9 @@ def _set_relations(company: Company, values: Mapping[str, Any]) -> None:
 
 
 def _replace_logo(company: Company, old: str, *, seen: int) -> None:
-    """Write the uploaded file, and drop the one that the transaction leaves without an owner.
+    """Write the uploaded file, and delete the old one when the transaction commits.
 
-    The conditional UPDATE stores only a name, so the file has to be in storage before it.
+    The conditional UPDATE stores only a name, so the file must be in storage before it.
     """
     storage = company.logo.storage
     if not Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen)).exists():
@@ -290,9 +299,9 @@ def _replace_logo(company: Company, old: str, *, seen: int) -> None:
 
 
 def _update(company: Company, *, seen: int, **columns: Any) -> None:
-    """The conditional UPDATE of every edit. :raises EditRefused: when the row does not match."""
-    mine = Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen))
-    if not mine.update(**columns, revision=F("revision") + 1, updated_at=Now()):
+    """The conditional UPDATE of every edit. :raises EditRefused: if no row matches."""
+    editable = Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen))
+    if not editable.update(**columns, revision=F("revision") + 1, updated_at=Now()):
         raise refusal_of(company, seen=seen)
     company.revision = seen + 1
 
@@ -315,4 +324,4 @@ def _note(company: Company, verb: str, *, data: Mapping[str, Any]) -> Note:
 
 def _note_project(companies: Sequence[Company], verb: str, *, project: Project, by: User) -> None:
     data = {"project": str(project), "project_id": project.pk}
-    note(project.account_id, [_note(one, verb, data=data) for one in companies], by=by)
+    note(project.account_id, [_note(company, verb, data=data) for company in companies], by=by)

@@ -1,4 +1,4 @@
-"""The settings of an account's Directory: which fields a company has to have."""
+"""The settings of an account's Directory: the fields that a company must have."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from erpbridge.access.scoping import ScopedRequest, scoped
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("account.configure")
 def directory_settings(request: ScopedRequest) -> HttpResponse:
-    """The fields that programs have to fill in where they ask for the check."""
+    """Choose the fields that API calls must fill in if they ask for validation."""
     access = request.access
-    held = {"names": required_fields.of(access.account)}
-    form = RequiredForm(request.POST if request.method == "POST" else None, initial=held)
+    current = {"names": required_fields.of(access.account)}
+    form = RequiredForm(request.POST if request.method == "POST" else None, initial=current)
     if request.method == "POST" and form.is_valid():
         required_fields.configure(form.cleaned_data["names"], by=access)
         messages.success(request, "Saved the settings of the Directory.")

@@ -1,4 +1,4 @@
-"""The list of companies: its filters, tabs and rows; one for the account and for each project."""
+"""The list of companies: filters, tabs and rows, for the account and for each project."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SORTS: dict[str, str | Combinable] = {
 
 @dataclass(frozen=True)
 class Filters:
-    """The filters in force, each empty or one that exists; what nobody knows is ignored."""
+    """The filters in use; each is empty or valid. Unknown values are ignored."""
 
     status: str
     erp: str
@@ -37,23 +37,27 @@ class Filters:
 
     @classmethod
     def read(cls, params: Mapping[str, str], *, access: Access) -> Filters:
-        """From the query string of the list."""
+        """Read the filters from the query string."""
         status, erp = params.get("status", ""), params.get("erp", "")
         trade = number(params.get("trade", ""))
-        known = may_see_inactive(access) and status in STATUSES
+        valid_status = may_see_inactive(access) and status in STATUSES
         return cls(
-            status=status if known else "active",
+            status=status if valid_status else "active",
             erp=erp if erp in BADGES else "",
             trade=access.account.trades.filter(pk=trade).first() if trade else None,
         )
 
     def are_all_of(self, params: Mapping[str, str]) -> bool:
-        """Whether every filter that was asked for is in force."""
-        given = {"status": self.status, "erp": self.erp, "trade": str(self.trade and self.trade.pk)}
-        return all(params.get(name, "") in ("", value) for name, value in given.items())
+        """True if every requested filter is valid."""
+        filters = {
+            "status": self.status,
+            "erp": self.erp,
+            "trade": str(self.trade and self.trade.pk),
+        }
+        return all(params.get(name, "") in ("", value) for name, value in filters.items())
 
     def apply(self, companies: CompanyQuerySet) -> CompanyQuerySet:
-        """Those that pass all filters."""
+        """The companies that match all filters."""
         if self.status != "all":
             companies = companies.filter(is_active=self.status == "active")
         if self.erp:
@@ -61,22 +65,22 @@ class Filters:
         return companies.in_trade(self.trade.pk) if self.trade else companies
 
     def tokens(self, page: Page[Company]) -> list[Token]:
-        """One token for each filter and the search in force."""
-        found = []
+        """A token for the search and for each filter in use."""
+        tokens = []
         if page.search:
-            found.append(page.token("q", f"Search: {page.search}"))
+            tokens.append(page.token("q", f"Search: {page.search}"))
         if self.status != "active":
-            found.append(page.token("status", f"Status: {STATUSES[self.status]}"))
+            tokens.append(page.token("status", f"Status: {STATUSES[self.status]}"))
         if self.erp:
-            found.append(page.token("erp", f"ERP status: {BADGES[self.erp]}"))
+            tokens.append(page.token("erp", f"ERP status: {BADGES[self.erp]}"))
         if self.trade:
-            found.append(page.token("trade", f"Trade: {self.trade}"))
-        return found
+            tokens.append(page.token("trade", f"Trade: {self.trade}"))
+        return tokens
 
 
 @dataclass(frozen=True)
 class Row:
-    """One company as the list shows it; one that waits for the ERP cannot be edited."""
+    """A company as shown in the list; a locked one cannot be edited."""
 
     company: Company
     badge: sendable.Badge
@@ -87,22 +91,24 @@ class Row:
 
     @property
     def has_contact(self) -> bool:
-        """Whether the contact column holds anything."""
-        one = self.company
-        return bool(one.email_address or one.business_phone or one.fax_number)
+        """True if the contact column is not empty."""
+        company = self.company
+        return bool(company.email_address or company.business_phone or company.fax_number)
 
     @property
     def address(self) -> list[str]:
-        """The address in lines, none of them empty."""
-        one = self.company
-        town = ", ".join(part for part in (one.city, f"{one.state_code} {one.zip}".strip()) if part)
-        country = one.country_code if one.country_code != HOME else ""
-        return [line for line in (one.address, town, country) if line]
+        """The lines of the address that are not empty."""
+        company = self.company
+        town = ", ".join(
+            part for part in (company.city, f"{company.state_code} {company.zip}".strip()) if part
+        )
+        country = company.country_code if company.country_code != HOME else ""
+        return [line for line in (company.address, town, country) if line]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Everything the list's template shows."""
+    """Everything that the list's template shows."""
 
     page: Page[Company]
     filters: Filters
@@ -114,16 +120,16 @@ class Listing:
 
 
 def matching(access: Access, params: QueryDict) -> CompanyQuerySet:
-    """All companies of the scope that match search and filters; what "all that match" means.
+    """The companies that "all that match" means: all pages of the list.
 
-    None where a filter is no longer known, for without it more would match than was shown.
+    Empty if a filter is not valid any more, because otherwise more would match than were shown.
     """
     filters = Filters.read(params, access=access)
     if not filters.are_all_of(params):
         return Company.objects.none()
-    found = filters.apply(Company.objects.visible_to(access))
+    companies = filters.apply(Company.objects.visible_to(access))
     words = params.get("q", "").replace("\x00", "").strip()[:200]
-    return found.search(words) if words else found
+    return companies.search(words) if words else companies
 
 
 def listing(access: Access, params: QueryDict) -> Listing:
@@ -134,7 +140,7 @@ def listing(access: Access, params: QueryDict) -> Listing:
         filters.apply(visible).prefetch_related("trades"),
         params,
         sorts=SORTS,
-        search=lambda found, words: found.search(words),  # type: ignore[attr-defined]
+        search=lambda companies, words: companies.search(words),  # type: ignore[attr-defined]
     )
     tokens = filters.tokens(page)
     return Listing(

@@ -1,4 +1,4 @@
-"""The record of one company: its pages, edits, and its way into the ERP."""
+"""The record of a company: its pages, edits, and its way to the ERP."""
 
 from __future__ import annotations
 
@@ -31,118 +31,118 @@ SENT = "was sent to the ERP and waits for accounting. It is locked until they de
 @scoped("companies.view")
 def company(request: ScopedRequest, company_id: int) -> HttpResponse:
     """The record: General, People or Change History."""
-    access, found = request.access, _visible(request.access, company_id)
+    access, record = request.access, _visible(request.access, company_id)
     tab = request.GET.get("tab", "")
     tab = tab if tab in record_page.TABS else "general"
     context = {
-        **_frame(access, found),
-        "tabs": record_page.tabs(found, links=Links(access), current=tab),
+        **_frame(access, record),
+        "tabs": record_page.tabs(record, links=Links(access), current=tab),
         "tab": tab,
-        "deactivation": record_page.deactivation(found, access=access),
-        "reactivation": record_page.reactivation(found, access=access),
+        "deactivation": record_page.deactivation(record, access=access),
+        "reactivation": record_page.reactivation(record, access=access),
     }
     if tab == "general":
-        context["sections"] = record_page.sections(found, access=access)
+        context["sections"] = record_page.sections(record, access=access)
     elif tab == "people":
-        context["people"] = record_page.people(found)
+        context["people"] = record_page.people(record)
     else:
-        context["history"] = company_history.of(found, before=request.GET.get("before", ""))
+        context["history"] = company_history.of(record, before=request.GET.get("before", ""))
     return render(request, "directory/company.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("companies.edit")
 def edit(request: ScopedRequest, company_id: int) -> HttpResponseBase:
-    """Edit every General field, and with ``then=send`` send the result; both or neither."""
-    access, found = request.access, _visible(request.access, company_id)
+    """Edit all General fields; with ``then=send`` also send the company, both or neither."""
+    access, company = request.access, _visible(request.access, company_id)
     if request.method != "POST":
-        form = CompanyForm(access=access, company=found)
-        return _edit_page(request, found, form, seen=found.revision)
-    form = CompanyForm(request.POST, request.FILES, access=access, company=found)
+        form = CompanyForm(access=access, company=company)
+        return _edit_page(request, company, form, seen=company.revision)
+    form = CompanyForm(request.POST, request.FILES, access=access, company=company)
     seen = _seen(request)
     also_send = request.POST.get("then") == "send"
     if also_send:
         require(access, "companies.send")
     if not form.is_valid():
-        return _edit_page(request, found, form, seen=seen)
+        return _edit_page(request, company, form, seen=seen)
     try:
         if also_send:
-            company_services.edit_and_send(found, values=form.values, seen=seen, access=access)
+            company_services.edit_and_send(company, values=form.values, seen=seen, access=access)
         else:
             company_services.edit(
-                found, values=form.values, seen=seen, by=request.user, project=access.project
+                company, values=form.values, seen=seen, by=request.user, project=access.project
             )
     except ValidationError as wrong:
         form.add_error(None, wrong)
-        return _edit_page(request, found, form, seen=seen)
+        return _edit_page(request, company, form, seen=seen)
     except EditRefused as refused:
-        return _refused(request, found, form, seen=seen, refused=refused)
-    saved = f"{found.name} was saved"
+        return _refused(request, company, form, seen=seen, refused=refused)
+    saved = f"{company.name} was saved"
     if also_send:
-        saved = f"{saved}, and" if found.revision != seen else found.name
+        saved = f"{saved}, and" if company.revision != seen else company.name
     messages.success(request, f"{saved} {SENT}" if also_send else f"{saved}.")
     if warning := number_warning(form.cleaned_data):
         messages.warning(request, warning)
-    return redirect(Links(access).to("company", found.pk))
+    return redirect(Links(access).to("company", company.pk))
 
 
 @require_POST
 @scoped("companies.view")
 def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
-    """Send to the ERP, or retrieve, what the page showed; a stale page is told and not acted on."""
-    access, found = request.access, _visible(request.access, company_id)
+    """Send to the ERP, or retrieve. A stale page gets an error and sends nothing."""
+    access, company = request.access, _visible(request.access, company_id)
     verb = request.POST.get("verb", "")
     if verb == "send":
         require(access, "companies.send")
-        seen = {found.pk: _seen(request)}
+        seen = {company.pk: _seen(request)}
         note = request.POST.get("note", "")
         try:
-            done = sendable.send("vendor", [found.pk], access=access, seen=seen, note=note)
+            outcome = sendable.send("vendor", [company.pk], access=access, seen=seen, note=note)
         except ValidationError as wrong:
             messages.error(request, f"Nothing was sent. {' '.join(wrong.messages)}")
-            return redirect(Links(access).to("company", found.pk))
-        said = SENT
+            return redirect(Links(access).to("company", company.pk))
+        message = SENT
     elif verb == "retrieve":
         require(access, "companies.retrieve")
-        done = sendable.retrieve("vendor", [found.pk], access=access)
-        said = "was retrieved. It can be edited and sent again."
+        outcome = sendable.retrieve("vendor", [company.pk], access=access)
+        message = "was retrieved. It can be edited and sent again."
     else:
         raise Http404
-    if done.done:
-        messages.success(request, f"{found.name} {said}")
-    for refusal in done.refused:
+    if outcome.done:
+        messages.success(request, f"{company.name} {message}")
+    for refusal in outcome.refused:
         for problem in refusal.problems:
             messages.error(request, problem.message)
     back = (
         "company_edit" if verb == "retrieve" and request.POST.get("back") == "edit" else "company"
     )
-    return redirect(Links(access).to(back, found.pk))
+    return redirect(Links(access).to(back, company.pk))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("companies.edit")
 def deactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
-    """Deactivate everywhere, after asking."""
-    access, found = request.access, _visible(request.access, company_id)
-    back = Links(access).to("company", found.pk)
+    """Deactivate the company everywhere, after asking."""
+    access, company = request.access, _visible(request.access, company_id)
+    back = Links(access).to("company", company.pk)
     if request.method == "POST":
         try:
-            company_services.deactivate(found, seen=_seen(request), by=request.user)
-            messages.success(request, f"{found.name} was deactivated.")
+            company_services.deactivate(company, seen=_seen(request), by=request.user)
+            messages.success(request, f"{company.name} was deactivated.")
         except EditRefused as refused:
             messages.error(request, str(refused))
         return redirect(back)
     context = {
         "question": "Deactivate Company?",
         "what": [
-            f"{found.name} becomes inactive in the whole account: in the Company Directory and on "
-            "every project.",
+            f"{company.name} becomes inactive in the whole account: in the Company Directory and "
+            "on every project.",
             "It can no longer be sent to the ERP or chosen, and can be reactivated.",
         ],
         "confirm": "Deactivate Company",
         "danger": True,
         "cancel_href": back,
-        "hidden": [("seen", found.revision)],
+        "hidden": [("seen", company.revision)],
     }
     return render(request, "parts/confirm.html", context)
 
@@ -150,29 +150,29 @@ def deactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
 @require_POST
 @scoped("companies.reactivate")
 def reactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
-    """Make it active again."""
-    access, found = request.access, _visible(request.access, company_id)
+    """Make the company active again."""
+    access, company = request.access, _visible(request.access, company_id)
     try:
-        company_services.reactivate(found, seen=_seen(request), by=request.user)
-        messages.success(request, f"{found.name} is active again, on all its projects.")
+        company_services.reactivate(company, seen=_seen(request), by=request.user)
+        messages.success(request, f"{company.name} is active again, on all its projects.")
     except EditRefused as refused:
         messages.error(request, str(refused))
-    return redirect(Links(access).to("company", found.pk))
+    return redirect(Links(access).to("company", company.pk))
 
 
 @require_safe
 @scoped("companies.view")
 def logo(request: ScopedRequest, company_id: int) -> FileResponse:
-    """The logo, for those who may see the company."""
-    found = _visible(request.access, company_id)
+    """The logo, for people who may see the company."""
+    company = _visible(request.access, company_id)
     try:
-        picture = found.logo.open("rb")
+        picture = company.logo.open("rb")
     except (ValueError, FileNotFoundError) as missing:
         raise Http404 from missing
-    answer = FileResponse(picture, content_type=logos.content_type(str(found.logo.name)))
-    answer["X-Content-Type-Options"] = "nosniff"
-    answer["Cache-Control"] = "private, max-age=300"
-    return answer
+    response = FileResponse(picture, content_type=logos.content_type(str(company.logo.name)))
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, max-age=300"
+    return response
 
 
 def _visible(access: Access, company_id: int) -> Company:
@@ -180,53 +180,53 @@ def _visible(access: Access, company_id: int) -> Company:
 
 
 def _seen(request: HttpRequest) -> int:
-    """The revision the page showed; 0, which no company has, for a form that does not say."""
+    """The revision that the page showed; 0, which no company has, if the form has none."""
     return number(request.POST.get("seen", ""))
 
 
-def _frame(access: Access, found: Company) -> dict[str, Any]:
-    """What every page of the record shows."""
+def _frame(access: Access, company: Company) -> dict[str, Any]:
+    """Context of every page of the record."""
     links = Links(access)
     names = ("company_edit", "company_send", "company_logo", "company_deactivate")
     return {
-        "company": found,
-        "badge": sendable.badge(found),
-        "lock": sendable.lock("vendor", found),
-        "button": sendable.button("vendor", access, found),
-        "news": sendable.news("vendor", access.account.pk, found),
+        "company": company,
+        "badge": sendable.badge(company),
+        "lock": sendable.lock("vendor", company),
+        "button": sendable.button("vendor", access, company),
+        "news": sendable.news("vendor", access.account.pk, company),
         "may_edit": bool(access.can("companies.edit")),
         "home": links.to("companies"),
         "bulk": links.to("companies_bulk"),
-        "here": links.to("company", found.pk),
-        "links": {name: links.to(name, found.pk) for name in (*names, "company_reactivate")},
+        "here": links.to("company", company.pk),
+        "links": {name: links.to(name, company.pk) for name in (*names, "company_reactivate")},
     }
 
 
 def _edit_page(
     request: ScopedRequest,
-    found: Company,
+    company: Company,
     form: CompanyForm,
     *,
     seen: int,
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
-    """The form; on GET while locked only who sent it and when."""
-    context = {**_frame(request.access, found), "form": form, "seen": seen, **more}
+    """The edit form; while locked, a GET only shows who sent the company and when."""
+    context = {**_frame(request.access, company), "form": form, "seen": seen, **more}
     return render(request, "directory/company_edit.html", context, status=status)
 
 
 def _refused(
-    request: ScopedRequest, found: Company, form: CompanyForm, *, seen: int, refused: EditRefused
+    request: ScopedRequest, company: Company, form: CompanyForm, *, seen: int, refused: EditRefused
 ) -> HttpResponse:
-    """The form again with everything typed; after a clash, on top of what is stored now."""
+    """The form with everything typed; after a conflict, on top of the stored values."""
     more: dict[str, Any] = {"refused": str(refused), "is_stale": isinstance(refused, Stale)}
     if isinstance(refused, NotSent):
         more["not_sent"] = refused.reasons
     if isinstance(refused, Stale):
         form, more["conflicts"] = edit_conflicts.rebase(
-            form, company=found, seen=seen, access=request.access
+            form, company=company, seen=seen, access=request.access
         )
-    found = Company.objects.get(pk=found.pk)
-    seen = found.revision if isinstance(refused, Stale) else seen
-    return _edit_page(request, found, form, seen=seen, status=CONFLICT, **more)
+    company = Company.objects.get(pk=company.pk)
+    seen = company.revision if isinstance(refused, Stale) else seen
+    return _edit_page(request, company, form, seen=seen, status=CONFLICT, **more)

@@ -1,4 +1,4 @@
-"""The people behind a company's contacts, who have to be people of that company."""
+"""The contacts of a company, who must be people of that company."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ CONTACTS = ("primary_contact", "contract_signer", "invoice_contacts", "bid_conta
 
 
 def check_contacts(values: Mapping[str, Any], *, people: Any = None) -> None:
-    """Contacts are chosen among the company's people.
+    """Check that contacts are people of the company.
 
     :raises ValidationError: naming the field and the person.
     """
-    mine = values["people"] if "people" in values else (people.all() if people else [])
-    allowed = {person.pk for person in mine}
+    members = values["people"] if "people" in values else (people.all() if people else [])
+    allowed = {person.pk for person in members}
     wrong = {}
     for name in CONTACTS:
-        outside = [one for one in _people_of(values.get(name)) if one.pk not in allowed]
+        outside = [person for person in _people_of(values.get(name)) if person.pk not in allowed]
         if outside:
-            who = ", ".join(str(one) for one in outside)
+            who = ", ".join(str(person) for person in outside)
             wrong[name] = f"{who}: not among the people of this company. Tick them there first."
     if wrong:
         raise ValidationError(wrong)
 
 
 def contacts_of(company: Company) -> dict[str, Any]:
-    """The contacts as stored; read anew, for ``company`` may carry an edit already."""
+    """The stored contacts; read again, because ``company`` may contain unsaved changes."""
     stored = Company.objects.select_related(*CONTACTS[:2]).get(pk=company.pk)
     single = {name: getattr(stored, name) for name in CONTACTS[:2]}
     return single | {name: getattr(stored, name).all() for name in CONTACTS[2:]}

@@ -1,4 +1,4 @@
-"""Countries and states as the pages offer them, by their ISO 3166 codes."""
+"""Countries and states offered on the pages, by ISO 3166 code."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ HOME = "US"
 
 @cache
 def countries() -> dict[str, str]:
-    """Code and name, the home country first."""
-    every = sorted(pycountry.countries, key=lambda one: (one.alpha_2 != HOME, one.name))
-    return {one.alpha_2: one.name for one in every}
+    """Code -> name, the home country first."""
+    every = sorted(pycountry.countries, key=lambda item: (item.alpha_2 != HOME, item.name))
+    return {country.alpha_2: country.name for country in every}
 
 
 def states(country_code: str) -> dict[str, str]:
-    """Code without the country's prefix, and name; of the home country where none is given."""
+    """Code without the country's prefix -> name; of the home country if none is given."""
     return state_names(country_code or HOME)

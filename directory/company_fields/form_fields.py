@@ -1,4 +1,4 @@
-"""Form fields that choose among rows already read: one query, however many fields share them."""
+"""Form fields that choose among rows read before, so that several fields share one query."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ GONE = "One of the choices is not offered here (any more). Choose again."
 
 
 class Several(forms.MultipleChoiceField):
-    """Several of the offered rows; the value is a list of them."""
+    """Choose several of the offered rows; the value is a list of rows."""
 
     widget = forms.CheckboxSelectMultiple
 
     def offer(self, rows: Iterable[Model], *, label: Label = str) -> None:
-        """Give the rows to choose from."""
+        """Set the rows to choose from."""
         self.known = {str(row.pk): row for row in rows}
         self.choices = [(key, label(row)) for key, row in self.known.items()]
 
     def prepare_value(self, value: Any) -> Any:
-        """Keys, whether rows or what was posted is shown."""
-        return [str(getattr(one, "pk", one)) for one in value or []]
+        """Keys, for both rows and posted values."""
+        return [str(getattr(item, "pk", item)) for item in value or []]
 
     def to_python(self, value: Any) -> list[Any]:
-        """The chosen rows. :raises ValidationError: for one that is not offered."""
+        """The chosen rows. :raises ValidationError: for a row that is not offered."""
         keys = super().to_python(value)
         if any(key not in self.known for key in keys):
             raise ValidationError(GONE, code="invalid_choice")
         return [self.known[key] for key in keys]
 
     def validate(self, value: Any) -> None:
-        """Only that something was chosen where something must be; the rest is settled."""
+        """Check only ``required``; :meth:`to_python` has checked the choices."""
         forms.Field.validate(self, value)
 
 
 class One(forms.ChoiceField):
-    """One of the offered rows, or none."""
+    """Choose one of the offered rows, or none."""
 
     def offer(self, rows: Iterable[Model], *, label: Label = str) -> None:
-        """Give the rows to choose from."""
+        """Set the rows to choose from."""
         self.known = {str(row.pk): row for row in rows}
         choices = [(key, label(row)) for key, row in self.known.items()]
         self.choices = [("", "Not chosen"), *choices]
 
     def prepare_value(self, value: Any) -> Any:
-        """The key, whether a row or what was posted is shown."""
+        """The key, for both a row and a posted value."""
         return getattr(value, "pk", value)
 
     def to_python(self, value: Any) -> Any:
-        """The chosen row. :raises ValidationError: for one that is not offered."""
+        """The chosen row. :raises ValidationError: for a row that is not offered."""
         key = super().to_python(value)
         if not key:
             return None
@@ -62,5 +62,5 @@ class One(forms.ChoiceField):
         return self.known[key]
 
     def validate(self, value: Any) -> None:
-        """Only that something was chosen where something must be; the rest is settled."""
+        """Check only ``required``; :meth:`to_python` has checked the choice."""
         forms.Field.validate(self, value)

@@ -1,4 +1,4 @@
-"""Logos: what may be uploaded, and how it is given back to a browser."""
+"""Company logos: checks on upload, and content types."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MOST_PIXELS_A_SIDE = 4000
 
 
 def check(upload: UploadedFile[bytes]) -> UploadedFile[bytes]:
-    """The upload under a name of our own, if it is a picture we take.
+    """Check an uploaded picture and give it a random file name.
 
-    :raises ValidationError: naming what is wrong and the limit.
+    :raises ValidationError: naming the problem and the limit.
     """
     size = upload.size or 0
     if size > MOST_BYTES:
@@ -36,13 +36,13 @@ def check(upload: UploadedFile[bytes]) -> UploadedFile[bytes]:
 
 
 def content_type(name: str) -> str:
-    """The content type of a stored logo, from the name that :func:`check` gave it."""
+    """The content type of a stored logo, by the name that :func:`check` gave it."""
     kind = PurePath(name).suffix.removeprefix(".").upper()
     return CONTENT_TYPES.get(kind, "application/octet-stream")
 
 
 def _look_into(upload: File[bytes]) -> tuple[str, tuple[int, int]]:
-    """Kind and size, after reading the picture through once; Pillow raises much, all of it bad."""
+    """Kind and size of a picture. Pillow raises many exceptions; all mean a bad file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -1,6 +1,6 @@
-"""Which fields a company of an account has to have, for programs that ask for that check.
+"""Fields that companies of an account must have in API calls that ask for the check.
 
-The pages require only a name; a program asks by ``run_configurable_validations``.
+The pages require only a name. API calls ask with ``run_configurable_validations``.
 See docs/design/directory-and-companies.md, "Required fields".
 """
 
@@ -17,7 +17,7 @@ from erpbridge.access.policy import Access
 from erpbridge.access.services import accounts
 from erpbridge.audit.services import Note, changes, note
 
-# The column -> what the API calls it.
+# Column -> name in the API.
 FIELDS: Mapping[str, str] = {
     **{
         name: name
@@ -57,24 +57,25 @@ def of(account: Account) -> list[str]:
 
 @transaction.atomic
 def configure(names: Collection[str], *, by: Access) -> None:
-    """Require these columns and no others."""
+    """Require exactly these columns."""
     account = Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     before = of(account)
-    wanted = [name for name in FIELDS if name in names]
-    RequiredFields.objects.update_or_create(account=account, defaults={"names": wanted})
-    words = "Required fields of companies"
-    made = changes({words: _words(before)}, {words: _words(wanted)})
-    if made:
-        event = Note(accounts.ENTITY, account.pk, account.name, "changed", data={"changes": made})
+    required = [name for name in FIELDS if name in names]
+    RequiredFields.objects.update_or_create(account=account, defaults={"names": required})
+    label = "Required fields of companies"
+    changed = changes({label: _words(before)}, {label: _words(required)})
+    if changed:
+        data = {"changes": changed}
+        event = Note(accounts.ENTITY, account.pk, account.name, "changed", data=data)
         note(account.pk, [event], by=by.user)
 
 
 def missing(
     names: Collection[str], values: Mapping[str, Any], company: Company | None
 ) -> dict[str, list[str]]:
-    """What of the required would be empty once ``values`` are stored, as the API calls it.
+    """Required fields that would be empty after ``values`` are stored, by API name.
 
-    A company whose trades are required comes with them prefetched.
+    If trades are required, they must be prefetched on the company.
     """
     return {FIELDS[name]: [BLANK] for name in names if not _held(name, values, company)}
 

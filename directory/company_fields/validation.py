@@ -1,4 +1,4 @@
-"""What must hold between the fields of a company, on the form and in an import alike. Pure."""
+"""Rules between fields of a company, for the form and the import. No database access."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NO_KIND = f"Choose what kind of number the entity ID is: {KINDS}."
 
 
 def placed(state: str, country: str) -> tuple[dict[str, str], str]:
-    """The state's code with the country it belongs to; or why it cannot be stored.
+    """The state's code and its country, or the reason why it cannot be stored.
 
-    :param country: the code of the country, empty where none was given.
+    :param country: country code; empty if none was given.
     """
     try:
         place = located(state, country)
@@ -32,7 +32,7 @@ def placed(state: str, country: str) -> tuple[dict[str, str], str]:
 
 
 def tax_id_refusals(values: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with an entity ID and its kind, by field."""
+    """Errors of an entity ID and its type, by field."""
     number = values.get("entity_id", "")
     refusals = {}
     if number and not any(map(str.isdigit, number)):

@@ -1,4 +1,4 @@
-"""Companies as a record type of the seam; the entity word is ``vendor``."""
+"""Companies as a record type that can be sent; the entity name is ``vendor``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PAYLOAD_FIELDS = (
 
 
 class VendorType:
-    """What the engine needs to know of companies."""
+    """What the engine needs to know about companies."""
 
     entity = "vendor"
     label = "Company"
@@ -55,8 +55,8 @@ class VendorType:
     unlink_action = "links.unlink"
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
-        """The companies as they stand, in one query."""
-        found = Company.objects.filter(account=account_id, pk__in=ids).order_by("pk")
+        """The current state of the companies, in one query."""
+        companies = Company.objects.filter(account=account_id, pk__in=ids).order_by("pk")
         return [
             Draft(
                 record_id=row.pop("pk"),
@@ -64,11 +64,11 @@ class VendorType:
                 label=row["name"],
                 payload=row,
             )
-            for row in found.values("pk", "revision", *PAYLOAD_FIELDS)
+            for row in companies.values("pk", "revision", *PAYLOAD_FIELDS)
         ]
 
     def problems(self, drafts: Sequence[Draft]) -> dict[int, list[Problem]]:
-        """An inactive company cannot be sent, nor a tax ID of a kind that nobody told."""
+        """Refuse inactive companies, and tax IDs without a type."""
         inactive = Problem(
             field="is_active",
             rule="active",
@@ -76,35 +76,37 @@ class VendorType:
             current="inactive",
             limit="active",
         )
-        found: dict[int, list[Problem]] = {}
+        by_company: dict[int, list[Problem]] = {}
         for draft in drafts:
             problems = [] if draft.payload["is_active"] else [inactive]
             problems += _kind_missing(draft)
             if problems:
-                found[draft.record_id] = problems
-        return found
+                by_company[draft.record_id] = problems
+        return by_company
 
     def children(self, ids: Sequence[int]) -> CompanyQuerySet:
-        """None: nothing is under a company."""
+        """None: companies have no children."""
         return Company.objects.none()
 
     def told_apart_by(self, account_id: int, ids: Sequence[int]) -> dict[int, Mapping[str, str]]:
-        """City, tax ID and trades."""
-        found = Company.objects.filter(account=account_id, pk__in=ids).prefetch_related("trades")
-        return {company.pk: _told_apart_by(company) for company in found}
+        """City, tax ID and trades, to tell companies of the same name apart."""
+        companies = Company.objects.filter(account=account_id, pk__in=ids).prefetch_related(
+            "trades"
+        )
+        return {company.pk: _told_apart_by(company) for company in companies}
 
     def visible(self, access: Access) -> CompanyQuerySet:
         """The companies that the person can see in the scope."""
         return Company.objects.visible_to(access)
 
     def url(self, account_id: int, record_id: int, project_id: int | None = None) -> str:
-        """The company's page in the Directory of the project, or of the account."""
+        """URL of the company's page in the Directory of the project or account."""
         if project_id is not None:
             return reverse("directory:project_company", args=[account_id, project_id, record_id])
         return reverse("directory:account_company", args=[account_id, record_id])
 
     def list_url(self, account_id: int, project_id: int | None) -> str:
-        """The Directory of the project, or of the account."""
+        """URL of the Directory of the project or account."""
         if project_id is not None:
             return reverse("directory:project_companies", args=[account_id, project_id])
         return reverse("directory:account_companies", args=[account_id])
@@ -133,5 +135,5 @@ def _told_apart_by(company: Company) -> dict[str, str]:
 
 
 def register() -> None:
-    """Make companies sendable."""
+    """Register companies as a record type that can be sent."""
     sendable.register(VendorType())

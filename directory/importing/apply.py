@@ -1,4 +1,4 @@
-"""Writing what a plan says, once."""
+"""Write what an import plan contains, once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from erpbridge.files.errors import Refused
 
 
 class ConfirmRefused(Exception):
-    """A confirmation that did nothing; the text says why and can be shown."""
+    """A confirmation that was refused; the text can be shown to the person."""
 
 
 class AlreadyConfirmed(ConfirmRefused):
@@ -28,12 +28,12 @@ class AlreadyConfirmed(ConfirmRefused):
 
 
 class Changed(ConfirmRefused):
-    """The import is not any more what the page showed."""
+    """The import would do something else than the page showed."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What an import did."""
+    """What an import did, in numbers of rows; ``placed``: added to the project."""
 
     created: int
     placed: int
@@ -42,8 +42,8 @@ class Result:
     refused: tuple[Refused, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept with the upload."""
-        refused = [[one.line, one.cells, one.reason] for one in self.refused]
+        """The format in which it is stored with the upload."""
+        refused = [[row.line, row.cells, row.reason] for row in self.refused]
         return {
             "created": self.created,
             "placed": self.placed,
@@ -57,12 +57,12 @@ class Result:
 def confirm(stored: CompanyImport, *, choice: Choice, seen: str, by: User) -> Result:
     """Import the rows of an upload that can be imported; ``seen`` is the preview's fingerprint.
 
-    :raises AlreadyConfirmed: the second time; nothing is done again.
-    :raises Changed: when mapping or account changed so that other rows would be imported.
+    :raises AlreadyConfirmed: the second time; nothing is imported again.
+    :raises Changed: if the columns or the account changed so that other rows would be imported.
     """
     _one_at_a_time(stored.account)
-    mine = CompanyImport.objects.filter(pk=stored.pk, confirmed_at=None)
-    if not mine.update(confirmed_at=Now()):
+    unconfirmed = CompanyImport.objects.filter(pk=stored.pk, confirmed_at=None)
+    if not unconfirmed.update(confirmed_at=Now()):
         raise AlreadyConfirmed("This file was imported already. Nothing was imported again.")
     stored.refresh_from_db()
     plan = uploads.plan_of(stored)
@@ -88,14 +88,16 @@ def import_file(
     file_name: str,
     by: User,
 ) -> Result:
-    """Import without a preview, as the command does.
+    """Import without a preview, for the management command.
 
-    :raises Changed: when the account changed since the plan was made.
+    :raises Changed: if the account changed after the plan was made.
     """
     _one_at_a_time(account)
-    lines = [one.row.source for one in plan.rows]
-    now = planning.make(lines, plan.columns, account=account, project=project, country=plan.country)
-    if now.fingerprint != plan.fingerprint:
+    lines = [planned.row.source for planned in plan.rows]
+    current = planning.make(
+        lines, plan.columns, account=account, project=project, country=plan.country
+    )
+    if current.fingerprint != plan.fingerprint:
         raise Changed("The Directory changed while the file was checked. Start again.")
     result = _apply(plan, choice, account=account, project=project, by=by)
     _note(account, file_name, result, by=by)
@@ -103,15 +105,15 @@ def import_file(
 
 
 def _one_at_a_time(account: Account) -> None:
-    """Two imports of the same companies must not both find them new."""
+    """Lock the account, so that two imports do not both consider a company new."""
     Account.objects.select_for_update(no_key=True).get(pk=account.pk)
 
 
 def _apply(
     plan: Plan, choice: Choice, *, account: Account, project: Project | None, by: User
 ) -> Result:
-    fates = [(one, plan.fate(one, choice)) for one in plan.rows]
-    new = [one.row for one, fate in fates if fate == Fate.CREATE]
+    fates = [(planned, plan.fate(planned, choice)) for planned in plan.rows]
+    new = [planned.row for planned, fate in fates if fate == Fate.CREATE]
     company_services.create_many(
         [Company(**row.values) for row in new],
         account=account,
@@ -119,20 +121,25 @@ def _apply(
         by=by,
         trades=[row.trades for row in new],
     )
-    placed = _place((one for one, fate in fates if fate == Fate.PLACE), project=project, by=by)
-    refused = [one for one, fate in fates if fate in (Fate.REFUSE, Fate.LEAVE_OUT)]
+    to_place = [planned for planned, fate in fates if fate == Fate.PLACE]
+    placed = _place(to_place, project=project, by=by)
+    refused = [planned for planned, fate in fates if fate in (Fate.REFUSE, Fate.LEAVE_OUT)]
     errors = sum(fate == Fate.REFUSE for _, fate in fates)
     return Result(
         created=len(new),
         placed=placed,
         left_out=len(fates) - len(new) - placed - errors,
         errors=errors,
-        refused=tuple(Refused(one.row.line, one.row.cells, one.reason) for one in refused),
+        refused=tuple(
+            Refused(planned.row.line, planned.row.cells, planned.reason) for planned in refused
+        ),
     )
 
 
 def _place(rows: Iterable[Planned], *, project: Project | None, by: User) -> int:
-    ids = {one.match.company_id for one in rows if one.match and one.match.company_id}
+    ids = {
+        planned.match.company_id for planned in rows if planned.match and planned.match.company_id
+    }
     if project is None or not ids:
         return 0
     return company_services.add_to_project(ids, project=project, by=by)

@@ -1,4 +1,4 @@
-"""Which column of a file holds which field: what can be chosen, and what is proposed."""
+"""Map the columns of a file to fields: the possible fields, and a proposal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS = (
     "notes",
 )
 FLAGS = ("union_member", "non_union_prevailing_wage", "prequalified", "authorized_bidder")
-# A column of numbers of one register says the kind of every number in it.
+# In a column of one register's numbers, the column gives the type of each number.
 REGISTERS = {"ein": EntityType.EIN, "abn": EntityType.ABN}
 OTHERS = {
     **{name: f"Entity ID: {kind.label}" for name, kind in REGISTERS.items()},
@@ -39,7 +39,7 @@ OTHERS = {
     "classifications": "Business classifications (separated by ;)",
     ROW_KIND: "Person / Vendor (people are left out)",
 }
-# Headings as other programs write them, the best first: Procore's export, state licence registers.
+# Headings in files of other programs, best first: Procore's export, state license registers.
 HEADINGS = {
     "name": (
         "name",
@@ -79,19 +79,19 @@ HEADINGS = {
 }
 TAX_IDS = ("entity_id", *REGISTERS)
 SEPARATOR = re.compile(r"[;|]")
-# Above this a text describes what a company does and is not the name of a trade.
+# A longer text describes what a company does and is not the name of a trade.
 LONGEST_LIKELY_TRADE = 60
 
 
 def model_field(name: str) -> Field[Any, Any]:
-    """The column of the company's table."""
-    found = Company._meta.get_field(name)
-    assert isinstance(found, Field)
-    return found
+    """The model field of a company's column."""
+    column = Company._meta.get_field(name)
+    assert isinstance(column, Field)
+    return column
 
 
 def field_label(field: str) -> str:
-    """What a field is called on the pages."""
+    """The label of a field on the pages."""
     if field in OTHERS:
         return OTHERS[field]
     return str(model_field(field).verbose_name)
@@ -103,45 +103,47 @@ def short_label(field: str) -> str:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Every field a column can be put into, in the order of the record page, after "Ignore"."""
+    """After "Ignore", all fields that a column can be mapped to, in record page order."""
     return [(IGNORE, "Ignore this column")] + [(field, field_label(field)) for field in HEADINGS]
 
 
 def proposed(table: Table) -> dict[str, str]:
-    """Column (its place, as text) to field, for the headings that are known."""
+    """Position of a column (as text) -> field, for known headings."""
     places = {_key(heading): place for place, heading in reversed([*enumerate(table.header)])}
-    found: dict[str, int] = {}
+    columns: dict[str, int] = {}
     for field, headings in HEADINGS.items():
-        known = [places[key] for key in map(_key, (*headings, field)) if key in places]
-        if known:
-            found[field] = known[0]
-    _keep_descriptions_out_of_trades(found, table)
-    return {str(place): field for field, place in found.items()}
+        matching = [places[key] for key in map(_key, (*headings, field)) if key in places]
+        if matching:
+            columns[field] = matching[0]
+    _keep_descriptions_out_of_trades(columns, table)
+    return {str(place): field for field, place in columns.items()}
 
 
 def chosen(answers: Mapping[str, str], header: Sequence[str]) -> dict[str, str]:
-    """The mapping a person asked for; what is not a field of ours is ignored."""
-    picked = {str(place): answers.get(f"column-{place}", IGNORE) for place in range(len(header))}
-    return {place: field for place, field in picked.items() if field in HEADINGS}
+    """The mapping that the person chose; unknown fields are ignored."""
+    fields = {str(place): answers.get(f"column-{place}", IGNORE) for place in range(len(header))}
+    return {place: field for place, field in fields.items() if field in HEADINGS}
 
 
 def problems(columns: Mapping[str, str], header: Sequence[str]) -> list[str]:
     """Why rows cannot be checked with this mapping."""
-    found = []
+    messages = []
     for field in dict.fromkeys(columns.values()):
-        names = [f"“{header[int(place)]}”" for place, mine in columns.items() if mine == field]
+        names = [f"“{header[int(place)]}”" for place, other in columns.items() if other == field]
         if len(names) > 1:
-            found.append(f"{short_label(field)} can take one column; chosen: {', '.join(names)}.")
+            messages.append(
+                f"{short_label(field)} can take one column; chosen: {', '.join(names)}."
+            )
     numbers = [short_label(field) for field in TAX_IDS if field in columns.values()]
     if len(numbers) > 1:
-        found.append(f"An entity ID can come from one column; chosen: {', '.join(numbers)}.")
+        messages.append(f"An entity ID can come from one column; chosen: {', '.join(numbers)}.")
     if "name" not in columns.values():
-        found.append("Choose the column that holds the company's name.")
-    return found
+        messages.append("Choose the column that holds the company's name.")
+    return messages
 
 
 def split(text: str) -> list[str]:
-    """The names in a cell that lists several."""
+    """The names in a cell with several names."""
     return [part.strip() for part in SEPARATOR.split(text) if part.strip()]
 
 
@@ -149,16 +151,16 @@ def _key(heading: str) -> str:
     return re.sub(r"[\W_]+", "", fold(heading))
 
 
-def _keep_descriptions_out_of_trades(found: dict[str, int], table: Table) -> None:
-    """One long free text is no list of trades: propose it as keywords, where these are free."""
-    if "trades" not in found:
+def _keep_descriptions_out_of_trades(columns: dict[str, int], table: Table) -> None:
+    """Map a column of long free text to keywords instead of trades, if these are free."""
+    if "trades" not in columns:
         return
-    place = found["trades"]
+    place = columns["trades"]
     names = _names(line.cells[place] for line in table.lines)
     if all(len(name) <= LONGEST_LIKELY_TRADE for name in names):
         return
-    del found["trades"]
-    found.setdefault("notes", place)
+    del columns["trades"]
+    columns.setdefault("notes", place)
 
 
 def _names(cells: Iterable[str]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""The rows of an import of companies that were not imported."""
+"""The rows of a company import that were not imported."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from erpbridge.files.errors import Refused
 def refused_by(plan: Plan) -> list[Refused]:
     """The rows with errors."""
     return [
-        Refused(one.row.line, one.row.cells, one.reason)
-        for one in plan.rows
-        if one.state == State.ERROR
+        Refused(planned.row.line, planned.row.cells, planned.reason)
+        for planned in plan.rows
+        if planned.state == State.ERROR
     ]
 
 
 def refused_of(stored: CompanyImport) -> list[Refused]:
-    """The rows a confirmed import did not take."""
+    """The rows that a confirmed import refused."""
     return [Refused(*row) for row in stored.result.get("refused", [])]

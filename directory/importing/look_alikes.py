@@ -1,7 +1,7 @@
-"""Rows that look like a company the account has already, or like an earlier row of the file.
+"""Find rows that look like a company of the account, or like an earlier row of the file.
 
-A value that is missing on either side decides nothing, and firms with different tax IDs are
-different firms, whatever they are called.
+A value that is missing on either side decides nothing. Firms with different tax IDs are different
+firms, even with the same name.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ NOT_IN_A_NUMBER = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True)
 class Match:
-    """Whom a row looks like: a company, or the row on an earlier ``line`` of the file.
+    """What a row looks like: a company, or the row on an earlier ``line`` of the file.
 
-    ``exact``: the same name, and the same ZIP code or tax ID, with nothing that speaks against it.
+    ``exact``: same name, and same ZIP code or tax ID, and nothing that contradicts.
     """
 
     why: str
@@ -38,7 +38,7 @@ class Match:
 
 
 class Known(NamedTuple):
-    """What look-alikes are told by, of a company or of a row."""
+    """The values of a company or row that are compared."""
 
     label: str
     name_key: str
@@ -53,7 +53,7 @@ class Known(NamedTuple):
 
 
 class Sign(NamedTuple):
-    """What two firms share: its words, and what is compared. ``strong``: they may be one firm."""
+    """A shared feature: its label and the compared key. ``strong``: may be the same firm."""
 
     why: str
     key: tuple[str, ...]
@@ -62,32 +62,32 @@ class Sign(NamedTuple):
 
 @dataclass
 class Same:
-    """Those that share a sign: the first, and how many of them are companies."""
+    """Firms that share a sign: the first one, and how many of them are companies."""
 
     first: Known
     companies: int = 0
 
 
-# Key -> tax ID, or None for whatever tax ID -> those with them.
+# Key of a sign -> tax ID (None: any tax ID) -> firms.
 Seen = dict[tuple[str, ...], dict[str | None, Same]]
 
 
 def matches(rows: Iterable[Row], *, account: Account, project: Project | None) -> dict[int, Match]:
-    """The best match of each good row that has one, by the row's line, in two queries."""
-    good = [row for row in rows if not row.problems and not row.is_person]
-    described = {row.line: _of_row(row) for row in good}
-    wanted = {sign.key for one in described.values() for sign in _signs(one)}
+    """The best match of each valid row, by line number; two queries."""
+    valid = [row for row in rows if not row.problems and not row.is_person]
+    described = {row.line: _of_row(row) for row in valid}
+    sign_keys = {sign.key for firm in described.values() for sign in _signs(firm)}
     seen: Seen = defaultdict(dict)
     for company in _companies(account):
-        _remember(company, seen, wanted)
-    placed = _placed(project)
-    found = {}
-    for line, one in described.items():
-        match = _best(one, seen, placed)
+        _remember(company, seen, sign_keys)
+    on_project = _placed(project)
+    best = {}
+    for line, firm in described.items():
+        match = _best(firm, seen, on_project)
         if match:
-            found[line] = match
-        _remember(one, seen, wanted)
-    return found
+            best[line] = match
+        _remember(firm, seen, sign_keys)
+    return best
 
 
 def _of_row(row: Row) -> Known:
@@ -105,7 +105,7 @@ def _of_row(row: Row) -> Known:
 
 
 def _companies(account: Account) -> Iterator[Known]:
-    """Every company of the account in one pass: phones and tax ids are stored as typed."""
+    """All companies of the account in one pass, because phones and tax IDs are stored as typed."""
     rows = Company.objects.filter(account=account).order_by("-is_active", "pk")
     columns = ("name", "name_key", "zip", "country_code", "entity_id", "business_phone")
     stored = rows.values_list("pk", "is_active", *columns).iterator(chunk_size=2000)
@@ -130,74 +130,74 @@ def _placed(project: Project | None) -> set[int]:
 
 
 def _zip(text: str) -> str:
-    """Without the four digits that name a side of a street."""
+    """Without the ZIP+4 digits."""
     return fold(text).partition("-")[0].strip()
 
 
 def _tax_id(text: str) -> str:
-    """Without what separates its digits, and without the word EIN before them."""
+    """Without separators, and without a leading EIN or ABN."""
     return NOT_IN_A_NUMBER.sub("", fold(text)).removeprefix("ein").removeprefix("abn")
 
 
-def _signs(one: Known) -> Iterator[Sign]:
-    """What is compared, the strongest sign first; nothing that is missing."""
-    if one.tax_id:
-        yield Sign("same name and tax ID", ("both", one.name_key, one.tax_id), strong=True)
-    if one.zip:
-        yield Sign("same name and ZIP code", ("exact", one.name_key, one.zip), strong=True)
-    if one.tax_id:
-        yield Sign("same tax ID", ("tax", one.tax_id))
-    yield Sign("same name", ("name", one.name_key))
-    if one.phone and one.zip:
-        yield Sign("same phone and ZIP code", ("phone", one.phone, one.zip))
+def _signs(firm: Known) -> Iterator[Sign]:
+    """The signs to compare, strongest first; missing values give none."""
+    if firm.tax_id:
+        yield Sign("same name and tax ID", ("both", firm.name_key, firm.tax_id), strong=True)
+    if firm.zip:
+        yield Sign("same name and ZIP code", ("exact", firm.name_key, firm.zip), strong=True)
+    if firm.tax_id:
+        yield Sign("same tax ID", ("tax", firm.tax_id))
+    yield Sign("same name", ("name", firm.name_key))
+    if firm.phone and firm.zip:
+        yield Sign("same phone and ZIP code", ("phone", firm.phone, firm.zip))
 
 
-def _remember(one: Known, seen: Seen, wanted: set[tuple[str, ...]]) -> None:
-    for sign in _signs(one):
-        if sign.key in wanted:
-            for tax_id in (one.tax_id, None):
-                same = seen[sign.key].setdefault(tax_id, Same(one))
-                same.companies += one.company_id is not None
+def _remember(firm: Known, seen: Seen, sign_keys: set[tuple[str, ...]]) -> None:
+    for sign in _signs(firm):
+        if sign.key in sign_keys:
+            for tax_id in (firm.tax_id, None):
+                same = seen[sign.key].setdefault(tax_id, Same(firm))
+                same.companies += firm.company_id is not None
 
 
-def _best(one: Known, seen: Seen, placed: set[int]) -> Match | None:
-    for sign in _signs(one):
-        same = _compatible(one, seen.get(sign.key, {}))
+def _best(firm: Known, seen: Seen, on_project: set[int]) -> Match | None:
+    for sign in _signs(firm):
+        same = _compatible(firm, seen.get(sign.key, {}))
         if same is None:
             continue
         other = same.first
-        doubts = list(_doubts(one, same))
+        doubts = list(_doubts(firm, same))
         return Match(
             why=", ".join([sign.why, *doubts]),
             label=other.label,
             exact=sign.strong and not doubts,
             company_id=other.company_id,
             is_active=other.is_active,
-            on_project=other.company_id in placed,
+            on_project=other.company_id in on_project,
             line=other.line,
         )
     return None
 
 
-def _compatible(one: Known, known: Mapping[str | None, Same]) -> Same | None:
-    """Those that may be the same firm: none has another tax ID."""
-    if not one.tax_id:
-        return known.get(None)
-    fitting = [known[tax_id] for tax_id in (one.tax_id, "") if tax_id in known]
+def _compatible(firm: Known, by_tax_id: Mapping[str | None, Same]) -> Same | None:
+    """Firms that may be the same one: none has a different tax ID."""
+    if not firm.tax_id:
+        return by_tax_id.get(None)
+    fitting = [by_tax_id[tax_id] for tax_id in (firm.tax_id, "") if tax_id in by_tax_id]
     return Same(fitting[0].first, sum(same.companies for same in fitting)) if fitting else None
 
 
-def _doubts(one: Known, same: Same) -> Iterator[str]:
-    """What speaks against their being one firm, or is missing to tell."""
+def _doubts(firm: Known, same: Same) -> Iterator[str]:
+    """What contradicts that two firms are the same, or is missing to decide."""
     other = same.first
-    if one.legal_form and other.legal_form and one.legal_form != other.legal_form:
+    if firm.legal_form and other.legal_form and firm.legal_form != other.legal_form:
         yield f"other legal form ({other.legal_form.upper()})"
-    if one.country and other.country and one.country != other.country:
+    if firm.country and other.country and firm.country != other.country:
         yield "other country"
-    if one.zip and other.zip and one.zip != other.zip:
+    if firm.zip and other.zip and firm.zip != other.zip:
         yield "other ZIP code"
-    same_number = one.tax_id and one.tax_id == other.tax_id
-    if not same_number and not (one.zip and other.zip):
+    same_number = firm.tax_id and firm.tax_id == other.tax_id
+    if not same_number and not (firm.zip and other.zip):
         yield "a ZIP code is missing"
     if same.companies > 1:
         yield f"so have {same.companies - 1:,} more"

@@ -1,4 +1,4 @@
-"""What the pages of an import show."""
+"""Context of the pages of a company import."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLD_BY = (
     *("pk", "name", "address", "city", "state_code", "zip", "country_code"),
     *("business_phone", "entity_id", "entity_type"),
 )
-# How a state is shown: label of a row, label of the tab, color, icon.
+# State -> label of a row, label of the tab, color, icon.
 SHOWN = {
     State.ERROR: ("Error", "Errors", "red", ""),
     State.DUPLICATE: ("Exact duplicate", "Exact duplicates", "yellow", "document-duplicate"),
@@ -42,7 +42,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Firm:
-    """What a firm is told by, in words."""
+    """The values by which a person recognizes a firm."""
 
     name: str
     address: str
@@ -52,7 +52,7 @@ class Firm:
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """A row of the file on the preview, and the firm it looks like."""
+    """A row of the file on the preview page, and the firm that it looks like."""
 
     planned: Planned
     label: str
@@ -64,7 +64,7 @@ class PreviewRow:
 
 @dataclass(frozen=True)
 class Option:
-    """One way to treat look-alikes, and what would come of it."""
+    """One way to treat look-alikes, and its result."""
 
     value: str
     label: str
@@ -73,7 +73,7 @@ class Option:
 
 
 def file_columns(stored: CompanyImport) -> list[Column]:
-    """Every column of the file with its first values and the field chosen for it."""
+    """Every column of the file with sample values and its field."""
     return [
         Column(
             name=f"column-{place}",
@@ -86,22 +86,22 @@ def file_columns(stored: CompanyImport) -> list[Column]:
 
 
 def ignored(stored: CompanyImport) -> list[str]:
-    """The headings of the columns that go nowhere."""
-    return [one.heading for one in file_columns(stored) if not one.field]
+    """The headings of columns that are not imported."""
+    return [column.heading for column in file_columns(stored) if not column.field]
 
 
 def _samples(stored: CompanyImport, place: int) -> list[str]:
-    found: list[str] = []
+    samples: list[str] = []
     for _, cells, *_ in stored.rows:
-        if cells[place] and cells[place] not in found:
-            found.append(cells[place])
-        if len(found) == SAMPLES:
+        if cells[place] and cells[place] not in samples:
+            samples.append(cells[place])
+        if len(samples) == SAMPLES:
             break
-    return found
+    return samples
 
 
 def preview(plan: Plan, params: QueryDict) -> dict[str, Any]:
-    """Tabs, a page of rows, and the choices; what needs a look stands first."""
+    """Tabs, a page of rows, and the choices; rows that need attention come first."""
     show = params.get("show", "")
     state = State(show) if show in set(State) else None
     page = sliced(plan.of_state(state), params.get("page", ""))
@@ -121,7 +121,7 @@ def preview(plan: Plan, params: QueryDict) -> dict[str, Any]:
 
 
 def options(plan: Plan) -> list[Option]:
-    """How look-alikes can be treated."""
+    """The ways to treat look-alikes."""
     return [
         Option(
             value=option.value,
@@ -152,20 +152,23 @@ def _tabs(plan: Plan, current: State | None) -> list[Tab]:
     return tabs
 
 
-def _rows(shown: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
-    """With what the companies and the earlier rows hold that these look like, in one query."""
-    matches = [one.match for one in shown if one.match]
-    wanted = [match.company_id for match in matches if match.company_id]
-    companies = {row["pk"]: row for row in Company.objects.filter(pk__in=wanted).values(*TOLD_BY)}
+def _rows(page_rows: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
+    """Rows with the companies and earlier rows that they look like; one query."""
+    matches = [planned.match for planned in page_rows if planned.match]
+    company_ids = [match.company_id for match in matches if match.company_id]
+    companies = {
+        row["pk"]: row for row in Company.objects.filter(pk__in=company_ids).values(*TOLD_BY)
+    }
     lines = {match.line for match in matches}
-    earlier = {one.row.line: one.row.values for one in plan.rows if one.row.line in lines}
-    found = []
-    for one in shown:
-        label, _, color, icon = SHOWN[one.state]
-        other = one.match and (companies.get(one.match.company_id) or earlier.get(one.match.line))
-        firms = _firm(one.row.values), _firm(other) if other else None
-        found.append(PreviewRow(one, label, color, icon, *firms))
-    return found
+    earlier = {row.row.line: row.row.values for row in plan.rows if row.row.line in lines}
+    rows = []
+    for planned in page_rows:
+        label, _, color, icon = SHOWN[planned.state]
+        match = planned.match
+        other = match and (companies.get(match.company_id) or earlier.get(match.line))
+        firms = _firm(planned.row.values), _firm(other) if other else None
+        rows.append(PreviewRow(planned, label, color, icon, *firms))
+    return rows
 
 
 def _firm(values: Mapping[str, Any]) -> Firm:

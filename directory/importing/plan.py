@@ -1,4 +1,4 @@
-"""What an import would do with each row, before anything is written."""
+"""Plan what an import would do with each row, before anything is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from erpbridge.files.table import Line
 
 
 class LookAlikes(TextChoices):
-    """What to do with rows that look like a company that exists, or like an earlier row."""
+    """What to do with rows that look like an existing company or an earlier row."""
 
     EXACT = "exact", "Leave out exact duplicates, create the other look-alikes"
     SKIP = "skip", "Leave out all look-alikes"
@@ -27,7 +27,7 @@ class LookAlikes(TextChoices):
 
 
 class State(StrEnum):
-    """What a row is, whatever the person chooses; in the order of the preview."""
+    """The state of a row, independent of the person's choices; in the order of the preview."""
 
     ERROR = "error"
     DUPLICATE = "duplicate"
@@ -47,7 +47,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Choice:
-    """What the person decides for the whole file; ``place`` puts exact matches on the project."""
+    """The person's choices for the whole file; ``place`` adds exact matches to the project."""
 
     look_alikes: LookAlikes = LookAlikes.EXACT
     place: bool = True
@@ -55,14 +55,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Planned:
-    """A row and the company it looks like."""
+    """A row and the company that it looks like."""
 
     row: Row
     match: Match | None = None
 
     @property
     def state(self) -> State:
-        """What the row is."""
+        """The state of the row."""
         if self.row.problems:
             return State.ERROR
         if self.row.is_person:
@@ -73,7 +73,7 @@ class Planned:
 
     @property
     def can_be_placed(self) -> bool:
-        """Whether an active company of the account is exactly this one, and not on the project."""
+        """True for an exact match with an active company that is not on the project."""
         match = self.match
         if self.state != State.DUPLICATE or match is None or match.company_id is None:
             return False
@@ -81,7 +81,7 @@ class Planned:
 
     @property
     def reason(self) -> str:
-        """Why the row is not simply new; empty where it is."""
+        """Why the row is not simply new; empty if it is."""
         if self.row.problems:
             return " ".join(problem.message for problem in self.row.problems)
         if self.row.is_person:
@@ -95,7 +95,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All rows of a file under one mapping."""
+    """All rows of a file with one column mapping."""
 
     rows: list[Planned]
     columns: Mapping[str, str]
@@ -104,58 +104,58 @@ class Plan:
 
     @cached_property
     def counts(self) -> Counter[State]:
-        """Rows per state."""
-        return Counter(one.state for one in self.rows)
+        """Number of rows per state."""
+        return Counter(planned.state for planned in self.rows)
 
     @property
     def default(self) -> LookAlikes | None:
-        """What is done unless the person says otherwise; None where they have to be asked."""
+        """The default choice; None if the person must choose."""
         return None if self.counts[State.LOOK_ALIKE] else LookAlikes.EXACT
 
     @property
     def placeable(self) -> int:
-        """How many rows are companies that the project could simply be given."""
-        return sum(one.can_be_placed for one in self.rows) if self.on_project else 0
+        """Number of rows that are existing companies to add to the project."""
+        return sum(planned.can_be_placed for planned in self.rows) if self.on_project else 0
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with the mapping and with what the rows would meet in the account now."""
+        """Changes with the mapping, and with the companies that the rows match."""
         facts = [
             [sorted(self.columns.items()), self.country],
-            [(one.row.line, one.state, one.can_be_placed) for one in self.rows],
+            [(planned.row.line, planned.state, planned.can_be_placed) for planned in self.rows],
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
-    def fate(self, one: Planned, choice: Choice) -> Fate:
+    def fate(self, planned: Planned, choice: Choice) -> Fate:
         """What happens to a row under a choice."""
-        if one.state == State.ERROR:
+        if planned.state == State.ERROR:
             return Fate.REFUSE
-        if one.state == State.NEW:
+        if planned.state == State.NEW:
             return Fate.CREATE
-        if one.state == State.PERSON:
+        if planned.state == State.PERSON:
             return Fate.LEAVE_OUT
-        if self.on_project and choice.place and one.state == State.DUPLICATE:
-            if one.can_be_placed:
+        if self.on_project and choice.place and planned.state == State.DUPLICATE:
+            if planned.can_be_placed:
                 return Fate.PLACE
-            if one.match and one.match.on_project:
+            if planned.match and planned.match.on_project:
                 return Fate.LEAVE_OUT
         left_out = {
             LookAlikes.CREATE: (),
             LookAlikes.EXACT: (State.DUPLICATE,),
             LookAlikes.SKIP: (State.DUPLICATE, State.LOOK_ALIKE),
         }[choice.look_alikes]
-        return Fate.LEAVE_OUT if one.state in left_out else Fate.CREATE
+        return Fate.LEAVE_OUT if planned.state in left_out else Fate.CREATE
 
     def fates(self, choice: Choice) -> Counter[Fate]:
-        """Rows per fate under a choice."""
-        return Counter(self.fate(one, choice) for one in self.rows)
+        """Number of rows per fate under a choice."""
+        return Counter(self.fate(planned, choice) for planned in self.rows)
 
     def of_state(self, state: State | None) -> list[Planned]:
-        """The rows of one state, or all, what needs a look first."""
+        """The rows of one state, or all rows with errors first."""
         if state is not None:
-            return [one for one in self.rows if one.state == state]
+            return [planned for planned in self.rows if planned.state == state]
         order = list(State)
-        return sorted(self.rows, key=lambda one: order.index(one.state))
+        return sorted(self.rows, key=lambda planned: order.index(planned.state))
 
 
 def make(
@@ -166,11 +166,11 @@ def make(
     project: Project | None,
     country: str = "",
 ) -> Plan:
-    """Check every line and look for companies like it.
+    """Check every line and look for similar companies.
 
-    :param country: the code of the country of rows that give none; empty to leave it open.
+    :param country: country code for rows without one; empty to leave it open.
     """
     rows = list(check(lines, columns, country=country))
-    found = matches(rows, account=account, project=project)
-    planned = [Planned(row, found.get(row.line)) for row in rows]
+    best = matches(rows, account=account, project=project)
+    planned = [Planned(row, best.get(row.line)) for row in rows]
     return Plan(planned, columns, country, on_project=project is not None)

@@ -1,4 +1,4 @@
-"""An upload between the page that takes it and the page that confirms it."""
+"""Store an upload between the upload page and its confirmation."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ KEPT = timedelta(days=7)
 
 
 def start(content: bytes, *, file_name: str, access: Access) -> CompanyImport:
-    """Keep what the file holds, with a proposed mapping; forget what nobody confirmed in a week.
+    """Store the rows of a file with a proposed mapping; delete uploads unconfirmed for a week.
 
-    :raises FileProblem: when the file cannot be read; nothing is kept then.
+    :raises FileProblem: if the file cannot be read; nothing is stored then.
     """
     table = read(content)
     CompanyImport.objects.filter(
@@ -43,16 +43,16 @@ def start(content: bytes, *, file_name: str, access: Access) -> CompanyImport:
 
 def visible_to(access: Access) -> QuerySet[CompanyImport]:
     """The person's own uploads in this scope."""
-    mine = CompanyImport.objects.filter(
+    own = CompanyImport.objects.filter(
         account=access.account, project=access.project, by=access.user
     )
-    return mine.select_related("account", "project__account")
+    return own.select_related("account", "project__account")
 
 
 def choose_columns(stored: CompanyImport, answers: Mapping[str, str]) -> bool:
-    """Keep another mapping, and the country of rows that give none.
+    """Store another mapping, and the country of rows without one.
 
-    False where the import has been confirmed in the meantime.
+    Returns False if the import was confirmed already.
     """
     chosen = mapping.chosen(answers, stored.header)
     country = country_code(answers.get("country", ""))
@@ -61,7 +61,7 @@ def choose_columns(stored: CompanyImport, answers: Mapping[str, str]) -> bool:
 
 
 def plan_of(stored: CompanyImport) -> Plan | None:
-    """What the upload would do now; None while its mapping is not complete."""
+    """What the upload would do now; None while the mapping is incomplete."""
     if mapping.problems(stored.columns, stored.header):
         return None
     lines = [Line.from_json(kept) for kept in stored.rows]

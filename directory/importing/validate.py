@@ -1,4 +1,4 @@
-"""Rows of a file as values of companies, with every reason why one cannot be stored. Pure."""
+"""Turn the lines of a file into values of companies, with all errors. No database access."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ NO = frozenset(["no", "n", "false", "f", "0"])
 LONGEST_TRADE = Trade._meta.get_field("name").max_length or 0
 LONGEST_SHOWN = 60
 SCHEMES = ("http", "https")
-# Free text: whatever looks like a date there may be one.
+# Free text: something that looks like a date may really be one.
 PROSE = frozenset({"notes", "name", "trade_name"})
-# A spreadsheet takes the zero off the front of a number.
+# Numbers that lost their leading zeros in a spreadsheet.
 SHORT_ZIP = re.compile(r"\d{3,4}(?:-?\d{4})?")
 SHORT_EIN = re.compile(r"\d-?\d{7}|\d{2}-?\d{6}")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the file: what would be stored, or what is wrong with it."""
+    """One line of the file: the values to store, or the errors."""
 
     source: Line
     values: dict[str, Any] = field(default_factory=dict)
@@ -52,22 +52,22 @@ class Row:
 
     @property
     def line(self) -> int:
-        """The line of the file."""
+        """The line number in the file."""
         return self.source.number
 
     @property
     def cells(self) -> list[str]:
-        """The cells as they were read."""
+        """The cells as read."""
         return self.source.cells
 
     @property
     def name(self) -> str:
-        """The company's name, empty where it is missing."""
+        """The company's name; empty if it is missing."""
         return str(self.values.get("name", ""))
 
 
 class Wrong(Exception):
-    """Why a cell cannot be taken, and the limit it breaks."""
+    """An invalid cell, with the broken rule and its limit."""
 
     def __init__(self, message: str, *, rule: str, limit: str = "") -> None:
         super().__init__(message)
@@ -83,9 +83,9 @@ class Cell(NamedTuple):
 
 
 def check(lines: Iterable[Line], columns: Mapping[str, str], *, country: str = "") -> Iterator[Row]:
-    """Every line as a row, in the order of the file.
+    """Turn every line into a row, in file order.
 
-    :param country: the code of the country of rows that give none; empty to leave it open.
+    :param country: country code for rows without one; empty to leave it open.
     """
     places = {name: int(place) for place, name in columns.items()}
     for line in lines:
@@ -114,7 +114,7 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
 
 
 def _readable(line: Line, place: int, cell: Cell) -> Any:
-    """The value of a cell. :raises Wrong: also where a spreadsheet has spoiled it."""
+    """The value of a cell. :raises Wrong: also if a spreadsheet has damaged it."""
     why = damaged.reason(line, place, prose=cell.name in PROSE)
     if why:
         raise Wrong(f"cannot be read. {why}", rule="unreadable")
@@ -122,17 +122,17 @@ def _readable(line: Line, place: int, cell: Cell) -> Any:
 
 
 def _tax_id_problems(
-    values: dict[str, Any], wrong: Set[str], addresses: Mapping[str, str]
+    values: dict[str, Any], wrong_fields: Set[str], addresses: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """Number and kind, completed by what the column says, go together."""
+    """Check number and type together; the column may give the type."""
     column = next((name for name in TAX_IDS if name in values), "")
-    if not column or wrong & {column, "entity_type"}:
+    if not column or wrong_fields & {column, "entity_type"}:
         return
     number = values["entity_id"] = values.pop(column)
-    kind, given = REGISTERS.get(column), values.get("entity_type", "")
-    if number and kind and given not in ("", kind):
+    kind, entity_type = REGISTERS.get(column), values.get("entity_type", "")
+    if number and kind and entity_type not in ("", kind):
         message = f"Entity type says that the number is no {kind.label}."
-        yield Problem("entity_type", "choice", message, given, kind.label)
+        yield Problem("entity_type", "choice", message, entity_type, kind.label)
         return
     if number and kind:
         values["entity_type"] = kind.value
@@ -146,26 +146,26 @@ def _tax_id_problems(
 def _address_problems(
     values: dict[str, Any], country: str, addresses: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """The state keeps the country it was found in, and the ZIP code fits the country."""
+    """Set the state's country, and check the ZIP code against it."""
     has_address = any(values.get(name) for name in ("address", "city", "state_code", "zip"))
     state = values.get("state_code", "")
-    given = values.get("country_code") or (country if has_address else "")
-    found, refusal = placed(state, given)
+    row_country = values.get("country_code") or (country if has_address else "")
+    located, refusal = placed(state, row_country)
     if refusal:
         yield Problem("state_code", "choice", f"State: {refusal}", _short(state), "")
         return
-    values |= found
+    values |= located
     number = values.get("zip", "")
-    if found["country_code"] in ("", "US") and SHORT_ZIP.fullmatch(number):
-        said = "A ZIP code of the United States has five digits, or nine"
-        unless = "" if found["country_code"] else ", or give the country"
-        yield _zero_lost("zip", said, number, addresses["zip"], unless)
+    if located["country_code"] in ("", "US") and SHORT_ZIP.fullmatch(number):
+        rule = "A ZIP code of the United States has five digits, or nine"
+        unless = "" if located["country_code"] else ", or give the country"
+        yield _zero_lost("zip", rule, number, addresses["zip"], unless)
 
 
-def _zero_lost(name: str, said: str, number: str, address: str, unless: str = "") -> Problem:
+def _zero_lost(name: str, rule: str, number: str, address: str, unless: str = "") -> Problem:
     digits = sum(map(str.isdigit, number))
     message = (
-        f"{said}; cell {address} has {digits}. A spreadsheet takes zeros off the front: format "
+        f"{rule}; cell {address} has {digits}. A spreadsheet takes zeros off the front: format "
         f"the column as text and enter it again{unless}."
     )
     return Problem(name, "format", message, current=number, limit="")
@@ -200,8 +200,8 @@ def _email(cell: Cell) -> str:
 
 
 def _website(cell: Cell) -> str:
-    scheme, found, _ = cell.text.partition(":")
-    if " " in cell.text or (found and "." not in scheme and scheme.lower() not in SCHEMES):
+    scheme, colon, _ = cell.text.partition(":")
+    if " " in cell.text or (colon and "." not in scheme and scheme.lower() not in SCHEMES):
         message = "must be a web address such as https://www.example.com."
         raise Wrong(message, rule="format", limit="http or https")
     return _text(cell)
@@ -228,15 +228,15 @@ def _entity_type(cell: Cell) -> str:
 
 
 def _country(cell: Cell) -> str:
-    found = country_code(cell.text)
-    if cell.text and not found:
+    code = country_code(cell.text)
+    if cell.text and not code:
         message = "is not known; give its two-letter code, such as US."
         raise Wrong(message, rule="choice", limit="ISO 3166 code")
-    return found
+    return code
 
 
 def _state(cell: Cell) -> str:
-    """As it is given; its code depends on the country, and so on the rest of the row."""
+    """Unchanged: its code depends on the country, so it is looked up with the whole row."""
     return cell.text
 
 
@@ -249,21 +249,21 @@ def _trades(cell: Cell) -> list[str]:
     longest = max(names, key=len, default="")
     if len(longest) > LONGEST_TRADE:
         raise _too_long(len(longest), LONGEST_TRADE)
-    spelt: dict[str, str] = {}
+    by_key: dict[str, str] = {}
     for name in names:
-        spelt.setdefault(key(name), name)
-    return list(spelt.values())
+        by_key.setdefault(key(name), name)
+    return list(by_key.values())
 
 
 def _classifications(cell: Cell) -> list[str]:
-    known = {fold(label): value for value, label in CLASSIFICATIONS.items()}
-    known |= {value: value for value in CLASSIFICATIONS}
+    by_word = {fold(label): value for value, label in CLASSIFICATIONS.items()}
+    by_word |= {value: value for value in CLASSIFICATIONS}
     names = split(cell.text)
-    unknown = [name for name in names if fold(name) not in known]
+    unknown = [name for name in names if fold(name) not in by_word]
     if unknown:
         message = f"has an unknown classification “{_short(unknown[0])}”."
         raise Wrong(message, rule="choice", limit="the boxes of the company's page")
-    return sorted({known[fold(name)] for name in names})
+    return sorted({by_word[fold(name)] for name in names})
 
 
 READERS: dict[str, Callable[[Cell], Any]] = {

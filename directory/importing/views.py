@@ -25,7 +25,7 @@ from erpbridge.files.uploads import UploadForm, file_field
 
 
 class CompanyFileForm(UploadForm):
-    """The file."""
+    """The file to import."""
 
     file = file_field(
         "CSV or XLSX file",
@@ -35,7 +35,7 @@ class CompanyFileForm(UploadForm):
 
 
 class ConfirmForm(forms.Form):
-    """What is decided for the whole file, and which preview was seen."""
+    """The choices for the whole file, and the fingerprint of the preview."""
 
     look_alikes = forms.ChoiceField(choices=LookAlikes.choices)
     place = forms.BooleanField(required=False)
@@ -43,14 +43,14 @@ class ConfirmForm(forms.Form):
 
     @property
     def choice(self) -> Choice:
-        """The decision, of a valid form."""
+        """The choices of a valid form."""
         return Choice(LookAlikes(self.cleaned_data["look_alikes"]), self.cleaned_data["place"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("companies.import")
 def upload(request: ScopedRequest) -> HttpResponse:
-    """Choose a file; nothing is written to the Directory yet."""
+    """Choose a file; the Directory is not changed yet."""
     form = CompanyFileForm()
     if request.method == "POST":
         form = CompanyFileForm(request.POST, request.FILES)
@@ -64,29 +64,29 @@ def upload(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("companies.import")
 def preview(request: ScopedRequest, import_id: UUID) -> HttpResponse:
-    """Columns and rows of an upload; of a confirmed one, what came of it."""
-    found = _import(request, import_id)
+    """Columns and rows of an upload; after confirmation, the result."""
+    code_import = _import(request, import_id)
     links = Links(request.access)
-    here = links.to("import_preview", found.pk)
-    errors_href = links.to("import_errors", found.pk)
+    url = links.to("import_preview", code_import.pk)
+    errors_href = links.to("import_errors", code_import.pk)
     if request.method == "POST":
-        if not uploads.choose_columns(found, request.POST):
+        if not uploads.choose_columns(code_import, request.POST):
             messages.warning(request, "This file was imported already; its columns stay.")
-        return redirect(here)
-    if found.confirmed_at:
-        done = {"import": found, "result": found.result, "errors_href": errors_href}
+        return redirect(url)
+    if code_import.confirmed_at:
+        done = {"import": code_import, "result": code_import.result, "errors_href": errors_href}
         return _page(request, "import_result", done)
-    plan = uploads.plan_of(found)
+    plan = uploads.plan_of(code_import)
     context = {
-        "import": found,
-        "here": here,
-        "columns": import_pages.file_columns(found),
-        "ignored": import_pages.ignored(found),
+        "import": code_import,
+        "here": url,
+        "columns": import_pages.file_columns(code_import),
+        "ignored": import_pages.ignored(code_import),
         "choices": mapping.choices(),
         "countries": countries(),
-        "mapping_problems": mapping.problems(found.columns, found.header),
+        "mapping_problems": mapping.problems(code_import.columns, code_import.header),
         "on_project": request.access.project is not None,
-        "confirm_href": links.to("import_confirm", found.pk),
+        "confirm_href": links.to("import_confirm", code_import.pk),
         "errors_href": errors_href,
     }
     if plan is not None:
@@ -97,29 +97,29 @@ def preview(request: ScopedRequest, import_id: UUID) -> HttpResponse:
 @require_POST
 @scoped("companies.import")
 def confirm(request: ScopedRequest, import_id: UUID) -> HttpResponse:
-    """Import what can be imported, once."""
-    found = _import(request, import_id)
+    """Import the rows that can be imported, once."""
+    code_import = _import(request, import_id)
     form = ConfirmForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose what to do with look-alikes.")
     else:
         seen = form.cleaned_data["seen"]
         try:
-            apply.confirm(found, choice=form.choice, seen=seen, by=request.user)
+            apply.confirm(code_import, choice=form.choice, seen=seen, by=request.user)
         except apply.ConfirmRefused as refusal:
             messages.warning(request, str(refusal))
-    return redirect(Links(request.access).to("import_preview", found.pk))
+    return redirect(Links(request.access).to("import_preview", code_import.pk))
 
 
 @require_safe
 @scoped("companies.import")
 def errors(request: ScopedRequest, import_id: UUID) -> HttpResponse:
-    """The rows that are not imported, with the reason, to mend and choose again."""
-    found = _import(request, import_id)
-    plan = None if found.confirmed_at else uploads.plan_of(found)
-    rows = error_file.refused_by(plan) if plan else error_file.refused_of(found)
+    """The rows that are not imported, with the reason, to correct and upload again."""
+    code_import = _import(request, import_id)
+    plan = None if code_import.confirmed_at else uploads.plan_of(code_import)
+    rows = error_file.refused_by(plan) if plan else error_file.refused_of(code_import)
     return files_errors.download(
-        found.header, rows, file_name=found.file_name, otherwise="companies"
+        code_import.header, rows, file_name=code_import.file_name, otherwise="companies"
     )
 
 

@@ -1,7 +1,7 @@
-"""Invented firms in the shape of a state's register of certified businesses.
+"""Invented firms in the format of a state's register of certified businesses.
 
-The same seed gives the same firms. No name, phone number or address belongs to anybody: phones use
-the exchange 555, web addresses the reserved ending .example.
+The same seed gives the same firms. Names, phone numbers and addresses are not real: phones use the
+exchange 555, websites the reserved domain .example.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ PLACES = [
     "Millrace",
     "Osprey Creek",
 ]
-# What a firm does: short word for its name, long words for a long name, code, text of its work.
+# Work of a firm: word for a short name, words for a long name, NAICS code, description.
 WORK = (
     ("Electric", "Electrical Systems & Controls", "238210", "Electrical contractors"),
     ("Plumbing", "Plumbing, Heating & Drainage", "238220", "Plumbing and heating contractors"),
@@ -124,7 +124,7 @@ FORMS = (
     " Group",
 )
 CERTIFICATIONS = ("WBE", "SBE", "DBE", "MBE", "MBE/DBE/SBE", "NR (SBE only)")
-# City, state, the first three digits of its ZIP codes, area code.
+# City, state, first three digits of the ZIP code, area code.
 CITIES = (
     ("Baltimore", "MD", "212", "410"),
     ("Silver Spring", "MD", "209", "301"),
@@ -146,21 +146,21 @@ Firm = dict[str, str]
 
 
 def firms(count: int, *, seed: int = 1, long_names: float = SHARE_OF_LONG_NAMES) -> list[Firm]:
-    """``count`` firms with different names; the share ``long_names`` has names over 30 characters.
+    """``count`` firms with different names; a share of ``long_names`` has more than 30 characters.
 
-    Which ones are long is spread evenly, so the first n of them hold the same share.
+    Long names are spread evenly, so that the first n firms contain the same share.
     """
-    chance = random.Random(seed)  # noqa: S311 - the same firms each time, nothing secret
+    rng = random.Random(seed)  # noqa: S311 - the same firms each time, nothing secret
     taken: set[str] = set()
-    found = []
-    for place in range(count):
-        is_long = int((place + 1) * long_names) > int(place * long_names)
-        found.append(_firm(chance, taken, number=place, is_long=is_long))
-    return found
+    rows = []
+    for number in range(count):
+        is_long = int((number + 1) * long_names) > int(number * long_names)
+        rows.append(_firm(rng, taken, number=number, is_long=is_long))
+    return rows
 
 
 def csv_text(rows: Iterable[Firm]) -> str:
-    """The firms as a CSV file with a heading."""
+    """The firms as a CSV file with a header row."""
     text = io.StringIO(newline="")
     out = csv.DictWriter(text, COLUMNS)
     out.writeheader()
@@ -168,23 +168,23 @@ def csv_text(rows: Iterable[Firm]) -> str:
     return text.getvalue()
 
 
-def _firm(chance: random.Random, taken: set[str], *, number: int, is_long: bool) -> Firm:
-    work = chance.choice(WORK)
-    name = _name(chance, work, taken, is_long=is_long)
-    city, state, zip_start, area = chance.choice(CITIES)
-    certificate = chance.choice(CERTIFICATIONS)
+def _firm(rng: random.Random, taken: set[str], *, number: int, is_long: bool) -> Firm:
+    work = rng.choice(WORK)
+    name = _name(rng, work, taken, is_long=is_long)
+    city, state, zip_start, area = rng.choice(CITIES)
+    certificate = rng.choice(CERTIFICATIONS)
     return {
         "name": name,
-        "address": f"{chance.randint(10, 9899)} {chance.choice(STREETS)} {chance.choice(KINDS)}",
+        "address": f"{rng.randint(10, 9899)} {rng.choice(STREETS)} {rng.choice(KINDS)}",
         "city": city,
         "state_code": state,
-        "zip": f"{zip_start}{chance.randint(1, 99):02}" + chance.choice(("", "", "-4730")),
+        "zip": f"{zip_start}{rng.randint(1, 99):02}" + rng.choice(("", "", "-4730")),
         "country_code": "US",
-        # The number makes phones differ; nine in ten thousand firms share one at most.
+        # The number makes phones differ, except among more than 10,000 firms of an area.
         "business_phone": f"{area}555{number % 10_000:04}",
-        "fax_number": f"{area}555{chance.randint(0, 9999):04}" if chance.random() < 0.77 else "",
-        "website": _website(name) if chance.random() < 0.68 else "",
-        "license_number": f"{chance.randint(3, 17):02}-{number % 1000:03}",
+        "fax_number": f"{area}555{rng.randint(0, 9999):04}" if rng.random() < 0.77 else "",
+        "website": _website(name) if rng.random() < 0.68 else "",
+        "license_number": f"{rng.randint(3, 17):02}-{number % 1000:03}",
         "naics": f"{work[2]}-{certificate}",
         "certification": certificate,
         "trades": f"{work[3]} specifically {work[1].lower()} for public and private owners",
@@ -192,15 +192,15 @@ def _firm(chance: random.Random, taken: set[str], *, number: int, is_long: bool)
 
 
 def _name(
-    chance: random.Random, work: tuple[str, str, str, str], taken: set[str], *, is_long: bool
+    rng: random.Random, work: tuple[str, str, str, str], taken: set[str], *, is_long: bool
 ) -> str:
-    """A name nobody has yet, told apart by more than its legal form."""
+    """A name that is not taken, different in more than its legal form."""
     while True:
-        first = chance.choice((*FAMILIES, *PLACES))
-        if chance.random() < 0.4:
-            first = f"{first} {chance.choice(('& ', 'and ', ''))}{chance.choice(FAMILIES)}"
+        first = rng.choice((*FAMILIES, *PLACES))
+        if rng.random() < 0.4:
+            first = f"{first} {rng.choice(('& ', 'and ', ''))}{rng.choice(FAMILIES)}"
         words = f"{first} {work[1 if is_long else 0]}"
-        name = words + chance.choice(FORMS)
+        name = words + rng.choice(FORMS)
         key = fold(words.replace("&", "and"))
         if key not in taken and (len(name) > LONG) == is_long:
             taken.add(key)

@@ -1,6 +1,6 @@
-"""The company record, its place on projects, and the people and trades around it.
+"""The company record, its place on projects, and its people and trades.
 
-Field names are those of Procore's REST API where it has one.
+Fields have the names of Procore's REST API if it has them.
 See docs/design/directory-and-companies.md, "Fields of a company".
 """
 
@@ -33,7 +33,7 @@ CLASSIFICATIONS = {
 
 
 class EntityType(models.TextChoices):
-    """The register a company's tax or business number comes from."""
+    """The register that issued a company's tax or business number."""
 
     EIN = "ein", "EIN (United States)"
     ABN = "abn", "ABN (Australia)"
@@ -43,8 +43,8 @@ class EntityType(models.TextChoices):
 class Company(Sendable):
     """A company of an account. Only its name is required, and names are not unique.
 
-    ``sort_name``, ``name_key`` and ``search_text`` are derived by the write functions of
-    ``companies``: for ordering, for look-alikes and for one-column search.
+    ``sort_name``, ``name_key`` and ``search_text`` are derived by the services: for ordering,
+    look-alikes, and search in one column.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="companies")
@@ -103,7 +103,8 @@ class Company(Sendable):
     bid_contacts = models.ManyToManyField(
         Membership, blank=True, related_name="+", verbose_name="Bid contacts"
     )
-    # A branch and its head office, no deeper; and ids of cost codes, which belong to another app.
+    # Two levels only: a branch and its head office. Cost codes are stored as ids, because they
+    # belong to another app.
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
     )

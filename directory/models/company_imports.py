@@ -12,11 +12,11 @@ from erpbridge.access.models import Account, Project
 
 
 class CompanyImport(models.Model):
-    """An uploaded file of companies between upload and confirmation; nothing is written before.
+    """An uploaded file of companies; nothing is written to the Directory before confirmation.
 
-    ``rows`` holds ``Line.as_json`` of each row until it is confirmed, ``columns`` maps a column of
-    the file to a field, ``country_code`` is that of rows that give none, ``notice`` is what the
-    person should know of how it was read.
+    ``rows`` holds ``Line.as_json`` of each row until then. ``columns`` maps columns of the file to
+    fields, ``country_code`` applies to rows without a country, and ``notice`` is a message about
+    how the file was read.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,4 +1,4 @@
-"""Columns of a company that follow from others: its place in lists, look-alikes, search. Pure."""
+"""Columns derived from other columns: sort order, look-alikes, search. No database access."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from erpbridge.db.text import search_text as searched
 if TYPE_CHECKING:
     from directory.models import Company
 
-# Dropped from the end of a name only: "Co Star Framing" is somebody else than "Star Framing Co".
+# Removed from the end of a name only: "Co Star Framing" is not "Star Framing Co".
 LEGAL_SUFFIXES = frozenset(
     {"co", "company", "corp", "corporation", "gmbh", "inc", "incorporated", "limited", "llc"}
     | {"llp", "lp", "ltd", "pa", "pc", "plc", "pllc", "pty", "sa"}
@@ -29,12 +29,12 @@ NOT_A_DIGIT = re.compile(r"\D")
 
 
 def sort_name(name: str) -> str:
-    """What lists are ordered by."""
+    """The sort key of lists."""
     return key(name)
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one name share: "Star Framing" and "STAR FRAMING, L.L.C."."""
+    """A key that is equal for spellings of one name: "Star Framing", "STAR FRAMING, L.L.C."."""
     plain = fold(name).replace("&", " and ")
     words = [word.strip("_") for word in WORD.findall(JOINED_SIGNS.sub("", plain))]
     words = [word for word in words if word]
@@ -45,9 +45,9 @@ def name_key(name: str) -> str:
 
 
 def legal_form(name: str) -> str:
-    """The legal form at the end of a name, the same for its spellings; empty where none is given.
+    """The legal form at the end of a name, normalized; empty if there is none.
 
-    "Co" and "Company" are part of a name like any other, and say nothing of its form.
+    "Co" and "Company" are part of the name and do not give a legal form.
     """
     words = WORD.findall(JOINED_SIGNS.sub("", fold(name)))
     return LEGAL_FORMS.get(words[-1], "") if words else ""
@@ -59,7 +59,7 @@ def digits(text: str) -> str:
 
 
 def search_text(company: Company) -> str:
-    """Everything a search looks at; numbers also without their punctuation."""
+    """The text that is searched; numbers also without punctuation."""
     numbers = (company.business_phone, company.mobile_phone, company.zip, company.entity_id)
     texts = (company.name, company.trade_name, company.city, *numbers, company.notes)
     bare = [digits(number) for number in numbers if digits(number) != number]
@@ -67,7 +67,7 @@ def search_text(company: Company) -> str:
 
 
 def prepare(company: Company) -> Company:
-    """Set the derived columns of an unsaved or edited company, and return it."""
+    """Set the derived columns of a new or edited company, and return it."""
     company.sort_name = sort_name(company.name)
     company.name_key = name_key(company.name)
     company.search_text = search_text(company)

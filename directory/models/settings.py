@@ -1,4 +1,4 @@
-"""What an account sets about its Directory."""
+"""Settings of an account's Directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, Searc
 
 
 class Department(Folding):
-    """A department of the account, as the API keeps them."""
+    """A department of the account; used by the API only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="departments")
     name = models.CharField("Name", max_length=200)
@@ -30,9 +30,9 @@ class Department(Folding):
 
 
 class RequiredFields(models.Model):
-    """The columns that an account requires of its companies where a program asks for the check.
+    """Columns that an account requires of companies in API calls that ask for the check.
 
-    Only ``required`` writes it.
+    Written only by ``required_fields``.
     """
 
     account = models.OneToOneField(

@@ -1,4 +1,4 @@
-"""Add a company: search first, then add to the project or create."""
+"""Add a company: search first, then add it to the project or create it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SEND_LATER = "It still has to be sent to the ERP, from its page, before accounti
 
 @dataclass(frozen=True)
 class Hit:
-    """A company of the account that the search found."""
+    """A company of the account that matches the search."""
 
     company: Company
     on_project: bool
@@ -41,7 +41,7 @@ class Hit:
 @require_safe
 @scoped("companies.edit")
 def search(request: ScopedRequest) -> HttpResponse:
-    """Look for the name in the whole account before creating it again."""
+    """Search the whole account for the name, before creating a company again."""
     access, links = request.access, Links(request.access)
     name = _named(request.GET.get("name"))
     hits = _hits(access, name) if name else []
@@ -59,7 +59,7 @@ def search(request: ScopedRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("companies.edit")
 def create(request: ScopedRequest) -> HttpResponseBase:
-    """Create a company; a look-alike is shown first and does not forbid it."""
+    """Create a company. Look-alikes are shown first, but do not prevent it."""
     access = request.access
     if request.method != "POST":
         name = _named(request.GET.get("name"))
@@ -69,7 +69,7 @@ def create(request: ScopedRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _create_page(request, form, alike=_look_alikes(access, _named(form["name"].value())))
     try:
-        company = _created(form, access=access, known=request.POST.getlist("anyway"))
+        company = _created(form, access=access, seen_ids=request.POST.getlist("anyway"))
     except ValidationError as wrong:
         form.add_error(None, wrong)
         return _create_page(request, form, alike=_look_alikes(access, form.cleaned_data["name"]))
@@ -83,16 +83,17 @@ def create(request: ScopedRequest) -> HttpResponseBase:
 
 
 @transaction.atomic
-def _created(form: CompanyForm, *, access: Access, known: Sequence[str]) -> Company | None:
-    """The new company; None where there are look-alikes that the person has not been shown.
+def _created(form: CompanyForm, *, access: Access, seen_ids: Sequence[str]) -> Company | None:
+    """Create the company; None if there are look-alikes that the person has not seen.
 
-    One at a time in an account, so that of two clicks the second one sees the first one's company.
+    The account is locked, so that the second of two concurrent requests sees the first one's
+    company.
 
-    :param known: ids of the look-alikes that were shown.
+    :param seen_ids: ids of the look-alikes that the person has seen.
     """
     list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
     alike = _alike(access, form.cleaned_data["name"])
-    if any(str(pk) not in known for pk in _newest(alike)):
+    if any(str(pk) not in seen_ids for pk in _newest(alike)):
         return None
     return company_services.create(
         account=access.account, values=form.values, by=access.user, project=access.project
@@ -102,7 +103,7 @@ def _created(form: CompanyForm, *, access: Access, known: Sequence[str]) -> Comp
 @require_POST
 @scoped("companies.edit")
 def place(request: ScopedRequest) -> HttpResponseBase:
-    """Put a company of the account into the project's Directory."""
+    """Add a company of the account to the project's Directory."""
     access, project = request.access, request.access.project
     pk = number(request.POST.get("company", ""))
     company = get_object_or_404(Company, account=access.account, pk=pk)
@@ -119,33 +120,35 @@ def place(request: ScopedRequest) -> HttpResponseBase:
 
 
 def _named(typed: str | None) -> str:
-    """A name to look for, whatever was typed: PostgreSQL takes no NUL, not even in a question."""
+    """The name to search for, without NUL, which PostgreSQL does not accept in queries."""
     return (typed or "").replace("\x00", "").strip()[:LONGEST_NAME]
 
 
 def _hits(access: Access, name: str) -> list[Hit]:
-    """Companies of the account named like this; one more than are shown at most."""
-    found = Company.objects.filter(account=access.account).named_like(name)
-    rows = list(found.order_by("-is_active", "sort_name", "pk")[: MOST_HITS + 1])
-    placed = ProjectCompany.objects.filter(project=access.project, company__in=rows)
-    there = set(placed.values_list("company", flat=True)) if access.project else set()
+    """Companies of the account with a similar name; at most one more than are shown."""
+    companies = Company.objects.filter(account=access.account).named_like(name)
+    rows = list(companies.order_by("-is_active", "sort_name", "pk")[: MOST_HITS + 1])
+    memberships = ProjectCompany.objects.filter(project=access.project, company__in=rows)
+    on_project = set(memberships.values_list("company", flat=True)) if access.project else set()
     links = Links(access)
-    return [Hit(one, one.pk in there, links.to("company", one.pk)) for one in rows]
+    return [
+        Hit(company, company.pk in on_project, links.to("company", company.pk)) for company in rows
+    ]
 
 
 def _look_alikes(access: Access, name: str) -> list[Hit]:
     links = Links(access)
-    found = _alike(access, name).order_by("sort_name", "pk")[:MOST_ALIKE]
-    return [Hit(one, False, links.to("company", one.pk)) for one in found]
+    companies = _alike(access, name).order_by("sort_name", "pk")[:MOST_ALIKE]
+    return [Hit(company, False, links.to("company", company.pk)) for company in companies]
 
 
 def _alike(access: Access, name: str) -> CompanyQuerySet:
-    mine = Company.objects.filter(account=access.account)
-    return mine.look_alikes(name) if name else mine.none()
+    companies = Company.objects.filter(account=access.account)
+    return companies.look_alikes(name) if name else companies.none()
 
 
 def _newest(alike: CompanyQuerySet) -> list[int]:
-    """Ids by which a look-alike is known that was not there when the question was asked."""
+    """Ids of the newest look-alikes, to detect one that was created after the form was shown."""
     return list(alike.order_by("-pk").values_list("pk", flat=True)[:MOST_KNOWN])
 
 

@@ -1,4 +1,4 @@
-"""``manage.py import_companies``: the import of the pages for the operator's shell."""
+"""``manage.py import_companies``: the company import for operators."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_REASONS = 50
 
 
 class Command(BaseCommand):
-    """Check the file, print what it holds, and import it."""
+    """Check the file, print a summary, and import it."""
 
     help = """Imports companies from a CSV or XLSX file.
 
@@ -34,12 +34,12 @@ code is 1. With --skip-errors the other rows are imported, and the exit code is 
 Column headings are recognised as on the import page; --column puts one where it belongs."""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> Any:
-        """Keep the paragraphs of the help."""
+        """Keep the paragraphs of the help text."""
         options.setdefault("formatter_class", RawDescriptionHelpFormatter)
         return super().create_parser(prog_name, subcommand, **options)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The file, where to, and how."""
+        """File, account, user and options."""
         parser.add_argument("file", type=Path, metavar="FILE", help="the CSV or XLSX file")
         parser.add_argument("--account", type=int, required=True, metavar="ID")
         parser.add_argument(
@@ -70,14 +70,14 @@ Column headings are recognised as on the import page; --column puts one where it
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it; :raises CommandError: with the reasons, so that the exit code is 1."""
+        """Run the import. :raises CommandError: with the reasons (exit code 1)."""
         scope, user = _scope(options), _user(options["by"])
         answer = policy.can(user, "companies.import", scope)
         if not answer:
             raise CommandError(f"{user.email} may not import companies here. {answer.why}")
         table = _table(options["file"])
         columns = _columns(table, options["column"])
-        found = plan.make(
+        planned = plan.make(
             table.lines,
             columns,
             account=scope.account,
@@ -85,30 +85,30 @@ Column headings are recognised as on the import page; --column puts one where it
             country=_country(options["country"]),
         )
         choice = Choice(LookAlikes(options["look_alikes"] or LookAlikes.EXACT))
-        self._say(table, found, choice)
-        refused = error_file.refused_by(found)
+        self._say(table, planned, choice)
+        refused = error_file.refused_by(planned)
         if options["errors"]:
             text = refusals.error_file(table.header, refused)
             options["errors"].write_text(text, encoding="utf-8", newline="")
         if refused and not options["skip_errors"]:
             raise CommandError(f"{_reasons(refused)}\nNothing was imported.")
-        if found.default is None and not options["look_alikes"]:
-            raise CommandError(_doubtful(found))
+        if planned.default is None and not options["look_alikes"]:
+            raise CommandError(_doubtful(planned))
         if not options["dry_run"]:
-            self._import(found, choice, scope=scope, file=options["file"], user=user)
+            self._import(planned, choice, scope=scope, file=options["file"], user=user)
         if refused:
             raise CommandError(_reasons(refused))
 
-    def _say(self, table: Table, found: Plan, choice: Choice) -> None:
+    def _say(self, table: Table, planned: Plan, choice: Choice) -> None:
         if table.notice:
             self.stderr.write(table.notice)
         for place, heading in enumerate(table.header):
-            field = found.columns.get(str(place))
+            field = planned.columns.get(str(place))
             label = mapping.field_label(field) if field else "ignored"
             self.stdout.write(f"  {heading:<30} {label}")
-        counts, fates = found.counts, found.fates(choice)
+        counts, fates = planned.counts, planned.fates(choice)
         self.stdout.write(
-            f"{len(found.rows)} rows: {counts[State.NEW]} new, "
+            f"{len(planned.rows)} rows: {counts[State.NEW]} new, "
             f"{counts[State.DUPLICATE]} exact duplicates, {counts[State.LOOK_ALIKE]} look-alikes, "
             f"{counts[State.PERSON]} people, {counts[State.ERROR]} with errors."
         )
@@ -117,10 +117,12 @@ Column headings are recognised as on the import page; --column puts one where it
             f"leave out {fates[Fate.LEAVE_OUT]}."
         )
 
-    def _import(self, found: Plan, choice: Choice, *, scope: Scope, file: Path, user: User) -> None:
+    def _import(
+        self, planned: Plan, choice: Choice, *, scope: Scope, file: Path, user: User
+    ) -> None:
         try:
             result = apply.import_file(
-                found,
+                planned,
                 choice=choice,
                 account=scope.account,
                 project=scope.project,
@@ -169,7 +171,7 @@ def _columns(table: Table, wishes: list[str]) -> dict[str, str]:
             raise CommandError(f"The file has no column “{heading}”.")
         if field and field not in mapping.HEADINGS:
             raise CommandError(f"“{field}” is none of: {', '.join(mapping.HEADINGS)}.")
-        columns = {place: mine for place, mine in columns.items() if mine != field}
+        columns = {place: other for place, other in columns.items() if other != field}
         columns[str(table.header.index(heading))] = field
     columns = {place: field for place, field in columns.items() if field}
     problems = mapping.problems(columns, table.header)
@@ -185,10 +187,10 @@ def _country(text: str) -> str:
     return code
 
 
-def _doubtful(found: Plan) -> str:
-    """The rows that somebody has to decide on."""
-    rows = found.of_state(State.LOOK_ALIKE)
-    reasons = _reasons([Refused(one.row.line, one.row.cells, one.reason) for one in rows])
+def _doubtful(planned: Plan) -> str:
+    """The message for look-alikes that a person must decide on."""
+    rows = planned.of_state(State.LOOK_ALIKE)
+    reasons = _reasons([Refused(row.row.line, row.row.cells, row.reason) for row in rows])
     return (
         f"{reasons}\nNothing was imported. Say with --look-alikes whether these are created "
         "(exact or create) or left out (skip)."
@@ -196,7 +198,7 @@ def _doubtful(found: Plan) -> str:
 
 
 def _reasons(refused: list[Refused]) -> str:
-    lines = [f"Line {one.line}: {one.reason}" for one in refused[:MOST_REASONS]]
+    lines = [f"Line {row.line}: {row.reason}" for row in refused[:MOST_REASONS]]
     if len(refused) > MOST_REASONS:
         lines.append(f"and {len(refused) - MOST_REASONS:,} more rows (use --errors PATH).")
     return "\n".join(lines)
