@@ -63,7 +63,7 @@ def store(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> bool:
     codes = chosen(opened.codes.all(), ids)
     for row in rows:
         _check(row, codes)
-    new = _placed([row for row in rows if row.pk is None and not row.errors], opened, codes)
+    new = _new_paths([row for row in rows if row.pk is None and not row.errors], opened, codes)
     created = code_services.store_many(
         opened, [(path, row.description or "") for row, path in new.values()], by=by
     )
@@ -98,7 +98,7 @@ def _check_parent(row: CodeRow, parent: CostCode | None) -> None:
         row.refuse("parent", f"{parent} is inactive. Reactivate it before adding codes under it.")
 
 
-def _placed(
+def _new_paths(
     rows: Iterable[CodeRow], code_list: CodeList, codes: Mapping[int, CostCode]
 ) -> dict[str, tuple[CodeRow, list[str]]]:
     """Key of a full code -> new row and its path. If two rows want one code, the first gets it."""

@@ -87,6 +87,7 @@ def _send(request: ScopedRequest, code_list: CodeList, ids: list[int] | None) ->
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     seen = number(request.POST.get("list_seen", ""))
     count = min(button.count, most) if ids is None else len(ids)
+    # A stale page gets its error first, without a question.
     if seen == code_list.revision and must_ask(request, count):
         return _ask_to_send(request, code_list, count)
     try:
@@ -128,6 +129,7 @@ def _change(
     if action == "delete":
         if "confirm" not in request.POST:
             return _ask(request, code_list, ids)
+        # Deleting cannot be undone, so the list must still be as the person saw it.
         if number(request.POST.get("list_seen", "")) != code_list.revision:
             messages.error(request, f"Nothing was deleted. {send_to_erp.changed_since(code_list)}")
             return redirect(_back(request, code_list))
@@ -187,6 +189,7 @@ def _chosen(code_list: CodeList, posted: QueryDict, *, most: int) -> list[int]:
     else:
         ticked = numbers(posted.getlist("ids"))[: most + 1]
         rows = code_list.codes.filter(pk__in=ticked)
+    # One more than allowed, so that the caller can tell that there are too many.
     return list(rows.order_by("sort_path").values_list("pk", flat=True)[: most + 1])
 
 

@@ -45,10 +45,11 @@ def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
         try:
             created = code_services.add(code_list, **form.cleaned_data, by=request.user, parent=at)
         except ValidationError as wrong:
+            # The page repeats a request whose response was lost; that must not show an error.
             stored = _stored_before(request, code_list, at=at, form=form)
             if stored is not None:
                 return _added(request, stored)
-            _blame(form, wrong)
+            _add_errors(form, wrong)
         except CodeRefused as why:
             refused = str(why)
         else:
@@ -76,7 +77,7 @@ def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     try:
         stored = code_services.edit(code, values=form.cleaned_data, seen=seen, by=request.user)
     except ValidationError as wrong:
-        _blame(form, wrong)
+        _add_errors(form, wrong)
         return _edit_part(request, code, form, seen=seen)
     except Stale as stale:
         return _stale(request, code, form, seen=seen, stale=stale)
@@ -223,7 +224,7 @@ def _saved_context(request: ScopedRequest, code: CostCode, *, said: str) -> dict
     }
 
 
-def _blame(form: CodeForm, wrong: ValidationError) -> None:
+def _add_errors(form: CodeForm, wrong: ValidationError) -> None:
     """Show the service's errors next to their fields."""
     for name, errors in wrong.message_dict.items():
         form.add_error(name if name in form.fields else None, errors)

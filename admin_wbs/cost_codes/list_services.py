@@ -100,7 +100,7 @@ def connected(connection: Connected, account_id: int) -> CodeList:
 
     If the account has a list that awaits an ERP, that list is used, with its name and codes.
     """
-    return _adopted(connection, account_id) or _made(connection, account_id)
+    return _adopt_erp_list(connection, account_id) or _create_erp_list(connection, account_id)
 
 
 def _awaiting(account_id: int) -> CodeListQuerySet:
@@ -108,7 +108,7 @@ def _awaiting(account_id: int) -> CodeListQuerySet:
     return CodeList.objects.filter(account=account_id, awaits_erp=True)
 
 
-def _adopted(connection: Connected, account_id: int) -> CodeList | None:
+def _adopt_erp_list(connection: Connected, account_id: int) -> CodeList | None:
     """Give the waiting list to the connection; None if there is none, or it has a list."""
     if CodeList.objects.filter(connection_id=connection.connection_id).exists():
         return None
@@ -123,8 +123,9 @@ def _adopted(connection: Connected, account_id: int) -> CodeList | None:
     return awaiting
 
 
-def _made(connection: Connected, account_id: int) -> CodeList:
+def _create_erp_list(connection: Connected, account_id: int) -> CodeList:
     name = f"{connection.label} Standard Cost Codes"
+    # Names are unique per account; if the name is taken, add the connection's own name.
     taken = CodeList.objects.filter(account=account_id, name_key=key(name))
     if taken.exclude(connection_id=connection.connection_id).exists():
         name = f"{name} ({connection.name})"
@@ -164,6 +165,7 @@ def read_only(code_list: CodeList) -> str:
 
 def lock(list_id: int) -> CodeList:
     """Lock the list until the end of the transaction."""
+    # no_key: rows that refer to the list can be inserted meanwhile.
     return CodeList.objects.select_for_update(no_key=True).get(pk=list_id)
 
 

@@ -60,6 +60,7 @@ def add(
     created.save()
     note(code_list.account_id, [_note(created, "created", data={"revision": 1})], by=by)
     if above is not None:
+        # The parent becomes a group, and is_group is part of its payload.
         sendable.note_edits(ENTITY, code_list.account_id, [above.pk])
     return created
 
@@ -84,6 +85,7 @@ def store_many(
 ) -> list[CostCode]:
     """:func:`add_many` for callers that have locked and touched the list themselves."""
     codes_by_path = by_path(code_list, [path[:-1] for path, _ in rows])
+    # Parents that exist become groups, and is_group is part of their payload.
     parent_ids: list[int] = [code.pk for code in codes_by_path.values()]
     created: list[CostCode] = []
     for depth in range(MOST_TIERS):
@@ -120,6 +122,7 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     if "code" in changed:
         _refuse_new_code(stored)
         below = list(CostCode.objects.under(stored))
+        # The full codes below change as well: lock all rows in id order (docs/locks.md).
         lock_rows(CostCode.objects.all(), [row.pk for row in (stored, *below)])
         stored.place(cleaned["code"], stored.parent)
         check_below(CostCode.objects.filter(list=stored.list_id), stored, below)
@@ -127,6 +130,7 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     _check(stored)
     columns = {name: getattr(stored, name) for name in ("code", "description", *SHAPE)}
     editable = CostCode.objects.filter(sendable.edit_guard(seen), pk=code.pk)
+    # The guard is in the WHERE, so that a concurrent edit or export cannot come in between.
     if not editable.update(**columns, revision=F("revision") + 1, updated_at=Now()):
         raise _refusal_of(code)
     list_services.touch(opened, by=by)
@@ -154,6 +158,7 @@ def store_descriptions(code_list: CodeList, texts: Mapping[int, str], *, by: Use
     open_ones = CostCode.objects.exclude(sendable.locked())
     lock_rows(CostCode.objects.all(), texts)
     columns = ["description", "revision"]
+    # Locked codes are not updated; the exception then rolls back the others.
     if open_ones.bulk_update(picked, columns, batch_size=BATCH) < len(texts):
         raise Locked("One of the codes waits for accounting or is being exported by now.")
     for batch in (picked[start : start + BATCH] for start in range(0, len(picked), BATCH)):
@@ -231,6 +236,7 @@ def _delete(code_list: CodeList, picked: Mapping[int, CostCode], *, by: User) ->
     note(
         code_list.account_id, [_note(code, "deleted", data=data[code.pk]) for code in codes], by=by
     )
+    # Parents may have lost their last child; is_group is part of their payload.
     parents = {code.parent_id for code in codes if code.parent_id is not None}
     sendable.note_edits(ENTITY, code_list.account_id, sorted(parents - set(data)))
     return Outcome(len(codes), sorted_out.left)

@@ -1,1 +1,1 @@
-"""Cost types, and which code takes which."""
+"""Cost types, and the cost codes that use them."""

@@ -52,11 +52,11 @@ def tick(code_list: CodeList, *, on: Collection[Tick], off: Collection[Tick], by
 
     :raises ReadOnly: if the list takes no ticks.
     """
-    _open(code_list)
-    records = _known(code_list, {*on, *off})
+    _lock_open(code_list)
+    records = _records(code_list, {*on, *off})
     existing = ticks_of(list(records[0].values()))
-    new = [pair for pair in dict.fromkeys(on) if pair not in existing and _is_known(pair, records)]
-    old = [pair for pair in dict.fromkeys(off) if pair in existing and _is_known(pair, records)]
+    new = [pair for pair in dict.fromkeys(on) if pair not in existing and _exist(pair, records)]
+    old = [pair for pair in dict.fromkeys(off) if pair in existing and _exist(pair, records)]
     _store(new)
     for code, cost_type in old:
         CodeCostType.objects.filter(code=code, cost_type=cost_type).delete()
@@ -74,7 +74,7 @@ def tick_column(
 
     Nothing changes if the cost type was deleted. :raises ReadOnly: if the list takes no ticks.
     """
-    _open(code_list)
+    _lock_open(code_list)
     if not CostType.objects.select_for_update(no_key=True).filter(pk=cost_type.pk):
         return 0
     codes = rows(code_list).search(words)
@@ -101,16 +101,16 @@ def without(codes: CostCodeQuerySet, cost_type: CostType) -> CostCodeQuerySet:
     return codes.filter(~Exists(ticked))
 
 
-def _open(code_list: CodeList) -> None:
+def _lock_open(code_list: CodeList) -> None:
     why = refusal(list_services.lock(code_list.pk))
     if why:
         raise ReadOnly(why)
 
 
-Known = tuple[dict[int, CostCode], dict[int, CostType]]
+Records = tuple[dict[int, CostCode], dict[int, CostType]]
 
 
-def _known(code_list: CodeList, pairs: Iterable[Tick]) -> Known:
+def _records(code_list: CodeList, pairs: Iterable[Tick]) -> Records:
     """The codes and cost types of some ticks, if they belong to the list's account."""
     code_ids = sorted({code for code, _ in pairs})
     codes: dict[int, CostCode] = {}
@@ -120,7 +120,7 @@ def _known(code_list: CodeList, pairs: Iterable[Tick]) -> Known:
     return codes, {cost_type.pk: cost_type for cost_type in types}
 
 
-def _is_known(pair: Tick, records: Known) -> bool:
+def _exist(pair: Tick, records: Records) -> bool:
     return pair[0] in records[0] and pair[1] in records[1]
 
 
@@ -129,7 +129,7 @@ def _store(pairs: Sequence[Tick]) -> int:
     return len(CodeCostType.objects.bulk_create(created, batch_size=BATCH))
 
 
-def _note(records: Known, pair: Tick, *, ticked: bool) -> Note:
+def _note(records: Records, pair: Tick, *, ticked: bool) -> Note:
     code, cost_type = records[0][pair[0]], records[1][pair[1]]
     data = {"changes": {f"Cost type {cost_type}": [WORDS[not ticked], WORDS[ticked]]}}
     return Note(list_services.CODE, code.pk, str(code), "edited", data=data)

@@ -1,1 +1,1 @@
-"""Cost codes on their way into the ERP and back."""
+"""Sending cost codes to the ERP, and fetching them from it."""

@@ -145,7 +145,7 @@ def _apply_next(run: Run, code_list: CodeList) -> None:
         plan: Plan = run.memory["plan"]
         rows = _next(plan)
     else:
-        plan = _made_anew(run, code_list)
+        plan = _new_plan(run, code_list)
         rows = _moving(code_list, plan) or _next(plan)
         # An applied row leaves the plan. If the number of rows to do did not go down, the rest
         # cannot be applied, and the job ends instead of repeating it forever.
@@ -172,7 +172,7 @@ def _stamp(code_list: CodeList) -> tuple[object, ...]:
     )
 
 
-def _made_anew(run: Run, code_list: CodeList) -> Plan:
+def _new_plan(run: Run, code_list: CodeList) -> Plan:
     """Make a new plan. :raises JobProblem: if it is not the plan that was confirmed."""
     plan = plan_of(code_list)
     if plan.erp_digest != run.job.args["erp"]:

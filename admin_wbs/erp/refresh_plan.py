@@ -41,7 +41,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True)
-class Held:
+class ErpCode:
     """A code of the ERP in our terms; ``problem`` says why it cannot be stored."""
 
     erp_id: str
@@ -105,7 +105,7 @@ class Plan:
 
 def plan_of(code_list: CodeList) -> Plan:
     """What a refresh would do to the list now; a fixed number of queries."""
-    erp_codes = held_codes(sendable.erp_records(code_list.account_id, list_services.CODE))
+    erp_codes = codes_of_erp(sendable.erp_records(code_list.account_id, list_services.CODE))
     connection = sendable.connected(code_list.account_id, list_services.CODE)
     owned = connection is not None and connection.erp_owns
     codes = list(CostCode.objects.filter(list=code_list).order_by("sort_path"))
@@ -116,7 +116,7 @@ def plan_of(code_list: CodeList) -> Plan:
     return Plan(tuple(rows), _digest([[code.erp_id, *_facts(code)] for code in erp_codes]))
 
 
-def _facts(erp_code: Held) -> list[Any]:
+def _facts(erp_code: ErpCode) -> list[Any]:
     return [erp_code.path, erp_code.description, erp_code.is_active, erp_code.problem]
 
 
@@ -124,16 +124,16 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
-def held_codes(rows: Sequence[ErpRow]) -> list[Held]:
+def codes_of_erp(rows: Sequence[ErpRow]) -> list[ErpCode]:
     """The ERP's codes in our terms, each under the chain of codes above it."""
     by_id = {row.erp_id: row for row in rows}
-    placed: dict[str, Held] = {}
-    return [_held(row, by_id, placed, frozenset()) for row in rows]
+    placed: dict[str, ErpCode] = {}
+    return [_erp_code(row, by_id, placed, frozenset()) for row in rows]
 
 
-def _held(
-    row: ErpRow, by_id: Mapping[str, ErpRow], placed: dict[str, Held], below: frozenset[str]
-) -> Held:
+def _erp_code(
+    row: ErpRow, by_id: Mapping[str, ErpRow], placed: dict[str, ErpCode], below: frozenset[str]
+) -> ErpCode:
     if row.erp_id in placed:
         return placed[row.erp_id]
     parent_id = str(row.data.get("parent") or "")
@@ -141,7 +141,7 @@ def _held(
     parent = None
     problem = ""
     if erp_parent is not None and row.erp_id not in below and len(below) <= MOST_TIERS:
-        parent = _held(erp_parent, by_id, placed, below | {row.erp_id})
+        parent = _erp_code(erp_parent, by_id, placed, below | {row.erp_id})
         problem = parent.problem and "The code above it cannot be taken."
     elif parent_id:
         problem = "The ERP names a code above it that it does not have, or one below it."
@@ -149,7 +149,7 @@ def _held(
     description = one_line(str(row.data.get("description") or row.data.get("name") or ""))
     active = row.data.get("is_active") is not False and (parent is None or parent.is_active)
     problem = problem or _problem(path, description)
-    placed[row.erp_id] = Held(row.erp_id, path, description, bool(active), problem)
+    placed[row.erp_id] = ErpCode(row.erp_id, path, description, bool(active), problem)
     return placed[row.erp_id]
 
 
@@ -188,21 +188,21 @@ class _Comparison:
 
     def __init__(
         self,
-        held: Sequence[Held],
+        erp_codes: Sequence[ErpCode],
         codes: Sequence[CostCode],
         linked: Mapping[str, int],
         locked: set[int],
         *,
         owned: bool,
     ) -> None:
-        self.held, self.linked, self.locked, self.owned = held, linked, locked, owned
+        self.erp_codes, self.linked, self.locked, self.owned = erp_codes, linked, locked, owned
         self.codes = {code.pk: code for code in codes}
         self.by_path = {code.code_key: code for code in codes}
         self.seen: dict[str, str] = {}
 
     def rows(self) -> list[Row]:
         """Rows for all differences."""
-        rows = [row for code in self.held if (row := self._of(code)) is not None]
+        rows = [row for code in self.erp_codes if (row := self._row_of(code)) is not None]
         return self._grounded(rows) + (self._missing() if self.owned else [])
 
     def _grounded(self, rows: Sequence[Row]) -> list[Row]:
@@ -226,7 +226,7 @@ class _Comparison:
                 active.add(key(full_code(row.path)))
         return checked
 
-    def _of(self, erp_code: Held) -> Row | None:
+    def _row_of(self, erp_code: ErpCode) -> Row | None:
         code = self.codes.get(self.linked.get(erp_code.erp_id, 0))
         if erp_code.problem:
             return _left(erp_code, erp_code.problem)
@@ -240,7 +240,7 @@ class _Comparison:
             return self._same(erp_code, holder)
         return _row(Fate.NEW, erp_code) if erp_code.is_active else None
 
-    def _same(self, erp_code: Held, holder: CostCode) -> Row:
+    def _same(self, erp_code: ErpCode, holder: CostCode) -> Row:
         """Link a code of ours that equals the ERP's, if that is possible."""
         if holder.origin_id:
             why = f"{holder} has this code here, and is linked to another code of the ERP."
@@ -249,7 +249,7 @@ class _Comparison:
             return _left(erp_code, f"{holder} waits for accounting or is being exported here.")
         return _row(Fate.SAME, erp_code, holder)
 
-    def _changed(self, erp_code: Held, code: CostCode) -> Row | None:
+    def _changed(self, erp_code: ErpCode, code: CostCode) -> Row | None:
         current = (tuple(code.path), code.description, code.is_active)
         if current == (erp_code.path, erp_code.description, erp_code.is_active):
             return None
@@ -265,7 +265,7 @@ class _Comparison:
         """Ids of codes that move in the ERP as well, for example two that swap places."""
         pairs = (
             (erp_code, self.codes.get(self.linked.get(erp_code.erp_id, 0)))
-            for erp_code in self.held
+            for erp_code in self.erp_codes
         )
         return {
             code.pk
@@ -275,7 +275,9 @@ class _Comparison:
 
     def _missing(self) -> list[Row]:
         fetched = {
-            self.linked[erp_code.erp_id] for erp_code in self.held if erp_code.erp_id in self.linked
+            self.linked[erp_code.erp_id]
+            for erp_code in self.erp_codes
+            if erp_code.erp_id in self.linked
         }
         missing = set(self.linked.values()) - fetched
         codes = [code for pk, code in self.codes.items() if pk in missing and code.is_active]
@@ -293,18 +295,18 @@ class _Comparison:
         ]
 
 
-def _row(fate: Fate, erp_code: Held, code: CostCode | None = None, *, why: str = "") -> Row:
+def _row(fate: Fate, erp_code: ErpCode, code: CostCode | None = None, *, why: str = "") -> Row:
     code_id = code.pk if code else 0
     return Row(
         fate, erp_code.path, erp_code.description, erp_code.erp_id, code_id, erp_code.is_active, why
     )
 
 
-def _left(erp_code: Held, why: str) -> Row:
+def _left(erp_code: ErpCode, why: str) -> Row:
     return _row(Fate.LEFT, erp_code, why=why)
 
 
-def _difference(erp_code: Held, code: CostCode) -> str:
+def _difference(erp_code: ErpCode, code: CostCode) -> str:
     parts = []
     if erp_code.path != tuple(code.path):
         parts.append(f"Code was {code.full_code}.")

@@ -1,5 +1,4 @@
-"""Cost codes from a file: recognise its layout, check its rows against a list, apply, write one.
+"""Import cost codes from a file: detect its layout, compare its rows with a list, apply them.
 
-``layouts`` and ``checking`` are pure; ``plan`` compares with the list, ``stored`` keeps an upload
-until it is confirmed, ``applying`` writes. ``exporting`` is the way back, ``starter`` a first list.
+``columns`` and ``validate`` do not access the database; ``plan`` reads, ``apply`` writes.
 """

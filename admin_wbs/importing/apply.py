@@ -58,6 +58,7 @@ def confirm(stored: CodeImport, *, seen: str, by: User) -> Result:
     """
     code_list = list_services.lock(stored.list_id)
     unconfirmed = CodeImport.objects.filter(pk=stored.pk, confirmed_at=None)
+    # The conditional UPDATE lets only one confirmation through.
     if not unconfirmed.update(confirmed_at=Now()):
         raise AlreadyConfirmed("This file was imported already. Nothing was imported again.")
     stored.refresh_from_db()

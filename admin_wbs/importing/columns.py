@@ -64,7 +64,7 @@ def recognized(header: Sequence[str]) -> Layout:
     """
     places = {_key(heading): place for place, heading in reversed([*enumerate(header)])}
     if DESCRIPTION not in places:
-        raise FileProblem(f"The column Description is missing. {_known()}")
+        raise FileProblem(f"The column Description is missing. {_known_headings()}")
     description = places[DESCRIPTION]
     levels = _numbered(places, "costcodelevel", "Cost Code Level")
     if levels:
@@ -73,12 +73,12 @@ def recognized(header: Sequence[str]) -> Layout:
     divisions = _numbered(places, "division", "Division")
     if "division" not in places:
         if divisions:
-            raise FileProblem(f"The column Division is missing. {_known()}")
+            raise FileProblem(f"The column Division is missing. {_known_headings()}")
         if code is None:
-            raise FileProblem(f"The column of the codes is missing. {_known()}")
+            raise FileProblem(f"The column of the codes is missing. {_known_headings()}")
         return Layout("joined", (code,), description)
     if code is None:
-        raise FileProblem(f"The column Cost Code is missing. {_known()}")
+        raise FileProblem(f"The column Cost Code is missing. {_known_headings()}")
     tiers = _at_most((places["division"], *divisions, code))
     return Layout("divisions" if divisions else "division", tiers, description, last_is_code=True)
 
@@ -108,7 +108,7 @@ def _numbered(places: Mapping[str, int], start: str, name: str) -> tuple[int, ..
     numbers = [int(key[len(start) :]) for key in places if fits.fullmatch(key)]
     for number in range(1, max(numbers, default=0) + 1):
         if number not in numbers:
-            raise FileProblem(f"The column {name} {number} is missing. {_known()}")
+            raise FileProblem(f"The column {name} {number} is missing. {_known_headings()}")
     return tuple(places[f"{start}{number}"] for number in sorted(set(numbers)))
 
 
@@ -121,5 +121,5 @@ def _at_most(tiers: tuple[int, ...]) -> tuple[int, ...]:
     return tiers
 
 
-def _known() -> str:
+def _known_headings() -> str:
     return f"The headings that are known: {'; '.join(LABELS.values())}."

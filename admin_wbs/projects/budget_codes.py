@@ -170,6 +170,7 @@ def flat(project: Project, pks: Iterable[int]) -> dict[int, Flat]:
 
 
 def _lock(project: Project) -> None:
+    # list() runs the query, which takes the lock.
     list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))
 
 
@@ -197,6 +198,7 @@ def _items(
         for segment, item in row.items:
             ids_by_segment.setdefault(segment, set()).add(item)
     custom = [pk for pk in ids_by_segment if segments[pk].is_custom]
+    # Lock the segments, so that none of their items is deleted meanwhile.
     list(Segment.objects.select_for_update(no_key=True).filter(pk__in=custom).order_by("pk"))
     items: dict[tuple[int, int], _Item] = {}
     for segment, ids in ids_by_segment.items():
@@ -312,7 +314,7 @@ def _note_new(
     for row in rows:
         ordered = sorted(row.items, key=lambda pair: positions[pair[0]])
         label = default_structure.JOINT.join(items[pair].code for pair in ordered)
-        data = {**_of(project), "description": row.description or ""}
+        data = {**_project_data(project), "description": row.description or ""}
         notes.append(Note(WBS_CODE, stored[row.combination].pk, label, "created", data=data))
     note(project.account_id, notes, by=by)
 
@@ -327,12 +329,12 @@ def _note_changes(
             pk,
             labels[pk].code,
             "edited",
-            data={**_of(project), "changes": dict(differences)},
+            data={**_project_data(project), "changes": dict(differences)},
         )
         for pk, differences in changed.items()
     ]
     note(project.account_id, notes, by=by)
 
 
-def _of(project: Project) -> dict[str, Any]:
+def _project_data(project: Project) -> dict[str, Any]:
     return {"project": str(project), "project_id": project.pk}

@@ -67,7 +67,7 @@ def _add(request: ScopedRequest, form: SubJobForm) -> SubJob | None:
         same = SubJob.objects.filter(project=project, **form.cleaned_data)
         stored = same.first() if request.POST.get("again") else None
         if stored is None:
-            _show(form, error)
+            _add_error(form, error)
         return stored
 
 
@@ -105,7 +105,7 @@ def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
         try:
             changed = sub_jobs.change(sub_job, values=form.cleaned_data, seen=seen, by=request.user)
         except (ValidationError, SegmentRefused) as error:
-            _show(form, error)
+            _add_error(form, error)
         else:
             messages.success(request, f"Saved the sub job {changed}.")
             return redirect(_home(request))
@@ -170,5 +170,5 @@ def _sub_job(request: ScopedRequest, sub_job_id: int) -> SubJob:
     return get_object_or_404(visible, pk=sub_job_id)
 
 
-def _show(form: SubJobForm, error: ValidationError | SegmentRefused) -> None:
+def _add_error(form: SubJobForm, error: ValidationError | SegmentRefused) -> None:
     form.add_error(None, error if isinstance(error, ValidationError) else str(error))

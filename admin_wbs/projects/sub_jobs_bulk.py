@@ -33,6 +33,7 @@ def store(project: Project, rows: Sequence[Row], *, access: Access) -> None:
 
     :raises SegmentRefused: if the account has not enabled sub jobs.
     """
+    # list() runs the query, which takes the lock.
     list(Project.objects.select_for_update(no_key=True).filter(pk=project.pk))
     if not offered(project):
         raise SegmentRefused("Sub Job is not enabled in the account's Work Breakdown Structure.")
@@ -71,6 +72,7 @@ def _check(row: Row, stored: Mapping[int, SubJob], used: Set[int]) -> None:
                 row.refuse(column, "is missing")
         return
     sub_job = stored[row.pk]
+    # A call that clears the ERP id may also change the code.
     unlinked = row.values.get("origin_id") == ""
     if row.values.get("code", sub_job.code) == sub_job.code:
         return
@@ -114,16 +116,16 @@ def _change_notes(
 ) -> list[Note]:
     own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
     edited = [_note(project, sub_job, "edited", own)] if own else []
-    data = _of(project)
+    data = _project_data(project)
     return [*edited, *external_ids.notes(SUB_JOB, sub_job.pk, str(sub_job), differences, data=data)]
 
 
-def _of(project: Project) -> dict[str, Any]:
+def _project_data(project: Project) -> dict[str, Any]:
     return {"project": str(project), "project_id": project.pk}
 
 
 def _note(
     project: Project, sub_job: SubJob, verb: str, differences: Mapping[str, Any] | None = None
 ) -> Note:
-    data = {**_of(project), **({"changes": dict(differences)} if differences else {})}
+    data = {**_project_data(project), **({"changes": dict(differences)} if differences else {})}
     return Note(SUB_JOB, sub_job.pk, str(sub_job), verb, data=data)

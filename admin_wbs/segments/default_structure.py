@@ -55,6 +55,7 @@ def lock(account_id: int) -> None:
     Creates the three default segments and seven cost types if they are missing. Existing projects
     get the structure as well, because there was no other before.
     """
+    # list() runs the query, which takes the lock.
     list(Account.objects.select_for_update(no_key=True).filter(pk=account_id))
     if Segment.objects.filter(account=account_id).exists():
         return

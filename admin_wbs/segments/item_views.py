@@ -68,7 +68,7 @@ def _add(
     except (ValidationError, SegmentRefused) as error:
         stored = _stored_before(request, segment, under=under, form=form)
         if stored is None:
-            _show(form, error)
+            _add_error(form, error)
         return stored
 
 
@@ -90,7 +90,7 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
             by=request.user,
         )
     except (ValidationError, SegmentRefused) as error:
-        _show(form, error)
+        _add_error(form, error)
         return _edit(request, segment, item_id, form, status=CONFLICT)
     message = f"Saved {form.cleaned_data['code']}."
     if page_params.is_part(request):
@@ -263,5 +263,5 @@ def _item(segment: Segment, text: str) -> SegmentItem | None:
     return segment.items.filter(pk=number(text)).first()
 
 
-def _show(form: ItemForm, error: ValidationError | SegmentRefused) -> None:
+def _add_error(form: ItemForm, error: ValidationError | SegmentRefused) -> None:
     form.add_error(None, error if isinstance(error, ValidationError) else str(error))

@@ -59,7 +59,7 @@ def segment_add(request: ScopedRequest) -> HttpResponseBase:
         try:
             created = segment_services.add(account, by=request.user, **form.cleaned_data)
         except (ValidationError, SegmentRefused) as error:
-            _show(form, error)
+            _add_error(form, error)
         else:
             messages.success(request, f"Added the segment {created}.")
             return redirect("admin_wbs:segment_items", account.pk, created.pk)
@@ -78,7 +78,7 @@ def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
         try:
             segment_services.change(segment, values=form.cleaned_data, by=request.user)
         except (ValidationError, SegmentRefused) as error:
-            _show(form, error)
+            _add_error(form, error)
         else:
             messages.success(request, f"Saved the segment {segment}.")
             return redirect("admin_wbs:segments", segment.account_id)
@@ -156,5 +156,5 @@ def _custom(access: Access, segment_id: int) -> Segment:
     return get_object_or_404(_customs(access), pk=segment_id)
 
 
-def _show(form: SegmentForm, error: ValidationError | SegmentRefused) -> None:
+def _add_error(form: SegmentForm, error: ValidationError | SegmentRefused) -> None:
     form.add_error(None, error if isinstance(error, ValidationError) else str(error))

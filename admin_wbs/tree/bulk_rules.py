@@ -117,6 +117,7 @@ def has_children(noun: str) -> str:
 
 def switch(rows: models.QuerySet[T], to_switch: Sequence[T], *, active: bool) -> None:
     """Make rows active or inactive."""
+    # An UPDATE with a filter locks in no particular order (docs/locks.md).
     lock_rows(rows, [row.pk for row in to_switch])
     for batch in batches(row.pk for row in to_switch):
         rows.filter(pk__in=batch).update(
@@ -128,6 +129,7 @@ def delete_deepest_first(rows: models.QuerySet[T], nodes: Iterable[T]) -> None:
     """Delete rows, children before parents. The caller has checked all other references."""
     by_depth: dict[int, list[int]] = defaultdict(list)
     nodes = list(nodes)
+    # Lock all rows in id order before deleting tier by tier (docs/locks.md).
     lock_rows(rows, [row.pk for row in nodes])
     for row in nodes:
         by_depth[row.depth].append(row.pk)

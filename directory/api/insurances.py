@@ -135,6 +135,7 @@ class InsuranceView(Resource, Records):
                 setattr(policy, name, value)
             policy.updated_at = timezone.now()
             try:
+                # A savepoint: a taken origin id must not end the transaction of the other rows.
                 with transaction.atomic():
                     policy.save()
             except IntegrityError:

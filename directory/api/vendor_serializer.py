@@ -75,25 +75,25 @@ Rows = dict[int, dict[str, Any]]
 
 def compact(pks: Sequence[int]) -> Rows:
     """Id and name."""
-    return {row["id"]: row for row in _found(pks).values("id", "name")}
+    return {row["id"]: row for row in _companies(pks).values("id", "name")}
 
 
 def ids_only(pks: Sequence[int]) -> Rows:
     """The id only."""
-    return {row["id"]: row for row in _found(pks).values("id")}
+    return {row["id"]: row for row in _companies(pks).values("id")}
 
 
 def listed(pks: Sequence[int]) -> Rows:
     """The fields for a list to choose from."""
     columns = ("id", "name", "abbreviated_name", "is_active")
-    return {row["id"]: row for row in _found(pks).values(*columns)}
+    return {row["id"]: row for row in _companies(pks).values(*columns)}
 
 
 def normal(pks: Sequence[int]) -> Rows:
     """The usual fields."""
-    rows = list(_found(pks).values(*COLUMNS))
+    rows = list(_companies(pks).values(*COLUMNS))
     contacts = _contacts(row["primary_contact_id"] for row in rows)
-    people = _counted(Company.people.through.objects.filter(company__among=pks))
+    people = _counts(Company.people.through.objects.filter(company__among=pks))
     return {row["id"]: _normal(row, contacts, people) for row in rows}
 
 
@@ -105,17 +105,17 @@ def erp(pks: Sequence[int]) -> Rows:
 
 def extended(pks: Sequence[int]) -> Rows:
     """All fields."""
-    rows = list(_found(pks).values(*COLUMNS))
+    rows = list(_companies(pks).values(*COLUMNS))
     contacts = _contacts(row["primary_contact_id"] for row in rows)
-    people = _counted(Company.people.through.objects.filter(company__among=pks))
+    people = _counts(Company.people.through.objects.filter(company__among=pks))
     more = _More(pks)
     return {row["id"]: _normal(row, contacts, people) | more.of(row) for row in rows}
 
 
 def directory(pks: Sequence[int]) -> Rows:
     """For an address book: no ERP fields, but names of places and contacts."""
-    rows = list(_found(pks).values(*COLUMNS))
-    people = _counted(Company.people.through.objects.filter(company__among=pks))
+    rows = list(_companies(pks).values(*COLUMNS))
+    people = _counts(Company.people.through.objects.filter(company__among=pks))
     invoices: defaultdict[int, list[int]] = defaultdict(list)
     through = Company.invoice_contacts.through.objects.filter(company__among=pks)
     for company, member in through.values_list("company_id", "membership_id"):
@@ -143,10 +143,10 @@ def directory(pks: Sequence[int]) -> Rows:
 def summary(pks: Sequence[int]) -> Rows:
     """Numbers of users, bids and projects."""
     columns = ("id", "name", "origin_id", "is_own_company")
-    rows = list(_found(pks).values_list(*columns))
+    rows = list(_companies(pks).values_list(*columns))
     active = Company.people.through.objects.filter(membership__in=Membership.objects.active())
-    people = _counted(active.filter(company__among=pks))
-    projects = _counted(ProjectCompany.objects.filter(company__among=pks))
+    people = _counts(active.filter(company__among=pks))
+    projects = _counts(ProjectCompany.objects.filter(company__among=pks))
     return {
         pk: {
             "id": pk,
@@ -196,7 +196,7 @@ def register_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _found(pks: Sequence[int]) -> Any:
+def _companies(pks: Sequence[int]) -> Any:
     return Company.objects.filter(pk__among=pks)
 
 
@@ -234,7 +234,7 @@ class _More:
         bidding = Company.bid_contacts.through.objects.filter(company__among=pks)
         for company, user in bidding.values_list("company_id", "membership__user_id"):
             self.bidders[company].append({"id": user})
-        self.children = _counted(Company.objects.filter(parent__among=pks), "parent_id")
+        self.children = _counts(Company.objects.filter(parent__among=pks), "parent_id")
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The additional fields of one vendor."""
@@ -253,7 +253,7 @@ class _More:
         }
 
 
-def _counted(rows: Any, name: str = "company_id") -> dict[int, int]:
+def _counts(rows: Any, name: str = "company_id") -> dict[int, int]:
     return dict(rows.order_by().values_list(name).annotate(Count("pk")))
 
 

@@ -132,6 +132,7 @@ class Writes(Records):
 
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and update vendors, then store their ERP ids."""
+        # store() may be called several times in one sync; the trades are the same each time.
         if not self._trades:
             self._trades = {trade.pk: trade for trade in self.access.account.trades.all()}
         pks = {row.pk for row in rows if row.pk is not None}
@@ -142,6 +143,7 @@ class Writes(Records):
         values = {id(row): self._values(row, stored.get(row.pk or 0)) for row in rows}
         self._refuse_impossible_origins(rows)
         if any(_origin(row) != Origin() for row in rows if not row.errors):
+            # Connections are locked before records (docs/locks.md).
             sendable.hold(self.access.account.pk)
 
         def put(good: Sequence[SyncRow]) -> None:
@@ -158,7 +160,7 @@ class Writes(Records):
         row.refuse(errors | origin_errors)
         if company is None and not values.get("name") and "name" not in errors:
             row.refuse({"name": [REQUIRED]})
-        for part in (self._places, self._classified, self._related, self._switched):
+        for part in (self._places, self._split_columns, self._related, self._reactivated):
             row.refuse(part(values, company))
         missing = required_fields.missing(self.required, values, company)
         row.refuse({name: messages for name, messages in missing.items() if name not in row.errors})
@@ -167,7 +169,9 @@ class Writes(Records):
     def _places(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
         return countries.codes(values, country=company.country_code if company else "")
 
-    def _classified(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+    def _split_columns(
+        self, values: dict[str, Any], company: Company | None
+    ) -> dict[str, list[str]]:
         """Merge the given flags with the stored ones; split the register into its columns."""
         if "bidding" in values:
             classifications = set(company.classifications) if company else set()
@@ -228,7 +232,7 @@ class Writes(Records):
             return {"parent_id": ["a parent and its children are at most two levels"]}
         return {}
 
-    def _switched(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+    def _reactivated(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
         if company is None or company.is_active or not values.get("is_active"):
             return {}
         answer = self.access.can("companies.reactivate")

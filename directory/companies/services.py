@@ -170,7 +170,9 @@ def edit_and_send(
     :raises Stale: if somebody else has edited the company since, even if nothing was typed.
     :raises Locked: while the company waits for accounting or is being exported.
     """
+    # Connections are locked before records (docs/locks.md).
     sendable.hold(company.account_id)
+    # edit() does not check the revision if nothing was changed.
     if company.revision != seen:
         raise refusal_of(company, seen=seen)
     logo = company.logo.name
@@ -179,6 +181,7 @@ def edit_and_send(
         ENTITY, [company.pk], access=access, seen={company.pk: company.revision}
     )
     if outcome.refused:
+        # The transaction is rolled back, which would leave the new logo's file without an owner.
         uploaded = company.logo.name
         if uploaded and uploaded != logo:
             company.logo.storage.delete(uploaded)
@@ -226,6 +229,7 @@ def add_to_project(ids: Iterable[int], *, project: Project, by: User, roles: str
             for company in companies
         ],
         batch_size=500,
+        # Another request may add the same company at the same time.
         ignore_conflicts=True,
     )
     _note_project(companies, "added to project", project=project, by=by)

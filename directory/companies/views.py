@@ -79,6 +79,7 @@ def edit(request: ScopedRequest, company_id: int) -> HttpResponseBase:
         return _refused(request, company, form, seen=seen, refused=refused)
     saved = f"{company.name} was saved"
     if also_send:
+        # Without changes the company was only sent, not saved.
         saved = f"{saved}, and" if company.revision != seen else company.name
     messages.success(request, f"{saved} {SENT}" if also_send else f"{saved}.")
     if warning := number_warning(form.cleaned_data):
@@ -170,6 +171,7 @@ def logo(request: ScopedRequest, company_id: int) -> FileResponse:
     except (ValueError, FileNotFoundError) as missing:
         raise Http404 from missing
     response = FileResponse(picture, content_type=logos.content_type(str(company.logo.name)))
+    # Uploaded by users: a browser must not guess another content type.
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=300"
     return response

@@ -1,1 +1,1 @@
-"""Fields of a company that have rules or choices of their own."""
+"""Company fields that have their own rules or choices."""

@@ -77,10 +77,10 @@ def missing(
 
     If trades are required, they must be prefetched on the company.
     """
-    return {FIELDS[name]: [BLANK] for name in names if not _held(name, values, company)}
+    return {FIELDS[name]: [BLANK] for name in names if not _has_value(name, values, company)}
 
 
-def _held(name: str, values: Mapping[str, Any], company: Company | None) -> bool:
+def _has_value(name: str, values: Mapping[str, Any], company: Company | None) -> bool:
     if name in values or company is None:
         return bool(values.get(name))
     return bool(company.trades.all()) if name == "trades" else bool(getattr(company, name))

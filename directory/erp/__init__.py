@@ -1,1 +1,1 @@
-"""Companies on their way into the ERP."""
+"""Sending companies to the ERP."""

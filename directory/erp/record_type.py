@@ -93,7 +93,7 @@ class VendorType:
         companies = Company.objects.filter(account=account_id, pk__in=ids).prefetch_related(
             "trades"
         )
-        return {company.pk: _told_apart_by(company) for company in companies}
+        return {company.pk: _distinguishing(company) for company in companies}
 
     def visible(self, access: Access) -> CompanyQuerySet:
         """The companies that the person can see in the scope."""
@@ -124,7 +124,7 @@ def _kind_missing(draft: Draft) -> list[Problem]:
     return [Problem("entity_type", "present", message, current="", limit="")]
 
 
-def _told_apart_by(company: Company) -> dict[str, str]:
+def _distinguishing(company: Company) -> dict[str, str]:
     town = [part for part in (company.city, company.state_code) if part]
     tax_id = [part for part in (company.get_entity_type_display(), company.entity_id) if part]
     return {

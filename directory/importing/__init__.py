@@ -1,5 +1,5 @@
-"""Companies from a CSV file: read it, map its columns, check its rows, find look-alikes, apply.
+"""Import companies from a file: map its columns, check its rows, find look-alikes, apply.
 
-``columns`` and ``checking`` are pure; ``look_alikes`` reads the account's companies;
-``stored`` keeps an upload until it is confirmed, and ``applying`` writes.
+``columns`` and ``validate`` do not access the database; ``look_alikes`` and ``plan`` read,
+``apply`` writes.
 """

@@ -62,6 +62,7 @@ def confirm(stored: CompanyImport, *, choice: Choice, seen: str, by: User) -> Re
     """
     _one_at_a_time(stored.account)
     unconfirmed = CompanyImport.objects.filter(pk=stored.pk, confirmed_at=None)
+    # The conditional UPDATE lets only one confirmation through.
     if not unconfirmed.update(confirmed_at=Now()):
         raise AlreadyConfirmed("This file was imported already. Nothing was imported again.")
     stored.refresh_from_db()
@@ -94,6 +95,7 @@ def import_file(
     """
     _one_at_a_time(account)
     lines = [planned.row.source for planned in plan.rows]
+    # The plan was made without a lock; make it again under the lock and compare.
     current = planning.make(
         lines, plan.columns, account=account, project=project, country=plan.country
     )

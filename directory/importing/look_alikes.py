@@ -80,7 +80,7 @@ def matches(rows: Iterable[Row], *, account: Account, project: Project | None) -
     seen: Seen = defaultdict(dict)
     for company in _companies(account):
         _remember(company, seen, sign_keys)
-    on_project = _placed(project)
+    on_project = _on_project(project)
     best = {}
     for line, firm in described.items():
         match = _best(firm, seen, on_project)
@@ -123,7 +123,7 @@ def _companies(account: Account) -> Iterator[Known]:
         )
 
 
-def _placed(project: Project | None) -> set[int]:
+def _on_project(project: Project | None) -> set[int]:
     if project is None:
         return set()
     return set(ProjectCompany.objects.filter(project=project).values_list("company", flat=True))
@@ -155,6 +155,7 @@ def _signs(firm: Known) -> Iterator[Sign]:
 def _remember(firm: Known, seen: Seen, sign_keys: set[tuple[str, ...]]) -> None:
     for sign in _signs(firm):
         if sign.key in sign_keys:
+            # None counts firms with any tax ID, for rows without one.
             for tax_id in (firm.tax_id, None):
                 same = seen[sign.key].setdefault(tax_id, Same(firm))
                 same.companies += firm.company_id is not None

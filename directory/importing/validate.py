@@ -100,7 +100,7 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
     problems = [] if texts.get("name") else [_missing_name()]
     for name, text in texts.items():
         try:
-            values[name] = _readable(line, places[name], Cell(name, text))
+            values[name] = _read_cell(line, places[name], Cell(name, text))
         except Wrong as wrong:
             values[name] = text
             problems.append(_problem(name, text, wrong))
@@ -113,7 +113,7 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
     return Row(line, values, trades, tuple(problems))
 
 
-def _readable(line: Line, place: int, cell: Cell) -> Any:
+def _read_cell(line: Line, place: int, cell: Cell) -> Any:
     """The value of a cell. :raises Wrong: also if a spreadsheet has damaged it."""
     why = damaged.reason(line, place, prose=cell.name in PROSE)
     if why:

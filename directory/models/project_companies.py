@@ -1,4 +1,4 @@
-"""The place of a company on a project."""
+"""The companies of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trades of an account's own list."""
+"""The account's list of trades."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, Searc
 
 
 class Trade(Folding):
-    """A trade of the account's own list."""
+    """A trade of the account's list."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="trades")
     name = models.CharField("Name", max_length=200)

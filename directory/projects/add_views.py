@@ -91,6 +91,7 @@ def _created(form: CompanyForm, *, access: Access, seen_ids: Sequence[str]) -> C
 
     :param seen_ids: ids of the look-alikes that the person has seen.
     """
+    # list() runs the query, which takes the lock.
     list(Account.objects.select_for_update(no_key=True).filter(pk=access.account.pk))
     alike = _alike(access, form.cleaned_data["name"])
     if any(str(pk) not in seen_ids for pk in _newest(alike)):

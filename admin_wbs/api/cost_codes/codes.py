@@ -183,6 +183,7 @@ class OneCode(CodeView, Shown):
         """Change a cost code. :raises ApiError: 409 while it waits for accounting."""
         stored = self.one(pk)
         self.require("codes.edit")
+        # Checked here, because store_one() would report the lock as 422.
         lock = sendable.lock(list_services.CODE, stored)
         if lock is not None:
             raise ApiError(409, {"base": [lock.message]})

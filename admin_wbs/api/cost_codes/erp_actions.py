@@ -33,7 +33,7 @@ STALE = "It was changed since you read it. Read it again, then send."
 
 
 class ListView(ScopedView):
-    """A list of the account that belongs to an ERP."""
+    """A cost code list of the account."""
 
     reads = "codes.view"
 
@@ -90,6 +90,8 @@ class SendList(ListClick):
         button = send_to_erp.button(code_list, self.access, seen=seen)
         if button is None:
             raise Invalid({"base": ["The list belongs to no ERP, so it cannot be sent."]})
+        # If all codes are rejected and unchanged, the button is disabled; chosen codes can
+        # still be sent.
         left_out = ids is not None and {reason.rule for reason in button.reasons} == {"nothing"}
         if not button.enabled and not (left_out and button.left_out):
             raise action_responses.refused(button.reasons)
@@ -142,6 +144,7 @@ class SendCode(CodeView):
         if seen is not None and seen != code.revision:
             raise ApiError(409, {"revision": [STALE]})
         button = sendable.button(list_services.CODE, self.access, code)
+        # Unsent ancestors are sent along, so an unsent parent is no obstacle.
         only_parent = {reason.rule for reason in button.reasons} == {"parent_not_sent"}
         if button.reasons and not only_parent:
             raise action_responses.refused(button.reasons)

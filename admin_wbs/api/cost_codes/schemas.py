@@ -73,7 +73,7 @@ class LineItemTypeOfCode(TypedDict):
 
 
 class LineItemType(LineItemTypeOfCode):
-    """A cost type."""
+    """A cost type of the account."""
 
     origin_data: str | None
 

@@ -63,6 +63,7 @@ class CodeRecords(Records):
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Create and change codes, then store their ERP ids."""
         if any(ORIGIN & row.given.keys() for row in rows):
+            # Connections are locked before records (docs/locks.md).
             sendable.hold(self.access.account.pk)
         without_refused(rows, self._store)
 

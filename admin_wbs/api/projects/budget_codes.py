@@ -150,7 +150,7 @@ class BulkCreate(WbsCodeView):
         """Create up to 1,000 budget codes. A row with errors does not stop the others."""
         self.require("project_wbs.edit")
         objects = _bulk(scope.body_of(request).get(BULK))
-        rows = [_tried(item) for item in objects]
+        rows = [_row_or_errors(item) for item in objects]
         self.store([row for row in rows if not row.errors])
         pks = [row.pk for row in rows if row.pk is not None]
         entities = self.shape()(list(dict.fromkeys(pks)))
@@ -206,7 +206,7 @@ def _bulk(rows: Any) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _tried(body: Mapping[str, Any]) -> WbsCodeRow:
+def _row_or_errors(body: Mapping[str, Any]) -> WbsCodeRow:
     """Read one row of a bulk call; keep its errors with it instead of raising."""
     try:
         return _row(body)

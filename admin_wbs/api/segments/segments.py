@@ -147,7 +147,7 @@ def _from_zero(position: int | None) -> int | None:
 
 
 class PatternView(WbsView):
-    """The one pattern of the company, or of the project."""
+    """The pattern of the company or project; there is exactly one."""
 
     def holds(self) -> Iterator[QuerySet[Any]]:
         """Lock the project. The company's structure is changed under the account's lock."""
@@ -168,7 +168,7 @@ class PatternView(WbsView):
 
 
 class Patterns(PatternView):
-    """The one pattern of the company, or of the project."""
+    """The pattern of the company or project."""
 
     @answers(list[WbsPattern])
     def get(self, request: Request, **path: Any) -> JsonAnswer:

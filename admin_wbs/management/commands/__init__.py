@@ -1,1 +1,1 @@
-"""Import from the shell."""
+"""One module per command."""

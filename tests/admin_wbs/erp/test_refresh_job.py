@@ -8,7 +8,7 @@ import pytest
 
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.erp import refresh_job as erp_refresh_job
-from admin_wbs.erp.refresh_plan import Fate, held_codes, plan_of
+from admin_wbs.erp.refresh_plan import Fate, codes_of_erp, plan_of
 from admin_wbs.errors import CodeRefused, ReadOnly, Stale
 from admin_wbs.models import CostCode
 from erp_integrations import sendable
@@ -308,7 +308,7 @@ def test_what_cannot_be_a_code_here_is_left_with_its_reason():
     def row(number: int, code: str, **data: object) -> ErpRow:
         return ErpRow(str(number), code, {"full_code": code, "description": "x", **data})
 
-    found = held_codes(
+    found = codes_of_erp(
         [
             row(1, "01"),
             row(2, "01-1", parent="1"),
