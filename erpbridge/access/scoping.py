@@ -61,9 +61,7 @@ def _refuse_impossible_ids(*arguments: object) -> None:
         raise Http404
 
 
-def scoped(
-    action: str = "", *, entity: str = ""
-) -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], View]:
+def scoped(action: str = "") -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], View]:
     """Decorate a view whose URL has ``account_id`` and maybe ``project_id``.
 
     The view gets a :class:`ScopedRequest` and the other URL arguments. ``action`` is the required
@@ -80,7 +78,7 @@ def scoped(
             account = request.access.account
             timezone.activate(zones.first_of(request.user.time_zone, account.time_zone))
             if action:
-                require(request.access, action, entity)
+                require(request.access, action)
             return view(request, *args, **kwargs)
 
         return wrapper

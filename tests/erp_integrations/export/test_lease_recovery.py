@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
+from erp_integrations.clock import ago
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.adapter_loading import manifest_of
-from erp_integrations.export import backoff, circuit_breaker, engine, lease_recovery
-from erp_integrations.models import Ticker
+from erp_integrations.export import backoff, circuit_breaker, engine, lease_recovery, rate_limit
+from erp_integrations.models import Item, Ticker
 from erp_integrations.models.states import State
 from tests.erp_integrations import steps
-from tests.factories import ConnectionFactory
+from tests.factories import ConnectionFactory, ItemFactory
 
 
 @pytest.fixture
@@ -87,3 +90,21 @@ def test_an_expired_lease_locks_its_own_connection_only(connection, accepted_ite
         assert lease_recovery.expire_leases() == 1
     locks = [sql["sql"] for sql in asked if 'FROM "erp_integrations_connection"' in sql["sql"]]
     assert f'"id" = {connection.pk}' in locks[0]
+
+
+def test_leases_expire_connection_by_connection(connection, accepted_item, account):
+    other = ItemFactory.create(
+        account=account, state=State.SENDING, lease_until=ago(1), intent=uuid.uuid4()
+    )
+    Item.objects.filter(pk=accepted_item.pk).update(state=State.SENDING, lease_until=ago(1))
+    assert lease_recovery._expire_leases(connection.pk) == 1
+    other.refresh_from_db()
+    assert other.state == State.SENDING
+    assert lease_recovery.expire_leases() == 1
+
+
+def test_a_record_type_that_the_adapter_no_longer_knows_goes_alone(connection):
+    manifest = manifest_of(connection)
+    unknown = Item(entity="commitment", attempts=0)
+    assert rate_limit._batch(manifest, connection, unknown) == 1
+    assert rate_limit._batch(manifest, connection, Item(entity="vendor", attempts=0)) == 20

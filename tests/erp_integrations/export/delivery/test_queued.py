@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.db import connection as db
@@ -186,14 +187,18 @@ def test_each_not_yet_is_noted_and_only_the_rest_settles(connection, accept_comp
     assert handles[done.item.pk] == done.item.handle
 
 
-@pytest.mark.parametrize("left", [State.UNCERTAIN, State.NEEDS_ANSWER, State.FAILED])
+GIVEN_TO_ANOTHER: dict[str, Any] = {"fence": 99}
+LEFT = [{"state": state} for state in (State.UNCERTAIN, State.NEEDS_ANSWER, State.FAILED)]
+
+
+@pytest.mark.parametrize("left", [*LEFT, GIVEN_TO_ANOTHER])
 def test_a_late_not_yet_leaves_an_item_alone_that_is_no_longer_asked_about(
     connection, accepted_item, left
 ):
     steps.export(connection)
     steps.let_pass(11)
     (claim,) = queued.take_pending(connection, manifest_of(connection))
-    Item.objects.filter(pk=accepted_item.pk).update(state=left)
+    Item.objects.filter(pk=accepted_item.pk).update(**left)
     before = Item.objects.values().get(pk=accepted_item.pk)
     late = [(claim, Outcome(handle="late", check_after=7))]
     assert queued.still_pending(manifest_of(connection), late) == []
