@@ -39,6 +39,7 @@ def digest(state: Mapping[Any, Any]) -> str:
 def levels_of(holder: ToolLevels | None) -> dict[str, Any]:
     """Return the levels and the granular right of a membership, all at None without one."""
     if holder is None:
+        # An unsaved row has the default of every level.
         holder = ProjectMembership()
     return {name: getattr(holder, name) for name in LEVEL_FIELDS}
 

@@ -46,6 +46,7 @@ class Access:
     scope: Scope
     membership: Membership
     project_membership: ProjectMembership | None = None
+    # Cached, because a page asks the same questions for many rows.
     _answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
     @property
@@ -173,6 +174,7 @@ def _assign_types(access: Access, entity: str) -> Answer:
 
 
 def _decide(direction: int, verb: str) -> Rule:
+    # ``direction`` is an index into the pair (can import, can export).
     def rule(access: Access, entity: str) -> Answer:
         if not access.membership.can_push_to_accounting:
             return Answer(False, "Needs the approver's flag Can push to accounting.")
@@ -190,6 +192,7 @@ def _view_items(access: Access, entity: str) -> Answer:
     return _at_least(Tool.ERP_INTEGRATIONS, Level.READ_ONLY)(access, entity)
 
 
+# Keep in line with docs/design/permissions.md, "Who does what".
 RULES: dict[str, Rule] = {
     "people.view": _at_least(Tool.DIRECTORY, Level.READ_ONLY),
     "people.manage": _account_admin,

@@ -41,7 +41,9 @@ def resolve(user: User, account_id: int, project_id: int | None = None) -> Acces
     if project_id is None:
         return access
     project = get_object_or_404(Project.objects.visible_to(access.membership), pk=project_id)
+    # Saves a query each time that the project's account is read.
     project.account = account
+    # load() returns None only if the membership has ended since the lookup above.
     return policy.load(user, account, project) or access
 
 
@@ -76,6 +78,7 @@ def scoped(action: str = "") -> Callable[[Callable[Concatenate[Any, P], HttpResp
             _refuse_impossible_ids(account_id, project_id, *kwargs.values())
             request.access = resolve(request.user, account_id, project_id)
             account = request.access.account
+            # ZoneMiddleware has activated the person's own zone; the account is known only here.
             timezone.activate(zones.first_of(request.user.time_zone, account.time_zone))
             if action:
                 require(request.access, action)

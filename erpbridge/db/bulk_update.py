@@ -39,6 +39,7 @@ def write_rows(
     plain = [name for name in columns if not any(_is_expression(row, name) for row in rows)]
     computed = [name for name in columns if name not in plain]
     if computed:
+        # Expressions cannot be sent as JSON values.
         model._base_manager.bulk_update(rows, computed, batch_size=100)
     for start in range(0, len(rows), AT_ONCE):
         batch = rows[start : start + AT_ONCE]

@@ -79,6 +79,7 @@ class Run:
         :raises Lost: when another worker has the job.
         """
         with transaction.atomic():
+            # First, because it locks the row: a worker that lost the job stops before it writes.
             self.alive()
             yield
             values: dict[str, Any] = {

@@ -129,6 +129,7 @@ def checked_redirect_uri(uri: str) -> str:
     try:
         parts = urlsplit(uri)
         host = parts.hostname or ""
+        # Raises ValueError for an invalid port.
         _port = parts.port
     except ValueError:
         host = ""
@@ -140,6 +141,7 @@ def checked_redirect_uri(uri: str) -> str:
         raise ValidationError({"redirect_uris": f"“{uri[:100]}” is not an address."})
     if parts.fragment or "#" in uri:
         raise ValidationError({"redirect_uris": f"“{uri[:100]}” must not hold a #."})
+    # http only on this machine, for native applications (RFC 8252, 7.3).
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
         message = f"“{uri[:100]}”: must begin with https://, or lead to this machine."
         raise ValidationError({"redirect_uris": message})

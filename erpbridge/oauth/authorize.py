@@ -77,6 +77,7 @@ def _parsed(query: QueryDict, user: User) -> Asked:
 
     :raises Wrong: for an unknown application or redirect URI.
     """
+    # PostgreSQL rejects null characters in parameters.
     uid = query.get("client_id", "").replace("\x00", "")
     applications = Application.objects.filter(uid=uid, service=None, deleted_at=None)
     visible = Account.objects.visible_to(user)
@@ -113,6 +114,7 @@ def _problem(query: QueryDict) -> tuple[str, str] | None:
     challenge, method = query.get("code_challenge", ""), query.get("code_challenge_method", "")
     if (challenge or method) and method != "S256":
         return "invalid_request", "code_challenge_method must be S256."
+    # RFC 7636, 4.2.
     if challenge and not 43 <= len(challenge) <= 128:
         return "invalid_request", "code_challenge must have 43 to 128 characters."
     return None

@@ -45,6 +45,7 @@ def endpoint(method: str) -> Callable[[Endpoint], Endpoint]:
                 answer = view(request)
             except Refused as refused:
                 answer = _refusal(refused)
+            # RFC 6749, 5.1: responses with tokens must not be cached.
             answer["Cache-Control"], answer["Pragma"] = "no-store", "no-cache"
             return answer
 
@@ -205,4 +206,5 @@ def _credentials(request: HttpRequest, fields: Mapping[str, str]) -> tuple[str, 
     except (binascii.Error, ValueError):
         raise Refused("invalid_client", WRONG_CLIENT, 401) from None
     uid, _colon, secret = text.partition(":")
+    # RFC 6749, 2.3.1: both parts are form-encoded in the Basic credentials.
     return unquote_plus(uid), unquote_plus(secret)

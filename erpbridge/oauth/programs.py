@@ -76,6 +76,7 @@ def end(
 
     :returns: the number of programs that could act until now.
     """
+    # The same lock as in tokens._admitted(), so that no token is issued meanwhile.
     User.objects.select_for_update(no_key=True).get(pk=user_id)
     selection = Q(user=user_id)
     if account_id is not None:

@@ -155,6 +155,7 @@ def redeem(application: Application, code: str, *, redirect_uri: str, verifier: 
         raise _invalid("The code_verifier does not match the code_challenge.")
     with transaction.atomic():
         person = _admitted(application, row.user_id)
+        # A conditional UPDATE, so that of two concurrent requests only one gets tokens.
         if person and codes.filter(used_at=None).update(used_at=timezone.now()):
             return _issue(application, person, family=row.family)
     end_family(row.family)

@@ -31,6 +31,7 @@ from erpbridge.outgoing.uptime import uptime
 MOST_BYTES = 8_000_000
 # For each address of a host.
 CONNECT_SECONDS = 5.0
+# SO_LINGER with a timeout of 0: closing sends RST and discards unsent data.
 RESET = struct.pack("ii", 1, 0)
 
 

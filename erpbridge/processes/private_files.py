@@ -17,6 +17,7 @@ UMASK = 0o077
 KEYS = ("secret-key", "field-key")
 # Bytes; room for several uploads of the largest size.
 LITTLE = 100 * 1024 * 1024
+# Larger than a disk block, so that writing it needs free space.
 PROBE = b"\0" * 65_536
 
 

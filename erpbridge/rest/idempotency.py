@@ -37,6 +37,7 @@ def key_of(request: Request) -> str:
     if request.method not in ("POST", "PATCH"):
         return ""
     key = next((request.headers[name] for name in HEADERS if request.headers.get(name)), "")
+    # The draft defines a quoted string, but many clients send the key without quotes.
     key = key.strip().strip('"')
     if len(key) > LONGEST_KEY:
         raise Malformed({HEADERS[0]: [f"has {len(key)} characters; the limit is {LONGEST_KEY}"]})
@@ -67,15 +68,18 @@ def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> Http
     try:
         return do(lambda answer: _remember(row, answer))
     except Exception:
+        # Nothing was saved: release the key for a retry.
         Remembered.objects.filter(pk=row.pk, status=None).delete()
         raise
 
 
 def _claim(request: Request, key: str) -> tuple[Remembered, bool]:
     """Return the row of a key, and whether this call created it and has to do the work."""
+    # Expired rows of all callers, so that no cleanup job is needed.
     Remembered.objects.filter(started_reading__lt=ago(KEPT)).delete()
     owner = {"application_id": application_of(request).pk, "user": person_of(request), "key": key}
     abandoned = Remembered.objects.filter(status=None, started_reading__lt=ago(LONGEST_CALL))
+    # If that call is alive after all, _remember() finds no row and rolls it back.
     abandoned.filter(**owner).delete()
     try:
         with transaction.atomic():
@@ -96,6 +100,7 @@ def _remember(row: Remembered, answer: HttpResponse) -> None:
     """
     rows = Remembered.objects.filter(pk=row.pk)
     if answer.status_code >= 500 or answer.status_code == 429:
+        # The client should retry these, and a retry must not get the stored error.
         rows.delete()
         return
     updated = rows.update(
@@ -111,6 +116,7 @@ def _remember(row: Remembered, answer: HttpResponse) -> None:
 def _replayed(row: Remembered) -> HttpResponse:
     answer = HttpResponse(bytes(row.body), status=row.status)
     for name, value in (("Content-Type", row.media_type), ("ETag", row.etag)):
+        # HttpResponse sets a Content-Type by default; the stored response may have none.
         del answer[name]
         if value:
             answer[name] = value

@@ -60,10 +60,12 @@ class RestMiddleware:
             return self.get_response(request)
         request.path = _without_slash(request.path)
         if request.method == "OPTIONS":
+            # A CORS preflight request, which browsers send without credentials.
             response = HttpResponse(status=204)
         else:
             response = self._as_json(request, self.get_response(request))
         _allow_origin(request, response)
+        # Callers that are not counted get the headers of an unused window.
         for name, value in throttles.untouched().headers().items():
             response.headers.setdefault(name, value)
         if response.status_code in (429, 503) and "Retry-After" not in response:
@@ -87,6 +89,7 @@ class RestMiddleware:
             return None
         if (response := answer_to(request, error)) is not None and response.status_code == 503:
             return response
+        # A 503 is expected under load and is not logged as an error.
         logger.error("API call failed: %s %s", request.method, request.path, exc_info=error)
         return error_answer(request, 500, "Something went wrong here.")
 
@@ -100,9 +103,11 @@ def _without_slash(path: str) -> str:
 def _allow_origin(request: HttpRequest, response: HttpResponse) -> None:
     """Allow calls from any web page: the API is authenticated by tokens, never by cookies."""
     origin = request.headers.get("Origin")
+    # Also without an Origin, so that caches keep both kinds of response apart.
     patch_vary_headers(response, ["Origin"])
     if not origin:
         return
+    # Not "*", which browsers reject together with credentials.
     response["Access-Control-Allow-Origin"] = origin
     response["Access-Control-Allow-Credentials"] = "true"
     response["Access-Control-Expose-Headers"] = EXPOSED_HEADERS

@@ -51,6 +51,7 @@ class Listing:
         queryset = filters.apply(queryset, filters_of(pairs), USUAL_FILTERS | self.filters)
         number = whole_number(query.get("page") or 1, "page")
         total = queryset.order_by().count()
+        # A list without paging is one page of all rows.
         size = self._size(query.get("per_page") or "") if self.paged else max(total, 1)
         number = number if self.paged else 1
         order = self._order(query.get("sort") or "")
@@ -60,6 +61,7 @@ class Listing:
             start = (number - 1) * size
             ids = list(ordered.values_list("pk", flat=True)[start : start + size])
         objects = shape(ids)
+        # A row may have been deleted between the two queries.
         answer = JsonAnswer([objects[pk] for pk in ids if pk in objects])
         answer["Total"], answer["Per-Page"] = str(total), str(size)
         links = _links(request, pairs, number=number, size=size, total=total)

@@ -90,6 +90,7 @@ def without_refused(rows: Sequence[SyncRow], store: Callable[[Sequence[SyncRow]]
             with transaction.atomic():
                 store(remaining)
                 refused = any(row.errors for row in remaining)
+                # Rolls back to the savepoint; the caller's transaction continues.
                 transaction.set_rollback(refused)
         except IntegrityError:
             _clear_created(new)
@@ -161,6 +162,7 @@ def _store_in_batches(rows: Sequence[SyncRow], records: Records, hold: Callable[
         try:
             _store_batch(batch := rows[start : start + BATCH], records, hold)
         except OperationalError as error:
+            # Nothing is saved yet in the first batch, so the whole call can fail with 503.
             if start == 0 or (trouble := trouble_of(error)) is None:
                 raise
             for row in batch:
@@ -182,6 +184,7 @@ def _store(rows: Sequence[SyncRow], records: Records) -> None:
     superseded = _superseded(readable, records)
     remaining = [row for row in readable if id(row) not in superseded]
     while remaining:
+        # The loop ends, because only a round that saved a row is followed by another.
         for wave in _waves(remaining, records):
             records.store(wave)
         remaining = _to_try_again(remaining, records)

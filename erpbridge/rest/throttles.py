@@ -80,6 +80,7 @@ def _window(length: int, limit: int, used: int) -> Window:
 
 def _add(name: str, length: int) -> int:
     key = f"{name}:{length}:{int(time.time()) // length}".replace(" ", "_")
+    # add() keeps an existing count, and incr() is atomic.
     cache.add(key, 0, timeout=length * 2)
     try:
         return cache.incr(key)

@@ -68,6 +68,7 @@ class OnlyJson(BaseContentNegotiation):
     def select_parser(self, request: Request, parsers: Any) -> Any:
         """Return the parser for the body's media type."""
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        # None makes REST framework answer 415.
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(
@@ -105,6 +106,7 @@ class RestView(APIView):
 
     def _answer(self) -> HttpResponse:
         request = self.request
+        # An id beyond 64 bits does not exist; a database query would fail on it.
         if any(isinstance(value, int) and value > LARGEST_ID for value in self.kwargs.values()):
             raise Http404
         key = idempotency.key_of(request)
@@ -130,6 +132,7 @@ class RestView(APIView):
 
     def _kept(self, handler: Handler, keep: Callable[[HttpResponse], None]) -> HttpResponse:
         """Run a writing call and store its response in the transaction of its effect."""
+        # An error of prepare() is stored as well, so that a repeated call gets the same response.
         refusal = self._guarded(self.prepare)
         if refusal is None and self.lasts_long():
             answer = self._guarded(lambda: self._write(handler))
@@ -159,6 +162,7 @@ class RestView(APIView):
             self._compare()
             answer = handler(self.request, **self.kwargs)
             if answer.status_code >= 400:
+                # A handler may return an error instead of raising one.
                 transaction.set_rollback(True)
             elif self._shows_record(answer):
                 answer["ETag"] = self.tag(answer)
@@ -254,6 +258,7 @@ class RestView(APIView):
         try:
             account = self.enter(request)
         finally:
+            # Also counted if the scope is not found, so that probing for ids is limited too.
             self.meter = throttles.count(application_of(request).pk, account)
         if self.meter.exceeded:
             raise ApiError(429, TOO_MANY)
@@ -418,7 +423,7 @@ class Listed(Resource):
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """List them, one page at a time."""
+        """List them."""
         return self.page()
 
 
@@ -427,5 +432,5 @@ class Shown(Resource):
 
     @answers(One)
     def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Show one record."""
+        """Show it."""
         return self.show(self.one(pk).pk)

@@ -24,6 +24,7 @@ PROJECTS = "access:projects"
 def home(request: ScopedRequest) -> HttpResponse:
     """Redirect to the account if there is one, else list the accounts."""
     accounts = Account.objects.visible_to(request.user)
+    # Two rows are enough to tell one account from several.
     first_two = list(accounts[:2])
     if len(first_two) == 1:
         return redirect("account", account_id=first_two[0].pk)

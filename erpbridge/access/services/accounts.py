@@ -61,6 +61,7 @@ def configure(settings: Settings, *, by: Access) -> Account:
 
     :raises ValidationError: for an invalid name.
     """
+    # no_key: rows that refer to the account can still be inserted meanwhile.
     account: Account = Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     before = _words(account)
     for name, value in asdict(settings).items():
@@ -88,6 +89,7 @@ def _login(email: str, *, name: str, password: str | None) -> User:
         return existing
     user = User(email=email, name=plain_line(name))
     try:
+        # The password is validated below, by the validators of the settings.
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
         field_errors = error.update_error_dict({})

@@ -48,6 +48,7 @@ INVITED = "invited"
 ASKED = "asked to join"
 JOINED = "joined"
 CHANGED = "changed"
+# Characters of a link's nonce; about 130 random bits.
 NONCE = 22
 
 
@@ -97,6 +98,7 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
 
     :raises ValidationError: when the person is already in the account.
     """
+    # make_password(None) is unusable: the person sets a password through the invitation link.
     user, new_login = User.objects.get_or_create(
         email=login_email(email), defaults={"name": name, "password": make_password(None)}
     )
@@ -109,6 +111,7 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     )
     if not created:
         raise ValidationError({"email": "This person is in the account already."})
+    # INVITED marks the account that created the login; _may_set_password() looks for it.
     verbs = [ADDED, INVITED] if new_login else [ADDED]
     verbs += [] if membership.is_confirmed else [ASKED]
     differences = changes(in_words(asdict(Person())), in_words(asdict(person)))
@@ -246,6 +249,7 @@ def invite(membership_id: int, *, by: Access) -> Membership:
         membership.save(update_fields=["join_nonce"])
         verb = ASKED
     elif _may_set_password(membership):
+        # Invalidates the earlier link, whose token depends on the stored password.
         membership.user.set_unusable_password()
         membership.user.save(update_fields=["password"])
         verb = INVITED
@@ -258,6 +262,7 @@ def invite(membership_id: int, *, by: Access) -> Membership:
 @transaction.atomic
 def join(membership: Membership, *, nonce: str) -> bool:
     """Confirm the membership if ``nonce`` is current; False if it was used or replaced."""
+    # A conditional UPDATE, so that of two concurrent requests only one confirms.
     joined = Membership.objects.filter(
         pk=membership.pk, confirmed_at=None, join_nonce=nonce, is_active=True
     ).update(confirmed_at=timezone.now(), join_nonce="")
@@ -280,6 +285,7 @@ def _refuse_stale(membership: Membership, now: str, seen: str) -> None:
 
 def locked(membership_id: int, by: Access) -> Membership:
     """Return the membership under the account's lock. Every edit of people goes through here."""
+    # no_key: rows that refer to the account can still be inserted meanwhile.
     Account.objects.select_for_update(no_key=True).get(pk=by.account.pk)
     people = Membership.objects.people().select_related("user").filter(account=by.account)
     return people.get(pk=membership_id)
@@ -311,6 +317,7 @@ def _check_last_admin(membership: Membership, person: Person, approver: Approver
         message = "This is the account's last active Directory Admin; name another one first."
         raise ValidationError({field: message})
     was_approver = membership.can_push_to_accounting
+    # A page without the approver part leaves the flag as it is.
     stays_approver = approver.can_push_to_accounting if approver else was_approver
     if not (was_admin and was_approver) or (stays_admin and stays_approver):
         return

@@ -18,6 +18,7 @@ from erpbridge.audit.services import Note, changes, note
 from erpbridge.db.bulk_update import write_rows
 
 ENTITY = "project"
+# Rows per INSERT.
 AT_ONCE = 500
 # Sent after a bulk insert, for which Django sends no post_save; with ``account_id`` and
 # ``project_ids``.
@@ -84,6 +85,7 @@ def store_many(wanted: Sequence[Wanted], *, by: Access) -> list[Project]:
     existing = Project.objects.filter(
         account=by.account, pk__in=[row.pk for row in wanted if row.pk is not None]
     )
+    # Locked in the order of ids, to avoid deadlocks between two calls.
     stored = {row.pk: row for row in existing.select_for_update(no_key=True).order_by("pk")}
     projects = [Project(account=by.account) if row.pk is None else stored[row.pk] for row in wanted]
     differences = [_set(project, row.values) for project, row in zip(projects, wanted, strict=True)]
@@ -99,6 +101,7 @@ def store_many(wanted: Sequence[Wanted], *, by: Access) -> list[Project]:
     Project.objects.bulk_create(new, batch_size=AT_ONCE)
     created_ids = [project.pk for project in new]
     if new:
+        # Django sends no post_save for bulk_create.
         projects_created.send(Project, account_id=by.account.pk, project_ids=created_ids)
     created = set(created_ids)
     events = [
@@ -132,6 +135,7 @@ def _store(project: Project, settings: Settings) -> None:
     project.updated_at = timezone.now()
     project.clean_fields()
     try:
+        # A savepoint, so that the caller's transaction survives a failed constraint.
         with transaction.atomic():
             project.save()
     except IntegrityError as error:

@@ -77,7 +77,7 @@ class Companies(RestView):
 
     @answers(Page)
     def get(self, request: Request) -> JsonAnswer:
-        """List them, one page at a time."""
+        """List them."""
         return self.listing.page(request, self._found(request), _companies)
 
     def _found(self, request: Request) -> QuerySet[Account]:

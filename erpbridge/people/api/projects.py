@@ -237,10 +237,12 @@ class OneProject(ProjectView):
 
 
 class SyncProjects(ProjectView):
-    """Create and change up to 1,000 projects."""
+    """Projects in bulk, up to 1,000 rows."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Save each row independently, and return the saved projects and the rejected rows."""
+        """Create or update each row independently. Returns the saved projects and the rejected
+        rows.
+        """
         return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)

@@ -56,6 +56,7 @@ def _active(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 @filtering("Ids: whole numbers. Users belong to none here, so that nobody is found.")
 def _of_nobody(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Match nobody: users have no vendor, trade or template here."""
+    # Still validates the ids, as a real filter would.
     numbers(values)
     return queryset.none()
 
@@ -134,7 +135,7 @@ class Users(UserView):
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """List them, one page at a time."""
+        """List them."""
         return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
 
     @takes(READERS, wrapped="user", required=["email_address"])
@@ -146,11 +147,11 @@ class Users(UserView):
 
 
 class AllUsers(Users):
-    """All users; ``filters[active]`` limits them to active or inactive ones."""
+    """All users, active and inactive."""
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """List them, one page at a time."""
+        """List them. ``filters[active]`` limits the list to active or inactive users."""
         return self.page()
 
 
@@ -205,12 +206,14 @@ class OneInactiveUser(InactiveUsers):
 
 
 class SyncUsers(UserView):
-    """Create and change up to 1,000 users."""
+    """Users in bulk, up to 1,000 rows."""
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Save each row independently, and return the saved users and the rejected rows."""
+        """Create or update each row independently. Returns the saved users and the rejected
+        rows.
+        """
         updates = scope.body_of(request).get("updates")
         hold = self.hold if self.lasts_long() else None
         return sync.answer(updates, self.writes(), self.shape(), hold=hold)
@@ -222,7 +225,7 @@ class SyncUsers(UserView):
 
 
 class AddUser(UserView):
-    """Adding an active user of the company to the project."""
+    """A user of the project."""
 
     def compares(self, variables: Collection[str]) -> bool:
         """False: the user is not on the project yet, so there is no state to compare."""
@@ -231,8 +234,8 @@ class AddUser(UserView):
     @takes(an_object({"user": body_of(OF_LEVELS, ())}))
     @answers(One, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Add the user. For a user who is on the project already, change the levels that are
-        sent.
+        """Add an active user of the company. If the user is on the project already, only the levels
+        that are sent change.
         """
         writes = self.writes()
         fields = self.wrapped("user") if "user" in scope.body_of(request) else {}
@@ -245,11 +248,11 @@ class AddUser(UserView):
 
 
 class RemoveUser(UserView):
-    """Removing a user from the project. The user stays in the company."""
+    """A user of the project."""
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Remove the user."""
+        """Remove the user from the project. The user stays in the company."""
         member = self.one(pk)
         self.writes().take_off_project(member)
         return JsonAnswer(None, 204)

@@ -57,6 +57,7 @@ def text(model: type[Model], name: str) -> Reader:
 
     def read(value: Any) -> str:
         value = plain(value)
+        # Multi-line columns keep their line breaks.
         if isinstance(column, TextField):
             refuse_direction_controls(value)
         else:
@@ -153,6 +154,7 @@ def whole(value: Any) -> int | None:
     if value is None or value == "":
         return None
     text = plain(value)
+    # The length is checked first, because int() of a very long text is slow.
     if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > LARGEST_ID:
         raise ValidationError("must be a whole number")
     return int(text)
@@ -185,6 +187,7 @@ def day(value: Any) -> date | None:
     See docs/design/procore-rest-conventions.md, "Formats".
     """
     try:
+        # Also takes a date-time, of which only the date counts.
         return parse_date(plain(value)[:10])
     except ValueError:
         return None

@@ -60,6 +60,7 @@ def numbers(values: Sequence[str]) -> list[int]:
     parts = [part.strip() for value in values for part in value.split(",") if part.strip()]
     if any(not (part.isascii() and part.isdecimal()) for part in parts):
         raise WrongValue("takes ids: whole numbers")
+    # An id beyond 64 bits matches nothing, and a query with it would fail.
     return [int(part) for part in parts if len(part) <= 19 and int(part) <= LARGEST_ID]
 
 

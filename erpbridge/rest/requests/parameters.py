@@ -14,6 +14,7 @@ from erpbridge.rest.errors import Malformed
 
 NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 PART = re.compile(r"\[([^\[\]]*)\]")
+# Also ``filter[x]``, and with ``[]`` or ``[0]`` behind the name.
 FILTER = re.compile(r"filters?\[([^\[\]]+)\](?:\[\d*\])?")
 DEEPEST = 5
 DEEPEST_JSON = 20
@@ -30,6 +31,7 @@ def load_json(text: str | bytes) -> Any:
     :raises TooDeep: for more than 20 levels.
     """
     value = orjson.loads(text)
+    # Level by level: recursion on hostile input could exceed Python's limit.
     level = [value]
     for _depth in range(DEEPEST_JSON + 1):
         containers = [container for container in level if isinstance(container, dict | list)]

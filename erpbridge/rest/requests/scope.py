@@ -82,6 +82,7 @@ def access_to(request: Request, path: Mapping[str, Any], *, of_project: bool = F
     if company is None:
         raise ApiError(400, MISSING)
     access = resolve(person_of(request), company, project)
+    # An application belongs to one company, its users may belong to several.
     if application_of(request).account_id != access.account.pk:
         raise ApiError(403, [NOT_CONNECTED])
     return access

@@ -188,6 +188,7 @@ class Described(AutoSchema):
         if Page in declared.answers.values():
             verb = "list"
         elif "actions" in words:
+            # .../{id}/actions/send becomes send_..., .../actions/send becomes send_..._many.
             verb = words.pop()
             words[-1] = "" if parts[-3].startswith("{") else "many"
         name = "_".join([verb, *filter(None, words)])

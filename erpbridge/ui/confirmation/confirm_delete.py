@@ -34,6 +34,7 @@ def ask_then_delete(
         try:
             delete()
         except Refused as refused:
+            # Somebody else may have deleted it since the page was opened.
             if not type(record)._base_manager.filter(pk=record.pk).exists():
                 return ended_already(request, f"{record} was deleted already.", back=back)
             messages.error(request, f"{record} was not deleted. {refused}")

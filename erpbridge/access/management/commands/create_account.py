@@ -45,6 +45,7 @@ class Command(BaseCommand):
                 options["name"],
                 admin_email=email,
                 admin_name=options["admin_name"],
+                # An existing login keeps its password.
                 password=None if login_exists else _password(),
             )
         except ValidationError as error:
