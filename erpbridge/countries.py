@@ -150,9 +150,7 @@ def _states(country: str) -> dict[str, str]:
 
 @cache
 def _countries() -> dict[str, str]:
-    """Return a map of normalized codes and names to the country code; ISO 3166 wins over
-    aliases.
-    """
+    """Map normalized codes and names to the country code; ISO 3166 wins over aliases."""
     codes: dict[str, str] = dict(ALIASES)
     for country in pycountry.countries:
         for kind in ("official_name", "common_name", "name", "numeric", "alpha_3", "alpha_2"):

@@ -38,9 +38,7 @@ class UserQuerySet(FoldingQuerySet["User"]):
     """Logins; bulk updates also write the search columns."""
 
     def update(self, **values: Any) -> int:
-        """Update as in Django. A new password or a deactivation also ends the person's API
-        tokens.
-        """
+        """Update as in Django. A new password or a deactivation also ends API tokens."""
         reason = NEW_PASSWORD if "password" in values else ""
         if values.get("is_active", True) is not True:
             reason = SWITCHED_OFF
@@ -109,7 +107,7 @@ class User(Folding, AbstractBaseUser, PermissionsMixin):
         self._made_unusable = True
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save as in Django. A new password or a deactivation also ends the person's API tokens."""
+        """Save as in Django. A new password or a deactivation also ends API tokens."""
         # Done here so that it holds for every caller: a page, a command or a shell.
         reason = self._why_access_ends()
         with transaction.atomic():

@@ -64,7 +64,7 @@ class Access:
         return self.membership.level(tool)
 
     def level(self, tool: Tool) -> Level:
-        """Return the level in the scope's tool. Admin on the account's Directory is Admin
+        """Return the level in the scope's tool; the account's Directory Admin is Admin
         everywhere.
         """
         if self.scope.project is None or self.membership.directory == Level.ADMIN:
@@ -87,9 +87,7 @@ class Access:
         return {right.entity: (right.can_import, right.can_export) for right in rights}
 
     def can(self, action: str, entity: str = "") -> Answer:
-        """Whether the person may do ``action`` here. ``entity`` limits the question to a record
-        type.
-        """
+        """Whether the person may do ``action`` here; some actions depend on the record type."""
         key = (action, entity)
         if key not in self._answers:
             self._answers[key] = RULES[action](self, entity)

@@ -70,6 +70,7 @@ class ZoneMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Render the response inside the override, before the zone is reset."""
         chosen = "" if _is_for_programs(request) else getattr(request.user, "time_zone", "")
+        # override() restores the zone for the thread's next request.
         with timezone.override(first_of(chosen)):
             return self.get_response(request)
 

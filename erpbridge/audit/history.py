@@ -68,6 +68,7 @@ def history(
     events = Event.objects.about(account_id, entity, subject_id)
     if number(before):
         events = events.filter(pk__lt=number(before))
+    # One more than shown, to know whether there are older ones.
     fetched = list(events[: SHOWN_AT_ONCE + 1])
     page = fetched[:SHOWN_AT_ONCE]
     lines = [line for event in page for line in _lines(event, words)]

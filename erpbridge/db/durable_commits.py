@@ -10,8 +10,7 @@ from django.db import connection
 
 @contextmanager
 def durable() -> Iterator[None]:
-    """Commits inside the block are on the disk when it ends; use it around the outermost
-    transaction.
+    """Make commits inside the block survive a power failure; for the outermost transaction.
 
     PostgreSQL always does so. SQLite with a write-ahead log may lose its last commits when the
     machine stops, unless the connection is set to synchronous=FULL.

@@ -71,13 +71,13 @@ class RetryMiddleware:
             if not request.as_it_came.bring_back(request):
                 return None
             try:
-                answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
+                response: HttpResponse = match.func(request, *match.args, **match.kwargs)
             except Exception as next_error:
                 if not busy.is_conflict(next_error):
                     raise
                 error, attempt = next_error, attempt + 1
             else:
-                return answer
+                return response
         return None
 
 

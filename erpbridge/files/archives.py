@@ -59,8 +59,10 @@ def _check_directory(members: list[zipfile.ZipInfo], packed: int) -> None:
         raise FileProblem(
             f"The workbook has {len(members):,} parts; the limit is {MOST_MEMBERS:,}."
         )
+    # Of two members with one name, this check and the reader could see different ones.
     if len(set(names)) < len(names):
         raise FileProblem(DAMAGED)
+    # As declared; _check_member() counts the real size.
     unpacked = sum(member.file_size for member in members)
     _refuse_growth(unpacked)
     if unpacked > max(RATIO_FROM, packed * MOST_RATIO):
@@ -114,6 +116,7 @@ class _Elements:
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         local = name.rpartition(":")[2]
+        # The root element tells the kind of part.
         if self.number == 0:
             self.most = MOST_ELEMENTS.get(local, MOST_OTHER_ELEMENTS)
         self.number += 1

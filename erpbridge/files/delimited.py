@@ -50,8 +50,7 @@ def read(content: bytes) -> Table:
 
 
 def written(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as pieces of a CSV file. Cells are guarded against formulas; :func:`read` undoes
-    it.
+    """Yield rows as pieces of a CSV file, guarded against formulas; :func:`read` undoes that.
 
     Starts with a byte order mark, so that Excel reads accents correctly.
     """
@@ -81,9 +80,7 @@ def _refuse_other_kinds(content: bytes) -> None:
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
-    """Return text and a notice. A byte order mark decides, then UTF-8 is tried, then
-    Windows-1252.
-    """
+    """Return text and a notice: by byte order mark, else as UTF-8, else as Windows-1252."""
     try:
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return content.decode("utf-16"), ""
@@ -140,9 +137,7 @@ def _csv_problem(line: int, problem: csv.Error) -> str:
 
 
 def _delimited(text: str) -> tuple[str, str]:
-    """Return the text and its delimiter, from Excel's ``sep=`` line or the most frequent in the
-    heading.
-    """
+    """Return the text and its delimiter: from a ``sep=`` line, else the heading's most frequent."""
     first, _, rest = text.lstrip("\r\n").partition("\n")
     first = first.rstrip("\r")
     if first.startswith("sep=") and first[4:] in DELIMITERS:

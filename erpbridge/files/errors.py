@@ -24,9 +24,7 @@ class Refused:
 
 
 def error_file(header: Sequence[str], rows: Iterable[Refused]) -> str:
-    """Return the original columns and the reason; an "Error" column of an earlier round is
-    replaced.
-    """
+    """Return the original columns and the reason; drops the "Error" column of an earlier round."""
     columns = [column for column, heading in enumerate(header) if heading != ERROR]
     lines = [[*(row.cells[column] for column in columns), row.reason] for row in rows]
     return "".join(written([[*(header[column] for column in columns), ERROR], *lines]))

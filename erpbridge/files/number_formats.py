@@ -86,6 +86,7 @@ def number(value: float, number_format: str) -> str:
     if not exact and len(sections) > 2:
         return _with_section(exact, sections[2])
     text = _with_section(abs(exact), sections[0])
+    # A rounded zero: whether the sign is displayed depends on the program.
     if negative and not re.search("[1-9]", text):
         raise Unknown
     return f"-{text}" if negative else text
@@ -126,6 +127,7 @@ def _bracket(inside: str, section: Section) -> None:
     if condition:
         section.condition = condition[1], Decimal(condition[2])
     elif inside.startswith("$"):
+        # A currency such as [$€-407]; the part behind the hyphen is the locale.
         section.tokens.append(Token("text", inside[1:].partition("-")[0]))
     elif not COLOR.fullmatch(inside):
         section.tokens.append(Token("unknown", inside))
@@ -193,9 +195,7 @@ def _around_point(tokens: Sequence[Token]) -> tuple[list[Token], list[Token]]:
 
 
 def _whole(digits: str, tokens: list[Token], *, has_point: bool) -> str:
-    """Fill in the digits before the point from the right; the first place takes all that are
-    left.
-    """
+    """Fill in the digits before the point from the right; the first place takes the rest."""
     places = [n for n, token in enumerate(tokens) if token.kind == "digit"]
     if not places:
         if digits and not has_point and any(token.kind == "comma" for token in tokens):

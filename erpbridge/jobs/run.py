@@ -96,9 +96,7 @@ class Run:
             self._held().update(**values)
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Mark the job as done; call it inside the last chunk. ``result``: see
-        ``jobs/job.html``.
-        """
+        """Mark the job as done, inside its last chunk. ``result``: see ``jobs/job.html``."""
         self.over = True
         self._result = dict(result)
 

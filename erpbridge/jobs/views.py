@@ -32,17 +32,15 @@ def job(request: ScopedRequest, job_id: UUID) -> HttpResponse:
     visible_job = get_object_or_404(visible, public_id=job_id)
     context = _context(visible_job, request.access)
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
-        answer = render(request, "jobs/running.html", context)
+        response = render(request, "jobs/running.html", context)
         if not visible_job.is_live:
-            answer.headers["HX-Refresh"] = "true"
-        return answer
+            response.headers["HX-Refresh"] = "true"
+        return response
     return render(request, "jobs/job.html", context)
 
 
 def running(access: Access, subject: str) -> dict[str, object]:
-    """Return the context of ``jobs/running.html`` for the live job of a subject; empty without
-    one.
-    """
+    """Return the context of ``jobs/running.html`` for a subject's live job; empty without one."""
     live_job = Job.objects.visible_to(access).live().filter(subject=subject).order_by("-pk").first()
     return _context(live_job, access) if live_job else {}
 

@@ -1,6 +1,4 @@
-"""Wake up a worker for a job. The row is the queue; a lost message only delays it until the
-tick.
-"""
+"""Wake up a worker for a job. The row is the queue; a lost message only delays it to the tick."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
 
     def is_locked(self, request: Any, credentials: Any = None) -> bool:
         """Whether the name or the address is locked; called before a password is checked."""
+        # Read by locked_out(), to say what is locked.
         request.address_is_locked = (
             _address_failures(request) >= settings.ERPBRIDGE_FAILURES_PER_ADDRESS
         )
@@ -35,9 +36,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
     def user_login_failed(
         self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any
     ) -> None:
-        """Count a failure, but not from a locked address: it could lock everybody's name
-        otherwise.
-        """
+        """Count a failure, unless the address is locked: it could lock everybody's name."""
         if getattr(request, "address_is_locked", False):
             request.axes_locked_out = True
             return

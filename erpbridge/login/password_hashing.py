@@ -36,7 +36,7 @@ class Turns:
 
     def __init__(self, at_once: int, waiting: int, patience: float) -> None:
         self._inside = threading.BoundedSemaphore(at_once + waiting)
-        self._going_on = threading.BoundedSemaphore(at_once)
+        self._running = threading.BoundedSemaphore(at_once)
         self._patience = patience
 
     @contextmanager
@@ -48,12 +48,12 @@ class Turns:
         if not self._inside.acquire(blocking=False):
             raise NoTurn
         try:
-            if not self._going_on.acquire(timeout=self._patience):
+            if not self._running.acquire(timeout=self._patience):
                 raise NoTurn
             try:
                 yield
             finally:
-                self._going_on.release()
+                self._running.release()
         finally:
             self._inside.release()
 

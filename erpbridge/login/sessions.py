@@ -22,19 +22,17 @@ class SignInMiddleware(LoginRequiredMiddleware):
     def handle_no_permission(  # type: ignore[override]  # the stubs: redirects only
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
-        """Return the login page. An htmx request gets plain text, since the page does not fit
-        in.
-        """
+        """Return the login page; plain text for htmx, into which a page does not fit."""
         if request.headers.get("HX-Request"):
             return HttpResponse(ENDED, "text/plain; charset=utf-8", status=401)
         if request.method == "POST":
             return sign_in_page(request, typed_in(request))
-        answer: HttpResponseBase = super().handle_no_permission(request, view_func)
+        response: HttpResponseBase = super().handle_no_permission(request, view_func)
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             # Passed in the URL, because the next request no longer has the cookie of the ended
             # session.
-            answer["Location"] += "&ended=1"
-        return answer
+            response["Location"] += "&ended=1"
+        return response
 
 
 def sign_in_page(request: HttpRequest, typed: Typed | None) -> HttpResponse:
@@ -68,9 +66,9 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     if reason.startswith("CSRF cookie"):
         return _refusal_page(request, "No Cookie", NO_COOKIE)
     if request.headers.get("HX-Request"):
-        answer = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
-        answer["X-Token-Replaced"] = "1"
-        return answer
+        response = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
+        response["X-Token-Replaced"] = "1"
+        return response
     typed = typed_in(request) if _is_same_origin(request) else None
     if typed is None:
         return _refusal_page(request, "This Form Is Too Old", f"{REPLACED} Open it again.")

@@ -71,9 +71,9 @@ class Login(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Redirect to the requested page, or return the form typed before the session ended."""
-        answer = super().form_valid(form)
+        response = super().form_valid(form)
         typed = self._typed()
-        return answer if typed is None else send_again(self.request, typed, why=NOT_YET_SAVED)
+        return response if typed is None else send_again(self.request, typed, why=NOT_YET_SAVED)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the typed fields, and whether a session has ended."""
@@ -81,9 +81,7 @@ class Login(LoginView):
         return context | {"ended": "ended" in self.request.GET, "typed": self._typed()}
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Bind no data when the POST has only the typed fields of another form, to show no
-        errors.
-        """
+        """Leave the form unbound if the POST has only the fields of another form."""
         kwargs: dict[str, Any] = super().get_form_kwargs()
         return kwargs if "username" in self.request.POST else kwargs | NOT_SENT
 
@@ -153,9 +151,9 @@ class Invitation(PasswordResetConfirmView):
 @require_safe
 def session_token(request: HttpRequest) -> HttpResponse:
     """Return a new CSRF token for forms of pages that were open during another login."""
-    answer = HttpResponse(get_token(request), "text/plain; charset=utf-8")
-    answer["Cache-Control"] = "no-store"
-    return answer
+    response = HttpResponse(get_token(request), "text/plain; charset=utf-8")
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def invitation_path(user: User) -> str:

@@ -1,6 +1,4 @@
-"""Cost codes of the demo: some in the ERP, some waiting for accounting, one rejected, some
-unsent.
-"""
+"""Cost codes of the demo: in the ERP, waiting for accounting, rejected, and unsent ones."""
 
 from __future__ import annotations
 

@@ -42,12 +42,12 @@ def endpoint(method: str) -> Callable[[Endpoint], Endpoint]:
             if request.method != method:
                 return HttpResponseNotAllowed([method])
             try:
-                answer = view(request)
+                response = view(request)
             except Refused as refused:
-                answer = _refusal(refused)
+                response = _refusal(refused)
             # RFC 6749, 5.1: responses with tokens must not be cached.
-            answer["Cache-Control"], answer["Pragma"] = "no-store", "no-cache"
-            return answer
+            response["Cache-Control"], response["Pragma"] = "no-store", "no-cache"
+            return response
 
         return wrapper
 
@@ -63,10 +63,10 @@ def _refusal(refused: Refused) -> JsonAnswer:
         "message": refused.description,
         "code": refused.status,
     }
-    answer = JsonAnswer(body, refused.status)
+    response = JsonAnswer(body, refused.status)
     if refused.status == 401:
-        answer["WWW-Authenticate"] = 'Basic realm="erpbridge"'
-    return answer
+        response["WWW-Authenticate"] = 'Basic realm="erpbridge"'
+    return response
 
 
 @endpoint("POST")

@@ -121,6 +121,7 @@ class _Call:
         """
         if self.late:
             raise TimeoutError("the time was over")
+        # Not 0, which sockets take as non-blocking.
         return max(self.until - uptime(), 0.001)
 
     def begin(self) -> None:
@@ -131,6 +132,7 @@ class _Call:
     def end(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
+            # Wait for a reset in progress, so that it cannot hit a reused file descriptor.
             self.timer.join()
         if self.connection is not None:
             self.connection.close()
@@ -148,6 +150,7 @@ class _Call:
             # No proxies and no .netrc from the environment: they would change the host or the
             # credentials.
             session.trust_env = False
+            # Replaces the pools that would reuse connections.
             session.mount(f"{urlsplit(request.url).scheme}://", _OneCall(self))
             with session.send(
                 session.prepare_request(request),
@@ -175,6 +178,7 @@ class _Call:
             self.refused = bool(resolved)
             raise OSError("it has no public address")
         problem = OSError()
+        # Each address gets at most CONNECT_SECONDS, so that a dead one leaves time for the next.
         for family, kind, protocol, _name, address in permitted:
             connection = socket.socket(family, kind, protocol)
             try:

@@ -41,16 +41,16 @@ class _LookUps:
                 ).start()
         return running
 
-    def _look_up(self, host: str, port: int, answer: Future[Sequence[Address]]) -> None:
+    def _look_up(self, host: str, port: int, future: Future[Sequence[Address]]) -> None:
         try:
             addresses = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
         # UnicodeError: for a label that is not valid in a name.
         except (OSError, UnicodeError) as error:
             self._forget(host, port)
-            answer.set_exception(error)
+            future.set_exception(error)
         else:
             self._forget(host, port)
-            answer.set_result(addresses)
+            future.set_result(addresses)
 
     def _forget(self, host: str, port: int) -> None:
         with self.lock:

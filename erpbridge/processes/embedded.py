@@ -90,6 +90,7 @@ class EmbeddedWorker:
             connections.close_all()
             if not self._stopping.is_set():
                 logger.critical("The embedded Celery worker ended; the web process restarts.")
+                # Gunicorn then starts a new process, with a new worker thread.
                 os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -87,6 +87,7 @@ def disk_problem() -> str:
             with tempfile.TemporaryFile(dir=folder, prefix="readyz-") as file:
                 file.write(PROBE)
                 file.flush()
+                # Quotas and full disks may only be reported when data is written back.
                 os.fsync(file.fileno())
         except OSError as error:
             return f"cannot be written: {os.strerror(error.errno or 0)}"

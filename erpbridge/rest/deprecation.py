@@ -27,9 +27,9 @@ def deprecated(
     def mark(handler: Callable[Given, Answer]) -> Callable[Given, Answer]:
         @wraps(handler)
         def handle(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
-            answer = handler(*args, **kwargs)
-            answer["Deprecation"] = f"@{int(since.timestamp())}"
-            return answer
+            response = handler(*args, **kwargs)
+            response["Deprecation"] = f"@{int(since.timestamp())}"
+            return response
 
         told_of(handle).deprecated = True
         return handle

@@ -68,9 +68,9 @@ def answer_to(request: HttpRequest, error: Exception) -> JsonAnswer | None:
     if isinstance(error, drf.APIException):
         return _drf_response(request, error)
     if trouble := trouble_of(error):
-        answer = error_answer(request, 503, trouble.text)
-        answer["Retry-After"] = str(trouble.retry_after)
-        return answer
+        response = error_answer(request, 503, trouble.text)
+        response["Retry-After"] = str(trouble.retry_after)
+        return response
     details = _details_of(error)
     return error_answer(request, *details) if details else None
 
@@ -90,7 +90,7 @@ def _details_of(error: Exception) -> tuple[int, Errors, str] | None:
 def _drf_response(request: HttpRequest, error: drf.APIException) -> JsonAnswer:
     detail: Any = error.detail
     text = detail if isinstance(detail, str) else UNREADABLE
-    answer = error_answer(request, error.status_code, str(text))
+    response = error_answer(request, error.status_code, str(text))
     if error.status_code == 401:
-        answer["WWW-Authenticate"] = CHALLENGE
-    return answer
+        response["WWW-Authenticate"] = CHALLENGE
+    return response

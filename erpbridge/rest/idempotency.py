@@ -66,7 +66,7 @@ def once(request: Request, key: str, do: Callable[[Keep], HttpResponse]) -> Http
             raise ApiError(409, "A request with this idempotency key is still being answered.")
         return _replayed(row)
     try:
-        return do(lambda answer: _remember(row, answer))
+        return do(lambda response: _remember(row, response))
     except Exception:
         # Nothing was saved: release the key for a retry.
         Remembered.objects.filter(pk=row.pk, status=None).delete()
@@ -92,36 +92,36 @@ def _claim(request: Request, key: str) -> tuple[Remembered, bool]:
     return row, True
 
 
-def _remember(row: Remembered, answer: HttpResponse) -> None:
+def _remember(row: Remembered, response: HttpResponse) -> None:
     """Store the response.
 
     :raises ApiError: 409 when the key no longer belongs to this call; its transaction is rolled
         back.
     """
     rows = Remembered.objects.filter(pk=row.pk)
-    if answer.status_code >= 500 or answer.status_code == 429:
+    if response.status_code >= 500 or response.status_code == 429:
         # The client should retry these, and a retry must not get the stored error.
         rows.delete()
         return
     updated = rows.update(
-        status=answer.status_code,
-        body=answer.content,
-        media_type=answer.get("Content-Type", ""),
-        etag=answer.get("ETag", ""),
+        status=response.status_code,
+        body=response.content,
+        media_type=response.get("Content-Type", ""),
+        etag=response.get("ETag", ""),
     )
     if not updated:
         raise ApiError(409, TAKEN_OVER)
 
 
 def _replayed(row: Remembered) -> HttpResponse:
-    answer = HttpResponse(bytes(row.body), status=row.status)
+    response = HttpResponse(bytes(row.body), status=row.status)
     for name, value in (("Content-Type", row.media_type), ("ETag", row.etag)):
         # HttpResponse sets a Content-Type by default; the stored response may have none.
-        del answer[name]
+        del response[name]
         if value:
-            answer[name] = value
-    answer["Idempotency-Replayed"] = "true"
-    return answer
+            response[name] = value
+    response["Idempotency-Replayed"] = "true"
+    return response
 
 
 def _fingerprint(request: Request) -> str:

@@ -78,10 +78,10 @@ class RestMiddleware:
         if status < 400 or "json" in response.get("Content-Type", ""):
             return response
         message = VAPID if request.path.startswith("/vapid") else MESSAGES.get(status, "")
-        answer = error_answer(request, status, message or response.reason_phrase)
+        error_response = error_answer(request, status, message or response.reason_phrase)
         if "Allow" in response:
-            answer["Allow"] = response["Allow"]
-        return answer
+            error_response["Allow"] = response["Allow"]
+        return error_response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the response to an exception in a view outside the REST framework."""

@@ -62,12 +62,12 @@ class Listing:
             ids = list(ordered.values_list("pk", flat=True)[start : start + size])
         objects = shape(ids)
         # A row may have been deleted between the two queries.
-        answer = JsonAnswer([objects[pk] for pk in ids if pk in objects])
-        answer["Total"], answer["Per-Page"] = str(total), str(size)
+        response = JsonAnswer([objects[pk] for pk in ids if pk in objects])
+        response["Total"], response["Per-Page"] = str(total), str(size)
         links = _links(request, pairs, number=number, size=size, total=total)
         if links:
-            answer["Link"] = links
-        return answer
+            response["Link"] = links
+        return response
 
     def _size(self, text: str) -> int:
         most = self.most_per_page or settings.ERPBRIDGE_REST_MOST_PER_PAGE

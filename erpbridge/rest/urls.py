@@ -15,9 +15,7 @@ READ_ONLY = ["get", "head", "options"]
 
 
 def rest(versions: Sequence[str], route: str, view: Any, **options: Any) -> list[URLPattern]:
-    """Return the routes of a resource, one per version; without a trailing slash, which is
-    tolerated.
-    """
+    """Return the routes of a resource, one per version, without a trailing slash."""
     return [path(f"rest/{version}/{route}", view, **options) for version in versions]
 
 

@@ -98,13 +98,13 @@ class RestView(APIView):
         self.args, self.kwargs = args, kwargs
         self.headers = self.default_response_headers
         self.request = self.initialize_request(request, *args, **kwargs)
-        answer = self._guarded(self._answer)
+        response = self._guarded(self._respond)
         if self.meter is not None:
             for name, value in self.meter.headers().items():
-                answer[name] = value
-        return self.finalize_response(self.request, answer, *args, **kwargs)  # type: ignore[arg-type]
+                response[name] = value
+        return self.finalize_response(self.request, response, *args, **kwargs)  # type: ignore[arg-type]
 
-    def _answer(self) -> HttpResponse:
+    def _respond(self) -> HttpResponse:
         request = self.request
         # An id beyond 64 bits does not exist; a database query would fail on it.
         if any(isinstance(value, int) and value > LARGEST_ID for value in self.kwargs.values()):
@@ -135,16 +135,18 @@ class RestView(APIView):
         # An error of prepare() is stored as well, so that a repeated call gets the same response.
         refusal = self._guarded(self.prepare)
         if refusal is None and self.lasts_long():
-            answer = self._guarded(lambda: self._write(handler))
-            keep(answer)
-            return answer
+            response = self._guarded(lambda: self._write(handler))
+            keep(response)
+            return response
 
         @busy.retried
         def run_and_store() -> HttpResponse:
             with transaction.atomic():
-                answer = self._guarded(lambda: self._write(handler)) if refusal is None else refusal
-                keep(answer)
-            return answer
+                response = (
+                    self._guarded(lambda: self._write(handler)) if refusal is None else refusal
+                )
+                keep(response)
+            return response
 
         return self._guarded(run_and_store)
 
@@ -160,17 +162,19 @@ class RestView(APIView):
         with transaction.atomic():
             self.hold()
             self._compare()
-            answer = handler(self.request, **self.kwargs)
-            if answer.status_code >= 400:
+            response = handler(self.request, **self.kwargs)
+            if response.status_code >= 400:
                 # A handler may return an error instead of raising one.
                 transaction.set_rollback(True)
-            elif self._shows_record(answer):
-                answer["ETag"] = self.tag(answer)
-        return answer
+            elif self._shows_record(response):
+                response["ETag"] = self.tag(response)
+        return response
 
-    def _shows_record(self, answer: HttpResponse) -> bool:
+    def _shows_record(self, response: HttpResponse) -> bool:
         """Whether the response is a record's current state; a DELETE shows the former one."""
-        return self.request.method != "DELETE" and answer.status_code in self._handler_told().tagged
+        return (
+            self.request.method != "DELETE" and response.status_code in self._handler_told().tagged
+        )
 
     def _handler_told(self) -> Told:
         """Return what the decorators of the called handler declared."""
@@ -184,10 +188,9 @@ class RestView(APIView):
         """
 
     def lasts_long(self) -> bool:
-        """Whether the call has so many rows that one transaction would block other writers for too
-        long.
+        """Whether one transaction for all rows of the call would block other writers too long.
 
-        It then runs in several transactions, with each row in one of them.
+        The call then runs in several transactions, with each row in one of them.
         """
         return False
 
@@ -206,9 +209,9 @@ class RestView(APIView):
         read: Handler | None = getattr(self, "get", None)
         return read(self.request, **self.kwargs) if read else None
 
-    def tag(self, answer: HttpResponse) -> str:
+    def tag(self, response: HttpResponse) -> str:
         """Return the ETag of a record after a write, equal to that of a GET."""
-        return etag(answer.content)
+        return etag(response.content)
 
     @property
     def if_match(self) -> set[str]:
@@ -235,9 +238,9 @@ class RestView(APIView):
         try:
             return do()
         except NotAuthenticated:
-            answer = error_answer(request, 401, INVALID_TOKEN)
-            answer["WWW-Authenticate"] = CHALLENGE
-            return answer
+            challenge = error_answer(request, 401, INVALID_TOKEN)
+            challenge["WWW-Authenticate"] = CHALLENGE
+            return challenge
         except Exception as error:
             if busy.in_transaction() and busy.is_conflict(error):
                 # The caller that opened the transaction retries it.
@@ -267,18 +270,18 @@ class RestView(APIView):
         """Find the scope of the call. Return the account's id, 0 for none."""
         return 0
 
-    def _conditional(self, answer: HttpResponse) -> HttpResponse:
+    def _conditional(self, response: HttpResponse) -> HttpResponse:
         """Set ``ETag`` on a read response, and return 304 if the caller has that state."""
-        if self.request.method not in ("GET", "HEAD") or answer.status_code != 200:
-            return answer
-        tag = etag(answer.content)
-        answer["ETag"] = tag
-        answer["Cache-Control"] = "private, no-cache"
+        if self.request.method not in ("GET", "HEAD") or response.status_code != 200:
+            return response
+        tag = etag(response.content)
+        response["ETag"] = tag
+        response["Cache-Control"] = "private, no-cache"
         header = self.request.headers.get("If-None-Match", "")
         if tag in _tags(header) or header.strip() == "*":
-            answer.status_code = 304
-            answer.content = b""
-        return answer
+            response.status_code = 304
+            response.content = b""
+        return response
 
 
 def _tags(header: str) -> set[str]:

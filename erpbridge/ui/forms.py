@@ -35,6 +35,7 @@ def _make_plain(field: CharField) -> None:
         return
     field.validators.append(refuse_direction_controls)
     if not isinstance(field.widget, Textarea):
+        # Wrapped before validation, so that limits apply to the cleaned text.
         read = field.to_python
         field.to_python = lambda value: one_line(read(value) or "")  # type: ignore[method-assign]
 

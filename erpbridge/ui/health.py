@@ -79,6 +79,7 @@ def broker_problem() -> str:
     """Return why wake-ups cannot be published; empty if they can, or without a broker."""
     if not settings.REDIS_URL:
         return ""
+    # Seconds; a health check must answer quickly.
     limits = {"socket_timeout": 2, "socket_connect_timeout": 1}
     try:
         with redis.Redis.from_url(settings.REDIS_URL, **limits) as broker:

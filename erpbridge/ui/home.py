@@ -57,9 +57,7 @@ def project(request: ScopedRequest) -> HttpResponse:
 
 
 def _approver_page(access: Access) -> str:
-    """Return the page where an approver decides; empty for others, and for an admin without
-    work.
-    """
+    """Return the page where an approver decides; empty for others and for idle admins."""
     for tool in tools(access):
         if tool.waiting and (tool.waiting.count or not access.can("account.configure")):
             return landing(tool.url_name, access)

@@ -111,6 +111,7 @@ def list_page(
     """
     order = _Order.asked_for(params.get("sort", ""), sorts, default or next(iter(sorts)))
     size = _size(params.get("size", ""))
+    # PostgreSQL rejects null characters in parameters.
     query = params.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
     if search and query:
         queryset = search(queryset, query)

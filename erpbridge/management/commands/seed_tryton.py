@@ -1,6 +1,4 @@
-"""``manage.py seed_tryton``: create a second demo account with a Tryton ERP, for ``make
-tryton``.
-"""
+"""``manage.py seed_tryton``: create a second demo account, with a Tryton ERP (``make tryton``)."""
 
 from __future__ import annotations
 

@@ -70,6 +70,7 @@ class Command(BaseCommand):
         refuse_taken(host, port)
         if demo and settings.MODE != "demo":
             restart_in_demo_mode()
+        # Before the database file and its -wal and -shm files are created.
         os.umask(UMASK)
         call_command("migrate", verbosity=0, interactive=False)
         if demo:

@@ -242,7 +242,5 @@ class SyncProjects(ProjectView):
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create or update each row independently. Returns the saved projects and the rejected
-        rows.
-        """
+        """Create or update each row independently. Returns saved projects and rejected rows."""
         return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)

@@ -188,7 +188,7 @@ class OneInactiveUser(InactiveUsers):
         """Return the user as ``users/{id}`` does, since this path has no GET."""
         return self._as_user(self.one(self.kwargs["pk"]).pk)
 
-    def tag(self, answer: HttpResponse) -> str:
+    def tag(self, response: HttpResponse) -> str:
         """Return the ETag of ``users/{id}``."""
         member = self.access.account.memberships.get(user=self.kwargs["pk"])
         return etag(self._as_user(member.pk).content)
@@ -211,9 +211,7 @@ class SyncUsers(UserView):
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create or update each row independently. Returns the saved users and the rejected
-        rows.
-        """
+        """Create or update each row independently. Returns saved users and rejected rows."""
         updates = scope.body_of(request).get("updates")
         hold = self.hold if self.lasts_long() else None
         return sync.answer(updates, self.writes(), self.shape(), hold=hold)
@@ -234,8 +232,8 @@ class AddUser(UserView):
     @takes(an_object({"user": body_of(OF_LEVELS, ())}))
     @answers(One, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Add an active user of the company. If the user is on the project already, only the levels
-        that are sent change.
+        """Add an active user of the company. For one on the project, only change the sent
+        levels.
         """
         writes = self.writes()
         fields = self.wrapped("user") if "user" in scope.body_of(request) else {}

@@ -270,22 +270,22 @@ class Described(AutoSchema):
             self.registry.register(component)
             extra = OF_TAGGED if code == HTTPStatus.NOT_MODIFIED else {}
             extra = extra | (OF_REPLAYED if code in REMEMBERED else {})
-            answer: Schema = {"description": REASONS[code], "headers": _headers(HEADERS | extra)}
+            response: Schema = {"description": REASONS[code], "headers": _headers(HEADERS | extra)}
             if code >= 400:
-                answer["content"] = {
+                response["content"] = {
                     f"application/{kind}": {"schema": schema_of(error, self.registry)}
                     for kind, error in (("json", Error), ("problem+json", Problem))
                 }
-            component.schema = answer
+            component.schema = response
         return dict(self.registry[component].ref)
 
     def _good(self, status: int, kind: Any, *, tagged: bool) -> Schema:
         extra = (OF_PAGE if kind is Page else {}) | (OF_TAGGED if tagged else {})
         extra = extra | (OF_REPLAYED if self.method in KEYED else {})
-        answer: Schema = {"description": REASONS[status], "headers": _headers(HEADERS | extra)}
+        response: Schema = {"description": REASONS[status], "headers": _headers(HEADERS | extra)}
         if kind is not None:
-            answer["content"] = {"application/json": {"schema": self._schema(kind)}}
-        return answer
+            response["content"] = {"application/json": {"schema": self._schema(kind)}}
+        return response
 
     def _schema(self, kind: Any) -> Schema:
         if kind is One:
@@ -300,9 +300,7 @@ class Described(AutoSchema):
         return schema_of(kind, self.registry)
 
     def _shown(self) -> Schema:
-        """Return the union of the views, the default one first, since some tools use the first
-        match.
-        """
+        """Return the union of the views; the default one first, as some tools use only that."""
         views = dict(self.view.shown)
         first = views.pop(self.view.default_view)
         return schema_of(reduce(or_, dict.fromkeys([first, *views.values()])), self.registry)

@@ -18,6 +18,6 @@ class NoStoreMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Add the header."""
-        answer = self.get_response(request)
-        answer.headers.setdefault("Cache-Control", "private, no-store")
-        return answer
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
