@@ -64,8 +64,9 @@ class Access:
         return self.membership.level(tool)
 
     def level(self, tool: Tool) -> Level:
-        """Return the level in the scope's tool; the account's Directory Admin is Admin
-        everywhere.
+        """Return the level in the scope's tool.
+
+        Admin on the account's Directory is Admin everywhere.
         """
         if self.scope.project is None or self.membership.directory == Level.ADMIN:
             return self.account_level(tool)

@@ -56,10 +56,10 @@ class MembershipQuerySet(FoldingQuerySet["Membership"]):
 
 
 def people_matching(text: str) -> Q:
-    """Match people whose name, e-mail address or job title has every word of ``text``."""
+    """Match people by words that occur in name, e-mail address or job title; all must occur."""
     return has_words(text, "user__name_text", "user__email_text", "search_text")
 
 
 def projects_matching(text: str) -> Q:
-    """Match projects whose number or name has every word of ``text``."""
+    """Match projects by words that occur in number or name; all must occur."""
     return has_words(text, "number_text", "name_text")

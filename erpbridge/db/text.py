@@ -142,7 +142,7 @@ def plain_line(text: str) -> str:
     return line
 
 
-def first_unseen(text: str) -> str:
+def first_invisible(text: str) -> str:
     """Return the first invisible or space-like character; empty if there is none."""
     if text.isascii() and text.isprintable():
         return ""

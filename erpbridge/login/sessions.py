@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from erpbridge.login.views import LoginForm
-from erpbridge.ui.resent_form import Typed, send_again, typed_in
+from erpbridge.ui.resent_form import Typed, send_again, typed_fields
 
 ENDED = "Your session has ended. Nothing was saved. Sign in again to go on."
 
@@ -26,7 +26,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if request.headers.get("HX-Request"):
             return HttpResponse(ENDED, "text/plain; charset=utf-8", status=401)
         if request.method == "POST":
-            return sign_in_page(request, typed_in(request))
+            return sign_in_page(request, typed_fields(request))
         response: HttpResponseBase = super().handle_no_permission(request, view_func)
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             # Passed in the URL, because the next request no longer has the cookie of the ended
@@ -69,7 +69,7 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
         response = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
         response["X-Token-Replaced"] = "1"
         return response
-    typed = typed_in(request) if _is_same_origin(request) else None
+    typed = typed_fields(request) if _is_same_origin(request) else None
     if typed is None:
         return _refusal_page(request, "This Form Is Too Old", f"{REPLACED} Open it again.")
     if not request.user.is_authenticated:

@@ -41,7 +41,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedApplication:
     """An application with its secret, which cannot be read again later."""
 
     application: Application
@@ -51,7 +51,7 @@ class Made:
 @transaction.atomic
 def create(
     name: str, *, by: Access, redirect_uris: Iterable[str] = (), service: Service | None = None
-) -> Made:
+) -> CreatedApplication:
     """Create an application of the account; with ``service``, a service account.
 
     :raises ValidationError: for an invalid name or redirect URI.
@@ -72,7 +72,7 @@ def create(
     application.save()
     data = _created_data(application, service)
     note(by.account.pk, [_event(application, "created", data)], by=by.user)
-    return Made(application, secret)
+    return CreatedApplication(application, secret)
 
 
 def _member(application: Application, service: Service, *, by: Access) -> Membership:
@@ -149,14 +149,14 @@ def checked_redirect_uri(uri: str) -> str:
 
 
 @transaction.atomic
-def rotate_secret(application_id: int, *, by: Access) -> Made:
+def rotate_secret(application_id: int, *, by: Access) -> CreatedApplication:
     """Replace the secret. The old one is invalid at once; issued tokens stay valid."""
     application = _locked(application_id, by)
     secret = tokens.new_secret()
     application.secret_digest = tokens.digest(secret)
     application.save(update_fields=["secret_digest"])
     note(by.account.pk, [_event(application, "secret rotated", {})], by=by.user)
-    return Made(application, secret)
+    return CreatedApplication(application, secret)
 
 
 @transaction.atomic

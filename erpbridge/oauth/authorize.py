@@ -19,12 +19,12 @@ from erpbridge.oauth.models import Application
 LONGEST_STATE = 2000
 
 
-class Wrong(Exception):
+class UnsafeRequest(Exception):
     """A request that must not be answered with a redirect, since its target is not verified."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class AuthorizationRequest:
     """A request to act for the person, with a verified redirect URI."""
 
     application: Application
@@ -49,7 +49,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     try:
         grant = _parsed(request.GET, request.user)
-    except Wrong as wrong:
+    except UnsafeRequest as wrong:
         return render(request, "oauth/wrong.html", {"problem": str(wrong)}, status=400)
     if grant.problem:
         error, description = grant.problem
@@ -72,10 +72,10 @@ def authorize(request: HttpRequest) -> HttpResponse:
     return _answer(request, grant, code=code)
 
 
-def _parsed(query: QueryDict, user: User) -> Asked:
+def _parsed(query: QueryDict, user: User) -> AuthorizationRequest:
     """Parse the request.
 
-    :raises Wrong: for an unknown application or redirect URI.
+    :raises UnsafeRequest: for an unknown application or redirect URI.
     """
     # PostgreSQL rejects null characters in parameters.
     uid = query.get("client_id", "").replace("\x00", "")
@@ -83,8 +83,8 @@ def _parsed(query: QueryDict, user: User) -> Asked:
     visible = Account.objects.visible_to(user)
     application = applications.filter(account__in=visible).select_related("account").first()
     if application is None:
-        raise Wrong("This application is not known in any of your accounts.")
-    return Asked(
+        raise UnsafeRequest("This application is not known in any of your accounts.")
+    return AuthorizationRequest(
         application,
         _redirect_uri(application, query),
         query.get("state", "")[:LONGEST_STATE],
@@ -96,14 +96,16 @@ def _parsed(query: QueryDict, user: User) -> Asked:
 def _redirect_uri(application: Application, query: QueryDict) -> str:
     """Return the requested redirect URI, which must equal a registered one.
 
-    :raises Wrong: for any other.
+    :raises UnsafeRequest: for any other.
     """
     registered = application.redirect_uris
     requested = query.get("redirect_uri", "")
     if not requested and len(registered) == 1:
         return str(registered[0])
     if requested not in registered:
-        raise Wrong("The redirect_uri is none of those that the application has registered.")
+        raise UnsafeRequest(
+            "The redirect_uri is none of those that the application has registered."
+        )
     return requested
 
 
@@ -120,16 +122,16 @@ def _problem(query: QueryDict) -> tuple[str, str] | None:
     return None
 
 
-def _ask(request: HttpRequest, grant: Asked) -> HttpResponse:
+def _ask(request: HttpRequest, grant: AuthorizationRequest) -> HttpResponse:
     page = render(request, "oauth/authorize.html", {"asked": grant, "host": _host(grant)})
     return _with_form_action(page, grant)
 
 
-def _host(grant: Asked) -> str:
+def _host(grant: AuthorizationRequest) -> str:
     return "" if grant.redirect_uri == OUT_OF_BAND else urlsplit(grant.redirect_uri).netloc
 
 
-def _answer(request: HttpRequest, grant: Asked, **answer: str) -> HttpResponse:
+def _answer(request: HttpRequest, grant: AuthorizationRequest, **answer: str) -> HttpResponse:
     """Redirect to the application, or show the code on a page to be copied."""
     if grant.redirect_uri == OUT_OF_BAND:
         context = {"asked": grant, **answer}
@@ -141,7 +143,7 @@ def _status(answer: dict[str, str]) -> int:
     return 200 if "code" in answer else 400
 
 
-def _with_form_action(response: Any, grant: Asked) -> HttpResponse:
+def _with_form_action(response: Any, grant: AuthorizationRequest) -> HttpResponse:
     """Allow the page's form to be redirected to the application, in the CSP header.
 
     Browsers apply form-action to every further redirect as well, and applications often redirect to

@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application
-from erpbridge.oauth.tokens import ACCESS_SECONDS, Given, Refused
+from erpbridge.oauth.tokens import ACCESS_SECONDS, IssuedTokens, Refused
 from erpbridge.processes.client_address import client_network
 from erpbridge.rest import throttles
 from erpbridge.rest.responses import JsonAnswer
@@ -82,7 +82,7 @@ def token(request: HttpRequest) -> JsonAnswer:
     return _token_response(GRANTS[grant](application, fields))
 
 
-def _by_code(application: Application, fields: Mapping[str, str]) -> Given:
+def _by_code(application: Application, fields: Mapping[str, str]) -> IssuedTokens:
     return tokens.redeem(
         application,
         _required(fields, "code"),
@@ -91,33 +91,33 @@ def _by_code(application: Application, fields: Mapping[str, str]) -> Given:
     )
 
 
-def _by_refresh(application: Application, fields: Mapping[str, str]) -> Given:
+def _by_refresh(application: Application, fields: Mapping[str, str]) -> IssuedTokens:
     return tokens.renew(application, _required(fields, "refresh_token"))
 
 
-def _by_itself(application: Application, _fields: Mapping[str, str]) -> Given:
+def _by_itself(application: Application, _fields: Mapping[str, str]) -> IssuedTokens:
     if application.service is None:
         message = "This application acts for people; use a service account."
         raise Refused("unauthorized_client", message)
     return tokens.issue(application, application.service.user, refresh=False)
 
 
-GRANTS: dict[str, Callable[[Application, Mapping[str, str]], Given]] = {
+GRANTS: dict[str, Callable[[Application, Mapping[str, str]], IssuedTokens]] = {
     "authorization_code": _by_code,
     "refresh_token": _by_refresh,
     "client_credentials": _by_itself,
 }
 
 
-def _token_response(tokens_given: Given) -> JsonAnswer:
+def _token_response(issued: IssuedTokens) -> JsonAnswer:
     body: dict[str, Any] = {
-        "access_token": tokens_given.access,
+        "access_token": issued.access,
         "token_type": "Bearer",
         "expires_in": ACCESS_SECONDS,
-        "created_at": int(tokens_given.created_at.timestamp()),
+        "created_at": int(issued.created_at.timestamp()),
     }
-    if tokens_given.refresh:
-        body["refresh_token"] = tokens_given.refresh
+    if issued.refresh:
+        body["refresh_token"] = issued.refresh
     return JsonAnswer(body)
 
 

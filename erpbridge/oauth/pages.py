@@ -129,7 +129,9 @@ def _application_of(request: ScopedRequest, application_id: int) -> Application:
     return get_object_or_404(clients, pk=application_id)
 
 
-def _page_with_secret(request: ScopedRequest, created: applications.Made) -> HttpResponse:
+def _page_with_secret(
+    request: ScopedRequest, created: applications.CreatedApplication
+) -> HttpResponse:
     """Render the page without a redirect: the secret is not stored, so it cannot survive one."""
     return _page(request, created.application, secret=created.secret)
 

@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Given:
+class IssuedTokens:
     """The tokens in a response; they cannot be read again later."""
 
     access: str
@@ -58,7 +58,7 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def issue(application: Application, user: User, *, refresh: bool = True) -> Given:
+def issue(application: Application, user: User, *, refresh: bool = True) -> IssuedTokens:
     """Issue an access token and, with ``refresh``, a refresh token.
 
     :raises Refused: when the person may not enter the application's account (any more).
@@ -76,7 +76,7 @@ def _issue(
     family: uuid.UUID,
     granted_at: datetime | None = None,
     refresh: bool = True,
-) -> Given:
+) -> IssuedTokens:
     """Issue tokens for a person whom the caller has found :func:`_admitted`."""
     now = timezone.now()
     expires = {Token.Kind.ACCESS: now + timedelta(seconds=ACCESS_SECONDS)}
@@ -97,7 +97,7 @@ def _issue(
         )
         for kind in expires
     )
-    return Given(secrets_of[Token.Kind.ACCESS], secrets_of.get(Token.Kind.REFRESH, ""), now)
+    return IssuedTokens(secrets_of[Token.Kind.ACCESS], secrets_of.get(Token.Kind.REFRESH, ""), now)
 
 
 def _admitted(application: Application, user_id: int) -> User | None:
@@ -133,7 +133,9 @@ def new_code(application: Application, user: User, *, redirect_uri: str, challen
     return code
 
 
-def redeem(application: Application, code: str, *, redirect_uri: str, verifier: str) -> Given:
+def redeem(
+    application: Application, code: str, *, redirect_uri: str, verifier: str
+) -> IssuedTokens:
     """Exchange a code for tokens.
 
     :raises Refused: for a code that is unknown, used, expired, of another application, or sent with
@@ -168,7 +170,7 @@ def _verified(challenge: str, verifier: str) -> bool:
     return constant_time_compare(expected, challenge)
 
 
-def renew(application: Application, refresh: str) -> Given:
+def renew(application: Application, refresh: str) -> IssuedTokens:
     """Exchange a refresh token for new tokens. The old access and refresh tokens end.
 
     A reused token is rejected and ends its whole family: somebody else may have it, and it is

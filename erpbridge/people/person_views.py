@@ -268,8 +268,8 @@ def frame_of(membership: Membership, current: str) -> dict[str, Any]:
 
 def _remember_invitation(request: ScopedRequest, membership: Membership) -> None:
     """Keep the link in the session for the next page, which shows it once."""
-    has_login = people_services.may_ask(membership)
-    address = join_path(membership) if has_login else invitation_path(membership.user)
+    must_join = people_services.must_join(membership)
+    address = join_path(membership) if must_join else invitation_path(membership.user)
     link = request.build_absolute_uri(address)
     request.session[INVITATION] = {"membership": membership.pk, "link": link}
 

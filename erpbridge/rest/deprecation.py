@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from django.http import HttpResponse
 
-from erpbridge.rest.schema.operations import told_of
+from erpbridge.rest.schema.operations import declared_by
 
 # Procore deprecated three routes on this day and has not announced when they end, so there is no
 # ``Sunset`` header. See docs/design/procore-rest-conventions.md, "Deprecated routes".
@@ -31,7 +31,7 @@ def deprecated(
             response["Deprecation"] = f"@{int(since.timestamp())}"
             return response
 
-        told_of(handle).deprecated = True
+        declared_by(handle).deprecated = True
         return handle
 
     return mark

@@ -269,6 +269,7 @@ def _waves(rows: Sequence[SyncRow], records: Records) -> Iterator[list[SyncRow]]
             keys = {key for key in (row.pk, row.origin_id) if key}
             (later if keys & seen else wave).append(row)
             seen |= keys
+        # All rows of a wave may have errors.
         if wave:
             yield wave
         for row in later:
@@ -292,6 +293,7 @@ def _identify(rows: list[SyncRow], records: Records) -> None:
     ids = {id(row): bodies.whole(row.given.get("id")) for row in rows}
     requested = {record_id for record_id in ids.values() if record_id is not None}
     by_id = records.found().filter(**{f"{records.identity}__in": requested})
+    # Two queries for all rows, not two per row.
     pk_of_id = dict(by_id.values_list(records.identity, "pk"))
     origin_ids = {row.origin_id for row in rows if ids[id(row)] is None and row.origin_id}
     by_origin = records.found().filter(**{f"{records.origin}__in": origin_ids})

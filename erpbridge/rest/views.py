@@ -36,14 +36,14 @@ from erpbridge.rest.requests import scope
 from erpbridge.rest.requests.parsers import Form, Json, Multipart
 from erpbridge.rest.responses import JsonAnswer, error_answer, etag
 from erpbridge.rest.schema.operations import (
+    Declared,
     One,
     Page,
     Query,
     Schema,
     Synced,
-    Told,
     answers,
-    told_of,
+    declared_by,
 )
 from erpbridge.rest.throttles import Window
 
@@ -173,12 +173,13 @@ class RestView(APIView):
     def _shows_record(self, response: HttpResponse) -> bool:
         """Whether the response is a record's current state; a DELETE shows the former one."""
         return (
-            self.request.method != "DELETE" and response.status_code in self._handler_told().tagged
+            self.request.method != "DELETE"
+            and response.status_code in self._handler_declared().tagged
         )
 
-    def _handler_told(self) -> Told:
+    def _handler_declared(self) -> Declared:
         """Return what the decorators of the called handler declared."""
-        return told_of(getattr(type(self), (self.request.method or "").lower()))
+        return declared_by(getattr(type(self), (self.request.method or "").lower()))
 
     def prepare(self) -> None:
         """Run before the transaction of a writing call; must not write.
@@ -345,7 +346,7 @@ class Resource(ScopedView):
     def prepare(self) -> None:
         """Reject an unknown ``view`` before anything is written."""
         super().prepare()
-        if {One, Page, Synced} & set(self._handler_told().answers.values()):
+        if {One, Page, Synced} & set(self._handler_declared().answers.values()):
             self.shape()
 
     def hold(self) -> None:

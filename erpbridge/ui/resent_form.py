@@ -50,7 +50,7 @@ class Typed:
         return signing.dumps([self.path, self.fields, self.lost], salt=SALT, compress=True)
 
 
-def typed_in(request: HttpRequest) -> Typed | None:
+def typed_fields(request: HttpRequest) -> Typed | None:
     """Return the fields of a rejected POST; None if nothing can be returned."""
     if request.method != "POST" or _keeps_nothing(request.path_info):
         return None

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from erpbridge.access import policy
 from erpbridge.oauth import applications
-from erpbridge.oauth.applications import Made
+from erpbridge.oauth.applications import CreatedApplication
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,7 +53,7 @@ def home() -> Iterator[str]:
 
 
 @pytest.fixture
-def app(account, ada, home) -> Made:
+def app(account, ada, home) -> CreatedApplication:
     uris = [f"{home}/back", f"{home}/onward"]
     return applications.create("Estimator", redirect_uris=uris, by=policy.load(ada, account))
 

@@ -26,13 +26,13 @@ FIELDS = {"access_token", "token_type", "expires_in", "created_at", "refresh_tok
 
 
 @pytest.fixture
-def app(account, ada) -> applications.Made:
+def app(account, ada) -> applications.CreatedApplication:
     """An application that people allow to act for them."""
     uris = [HOME, applications.OUT_OF_BAND, "http://127.0.0.1:8123/cb"]
     return applications.create("Estimator", redirect_uris=uris, by=policy.load(ada, account))
 
 
-def ids(made: applications.Made) -> dict[str, str]:
+def ids(made: applications.CreatedApplication) -> dict[str, str]:
     return {"client_id": made.application.uid, "client_secret": made.secret}
 
 
@@ -40,7 +40,7 @@ def post(data, *, path="/oauth/token", **options):
     return Client().post(path, data, **options)
 
 
-def allow(client: Client, made: applications.Made, **query: str):
+def allow(client: Client, made: applications.CreatedApplication, **query: str):
     asked = {
         "response_type": "code",
         "client_id": made.application.uid,

@@ -18,7 +18,7 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.services.people import Levels
 from erpbridge.oauth import applications, tokens
-from erpbridge.oauth.applications import Made, Service
+from erpbridge.oauth.applications import CreatedApplication, Service
 from tests.every_call.ours import everything_of
 from tests.rest import contract
 
@@ -28,7 +28,9 @@ EVERYTHING = Levels(Level.ADMIN, Level.ADMIN, Level.ADMIN, True)
 class Api:
     """Calls with a token, for one company unless ``company`` is None."""
 
-    def __init__(self, token: str, company: int | None, made: Made | None = None) -> None:
+    def __init__(
+        self, token: str, company: int | None, made: CreatedApplication | None = None
+    ) -> None:
         self.token, self.company, self.made = token, company, made
         self.client = Client()
 

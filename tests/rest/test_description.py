@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from erpbridge.rest.schema.json_schema import schema_of
 from erpbridge.rest.schema.openapi import Described, describe
-from erpbridge.rest.schema.operations import Page, an_object, answers, takes, told_of
+from erpbridge.rest.schema.operations import Page, an_object, answers, declared_by, takes
 from tests.access.test_isolation import DESCRIPTION, routes
 
 METHODS = ("get", "post", "patch", "put", "delete")
@@ -81,7 +81,7 @@ def test_what_decorators_note_stays_with_the_handler():
     @answers(Page)
     def handler() -> None: ...
 
-    told = told_of(handler)
+    told = declared_by(handler)
     assert told.answers == {200: Page}
     assert told.body["required"] == ["thing"]
 

@@ -219,10 +219,10 @@ def may_invite(membership: Membership) -> bool:
     Only the account that created the login may issue the password link; another account could
     otherwise take the login over.
     """
-    return may_ask(membership) or _may_set_password(membership)
+    return must_join(membership) or _may_set_password(membership)
 
 
-def may_ask(membership: Membership) -> bool:
+def must_join(membership: Membership) -> bool:
     """Whether the person still has to join this account with their existing login."""
     return membership.is_active and not membership.is_confirmed
 
@@ -244,7 +244,7 @@ def invite(membership_id: int, *, by: Access) -> Membership:
         created by another account.
     """
     membership = locked(membership_id, by)
-    if may_ask(membership):
+    if must_join(membership):
         membership.join_nonce = get_random_string(NONCE)
         membership.save(update_fields=["join_nonce"])
         verb = ASKED

@@ -65,7 +65,7 @@ def configure(project_id: int, settings: Settings, *, by: Access) -> Project:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ProjectValues:
     """A project to save: validated column values; ``pk`` is None for a new one.
 
     The columns are those of :class:`Settings` and those that only the API sets.
@@ -76,7 +76,7 @@ class Wanted:
 
 
 @transaction.atomic
-def store_many(wanted: Sequence[Wanted], *, by: Access) -> list[Project]:
+def store_many(wanted: Sequence[ProjectValues], *, by: Access) -> list[Project]:
     """Create and update projects in bulk, with a number of statements per batch, not per project.
 
     :returns: the projects in the order of ``wanted``, which must not name a project twice.

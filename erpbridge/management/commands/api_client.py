@@ -20,7 +20,7 @@ from erpbridge.access.policy import Access
 from erpbridge.access.services import accounts, projects
 from erpbridge.access.services.people import Levels
 from erpbridge.oauth import applications, tokens
-from erpbridge.oauth.applications import Made, Service
+from erpbridge.oauth.applications import CreatedApplication, Service
 from erpbridge.processes import listen_address
 
 EVERYTHING = Levels(Level.ADMIN, Level.ADMIN, Level.ADMIN, create_edit_companies=True)
@@ -53,12 +53,12 @@ class Command(BaseCommand):
             project = _project(by.account, options["project"])
         created = applications.create("API client", service=_service(project), by=by)
         assert created.application.service is not None
-        tokens_given = tokens.issue(created.application, created.application.service.user)
-        self._print(
-            options["base_url"] or listen_address.read(), created, project, tokens_given.refresh
-        )
+        issued = tokens.issue(created.application, created.application.service.user)
+        self._print(options["base_url"] or listen_address.read(), created, project, issued.refresh)
 
-    def _print(self, base_url: str, created: Made, project: Project, refresh: str) -> None:
+    def _print(
+        self, base_url: str, created: CreatedApplication, project: Project, refresh: str
+    ) -> None:
         values = {
             "BASE_URL": base_url.rstrip("/"),
             "CLIENT_ID": created.application.uid,

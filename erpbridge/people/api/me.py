@@ -50,7 +50,10 @@ class CompanyRow(TypedDict):
 
 
 class Me(RestView):
-    """The caller of the API."""
+    """The caller of the API.
+
+    The name is included only if ``company_id`` or ``project_id`` is given, as in Procore.
+    """
 
     asks = (
         Query("company_id", {"type": "integer"}, NAMED_SCOPE),
@@ -59,7 +62,7 @@ class Me(RestView):
 
     @answers(Caller)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """Show the caller's id and login. With ``company_id`` or ``project_id`` also the name."""
+        """Show the caller's id and login."""
         body = {"id": person_of(request).pk, "login": person_of(request).email}
         query = request.query_params
         if query.get("company_id") or query.get("project_id"):
@@ -104,7 +107,7 @@ class CompanyMe(ScopedView):
 
     @answers(user_schemas.CompanyMe)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """Show the user with the permission levels in the company's tools."""
+        """Show the user with the permission levels."""
         member = self.access.membership
         return JsonAnswer(user(member) | {"permission_levels": _levels(member)})
 

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from erpbridge.access.models import Project, ProjectMembership
 from erpbridge.access.policy import Access, Scope
 from erpbridge.access.services import projects as services
-from erpbridge.access.services.projects import Wanted
+from erpbridge.access.services.projects import ProjectValues
 from erpbridge.db import text
 from erpbridge.rest.requests import bodies, countries
 from erpbridge.rest.requests.bodies import Reader
@@ -64,21 +64,21 @@ class Writes(Records):
             for pair in wanted:
                 self._put_alone(pair)
 
-    def _put(self, wanted: Sequence[tuple[SyncRow, Wanted]]) -> None:
+    def _put(self, wanted: Sequence[tuple[SyncRow, ProjectValues]]) -> None:
         stored = services.store_many(
             [project_values for _row, project_values in wanted], by=self.access
         )
         for (row, _values), project in zip(wanted, stored, strict=True):
             row.pk = project.pk
 
-    def _put_alone(self, pair: tuple[SyncRow, Wanted]) -> None:
+    def _put_alone(self, pair: tuple[SyncRow, ProjectValues]) -> None:
         try:
             with transaction.atomic():
                 self._put([pair])
         except IntegrityError:
             pair[0].refuse({"base": [AT_THIS_MOMENT]})
 
-    def _checked(self, rows: Sequence[SyncRow]) -> list[tuple[SyncRow, Wanted]]:
+    def _checked(self, rows: Sequence[SyncRow]) -> list[tuple[SyncRow, ProjectValues]]:
         """Return the valid rows with their column values; add errors to the others."""
         stored = self.found().in_bulk([row.pk for row in rows if row.pk is not None])
         read = [bodies.read(row.given, READERS) for row in rows]
@@ -97,7 +97,7 @@ class Writes(Records):
                 row.refuse(numbers.taken("project_number", columns, project, message=message))
                 row.refuse(origins.taken("origin_id", columns, project, message=TAKEN))
             if not row.errors:
-                wanted.append((row, Wanted(row.pk, columns)))
+                wanted.append((row, ProjectValues(row.pk, columns)))
         return wanted
 
 

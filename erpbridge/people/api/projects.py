@@ -237,10 +237,14 @@ class OneProject(ProjectView):
 
 
 class SyncProjects(ProjectView):
-    """Projects in bulk, up to 1,000 rows."""
+    """Projects in bulk, up to 1,000 rows.
+
+    Each row is saved independently. The response has the saved projects, and the rejected rows with
+    their errors.
+    """
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create or update each row independently. Returns saved projects and rejected rows."""
+        """Create and update projects."""
         return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)

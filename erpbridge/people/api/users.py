@@ -141,17 +141,20 @@ class Users(UserView):
     @takes(READERS, wrapped="user", required=["email_address"])
     @answers(user_schemas.CompanyUser, 201, tagged=True)
     def post(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create a user. On a project the user is added to the company as well."""
+        """Create a user, on a project also in the company."""
         pk = self.writes().write(self.wrapped("user"), None)
         return JsonAnswer(self.shapes()["extended"]([pk])[pk], 201)
 
 
 class AllUsers(Users):
-    """All users, active and inactive."""
+    """All users, active and inactive.
+
+    ``filters[active]`` limits the list to active or inactive users.
+    """
 
     @answers(Page)
     def get(self, request: Request, **path: Any) -> JsonAnswer:
-        """List them. ``filters[active]`` limits the list to active or inactive users."""
+        """List them."""
         return self.page()
 
 
@@ -206,12 +209,16 @@ class OneInactiveUser(InactiveUsers):
 
 
 class SyncUsers(UserView):
-    """Users in bulk, up to 1,000 rows."""
+    """Users in bulk, up to 1,000 rows.
+
+    Each row is saved independently. The response has the saved users, and the rejected rows with
+    their errors.
+    """
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
-        """Create or update each row independently. Returns saved users and rejected rows."""
+        """Create and update users."""
         updates = scope.body_of(request).get("updates")
         hold = self.hold if self.lasts_long() else None
         return sync.answer(updates, self.writes(), self.shape(), hold=hold)
@@ -223,7 +230,10 @@ class SyncUsers(UserView):
 
 
 class AddUser(UserView):
-    """A user of the project."""
+    """A user of the project.
+
+    For a user who is on the project already, only the levels that are sent change.
+    """
 
     def compares(self, variables: Collection[str]) -> bool:
         """False: the user is not on the project yet, so there is no state to compare."""
@@ -232,9 +242,7 @@ class AddUser(UserView):
     @takes(an_object({"user": body_of(OF_LEVELS, ())}))
     @answers(One, 201)
     def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Add an active user of the company. For one on the project, only change the sent
-        levels.
-        """
+        """Add an active user of the company."""
         writes = self.writes()
         fields = self.wrapped("user") if "user" in scope.body_of(request) else {}
         people = Membership.objects.people().filter(ACTIVE, account=self.access.account)
@@ -246,11 +254,14 @@ class AddUser(UserView):
 
 
 class RemoveUser(UserView):
-    """A user of the project."""
+    """A user of the project.
+
+    The user stays in the company.
+    """
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
-        """Remove the user from the project. The user stays in the company."""
+        """Remove the user from the project."""
         member = self.one(pk)
         self.writes().take_off_project(member)
         return JsonAnswer(None, 204)

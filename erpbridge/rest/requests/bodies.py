@@ -16,7 +16,7 @@ from django.db.models import Field, Model, TextField
 from django.utils.dateparse import parse_date
 
 from erpbridge.db.numbers import LARGEST_ID
-from erpbridge.db.text import first_unseen, plain_line, refuse_direction_controls
+from erpbridge.db.text import first_invisible, plain_line, refuse_direction_controls
 from erpbridge.rest.requests.filters import WrongValue, truth
 
 
@@ -108,7 +108,7 @@ def identifier(most: int) -> Reader:
     def read(value: Any) -> str:
         text = plain(value)
         _refuse_longer(text, most)
-        if invisible := first_unseen(text):
+        if invisible := first_invisible(text):
             name = unicodedata.name(invisible, f"the control character U+{ord(invisible):04X}")
             position = text.index(invisible) + 1
             raise ValidationError(

@@ -22,7 +22,7 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from erpbridge.rest.pagination import PER_PAGE, Listing
 from erpbridge.rest.requests.scope import HEADER
 from erpbridge.rest.schema.json_schema import schema_of
-from erpbridge.rest.schema.operations import One, Page, Schema, Synced, Told, told_of
+from erpbridge.rest.schema.operations import Declared, One, Page, Schema, Synced, declared_by
 from erpbridge.rest.views import Resource, ScopedView
 
 CONVERTED: dict[str, Schema] = {
@@ -160,7 +160,7 @@ class Described(AutoSchema):
         self.path, self.path_regex = path, path_regex
         self.method, self.registry = method, registry
         handler = getattr(self.view, method.lower())
-        declared = told_of(handler.__func__)
+        declared = declared_by(handler.__func__)
         if not declared.answers:
             raise LookupError(f"{handler.__qualname__} has no @answers")
         operation: Schema = {
@@ -180,7 +180,7 @@ class Described(AutoSchema):
             operation["requestBody"] = {"content": content, "required": True}
         return operation
 
-    def _operation_id(self, declared: Told) -> str:
+    def _operation_id(self, declared: Declared) -> str:
         """Return the verb and the words of the path, and the version unless it is v1.0."""
         _rest, version, *parts = self.path.strip("/").split("/")
         words = [part for part in parts if not part.startswith("{")]
@@ -199,7 +199,7 @@ class Described(AutoSchema):
         does, *_rest = _prose(inspect.getdoc(handler)).split("\n")
         return f"{first.rstrip('.')}: {does[:1].lower()}{does[1:].rstrip('.')}"
 
-    def _all_parameters(self, declared: Told) -> Iterator[Schema]:
+    def _all_parameters(self, declared: Declared) -> Iterator[Schema]:
         for kind, variable in re.findall(r"<(\w+):(\w+)>", self.path_regex):
             name = "id" if variable == "pk" else variable
             yield _parameter(name, CONVERTED[kind], "", location="path", required=True)
@@ -244,7 +244,7 @@ class Described(AutoSchema):
                 schema["default"] = self.view.default_view
             yield _parameter("view", schema, "How much is shown.")
 
-    def _responses(self, declared: Told) -> Schema:
+    def _responses(self, declared: Declared) -> Schema:
         responses = {
             str(status): self._good(status, kind, tagged=self._tagged(status, declared))
             for status, kind in declared.answers.items()
@@ -253,7 +253,7 @@ class Described(AutoSchema):
             responses.setdefault(str(code), self._bad(code))
         return dict(sorted(responses.items()))
 
-    def _tagged(self, status: int, declared: Told) -> bool:
+    def _tagged(self, status: int, declared: Declared) -> bool:
         """Whether the response has an ETag, see ``RestView``."""
         if self.method == "GET":
             return status == HTTPStatus.OK

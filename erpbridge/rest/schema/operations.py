@@ -52,7 +52,7 @@ class Query:
 
 
 @dataclass
-class Told:
+class Declared:
     """What the decorators declared for a handler."""
 
     body: Schema | None = None
@@ -63,9 +63,9 @@ class Told:
     deprecated: bool = False
 
 
-def told_of(handler: Callable[..., Any]) -> Told:
+def declared_by(handler: Callable[..., Any]) -> Declared:
     """Return what the decorators declared; empty for an undecorated handler."""
-    declared: Told = handler.__dict__.setdefault("told", Told())
+    declared: Declared = handler.__dict__.setdefault("told", Declared())
     return declared
 
 
@@ -76,7 +76,7 @@ def answers(kind: Any, status: int = 200, *, tagged: bool = False) -> Callable[[
     """
 
     def decorate(handler: Handler) -> Handler:
-        declared = told_of(handler)
+        declared = declared_by(handler)
         declared.answers[status] = kind
         if tagged or kind is One:
             declared.tagged.add(status)
@@ -98,7 +98,7 @@ def takes(
 
     def decorate(handler: Handler) -> Handler:
         schema = body_of(readers, required)
-        told_of(handler).body = an_object({wrapped: schema}, [wrapped]) if wrapped else schema
+        declared_by(handler).body = an_object({wrapped: schema}, [wrapped]) if wrapped else schema
         return handler
 
     return decorate
@@ -113,7 +113,7 @@ def takes_rows(
         row = body_of(readers, ())
         row["properties"] = {"id": {"type": ["integer", "null"]}} | row["properties"]
         rows = {"type": "array", "items": row, "maxItems": most}
-        told_of(handler).body = an_object({name: rows}, [name])
+        declared_by(handler).body = an_object({name: rows}, [name])
         return handler
 
     return decorate
