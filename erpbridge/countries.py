@@ -153,6 +153,7 @@ def _countries() -> dict[str, str]:
     """Map normalized codes and names to the country code; ISO 3166 wins over aliases."""
     codes: dict[str, str] = dict(ALIASES)
     for country in pycountry.countries:
+        # In this order, so that a code wins over a name.
         for kind in ("official_name", "common_name", "name", "numeric", "alpha_3", "alpha_2"):
             name = _normalized(getattr(country, kind, ""))
             if name:

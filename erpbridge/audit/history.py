@@ -99,6 +99,7 @@ def _lines(event: Event, words: Words) -> Iterator[Line]:
     for name, (old, new) in changed.items():
         before, after = words.value(name, old), words.value(name, new)
         yield Line(event.at, who, words.field(name), before, after)
+    # Field changes have one line each, every other event has one line.
     if changed:
         return
     before, after = words.state(event.from_state), words.state(event.to_state)

@@ -46,6 +46,7 @@ def note(account_id: int, notes: Iterable[Note], *, by: AbstractBaseUser | None)
             actor_id=by.pk if by else None,
             entity=entry.entity,
             subject_id=entry.subject_id,
+            # The column's limit.
             label=entry.label[:255],
             verb=entry.verb,
             from_state=entry.from_state,

@@ -22,6 +22,7 @@ def durable() -> Iterator[None]:
     try:
         yield
     finally:
+        # The setting of erpbridge.env.sqlite().
         _synchronous("NORMAL")
 
 

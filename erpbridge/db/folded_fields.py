@@ -33,6 +33,7 @@ class _FromSources(DeferredAttribute):
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
+        # With a deferred source the stored value is loaded instead.
         if all(name in instance.__dict__ for name in self.field.sources):
             texts = (instance.__dict__[name] for name in self.field.sources)
             instance.__dict__[self.field.attname] = self.field.folded(texts)

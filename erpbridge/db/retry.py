@@ -17,6 +17,7 @@ from django.utils.functional import LazyObject, empty
 
 from erpbridge.db import busy
 
+# A WITH statement may write; counting one that only reads just prevents a retry.
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 View = Callable[..., HttpResponse]
 

@@ -24,6 +24,7 @@ from erpbridge.files.table import (
 T = TypeVar("T")
 ROWS_AT_ONCE = 1000
 DELIMITERS = (",", ";", "\t")
+# Leading bytes of files that people choose by mistake.
 OTHER_KINDS = {
     b"PK\x03\x04": "an Excel workbook or ZIP archive",
     b"PK\x05\x06": "an empty ZIP archive",
@@ -116,10 +117,12 @@ def _records(text: str) -> Iterator[Line]:
     start = count = 0
     try:
         for cells in rows:
+            # A record may span several lines; line_num is the last of them.
             number, start = start + 1, rows.line_num
             if not any(cell.strip() for cell in cells):
                 continue
             count += 1
+            # One more for the heading.
             if count > MOST_ROWS + 1:
                 raise too_many_rows()
             yield Line(number, [unguarded(cell.strip()) for cell in cells])
@@ -128,6 +131,7 @@ def _records(text: str) -> Iterator[Line]:
 
 
 def _csv_problem(line: int, problem: csv.Error) -> str:
+    # The csv module has no exception of its own for its field size limit.
     if "field larger" in str(problem):
         return f"The row that starts on line {line} has a cell that is far too long."
     return (
@@ -143,5 +147,6 @@ def _delimited(text: str) -> tuple[str, str]:
     if first.startswith("sep=") and first[4:] in DELIMITERS:
         # Keep an empty line in its place, so that line numbers are those of the file.
         return f"\n{rest}", first[4:]
+    # A delimiter in quotes does not count.
     outside_quotes = "".join(first.split('"')[::2])
     return text, max(DELIMITERS, key=outside_quotes.count)

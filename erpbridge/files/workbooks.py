@@ -57,7 +57,9 @@ def read(content: bytes) -> Table:
     try:
         book = openpyxl.load_workbook(BytesIO(content), read_only=True, keep_links=False)
         sheet = book.worksheets[0]
+        # The declared dimensions of a sheet may be wrong.
         sheet.reset_dimensions()
+        # One more column, to notice rows that are too wide.
         records = list(_records(sheet.iter_rows(min_col=1, max_col=MOST_COLUMNS + 1)))
         notice = _notice(book.worksheets)
         book.close()
@@ -71,6 +73,7 @@ def read(content: bytes) -> Table:
 def written(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
     """Return a workbook of one sheet; every cell is text, none is a formula."""
     book = openpyxl.Workbook(write_only=True)
+    # Excel forbids these characters in the names of sheets, and more than 31 characters.
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\\x00-\x1f']", " ", title)[:31].strip() or "Sheet")
     for row in rows:
         sheet.append([_text_cell(sheet, text) for text in row])
@@ -125,6 +128,7 @@ def _shown(value: Any, number_format: str) -> str:
     :raises number_formats.Unknown: when the number format is not supported.
     """
     if isinstance(value, bool):
+        # As Excel displays booleans.
         return str(value).upper()
     if isinstance(value, int | float):
         return number_formats.number(value, number_format)

@@ -166,6 +166,7 @@ def claim(job_id: int) -> Run | None:
     columns = {"state": Job.State.RUNNING, "lease_until": at_least(LEASE), "tries": F("tries") + 1}
     if not claimable.update(fence=job.fence + 1, **columns):
         return None
+    # Read again, to get the columns as the update left them.
     stored = Job.objects.select_related("account", "project", "by").get(pk=job_id)
     # If another worker has taken it meanwhile, the stored fence is theirs. Keeping our own number
     # makes every chunk fail with Lost.

@@ -45,6 +45,7 @@ def start(
                     project=access.project,
                     kind=kind,
                     subject=subject,
+                    # The column's limit.
                     title=title[:200],
                     back=back,
                     args=dict(args or {}),

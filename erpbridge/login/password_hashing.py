@@ -35,6 +35,7 @@ class Turns:
     """
 
     def __init__(self, at_once: int, waiting: int, patience: float) -> None:
+        # Running and waiting threads together.
         self._inside = threading.BoundedSemaphore(at_once + waiting)
         self._running = threading.BoundedSemaphore(at_once)
         self._patience = patience

@@ -25,6 +25,7 @@ class Bearer(BaseAuthentication):
             return None
         if len(parts) != 2 or parts[0].lower() != b"bearer":
             raise AuthenticationFailed(INVALID_TOKEN)
+        # latin-1 decodes any byte; an invalid token is simply not found.
         token = tokens.read(parts[1].decode("latin-1"))
         if token is None:
             raise AuthenticationFailed(INVALID_TOKEN)

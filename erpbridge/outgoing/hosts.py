@@ -87,6 +87,7 @@ class Allowed:
         """Whether a socket may connect to this address of a host."""
         plain_address = _unmapped(ip_address(address.partition("%")[0]))
         by_name = host.lower().rstrip(".") in self.names
+        # The address itself and, for NAT64 and the like, the one behind the gateway.
         candidates = (plain_address, _embedded_ipv4(plain_address))
         return all(
             self._takes(candidate, by_name=by_name)

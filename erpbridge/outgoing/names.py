@@ -33,6 +33,7 @@ class _LookUps:
         with self.lock:
             running = self.running.get((host, port))
             if running is None:
+                # Each running lookup occupies a thread.
                 if len(self.running) >= MOST_AT_ONCE:
                     raise OSError("too many other names are being looked up")
                 running = self.running[host, port] = Future()

@@ -235,6 +235,7 @@ class LevelsPage:
 
 def _posted_projects(request: ScopedRequest) -> list[Project]:
     """Return the projects of the submitted page, in its order."""
+    # No page has more rows.
     values = request.POST.getlist("project")[: max(SIZES)]
     ids = numbers(values)
     projects = Project.objects.filter(account=request.access.account).in_bulk(ids)

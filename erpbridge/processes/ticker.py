@@ -46,6 +46,7 @@ class Ticker(threading.Thread):
             # Slow down while the database is down, to log less.
             pause = pulse if self._try(hand.push) else self.seconds
             now = time.monotonic()
+            # Half a pulse of tolerance, because the wait may end slightly early.
             if now - last_tick >= self.seconds - pulse / 2:
                 last_tick = now
                 self._try(lambda: beat(self.seconds))

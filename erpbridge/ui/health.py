@@ -33,6 +33,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     results = {name: check() for name, check in CHECKS.items()}
     ready = not any(results.values())
     details: dict[str, Any] = {}
+    # Reports query the database, so they are skipped while it does not answer.
     for name, report in _reports.items():
         results[name], report_details = (
             ("unknown", {}) if results["database"] else _result_of(report)

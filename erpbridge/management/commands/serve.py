@@ -118,6 +118,7 @@ def refuse_taken(host: str, port: int) -> None:
         raise CommandError(f"--port must be from 1 to 65535; it is {port}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
+        # As gunicorn does, so that a port in TIME_WAIT can be used.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -150,6 +151,7 @@ def kept_secret_key(folder: Path) -> str:
     """
     path = folder / "secret-key"
     try:
+        # O_EXCL: of two starts at the same time, one creates the key and the other reads it.
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         return path.read_text(encoding="ascii").strip()

@@ -161,9 +161,11 @@ class _Once:
         if self._column not in columns:
             return {}
         key, own_pk = self._key(columns[self._column]), project.pk if project else None
+        # A holder of None is a new project of an earlier row.
         if key in self._holders and (own_pk is None or self._holders[key] != own_pk):
             return {name: [message]}
         if project is not None:
+            # The former value is free for a later row.
             self._holders.pop(self._key(getattr(project, self._column)), None)
         if key:
             self._holders[key] = own_pk

@@ -171,6 +171,7 @@ class UserWrites(Records):
         partial_update.amend(
             member.pk, values=columns, can_push=flag, on_projects=on_projects, by=self.access
         )
+        # With all levels at None the user would be off the project, which is a separate action.
         if on_projects and not self.users.filter(pk=member.pk).exists():
             raise ValidationError({"permission_levels": NO_LEVEL})
 
@@ -232,6 +233,7 @@ def _refuse_another_login(login: User, values: Mapping[str, Any]) -> None:
         errors["email_address"] = OF_THE_LOGIN
     first, last = names_of(login.name)
     full_name = f"{values.get('first_name', first)} {values.get('last_name', last)}"
+    # By words, because the name is split into first and last name only by position.
     if full_name.split() != login.name.split():
         errors["last_name" if "last_name" in values else "first_name"] = OF_THE_LOGIN
     if errors:

@@ -76,6 +76,7 @@ def access_to(request: Request, path: Mapping[str, Any], *, of_project: bool = F
         raise Malformed({"project_id": ["is missing"]})
     company = company_id(request, path)
     if company is None and project is not None:
+        # Only to find the company; resolve() below checks the rights.
         company = Project.objects.filter(pk=project).values_list("account", flat=True).first()
         if company is None:
             raise Http404

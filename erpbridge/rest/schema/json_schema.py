@@ -57,6 +57,7 @@ def _component(kind: Any, registry: ComponentRegistry) -> Schema:
         name=kind.__name__, type=ResolvedComponent.SCHEMA, object=kind
     )
     if component not in registry:
+        # Registered before its properties, so that recursive types end.
         registry.register(component)
         hints = get_type_hints(kind, include_extras=True)
         # With postponed annotations a TypedDict does not know its own NotRequired keys.

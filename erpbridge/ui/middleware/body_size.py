@@ -28,6 +28,7 @@ class BodySizeMiddleware:
             return HttpResponse("Send the length of the body (Content-Length).", status=411)
         announced = request.META.get("CONTENT_LENGTH") or "0"
         most = settings.ERPBRIDGE_MOST_BODY_BYTES
+        # Cut to 20 digits, because int() of a very long text is slow.
         if announced.isdecimal() and int(announced[:20]) > most:
             page = render_to_string("413.html", {"most": f"{most // 1024 // 1024} MB"})
             return HttpResponse(page, status=413)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from erpbridge.request_id import acting_for, current_request_id
 
+# Limits what a caller can write into the log.
 ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
