@@ -1,1 +1,1 @@
-"""The way of a record into an ERP: acceptance items, approval, export, links."""
+"""ERP Integrations: acceptance items, approval, export to the ERP, and links."""

@@ -20,8 +20,9 @@ class ErpIntegrationsConfig(AppConfig):
     name = "erp_integrations"
 
     def ready(self) -> None:
-        """Let the web server's health tell of the engine's, and the menu of what waits; let what
-        wakes workers up go to Celery's application in every process.
+        """Register the tick with the health page and the approver's inbox with the menu.
+
+        Importing Celery's application lets every process send wake-ups.
         """
         from erp_integrations.connections.adapter_loading import check_adapters
         from erpbridge import celery  # noqa: F401

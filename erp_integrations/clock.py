@@ -1,4 +1,4 @@
-"""The measured clock, as the kernel keeps it: what is decided here by time is decided by it."""
+"""The kernel's measured clock, by which this app makes all decisions that depend on time."""
 
 from __future__ import annotations
 

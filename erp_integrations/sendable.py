@@ -1,7 +1,4 @@
-"""The seam: the one door between the record apps and the ERP.
-
-Record apps import this module of ``erp_integrations`` and no other.
-"""
+"""Public interface of this app for the record apps, which import no other module of it."""
 
 from __future__ import annotations
 

@@ -53,18 +53,29 @@ class Owner(StrEnum):
 
 
 class ErrorClass(StrEnum):
-    """Kind of an error; decides what the engine does next."""
+    """Kind of an error; decides what the engine does next. An uncertain effect overrides it."""
 
+    # Retried with back-off.
     TRANSIENT = "transient"
+    # Retried after the wait that the ERP asks for; not counted as an attempt.
     THROTTLED = "throttled"
+    # The login is refused: the connection is paused until a test succeeds.
     AUTH_EXPIRED = "auth_expired"
+    # The login lacks a permission.
     FORBIDDEN = "forbidden"
+    # A value is refused; ``ErpError.field`` names it.
     INVALID = "invalid"
+    # The key is taken.
     DUPLICATE = "duplicate"
+    # The ERP's record was changed since it was last read.
     CONFLICT = "conflict"
+    # A record or choice that the command refers to does not exist.
     MISSING_REF = "missing_ref"
+    # The ERP or the adapter cannot do this.
     UNSUPPORTED = "unsupported"
+    # The settings do not allow a call: the connection is paused until a test succeeds.
     SETUP = "setup"
+    # An answer that the adapter does not understand, or a failure of the adapter itself.
     BUG = "bug"
 
 

@@ -27,7 +27,7 @@ def is_resting(connection: Connection) -> bool:
     return not rows.exclude(breaker_until__gt=Reading()).exists()
 
 
-def feed(connection: Connection, errors: Sequence[ErpError | None]) -> None:
+def record_results(connection: Connection, errors: Sequence[ErpError | None]) -> None:
     """Count the result of one call to the ERP.
 
     :param errors: one per command of the call; None for a command that succeeded.

@@ -82,11 +82,11 @@ def drain(connection_id: int) -> None:
 def _take_turn(connection: Connection, adapter: Adapter, manifest: Manifest) -> None:
     if connection.halted_for:
         circuit_breaker.probe(connection, adapter)
-    # Uncertain items first: each of them blocks its ERP key and its children.
     began = uptime()
+    # Uncertain items first: each of them blocks its ERP key and its children.
     if due.worker_looks(manifest):
         uncertain_lookup.resolve_uncertain(connection, adapter, manifest, until=began + BUDGET)
-    ask_pending(connection, adapter, manifest, until=began + BUDGET)
+    poll_pending(connection, adapter, manifest, until=began + BUDGET)
     if not due.worker_sends(manifest):
         return
     # The lease of a claim starts here: time spent on lookups above does not count.
@@ -168,7 +168,7 @@ def look(
         if error is not None:
             refused.append((claimed, Outcome(error=error)))
         if error is not None and error.cls in circuit_breaker.CONNECTION_ERRORS:
-            # The other lookups would fail alike: do not wait for each of them.
+            # The other lookups would fail too: do not wait for each of them.
             down = error
     attempts = [claimed.attempt for claimed in claims if claimed.attempt.first_look]
     write_rows(attempts, ["first_look", "erp_id"])
@@ -195,7 +195,7 @@ def _first_look(adapter: Adapter, manifest: Manifest, claimed: Claim) -> ErpErro
     claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
     if record is None:
         return None
-    return present(claimed, entity, record)
+    return key_taken_error(claimed, entity, record)
 
 
 def may_be_handed_over(
@@ -215,7 +215,7 @@ def may_be_handed_over(
     return [claimed for claimed in claims if claimed.item.pk not in refused_ids]
 
 
-def present(claimed: Claim, entity: EntityManifest, record: Found | Ambiguous) -> ErpError:
+def key_taken_error(claimed: Claim, entity: EntityManifest, record: Found | Ambiguous) -> ErpError:
     """The error for a create whose key is already taken in the ERP.
 
     Uncertain if an earlier attempt of ours may have created that record.
@@ -234,7 +234,7 @@ def present(claimed: Claim, entity: EntityManifest, record: Found | Ambiguous) -
     )
 
 
-def ask_pending(
+def poll_pending(
     connection: Connection, adapter: Adapter, manifest: Manifest, *, until: float
 ) -> None:
     """Poll the ERP for the outcome of commands that it has queued.
@@ -251,7 +251,7 @@ def ask_pending(
         except AdapterError as error:
             # The items stay SUBMITTED and are polled again when their reservation is over.
             with transaction.atomic():
-                circuit_breaker.feed(connection, [error.error])
+                circuit_breaker.record_results(connection, [error.error])
             return
         tracing.polled(pending, outcomes)
         answers = still_pending(manifest, list(zip(pending, outcomes, strict=True)))

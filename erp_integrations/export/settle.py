@@ -56,7 +56,7 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
         ]
         moved |= _fail(manifest, failed)
         _close_attempts(answers, moved)
-        circuit_breaker.feed(connection, [outcome.error for _claim, outcome in answers])
+        circuit_breaker.record_results(connection, [outcome.error for _claim, outcome in answers])
     tracing.settled([claim for claim, _outcome in answers])
 
 

@@ -44,17 +44,17 @@ def resolve_uncertain(
     :param until: ``uptime()`` at which to stop.
     """
     while uptime() < until and not circuit_breaker.is_resting(connection):
-        item = take_look(connection, manifest)
+        item = reserve_lookup(connection, manifest)
         if item is None:
             return
         with tracing.handling([item]):
             if not manifest.can_find:
-                ask(item, "This ERP cannot be asked whether it took the record.")
+                ask_user(item, "This ERP cannot be asked whether it took the record.")
             elif not _resolve(connection, adapter, manifest, item):
                 return
 
 
-def take_look(connection: Connection, manifest: Manifest) -> Item | None:
+def reserve_lookup(connection: Connection, manifest: Manifest) -> Item | None:
     """The next item to look up, reserved for this worker for the time of one call."""
     due = Item.objects.filter(
         connection=connection, state=State.UNCERTAIN, check_after__lte=Reading()
@@ -87,7 +87,7 @@ def _resolve(connection: Connection, adapter: Adapter, manifest: Manifest, item:
         _look_failed(connection, item, error)
         return False
     tracing.looked_up(item, record)
-    circuit_breaker.feed(connection, [None])
+    circuit_breaker.record_results(connection, [None])
     decide(connection, adapter, item, record, settled=settled)
     return True
 
@@ -108,21 +108,21 @@ def decide(
         records = {item.pk: Held(record.erp_id, record.erp_code, record.erp_version)}
         settle_synced(connection.pk, _unchanged(item), records)
     elif record is None and item.operation != Operation.CREATE:
-        ask(item, f"{item.erp_key} is no longer in the ERP.")
+        ask_user(item, f"{item.erp_key} is no longer in the ERP.")
     elif record is None or (
         isinstance(record, Found) and _version_unchanged(connection, item, record)
     ):
         _not_there(item, settled=settled)
     else:
-        ask(item, f"The ERP holds another record under {item.erp_key}, or more than one.")
+        ask_user(item, f"The ERP holds another record under {item.erp_key}, or more than one.")
 
 
 def _look_failed(connection: Connection, item: Item, error: AdapterError) -> None:
     logger.info("look-up of item %s failed: %s", item.pk, error)
     with transaction.atomic():
-        circuit_breaker.feed(connection, [error.error])
+        circuit_breaker.record_results(connection, [error.error])
         if item.looks >= MOST_LOOKS:
-            ask(item, f"The ERP could not be asked: {error}")
+            ask_user(item, f"The ERP could not be asked: {error}")
         else:
             _unchanged(item).update(check_after=after(backoff.back_off(item.looks, chance=1)))
 
@@ -188,7 +188,7 @@ def _was_absent(item: Item) -> bool:
     return first is not None and first.first_look == "absent"
 
 
-def ask(item: Item, question: str) -> None:
+def ask_user(item: Item, question: str) -> None:
     """Ask a user what became of the item."""
     each = {item.pk: {"error_text": question, "error_class": "conflict"}}
     transitions.move("ask", _unchanged(item), by=None, values={"check_after": None}, each=each)

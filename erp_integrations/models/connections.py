@@ -65,6 +65,7 @@ class Connection(models.Model):
     test_result = models.JSONField(default=dict)
     refreshed_at = models.DateTimeField(null=True, blank=True)
     refresh_problem = models.TextField(blank=True)
+    # Polled delivery: the ERP's last call.
     asked_at = models.DateTimeField(null=True, blank=True)
     # Number of started fetches of the ERP's records; see ``ErpRecord.seen_in_fetch``.
     fetches = models.PositiveIntegerField(default=0)

@@ -63,6 +63,7 @@ class Item(Folding):
     revision = models.PositiveIntegerField()
     payload = models.JSONField()
     digest = models.CharField(max_length=64)
+    # Vendor ID or full code, which must be unique in the ERP.
     erp_key = models.CharField(max_length=200, blank=True)
     # The key as it is compared by an ERP that ignores case.
     erp_key_folded = KeyField("erp_key")
@@ -70,6 +71,7 @@ class Item(Folding):
     erp_key_compared = models.CharField(max_length=LONGEST_KEY, blank=True)
     acceptance = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
+    # ID of the command; the same for all attempts until the outcome is known.
     intent = models.UUIDField(null=True)
     sent_in = models.ForeignKey(
         Request, null=True, on_delete=models.PROTECT, related_name="sent_items"
@@ -79,12 +81,15 @@ class Item(Folding):
     parent_id = models.BigIntegerField(null=True)
     waits_for = models.BigIntegerField(null=True)
     depth = models.PositiveSmallIntegerField(default=0)
+    # Incremented by each claim: an answer counts only if it comes with the current fence.
     fence = models.PositiveIntegerField(default=0)
     # Readings of the measured clock, like ``check_after``.
     lease_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Lookups since the outcome became unknown.
     looks = models.PositiveSmallIntegerField(default=0)
+    # SUBMITTED: the ERP's handle of the queued command, or the handle of the export file.
     handle = models.CharField(max_length=200, blank=True)
     check_after = models.DateTimeField(null=True)
     erp_id = models.CharField(max_length=200, blank=True)
@@ -188,6 +193,7 @@ class Attempt(models.Model):
     # The same times by the measured clock, which decides whether a call may still take effect.
     opened_reading = models.DateTimeField()
     answered_reading = models.DateTimeField(null=True)
+    # Result of the lookup before a create: "absent", "present" or empty.
     first_look = models.CharField(max_length=10, blank=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.OPEN)
     error_class = models.CharField(max_length=20, blank=True)

@@ -375,13 +375,13 @@ def test_answered_look_ends_the_row_of_failures(connection, item, erp):
 def test_item_being_looked_up_is_kept_from_others_as_long_as_a_look_may_take(connection, make):
     items = [make(), make()]
     given = manifest(connection)
-    first = uncertain_lookup.take_look(connection, given)
+    first = uncertain_lookup.reserve_lookup(connection, given)
     assert (first, first.looks) == (items[0], 3)
     items[0].refresh_from_db()
     assert items[0].looks == 3
     assert (items[0].check_after - now()).total_seconds() == 20
-    assert uncertain_lookup.take_look(connection, given) == items[1]
-    assert uncertain_lookup.take_look(connection, given) is None
+    assert uncertain_lookup.reserve_lookup(connection, given) == items[1]
+    assert uncertain_lookup.reserve_lookup(connection, given) is None
 
 
 def test_connection_that_was_changed_meanwhile_is_asked_nothing(connection, item, erp):

@@ -72,7 +72,7 @@ def _wrong_company(rest: Rest, options: Options) -> Iterator[str]:
         yield f"Tryton has no company number {options.company}. There is: {companies}."
         return
     current = rest.ask("res.user", "get_preferences", {"context_only": True}).get("company")
-    if current != options.company and not _sees(rest, options.company):
+    if current != options.company and not _can_read_accounts(rest, options.company):
         yield (
             f"The key's user does not work for company {options.company} "
             f"(“{names[options.company]}”). Add the company to the user in Tryton, or correct the "
@@ -80,7 +80,7 @@ def _wrong_company(rest: Rest, options: Options) -> Iterator[str]:
         )
 
 
-def _sees(rest: Rest, company: int) -> bool:
+def _can_read_accounts(rest: Rest, company: int) -> bool:
     """Whether the user can read the company's accounts, i.e. belongs to the company."""
     return bool(rest.search(MODEL, [["company", "=", company]], ["code"], most=1))
 

@@ -207,7 +207,7 @@ def _take_first_look(
         if record is None:
             return [claimed]
         claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
-        error = engine.present(claimed, manifest.entities[item.entity], record)
+        error = engine.key_taken_error(claimed, manifest.entities[item.entity], record)
         settle.settle(connection, manifest, [(claimed, Outcome(error=error))])
     return []
 
@@ -236,11 +236,11 @@ def _batch(
 def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> None:
     """Add lookups of uncertain items, before anything else."""
     while manifest.can_find and batch.left:
-        item = uncertain_lookup.take_look(connection, manifest)
+        item = uncertain_lookup.reserve_lookup(connection, manifest)
         if item is None:
             return
         if item.looks > uncertain_lookup.MOST_LOOKS:
-            uncertain_lookup.ask(
+            uncertain_lookup.ask_user(
                 item, "The ERP was asked about it several times and did not answer."
             )
             continue

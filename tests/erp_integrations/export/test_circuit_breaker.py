@@ -12,7 +12,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.export import circuit_breaker
 from erp_integrations.export import circuit_breaker as export_circuit_breaker
-from erp_integrations.export.circuit_breaker import PROBE, THROTTLE_WAIT, feed
+from erp_integrations.export.circuit_breaker import PROBE, THROTTLE_WAIT, record_results
 from erp_integrations.export.claim import claim
 from erp_integrations.models import Connection, Halt
 from erpbridge.clock.measured import STEP
@@ -60,7 +60,7 @@ def test_what_no_call_can_succeed_after_is_tried_again_only_after_a_minute(
         return Health(("Log in again.",))
 
     monkeypatch.setattr(SimulatorAdapter, "check", check)
-    feed(connection, [error(cls)])
+    record_results(connection, [error(cls)])
     assert rest(connection) == (0, PROBE, None)
     assert connection.halted_for == cause
     for passed, tries in [(0, 0), (PROBE - 1, 0), (1, 1), (PROBE - 1, 1), (1, 2)]:
@@ -72,7 +72,7 @@ def test_what_no_call_can_succeed_after_is_tried_again_only_after_a_minute(
 
 @pytest.mark.parametrize(("asked", "wait"), [(None, THROTTLE_WAIT), (0, THROTTLE_WAIT), (40, 40)])
 def test_erp_that_asks_for_patience_gets_it_for_every_item(connection, accepted_item, asked, wait):
-    feed(connection, [error(ErrorClass.THROTTLED, asked)])
+    record_results(connection, [error(ErrorClass.THROTTLED, asked)])
     # Late by a step of the clock, and never early.
     assert rest(connection) == (0, None, wait + STEP)
     manifest = adapter_loading.manifest_of(connection)
@@ -84,7 +84,7 @@ def test_erp_that_asks_for_patience_gets_it_for_every_item(connection, accepted_
 def test_calls_that_fail_in_a_row_are_counted_and_rest_longer_each_time(connection):
     waits = []
     for failures in range(1, 8):
-        feed(connection, [DOWN, DOWN])
+        record_results(connection, [DOWN, DOWN])
         count, wait, _slot = rest(connection)
         assert count == failures
         waits.append(wait)
@@ -95,32 +95,32 @@ def test_calls_that_fail_in_a_row_are_counted_and_rest_longer_each_time(connecti
 @pytest.mark.parametrize("answers", [[], [None], [DOWN, None], [error(ErrorClass.INVALID)]])
 def test_whatever_was_answered_ends_the_row(connection, answers):
     Connection.objects.update(breaker_failures=7, breaker_until=after(30))
-    feed(connection, answers)
+    record_results(connection, answers)
     assert rest(connection) == (0, None, None)
 
 
 @pytest.mark.parametrize("cls", sorted(set(ErrorClass) - SAYS_SOMETHING))
 def test_error_about_a_record_says_nothing_against_the_connection(connection, cls):
-    feed(connection, [error(cls)])
+    record_results(connection, [error(cls)])
     assert rest(connection) == (0, None, None)
     assert connection.paused_at is None
 
 
 @pytest.mark.parametrize("answers", [[None, DOWN, THROTTLED, REFUSED], [REFUSED, THROTTLED, None]])
 def test_one_refused_login_counts_more_than_all_other_answers(connection, answers):
-    feed(connection, answers)
+    record_results(connection, answers)
     assert connection.breaker_failures == 0
     assert rest(connection) == (0, PROBE, None)
 
 
 def test_one_that_asks_for_patience_counts_more_than_answers_and_failures(connection):
-    feed(connection, [None, THROTTLED, DOWN])
+    record_results(connection, [None, THROTTLED, DOWN])
     assert rest(connection) == (0, None, THROTTLE_WAIT + STEP)
 
 
 def test_late_success_of_another_call_brings_no_login_probe_forward(connection):
-    feed(connection, [REFUSED])
-    feed(connection, [None])
+    record_results(connection, [REFUSED])
+    record_results(connection, [None])
     assert rest(connection) == (0, PROBE, None)
 
 
@@ -139,7 +139,7 @@ def test_connection_rests_while_it_is_paused_or_its_breaker_is_open(
 
 
 def test_only_one_process_probes_a_login_at_a_time(connection, monkeypatch):
-    feed(connection, [REFUSED])
+    record_results(connection, [REFUSED])
     steps.let_pass(PROBE)
     adapter = adapter_loading.adapter_of(connection)
     tried = []
@@ -166,7 +166,7 @@ def test_what_is_not_paused_for_its_login_is_not_probed(connection, ada, monkeyp
 def test_other_connections_are_left_alone(connection, account):
     other = ConnectionFactory.create(account=account)
     for one in (DOWN, THROTTLED, REFUSED):
-        feed(connection, [one])
+        record_results(connection, [one])
     other.refresh_from_db()
     assert (other.breaker_failures, other.breaker_until, other.next_slot_at) == (0, None, None)
     assert other.paused_at is None

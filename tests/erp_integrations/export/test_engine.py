@@ -239,7 +239,7 @@ def handed(connection, claims) -> Callable[[], None]:
 
 def ask(connection: Connection, erp: Erp, seconds: float = 60, **columns: Any) -> None:
     manifest: Manifest = replace(manifest_of(connection), **columns)
-    engine.ask_pending(connection, erp, manifest, until=uptime() + seconds)
+    engine.poll_pending(connection, erp, manifest, until=uptime() + seconds)
 
 
 def test_what_was_handed_over_is_asked_about_in_one_call(connection, erp, handed):

@@ -350,7 +350,7 @@ def test_person_can_answer_that_it_is_there(connection, accepted_item, pat, comp
     steps.export(connection)
     Item.objects.update(check_after=Reading())
     item = Item.objects.get()
-    uncertain_lookup.ask(item, "Is it there?")
+    uncertain_lookup.ask_user(item, "Is it there?")
     vendor = put(connection, "Q")
     item.refresh_from_db()
     with pytest.raises(Refused, match="no single record"):
