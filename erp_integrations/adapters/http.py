@@ -152,6 +152,7 @@ class HttpClient:
             message = f"{place} did not answer within {seconds:.0f} seconds."
         else:
             message = f"{place} broke off the answer: {reason}."
+        # Once the first byte was sent, the server may have applied the request.
         effect = Effect.UNCERTAIN if problem.began and not safe else Effect.NOT_APPLIED
         self.io.logger.warning("%s (%s)", message, effect)
         return AdapterError(ErpError(ErrorClass.TRANSIENT, effect, message))

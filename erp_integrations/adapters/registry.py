@@ -53,6 +53,7 @@ def _survey(allowed: Sequence[str]) -> dict[str, type[Adapter] | str]:
 
 
 def _entry_point(key: str) -> EntryPoint:
+    # By value, because the same package may be found twice on sys.path.
     candidates = {entry.value: entry for entry in _entry_points(key, tuple(sys.path))}
     if not candidates:
         raise AdapterUnavailable(key, "No installed package provides it.")

@@ -60,6 +60,7 @@ WRONG = b"The credentials are wrong."
 
 def plain(text: object, most: int | None = None) -> str:
     """``text`` without characters that a database cannot store, cut to ``most`` characters."""
+    # PostgreSQL cannot store NUL, and lone surrogates cannot be encoded.
     clean = str(text).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return clean[:most]
 
@@ -202,6 +203,7 @@ class Guarded(Adapter):
             seen = tuple(
                 Seen(result.ticket, _checked_or_ambiguous(result.found)) for result in ask.seen
             )
+            # Refused even if the adapter forgets to.
             if ask.wrong_credentials and ask.refused is None:
                 ask = replace(ask, refused=InboundReply(401, PLAIN, WRONG))
             return replace(ask, reports=reports, seen=seen)
@@ -269,6 +271,8 @@ class Guarded(Adapter):
         return replace(field, value=MARK) if secret else field
 
     def _failed(self, call: str, error: Exception) -> str:
+        # The message has only the type: the text of an exception may contain anything. The log has
+        # the traceback.
         name = type(self.adapter).__name__
         logger.error("adapter %s failed in %s", name, call, exc_info=error)
         return f"The adapter failed: {type(error).__name__} in {name}.{call}."

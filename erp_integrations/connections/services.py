@@ -133,7 +133,7 @@ def hold_account(account_id: int) -> None:
 def hold(account_id: int) -> None:
     """Lock all connections of an account until the transaction ends.
 
-    Connections come first in the lock order, see docs/locks.md.
+    In the lock order they come before items and records, see docs/locks.md.
     """
     row_locks.lock_connections(of_account(account_id))
 

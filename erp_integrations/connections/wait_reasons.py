@@ -191,6 +191,7 @@ def of_items(items: Iterable[Item]) -> dict[int, Wait]:
     if not waiting:
         return {}
     at = moment()
+    # The reason of a connection takes queries, so it is determined once per connection.
     by_connection = {item.connection_id: item.connection for item in waiting}
     of_connections = {
         pk: of_connection(connection, at=at) for pk, connection in by_connection.items()
@@ -222,6 +223,7 @@ def of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
 
 def of_click(click: Request) -> Wait | None:
     """Why the items of a bulk request still wait; None if none does."""
+    # An accept moves the items of the bulk request; a send creates them.
     accepted = click.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
     moved: ItemQuerySet = click.items.all() if accepted else click.sent_items.all()
     waiting = moved.open().filter(waits_for=None).select_related("connection")
@@ -232,6 +234,7 @@ def of_click(click: Request) -> Wait | None:
 def _of_item(item: Item, wait: Wait | None, at: Moment) -> Wait | None:
     """The connection's reason, but not before the item's own back-off; else the item's reason."""
     own = item.not_before if item.state == State.QUEUED else item.check_after
+    # A failed test does not stop exporting, so the item's own reason is the more precise one.
     if wait is not None and wait.cause != Cause.TEST_FAILED:
         if wait.next_try_at is None or own is None:
             return wait

@@ -47,7 +47,7 @@ class ItemQuerySet(FoldingQuerySet["Item"]):
         items = self.filter(state__in=states_of_tab(key))
         if key != "returned":
             return items
-        # Items that were sent after it, of the same record.
+        # Later items of the same record.
         later = self.model._base_manager.filter(
             entity=OuterRef("entity"), record_id=OuterRef("record_id"), pk__gt=OuterRef("pk")
         )

@@ -117,6 +117,7 @@ def _braces(labels: Mapping[str, object]) -> str:
 
 
 def _escaped(value: object) -> str:
+    # Prometheus' text format escapes these three characters in label values.
     return str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 

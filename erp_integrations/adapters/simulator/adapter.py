@@ -160,6 +160,7 @@ class SimulatorAdapter(Adapter):
         :raises AdapterError: if the ledger cannot be reached.
         """
         _require_kept(entity)
+        # Larger numbers do not fit into an integer of SQLite.
         if not (erp_id.isascii() and erp_id.isdecimal() and 0 < int(erp_id[:19]) < 2**63):
             return None
         with self._reached() as ledger:
@@ -187,6 +188,7 @@ class SimulatorAdapter(Adapter):
             outcomes.append(Outcome(error=_down(down)))
             unsent = Outcome(error=_down(LedgerDown(str(down))))
             outcomes += [unsent] * (len(commands) - len(outcomes))
+        # The ledger may also fail after the last command, when its connection is closed.
         return outcomes[: len(commands)]
 
     def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:

@@ -231,6 +231,7 @@ class Ledger:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            # No isolation level: transactions begin and end explicitly.
             opened = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             with closing(opened) as db:
                 db.row_factory = sqlite3.Row

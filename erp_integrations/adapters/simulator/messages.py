@@ -78,6 +78,7 @@ def message_of(command: Command) -> dict[str, Any]:
 def _vendor_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
     values = {field.erp_name: text_of(command.payload.get(field.name)) for field in FIELDS}
     values["tax_id"] = employer_number(command.payload)
+    # The ledger accepts upper-case vendor IDs only.
     vendor_id = text_of(command.acceptance.get(VENDOR_ID)) or command.key
     return values, {
         VENDOR_TYPE: text_of(command.acceptance.get(VENDOR_TYPE)),

@@ -125,6 +125,7 @@ class TrytonAdapter(Adapter):
 
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Send the commands one by one; after an error of the connection the rest is not sent."""
+        # A second less than the manifest declares, to return within the engine's deadline.
         with self.io.deadline.within(CALL_DEADLINE - 1):
             return self._in_turn(commands)
 

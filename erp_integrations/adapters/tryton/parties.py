@@ -126,6 +126,7 @@ class Parties(Records):
         mechanisms = _firsts(row["contact_mechanisms"], "value")
         number = text(_firsts(row["identifiers"], "code").get(EIN))
         country = text((address.get("country") or {}).get("code"))
+        # Tryton's codes of subdivisions contain the country, such as US-TX.
         return {
             "name": text(row["name"]),
             "address": text(address.get("street")),

@@ -16,6 +16,7 @@ from erp_integrations.adapters.tryton.refusals import error, refusal
 CALL_SECONDS = 10.0
 # A write is not begun with less time left, because it would probably end as uncertain.
 LEAST_SECONDS = 1.0
+# A null character in JSON text; after an even number of backslashes "u0000" is plain text.
 NULL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 Row = Mapping[str, Any]
 
@@ -94,6 +95,7 @@ class Rest:
         return self.http.call(method, path, seconds=CALL_SECONDS, **options)
 
     def _place(self, model: str, number: str) -> str:
+        # The number becomes a part of the URL, so nothing but digits may pass.
         if not (number.isascii() and number.isdecimal() and len(number) < 19):
             raise AdapterError(error(ErrorClass.MISSING_REF, f"Tryton has no record “{number}”."))
         return f"/rest/model/{model}/{int(number)}"

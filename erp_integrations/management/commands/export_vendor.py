@@ -97,6 +97,7 @@ def _values(item: Item) -> dict[str, Any]:
     manifest = adapter_loading.entity_manifest(item.connection, ENTITY)
     if manifest is None:
         return {}
+    # Writes the proposals into ``item.acceptance``.
     id_proposals.propose(item.connection, manifest, [item])
     return {**_first_choices(item, manifest), **item.acceptance}
 
