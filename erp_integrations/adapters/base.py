@@ -582,7 +582,7 @@ class Adapter(ABC):
     def choices(self, kind: str) -> Sequence[Choice]:
         """The values of one list of the ERP.
 
-        :raises AdapterError: if the ERP cannot be asked, or has no such list.
+        :raises AdapterError: if the call to the ERP fails, or has no such list.
         """
 
     @abstractmethod
@@ -597,7 +597,7 @@ class Adapter(ABC):
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
         """Look up the record with this key in the ERP.
 
-        :raises AdapterError: if the ERP cannot be asked.
+        :raises AdapterError: if the call to the ERP fails.
         """
 
     def fetch(self, entity: str, erp_id: str) -> Found | None:
@@ -605,7 +605,7 @@ class Adapter(ABC):
 
         Only called if the manifest has ``can_fetch``.
 
-        :raises AdapterError: if the ERP cannot be asked.
+        :raises AdapterError: if the call to the ERP fails.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be asked by ID")
 
@@ -618,7 +618,7 @@ class Adapter(ABC):
 
         Only called for handles that :meth:`submit` has returned.
 
-        :raises AdapterError: if the ERP cannot be asked.
+        :raises AdapterError: if the call to the ERP fails.
         """
         raise NotImplementedError(f"{type(self).__name__} hands out no handles")
 
@@ -661,5 +661,5 @@ class Adapter(ABC):
     def pull(self, entity: str, cursor: str = "") -> Page:
         """Read one page of the ERP's records; an empty cursor is the first page.
 
-        :raises AdapterError: if the ERP cannot be asked.
+        :raises AdapterError: if the call to the ERP fails.
         """

@@ -41,7 +41,7 @@ def deliver(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
 def look(harness: Harness, key: str) -> Found | Ambiguous | None:
     """Look up a key in the ERP.
 
-    :raises AdapterError: if the ERP cannot be asked or does not answer.
+    :raises AdapterError: if the call to the ERP fails or does not answer.
     """
     if harness.manifest.delivery != Delivery.POLLED:
         return harness.adapter().find(harness.entity, key)

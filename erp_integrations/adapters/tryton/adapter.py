@@ -90,7 +90,7 @@ class TrytonAdapter(Adapter):
     def choices(self, kind: str) -> Sequence[Choice]:
         """Tryton's active party categories.
 
-        :raises AdapterError: for another list, or if Tryton cannot be asked.
+        :raises AdapterError: for another list, or if the call to Tryton fails.
         """
         self._require_settings()
         if kind != VENDOR_TYPE:
@@ -110,7 +110,7 @@ class TrytonAdapter(Adapter):
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
         """The record with this code, active or not.
 
-        :raises AdapterError: if Tryton cannot be asked.
+        :raises AdapterError: if the call to Tryton fails.
         """
         self._require_settings()
         return self._kind(entity).find(key)
@@ -118,7 +118,7 @@ class TrytonAdapter(Adapter):
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """The record with this ID, active or not.
 
-        :raises AdapterError: if Tryton cannot be asked.
+        :raises AdapterError: if the call to Tryton fails.
         """
         self._require_settings()
         return self._kind(entity).fetch(erp_id)
@@ -132,7 +132,7 @@ class TrytonAdapter(Adapter):
     def pull(self, entity: str, cursor: str = "") -> Page:
         """A page of a hundred records in order of their IDs.
 
-        :raises AdapterError: if Tryton cannot be asked.
+        :raises AdapterError: if the call to Tryton fails.
         """
         self._require_settings()
         return self._kind(entity).page(cursor)

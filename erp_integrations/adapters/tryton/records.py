@@ -125,7 +125,7 @@ class Records(ABC):
     def find(self, key: str) -> Found | Ambiguous | None:
         """The record with this key, active or not.
 
-        :raises AdapterError: if Tryton cannot be asked.
+        :raises AdapterError: if the call to Tryton fails.
         """
         rows = self.rest.search(self.model, self.domain(text(key)), self.fields, most=10)
         if len(rows) > 1:
@@ -135,7 +135,7 @@ class Records(ABC):
     def fetch(self, erp_id: str) -> Found | None:
         """The record with this ID, active or not.
 
-        :raises AdapterError: if Tryton cannot be asked.
+        :raises AdapterError: if the call to Tryton fails.
         """
         if not (erp_id.isascii() and erp_id.isdecimal() and len(erp_id) <= LONGEST_NUMBER):
             return None
@@ -151,7 +151,7 @@ class Records(ABC):
     def page(self, cursor: str) -> Page:
         """A page of a hundred records; ``cursor`` is the last ID of the page before.
 
-        :raises AdapterError: if Tryton cannot be asked.
+        :raises AdapterError: if the call to Tryton fails.
         """
         after = int(cursor) if cursor.isascii() and cursor.isdecimal() else 0
         domain = [*self.everything(), ["id", ">", after], ACTIVE_OR_NOT]
