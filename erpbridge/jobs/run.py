@@ -69,7 +69,7 @@ class Run:
 
         :raises Lost: when another worker has the job.
         """
-        if not self._held().update(lease_until=at_least(LEASE)):
+        if not self._own_row().update(lease_until=at_least(LEASE)):
             raise Lost
 
     @contextmanager
@@ -93,14 +93,14 @@ class Run:
             if self.over:
                 values |= {"state": Job.State.DONE, "result": self._result, "ended_at": Now()}
                 values["lease_until"] = None
-            self._held().update(**values)
+            self._own_row().update(**values)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Mark the job as done, inside its last chunk. ``result``: see ``jobs/job.html``."""
         self.over = True
         self._result = dict(result)
 
-    def _held(self) -> Any:
+    def _own_row(self) -> Any:
         return Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, fence=self.job.fence)
 
 
@@ -187,9 +187,9 @@ def _take_turn(run: Run) -> None:
 @retried
 def _release(run: Run, *, problem: str = "") -> None:
     """Let another worker continue. ``problem``: why this one could not."""
-    run._held().update(state=Job.State.QUEUED, lease_until=None, problem=problem)
+    run._own_row().update(state=Job.State.QUEUED, lease_until=None, problem=problem)
 
 
 def _end(run: Run, problem: str) -> None:
     failed = {"state": Job.State.FAILED, "problem": problem, "ended_at": Now()}
-    run._held().update(**failed, lease_until=None)
+    run._own_row().update(**failed, lease_until=None)

@@ -42,7 +42,7 @@ class ApiError(Exception):
 
 
 class Malformed(ApiError):
-    """400: the request itself is invalid, whatever the stored data is."""
+    """400: the request itself is invalid, independent of the stored data."""
 
     def __init__(self, errors: Errors) -> None:
         super().__init__(400, errors)

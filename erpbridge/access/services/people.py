@@ -115,7 +115,9 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     verbs = [ADDED, INVITED] if new_login else [ADDED]
     verbs += [] if membership.is_confirmed else [ASKED]
     differences = changes(in_words(asdict(Person())), in_words(asdict(person)))
-    data = {"changes": {label: ["", word] for label, (_default, word) in differences.items()}}
+    data = {
+        "changes": {label: ["", new_value] for label, (_default, new_value) in differences.items()}
+    }
     events = [event(membership, verb, data if verb == ADDED else {}) for verb in verbs]
     note(by.account.pk, events, by=by.user)
     return Added(membership, new_login)
@@ -303,7 +305,7 @@ def _check_own_change(membership: Membership, person: Person, by: Access) -> Non
 
 def _check_last_admin(membership: Membership, person: Person, approver: Approver | None) -> None:
     """Keep at least one admin of people, and one who can grant the approver flag."""
-    others = (
+    other_admins = (
         Membership.objects.active()
         .people()
         .filter(account=membership.account_id, directory=Level.ADMIN)
@@ -312,7 +314,7 @@ def _check_last_admin(membership: Membership, person: Person, approver: Approver
     stays_admin = person.directory == Level.ADMIN and person.is_active
     was_active = membership.is_active and membership.is_confirmed
     was_admin = membership.directory == Level.ADMIN and was_active
-    if was_admin and not stays_admin and not others.exists():
+    if was_admin and not stays_admin and not other_admins.exists():
         field = "directory" if person.is_active else "is_active"
         message = "This is the account's last active Directory Admin; name another one first."
         raise ValidationError({field: message})
@@ -321,7 +323,7 @@ def _check_last_admin(membership: Membership, person: Person, approver: Approver
     stays_approver = approver.can_push_to_accounting if approver else was_approver
     if not (was_admin and was_approver) or (stays_admin and stays_approver):
         return
-    if not others.filter(can_push_to_accounting=True).exists():
+    if not other_admins.filter(can_push_to_accounting=True).exists():
         message = (
             "Nobody could grant Can push to accounting any more: this is the last active "
             "Directory Admin who holds it. Grant it to another Directory Admin first."

@@ -56,19 +56,19 @@ class Writes(Records):
 
     def store(self, rows: Sequence[SyncRow]) -> None:
         """Save all rows together, or one by one if a number was taken in the meantime."""
-        wanted = self._checked(rows)
+        prepared = self._checked(rows)
         try:
             with transaction.atomic():
-                self._put(wanted)
+                self._put(prepared)
         except IntegrityError:
-            for pair in wanted:
+            for pair in prepared:
                 self._put_alone(pair)
 
-    def _put(self, wanted: Sequence[tuple[SyncRow, ProjectValues]]) -> None:
+    def _put(self, prepared: Sequence[tuple[SyncRow, ProjectValues]]) -> None:
         stored = services.store_many(
-            [project_values for _row, project_values in wanted], by=self.access
+            [project_values for _row, project_values in prepared], by=self.access
         )
-        for (row, _values), project in zip(wanted, stored, strict=True):
+        for (row, _values), project in zip(prepared, stored, strict=True):
             row.pk = project.pk
 
     def _put_alone(self, pair: tuple[SyncRow, ProjectValues]) -> None:
@@ -85,7 +85,7 @@ class Writes(Records):
         rights = _Rights(self.access, stored.values())
         numbers = _Once(self.access, "number", [values.get("project_number") for values, _ in read])
         origins = _Once(self.access, "origin_id", [values.get("origin_id") for values, _ in read])
-        wanted = []
+        prepared = []
         for row, (values, errors) in zip(rows, read, strict=True):
             project = stored.get(row.pk or 0)
             row.refuse(errors)
@@ -97,8 +97,8 @@ class Writes(Records):
                 row.refuse(numbers.taken("project_number", columns, project, message=message))
                 row.refuse(origins.taken("origin_id", columns, project, message=TAKEN))
             if not row.errors:
-                wanted.append((row, ProjectValues(row.pk, columns)))
-        return wanted
+                prepared.append((row, ProjectValues(row.pk, columns)))
+        return prepared
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,10 +31,10 @@ def codes(values: dict[str, Any], *, country: str) -> dict[str, list[str]]:
     if not state_text:
         return {}
     try:
-        place = located(state_text, values.get("country_code", country) or "")
+        location = located(state_text, values.get("country_code", country) or "")
     except UnclearState as unclear:
         return {"state_code": [str(unclear)]}
-    if len(place.state) > LONGEST_STATE:
+    if len(location.state) > LONGEST_STATE:
         return {"state_code": [f"must be a state code of at most {LONGEST_STATE} characters"]}
-    values |= {"state_code": place.state.upper(), "country_code": place.country}
+    values |= {"state_code": location.state.upper(), "country_code": location.country}
     return {}

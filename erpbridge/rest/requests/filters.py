@@ -107,10 +107,10 @@ def truth(text: str) -> bool:
 
     :raises WrongValue: for anything else.
     """
-    word = text.strip().lower()
-    if word not in YES | NO:
+    value = text.strip().lower()
+    if value not in YES | NO:
         raise WrongValue("takes true or false")
-    return word in YES
+    return value in YES
 
 
 @filtering("with or only; lists keep no deleted rows.")
