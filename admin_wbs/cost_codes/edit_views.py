@@ -10,6 +10,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from admin_wbs.cost_codes import history as cost_codes_history
 from admin_wbs.cost_codes import list_services
@@ -34,7 +35,7 @@ CHANGED = "codes-changed"  # event for which the tree on the page listens
 def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Add a code under the root, or under the code that the page shows."""
     code_list = visible_list(request.access, list_id)
-    is_part = page_params.is_part(request)
+    is_part = bool(request.htmx)
     form = typed_form(request.POST) if is_part else CodeForm(request.POST, auto_id="add_%s")
     at_text = request.POST.get("at", "")
     at = selected(code_list, request.POST)
@@ -91,14 +92,14 @@ def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
 def row(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """The row of a code after a canceled edit; without JavaScript the code's page."""
     code = visible_code(request.access, code_id)
-    if not page_params.is_part(request):
+    if not request.htmx:
         return redirect("admin_wbs:code", request.access.account.pk, code.pk)
     return render(request, "wbs/parts/row.html", _row_context(request, code))
 
 
 def _added(request: ScopedRequest, created: CostCode) -> HttpResponseBase:
     message = f"{created} was added."
-    if not page_params.is_part(request):
+    if not request.htmx:
         messages.success(request, message)
         return redirect(f"{_place(request, created)}&adding=1#add_code")
     context = _saved_context(request, created, said=message)
@@ -107,7 +108,7 @@ def _added(request: ScopedRequest, created: CostCode) -> HttpResponseBase:
 
 def _edited(request: ScopedRequest, stored: CostCode) -> HttpResponseBase:
     message = f"{stored} was saved."
-    if not page_params.is_part(request):
+    if not request.htmx:
         messages.success(request, message)
         return redirect(_place(request, stored))
     context = _saved_context(request, stored, said=message)
@@ -156,7 +157,7 @@ def _edit_part(
         "back": _place(request, code),
         **more,
     }
-    if not page_params.is_part(request):
+    if not request.htmx:
         return render(request, "wbs/code_edit.html", context)
     closed = (context["read_only"] or context["lock"]) and not form.is_bound
     return render(request, f"wbs/parts/{'row' if closed else 'row_edit'}.html", context)
@@ -231,8 +232,7 @@ def _add_errors(form: CodeForm, wrong: ValidationError) -> None:
 
 
 def _changed(response: HttpResponse) -> HttpResponse:
-    response.headers["HX-Trigger-After-Swap"] = CHANGED
-    return response
+    return trigger_client_event(response, CHANGED, after="swap")
 
 
 def _place(request: ScopedRequest, code: CostCode) -> str:

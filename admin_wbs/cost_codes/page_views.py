@@ -23,7 +23,6 @@ from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number
-from erpbridge.ui import page_params
 
 NO_CONTENT = 204
 
@@ -42,7 +41,7 @@ def branch(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     code_list = visible_list(request.access, list_id)
     parent = selected(code_list, request.GET)
     home = reverse("admin_wbs:list", args=[request.access.account.pk, code_list.pk])
-    if not page_params.is_part(request):
+    if not request.htmx:
         return redirect(f"{home}?at={parent.pk}" if parent else home)
     children = rendering.branch(code_list, parent)
     context = {"list": code_list, "branch": children, "above": parent, "home": home}
@@ -55,7 +54,7 @@ def tree(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Reload the tree at the left, after a code was added or renamed."""
     code_list = visible_list(request.access, list_id)
     home = reverse("admin_wbs:list", args=[request.access.account.pk, code_list.pk])
-    if not page_params.is_part(request):
+    if not request.htmx:
         return redirect(f"{home}?{request.GET.urlencode()}")
     context = {"list": code_list, "listing": listing(code_list, request.GET), "home": home}
     return render(request, "wbs/parts/tree.html", context)
@@ -67,7 +66,7 @@ def erp_buttons(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Send and Retrieve, which a page that is open for long reloads when it is stale."""
     code_list = visible_list(request.access, list_id)
     seen = number(request.GET.get("list_seen", ""))
-    if not page_params.is_part(request):
+    if not request.htmx:
         return redirect("admin_wbs:list", request.access.account.pk, code_list.pk)
     if seen == code_list.revision:
         return HttpResponse(status=NO_CONTENT)

@@ -130,7 +130,7 @@ def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]
         "total": total,
         "home": _home(request),
     }
-    if request.headers.get("HX-Request") and above is not None:
+    if request.htmx and above is not None:
         return render(request, "wbs/branch.html", {**context, "branch": True})
     return render(request, "wbs/project_add.html", context)
 

@@ -35,7 +35,7 @@ def sub_job_list(request: ScopedRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, SubJobForm())
     require(request.access, "project_wbs.edit")
-    is_part = page_params.is_part(request)
+    is_part = bool(request.htmx)
     key = page_params.typed_row(request.POST)
     form = SubJobForm(request.POST, auto_id=f"{key}_%s" if is_part else "id_%s")
     created = _add(request, form)

@@ -41,7 +41,7 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, segment, under=under)
     require(request.access, "codes.edit")
-    is_part = page_params.is_part(request)
+    is_part = bool(request.htmx)
     form = ItemForm(request.POST, prefix="new", auto_id=_typed_ids(request) if is_part else "id_%s")
     created = _add(request, segment, under=under, form=form)
     if not is_part:
@@ -93,7 +93,7 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
         _add_error(form, error)
         return _edit(request, segment, item_id, form, status=CONFLICT)
     message = f"Saved {form.cleaned_data['code']}."
-    if page_params.is_part(request):
+    if request.htmx:
         return _saved(request, segment, saved, said=message, focused=True)
     messages.success(request, message)
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
@@ -107,7 +107,7 @@ def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpRespo
     """The row of an item after a canceled edit; without JavaScript the table."""
     segment = _custom(request.access, segment_id)
     stored = _stored_item(segment, item_id)
-    if not page_params.is_part(request):
+    if not request.htmx:
         return redirect("admin_wbs:segment_items", segment.account_id, segment.pk)
     context = {**_row_context(request, segment), "item": stored}
     return render(request, "wbs/parts/item_row.html", context)
@@ -118,7 +118,7 @@ def _edit(
 ) -> HttpResponse:
     """The row with its fields; without JavaScript within its page."""
     stored = _stored_item(segment, item_id)  # form.instance has the typed values
-    if not page_params.is_part(request):
+    if not request.htmx:
         return _page(request, segment, editing=stored, edit_form=form, status=status)
     context = _row_context(request, segment) | _edit_context(stored)
     return render(request, "wbs/parts/item_edit.html", context | {"item": stored, "form": form})

@@ -11,8 +11,6 @@ from erpbridge.db import busy
 
 # Delivery -> who takes the next step with an item, if that is not a worker.
 LEFT_TO: Mapping[str, str] = {Delivery.POLLED: "erp", Delivery.FILE: "person"}
-# Label of the metric -> state of a connection that is paused so.
-PAUSES = (("person", "paused"), ("login", "login refused"), ("setup", "set up wrong"))
 Sample = tuple[dict[str, object], float]
 
 

@@ -43,7 +43,7 @@ def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
     require(request.access, "items.accept", found.entity)
     values = posted_values(request.POST)
     saved = field_values.save(values, entity=found.entity, access=request.access)
-    if request.headers.get("HX-Request"):
+    if request.htmx:
         context = {"why": saved.why, "meaning": _meaning(found, values, request.access)}
         return render(request, "parts/saved.html", context)
     _say(request, saved.done, saved.why)

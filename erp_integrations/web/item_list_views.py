@@ -12,6 +12,7 @@ from django.db.models.functions import Collate
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import wait_reasons
@@ -163,16 +164,15 @@ def progress(request: ScopedRequest, kind: str) -> HttpResponse:
     found = kind_of(kind)
     items = Item.objects.visible_to(request.access).filter(entity=found.entity)
     moving = items.tab("exporting").capped_count()
+    if not moving:
+        return HttpResponseClientRefresh()
     context = {
         "id": "exporting",
         "href": scoped_urls.to(request.access, "progress", kind=kind),
         "moving": moving,
         "text": f"{capped(moving)} exporting",
     }
-    response = render(request, "parts/progress.html", context)
-    if not moving:
-        response["HX-Refresh"] = "true"
-    return response
+    return render(request, "parts/progress.html", context)
 
 
 def chosen_items(access: Access, kind: RecordType, posted: QueryDict) -> ItemQuerySet:

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from erp_integrations.adapters.base import EntityManifest, Operation
 from erp_integrations.connections import adapter_loading, wait_reasons
@@ -155,20 +156,18 @@ def _seen_in_erp(found: Item) -> Attempt | None:
 def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
     """Where the item stands; reloads the page once it has stopped moving."""
     found = fetch(request.access, public_id)
-    moving = found.state in MOVING
+    if found.state not in MOVING:
+        return HttpResponseClientRefresh()
     context = {
         "item": found,
         "badge": BADGES[found.state],
         "meaning": STATES[State(found.state)].meaning,
-        "moving": moving,
+        "moving": True,
         "standing": standing.sentence(found),
         "wait": wait_reasons.of_item(found),
         "status_url": scoped_urls.to(request.access, "item_status", public_id=public_id),
     }
-    response = render(request, "erp/parts/status.html", context)
-    if not moving:
-        response["HX-Refresh"] = "true"
-    return response
+    return render(request, "erp/parts/status.html", context)
 
 
 def _for_decision(request: ScopedRequest, public_id: UUID) -> Item:

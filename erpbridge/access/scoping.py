@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django_htmx.middleware import HtmxDetails
 
 from erpbridge.access import policy, zones
 from erpbridge.access.models import Account, Project, User
@@ -25,6 +26,7 @@ class ScopedRequest(HttpRequest):
 
     access: Access
     user: User
+    htmx: HtmxDetails
 
 
 def resolve(user: User, account_id: int, project_id: int | None = None) -> Access:

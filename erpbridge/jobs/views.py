@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
@@ -31,11 +32,10 @@ def job(request: ScopedRequest, job_id: UUID) -> HttpResponse:
     visible = Job.objects.visible_to(request.access).select_related("by")
     visible_job = get_object_or_404(visible, public_id=job_id)
     context = _context(visible_job, request.access)
-    if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
-        response = render(request, "jobs/running.html", context)
+    if request.htmx and not request.htmx.boosted:
         if not visible_job.is_live:
-            response.headers["HX-Refresh"] = "true"
-        return response
+            return HttpResponseClientRefresh()
+        return render(request, "jobs/running.html", context)
     return render(request, "jobs/job.html", context)
 
 

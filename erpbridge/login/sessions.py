@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django_htmx.middleware import HtmxDetails
 
 from erpbridge.login.views import LoginForm
 from erpbridge.ui.resent_form import Typed, send_again, typed_fields
@@ -23,7 +24,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
         """Return the login page; plain text for htmx, into which a page does not fit."""
-        if request.headers.get("HX-Request"):
+        if HtmxDetails(request):
             return HttpResponse(ENDED, "text/plain; charset=utf-8", status=401)
         if request.method == "POST":
             return sign_in_page(request, typed_fields(request))
@@ -65,7 +66,7 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
         return _refusal_page(request, "It Came from Another Address", _other_origin(request))
     if reason.startswith("CSRF cookie"):
         return _refusal_page(request, "No Cookie", NO_COOKIE)
-    if request.headers.get("HX-Request"):
+    if HtmxDetails(request):
         response = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
         response["X-Token-Replaced"] = "1"
         return response
@@ -73,14 +74,12 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     if typed is None:
         return _refusal_page(request, "This Form Is Too Old", f"{REPLACED} Open it again.")
     if not request.user.is_authenticated:
-        from erpbridge.login.sessions import sign_in_page
-
         return sign_in_page(request, typed)
     return send_again(request, typed, why=REPLACED, status=403)
 
 
 def _refusal_page(request: HttpRequest, heading: str, text: str) -> HttpResponse:
-    if request.headers.get("HX-Request"):
+    if HtmxDetails(request):
         return HttpResponse(text, "text/plain; charset=utf-8", status=403)
     context = {"why_heading": heading, "why": text, "back": _referring_page(request)}
     return render(request, "403_csrf.html", context, status=403)

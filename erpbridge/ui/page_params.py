@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 
 # Key of an unsaved table row that a script has added; the first one is the model row.
 TYPED_ROW = re.compile(r"typed-[0-9]{1,9}", re.ASCII)
@@ -14,11 +14,6 @@ MODEL_ROW = "typed-0"
 def words(params: QueryDict) -> str:
     """Return the search as :func:`erpbridge.ui.listing.list_page` uses it."""
     return params.get("q", "").replace("\x00", "").strip()[:200]
-
-
-def is_part(request: HttpRequest) -> bool:
-    """Whether the request is from htmx, which inserts the response into the page."""
-    return "HX-Request" in request.headers
 
 
 def typed_row(params: QueryDict) -> str:

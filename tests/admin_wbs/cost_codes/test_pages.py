@@ -314,7 +314,7 @@ def test_a_script_gets_the_new_row_and_the_numbers(ada_client, erp_list, url):
     assert "<html" not in html
     assert html.index("General") < html.index('id="said"')
     assert "1 unsynced" in html
-    assert answer.headers["HX-Trigger-After-Swap"] == "codes-changed"
+    assert answer.headers["HX-Trigger-After-Swap"] == '{"codes-changed": {}}'
 
 
 def test_a_script_gets_a_refused_row_as_it_was_typed_with_the_reason(
