@@ -34,8 +34,8 @@ def refusal(record: CostType | SubJob | None, values: Mapping[str, str], *, acce
     ids = {name: values[name] for name in COLUMNS if name in values}
     if not changes(of(record), ids):
         return ""
-    answer = access.can("items.import", list_services.CODE)
-    return "" if answer else answer.why
+    permission = access.can("items.import", list_services.CODE)
+    return "" if permission else permission.why
 
 
 def notes(

@@ -235,18 +235,18 @@ def _write(
     code_list: CodeList, asked: Mapping[int, CostCode], moved: Mapping[int, Sequence[str]]
 ) -> None:
     """Update codes in bulk: an upsert in which every row exists already."""
-    picked = dict(asked)
-    picked |= chosen(code_list.codes.all(), set(moved) - set(asked))
+    codes = dict(asked)
+    codes |= chosen(code_list.codes.all(), set(moved) - set(asked))
     now = timezone.now()
-    lock_rows(CostCode.objects.all(), picked)
-    for pk, code in picked.items():
+    lock_rows(CostCode.objects.all(), codes)
+    for pk, code in codes.items():
         if pk in moved:
             code.code = moved[pk][-1]
             code.take_path(moved[pk])
         code.revision += 1
         code.updated_at = now
     CostCode.objects.bulk_create(
-        picked.values(),
+        codes.values(),
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=["id"],

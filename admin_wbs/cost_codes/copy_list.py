@@ -73,9 +73,9 @@ def copy(source: CodeList, target: CodeList, *, seen: tuple[int, int], by: User)
     :raises Stale: if either list was changed since.
     """
     # Lock in id order: two people may copy in opposite directions.
-    both = CodeList.objects.filter(pk__in=[source.pk, target.pk]).order_by("pk")
+    lists = CodeList.objects.filter(pk__in=[source.pk, target.pk]).order_by("pk")
     revisions = {
-        code_list.pk: code_list.revision for code_list in both.select_for_update(no_key=True)
+        code_list.pk: code_list.revision for code_list in lists.select_for_update(no_key=True)
     }
     if (revisions[source.pk], revisions[target.pk]) != seen:
         raise Stale("A list was changed since you looked at the counts. Here they are as of now.")

@@ -102,7 +102,7 @@ def _added(request: ScopedRequest, created: CostCode) -> HttpResponseBase:
     if not request.htmx:
         messages.success(request, message)
         return redirect(f"{_place(request, created)}&adding=1#add_code")
-    context = _saved_context(request, created, said=message)
+    context = _saved_context(request, created, message=message)
     return _changed(render(request, "wbs/parts/added.html", context))
 
 
@@ -111,7 +111,7 @@ def _edited(request: ScopedRequest, stored: CostCode) -> HttpResponseBase:
     if not request.htmx:
         messages.success(request, message)
         return redirect(_place(request, stored))
-    context = _saved_context(request, stored, said=message)
+    context = _saved_context(request, stored, message=message)
     return _changed(render(request, "wbs/parts/edited.html", context))
 
 
@@ -208,7 +208,7 @@ def _row_context(request: ScopedRequest, code: CostCode) -> dict[str, Any]:
     }
 
 
-def _saved_context(request: ScopedRequest, code: CostCode, *, said: str) -> dict[str, Any]:
+def _saved_context(request: ScopedRequest, code: CostCode, *, message: str) -> dict[str, Any]:
     """The row, and the numbers next to the list.
 
     A person's own change does not make their page stale; an earlier change by somebody else does.
@@ -221,7 +221,7 @@ def _saved_context(request: ScopedRequest, code: CostCode, *, said: str) -> dict
         **_row_context(request, code),
         **erp_context(request, code_list, seen=seen),
         "numbers": numbers_of(code_list),
-        "said": said,
+        "said": message,
     }
 
 

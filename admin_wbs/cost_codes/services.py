@@ -52,16 +52,16 @@ def add(
     :raises CodeRefused: if the parent is of the last tier, inactive, or deleted.
     """
     list_services.open_for_change(code_list.pk, by=by)
-    above = _parent(code_list, parent)
-    created = CostCode(account_id=code_list.account_id, list=code_list, parent=above)
-    created.place(code.strip(), above)
+    stored_parent = _parent(code_list, parent)
+    created = CostCode(account_id=code_list.account_id, list=code_list, parent=stored_parent)
+    created.place(code.strip(), stored_parent)
     created.description = description.strip()
     _check(created)
     created.save()
     note(code_list.account_id, [_note(created, "created", data={"revision": 1})], by=by)
-    if above is not None:
+    if stored_parent is not None:
         # The parent becomes a group, and is_group is part of its payload.
-        sendable.note_edits(ENTITY, code_list.account_id, [above.pk])
+        sendable.note_edits(ENTITY, code_list.account_id, [stored_parent.pk])
     return created
 
 
@@ -121,11 +121,11 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
         return stored
     if "code" in changed:
         _refuse_new_code(stored)
-        below = list(CostCode.objects.under(stored))
+        descendants = list(CostCode.objects.under(stored))
         # The full codes below change as well: lock all rows in id order (docs/locks.md).
-        lock_rows(CostCode.objects.all(), [row.pk for row in (stored, *below)])
+        lock_rows(CostCode.objects.all(), [row.pk for row in (stored, *descendants)])
         stored.place(cleaned["code"], stored.parent)
-        check_below(CostCode.objects.filter(list=stored.list_id), stored, below)
+        check_below(CostCode.objects.filter(list=stored.list_id), stored, descendants)
     stored.description = cleaned.get("description", stored.description)
     _check(stored)
     columns = {name: getattr(stored, name) for name in ("code", "description", *SHAPE)}
@@ -150,22 +150,22 @@ def store_descriptions(code_list: CodeList, texts: Mapping[int, str], *, by: Use
 
     :raises Locked: if one of the codes waits for accounting or is being exported; none is changed.
     """
-    picked = list(chosen(code_list.codes.all(), texts).values())
-    before = {code.pk: code.description for code in picked}
-    for code in picked:
+    codes = list(chosen(code_list.codes.all(), texts).values())
+    before = {code.pk: code.description for code in codes}
+    for code in codes:
         code.description = texts[code.pk]
         code.revision += 1
     open_ones = CostCode.objects.exclude(sendable.locked())
     lock_rows(CostCode.objects.all(), texts)
     columns = ["description", "revision"]
     # Locked codes are not updated; the exception then rolls back the others.
-    if open_ones.bulk_update(picked, columns, batch_size=BATCH) < len(texts):
+    if open_ones.bulk_update(codes, columns, batch_size=BATCH) < len(texts):
         raise Locked("One of the codes waits for accounting or is being exported by now.")
-    for batch in (picked[start : start + BATCH] for start in range(0, len(picked), BATCH)):
+    for batch in (codes[start : start + BATCH] for start in range(0, len(codes), BATCH)):
         CostCode.objects.filter(pk__in=[code.pk for code in batch]).update(updated_at=Now())
     notes = [
         _note(code, "edited", data={"changes": _described(code, before), "revision": code.revision})
-        for code in picked
+        for code in codes
     ]
     note(code_list.account_id, notes, by=by)
     sendable.note_edits(ENTITY, code_list.account_id, list(before))
@@ -186,8 +186,8 @@ def deactivate(
     :param also: further lists of the account that the codes may belong to.
     :raises ReadOnly: if one of the lists cannot be changed.
     """
-    picked = _opened(code_list, also, ids, by=by)
-    sorted_out = to_deactivate(CostCode.objects.all(), picked, noun="Codes", locked=_locked(picked))
+    codes = _opened(code_list, also, ids, by=by)
+    sorted_out = to_deactivate(CostCode.objects.all(), codes, noun="Codes", locked=_locked(codes))
     return _switch(sorted_out, active=False, by=by)
 
 
@@ -199,8 +199,8 @@ def reactivate(
 
     ``also`` and errors: see :func:`deactivate`.
     """
-    picked = _opened(code_list, also, ids, by=by)
-    return _switch(to_reactivate(picked, locked=_locked(picked)), active=True, by=by)
+    codes = _opened(code_list, also, ids, by=by)
+    return _switch(to_reactivate(codes, locked=_locked(codes)), active=True, by=by)
 
 
 @transaction.atomic
@@ -227,9 +227,9 @@ def _opened(
     return chosen(CostCode.objects.filter(list__in=lists), ids)
 
 
-def _delete(code_list: CodeList, picked: Mapping[int, CostCode], *, by: User) -> Outcome:
-    kept = {**_used(picked), **_locked(picked)}
-    sorted_out = to_delete(CostCode.objects.all(), picked, noun="Codes", kept=kept)
+def _delete(code_list: CodeList, chosen_codes: Mapping[int, CostCode], *, by: User) -> Outcome:
+    kept = {**_used(chosen_codes), **_locked(chosen_codes)}
+    sorted_out = to_delete(CostCode.objects.all(), chosen_codes, noun="Codes", kept=kept)
     codes = sorted_out.allowed
     delete_deepest_first(CostCode.objects.all(), codes)
     data = {code.pk: {"full_code": code.full_code, "list": code.list_id} for code in codes}
@@ -248,11 +248,11 @@ def usage(code: CostCode) -> str:
     return why or (has_children("Codes") if code.children.exists() else "")
 
 
-def _used(picked: Mapping[int, CostCode]) -> dict[int, str]:
+def _used(codes: Mapping[int, CostCode]) -> dict[int, str]:
     """Code id -> what uses it; codes under it do not count."""
     synced = "It is synced with the ERP. Deactivate it instead, or have it unlinked first."
-    used = {pk: synced for pk, code in picked.items() if code.origin_id}
-    for pk, names in project_names(picked).items():
+    used = {pk: synced for pk, code in codes.items() if code.origin_id}
+    for pk, names in project_names(codes).items():
         used[pk] = f"It is on {in_words(names)}. Remove it there first."
     return used
 
@@ -356,19 +356,19 @@ def move_descendants(
 ) -> None:
     """Update the paths of all codes under a moved code, except those in ``but``."""
     descendants = CostCode.objects.under(before).order_by("sort_path")
-    below = [code for code in descendants if code.pk not in but]
-    for code in below:
+    moved = [code for code in descendants if code.pk not in but]
+    for code in moved:
         code.take_path([*after.path, *code.path[len(before.path) :]])
         code.depth = len(code.path) - 1
         code.revision += 1
-    CostCode.objects.bulk_update(below, [*SHAPE, "depth", "revision"], batch_size=BATCH)
+    CostCode.objects.bulk_update(moved, [*SHAPE, "depth", "revision"], batch_size=BATCH)
 
 
-def _locked(picked: Iterable[int]) -> dict[int, str]:
+def _locked(code_ids: Iterable[int]) -> dict[int, str]:
     why = "It waits for accounting or is being exported. Retrieve it first."
     locked = CostCode.objects.filter(sendable.locked())
     reasons: dict[int, str] = {}
-    for batch in batches(picked):
+    for batch in batches(code_ids):
         reasons |= dict.fromkeys(locked.filter(pk__in=batch).values_list("pk", flat=True), why)
     return reasons
 

@@ -180,9 +180,9 @@ def _new_plan(run: Run, code_list: CodeList) -> Plan:
     return plan
 
 
-def _finish(run: Run, left: Sequence[Row]) -> None:
+def _finish(run: Run, rows_left: Sequence[Row]) -> None:
     run.done = run.total
-    rows = [[row.label, row.why or "It was changed here meanwhile."] for row in left]
+    rows = [[row.label, row.why or "It was changed here meanwhile."] for row in rows_left]
     tally = ", ".join(f"{n:,} {word}" for word, n in run.notes.get("tally", {}).items())
     text = f"{tally or 'Nothing changed'}."
     more = max(0, len(rows) - MOST_LISTED)

@@ -36,12 +36,12 @@ class Usage:
 def usage(code: CostCode) -> Usage:
     """Check what uses a code; a fixed number of queries."""
     family = CostCode.objects.at_or_under(code)
-    below = CostCode.objects.under(code)
-    linked = tuple(below.synced().order_by("sort_path"))
+    descendants = CostCode.objects.under(code)
+    linked = tuple(descendants.synced().order_by("sort_path"))
     waiting = family.filter(sendable.locked()).count()
     names = code_services.project_names(family.values_list("pk", flat=True))
     projects = tuple(sorted({name for code_names in names.values() for name in code_names}))
-    others = below.filter(origin_id="").count()
+    others = descendants.filter(origin_id="").count()
     stops = ""
     if not code.origin_id:
         stops = "It is not linked to the ERP."

@@ -51,9 +51,9 @@ def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     if check.keeps:
         del form.fields["delete"]
     if request.method == "POST" and form.is_valid():
-        answer = _done(request, code, form)
-        if answer is not None:
-            return answer
+        response = _done(request, code, form)
+        if response is not None:
+            return response
     return render(request, "wbs/unlink.html", {"code": code, "check": check, "form": form})
 
 

@@ -91,14 +91,14 @@ def _tiers(
 ) -> tuple[list[str], list[str]]:
     """The tiers given, and errors for missing tiers above them."""
     last = cells[-1:] if last_is_code else []
-    above = cells[: len(cells) - len(last)]
-    depth = max((place for place, code in enumerate(above, start=1) if code), default=0)
-    path = [*above[:depth], *(code for code in last if code)]
+    divisions = cells[: len(cells) - len(last)]
+    depth = max((place for place, code in enumerate(divisions, start=1) if code), default=0)
+    path = [*divisions[:depth], *(code for code in last if code)]
     if not path:
         return [], [f"{names[0]} is missing."]
     if last and not depth:
         return path, [f"{names[0]} is missing above {path[-1]}."]
-    gaps = [name for name, code in zip(names, above[:depth], strict=False) if not code]
+    gaps = [name for name, code in zip(names, divisions[:depth], strict=False) if not code]
     return path, [f"{name} is missing above {path[-1]}." for name in gaps]
 
 
@@ -150,9 +150,9 @@ def _find_cycles(rows: list[Row]) -> None:
 
 def _is_cumulative(rows: list[Row]) -> bool:
     steps = Counter(
-        below.startswith(above) and below != above
+        child.startswith(parent) and child != parent
         for row in rows
-        for above, below in zip(row.key, row.key[1:], strict=False)
+        for parent, child in zip(row.key, row.key[1:], strict=False)
     )
     return bool(steps[True]) and steps[True] >= CUMULATIVE * steps.total()
 

@@ -106,12 +106,12 @@ def _added(request: ScopedRequest, code_list: CodeList) -> HttpResponseBase:
 
 def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]) -> HttpResponse:
     """The children of a code, as a page or as a branch; or the codes that match a search."""
-    words = request.GET.get("q", "").replace("\x00", "").strip()
-    above = _above(request.GET.get("under", ""), code_list)
+    search = request.GET.get("q", "").replace("\x00", "").strip()
+    parent = _above(request.GET.get("under", ""), code_list)
     codes: QuerySet[Any] = cost_codes.offered(code_list)
     total = codes.count()
-    if not words:
-        codes = codes.filter(parent=above)
+    if not search:
+        codes = codes.filter(parent=parent)
     on_project = ProjectCostCode.objects.filter(project=_project(request), cost_code=OuterRef("pk"))
     children = cost_codes.offered(code_list).filter(parent=OuterRef("pk"))
     codes = codes.annotate(is_here=Exists(on_project), has_codes=Exists(children))
@@ -125,12 +125,12 @@ def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]
         "list": code_list,
         "lists": offered,
         "page": page,
-        "above": above,
-        "searching": bool(words),
+        "above": parent,
+        "searching": bool(search),
         "total": total,
         "home": _home(request),
     }
-    if request.htmx and above is not None:
+    if request.htmx and parent is not None:
         return render(request, "wbs/branch.html", {**context, "branch": True})
     return render(request, "wbs/project_add.html", context)
 

@@ -104,13 +104,13 @@ def all_step(run: Run) -> None:
     """Add the next chunk of missing codes to the next project of the job."""
     with run.chunk():
         code_list = _erp_list(run)
-        left = run.job.args["projects"][run.done :]
+        project_ids = run.job.args["projects"][run.done :]
         rows = run.notes.setdefault("rows", [])
-        if not left:
+        if not project_ids:
             run.finish({"text": _summary(run), "column": "Project", "rows": rows})
             return
         # Read it again: it may have become inactive, or stopped using the ERP.
-        project = Project.objects.get(pk=left[0], account=run.job.account_id)
+        project = Project.objects.get(pk=project_ids[0], account=run.job.account_id)
         why = refusal(project)
         added = 0
         if not why:

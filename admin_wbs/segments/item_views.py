@@ -51,7 +51,7 @@ def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
         query = {"under": under.pk} if under else {}
         return redirect(f"{request.path}?{urlencode({**query, 'added': created.pk})}")
     if created is not None:
-        return _saved(request, segment, created, said=f"Added {created}.")
+        return _saved(request, segment, created, message=f"Added {created}.")
     context = _row_context(request, segment, under=under)
     typed = {"form": form, "key": page_params.typed_row(request.POST)}
     return render(request, "wbs/parts/typed_item.html", context | typed)
@@ -94,7 +94,7 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
         return _edit(request, segment, item_id, form, status=CONFLICT)
     message = f"Saved {form.cleaned_data['code']}."
     if request.htmx:
-        return _saved(request, segment, saved, said=message, focused=True)
+        return _saved(request, segment, saved, message=message, focused=True)
     messages.success(request, message)
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     # The edit was opened from a page of the table, which its address carries along.
@@ -133,11 +133,11 @@ def _saved(
     segment: Segment,
     saved: SegmentItem,
     *,
-    said: str,
+    message: str,
     focused: bool = False,
 ) -> HttpResponse:
     """The response to JavaScript after an item was added or edited."""
-    context = _row_context(request, segment) | {"item": saved, "said": said, "focused": focused}
+    context = _row_context(request, segment) | {"item": saved, "said": message, "focused": focused}
     return render(request, "wbs/parts/item_saved.html", context)
 
 

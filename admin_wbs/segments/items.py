@@ -43,9 +43,9 @@ def add(
     :raises SegmentRefused: if the segment or the parent was deleted, or cannot have children.
     """
     stored = _locked(segment)
-    above = _parent(stored, parent)
-    created = SegmentItem(segment=stored, parent=above, description=description.strip())
-    created.place(code.strip(), above)
+    stored_parent = _parent(stored, parent)
+    created = SegmentItem(segment=stored, parent=stored_parent, description=description.strip())
+    created.place(code.strip(), stored_parent)
     _check(created)
     created.save()
     note(stored.account_id, [_note(created, "created")], by=by)
@@ -71,16 +71,16 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
     changed = changes({name: getattr(stored, name) for name in cleaned}, cleaned)
     if not changed:
         return stored
-    below = list(SegmentItem.objects.under(stored)) if "code" in changed else []
-    if "code" in changed and _used([stored, *below]):
+    descendants = list(SegmentItem.objects.under(stored)) if "code" in changed else []
+    if "code" in changed and _used([stored, *descendants]):
         raise SegmentRefused(f"The code of {stored} stays: a budget code uses it, or one under it.")
     stored.description = cleaned.get("description", stored.description)
     stored.place(cleaned.get("code", stored.code), stored.parent)
     stored.revision += 1
     _check(stored)
-    check_below(SegmentItem.objects.filter(segment=segment), stored, below)
+    check_below(SegmentItem.objects.filter(segment=segment), stored, descendants)
     stored.save()
-    _follow(stored, below)
+    _follow(stored, descendants)
     note(segment.account_id, [_note(stored, "edited", {"changes": changed})], by=by)
     return stored
 
@@ -107,10 +107,10 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
     """Delete items that nothing uses, the deepest first."""
     stored = _locked(segment)
     rows = SegmentItem.objects.all()
-    picked = chosen(stored.items.all(), ids)
-    uses = WbsCodeItem.objects.uses("item", picked)
+    items = chosen(stored.items.all(), ids)
+    uses = WbsCodeItem.objects.uses("item", items)
     kept = {pk: f"{why} {INSTEAD}" for pk, why in uses.items()}
-    sorted_out = to_delete(rows, picked, noun="Items", kept=kept)
+    sorted_out = to_delete(rows, items, noun="Items", kept=kept)
     delete_deepest_first(rows, sorted_out.allowed)
     note(stored.account_id, [_note(item, "deleted") for item in sorted_out.allowed], by=by)
     return Outcome(len(sorted_out.allowed), sorted_out.left)
@@ -159,12 +159,12 @@ def _check(item: SegmentItem) -> None:
         raise ValidationError({"code": f"{item.full_code} is taken by {holder.description}."})
 
 
-def _follow(moved: SegmentItem, below: list[SegmentItem]) -> None:
+def _follow(moved: SegmentItem, descendants: list[SegmentItem]) -> None:
     """Update the paths of all items under a moved item."""
-    for item in below:
+    for item in descendants:
         item.take_path([*moved.path, *item.path[len(moved.path) :]])
         item.revision += 1
-    SegmentItem.objects.bulk_update(below, [*SHAPE, "revision"], batch_size=BATCH)
+    SegmentItem.objects.bulk_update(descendants, [*SHAPE, "revision"], batch_size=BATCH)
 
 
 def _switch(

@@ -38,8 +38,8 @@ def rows_of(access: Access, segments: Sequence[Segment]) -> list[Row]:
     rows = []
     for segment in segments:
         page = reverse("admin_wbs:segment_items", args=[account, segment.pk])
-        words, href = kept.get(segment.kind, (f"{counts.get(segment.pk, 0):,}", page))
-        rows.append(Row(segment, words, href, projects.get(segment.pk, 0)))
+        items_text, href = kept.get(segment.kind, (f"{counts.get(segment.pk, 0):,}", page))
+        rows.append(Row(segment, items_text, href, projects.get(segment.pk, 0)))
     return rows
 
 

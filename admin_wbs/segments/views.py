@@ -125,8 +125,8 @@ def segment_switch(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     except SegmentRefused as refused:
         messages.error(request, str(refused))
     else:
-        words = "is part of the budget codes of new projects" if on else "is disabled"
-        messages.success(request, f"{segment} {words}. Projects that exist keep what they have.")
+        change = "is part of the budget codes of new projects" if on else "is disabled"
+        messages.success(request, f"{segment} {change}. Projects that exist keep what they have.")
     return redirect("admin_wbs:segments", segment.account_id)
 
 

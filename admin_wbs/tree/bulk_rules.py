@@ -42,7 +42,7 @@ def chosen(rows: models.QuerySet[T], ids: Iterable[int]) -> dict[int, T]:
 
 def to_deactivate(
     rows: models.QuerySet[T],
-    picked: Mapping[int, T],
+    chosen_rows: Mapping[int, T],
     *,
     noun: str,
     locked: Mapping[int, str] = NOTHING,
@@ -52,7 +52,7 @@ def to_deactivate(
     :param rows: the rows of the whole tree; ``noun``: their name in the plural.
     :param locked: id -> why a row cannot be changed at all.
     """
-    active = _children(rows, picked, is_active=True)
+    active = _children(rows, chosen_rows, is_active=True)
 
     def why_not(row: T, allowed: Set[int]) -> str:
         if not row.is_active:
@@ -61,10 +61,12 @@ def to_deactivate(
             return f"{noun} under it are active. Deactivate these too, or first."
         return ""
 
-    return _sorted_out(_deepest_first(picked), locked, why_not)
+    return _sorted_out(_deepest_first(chosen_rows), locked, why_not)
 
 
-def to_reactivate(picked: Mapping[int, T], *, locked: Mapping[int, str] = NOTHING) -> Sorted[T]:
+def to_reactivate(
+    chosen_rows: Mapping[int, T], *, locked: Mapping[int, str] = NOTHING
+) -> Sorted[T]:
     """A row under an inactive one stays inactive."""
 
     def why_not(row: T, allowed: Set[int]) -> str:
@@ -74,34 +76,34 @@ def to_reactivate(picked: Mapping[int, T], *, locked: Mapping[int, str] = NOTHIN
             return f"{row.parent} is inactive. Reactivate it too, or first."
         return ""
 
-    return _sorted_out(list(picked.values()), locked, why_not)
+    return _sorted_out(list(chosen_rows.values()), locked, why_not)
 
 
 def to_delete(
     rows: models.QuerySet[T],
-    picked: Mapping[int, T],
+    chosen_rows: Mapping[int, T],
     *,
     noun: str,
     kept: Mapping[int, str] = NOTHING,
 ) -> Sorted[T]:
     """A row stays while it has children, or has a reason in ``kept``."""
-    children = _children(rows, picked)
+    children = _children(rows, chosen_rows)
 
     def why_not(row: T, allowed: Set[int]) -> str:
         return has_children(noun) if children[row.pk] - allowed else ""
 
-    return _sorted_out(_deepest_first(picked), kept, why_not)
+    return _sorted_out(_deepest_first(chosen_rows), kept, why_not)
 
 
-def check_below(rows: models.QuerySet[T], row: T, below: Sequence[T]) -> None:
+def check_below(rows: models.QuerySet[T], row: T, descendants: Sequence[T]) -> None:
     """Check that no code under ``row`` would get a full code that is taken.
 
-    :param rows: the rows of the whole tree; ``below``: the descendants of ``row``, with old paths.
+    :param rows: the rows of the whole tree; ``descendants``: those of ``row``, with old paths.
     :raises ValidationError: for the field ``code``.
     """
     depth = len(row.path)
-    code_keys = {key(full_code([*row.path, *child.path[depth:]])) for child in below}
-    family = {row.pk, *(child.pk for child in below)}
+    code_keys = {key(full_code([*row.path, *child.path[depth:]])) for child in descendants}
+    family = {row.pk, *(child.pk for child in descendants)}
     ordered = sorted(code_keys)
     for start in range(0, len(ordered), BATCH):
         for holder in rows.filter(code_key__in=ordered[start : start + BATCH]):
@@ -138,16 +140,14 @@ def delete_deepest_first(rows: models.QuerySet[T], nodes: Iterable[T]) -> None:
             rows.filter(pk__in=batch).delete()
 
 
-def _deepest_first(picked: Mapping[int, T]) -> list[T]:
-    return sorted(picked.values(), key=lambda row: -row.depth)
+def _deepest_first(chosen_rows: Mapping[int, T]) -> list[T]:
+    return sorted(chosen_rows.values(), key=lambda row: -row.depth)
 
 
-def _children(
-    rows: models.QuerySet[T], picked: Iterable[int], **which: bool
-) -> dict[int, set[int]]:
+def _children(rows: models.QuerySet[T], ids: Iterable[int], **which: bool) -> dict[int, set[int]]:
     """The ids of the children of each row."""
     children: dict[int, set[int]] = defaultdict(set)
-    for batch in batches(picked):
+    for batch in batches(ids):
         under = rows.filter(parent__in=batch, **which)
         for parent, pk in under.values_list("parent_id", "pk"):
             children[parent].add(pk)

@@ -59,16 +59,16 @@ def branch(code_list: CodeList, parent: CostCode | None, *, keep: CostCode | Non
 
 def opened_at(code_list: CodeList, at: CostCode | None) -> Branch:
     """The tree from the first tier down to the children of ``at``."""
-    line = [*ancestors([at]), at] if at else []
-    root = above = branch(code_list, None, keep=line[0] if line else None)
-    for place, code in enumerate(line):
-        node = next((item for item in above.nodes if item.code.pk == code.pk), None)
+    path = [*ancestors([at]), at] if at else []
+    root = opened = branch(code_list, None, keep=path[0] if path else None)
+    for place, code in enumerate(path):
+        node = next((item for item in opened.nodes if item.code.pk == code.pk), None)
         if node is None:  # deleted or moved meanwhile
             break
         node.current = code == at
         if node.is_group:
-            keep = line[place + 1] if place + 1 < len(line) else None
-            node.branch = above = branch(code_list, code, keep=keep)
+            keep = path[place + 1] if place + 1 < len(path) else None
+            node.branch = opened = branch(code_list, code, keep=keep)
     return root
 
 
@@ -83,12 +83,12 @@ def expanded(code_list: CodeList, at: CostCode | None) -> Expanded | None:
     if not tiers:
         return None
     root = Branch()
-    below: dict[int | None, Branch] = {None: root}
+    branches: dict[int | None, Branch] = {None: root}
     for code in code_list.codes.filter(depth__lt=tiers).with_groups().order_by("sort_path"):
         node = Node(code, bool(getattr(code, "is_group", False)), current=code == at)
-        below[code.parent_id].nodes.append(node)
+        branches[code.parent_id].nodes.append(node)
         if node.is_group and code.depth + 1 < tiers:
-            node.branch = below[code.pk] = Branch()
+            node.branch = branches[code.pk] = Branch()
     return Expanded(root, tiers, len(numbers))
 
 

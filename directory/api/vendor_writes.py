@@ -235,15 +235,15 @@ class Writes(Records):
     def _reactivated(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
         if company is None or company.is_active or not values.get("is_active"):
             return {}
-        answer = self.access.can("companies.reactivate")
-        return {} if answer else {"is_active": [answer.why]}
+        permission = self.access.can("companies.reactivate")
+        return {} if permission else {"is_active": [permission.why]}
 
     def _refuse_impossible_origins(self, rows: Sequence[SyncRow]) -> None:
         """Refuse ERP ids that cannot be set, before anything is written."""
-        answer = self.access.can("items.import", ENTITY)
+        permission = self.access.can("items.import", ENTITY)
         for row in rows:
-            if row.pk is None and not answer and _origin(row).id:
-                row.refuse({"origin_id": [answer.why]})
+            if row.pk is None and not permission and _origin(row).id:
+                row.refuse({"origin_id": [permission.why]})
         by_origin = {_origin(row).id: row for row in rows if _origin(row).id and not row.errors}
         holders = Company.objects.filter(account=self.access.account, origin_id__in=list(by_origin))
         for origin_id, pk in holders.values_list("origin_id", "pk"):

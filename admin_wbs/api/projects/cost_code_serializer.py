@@ -49,7 +49,7 @@ def _shown(
     types: Mapping[int, list[dict[str, Any]]],
     parents: Mapping[tuple[int, int], int],
 ) -> dict[str, Any]:
-    above = parents.get((row["project_id"], row["cost_code__parent_id"] or 0))
+    parent_id = parents.get((row["project_id"], row["cost_code__parent_id"] or 0))
     return {
         "id": row["id"],
         "code": row["cost_code__code"],
@@ -62,7 +62,7 @@ def _shown(
         "biller_origin_id": row["project__origin_id"] or None,
         "budgeted": False,
         "position": None,
-        "parent": {"id": above},
+        "parent": {"id": parent_id},
         "standard_cost_code_id": row["cost_code_id"],
         "standard_cost_code_list_id": row["cost_code__list_id"],
         "line_item_types": types.get(row["cost_code_id"], []),

@@ -135,11 +135,11 @@ class ProjectCodeRecords(Records):
         """id() of a row -> key of its full code, for rows with a code."""
         parents = {fields["parent_id"] for fields in values.values() if fields.get("parent_id")}
         rows = self.found().filter(pk__in=parents).values_list("pk", "cost_code__full_code")
-        above = dict(rows) if parents else {}
+        parent_codes = dict(rows) if parents else {}
         keys = {}
         for row, fields in values.items():
             code = fields.get("code", "")
-            prefix = above.get(fields.get("parent_id") or 0, "")
+            prefix = parent_codes.get(fields.get("parent_id") or 0, "")
             if prefix and not fold(code).startswith(fold(prefix) + JOINT):
                 code = prefix + JOINT + code
             if code:

@@ -37,15 +37,15 @@ Tiers = type[CostCode] | type[SegmentItem]
 def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
     """Cost codes, or items of a custom segment, with their paths."""
     rows = list(model._base_manager.filter(pk__in=pks).values(*COLUMNS))
-    above = _above(model, rows)
-    below = model._base_manager.filter(parent__in=pks).values_list("parent_id", flat=True)
-    parents = set(below.distinct())
+    ancestors_by_id = _above(model, rows)
+    children = model._base_manager.filter(parent__in=pks).values_list("parent_id", flat=True)
+    parents = set(children.distinct())
     used = _used(model, pks)
     return {
         row["id"]: _item(
             segment,
             row,
-            ancestors=_ancestors(row, above),
+            ancestors=_ancestors(row, ancestors_by_id),
             is_parent=row["id"] in parents,
             in_use=row["id"] in used,
         )
@@ -62,8 +62,8 @@ def project_codes(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
     path_ids = {code for item in items.values() for code in item["path_ids"]}
     family = ProjectCostCode.objects.filter(project__in=project, cost_code__in=path_ids)
     project_ids = dict(family.values_list("cost_code_id", "pk"))
-    below = ProjectCostCode.objects.filter(project__in=project, cost_code__parent__in=placed)
-    parents = set(below.values_list("cost_code__parent_id", flat=True).distinct())
+    children = ProjectCostCode.objects.filter(project__in=project, cost_code__parent__in=placed)
+    parents = set(children.values_list("cost_code__parent_id", flat=True).distinct())
     used = WbsCodeItem.objects.held("cost_code", pks)
     return {
         placed[code]: {
@@ -166,13 +166,13 @@ def _above(model: Tiers, rows: Sequence[Mapping[str, Any]]) -> dict[int, tuple[i
 
 
 def _ancestors(
-    row: Mapping[str, Any], above: Mapping[int, tuple[int | None, str]]
+    row: Mapping[str, Any], ancestors_by_id: Mapping[int, tuple[int | None, str]]
 ) -> list[tuple[int, str]]:
     """(id, description) of a row's ancestors, first tier first."""
     path: list[tuple[int, str]] = []
     up: int | None = row["parent_id"]
     while up is not None:
-        parent, text = above[up]
+        parent, text = ancestors_by_id[up]
         path.append((up, text))
         up = parent
     return path[::-1]

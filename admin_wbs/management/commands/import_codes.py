@@ -89,9 +89,9 @@ def _list_and_user(options: dict[str, Any]) -> tuple[CodeList, User]:
     user = User.objects.filter(email=login_email(options["by"])).first()
     if user is None:
         raise CommandError(f"Nobody signs in as {options['by']}.")
-    answer = policy.can(user, "codes.edit", Scope(code_list.account))
-    if not answer:
-        raise CommandError(f"{user.email} may not import cost codes there. {answer.why}")
+    permission = policy.can(user, "codes.edit", Scope(code_list.account))
+    if not permission:
+        raise CommandError(f"{user.email} may not import cost codes there. {permission.why}")
     return code_list, user
 
 

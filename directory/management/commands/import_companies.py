@@ -72,9 +72,9 @@ Column headings are recognised as on the import page; --column puts one where it
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the import. :raises CommandError: with the reasons (exit code 1)."""
         scope, user = _scope(options), _user(options["by"])
-        answer = policy.can(user, "companies.import", scope)
-        if not answer:
-            raise CommandError(f"{user.email} may not import companies here. {answer.why}")
+        permission = policy.can(user, "companies.import", scope)
+        if not permission:
+            raise CommandError(f"{user.email} may not import companies here. {permission.why}")
         table = _table(options["file"])
         columns = _columns(table, options["column"])
         planned = plan.make(
