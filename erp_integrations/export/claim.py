@@ -19,7 +19,7 @@ from django.db.models import F, Q
 from erp_integrations.adapters.base import Delivery, Manifest
 from erp_integrations.clock import Reading, at_least
 from erp_integrations.export import circuit_breaker
-from erp_integrations.export.rate_limit import _room, _use_slots
+from erp_integrations.export.rate_limit import room, use_slots
 from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
@@ -73,7 +73,7 @@ def claim(
                 "lease_until": at_least(lease(manifest)),
             },
         )
-        _use_slots(locked, manifest, len(items))
+        use_slots(locked, manifest, len(items))
         return _write_ahead(locked, items, links)
 
 
@@ -91,8 +91,8 @@ def _chosen(
         if manifest.delivery != Delivery.FILE:
             # Items that failed before are sent alone, so that they cannot fail a whole batch.
             batch = batch.filter(attempts=first.attempts)
-        room = _room(connection, manifest, first, most)
-        rows = list(batch.values_list("pk", "record_id", "parent_id")[:room])
+        limit = room(connection, manifest, first, most)
+        rows = list(batch.values_list("pk", "record_id", "parent_id")[:limit])
         parents = {pk: parent for pk, _record, parent in rows if parent is not None}
         records = {record for _pk, record, _parent in rows}
         links = active_links(connection, first.entity, sorted(records.union(parents.values())))

@@ -11,7 +11,7 @@ from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
 
 
-def _room(connection: Any, manifest: Manifest, first: Item, most: int | None) -> int:
+def room(connection: Any, manifest: Manifest, first: Item, most: int | None) -> int:
     """How many items may be claimed now, by batch size, items in flight and rate limit.
 
     :param connection: the locked connection, annotated with ``now``.
@@ -36,7 +36,8 @@ def _per_minute(connection: Connection, manifest: Manifest) -> int | None:
     return connection.rate_per_minute or manifest.rate.per_minute
 
 
-def _use_slots(connection: Any, manifest: Manifest, used: int) -> None:
+def use_slots(connection: Any, manifest: Manifest, used: int) -> None:
+    """Count ``used`` commands against the rate limit of the connection, whose row is locked."""
     per_minute = _per_minute(connection, manifest)
     if per_minute and used:
         next_slot_at = next_slot(

@@ -68,6 +68,11 @@ def test_no_folder_is_a_heap():
     } == {}
 
 
+def test_no_module_uses_a_private_name_of_another():
+    private = re.compile(r"^from \S+ import (?:.*\b)?_[a-z]\w*", re.M)
+    assert {name(path) for path in MODULES if private.search(path.read_text())} == set()
+
+
 # What a database, or Python alone, makes of case: text is compared as erpbridge.db.text folds it.
 OWN_CASE = re.compile(
     r"__i(?:contains|exact|startswith|endswith|regex)\b|\b(?:Lower|Upper)\(|\.casefold\("

@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
 All or nothing: when a row has an error, nothing is imported, the reasons are printed and the exit
 code is 1. With --skip-errors the other rows are imported, and the exit code is 1 all the same.
-Column headings are recognised as on the import page; --column puts one where it belongs."""
+Column headings are recognized as on the import page; --column puts one where it belongs."""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> Any:
         """Keep the paragraphs of the help text."""
