@@ -154,10 +154,14 @@ def test_a_token_is_replaced_and_the_session_over(settings_url, ada):
 @pytest.mark.parametrize(
     ("headers", "words"),
     [
-        ({"Origin": "https://elsewhere.example"}, "It was sent from https://elsewhere.example"),
+        ({"Origin": "https://elsewhere.example"}, "It was sent from https://elsewhere.example, "),
+        (
+            {"Origin": "https://elsewhere.example/a/page"},
+            "It was sent from https://elsewhere.example, ",
+        ),
         ({}, "Open it again"),
     ],
-    ids=["another origin", "no origin"],
+    ids=["another origin", "another page", "no origin"],
 )
 def test_what_another_site_may_have_sent_is_not_given_back(
     settings_url, client_of, ada, headers, words
@@ -170,6 +174,16 @@ def test_what_another_site_may_have_sent_is_not_given_back(
     assert refused.status_code == 403
     assert words in refused.text
     assert TYPED["notes"] not in refused.text
+    # The page is one of the person's own, with the frame around it.
+    assert "Ada Admin" in refused.text
+
+
+def test_a_refused_form_leads_back_to_its_page(settings_url, client_of, ada):
+    client = Client(enforce_csrf_checks=True)
+    client.cookies = client_of(ada).cookies
+    page = {"Referer": f"http://testserver{settings_url}"}
+    refused = client.post(settings_url, TYPED, headers=page)
+    assert f'href="{settings_url}">Open the page again' in refused.text
 
 
 def test_a_browser_without_cookies_is_told_so(settings_url):

@@ -212,6 +212,11 @@ def test_a_sender_without_the_erp_tool_learns_the_state_but_not_the_item(sender,
     assert (click.status_code, click.json()["done"]) == (200, 1)
 
 
+def test_a_note_goes_along_with_a_single_code(sender, codes):
+    sender.post(code_path(sender, codes[0], "actions/send_to_erp"), {"note": "New division"})
+    assert Item.objects.get().note == "New division"
+
+
 def test_a_click_of_somebody_else_is_closed_to_who_cannot_see_the_items(api, sender, codes):
     told = api.post(code_path(api, codes[0], "actions/send_to_erp")).json()
     click = sender.get(steps.company_of(sender, f"erp_requests/{told['request_id']}"))

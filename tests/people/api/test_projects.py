@@ -140,6 +140,28 @@ def test_a_project_that_is_not_permitted_does_not_exist(make_service, account, p
     assert caller.get(f"projects/{other.pk}").status_code == 404
 
 
+def test_an_admin_of_one_project_configures_that_one(make_service, account, project):
+    other = ProjectFactory.create(account=account)
+    rights = {"on_projects": Levels(admin=Level.ADMIN), "projects": [project]}
+    caller = make_service("Site office", levels=Levels(), **rights)
+    body = {"project": {"name": "Pier 8", "origin_id": ""}}
+    changed = caller.patch(f"projects/{project.pk}?company_id={caller.company}", body)
+    assert (changed.status_code, changed.json()["name"]) == (200, "Pier 8")
+    elsewhere = caller.patch(f"projects/{other.pk}?company_id={caller.company}", body)
+    assert elsewhere.status_code == 404
+
+
+def test_who_may_not_import_leaves_the_id_that_a_project_has(make_service, account, project):
+    Project.objects.filter(pk=project.pk).update(origin_id="J-7")
+    rights = {"on_projects": Levels(admin=Level.ADMIN), "projects": [project]}
+    caller = make_service("Estimator", levels=Levels(admin=Level.ADMIN), **rights)
+    address = f"projects/{project.pk}?company_id={caller.company}"
+    same = caller.patch(address, {"project": {"name": "Pier 9", "origin_id": "J-7"}})
+    assert (same.status_code, same.json()["name"]) == (200, "Pier 9")
+    other = caller.patch(address, {"project": {"origin_id": "J-8"}})
+    assert (other.status_code, list(other.json()["errors"])) == (422, ["origin_id"])
+
+
 def test_projects_sync(api, account, project):
     rows = [
         {"id": project.pk, "origin_id": "J-1", "name": "Pier"},

@@ -565,3 +565,10 @@ def test_readers_of_a_project_change_nothing_and_strangers_see_nothing(
         stranger.post(f"projects/{other_project.pk}/users/{sam.pk}/actions/add").status_code == 404
     )
     assert not member(sam).projects.filter(project=other_project).exists()
+
+
+def test_what_an_integrator_keeps_with_a_user_is_shown_again(api):
+    made = create(api, origin_id="U-1", origin_data="from payroll").json()
+    assert (made["origin_id"], made["origin_data"]) == ("U-1", "from payroll")
+    plain = create(api, email_address="other@example.com").json()
+    assert (plain["origin_id"], plain["origin_data"]) == (None, None)
