@@ -203,7 +203,7 @@ def test_an_import_matches_every_spelling_and_no_other(listed, code_list, accoun
     access = load(ada, account)
     assert access is not None
     content = file_of([other for _, other, _ in ROWS])
-    one = uploads.start(content, found=code_list, file_name="codes.csv", access=access)
+    one = uploads.start(content, code_list=code_list, file_name="codes.csv", access=access)
     one.delimiter = ""
     rows = uploads.plan_of(one).rows
     wrong = [

@@ -249,7 +249,7 @@ def test_a_file_of_codes_is_stored_in_lines(code_list, account, ada):
     assert access is not None
     rows = [(f"{n}", typed) for n, typed in enumerate(LINES)]
     content = file_of(("Code", "Description"), *rows, ("99", TURNED[0]))
-    one = uploads.start(content, found=code_list, file_name="codes.csv", access=access)
+    one = uploads.start(content, code_list=code_list, file_name="codes.csv", access=access)
     result = apply.confirm(one, seen=uploads.plan_of(one).fingerprint, by=ada)
     assert result.counts["errors"] == 1
     kept = code_list.codes.order_by("sort_path").values_list("description", flat=True)

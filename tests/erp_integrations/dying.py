@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 from django.apps import apps
+from django.core.exceptions import EmptyResultSet
 from django.db import connection as database
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -75,6 +76,8 @@ class Locked:
     order: tuple[str, ...]
     leaves_keys: bool
     of: tuple[str, ...]
+    # Where no row meets the condition nothing is locked.
+    any_row: bool
 
 
 @contextmanager
@@ -85,13 +88,21 @@ def locking() -> Iterator[list[Locked]]:
 
     def noting(self: SQLCompiler, *args: Any, **options: Any) -> Any:
         query, rows = self.query, execute(self, *args, **options)
-        # Where no row meets the condition nothing is locked.
-        nothing = rows is None or (isinstance(rows, list) and not any(rows))
-        if getattr(query, "select_for_update", False) and not nothing:
+        if getattr(query, "select_for_update", False) and _asks(self):
             order = tuple(str(one) for one in query.order_by)
             leaves_keys, of = query.select_for_no_key_update, query.select_for_update_of
-            found.append(Locked(query.model.__name__, order, leaves_keys, of))
+            any_row = rows is not None and (not isinstance(rows, list) or any(rows))
+            found.append(Locked(query.model.__name__, order, leaves_keys, of, any_row))
         return rows
 
     with mock.patch.object(SQLCompiler, "execute_sql", noting):
         yield found
+
+
+def _asks(compiler: SQLCompiler) -> bool:
+    """Whether the database is asked at all: not where a condition can hold for no row."""
+    try:
+        compiler.as_sql()
+    except EmptyResultSet:
+        return False
+    return True

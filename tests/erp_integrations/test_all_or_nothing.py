@@ -201,4 +201,4 @@ def test_the_connection_is_locked_before_anything_of_it_is_read(act, request):
     carry_out = ACTS[act](Scene(request))
     with locking() as locked:
         carry_out()
-    assert locked[0].model == "Connection"
+    assert (locked[0].model, locked[0].any_row) == ("Connection", True)
