@@ -308,7 +308,7 @@ class Codes(Scene):
         known = code_list.codes.order_by("-sort_path").values_list("full_code", flat=True)
         rows = [f"{code},Imported {code}" for code in known] + ["999,New"]
         table = read("\n".join(["Cost Code,Description", *rows]).encode())
-        layout = columns.recognised(table.header)
+        layout = columns.recognized(table.header)
         plan = code_plan.make(code_list, table.lines, layout, header=table.header, delimiter="-")
         try:
             code_import.import_plan(plan, code_list, file_name="x.csv", by=self.sender.user)
