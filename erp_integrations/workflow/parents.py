@@ -1,4 +1,4 @@
-"""Items whose records are under one another: what hangs on a decision about a parent."""
+"""Items whose records are under one another: what waits for a parent, and what frees it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from erp_integrations.models import Item
 from erp_integrations.models.states import State
-from erpbridge.db.batches import CHUNK
+from erpbridge.db.batches import CHUNK, chunks
 
 # What a decision about a parent can take along: waiting for it, or for accounting.
 TAKEN_ALONG = Q(state=State.READY) | Q(state=State.QUEUED, waits_for__isnull=False)
@@ -40,3 +40,10 @@ def _children(items: Sequence[Item], parents: Sequence[int]) -> list[Item]:
         for start in range(0, len(parents), CHUNK):
             found += rows.filter(parent_id__in=parents[start : start + CHUNK])
     return found
+
+
+def release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
+    """Items that waited for these records to be in the ERP can go on."""
+    waiting = Item.objects.filter(connection=connection_id, entity=entity)
+    for some in chunks(records):
+        waiting.filter(waits_for__in=some).update(waits_for=None)

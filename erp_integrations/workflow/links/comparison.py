@@ -30,7 +30,7 @@ from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item, Link
 from erp_integrations.models.match_keys import name_key
 from erp_integrations.models.states import MOVING, OPEN, State
-from erp_integrations.workflow.links import services as link_services
+from erp_integrations.workflow.parents import release_children
 from erp_integrations.workflow.payloads import erp_keys
 from erp_integrations.workflow.payloads.commands import Claim
 from erp_integrations.workflow.refusals import NotTaken
@@ -219,9 +219,7 @@ def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -
         for link in found
     ]
     note(item.account_id, said, by=access.user)
-    link_services.release_children(
-        item.connection_id, item.entity, [link.record_id for link in found]
-    )
+    release_children(item.connection_id, item.entity, [link.record_id for link in found])
 
 
 def _ids(link: Link) -> dict[str, str]:

@@ -25,6 +25,7 @@ from erp_integrations.models.row_locks import lock_records
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.links.record_columns import Origin, show_origins
+from erp_integrations.workflow.parents import release_children
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erpbridge.access.policy import Access
@@ -232,7 +233,7 @@ def _relink(
     Link.objects.bulk_create(new, batch_size=100)
     if connection_services.can_compare(connection):
         # A worker compares a parent before anything is made under it.
-        link_services.release_children(connection.pk, kind.entity, sorted(linked))
+        release_children(connection.pk, kind.entity, sorted(linked))
     same = {one.record.pk: one.record for one in changed if not one.renamed}
     kept = list(erp_records.active_links(connection, kind.entity, sorted(same)).values())
     for one in kept:

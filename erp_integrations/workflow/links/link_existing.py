@@ -17,9 +17,9 @@ from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models import erp_records as models_erp_records
 from erp_integrations.models.record_types import Draft, record_type
 from erp_integrations.models.row_locks import lock_records
-from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links.drift import note_edits
 from erp_integrations.workflow.links.record_columns import show_link
+from erp_integrations.workflow.parents import release_children
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 from erpbridge.access.models import User
@@ -178,7 +178,7 @@ def link_existing(
     ]
     note(account_id, notes, by=by)
     note_agreement(account_id, entity, list(free))
-    link_services.release_children(connection.pk, entity, list(free))
+    release_children(connection.pk, entity, list(free))
     return sorted(free)
 
 

@@ -14,6 +14,7 @@ from erp_integrations.models.states import State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.links.drift import note_edits
 from erp_integrations.workflow.links.record_columns import show_link
+from erp_integrations.workflow.parents import release_children
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
@@ -100,13 +101,6 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
     link.synced_payload = item.payload if as_sent else {}
     link.synced_digest = item.digest if as_sent else ""
     return link
-
-
-def release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
-    """Items that waited for these records to be in the ERP can go on."""
-    waiting = Item.objects.filter(connection=connection_id, entity=entity)
-    for some in chunks(records):
-        waiting.filter(waits_for__in=some).update(waits_for=None)
 
 
 @transaction.atomic
