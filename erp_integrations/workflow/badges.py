@@ -1,4 +1,4 @@
-"""Badges of items and records, made from the table of states; and the history's words."""
+"""Badges of items and records, derived from the table of states, and the words of the history."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from erp_integrations.models.record_types import Sendable
 from erp_integrations.models.states import STATES, State, label_for_sender
 
+# The events of ``transitions.MOVES``, and those that are written without a move: send, link and
+# use_anyway.
 EVENT_WORDS = {
     "send": "Sent to the ERP for acceptance",
     "accept": "Accepted",
@@ -33,7 +35,7 @@ EVENT_WORDS = {
 
 @dataclass(frozen=True)
 class Badge:
-    """How something is shown in a list: words, a color and a shape, so color is never alone."""
+    """How a state is shown in lists. The icon makes it readable without the color."""
 
     key: str
     label: str
@@ -43,7 +45,7 @@ class Badge:
 
 NOT_SENT = Badge("none", "Not in ERP", "grey", "minus-circle")
 DRIFTED = Badge("drifted", "Changed since sync", "yellow", "pencil-square")
-# Of an item, for accounting; and for whoever sent it.
+# Badges of items by state: with the labels for accounting, and with those for the sender.
 BADGES: dict[str, Badge] = {
     state: Badge(words.badge, str(state.label), words.color, words.icon)
     for state, words in STATES.items()
@@ -52,12 +54,14 @@ SENDER_BADGES: dict[str, Badge] = {
     state: replace(badge, label=label_for_sender(state)) for state, badge in BADGES.items()
 }
 LINKED, UNLINKED = BADGES[State.SYNCED], BADGES[State.UNLINKED]
-# Of a record that is linked: what came back was an update, the record is in the ERP.
+# A linked record whose update was retrieved or rejected is still in the ERP, so it stays green
+# (docs/design/erp-integrations-states.md, "Badges").
 UPDATE_BACK: dict[str, Badge] = {
     State.RETRIEVED: replace(LINKED, key="retrieved", label="Synced, update retrieved"),
     State.REJECTED: replace(LINKED, key="rejected", label="Synced, update rejected"),
 }
-# A record whose link has ended is not in the ERP; that it was is said by its item alone.
+# Choices of the list filter, each once: several states share a badge. Unlinked is left out, because
+# a record whose link has ended is filtered as not in the ERP; only its item shows "unlinked".
 BADGE_CHOICES: list[tuple[str, str]] = list(
     dict.fromkeys(
         (badge.key, badge.label)
@@ -68,12 +72,11 @@ BADGE_CHOICES: list[tuple[str, str]] = list(
 
 
 def badge(record: Sendable) -> Badge:
-    """The badge of a record in its own tool; needs no query.
-
-    A synced record stays green when an update of it came back.
-    """
+    """Return the badge of a record in its own tool, from the record's columns without a query."""
     if record.origin_id and record.erp_state in UPDATE_BACK:
         return UPDATE_BACK[record.erp_state]
+    # While an item is open, its state is shown instead of the drift. Records that were linked
+    # without an item have no state.
     if record.drifted and record.erp_state in ("", State.SYNCED):
         return DRIFTED
     if record.erp_state in SENDER_BADGES:

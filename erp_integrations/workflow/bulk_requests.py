@@ -1,4 +1,4 @@
-"""What one click on many rows did, kept so that its result page can be opened again."""
+"""Bulk requests: one click on many records, stored so that its result page can be opened again."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ from erpbridge.request_id import current_request_id
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that a click did not take, with every reason."""
+    """A record that a bulk request refused, with all reasons."""
 
     record_id: int
     label: str
     problems: tuple[Problem, ...]
 
 
-# A batch that finds the database busy has waited already, for as long as a connection waits.
+# Attempts of a batch while the database is busy. Each attempt has waited before it fails, for as
+# long as the database connection is configured to wait for a lock.
 TRIES = 3
+# How many records were taken, and the refused ones.
 Result = tuple[int, Sequence[Refusal]]
 
 
 @dataclass(frozen=True)
 class Done:
-    """The result of a click: how many rows were taken, and which were not."""
+    """The result of a bulk request: how many records were taken, and which were refused."""
 
     request_id: UUID
     done: int
@@ -46,7 +48,7 @@ class Done:
 def record_click(
     access: Access, *, entity: str, verb: str, done: int, refused: Sequence[Refusal]
 ) -> Request:
-    """Store a click and its refusals."""
+    """Store a bulk request with its refusals."""
     return Request.objects.create(
         account=access.account,
         project=access.project,
@@ -55,6 +57,7 @@ def record_click(
         by=access.user,
         done=done,
         refused=_rows(refused),
+        # Outside of an HTTP request, for example in a job, there is no id to share with the log.
         trace_id=current_request_id() or uuid4().hex,
     )
 
@@ -68,17 +71,20 @@ def carry_out(
     do: Callable[[Sequence[int], Request], Result],
     labels: Callable[[Sequence[int]], Mapping[int, str]],
 ) -> tuple[Request, Done]:
-    """Carry out a click, each batch of ids in a transaction of its own.
+    """Carry out a bulk request, each batch of ids in its own transaction.
 
-    A click on ten thousand rows would otherwise keep everybody else from writing while it lasts.
-    The first batch decides whether the click takes place at all; later ones are tried again while
-    the database is busy, and are refused in words where it stays so, or has no room left.
+    An exception in the first batch is raised, and nothing is stored. Later batches are retried
+    while the database is busy; if it stays busy or its disk is full, their records are refused.
 
-    :param do: does a batch; how many rows were taken, and which were not.
-    :param labels: what the records of a batch are called, by their ids, for such a refusal.
+    :param do: processes one batch; returns how many records were taken, and the refused ones.
+    :param labels: record id -> label of the records of a batch, for these refusals.
     """
+    # One transaction for ten thousand records would block all other writers until it ends.
+    # See docs/locks.md.
     first, *later = list(batches) or [[]]
 
+    # The request is created in the transaction of the first batch, so that it does not exist if
+    # that batch fails. The items of the batch refer to it, so its numbers are saved after them.
     @retried
     def begin() -> tuple[Request, int, Sequence[Refusal]]:
         with transaction.atomic():
@@ -91,6 +97,8 @@ def carry_out(
     for batch in later:
         taken, problems = _patiently(batch, click, do, labels)
         done, refused = done + taken, [*refused, *problems]
+        # The batch is committed, so an error here must not fail the request. The numbers are
+        # totals: the next batch saves these as well.
         with suppress(OperationalError):
             _finish(click, done=done, refused=refused)
     return click, Done(click.pk, done, tuple(refused))
@@ -102,6 +110,8 @@ def _patiently(
     do: Callable[[Sequence[int], Request], Result],
     labels: Callable[[Sequence[int]], Mapping[int, str]],
 ) -> Result:
+    # ``retried`` repeats the transaction after a conflict; the loop below repeats it while the
+    # database is busy for other reasons.
     @retried
     def once() -> Result:
         with transaction.atomic():
@@ -116,6 +126,7 @@ def _patiently(
             if found is None:
                 raise
             trouble = found
+            # A full disk does not go away within seconds, and conflicts were retried already.
             if trouble is not BUSY or is_conflict(error):
                 break
     return 0, _not_now(labels(batch), trouble)
@@ -127,7 +138,6 @@ def _not_now(labels: Mapping[int, str], trouble: Trouble) -> list[Refusal]:
 
 
 def _finish(click: Request, *, done: int, refused: Sequence[Refusal]) -> None:
-    """Add to a stored click what came of it, where its items had to point at it first."""
     click.done, click.refused = done, _rows(refused)
     click.save(update_fields=["done", "refused"])
 
@@ -147,16 +157,18 @@ def _rows(refused: Sequence[Refusal]) -> list[dict[str, Any]]:
 
 
 def click_of(access: Access, request_id: UUID) -> Request:
-    """A click of the account: one's own, or anybody's for who can see the items.
+    """Return a bulk request of the account: the user's own, or anyone's if the user can view items.
 
-    :raises PermissionDenied: for another person's.
-    :raises Http404: for one of another account, or of another project than the scope's.
+    :raises PermissionDenied: if it is someone else's and the user cannot view items.
+    :raises Http404: if it belongs to another account, or not to the project of the scope.
     """
     found = get_object_or_404(
         Request.objects.select_related("by", "project"), pk=request_id, account=access.account
     )
     if found.by_id != access.user.pk and not access.can("items.view"):
         raise PermissionDenied(access.can("items.view").why)
+    # As for other accounts: what the scope does not contain does not exist there
+    # (docs/design/permissions.md, "Who does what").
     if access.project is not None and found.project_id != access.project.pk:
         raise Http404
     return found

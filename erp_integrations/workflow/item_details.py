@@ -1,4 +1,4 @@
-"""What is known of one acceptance item: what goes out, what it changes, what happened to it."""
+"""Details of one acceptance item: its preview, its changes, earlier rejections and its history."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from erp_integrations.workflow.payloads.commands import full_command
 from erpbridge.access.models import User
 from erpbridge.audit.models import Event
 
-# Parts of a payload that follow from others and say nothing by themselves.
+# Payload fields that are derived from other fields, so a change of them is shown there already.
 DERIVED = frozenset({"path"})
 
 
 def link_of(found: Item) -> Link | None:
-    """The active link of the item's record."""
+    """Return the active link of the item's record, None if it is not linked."""
     return active_links(found.connection, found.entity, [found.record_id]).get(found.record_id)
 
 
 def unlinked(found: Item) -> str:
-    """Who ended the link that the item made, and why; empty while it holds."""
+    """Return a sentence with who ended the item's link and why, empty unless it is UNLINKED."""
     if found.state != State.UNLINKED:
         return ""
     links = Link.objects.filter(
         connection=found.connection_id, entity=found.entity, record_id=found.record_id
     )
+    # The record may have been linked to the same ERP ID before this item; those links ended
+    # earlier.
     gone = links.filter(erp_id=found.erp_id, ended_at__gte=found.settled_at)
     link = gone.select_related("ended_by").order_by("ended_at").first()
     who = (link.ended_by if link else None) or "erpbridge"
@@ -41,7 +43,10 @@ def unlinked(found: Item) -> str:
 
 
 def wire(found: Item) -> Wire | None:
-    """What will be written to the ERP; None where its adapter is not installed."""
+    """Return the adapter's preview of the export, None if the adapter cannot be used.
+
+    It contains every field that is written, with its value.
+    """
     try:
         adapter = adapter_loading.adapter_of(found.connection)
     except AdapterUnavailable:
@@ -52,12 +57,14 @@ def wire(found: Item) -> Wire | None:
 def changes(
     found: Item, link: Link | None, manifest: EntityManifest | None
 ) -> list[dict[str, Any]]:
-    """For a linked record: what differs from what the ERP took last.
+    """Return the fields that an update would change, with the last exported and the new value.
 
-    Nothing where nobody has seen what the ERP holds.
+    Empty for a record that is not linked, for settled items, and without a manifest.
     """
     if link is None or manifest is None or found.state in (State.SYNCED, State.UNLINKED):
         return []
+    # An API client named the ERP ID and nobody has compared the records yet: ``synced_payload`` is
+    # then our record at that time, not what the ERP holds.
     if link.told:
         return []
     before = link.synced_payload
@@ -70,7 +77,7 @@ def changes(
 
 @dataclass(frozen=True)
 class Rejection:
-    """What was said the last time that the record came, and what the sender changed since."""
+    """An earlier rejection of the record, and what the sender has changed since."""
 
     by: User | None
     at: datetime | None
@@ -79,10 +86,11 @@ class Rejection:
 
 
 def rejected_before(found: Item, manifest: EntityManifest | None) -> Rejection | None:
-    """The last rejection of the record, where it has not been in the ERP since."""
+    """Return the last rejection of the record, None if it was never rejected or synced since."""
     mine = Item.objects.filter(
         account=found.account_id, entity=found.entity, record_id=found.record_id, pk__lt=found.pk
     )
+    # Retrieved items are skipped: the rejection before them is still what the sender has to answer.
     settled = mine.filter(state__in=[State.REJECTED, State.SYNCED, State.UNLINKED])
     last = settled.select_related("decided_by").order_by("-pk").first()
     if last is None or last.state != State.REJECTED:
@@ -101,11 +109,11 @@ def rejected_before(found: Item, manifest: EntityManifest | None) -> Rejection |
 
 
 def history(found: Item) -> list[dict[str, Any]]:
-    """What happened to this item, newest first, in words."""
+    """Return up to 50 events of this item in words, newest first."""
     events = Event.objects.about(found.account_id, found.entity, found.record_id)
     mine = list(events.filter(data__item=str(found.public_id))[:50])
     if found.state == State.UNLINKED and mine and mine[0].verb != "unlink":
-        # A later export of the record made the same link its own, and the link ended with that.
+        # A later export of the record took over the link, so the event of its end names that item.
         ends = events.filter(verb="unlink", data__erp_id=found.erp_id, pk__gt=mine[0].pk)
         mine = [*ends.order_by("pk")[:1], *mine]
     return [

@@ -1,4 +1,7 @@
-"""Items whose records are under one another: what waits for a parent, and what frees it."""
+"""Items of records that form a tree: find waiting descendants, and release children.
+
+See docs/design/export-protocol.md, "Parents and children".
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ from erp_integrations.models import Item
 from erp_integrations.models.states import State
 from erpbridge.db.batches import CHUNK, chunks
 
-# What a decision about a parent can take along: waiting for it, or for accounting.
+# Descendants that a decision about a parent can include. Other QUEUED items may be claimed at any
+# moment, because they do not wait for a parent.
 TAKEN_ALONG = Q(state=State.READY) | Q(state=State.QUEUED, waits_for__isnull=False)
 
 
 def below(items: Sequence[Item]) -> list[Item]:
-    """The items of everything under the records of ``items`` that waits, without these."""
+    """Return the waiting items of all descendants of the items' records, without ``items``."""
     mine = {item.pk for item in items}
     found: dict[int, Item] = {}
     tier = _records(items)
+    # One query per tier and batch, not per record.
     while tier:
         children = _children(items, sorted(tier))
         new = [item for item in children if item.pk not in found]
@@ -32,7 +37,7 @@ def _records(items: Iterable[Item]) -> set[int]:
 
 
 def _children(items: Sequence[Item], parents: Sequence[int]) -> list[Item]:
-    """All of the account's waiting items right under some records."""
+    """Waiting items of the direct children of ``parents``."""
     accounts = {(item.account_id, item.entity) for item in items}
     found: list[Item] = []
     for account_id, entity in sorted(accounts):
@@ -43,7 +48,11 @@ def _children(items: Sequence[Item], parents: Sequence[int]) -> list[Item]:
 
 
 def release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
-    """Items that waited for these records to be in the ERP can go on."""
+    """Let the items go on that wait for these records to be linked.
+
+    The caller holds the lock on the connection.
+    """
+    # Only ``waits_for`` changes and not the state, so this is no move of ``transitions``.
     waiting = Item.objects.filter(connection=connection_id, entity=entity)
     for some in chunks(records):
         waiting.filter(waits_for__in=some).update(waits_for=None)

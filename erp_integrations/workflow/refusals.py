@@ -1,4 +1,4 @@
-"""What the services that decide about items raise; nothing was changed then."""
+"""Errors of the services that decide about items. If one is raised, nothing was changed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from erpbridge.refusals import Refused
 
 
 class MovedOn(Refused):
-    """Somebody else, or the engine, was faster."""
+    """The item has changed its state meanwhile, by another user or the engine."""
 
     def __init__(self) -> None:
         super().__init__("Somebody else, or the engine, has moved it on. Look at it as it is now.")
 
 
 class NotTaken(Refused):
-    """The item cannot be decided so; ``problems`` names each field."""
+    """The decision is not possible; ``problems`` has all reasons with their fields."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

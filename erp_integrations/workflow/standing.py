@@ -1,4 +1,4 @@
-"""Where an item stands, in one sentence, by the way it travels to the ERP."""
+"""A sentence about an item in export, depending on how the adapter delivers commands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from erp_integrations.models import ExportFile, Item
 from erp_integrations.models.states import State
 from erpbridge.ui.times import shown
 
+# Only deliveries in which the ERP or a person does the next step; in the others a worker does.
 SENTENCES: dict[tuple[str, str], str] = {
     (State.QUEUED, Delivery.POLLED): "It waits for the ERP to ask for it.",
     (State.SENDING, Delivery.POLLED): "The ERP has fetched it and not reported on it yet.",
@@ -21,13 +22,14 @@ SENTENCES: dict[tuple[str, str], str] = {
 
 
 def sentence(item: Item) -> str:
-    """What a person should know about an item that moves; empty where its state says it all."""
+    """Return the next step of an item in export, empty if its state is explanation enough."""
     if item.state == State.SUBMITTED:
         return _handed_over(item)
     try:
         delivery = adapter_loading.manifest_of(item.connection).delivery
     except AdapterUnavailable:
         return ""
+    # Not due yet: it waits for its parent, not for the ERP or a file.
     if item.waits_for is not None:
         return ""
     return SENTENCES.get((item.state, delivery), "")
@@ -35,6 +37,8 @@ def sentence(item: Item) -> str:
 
 def _handed_over(item: Item) -> str:
     files = ExportFile.objects.filter(connection=item.connection_id).defer("content")
+    # The handle is a property, so the database cannot filter by it; hence the limit. The content of
+    # the files is not loaded.
     file = next((one for one in files.order_by("-pk")[:200] if one.handle == item.handle), None)
     if file is None:
         return "It is handed over. The ERP carries it out when it gets to it."

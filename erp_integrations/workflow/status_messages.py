@@ -1,4 +1,4 @@
-"""What the people of a record have to know of its way into the ERP, for the record's own page."""
+"""Messages about the export of a record, for the record's own page and lists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from erp_integrations.models.states import OPEN, State
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
 
-# States whose story the sender has to read: why, and what next.
+# States that are explained to the sender: the reason, and the next step.
 TOLD = frozenset({State.REJECTED, State.FAILED, State.NEEDS_ANSWER})
 
 
 @dataclass(frozen=True)
 class News:
-    """A banner of the record page; ``kind`` is a banner's."""
+    """A banner of the record page; ``kind`` is the kind of the banner, such as "warning"."""
 
     kind: str
     heading: str
@@ -28,13 +28,16 @@ class News:
 
 
 def news(entity: str, account_id: int, record: Sendable) -> list[News]:
-    """Why it waits and until when; rejected, failed or in need of an answer: why and what next;
-    and edits since the sync.
+    """Return the banners of a record's page.
+
+    They say why the record was rejected or its export failed, what the export waits for, and which
+    fields were edited since the sync.
     """
     found = []
     if record.erp_state in TOLD | OPEN:
         items = Item.objects.filter(account=account_id, entity=entity, record_id=record.pk)
         related = items.select_related("decided_by", "sent_by", "connection")
+        # The latest item is the one that ``erp_state`` shows.
         item = related.order_by("-pk").first()
         found = _of_item(item) if item is not None else []
     if record.origin_id:
@@ -43,11 +46,11 @@ def news(entity: str, account_id: int, record: Sendable) -> list[News]:
 
 
 def reasons(entity: str, account_id: int, records: Sequence[Sendable]) -> dict[int, str]:
-    """Record id -> why it was rejected, or what is wrong with its export; one query for a page."""
+    """Return record id -> reason of its rejection or failure, with one query for a whole page."""
     told = [record.pk for record in records if record.erp_state in TOLD]
     items = Item.objects.filter(account=account_id, entity=entity, record_id__in=told)
     rows = items.filter(state__in=sorted(TOLD)).order_by("pk")
-    # Of several items of a record the last one stays.
+    # A record can have several such items; in this order the latest one overwrites the others.
     return {item.record_id: item.decision_note or item.error_text for item in rows}
 
 
@@ -70,13 +73,13 @@ def _told(item: Item) -> News:
 
 
 def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
-    """What the ERP took last against the record as it stands."""
     connection = connection_services.active(account_id, entity)
     manifest = adapter_loading.usable_manifest(connection, entity)
     drafts = payload_drafts.drafts(record_type(entity), account_id, [record.pk], manifest)
     if connection is None or not drafts:
         return []
     link = active_links(connection, entity, [record.pk]).get(record.pk)
+    # Compared by the outgoing payload: edits of fields that are not exported are no drift.
     if link is None or link.synced_digest == digest(drafts[0].payload):
         return []
     labels = {one.name: one.label for one in manifest.fields} if manifest else {}
@@ -87,6 +90,7 @@ def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
 
 
 def _changed(draft: Draft, synced: dict[str, object]) -> list[str]:
+    # Empty if the record was linked without an export, and the ERP record differs from it.
     if not synced:
         return []
     return [name for name, value in draft.payload.items() if synced.get(name) != value]

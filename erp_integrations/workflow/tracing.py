@@ -1,6 +1,6 @@
-"""What the log says about an item's way, under the id of the click that sent it off.
+"""Log lines of an item's export, all with the trace id of the bulk request that accepted it.
 
-One search for that id shows click, claim, look, call and settlement, whichever process did them.
+A search for that id finds request, claim, lookup, call and settlement, from all processes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 def trace_of(item: Item) -> str:
-    """The id of the click that accepted the item, empty where it was not kept."""
+    """Return the trace id of the bulk request that accepted the item, empty if there is none."""
     return item.request.trace_id if item.request else ""
 
 
 def clicked(click: Request) -> None:
-    """A person decided about rows; one line, however many they are."""
+    """Log a bulk request in one line, however many records it has."""
     with acting_for(click.trace_id), bound(account=click.account_id):
         refused = len(click.refused)
         extra = {"event": click.verb, "items": click.done}
@@ -35,10 +35,10 @@ def clicked(click: Request) -> None:
 
 @contextmanager
 def handling(items: Sequence[Item]) -> Iterator[None]:
-    """Lines of the block, an adapter's too, carry the click's id, if the items share one.
+    """Add the items' trace id to all log lines of the block, including the adapter's.
 
-    Where they do not, or there are none, the present id stays: that of the request of an ERP that
-    asks, for one.
+    If the items have different ids, or there are none, the current id stays, for example that of
+    the inbound HTTP request of an ERP.
     """
     traces = {trace_of(item) for item in items}
     named = {"item": str(items[0].public_id), "attempt": items[0].fence} if len(items) == 1 else {}
@@ -47,37 +47,38 @@ def handling(items: Sequence[Item]) -> Iterator[None]:
 
 
 def claimed(claims: Sequence[Claim]) -> None:
-    """Items were given to this worker."""
+    """Log that this worker has claimed items."""
     for one in claims:
         _say(one.item, "claim", "claimed as attempt %s", one.item.fence)
 
 
 def handed(item: Item) -> None:
-    """The ERP asked, and was given the command to carry out."""
+    """Log that a polling ERP has fetched the command."""
     _say(item, "hand_over", "handed over as attempt %s when the ERP asked", item.fence)
 
 
 def reported(item: Item) -> None:
-    """The ERP said, asked or of its own accord, what became of what it was given."""
+    """Log that the ERP reported the outcome of a command that it had fetched."""
     _say(item, "report", "the ERP reported on attempt %s", item.fence)
 
 
 def polled(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
-    """The ERP was asked what became of what it has taken."""
+    """Log that the ERP was asked about commands that it has queued."""
     for one, outcome in zip(claims, outcomes, strict=True):
+        # An outcome with a handle is still pending in the ERP.
         words = "not yet" if outcome.handle else "done" if outcome.error is None else "failed"
         _say(one.item, "poll", "the ERP was asked about it: %s", words, outcome=words)
 
 
 def called(claims: Sequence[Claim], *, began: float) -> None:
-    """The ERP was handed commands; ``began`` is ``uptime()`` before that."""
+    """Log a call of the ERP; ``began`` is ``uptime()`` before the call."""
     took = _since(began)
     for one in claims:
         _say(one.item, "call", "handed to the ERP, answered in %s s", took, duration=took)
 
 
 def settled(claims: Sequence[Claim]) -> None:
-    """Attempts are over."""
+    """Log the outcomes of attempts, with the seconds since the claim."""
     for one in claims:
         attempt, took = one.attempt, _since(one.began)
         error = f" ({attempt.error_class})" if attempt.error_class else ""
@@ -96,13 +97,13 @@ def settled(claims: Sequence[Claim]) -> None:
 
 
 def lost(items: Sequence[Item]) -> None:
-    """The worker that held the items is gone."""
+    """Log that the lease of items has expired."""
     for item in items:
         _say(item, "lose", "its worker did not come back in time", outcome="lost")
 
 
 def looked_up(item: Item, found: Found | Ambiguous | None) -> None:
-    """The ERP was asked what became of an item."""
+    """Log the result of a lookup of an item whose outcome is uncertain."""
     words = "nothing" if found is None else "one" if isinstance(found, Found) else "several"
     _say(item, "look_up", "look %s into the ERP found %s", item.looks, words, outcome=words)
 
@@ -112,6 +113,7 @@ def _since(began: float) -> float:
 
 
 def _say(item: Item, event: str, words: str, *values: object, **more: Any) -> None:
+    # Checked first, because the trace id below can need a query for the item's request.
     if not logger.isEnabledFor(logging.INFO):
         return
     extra = {
@@ -122,5 +124,6 @@ def _say(item: Item, event: str, words: str, *values: object, **more: Any) -> No
         "attempt": item.fence,
         **more,
     }
+    # Per item: one call of the ERP can contain items of several bulk requests.
     with acting_for(trace_of(item)):
         logger.info(f"item %s: {words}", item.public_id, *values, extra=extra)  # noqa: G004

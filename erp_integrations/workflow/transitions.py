@@ -1,7 +1,8 @@
 """The only code that creates acceptance items and changes their state.
 
-Every move is a conditional UPDATE, so that of two racing callers exactly one wins, and stores
-its audit event and the state shown on the record in the same transaction.
+Every move is a conditional UPDATE: if two callers race, exactly one wins. The audit event and the
+record's ``erp_state`` are written in the same transaction
+(docs/adr/0002-moves-are-conditional-updates.md).
 Lock order everywhere: connections, items, records, each by id (docs/locks.md).
 """
 
@@ -30,7 +31,12 @@ T = TypeVar("T")
 
 @transaction.atomic
 def open_items(items: Sequence[Item], *, by: User, why: str = "") -> None:
-    """Store new items as READY. The caller holds the locks on their records."""
+    """Store new items as READY, with their audit events.
+
+    The caller holds the locks on the connections and on the records.
+
+    :param why: the sender's note, for the history.
+    """
     insert(items)
     _report("send", items, {}, by=by, why=why)
     _mirror(items)
@@ -47,15 +53,19 @@ def move(
     values: Mapping[str, Any] | None = None,
     each: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[Item]:
-    """Carry out one event of ``states.MOVES`` on those of ``found`` that may make it.
+    """Apply an event of ``MOVES`` to those items of ``found`` whose state allows it.
 
-    :param by: who did it; None for the engine.
-    :param values: columns that get one value for all moved items.
-    :param each: item id -> columns that get a value of their own.
-    :returns: the items that moved, as they are now but for database expressions in ``values``;
-        an item that another caller moved first is not among them.
+    :param by: the user; None for the engine.
+    :param values: columns with the same new value for all items.
+    :param each: item id -> columns with a new value for that item.
+    :returns: the items that were moved, without those that another caller moved first. Columns of
+        ``values`` are not set on them.
     """
     sources, target = MOVES[event]
+    # The condition on the state is part of the locking query: PostgreSQL evaluates it again after
+    # it has waited for a lock, so items that another transaction has moved drop out. Only the items
+    # are locked (``of``), because PostgreSQL refuses to lock a nullable joined row. Ordered by id,
+    # which is the lock order.
     locked = found.filter(state__in=sources).select_for_update(no_key=True, of=("self",))
     items = list(locked.select_related("request").order_by("pk"))
     before = {item.pk: item.state for item in items}
@@ -69,7 +79,7 @@ def move(
 
 
 def _set_each(items: Sequence[Item], each: Mapping[int, Mapping[str, Any]]) -> list[str]:
-    """Give the items their own values; the names of the columns."""
+    """Set each item's own values in memory; returns the names of all columns set."""
     columns: set[str] = set()
     for item in items:
         for column, value in each.get(item.pk, {}).items():
@@ -86,6 +96,7 @@ def _report(
         data = {"item": str(item.public_id), "revision": item.revision, "digest": item.digest}
         if item.state == State.SYNCED:
             data["erp_id"] = item.erp_id
+        # Shortened; the item keeps the whole text.
         if item.error_text and event in {"fail", "postpone", "lose", "ask"}:
             data["error"] = item.error_text[:500]
         by_account[item.account_id].append(
@@ -98,7 +109,7 @@ def _report(
                 to_state=item.state,
                 note=why,
                 data=data,
-                # What the engine does, it does for whoever accepted the item.
+                # The engine has no request of its own: use that of the user who accepted the item.
                 request_id=item.request.trace_id if by is None and item.request else "",
             )
         )
@@ -107,11 +118,13 @@ def _report(
 
 
 def _mirror(items: Sequence[Item]) -> None:
-    """Show the new state on the records; an item that moves is always its record's latest."""
+    """Copy the new state to the records, so that their lists need no join."""
+    # No check for newer items is needed: an item that moves is always the latest of its record.
     records: dict[tuple[str, str], list[int]] = defaultdict(list)
     for item in items:
         records[item.entity, item.state].append(item.record_id)
     for (entity, state), ids in sorted(records.items()):
+        # An UPDATE locks rows in any order, so they are locked by id before.
         lock_records(entity, ids)
         model = record_type(entity).model
         for some in chunks(sorted(ids)):
@@ -119,20 +132,26 @@ def _mirror(items: Sequence[Item]) -> None:
 
 
 def part(items: ItemQuerySet) -> None:
-    """What was synced by these is linked no more. The event of it is the link's, for the record as
-    a whole; and what the record shows is not up to an item that is history.
+    """Set synced items to UNLINKED, after their links have ended.
+
+    Other items of ``items`` are left as they are.
     """
+    # Without an audit event, because ending the link writes one for the record. The record's state
+    # stays, because a newer item may determine it.
     sources, target = MOVES["unlink"]
     items.filter(state__in=sources).update(state=target)
 
 
-# event -> (states it may start from, state it leads to)
+# Event -> (states in which it is allowed, state after it). docs/states.md is generated from this;
+# see docs/design/erp-integrations-states.md, "Moves".
 MOVES: dict[str, tuple[frozenset[State], State]] = {
     "accept": (frozenset({State.READY}), State.QUEUED),
     "retrieve": (frozenset({State.READY}), State.RETRIEVED),
     "reject": (frozenset({State.READY, State.FAILED, State.NEEDS_ANSWER}), State.REJECTED),
     "claim": (frozenset({State.QUEUED}), State.SENDING),
+    # Only while nothing has left, see ``accept.services.withdraw``.
     "withdraw": (frozenset({State.QUEUED}), State.READY),
+    # From UNCERTAIN: a lookup has found the record in the ERP.
     "sync": (
         frozenset({State.SENDING, State.SUBMITTED, State.UNCERTAIN}),
         State.SYNCED,
@@ -140,11 +159,15 @@ MOVES: dict[str, tuple[frozenset[State], State]] = {
     "postpone": (frozenset({State.SENDING}), State.QUEUED),
     "fail": (frozenset({State.SENDING, State.SUBMITTED}), State.FAILED),
     "submit": (frozenset({State.SENDING}), State.SUBMITTED),
+    # The attempt has no answer, or one that leaves the effect open.
     "lose": (frozenset({State.SENDING, State.SUBMITTED}), State.UNCERTAIN),
+    # A lookup has shown that the record is not there, so that sending again creates no duplicate.
     "resend": (frozenset({State.UNCERTAIN}), State.QUEUED),
+    # No lookup could tell, so a person has to.
     "ask": (frozenset({State.UNCERTAIN}), State.NEEDS_ANSWER),
     "answer_there": (frozenset({State.NEEDS_ANSWER}), State.SYNCED),
     "answer_absent": (frozenset({State.NEEDS_ANSWER}), State.QUEUED),
+    # FAILED is known not to be applied, so a retry is a new command.
     "retry": (frozenset({State.FAILED}), State.QUEUED),
     "link_instead": (frozenset({State.READY, State.FAILED}), State.SYNCED),
     "unlink": (frozenset({State.SYNCED}), State.UNLINKED),

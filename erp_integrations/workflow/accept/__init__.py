@@ -1,1 +1,1 @@
-"""Accept and reject: what an accounting approver does."""
+"""Accept, reject, retry and resolve items: the actions of accounting approvers."""

@@ -1,4 +1,7 @@
-"""What may be done with an item: from the table of moves and the policy, for every surface."""
+"""Which actions are available for an item, from the table of moves and the policy.
+
+The pages and the API both use this, so that they offer the same actions.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ class Action(StrEnum):
     UNLINK = "unlink"
 
 
-# "It is there", of an item whose outcome is unknown, and of one whose ID the ERP has already.
+# The event of the answer "it is there", by state: the outcome is unknown, or the export failed, for
+# example because the ERP has the ID already.
 ANSWER_THERE: Mapping[State, str] = {
     State.NEEDS_ANSWER: "answer_there",
     State.FAILED: "link_instead",
@@ -35,18 +39,20 @@ ANSWER_THERE: Mapping[State, str] = {
 STATES_OF: Mapping[Action, frozenset[State]] = {
     **{action: MOVES[action][0] for action in Action if action in MOVES},
     Action.ANSWER: frozenset(ANSWER_THERE),
-    # While no worker compares the ID by itself; an accepted item may wait for its parent.
+    # Not while a worker compares the ID. QUEUED items can wait for a parent whose ID is not
+    # compared.
     Action.USE_ANYWAY: OPEN - MOVING | {State.QUEUED},
 }
 DECISIONS = frozenset({Action.ACCEPT, Action.RETRY, Action.REJECT, Action.ANSWER})
-# What the sender may not do with an own item where the account wants a second approver.
+# Actions that senders may not apply to their own items, unless the account allows it
+# (docs/design/permissions.md, "The accounting approver").
 FOR_A_SECOND_APPROVER = frozenset(
     {Action.ACCEPT, Action.RETRY, Action.LINK_INSTEAD, Action.USE_ANYWAY}
 )
 
 
 def possible(state: str) -> frozenset[Action]:
-    """What an item in this state allows, whoever asks."""
+    """Return the actions that a state allows, regardless of the user."""
     return frozenset(action for action, states in STATES_OF.items() if state in states)
 
 
@@ -59,16 +65,18 @@ def available(
     matches: Sequence[Match],
     told: Collection[object],
 ) -> list[Action]:
-    """What the person may do with the item now, in the order of :class:`Action`.
+    """Return the actions that the user can apply to the item now, in the order of :class:`Action`.
 
-    :param manifest: of the connection's adapter, if it can be used.
-    :param link: of the item's record.
-    :param matches: what the ERP may hold of it already.
-    :param told: IDs of the ERP that a program named and nobody has compared.
+    :param manifest: manifest of the item's record type; None if the adapter cannot be used.
+    :param link: active link of the item's record.
+    :param matches: ERP records that may be the same as the item's record.
+    :param told: links whose ERP ID was named by an API client and has not been compared.
     """
     decides = bool(access.can("items.accept", item.entity))
     own = item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
     entitled = dict.fromkeys(Action, decides) | {
+        # Values and keys are validated against the manifest, so exporting needs one. Rejecting
+        # works without the adapter.
         Action.ACCEPT: decides and manifest is not None,
         Action.RETRY: decides and manifest is not None,
         Action.LINK_INSTEAD: decides and any(not match.linked_to for match in matches),

@@ -1,4 +1,4 @@
-"""Forms of what an approver decides; the pages and the API validate by them."""
+"""Forms of an approver's decisions. Both the pages and the API validate with them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from django.core.validators import ProhibitNullCharactersValidator
 
 from erpbridge.ui.forms import PlainTexts
 
+# Characters.
 LONGEST_REASON = 1_000
 
 
 class ReasonForm(PlainTexts, forms.Form):
-    """Why something is handed back; the sender reads it."""
+    """The reason of a rejection, which the sender reads."""
 
     reason = forms.CharField(
         label="Reason",
@@ -23,7 +24,8 @@ class ReasonForm(PlainTexts, forms.Form):
 
 
 class AnswerForm(PlainTexts, forms.Form):
-    """What a person found when looking into the ERP."""
+    """The answer of a person who looked into the ERP."""
 
+    # Required only for the answer "it is there".
     erp_id = forms.CharField(label="Its ID in the ERP", max_length=200, required=False)
     why = forms.CharField(label="How do you know?", max_length=LONGEST_REASON)

@@ -1,6 +1,7 @@
-"""Default rules: which acceptance value a record gets by the beginning of its code.
+"""Default rules: acceptance values by the beginning of a record's code.
 
-Filled in when a record is sent, for the approver to look at; never at accepting.
+They are applied when a record is sent, or when an approver asks for it, and never during
+acceptance: an approver sees every value before accepting it.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ ENTITY = "connection"
 
 
 class Defaults:
-    """The rules of a connection for one record type, read once."""
+    """The default rules of a connection for one record type, loaded once for many records."""
 
     def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
         names = {one.name for one in manifest.acceptance_fields}
         rows = AcceptanceDefault.objects.filter(connection=connection, entity=manifest.entity)
-        # The longest beginning decides.
+        # Sorted by length, so that in :meth:`of` the longest matching beginning overwrites others.
         self.rules = sorted(
             (row for row in rows if row.field in names), key=lambda row: len(row.starts_with)
         )
         self.code = manifest.key[0]
 
     def of(self, payload: Mapping[str, Any]) -> dict[str, str]:
-        """Field -> value for one record."""
+        """Return field -> default value for one record."""
         code = fold(str(payload.get(self.code) or ""))
         return {
             rule.field: rule.value for rule in self.rules if code.startswith(fold(rule.starts_with))
@@ -52,7 +53,11 @@ def add(
     value: str,
     by: User,
 ) -> AcceptanceDefault:
-    """A new rule. :raises ValidationError: by field, for a bad value or a second one alike."""
+    """Add a rule, with its audit event.
+
+    :raises ValidationError: with messages by field, if the ERP does not take the field or value, or
+        there is a rule for the same field and beginning.
+    """
     asked = next((one for one in manifest.acceptance_fields if one.name == field), None)
     if asked is None:
         raise ValidationError({"field": "This ERP does not ask for that."})
@@ -65,6 +70,9 @@ def add(
         starts_with=starts_with.strip(),
         value=value.strip(),
     )
+    # The constraint below reports duplicates, also of two simultaneous requests. The inner
+    # ``atomic`` is a savepoint: after an IntegrityError PostgreSQL refuses statements until it is
+    # rolled back, and the caller may go on in its transaction.
     rule.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():
@@ -78,12 +86,13 @@ def add(
 
 @transaction.atomic
 def remove(connection: Connection, pk: int, *, by: User) -> bool:
-    """Forget a rule of a connection; values that it has filled in stay.
+    """Delete a rule, with its audit event. Values that it has filled in stay.
 
-    :returns: False where somebody has removed it already.
-    :raises AcceptanceDefault.DoesNotExist: for a rule that the connection never had.
+    :returns: False if it had been deleted before.
+    :raises AcceptanceDefault.DoesNotExist: if the connection never had this rule.
     """
     rules = AcceptanceDefault.objects.filter(connection=connection, pk=pk)
+    # Locked, so that of two simultaneous requests one deletes the rule and writes the event.
     rule = rules.select_for_update().first()
     if rule is None and not _removed(connection, pk):
         raise AcceptanceDefault.DoesNotExist

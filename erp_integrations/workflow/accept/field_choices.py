@@ -1,4 +1,4 @@
-"""What the ERP's own lists offer each acceptance field, and why it does not take another value."""
+"""The ERP's lists of choices for acceptance fields, and validation against them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from erpbridge.db.text import DIRECTION_CONTROLS
 
 @dataclass(frozen=True)
 class Offered:
-    """One value of a list; ``group`` is empty where the ERP does not tell of what kind it is."""
+    """One choice of a list; ``group`` is empty if the ERP does not group its choices."""
 
     label: str
     group: str
 
 
 class Offers:
-    """The lists that the acceptance fields of a record type pick from, read once."""
+    """The choices of all acceptance fields of a record type, loaded once for many items."""
 
     def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
         self.fields = {one.name: one for one in manifest.acceptance_fields}
@@ -32,7 +32,7 @@ class Offers:
             self._lists[kind][code] = Offered(label, group)
 
     def of(self, name: str) -> dict[str, str]:
-        """Code -> label of what a field offers; empty for one that picks from no list."""
+        """Return code -> label of a field's choices, empty for a field without a list."""
         one = self.fields.get(name)
         offered = self._lists.get(one.choices, {}) if one else {}
         return {
@@ -40,17 +40,20 @@ class Offers:
         }
 
     def by_field(self) -> dict[str, dict[str, str]]:
-        """The same for every field that picks from a list."""
+        """Return field -> choices, for all fields with a list."""
         return {name: self.of(name) for name, one in self.fields.items() if one.choices}
 
     def words(self, name: str) -> Mapping[str, str]:
-        """Code -> label of everything on the list of a field, whether it is offered or not."""
+        """Return code -> label of the whole list of a field, including other groups."""
         one = self.fields.get(name)
         offered = self._lists.get(one.choices, {}) if one else {}
         return {code: choice.label for code, choice in offered.items()}
 
     def why_not(self, one: AcceptanceField, value: str) -> str:
-        """Why a field does not take a value, empty where it does; a blank one is no value."""
+        """Return why a value is not allowed, empty if it is. A blank value is allowed here.
+
+        Whether a value is required is a rule of the manifest (``payloads.field_rules``).
+        """
         if DIRECTION_CONTROLS.search(value):
             return f"{one.label}: remove the characters that change the direction of writing."
         if not one.choices or not value:
@@ -67,5 +70,5 @@ class Offers:
 
 
 def _fits(one: AcceptanceField, choice: Offered) -> bool:
-    """Of the kind that the field takes, as far as the ERP tells."""
+    # A choice without a group is offered for every field: the ERP does not say what it is for.
     return not one.group or not choice.group or one.group == choice.group

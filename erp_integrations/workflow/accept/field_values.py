@@ -1,6 +1,7 @@
-"""What an approver fills in before accepting: saved as it is picked, for one row or for many.
+"""Acceptance values that an approver enters before accepting, for one item or many.
 
-The values wait in ``Item.acceptance`` of items that can be decided; accepting checks them again.
+They are saved in ``Item.acceptance`` when they are entered, and validated again at acceptance.
+Only creates have them: an update is exported under its link.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from erpbridge.db.batches import CHUNK
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.db.text import one_line
 
-# Items in these states can still be given other values.
+# Characters of one value.
 LONGEST_VALUE = 200
 
 
 @dataclass
 class Saved:
-    """How many items got values, by item id and field why a value was not taken, and by item id
-    who has decided it meanwhile.
+    """The result of saving values.
+
+    ``done``: how many items were changed. ``refused``: (item id, field) -> why the value was
+    refused. ``decided``: item id -> message, for items that were decided meanwhile.
     """
 
     done: int = 0
@@ -40,14 +43,16 @@ class Saved:
 
     @property
     def why(self) -> list[str]:
-        """Every reason once."""
+        """All messages, without duplicates."""
         return list(dict.fromkeys([*self.refused.values(), *self.decided.values()]))
 
 
 def save(values: Mapping[int, Mapping[str, str]], *, entity: str, access: Access) -> Saved:
-    """Keep what was typed or picked, by item id and field; a bad value leaves the old one."""
+    """Save values by item id and field. A refused value leaves the old one in place."""
     saved = Saved()
     with transaction.atomic():
+        # Under lock: an item that is accepted at the same time keeps the values that it was
+        # accepted with, and two approvers do not overwrite each other's fields of the same item.
         locked = _locked(values, entity, access)
         for connection, manifest, items in _by_connection(locked):
             check = _Values(connection, manifest)
@@ -66,7 +71,10 @@ def save(values: Mapping[int, Mapping[str, str]], *, entity: str, access: Access
 def fill(
     items: ItemQuerySet, name: str, value: str, *, entity: str, only_empty: bool, access: Access
 ) -> Saved:
-    """Give one field of many items the same value."""
+    """Set one field of many items to the same value.
+
+    :param only_empty: leave items alone that have a value for the field.
+    """
     rows = items.filter(entity=entity, state__in=sorted(DECIDABLE), operation=Operation.CREATE)
     wanted = [
         item.pk
@@ -77,7 +85,7 @@ def fill(
 
 
 def apply_defaults(items: ItemQuerySet, *, entity: str, access: Access) -> int:
-    """Fill what is empty by the default rules of the connection; how many items got a value."""
+    """Fill empty fields with the connection's default rules; returns how many items changed."""
     rows = items.filter(entity=entity, state__in=sorted(DECIDABLE), operation=Operation.CREATE)
     by_rule: dict[int, dict[str, str]] = {}
     for connection, manifest, some in _by_connection(rows):
@@ -94,7 +102,7 @@ def apply_defaults(items: ItemQuerySet, *, entity: str, access: Access) -> int:
 
 
 def missing(items: Iterable[Item], manifest: EntityManifest) -> int:
-    """How many items lack a value that the ERP requires."""
+    """Return how many items lack a required acceptance value."""
     required = [one.name for one in manifest.acceptance_fields if one.required]
     return sum(
         item.operation == Operation.CREATE
@@ -104,7 +112,7 @@ def missing(items: Iterable[Item], manifest: EntityManifest) -> int:
 
 
 def _locked(values: Mapping[int, object], entity: str, access: Access) -> list[Item]:
-    """The items that can still be given values, locked in the order of their ids."""
+    """Lock and return the items that can still be decided, in the order of their ids."""
     ids = sorted(values)
     items: list[Item] = []
     for start in range(0, len(ids), CHUNK):
@@ -117,7 +125,7 @@ def _locked(values: Mapping[int, object], entity: str, access: Access) -> list[I
 def _by_connection(
     items: Iterable[Item],
 ) -> list[tuple[Connection, EntityManifest, list[Item]]]:
-    """The items by connection, without those whose ERP cannot say what it asks for."""
+    """Group items by connection, without those whose adapter cannot be used."""
     groups: dict[int, list[Item]] = {}
     for item in items:
         groups.setdefault(item.connection_id, []).append(item)
@@ -134,7 +142,7 @@ def _by_connection(
 
 
 class _Values:
-    """What the connection's ERP takes as acceptance values."""
+    """Validation of acceptance values for one connection."""
 
     def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
         self.fields = {one.name: one for one in manifest.acceptance_fields}
@@ -143,9 +151,10 @@ class _Values:
     def taken(
         self, item: Item, given: Mapping[str, str], refused: dict[tuple[int, str], str]
     ) -> dict[str, str]:
-        """The item's values with the good ones of ``given``; the bad ones are told."""
+        """Return the item's values updated with the valid ones; adds the others to ``refused``."""
         values = dict(item.acceptance)
         for name, raw in given.items():
+            # The manifest may have changed since the page was opened.
             if name not in self.fields:
                 continue
             value = one_line(plain(raw))
@@ -163,7 +172,7 @@ class _Values:
 
 
 def _decided(ids: Sequence[int], entity: str, access: Access) -> dict[int, str]:
-    """Of items that are no longer to be decided, who decided them."""
+    """Item id -> message, for those of the items that can no longer be decided."""
     found: dict[int, str] = {}
     for start in range(0, len(ids), CHUNK):
         visible = Item.objects.visible_to(access).filter(entity=entity)

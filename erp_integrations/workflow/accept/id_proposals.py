@@ -1,4 +1,4 @@
-"""Proposing ERP ids: a mnemonic of the name and a number that nobody holds yet."""
+"""Proposals for ERP IDs: letters of the record's name and the first free number."""
 
 from __future__ import annotations
 
@@ -13,22 +13,29 @@ from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.states import IN_AIR
 from erpbridge.db.text import key
 
+# Digits of the number, at least.
 DIGITS = 3
 
 
 def mnemonic(label: str, *, most: int) -> str:
-    """The first letters and digits of a name, in capitals, as many as leave room for a number."""
+    """Return the first letters and digits of a name in ASCII capitals.
+
+    :param most: characters of the whole ID; room for the number is left.
+    """
+    # "V" for a name without a letter or digit that ASCII can express.
     return re.sub(r"[^A-Z0-9]", "", anyascii(label).upper())[: max(most - DIGITS, 1)] or "V"
 
 
 def _room(field: AcceptanceField) -> int:
+    # 10 characters, if the ERP declares no limit.
     return next((int(rule.value) for rule in field.rules if rule.kind == "max_length"), 10)
 
 
 def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> set[str]:
-    """Keys of codes that start so and are linked, in the air, or seen in the ERP."""
+    """Return the folded codes that start with a prefix and are linked, in export or in the ERP."""
     held: set[str] = set()
     stems = sorted(set(prefixes))
+    # Each prefix is one condition of an OR, so a statement gets a limited number of them.
     for start in range(0, len(stems), 50):
         held.update(_held(connection, entity, stems[start : start + 50]))
     return held
@@ -49,10 +56,10 @@ def _held(connection: Connection, entity: str, prefixes: Sequence[str]) -> Itera
 
 
 def propose(connection: Connection, manifest: EntityManifest, items: Sequence[Item]) -> None:
-    """Put a proposal for every field that wants one into ``item.acceptance``.
+    """Set a proposal in ``item.acceptance`` for every field with a proposal rule. Saves nothing.
 
-    What was chosen before stays, unless somebody else holds it by now. Within one call no proposal
-    is given twice.
+    A value that was chosen before stays, unless it is taken by now. Within one call every proposal
+    is different.
     """
     for field in manifest.acceptance_fields:
         if field.proposal != "mnemonic":
@@ -63,6 +70,8 @@ def propose(connection: Connection, manifest: EntityManifest, items: Sequence[It
         asked = {*stems.values(), *chosen.values()} - {""}
         taken = held_codes(connection, manifest.entity, asked)
         for item in items:
+            # Proposals reserve nothing: another item may have been accepted with this value
+            # meanwhile.
             if chosen[item.pk] and key(chosen[item.pk]) not in taken:
                 taken.add(key(chosen[item.pk]))
                 continue
@@ -72,7 +81,7 @@ def propose(connection: Connection, manifest: EntityManifest, items: Sequence[It
 
 
 def _free(stem: str, taken: set[str], most: int) -> str:
-    """``stem`` with the first number that nobody holds; the stem gives way to long numbers."""
+    """``stem`` with the first free number; long numbers shorten the stem."""
     number = 1
     while True:
         digits = f"{number:0{DIGITS}d}"

@@ -1,4 +1,7 @@
-"""What a person decides about an item that the engine cannot decide alone."""
+"""Decisions of a person about items that the engine cannot resolve.
+
+The person says whether the record is in the ERP, and links the item to it or sends it again.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 from erpbridge.refusals import Refused
 
-# No call of ours reaches the ERP.
+# Deliveries in which erpbridge cannot call the ERP: a person moves files, or the ERP polls.
 UNASKED = (Delivery.FILE, Delivery.POLLED)
 
 
@@ -39,14 +42,15 @@ UNASKED = (Delivery.FILE, Delivery.POLLED)
 def it_is_there(
     item: Item, *, erp_id: str, erp_code: str, by: User, erp_version: str = "", why: str = ""
 ) -> None:
-    """The ERP holds this record: link to it and write nothing.
+    """Link the item to an ERP record that a person named, without writing to the ERP.
 
-    Answers an item that needs an answer, and is the way out of "this ID exists already".
+    For items that need an answer, and for failed items, such as those whose ID the ERP has already.
 
-    :raises Refused: where it cannot be linked so.
+    :raises Refused: if it cannot be linked, with the reason.
     """
     if not erp_id or max(len(erp_id), len(erp_code)) > LONGEST_ID:
         raise Refused(f"An ID of the ERP has from 1 to {LONGEST_ID} characters.")
+    # In any other state the move finds no item, and MovedOn is raised.
     event = ANSWER_THERE.get(State(item.state), "answer_there")
     _link(item, Held(erp_id, erp_code, erp_version), event=event, by=by, why=why)
 
@@ -60,7 +64,11 @@ def _link(
     why: str,
     columns: Mapping[str, Any] | None = None,
 ) -> None:
-    """Settle the item as the ERP's record that a person named. :raises Refused: where it cannot."""
+    """Settle the item as synced with an ERP record.
+
+    :raises Refused: if another record has the ERP ID, or children keep the present one.
+    """
+    # Whoever links holds this lock, so the checks below stay true until the transaction ends.
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     holder = holder_of(item.connection, item.entity, held.erp_id)
     if holder is not None and holder.record_id != item.record_id:
@@ -81,7 +89,10 @@ def _link(
 
 
 def _check_children(item: Item, held: Held) -> None:
-    """A record keeps its ERP id while a child may be on its way to it. :raises Refused: then."""
+    """Check that the ERP ID does not change while a child may be exported under it.
+
+    :raises Refused: if it does.
+    """
     present = active_links(item.connection, item.entity, [item.record_id])
     if all(link.erp_id == held.erp_id for link in present.values()):
         return
@@ -93,14 +104,15 @@ def _check_children(item: Item, held: Held) -> None:
 
 @transaction.atomic
 def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str = "") -> None:
-    """A person who could accept the item says that the ERP holds it: link, and write nothing.
+    """Link an item that waits or failed to an existing ERP record, instead of exporting it.
 
-    Only to what the ERP held when it was last refreshed; the ERP itself is not asked.
+    Only to a record that the ERP had at the last refresh; the ERP is not called.
 
-    :param erp_id: of a record of the ERP, as :func:`matching.matches` shows it.
-    :param seen: digest of the item as the person saw it.
-    :raises Refused: where it cannot be linked so.
+    :param erp_id: ID of the ERP record, one of ``accept.matches.matches``.
+    :param seen: digest of the item as the user saw it.
+    :raises Refused: if it cannot be linked, with the reason.
     """
+    # Read again under the lock that sends, decisions and claims hold too (docs/locks.md).
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     item.refresh_from_db()
     if item.operation != Operation.CREATE or item.state not in DECIDABLE:
@@ -115,6 +127,8 @@ def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str
             f"The ERP held no record {erp_id!r} when it was last refreshed. Refresh, then look."
         )
     columns: dict[str, Any] = {}
+    # This is the first decision about a READY item. The constraint ``intent_once_accepted``
+    # requires an intent from then on, although no command is sent.
     if item.state == State.READY:
         columns = {"intent": uuid.uuid4(), "decided_by": access.user, "decided_at": Now()}
     held = Held(record.erp_id, record.erp_code, record.erp_version)
@@ -124,37 +138,44 @@ def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str
 
 @transaction.atomic
 def it_is_not_there(item: Item, *, by: User, why: str = "") -> None:
-    """A person looked and the ERP does not hold it: send it again, as the same command.
+    """Send the item again, because a person found that the ERP does not have it.
 
-    :raises MovedOn: where it needs no answer any more.
+    It is the same command, with the same intent.
+
+    :raises MovedOn: if the item does not need an answer any more.
     """
+    # This moves one item, so it locks the item without its connection (docs/locks.md).
     found: ItemQuerySet = Item.objects.filter(pk=item.pk)
     values = {"not_before": None, "looks": 0, "attempts": 0, **NO_ERROR}
     if not transitions.move("answer_absent", found, by=by, why=why, values=values):
         raise MovedOn
+    # The answer of the person is the outcome of all attempts that had none.
     unknown = Attempt.objects.filter(item=item, outcome__in=Attempt.UNKNOWN)
     unknown.update(outcome=Attempt.Outcome.NOT_APPLIED)
     wake(item.connection_id)
 
 
 def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> None:
-    """Find the record a person names in the ERP itself, then link to it.
+    """Look up a record in the ERP by a key or ID, then link the item to it.
 
-    :param key: its key or id in the ERP, as typed.
-    :raises Refused: where the ERP holds no such record, or it cannot be linked.
+    Must not be called inside a transaction, like :func:`look_up`.
+
+    :param key: key or ID in the ERP, as the user typed it.
+    :raises Refused: if the ERP does not have the record, or it cannot be linked.
     """
     link_to(item, look_up(item, key), by=by, why=why)
 
 
 def _believed(item: Item, typed: str) -> Found:
-    """What a person says that the ERP holds; with its code, where it was seen there before.
+    """The ERP record that a person named, with its code and version if it was seen before.
 
-    :raises Refused: for what can be no ID.
+    :raises Refused: if the text cannot be an ID.
     """
     if not 0 < len(typed) <= LONGEST_ID:
         raise Refused(f"An ID of the ERP has from 1 to {LONGEST_ID} characters.")
     named = Q(erp_id=typed) | Q(erp_code=typed)
     seen = item.connection.erp_records.filter(named, entity=item.entity)[:2]
+    # The ID of one record can be the code of another: the match by ID comes first.
     records = sorted(seen, key=lambda one: one.erp_id != typed)
     if not records:
         return Found(typed, item.erp_key or typed, "", {})
@@ -163,13 +184,13 @@ def _believed(item: Item, typed: str) -> Found:
 
 
 def look_up(item: Item, key: str) -> Found:
-    """What the ERP itself holds under a key or id, as typed.
+    """Return the ERP record with a key or ID, as the user typed it.
 
-    Where the ERP cannot be asked, because a person feeds it or it does the asking, the person who
-    has looked there is believed. Not to be called in a transaction, which would keep its locks
-    until the ERP has answered.
+    The ERP is called, so this must not run inside a transaction, which would keep its locks until
+    the ERP answers. If the ERP cannot be called, because it takes files or polls, the user's input
+    is accepted without a check.
 
-    :raises Refused: where it holds no single record of it, or cannot be asked.
+    :raises Refused: if the ERP has no such record or several, or cannot be reached.
     """
     typed = plain(key).strip()
     try:
@@ -189,7 +210,10 @@ def look_up(item: Item, key: str) -> Found:
 
 
 def link_to(item: Item, found: Found, *, by: User, why: str = "") -> None:
-    """Link to what the ERP was found to hold. :raises Refused: where it cannot be linked."""
+    """Link the item to a record that :func:`look_up` has found.
+
+    :raises Refused: if it cannot be linked, with the reason.
+    """
     it_is_there(
         item,
         erp_id=found.erp_id,

@@ -1,7 +1,7 @@
-"""What the ERP holds beside what waits: records of the same ID, name, tax ID or phone.
+"""ERP records that may be the same as a waiting item: with the same ID, name, tax ID or phone.
 
-As known from the last refresh: the ERP itself is not asked here. ``pulling`` stores
-by what its records are compared.
+They are searched among the records of the last refresh; the ERP is not called.
+``connections.refresh`` stores the columns by which they are compared.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from erp_integrations.models.states import DECIDABLE
 from erp_integrations.workflow.accept.validation import erp_key
 from erp_integrations.workflow.payloads import erp_keys
 
-# Shown on a page: more of them say nothing.
+# Matches shown for one item.
 MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One field: what the ERP holds beside what was sent."""
+    """One field of a match: the value in the ERP beside the value that was sent."""
 
     label: str
     held: str
@@ -35,9 +35,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class Match:
-    """A record of the ERP that may be the one that waits; ``same`` says by what.
+    """An ERP record that may be the same as the item's record.
 
-    ``linked_to`` is the record of ours that it is linked to already; empty where it is free.
+    ``same``: labels of the fields that agree. ``linked_to``: label of another record that it is
+    linked to, empty if it is free.
     """
 
     erp_id: str
@@ -49,22 +50,24 @@ class Match:
 
     @property
     def why(self) -> str:
-        """By what it is the same, in words."""
+        """The fields that agree, in words."""
         return f"same {', '.join(self.same)}"
 
 
 def matches(item: Item, manifest: EntityManifest, values: Mapping[str, Any]) -> list[Match]:
-    """What the ERP may hold of an item that is to be created; those of the same ID first.
+    """Return ERP records that may be the same as a create that can be decided; same ID first.
 
-    :param values: the acceptance values with which it would be accepted.
+    :param values: acceptance values of the item, which may contain its ERP ID.
     """
     if item.operation != Operation.CREATE or item.state not in DECIDABLE:
         return []
+    # Only fields that the ERP stores can be the same there.
     names = {one.name for one in manifest.fields}
     sent = {name: item.payload.get(name) for name in COMPARED if name in names}
     keys = {column: key for column, key in keys_of(sent).items() if key}
     key = erp_key(manifest, item, values)
     column = erp_keys.column(manifest, "erp_code")
+    # ``Q(pk=None)`` matches nothing: without a key only the other columns select records.
     wanted = Q(**{column: erp_keys.compared(manifest, key)}) if key else Q(pk=None)
     for column, value in keys.items():
         wanted |= Q(**{column: value})
@@ -73,6 +76,7 @@ def matches(item: Item, manifest: EntityManifest, values: Mapping[str, Any]) -> 
     links = item.connection.links.filter(
         entity=item.entity, ended_at=None, erp_id__in=[one.erp_id for one in records]
     )
+    # A link of this record does not make the match unavailable to it.
     linked = {link.erp_id: link for link in links.exclude(record_id=item.record_id)}
     return [_match(one, item, manifest, key, keys, linked.get(one.erp_id)) for one in records]
 
@@ -117,6 +121,7 @@ def _text(data: Mapping[str, Any], name: str) -> str:
 
 
 def _compared(field: Field, held: str, sent: str) -> Compared:
-    """Two spellings of one name or number do not differ."""
+    # Compared in the form of the match columns: another spelling of a name or phone is no
+    # difference.
     _column, made = COMPARED.get(field.name, ("", str))
     return Compared(field.label, held, sent, held != sent and made(held) != made(sent))

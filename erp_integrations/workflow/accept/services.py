@@ -1,6 +1,7 @@
-"""Accept and reject: the decisions of accounting, and what follows a failure.
+"""Accept, retry, withdraw and reject items: the decisions of accounting.
 
-Accepting stores the decision and the work in one transaction; a message only wakes a worker up.
+The decision and the work are stored in one transaction; the message to a worker only wakes it up
+(docs/adr/0001-the-row-is-the-queue.md).
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ from erpbridge.refusals import Refused
 
 @dataclass(frozen=True)
 class Decision:
-    """Accept one item as it was seen, with the values of the adapter's acceptance fields."""
+    """A decision to accept or retry one item.
+
+    ``digest``: of the item as the user saw it. ``values``: the acceptance values; if empty, the
+    saved ones are used.
+    """
 
     item_id: int
     digest: str
@@ -47,25 +52,29 @@ class Decision:
 
 
 def accept(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
-    """Accept waiting items; each is checked by itself, and the good ones go although others are
-    refused. The caller has asked the policy.
+    """Accept waiting items for export; items with problems are refused, the others are accepted.
+
+    The caller has checked the permission.
     """
     return _decide("accept", decisions, entity=entity, access=access)
 
 
 def retry(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
-    """Export failed items once more, as they were accepted or with other values.
+    """Export failed items again, with the same or with other acceptance values.
 
-    A failure means that the ERP did not take the command, so the retry is a new command with an
-    intent of its own.
+    FAILED means that the ERP did not apply the command, so a retry is a new command with a new
+    intent. The caller has checked the permission.
     """
     return _decide("retry", decisions, entity=entity, access=access)
 
 
 def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
+    # Ids beyond 64 bits, which an API client can send, would be an error of the database.
     wanted = {one.item_id: one for one in decisions if 0 < one.item_id <= LARGEST_ID}
 
     def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
+        # Claims, sends and links hold these locks too, so what is checked below stays true until
+        # the commit. Connections come before items in the lock order (docs/locks.md).
         held = _lock_connections(access, entity, batch)
         by_connection: dict[int, list[Item]] = defaultdict(list)
         for item in _visible(access, entity, batch):
@@ -76,6 +85,7 @@ def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: A
             refusals = _decide_on(held[connection_id], some, wanted, click, access)
             refused += refusals
             accepted += len(some) - len(refusals)
+            # Sent on commit: a worker that wakes up earlier would find nothing.
             wake(connection_id)
         return accepted, refused
 
@@ -87,12 +97,11 @@ def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: A
 
 
 def _labels(ids: Sequence[int]) -> dict[int, str]:
-    """What the records of items are called."""
+    """Record id -> label, by item ids."""
     return dict(Item.objects.filter(pk__in=ids).values_list("record_id", "label"))
 
 
 def _lock_connections(access: Access, entity: str, ids: Sequence[int]) -> dict[int, Connection]:
-    """Lock the connections of the items, so that what is read of the items afterwards holds."""
     items = Item.objects.visible_to(access).filter(entity=entity, pk__in=ids)
     of_items = set(items.order_by().values_list("connection_id", flat=True).distinct())
     rows = Connection.objects.filter(pk__in=of_items).order_by("pk")
@@ -102,7 +111,7 @@ def _lock_connections(access: Access, entity: str, ids: Sequence[int]) -> dict[i
 
 def _visible(access: Access, entity: str, ids: Sequence[int]) -> list[Item]:
     items = Item.objects.visible_to(access).filter(entity=entity, pk__in=ids)
-    # Ten thousand items were decided by few people: each is read once.
+    # Prefetched, not joined: many items were decided by few people, each of whom is loaded once.
     return list(items.prefetch_related("decided_by").order_by("pk"))
 
 
@@ -113,7 +122,7 @@ def _decide_on(
     click: Request,
     access: Access,
 ) -> list[Refusal]:
-    """Accept or retry the items of one connection, whose row the caller has locked."""
+    """Accept or retry items of one connection, which the caller has locked; returns refusals."""
     try:
         adapter = adapter_loading.adapter_of(connection)
         manifest = adapter_loading.entity_manifest(connection, click.entity)
@@ -135,6 +144,8 @@ def _decide_on(
             "acceptance": values,
             "erp_key": key,
             "erp_key_compared": erp_keys.compared(manifest, key),
+            # A new command, because nothing of an earlier one was applied
+            # (docs/design/export-protocol.md, "Unknown outcomes").
             "intent": uuid.uuid4(),
             "waits_for": check.missing_parent(item),
         }
@@ -142,11 +153,14 @@ def _decide_on(
         "request": click,
         "decided_by": access.user,
         "decided_at": Now(),
+        # Attempts with a higher fence belong to this decision.
         "decided_fence": F("fence"),
         "not_before": None,
         "attempts": 0,
         **NO_ERROR,
     }
+    # The move takes only items that are still in a state for it; the missing ones were decided by
+    # someone else after the check.
     accepted = Item.objects.filter(pk__in=each)
     moved = transitions.move(click.verb, accepted, by=access.user, values=columns, each=each)
     return refusals + _beaten(each.keys() - {item.pk for item in moved})
@@ -158,32 +172,33 @@ def _all_refused(items: Sequence[Item], message: str) -> list[Refusal]:
 
 
 def _beaten(ids: Collection[int]) -> list[Refusal]:
-    """Refusals of the items that somebody else decided between the look and the click."""
+    """Refusals of items that someone else has decided meanwhile."""
     items = Item.objects.filter(pk__in=ids).select_related("decided_by").order_by("pk")
     return [Refusal(item.record_id, item.label, (decided(item),)) for item in items]
 
 
 @transaction.atomic
 def use_anyway(item: Item, *, seen: Collection[str], reason: str, access: Access) -> None:
-    """The ERP's record that a program named is the right one: the item can go on, and is exported
-    once more where it has failed.
+    """Confirm that the ERP ID that an API client named is the right record; retry a failed item.
 
-    :param seen: the IDs of the ERP under which the person has looked.
-    :raises NotTaken: with every reason why not.
+    :param seen: the ERP IDs that the user has checked in the ERP.
+    :raises NotTaken: if it cannot be confirmed or retried, with all reasons.
     """
     comparison.use_anyway(item, seen=seen, access=access, why=reason)
     if item.state == State.FAILED:
         done = retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
         if done.refused:
+            # Rolls the confirmation back as well.
             raise NotTaken(problem for row in done.refused for problem in row.problems)
 
 
 def withdraw(item: Item, *, reason: str, by: User) -> None:
-    """Take an accepted item back to READY, as long as nothing of it can be in the ERP.
+    """Move an accepted item back to READY, if nothing of it can be in the ERP.
 
-    :raises Refused: where something of it may be in the ERP, or it has moved on.
+    :raises Refused: if it may be in the ERP, or its state has changed.
     """
     with transaction.atomic():
+        # A claim holds this lock too, so no attempt starts between the check and the move.
         Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
         last = item.tries.since_decided().order_by("-fence").first()
         if last is not None and last.outcome != Attempt.Outcome.NOT_APPLIED:
@@ -197,7 +212,7 @@ def withdraw(item: Item, *, reason: str, by: User) -> None:
 
 
 def proposals_for(items: Sequence[Item]) -> None:
-    """Fill unused ids into the acceptance of items that wait for a decision or failed."""
+    """Set proposals for unused ERP IDs on creates that can be decided. Saves nothing."""
     by_connection: dict[int, list[Item]] = {}
     for item in items:
         if item.state in DECIDABLE and item.operation == Operation.CREATE:
@@ -207,6 +222,7 @@ def proposals_for(items: Sequence[Item]) -> None:
         try:
             manifest = adapter_loading.entity_manifest(found[connection_id], some[0].entity)
         except AdapterUnavailable:
+            # The items stay without proposals; accepting them says that the adapter is missing.
             continue
         if manifest is not None:
             id_proposals.propose(found[connection_id], manifest, some)
@@ -220,16 +236,20 @@ def reject(
     access: Access,
     reasons: Mapping[int, str] | None = None,
 ) -> Done:
-    """Hand items back to their senders, who can edit and re-send the records.
+    """Return items to their senders, who can edit and send the records again.
 
-    Accepted items that still wait for a parent are taken out of the queue first.
+    Accepted items that wait for a parent can be rejected too. The caller has checked the
+    permission.
 
-    :param reasons: item id -> a reason of its own.
+    :param reason: shown to the sender.
+    :param reasons: item id -> reason for that item, in place of ``reason``.
     """
     wanted = list(items.order_by("pk").values_list("pk", flat=True))
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
         row_locks.lock_connections_of(Item.objects.filter(pk__in=batch))
+        # QUEUED items cannot be rejected, so they are withdrawn first. This is safe only for those
+        # that wait for a parent: they cannot be claimed.
         waiting = Item.objects.filter(pk__in=batch, state=State.QUEUED, waits_for__isnull=False)
         transitions.move(
             "withdraw", waiting, by=access.user, why=reason, values={"waits_for": None}
@@ -237,6 +257,7 @@ def reject(
         by_reason: dict[str, list[int]] = defaultdict(list)
         for pk in batch:
             by_reason[(reasons or {}).get(pk) or reason].append(pk)
+        # One move per reason, because a move has one note for the audit.
         moved: set[int] = set()
         for why, ids in by_reason.items():
             moved |= _reject(ids, why, access)

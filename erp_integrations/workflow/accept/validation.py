@@ -1,4 +1,4 @@
-"""What stands against accepting an item: stale, one's own, wrong values, a key that is taken."""
+"""Validation of acceptance: stale or own items, wrong values, ERP keys that are taken."""
 
 from __future__ import annotations
 
@@ -26,20 +26,26 @@ if TYPE_CHECKING:
 
 
 def erp_key(manifest: EntityManifest, item: Item, values: Mapping[str, Any]) -> str:
-    """What makes the record unique in the ERP, normalised by the ERP's case rule."""
+    """Return the key of the record in the ERP, from acceptance values and payload.
+
+    See docs/design/export-protocol.md, "The ERP key".
+    """
     parts = [str(values.get(name) or item.payload.get(name) or "") for name in manifest.key]
     return erp_keys.as_sent(manifest, "|".join(part.strip() for part in parts))
 
 
 def decided(item: Item) -> Problem:
-    """That it is too late to decide about an item."""
+    """Return the problem of an item that was decided already."""
     who = f" by {item.decided_by}" if item.decided_by else ""
     words = State(item.state).label
     return Problem("state", "decided", f"Already decided{who}: {words}.", current=words)
 
 
 class Checks:
-    """Everything that accepting some items of one connection has to look up, looked up once."""
+    """Validation of many items of one connection, with a fixed number of queries per 500 items.
+
+    The caller holds the lock on the connection, so the loaded links and keys stay valid.
+    """
 
     def __init__(
         self,
@@ -62,13 +68,14 @@ class Checks:
         self.keys = {item.pk: self._key(item) for item in items}
         self.offers = Offers(connection, manifest)
         compared = sorted({self._compared(key) for key in self.keys.values()} - {""})
-        # Keys of records that only the ERP has, which an item can be linked to instead.
+        # Keys of ERP records that no record is linked to: the item can be linked to them instead.
         self.linkable: set[str] = set()
         self.flying = self._flying(compared)
         self.held = self._held(compared)
 
     def _values(self, item: Item) -> dict[str, str]:
-        """The known fields only, as text; in the case that the ERP wants."""
+        """The values of the declared fields, as text and in the case that the ERP requires."""
+        # A decision without values uses those that were saved while the approver entered them.
         given = self.wanted[item.pk].values or item.acceptance
         values = {}
         for one in self.manifest.acceptance_fields:
@@ -80,6 +87,7 @@ class Checks:
 
     def _key(self, item: Item) -> str:
         link = self.links.get(item.record_id)
+        # An update keeps the key under which the ERP has the record.
         if item.operation == Operation.CREATE or link is None:
             return erp_key(self.manifest, item, self.values[item.pk])
         return erp_keys.as_sent(self.manifest, link.erp_code or link.erp_id)
@@ -88,12 +96,11 @@ class Checks:
         return erp_keys.compared(self.manifest, key)
 
     def _with(self, rows: QuerySet[Any], column: str, wanted: Sequence[str]) -> QuerySet[Any]:
-        """The connection's ``rows`` whose ``column`` is one of the compared keys."""
         found = rows.filter(connection=self.connection, entity=self.manifest.entity)
         return erp_keys.holding(found, self.manifest, column, wanted)
 
     def _held(self, wanted: Sequence[str]) -> dict[str, str]:
-        """Key -> by which record it is held: of the ERP, or linked."""
+        """Compared key -> description of the ERP record or linked record that has it."""
         held: dict[str, str] = {}
         for some in chunks(wanted):
             seen = self._with(ErpRecord.objects.all(), "erp_code", some)
@@ -102,13 +109,14 @@ class Checks:
                 for code, label in seen.values_list("erp_code", "label")
             )
             linked = self._with(Link.objects.filter(ended_at=None), "erp_code", some)
+            # A linked record is probably also among the ERP records: the link says more.
             synced = {self._compared(code) for code in linked.values_list("erp_code", flat=True)}
             self.linkable |= held.keys() - synced
             held.update(dict.fromkeys(synced, "a record that is synced already"))
         return held
 
     def _flying(self, wanted: Sequence[str]) -> dict[str, str]:
-        """Key -> by which item in the air it is taken."""
+        """Compared key -> description of the item in export that has it."""
         flying: dict[str, str] = {}
         for some in chunks(wanted):
             items = self._with(Item.objects.filter(state__in=sorted(IN_AIR)), "erp_key", some)
@@ -119,7 +127,11 @@ class Checks:
         return flying
 
     def problems(self, item: Item) -> list[Problem]:
-        """Every reason why this item cannot be accepted; a good key is taken from now on."""
+        """Return all reasons why an item cannot be accepted.
+
+        If there are none, its key counts as taken for the items that are checked after it.
+        """
+        # Values of an item that was decided or changed would only produce misleading messages.
         problems = self._stale_or_own(item)
         if problems:
             return problems
@@ -129,12 +141,14 @@ class Checks:
             problems = self._update_problems(item)
         problems += self._link_problems(item)
         if not problems:
+            # So that of two items with one key in a request only the second is refused, and not the
+            # whole batch by the constraint ``one_key_in_air``.
             key = self._compared(self.keys[item.pk])
             self.flying[key] = f"{item.label}, accepted in this click"
         return problems
 
     def missing_parent(self, item: Item) -> int | None:
-        """The parent record, where the ERP has to get it first."""
+        """Return the id of the parent record if it is not linked yet, else None."""
         return None if item.parent_id in self.parents else item.parent_id
 
     def _stale_or_own(self, item: Item) -> list[Problem]:
@@ -168,14 +182,15 @@ class Checks:
         holder = self.flying.get(folded) or self.held.get(folded)
         if not key or holder is None:
             return []
-        # What waits or is linked is another record; what the ERP holds by itself may be this one.
+        # A key in export or of a link belongs to another record. An ERP record without a link may
+        # be this one.
         free = folded not in self.flying and folded in self.linkable
         advice = "Link instead if it is the same, or choose another." if free else "Choose another."
         message = f"{key} is taken by {holder}. {advice}"
         return [Problem(name, "taken", message, current=key)]
 
     def _link_problems(self, item: Item) -> list[Problem]:
-        """An ID that a program named, where no worker can look whether it is the right one."""
+        """An ERP ID named by an API client that no worker can compare with the ERP."""
         own = None if item.operation == Operation.CREATE else self.links.get(item.record_id)
         why = not_compared(self.connection, (own, self.parents.get(item.parent_id or 0)))
         return [Problem("link", "not_compared", why)] if why else []
@@ -184,6 +199,7 @@ class Checks:
         if item.record_id not in self.links:
             message = "It is no longer linked to a record of the ERP. Reject it and send it again."
             return [Problem("link", "unlinked", message)]
+        # The constraint ``one_key_in_air`` allows one item per key in export.
         holder = self.flying.get(self._compared(self.keys[item.pk]))
         if holder is None:
             return []

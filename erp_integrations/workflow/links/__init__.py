@@ -1,1 +1,1 @@
-"""Links between records and what the ERP holds."""
+"""Links between records and ERP records."""

@@ -1,9 +1,9 @@
-"""IDs that a program named: compared with what the ERP holds before anything is written by them.
+"""Comparison of ERP IDs that an API client named with the ERP, before anything is written by them.
 
-An integrator says over REST what a record is called in the ERP. Nobody has seen that it is the same
-record, so the first command that needs the ID (an update, or a create under it) waits for a look by
-ID. What differs, or is not there, is a question for accounting, and never overwritten. An ERP that
-cannot be asked leaves the question to a person, once, before the item is accepted.
+An API client can set the ERP ID of a record, and nobody has verified that it is the same record.
+Before the first command that uses the ID (an update, or a create under it) the ERP record is read
+by its ID. If it differs or does not exist, nothing is written and accounting decides. If the
+adapter cannot read records by ID, a person confirms the ID once, before the item is accepted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from erp_integrations.workflow.refusals import NotTaken
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, note
 
-# What people know a record by, beside its key.
+# Payload fields that are compared besides the key: by these people recognize a record.
 NAMES = ("name", "description")
 ADVICE = (
     "If the two are the same, choose Use It Anyway. If not, reject this, then have the record "
@@ -61,8 +61,9 @@ OWN = Problem(
 
 
 def needed(item: Item) -> list[Link]:
-    """The links that a command of the item is written by, and nobody has compared yet: its
-    parent's, and the record's own where that is there already.
+    """Return the links that the item's command uses and that are not compared yet.
+
+    They are the parent's link and, for an update, the record's own.
     """
     records = [item.parent_id] if item.parent_id is not None else []
     if item.operation != Operation.CREATE:
@@ -74,17 +75,19 @@ def needed(item: Item) -> list[Link]:
 
 
 def asked(item: Item) -> list[Link]:
-    """The links that a person can be asked about now: not while the worker compares by itself."""
+    """Return the links that a person can confirm now, none while a worker may compare them."""
+    # QUEUED is in MOVING, but an item that waits for its parent cannot be claimed.
     held_up = item.state == State.QUEUED and item.waits_for is not None
     return needed(item) if item.state in OPEN - MOVING or held_up else []
 
 
 def look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
-    """Why a claimed command must not be sent by the IDs that it names. What is the same is noted,
-    and the command takes the key and the version that were seen.
+    """Compare the uncompared IDs of a claimed command; returns why it must not be sent, if so.
 
-    Claims of one batch share their links, so that each is looked at once.
+    Matching links are stored as compared, and the command gets the ERP's key and version. The ERP
+    is called, so this must not run inside a transaction.
     """
+    # Claims of one batch share their link objects, so that each ID is read once per batch.
     entity = manifest.entities[one.item.entity]
     if one.parent is not None and one.parent.told:
         seen = _compared(adapter, manifest, entity, one.parent, [])
@@ -98,15 +101,14 @@ def look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
 
 
 def unasked(one: Claim) -> ErpError | None:
-    """The same where no worker asks the ERP. Under a parent that nobody compared nothing is claimed
-    there.
-    """
+    """Return why a command must not be sent, for deliveries in which the ERP cannot be called."""
+    # The parent need not be checked: nothing is claimed under a parent that is not compared.
     own = _own(one)
     return _cannot_ask(own) if own is not None and own.told else None
 
 
 def _own(one: Claim) -> Link | None:
-    """The record's own link, where something is to be seen before it is written by."""
+    """The record's own link, if the ERP record has to be read before an update."""
     return one.link if one.unseen and one.item.operation != Operation.CREATE else None
 
 
@@ -117,12 +119,13 @@ def _compared(
     link: Link,
     payloads: list[Mapping[str, Any]],
 ) -> Found | ErpError:
-    """What the ERP holds under the ID of a link, or why nothing must be written by it."""
+    """The ERP record of a link, or why nothing must be written to it."""
     if not manifest.can_compare:
         return _cannot_ask(link)
     try:
         found = adapter.fetch(link.entity, link.erp_id)
     except AdapterError as error:
+        # A read has no effect, whatever the adapter says of its error.
         return replace(error.error, effect=Effect.NOT_APPLIED)
     if found is None:
         return ErpError(
@@ -136,12 +139,13 @@ def _compared(
     link.told, link.erp_version = False, found.erp_version
     link.erp_code = found.erp_code or link.erp_code
     columns = {name: getattr(link, name) for name in ("told", "erp_version", "erp_code")}
+    # No transaction is open while the ERP is called: the link may have ended or changed meanwhile.
     Link.objects.active().filter(pk=link.pk, erp_id=link.erp_id).update(**columns)
     return found
 
 
 def named(link: Link) -> str:
-    """Which ID it is about, and whose it is said to be."""
+    """Return the beginning of a message: the record, and the ERP ID that was named for it."""
     return f"{link} was linked to the ERP's ID {link.erp_id} over the API"
 
 
@@ -156,10 +160,11 @@ def _question(message: str) -> ErpError:
 def differences(
     entity: EntityManifest, link: Link, found: Found, payloads: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """What tells the ERP's record from ours, by key and name; both sides in words.
+    """Return how an ERP record differs from ours in key and name, as messages with both values.
 
-    :param payloads: what the record is to be, beside what it was when the ID was named.
+    :param payloads: further versions of the record; agreeing with one version is enough.
     """
+    # The record may have been renamed after the API client named its ID.
     ours = [link.synced_payload, *payloads]
     apart, asked = [], 0
     codes = [link.erp_code] if link.erp_code else []
@@ -167,6 +172,7 @@ def differences(
         is_key = name in entity.key
         held = found.erp_code if is_key else found.data.get(name)
         sent = [str(one[name]) for one in ours if one.get(name)] or (codes if is_key else [])
+        # A field that one side does not have says nothing about whether they are the same.
         if held is None or not sent:
             continue
         asked += 1
@@ -179,15 +185,20 @@ def differences(
 
 
 def _take_up(one: Claim, entity: EntityManifest, found: Found) -> ErpError | None:
-    """Let the command go by the key and the version that were seen."""
+    """Put the ERP's key and version into the command, and the key into the item.
+
+    Returns an error if another item in export has that key.
+    """
     key = erp_keys.as_sent(entity, found.erp_code or one.command.key)
     one.command = replace(one.command, key=key, erp_version=found.erp_version)
     if key == one.item.erp_key:
         return None
+    # With the fence, so that a worker whose lease has expired changes nothing.
     held = Item.objects.filter(pk=one.item.pk, fence=one.item.fence)
     try:
         with transaction.atomic():
             held.update(erp_key=key, erp_key_compared=erp_keys.compared(entity, key))
+    # The constraint ``one_key_in_air``.
     except IntegrityError:
         message = f"{key} is being exported for another record. Nothing was written."
         return replace(_question(message), advice="Retry once that has arrived.")
@@ -197,11 +208,13 @@ def _take_up(one: Claim, entity: EntityManifest, found: Found) -> ErpError | Non
 
 @transaction.atomic
 def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -> None:
-    """A person who decides about the item has looked: the ERP's record is the right one.
+    """Store the confirmation of a person that the named ERP IDs of an item are the right ones.
 
-    :param seen: the IDs of the ERP under which the person has looked.
-    :raises NotTaken: where no ID of it waits for that, or the person may not say so.
+    :param seen: the ERP IDs that the person has checked in the ERP.
+    :raises NotTaken: if no ID waits for a confirmation, it is another ID than the person has
+        checked, or the person sent the item and the account requires a second approver.
     """
+    # Claims and links hold this lock too, so what is read below stays true until the commit.
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     item.refresh_from_db()
     found = asked(item)
@@ -211,7 +224,8 @@ def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -
         raise NotTaken([OWN])
     if {link.erp_id for link in found} != set(seen):
         raise NotTaken([OTHER_ID])
-    # The key that a program named is no key of this record: the worker reads it there.
+    # The API client's key was not confirmed, only the ID. If the adapter can read the record, the
+    # worker takes the key from there.
     columns = {"erp_code": ""} if connection_services.can_compare(item.connection) else {}
     Link.objects.filter(pk__in=[link.pk for link in found]).update(told=False, **columns)
     said = [
@@ -227,8 +241,9 @@ def _ids(link: Link) -> dict[str, str]:
 
 
 def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str:
-    """What stands against accepting by these links: an ERP that cannot be asked, and a person has
-    not been; empty where nothing does.
+    """Return why items with these links cannot be accepted, empty if they can.
+
+    That is so if an ID is not compared, the adapter cannot read it, and nobody has confirmed it.
     """
     told = [link for link in needs if link is not None and link.told]
     if not told or connection_services.can_compare(connection):

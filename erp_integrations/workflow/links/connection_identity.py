@@ -1,9 +1,9 @@
-"""Where a connection leads: which ERP, and which books of it; and the one way to lead it elsewhere.
+"""Identity of a connection: which ERP, and which books of it; and the only way to change it.
 
-A connection is an identity. What is open on it was accepted for these books, its links name their
-records, and its secrets belong to their host. So another address, company or database is a step
-of its own: never while anything is open, never with a stored secret, and with an answer to what
-becomes of the links. The adapter declares which settings these are (``Setting.identity``).
+Open items were accepted for these books, links refer to their records, and the secrets belong to
+their host. Changing the address, company or database is therefore an action of its own: only while
+no item is open, with all secrets entered again, and with an answer on whether the links stay. The
+adapter declares which settings are the identity (``Setting.identity``).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.models import User
 from erpbridge.audit.services import changes
 
-# What was known of the ERP it led to, and counted against that.
+# Columns to reset: results, rate and failure counts of the previous ERP.
 FRESH: Mapping[str, Any] = {
     "tested_at": None,
     "test_result": {},
@@ -50,25 +50,26 @@ FRESH: Mapping[str, Any] = {
 
 
 class Books(StrEnum):
-    """What a person says of the books that a connection is to lead to."""
+    """The answer to whether the new settings lead to the same books."""
 
     SAME = "same"
     OTHER = "other"
 
 
 def linked(connection: Connection) -> list[tuple[RecordType, int]]:
-    """How many records of which type are linked."""
+    """Return the number of linked records by record type."""
     return by_type(connection.links.filter(ended_at=None))
 
 
 def still_open(connection: Connection) -> list[tuple[RecordType, int]]:
-    """How many items of which type are open."""
+    """Return the number of open items by record type."""
     return by_type(connection.items.open())
 
 
 def alike(connection: Connection) -> list[Connection]:
-    """The account's other connections that lead to the same books."""
+    """Return the account's other connections with the same identity."""
     known = identity_settings(connection.adapter)
+    # Without identity settings, connections of the adapter cannot be told apart.
     if not known:
         return []
     others = Connection.objects.filter(account=connection.account_id, adapter=connection.adapter)
@@ -89,18 +90,19 @@ def lead_elsewhere(
     secrets: Mapping[str, str] = NO_SECRETS,
     books: Books | None = None,
 ) -> bool:
-    """Lead a connection to another address, company or database.
+    """Change the address, company or database of a connection.
 
-    It cannot be used until it has been tested and refreshed there. Sends, decisions and claims
-    hold the same lock, so each of them comes before, and stands against this, or after.
+    Nothing can be sent until the connection has been tested and refreshed again.
 
-    :param config: new values of settings that are identity; one left out stays as it is.
-    :param secrets: every secret that the connection has, typed again.
-    :param books: needed where anything is linked.
-    :returns: False where all of it was so before.
-    :raises ValidationError: a dictionary of setting name to message.
+    :param config: new values of identity settings; settings left out keep their value.
+    :param secrets: all secrets of the connection, entered again.
+    :param books: required if any record is linked.
+    :returns: False if nothing would change.
+    :raises ValidationError: with setting name -> message.
     """
-    # As stored, whatever the caller's object says.
+    # Sends, decisions and claims hold the same lock (docs/locks.md): each of them is committed
+    # before this and found below as an open item, or sees the new settings. The caller's object may
+    # be outdated, so it is read again.
     connection.refresh_from_db(from_queryset=Connection.objects.select_for_update(no_key=True))
     known = identity_settings(connection.adapter)
     before = identity_of(known, connection.config)
@@ -114,7 +116,7 @@ def lead_elsewhere(
         raise ValidationError(errors)
     difference = changes(before, after)
     ended = 0 if books == Books.SAME else _let_go(connection, difference, by=by)
-    # None is left that belongs to the ERP it led to, nor one that its adapter has forgotten.
+    # Old secrets belong to the previous host, also those that the adapter no longer declares.
     connection.config, connection.secrets = cleaned, {}
     difference |= {
         name: ["secret", what] for name, what in keep_secrets(connection, new, ()).items()
@@ -131,7 +133,7 @@ def lead_elsewhere(
 
 
 def _against(connection: Connection, new: Mapping[str, str], books: Books | None) -> dict[str, str]:
-    """What stands against it: by setting, or for the whole."""
+    """Errors by setting name, or under NON_FIELD_ERRORS."""
     errors: dict[str, str] = {}
     if waiting := still_open(connection):
         verb = "is" if sum(count for _kind, count in waiting) == 1 else "are"
@@ -141,6 +143,7 @@ def _against(connection: Connection, new: Mapping[str, str], books: Books | None
             "is open first; it was meant for the ERP that the connection leads to now."
         )
     for one in adapter_loading.adapter_classes()[connection.adapter].manifest({}).settings:
+        # A stored secret must not be sent to an address that somebody entered without knowing it.
         if one.kind == "secret" and one.name in connection.secrets and one.name not in new:
             errors[one.name] = (
                 f"{one.label}: enter it again. The stored one belongs to where the connection "
@@ -152,7 +155,7 @@ def _against(connection: Connection, new: Mapping[str, str], books: Books | None
 
 
 def _let_go(connection: Connection, difference: Mapping[str, Any], *, by: User) -> int:
-    """Forget what the books held that it led to. How many links were ended."""
+    """End all links and delete the records and choices of the old books; returns how many links."""
     labels = {one.name: one.label for one in identity_settings(connection.adapter)}
     moved = "; ".join(
         f"{labels[name]} was {old}, is {new}" for name, (old, new) in sorted(difference.items())

@@ -1,4 +1,7 @@
-"""Drift: edited since the ERP took it; kept on the record so that lists can filter by it."""
+"""Drift: whether a record was edited since its last export.
+
+It is stored in a column of the record, so that lists can filter by it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from erpbridge.db.bulk_update import lock_rows, write_rows
 
 
 def _rename(links: Mapping[int, Link], drafts: Sequence[Draft]) -> None:
-    """Let the list of what is synced call records what they are called now."""
+    """Update the labels of links, by which the list of synced records names them."""
     renamed = []
     for draft in drafts:
         link = links[draft.record_id]
@@ -27,10 +30,10 @@ def _rename(links: Mapping[int, Link], drafts: Sequence[Draft]) -> None:
 
 
 def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
-    """Compare edited records with what the ERP took of them last.
+    """Compare edited records with their last export, and store whether they have drifted.
 
-    Called in the transaction of the edit, and whenever a link is made. Records that are not linked
-    have not drifted. A fixed number of queries for each 500.
+    Call it in the transaction of the edit. It is also called when a link is made. Records that are
+    not linked have no drift. Needs a fixed number of queries per 500 records.
     """
     kind = record_type(entity)
     connection = connection_services.active(account_id, entity)
@@ -47,5 +50,7 @@ def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
             for one in drafts
             if digest(one.payload) != links[one.record_id].synced_digest
         }
+        # ``show_drift`` updates by filters, and such an UPDATE locks rows in any order
+        # (docs/locks.md).
         lock_rows(kind.model._base_manager.all(), some)
         show_drift(kind, some, now)

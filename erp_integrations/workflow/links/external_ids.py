@@ -1,8 +1,8 @@
-"""Ids of the ERP that come from outside: an integrator says what a record is called there.
+"""ERP IDs that API clients set on records.
 
-Where the account has a connection for the record type, the id becomes a link of that connection,
-as if accounting had linked the record. Where it has none, the id is kept on the record alone, which
-counts as synced by it, and stays when a connection is made later.
+If the account has a connection for the record type, the ID becomes a link of that connection, as if
+accounting had linked the record. If it has none, the ID is stored on the record only; the record
+counts as synced, and keeps the ID when a connection is made later.
 See docs/design/procore-rest-conventions.md, "ERP fields of a record".
 """
 
@@ -33,13 +33,15 @@ from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import write_rows
 
+# Characters, as many as the columns store.
 LONGEST_ID = 200
+# Note of the audit events, and of links that end.
 WHY = "Set over the API"
 
 
 @dataclass
 class _Change:
-    """One record on its way to another origin."""
+    """A record and the origin that it gets."""
 
     record: Any
     origin: Origin
@@ -55,21 +57,23 @@ class _Change:
 
     @property
     def ends(self) -> bool:
-        """Whether it is no longer what it was called before."""
+        """Whether an existing ERP ID is replaced or removed."""
         return self.renamed and bool(self.record.origin_id)
 
 
 @transaction.atomic
 def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[int, Problem]:
-    """Set the origins of records of the account, of each that may be set.
+    """Set the origins of records of the account; records with problems are left unchanged.
 
-    Needs the right to import from the ERP, to end a link also the one that its page asks for, and
-    waits for no one: a record with an open item is refused, and so is clearing the id of one with
-    children that are in the ERP or on their way there, and changing it while a child may arrive
-    under it. A number of statements that grows only with each 500.
+    The user needs the right to import from the ERP, and to replace or remove an ID also the right
+    to unlink. Refused are records with an open item, removing the ID of a record with children that
+    are linked or have an open item, and replacing it while a child may be exported under it. Needs
+    a fixed number of statements per 500 records.
 
-    :returns: record id -> why it was left as it is.
+    :returns: record id -> why its origin was not set.
     """
+    # Lock order: account, connections, records (docs/locks.md). The account's lock also keeps
+    # anyone from starting to use another connection for the records.
     connection_services.hold_account(access.account.pk)
     kind = record_type(entity)
     connection_services.hold(access.account.pk)
@@ -83,20 +87,19 @@ def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[i
         before = {one.record.pk: one.record.origin_id for one in renamed}
         show_origins((one.record, one.origin) for one in good)
         ended = _relink(kind, connection, renamed, good, access) if connection else set()
-        # The end of a link is in the history already.
+        # Ending a link has written an event already.
         told = [one for one in renamed if one.record.origin_id or one.record.pk not in ended]
         note(access.account.pk, [_told(entity, one, before) for one in told], by=access.user)
     return problems
 
 
 def _rows(kind: RecordType, access: Access) -> QuerySet[Any]:
-    """The account's records of the type, each of which carries its account."""
     rows: QuerySet[Any] = kind.model._base_manager.all()
     return rows.filter(account=access.account)
 
 
 def _changes(kind: RecordType, wanted: Mapping[int, Origin], access: Access) -> dict[int, _Change]:
-    """The records for which something would change."""
+    """Record id -> change, for records for which something would change."""
     rows = _rows(kind, access)
     found: dict[int, _Change] = {}
     for some in chunks(sorted(wanted)):
@@ -116,14 +119,14 @@ def _differs(row: Any, origin: Origin) -> bool:
 
 
 def text_of(data: Any) -> str:
-    """``origin_data`` as the integrator wrote it."""
+    """Return ``origin_data`` as the text that the API client wrote."""
     return str(data.get("text", "")) if isinstance(data, Mapping) else ""
 
 
 def _problems(
     kind: RecordType, changed: Mapping[int, _Change], access: Access
 ) -> dict[int, Problem]:
-    """Why records cannot be given their origin now."""
+    """Record id -> why its origin cannot be set."""
     if not changed:
         return {}
     if not (answer := access.can("items.import", kind.entity)):
@@ -137,11 +140,12 @@ def _problems(
             problem = Problem("origin_id", "right", f"cannot be taken away. {may_end.why}")
         if problem:
             problems[pk] = problem
+    # Only for records that have no other problem, because this looks at all their children.
     return problems | _kept(kind, {pk: changed[pk] for pk in changed if pk not in problems}, access)
 
 
 def _kept(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
-    """The records that what is under them keeps as they are."""
+    """Problems of records whose ID cannot be removed or replaced because of their children."""
     ends = {pk for pk, one in changed.items() if one.ends}
     cleared = {pk for pk in ends if not changed[pk].wanted}
     kept = {
@@ -179,16 +183,18 @@ def _open(kind: RecordType, ids: Sequence[int], access: Access) -> dict[int, Pro
 
 
 def _taken(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
-    """One ERP id belongs to one record of the account; of two that want it the first gets it."""
+    """Problems of records whose ERP ID another record has, or gets in the same call."""
     wanted = {one.wanted for one in changed.values() if one.renamed and one.wanted}
     rows = _rows(kind, access)
     holders: dict[str, int] = {}
     for some in chunks(sorted(wanted)):
         holders |= dict(rows.filter(origin_id__in=some).values_list("origin_id", "pk"))
+        # Links of connections that are no longer in use for the record type do not count.
         known = Link.objects.filter(connection__account=access.account, entity=kind.entity)
         active = known.filter(ended_at=None, connection__active_for__entity=kind.entity)
         holders |= dict(active.filter(erp_id__in=some).values_list("erp_id", "record_id"))
     problems = {}
+    # In order of the record ids: of two records that want one ID, the first gets it.
     for pk, one in sorted(changed.items()):
         if one.renamed and one.wanted and holders.setdefault(one.wanted, pk) != pk:
             message = f"has already been taken by {holders[one.wanted]}"
@@ -203,10 +209,10 @@ def _relink(
     changed: Sequence[_Change],
     access: Access,
 ) -> set[int]:
-    """End the links of the records that are called otherwise now, and make the new ones.
+    """End the links of records with a new ID, create the new links, and update codes of the others.
 
-    What the integrator says is linked counts as the same on both sides, until it is edited; it is
-    compared with what the ERP holds before anything is written to it (``comparing``).
+    A new link has no drift until its record is edited. The records are compared before anything is
+    written to the ERP record (``comparison``).
 
     :returns: ids of the records whose link has ended.
     """
@@ -232,7 +238,8 @@ def _relink(
     ]
     Link.objects.bulk_create(new, batch_size=100)
     if connection_services.can_compare(connection):
-        # A worker compares a parent before anything is made under it.
+        # A worker compares the parent first. Otherwise children wait until a person confirms the
+        # ID.
         release_children(connection.pk, kind.entity, sorted(linked))
     same = {one.record.pk: one.record for one in changed if not one.renamed}
     kept = list(erp_records.active_links(connection, kind.entity, sorted(same)).values())

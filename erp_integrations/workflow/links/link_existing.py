@@ -1,4 +1,4 @@
-"""A list that is kept in the ERP, as a record app sees it: fetch it, read it, link to it."""
+"""Fetch, read and link a list of ERP records, for record apps whose list is kept in the ERP."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ NO_ERP = "No ERP is connected to this account any more."
 
 
 class NotFetched(Exception):
-    """Why the ERP could not be asked; the text can be shown."""
+    """The ERP records could not be fetched; the message can be shown to users."""
 
 
 @dataclass(frozen=True)
 class ErpRow:
-    """A record of the ERP as last fetched. ``data`` has the names of the payload."""
+    """An ERP record as last fetched. ``data`` has the same field names as payloads."""
 
     erp_id: str
     erp_code: str
@@ -45,19 +45,22 @@ class ErpRow:
 
 @dataclass(frozen=True)
 class FetchedPage:
-    """Some of the ERP's records; there are more where ``cursor`` is not empty."""
+    """One page of ERP records; there are more if ``cursor`` is not empty."""
 
     connection_id: int
     entity: str
     records: tuple[Found, ...]
     cursor: str
-    # Of the connection when it was asked.
+    # Settings of the connection when the page was fetched, to notice that they have changed.
     config: Mapping[str, Any]
 
 
 @transaction.atomic
 def fetch_begins(account_id: int, entity: str) -> int:
-    """The number of a new fetch, for :func:`fetch_ended`. :raises NotFetched:"""
+    """Start a fetch; returns its number for :func:`fetch_ended`.
+
+    :raises NotFetched: if the account has no connection for the record type.
+    """
     active = connection_services.active(account_id, entity)
     if active is None:
         raise NotFetched(NO_ERP)
@@ -68,10 +71,10 @@ def fetch_begins(account_id: int, entity: str) -> int:
 
 
 def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
-    """Ask the account's ERP for some of its records. Never inside a transaction.
+    """Fetch one page of records from the account's ERP. Must not be called inside a transaction.
 
-    :param cursor: that of the page before; empty for the first.
-    :raises NotFetched:
+    :param cursor: cursor of the previous page; empty for the first page.
+    :raises NotFetched: if there is no connection, its adapter cannot be used, or the ERP fails.
     """
     connection = connection_services.active(account_id, entity)
     if connection is None:
@@ -82,6 +85,7 @@ def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
         raise NotFetched(str(error)) from error
     except AdapterError as error:
         raise NotFetched(error.error.message) from error
+    # An adapter that returns the same cursor again would be fetched for ever.
     if cursor and page.cursor == cursor:
         raise NotFetched(refresh.ENDLESS)
     return FetchedPage(connection.pk, entity, page.records, page.cursor, connection.config)
@@ -89,7 +93,12 @@ def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
 
 @transaction.atomic
 def keep_page(page: FetchedPage) -> int:
-    """Store what came; gives how many. :raises NotFetched: where it leads elsewhere by now."""
+    """Store the records of a page; returns how many.
+
+    :raises NotFetched: if the settings of the connection have changed since the page was fetched.
+    """
+    # The page was fetched outside of a transaction, and may be of another ERP than the connection's
+    # present one.
     connection = Connection.objects.select_for_update(no_key=True).get(pk=page.connection_id)
     if connection.config != page.config:
         raise NotFetched(connection_services.CHANGED)
@@ -100,13 +109,18 @@ def keep_page(page: FetchedPage) -> int:
 
 @transaction.atomic
 def fetch_ended(page: FetchedPage, *, fetch: int) -> None:
-    """After the last page: forget what the ERP did not tell of since the first one."""
+    """Delete the staged records that no page of the fetch contained; call it after the last page.
+
+    :param fetch: number of the fetch, from :func:`fetch_begins`.
+    """
     rows = ErpRecord.objects.filter(connection=page.connection_id, entity=page.entity)
+    # By the number of the fetch, so that records of a later fetch stay. Records that a user has
+    # imported or archived are no longer staged, and stay too.
     rows.filter(seen_in_fetch__lt=fetch, state=ErpRecord.State.STAGED).delete()
 
 
 def erp_records(account_id: int, entity: str) -> list[ErpRow]:
-    """What the account's ERP holds of a type, as last fetched."""
+    """Return the account's ERP records of a type as last fetched, without archived ones."""
     connection = connection_services.active(account_id, entity)
     if connection is None:
         return []
@@ -115,7 +129,7 @@ def erp_records(account_id: int, entity: str) -> list[ErpRow]:
 
 
 def erp_stamp(account_id: int, entity: str) -> str:
-    """Another one whenever :func:`erp_records` may have changed; one query for the database."""
+    """Return a text that changes whenever the result of :func:`erp_records` may have changed."""
     connection = connection_services.active(account_id, entity)
     if connection is None:
         return ""
@@ -125,7 +139,7 @@ def erp_stamp(account_id: int, entity: str) -> str:
 
 
 def linked_ids(account_id: int, entity: str) -> dict[str, int]:
-    """ERP id -> record id, of every record that is linked to the account's ERP."""
+    """Return ERP ID -> record id of all records linked to the account's active connection."""
     connection = connection_services.active(account_id, entity)
     if connection is None:
         return {}
@@ -137,16 +151,20 @@ def linked_ids(account_id: int, entity: str) -> dict[str, int]:
 def link_existing(
     account_id: int, entity: str, wanted: Mapping[int, str], *, by: User | None
 ) -> list[int]:
-    """Link records to what the ERP held when it was last asked.
+    """Link records to ERP records of the last fetch.
 
-    A record that is open or linked, and an ERP id that is another record's or is gone, is left.
+    Left out are records that are linked or have an open item, and ERP IDs that are linked or
+    unknown.
 
-    :param wanted: record id -> ERP id.
+    :param wanted: record id -> ERP ID.
+    :param by: the user; None for the engine.
     :returns: ids of the records that were linked.
     """
     connection = connection_services.active(account_id, entity)
     if connection is None:
         return []
+    # Whoever links or sends holds the connection, so the checks below stay true until the commit.
+    # Then the records, in the lock order of docs/locks.md.
     Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     lock_records(entity, wanted)
     held = _held(connection, entity, sorted(set(wanted.values())))
@@ -183,7 +201,7 @@ def link_existing(
 
 
 def _held(connection: Connection, entity: str, ids: Sequence[str]) -> dict[str, ErpRecord]:
-    """What the ERP holds under some ids and no record is linked to."""
+    """ERP ID -> ERP record, of those that no record is linked to."""
     found: dict[str, ErpRecord] = {}
     for some in chunks(ids):
         rows = connection.erp_records.filter(entity=entity, erp_id__in=some)
@@ -194,7 +212,7 @@ def _held(connection: Connection, entity: str, ids: Sequence[str]) -> dict[str, 
 
 
 def _taken(connection: Connection, entity: str, ids: Sequence[int]) -> set[int]:
-    """Of records, those that are linked already, or on their way."""
+    """Those of the records that are linked or have an open item."""
     taken = set(models_erp_records.active_links(connection, entity, ids))
     for some in chunks(ids):
         items = Item.objects.filter(account=connection.account_id, entity=entity).open()
@@ -204,9 +222,10 @@ def _taken(connection: Connection, entity: str, ids: Sequence[int]) -> set[int]:
 
 @transaction.atomic
 def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
-    """Of linked records, note as taken by the ERP those that are there what they are here.
+    """Mark linked records as in sync that are the same in the ERP; the others show drift.
 
-    The others show as changed since. A number of queries that grows only with each 500.
+    They are compared with the ERP records of the last fetch. Needs a fixed number of queries per
+    500 records.
     """
     connection = connection_services.active(account_id, entity)
     manifest = adapter_loading.usable_manifest(connection, entity)
@@ -227,7 +246,8 @@ def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
             if pk in drafts
             and link.erp_id in held
             and _same(drafts[pk], held[link.erp_id], names)
-            # An ID that a program named is not compared by nothing.
+            # If the ERP returned no field to compare, an ID named by an API client stays
+            # uncompared.
             and (not link.told or any(name in held[link.erp_id].data for name in names))
         ]
         columns = ["synced_payload", "synced_digest", "erp_code", "erp_version", "told"]
@@ -236,7 +256,7 @@ def note_agreement(account_id: int, entity: str, ids: Sequence[int]) -> None:
 
 
 def _same(draft: Draft, held: ErpRecord, names: Sequence[str]) -> bool:
-    """What both name is the same; what the ERP does not tell is not held against it."""
+    """Whether all fields that the ERP returned have the same values."""
     return all(
         str(draft.payload.get(name) or "") == str(held.data.get(name) or "")
         for name in names

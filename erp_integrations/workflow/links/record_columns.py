@@ -1,8 +1,9 @@
-"""The columns by which a record shows the ERP: nothing else writes them.
+"""The only writer of the columns in which records show their link to the ERP.
 
-``erp_state`` follows the record's latest item and has its writer in ``workflow/transitions.py``;
-here it is only emptied with the link that it told of. The caller has locked the records
-(docs/locks.md).
+``erp_state`` is the state of the record's latest item, written by ``workflow/transitions.py``; here
+it is only cleared when the link ends. The caller has locked the records (docs/locks.md).
+Lists read these columns, so that they need no join
+(docs/adr/0003-one-door-and-one-way-imports.md).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ EMPTY: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What a record is called in the ERP; None leaves a part as it is, an empty id unlinks."""
+    """The ERP fields of a record to set. None leaves a field unchanged; an empty id unlinks."""
 
     id: str | None = None
     code: str | None = None
@@ -40,7 +41,10 @@ class Origin:
 def show_link(
     kind: RecordType, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False
 ) -> None:
-    """Show the ERP's id and code, by record id."""
+    """Write ERP ID and code of linked records.
+
+    :param shown: record id -> (ERP ID, ERP code).
+    """
     rows = [
         row for some in chunks(list(shown)) for row in kind.model._base_manager.filter(pk__in=some)
     ]
@@ -50,18 +54,19 @@ def show_link(
 
 
 def show_no_link(kind: RecordType, ended: Iterable[Link]) -> None:
-    """Show nothing of an ERP any more, on the records whose links have ended."""
+    """Clear the columns of records whose links have ended."""
     for some in chunks(sorted(link.record_id for link in ended)):
         kind.model._base_manager.filter(pk__in=some).update(**EMPTY, updated_at=Now())
 
 
 def show_origins(told: Iterable[tuple[Any, Origin]]) -> None:
-    """Show what an integrator says, of each record."""
+    """Write the origins that an API client has set, by record."""
     rows = []
     for row, origin in told:
         if origin.id == "" and row.origin_id:
             for column, value in EMPTY.items():
                 setattr(row, column, value)
+        # With a new ID the record counts as in sync until it is edited.
         elif origin.id is not None and origin.id != row.origin_id:
             row.origin_id, row.drifted = origin.id, False
         if origin.code is not None:
@@ -73,7 +78,8 @@ def show_origins(told: Iterable[tuple[Any, Origin]]) -> None:
 
 
 def show_drift(kind: RecordType, ids: Collection[int], drifted: Collection[int]) -> None:
-    """Say of each of the records whether it was edited since the ERP took it."""
+    """Write the drift of the records ``ids``; those in ``drifted`` have drifted, the others not."""
+    # Only rows that change are updated. ``updated_at`` stays: drift is no edit of the record.
     rows = kind.model._base_manager.filter(pk__in=ids)
     rows.filter(pk__in=drifted, drifted=False).update(drifted=True)
     rows.filter(drifted=True).exclude(pk__in=drifted).update(drifted=False)

@@ -1,4 +1,4 @@
-"""Links between records and ERP records; the only code that writes a record's ERP id."""
+"""Create, change and end the links between records and ERP records."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from erpbridge.db.bulk_update import write_rows
 
 
 def holder_of(connection: Connection, entity: str, erp_id: str) -> Link | None:
-    """The active link that holds an ERP id; one ERP id belongs to one record."""
+    """Return the active link with an ERP ID, None if no record is linked to it."""
     return connection.links.filter(entity=entity, erp_id=erp_id, ended_at=None).first()
 
 
 def held_elsewhere(connection_id: int, wanted: Mapping[int, str]) -> set[int]:
-    """Of items, those whose ERP id is, or in the same breath becomes, another record's.
+    """Return the ids of items whose ERP ID another record has, or gets in the same call.
 
-    :param wanted: item id -> ERP id. The caller holds the lock on the connection.
+    The caller holds the lock on the connection.
+
+    :param wanted: item id -> ERP ID.
     """
     items = Item.objects.in_bulk(list(wanted))
     rows = Link.objects.filter(connection=connection_id, ended_at=None)
@@ -46,11 +48,12 @@ def held_elsewhere(connection_id: int, wanted: Mapping[int, str]) -> set[int]:
 
 @transaction.atomic
 def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) -> None:
-    """Link the records of synced items to what the ERP holds.
+    """Link the records of synced items, and release their children.
 
-    :param by: who linked them; for None, whoever accepted each.
-    :param as_sent: the ERP holds the item's payload; False where it holds something of its own,
-        which then shows as drift.
+    The caller holds the locks on the connection and the items.
+
+    :param by: the user who linked them; None: the user who accepted each item.
+    :param as_sent: whether the ERP has the item's payload. If not, the record shows drift.
     """
     by_type: dict[tuple[int, str], list[Item]] = defaultdict(list)
     for item in items:
@@ -65,11 +68,13 @@ def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) 
         shown = {item.record_id: (item.erp_id, item.erp_code) for item in some}
         show_link(record_type(entity), shown, drifted=not as_sent)
         if record_type(entity).unit == "list":
-            # Only a record of a tree may change while it waits: a first child makes it a group.
+            # Records of a tree can change while they are locked: a first child makes a code a
+            # group.
             note_edits(entity, some[0].account_id, _records(some))
         release_children(connection_id, entity, _records(some))
 
 
+# Columns of an existing link that :func:`_linked` changes.
 LINKED_COLUMNS = [
     "label",
     "item",
@@ -86,7 +91,7 @@ def _records(items: Iterable[Item]) -> list[int]:
 
 
 def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -> Link:
-    """The link as it has to be; one to another ERP record ends, so that history keeps it."""
+    """The record's link, updated or new. A link to another ERP ID ends, and stays as history."""
     if known is not None and known.erp_id != item.erp_id:
         end([known], by=by, why=f"Linked to {item.erp_id} instead")
         known = None
@@ -97,6 +102,7 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
         linked_by_id=by.pk if by else item.decided_by_id,
     )
     link.erp_id, link.erp_code, link.erp_version = item.erp_id, item.erp_code, item.erp_version
+    # The export has shown which ERP record it is, so an ID named by an API client is confirmed.
     link.label, link.item, link.told = item.label, item, False
     link.synced_payload = item.payload if as_sent else {}
     link.synced_digest = item.digest if as_sent else ""
@@ -105,21 +111,26 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
 
 @transaction.atomic
 def end(found: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
-    """End links, and tell the items by which they came about and the history of the records.
+    """End links: set their items to UNLINKED and write the audit events.
 
-    What the records themselves show is the caller's, who has locked them. A number of statements
-    that grows only with each 500.
+    The caller has locked the records, and updates their columns (``record_columns``). Needs a fixed
+    number of statements per 500 links.
 
-    :returns: those that nobody else had ended.
+    :param why: shown in the history and on the item.
+    :returns: the links that were ended, without those that had ended before.
     """
     ended: list[Link] = []
     for some in chunks([link.pk for link in found]):
         rows = Link.objects.active().filter(pk__in=some).select_related("connection", "item")
+        # Only the links: connection and item are joined, and PostgreSQL does not lock a nullable
+        # join.
         links = list(rows.select_for_update(of=("self",)).order_by("pk"))
         Link.objects.filter(pk__in=[link.pk for link in links]).update(
             ended_at=Now(), ended_by=by, ended_why=why
         )
         for (connection_id, entity), alike in _alike(links).items():
+            # All items that were synced under this link, not only its latest one. A pair of record
+            # and ERP ID that is not a link has no such item, or an earlier one that ended already.
             transitions.part(
                 Item.objects.filter(
                     connection=connection_id,
@@ -135,7 +146,6 @@ def end(found: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
 
 
 def _alike(links: Iterable[Link]) -> dict[tuple[int, str], list[Link]]:
-    """Links by connection and record type."""
     found: dict[tuple[int, str], list[Link]] = defaultdict(list)
     for link in links:
         found[link.connection_id, link.entity].append(link)
@@ -143,11 +153,12 @@ def _alike(links: Iterable[Link]) -> dict[tuple[int, str], list[Link]]:
 
 
 def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:
-    """What the histories of the records say, by account."""
+    """Audit events by account."""
     notes: dict[int, list[Note]] = defaultdict(list)
     for link in ended:
         item = link.item
         data = {"erp_id": link.erp_id} | ({"item": str(item.public_id)} if item else {})
+        # A link without an item, for example from a fetched list, has no states.
         was, now = (State.SYNCED, State.UNLINKED) if item else ("", "")
         notes[link.connection.account_id].append(
             Note(link.entity, link.record_id, str(link), "unlink", was, now, note=why, data=data)

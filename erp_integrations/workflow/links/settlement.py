@@ -1,4 +1,4 @@
-"""The end of items that the ERP holds: state, link and the records' ERP ids, in one step."""
+"""Settle items as synced: state, link and the records' ERP IDs in one transaction."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from erp_integrations.workflow.links.services import held_elsewhere, link_items
 from erpbridge.access.models import User
 from erpbridge.db.busy import retried
 
+# Columns of an item without an error.
 NO_ERROR = {"error_class": "", "error_field": "", "error_text": "", "error_advice": ""}
 
 
 @dataclass(frozen=True)
 class Held:
-    """What the ERP calls the record that it holds."""
+    """ID, code and version of a record in the ERP."""
 
     erp_id: str
     erp_code: str
@@ -41,16 +42,18 @@ def settle_synced(
     as_sent: bool = True,
     columns: Mapping[str, Any] | None = None,
 ) -> set[int]:
-    """Settle as synced those of ``held``, by item id, that are still in ``found``.
+    """Settle items as synced, link their records, and release children that wait for them.
 
-    One ERP record belongs to one record of ours: an item whose ERP id another record holds stays
-    as it is. Children that waited for a settled item go on.
+    Items whose ERP ID another record has are left as they are.
 
-    :param as_sent: whether the ERP holds what was sent, or a record of its own.
-    :param columns: further columns of the items that get one value each.
+    :param found: restricts the items, for example to those that still have the claim's fence.
+    :param held: item id -> its record in the ERP.
+    :param as_sent: whether the ERP has the payload of the items, or different values.
+    :param columns: further columns with the same new value for all items.
     :returns: the ids of the settled items.
     """
-    # Everybody who links holds this lock, so nothing is linked between the look and the move.
+    # Whoever links holds this lock, so no other record gets these ERP IDs before the move. One item
+    # with a taken ID would violate ``one_record_per_erp_id`` and fail the settlement of all.
     Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
     taken = held_elsewhere(connection_id, {pk: one.erp_id for pk, one in held.items()})
     each = {pk: {**asdict(one), **NO_ERROR} for pk, one in held.items() if pk not in taken}
@@ -60,6 +63,7 @@ def settle_synced(
         by=by,
         why=why,
         values={
+            # The constraint ``lease_iff_sending`` allows a lease only while SENDING.
             "lease_until": None,
             "check_after": None,
             "waits_for": None,

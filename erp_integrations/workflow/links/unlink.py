@@ -1,9 +1,9 @@
-"""Unlinking: ending the links of records; the ERP keeps what it has.
+"""Unlink records; the ERP keeps its records.
 
-By whichever door it comes, a record stays linked while something of it is on its way, and while
-what is right under it is in the ERP or on its way there: a child is exported under its parent's ERP
-id, and without one it would land at the ERP's root. It is linked to another ERP id only while
-nothing may arrive under the present one.
+A record stays linked while it has an open item, and while a direct child is linked or has an open
+item: a child is exported under its parent's ERP ID, and without one it would become a root record
+in the ERP. A record gets another ERP ID only while no child may be exported under the present one.
+See docs/design/export-protocol.md, "Parents and children".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from erp_integrations.workflow.links.services import end
 from erpbridge.access.models import User
 from erpbridge.db.batches import chunks
 
-# Children that a refusal names.
+# How many children a message names.
 MOST_NAMED = 3
 NOT_LINKED = "It is not linked to the ERP any more. Reload the page to see it as it is."
 OPEN = (
@@ -43,17 +43,19 @@ OPEN = (
 def unlink(
     account_id: int, entity: str, ids: Collection[int], *, by: User, why: str
 ) -> dict[int, str]:
-    """End the links of records, of each that may be unlinked. The caller has asked the policy for
-    the ``unlink_action`` of the record type.
+    """Unlink records; those that cannot be unlinked stay linked.
 
-    :returns: record id -> why it stays as it is.
+    The caller has checked the permission for the ``unlink_action`` of the record type.
+
+    :param why: reason of the user, for the history.
+    :returns: record id -> why it stays linked.
     """
     kind = record_type(entity)
     links = _links(account_id, entity, ids)
     held = {link.connection_id for link in links.values()}
     lock_connections(Connection.objects.filter(pk__in=held))
     lock_records(entity, ids)
-    # Once more: somebody may have ended one before the locks were had.
+    # Read again: links may have ended while this waited for the locks.
     links = _links(account_id, entity, ids)
     refused = {pk: NOT_LINKED for pk in ids if pk not in links}
     refused |= dict.fromkeys(_open(account_id, entity, links), OPEN)
@@ -65,13 +67,15 @@ def unlink(
 
 
 def unlink_all(connection: Connection, *, by: User, why: str) -> int:
-    """End every link of a connection, which leads to other books from now on; the books that it
-    led to keep what they have. The caller holds its lock, and nothing is open on it.
+    """End all links of a connection whose identity changes.
 
-    :returns: how many there were.
+    The caller holds the lock on the connection and has checked that no item of it is open.
+
+    :returns: how many links were ended.
     """
     count = 0
     active = Link.objects.active().filter(connection=connection)
+    # Children do not keep their parents linked here, because all links end.
     for entity in sorted(set(active.values_list("entity", flat=True))):
         found = list(active.filter(entity=entity))
         lock_records(entity, [link.record_id for link in found])
@@ -82,7 +86,7 @@ def unlink_all(connection: Connection, *, by: User, why: str) -> int:
 
 
 def _links(account_id: int, entity: str, ids: Collection[int]) -> dict[int, Link]:
-    """The active links of records, of whichever connection of the account."""
+    """Record id -> active link, of any connection of the account."""
     found: dict[int, Link] = {}
     active = Link.objects.active().filter(connection__account=account_id, entity=entity)
     for some in chunks(sorted(ids)):
@@ -100,10 +104,10 @@ def _open(account_id: int, entity: str, ids: Iterable[int]) -> set[int]:
 
 
 def kept_by_children(kind: RecordType, going: Collection[int]) -> dict[int, str]:
-    """Of records that are to be unlinked, those that their children keep linked, and why.
+    """Return record id -> why its children keep it linked, for records that are to be unlinked.
 
-    Children that go along do not count, unless they stay themselves. The caller holds the lock on
-    the connection, without which nothing is sent, accepted, claimed or linked.
+    Children that are unlinked in the same call do not count. The caller holds the lock on the
+    connection, so that no child is sent, accepted, claimed or linked meanwhile.
     """
     below: dict[int, dict[int, Sendable]] = defaultdict(dict)
     for some in chunks(sorted(going)):
@@ -112,7 +116,7 @@ def kept_by_children(kind: RecordType, going: Collection[int]) -> dict[int, str]
             below[row.parent_id][row.pk] = row
     kept: dict[int, str] = {}
     staying: set[int] = set()
-    # A child that stays keeps its parent, and that one its own.
+    # Repeated up the tree: a record that stays linked keeps its own parent linked.
     while newly := {
         parent
         for parent, rows in below.items()
@@ -126,12 +130,12 @@ def kept_by_children(kind: RecordType, going: Collection[int]) -> dict[int, str]
 
 
 def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]) -> dict[int, str]:
-    """Of records that are to be linked to another ERP id, those under whose present one a child may
-    be in the ERP already, or get there, and why they keep it. A child that only waits goes under
-    the new one, and one that is linked is in the ERP wherever the two are there.
+    """Return record id -> why it keeps its ERP ID, for records that are to get another one.
 
+    That is so while a child may have been exported under the present ID and its outcome is open.
     The caller holds the lock on the connection.
     """
+    # Children that only wait get the new ID at their claim, and linked ones are in the ERP already.
     left = Item.objects.filter(account=account_id, entity=kind.entity, state__in=MAY_HAVE_LEFT)
     below: dict[int, list[Item]] = defaultdict(list)
     for some in chunks(sorted(changing)):
@@ -146,7 +150,6 @@ def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]
 
 
 def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
-    """How many children keep a record linked, some of their names, and what to do."""
     waiting = [row for row in rows if is_locked(row)]
     linked = [row for row in rows if not is_locked(row)]
     parts = [
@@ -172,7 +175,8 @@ def _names(rows: Sequence[Sendable | Item]) -> str:
 
 
 def _remember(ended: Sequence[Link]) -> None:
-    """The ERP keeps its records, so what is sent again can be linked to them at Accept."""
+    # The ERP still has the records. Stored here, they are offered as matches when the records are
+    # sent again (``accept.matches``). What a refresh has stored is newer, so conflicts are ignored.
     held = [
         ErpRecord(
             connection=link.connection,

@@ -1,1 +1,1 @@
-"""What an ERP is given: drafts, commands, and the rules for their fields."""
+"""What is sent to the ERP: drafts, commands, and the validation of their fields."""

@@ -1,6 +1,6 @@
-"""Codes of several tiers in the form that an ERP keeps them in, such as ``03-300`` as ``3.300``.
+"""Codes with several tiers in the format of an ERP, such as ``3.300`` for ``03-300``.
 
-Pure. A code is given by its path: the codes of its tiers, from the first down.
+Pure functions. A code is given as its path: the codes of its tiers, beginning with the first.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from collections.abc import Iterator, Sequence
 
 from erp_integrations.adapters.base import CodeFormat, Problem, Zeros
 
+# The payload field with the formatted code.
 FIELD = "full_code"
 
 
 def full_code(path: Sequence[str], form: CodeFormat) -> str:
-    """What the ERP calls the code. A parent's begins each of its children's."""
+    """Return the code in the ERP's format. The codes of children begin with their parent's."""
     return form.delimiter.join(tiers(path, form))
 
 
 def tiers(path: Sequence[str], form: CodeFormat) -> list[str]:
-    """The tiers as the ERP gets them; of one that is all zeros, one stays."""
+    """Return the tiers in the ERP's format. A tier of zeros only keeps one zero."""
     return [_tier(tier, place, form) for place, tier in enumerate(path)]
 
 
 def problems(path: Sequence[str], form: CodeFormat) -> list[Problem]:
-    """Everything by which a code does not fit the ERP's form."""
+    """Return all reasons why a code does not fit the ERP's format."""
     found = list(_too_many(path, form))
     for place, tier in enumerate(tiers(path, form)):
         found += _tier_problems(tier, place, form)

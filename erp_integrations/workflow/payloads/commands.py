@@ -1,4 +1,4 @@
-"""Items as the commands that an adapter carries out."""
+"""Commands for adapters, made from items and drafts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ def command_of(
     key: str | None = None,
     acceptance: Mapping[str, Any] | None = None,
 ) -> Command:
-    """The command that exporting this item is, or would be with another key and other values."""
+    """Return the command that exports an item.
+
+    :param link: active link of the record; its ERP ID and version go into the command.
+    :param parent: active link of the parent record.
+    :param key: used in place of the item's ERP key, to validate before acceptance.
+    :param acceptance: used in place of the item's acceptance values, likewise.
+    """
     return Command(
         intent=str(item.intent or ""),
         entity=item.entity,
@@ -37,29 +43,34 @@ def command_of(
 
 @dataclass
 class Claim:
-    """An item that this worker holds under a fence until its lease ends."""
+    """An item that this worker has claimed, with its command and attempt."""
 
     item: Item
     command: Command
     attempt: Attempt
-    # The links that the command goes by: the record's own, and that of its parent.
+    # The links that the command uses: the record's own, and its parent's.
     link: Link | None = None
     parent: Link | None = None
-    # Nobody compared the record's own with the ERP, or its key there is not known.
+    # Whether the ERP record has to be read before an update (``workflow.links.comparison``): its ID
+    # is not compared, or its key is unknown.
     unseen: bool = False
-    # ``uptime()`` at the claim.
+    # ``uptime()`` at the claim: deadlines are measured by it and not by the wall clock
+    # (docs/adr/0009-a-measured-clock.md).
     began: float = field(default_factory=uptime)
 
 
 def full_command(connection: Connection, item: Item) -> Command:
-    """The command of one claimed item, its own and its parent's ERP ids included."""
+    """Return the command of an item, with the ERP IDs of its record and parent."""
     records = [item.record_id, *([item.parent_id] if item.parent_id is not None else [])]
     links = active_links(connection, item.entity, records)
     return command_of(item, link=links.get(item.record_id), parent=links.get(item.parent_id or 0))
 
 
 def command_for(draft: Draft, link: Link | None, *, entity: str) -> Command:
-    """The command that exporting this draft would be, before an approver fills anything in."""
+    """Return the command for a draft, to validate it before it is sent.
+
+    It has no intent and no acceptance values yet.
+    """
     return Command(
         intent="",
         entity=entity,

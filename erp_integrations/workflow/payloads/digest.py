@@ -1,4 +1,4 @@
-"""Fingerprints of what was sent, so that a decision is about exactly what was seen."""
+"""Digests of payloads: a decision is valid only for the revision that the user saw."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ import orjson
 
 
 def digest(payload: Mapping[str, Any]) -> str:
-    """SHA-256 of the payload in canonical JSON, as hexadecimal digits."""
+    """Return the SHA-256 of the payload as hexadecimal digits."""
+    # Keys are sorted, because PostgreSQL does not keep the order of keys in JSON columns.
     return hashlib.sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,6 +1,6 @@
-"""Records as they would go out: what an item keeps, a preview shows and drift is measured by.
+"""Drafts: records with the payload that would be exported.
 
-The one place through which drafts get their outgoing payload.
+Items, previews and drift all get their payload here, so that they agree.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from erpbridge.db.batches import chunks
 def drafts(
     kind: RecordType, account_id: int, ids: Sequence[int], manifest: EntityManifest | None
 ) -> list[Draft]:
-    """The records as the ERP would get them; without a manifest as they stand."""
+    """Return drafts of the records in the ERP's format; unchanged without a manifest."""
     form = manifest.code_format if manifest else None
     found = (draft for some in chunks(ids) for draft in kind.drafts(account_id, some))
     return [_formed(draft, form) if form else draft for draft in found]
 
 
 def problems(manifest: EntityManifest, draft: Draft) -> list[Problem]:
-    """Every rule of the manifest that an outgoing draft breaks, its code's form included."""
+    """Return all rules of the manifest that a draft breaks, including the format of its code."""
     found = field_rules.problems(manifest, draft.payload)
     if manifest.code_format:
         found += code_format.problems(_path(draft), manifest.code_format)
@@ -33,7 +33,11 @@ def problems(manifest: EntityManifest, draft: Draft) -> list[Problem]:
 
 
 def clashes(manifest: EntityManifest | None, found: Iterable[Draft]) -> dict[int, Problem]:
-    """Record id -> with which other of these it would share a code in the ERP."""
+    """Return record id -> problem, for drafts that would have the same code in the ERP.
+
+    Different codes can become equal in the ERP's format, for example without leading zeros.
+    """
+    # Without a format, codes are sent as they are here.
     if manifest is None or manifest.code_format is None:
         return {}
     same: defaultdict[str, list[Draft]] = defaultdict(list)
@@ -50,6 +54,7 @@ def clashes(manifest: EntityManifest | None, found: Iterable[Draft]) -> dict[int
 
 def _formed(draft: Draft, form: CodeFormat) -> Draft:
     path = _path(draft)
+    # Records that are not part of a tree have no path.
     if not path:
         return draft
     code = code_format.full_code(path, form)

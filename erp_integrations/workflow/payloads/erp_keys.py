@@ -1,7 +1,7 @@
-"""When two keys are the same to the ERP: by the one rule of its manifest, here and in the database.
+"""Comparison of ERP keys by the manifest's case rule, in Python and in the database.
 
-An ERP that tells letters by their case tells everything: its keys are compared to the letter.
-Any other takes two spellings of one text for the same, as ``erpbridge.db.text`` does.
+Keys of a case-sensitive ERP are compared exactly. Other keys are compared as ``erpbridge.db.text``
+compares texts, regardless of case. See docs/design/export-protocol.md, "The ERP key".
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ Row = TypeVar("Row", bound=Model)
 
 
 def compared(manifest: EntityManifest | None, key: str) -> str:
-    """The form in which the key is the same as another, or not."""
+    """Return the form of a key in which equal keys are the same text."""
     return key.strip() if manifest and manifest.key_case_sensitive else text.key(key)
 
 
 def as_sent(manifest: EntityManifest, key: str) -> str:
-    """The form in which the ERP is given the key, and asked for it."""
+    """Return the form of a key that is sent to the ERP and looked up there."""
     return key if manifest.key_case_sensitive else key.upper()
 
 
 def column(manifest: EntityManifest, name: str) -> str:
-    """The column that holds :func:`compared` of the column ``name``."""
+    """Return the name of the column that stores ``name`` in the form of :func:`compared`."""
     return name if manifest.key_case_sensitive else f"{name}_folded"
 
 
 def holding(
     rows: QuerySet[Row], manifest: EntityManifest, name: str, keys: Sequence[str]
 ) -> QuerySet[Row]:
-    """The rows whose column ``name`` is the same as one of the compared keys."""
+    """Filter rows whose column ``name`` equals one of the keys.
+
+    :param keys: in the form of :func:`compared`.
+    """
     return rows.filter(**{f"{column(manifest, name)}__in": keys})

@@ -1,6 +1,8 @@
-"""What keeps a record from going into an ERP: the manifest's rules against its values.
+"""Validation of records against the rules of a manifest.
 
-Pure and total: every problem at once, whatever the payload holds.
+Pure functions that return all problems at once and never raise, whatever the payload contains. The
+kinds of rules are Procore's, with ``charset`` and ``case`` added
+(docs/design/directory-and-companies.md, "Rules of an adapter").
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Breach(NamedTuple):
-    """A broken rule before the field's label is put to it."""
+    """A broken rule, with a message that lacks the label of the field."""
 
     message: str
     current: str = ""
@@ -35,10 +37,12 @@ def problems(
     phase: str = "export",
     id_label: str = "",
 ) -> list[Problem]:
-    """Every rule that a record breaks, in the order of the manifest.
+    """Return all rules that a record breaks, in the order of the manifest.
 
-    Exporting needs the ``save`` rules too, for a record may be older than the connection. The
-    approver's values are looked at only when given; ``id_label`` renames the ERP key among them.
+    :param acceptance: acceptance values; None: they are not validated.
+    :param phase: "save" applies only the rules of that phase, "export" all rules, because a record
+        can be older than the connection.
+    :param id_label: used in place of the label of the ERP key.
     """
     found: list[Problem] = []
     for one in entity_manifest.fields:
@@ -52,7 +56,7 @@ def problems(
 
 
 def text_of(value: Any) -> str:
-    """A payload value as the text that is measured; nothing at all is empty text."""
+    """Return a payload value as the text that is validated; None is an empty text."""
     if value is None:
         return ""
     if isinstance(value, list | tuple):
@@ -73,6 +77,7 @@ def _broken(
         if phase == "save" and rule.phase != "save":
             continue
         text = text_of(values.get(rule.field))
+        # Only ``present`` is about blank values; to the other rules a blank value is none.
         if not text.strip() and rule.kind != "present":
             continue
         breach = CHECKS.get(rule.kind, _unknown)(text, rule.value)
@@ -84,6 +89,7 @@ def _broken(
 def _message(rule: Rule, label: str, breach: Breach) -> str:
     if not rule.message:
         return f"{label} {breach.message}"
+    # Procore's placeholder. A message of an adapter may name the field itself.
     message = rule.message.replace("%{length}", breach.limit)
     return message if label.casefold() in message.casefold() else f"{label}: {message}"
 
@@ -118,12 +124,11 @@ def _max_line_length(text: str, limit: Any) -> Breach | None:
 
 
 def _max_length_units(text: str, limit: Any) -> Breach | None:
-    """Digits before the decimal point; what is not a number is the ``numeric`` rule's business."""
+    # Texts that are not numbers count as 0 digits: whether it is a number is the rule ``numeric``.
     return _too_many_digits(_digits(text)[0], limit, "before the decimal point")
 
 
 def _max_length_decimal(text: str, limit: Any) -> Breach | None:
-    """Digits after the decimal point."""
     return _too_many_digits(_digits(text)[1], limit, "after the decimal point")
 
 
@@ -134,7 +139,7 @@ def _format(text: str, pattern: Any) -> Breach | None:
 
 
 def _disallow_division(text: str, separator: Any) -> Breach | None:
-    """A division is a code of one tier; tiers are joined by a dash."""
+    # A division is a code with one tier. Tiers are joined by a dash, unless the rule names another.
     tiers = [tier for tier in text.split(separator or "-") if tier.strip()]
     if len(tiers) > 1:
         return None
@@ -142,6 +147,7 @@ def _disallow_division(text: str, separator: Any) -> Breach | None:
 
 
 def _charset(text: str, allowed: Any) -> Breach | None:
+    # Adapters may write the class with or without its brackets.
     inside = allowed[1:-1] if re.fullmatch(r"\[.+\]", allowed) else allowed
     wrong = list(dict.fromkeys(re.sub(f"[{inside}]", "", text)))
     if not wrong:
@@ -159,7 +165,7 @@ def _case(text: str, wanted: Any) -> Breach | None:
 
 
 def _unknown(_text: str, _value: Any) -> Breach:
-    # Blocks: an adapter newer than this program may mean something that matters.
+    # Unknown rules block the export: a newer adapter may declare one that the ERP enforces.
     return Breach("has a rule that this version of erpbridge does not know.")
 
 
@@ -196,11 +202,12 @@ def _number(text: str) -> Decimal | None:
         number = Decimal(text.strip())
     except InvalidOperation:
         return None
+    # ``Decimal`` also accepts "NaN" and "Infinity".
     return number if number.is_finite() else None
 
 
 def _digits(text: str) -> tuple[int, int]:
-    """How many digits stand before and after the decimal point, as written."""
+    # As written, including zeros at the ends.
     match = re.fullmatch(r"[+-]?(\d*)\.?(\d*)", text.strip())
     return (len(match[1]), len(match[2])) if match else (0, 0)
 

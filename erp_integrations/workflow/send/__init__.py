@@ -1,1 +1,1 @@
-"""Send and Retrieve: what a project admin does."""
+"""Send and retrieve records: the actions of project admins."""

@@ -1,4 +1,7 @@
-"""The ERP button of a list whose records are sent together, such as the ERP Standard Cost Codes."""
+"""The ERP buttons of record pages, and of lists whose records are sent together.
+
+For their labels see docs/design/sending-to-erp.md, "Sending a company" and "Sending cost codes".
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ from erpbridge.access.policy import Access
 
 @dataclass(frozen=True)
 class ListButton:
-    """Send and Retrieve of a whole list; ``label`` is empty where the person may not send.
+    """The buttons to send and retrieve a whole list; ``label`` is empty if the user may not send.
 
-    ``count``: how many records a click sends; ``waiting``: how many can be retrieved, 0 for who
-    may not; ``updates``: whether the ERP takes changes of what it holds; ``left_out``: how many a
-    click leaves out unless they are ticked, being rejected with a reason and unchanged since.
+    ``count``: how many records a click sends. ``waiting``: how many can be retrieved, 0 if the user
+    may not. ``updates``: whether the ERP accepts updates. ``left_out``: how many records a click
+    leaves out unless they are selected, because they were rejected with a reason and not changed.
     """
 
     label: str = ""
@@ -41,9 +44,9 @@ class ListButton:
 
 
 def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListButton:
-    """What the person can do with a list and the ERP, and if not, every reason.
+    """Return the buttons of a list, with all reasons if sending is not possible.
 
-    :param rows: every record of the list that may be sent as far as the record app decides.
+    :param rows: the records of the list that may be sent, as far as the record app decides.
     """
     kind = record_type(entity)
     ready = readiness(entity, access)
@@ -59,6 +62,7 @@ def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListBu
     reasons = list(ready.problems)
     if not count:
         reasons.append(_nothing(kind, rows, ready, left_out))
+    # "Re-send" once any record of the list was sent or linked.
     before = rows.exclude(erp_state="", origin_id="").exists()
     url, words = help_link(ready, access)
     return ListButton(
@@ -77,7 +81,7 @@ def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListBu
 def _nothing(
     kind: RecordType, rows: QuerySet[Sendable], ready: Readiness, left_out: int
 ) -> Problem:
-    """Why there is nothing to send."""
+    """Why there is nothing to send, with the number of records per reason."""
     plural = kind.label_plural.lower()
     total = rows.count()
     counts = {
@@ -103,10 +107,10 @@ def _nothing(
 
 @dataclass(frozen=True)
 class Button:
-    """The ERP button of a record page. ``verb`` is empty where none is to be shown.
+    """The ERP button of a record page; ``verb`` is empty if none is shown.
 
-    ``after_edit``: whether the record could be sent once its fields are changed; ``takes_note``:
-    whether the sender can say something along with it, to whoever rejected it.
+    ``after_edit``: whether editing the record can solve all problems. ``takes_note``: whether the
+    sender can add a note, which is possible after a rejection.
     """
 
     verb: str = ""
@@ -120,12 +124,13 @@ class Button:
 
 
 def button(entity: str, access: Access, record: Sendable) -> Button:
-    """What the person can do with this record and the ERP, and if not, every reason."""
+    """Return the button of a record, with all reasons if sending is not possible."""
     kind = record_type(entity)
     if record.erp_state == State.READY and access.can(kind.retrieve_action):
         return Button("retrieve", "Retrieve from ERP", True)
     if not access.can(kind.send_action):
         return Button()
+    # The same check as on the click, so that page and server agree.
     found = examine(kind, [record.pk], access=access)
     reasons = tuple(found.of(record.pk))
     label = "Re-send to ERP" if record.erp_state or record.origin_id else "Send to ERP"

@@ -1,4 +1,4 @@
-"""Switching to another connection: whether records would fit it, and the switch itself."""
+"""Validate records against another adapter, and switch a record type to another connection."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from erpbridge.refusals import Refused
 
 @dataclass(frozen=True)
 class InstalledAdapter:
-    """An adapter that may be used here; ``entities`` are the record types that it takes."""
+    """An installed and allowed adapter; ``entities`` are the record types that it can create."""
 
     key: str
     label: str
     entities: frozenset[str]
 
     def takes(self, entity: str) -> bool:
-        """Whether records of this type can be sent with it."""
+        """Whether records of this type can be created through the adapter."""
         return entity in self.entities
 
 
 def installed_adapters() -> list[InstalledAdapter]:
-    """The adapters that may be used here, in the order in which they are allowed."""
+    """Return the installed adapters in the order of the setting that allows them."""
     found = []
     for key, adapter_class in adapter_loading.adapter_classes().items():
         manifest = adapter_class.manifest({})
@@ -52,12 +52,12 @@ def installed_adapters() -> list[InstalledAdapter]:
 def check_against(
     entity: str, account_id: int, ids: Sequence[int], adapter_key: str
 ) -> list[Refusal]:
-    """The records that an adapter with its default settings would not take, with every reason.
+    """Return the records that an adapter with default settings would refuse, with all reasons.
 
-    Asks its rules, its form of codes and its own checks; nothing of an ERP. A record that is
-    inactive or locked is judged like any other.
+    Checks the adapter's rules, its code format and its own validation, without calling an ERP.
+    Whether a record is active or locked is ignored.
 
-    :raises AdapterUnavailable: for one that is not installed or allowed here, or broken.
+    :raises AdapterUnavailable: if the adapter is not installed, not allowed or broken.
     """
     manifest, adapter = adapter_loading.unconnected(adapter_key, account_id)
     found = manifest.entities.get(entity)
@@ -96,8 +96,9 @@ def _problems(
 
 
 def standing_against(connection: Connection, entity: str) -> list[str]:
-    """Why an account's records of a type cannot go through this connection instead of the one
-    that they go through now; nothing where they can.
+    """Return why an account's records of a type cannot be switched to this connection.
+
+    Empty if they can, and if no other connection is in use for them.
     """
     kind = record_type(entity)
     plural = kind.label_plural.lower()
@@ -108,6 +109,7 @@ def standing_against(connection: Connection, entity: str) -> list[str]:
     manifest = adapter_loading.usable_manifest(connection, entity)
     if manifest is None:
         reasons.append(f"{connection.name} does not take {plural}.")
+    # Open items were accepted for the ERP of the present connection.
     waiting = now.items.filter(entity=entity).open().count()
     if waiting:
         reasons.append(
@@ -115,6 +117,7 @@ def standing_against(connection: Connection, entity: str) -> list[str]:
             "exported, or failed. Retrieve, reject or settle what is open first."
         )
     linked = now.links.filter(entity=entity, ended_at=None).count()
+    # An ERP list belongs to its connection (docs/design/work-breakdown-structure.md, "Cost codes").
     if linked and kind.unit == "record":
         reasons.append(
             f"{_counted(linked, kind)} linked to {now.name}, and a record has one ERP ID. Unlink "
@@ -124,12 +127,11 @@ def standing_against(connection: Connection, entity: str) -> list[str]:
 
 
 def _counted(number: int, kind: RecordType) -> str:
-    """A number of records, and the verb."""
     return f"{counted(kind, number)} {'is' if number == 1 else 'are'}"
 
 
 class NotUsed(Refused):
-    """The connection is not used for the records; ``reasons`` says everything."""
+    """The record type cannot be switched to the connection; ``reasons`` has all reasons."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(" ".join(reasons))
@@ -138,12 +140,16 @@ class NotUsed(Refused):
 
 @transaction.atomic
 def use_for(connection: Connection, entity: str, *, by: User) -> None:
-    """Let the account's records of a type go through this connection from now on.
+    """Use a connection for the account's records of a type from now on.
 
-    :raises NotUsed: with every reason why not.
+    :raises NotUsed: if that is not possible, with all reasons.
     """
+    # The account comes first, because the switch may also change the list of the record app, which
+    # is otherwise locked before connections (docs/locks.md).
     connection_services.hold_account(connection.account_id)
     both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
+    # Both connections, so that nothing is sent or linked on either. In a subquery, because
+    # PostgreSQL does not lock rows of an outer join.
     found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
     row_locks.lock_connections(found)
     reasons = standing_against(connection, entity)
@@ -151,6 +157,7 @@ def use_for(connection: Connection, entity: str, *, by: User) -> None:
         raise NotUsed(reasons)
     rows = ActiveConnection.objects.filter(account=connection.account_id, entity=entity)
     if not rows.exclude(connection=connection).update(connection=connection):
+        # No other connection was in use for the records.
         connection_services.serve(connection)
         return
     connection_services.note_event(connection, "connection_activated", by=by, entity=entity)

@@ -1,4 +1,4 @@
-"""Which records are where on their way into the ERP, as filters on the records' own columns."""
+"""Filters of records by their badge, and by whether a list's button sends them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from erp_integrations.workflow.badges import DRIFTED, LINKED, NOT_SENT
 
 
 def badge_filter(key: str) -> Q:
-    """The records that carry the badge ``key``; all of them for an unknown key."""
+    """Return a filter for the records with a badge; an unknown key filters nothing."""
+    # Only by columns of the record, so that lists need no join.
     if key == NOT_SENT.key:
         return Q(erp_state="", origin_id="")
     linked = Q(erp_state=State.SYNCED) | (Q(erp_state="") & ~Q(origin_id=""))
@@ -24,16 +25,19 @@ def badge_filter(key: str) -> Q:
 
 
 def unsent(*, updates: bool = True) -> Q:
-    """The records that a click on a list's button takes: new, handed back, or changed since.
+    """Return a filter for the records that a list's button sends.
 
-    :param updates: whether the ERP takes changes of what it holds.
+    They are unlocked, and not linked or edited since their last export.
+
+    :param updates: whether the ERP accepts updates.
     """
     wanted = Q(origin_id="") | Q(drifted=True) if updates else Q(origin_id="")
     return wanted & ~locked()
 
 
 def rejected_as_it_is(entity: str) -> Q:
-    """The records that were rejected with a reason and have not been changed since."""
+    """Return a filter for the records that were rejected with a reason and not edited since."""
+    # The revision grows with every edit, so an item with the present one is about these values.
     said = Item.objects.filter(
         entity=entity,
         record_id=OuterRef("pk"),

@@ -1,4 +1,4 @@
-"""What of a record cannot be changed while accounting or the ERP has it."""
+"""Locks of records against edits while they have an open item."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from erp_integrations.models.record_types import (
 )
 from erp_integrations.models.states import State, label_for_sender
 
-# What no edit of a record's fields can change.
+# Rules of problems that editing the record cannot solve.
 BEYOND_EDITS = frozenset({"active", "open", "create", "update"})
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Why a record cannot be edited now."""
+    """Why a record cannot be edited, and the item that locks it."""
 
     message: str
     sent_by: str
@@ -30,12 +30,12 @@ class Lock:
 
 
 def lock(entity: str, record: Sendable) -> Lock | None:
-    """Who locked the record by sending it and when; None while it can be edited."""
+    """Return the lock of a record, None if it can be edited."""
     return locks(entity, [record]).get(record.pk)
 
 
 def locks(entity: str, records: Sequence[Sendable]) -> dict[int, Lock]:
-    """The same for the records of a page, by record id; one query."""
+    """Return record id -> lock, for the locked ones of the records, with one query."""
     items = Item.objects.filter(entity=entity, record_id__in=[record.pk for record in records])
     return {item.record_id: _lock(item) for item in items.open().select_related("sent_by")}
 
@@ -53,5 +53,9 @@ def _lock(item: Item) -> Lock:
 
 
 def edit_guard(seen_revision: int) -> Q:
-    """The WHERE part of every edit: still the revision that was seen, and not locked."""
+    """Return the condition of every edit: the record has the seen revision and is not locked.
+
+    It belongs into the UPDATE or a query with a row lock, so that a concurrent edit or send is
+    noticed.
+    """
     return Q(revision=seen_revision) & ~locked()

@@ -1,4 +1,7 @@
-"""Whether anything can be sent at all: project, connection, reference data."""
+"""Whether records of a type can be sent at all: project, connection, reference data.
+
+See docs/design/sending-to-erp.md, "Why the button is disabled" and "Project's ERP data".
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from erp_integrations.models import Connection
 from erp_integrations.models.record_types import project_problem
 from erpbridge.access.policy import Access
 
-# Problems that are mended in the project's own settings.
+# Rules of problems that are solved in the project's settings.
 OF_PROJECT = frozenset({"project_not_in_erp", "project_inactive"})
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """The active connection and what its ERP takes, or why nothing can be sent."""
+    """The active connection with its manifest and adapter, and all reasons against sending."""
 
     problems: tuple[Problem, ...]
     connection: Connection | None = None
@@ -30,7 +33,7 @@ class Readiness:
 
 
 def readiness(entity: str, access: Access) -> Readiness:
-    """What stands in the way of sending records of this type from this scope."""
+    """Return whether records of a type can be sent from the scope of ``access``."""
     project = access.project
     problem = project_problem(project) if project else None
     problems = [problem] if problem else []
@@ -45,6 +48,7 @@ def readiness(entity: str, access: Access) -> Readiness:
         return Readiness((*problems, missing), connection)
     if connection.tested_at is None or connection.test_result.get("problems"):
         problems.append(_not_tested(connection))
+    # The lists that approvers choose from come with the first refresh.
     if connection.refreshed_at is None:
         problems.append(_not_synced())
     found = manifest.entities.get(entity)
@@ -80,7 +84,10 @@ def _not_synced() -> Problem:
 
 
 def help_link(ready: Readiness, access: Access) -> tuple[str, str]:
-    """Address and words of the page where an entitled person can mend it; empty otherwise."""
+    """Return URL and label of the page where the user can solve the problems.
+
+    Both are empty if there is no problem, or the user may not solve it.
+    """
     rules = {problem.rule for problem in ready.problems}
     if rules & OF_PROJECT and access.project and access.can("project.configure"):
         url = reverse("access:project_settings", args=[access.account.pk, access.project.pk])

@@ -1,7 +1,7 @@
-"""Send and retrieve: putting records in front of accounting, and taking them back.
+"""Send records to accounting, and retrieve them.
 
-The button on a record page asks :func:`examine` and the click asks it again under lock, so that
-the page and the server can never disagree.
+The button of a record page and the request itself use the same check, :func:`examine`, the latter
+under locks, so that the page and the server agree.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from erpbridge.db import batches
 from erpbridge.db.batches import chunks
 from erpbridge.db.numbers import LARGEST_ID
 
-# Characters of what a sender says to accounting.
+# Characters of the sender's note.
 LONGEST_NOTE = 1_000
 
 
 def clean_note(note: str) -> str:
-    """What a sender says to accounting, as it is kept.
+    """Return the sender's note as it is stored.
 
-    :raises ValidationError: naming the limit, for one that is too long.
+    :raises ValidationError: if it is too long.
     """
     text = plain(note).strip()
     if len(text) > LONGEST_NOTE:
@@ -53,20 +53,21 @@ def send(
     seen: Mapping[int, int] | None = None,
     note: str = "",
 ) -> Done:
-    """Put records in front of accounting; those that cannot be sent are refused one by one.
+    """Send records to accounting for acceptance; refuse those with problems.
 
-    The caller has asked the policy whether the person may send.
+    The caller has checked the permission.
 
-    :param note: what the sender says to whoever decides.
-    :raises ValidationError: for a note that is too long.
+    :param seen: record id -> revision on the user's page, to refuse records that have changed.
+    :param note: message to the approver.
+    :raises ValidationError: if the note is too long.
     """
     said = clean_note(note)
     kind = record_type(entity)
     order, known = _parents_first(kind, _visible(kind, ids, access), access)
 
     def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
-        # So that no parent is unlinked, no connection leads elsewhere, and nothing is edited, while
-        # it is sent.
+        # Under these locks no parent is unlinked, no connection changes its identity, and no record
+        # is edited until the commit. Connections before records, see docs/locks.md.
         connection_services.hold(access.account.pk)
         row_locks.lock_records(entity, batch)
         found = examine(kind, batch, access=access, seen=seen, known=known)
@@ -79,6 +80,7 @@ def send(
         items = [_item(draft, found, access, click, said) for draft in good]
         _fill_by_rules(items, found)
         transitions.open_items(items, by=access.user, why=said)
+        # Children in later batches are refused for the same reasons.
         known.update({one.record_id: list(one.problems) for one in refused})
         return len(good), refused
 
@@ -97,9 +99,11 @@ def send(
 def _parents_first(
     kind: RecordType, ids: Sequence[int], access: Access
 ) -> tuple[list[int], dict[int, list[Problem]]]:
-    """The records in the order of their batches, and what only all of them together show: which
-    would share a code in the ERP.
+    """The ids with parents before their children, and the problems of records with equal codes.
+
+    Both need all records at once, while the request is carried out in batches.
     """
+    # One batch: ``examine`` sees all records together.
     if len(ids) <= batches.CHUNK:
         return list(ids), {}
     manifest = readiness(kind.entity, access).manifest
@@ -114,7 +118,8 @@ def _labels(kind: RecordType, access: Access, ids: Sequence[int]) -> dict[int, s
 
 
 def _visible(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
-    """Those of ``ids`` that the person can see; a number beyond 64 bits names nothing."""
+    """Those of the ids that the user can see, sorted."""
+    # Ids beyond 64 bits, which an API client can send, would be an error of the database.
     possible = sorted({one for one in ids if 0 < one <= LARGEST_ID})
     found = (kind.visible(access).filter(pk__in=some) for some in chunks(possible))
     return sorted({pk for rows in found for pk in rows.values_list("pk", flat=True)})
@@ -142,7 +147,7 @@ def _item(draft: Draft, found: Examination, access: Access, click: Request, said
 
 
 def _fill_by_rules(items: Sequence[Item], found: Examination) -> None:
-    """Give new records the acceptance values of the connection's default rules."""
+    """Set the acceptance values of the connection's default rules, for creates."""
     connection, manifest = found.ready.connection, found.ready.manifest
     if connection is None or manifest is None:
         return
@@ -153,12 +158,16 @@ def _fill_by_rules(items: Sequence[Item], found: Examination) -> None:
 
 
 def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
-    """Take waiting records back from accounting, unless a decision came first."""
+    """Retrieve records that wait for accounting, unless they were decided meanwhile.
+
+    The caller has checked the permission.
+    """
     kind = record_type(entity)
     visible = _visible(kind, ids, access)
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
         waiting = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
+        # Accepting holds this lock too. The move then takes the items that are still READY.
         row_locks.lock_connections_of(waiting)
         moved = transitions.move("retrieve", waiting, by=access.user)
         left = sorted(set(batch) - {item.record_id for item in moved})
@@ -177,7 +186,6 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
 
 
 def _waiting_items(entity: str, record_ids: Sequence[int], access: Access) -> list[int]:
-    """In the order in which everybody locks items."""
     items = Item.objects.filter(
         account=access.account, entity=entity, state=State.READY, record_id__in=record_ids
     )
@@ -185,9 +193,10 @@ def _waiting_items(entity: str, record_ids: Sequence[int], access: Access) -> li
 
 
 def _not_waiting(kind: RecordType, ids: Sequence[int], access: Access) -> list[Refusal]:
-    """Why these could not be retrieved: decided by whom, or never sent."""
+    """Refusals of records that could not be retrieved: they were decided, or never sent."""
     latest: dict[int, Item] = {}
     items = Item.objects.filter(account=access.account, entity=kind.entity, record_id__in=ids)
+    # In order of the ids, so that the last item of a record stays.
     for item in items.select_related("decided_by").order_by("pk"):
         latest[item.record_id] = item
     return [

@@ -1,4 +1,4 @@
-"""What stands against sending records: each reason with what to do."""
+"""Validation of records that are to be sent. Each message says what to do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from erpbridge.ui.times import shown
 
 @dataclass
 class Examination:
-    """What was found about some records: each is either a candidate or has problems."""
+    """The result of :func:`examine`: a record without problems can be sent."""
 
     ready: Readiness
     drafts: list[Draft]
@@ -31,7 +31,7 @@ class Examination:
     links: dict[int, Link] = field(default_factory=dict)
 
     def of(self, record_id: int) -> list[Problem]:
-        """Every reason why this record cannot be sent now."""
+        """Return all reasons why a record cannot be sent now."""
         return [*self.ready.problems, *self.problems.get(record_id, [])]
 
 
@@ -43,13 +43,14 @@ def examine(
     seen: Mapping[int, int] | None = None,
     known: Mapping[int, Sequence[Problem]] | None = None,
 ) -> Examination:
-    """Check records for sending; a number of queries that does not depend on how many.
+    """Validate records for sending, with a fixed number of queries per 500 records.
 
-    :param seen: record id -> revision on the caller's page, to notice a stale page.
-    :param known: problems of records of the same click that were found before.
+    :param seen: record id -> revision on the user's page, to refuse records that have changed.
+    :param known: problems of records in the same request that were found before.
     """
     ready = readiness(kind.entity, access)
     drafts = payload_drafts.drafts(kind, access.account.pk, ids, ready.manifest)
+    # A child also needs to know about its parent: whether it is linked or has an open item.
     parents = {draft.parent_id for draft in drafts if draft.parent_id is not None}
     family = sorted({*ids, *parents})
     known = known or {}
@@ -59,6 +60,7 @@ def examine(
         found.links = erp_records.active_links(ready.connection, kind.entity, family)
     beyond = kind.problems(drafts)
     clashes = payload_drafts.clashes(ready.manifest, drafts)
+    # Parents first, because a child is refused if its parent is.
     for draft in sorted(drafts, key=lambda one: one.depth):
         problems = [*known.get(draft.record_id, []), *beyond.get(draft.record_id, [])]
         problems += _stale(draft, seen)
@@ -72,7 +74,7 @@ def examine(
 
 
 def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
-    """A child needs its parent in the ERP, on its way there, or sent in this click."""
+    """A child needs a parent that is linked, has an open item, or is sent in the same request."""
     parent = draft.parent_id
     if parent is None or parent in found.links or parent in found.open_items:
         return []
@@ -84,7 +86,7 @@ def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
         return []
     message = reasons[0].message
     if reasons[0].rule != "parent_refused":
-        # Said once, however many tiers are between the two.
+        # The prefix once, however many tiers are between the record and the cause.
         message = f"A code above it cannot be sent: {message}"
     return [Problem("parent", "parent_refused", message)]
 
@@ -96,6 +98,7 @@ def _open_items(entity: str, access: Access, ids: Sequence[int]) -> dict[int, It
 
 
 def _stale(draft: Draft, seen: Mapping[int, int] | None) -> list[Problem]:
+    # A record that is missing in ``seen`` was not on the page, and counts as changed.
     if seen is None or seen.get(draft.record_id) == draft.revision:
         return []
     message = (
@@ -114,7 +117,7 @@ def _waiting(item: Item | None) -> list[Problem]:
 
 
 def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
-    """Rules of the manifest and of the adapter, and what a linked record needs."""
+    """Problems by the manifest, the adapter, and whether the ERP accepts the operation."""
     manifest, adapter = found.ready.manifest, found.ready.adapter
     if manifest is None or adapter is None:
         return []
@@ -136,7 +139,7 @@ def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
 
 @dataclass(frozen=True)
 class Limit:
-    """How long a field may be for the connected ERP."""
+    """The maximum length of a field in the connected ERP, in characters."""
 
     field: str
     most: int
@@ -144,7 +147,11 @@ class Limit:
 
 
 def limits(account_id: int, entity: str) -> dict[str, Limit]:
-    """Length limits of the connected ERP by field, for counters on forms."""
+    """Return field -> length limit in the connected ERP, for counters on forms.
+
+    Nothing is cut to a limit: longer values are refused when they are sent
+    (docs/design/directory-and-companies.md, "Length of names").
+    """
     connection = connection_services.active(account_id, entity)
     found = usable_manifest(connection, entity)
     if connection is None or found is None:
