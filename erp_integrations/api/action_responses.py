@@ -1,4 +1,7 @@
-"""What a click that sends or retrieves answers; record apps use it through the seam."""
+"""Parse the bodies of send and retrieve calls and build their responses.
+
+The API of the record apps uses it too.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ NOTE = bodies.long_text(LONGEST_NOTE)
 
 
 def revision_of(given: Mapping[str, Any]) -> int | None:
-    """The revision of the record as the caller saw it; None: as it is now.
+    """Return the revision of the record that the caller has read; None if the body has none.
 
-    :raises Invalid: for what is no whole number.
+    :raises Invalid: if it is not a whole number.
     """
     try:
         found: int | None = bodies.whole(given.get("revision"))
@@ -37,7 +40,10 @@ def revision_of(given: Mapping[str, Any]) -> int | None:
 
 
 def note_of(given: Mapping[str, Any]) -> str:
-    """What the sender says to accounting. :raises Invalid: for what is no text, or too long."""
+    """Return the sender's note to accounting.
+
+    :raises Invalid: if it is not text or longer than ``LONGEST_NOTE``.
+    """
     values, errors = bodies.read({"note": given.get("note")}, {"note": NOTE})
     if errors:
         raise Invalid(errors)
@@ -45,7 +51,10 @@ def note_of(given: Mapping[str, Any]) -> str:
 
 
 def one(entity: str, pk: int, done: Done, access: Access, status: int) -> JsonAnswer:
-    """Where the record stands after a click on it. :raises ApiError: where it was refused."""
+    """Build the response to a bulk request on a single record: its ERP state and the request's id.
+
+    :raises ApiError: if the record was refused.
+    """
     for refusal in done.refused:
         if refusal.record_id == pk:
             raise api_errors.refused(refusal.problems)
@@ -54,13 +63,13 @@ def one(entity: str, pk: int, done: Done, access: Access, status: int) -> JsonAn
 
 
 def whole(done: Done, status: int) -> JsonAnswer:
-    """What a click on a whole list did: counts, and every refused row with its reasons."""
+    """Build the response to a bulk request on a whole list: counts, and the refused rows."""
     found = Request.objects.select_related("by").get(pk=done.request_id)
     return JsonAnswer(serializers.click(found), status)
 
 
 def refused(problems: Sequence[Problem]) -> ApiError:
-    """The answer to a click that a grey button would not have allowed."""
+    """Return the error for an action that the disabled button would not have allowed."""
     return api_errors.refused(problems)
 
 
@@ -70,9 +79,14 @@ def many(
     click: Callable[[Sequence[int], Mapping[int, int]], Done],
     access: Access,
 ) -> JsonAnswer:
-    """Click on the records of ``rows``, and tell what became of each."""
+    """Run a bulk request on the records of ``rows`` and report the outcome of each row.
+
+    :param click: called with record ids, and with the revision that the caller has read of each.
+    """
     kind = record_type(entity)
     ids = [row.pk for row in rows if row.pk is not None and not row.errors]
+    # Ids that the caller cannot see are reported like ids that do not exist
+    # (docs/design/permissions.md, "Who does what").
     known = dict(kind.visible(access).filter(pk__in=ids).values_list("pk", "revision"))
     seen: dict[int, int] = {}
     for row in rows:
@@ -86,6 +100,7 @@ def many(
         except Invalid as error:
             row.errors = dict(error.errors)  # type: ignore[arg-type]
             continue
+        # Without a revision in the row, the current one counts as read.
         seen[row.pk] = known[row.pk] if given is None else given
     done = click(sorted(seen), seen)
     reasons = {one.record_id: api_errors.by_field(one.problems) for one in done.refused}
@@ -94,6 +109,8 @@ def many(
             row.errors = reasons[row.pk]
     taken = [row.pk for row in rows if row.pk is not None and not row.errors]
     shown = serializers.records(entity, taken, access)
+    # Rejected rows come back as sent, and both lists are always present: Procore's Ruby SDK merges
+    # the responses of several calls (docs/design/procore-rest-conventions.md, "Sync").
     return JsonAnswer(
         {
             "entities": [shown[pk] for pk in taken if pk in shown],

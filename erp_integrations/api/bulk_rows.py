@@ -1,4 +1,4 @@
-"""The rows of a call about many items or records, each with its own fate."""
+"""Rows of a call on many items or records; each row is accepted or refused by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TWICE = {"id": ["is given in an earlier row of this call"]}
 
 @dataclass
 class Row:
-    """One row as sent, its item, and what is wrong with it."""
+    """One row of a call: its input, the item that it names, and its errors by field."""
 
     given: Mapping[str, Any]
     pk: int | None = None
@@ -27,9 +27,10 @@ class Row:
 
 
 def rows_of(body: Mapping[str, Any]) -> list[Row]:
-    """The rows of ``updates``, each with its id.
+    """Return the rows of ``updates``; a row with a wrong or repeated id has its error set.
 
-    :raises Malformed: for anything but a list of objects. :raises ApiError: 413 for too many.
+    :raises Malformed: if ``updates`` is not a list of objects.
+    :raises ApiError: 413 if there are more than ``MOST_ROWS``.
     """
     updates = body.get("updates")
     if not isinstance(updates, list) or not all(isinstance(one, Mapping) for one in updates):

@@ -1,4 +1,4 @@
-"""What a refused click answers: the reasons by field, with the status that says what to do."""
+"""Errors of refused actions: messages by field, and the status that says what to do next."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from erpbridge.rest.errors import ApiError
 
 # The caller has an old picture: read again, then decide.
 CONFLICTS = frozenset({"stale", "decided", "open", "not_sent"})
+# Nobody accepts what they sent themselves (docs/design/permissions.md, "The accounting approver").
 FORBIDDEN = frozenset({"own"})
 
 
 def by_field(problems: Iterable[Problem]) -> dict[str, list[str]]:
-    """``{field: [messages]}``."""
+    """Group the messages by field; those of no field are under ``base``."""
     found: dict[str, list[str]] = {}
     for one in problems:
         found.setdefault(one.field or "base", []).append(one.message)
@@ -21,19 +22,20 @@ def by_field(problems: Iterable[Problem]) -> dict[str, list[str]]:
 
 
 def status_of(problems: Iterable[Problem]) -> int:
-    """409 for an old picture, 403 for one's own item, 422 for a rule that is broken."""
+    """Return 409 for an outdated read, 403 for the caller's own item, 422 for a broken rule."""
     rules = {one.rule for one in problems}
+    # A conflict first: the caller has to read the item again before anything else.
     if rules & CONFLICTS:
         return 409
     return 403 if rules & FORBIDDEN else 422
 
 
 def refused(problems: Iterable[Problem]) -> ApiError:
-    """The answer to a click on one row that was not taken."""
+    """Return the error for an action on a single row that was refused."""
     found = list(problems)
     return ApiError(status_of(found), by_field(found))
 
 
 def conflict(message: str) -> ApiError:
-    """409: it has moved on."""
+    """Return a 409 error: the item is no longer in the state that the caller has read."""
     return ApiError(409, {"state": [message]})

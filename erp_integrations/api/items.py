@@ -1,4 +1,4 @@
-"""``/companies/{id}/erp_queue``: the acceptance items, and the decisions about one of them."""
+"""Calls on acceptance items at ``erp_queue``: list, read, save values, and decide about one."""
 
 from __future__ import annotations
 
@@ -43,17 +43,22 @@ from erpbridge.rest.views import Resource
 
 @filtering("Ids of clicks, such as request_id of an item.")
 def by_click(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    """Items that one click sent, accepted or retried. :raises WrongValue: for what is no id."""
+    """Filter items that a bulk request has sent, accepted or retried.
+
+    :raises WrongValue: if a value is not a UUID.
+    """
     try:
         wanted = [UUID(value.strip()) for value in values]
     except ValueError:
         raise WrongValue("takes the id of a click, such as request_id of an item") from None
+    # ``sent_in`` is the request that created the item, ``request`` its last accept or retry.
     return found.filter(Q(request__in=wanted) | Q(sent_in__in=wanted))
 
 
 LISTING = Listing(
     filters={
         "id": ids("pk"),
+        # Two names for one filter: ``erp_status`` as in the response, and the shorter ``status``.
         "status": procore_status.by_status,
         "erp_status": procore_status.by_status,
         "state": procore_status.by_state,
@@ -72,69 +77,78 @@ LISTING = Listing(
 
 
 class QueueItems(Resource):
-    """What all calls about acceptance items have in common: which ones the caller can see."""
+    """Base of all calls on acceptance items: permission, filters, locks for ``If-Match``."""
 
     reads = "items.view"
     listing = LISTING
     shown = {"": schemas.QueueItem}
 
     def found(self) -> ItemQuerySet:
-        """Those of the account, or of the project in the path."""
+        """Return the items of the company, or those sent from the project in the path."""
         return Item.objects.visible_to(self.access)
 
     def shapes(self) -> Mapping[str, Shape]:
-        """One: everything of an item is shown one by one."""
+        """Return the only shape; items have no ``view`` parameter."""
         return {"": serializers.items}
 
     def fetch(self, pk: int) -> Item:
-        """One item with what is shown along with it. :raises Http404: if it cannot be seen."""
+        """Return one item for :func:`serializers.whole_item`.
+
+        :raises Http404: if the caller cannot see it.
+        """
         item: Item = self.one(pk)
+        # The account is loaded already; reading item.account would query it again.
         item.account = self.access.account
         return item
 
     def whole(self, pk: int, status: int = 200) -> JsonAnswer:
-        """One item with everything."""
+        """Build the response that shows an item in full."""
         return JsonAnswer(serializers.whole_item(self.fetch(pk), self.access), status)
 
     def hold(self) -> None:
-        """Only what a state is compared of: decisions lock the connection first, not the account,
-        so that a click on thousands of items stops nobody who writes records.
+        """Lock only what ``If-Match`` is compared with; other calls lock the account's row too.
+
+        Decisions lock the connection first, so that a bulk request on thousands of items does not
+        block callers that write records (docs/locks.md).
         """
         for held in self.holds() if self.if_match else ():
             list(held.select_for_update(no_key=True).values_list("pk"))
 
     def holds(self) -> Iterator[QuerySet[Any]]:
-        """The connection, then the item."""
+        """Return the connection, then the item, in the order of docs/locks.md."""
         if "pk" in self.kwargs:
             yield Connection.objects.filter(pk=self.one(self.kwargs["pk"]).connection_id)
         yield from super().holds()
 
     def current(self) -> HttpResponse | None:
-        """The item with everything, whatever is done to it."""
+        """Return the full item, since a GET of the item shows that, also for its actions."""
         return self.whole(self.kwargs["pk"]) if "pk" in self.kwargs else super().current()
 
 
 class Queue(QueueItems):
-    """The acceptance items."""
+    """Acceptance items."""
 
     @answering(Page)
     def get(self, request: ApiRequest, **path: Any) -> JsonAnswer:
-        """A page of them."""
+        """List the items of the queue, one page at a time."""
         return self.page()
 
 
 class OneItem(QueueItems):
-    """One acceptance item."""
+    """Acceptance item."""
 
     @answering(schemas.WholeItem)
     def get(self, request: ApiRequest, pk: int = 0, **path: Any) -> JsonAnswer:
-        """What was sent, what will be written, what to fill in, attempts and history."""
+        """Return the item with payload, preview, acceptance fields, attempts and history."""
         return self.whole(pk)
 
     @takes(an_object({"acceptance": schemas.ACCEPTANCE}))
     @answering(schemas.WholeItem, tagged=True)
     def patch(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
-        """Keep acceptance values without deciding. :raises Invalid: naming each refused field."""
+        """Save acceptance values without deciding.
+
+        :raises Invalid: naming each refused field.
+        """
         item = self.fetch(pk)
         self.require("items.accept", item.entity)
         given = acceptance_of(scope.body_of(request))
@@ -145,22 +159,24 @@ class OneItem(QueueItems):
 
 
 class ItemAction(QueueItems):
-    """A decision about one item. ``POST …/erp_queue/{id}/actions/{name}``."""
+    """Base of the decisions about one item, ``POST .../erp_queue/{id}/actions/{name}``."""
 
     @answering(schemas.WholeItem, tagged=True)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
-        """Decide, and show the item as it is then."""
+        """Decide about the item and return it as it is afterwards."""
         self.act(self.as_seen(pk), scope.body_of(request))
         return self.whole(pk)
 
     def right_for(self, item: Item) -> str:
-        """What the caller has to be entitled to."""
+        """Return the policy rule that the caller needs."""
         return "items.accept"
 
     def as_seen(self, pk: int) -> Item:
-        """The item, if the caller may decide it.
+        """Return the item if the caller may decide about it and has read its current revision.
 
-        :raises ApiError: 409 where it is another revision than the caller saw.
+        :raises Http404: if the caller cannot see it.
+        :raises PermissionDenied: if the caller may not decide about it.
+        :raises ApiError: 409 if ``digest`` is of another revision.
         """
         item = self.fetch(pk)
         self.require(self.right_for(item), item.entity)
@@ -170,21 +186,34 @@ class ItemAction(QueueItems):
         return item
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """Carry it out. :raises ApiError: with every reason why not."""
+        """Carry out the decision.
+
+        :raises ApiError: with every reason if it is refused.
+        """
         raise NotImplementedError
 
 
 class Accept(ItemAction):
-    """Accept a waiting item as it was seen: ``digest`` says which revision that was."""
+    """Accept an item for export.
+
+    The ``digest`` names the revision that was read; another revision is not accepted.
+    """
 
     body = schemas.ACCEPT_BODY
     decide = staticmethod(accept_services.accept)
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """With the values given, and for those left out the saved or proposed ones."""
+        """Accept with the given values; values left out are the saved or proposed ones.
+
+        :raises Malformed: if ``digest`` is missing.
+        :raises ApiError: with every reason if the item is refused.
+        """
         digest = body.get("digest")
+        # Required: what is accepted is written to the ERP, so the caller must have read exactly
+        # this revision.
         if not isinstance(digest, str) or not digest:
             raise Malformed({"digest": ["is missing: send the digest of the item as you read it"]})
+        # Fills in free IDs in memory, as the page shows them before a person accepts.
         accept_services.proposals_for([item])
         values = {**item.acceptance, **acceptance_of(body)}
         decision = Decision(item.pk, digest, values)
@@ -192,8 +221,9 @@ class Accept(ItemAction):
         refuse_if_any(done.refused, self.instead(item, values))
 
     def instead(self, item: Item, values: Mapping[str, Any]) -> list[str]:
-        """How to link instead to what the ERP holds, and that field by field beside what was
-        sent.
+        """Describe the ERP's unlinked records that match, for a caller whose ID is already taken.
+
+        Each comes with the call that links it, and its fields beside the values that were sent.
         """
         manifest = adapter_loading.usable_manifest(item.connection, item.entity)
         found = matches.matches(item, manifest, values) if manifest else []
@@ -201,18 +231,27 @@ class Accept(ItemAction):
 
 
 class Retry(Accept):
-    """Export a failed item once more, as it was accepted or with other values."""
+    """Export a failed item again.
+
+    With the values that it was accepted with, or with others.
+    """
 
     decide = staticmethod(accept_services.retry)
 
 
 class Reject(ItemAction):
-    """Hand an item back to its sender; with ``include_children`` also what waits under it."""
+    """Reject an item and return it to its sender.
+
+    With ``include_children``, waiting items under it are rejected too.
+    """
 
     body = schemas.REJECT_BODY
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """With the reason, which the sender reads."""
+        """Reject with the reason, which is sent to the item's sender.
+
+        :raises ApiError: if the item itself is refused.
+        """
         reason = reason_of(body)
         values, errors = bodies.read(body, {"include_children": bodies.flag})
         if errors:
@@ -220,17 +259,24 @@ class Reject(ItemAction):
         along = parents.below([item]) if values.get("include_children") else []
         found = Item.objects.filter(pk__in=[item.pk, *(one.pk for one in along)])
         done = accept_services.reject(found, entity=item.entity, reason=reason, access=self.access)
+        # A child that was decided meanwhile stays as it is and does not fail the call.
         mine = [one for one in done.refused if one.record_id == item.record_id]
         refuse_if_any(mine)
 
 
 class Withdraw(ItemAction):
-    """Take an accepted item out of the export again, while nothing of it has left."""
+    """Withdraw an accepted item from the export.
+
+    Possible only while nothing of it has been sent to the ERP.
+    """
 
     body = schemas.REASON_BODY
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """With the reason."""
+        """Withdraw with the reason.
+
+        :raises ApiError: 409 if the export has begun.
+        """
         try:
             accept_services.withdraw(item, reason=reason_of(body), by=self.access.user)
         except Refused as error:
@@ -238,25 +284,33 @@ class Withdraw(ItemAction):
 
 
 class Answer(ItemAction):
-    """What a person found in the ERP: ``answer`` is ``there`` (with ``origin_id``) or
-    ``not_there``.
+    """Answer whether an item with unknown outcome is in the ERP.
+
+    ``answer`` is ``there`` (with ``origin_id``) or ``not_there``.
     """
 
     body = schemas.ANSWER_BODY
+    # Set by prepare() and used by act(), which runs in the transaction.
     # What the ERP holds under the ID that was given.
     in_erp: Found | None = None
 
     def prepare(self) -> None:
-        """Ask the ERP for what is said to be there. :raises Invalid: where it holds no such ID."""
+        """Look up the named ID in the ERP before the transaction begins.
+
+        :raises Invalid: if the ERP has no such record.
+        :raises ApiError: 409 if the item needs no answer.
+        """
         super().prepare()
         item = self.as_seen(self.kwargs["pk"])
         key, _why = self._answered(item, scope.body_of(self.request))
         if key:
+            # No row may stay locked while the ERP is asked. The item can change meanwhile, so
+            # post() checks it and the answer again.
             with refusing("origin_id"):
                 self.in_erp = manual_resolution.look_up(item, key)
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """Link to it, or send it again."""
+        """Link the item to the ERP's record, or queue it again as the same command."""
         _key, why = self._answered(item, body)
         by = self.access.user
         with refusing("origin_id"):
@@ -266,9 +320,10 @@ class Answer(ItemAction):
                 manual_resolution.link_to(item, self.in_erp, by=by, why=why)
 
     def _answered(self, item: Item, body: Mapping[str, Any]) -> tuple[str, str]:
-        """The ID under which it is there, empty where it is not; and the reason.
+        """Return the ID in the ERP, empty for ``not_there``, and the reason.
 
-        :raises ApiError: for what is no answer, or an item that needs none.
+        :raises Invalid: if the body is not a valid answer.
+        :raises ApiError: 409 if the item needs no answer.
         """
         word = body.get("answer")
         if word not in ("there", "not_there"):
@@ -286,14 +341,20 @@ class Answer(ItemAction):
 
 
 class LinkInstead(ItemAction):
-    """Link a waiting or failed item to a record that the ERP holds, and write nothing: one of
-    ``erp_matches``, or any other that the last refresh found.
+    """Link a waiting or failed item to a record of the ERP.
+
+    Nothing is written to the ERP. The record is one of ``erp_matches``, or any other that the last
+    refresh found.
     """
 
     body = schemas.LINK_BODY
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """To the record named by ``origin_id``; ``digest`` says which revision was seen."""
+        """Link to the record ``origin_id``; ``digest`` names the revision that was read.
+
+        :raises Malformed: if one of the two is missing.
+        :raises ApiError: if the item cannot be linked to it.
+        """
         given = texts_of(body, ["digest", "origin_id"])
         missing = {name: ["is missing"] for name, value in given.items() if not value}
         if missing:
@@ -305,17 +366,24 @@ class LinkInstead(ItemAction):
 
 
 class UseAnyway(ItemAction):
-    """Say that the ERP's record is the right one, where a program named its ID and the comparison
-    found a difference or could not be made. A failed item is exported once more.
+    """Confirm that an ID of the ERP is the right one.
+
+    For an ID that an API client has set, if the comparison with the ERP found a difference or could
+    not be made. A failed item is exported again.
     """
 
     body = schemas.USE_BODY
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """With the reason; ``origin_ids`` are those of ``not_compared`` as they were read."""
+        """Confirm the ``origin_ids``, which must be those of ``not_compared`` as they were read.
+
+        :raises Malformed: if ``origin_ids`` is missing.
+        :raises ApiError: with every reason if it is refused.
+        """
         values, errors = bodies.read(body, {"origin_ids": bodies.texts})
         if errors:
             raise Invalid(errors)
+        # The caller names the IDs, so that an ID set in the meantime is not confirmed unseen.
         seen = values.get("origin_ids")
         if not seen:
             message = "is missing: send those of not_compared as you read them"
@@ -328,17 +396,24 @@ class UseAnyway(ItemAction):
 
 
 class Unlink(ItemAction):
-    """End the link between the item's record and the ERP's; the ERP keeps what it has."""
+    """End the link between an item's record and the ERP's.
+
+    The record in the ERP stays as it is.
+    """
 
     body = schemas.REASON_BODY
 
     def right_for(self, item: Item) -> str:
-        """That of the record's own page."""
+        """Return the rule of the record type (docs/design/permissions.md, "Who does what")."""
         return record_type(item.entity).unlink_action
 
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """With the reason."""
+        """End the link with the reason.
+
+        :raises ApiError: 409 if it is not linked, or something under it is linked or on its way.
+        """
         reason, link = reason_of(body), item_details.link_of(item)
+        # The record may be linked through another item, while this one was, for example, rejected.
         if link is None or item.state != State.SYNCED:
             raise api_errors.conflict("It is not linked to the ERP.")
         refused = unlink_services.unlink(
@@ -350,12 +425,13 @@ class Unlink(ItemAction):
 
 @contextmanager
 def refusing(field: str) -> Iterator[None]:
-    """Answer what a service refuses: 409 for what has moved on, else 422 of a field.
+    """Turn a service's refusal into a 409 if the item has moved on, else a 422 of ``field``.
 
     :raises ApiError: in either case.
     """
     try:
         yield
+    # A subclass of Refused, so it must come first.
     except MovedOn as error:
         raise api_errors.conflict(str(error)) from error
     except Refused as error:
@@ -363,9 +439,10 @@ def refusing(field: str) -> Iterator[None]:
 
 
 def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """The acceptance values of a body, as text.
+    """Return the acceptance values of a body as text.
 
-    :raises Malformed: where they are no object. :raises Invalid: for a value that is no text.
+    :raises Malformed: if ``acceptance`` is not an object.
+    :raises Invalid: if a value is not text.
     """
     given = body.get("acceptance") or {}
     if not isinstance(given, Mapping):
@@ -373,17 +450,24 @@ def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:
     readers = dict.fromkeys(given, bodies.any_text)
     values, errors = bodies.read(given, readers)
     if errors:
+        # The name is the caller's own, of any length.
         raise Invalid({f"acceptance.{name[:50]}": told for name, told in errors.items()})
     return values
 
 
 def reason_of(body: Mapping[str, Any]) -> str:
-    """The reason, by the rules of the page. :raises Invalid: where it is missing or too long."""
+    """Return the reason, validated like that of the page.
+
+    :raises Invalid: if it is missing or too long.
+    """
     return str(cleaned_by(ReasonForm(texts_of(body, ["reason"])), {})["reason"])
 
 
 def texts_of(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """Some fields of a body as text, empty where missing. :raises Invalid: for another kind."""
+    """Return fields of a body as text, empty if missing.
+
+    :raises Invalid: if one is not text.
+    """
     given = {name: body.get(name) for name in names}
     values, errors = bodies.read(given, dict.fromkeys(names, bodies.any_text))
     if errors:
@@ -392,10 +476,10 @@ def texts_of(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
 
 
 def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> dict[str, Any]:
-    """What a page's form makes of values.
+    """Validate values with the form of a page, so that pages and API follow the same rules.
 
-    :param names: field of the form -> its name in the API, where they differ.
-    :raises Invalid: naming each field that is wrong.
+    :param names: form field -> name in the API, if they differ.
+    :raises Invalid: naming each wrong field.
     """
     if form.is_valid():
         return form.cleaned_data
@@ -405,9 +489,10 @@ def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def refuse_if_any(refused: Any, instead: Sequence[str] = ()) -> None:
-    """:raises ApiError: with the reasons, where the click was not taken.
+    """Raise the problems of an action that was refused.
 
-    :param instead: what is said along with an ID that is taken.
+    :param instead: lines that are added if the problem is an ID that the ERP has already.
+    :raises ApiError: if there are problems.
     """
     problems = [problem for one in refused for problem in one.problems]
     if any(problem.rule == "taken" for problem in problems):

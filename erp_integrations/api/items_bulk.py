@@ -1,6 +1,7 @@
-"""Decisions about many items in one call: ``POST …/erp_queue/actions/{accept|reject|retry}``.
+"""Decisions about many items in one call: ``POST .../erp_queue/actions/{accept|reject|retry}``.
 
-As with a sync, each row has its own fate: the answer is 200, with ``entities`` and ``errors``.
+As in a sync, each row is accepted or refused by itself: the response is 200 with ``entities`` and
+``errors``.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ DIGEST = {"digest": ["is missing: send the digest of the item as you read it"]}
 
 
 class ManyItems(QueueItems):
-    """The same decision about many items."""
+    """Base of the decisions about many items."""
 
     sources: tuple[State, ...] = ()
 
     @answers(schemas.ManyDecided)
     def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:
-        """Decide each row by itself."""
+        """Decide about each item of ``updates``; some may be refused."""
         body = scope.body_of(request)
         rows = rows_of(body)
         self._find(rows)
@@ -43,8 +44,10 @@ class ManyItems(QueueItems):
         for row in rows:
             if row.item is not None and not row.errors:
                 by_entity[row.item.entity].append(row)
+        # All permissions are checked before the first decision: 403 means that nothing was done.
         for entity in sorted(by_entity):
             self.require("items.accept", entity)
+        # A bulk request is of one record type, so there may be several request ids.
         clicks = []
         for entity, some in sorted(by_entity.items()):
             done = self.decide(entity, some, body)
@@ -61,6 +64,7 @@ class ManyItems(QueueItems):
                 row.errors = NO_SUCH_ID
 
     def _told(self, rows: Sequence[Row], clicks: Sequence[str]) -> JsonAnswer:
+        # Items are read after all decisions, in one query.
         done = [row.pk for row in rows if row.pk is not None and not row.errors]
         shown = serializers.items(done)
         return JsonAnswer(
@@ -72,37 +76,44 @@ class ManyItems(QueueItems):
         )
 
     def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
-        """Carry it out for rows of one record type."""
+        """Decide about the rows of one record type; rows refused here have their errors set."""
         raise NotImplementedError
 
 
 class AcceptMany(ManyItems):
-    """Accept; ``acceptance`` beside ``updates`` holds for every row that has no own value."""
+    """Accept many items for export.
+
+    ``acceptance`` beside ``updates`` has the values for every row without its own.
+    """
 
     body = schemas.ACCEPT_MANY_BODY
     click = staticmethod(accept_services.accept)
 
     def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
-        """Each row as it was seen: a row without a digest, or with an old one, is refused."""
+        """Accept each row as it was read: a row without its current digest is refused."""
         common = acceptance_of(body)
+        # For all rows at once, so that no free ID is proposed twice.
         accept_services.proposals_for([row.item for row in rows if row.item is not None])
         decisions = [one for row in rows if (one := _decision(row, common)) is not None]
         return self.click(decisions, entity=entity, access=self.access)
 
 
 class RetryMany(AcceptMany):
-    """Export failed items once more."""
+    """Export many failed items again."""
 
     click = staticmethod(accept_services.retry)
 
 
 class RejectMany(ManyItems):
-    """Hand items back; ``reason`` holds for every row that has none of its own."""
+    """Reject many items and return them to their senders.
+
+    ``reason`` beside ``updates`` is for every row without its own.
+    """
 
     body = schemas.REJECT_MANY_BODY
 
     def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
-        """With a reason for each; the senders read it."""
+        """Reject each row with its reason; a row without a valid reason is refused."""
         own = {}
         for row in rows:
             try:
@@ -122,6 +133,7 @@ def _decision(row: Row, common: Mapping[str, str]) -> Decision | None:
         row.errors = DIGEST
         return None
     try:
+        # The row's own values win over those for all rows, and these over saved or proposed ones.
         values = {**row.item.acceptance, **common, **acceptance_of(row.given)}
     except (Invalid, Malformed) as error:
         row.errors = dict(error.errors)  # type: ignore[arg-type]
@@ -130,7 +142,7 @@ def _decision(row: Row, common: Mapping[str, str]) -> Decision | None:
 
 
 def note_refusals(rows: Sequence[Row], refused: Iterable[Refusal]) -> None:
-    """Give each refused row its reasons. Refusals name records, and come in the order of ids."""
+    """Set the errors of refused rows. Refusals name records, and come in the order of item ids."""
     by_record: dict[int, list[Refusal]] = defaultdict(list)
     for one in refused:
         by_record[one.record_id].append(one)

@@ -1,4 +1,4 @@
-"""Procore's words for where something stands.
+"""Procore's names for ERP states and item types, and the filters that take them.
 
 See docs/design/erp-integrations-states.md, "Words of the API".
 """
@@ -36,19 +36,22 @@ _ENTITIES = {name: entity for entity, name in ITEM_TYPES.items()}
 
 
 def item_type(entity: str) -> str:
-    """What Procore calls a record type."""
+    """Return Procore's name of a record type."""
     return ITEM_TYPES.get(entity, entity)
 
 
 def of_item(state: str, operation: str) -> str:
-    """The word for an item; a retrieved update leaves its record synced."""
+    """Return the ``erp_status`` of an item.
+
+    A retrieved update is ``synced``, since the record is in the ERP as before.
+    """
     if state == State.RETRIEVED and operation == Operation.UPDATE:
         return SYNCED
     return WORDS[state]
 
 
 def of_record(record: Sendable) -> str:
-    """The word for a record; needs no query."""
+    """Return the ``erp_status`` of a record; needs no query."""
     if record.origin_id and record.erp_state in UPDATE_BACK:
         return SYNCED
     if record.erp_state:
@@ -58,16 +61,18 @@ def of_record(record: Sendable) -> str:
 
 @filtering(f"One or several of: {', '.join(STATUSES)}.")
 def by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    """Filter of the queue: items that :func:`of_item` gives one of the words.
+    """Filter items by ``erp_status``, the reverse of :func:`of_item`.
 
     :raises WrongValue: for an unknown word.
     """
     wanted = {MISSPELT.get(word, word) for word in _listed(values)}
+    # Words that no item ever has, such as "invalid", are valid and match nothing.
     unknown = wanted - set(STATUSES)
     if unknown:
         raise WrongValue(f"takes one of: {', '.join(STATUSES)}")
     states = [state for state, word in WORDS.items() if word in wanted]
     matching = Q(state__in=[state for state in states if state != State.RETRIEVED])
+    # RETRIEVED depends on the operation too, as in of_item().
     for word, operation in ((NOT_IN_ERP, Operation.CREATE), (SYNCED, Operation.UPDATE)):
         if word in wanted:
             matching |= Q(state=State.RETRIEVED, operation=operation)
@@ -76,7 +81,10 @@ def by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
 @filtering(f"One or several of: {', '.join(State.values)}.")
 def by_state(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    """Filter of the queue by our own, finer words. :raises WrongValue: for an unknown one."""
+    """Filter items by erpbridge's own states, which are finer.
+
+    :raises WrongValue: for an unknown state.
+    """
     wanted = list(_listed(values))
     if set(wanted) - set(State.values):
         raise WrongValue(f"takes one of: {', '.join(State.values)}")
@@ -85,11 +93,11 @@ def by_state(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
 @filtering("A type of record, as item_type names it.")
 def by_type(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-    """Filter by record type, in Procore's word or in ours."""
+    """Filter by record type, by Procore's name or ours; an unknown one matches nothing."""
     return found.filter(entity__in=[_ENTITIES.get(word, word) for word in _listed(values)])
 
 
 def _listed(values: Iterable[str]) -> list[str]:
-    """Words of one filter, also separated by commas; what no database takes is no word."""
     words = (word.strip() for value in values for word in value.split(","))
+    # PostgreSQL refuses NUL characters in text.
     return [word.replace("\x00", "") for word in words if word]

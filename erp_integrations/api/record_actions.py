@@ -1,4 +1,4 @@
-"""Send to ERP and Retrieve for one company, or many: the first click, and its undoing."""
+"""Send and retrieve calls of record types, for one record or many, and the status of a record."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ from erpbridge.rest.views import ScopedView
 
 
 class RecordView(ScopedView):
-    """A record of the type ``entity`` that the caller can see."""
+    """Base of the calls on one record of the type ``entity``."""
 
     entity = ""
 
     def fetch(self, pk: int) -> Sendable:
-        """The record. :raises Http404: for what the caller cannot see."""
+        """Return the record.
+
+        :raises Http404: if the caller cannot see it.
+        """
         found: Sendable | None = record_type(self.entity).visible(self.access).filter(pk=pk).first()
         if found is None:
             raise Http404
@@ -37,12 +40,13 @@ class RecordView(ScopedView):
 
 
 class Standing(RecordView):
-    """Where a record stands with the ERP, and what the caller can do about it."""
+    """ERP status of a record."""
 
     @answers(schemas.RecordStanding)
     def get(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
-        """State, ids, and the button of its page with every reason why it is grey."""
+        """Return state, IDs, whether it can be sent or retrieved, and every reason why not."""
         record = self.fetch(pk)
+        # The same function as on the record's page, so that page and API never disagree.
         shown = buttons.button(self.entity, self.access, record)
         lock = locks.lock(self.entity, record)
         told = {
@@ -61,27 +65,34 @@ class Standing(RecordView):
 
 
 class SendRecord(RecordView):
-    """``POST …/{id}/actions/send_to_erp``."""
+    """Send a record to the ERP.
+
+    It waits for an approver of accounting. ``POST .../{id}/actions/send_to_erp``.
+    """
 
     @takes(schemas.SEND_BODY)
     @answers(schemas.Clicked, 201)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
-        """Put the record in front of accounting; ``revision`` says which one was seen."""
+        """Put the record into the queue; ``revision`` names the one that was read."""
         self.fetch(pk)
         self.require(record_type(self.entity).send_action)
         body = scope.body_of(request)
         seen, note = action_responses.revision_of(body), action_responses.note_of(body)
+        # None: whatever revision is stored now.
         known = None if seen is None else {pk: seen}
         done = sendable.send(self.entity, [pk], access=self.access, seen=known, note=note)
         return action_responses.one(self.entity, pk, done, self.access, 201)
 
 
 class RetrieveRecord(RecordView):
-    """``POST …/{id}/actions/retrieve_from_erp``."""
+    """Retrieve a record from the ERP queue.
+
+    ``POST .../{id}/actions/retrieve_from_erp``.
+    """
 
     @answers(schemas.Clicked)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
-        """Take it back from accounting, unless a decision came first."""
+        """Take the record back, unless an approver has decided about it."""
         self.fetch(pk)
         self.require(record_type(self.entity).retrieve_action)
         done = sendable.retrieve(self.entity, [pk], access=self.access)
@@ -89,7 +100,10 @@ class RetrieveRecord(RecordView):
 
 
 class ManyRecords(ScopedView):
-    """The same click on many records: ``{"updates": [{"id": 1, "revision": 3}, …]}``."""
+    """Send or retrieve many records.
+
+    The body is ``{"updates": [{"id": 1, "revision": 3}, ...]}``.
+    """
 
     entity = ""
     retrieves = False
@@ -97,7 +111,7 @@ class ManyRecords(ScopedView):
     @takes(schemas.MANY_BODY)
     @answers(schemas.ManyClicked)
     def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:
-        """Each row has its own fate; the answer is 200 with ``entities`` and ``errors``."""
+        """Handle each row by itself; the response is 200 with ``entities`` and ``errors``."""
         kind = record_type(self.entity)
         self.require(kind.retrieve_action if self.retrieves else kind.send_action)
         rows = rows_of(scope.body_of(request))
@@ -111,9 +125,12 @@ class ManyRecords(ScopedView):
 
 
 class Click(ScopedView):
-    """``GET /companies/{id}/erp_requests/{uuid}``: what a click did."""
+    """Result of a bulk request.
+
+    ``GET /companies/{id}/erp_requests/{uuid}``.
+    """
 
     @answers(schemas.WholeClick)
     def get(self, request: ApiRequest, request_id: UUID, **path: Any) -> JsonAnswer:
-        """How many rows were taken, which were refused and why, and how far the export is."""
+        """Return how many rows were taken, the refused ones with reasons, and the progress."""
         return JsonAnswer(serializers.click(bulk_requests.click_of(self.access, request_id)))

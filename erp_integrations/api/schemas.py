@@ -1,4 +1,7 @@
-"""What the queue and the clicks answer, and what they take, for the description of the API."""
+"""Types of responses and schemas of bodies, for the API description.
+
+The class docstrings are the descriptions of the types.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from erpbridge.rest.schema.operations import Schema, an_object
 
 TEXT: Schema = {"type": "string"}
 ID: Schema = {"type": "integer"}
+# Optional fields also take null, which is the same as leaving them out.
 REVISION: Schema = {"type": ["integer", "null"]}
 ACCEPTANCE: Schema = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+# The digest names the revision of an item that the caller has read.
 DIGEST_BODY = an_object({"digest": TEXT})
 ACCEPT_BODY = an_object({"digest": TEXT, "acceptance": ACCEPTANCE}, ["digest"])
 REASON_BODY = an_object({"digest": TEXT, "reason": TEXT}, ["reason"])
@@ -37,7 +42,11 @@ SEND_BODY = an_object({"revision": REVISION, "note": NOTE})
 
 
 def rows_body(row: Schema, **beside: Schema) -> Schema:
-    """A body whose ``updates`` are such rows."""
+    """Return the schema of a body with a list of rows in ``updates``.
+
+    :param beside: fields beside ``updates``, which apply to all rows.
+    """
+    # The limit of Procore's sync calls (docs/design/procore-rest-conventions.md, "Sync").
     rows: Schema = {"type": "array", "items": row, "maxItems": 1_000}
     return an_object({"updates": rows, **beside}, ["updates"])
 
@@ -51,7 +60,7 @@ REJECT_MANY_BODY = rows_body(an_object({"id": ID, "reason": TEXT}, ["id"]), reas
 
 
 class Person(TypedDict):
-    """A person in passing."""
+    """A person."""
 
     id: int
     name: str
@@ -59,14 +68,14 @@ class Person(TypedDict):
 
 
 class ConnectionName(TypedDict):
-    """An ERP connection in passing."""
+    """The ERP connection of an item."""
 
     id: int
     name: str
 
 
 class ItemError(TypedDict):
-    """Why an item failed, and what to do."""
+    """Why an item failed, and what to do about it."""
 
     kind: str | None
     field: str | None
@@ -75,7 +84,7 @@ class ItemError(TypedDict):
 
 
 class Waits(TypedDict):
-    """Why something waits, and when it is tried next; null: a person has to act first."""
+    """Why an item waits, and when it is tried next; null if a person has to act first."""
 
     cause: Literal[
         "unusable",
@@ -124,21 +133,21 @@ class QueueItem(TypedDict):
 
 
 class Choice(TypedDict):
-    """A value that the ERP knows."""
+    """A value that the ERP offers for an acceptance field."""
 
     key: str
     value: str
 
 
 class Rule(TypedDict):
-    """A limit of the ERP."""
+    """A limit that the ERP sets for an acceptance field."""
 
     kind: str
     value: Any
 
 
 class AcceptanceFieldRow(TypedDict):
-    """What accounting fills in."""
+    """A field that the approver fills in; without ``choices`` it is free text."""
 
     name: str
     label: str
@@ -150,7 +159,7 @@ class AcceptanceFieldRow(TypedDict):
 
 
 class PreviewField(TypedDict):
-    """A value as it will stand in the ERP."""
+    """A field as it will be written to the ERP."""
 
     name: str
     value: Any
@@ -166,7 +175,7 @@ class Preview(TypedDict):
 
 
 class Change(TypedDict):
-    """A value that differs from what the ERP took last."""
+    """A field that differs from the value that the ERP accepted last."""
 
     label: str
     old: Any
@@ -174,7 +183,7 @@ class Change(TypedDict):
 
 
 class MatchedField(TypedDict):
-    """A field of a record of the ERP, beside what was sent."""
+    """A field of the ERP's record beside the value that was sent."""
 
     label: str
     in_erp: str
@@ -183,9 +192,9 @@ class MatchedField(TypedDict):
 
 
 class ErpMatch(TypedDict):
-    """A record of the ERP that may be the one that waits, by what it is the same.
+    """A record of the ERP that may be the same as the item's; ``same`` lists the equal fields.
 
-    ``linked_to``: the record of ours that it is linked to already.
+    ``linked_to`` names the record that it is already linked to.
     """
 
     origin_id: str
@@ -197,8 +206,9 @@ class ErpMatch(TypedDict):
 
 
 class NotCompared(TypedDict):
-    """An ID of the ERP that a program named, of the record or of its parent: a person has to say
-    whether it is the right one.
+    """An ID of the ERP that an API client has set and that was not compared yet.
+
+    It is of the record or of its parent. An approver has to confirm that it is the right one.
     """
 
     item_id: int
@@ -208,7 +218,7 @@ class NotCompared(TypedDict):
 
 
 class RejectedBefore(TypedDict):
-    """What was said the last time that the record came, and what the sender changed since."""
+    """The last rejection of the record, and what its sender has changed since."""
 
     by: Person | None
     at: datetime | None
@@ -217,7 +227,7 @@ class RejectedBefore(TypedDict):
 
 
 class Attempt(TypedDict):
-    """One try to export."""
+    """One attempt to export the item."""
 
     id: int
     number: int
@@ -230,7 +240,7 @@ class Attempt(TypedDict):
 
 
 class ItemEvent(TypedDict):
-    """Something that happened to an item."""
+    """An event in the history of an item."""
 
     at: datetime
     actor: Person | None
@@ -240,7 +250,7 @@ class ItemEvent(TypedDict):
 
 
 class WholeItem(QueueItem):
-    """An acceptance item with everything that its page shows."""
+    """An acceptance item with all its details."""
 
     standing: str | None
     payload: dict[str, Any]
@@ -268,14 +278,14 @@ class WholeItem(QueueItem):
 
 
 class RefusedClick(TypedDict):
-    """A row of a call, as sent, with what is wrong with it."""
+    """A refused row as it was sent, with its errors by field."""
 
     id: NotRequired[Any]
     errors: dict[str, list[str]]
 
 
 class ManyDecided(TypedDict):
-    """What became of each row; the clicks by which the others were decided."""
+    """The decided items, the refused rows, and the ids of the bulk requests."""
 
     entities: list[QueueItem]
     errors: list[RefusedClick]
@@ -283,7 +293,7 @@ class ManyDecided(TypedDict):
 
 
 class RecordState(TypedDict):
-    """Where a record stands with the ERP."""
+    """The ERP state of a record."""
 
     id: int
     item_type: str
@@ -299,7 +309,7 @@ class RecordState(TypedDict):
 
 
 class Reason(TypedDict):
-    """Why a button is grey."""
+    """Why a record cannot be sent or retrieved."""
 
     field: str
     rule: str
@@ -307,7 +317,7 @@ class Reason(TypedDict):
 
 
 class RecordStanding(RecordState):
-    """Where a record stands, and what the caller can do about it."""
+    """The ERP state of a record, and what the caller can do about it."""
 
     can_send: bool
     can_retrieve: bool
@@ -317,13 +327,13 @@ class RecordStanding(RecordState):
 
 
 class Clicked(RecordState):
-    """Where a record stands after a click on it."""
+    """The ERP state of a record after it was sent or retrieved."""
 
     request_id: UUID
 
 
 class ManyClicked(TypedDict):
-    """What became of each row, and the click."""
+    """The ERP states of the records, the refused rows, and the id of the bulk request."""
 
     entities: list[RecordState]
     errors: list[RefusedClick]
@@ -331,7 +341,7 @@ class ManyClicked(TypedDict):
 
 
 class RefusedRecord(TypedDict):
-    """A record that a click did not take."""
+    """A record that a bulk request refused, with its errors by field."""
 
     item_id: int
     label: str
@@ -339,7 +349,7 @@ class RefusedRecord(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far the export of a click is."""
+    """Number of items of a bulk request that are being exported, are synced, or failed."""
 
     moving: int
     synced: int
@@ -347,7 +357,7 @@ class Progress(TypedDict):
 
 
 class WholeClick(TypedDict):
-    """What one click did."""
+    """The outcome of a bulk request and the progress of its export."""
 
     id: UUID
     company_id: int

@@ -1,4 +1,8 @@
-"""How acceptance items, clicks and the state of a record are shown to programs."""
+"""JSON of acceptance items, bulk requests and the ERP state of records.
+
+Plain functions instead of DRF serializers, which were measured to be slower
+(docs/design/measured-choices.md, "Lists").
+"""
 
 from __future__ import annotations
 
@@ -22,23 +26,24 @@ from erpbridge.access.models import User
 from erpbridge.access.policy import Access
 
 RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
+# The newest attempts that an item shows.
 MOST_ATTEMPTS = 20
 
 
 def person(one: User | None) -> dict[str, Any] | None:
-    """A person as Procore shows one in passing."""
+    """Return a person as Procore shows one inside another record."""
     return {"id": one.pk, "name": one.name, "login": one.email} if one else None
 
 
 def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Items as a list shows them; one query."""
+    """Return items by id, as a list shows them, in a fixed number of queries."""
     rows = list(Item.objects.filter(pk__in=pks).select_related(*RELATED))
     held_up = wait_reasons.of_items(rows)
     return {item.pk: _item(item, held_up.get(item.pk)) for item in rows}
 
 
 def waiting(wait: Wait | None) -> dict[str, Any] | None:
-    """Why something waits, and until when."""
+    """Return why something waits and when it is tried next; None if it does not wait."""
     if wait is None:
         return None
     return {"cause": wait.cause, "message": wait.why, "next_try_at": wait.next_try_at}
@@ -87,13 +92,15 @@ def _error(item: Item) -> dict[str, Any] | None:
 
 
 def whole_item(item: Item, access: Access) -> dict[str, Any]:
-    """One item with everything its page shows: what will be written, what to fill in, history."""
+    """Return one item with everything that its page shows."""
     manifest = adapter_loading.usable_manifest(item.connection, item.entity)
     link = item_details.link_of(item)
+    # Proposed IDs first: the matches are looked for by them as well.
     accept_services.proposals_for([item])
     found = matches.matches(item, manifest, item.acceptance) if manifest else []
     offers = Offers(item.connection, manifest) if manifest else None
     told = comparison.asked(item)
+    # Only a create has acceptance values; an update goes by the link.
     asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
     return {
         **_item(item, wait_reasons.of_item(item)),
@@ -117,7 +124,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
 
 
 def _field(one: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, Any]:
-    """An acceptance field with the ERP's own choices; null choices: text."""
+    # None: free text. An empty list would mean that the ERP offers nothing.
     choices = None
     if one.choices and offers is not None:
         choices = [{"key": code, "value": label} for code, label in offers.of(one.name).items()]
@@ -179,7 +186,7 @@ def _told(link: Link) -> dict[str, Any]:
 
 
 def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
-    """What the ERP answered, word for word, is for those who look after the connection."""
+    # The ERP's answers are shown word for word only to those who configure the connection.
     reads = bool(access.can("connection.configure"))
     return [
         {
@@ -197,7 +204,8 @@ def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
 
 
 def click(found: Request) -> dict[str, Any]:
-    """What one click did, and how far its export is; a fixed number of queries."""
+    """Return the outcome of a bulk request and its progress, in a fixed number of queries."""
+    # An accept or retry moves items that were there; a send created its items.
     moved = found.items.all() if found.verb in ("accept", "retry") else found.sent_items.all()
     counts = {
         "moving": moved.filter(state__in=MOVING).count(),
@@ -227,13 +235,15 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[str, Any]]:
-    """Where records stand with the ERP; a number of queries that does not grow with ``pks``."""
+    """Return the ERP state of records by id; the number of queries does not grow with ``pks``."""
     rows = record_type(entity).model._base_manager.filter(pk__in=pks)
     latest: dict[int, int] = {}
     if access.can("items.view"):
         found = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
+        # Ordered by id, so that the last item of a record wins.
         latest = dict(found.order_by("pk").values_list("record_id", "pk"))
     links = Link.objects.active().filter(connection__account=access.account, entity=entity)
+    # ``told`` marks an ID that an API client has set and nobody has compared yet.
     seen = links.filter(record_id__in=pks, told=False)
     compared = set(seen.values_list("record_id", flat=True))
     return {

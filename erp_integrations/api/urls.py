@@ -1,4 +1,4 @@
-"""Routes of the queue and of the clicks; all are ours, none is Procore's."""
+"""Routes of the queue and of send and retrieve; all are ours, none is Procore's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from erpbridge.rest.urls import rest
 V1 = ["v1.0"]
 COMPANY = "companies/<int:company_id>/"
 PROJECT = "projects/<int:project_id>/"
+# Actions with None concern a single item only and have no call for many.
 ACTIONS: dict[str, tuple[type[items.ItemAction], type[items_bulk.ManyItems] | None]] = {
     "accept": (items.Accept, items_bulk.AcceptMany),
     "retry": (items.Retry, items_bulk.RetryMany),
@@ -25,7 +26,6 @@ ACTIONS: dict[str, tuple[type[items.ItemAction], type[items_bulk.ManyItems] | No
 
 
 def _queue(scope: str, prefix: str) -> list[URLPattern]:
-    """The queue of a company, or what a project sent."""
     base = f"{scope}erp_queue"
     found = [
         *rest(V1, base, items.Queue.as_view(), name=f"{prefix}queue"),
@@ -46,7 +46,6 @@ def _queue(scope: str, prefix: str) -> list[URLPattern]:
 
 
 def _records(scope: str, prefix: str, route: str, entity: str) -> list[URLPattern]:
-    """The clicks on records of one type."""
     of_type: dict[str, Any] = {"entity": entity}
     one, base = f"{scope}{route}/<int:pk>", f"{scope}{route}/actions"
     retrieving = record_actions.ManyRecords.as_view(**of_type, retrieves=True)
@@ -71,6 +70,8 @@ app_name = "erp_api"
 urlpatterns: list[URLPattern] = [
     *_queue(COMPANY, ""),
     *_queue(PROJECT, "project_"),
+    # Cost codes are sent by routes of their own app, because a list is sent as a whole; only their
+    # status is here.
     *_records(COMPANY, "", "vendors", "vendor"),
     *_records(PROJECT, "project_", "vendors", "vendor"),
     *rest(

@@ -1,1 +1,1 @@
-"""Template tags that other tools' pages use to show where the ERP stands."""
+"""Template tags by which pages of other tools show the state of the ERP."""
