@@ -55,6 +55,7 @@ def one(entity: str, pk: int, done: Done, access: Access, status: int) -> JsonAn
 
     :raises ApiError: if the record was refused.
     """
+    # Sending a cost code takes its ancestors along, so others may be refused too.
     for refusal in done.refused:
         if refusal.record_id == pk:
             raise api_errors.refused(refusal.problems)

@@ -33,6 +33,8 @@ def rows_of(body: Mapping[str, Any]) -> list[Row]:
     :raises ApiError: 413 if there are more than ``MOST_ROWS``.
     """
     updates = body.get("updates")
+    # 400 for malformed input, 422 against a rule:
+    # docs/design/procore-rest-conventions.md, "Errors".
     if not isinstance(updates, list) or not all(isinstance(one, Mapping) for one in updates):
         raise Malformed({"updates": ["must be a list of objects"]})
     if len(updates) > MOST_ROWS:
@@ -42,6 +44,7 @@ def rows_of(body: Mapping[str, Any]) -> list[Row]:
     seen: set[int] = set()
     for row in rows:
         try:
+            # One bad row stops no other (docs/design/procore-rest-conventions.md, "Sync").
             row.pk = bodies.whole(row.given.get("id"))
         except ValidationError as error:
             row.errors = {"id": list(error.messages)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from erp_integrations.adapters.base import Problem
 from erpbridge.rest.errors import ApiError
 
-# The caller has an old picture: read again, then decide.
+# The caller has outdated data and has to read again (docs/api-clicks.md, "When it is refused").
 CONFLICTS = frozenset({"stale", "decided", "open", "not_sent"})
 # Nobody accepts what they sent themselves (docs/design/permissions.md, "The accounting approver").
 FORBIDDEN = frozenset({"own"})

@@ -149,6 +149,7 @@ class OneItem(QueueItems):
 
         :raises Invalid: naming each refused field.
         """
+        # An item that the caller cannot see is 404, before any 403.
         item = self.fetch(pk)
         self.require("items.accept", item.entity)
         given = acceptance_of(scope.body_of(request))
@@ -180,6 +181,7 @@ class ItemAction(QueueItems):
         """
         item = self.fetch(pk)
         self.require(self.right_for(item), item.entity)
+        # Checked again by accept and link_instead, after they have locked the connection.
         seen = scope.body_of(self.request).get("digest")
         if seen is not None and seen != item.digest:
             raise api_errors.conflict("It is not the revision you looked at. Read it again.")
@@ -267,7 +269,7 @@ class Reject(ItemAction):
 class Withdraw(ItemAction):
     """Withdraw an accepted item from the export.
 
-    Possible only while nothing of it has been sent to the ERP.
+    Possible only while nothing of it can be in the ERP.
     """
 
     body = schemas.REASON_BODY
@@ -275,7 +277,7 @@ class Withdraw(ItemAction):
     def act(self, item: Item, body: Mapping[str, Any]) -> None:
         """Withdraw with the reason.
 
-        :raises ApiError: 409 if the export has begun.
+        :raises ApiError: 409 if something of it may be in the ERP.
         """
         try:
             accept_services.withdraw(item, reason=reason_of(body), by=self.access.user)
@@ -290,8 +292,7 @@ class Answer(ItemAction):
     """
 
     body = schemas.ANSWER_BODY
-    # Set by prepare() and used by act(), which runs in the transaction.
-    # What the ERP holds under the ID that was given.
+    # The ERP's record with the given ID: set by prepare(), used by act() in the transaction.
     in_erp: Found | None = None
 
     def prepare(self) -> None:
@@ -419,6 +420,7 @@ class Unlink(ItemAction):
         refused = unlink_services.unlink(
             item.account_id, item.entity, [item.record_id], by=self.access.user, why=reason
         )
+        # One record, so at most one reason.
         for why_not in refused.values():
             raise api_errors.conflict(why_not)
 

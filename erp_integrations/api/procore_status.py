@@ -30,7 +30,7 @@ STATUSES = (
     "not_integrated",
 )
 MISSPELT = {"exportging": "exporting"}
-# Our word for a record type -> the item type of Procore's external data.
+# Our name of a record type -> the item type of Procore's external data.
 ITEM_TYPES = {"cost_code": "standard_cost_code"}
 _ENTITIES = {name: entity for entity, name in ITEM_TYPES.items()}
 

@@ -74,6 +74,7 @@ class SendRecord(RecordView):
     @answers(schemas.Clicked, 201)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Put the record into the queue; ``revision`` names the one that was read."""
+        # A record that the caller cannot see is 404, before any 403.
         self.fetch(pk)
         self.require(record_type(self.entity).send_action)
         body = scope.body_of(request)
@@ -93,6 +94,7 @@ class RetrieveRecord(RecordView):
     @answers(schemas.Clicked)
     def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
         """Take the record back, unless an approver has decided about it."""
+        # As in SendRecord, 404 comes before any 403.
         self.fetch(pk)
         self.require(record_type(self.entity).retrieve_action)
         done = sendable.retrieve(self.entity, [pk], access=self.access)
@@ -113,6 +115,7 @@ class ManyRecords(ScopedView):
     def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:
         """Handle each row by itself; the response is 200 with ``entities`` and ``errors``."""
         kind = record_type(self.entity)
+        # The right is of the record type, so it is checked once for all rows.
         self.require(kind.retrieve_action if self.retrieves else kind.send_action)
         rows = rows_of(scope.body_of(request))
         return action_responses.many(self.entity, rows, self._click, self.access)

@@ -37,6 +37,7 @@ USE_BODY = an_object(
     {"digest": TEXT, "origin_ids": {"type": "array", "items": TEXT}, "reason": TEXT},
     ["origin_ids", "reason"],
 )
+# The limit is that of ``workflow.send.services.LONGEST_NOTE``.
 NOTE: Schema = {"type": ["string", "null"], "maxLength": 1_000}
 SEND_BODY = an_object({"revision": REVISION, "note": NOTE})
 
@@ -86,6 +87,7 @@ class ItemError(TypedDict):
 class Waits(TypedDict):
     """Why an item waits, and when it is tried next; null if a person has to act first."""
 
+    # The values of ``connections.wait_reasons.Cause``.
     cause: Literal[
         "unusable",
         "paused",
@@ -261,6 +263,7 @@ class WholeItem(QueueItem):
     rejected_before: RejectedBefore | None
     erp_matches: list[ErpMatch]
     not_compared: list[NotCompared]
+    # The values of ``workflow.accept.actions.Action``, which are also the last part of the routes.
     available_actions: list[
         Literal[
             "accept",

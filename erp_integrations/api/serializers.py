@@ -38,6 +38,7 @@ def person(one: User | None) -> dict[str, Any] | None:
 def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return items by id, as a list shows them, in a fixed number of queries."""
     rows = list(Item.objects.filter(pk__in=pks).select_related(*RELATED))
+    # The reason of a connection is determined once for all its items.
     held_up = wait_reasons.of_items(rows)
     return {item.pk: _item(item, held_up.get(item.pk)) for item in rows}
 
@@ -65,6 +66,7 @@ def _item(item: Item, wait: Wait | None) -> dict[str, Any]:
         "erp_connection": {"id": item.connection_id, "name": item.connection.name},
         "sent_by": person(item.sent_by),
         "sent_at": item.sent_at,
+        # An empty text is shown as null (docs/design/procore-rest-conventions.md, "Formats").
         "note": item.note or None,
         "decided_by": person(item.decided_by),
         "decided_at": item.decided_at,

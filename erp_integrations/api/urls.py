@@ -46,6 +46,7 @@ def _queue(scope: str, prefix: str) -> list[URLPattern]:
 
 
 def _records(scope: str, prefix: str, route: str, entity: str) -> list[URLPattern]:
+    # One view class serves all record types; the route says which.
     of_type: dict[str, Any] = {"entity": entity}
     one, base = f"{scope}{route}/<int:pk>", f"{scope}{route}/actions"
     retrieving = record_actions.ManyRecords.as_view(**of_type, retrieves=True)

@@ -1,4 +1,4 @@
-"""The page on which many items are accepted at once, each with its own fields."""
+"""The page on which many items are accepted at once, each with its own acceptance fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from erp_integrations.workflow.accept.services import Decision
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 
-# Rows that are shown with their fields; the rest gets proposed IDs and the common values unseen.
+# Rows that are shown with their fields; others get proposed IDs and the common values.
 MOST_ROWS_SHOWN = 500
 Values = Mapping[str, Any]
 
@@ -34,7 +34,10 @@ Values = Mapping[str, Any]
 @require_POST
 @scoped("items.view")
 def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """Show many items with the fields of each, and accept them once that is confirmed."""
+    """Show the chosen items with the fields of each; accept or retry them after confirmation.
+
+    :raises PermissionDenied: if the person may not accept items of this type.
+    """
     found = kind_of(kind)
     access = request.access
     require(access, "items.accept", found.entity)
@@ -46,8 +49,10 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     if connection is None or manifest is None:
         messages.error(request, "Nothing was done: no usable ERP connection for these records.")
         return redirect(back_to(request, found))
+    # For all rows at once, so that no free ID is proposed twice.
     accept_services.proposals_for(rows)
     confirmed = bool(request.POST.get("confirm"))
+    # Unbound on the first request, so that opening the page shows no errors.
     form = CommonValuesForm(manifest, connection, request.POST if confirmed else None)
     if confirmed and form.is_valid():
         own = _own_values(rows, request.POST)
@@ -62,7 +67,7 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
 
 
 def _own_values(rows: Sequence[Item], posted: QueryDict) -> dict[int, Values]:
-    """What stands in the fields of each row: as typed where it was shown, as proposed otherwise."""
+    """Item id -> its values: as typed if the row was shown, else as proposed."""
     typed = posted_values(posted)
     return {item.pk: {**item.acceptance, **typed.get(item.pk, {})} for item in rows}
 
@@ -73,9 +78,11 @@ def _nothing_lacks(
     own: Mapping[int, Values],
     manifest: EntityManifest,
 ) -> bool:
-    """Whether every row has what is picked from a list and required; the form is told if not."""
+    """Whether every new item has a value for each required list field; adds form errors if not."""
+    # Updates have no acceptance values: they go by the link.
     new = [item for item in rows if item.operation == Operation.CREATE]
     for one in manifest.acceptance_fields:
+        # Text fields, such as the ID, are checked row by row when accepting.
         if not one.choices or not one.required or form.cleaned_data.get(one.name):
             continue
         lacking = sum(not own[item.pk].get(one.name) for item in new)
@@ -90,11 +97,13 @@ def _nothing_lacks(
 def _decisions(
     rows: Sequence[Item], own: Mapping[int, Values], posted: QueryDict, common: Values
 ) -> list[Decision]:
-    """One decision per row: its own values, and the common ones where it has none."""
+    """One decision per item: its own values, and the common ones for fields that are empty."""
     decisions = []
     for item in rows:
         values = own[item.pk]
         shared = {name: value for name, value in common.items() if value and not values.get(name)}
+        # As the person saw it: a row that was sent anew since the page was opened is refused. Rows
+        # beyond MOST_ROWS_SHOWN were not seen, and are accepted as they are now.
         digest = posted.get(f"digest-{item.pk}", item.digest)
         decisions.append(Decision(item.pk, digest, {**values, **shared}))
     return decisions
@@ -109,6 +118,7 @@ def _page(
     connection: Connection,
 ) -> HttpResponse:
     shown = rows[:MOST_ROWS_SHOWN]
+    # Details by which the approver tells records with similar names apart.
     facts = kind.told_apart_by(request.access.account.pk, [item.record_id for item in shown])
     context = {
         "kind": kind,
@@ -116,6 +126,7 @@ def _page(
         "fields": manifest.acceptance_fields,
         "fact_labels": next(iter(facts.values()), {}),
         "choices": Offers(connection, manifest).by_field(),
+        # Rendered with what was typed, so that a form with errors loses nothing.
         "rows": [
             _row(item, facts.get(item.record_id, {}), request.access, request.POST, manifest)
             for item in shown

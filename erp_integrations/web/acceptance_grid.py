@@ -1,4 +1,4 @@
-"""The acceptance grid of a list page: an input in each row for what accounting has to fill in."""
+"""The acceptance grid: each row of a list has inputs for the fields that accounting fills in."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.access.policy import Access
 from erpbridge.db.numbers import number
 
-# An input is called so, then item id and field.
+# The name of an input is VALUE, the item id, "-" and the name of the field.
 VALUE = "value-"
 
 
 def posted_values(posted: QueryDict) -> dict[int, dict[str, str]]:
-    """The values of a posted grid, by item id and field."""
+    """Return the values of a posted grid by item id and field; other fields are ignored."""
     values: dict[int, dict[str, str]] = {}
     for key in posted:
         pk, _, name = key.removeprefix(VALUE).partition("-")
@@ -32,12 +32,16 @@ def posted_values(posted: QueryDict) -> dict[int, dict[str, str]]:
 
 
 def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, Any] | None:
-    """What the list page needs to show values in its rows; None where none are filled in."""
+    """Return the template context of the grid; None if rows of this type have no inputs.
+
+    Only record types that are sent as a list have a grid; others have ``accept_views``.
+    """
     connection = connection_services.active(access.account.pk, kind.entity)
     manifest = adapter_loading.usable_manifest(connection, kind.entity)
     if kind.unit != "list" or connection is None or manifest is None:
         return None
     fields = manifest.acceptance_fields
+    # Read once for all rows of the page.
     offers = Offers(connection, manifest)
     return {
         "fields": fields,
@@ -51,7 +55,7 @@ def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, A
 
 
 def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
-    """What the ERP calls a value that was picked; empty where it has no list for the field."""
+    """Return the ERP's label of a picked code; empty if the field has no list."""
     connection = connection_services.active(account_id, kind.entity)
     manifest = adapter_loading.usable_manifest(connection, kind.entity)
     if connection is None or manifest is None:
@@ -60,6 +64,7 @@ def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
 
 
 def _inputs(item: Item, fields: Sequence[AcceptanceField], offers: Offers) -> list[dict[str, Any]]:
+    # An update has no acceptance values; its cells say that the ERP's values are kept.
     if item.operation != Operation.CREATE:
         return [{"label": one.label, "kept": True} for one in fields]
     return [

@@ -1,6 +1,6 @@
-"""The acceptance grid: records that go as a list, with what accounting fills in for each row.
+"""Views of the acceptance grid, for record types that are sent as a list.
 
-Values are saved as they are picked, filled for many rows, or come from the default rules.
+Values are saved as they are picked, filled in for many rows, or come from the default rules.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ from erpbridge.ui.confirmation.bulk_confirm import ask, must_ask
 @require_POST
 @scoped("items.view")
 def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """Keep what was picked: of one input as it is picked, or of the whole page."""
+    """Save one input when it changes, or the whole page."""
     found = kind_of(kind)
+    # Viewing the queue needs less than deciding (docs/design/permissions.md, "Who does what").
     require(request.access, "items.accept", found.entity)
     values = posted_values(request.POST)
     saved = field_values.save(values, entity=found.entity, access=request.access)
+    # An input saves itself and needs only a note beside it, not the page.
     if request.htmx:
         context = {"why": saved.why, "meaning": _meaning(found, values, request.access)}
         return render(request, "parts/saved.html", context)
@@ -53,9 +55,10 @@ def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """Fill a column: for all rows of the list, for one division, or by the default rules."""
+    """Fill a column of the whole list, or of one division, with a value or by the default rules."""
     found, access, posted = kind_of(kind), request.access, request.POST
     require(access, "items.accept", found.entity)
+    # What was typed in the rows is saved first, so that filling does not lose it.
     typed = field_values.save(posted_values(posted), entity=found.entity, access=access)
     _say_refused(request, typed.why)
     value, by_rules = one_line(posted.get("fill_value", "")), posted.get("by") == "rules"
@@ -63,6 +66,7 @@ def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
         messages.warning(request, "Nothing was filled: say first what to fill in.")
         return redirect(back_to(request, found))
     query = posted.copy()
+    # The list as it is filtered, not only the ticked rows.
     query["all"] = "1"
     items = chosen_items(access, found, query)
     division = posted.get("division", "")
@@ -87,9 +91,9 @@ def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """Accept the ticked rows, or all of the list, with the values saved so far.
+    """Accept the ticked rows, or the whole list, with the saved values.
 
-    All, and very many, only after a question.
+    The whole list, and many rows, need a confirmation.
     """
     found, access = kind_of(kind), request.access
     require(access, "items.accept", found.entity)
@@ -97,6 +101,8 @@ def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
     everything = bool(posted.get("everything"))
     values = posted_values(posted)
     saved = field_values.save(values, entity=found.entity, access=access)
+    # A row whose typed value was refused still has its old value, which is not the one that the
+    # person sees. So nothing is exported until it is corrected.
     wrong = _wrong(saved, posted, everything=everything)
     if wrong:
         messages.error(request, "Nothing was exported. Mend first what is wrong in the rows.")
@@ -110,14 +116,15 @@ def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
     if must_ask(request, len(rows)) or (everything and not posted.get("confirm")):
         return _ask(request, found, rows)
     decide = accept_services.retry if rows[0].state == State.FAILED else accept_services.accept
+    # The values are in the items already, so the decisions carry none.
     decisions = [Decision(item.pk, item.digest) for item in rows]
     done = decide(decisions, entity=found.entity, access=access)
     return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
 
 
 def _meaning(kind: RecordType, values: Mapping[int, Mapping[str, str]], access: Access) -> str:
-    """What the ERP calls the one value that was picked."""
     picked = [pair for given in values.values() for pair in given.items()]
+    # Only an input that saves itself shows the label.
     if len(picked) != 1:
         return ""
     name, value = picked[0]
@@ -125,7 +132,7 @@ def _meaning(kind: RecordType, values: Mapping[int, Mapping[str, str]], access: 
 
 
 def _wrong(saved: field_values.Saved, posted: QueryDict, *, everything: bool) -> list[str]:
-    """What is wrong with the typed values of rows that are to go: what is shown is exported."""
+    """Return why values of the rows to export were refused; other rows do not matter."""
     every = everything or bool(posted.get("all"))
     going = set(numbers(posted.getlist("ids")))
     refused = (why for (pk, _name), why in saved.refused.items() if every or pk in going)
@@ -134,6 +141,7 @@ def _wrong(saved: field_values.Saved, posted: QueryDict, *, everything: bool) ->
 
 def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> HttpResponse:
     manifest = adapter_loading.usable_manifest(rows[0].connection, kind.entity)
+    # A note, no obstacle: rows without a required value are refused by themselves.
     lacking = field_values.missing(rows, manifest) if manifest else 0
     what = ["Each is exported by itself; what the ERP refuses is shown with its reason."]
     if lacking:
@@ -156,7 +164,7 @@ def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> Http
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("items.view")
 def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """The default rules: see them, add one, remove one."""
+    """List the default rules of the connection, add one, or remove one."""
     found, access = kind_of(kind), request.access
     require(access, "items.accept", found.entity)
     connection = connection_services.active(access.account.pk, found.entity)
@@ -185,6 +193,7 @@ def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
                 "meaning": offers.words(rule.field).get(rule.value, ""),
             }
             for rule in rules
+            # Rules of a field that the adapter no longer declares are not shown.
             if rule.field in fields
         ],
         "choices": offers.by_field(),
@@ -207,7 +216,10 @@ def _add_rule(
 
 
 def _remove_rule(request: ScopedRequest, connection: Connection) -> None:
-    """:raises Http404: for a rule that the connection never had."""
+    """Remove the posted rule.
+
+    :raises Http404: if the connection never had it.
+    """
     pk = number(request.POST.get("remove", ""))
     try:
         removed = accept_default_rules.remove(connection, pk, by=request.user)
@@ -227,5 +239,6 @@ def _say(request: ScopedRequest, done: int, why: Sequence[str]) -> None:
 
 
 def _say_refused(request: ScopedRequest, why: Sequence[str]) -> None:
+    # Each of thousands of rows may have a reason of its own.
     for message in why[:5]:
         messages.error(request, message)

@@ -1,4 +1,4 @@
-"""What waits for an accounting approver, for the menu and for the page they land on."""
+"""What waits for an approver: the count in the menu, and the page they land on after login."""
 
 from __future__ import annotations
 
@@ -14,30 +14,36 @@ from erp_integrations.web import scoped_urls
 from erpbridge.access.policy import Access
 from erpbridge.ui.waiting import Waiting
 
-# The lists of the tool in which an approver decides, or resolves what failed.
+# The tabs in which an approver decides, or resolves failed items.
 TO_DECIDE = ("ready", "failed")
 
 
 def waiting_for(access: Access) -> Waiting | None:
-    """How many items the person may decide; None for whoever decides nothing.
+    """Return how many items the person may decide about; None if they may decide nothing.
 
-    What they sent themselves waits for somebody else, unless the account lets senders accept
-    their own.
+    Items that they sent themselves wait for somebody else, unless the account lets senders accept
+    their own (docs/design/permissions.md, "The accounting approver").
     """
     kinds = _kinds(access)
     if not kinds:
         return None
     count = _items(access, kinds, TO_DECIDE).capped_count()
+    # Exact counts of large lists are slow (docs/design/measured-choices.md, "Lists").
     return Waiting(count, f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}")
 
 
 def landing(access: Access) -> str:
-    """The first list of the tool in which something waits for the person."""
+    """Return the URL of the first list in which something waits for the person.
+
+    The caller makes sure that they may decide about at least one record type.
+    """
     kinds = _kinds(access)
+    # Items to accept come before failed ones, for all record types.
     lists = [(kind, tab) for tab in TO_DECIDE for kind in kinds]
     first = (one for one in lists if _items(access, [one[0]], [one[1]]).exists())
     kind, tab = next(first, lists[0])
     here = scoped_urls.to(access, "items", kind=kind.slug)
+    # The tab "ready" is the one that a list opens with.
     return here if tab == "ready" else f"{here}?status={tab}"
 
 
@@ -52,4 +58,5 @@ def _items(access: Access, kinds: Sequence[RecordType], tabs: Sequence[str]) -> 
     items = items.filter(entity__in=entities, state__in=states)
     if access.account.senders_may_accept_own:
         return items
+    # Their own failed items count: rejecting and answering need no second approver.
     return items.exclude(Q(state=State.READY) & Q(sent_by=access.user))

@@ -1,4 +1,4 @@
-"""What one click on many rows did, and how far its export is."""
+"""The result page of a bulk request, and the progress of its export."""
 
 from __future__ import annotations
 
@@ -38,15 +38,18 @@ NEXT_WORDS: dict[str, str] = {
 
 
 @require_safe
+# No right is asked here: senders may see their own requests, and click_of() checks the others.
 @scoped()
 def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
-    """What one click did: how many, which rows were refused and why, and how far the export is."""
+    """Show what a bulk request did: the counts, the refused rows with reasons, and the progress."""
     access = request.access
     found = click_of(access, request_id)
+    # A request that was made in a project is shown there.
     if access.project is None and found.project_id is not None:
         return redirect("erp:project_request", access.account.pk, found.project_id, request_id)
     kind = record_type(found.entity)
     accepted = found.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
+    # A sender without access to the tool sees the result too, but no links into the tool.
     can_view = bool(access.can("items.view"))
     context = {
         "click": found,
@@ -66,11 +69,12 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
 
 
 def _refused(found: Request, access: Access, kind: RecordType) -> list[dict[str, Any]]:
-    """The refused rows; deciding people are led to the item, senders to their record."""
+    """Return the refused rows with a link: to the item for approvers, to the record for senders."""
     items: dict[int, UUID] = {}
     if found.verb not in (Request.Verb.SEND, Request.Verb.RETRIEVE):
         records = [row["record_id"] for row in found.refused]
         rows = Item.objects.visible_to(access).filter(entity=kind.entity, record_id__in=records)
+        # Ordered by id, so that the link leads to the record's latest item.
         items = dict(rows.order_by("pk").values_list("record_id", "public_id"))
     return [
         {**row, "url": _row_url(row["record_id"], items, access, kind)} for row in found.refused
@@ -86,7 +90,7 @@ def _row_url(record_id: int, items: dict[int, UUID], access: Access, kind: Recor
 
 
 def _records_url(found: Request, access: Access, kind: RecordType) -> str:
-    """The list of the records, for who can open it."""
+    """Return the URL of the record list; empty for those who may not open it."""
     if not access.can(kind.view_action):
         return ""
     return kind.list_url(access.account.pk, found.project_id)
@@ -95,7 +99,7 @@ def _records_url(found: Request, access: Access, kind: RecordType) -> str:
 @require_safe
 @scoped()
 def click_items(request: ScopedRequest, request_id: UUID) -> HttpResponse:
-    """The rows of a click with where each stands now; asks itself again while any moves."""
+    """The rows of a bulk request with the state of each; the browser polls it while any moves."""
     found = click_of(request.access, request_id)
     context = {
         "items": _items_of_click(found, request.access, request.GET),
@@ -106,7 +110,8 @@ def click_items(request: ScopedRequest, request_id: UUID) -> HttpResponse:
 
 
 def _items_of_click(found: Request, access: Access, query: QueryDict) -> dict[str, Any]:
-    """One page of what a click accepted, failed ones first seen where they stand in the list."""
+    """Return one page of the items that a bulk request has accepted, in the order of their ids."""
+    # ``found.items`` are those that it accepted or retried.
     items = found.items.with_parent().select_related("connection")
     page = list_page(items, query, sorts={"order": "pk"}, default="order", search=search)
     held_up = wait_reasons.of_items(page.rows)
@@ -119,6 +124,7 @@ def _items_of_click(found: Request, access: Access, query: QueryDict) -> dict[st
         }
         for item in page.rows
     ]
+    # An item that waits for its parent does not keep the browser polling.
     moving = any(item.state in MOVING and item.waits_for is None for item in page.rows)
     return {"page": page, "rows": rows, "moving": moving}
 
@@ -136,6 +142,7 @@ def _progress(found: Request, access: Access) -> dict[str, Any]:
     items = found.items.all()
     moving = items.filter(state__in=MOVING).count()
     synced = items.filter(state=State.SYNCED).count()
+    # Unlinked items were synced before, so they count as done.
     unlinked = items.filter(state=State.UNLINKED).count()
     failed = items.filter(state__in=states_of_tab(ItemTab.FAILED)).count()
     return {
@@ -154,6 +161,6 @@ def _progress(found: Request, access: Access) -> dict[str, Any]:
 @require_safe
 @scoped()
 def click_progress(request: ScopedRequest, request_id: UUID) -> HttpResponse:
-    """How far the export of a click is."""
+    """The progress bar of a bulk request, which the browser polls."""
     found = click_of(request.access, request_id)
     return render(request, "parts/progress.html", _progress(found, request.access))

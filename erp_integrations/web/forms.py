@@ -1,4 +1,4 @@
-"""Forms of ERP Integrations: acceptance fields, reasons, answers."""
+"""Forms of the ERP Integrations pages: acceptance fields, default rules and reasons."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from erp_integrations.workflow.accept.decision_forms import LONGEST_REASON, Reas
 from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.ui.forms import PlainTexts
 
-# More rows than this are rejected for one reason; typing more is nobody's way.
+# Above this number of rows there is one reason for all: nobody types so many.
 MOST_REASONS = 50
 
 
 def acceptance_form_field(one: AcceptanceField, offers: Offers) -> forms.Field:
-    """The form field of one acceptance field; its rules are checked when accepting."""
+    """Return the form field of an acceptance field; its rules are checked when accepting."""
     if one.choices:
         offered = [("", f"Choose {one.label.lower()}"), *offers.of(one.name).items()]
         return forms.ChoiceField(
             label=one.label, choices=offered, required=one.required, help_text=one.help
         )
+    # 200 is the limit of stored values if the adapter declares none.
     most = next((int(rule.value) for rule in one.rules if rule.kind == "max_length"), 200)
-    # No max_length: with it a browser cuts what is pasted, and cuts it silently.
+    # No max_length: with it, a browser silently cuts what is pasted.
     return forms.CharField(
         label=one.label,
         required=one.required,
@@ -36,7 +37,7 @@ def acceptance_form_field(one: AcceptanceField, offers: Offers) -> forms.Field:
 
 
 class AcceptanceForm(PlainTexts, forms.Form):
-    """What the adapter asks of the approver, for one item or for many at once."""
+    """The acceptance fields of one item."""
 
     def __init__(
         self, manifest: EntityManifest, connection: Connection, *args: Any, **kwargs: Any
@@ -48,9 +49,9 @@ class AcceptanceForm(PlainTexts, forms.Form):
 
 
 class CommonValuesForm(PlainTexts, forms.Form):
-    """The acceptance fields that many items can share: those picked from a list of the ERP.
+    """The acceptance fields that many items can share: those with a list of the ERP.
 
-    None is required here: a row may have its own.
+    None is required, since a row may have its own value.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class CommonValuesForm(PlainTexts, forms.Form):
 
 
 class DefaultRuleForm(PlainTexts, forms.Form):
-    """A default rule: which value records get whose code begins so."""
+    """A default rule: the value of a field for records whose code begins with a text."""
 
     field = forms.ChoiceField(label="Field")
     starts_with = forms.CharField(
@@ -80,12 +81,12 @@ class DefaultRuleForm(PlainTexts, forms.Form):
         super().__init__(*args, **kwargs)
         asked = [(one.name, one.label) for one in manifest.acceptance_fields]
         self.fields["field"].choices = asked
-        # The list of the field that is chosen; without a script, of every field.
+        # Suggestions of the chosen field; without JavaScript, of all fields.
         self.fields["value"].widget.attrs |= {"list": "choices-every", "data-list-of": "id_field"}
 
 
 class UnlinkForm(ReasonForm):
-    """Why a record is no longer the ERP's record that it was linked to."""
+    """Why a record is unlinked from the ERP's record."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -107,7 +108,7 @@ class UseAnywayForm(ReasonForm):
 
 
 class WithdrawForm(ReasonForm):
-    """Why an accepted item is not to go to the ERP now."""
+    """Why an accepted item is withdrawn from the export."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -117,9 +118,9 @@ class WithdrawForm(ReasonForm):
 
 
 class RejectForm(ReasonForm):
-    """Why items are handed back: one reason for all, and one of its own for each that has one.
+    """Reasons for rejecting items: one for all, and optionally one for each.
 
-    Where something under them waits too, that can be taken along.
+    If items under them wait too, these can be rejected along with them.
     """
 
     template_name = "erp/parts/reject_form.html"
@@ -128,6 +129,7 @@ class RejectForm(ReasonForm):
         self, items: Sequence[Item], below: Sequence[Item], *args: Any, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        # A single item needs no reason of its own beside the common one.
         self.own = {f"reason-{one.pk}": one.pk for one in items if 1 < len(items) <= MOST_REASONS}
         if below:
             self.fields["below"] = forms.BooleanField(
@@ -137,6 +139,7 @@ class RejectForm(ReasonForm):
                 help_text="Without it, these wait until the code above them is in the ERP.",
             )
         labels = {one.pk: one.label for one in items}
+        # In the order of names, as people look for them.
         for name, pk in sorted(self.own.items(), key=lambda pair: labels[pair[1]]):
             self.fields[name] = forms.CharField(
                 label=f"Another reason for {labels[pk]}",
@@ -147,21 +150,21 @@ class RejectForm(ReasonForm):
 
     @property
     def shared_fields(self) -> list[forms.BoundField]:
-        """What is said of all of them."""
+        """The fields that apply to all items."""
         return [self[name] for name in self.fields if name not in self.own]
 
     @property
     def own_fields(self) -> list[forms.BoundField]:
-        """What is said of one alone."""
+        """The reasons of single items."""
         return [self[name] for name in self.fields if name in self.own]
 
     @property
     def shows_own(self) -> bool:
-        """Whether one of these was filled in, or is wrong."""
+        """Whether one of these has a value or an error, so that the page shows them opened."""
         return any(field.value() or field.errors for field in self.own_fields)
 
     @property
     def reasons(self) -> dict[int, str]:
-        """Item id -> its own reason."""
+        """Item id -> its own reason, for items that have one."""
         given = {pk: self.cleaned_data.get(name, "") for name, pk in self.own.items()}
         return {pk: reason for pk, reason in given.items() if reason}

@@ -1,4 +1,4 @@
-"""The tool's lists, and decisions about many items at once."""
+"""The lists of the ERP Integrations tool, and rejecting many items at once."""
 
 from __future__ import annotations
 
@@ -34,14 +34,19 @@ from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import Tab
 
+# An item is created when it is sent, so its id sorts by that time and is never NULL, as paging
+# needs (docs/adr/0007-lists-page-by-keyset.md).
 SORTS: dict[str, str | Combinable] = {"sent": "pk", "name": "label"}
-# By bytes, so that "20 Site" comes before "20-010 Survey"; in a language's order it need not.
+# By bytes, so that "20 Site" comes before "20-010 Survey"; collations of languages may differ.
 BYTES = {"sqlite": "BINARY", "postgresql": "C"}[database.vendor]
 LIST_SORTS = SORTS | {"name": Collate("label", BYTES)}
 
 
 def kind_of(slug: str) -> RecordType:
-    """The record type of a URL. :raises Http404: for one that does not exist."""
+    """Return the record type of a URL.
+
+    :raises Http404: for an unknown one.
+    """
     for kind in record_types():
         if kind.slug == slug:
             return kind
@@ -53,9 +58,10 @@ def _status(asked: str) -> str:
 
 
 def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:
-    """What a list shows: status and search of its query string."""
+    """Return the items of a list by the tab, division and search of its query string."""
     items = Item.objects.visible_to(access).filter(entity=kind.entity)
     items = items.tab(_status(query.get("status", "")))
+    # PostgreSQL refuses NUL characters in text.
     division = query.get("division", "").replace("\x00", "")
     if division:
         items = items.in_division(division)
@@ -66,15 +72,17 @@ def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuery
 @require_safe
 @scoped("items.view")
 def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
-    """One list of the tool: what waits, moves, failed, arrived or was handed back."""
+    """Show one tab of a list: ready, exporting, failed, synced, or rejected and retrieved."""
     found = kind_of(kind)
     access = request.access
     status = _status(request.GET.get("status", ""))
     items = Item.objects.visible_to(access).filter(entity=found.entity)
+    # Capped (docs/design/measured-choices.md, "Lists").
     counts = tab_counts(items, synced_records.synced(access, found))
     may_decide = access.can("items.accept", found.entity)
     to_decide = status in ("ready", "failed")
     can_act = bool(may_decide) and to_decide
+    # The tab lists links, since records can be linked without an item.
     if status == "synced":
         shown = synced_records.shown(access, found, request.GET)
     else:
@@ -95,6 +103,7 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
         "moving_text": f"{capped(counts['exporting'])} exporting",
         "progress_url": scoped_urls.to(access, "progress", kind=kind),
         "may_decide": may_decide,
+        # The latest item of now: what arrives later is not part of "all that match".
         "upto": items.order_by("-pk").values_list("pk", flat=True).first() or 0,
         "can_act": can_act,
         "accept_url": scoped_urls.to(access, "accept_many", kind=kind),
@@ -109,18 +118,19 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
 def _shown(
     access: Access, kind: RecordType, items: ItemQuerySet, query: QueryDict, *, can_act: bool
 ) -> dict[str, Any]:
-    """One page of items of a list, with what can be filled in where they can be decided."""
+    """Return one page of a tab's items, with inputs if they can be decided about."""
     as_list = kind.unit == "list"
     divisions = items.divisions() if as_list else []
     division = query.get("division", "").replace("\x00", "")
     found = items.in_division(division) if division else items
     found = found.with_parent().select_related("sent_by", "decided_by", "project", "connection")
-    # What is decided as a list stands as in the list: parents above what is under them.
+    # In the order of the list itself, with parents above their children.
     to_decide = _status(query.get("status", "")) in ("ready", "failed")
     default = "name" if as_list and to_decide else "-sent"
     sorts = LIST_SORTS if as_list else SORTS
     page = list_page(found, query, sorts=sorts, default=default, search=search)
     table = grid(access, kind, page.rows) if can_act else None
+    # Items to decide about wait for a person, so no reason of the connection is shown.
     held_up = {} if to_decide else wait_reasons.of_items(page.rows)
     rows = [
         {
@@ -133,7 +143,7 @@ def _shown(
 
 
 def kind_tabs(access: Access, current: RecordType) -> list[Tab]:
-    """The lists of the tool, one for each record type, each followed by its further pages."""
+    """Return the tabs of the record types, each followed by its further pages."""
     tabs: list[Tab] = []
     for kind in record_types():
         here = scoped_urls.to(access, "items", kind=kind.slug)
@@ -152,6 +162,7 @@ def _row(
         "item": item,
         "badge": BADGES[item.state],
         "url": url,
+        # Without access to the record's own tool, the item is shown instead.
         "record_url": record if can_open else url,
         "wait": wait,
     }
@@ -160,11 +171,12 @@ def _row(
 @require_safe
 @scoped("items.view")
 def progress(request: ScopedRequest, kind: str) -> HttpResponse:
-    """The line that says how many are being exported; asks itself again while any is."""
+    """The line with the number of exporting items, which the browser polls while there are any."""
     found = kind_of(kind)
     items = Item.objects.visible_to(request.access).filter(entity=found.entity)
     moving = items.tab("exporting").capped_count()
     if not moving:
+        # All are done: the whole list is loaded again, to show where they went.
         return HttpResponseClientRefresh()
     context = {
         "id": "exporting",
@@ -176,21 +188,25 @@ def progress(request: ScopedRequest, kind: str) -> HttpResponse:
 
 
 def chosen_items(access: Access, kind: RecordType, posted: QueryDict) -> ItemQuerySet:
-    """The ticked items, or all that match the list, as they stood when the page was opened."""
+    """Return the ticked items, or all that match the list as it was when the page was opened."""
     query = QueryDict(posted.get("query", ""))
     if posted.get("all"):
         items = found_items(access, kind, query)
         upto = number(posted.get("upto", ""))
+        # Ids grow, so this leaves out what arrived after the page was opened.
         return items.filter(pk__lte=upto) if upto else items
+    # The ids come from the browser, so only visible items count.
     ids = numbers(posted.getlist("ids"))
     return Item.objects.visible_to(access).filter(entity=kind.entity, pk__in=ids)
 
 
 def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
-    """The chosen items, or None after saying why nothing is done."""
+    """Return the chosen items; None, after a message, if there are none or too many."""
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
+    # One more than the limit tells that there are too many, without counting them.
     rows = list(items.select_related("sent_by", "decided_by").order_by("pk")[: most + 1])
     if not rows:
+        # Rows were chosen, but others have decided about them meanwhile.
         gone = request.POST.get("all") or request.POST.getlist("ids")
         moved_on = "Nothing was done: none of the rows is in this list any more."
         messages.warning(request, moved_on if gone else NOTHING_TICKED)
@@ -206,7 +222,7 @@ def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
 
 
 def back_to(request: ScopedRequest, kind: RecordType) -> str:
-    """The list as it was shown."""
+    """Return the URL of the list with the tab, search and page that it had."""
     query = QueryDict(request.POST.get("query", ""))
     here = scoped_urls.to(request.access, "items", kind=kind.slug)
     return f"{here}?{query.urlencode()}" if query else here
@@ -215,16 +231,20 @@ def back_to(request: ScopedRequest, kind: RecordType) -> str:
 @require_POST
 @scoped("items.view")
 def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
-    """Ask for the reason, then hand the items back to their senders."""
+    """Ask for the reason, then reject the items and return them to their senders.
+
+    :raises PermissionDenied: if the person may not accept items of this type.
+    """
     found = kind_of(kind)
     access = request.access
     require(access, "items.accept", found.entity)
-    # What was typed in the rows of a grid is no part of a rejection and is not lost by it.
+    # Values typed in the grid have no part in a rejection; saved, so that they are not lost.
     field_values.save(posted_values(request.POST), entity=found.entity, access=access)
     rows = limited(request, chosen_items(access, found, request.POST))
     back = back_to(request, found)
     if rows is None:
         return redirect(back)
+    # Items under a rejected one could only wait for it.
     below = parents.below(rows)
     confirmed = bool(request.POST.get("confirm"))
     form = RejectForm(rows, below, request.POST if confirmed else None)
@@ -251,6 +271,7 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
         "cancel_href": back,
         "hidden": [
             ("query", request.POST.get("query", "")),
+            # The ids in place of "all": confirming rejects only the rows that were counted.
             *(("ids", item.pk) for item in rows),
         ],
         "form": form,

@@ -1,4 +1,4 @@
-"""The page of one acceptance item, and the decisions about it."""
+"""The page of one acceptance item, and the actions on it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,13 @@ RELATED = ("sent_by", "decided_by", "project", "connection")
 
 
 def fetch(access: Access, public_id: UUID) -> Item:
-    """The item, if the person can see it here. :raises Http404: otherwise."""
+    """Return the item.
+
+    :raises Http404: if the person cannot see it in this scope.
+    """
     items = Item.objects.visible_to(access).with_parent().select_related(*RELATED)
     item = get_object_or_404(items, public_id=public_id)
+    # The account is loaded already; reading item.account would query it again.
     item.account = access.account
     return item
 
@@ -46,7 +50,7 @@ def fetch(access: Access, public_id: UUID) -> Item:
 @require_safe
 @scoped("items.view")
 def item(request: ScopedRequest, public_id: UUID) -> HttpResponse:
-    """What was sent, what will go to the ERP, and what to do about it."""
+    """Show what was sent, what will be written to the ERP, and what can be done."""
     return _page(request, fetch(request.access, public_id))
 
 
@@ -65,6 +69,7 @@ def _page(
     may_decide = access.can("items.accept", found.entity)
     manifest = adapter_loading.usable_manifest(found.connection, found.entity)
     link = item_details.link_of(found)
+    # A form is passed in only to show its errors; otherwise the page starts with saved values.
     if form is None and manifest and may_decide and found.state in DECIDABLE:
         form = _acceptance_form(found, manifest)
     asks_values = found.operation == Operation.CREATE
@@ -96,6 +101,8 @@ def _page(
             found.account_id, found.record_id, scoped_urls.project_id(access)
         ),
         "may_decide": may_decide,
+        # Nobody accepts what they sent themselves (docs/design/permissions.md, "The accounting
+        # approver").
         "own": found.sent_by_id == access.user.pk and not access.account.senders_may_accept_own,
         "moving": found.state in MOVING,
         "standing": standing.sentence(found),
@@ -112,6 +119,7 @@ def _page(
         "told": [(comparison.named(one), one.erp_id) for one in told],
         "available": available,
         "decidable": actions.possible(found.state) & actions.DECISIONS,
+        # A prefix for each form, because several of them are on the page with equal field names.
         "use": use or UseAnywayForm(prefix="use"),
         "accept_label": "Retry" if found.state == State.FAILED else "Accept",
         "withdraw": withdraw or WithdrawForm(prefix="withdraw"),
@@ -120,7 +128,7 @@ def _page(
         "answer": answer or AnswerForm(prefix="answer"),
         "in_erp": _seen_in_erp(found),
         "attempts": found.tries.order_by("-fence")[:20],
-        # Word for word, and so for those who look after the connection.
+        # The ERP's answers word for word, only for those who configure the connection.
         "may_read_answers": access.can("connection.configure"),
         "history": item_details.history(found),
     }
@@ -130,6 +138,7 @@ def _page(
 def _acceptance_form(
     found: Item, manifest: EntityManifest, data: Any | None = None
 ) -> AcceptanceForm:
+    # Fills in free IDs in memory; they are stored when the person accepts.
     accept_services.proposals_for([found])
     return AcceptanceForm(manifest, found.connection, data, initial=found.acceptance)
 
@@ -137,14 +146,14 @@ def _acceptance_form(
 def _matches(
     found: Item, manifest: EntityManifest | None, form: AcceptanceForm | None
 ) -> list[Match]:
-    """What the ERP may hold of it already, by the ID in the form as it is shown too."""
+    """Return records of the ERP that may be the same, also by the ID that is typed in the form."""
     if manifest is None or form is None:
         return []
     return matches.matches(found, manifest, form.data if form.is_bound else found.acceptance)
 
 
 def _seen_in_erp(found: Item) -> Attempt | None:
-    """The look that found the key taken, where that is why the item failed."""
+    """Return the attempt whose lookup found the ID taken, if that is why the item failed."""
     if found.state != State.FAILED or found.error_class != "duplicate":
         return None
     looks = found.tries.filter(first_look="present").exclude(erp_id="")
@@ -154,7 +163,7 @@ def _seen_in_erp(found: Item) -> Attempt | None:
 @require_safe
 @scoped("items.view")
 def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
-    """Where the item stands; reloads the page once it has stopped moving."""
+    """Show the state of a moving item, which the browser polls; reload the page once it stops."""
     found = fetch(request.access, public_id)
     if found.state not in MOVING:
         return HttpResponseClientRefresh()
@@ -183,16 +192,18 @@ def _back(request: ScopedRequest, found: Item) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
-    """Accept a waiting item, or retry a failed one, with the values given."""
+    """Accept a waiting item, or retry a failed one, with the posted values."""
     found = _for_decision(request, public_id)
     manifest = adapter_loading.usable_manifest(found.connection, found.entity)
     values: dict[str, Any] = {}
     form = None
+    # An update has no acceptance values. Without a usable adapter, the service refuses in words.
     if manifest is not None and found.operation == Operation.CREATE and found.state in DECIDABLE:
         form = _acceptance_form(found, manifest, request.POST)
         if not form.is_valid():
             return _page(request, found, form=form)
         values = form.cleaned_data
+    # The digest is that of the page: another revision sent meanwhile is refused.
     decision = Decision(found.pk, request.POST.get("digest", ""), values)
     decide = accept_services.retry if found.state == State.FAILED else accept_services.accept
     done = decide([decision], entity=found.entity, access=request.access)
@@ -203,7 +214,8 @@ def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 
 
 def _say_on_its_way(request: ScopedRequest, found: Item, done: str) -> None:
-    """That it goes to the ERP, or why it waits first."""
+    """Say that the item goes to the ERP, or why it waits first."""
+    # The service has changed the row, not this object.
     found.refresh_from_db(fields=["state", "not_before", "waits_for", "error_text"])
     wait = wait_reasons.of_item(found)
     if wait is None:
@@ -215,13 +227,14 @@ def _say_on_its_way(request: ScopedRequest, found: Item, done: str) -> None:
 def _refused(
     request: ScopedRequest, found: Item, form: AcceptanceForm | None, refused: Any
 ) -> HttpResponseBase:
-    """Show every reason where it belongs, with what was typed still there."""
+    """Show every reason at its field, with the typed values kept."""
     found.refresh_from_db()
     for problem in (problem for one in refused for problem in one.problems):
         if form is not None and problem.field in form.fields:
             form.add_error(problem.field, problem.message)
         else:
             messages.error(request, problem.message)
+    # Decided by somebody else meanwhile: the form is no use any more.
     if form is None or found.state not in DECIDABLE:
         return _back(request, found)
     return _page(request, found, form=form)
@@ -230,7 +243,7 @@ def _refused(
 @require_POST
 @scoped("items.view")
 def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
-    """Hand one item back to its sender, with the reason."""
+    """Reject one item and return it to its sender, with the reason."""
     found = _for_decision(request, public_id)
     form = ReasonForm(request.POST, prefix="reject")
     if not form.is_valid():
@@ -248,9 +261,10 @@ def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
-    """It is there (link to it), or it is not there (send it again)."""
+    """Link the item to the ERP's record, or send it again, by what the person found in the ERP."""
     found = _for_decision(request, public_id)
     form = AnswerForm(request.POST, prefix="answer")
+    # Any other value is "absent", which a failed item is not offered.
     there = request.POST.get("answer") == "there"
     if form.is_valid() and there and not form.cleaned_data["erp_id"]:
         form.add_error("erp_id", "Give the ID that the record has in the ERP.")
@@ -258,6 +272,7 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         return _page(request, found, answer=form)
     why, typed = form.cleaned_data["why"], form.cleaned_data["erp_id"]
     try:
+        # Not in one transaction: the lookup asks the ERP, and no lock may be held meanwhile.
         if there:
             manual_resolution.look_up_and_link(found, key=typed, by=request.user, why=why)
         else:
@@ -276,8 +291,9 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
-    """Link an item that could be accepted to what the ERP holds; nothing is written there."""
+    """Link the item to a record of the ERP instead of exporting it; nothing is written there."""
     found = _for_decision(request, public_id)
+    # Only records that the last refresh found; the service refuses other IDs and an old digest.
     try:
         manual_resolution.link_instead(
             found,
@@ -295,11 +311,12 @@ def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
-    """The ERP's record that a program named is the right one; a failed item is retried."""
+    """Confirm an ID that an API client has set; a failed item is exported again."""
     found = _for_decision(request, public_id)
     form = UseAnywayForm(request.POST, prefix="use")
     if not form.is_valid():
         return _page(request, found, use=form)
+    # Read before the call, which moves the item on.
     failed = found.state == State.FAILED
     try:
         accept_services.use_anyway(
@@ -321,12 +338,14 @@ def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
-    """End the link between the record and the ERP's record; the ERP keeps what it has."""
+    """End the link between the record and the ERP's record, which stays as it is."""
     found = fetch(request.access, public_id)
+    # Unlinking has a rule of its own (docs/design/permissions.md, "Who does what").
     require(request.access, record_type(found.entity).unlink_action)
     form = UnlinkForm(request.POST, prefix="unlink")
     if not form.is_valid():
         return _page(request, found, unlink=form)
+    # Read before it ends, for the message.
     link = item_details.link_of(found)
     refused = unlink_services.unlink(
         found.account_id,
@@ -346,7 +365,7 @@ def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 @require_POST
 @scoped("items.view")
 def withdraw_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
-    """Take an accepted item out of the export again, while nothing of it has left."""
+    """Withdraw an accepted item from the export while nothing of it can be in the ERP."""
     found = _for_decision(request, public_id)
     form = WithdrawForm(request.POST, prefix="withdraw")
     if not form.is_valid():

@@ -1,4 +1,4 @@
-"""Addresses of the tool's pages in the scope of a person: the account's, or a project's."""
+"""URLs of the tool's pages in the scope of a person's access: the account or a project."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from erpbridge.access.policy import Access
 
 
 def to(access: Access, name: str, **kwargs: Any) -> str:
-    """The address of page ``name`` in the scope of ``access``."""
+    """Return the URL of page ``name`` in the scope of ``access``."""
+    # web/urls.py has every page twice; the names for projects begin with "project_".
     if access.project is not None:
         kwargs = {**kwargs, "project_id": access.project.pk}
         name = f"project_{name}"
@@ -18,5 +19,5 @@ def to(access: Access, name: str, **kwargs: Any) -> str:
 
 
 def project_id(access: Access) -> int | None:
-    """The project of the scope, if it is one."""
+    """Return the project's id; None in the scope of the account."""
     return access.project.pk if access.project is not None else None

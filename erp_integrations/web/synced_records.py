@@ -1,4 +1,4 @@
-"""The list of what is synced: every record with a link that holds, whichever way it came."""
+"""The tab of synced records: every record with an active link, however it was linked."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ SORTS = {"sent": "pk", "name": "label"}
 
 
 def synced(access: Access, kind: RecordType) -> LinkQuerySet:
-    """The links that hold of one record type, as far as the person sees them."""
+    """Return the active links of one record type that the person can see."""
     return Link.objects.visible_to(access).active().filter(entity=kind.entity)
 
 
 def search(links: Links, words: str) -> Links:
-    """Links whose record's name or ERP ID has the words."""
+    """Links with every word in the record's name or ERP ID."""
     return links.filter(has_words(words, "search_text"))
 
 
 def shown(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:
-    """One page of them, by the search, filter and order of a query string."""
+    """Return one page of the links by the search, division and order of a query string."""
     found = synced(access, kind)
     divisions = found.divisions() if kind.unit == "list" else []
     division = query.get("division", "").replace("\x00", "")
@@ -45,7 +45,9 @@ def shown(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:
 
 
 def _rows(links: Sequence[Link], access: Access, kind: RecordType) -> list[dict[str, Any]]:
-    """The rows of a page; one query more than the page itself."""
+    """Return the rows of a page; takes one query more."""
+    # The links hold no foreign key to the record (docs/adr/0003-one-door-and-one-way-imports.md),
+    # so the records are fetched here, for their badges.
     records: dict[int, Sendable] = kind.model._base_manager.in_bulk(
         [link.record_id for link in links]
     )
@@ -59,6 +61,7 @@ def _rows(links: Sequence[Link], access: Access, kind: RecordType) -> list[dict[
             )
             if can_open
             else "",
+            # Empty for a record that was linked without an item.
             "url": scoped_urls.to(access, "item", public_id=link.item.public_id)
             if link.item
             else "",

@@ -1,4 +1,4 @@
-"""URLs of ERP Integrations: the tool's pages for an account and, of what it sent, a project."""
+"""URLs of ERP Integrations. Pages of items exist twice: for the account and for a project."""
 
 from __future__ import annotations
 
@@ -52,13 +52,14 @@ PAGES: list[tuple[str, Callable[..., Any], str]] = [
 
 
 def both_scopes() -> list[URLPattern]:
-    """Every page once for the account and once for each project."""
+    """Return every page once for the account and once for a project."""
     account = [path(ACCOUNT + route, view, name=name) for route, view, name in PAGES]
     project = [path(PROJECT + route, view, name=f"project_{name}") for route, view, name in PAGES]
     return account + project
 
 
 urlpatterns: list[URLPattern] = [
+    # For operators, about all accounts, with a token in place of a login.
     path("metrics", health_views.metrics, name="metrics"),
     path("health.json", health_views.as_json, name="health_json"),
     path(ACCOUNT + "health/", health_views.page, name="health"),
@@ -103,5 +104,6 @@ urlpatterns: list[URLPattern] = [
         kwargs={"kind": "companies"},
         name="project_companies",
     ),
+    # Last, because <slug:kind>/ also matches the fixed addresses above, such as health/.
     *both_scopes(),
 ]

@@ -1,4 +1,4 @@
-"""What the ERP holds, as it was read last: in columns of its adapter, with words for codes."""
+"""The table of an ERP's records as of the last refresh, with the columns of its adapter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SORTS = {"code": "erp_code", "name": "label"}
 
 @dataclass(frozen=True)
 class Cell:
-    """One value; ``code`` is what the ERP keeps where ``text`` is what that means."""
+    """One value: ``code`` is the ERP's code if ``text`` is its label."""
 
     label: str
     text: str
@@ -34,8 +34,8 @@ class Cell:
 class Holdings:
     """One page of an ERP's records of one type.
 
-    ``since``: how many records erpbridge has exported after they were read, so that they are not
-    among them; counted no further than lists are.
+    ``since``: how many records were exported after the refresh, and so are not in the table; capped
+    like the counts of lists.
     """
 
     page: Page[ErpRecord]
@@ -46,8 +46,9 @@ class Holdings:
 
 
 def holdings(connection: Connection, entity: EntityManifest, query: QueryDict) -> Holdings:
-    """The page that ``query`` asks for; a number of queries that does not grow with the records."""
+    """Return the requested page; the number of queries does not grow with the records."""
     records = connection.erp_records.filter(entity=entity.entity)
+    # The time of the rows themselves; without any row, that of the last refresh.
     read_at = records.aggregate(at=Max("seen_at"))["at"] or connection.refreshed_at
     page = list_page(records, query, sorts=SORTS, default="code", search=_search)
     offers = Offers(connection, entity)
@@ -61,7 +62,7 @@ def holdings(connection: Connection, entity: EntityManifest, query: QueryDict) -
 
 
 def _search(records: Records, words: str) -> Records:
-    """Records whose code, name or ID has every word."""
+    """Records with every word in their code, name or ID."""
     return records.filter(has_words(words, "search_text"))
 
 
@@ -71,6 +72,7 @@ def _exported_since(
     links = Link.objects.filter(connection=connection, entity=entity.entity, ended_at=None)
     if read_at is not None:
         links = links.filter(linked_at__gt=read_at)
+    # Capped, since an exact count grows with the list (docs/design/measured-choices.md, "Lists").
     return links.order_by()[: MOST_COUNTED + 1].count()
 
 
@@ -81,7 +83,7 @@ def _cells(entity: EntityManifest, data: Mapping[str, Any], offers: Offers) -> l
 
 
 def _cell(label: str, value: Any, words: Mapping[str, str]) -> Cell:
-    """A value in words. Some ERPs keep several codes of a list in one value, with commas."""
+    """Return the cell of a value. Some ERPs keep several codes, with commas, in one value."""
     if isinstance(value, bool):
         return Cell(label, "Yes" if value else "No")
     text = "" if value is None else str(value)

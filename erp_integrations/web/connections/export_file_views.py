@@ -1,4 +1,4 @@
-"""Files for an ERP that a person feeds: make one, download it, say what became of it."""
+"""Files for an ERP that imports by hand: make one, download it, confirm what became of it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,23 @@ from erp_integrations.web.item_list_views import kind_of
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 
-# Verdict -> what to say to who forgot its file.
+# Verdicts that need an upload -> the message if it is missing.
 CHOOSE: dict[str, str] = {
     ExportFile.Verdict.RESULT: "Choose the result file that the ERP gave you.",
     ExportFile.Verdict.IDS: "Choose the list of IDs that you filled in.",
 }
 NOTHING_LINKED = "Nothing was linked: the list names no record of a file that still has no ID."
-# Named in a message.
+# Most keys that a message lists.
 MOST_KEYS = 5
 TOO_LARGE = "The chosen file is larger than 10 MB, the most that is read."
 
 
 def _file(access: Access, file_id: UUID) -> ExportFile:
-    """A file of the account, for approvers of what is in it."""
+    """Return a file of the account.
+
+    :raises Http404: if there is none.
+    :raises PermissionDenied: unless the person may accept the records in it.
+    """
     mine = ExportFile.objects.filter(connection__account=access.account)
     found = get_object_or_404(mine.select_related("connection"), public_id=file_id)
     require(access, "items.accept", found.entity)
@@ -45,7 +49,10 @@ def _back(request: ScopedRequest) -> HttpResponseBase:
 @require_POST
 @scoped("connection.view")
 def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
-    """Put what waits into a new file."""
+    """Put the waiting items into a new file.
+
+    :raises PermissionDenied: if the person may not accept items of this type.
+    """
     connection, entity = fetch(request.access, pk), kind_of(kind).entity
     require(request.access, "items.accept", entity)
     try:
@@ -62,7 +69,7 @@ def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
 @require_safe
 @scoped("connection.view")
 def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
-    """The file as it was made."""
+    """Download the file as it was made."""
     found = _file(request.access, file_id)
     return _attachment(found.name, bytes(found.content), found.content_type)
 
@@ -70,7 +77,7 @@ def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
 @require_safe
 @scoped("connection.view")
 def id_list(request: ScopedRequest, file_id: UUID) -> HttpResponse:
-    """The list of the file's new records, for the IDs that the ERP gave them."""
+    """Download the list in which a person enters the IDs that the ERP gave to new records."""
     found = _file(request.access, file_id)
     name = f"ids-{PurePath(found.name).stem}.csv"
     return _attachment(name, file_delivery.id_list(found), "text/csv; charset=utf-8")
@@ -85,13 +92,14 @@ def _attachment(name: str, content: bytes, content_type: str) -> HttpResponse:
 @require_POST
 @scoped("connection.view")
 def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
-    """Settle a file by the ERP's result, or by what the person says."""
+    """Settle the items of a file by a result file, a list of IDs, or the verdict alone."""
     found, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
     upload = request.FILES.get("result")
     if verdict not in ExportFile.Verdict.values:
         messages.error(request, "Say what became of the file.")
     elif verdict in CHOOSE and upload is None:
         messages.error(request, CHOOSE[verdict])
+    # The size is checked before the upload is read into memory.
     elif upload is not None and (upload.size or 0) > LARGEST_RESULT:
         messages.error(request, TOO_LARGE)
     else:
@@ -103,6 +111,7 @@ def _confirm(request: ScopedRequest, found: ExportFile, verdict: str, result: by
     earlier = Linked(0, ())
     try:
         count = file_delivery.confirm(found, verdict, by=request.user, result=result)
+        # The list may also have IDs that earlier files of the connection still lack.
         if verdict == ExportFile.Verdict.IDS and result is not None:
             earlier = file_delivery.link_unnamed(found, result, by=request.user)
     except NotDone as error:
@@ -139,7 +148,7 @@ def _tell(request: ScopedRequest, linked: Linked, which: str) -> None:
 @require_POST
 @scoped("connection.view")
 def link_unnamed(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
-    """Read a list of IDs for what a confirmed file left without one."""
+    """Read a list of IDs for records that a confirmed file left without one."""
     found, upload = _file(request.access, file_id), request.FILES.get("result")
     if upload is None:
         messages.error(request, CHOOSE[ExportFile.Verdict.IDS])

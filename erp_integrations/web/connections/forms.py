@@ -1,4 +1,4 @@
-"""Forms of a connection: its settings, where it leads, why it is paused."""
+"""Forms of a connection: settings, identity (where it leads), and the reason of a pause."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ AGAIN = "Enter it again: the stored one is never sent to another address."
 
 
 class PauseForm(PlainTexts, forms.Form):
-    """Why a connection is paused; people waiting for an export read it."""
+    """Why a connection is paused; shown to everybody who waits for an export."""
 
     reason = forms.CharField(label="Reason", max_length=300)
 
 
 def secret_form_field(one: Setting, state: str = NOT_SET) -> forms.Field:
-    """An input that is always empty when shown: nobody gets a stored secret back.
+    """Return an input for a secret. It is always empty: stored secrets are never shown.
 
-    :param state: whether there is one, and what becomes of it.
+    :param state: whether a secret is stored, and what happens to it; part of the help text.
     """
-    # An adapter's own words, which a help text would take for HTML.
+    # Help texts are rendered as HTML, and this one comes from an adapter.
     words = f"{conditional_escape(one.help)} {state}" if one.help else state
-    # No max_length: with it a browser cuts what is pasted, and cuts it silently.
+    # No max_length: with it, a browser silently cuts what is pasted.
     return forms.CharField(
         label=one.label,
         help_text=words,
@@ -48,7 +48,8 @@ def secret_form_field(one: Setting, state: str = NOT_SET) -> forms.Field:
 
 
 def setting_form_field(one: Setting) -> forms.Field:
-    """The form field of one setting of an adapter."""
+    """Return the form field of one setting of an adapter."""
+    # Never required here: the service checks the settings (connections.settings.clean_config).
     shared: dict[str, Any] = {"label": one.label, "help_text": one.help, "required": False}
     if one.kind == "secret":
         return secret_form_field(one)
@@ -60,9 +61,10 @@ def setting_form_field(one: Setting) -> forms.Field:
 
 
 def limit_form_fields(manifest: Manifest) -> dict[str, forms.Field]:
-    """How fast the connection may go; each says what holds where it is left empty."""
+    """Return the fields that limit the speed of a connection; each says its default."""
     rate = manifest.rate
     declared = f"{rate.per_minute:,}, as the adapter declares." if rate.per_minute else "no limit."
+    # The adapter can only lower the default.
     at_once = min(USUAL_IN_FLIGHT, rate.at_once or USUAL_IN_FLIGHT)
     most = f" The adapter declares {rate.at_once:,} at most." if rate.at_once else ""
     return {
@@ -88,9 +90,10 @@ def _whole_number(label: str, limits: tuple[int, int], words: str) -> forms.Fiel
 
 
 class ConnectionForm(PlainTexts, forms.Form):
-    """Name, settings and limits of a connection; ``secrets_set`` are the names of those it has.
+    """Name, settings and limits of a connection.
 
-    ``leads``: it leads somewhere already, which is no setting like the others.
+    ``secrets_set`` are the names of its stored secrets. ``leads``: it leads to an ERP already, so
+    that its identity settings are not part of the form; see :class:`IdentityForm`.
     """
 
     name = forms.CharField(label="Name", max_length=100)
@@ -112,13 +115,14 @@ class ConnectionForm(PlainTexts, forms.Form):
             self.fields[one.name] = setting_form_field(one)
             if one.name in self.secret_names and one.name in secrets_set:
                 self.fields[one.name] = secret_form_field(one, KEPT)
+                # An empty input keeps the secret, so removing one needs a box of its own.
                 self.fields[_removal(one.name)] = forms.BooleanField(
                     label=f"Remove the stored {one.label}", required=False
                 )
         self.fields.update(limit_form_fields(manifest))
 
     def clean(self) -> dict[str, Any]:
-        """A secret is either replaced or removed."""
+        """Redact new secrets in the log from now on; reject one that is replaced and removed."""
         hide(self.secrets.values())
         for name in set(self.removed) & set(self.secrets):
             self.add_error(name, "Give a new value, or tick Remove; not both.")
@@ -126,27 +130,27 @@ class ConnectionForm(PlainTexts, forms.Form):
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The adapter's settings out of the cleaned data.
+        """The adapter's settings.
 
-        One that is identity and was sent all the same is for the service to refuse.
+        Identity settings that were posted all the same are included: the service refuses them.
         """
         sent = {name: self.data[name] for name in self.identity if name in self.data}
         return sent | {name: self.cleaned_data.get(name) for name in self.setting_names}
 
     @property
     def limits(self) -> Mapping[str, int | None]:
-        """How fast it may go; None where the field was left empty."""
+        """The limits of the speed; None if the field was left empty."""
         return {name: self.cleaned_data.get(name) for name in LIMITS}
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """Newly given secrets."""
+        """The new secrets by setting name."""
         given = {name: self.cleaned_data.get(name) or "" for name in self.secret_names}
         return {name: value for name, value in given.items() if value.strip()}
 
     @property
     def removed(self) -> list[str]:
-        """The secrets to forget."""
+        """Names of the secrets to delete."""
         return [name for name in self.secret_names if self.cleaned_data.get(_removal(name))]
 
 
@@ -155,7 +159,7 @@ def _removal(name: str) -> str:
 
 
 class IdentityForm(PlainTexts, forms.Form):
-    """Where a connection leads, every secret it has, and what becomes of its links."""
+    """Where a connection leads, all its secrets again, and what happens to its links."""
 
     def __init__(
         self,
@@ -172,30 +176,31 @@ class IdentityForm(PlainTexts, forms.Form):
             self.fields[one.name] = setting_form_field(one)
         for one in manifest.settings:
             if one.kind == "secret":
-                # Not required for the form: the service says which are needed, and why.
+                # Not required by the form: the service says which are needed, and why.
                 state = AGAIN if one.name in secrets_set else NOT_SET
                 self.fields[one.name] = secret_form_field(one, state)
+        # Only a person knows whether the new address has the same books.
         if linked:
             self.fields["books"] = _books_field(linked)
 
     def clean(self) -> dict[str, Any]:
-        """What was typed is kept out of the log from now on."""
+        """Redact the typed secrets in the log from now on."""
         hide(self.secrets.values())
         return self.cleaned_data
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The settings that say where it leads."""
+        """The identity settings."""
         return {name: self.cleaned_data.get(name) for name in self.setting_names}
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """Those that were typed."""
+        """The typed secrets by setting name; empty if not typed."""
         return {name: self.cleaned_data.get(name) or "" for name in self.secret_names}
 
     @property
     def books(self) -> Books | None:
-        """What was said of the links; None where nothing is linked."""
+        """The choice about the links; None if nothing is linked."""
         said = self.cleaned_data.get("books")
         return Books(said) if said else None
 

@@ -1,4 +1,4 @@
-"""How the export is doing: a page for an account's ERP admins, addresses for operators."""
+"""Health of the export: a page for ERP admins of an account, and endpoints for operators."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from erpbridge.access.scoping import ScopedRequest, scoped
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 WORKING = {"label": "Working", "color": "green", "icon": "check-circle"}
-# What a person stopped is yellow, what ends by itself soon is blue; the rest is trouble.
+# Yellow: paused by a person. Blue: ends by itself soon. Everything else is a problem.
 COLORS = {Cause.PAUSED: ("yellow", "pause"), Cause.HELD_BACK: ("blue", "clock")}
 TROUBLE = ("red", "exclamation-triangle")
 COLUMNS = (
@@ -43,7 +43,8 @@ COLUMNS = (
 @require_safe
 @scoped("connection.configure")
 def page(request: ScopedRequest) -> HttpResponse:
-    """Queue, connections, workers."""
+    """Show the queue, the connections and the workers."""
+    # Of this account only; the endpoints below show all accounts.
     found = health.snapshot(account_id=request.access.account.pk)
     rows = [_row(one) for one in found.connections]
     context = {"rows": rows, "facts": _facts(found), "problems": _problems(found)}
@@ -51,8 +52,10 @@ def page(request: ScopedRequest) -> HttpResponse:
 
 
 def _problems(found: Snapshot) -> list[str]:
-    """What an account's admin cannot mend; of the connections each row tells."""
+    """Problems that an account's admin cannot solve; those of connections are in their rows."""
     late = health.tick_problem(found.tick_age)
+    # Every worker ticks (docs/design/export-protocol.md, "Ticking"), so that a late tick already
+    # says what missing workers would.
     return [late] if late else [] if found.workers else ["no worker was seen in the last minute"]
 
 
@@ -61,6 +64,7 @@ def _facts(found: Snapshot) -> list[tuple[str, str]]:
     failed = sum(one.failed for one in found.connections)
     queue = sum(one.queue for one in found.connections)
     oldest = max((one.oldest_age for one in found.connections), default=0.0)
+    # With file and polled delivery no worker is awaited, so these do not count as queue.
     left = sum(one.left for one in found.connections)
     others = [("Left to the ERP or a person", capped(left))] if left else []
     return [
@@ -90,7 +94,7 @@ def _row(one: ConnectionHealth) -> dict[str, Any]:
 
 
 def badge(wait: Wait | None) -> dict[str, str]:
-    """How the state of a connection is shown."""
+    """Return the badge of a connection's state."""
     if wait is None:
         return WORKING
     color, icon = COLORS.get(wait.cause, TROUBLE)
@@ -98,7 +102,7 @@ def badge(wait: Wait | None) -> dict[str, str]:
 
 
 def _left(one: ConnectionHealth) -> str:
-    """For whom items wait that no worker is waited for with; empty where none does."""
+    """Describe the items that wait for the polling ERP or for a person; empty if there are none."""
     count = f"{capped(one.left)} item{pluralize(one.left)}"
     oldest = f"the oldest for {duration(one.oldest_left_age)}"
     if not one.left:
@@ -124,7 +128,7 @@ def _ago(seconds: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span in its largest sensible unit."""
+    """Return a time span of ``seconds`` in the largest sensible unit, such as ``5 min``."""
     for limit, size, unit in ((90, 1, "s"), (5_400, 60, "min"), (172_800, 3_600, "h")):
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
@@ -132,7 +136,10 @@ def duration(seconds: float) -> str:
 
 
 def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
-    """Open to whoever shows the token; not there at all where none is set."""
+    """Require the token of ERPBRIDGE_METRICS_TOKEN; without that setting the page does not exist.
+
+    :raises Http404: if no token is set.
+    """
 
     @login_not_required
     @never_cache
@@ -143,6 +150,7 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
         if not expected:
             raise Http404
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        # A comparison in constant time reveals nothing of the token by how long it takes.
         right = hmac.compare_digest(given.strip().encode(), expected.encode())
         if scheme.lower() == "bearer" and right:
             return view(request)
@@ -155,11 +163,14 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
 
 @for_operators
 def metrics(_request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format, of all accounts."""
+    """Metrics of all accounts in Prometheus' text format."""
     return HttpResponse(text.prometheus(health.snapshot()), PROMETHEUS)
 
 
 @for_operators
 def as_json(_request: HttpRequest) -> HttpResponse:
-    """The same as JSON; always 200, for what fails here is no reason to stop a web server."""
+    """Health of all accounts as JSON.
+
+    Always 200, since a problem of the export is no reason to stop a web server.
+    """
     return JsonResponse(text.as_json(health.snapshot()))

@@ -30,7 +30,10 @@ from erpbridge.ui.resent_form import keeps_nothing_typed
 @sensitive_post_parameters()
 @scoped("connection.configure")
 def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
-    """Where it leads now, what stands against a change, and what becomes of the links."""
+    """Show where the connection leads and what prevents a change; change it on POST.
+
+    :raises Http404: if its adapter declares no identity settings, or cannot be used.
+    """
     found = fetch(request.access, pk)
     manifest = manifest_or_404(found)
     if not manifest.identity:
@@ -55,6 +58,7 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
             show_errors(form, error)
         else:
             if changed:
+                # Nothing can be sent until it was tested and refreshed there.
                 test_and_refresh(request, found)
             else:
                 messages.info(request, f"{found.name} leads where it did; nothing was changed.")
@@ -70,7 +74,7 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
 
 
 def _open(found: Connection) -> list[tuple[str, str]]:
-    """What is open, in words, each with the list that shows it."""
+    """Return the open items, which prevent a change, in words with links to their lists."""
     return [
         (counted(kind, count), reverse("erp:items", args=[found.account_id, kind.slug]))
         for kind, count in connection_identity.still_open(found)

@@ -1,4 +1,4 @@
-"""The address that an asking ERP calls: no session, no form, only the adapter's credentials."""
+"""The endpoint that a polling ERP calls. It has no session: the adapter checks the credentials."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from erp_integrations.adapters.base import InboundCall, InboundReply
 from erp_integrations.export.delivery import polled
 from erp_integrations.models import Connection
 
-# All that an adapter sees of the headers.
+# The only headers that an adapter gets.
 HEADERS = ("authorization", "content-type", "soapaction", "accept")
 METHODS = frozenset({"GET", "POST"})
 
 
+# The ERP has no session and no CSRF token; the adapter checks its credentials, and too many wrong
+# ones lock the connection for a while (export/delivery/login_lockout.py).
 @csrf_exempt
 @login_not_required
 @never_cache
 def inbound_call(request: HttpRequest, public_id: UUID, rest: str = "") -> HttpResponse:
-    """Hand one request of an ERP to the connection it names."""
+    """Pass one request of an ERP to the connection in its URL."""
+    # Refused before the body is read into memory.
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if not announced.isdecimal() or len(announced) > 9 or int(announced) > polled.MOST_BODY:
         return _response(InboundReply(413, polled.TEXT, b"At most 1 MB is read."))
@@ -37,6 +40,7 @@ def inbound_call(request: HttpRequest, public_id: UUID, rest: str = "") -> HttpR
 
 def _response(reply: InboundReply) -> HttpResponse:
     response = HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
+    # Whole seconds, rounded up, so that the ERP does not come back too early.
     if reply.retry_after is not None:
         response["Retry-After"] = str(math.ceil(reply.retry_after))
     return response

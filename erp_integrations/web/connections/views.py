@@ -1,4 +1,4 @@
-"""The ERP connection: test, refresh, pause, settings, what it takes, what the ERP holds."""
+"""Pages of ERP connections: list, create, configure, test, refresh, pause, ERP records."""
 
 from __future__ import annotations
 
@@ -38,13 +38,16 @@ from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.resent_form import keeps_nothing_typed
 
-# Files shown on the page, newest first.
+# Most files shown on the page, newest first.
 MOST_FILES = 20
 NOT_SYNCED = {"label": "Not synced yet", "color": "grey", "icon": "minus-circle"}
 
 
 def fetch(access: Access, pk: int) -> Connection:
-    """A connection of the account. :raises Http404: for any other."""
+    """Return a connection of the account.
+
+    :raises Http404: if the account has none with this id.
+    """
     return get_object_or_404(Connection, pk=pk, account=access.account)
 
 
@@ -56,7 +59,10 @@ def _manifest(found: Connection) -> Manifest | None:
 
 
 def manifest_or_404(found: Connection) -> Manifest:
-    """What its adapter declares. :raises Http404: where that cannot be told."""
+    """Return the manifest of the connection's adapter.
+
+    :raises Http404: if the adapter cannot be used.
+    """
     manifest = _manifest(found)
     if manifest is None:
         raise Http404
@@ -66,7 +72,7 @@ def manifest_or_404(found: Connection) -> Manifest:
 @require_safe
 @scoped("connection.view")
 def connection(request: ScopedRequest) -> HttpResponse:
-    """The account's connections, and the adapters that another could be made with."""
+    """List the account's connections."""
     mine = Connection.objects.filter(account=request.access.account).order_by("pk")
     found = mine.prefetch_related("active_for")
     context = {
@@ -79,6 +85,7 @@ def connection(request: ScopedRequest) -> HttpResponse:
 
 def _described(found: Connection, access: Access) -> dict[str, Any]:
     manifest = _manifest(found)
+    # The account is loaded already; reading found.account would query it for each connection.
     found.account = access.account
     wait = wait_reasons.of_connection(found)
     served = {one.entity for one in found.active_for.all()}
@@ -89,6 +96,8 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
         "files": _files(found, manifest, access),
         "inbound": _inbound(found, manifest),
         "wait": wait,
+        # Until the first refresh nothing can be sent:
+        # docs/design/sending-to-erp.md, "Project's ERP data".
         "badge": badge(wait) if wait or found.refreshed_at else NOT_SYNCED,
         "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
         "kinds": [
@@ -109,6 +118,7 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
         "settings": [
             (label, value)
             for label, value in settings_shown(manifest.settings if manifest else (), found)
+            # A fact of the last test is shown in place of the setting with the same label.
             if label not in found.test_result.get("facts", {})
         ],
         "alike": connection_identity.alike(found),
@@ -116,8 +126,9 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
 
 
 def settings_shown(settings: Sequence[Setting], found: Connection) -> list[tuple[str, Any]]:
-    """Label and value of those that are no secret."""
+    """Return label and value of the settings that are not secrets."""
     return [
+        # Choices are shown by their label.
         (one.label, dict(one.options).get(value, value))
         for one in settings
         if one.kind != "secret"
@@ -126,7 +137,7 @@ def settings_shown(settings: Sequence[Setting], found: Connection) -> list[tuple
 
 
 def _limits(found: Connection, manifest: Manifest | None) -> list[tuple[str, str, str]]:
-    """How fast it goes and who says so; nothing where a person imports files."""
+    """Return the limits of the speed and where they come from; empty for file delivery."""
     if manifest is None or manifest.delivery == Delivery.FILE:
         return []
     declared, at_once = manifest.rate.per_minute, manifest.rate.at_once
@@ -134,6 +145,7 @@ def _limits(found: Connection, manifest: Manifest | None) -> list[tuple[str, str
     if declared:
         source = f"{source} The adapter declares {declared:,}.".strip()
     rate = found.rate_per_minute or declared
+    # A limit of the adapter also caps what was set in the settings.
     most = min(found.max_in_flight, at_once or found.max_in_flight)
     return [
         ("Commands a minute", f"{rate:,}" if rate else "No limit", source),
@@ -142,17 +154,18 @@ def _limits(found: Connection, manifest: Manifest | None) -> list[tuple[str, str
 
 
 def _inbound(found: Connection, manifest: Manifest | None) -> str:
-    """The address that an asking ERP calls."""
+    """Return the URL that a polling ERP calls; empty for other deliveries."""
     if manifest is None or manifest.delivery != Delivery.POLLED:
         return ""
     return reverse("erp:inbound", args=[found.public_id])
 
 
 def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict[str, Any] | None:
-    """What a person who feeds the ERP with files needs; None for other deliveries."""
+    """Return the export files, and what waits for one; None for other deliveries."""
     if manifest is None or manifest.delivery != Delivery.FILE:
         return None
     kinds = [one for one in record_types() if access.can("items.accept", one.entity)]
+    # The content of a file may be large and is needed only for its download.
     made = found.export_files.defer("content").select_related("made_by", "confirmed_by")
     taken = [one.entity for one in kinds if one.entity in manifest.entities]
     shown = list(made.filter(entity__in=taken).order_by("-pk")[:MOST_FILES])
@@ -174,19 +187,22 @@ def _capabilities(entity: EntityManifest) -> dict[str, Any]:
 
 
 def show_errors(form: Form, error: ValidationError) -> None:
-    """Each beside its field; those of no field of the form above it."""
+    """Add the errors of a service to their fields, or to the form if it has no such field."""
     for name, problems in error.message_dict.items():
         form.add_error(name if name in form.fields else None, problems)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+# The form has secrets: none of its fields is returned after a rejected POST or is part of an error
+# report.
 @keeps_nothing_typed
 @sensitive_post_parameters()
 @scoped("connection.configure")
 def create(request: ScopedRequest) -> HttpResponseBase:
-    """Connect an ERP: choose the adapter, name the connection, fill in its settings."""
+    """Create a connection: choose the adapter, then name it and fill in the settings."""
     classes = adapter_loading.adapter_classes()
     key = request.POST.get("adapter") or request.GET.get("adapter") or ""
+    # Without a usable adapter in the request, the first step: choose one.
     if key not in classes:
         offered = [one.manifest({}) for one in classes.values()]
         return render(request, "erp/connection_choose.html", {"offered": offered})
@@ -208,6 +224,7 @@ def create(request: ScopedRequest) -> HttpResponseBase:
         except ValidationError as error:
             show_errors(form, error)
         else:
+            # It takes over only the record types that no other connection serves.
             connection_services.activate(found, by=request.user)
             test_and_refresh(request, found)
             return redirect("erp:connection", request.access.account.pk)
@@ -216,7 +233,7 @@ def create(request: ScopedRequest) -> HttpResponseBase:
 
 
 def test_and_refresh(request: ScopedRequest, found: Connection) -> None:
-    """Ask the ERP, and say what came of it."""
+    """Test the connection, refresh its data if the test passes, and show a message."""
     if not connection_services.test(found, by=request.user):
         problems = " ".join(found.test_result["problems"])
         messages.error(request, f"The connection test failed: {problems}")
@@ -231,12 +248,13 @@ def test_and_refresh(request: ScopedRequest, found: Connection) -> None:
 @sensitive_post_parameters()
 @scoped("connection.configure")
 def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
-    """Change the name and the settings of a connection."""
+    """Change the name, settings, secrets and limits of a connection."""
     found = fetch(request.access, pk)
     manifest = manifest_or_404(found)
     limits = {one: getattr(found, one) for one in connection_settings.LIMITS}
     initial = {"name": found.name, **found.config, **limits}
     data = request.POST or None
+    # ``leads``: identity settings are changed on the page of identity_views only.
     form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets, leads=True)
     if request.method == "POST" and form.is_valid():
         try:
@@ -267,7 +285,7 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
 @require_POST
 @scoped("connection.configure")
 def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
-    """Test, refresh, pause, resume, or use it for a record type."""
+    """Carry out a button: test, refresh, pause, resume, or use for a record type."""
     found = fetch(request.access, pk)
     verb = request.POST.get("act", "")
     if verb in ("test", "refresh"):
@@ -289,6 +307,7 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
 
 def _use(request: ScopedRequest, found: Connection) -> None:
     kind = kind_of(request.POST.get("kind", ""))
+    # Refused while anything is open on the connection that serves the type now.
     try:
         dry_run.use_for(found, kind.entity, by=request.user)
     except dry_run.NotUsed as refused:
@@ -301,9 +320,13 @@ def _use(request: ScopedRequest, found: Connection) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("connection.view")
 def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
-    """What the ERP holds, as it was read last; a POST reads it again."""
+    """Show the ERP's records as of the last refresh; a POST refreshes them.
+
+    :raises PermissionDenied: for a POST of a person who may not refresh.
+    """
     access = request.access
     found, record_kind = fetch(access, pk), kind_of(kind)
+    # Approvers may refresh too (docs/design/permissions.md, "Who does what").
     may_read = access.can("connection.configure") or access.can("items.accept", record_kind.entity)
     if request.method == "POST":
         if not may_read:
