@@ -16,7 +16,6 @@ from erp_integrations.api import errors as api_errors
 from erp_integrations.api import schemas, serializers
 from erp_integrations.api.bulk_rows import Row, rows_of
 from erp_integrations.api.items import QueueItems, acceptance_of, reason_of
-from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.bulk_requests import Done, Refusal
@@ -31,8 +30,6 @@ DIGEST = {"digest": ["is missing: send the digest of the item as you read it"]}
 
 class ManyItems(QueueItems):
     """Base of the decisions about many items."""
-
-    sources: tuple[State, ...] = ()
 
     @answers(schemas.ManyDecided)
     def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:

@@ -15,7 +15,6 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.record_types import RecordType
-from erp_integrations.models.states import State
 from erp_integrations.web import scoped_urls
 from erp_integrations.web.acceptance_grid import VALUE, posted_values
 from erp_integrations.web.forms import CommonValuesForm
@@ -58,10 +57,9 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
         own = _own_values(rows, request.POST)
         if _nothing_lacks(form, rows, own, manifest):
             decisions = _decisions(rows, own, request.POST, form.cleaned_data)
-            decide = (
-                accept_services.retry if rows[0].state == State.FAILED else accept_services.accept
+            done = accept_services.accept_or_retry(
+                rows, decisions, entity=found.entity, access=access
             )
-            done = decide(decisions, entity=found.entity, access=access)
             return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
     return _page(request, found, rows, form, manifest, connection)
 

@@ -18,7 +18,6 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import AcceptanceDefault, Connection, Item
 from erp_integrations.models.record_types import RecordType
-from erp_integrations.models.states import State
 from erp_integrations.web import acceptance_grid, scoped_urls
 from erp_integrations.web.acceptance_grid import posted_values
 from erp_integrations.web.forms import DefaultRuleForm
@@ -115,10 +114,9 @@ def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
         return redirect(back_to(request, found))
     if must_ask(request, len(rows)) or (everything and not posted.get("confirm")):
         return _ask(request, found, rows)
-    decide = accept_services.retry if rows[0].state == State.FAILED else accept_services.accept
     # The values are in the items already, so the decisions carry none.
     decisions = [Decision(item.pk, item.digest) for item in rows]
-    done = decide(decisions, entity=found.entity, access=access)
+    done = accept_services.accept_or_retry(rows, decisions, entity=found.entity, access=access)
     return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.shared
 
 SLEEPS = """
 import time
-from tests.faults import worker
+from tests.faults.campaign import worker
 
 worker.sleep_under_a_moved_clock()
 began = time.monotonic()

@@ -68,6 +68,18 @@ def retry(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done
     return _decide("retry", decisions, entity=entity, access=access)
 
 
+def accept_or_retry(
+    items: Sequence[Item], decisions: Sequence[Decision], *, entity: str, access: Access
+) -> Done:
+    """Decide about the rows of one list: accept what waits, or retry what has failed.
+
+    The list of failed items also has those that need an answer, which are refused here.
+    """
+    if any(item.state == State.FAILED for item in items):
+        return retry(decisions, entity=entity, access=access)
+    return accept(decisions, entity=entity, access=access)
+
+
 def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
     # Ids beyond 64 bits, which an API client can send, would be an error of the database.
     wanted = {one.item_id: one for one in decisions if 0 < one.item_id <= LARGEST_ID}

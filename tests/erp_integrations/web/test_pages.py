@@ -112,6 +112,26 @@ def test_many_are_accepted_with_a_proposed_id_each(
     assert list(codes) == [f"STONEWO00{n}" for n in range(1, 6)]
 
 
+def test_failed_items_are_retried_also_below_one_that_needs_an_answer(
+    client_of, pat, account, ada, access_of, connection
+):
+    companies = [CompanyFactory.create(account=account, name=name) for name in ("Rock", "Ore")]
+    items = steps.send_all(companies, access_of(ada))
+    assert steps.decide(items, access_of(pat)).done == 2
+    asking, failed = Item.objects.order_by("pk")
+    Item.objects.filter(pk=asking.pk).update(state=State.NEEDS_ANSWER)
+    Item.objects.filter(pk=failed.pk).update(state=State.FAILED)
+    kind = connection.choices.first().code
+    given = {"ids": [asking.pk, failed.pk], "confirm": "1", "vendor_type": kind}
+    url = reverse("erp:accept_many", args=[account.pk, "companies"])
+    page = client_of(pat).post(url, given, follow=True).content.decode()
+    assert "Already decided by Pat" in page
+    assert list(Item.objects.order_by("pk").values_list("state", flat=True)) == [
+        State.NEEDS_ANSWER,
+        State.QUEUED,
+    ]
+
+
 def test_many_are_accepted_each_with_its_own_fields_and_what_tells_it_apart(
     client_of, pat, account, ada, access_of, connection
 ):
