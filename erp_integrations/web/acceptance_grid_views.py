@@ -104,7 +104,7 @@ def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
     # person sees. So nothing is exported until it is corrected.
     wrong = _wrong(saved, posted, everything=everything)
     if wrong:
-        messages.error(request, "Nothing was exported. Mend first what is wrong in the rows.")
+        messages.error(request, "Nothing was exported. Fix the errors in the rows first.")
         _say_refused(request, wrong)
         return redirect(back_to(request, found))
     if everything:

@@ -69,7 +69,7 @@ def _told(item: Item) -> News:
         next_step = "An accounting approver can retry it, or hand it back to be edited."
         return News("error", "The ERP Did Not Take It", f"{text} {next_step}")
     next_step = "An accounting approver has to look into the ERP."
-    return News("warning", "Nobody Knows Yet Whether It Arrived", f"{item.error_text} {next_step}")
+    return News("warning", "Export outcome unknown", f"{item.error_text} {next_step}")
 
 
 def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:

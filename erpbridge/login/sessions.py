@@ -14,7 +14,7 @@ from django_htmx.middleware import HtmxDetails
 from erpbridge.login.views import LoginForm
 from erpbridge.ui.resent_form import Typed, send_again, typed_fields
 
-ENDED = "Your session has ended. Nothing was saved. Sign in again to go on."
+ENDED = "Your session has ended. Nothing was saved. Sign in again to continue."
 
 
 class SignInMiddleware(LoginRequiredMiddleware):

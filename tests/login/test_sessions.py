@@ -215,7 +215,7 @@ def test_a_changed_or_old_parcel_of_typed_text_is_no_parcel(client_of, ada):
 def test_a_part_of_a_page_is_told_in_words_and_gets_no_login_page(settings_url, method):
     answer = getattr(Client(), method)(settings_url, headers={"HX-Request": "true"})
     assert answer.status_code == 401
-    assert answer.text == "Your session has ended. Nothing was saved. Sign in again to go on."
+    assert answer.text == "Your session has ended. Nothing was saved. Sign in again to continue."
 
 
 def test_a_part_of_a_page_with_an_old_token_can_fetch_a_new_one(settings_url, client_of, ada):

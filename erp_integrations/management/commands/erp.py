@@ -152,7 +152,7 @@ def _pause(connection: Connection, access: Access, options: Any) -> str:
 
 def _resume(connection: Connection, access: Access, _options: Any) -> str:
     connection_services.resume(connection, by=access.user)
-    return f"{connection.name} goes on."
+    return f"{connection.name} resumed."
 
 
 def _withdraw(item: Item, access: Access, options: Any) -> str:

@@ -299,7 +299,7 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
             messages.error(request, "Give the reason for the pause, in at most 300 characters.")
     elif verb == "resume":
         connection_services.resume(found, by=request.user)
-        messages.success(request, f"{found.name} goes on.")
+        messages.success(request, f"{found.name} resumed.")
     elif verb == "use":
         _use(request, found)
     return redirect("erp:connection", request.access.account.pk)
