@@ -20,7 +20,8 @@ from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import LARGEST_ID
-from erpbridge.ui.listing import LONGEST_SEARCH, Page, list_page
+from erpbridge.ui import page_params
+from erpbridge.ui.listing import Page, list_page
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 PAIR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
@@ -75,7 +76,7 @@ def tick_column(request: ScopedRequest, list_id: int, type_id: int) -> HttpRespo
     """Ask, then tick a cost type for all codes that match the search."""
     code_list = _list(request.access, list_id)
     cost_type = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
-    words = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
+    words = page_params.words(request.GET)
     back = reverse("admin_wbs:matrix", args=[code_list.account_id, code_list.pk])
     back = f"{back}?{urlencode({'q': words})}" if words else back
     if request.method == "POST":

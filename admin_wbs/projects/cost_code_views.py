@@ -20,6 +20,7 @@ from erpbridge.access.models import Project
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number, numbers
 from erpbridge.jobs import views as job_pages
+from erpbridge.ui import page_params
 from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 
@@ -85,7 +86,7 @@ def add(request: ScopedRequest) -> HttpResponseBase:
 
 
 def _added(request: ScopedRequest, code_list: CodeList) -> HttpResponseBase:
-    project, search = _project(request), request.POST.get("q", "").replace("\x00", "")[:200]
+    project, search = _project(request), page_params.words(request.POST)
     ids = numbers(request.POST.getlist("ids"))
     if request.POST.get("all"):
         count = cost_codes.add_matching(code_list, search, project=project, by=request.user)
@@ -106,7 +107,7 @@ def _added(request: ScopedRequest, code_list: CodeList) -> HttpResponseBase:
 
 def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]) -> HttpResponse:
     """The children of a code, as a page or as a branch; or the codes that match a search."""
-    search = request.GET.get("q", "").replace("\x00", "").strip()
+    search = page_params.words(request.GET)
     parent = _above(request.GET.get("under", ""), code_list)
     codes: QuerySet[Any] = cost_codes.offered(code_list)
     total = codes.count()
@@ -136,7 +137,10 @@ def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]
 
 
 def _above(text: str, code_list: CodeList) -> CostCode | None:
-    return cost_codes.offered(code_list).select_related("parent").filter(pk=number(text)).first()
+    pk = number(text)
+    if not pk:
+        return None
+    return cost_codes.offered(code_list).select_related("parent").filter(pk=pk).first()
 
 
 @require_POST

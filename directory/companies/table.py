@@ -15,6 +15,7 @@ from directory.scoped_urls import Links
 from erp_integrations import sendable
 from erpbridge.access.policy import Access
 from erpbridge.db.numbers import number
+from erpbridge.ui import page_params
 from erpbridge.ui.listing import Page, Token, list_page
 from erpbridge.ui.navigation import Tab
 
@@ -128,7 +129,7 @@ def matching(access: Access, params: QueryDict) -> CompanyQuerySet:
     if not filters.are_all_of(params):
         return Company.objects.none()
     companies = filters.apply(Company.objects.visible_to(access))
-    words = params.get("q", "").replace("\x00", "").strip()[:200]
+    words = page_params.words(params)
     return companies.search(words) if words else companies
 
 

@@ -13,7 +13,8 @@ from django.db.models import QuerySet
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Moment, moment
 from erp_integrations.connections import adapter_loading, secrets
-from erp_integrations.models import ActiveConnection, Connection, Halt, Item, Request
+from erp_integrations.connections import services as connection_services
+from erp_integrations.models import Connection, Halt, Item, Request
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import locked
 from erp_integrations.models.states import OPEN, State
@@ -214,11 +215,10 @@ def of_record(entity: str, account_id: int, record_id: int) -> Wait | None:
 
 def of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
     """Why the open items of some records wait; None if there are none."""
-    active = ActiveConnection.objects.filter(account=account_id, entity=entity)
-    row = active.select_related("connection").first()
-    if row is None or not rows.filter(locked()).exists():
+    connection = connection_services.active(account_id, entity)
+    if connection is None or not rows.filter(locked()).exists():
         return None
-    return of_connection(row.connection)
+    return of_connection(connection)
 
 
 def of_click(click: Request) -> Wait | None:

@@ -13,6 +13,7 @@ from erp_integrations.models.fields import by_person
 from erp_integrations.models.querysets import AttemptQuerySet, ItemQuerySet
 from erp_integrations.models.states import BEFORE_ACCEPTANCE, IN_AIR, OPEN, State
 from erpbridge.access.models import Account, Project
+from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import Folding, KeyField, SearchField
 from erpbridge.db.text import LONGEST_KEY
 
@@ -164,6 +165,10 @@ class Item(Folding):
 
     def __str__(self) -> str:
         return self.label
+
+    def needs_second_approver(self, access: Access) -> bool:
+        """Whether the user sent the item, and the account lets somebody else decide about it."""
+        return self.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
 
 
 class Attempt(models.Model):

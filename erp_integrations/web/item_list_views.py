@@ -30,6 +30,7 @@ from erp_integrations.workflow.badges import BADGES
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
+from erpbridge.ui import page_params
 from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED
 from erpbridge.ui.listing import list_page
 from erpbridge.ui.navigation import Tab
@@ -65,7 +66,7 @@ def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuery
     division = query.get("division", "").replace("\x00", "")
     if division:
         items = items.in_division(division)
-    words = query.get("q", "").replace("\x00", "").strip()[:200]
+    words = page_params.words(query)
     return search(items, words) if words else items
 
 

@@ -103,7 +103,7 @@ def _page(
         "may_decide": may_decide,
         # Nobody accepts what they sent themselves (docs/design/permissions.md, "The accounting
         # approver").
-        "own": found.sent_by_id == access.user.pk and not access.account.senders_may_accept_own,
+        "own": found.needs_second_approver(access),
         "moving": found.state in MOVING,
         "standing": standing.sentence(found),
         "wait": wait_reasons.of_item(found),
@@ -205,8 +205,9 @@ def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         values = form.cleaned_data
     # The digest is that of the page: another revision sent meanwhile is refused.
     decision = Decision(found.pk, request.POST.get("digest", ""), values)
-    decide = accept_services.retry if found.state == State.FAILED else accept_services.accept
-    done = decide([decision], entity=found.entity, access=request.access)
+    done = accept_services.accept_or_retry(
+        [found], [decision], entity=found.entity, access=request.access
+    )
     if done.done:
         _say_on_its_way(request, found, "was accepted")
         return _back(request, found)

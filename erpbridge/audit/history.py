@@ -66,8 +66,8 @@ def history(
         invalid.
     """
     events = Event.objects.about(account_id, entity, subject_id)
-    if number(before):
-        events = events.filter(pk__lt=number(before))
+    if before_id := number(before):
+        events = events.filter(pk__lt=before_id)
     # One more than shown, to know whether there are older ones.
     fetched = list(events[: SHOWN_AT_ONCE + 1])
     page = fetched[:SHOWN_AT_ONCE]

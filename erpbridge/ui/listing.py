@@ -19,11 +19,12 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 from django.http import QueryDict
 
+from erpbridge.ui.page_params import words
+
 M = TypeVar("M", bound=Model)
 SIZES = (25, 50, 100, 150)
 DEFAULT_SIZE = 50
 COUNT_CAP = 1000
-LONGEST_SEARCH = 200
 SALT = "erpbridge.ui.listing"
 
 
@@ -111,8 +112,7 @@ def list_page(
     """
     order = _Order.asked_for(params.get("sort", ""), sorts, default or next(iter(sorts)))
     size = _size(params.get("size", ""))
-    # PostgreSQL rejects null characters in parameters.
-    query = params.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
+    query = words(params)
     if search and query:
         queryset = search(queryset, query)
     rows, before, after = _cut(order.apply(queryset), params, order=order, size=size)

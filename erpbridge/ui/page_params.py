@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from django.http import QueryDict
 
 # Key of an unsaved table row that a script has added; the first one is the model row.
 TYPED_ROW = re.compile(r"typed-[0-9]{1,9}", re.ASCII)
 MODEL_ROW = "typed-0"
+LONGEST_SEARCH = 200
 
 
-def words(params: QueryDict) -> str:
-    """Return the search as :func:`erpbridge.ui.listing.list_page` uses it."""
-    return params.get("q", "").replace("\x00", "").strip()[:200]
+def words(params: Mapping[str, str]) -> str:
+    """Return the search text of a list, without what PostgreSQL rejects in parameters."""
+    return params.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
 
 
 def typed_row(params: QueryDict) -> str:

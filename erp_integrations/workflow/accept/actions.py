@@ -73,7 +73,8 @@ def available(
     :param told: links whose ERP ID was named by an API client and has not been compared.
     """
     decides = bool(access.can("items.accept", item.entity))
-    own = item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own
+    own = item.needs_second_approver(access)
+    allowed = possible(item.state)
     entitled = dict.fromkeys(Action, decides) | {
         # Values and keys are validated against the manifest, so exporting needs one. Rejecting
         # works without the adapter.
@@ -87,7 +88,5 @@ def available(
     return [
         action
         for action in Action
-        if action in possible(item.state)
-        and entitled[action]
-        and not (own and action in FOR_A_SECOND_APPROVER)
+        if action in allowed and entitled[action] and not (own and action in FOR_A_SECOND_APPROVER)
     ]

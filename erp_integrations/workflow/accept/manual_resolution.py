@@ -119,7 +119,7 @@ def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str
         raise MovedOn
     if seen != item.digest:
         raise Refused("It is not the revision you looked at. Open it again, then decide.")
-    if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
+    if item.needs_second_approver(access):
         raise Refused("You sent it yourself; a second approver has to link it.")
     record = item.connection.erp_records.filter(entity=item.entity, erp_id=erp_id).first()
     if record is None:

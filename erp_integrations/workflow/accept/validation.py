@@ -157,8 +157,7 @@ class Checks:
         if self.wanted[item.pk].digest != item.digest:
             message = "It is not the revision you looked at. Open it again, then decide."
             return [Problem("digest", "stale", message)]
-        own = item.sent_by_id == self.access.user.pk
-        if own and not self.access.account.senders_may_accept_own:
+        if item.needs_second_approver(self.access):
             message = "You sent it yourself; a second approver has to accept it."
             return [Problem("sent_by", "own", message)]
         return []

@@ -220,7 +220,7 @@ def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -
     found = asked(item)
     if not found:
         raise NotTaken([NOTHING_LEFT])
-    if item.sent_by_id == access.user.pk and not access.account.senders_may_accept_own:
+    if item.needs_second_approver(access):
         raise NotTaken([OWN])
     if {link.erp_id for link in found} != set(seen):
         raise NotTaken([OTHER_ID])

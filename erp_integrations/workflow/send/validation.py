@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from erp_integrations.adapters.base import Operation, Problem
+from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import services as connection_services
-from erp_integrations.connections.adapter_loading import manifest_of, usable_manifest
+from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.models import Item, Link, erp_records
 from erp_integrations.models.record_types import Draft, RecordType
 from erp_integrations.models.states import label_for_sender
@@ -153,9 +154,15 @@ def limits(account_id: int, entity: str) -> dict[str, Limit]:
     (docs/design/directory-and-companies.md, "Length of names").
     """
     connection = connection_services.active(account_id, entity)
-    found = usable_manifest(connection, entity)
-    if connection is None or found is None:
+    if connection is None:
         return {}
-    label = manifest_of(connection).short_name
+    try:
+        manifest = manifest_of(connection)
+    except AdapterUnavailable:
+        return {}
+    found = manifest.entities.get(entity)
+    if found is None:
+        return {}
+    label = manifest.short_name
     lengths = {one.name: found.max_length(one.name) for one in found.fields}
     return {name: Limit(name, most, label) for name, most in lengths.items() if most is not None}
