@@ -83,7 +83,7 @@ STATES: Mapping[State, Words] = {
         # Procore's list of failed items contains these too.
         "failed_to_export",
         ItemTab.FAILED,
-        "Neither export nor lookup told whether it is in the ERP. An approver looks and answers.",
+        "Neither export nor lookup showed whether it is in the ERP. An approver has to check.",
     ),
     State.FAILED: Words(
         "failed",

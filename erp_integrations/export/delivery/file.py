@@ -23,6 +23,7 @@ from erp_integrations.adapters.base import (
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import adapter_loading
+from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.wakeups import wake
 from erp_integrations.export import engine, settle
 from erp_integrations.export.claim import claim
@@ -37,7 +38,6 @@ from erp_integrations.workflow.links.settlement import Held, settle_synced
 from erp_integrations.workflow.payloads import erp_keys
 from erp_integrations.workflow.payloads.commands import Claim
 from erpbridge.access.models import User
-from erpbridge.audit.services import Note, note
 from erpbridge.db import batches
 from erpbridge.db.durable_commits import durable
 
@@ -128,10 +128,8 @@ def _manifest(connection: Connection) -> Manifest:
 
 
 def _note(file: ExportFile, verb: str, *, by: User) -> None:
-    connection = file.connection
     data = {"file": file.name, "items": file.count, "verdict": file.verdict}
-    event = Note(adapter_loading.ENTITY, connection.pk, connection.name, verb, data=data)
-    note(connection.account_id, [event], by=by)
+    connection_services.note_event(file.connection, verb, by=by, **data)
 
 
 @transaction.atomic

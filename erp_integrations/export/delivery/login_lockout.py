@@ -13,9 +13,8 @@ from django.db import transaction
 from django.db.models import F
 
 from erp_integrations.clock import at_least, now
-from erp_integrations.connections.adapter_loading import ENTITY
+from erp_integrations.connections.services import note_event
 from erp_integrations.models import Connection
-from erpbridge.audit.services import Note, note
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,4 @@ def count(connection: Connection) -> None:
     locked = {"inbound_failures": 0, "inbound_locked_until": until}
     if rows.filter(inbound_failures__gte=limit).update(**locked):
         logger.warning("connection %s: %s in a row; it is locked", connection.pk, limit)
-        event = Note(
-            ENTITY, connection.pk, connection.name, "inbound_locked", data={"calls": limit}
-        )
-        note(connection.account_id, [event], by=None)
+        note_event(connection, "inbound_locked", by=None, calls=limit)

@@ -13,14 +13,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from erp_integrations.adapters.base import EntityManifest
+from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.adapter_loading import ENTITY
 from erp_integrations.models import AcceptanceDefault, Connection
 from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.access.models import User
 from erpbridge.audit.models import Event
-from erpbridge.audit.services import Note, note
 from erpbridge.db.text import fold
-
-ENTITY = "connection"
 
 
 class Defaults:
@@ -108,8 +107,5 @@ def _removed(connection: Connection, pk: int) -> bool:
 
 
 def _note(rule: AcceptanceDefault, verb: str, *, by: User) -> None:
-    connection = rule.connection
     values = {"field": rule.field, "starts_with": rule.starts_with, "value": rule.value}
-    data = {**values, "rule": rule.pk}
-    one = Note(ENTITY, connection.pk, connection.name, verb, data=data)
-    note(connection.account_id, [one], by=by)
+    connection_services.note_event(rule.connection, verb, by=by, **values, rule=rule.pk)
