@@ -193,9 +193,9 @@ def chosen_items(access: Access, kind: RecordType, posted: QueryDict) -> ItemQue
     query = QueryDict(posted.get("query", ""))
     if posted.get("all"):
         items = found_items(access, kind, query)
-        upto = number(posted.get("upto", ""))
-        # Ids grow, so this leaves out what arrived after the page was opened.
-        return items.filter(pk__lte=upto) if upto else items
+        upto = posted.get("upto", "")
+        # Ids grow, so this leaves out what arrived after the page was opened; 0 if it was empty.
+        return items.filter(pk__lte=number(upto)) if upto else items
     # The ids come from the browser, so only visible items count.
     ids = numbers(posted.getlist("ids"))
     return Item.objects.visible_to(access).filter(entity=kind.entity, pk__in=ids)

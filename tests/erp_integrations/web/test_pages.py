@@ -112,6 +112,17 @@ def test_many_are_accepted_with_a_proposed_id_each(
     assert list(codes) == [f"STONEWO00{n}" for n in range(1, 6)]
 
 
+def test_all_of_a_list_that_was_empty_when_the_page_was_opened_is_nothing(
+    client_of, pat, account, sent_item
+):
+    url = reverse("erp:accept_many", args=[account.pk, "companies"])
+    given = {"all": "1", "query": "status=ready", "upto": "0", "confirm": "1"}
+    page = client_of(pat).post(url, given, follow=True).content.decode()
+    assert "none of the rows is in this list any more" in page
+    sent_item.refresh_from_db()
+    assert sent_item.state == State.READY
+
+
 def test_failed_items_are_retried_also_below_one_that_needs_an_answer(
     client_of, pat, account, ada, access_of, connection
 ):
