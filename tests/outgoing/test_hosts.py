@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -119,10 +120,16 @@ OVER = replace(vendor_update(KNOWN), operation=Operation.DEACTIVATE)
 
 @pytest.fixture
 def connected(monkeypatch) -> list[str]:
-    """Every address that a socket was told to connect to; none is."""
+    """Every address that this thread told a socket to connect to; no connection is made.
+
+    Connections that belong to other threads, such as a browser's live server, are made as ever.
+    """
     found: list[str] = []
+    here, really_connect = threading.get_ident(), socket.socket.connect
 
     def connect(connection: socket.socket, address: Any) -> None:
+        if threading.get_ident() != here:
+            return really_connect(connection, address)
         found.append(address[0])
         raise ConnectionRefusedError(111, "Connection refused")
 
