@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.forms",
     "axes",
+    "corsheaders",
     "csp",
     "django_htmx",
     "heroicons",
@@ -90,6 +91,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "erpbridge.ui.middleware.request_id.RequestIdMiddleware",
     "erpbridge.ui.middleware.no_store.NoStoreMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "erpbridge.rest.middleware.RestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -322,6 +324,22 @@ ERPBRIDGE_REST_CALLS_PER_HOUR = env.integer(
 ERPBRIDGE_REST_CALLS_PER_10_SECONDS = env.integer(
     "ERPBRIDGE_REST_CALLS_PER_10_SECONDS", 1_000, least=1, most=1_000_000
 )
+
+# Pages of any origin may call the API, which takes tokens and never cookies; with credentials,
+# which browsers refuse for an origin of "*". The two addresses left out are HTML pages.
+CORS_URLS_REGEX = r"^/(rest(?!/docs/?$)|oauth(?!/authorize/?$)|vapid)(/|$)"
+CORS_ALLOW_ALL_ORIGINS = True
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
+CORS_ALLOW_HEADERS = [
+    *("Accept", "Accept-Language", "Authorization", "Content-Type"),
+    *("Idempotency-Key", "Idempotency-Token", "If-Match", "If-None-Match"),
+    *("Procore-Company-Id", "Procore-Sdk-Language", "Procore-Sdk-Version", "X-Request-Id"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("Deprecation", "ETag", "Idempotency-Replayed", "Link", "Per-Page", "Retry-After", "Total"),
+    *("X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "X-Request-Id"),
+]
 
 LOGGING = {
     "version": 1,

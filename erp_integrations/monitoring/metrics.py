@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.monitoring.health import MOST_COUNTED, ConnectionHealth, Snapshot
 from erpbridge.db import busy
@@ -14,11 +18,25 @@ LEFT_TO: Mapping[str, str] = {Delivery.POLLED: "erp", Delivery.FILE: "person"}
 Sample = tuple[dict[str, object], float]
 
 
-def prometheus(snapshot: Snapshot) -> str:
-    """All metrics in Prometheus' text format; gauges, because each is counted when requested."""
-    return "".join(
-        _metric(name, text, samples) for name, text, samples in _metrics(snapshot) if samples
-    )
+class SnapshotCollector(Collector):
+    """The metrics of one snapshot; gauges, because each is counted when requested."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric that has a sample."""
+        for name, text, samples in _metrics(self.snapshot):
+            if samples:
+                yield _gauge(name, text, samples)
+
+
+def prometheus(snapshot: Snapshot) -> bytes:
+    """All metrics in Prometheus' text format."""
+    # Not the library's own registry, which adds metrics of the web process that was asked.
+    registry = CollectorRegistry()
+    registry.register(SnapshotCollector(snapshot))
+    return generate_latest(registry)
 
 
 def _metrics(snapshot: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
@@ -101,22 +119,11 @@ def _labels(health: ConnectionHealth) -> dict[str, object]:
     }
 
 
-def _metric(name: str, text: str, samples: Iterable[Sample]) -> str:
-    full = f"erpbridge_{name}"
-    lines = [f"# HELP {full} {text}", f"# TYPE {full} gauge"]
-    lines += [f"{full}{_braces(labels)} {value:.10g}" for labels, value in samples]
-    return "\n".join(lines) + "\n"
-
-
-def _braces(labels: Mapping[str, object]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
-
-
-def _escaped(value: object) -> str:
-    # Prometheus' text format escapes these three characters in label values.
-    return str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Metric:
+    gauge = GaugeMetricFamily(f"erpbridge_{name}", text)
+    for labels, value in samples:
+        gauge.add_sample(gauge.name, {key: str(label) for key, label in labels.items()}, value)
+    return gauge
 
 
 def as_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Middleware for ``/rest``, ``/oauth`` and ``/vapid``: JSON responses, CORS, rate limit headers.
+"""Middleware for ``/rest``, ``/oauth`` and ``/vapid``: JSON responses and rate limit headers.
 
 It also covers responses that no API view produces: unknown routes, bodies that are too large,
 errors of other middleware.
@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_vary_headers
 
 from erpbridge.rest import throttles
 from erpbridge.rest.errors import NOT_FOUND, answer_to
@@ -21,16 +20,6 @@ logger = logging.getLogger(__name__)
 PREFIXES = ("/rest", "/oauth", "/vapid")
 # Under the same prefixes, but HTML pages for people.
 PAGES = ("/oauth/authorize", "/rest/docs")
-METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
-ALLOWED_HEADERS = (
-    "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, Idempotency-Token, "
-    "If-Match, If-None-Match, Procore-Company-Id, Procore-Sdk-Language, Procore-Sdk-Version, "
-    "X-Request-Id"
-)
-EXPOSED_HEADERS = (
-    "Deprecation, ETag, Idempotency-Replayed, Link, Per-Page, Retry-After, Total, "
-    "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
-)
 MESSAGES = {
     404: NOT_FOUND,
     411: "Send the length of the body (Content-Length).",
@@ -60,11 +49,10 @@ class RestMiddleware:
             return self.get_response(request)
         request.path = _without_slash(request.path)
         if request.method == "OPTIONS":
-            # A CORS preflight request, which browsers send without credentials.
+            # Not a preflight request of a browser: CorsMiddleware has answered those.
             response = HttpResponse(status=204)
         else:
             response = self._as_json(request, self.get_response(request))
-        _allow_origin(request, response)
         # Callers that are not counted get the headers of an unused window.
         for name, value in throttles.untouched().headers().items():
             response.headers.setdefault(name, value)
@@ -98,23 +86,6 @@ def _without_slash(path: str) -> str:
     if is_api(path) or path.rstrip("/") in PAGES:
         return path.rstrip("/") or "/"
     return path
-
-
-def _allow_origin(request: HttpRequest, response: HttpResponse) -> None:
-    """Allow calls from any web page: the API is authenticated by tokens, never by cookies."""
-    origin = request.headers.get("Origin")
-    # Also without an Origin, so that caches keep both kinds of response apart.
-    patch_vary_headers(response, ["Origin"])
-    if not origin:
-        return
-    # Not "*", which browsers reject together with credentials.
-    response["Access-Control-Allow-Origin"] = origin
-    response["Access-Control-Allow-Credentials"] = "true"
-    response["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-    if request.method == "OPTIONS":
-        response["Access-Control-Allow-Methods"] = METHODS
-        response["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
-        response["Access-Control-Max-Age"] = "86400"
 
 
 def _seconds_left(response: HttpResponse) -> int:

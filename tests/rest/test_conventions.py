@@ -108,14 +108,32 @@ def test_a_browser_of_any_page_may_ask_and_read_the_headers(db):
     origin = "https://app.example.com"
     sent = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     asked = Client().options("/rest/v1.0/me", headers=sent)
-    assert asked.status_code == 204
+    assert asked.status_code == 200
     assert asked["Access-Control-Allow-Origin"] == origin
     assert "Procore-Sdk-Version" in asked["Access-Control-Allow-Headers"]
     answer = Client().get("/rest/v1.0/me", headers={"Origin": origin})
     assert answer["Access-Control-Allow-Credentials"] == "true"
     exposed = set(answer["Access-Control-Expose-Headers"].split(", "))
     assert {"Link", "Total", "X-Rate-Limit-Reset"} <= exposed
-    assert "Origin" in answer["Vary"]
+    assert "origin" in answer["Vary"].lower()
+
+
+@pytest.mark.parametrize("path", ["/rest", "/rest/v1.0/nothing", "/oauth/token", "/vapid/vendors"])
+def test_pages_of_any_origin_may_read_errors(db, path):
+    answer = Client().get(path, headers={"Origin": "https://app.example.com"})
+    assert answer.status_code >= 400
+    assert answer["Access-Control-Allow-Origin"] == "https://app.example.com"
+
+
+@pytest.mark.parametrize("path", ["/rest/docs", "/oauth/authorize", "/oauth/authorize/", "/login/"])
+def test_no_other_origin_reads_pages_for_people(db, path):
+    answer = Client().get(path, headers={"Origin": "https://app.example.com"})
+    assert "Access-Control-Allow-Origin" not in answer
+
+
+def test_options_outside_a_preflight_request_has_no_body(db):
+    answer = Client().options("/rest/v1.0/me")
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 def test_every_call_counts_and_the_nearest_limit_is_told(api, settings):

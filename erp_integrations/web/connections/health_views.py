@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.template.defaultfilters import pluralize
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from erp_integrations.adapters.base import Delivery
 from erp_integrations.connections.wait_reasons import Cause, Wait
@@ -25,7 +26,6 @@ from erp_integrations.monitoring.health import ConnectionHealth, Snapshot
 from erp_integrations.monitoring.metrics import LEFT_TO
 from erpbridge.access.scoping import ScopedRequest, scoped
 
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 WORKING = {"label": "Working", "color": "green", "icon": "check-circle"}
 # Yellow: paused by a person. Blue: ends by itself soon. Everything else is a problem.
 COLORS = {Cause.PAUSED: ("yellow", "pause"), Cause.HELD_BACK: ("blue", "clock")}
@@ -154,7 +154,7 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
         right = hmac.compare_digest(given.strip().encode(), expected.encode())
         if scheme.lower() == "bearer" and right:
             return view(request)
-        refused = HttpResponse("A bearer token is needed.\n", PROMETHEUS, status=401)
+        refused = HttpResponse("A bearer token is needed.\n", CONTENT_TYPE_PLAIN_0_0_4, status=401)
         refused["WWW-Authenticate"] = 'Bearer realm="erpbridge"'
         return refused
 
@@ -164,7 +164,7 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
 @for_operators
 def metrics(_request: HttpRequest) -> HttpResponse:
     """Metrics of all accounts in Prometheus' text format."""
-    return HttpResponse(text.prometheus(health.snapshot()), PROMETHEUS)
+    return HttpResponse(text.prometheus(health.snapshot()), CONTENT_TYPE_PLAIN_0_0_4)
 
 
 @for_operators

@@ -52,11 +52,17 @@ def health_page(client_of, ada, account):
 
 
 def samples(client: Client) -> dict[tuple[str, ...], float]:
-    """(metric, label values ...) -> value, as Prometheus itself reads the text."""
+    """(metric, values of the labels in the order of their names ...) -> value.
+
+    As Prometheus itself reads the text, in which labels have no order.
+    """
     answer = client.get("/metrics")
     assert answer["Content-Type"].startswith("text/plain; version=0.0.4")
     return {
-        (one.name, *(value for name, value in one.labels.items() if name != "adapter")): one.value
+        (
+            one.name,
+            *(value for name, value in sorted(one.labels.items()) if name != "adapter"),
+        ): one.value
         for family in text_string_to_metric_families(answer.content.decode())
         for one in family.samples
     }
@@ -118,7 +124,7 @@ def test_metrics_are_what_the_tables_say(
     assert {key: n for key, n in shown.items() if n} == counted
     assert len(shown) == Connection.objects.count() * len(State)
     tried = Counter(
-        (str(account.pk), str(connection.pk), outcome, cls or "none")
+        (str(account.pk), cls or "none", str(connection.pk), outcome)
         for outcome, cls in Attempt.objects.values_list("outcome", "error_class")
     )
     attempts = {k[1:]: n for k, n in found.items() if k[0] == "erpbridge_attempts_last_hour"}
@@ -159,7 +165,7 @@ def test_names_of_customers_are_not_in_the_metrics(operator, connection, company
 
 def test_label_values_are_escaped(connection):
     Connection.objects.update(adapter='a"b\\c\nd')
-    text = metrics.prometheus(health.snapshot())
+    text = metrics.prometheus(health.snapshot()).decode()
     (family,) = [
         one for one in text_string_to_metric_families(text) if one.name == "erpbridge_breaker_open"
     ]
@@ -244,18 +250,21 @@ def test_breaker_and_pauses_show(operator, connection, health_page, ada):
     Connection.objects.update(breaker_failures=7, breaker_until=now() + timedelta(minutes=3))
     assert "Resting after failures" in health_page()
     assert "7 calls failed in a row" in health_page()
-    labels = (str(connection.account_id), str(connection.pk))
-    assert samples(operator)["erpbridge_breaker_open", *labels] == 1
-    assert samples(operator)["erpbridge_breaker_failures", *labels] == 7
+    account_id, connection_id = str(connection.account_id), str(connection.pk)
+    assert samples(operator)["erpbridge_breaker_open", account_id, connection_id] == 1
+    assert samples(operator)["erpbridge_breaker_failures", account_id, connection_id] == 7
+
+    def paused_by(who: str) -> float:
+        return samples(operator)["erpbridge_connection_paused", account_id, who, connection_id]
 
     connection_services.pause(connection, by=ada, reason="Year-end closing")
     assert "Year-end closing" in health_page()
-    assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 1
+    assert paused_by("person") == 1
     connection_services.resume(connection, by=ada)
     connection_services.halt(connection, Halt.LOGIN, message="Password expired")
     assert "Paused: login refused" in health_page()
-    assert samples(operator)["erpbridge_connection_paused", *labels, "login"] == 1
-    assert samples(operator)["erpbridge_connection_paused", *labels, "person"] == 0
+    assert paused_by("login") == 1
+    assert paused_by("person") == 0
     found = operator.get("/health.json").json()
     assert f"Connection {connection.pk}: login refused." in found["problems"]
 
