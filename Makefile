@@ -1,6 +1,6 @@
 # make run        start erpbridge with demo data; needs Python 3.11 or newer and nothing else
 # make tryton     start a real ERP beside it, Tryton, with a demo account connected to it
-# make test       every test, on SQLite and on PostgreSQL + Redis
+# make test       every test on PostgreSQL + Redis, and on SQLite what depends on the database
 # make bench      the benchmarks: every figure a ratio; BENCH="NAME ..." runs some of them
 # make torture    a fault campaign: kill, stop and confuse everything, count in the ERP's books
 # make check      format, lint, types, import contracts, settings
@@ -34,13 +34,13 @@ run: $(VENV)/.run-installed
 tryton: $(VENV)/.dev-installed
 	@exec $(BIN)/python -m tests.tryton serve --port $(TRYTON_PORT)
 
-# SQLite first, without what needs servers; then everything again on servers of our own. The closing
-# line of the second run is the last one printed.
+# SQLite first, with what the rule in tests/db/on_sqlite.py chooses; then everything on servers of our
+# own. The closing line of the second run is the last one printed.
 test: deps $(VENV)/.dev-installed
 	@bin/clients
 	@$(BIN)/python -m tests.tryton prepare
-	@$(PYTEST) -m "not shared"
-	@$(BIN)/python -m tests.servers -- $(PYTEST)
+	@$(PYTEST) -m "on_sqlite and not shared"
+	@$(BIN)/python -m tests.servers -- $(PYTEST) --durations=25
 
 # Long; `make test` runs a short form of it.
 torture: deps $(VENV)/.dev-installed

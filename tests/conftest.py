@@ -31,8 +31,8 @@ from tests.factories import (
     UserFactory,
 )
 
-# Callers of the REST API.
-pytest_plugins = ["tests.rest.fixtures"]
+# Callers of the REST API, and the rule that says what runs on SQLite too.
+pytest_plugins = ["tests.rest.fixtures", "tests.db.on_sqlite"]
 
 # The same examples every time: a change is taken or not for what it does. `--hypothesis-seed=N`
 # with the profile "default" looks for others. How quickly they are made and tried says something
