@@ -2,7 +2,7 @@
 # make tryton     start a real ERP beside it, Tryton, with a demo account connected to it
 # make test       every test on PostgreSQL + Redis, and on SQLite what depends on the database
 # make bench      the benchmarks: every figure a ratio; BENCH="NAME ..." runs some of them
-# make torture    a fault campaign: kill, stop and confuse everything, count in the ERP's books
+# make torture    a fault campaign: kill and stop processes, then compare with the ERP's own records
 # make check      format, lint, types, import contracts, settings
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

@@ -104,12 +104,12 @@ def located(text: str, country: str = "") -> Place:
         return Place(code, country_of_state)
     if not country:
         raise UnclearState(
-            f"“{text[:40]}” is no state of {NAMES['US']}, {NAMES['CA']} or {NAMES['AU']}. Use a "
+            f"“{text[:40]}” is not a state of {NAMES['US']}, {NAMES['CA']} or {NAMES['AU']}. Use a "
             "code such as MD, or a name; or give its country too."
         )
     if country in KNOWN:
         raise UnclearState(
-            f"“{text[:40]}” is no state of {NAMES[country]}. Use its code or its name."
+            f"“{text[:40]}” is not a state of {NAMES[country]}. Use its code or its name."
         )
     return Place(text.strip(), country)
 

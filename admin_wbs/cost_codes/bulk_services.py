@@ -84,14 +84,14 @@ def _check(row: CodeRow, codes: Mapping[int, CostCode]) -> None:
         if row.parent_id is not None:
             _check_parent(row, codes.get(row.parent_id))
     elif row.pk not in codes:
-        row.refuse("id", "is no code of this list")
+        row.refuse("id", "is not a code of this list")
     elif row.parent_given and row.parent_id != codes[row.pk].parent_id:
         row.refuse("parent", "cannot be changed: a code keeps its place in the tree")
 
 
 def _check_parent(row: CodeRow, parent: CostCode | None) -> None:
     if parent is None:
-        row.refuse("parent", "is no code of this list")
+        row.refuse("parent", "is not a code of this list")
     elif parent.depth + 1 >= MOST_TIERS:
         row.refuse("parent", f"{parent} is of the last tier; a code has at most {MOST_TIERS} tiers")
     elif not parent.is_active:

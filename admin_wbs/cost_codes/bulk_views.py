@@ -97,7 +97,7 @@ def _send(request: ScopedRequest, code_list: CodeList, ids: list[int] | None) ->
         messages.error(request, f"Nothing was sent. {' '.join(wrong.messages)}")
         return redirect(_back(request, code_list))
     except Stale as stale:
-        now = "You see it now as it is: look at it, then send."
+        now = "This is the current list: review it, then send."
         messages.error(request, f"Nothing was sent. {stale} {now}")
         return redirect(_back(request, code_list))
     if ids is None and button.count > most:
@@ -114,7 +114,7 @@ def _ask_to_send(request: ScopedRequest, code_list: CodeList, count: int) -> Htt
         f"Send {_counted(count)} to the ERP?",
         what=[
             "Accounting sees them at once. They are locked until a decision is made.",
-            "A code above one of them that the ERP does not have goes along.",
+            "Codes above them that the ERP does not have are sent too.",
         ],
         confirm="Send to ERP",
         back=_back(request, code_list),
@@ -151,7 +151,7 @@ def _ask(request: ScopedRequest, code_list: CodeList, ids: list[int]) -> HttpRes
     context = {
         "question": f"Delete {_counted(len(ids))}?",
         "what": [
-            "Only codes that were never used are deleted. Each that stays is listed with its "
+            "Only codes that were never used are deleted. Codes that are kept are listed with the "
             "reason.",
             "This cannot be undone. A code that may be needed again can be deactivated instead.",
         ],
@@ -174,7 +174,7 @@ def _result(
     context = {
         "list": code_list,
         "action": action,
-        "heading": f"{_counted(len(outcome.left))} Not {DONE[action].title()}",
+        "heading": f"{_counted(len(outcome.left))} not {DONE[action]}",
         "left": outcome.left[:MOST_REASONS],
         "more": max(0, len(outcome.left) - MOST_REASONS),
         "back": _back(request, code_list),
@@ -201,4 +201,4 @@ def _back(request: ScopedRequest, code_list: CodeList) -> str:
 
 
 def _counted(count: int) -> str:
-    return "1 Code" if count == 1 else f"{count:,} Codes"
+    return "1 code" if count == 1 else f"{count:,} codes"

@@ -140,7 +140,7 @@ def erp_context(request: ScopedRequest, code_list: CodeList, *, seen: int) -> di
 
 
 def _left_out(count: int) -> str:
-    return f"{count:,} Rejected {'Code Is' if count == 1 else 'Codes Are'} Left Out"
+    return f"{count:,} rejected {'code is' if count == 1 else 'codes are'} left out"
 
 
 def visible_code(access: Access, code_id: int) -> CostCode:

@@ -393,7 +393,7 @@ def _refusal_of(code: CostCode) -> CodeRefused:
     lock = sendable.lock(ENTITY, fresh)
     if lock is not None:
         return Locked(lock.message)
-    return Stale(f"{fresh} was changed since you opened the page. Look at it as it is now.")
+    return Stale(f"{fresh} was changed since you opened the page. Review the current version.")
 
 
 def _note(code: CostCode, verb: str, *, data: Mapping[str, Any]) -> Note:

@@ -103,7 +103,7 @@ def _ask_column(
     missing = code_cost_types.without(codes, cost_type).count()
     verb, number = ("Tick", missing) if missing else ("Untick", count)
     which = f"that match “{words}”" if words else f"of {code_list}"
-    codes_text = f"{number:,} Code{'' if number == 1 else 's'}"
+    codes_text = f"{number:,} code{'' if number == 1 else 's'}"
     what = [f"{count:,} active code{'' if count == 1 else 's'} {which}; {missing:,} without it."]
     context = {
         "question": f"{verb} {cost_type} for {codes_text}?",

@@ -84,7 +84,7 @@ def cost_type_delete(request: ScopedRequest, type_id: int) -> HttpResponseBase:
         cost_type,
         word="cost type",
         refusal=cost_type_services.delete_refusal(cost_type),
-        what=[f"{cost_type} is not ticked for any cost code. It cannot be brought back."],
+        what=[f"{cost_type} is not ticked for any cost code. This cannot be undone."],
         delete=lambda: cost_type_services.delete(cost_type, by=request.user),
         back=back,
     )

@@ -49,7 +49,7 @@ def refusal(code_list: CodeList) -> str:
     if connection is None or code_list.connection_id != connection.connection_id:
         return "The list belongs to no ERP that is connected."
     if not connection.imports:
-        return f"{connection.label} does not tell which cost codes it has."
+        return f"{connection.label} does not provide its cost codes."
     return ""
 
 
@@ -126,7 +126,7 @@ def fetch_step(run: Run) -> None:
             sendable.fetch_ended(page, fetch=run.notes["fetch"])
             look = reverse("admin_wbs:refresh", args=[code_list.account_id, list_id])
             text = f"The ERP has {run.done:,} cost code{'' if run.done == 1 else 's'}."
-            run.finish({"text": text, "next": [look, "Look at the Changes"]})
+            run.finish({"text": text, "next": [look, "Look at the changes"]})
 
 
 def apply_step(run: Run) -> None:

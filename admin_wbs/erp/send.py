@@ -29,7 +29,7 @@ def button(code_list: CodeList, access: Access, *, seen: int | None = None) -> L
     )
     reasons = list(sending.reasons)
     if seen is not None and seen != code_list.revision:
-        advice = "Reload it, look at the list as it is, then send."
+        advice = "Reload the page, review the list, then send."
         reasons.insert(0, Problem("revision", "stale", f"{changed_since(code_list)} {advice}"))
     why = list_services.read_only(code_list)
     if why and not any(problem.rule == "erp_owns" for problem in reasons):

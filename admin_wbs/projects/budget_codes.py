@@ -179,7 +179,7 @@ def _check_segments(row: WbsCodeRow, segments: Mapping[int, Segment]) -> None:
     segment_ids = [segment for segment, _item in row.items]
     for pk in dict.fromkeys(segment_ids):
         if pk not in segments:
-            row.refuse(f"{pk} is no segment of the project's budget code")
+            row.refuse(f"{pk} is not a segment of the project's budget code")
         elif segment_ids.count(pk) > 1:
             row.refuse(
                 f"{segments[pk]} is named {segment_ids.count(pk)} times; a code has one item of it"
@@ -229,7 +229,7 @@ def _items_of(
 def _check_items(row: WbsCodeRow, items: _Known, segments: Mapping[int, Segment]) -> None:
     for segment, item in row.items if not row.errors else ():
         if (segment, item) not in items:
-            row.refuse(f"{item} is no item of {segments[segment]} on this project")
+            row.refuse(f"{item} is not an item of {segments[segment]} on this project")
 
 
 def _check_active(row: WbsCodeRow, items: _Known) -> None:

@@ -190,7 +190,7 @@ def refresh_all(request: ScopedRequest) -> HttpResponseBase:
         return redirect(job_pages.href(job, request.access))
     count = len(refresh_job.erp_projects(request.access))
     context = {
-        "question": "Refresh Cost Codes on All Projects?",
+        "question": "Refresh cost codes on all projects?",
         "what": [
             f"{count:,} active project{'' if count == 1 else 's'} used with the ERP "
             f"{'gets' if count == 1 else 'get'} every active code that the ERP has.",

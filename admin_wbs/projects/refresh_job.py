@@ -76,7 +76,7 @@ def refresh_all(*, access: Access) -> Job:
         ALL,
         access=access,
         subject=subject(None, access.account.pk),
-        title="Refresh Cost Codes on All Projects",
+        title="Refresh cost codes on all projects",
         back=reverse("admin_wbs:lists", args=[access.account.pk]),
         args={"projects": [project.pk for project in projects]},
         total=len(projects),

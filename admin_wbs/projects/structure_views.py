@@ -93,12 +93,12 @@ def _do(project: Project, action: str, segment: Segment, *, request: ScopedReque
 
 def _ask(request: ScopedRequest, action: str, segment: Segment, *, back: str) -> HttpResponse:
     context = {
-        "question": "Change the Structure of This Project?",
+        "question": "Change the structure of this project?",
         "what": [
             "From then on the project has a budget code structure of its own. It does not go back "
             "to the company's.",
         ],
-        "confirm": "Change the Structure",
+        "confirm": "Change the structure",
         "danger": True,
         "hidden": [("action", action), ("segment", segment.pk)],
         "cancel_href": back,

@@ -149,7 +149,7 @@ def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
         sub_job,
         word="sub job",
         refusal=sub_jobs.delete_refusal(sub_job),
-        what=[f"{sub_job} leaves the project. It cannot be brought back."],
+        what=[f"{sub_job} is removed from the project. This cannot be undone."],
         delete=lambda: sub_jobs.delete(sub_job, by=request.user),
         back=_home(request),
     )

@@ -55,7 +55,9 @@ def change(sub_job: SubJob, *, values: Mapping[str, str], seen: int, by: User) -
     """
     stored = _stored(sub_job)
     if stored.revision != seen:
-        raise StaleItem(f"{stored} was changed since you opened the page. Look at it as it is now.")
+        raise StaleItem(
+            f"{stored} was changed since you opened the page. Review the current version."
+        )
     before = {name: getattr(stored, name) for name in EDITABLE}
     cleaned = {name: values[name].strip() for name in EDITABLE if name in values}
     changed = changes(before, cleaned)

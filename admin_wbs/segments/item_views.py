@@ -194,10 +194,10 @@ def items_act(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 
 
 def _ask(request: ScopedRequest, ids: list[int], *, back: str) -> HttpResponse:
-    count = f"{len(ids):,} Item{'' if len(ids) == 1 else 's'}"
+    count = f"{len(ids):,} item{'' if len(ids) == 1 else 's'}"
     context = {
         "question": f"Delete {count}?",
-        "what": ["What is in use stays, and you are told why."],
+        "what": ["Items in use are kept, and the result says why."],
         "confirm": "Delete",
         "danger": True,
         "hidden": [("action", "delete"), *(("ids", pk) for pk in ids)],

@@ -66,7 +66,9 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
     if stored is None:
         raise SegmentRefused(f"{item} has been deleted.")
     if stored.revision != seen:
-        raise StaleItem(f"{stored} was changed since you opened the page. Look at it as it is now.")
+        raise StaleItem(
+            f"{stored} was changed since you opened the page. Review the current version."
+        )
     cleaned = {name: value.strip() for name, value in values.items()}
     changed = changes({name: getattr(stored, name) for name in cleaned}, cleaned)
     if not changed:

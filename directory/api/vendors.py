@@ -38,13 +38,13 @@ PROJECTS = (
 )
 
 
-@filtering("Trades: one id or several, separated by commas.")
+@filtering("Trades: one or more ids, separated by commas.")
 def _of_trades(vendors: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     through = Company.trades.through.objects.filter(trade__in=numbers(values))
     return vendors.filter(pk__in=through.values("company"))
 
 
-@filtering("Standard cost codes: one id or several, separated by commas.")
+@filtering("Standard cost codes: one or more ids, separated by commas.")
 def _of_codes(vendors: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Search with a regex: databases have no common way to look into a JSON list."""
     words = "|".join(str(pk) for pk in numbers(values)) or "-"

@@ -33,11 +33,11 @@ SECTIONS = {
     "Name": ("name", "abbreviated_name", "trade_name", "entity_type", "entity_id"),
     "Contact": ("business_phone", "mobile_phone", "fax_number", "email_address", "website"),
     "Address": ("address", "city", "state_code", "zip", "country_code"),
-    "Trades and Keywords": ("trades", "new_trades", "notes"),
+    "Trades and keywords": ("trades", "new_trades", "notes"),
     "Logo": ("logo", "remove_logo"),
     "People": ("people", *CONTACTS),
-    "This Project": ("roles",),
-    "Labor and Bidding": (
+    "This project": ("roles",),
+    "Labor and bidding": (
         "license_number",
         "labor_union",
         "union_member",
@@ -46,10 +46,10 @@ SECTIONS = {
         "authorized_bidder",
         "is_own_company",
     ),
-    "Business Classifications": ("classifications",),
+    "Business classifications": ("classifications",),
 }
 NOTES = {
-    "Business Classifications": "Optional disclosure for US government work. "
+    "Business classifications": "Optional disclosure for US government work. "
     "Leave all boxes empty where it does not apply.",
     "People": "Contacts are chosen among the people of this company.",
 }

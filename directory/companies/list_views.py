@@ -113,9 +113,9 @@ def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpRespons
         messages.success(request, f"{_counted(count)} removed from {project}.")
         return redirect(back)
     context = {
-        "question": f"Remove {_counted(len(ids))} From This Project?",
+        "question": f"Remove {_counted(len(ids))} from this project?",
         "what": [
-            f"They leave the Directory of {project} only.",
+            f"They are removed from the Directory of {project} only.",
             "They stay active in the Company Directory and on every other project, and can be "
             "added to this project again.",
         ],
@@ -132,4 +132,4 @@ def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpRespons
 
 
 def _counted(count: int) -> str:
-    return "1 Company" if count == 1 else f"{count:,} Companies"
+    return "1 company" if count == 1 else f"{count:,} companies"

@@ -302,7 +302,7 @@ def _checked_or_ambiguous(found: Found | Ambiguous | None) -> Found | Ambiguous 
 def _final(outcome: object, clean: Callable[..., str]) -> Outcome:
     """A checked outcome; uncertain if it is still pending, which is not allowed here."""
     checked = _checked_outcome(outcome, clean)
-    return _unknown("The ERP said neither yes nor no.") if checked.handle else checked
+    return _unknown("The ERP neither accepted nor refused it.") if checked.handle else checked
 
 
 def _unknown(problem: str) -> Outcome:

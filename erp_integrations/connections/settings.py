@@ -91,8 +91,9 @@ def differs(setting: Setting, before: Mapping[str, Any], after: Mapping[str, Any
 
 def _elsewhere(setting: Setting) -> str:
     return (
-        f"{setting.label} says which ERP this connection leads to. It is changed on the page "
-        "Change Where It Leads, which asks for the secrets again and what becomes of the links."
+        f"{setting.label} says which ERP this connection uses. It is changed on the page "
+        "Change which ERP it connects to, which asks for the secrets again and what becomes of "
+        "the links."
     )
 
 

@@ -28,30 +28,30 @@ class Cause(models.TextChoices):
     PAUSED = "paused", "Paused"
     LOGIN = "login", "Paused: login refused"
     SETUP = "setup", "Paused: not set up right"
-    OUTAGE = "outage", "Resting after failures"
+    OUTAGE = "outage", "Backing off after failures"
     WRONG_PASSWORDS = "wrong_passwords", "Not answering: wrong passwords"
     TEST_FAILED = "test_failed", "Not working: the test failed"
-    HELD_BACK = "held_back", "Held back by the ERP's rate"
-    RETRY = "retry", "Will be tried again"
+    HELD_BACK = "held_back", "Waiting for the ERP's rate limit"
+    RETRY = "retry", "Will be retried"
 
 
 HEADINGS = {
-    Cause.UNUSABLE: "The ERP Connection Cannot Be Used",
-    Cause.PAUSED: "Exporting Is Paused",
-    Cause.LOGIN: "The ERP Refuses the Login",
-    Cause.SETUP: "The ERP Cannot Be Called",
-    Cause.OUTAGE: "The ERP Does Not Answer",
-    Cause.WRONG_PASSWORDS: "The ERP Is Not Answered",
-    Cause.TEST_FAILED: "The ERP Connection Is Not Working",
-    Cause.HELD_BACK: "The ERP Takes No More for Now",
-    Cause.RETRY: "It Will Be Tried Again",
+    Cause.UNUSABLE: "The ERP connection cannot be used",
+    Cause.PAUSED: "Exporting is paused",
+    Cause.LOGIN: "The ERP refuses the login",
+    Cause.SETUP: "The ERP cannot be called",
+    Cause.OUTAGE: "The ERP does not answer",
+    Cause.WRONG_PASSWORDS: "Calls from the ERP are blocked",
+    Cause.TEST_FAILED: "The ERP connection is not working",
+    Cause.HELD_BACK: "The ERP's rate limit is reached",
+    Cause.RETRY: "It will be retried",
 }
 # What a user has to do after the engine has paused a connection.
-MENDING: Mapping[str, str] = {
-    Halt.LOGIN: "What is accepted waits. Whether the login works again is tried by itself.",
+NEXT_STEPS: Mapping[str, str] = {
+    Halt.LOGIN: "Accepted items wait. The login is checked again automatically.",
     Halt.SETUP: "An ERP administrator corrects the settings of the connection, or whoever runs "
-    "erpbridge allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. What is accepted waits, and is "
-    "sent by itself once the ERP can be called.",
+    "erpbridge allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. Accepted items wait and are "
+    "sent automatically once the ERP can be called.",
 }
 # Completes the sentence "It was accepted and waits: ".
 SHORT = {
@@ -62,7 +62,7 @@ SHORT = {
     Cause.OUTAGE: "the ERP does not answer",
     Cause.WRONG_PASSWORDS: "the ERP asked with wrong passwords",
     Cause.TEST_FAILED: "the last test of the connection failed",
-    Cause.HELD_BACK: "the ERP takes no more for now",
+    Cause.HELD_BACK: "the ERP's rate limit is reached",
     Cause.RETRY: "the last try failed",
 }
 
@@ -115,7 +115,7 @@ def _pause(connection: Connection, at: Moment) -> Wait | None:
         return None
     reason = _sentence(connection.pause_reason)
     if connection.halted_for:
-        why = f"{reason} {MENDING[connection.halted_for]}"
+        why = f"{reason} {NEXT_STEPS[connection.halted_for]}"
         return Wait(Cause(connection.halted_for), why, at.ahead(connection.breaker_until))
     why = (
         f"{connection} is paused since {shown(connection.paused_at)}: {reason} What is accepted "
@@ -128,7 +128,7 @@ def _outage(connection: Connection, at: Moment) -> Wait | None:
     until = at.ahead(connection.breaker_until)
     why = (
         f"{connection} does not answer: {connection.breaker_failures} calls failed in a row, so it "
-        "is left alone for a while. What is accepted waits, and is sent by itself."
+        "is not called for a while. Accepted items wait and are sent automatically."
     )
     return Wait(Cause.OUTAGE, why, until) if until else None
 
@@ -158,7 +158,7 @@ def _failed_test(connection: Connection, _at: Moment) -> Wait | None:
 
 def _held_back(connection: Connection, at: Moment) -> Wait | None:
     until = at.ahead(connection.next_slot_at)
-    why = f"{connection} has taken as much as its rate allows. The rest follows by itself."
+    why = f"{connection} has reached its rate limit. The rest is sent automatically."
     return Wait(Cause.HELD_BACK, why, until) if until else None
 
 
@@ -241,7 +241,7 @@ def _of_item(item: Item, wait: Wait | None, at: Moment) -> Wait | None:
         return replace(wait, next_try_at=max(wait.next_try_at, at.on_the_wall(own)))
     if item.state != State.QUEUED or not item.error_text:
         return wait
-    why = f"{_tried(item)}The ERP said: {_sentence(item.error_text)} It is tried again by itself."
+    why = f"{_tried(item)}The ERP said: {_sentence(item.error_text)} It is retried automatically."
     if wait is not None:
         return replace(wait, why=f"{wait.why} {why}", next_try_at=at.ahead(own))
     return Wait(Cause.RETRY, why, at.ahead(own))

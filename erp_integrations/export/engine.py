@@ -59,7 +59,7 @@ FAIR_SHARE = 2.0
 TOO_SLOW = ErpError(
     ErrorClass.TRANSIENT,
     Effect.NOT_APPLIED,
-    "The ERP was too slow when it was asked what it holds; nothing was sent.",
+    "The ERP took too long to answer the lookup; nothing was sent.",
 )
 
 
@@ -222,7 +222,7 @@ def key_taken_error(claimed: Claim, entity: EntityManifest, record: Found | Ambi
     """
     attempts = claimed.item.tries.since_decided()
     if attempts.filter(outcome__in=Attempt.UNKNOWN).exclude(pk=claimed.attempt.pk).exists():
-        message = "The ERP holds it now; whether an earlier try arrived is being found out."
+        message = "The ERP holds it now; whether an earlier attempt created it is being checked."
         return ErpError(ErrorClass.DUPLICATE, Effect.UNCERTAIN, message, field=entity.key[0])
     name = record.data.get("name", "") if isinstance(record, Found) else "more than one record"
     return ErpError(
@@ -230,7 +230,7 @@ def key_taken_error(claimed: Claim, entity: EntityManifest, record: Found | Ambi
         Effect.NOT_APPLIED,
         f"{claimed.command.key} is already in the ERP: {name}. Nothing was written.",
         field=entity.key[0],
-        advice="Link to the record that is there, or retry with another ID.",
+        advice="Link to the existing record, or retry with another ID.",
     )
 
 

@@ -70,11 +70,11 @@ STATES: Mapping[State, Words] = {
         # The sender cannot export it, and must see who acts next.
         to_sender="Waiting for accounting",
     ),
-    State.QUEUED: _exporting("It was accepted and waits for its turn."),
-    State.SENDING: _exporting("It is being written into the ERP."),
-    State.SUBMITTED: _exporting("It was handed over to the ERP, which answers later."),
+    State.QUEUED: _exporting("It was accepted and is in the export queue."),
+    State.SENDING: _exporting("It is being written to the ERP."),
+    State.SUBMITTED: _exporting("It was submitted to the ERP, which reports the outcome later."),
     State.UNCERTAIN: _exporting(
-        "The ERP did not say whether it took it. It is looked up there before it is sent again."
+        "The ERP did not report the outcome. It is looked up there before it is sent again."
     ),
     State.NEEDS_ANSWER: Words(
         "needs_answer",
@@ -91,7 +91,7 @@ STATES: Mapping[State, Words] = {
         "exclamation-triangle",
         "failed_to_export",
         ItemTab.FAILED,
-        "The ERP did not take it. An approver retries, rejects or links it.",
+        "The ERP did not accept it. An approver retries, rejects or links it.",
     ),
     State.SYNCED: Words(
         "synced",
@@ -107,7 +107,7 @@ STATES: Mapping[State, Words] = {
         "link-slash",
         "not_in_erp",
         None,
-        "It was in the ERP, and its link there has ended.",
+        "It was in the ERP, and its link to the ERP was removed.",
     ),
     State.RETRIEVED: Words(
         "retrieved",
@@ -115,7 +115,7 @@ STATES: Mapping[State, Words] = {
         "arrow-uturn-left",
         "not_in_erp",
         ItemTab.RETURNED,
-        "Its sender took it back before anybody decided.",
+        "Its sender took it back before a decision was made.",
     ),
     State.REJECTED: Words(
         "rejected",
@@ -123,7 +123,7 @@ STATES: Mapping[State, Words] = {
         "no-symbol",
         "rejected",
         ItemTab.RETURNED,
-        "An approver handed it back to its sender.",
+        "An approver returned it to its sender.",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Health of the export, read from the database, so that every process reports the same.
+"""Export health, read from the database, so that every process reports the same.
 
 All counts are capped and use an index, so that the cost does not grow with the number of items.
 """
@@ -234,7 +234,7 @@ def tick_age() -> float | None:
 def tick_problem(age: float | None) -> str:
     """Why exports may be late, if the last tick is too old or in the future; empty if not."""
     if age is None:
-        return "no worker has ever looked for what is due"
+        return "no worker has ever checked for due work"
     if age < -FUTURE:
-        return f"the last look for what is due is dated {-age:.0f} seconds from now"
-    return f"nobody has looked for what is due for {age:.0f} seconds" if age > LATE else ""
+        return f"the last check for due work is dated {-age:.0f} seconds from now"
+    return f"no worker has checked for due work for {age:.0f} seconds" if age > LATE else ""

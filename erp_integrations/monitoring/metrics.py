@@ -1,4 +1,4 @@
-"""Health of the export in Prometheus' text format and as JSON."""
+"""Export health in Prometheus' text format and as JSON."""
 
 from __future__ import annotations
 
@@ -86,11 +86,15 @@ def _metrics(snapshot: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
     yield "workers", "Processes that export, seen in the last minute.", _one(len(snapshot.workers))
     yield (
         "transactions_in_conflict",
-        "Transactions of the last day that the database took back for another's sake.",
+        "Transactions of the last day that the database rolled back because of a conflict.",
         [({"then": kind}, float(n)) for kind, n in busy.counted().items()],
     )
     if snapshot.tick_age is not None:
-        yield "tick_age_seconds", "Since anybody looked for what is due.", _one(snapshot.tick_age)
+        yield (
+            "tick_age_seconds",
+            "Since a worker last checked for due work.",
+            _one(snapshot.tick_age),
+        )
 
 
 def _one(value: float) -> list[Sample]:

@@ -17,7 +17,7 @@ from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import AcceptanceDefault, Connection, Item
-from erp_integrations.models.record_types import RecordType
+from erp_integrations.models.record_types import RecordType, counted
 from erp_integrations.web import acceptance_grid, scoped_urls
 from erp_integrations.web.acceptance_grid import posted_values
 from erp_integrations.web.forms import DefaultRuleForm
@@ -62,7 +62,7 @@ def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
     _say_refused(request, typed.why)
     value, by_rules = one_line(posted.get("fill_value", "")), posted.get("by") == "rules"
     if not value and not by_rules:
-        messages.warning(request, "Nothing was filled: say first what to fill in.")
+        messages.warning(request, "Nothing was filled: choose a value first.")
         return redirect(back_to(request, found))
     query = posted.copy()
     # The list as it is filtered, not only the ticked rows.
@@ -141,17 +141,16 @@ def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> Http
     manifest = adapter_loading.usable_manifest(rows[0].connection, kind.entity)
     # A note, no obstacle: rows without a required value are refused by themselves.
     lacking = field_values.missing(rows, manifest) if manifest else 0
-    what = ["Each is exported by itself; what the ERP refuses is shown with its reason."]
+    what = ["Each is exported separately; what the ERP refuses is shown with its reason."]
     if lacking:
         verb = "lacks" if lacking == 1 else "lack"
         what.append(
-            f"{lacking:,} of them {verb} a value that the ERP requires. What lacks one stays here "
-            "and is listed; the others go."
+            f"{lacking:,} of them {verb} a value that the ERP requires. Those stay here and are "
+            "listed; the others are exported."
         )
-    noun = kind.label if len(rows) == 1 else kind.label_plural
     return ask(
         request,
-        f"Export {len(rows):,} {noun}?",
+        f"Export {counted(kind, len(rows))}?",
         what=what,
         confirm="Export",
         back=back_to(request, kind),

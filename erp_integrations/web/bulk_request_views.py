@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from erp_integrations.connections import wait_reasons
 from erp_integrations.models import Item, Request
 from erp_integrations.models.querysets import search
-from erp_integrations.models.record_types import RecordType, record_type
+from erp_integrations.models.record_types import RecordType, counted, record_type
 from erp_integrations.models.states import MOVING, ItemTab, State, states_of_tab
 from erp_integrations.web import scoped_urls
 from erp_integrations.workflow.badges import SENDER_BADGES
@@ -22,11 +22,11 @@ from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.listing import list_page
 
 DONE_WORDS: dict[str, str] = {
-    Request.Verb.SEND: "Sent",
-    Request.Verb.RETRIEVE: "Retrieved",
-    Request.Verb.ACCEPT: "Accepted",
-    Request.Verb.REJECT: "Rejected",
-    Request.Verb.RETRY: "Queued Again",
+    Request.Verb.SEND: "sent",
+    Request.Verb.RETRIEVE: "retrieved",
+    Request.Verb.ACCEPT: "accepted",
+    Request.Verb.REJECT: "rejected",
+    Request.Verb.RETRY: "queued again",
 }
 NEXT_WORDS: dict[str, str] = {
     Request.Verb.SEND: "Accounting sees them now. They are locked until a decision is made.",
@@ -55,10 +55,10 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
         "click": found,
         "kind": kind,
         "refused": _refused(found, access, kind),
-        "done_heading": f"{_counted(found.done, kind)} {DONE_WORDS[found.verb]}",
+        "done_heading": f"{counted(kind, found.done)} {DONE_WORDS[found.verb]}",
         "done_text": NEXT_WORDS[found.verb],
         "wait": wait_reasons.of_click(found),
-        "refused_heading": f"{_counted(len(found.refused), kind)} Refused",
+        "refused_heading": f"{counted(kind, len(found.refused))} refused",
         "records_url": _records_url(found, access, kind),
         "progress": _progress(found, access) if accepted and found.done else None,
         "items": _items_of_click(found, access, request.GET) if accepted else None,
@@ -132,10 +132,6 @@ def _items_of_click(found: Request, access: Access, query: QueryDict) -> dict[st
 def _item_url(item: Item, access: Access) -> str:
     can_view = access.can("items.view")
     return scoped_urls.to(access, "item", public_id=item.public_id) if can_view else ""
-
-
-def _counted(number: int, kind: RecordType) -> str:
-    return f"{number:,} {kind.label if number == 1 else kind.label_plural}"
 
 
 def _progress(found: Request, access: Access) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import wait_reasons
 from erp_integrations.models import Item
 from erp_integrations.models.querysets import ItemQuerySet, capped, search, tab_counts
-from erp_integrations.models.record_types import RecordType, record_types
+from erp_integrations.models.record_types import RecordType, counted, record_types
 from erp_integrations.models.states import ItemTab
 from erp_integrations.web import scoped_urls, synced_records
 from erp_integrations.web.acceptance_grid import grid, posted_values
@@ -260,9 +260,8 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
             access=access,
         )
         return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
-    plural = found.label if len(rows) == 1 else found.label_plural
     context = {
-        "question": f"Reject {len(rows):,} {plural}?",
+        "question": f"Reject {counted(found, len(rows))}?",
         "what": [
             "They go back to the people who sent them, who can edit them and send them again.",
             "Nothing is written to the ERP.",

@@ -253,7 +253,7 @@ def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     reason = form.cleaned_data["reason"]
     done = accept_services.reject(items, entity=found.entity, reason=reason, access=request.access)
     if done.done:
-        messages.success(request, f"{found.label} was handed back to {found.sent_by}.")
+        messages.success(request, f"{found.label} was returned to {found.sent_by}.")
     for problem in (problem for one in done.refused for problem in one.problems):
         messages.error(request, problem.message)
     return _back(request, found)
@@ -330,7 +330,7 @@ def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         for problem in refused.problems:
             messages.error(request, problem.message)
     else:
-        messages.success(request, f"{found.label} goes by the ERP ID that was named.")
+        messages.success(request, f"{found.label} now uses the ERP ID that was named.")
         if failed:
             _say_on_its_way(request, found, "was retried")
     return _back(request, found)

@@ -12,7 +12,9 @@ class MovedOn(Refused):
     """The item has changed its state meanwhile, by another user or the engine."""
 
     def __init__(self) -> None:
-        super().__init__("Somebody else, or the engine, has moved it on. Look at it as it is now.")
+        super().__init__(
+            "Somebody else, or the export, has changed its state. Check its current state."
+        )
 
 
 class NotTaken(Refused):

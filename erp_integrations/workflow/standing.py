@@ -11,10 +11,10 @@ from erpbridge.ui.times import shown
 
 # Only deliveries in which the ERP or a person does the next step; in the others a worker does.
 SENTENCES: dict[tuple[str, str], str] = {
-    (State.QUEUED, Delivery.POLLED): "It waits for the ERP to ask for it.",
+    (State.QUEUED, Delivery.POLLED): "It waits for the ERP to fetch it.",
     (State.SENDING, Delivery.POLLED): "The ERP has fetched it and not reported on it yet.",
     (State.UNCERTAIN, Delivery.POLLED): "The ERP fetched it and did not report on it. When it asks "
-    "again, it is asked what became of it before anything is sent again.",
+    "again, it is asked for the outcome before anything is sent again.",
     (State.QUEUED, Delivery.FILE): "It waits for somebody to make the next file, on the page of "
     "the connection.",
     (State.UNCERTAIN, Delivery.FILE): "It was in a file whose result does not name it.",
@@ -41,8 +41,8 @@ def _handed_over(item: Item) -> str:
     # the files is not loaded.
     file = next((one for one in files.order_by("-pk")[:200] if one.handle == item.handle), None)
     if file is None:
-        return "It is handed over. The ERP carries it out when it gets to it."
+        return "It was submitted. The ERP processes it later."
     return (
         f"It is in file {file.name} of {shown(file.made_at)}. Import it into the ERP, then "
-        "say on the page of the connection what became of it."
+        "report its result on the page of the connection."
     )

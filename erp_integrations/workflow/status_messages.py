@@ -66,8 +66,8 @@ def _told(item: Item) -> News:
         return News("warning", f"Rejected by {item.decided_by}", text)
     if item.state == State.FAILED:
         text = f"{item.error_text} {item.error_advice}".strip()
-        next_step = "An accounting approver can retry it, or hand it back to be edited."
-        return News("error", "The ERP Did Not Take It", f"{text} {next_step}")
+        next_step = "An accounting approver can retry it, or return it to be edited."
+        return News("error", "The ERP did not accept it", f"{text} {next_step}")
     next_step = "An accounting approver has to look into the ERP."
     return News("warning", "Export outcome unknown", f"{item.error_text} {next_step}")
 
@@ -86,7 +86,7 @@ def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
     names = [labels.get(name, name) for name in _changed(drafts[0], link.synced_payload)]
     fields = f": {', '.join(names)}" if names else ""
     text = "The ERP still holds the record as it was. Re-send it where the ERP takes changes."
-    return [News("info", f"Changed Since It Was Synced{fields}", text)]
+    return [News("info", f"Changed since it was synced{fields}", text)]
 
 
 def _changed(draft: Draft, synced: dict[str, object]) -> list[str]:

@@ -99,7 +99,7 @@ def settled(claims: Sequence[Claim]) -> None:
 def lost(items: Sequence[Item]) -> None:
     """Log that the lease of items has expired."""
     for item in items:
-        _say(item, "lose", "its worker did not come back in time", outcome="lost")
+        _say(item, "lose", "its worker's lease expired", outcome="lost")
 
 
 def looked_up(item: Item, found: Found | Ambiguous | None) -> None:

@@ -42,9 +42,9 @@ class Trouble:
         return f"{self.reason} Nothing was saved. Try again {self.when}."
 
 
-BUSY = Trouble("Busy for a Moment", "The database is busy.", "in a few seconds", 5)
+BUSY = Trouble("Busy for a moment", "The database is busy.", "in a few seconds", 5)
 DISK = Trouble(
-    "No Room on the Disk",
+    "No room on the disk",
     "The server's disk is full or cannot be written; tell whoever runs the server.",
     "once there is room",
     60,
@@ -52,7 +52,7 @@ DISK = Trouble(
     "larger, and see that it is mounted for writing.",
 )
 SHORT = Trouble(
-    "The Database Has Run Short",
+    "The database is out of resources",
     "The database has run out of memory or reached a limit; tell whoever runs the server.",
     "in a few minutes",
     60,

@@ -25,7 +25,7 @@ MOST_ELEMENTS = {"worksheet": 1_000_000, "sst": 1_000_000}
 MOST_OTHER_ELEMENTS = 100_000
 MOST_CELLS = 2_000
 MOST_DEPTH = 64
-DAMAGED = "The workbook is damaged. Open it in a spreadsheet, save it anew and choose that file."
+DAMAGED = "The workbook is damaged. Open it in a spreadsheet, save it again and choose that file."
 
 
 def check(content: bytes) -> None:

@@ -24,7 +24,7 @@ class Job(models.Model):
     class State(models.TextChoices):
         """State of a job."""
 
-        QUEUED = "queued", "Waiting to begin"
+        QUEUED = "queued", "Waiting to start"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         FAILED = "failed", "Stopped"

@@ -37,7 +37,7 @@ UNKNOWN = (
     "It stopped because of an unexpected error, which whoever runs erpbridge finds in the log "
     "under job {number}. Start it again; if it stops again, tell them that number."
 )
-REFUSED = "The database did not take what was to be stored."
+REFUSED = "The database refused what was to be saved."
 GIVEN_UP = f"It was tried {MOST_TRIES} times in a row. Start it again then."
 
 
@@ -124,14 +124,14 @@ def _work(run: Run) -> None:
             )
         _take_turn(run)
     except Lost:
-        logger.info("job %s went to another worker", run.job.pk)
+        logger.info("job %s was taken over by another worker", run.job.pk)
     except JobProblem as problem:
         _end(run, str(problem))
     except Exception as error:
         if isinstance(error, DatabaseError) or trouble_of(error):
             _put_back(run, error)
             return
-        logger.exception("job %s stops", run.job.pk)
+        logger.exception("job %s failed", run.job.pk)
         _end(run, _unknown_problem(run))
 
 
@@ -149,8 +149,8 @@ def _put_back(run: Run, error: Exception) -> None:
 def _reason(error: Exception) -> str:
     trouble = trouble_of(error)
     if trouble is None:
-        return f"{REFUSED} It can go on once whoever runs erpbridge has looked into the log."
-    return f"{trouble.reason} It can go on {trouble.when}."
+        return f"{REFUSED} It can continue once whoever runs erpbridge has looked into the log."
+    return f"{trouble.reason} It can continue {trouble.when}."
 
 
 def _unknown_problem(run: Run) -> str:

@@ -54,4 +54,4 @@ def _waits(live_job: Job) -> str:
     if not live_job.is_live or live_job.problem:
         return live_job.problem
     is_waiting = Job.objects.due().filter(pk=live_job.pk).exists()
-    return f"{DISK.reason} It can go on {DISK.when}." if is_waiting and disk_problem() else ""
+    return f"{DISK.reason} It can continue {DISK.when}." if is_waiting and disk_problem() else ""

@@ -63,16 +63,16 @@ NO_COOKIE = (
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say why the CSRF check failed; return the form's fields if only its token was too old."""
     if reason.startswith(("Origin", "Referer")):
-        return _refusal_page(request, "It Came from Another Address", _other_origin(request))
+        return _refusal_page(request, "It came from another address", _other_origin(request))
     if reason.startswith("CSRF cookie"):
-        return _refusal_page(request, "No Cookie", NO_COOKIE)
+        return _refusal_page(request, "No cookie", NO_COOKIE)
     if HtmxDetails(request):
         response = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
         response["X-Token-Replaced"] = "1"
         return response
     typed = typed_fields(request) if _is_same_origin(request) else None
     if typed is None:
-        return _refusal_page(request, "This Form Is Too Old", f"{REPLACED} Open it again.")
+        return _refusal_page(request, "This form is too old", f"{REPLACED} Open it again.")
     if not request.user.is_authenticated:
         return sign_in_page(request, typed)
     return send_again(request, typed, why=REPLACED, status=403)

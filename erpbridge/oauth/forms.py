@@ -27,7 +27,7 @@ class ApplicationForm(PlainTexts, forms.Form):
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One per line, as the program sends them: https://…, http://localhost:…, or "
-        "urn:ietf:wg:oauth:2.0:oob for a program that cannot be led back to.",
+        "urn:ietf:wg:oauth:2.0:oob for a program without an address to return to.",
     )
 
     def clean_redirect_uris(self) -> list[str]:

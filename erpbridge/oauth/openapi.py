@@ -86,13 +86,15 @@ def with_endpoints(result: Schema, generator: Any, **_more: Any) -> Schema:
             "security": [] if body else [{"oauth2": []}],
             "responses": {
                 "200": _json(answer, "Done."),
-                "400": _json(error, "The request itself is wrong."),
+                "400": _json(error, "The request is malformed."),
                 "401": _json(error, "The client or the token is unknown."),
                 "429": _json(error, "Too many wrong secrets."),
             },
         }
         if body:
-            described["description"] = "Forms are taken too, and the client by HTTP Basic."
+            described["description"] = (
+                "Forms are accepted too, and client credentials by HTTP Basic."
+            )
             content = {"application/json": {"schema": body}}
             described["requestBody"] = {"required": True, "content": content}
         return described

@@ -102,7 +102,7 @@ def _ended_already(
     :raises Http404: for a program that never acted for the person.
     """
     if application_id is None:
-        return ended_already(request, "No program acts any more.", back=back)
+        return ended_already(request, "No program has access any more.", back=back)
     name = programs.name_of_former(person, application_id, account)
     if name is None:
         raise Http404
@@ -111,9 +111,9 @@ def _ended_already(
 
 def _ask(request: HttpRequest, names: list[str], whom: str, back: str) -> HttpResponse:
     context = {
-        "question": f"End {names[0] if len(names) == 1 else f'{len(names)} Programs'}?",
+        "question": f"End {names[0] if len(names) == 1 else f'{len(names)} programs'}?",
         "what": [
-            f"What acts for {whom} now: {', '.join(names)}.",
+            f"Programs with access for {whom}: {', '.join(names)}.",
             "The access ends at once: nothing is read or written through it any more.",
             "A program can ask again, and acts again once it is allowed to.",
         ],

@@ -88,7 +88,7 @@ def call(
         active.begin()
         return active.answer(prepared)
     except requests.exceptions.InvalidURL:
-        raise NoReply("that is no name of a host", refused=True) from None
+        raise NoReply("that is not a host name", refused=True) from None
     except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
         raise NoReply(
             _reason(error), began=active.began, late=active.late, refused=active.refused

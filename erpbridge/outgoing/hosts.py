@@ -108,7 +108,7 @@ def _network(entry: str, normalized: str) -> Network:
     try:
         return ip_network(normalized)
     except ValueError as error:
-        raise ValueError(f"{entry!r} is no address or network: {error}") from error
+        raise ValueError(f"{entry!r} is not an address or network: {error}") from error
 
 
 def is_public(address: Address) -> bool:
@@ -145,7 +145,7 @@ def address_problem(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return "this is no address; write one such as https://erp.example.com/path."
+        return "this is not an address; write one such as https://erp.example.com/path."
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return "begin with https:// (or http://) and the name of the host."
     if parts.username is not None or parts.password is not None:

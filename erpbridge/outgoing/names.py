@@ -78,6 +78,6 @@ def resolve(host: str, port: int, *, seconds: float) -> Sequence[Address]:
     try:
         return _look_ups.of(host, port).result(timeout=max(seconds, 0.0))
     except UnicodeError as error:
-        raise OSError("this is no name of a host") from error
+        raise OSError("this is not a host name") from error
     except TimeoutError as error:
         raise TimeoutError("its name was not resolved in time") from error

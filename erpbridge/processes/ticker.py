@@ -62,7 +62,7 @@ class Ticker(threading.Thread):
             close_old_connections()
             act()
         except Exception:
-            logger.exception("A beat of the ticker failed; the next one tries again.")
+            logger.exception("A tick failed; the next one tries again.")
             return False
         return True
 

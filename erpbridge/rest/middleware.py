@@ -25,7 +25,7 @@ MESSAGES = {
     411: "Send the length of the body (Content-Length).",
     413: "The request body is too large.",
 }
-VAPID = "The /vapid routes are gone. The same resources are at /rest/v1.0."
+VAPID = "The /vapid routes were removed. The same resources are at /rest/v1.0."
 
 
 def is_api(path: str) -> bool:

@@ -22,7 +22,7 @@ def upload(page: Page, live_server, account, project, sign_in, ada):
         page.goto(live_server.url + address)
         file = {"name": name, "mimeType": "text/csv", "buffer": content.encode()}
         page.get_by_label("CSV or XLSX file").set_input_files(file)
-        page.get_by_role("button", name="Upload and Check").click()
+        page.get_by_role("button", name="Upload and check").click()
         return page
 
     return choose
@@ -31,17 +31,17 @@ def upload(page: Page, live_server, account, project, sign_in, ada):
 def test_a_file_goes_from_the_page_to_the_list(upload, project):
     invented = firms(40, seed=11)
     page = upload(csv_text(invented) + "x" * 256 + ",,,ZZ,,,,,,,,,\n")
-    expect(page.get_by_role("heading", name="41 Rows Checked")).to_be_visible()
+    expect(page.get_by_role("heading", name="41 rows checked")).to_be_visible()
     errors = page.get_by_role("row").filter(has_text="at most 255 characters; it has 256")
-    expect(errors).to_contain_text("is no state of the United States")
+    expect(errors).to_contain_text("is not a state of the United States")
     page.get_by_role("link", name="New 40").click()
     expect(errors).to_have_count(0)
-    page.get_by_role("button", name="Import Companies").click()
-    expect(page.get_by_text("Some Rows Were Not Imported")).to_be_visible()
+    page.get_by_role("button", name="Import companies").click()
+    expect(page.get_by_text("Some rows were not imported")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download What Was Not Imported").click()
+        page.get_by_role("link", name="Download what was not imported").click()
     assert download.value.suggested_filename == "firms-errors.csv"
-    page.get_by_role("link", name="See the Companies").click()
+    page.get_by_role("link", name="See the companies").click()
     expect(page.get_by_role("link", name=invented[0]["name"], exact=True)).to_be_visible()
     assert Company.objects.on_project(project.pk).count() == 40
 
@@ -51,8 +51,8 @@ def test_columns_nobody_knows_are_put_into_fields_by_the_person(upload):
     expect(page.get_by_text("Choose the column that holds the company's name.")).to_be_visible()
     page.get_by_label("Field for the column who").select_option("Name")
     page.get_by_label("Field for the column where").select_option("City")
-    page.get_by_role("button", name="Check With These Columns").click()
-    page.get_by_role("button", name="Import Companies").click()
+    page.get_by_role("button", name="Check with these columns").click()
+    page.get_by_role("button", name="Import companies").click()
     expect(page.get_by_text("The file is imported.")).to_be_visible()
     assert Company.objects.values_list("name", "city").get() == ("Three Rivers Glass", "Frederick")
 

@@ -125,7 +125,7 @@ def test_a_name_that_is_too_long_is_mended_and_sent_in_one_click(
     page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_label("City").fill("Dover")
     page.get_by_role("button", name="Save and send").first.click()
-    expect(page.get_by_text("Nothing Was Saved or Sent")).to_be_visible()
+    expect(page.get_by_text("Nothing was saved or sent")).to_be_visible()
     expect(page.get_by_label("City")).to_have_value("Dover")
     console_errors.clear()  # the browser calls the answer 409 an error
     page.locator("#id_name").fill("Quarry and Sons")
@@ -156,7 +156,7 @@ def test_a_sent_company_is_accepted_by_accounting_and_arrives_in_the_erp(
     page.goto(
         f"{live_server.url}/accounts/{project.account_id}/erp/connection/{connected.pk}/holds/companies/"
     )
-    page.get_by_role("button", name="Read Again").click()
+    page.get_by_role("button", name="Read again").click()
     expect(page.get_by_role("rowheader", name="QUARRYS001")).to_be_visible()
     expect(page.get_by_role("cell", name="Quarry & Sons, LLC")).to_be_visible()
     quarry.refresh_from_db()
@@ -206,7 +206,7 @@ def test_a_disabled_button_shows_every_reason_when_it_or_its_mark_is_reached(
         reached.focus()
         expect_reasons(page)
         page.keyboard.press("Escape")
-    page.get_by_role("link", name="Go to Project Settings").focus()
+    page.get_by_role("link", name="Go to project settings").focus()
     page.keyboard.press("Tab")
     expect(send).to_be_focused()
     page.keyboard.press("Enter")

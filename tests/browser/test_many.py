@@ -55,10 +55,10 @@ def test_buttons_for_ticked_rows_say_that_a_row_is_to_be_ticked(
     sign_in(erin)
     places = {
         to("directory:account_companies"): ["Send to ERP", "Retrieve from ERP"],
-        to("admin_wbs:list", erp_list.pk): ["Send Ticked", "Retrieve Ticked", "Delete"],
+        to("admin_wbs:list", erp_list.pk): ["Send ticked", "Retrieve ticked", "Delete"],
         to("admin_wbs:segment_items", phase.pk): ["Deactivate", "Reactivate", "Delete"],
         to("erp:items", "companies"): ["Accept", "Reject"],
-        to("erp:items", "cost-codes"): ["Export Ticked", "Reject Ticked"],
+        to("erp:items", "cost-codes"): ["Export ticked", "Reject ticked"],
     }
     for address, labels in places.items():
         page.goto(address)
@@ -94,12 +94,12 @@ def test_many_are_accepted_with_fields_in_each_row(
     for item in items:
         page.get_by_role("checkbox", name=f"Select {item.label}", exact=True).check()
     page.get_by_role("button", name="Accept", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Accept 3 Companies?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Accept 3 companies?")
     expect(page.get_by_role("row", name=firms[0].name)).to_contain_text("Masonry")
     expect(page.get_by_role("cell", name=re.compile("12-3456789"))).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for item in items:
         page.get_by_label(f"Vendor type of {item.label}", exact=True).fill(kind.code)
-    page.get_by_role("button", name="Accept and Export").click()
-    expect(page.get_by_text("3 Companies Accepted")).to_be_visible()
+    page.get_by_role("button", name="Accept and export").click()
+    expect(page.get_by_text("3 companies accepted")).to_be_visible()
     assert {item.acceptance["vendor_type"] for item in Item.objects.all()} == {kind.code}

@@ -207,14 +207,14 @@ def test_no_place_says_saved_before_the_server_did_and_every_one_can_be_tried_ag
             if fault == "offline":
                 field = place.change(page)
             else:
-                page.get_by_role("button", name="Try Again").click()
+                page.get_by_role("button", name="Try again").click()
             expect(page.locator("[data-not-saved]"), case).to_contain_text(words)
             expect(page.locator("main"), case).not_to_contain_text(place.again)
             place.value(field)
             assert not place.stored(), case
             page.unroute_all()
             sign_in(erin)
-        page.get_by_role("button", name="Try Again").click()
+        page.get_by_role("button", name="Try again").click()
         expect(page.locator("main"), place.name).to_contain_text(place.again)
         expect(page.locator("[data-not-saved]"), place.name).to_have_count(0)
         assert place.stored(), place.name
@@ -307,7 +307,7 @@ def test_rows_behind_one_that_did_not_get_through_wait_and_go_in_order_afterward
     assert not CostCode.objects.filter(list=erp_list).exists()
     rows.nth(1).get_by_role("button", name="Discard").click()
     page.unroute_all()
-    rows.get_by_role("button", name="Try Again").click()
+    rows.get_by_role("button", name="Try again").click()
     expect(rows).to_have_count(0)
     stored = CostCode.objects.filter(list=erp_list).order_by("pk")
     assert [str(code) for code in stored] == [ROWS[0], ROWS[1], ROWS[3]]
@@ -331,7 +331,7 @@ def test_a_row_whose_answer_was_lost_is_there_once_and_said_to_be(
     type_rows(page, ROWS[:1])
     expect(page.locator("tr.typed")).to_contain_text("Not saved: the server cannot be reached.")
     page.unroute_all()
-    page.get_by_role("button", name="Try Again").click()
+    page.get_by_role("button", name="Try again").click()
     expect(page.locator("#said")).to_contain_text("10 Concrete was added.")
     assert [str(code) for code in erp_list.codes.all()] == ROWS[:1]
     console_errors.clear()

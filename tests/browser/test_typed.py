@@ -54,7 +54,7 @@ def test_a_name_that_is_too_long_is_said_beside_it(
     name = page.get_by_label("Name", exact=False).first
     paste(name, "n" * 151)
     expect(page.get_by_text("At most 150 characters; these are 151.")).to_be_visible()
-    page.get_by_role("button", name="Add List").click()
+    page.get_by_role("button", name="Add list").click()
     assert name.evaluate("field => field.validationMessage") != ""
     paste(name, "")
     name.fill("n" * 150)

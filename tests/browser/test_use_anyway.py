@@ -43,8 +43,8 @@ def test_what_differs_is_shown_with_both_sides_and_decided_by_keyboard(
     page.get_by_label("How do you know?").first.focus()
     page.keyboard.type("They changed their name.")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Use It Anyway")).to_be_focused()
+    expect(page.get_by_role("button", name="Use it anyway")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("goes by the ERP ID that was named")).to_be_visible()
+    expect(page.get_by_text("now uses the ERP ID that was named")).to_be_visible()
     steps.export(connected)
     assert Item.objects.get(pk=update.pk).state == State.SYNCED

@@ -117,7 +117,7 @@ def test_what_is_stored_already_is_not_stored_twice(client):
     LEFT.append("40P01")
     answer = client.post("/two/", {"name": "O'Malley"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert "A Part Was Saved" in answer.text
+    assert "A part was saved" in answer.text
     assert accounts() == ["First"]
 
 

@@ -231,7 +231,9 @@ def test_an_identifier_of_a_body_is_kept_to_the_letter_or_refused():
         "\u3164": "HANGUL FILLER",
         "\ufe0f": "VARIATION SELECTOR-16",
     }.items():
-        with pytest.raises(ValidationError, match=f"cannot be seen, such as {name} in place 3"):
+        with pytest.raises(
+            ValidationError, match=f"invisible characters, such as {name} in place 3"
+        ):
             identifier(f"E-{unseen}1")
 
 

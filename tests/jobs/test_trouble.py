@@ -22,7 +22,7 @@ from tests.factories import CompanyFactory, JobFactory, ProjectFactory
 from tests.jobs import counting
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAITS = f"{DISK.reason} It can go on once there is room."
+WAITS = f"{DISK.reason} It can continue once there is room."
 NOTHING_WRITTEN = ("25006", "PRAGMA query_only = 1", "PRAGMA query_only = 0")
 
 
@@ -81,7 +81,7 @@ def work_on(job: Job, times: int = 1) -> Job:
 def test_on_a_full_disk_it_waits_then_stops_and_says_what_to_do(kind, job_of, page_of):
     job = work_on(job_of(store_much, kind))
     assert (job.state, job.problem) == ("queued", WAITS)
-    assert f"{WAITS} It is tried again by itself." in page_of(job)
+    assert f"{WAITS} It is retried automatically." in page_of(job)
     work_on(job, times=jobs_run.MOST_TRIES)
     page = page_of(job)
     assert job.state == "failed"
@@ -91,12 +91,12 @@ def test_on_a_full_disk_it_waits_then_stops_and_says_what_to_do(kind, job_of, pa
 
 def test_a_full_disk_for_files_is_said_alike(job_of, page_of):
     job = work_on(job_of(write_a_file))
-    assert f"{WAITS} It is tried again by itself." in page_of(job)
+    assert f"{WAITS} It is retried automatically." in page_of(job)
 
 
 def test_what_the_database_refuses_is_said_without_its_words(job_of, page_of):
     page = page_of(work_on(job_of(break_a_rule)))
-    assert f"{jobs_run.REFUSED} It can go on once whoever runs erpbridge has looked" in page
+    assert f"{jobs_run.REFUSED} It can continue once whoever runs erpbridge has looked" in page
     assert "UNIQUE" not in page
 
 
@@ -128,5 +128,5 @@ if connection.vendor == "sqlite":
         assert "Traceback" not in caplog.text
         assert DISK.reason not in page_of(job)
         monkeypatch.setattr(views, "disk_problem", lambda: "cannot be written: No space left")
-        assert f"{WAITS} It is tried again by itself." in page_of(job)
+        assert f"{WAITS} It is retried automatically." in page_of(job)
         assert not Company.objects.exists()

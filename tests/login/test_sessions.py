@@ -44,7 +44,7 @@ def test_what_was_typed_when_the_session_had_ended_is_saved_after_signing_in(
     refused = client.post(settings_url, TYPED)
     assert refused.status_code == 401
     page = refused.text
-    assert "Your Session Has Ended" in page
+    assert "Your session has ended" in page
     assert "hunter2" not in page
     assert Account.objects.get(pk=account.pk).name == "Harbor Construction"
 
@@ -234,5 +234,5 @@ def test_whoever_asks_for_a_page_after_the_end_reads_why_they_sign_in(settings_u
     client.cookies = client_of(ada).cookies
     client.session.flush()
     page = client.get(settings_url, follow=True).text
-    assert "Your Session Has Ended" in page
-    assert "Your Session Has Ended" not in Client().get(settings_url, follow=True).text
+    assert "Your session has ended" in page
+    assert "Your session has ended" not in Client().get(settings_url, follow=True).text

@@ -402,7 +402,7 @@ def test_a_person_ends_all_at_once(grant, account, ada, sam, client_of):
     assert "Estimator, Scheduler" in client.get(reverse("oauth:own_programs_end")).text
     client.post(reverse("oauth:own_programs_end"))
     assert (grant.works(), other.works()) == (set(), set())
-    assert "No Program Acts" in client.get(reverse("oauth:own_programs")).text
+    assert "No programs" in client.get(reverse("oauth:own_programs")).text
 
 
 def test_an_admin_sees_and_ends_programs_of_the_account_only(

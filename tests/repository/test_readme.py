@@ -16,7 +16,7 @@ OF_THE_DEMO = {
     "Granite Point Pemberline Concrete Foundations & Flatwork Corporation",
     "Ibarrola Concrete, L.P",
     "Jessamy Survey, Inc",
-    "Reject and hand back to Petra Osei",
+    "Reject and return to Petra Osei",
 }
 
 

@@ -174,7 +174,7 @@ def test_several_accounts_are_a_choice(
 
 
 def test_a_person_without_an_account_is_told_what_to_do(db: None, client_of: SignIn) -> None:
-    assert "no account has let you in" in client_of(UserFactory.create()).get("/").text
+    assert "you do not belong to an account yet" in client_of(UserFactory.create()).get("/").text
 
 
 def test_who_only_reads_the_admin_tool_of_a_project_starts_at_its_work_breakdown_structure(
@@ -192,7 +192,7 @@ def test_another_account_answers_404_inside_the_frame(
 ) -> None:
     page = client_of(olga).get(f"/accounts/{account.pk}/")
     assert page.status_code == 404
-    assert "Nothing Here for You" in page.text
+    assert "Page not found" in page.text
     assert account.name not in page.text
 
 
@@ -209,7 +209,7 @@ def test_pages_of_last_resort_need_no_context(name: str) -> None:
 
 def test_the_login_page_says_nothing_about_which_half_was_wrong(ada: User, client: Client) -> None:
     page = client.post("/login/", {"username": ada.email, "password": "wrong"})
-    assert "Not Logged In" in page.text
+    assert "Not logged in" in page.text
 
 
 def test_demo_mode_is_said_loudly(client: Client, db: None, settings: Any) -> None:

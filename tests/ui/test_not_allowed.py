@@ -23,7 +23,7 @@ def test_the_address_of_a_button_leads_back_to_its_page(
     assert answer.status_code == 405
     assert answer["Allow"] == "POST"
     page = answer.content.decode()
-    assert "This Address Belongs to a Button" in page
+    assert "This address only works from a button" in page
     assert f'href="{reverse("erp:companies", args=[account.pk])}"' in page
 
 

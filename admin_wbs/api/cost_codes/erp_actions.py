@@ -1,6 +1,6 @@
 """Send to ERP and Retrieve for standard cost codes: one code, several, or a whole list.
 
-Procore has no public calls for these clicks, so the routes are our own.
+Procore has no public calls for these clicks, so the routes are erpbridge's own.
 See docs/design/procore-rest-conventions.md, "Routes of our own".
 """
 

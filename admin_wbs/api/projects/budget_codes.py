@@ -83,7 +83,7 @@ class WbsCodes(WbsCodeView, Listed):
     """The budget codes of a project."""
 
     asks = (
-        Query("query", {"type": "string"}, "Words to look for, in a list."),
+        Query("query", {"type": "string"}, "Words to search for, in a list."),
         Query(
             "scope",
             {"enum": [BUDGET, PRODUCTION], "default": BUDGET},

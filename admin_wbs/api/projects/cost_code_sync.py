@@ -23,7 +23,7 @@ READERS = {
     "standard_cost_code_id": bodies.whole,
     "origin_id": bodies.identifier(200),
 }
-NO_PARENT = "is no cost code of this project"
+NO_PARENT = "is not a cost code of this project"
 OF_COMPANY = "belongs to the company's list. Change it there: {}"
 NOT_OFFERED = (
     "A project's cost codes come from the company's lists. Name an active code of a list that is "

@@ -54,7 +54,7 @@ SHOWN = {
     "erp_compact": schemas.ProjectCostCodeCompact,
 }
 # For responses that are not a page of the list.
-VIEW = Query("view", {"enum": list(SHOWN), "default": "default"}, "How much is shown.")
+VIEW = Query("view", {"enum": list(SHOWN), "default": "default"}, "Level of detail.")
 SOME_CODES = an_object(
     {LIST: schemas.ID, CODES: {"type": "array", "items": schemas.ID, "maxItems": MOST_CODES}},
     [LIST, CODES],
@@ -219,7 +219,7 @@ class CopySubset(CopyAll):
 
     def _failure(self, pk: int, before: set[int]) -> dict[str, Any]:
         is_there = pk in before
-        why = "is on the project already" if is_there else "is no active code of this list"
+        why = "is on the project already" if is_there else "is not an active code of this list"
         return {"standard_cost_code_id": pk, "errors": {CODES: [why]}}
 
 

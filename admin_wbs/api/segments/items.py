@@ -268,7 +268,7 @@ class CompanyItems(Items):
             return None
         parent = self.found().filter(pk=pk).first()
         if parent is None or isinstance(parent, CostType):
-            raise Invalid({"parent_id": ["is no item that something can go under"]})
+            raise Invalid({"parent_id": ["is not an item that can have others under it"]})
         return parent
 
 
@@ -365,7 +365,7 @@ class UpdateAll(ItemView):
         if self.segment.kind not in (Kind.COST_CODE, Kind.CUSTOM):
             raise Invalid({"base": [ELSEWHERE]})
         if existing != set(ids):
-            raise Invalid({"ids": [f"are no items here: {sorted(set(ids) - existing)[:10]}"]})
+            raise Invalid({"ids": [f"are not items here: {sorted(set(ids) - existing)[:10]}"]})
         active = STATUS[status]
         to_switch = self.found().filter(pk__in=ids).exclude(is_active=active)
         with refusals():

@@ -223,7 +223,7 @@ class PatternSegment(PatternView):
         segments = Segment.objects.filter(account=self.access.account)
         segment = segments.filter(pk=values["segment_id"]).first()
         if segment is None or self.access.project is None:
-            raise Invalid({"segment_id": ["is no segment of this company"]})
+            raise Invalid({"segment_id": ["is not a segment of this company"]})
         act = project_structure.add if self.adds else project_structure.remove
         with refusals():
             act(self.access.project, segment, by=self.access.user)

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--delimiter",
             choices=list(columns.DELIMITERS),
-            help="what stands between the tiers of a code in one column; guessed without",
+            help="separator between the tiers of a code in one column; detected when left out",
         )
         parser.add_argument("--skip-errors", action="store_true", help="import the good rows")
         parser.add_argument(
@@ -88,7 +88,7 @@ def _list_and_user(options: dict[str, Any]) -> tuple[CodeList, User]:
         raise CommandError(f"There is no list of cost codes {options['list_id']}.")
     user = User.objects.filter(email=login_email(options["by"])).first()
     if user is None:
-        raise CommandError(f"Nobody signs in as {options['by']}.")
+        raise CommandError(f"No user has the e-mail address {options['by']}.")
     permission = policy.can(user, "codes.edit", Scope(code_list.account))
     if not permission:
         raise CommandError(f"{user.email} may not import cost codes there. {permission.why}")

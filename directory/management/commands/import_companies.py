@@ -152,7 +152,7 @@ def _scope(options: dict[str, Any]) -> Scope:
 def _user(email: str) -> User:
     user = User.objects.filter(email=login_email(email)).first()
     if user is None:
-        raise CommandError(f"Nobody signs in as {email}.")
+        raise CommandError(f"No user has the e-mail address {email}.")
     return user
 
 
@@ -183,7 +183,7 @@ def _columns(table: Table, wishes: list[str]) -> dict[str, str]:
 def _country(text: str) -> str:
     code = country_code(text)
     if text and not code:
-        raise CommandError(f"“{text}” is no country. Give a code such as US.")
+        raise CommandError(f"“{text}” is not a country. Give a code such as US.")
     return code
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # One HTTP call of the ERP's agent.
 Transport = Callable[[InboundCall], InboundReply]
 MOST_POLLS = 20
-TAKEN_BUT_SILENT = "It was handed over and nothing was heard of it."
+TAKEN_BUT_SILENT = "It was submitted, and no outcome was reported."
 # Without 401: wrong credentials are reported by ``InboundAsk.wrong_credentials``.
 REFUSED = {403: ErrorClass.FORBIDDEN, 429: ErrorClass.THROTTLED}
 
@@ -62,7 +62,7 @@ def _by_call(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:
         answers = harness.adapter().poll([outcomes[index].handle for index in pending])
         for index, answer in zip(pending, answers, strict=True):
             outcomes[index] = answer
-    raise AssertionError(f"After {MOST_POLLS} polls the ERP still had not worked it off.")
+    raise AssertionError(f"After {MOST_POLLS} polls the ERP still had not processed it.")
 
 
 def _by_agent(harness: Harness, commands: Sequence[Command]) -> list[Outcome]:

@@ -53,10 +53,10 @@ CLASSES = {
     "E1014": ErrorClass.MISSING_REF,
 }
 ADVICE = {
-    "E1001": "Link to the record that is there, or choose another ID.",
+    "E1001": "Link to the existing record, or choose another ID.",
     "E1005": "Refresh the list of vendor types and choose one of them.",
     "E1007": "Look at what changed in the ERP, then send again.",
-    "E1008": "The record was removed from the ERP; unlink it and send it anew.",
+    "E1008": "The record was removed from the ERP; unlink it and send it again.",
     "E1013": "Refresh the list of GL accounts and choose one of them.",
     "E1014": "Have the code above it exported first.",
 }

@@ -44,7 +44,7 @@ def receive(call: InboundCall, password: str) -> InboundAsk:
             seen=tuple(map(_seen, body.get("found", []))),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return _refused(400, "This is not what an agent says; see the adapter's protocol.")
+        return _refused(400, "This is not a message of the agent; see the adapter's protocol.")
 
 
 def reply(commands: Sequence[Handed], looks: Sequence[LookUp]) -> InboundReply:

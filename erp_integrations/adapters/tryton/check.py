@@ -17,7 +17,7 @@ NEEDED = {
 }
 # Models on which the key's user needs read, create and write permission.
 WRITTEN = ("party.party", MODEL)
-MENDED_BY = {
+HOW_TO_FIX = {
     "party.party": "Have Tryton's administrator allow it to the groups of the key's user.",
     MODEL: "Have Tryton's administrator give the key's user the groups Accounting and Analytic "
     "Administration.",
@@ -89,7 +89,7 @@ def _missing_rights(rest: Rest) -> Sequence[str]:
     models = list(WRITTEN)
     access = rest.ask("ir.model.access", "get_access", {"models": models})
     return [
-        f"The key's user may not {' and '.join(lacking)} records of {model}. {MENDED_BY[model]}"
+        f"The key's user may not {' and '.join(lacking)} records of {model}. {HOW_TO_FIX[model]}"
         for model in models
         if (lacking := [right for right in ("read", "create", "write") if not access[model][right]])
     ]

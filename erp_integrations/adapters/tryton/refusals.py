@@ -37,7 +37,7 @@ ADVICE = {
     "connection; or enter another key here.",
     ErrorClass.FORBIDDEN: "Have Tryton's administrator give the user of the key the groups "
     "Accounting and Analytic Administration, and the company of this connection.",
-    ErrorClass.DUPLICATE: "Link to the record that is there, or choose another ID.",
+    ErrorClass.DUPLICATE: "Link to the existing record, or choose another ID.",
     ErrorClass.MISSING_REF: "Look in Tryton whether what the record refers to is still there.",
     ErrorClass.CONFLICT: "Look at what changed in Tryton, then send again.",
 }

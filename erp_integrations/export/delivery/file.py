@@ -171,7 +171,7 @@ def _outcomes(file: ExportFile, claims: list[Claim], result: bytes | None) -> li
     if file.verdict == ExportFile.Verdict.ALL:
         return _all_imported(file, claims)
     if result is None:
-        raise NotDone("Choose the file that says what became of it.")
+        raise NotDone("Choose the result file.")
     by_ids = file.verdict == ExportFile.Verdict.IDS
     return (_by_ids if by_ids else _by_result)(file, claims, result)
 

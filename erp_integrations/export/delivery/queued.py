@@ -70,6 +70,6 @@ def still_pending(
 
 def _silent(manifest: Manifest) -> ErpError:
     minutes = round(manifest.silent_after / 60)
-    message = f"The ERP has taken it and not said for {minutes} minutes what became of it."
+    message = f"The ERP has received it and not reported the outcome for {minutes} minutes."
     # Not a connection error: the ERP did answer.
     return ErpError(ErrorClass.BUG, Effect.UNCERTAIN, message)

@@ -24,10 +24,10 @@ INTRODUCTION = """# How erpbridge is built
 Written by `python manage.py draw_flow` from the code; do not edit it by hand (`--check` fails when
 it is stale, and so does a test).
 
-## The way of a record into the ERP
+## How a record reaches the ERP
 
-Each step is one function. The row is the queue: a wake-up only says that something is due, and the
-tick looks for what a lost wake-up left behind."""
+Each step is one function. The row is the queue: a wake-up only says that work is due, and
+the tick picks up what a lost wake-up missed."""
 ROOMS = """## Rooms
 
 The first line of each package. `make check` holds what may import what: the contracts at the end of
@@ -63,7 +63,7 @@ STEPS = (
 class Command(GeneratedPage):
     """Writes docs/architecture.md."""
 
-    help = "Writes docs/architecture.md from the code that it tells of."
+    help = "Writes docs/architecture.md from the code."
     path = Path("docs") / "architecture.md"
 
     def page(self) -> str:

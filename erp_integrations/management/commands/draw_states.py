@@ -17,14 +17,14 @@ by hand (`--check` fails when it is stale, and so does a test). What makes each 
 `erp_integrations/workflow/transitions.py`, which carries out every one of them as a conditional
 `UPDATE`.
 
-An item is one revision of one record on its way into one ERP. Sending a record again makes a new
-item. A settled one moves no more, but a synced one becomes unlinked when its link to the ERP
-ends."""
+An item is one revision of one record to be exported to one ERP. Sending a record again makes a
+new item. A settled item does not change any more, but a synced one becomes unlinked when its link
+to the ERP ends."""
 LEGEND = """**Locks the record**: while its item is in this state the record cannot be edited.
 **Holds the ERP key**: no other item of the connection may be accepted with the same ERP ID.
 **For its sender**: what lists and record pages of the Directory and of the cost codes show; what
-was never sent shows *Not in ERP*. It differs where the sender has to know whose turn it is.
-**Badge**: color is never alone, each badge has a shape and words."""
+was never sent shows *Not in ERP*. It differs where the sender has to know who acts next.
+**Badge**: color is never the only sign, each badge has a shape and words."""
 
 
 class Command(GeneratedPage):

@@ -29,26 +29,31 @@ class Command(BaseCommand):
     """Connections: status, test, refresh, pause, resume. Items: withdraw, retry, reject, answer."""
 
     help = (
-        "Shows and steers the ERP connections and items of an account. Whoever is named by --by "
+        "Shows and controls the ERP connections and items of an account. Whoever is named by --by "
         "needs the same rights as on the pages, and is the one the audit trail names."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add one subcommand per action."""
         verbs = parser.add_subparsers(dest="verb", required=True)
-        self._verb(verbs, "status", "what waits, moves and failed, per connection", who=False)
+        self._verb(
+            verbs,
+            "status",
+            "items that wait, are being exported or failed, per connection",
+            who=False,
+        )
         for verb, text in (
-            ("test", "ask the ERP whether exporting would work"),
+            ("test", "test the connection to the ERP"),
             ("refresh", "fetch the ERP's lists and records"),
-            ("resume", "go on after a pause"),
+            ("resume", "resume after a pause"),
         ):
             self._verb(verbs, verb, text).add_argument("connection", type=int)
-        pause = self._verb(verbs, "pause", "stop handing items to the ERP")
+        pause = self._verb(verbs, "pause", "stop sending items to the ERP")
         pause.add_argument("connection", type=int)
         pause.add_argument("--why", required=True)
         for verb, text in (
-            ("withdraw", "take an accepted item back before it leaves"),
-            ("reject", "hand an item back to its sender"),
+            ("withdraw", "withdraw an accepted item before it is sent"),
+            ("reject", "return an item to its sender"),
         ):
             subparser = self._verb(verbs, verb, text)
             subparser.add_argument(
@@ -56,10 +61,12 @@ class Command(BaseCommand):
             )
             subparser.add_argument("--why", required=True)
         self._verb(verbs, "retry", "export a failed item again").add_argument("item", type=UUID)
-        answer = self._verb(verbs, "answer", "say what was found in the ERP")
+        answer = self._verb(verbs, "answer", "answer whether the ERP has the record")
         answer.add_argument("item", type=UUID)
-        answer.add_argument("--there", metavar="KEY", help="it is there, under this key")
-        answer.add_argument("--absent", action="store_true", help="it is not there: send it again")
+        answer.add_argument("--there", metavar="KEY", help="it is in the ERP, under this key")
+        answer.add_argument(
+            "--absent", action="store_true", help="it is not in the ERP: send it again"
+        )
         answer.add_argument("--why", required=True)
 
     def _verb(self, verbs: Any, name: str, text: str, *, who: bool = True) -> ArgumentParser:
@@ -177,7 +184,7 @@ def _retry(item: Item, access: Access, _options: Any) -> str:
 
 def _answer(item: Item, access: Access, options: Any) -> str:
     if bool(options["there"]) == options["absent"]:
-        raise CommandError("Give one of --there KEY and --absent.")
+        raise CommandError("Give either --there KEY or --absent.")
     if options["absent"]:
         manual_resolution.it_is_not_there(item, by=access.user, why=options["why"])
         return _done(item, "queued again")

@@ -23,5 +23,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{rotation.done} secrets are encrypted with the first key.")
         if rotation.unreadable:
             raise CommandError(
-                "None of the keys reads, and nothing changed: " + "; ".join(rotation.unreadable)
+                "None of the keys can decrypt these, and nothing was changed: "
+                + "; ".join(rotation.unreadable)
             )

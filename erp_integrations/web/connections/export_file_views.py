@@ -96,7 +96,7 @@ def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     found, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
     upload = request.FILES.get("result")
     if verdict not in ExportFile.Verdict.values:
-        messages.error(request, "Say what became of the file.")
+        messages.error(request, "Choose the result of the file.")
     elif verdict in CHOOSE and upload is None:
         messages.error(request, CHOOSE[verdict])
     # The size is checked before the upload is read into memory.

@@ -208,7 +208,7 @@ class IdentityForm(PlainTexts, forms.Form):
 def _books_field(linked: Sequence[tuple[RecordType, int]]) -> forms.Field:
     count = in_words(linked)
     return forms.ChoiceField(
-        label="What it leads to",
+        label="What it connects to",
         widget=forms.RadioSelect,
         choices=[
             (Books.SAME, f"The same books under a new address: the links of {count} stay"),

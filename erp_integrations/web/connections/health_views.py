@@ -1,4 +1,4 @@
-"""Health of the export: a page for ERP admins of an account, and endpoints for operators."""
+"""Export health: a page for ERP admins of an account, and endpoints for operators."""
 
 from __future__ import annotations
 
@@ -109,14 +109,14 @@ def _left(one: ConnectionHealth) -> str:
         return ""
     if one.delivery == Delivery.FILE:
         return (
-            f"{count} left to a person, {oldest}: to make a file, or to import one and say what "
-            "became of it."
+            f"{count} waiting for a person, {oldest}: make a file, or import one and report "
+            "its result."
         )
     asked = one.connection.asked_at
     last = (
         f"last asked {_ago((one.at.wall - asked).total_seconds())}" if asked else "has never asked"
     )
-    return f"{count} left to the ERP, {oldest}. It fetches them when it asks; it {last}."
+    return f"{count} waiting for the ERP, {oldest}. It fetches them when it asks; it {last}."
 
 
 def _share(failed: int, finished: int) -> str:

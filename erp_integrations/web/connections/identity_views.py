@@ -61,7 +61,10 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
                 # Nothing can be sent until it was tested and refreshed there.
                 test_and_refresh(request, found)
             else:
-                messages.info(request, f"{found.name} leads where it did; nothing was changed.")
+                messages.info(
+                    request,
+                    f"{found.name} connects to the same ERP as before; nothing was changed.",
+                )
             return redirect("erp:connection", request.access.account.pk)
     context = {
         "form": form,

@@ -219,7 +219,7 @@ def withdraw(item: Item, *, reason: str, by: User) -> None:
         found = Item.objects.filter(pk=item.pk)
         if not transitions.move("withdraw", found, by=by, why=reason, values=values):
             raise Refused(
-                "It is on its way to the ERP, or has moved on, so it cannot be withdrawn."
+                "It is on its way to the ERP, or its state has changed, so it cannot be withdrawn."
             )
 
 

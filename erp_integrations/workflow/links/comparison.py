@@ -40,20 +40,20 @@ from erpbridge.audit.services import Note, note
 # Payload fields that are compared besides the key: by these people recognize a record.
 NAMES = ("name", "description")
 ADVICE = (
-    "If the two are the same, choose Use It Anyway. If not, reject this, then have the record "
+    "If the two are the same, choose Use it anyway. If not, reject this, then have the record "
     "unlinked."
 )
 NOTHING_LEFT = Problem(
     "state",
     "decided",
     "No ERP ID of it waits for a comparison: it has been compared or changed meanwhile, or is "
-    "being compared right now. Look at the item as it is now.",
+    "being compared right now. Review the item's current state.",
 )
 OTHER_ID = Problem(
     "origin_ids",
     "stale",
-    "It has another ERP ID than the one you looked at. Look at the item as it is now, then at that "
-    "record in the ERP.",
+    "It has another ERP ID than the one you looked at. Review the item, then that record in "
+    "the ERP.",
 )
 OWN = Problem(
     "sent_by", "own", "You sent it yourself; a second approver has to say that it is the same."
@@ -250,5 +250,5 @@ def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str:
         return ""
     return (
         f"{named(told[0])}, and this ERP cannot be asked whether it is the same. Look there, then "
-        "choose Use It Anyway on the item's page, or reject it and have the record unlinked."
+        "choose Use it anyway on the item's page, or reject it and have the record unlinked."
     )

@@ -140,14 +140,14 @@ def _against(connection: Connection, new: Mapping[str, str], books: Books | None
         errors[NON_FIELD_ERRORS] = (
             f"{in_words(waiting)} {verb} still open with {connection.name}: "
             "waiting for accounting, being exported, or failed. Retrieve, reject or settle what "
-            "is open first; it was meant for the ERP that the connection leads to now."
+            "is open first; it was meant for the ERP that the connection uses now."
         )
     for one in adapter_loading.adapter_classes()[connection.adapter].manifest({}).settings:
         # A stored secret must not be sent to an address that somebody entered without knowing it.
         if one.kind == "secret" and one.name in connection.secrets and one.name not in new:
             errors[one.name] = (
-                f"{one.label}: enter it again. The stored one belongs to where the connection "
-                "leads now, and is never sent elsewhere."
+                f"{one.label}: enter it again. The stored one belongs to the ERP that the "
+                "connection uses now, and is never sent elsewhere."
             )
     if books is None and linked(connection):
         errors["books"] = "Say whether the links stay."
@@ -161,7 +161,7 @@ def _let_go(connection: Connection, difference: Mapping[str, Any], *, by: User) 
         f"{labels[name]} was {old}, is {new}" for name, (old, new) in sorted(difference.items())
     )
     ended = unlink_services.unlink_all(
-        connection, by=by, why=f"{connection.name} leads to other books now. {moved}."
+        connection, by=by, why=f"{connection.name} now connects to other books. {moved}."
     )
     connection.erp_records.all().delete()
     connection.choices.all().delete()

@@ -142,7 +142,7 @@ def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]
         for item in left.filter(parent_id__in=some).order_by("pk"):
             below[item.parent_id or 0].append(item)
     return {
-        parent: f"It keeps its ERP ID. Of the {kind.label_plural.lower()} right under it, "
+        parent: f"It keeps its ERP ID. Of the {kind.label_plural.lower()} directly under it, "
         f"{len(items):,} may reach the ERP under that ID ({_names(items)}). Wait until "
         "that is settled, or answer what needs an answer, first."
         for parent, items in below.items()
@@ -163,7 +163,7 @@ def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
     first = ["retrieve or settle what waits"] if waiting else []
     first += ["unlink what is linked"] if linked else []
     return (
-        f"It stays linked. Of the {kind.label_plural.lower()} right under it, "
+        f"It stays linked. Of the {kind.label_plural.lower()} directly under it, "
         f"{' and '.join(parts)}. First {' and '.join(first)}."
     )
 

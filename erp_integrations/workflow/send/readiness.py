@@ -91,7 +91,7 @@ def help_link(ready: Readiness, access: Access) -> tuple[str, str]:
     rules = {problem.rule for problem in ready.problems}
     if rules & OF_PROJECT and access.project and access.can("project.configure"):
         url = reverse("access:project_settings", args=[access.account.pk, access.project.pk])
-        return url, "Go to Project Settings"
+        return url, "Go to project settings"
     if rules - OF_PROJECT and access.can("connection.configure"):
-        return reverse("erp:connection", args=[access.account.pk]), "Go to ERP Connection"
+        return reverse("erp:connection", args=[access.account.pk]), "Go to ERP connection"
     return "", ""

@@ -103,8 +103,8 @@ def _stale(draft: Draft, seen: Mapping[int, int] | None) -> list[Problem]:
     if seen is None or seen.get(draft.record_id) == draft.revision:
         return []
     message = (
-        f"{draft.label} was changed since this page was opened. Look at it as it is now, "
-        "then send it."
+        f"{draft.label} was changed since this page was opened. Review the current version, then "
+        "send it."
     )
     return [Problem("revision", "stale", message)]
 

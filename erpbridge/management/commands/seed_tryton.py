@@ -35,6 +35,7 @@ from erpbridge.management.commands.seed_demo import (
     company_of,
 )
 from erpbridge.management.commands.serve import restart_in_demo_mode
+from erpbridge.processes import listen_address
 
 ACCOUNT = "Tryton Trial"
 NAME = "Tryton"
@@ -79,8 +80,8 @@ class Command(BaseCommand):
         page = reverse("directory:account_companies", args=[ada.account.pk])
         self.stdout.write(
             f"The connection of the demo account “{ACCOUNT}” {status_text}\n"
-            f"Open http://127.0.0.1:8000{page} (after make run, in another terminal), sign in as\n"
-            f"{ADA.email}, password {ADA.password}; send companies or cost codes to the ERP,\n"
+            f"Open {listen_address.read()}{page} (after make run, in another terminal), sign in\n"
+            f"as {ADA.email}, password {ADA.password}; send companies or cost codes to the ERP,\n"
             f"accept them under ERP Integrations as {PAT.email}, password\n"
             f"{PAT.password}, and see them arrive here. Ctrl-C ends Tryton."
         )

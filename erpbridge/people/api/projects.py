@@ -56,7 +56,7 @@ def _by_status(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return queryset if status == "all" else queryset.filter(is_active=status == "active")
 
 
-@filtering("One id or several, separated by commas.")
+@filtering("One or more ids, separated by commas.")
 def _vendors(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return ids("project_companies__company")(queryset, values).distinct()
 

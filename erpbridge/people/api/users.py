@@ -53,7 +53,7 @@ def _active(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return queryset.filter(ACTIVE if truth(values[-1]) else ~ACTIVE)
 
 
-@filtering("Ids: whole numbers. Users belong to none here, so that nobody is found.")
+@filtering("Ids: whole numbers. Users have none here, so no user matches.")
 def _of_nobody(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Match nobody: users have no vendor, trade or template here."""
     # Still validates the ids, as a real filter would.

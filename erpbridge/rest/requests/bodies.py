@@ -112,7 +112,7 @@ def identifier(most: int) -> Reader:
             name = unicodedata.name(invisible, f"the control character U+{ord(invisible):04X}")
             position = text.index(invisible) + 1
             raise ValidationError(
-                f"must not hold what cannot be seen, such as {name} in place {position}"
+                f"must not hold invisible characters, such as {name} in place {position}"
             )
         return text
 

@@ -49,7 +49,7 @@ def ids(path: str) -> Filter:
     def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         return queryset.filter(**{f"{path}__in": numbers(values)})
 
-    return Filter(apply, "One id or several, separated by commas.")
+    return Filter(apply, "One or more ids, separated by commas.")
 
 
 def numbers(values: Sequence[str]) -> list[int]:
@@ -70,7 +70,7 @@ def texts(path: str) -> Filter:
     def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         return queryset.filter(**{f"{path}__in": [clean(value) for value in values]})
 
-    return Filter(apply, "One text or several, exactly.")
+    return Filter(apply, "One or more texts, matched exactly.")
 
 
 def contains(path: str) -> Filter:
@@ -81,7 +81,7 @@ def contains(path: str) -> Filter:
             queryset = queryset.filter(**{f"{path}__contains": unaccented(clean(value))})
         return queryset
 
-    return Filter(apply, "A text that occurs, whatever its case and accents.")
+    return Filter(apply, "Text to search for, ignoring case and accents.")
 
 
 def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:
@@ -90,7 +90,7 @@ def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:
     def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         return find(queryset, clean(" ".join(values))[:LONGEST_SEARCH])
 
-    return Filter(apply, "Words to look for.")
+    return Filter(apply, "Words to search for.")
 
 
 def flag(path: str) -> Filter:
@@ -133,7 +133,7 @@ def moments(path: str) -> Filter:
             queryset = queryset.filter(**{f"{path}__gte": start, f"{path}__lt": end})
         return queryset
 
-    return Filter(apply, "A moment, a day, or a range of either: a...b.")
+    return Filter(apply, "A time, a day, or a range of either: a...b.")
 
 
 def span(text: str) -> tuple[datetime, datetime]:

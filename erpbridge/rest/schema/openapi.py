@@ -36,38 +36,41 @@ VERBS = {"GET": "show", "PATCH": "update", "PUT": "replace", "DELETE": "delete",
 REASONS = {
     200: "Done.",
     201: "Created.",
-    204: "Done; there is nothing to show.",
-    207: "Each row has its own fate.",
-    304: "Unchanged since the ETag that was sent.",
-    400: "The request itself is wrong.",
+    204: "Done; the body is empty.",
+    207: "Each row has its own result.",
+    304: "Not changed since the ETag that was sent.",
+    400: "The request is malformed.",
     401: "The access token is missing, unknown or has expired.",
     403: "The caller may not do this, or the application is not connected to the company.",
-    404: "Not there, or not to be seen by the caller.",
-    409: "Against the state that it has now.",
+    404: "Not found, or not visible to the caller.",
+    409: "In conflict with its current state.",
     412: "Changed since it was read.",
     413: "Too large.",
     415: "Neither JSON nor a form.",
-    422: "Understood, and against a rule; `errors` names each field.",
-    429: "Too many calls; `Retry-After` says when to come again.",
+    422: "Understood, but refused by a rule; `errors` names each field.",
+    429: "Too many calls; `Retry-After` says when to try again.",
     503: "The database is busy, or has no room; nothing was done. `Retry-After` says when to "
-    "come again.",
+    "try again.",
 }
 ALWAYS = (400, 401, 403, 404, 429, 503)
 OF_READS, OF_WRITES = (304,), (409, 412, 413, 415, 422)
 HEADERS = {
-    "X-Request-Id": ("string", "Names the call in the log; one that was sent is kept."),
-    "X-Rate-Limit-Limit": ("integer", "Calls in the window that is nearest to its end."),
-    "X-Rate-Limit-Remaining": ("integer", "Calls that are left in it."),
-    "X-Rate-Limit-Reset": ("integer", "When it ends, in seconds since 1970."),
+    "X-Request-Id": (
+        "string",
+        "Identifies the call in the log; an ID that the client sends is kept.",
+    ),
+    "X-Rate-Limit-Limit": ("integer", "Limit of calls in the window that ends next."),
+    "X-Rate-Limit-Remaining": ("integer", "Calls left in that window."),
+    "X-Rate-Limit-Reset": ("integer", "When that window ends, in seconds since 1970."),
 }
 OF_TAGGED = {
-    "ETag": ("string", "Names the state of what is shown; for `If-Match` and `If-None-Match`."),
+    "ETag": ("string", "Version of what is returned; for `If-Match` and `If-None-Match`."),
 }
 # Headers of responses to POST and PATCH, including errors.
 OF_REPLAYED = {
     "Idempotency-Replayed": (
         "string",
-        "`true`: this was answered before, to the first call with the same key.",
+        "`true`: this is the stored answer to the first call with the same key.",
     ),
 }
 REMEMBERED = (400, 403, 404, 409, 412, 413, 415, 422)
@@ -79,8 +82,8 @@ OF_PAGE = {
 
 
 INTRODUCTION = """\
-Companies, cost codes and the way into accounting, for programs. Resources answer as Procore's do;
-the clicks (`erp_queue`, `send_to_erp`, ...) are our own.
+Companies, cost codes and their export to accounting. Resources follow Procore's REST API;
+the clicks (`erp_queue`, `send_to_erp`, ...) are erpbridge's own.
 
 * Authorize with OAuth 2: `POST /oauth/token` with the id and the secret of a service account.
 * Name the company in the path, in the header `Procore-Company-Id` or as `company_id`.
@@ -213,18 +216,16 @@ class Described(AutoSchema):
             yield _parameter(query.name, query.schema, query.text, required=query.required)
         yield from self._of_conditions()
         if self.method in KEYED:
-            text = "A word of your own: the same call with it again is answered, not repeated."
+            text = "A key of your choice: a call with the same key is answered, but not repeated."
             yield _parameter("Idempotency-Key", {"type": "string"}, text, location="header")
 
     def _of_conditions(self) -> Iterator[Schema]:
         text, variables = "", re.findall(r"<\w+:(\w+)>", self.path_regex)
         if self.method == "GET":
-            name, text = "If-None-Match", "The ETag that you have: 304 where it is still that."
+            name, text = "If-None-Match", "The ETag of your copy: 304 if it is still current."
         elif self.view.compares(variables):
             name = "If-Match"
-            text = (
-                "The ETag that you have read: 412 where it was changed since, and nothing is done."
-            )
+            text = "The ETag that you read: 412 if it was changed since, and nothing is done."
         if text:
             yield _parameter(name, {"type": "string"}, text, location="header")
 
@@ -242,7 +243,7 @@ class Described(AutoSchema):
             schema: Schema = {"enum": names}
             if self.view.default_view:
                 schema["default"] = self.view.default_view
-            yield _parameter("view", schema, "How much is shown.")
+            yield _parameter("view", schema, "Level of detail.")
 
     def _responses(self, declared: Declared) -> Schema:
         responses = {
@@ -315,7 +316,7 @@ def _of_listing(listing: Listing) -> Iterator[Schema]:
     yield _parameter(
         "sort",
         {"type": "string", "default": listing.default_sort},
-        f"One or several, separated by commas, `-` for descending: {sort_keys}.",
+        f"One or more, separated by commas, `-` for descending: {sort_keys}.",
     )
     for name, list_filter in listing.filters.items():
         yield _parameter(f"filters[{name}]", {"type": "string"}, list_filter.takes)

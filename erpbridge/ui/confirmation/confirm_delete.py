@@ -45,7 +45,7 @@ def ask_then_delete(
         messages.error(request, f"{record} cannot be deleted. {refusal}")
         return redirect(back)
     context = {
-        "question": f"Delete {word.title()}?",
+        "question": f"Delete {word}?",
         "what": what,
         "confirm": "Delete",
         "danger": True,

@@ -211,7 +211,7 @@ function saySession(text, link) {
     sign.className = "button button-secondary button-small";
     sign.href = link;
     sign.target = "_blank";
-    sign.textContent = "Sign In in a New Tab";
+    sign.textContent = "Sign in in a new tab";
     banner.append(" ", sign);
   }
   document.querySelector(".page")?.prepend(banner);

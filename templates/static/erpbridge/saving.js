@@ -110,9 +110,9 @@ function notSaved(field, xhr) {
   const said = element("span", { className: "errorlist" }, `Not saved: ${reasonOf(xhr)} `);
   said.dataset.notSaved = "";
   if (isSignIn(xhr)) {
-    said.append(element("a", { href: "/login/", target: "_blank", rel: "noopener" }, "Sign In"), " ");
+    said.append(element("a", { href: "/login/", target: "_blank", rel: "noopener" }, "Sign in"), " ");
   }
-  const again = element("button", { type: "button", className: "button button-secondary button-small" }, "Try Again");
+  const again = element("button", { type: "button", className: "button button-secondary button-small" }, "Try again");
   again.addEventListener("click", async () => {
     if (xhr.status === 403 || isSignIn(xhr)) await freshToken(); // of a person who has signed in again on another tab
     if (field.matches("form")) field.requestSubmit();

@@ -157,8 +157,11 @@ def test_what_is_no_code_of_the_project_is_422_and_says_why(
         ([{"segment_id": 1}], "needs segment_id and segment_item_id"),
         ([code], "Cost Type is missing"),
         ([code, kind, items("02")[0]], "Cost Code is named 2 times"),
-        ([code, kind, {"segment_id": phase.pk, "segment_item_id": item.pk}], "is no segment"),
-        ([{**code, "segment_item_id": 999999}, kind], "is no item of Cost Code on this project"),
+        ([code, kind, {"segment_id": phase.pk, "segment_item_id": item.pk}], "is not a segment"),
+        (
+            [{**code, "segment_item_id": 999999}, kind],
+            "is not an item of Cost Code on this project",
+        ),
     ]:
         refused = api.post(path, {"segment_items": given})
         assert refused.status_code == 422

@@ -131,7 +131,7 @@ def test_a_parent_is_a_code_of_the_project_and_the_one_that_is_there(api, projec
     change["cost_code"]["parent_id"] = 987654
     told = api.patch(one, change)
     assert told.status_code == 422
-    assert told.json()["errors"]["parent_id"] == ["is no cost code of this project"]
+    assert told.json()["errors"]["parent_id"] == ["is not a cost code of this project"]
 
 
 def test_no_list_keeps_deleted_rows(api, project, code_list, made):

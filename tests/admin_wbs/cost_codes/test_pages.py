@@ -89,7 +89,7 @@ def test_the_pages_of_an_erp_list_say_that_no_erp_is_connected(ada_client, code_
     page = text(ada_client.get(url("list", code_list.pk)))
     assert list_services.AWAITS in page
     assert "No ERP is connected to this account yet." in page
-    assert "Send Ticked" not in page
+    assert "Send ticked" not in page
     assert list_services.AWAITS in text(ada_client.get(url("matrix", code_list.pk)))
 
 
@@ -134,7 +134,7 @@ def test_a_copy_shows_its_counts_first(ada_client, code_list, erp_list, url, ada
     tree(code_list, ada, "01 General", "01-100 Survey", "02 Site")
     tree(erp_list, ada, "02 Site work")
     preview = ada_client.get(url("list_copy", erp_list.pk), {"source": code_list.pk})
-    assert "Copy 2 Codes" in text(preview)
+    assert "Copy 2 codes" in text(preview)
     fields = {"source": code_list.pk, "seen": preview.context["source"].revision}
     fields["list_seen"] = preview.context["list"].revision
     answer = ada_client.post(url("list_copy", erp_list.pk), fields, follow=True)
@@ -157,7 +157,7 @@ def test_a_reader_sees_the_codes_and_no_way_to_change_them(client_of, rita, erp_
     tree(erp_list, ada, "01 General")
     html = text(client_of(rita).get(url("list", erp_list.pk)))
     assert "General" in html
-    for word in ("add-form", 'value="delete"', "Send to ERP", "Copy Codes", "data-tick"):
+    for word in ("add-form", 'value="delete"', "Send to ERP", "Copy codes", "data-tick"):
         assert word not in html
 
 
@@ -419,7 +419,7 @@ def test_a_waiting_row_says_who_sent_it_and_the_others_stay_editable(
     assert f'id="edit-{made["01"].pk}"' not in html
     assert f'id="edit-{made["02"].pk}"' in html
     closed = text(ada_client.get(url("code_edit", made["01"].pk)))
-    assert "This Code Is Locked" in closed
+    assert "This code is locked" in closed
     assert "<form class=" not in closed
     late = ada_client.post(
         url("code_edit", made["01"].pk),
@@ -448,22 +448,22 @@ def send_by_hand(erp_list, code, by) -> Item:
 def test_codes_are_deactivated_and_reactivated_by_ticks(ada_client, code_list, made, url):
     fields = {"action": "deactivate", "ids": [made["02"].pk, made["02-100"].pk]}
     answer = ada_client.post(url("many", code_list.pk), fields, follow=True)
-    assert said(answer) == ["2 Codes deactivated."]
+    assert said(answer) == ["2 codes deactivated."]
     answer = ada_client.post(
         url("many", code_list.pk), {**fields, "action": "reactivate"}, follow=True
     )
-    assert said(answer) == ["2 Codes reactivated."]
+    assert said(answer) == ["2 codes reactivated."]
 
 
 def test_deleting_asks_first_and_lists_what_stays(ada_client, code_list, made, url):
     ids = [made["02"].pk, made["02-100"].pk, made["01"].pk]
     question = ada_client.post(url("many", code_list.pk), {"action": "delete", "ids": ids})
-    assert "Delete 3 Codes?" in text(question)
+    assert "Delete 3 codes?" in text(question)
     assert code_list.codes.count() == 6
     hidden = dict(question.context["hidden"])
     fields = {**hidden, "ids": ids, "confirm": "1"}
     answer = ada_client.post(url("many", code_list.pk), fields)
-    assert "1 Code Not Deleted" in text(answer)
+    assert "1 code not deleted" in text(answer)
     assert "Codes are under it. Delete these too, or first." in text(answer)
     assert code_list.codes.count() == 4
 
@@ -495,7 +495,7 @@ def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
     ticked = (url("many", erp_list.pk), {"action": "send", "ids": ids, **seen})
     for address, fields in (whole, ticked):
         question = text(ada_client.post(address, fields))
-        assert "Send 51 Codes to the ERP?" in question
+        assert "Send 51 codes to the ERP?" in question
         assert all(f'name="{name}"' in question for name in fields)
         assert not Request.objects.exists()
     fifty = {**ticked[1], "ids": ids[:50]}
@@ -524,7 +524,7 @@ def test_the_button_counts_and_gives_every_reason(ada_client, erp_list, url, ada
     assert 'id="why-send-list"' in html
     assert "It has not been tested yet" in html
     assert "The ERP data has not been synced yet" in html
-    assert "Go to ERP Connection" in html
+    assert "Go to ERP connection" in html
 
 
 def test_a_list_of_no_erp_has_no_button(ada_client, code_list, made, url):

@@ -66,7 +66,7 @@ def test_each_code_that_does_not_fit_is_shown_with_each_rule(page, codes):
     assert verdict.checked == 5
     assert [one.full_code for one in verdict.failing] == ["05", "9" * 21]
     assert verdict.by_rule == {"Description: too long": 2, "Code: too long": 1}
-    assert "2 of 5 Codes Do Not Fit" in text(answer)
+    assert "2 of 5 codes do not fit" in text(answer)
     assert "must be 20 characters or fewer; it has 21." in text(answer)
     only = page(erp="simulator", rule="Code: too long")
     assert [one.full_code for one in only.context["slice"].rows] == ["9" * 21]
@@ -74,8 +74,8 @@ def test_each_code_that_does_not_fit_is_shown_with_each_rule(page, codes):
 
 def test_a_list_that_fits_is_told_so(page, codes):
     answer = page(erp="tryton")
-    assert "All 5 Codes Fit" in text(answer)
-    assert "Export Failures" not in text(answer)
+    assert "All 5 codes fit" in text(answer)
+    assert "Export failures" not in text(answer)
 
 
 def test_inactive_codes_are_counted_and_not_checked(page, codes):
@@ -86,7 +86,7 @@ def test_inactive_codes_are_counted_and_not_checked(page, codes):
 
 
 def test_a_list_without_codes_has_nothing_to_check(page):
-    assert "Nothing to Check" in text(page(erp="simulator"))
+    assert "Nothing to check" in text(page(erp="simulator"))
 
 
 def test_the_failures_come_as_a_file_with_a_line_for_each_rule(page, codes):

@@ -114,7 +114,7 @@ def test_a_code_drifts_only_when_the_code_that_goes_out_is_another(connection, e
     code.refresh_from_db()
     assert code.drifted
     (news,) = sendable.news("cost_code", erp_list.account_id, code)
-    assert news.heading == "Changed Since It Was Synced: Description"
+    assert news.heading == "Changed since it was synced: Description"
 
 
 def test_codes_that_break_the_form_are_listed_with_the_rule_and_the_others_go(

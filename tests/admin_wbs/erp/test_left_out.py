@@ -66,7 +66,7 @@ def test_the_page_of_the_list_says_what_is_left_out_and_takes_a_note_for_what_is
 ):
     client = client_of(ada)
     page = client.get(reverse("admin_wbs:list", args=[account.pk, erp_list.pk])).text
-    assert "2 Rejected Codes Are Left Out" in page
+    assert "2 rejected codes are left out" in page
     erp_list.refresh_from_db()
     ticked = {
         "action": "send",

@@ -39,21 +39,21 @@ def test_the_list_of_an_erp_that_owns_the_codes_offers_a_refresh_and_says_why(
 ):
     page = client_of(ada).get(to("list")).content.decode()
     assert to("refresh") in page
-    assert "Simulator Owns These Cost Codes" in page
+    assert "Simulator owns these cost codes" in page
 
 
 def test_fetch_look_apply(owner, account, client_of, ada, to):
     client = client_of(ada)
     enter(owner, "01 General", "01-100 Survey", "02 Site")
     page = client.get(to("refresh")).content.decode()
-    assert "Fetch the Codes" in page
+    assert "Fetch the codes" in page
     assert 'name="seen"' not in page, "what an earlier refresh saw is not shown"
     job = client.post(to("refresh"), {"act": "fetch"}).headers["Location"]
     assert "hx-trigger" in client.get(to("refresh")).content.decode()
     do_jobs()
     assert "The ERP has 3 cost codes." in client.get(job).content.decode()
     page = client.get(to("refresh")).content.decode()
-    assert "Apply 3 Changes" in page
+    assert "Apply 3 changes" in page
     client.post(to("refresh"), {"act": "apply", "seen": fingerprint(page)})
     assert "hx-trigger" in client.get(to("list")).content.decode()
     do_jobs()
@@ -64,7 +64,7 @@ def test_fetch_look_apply(owner, account, client_of, ada, to):
     client.post(to("refresh"), {"act": "fetch"})
     do_jobs()
     page = client.get(to("refresh")).content.decode()
-    for words in ("Description was “Site”.", "Missing in the ERP", "03", "Apply 3 Changes"):
+    for words in ("Description was “Site”.", "Missing in the ERP", "03", "Apply 3 changes"):
         assert words in page
     only = client.get(to("refresh"), {"show": "missing"}).content.decode()
     assert "01-100" in only

@@ -56,7 +56,7 @@ def test_an_unlinked_code_that_is_sent_again_is_linked_at_accept(
     where = {"account_id": account.pk, "public_id": item.public_id}
     client = client_of(pat)
     page = client.get(reverse("erp:item", kwargs=where))
-    assert "Link Instead to 02" in page.text
+    assert "Link instead to 02" in page.text
     client.post(reverse("erp:item_link", kwargs=where), {"digest": item.digest, "erp_id": before})
     code = CostCode.objects.get(pk=synced["02"].pk)
     assert (code.origin_id, code.drifted, sendable.badge(code).key) == (before, False, "synced")

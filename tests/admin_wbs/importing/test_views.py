@@ -104,7 +104,7 @@ def test_codes_are_split_by_what_the_person_chooses(upload, client_of, ada):
 def test_the_errors_can_be_mended_and_chosen_again(upload, client_of, ada, code_list):
     answer = upload(ada, MIXED)
     done = confirm(client_of(ada), answer)
-    assert "Some Rows Were Not Imported" in done.content.decode()
+    assert "Some rows were not imported" in done.content.decode()
     errors = client_of(ada).get(f"{preview_of(answer)}errors/").content.decode("utf-8-sig")
     rows = [*csv.reader(io.StringIO(errors))]
     assert rows[0] == ["Code", "Description", "Error"]

@@ -61,7 +61,7 @@ def test_the_delimiter_can_be_given(run, code_list):
 def test_a_wrong_option_is_one_sentence(run, sam, tmp_path):
     with pytest.raises(CommandError, match="no list of cost codes 999999"):
         run(GOOD, list_id=999_999)
-    with pytest.raises(CommandError, match="Nobody signs in"):
+    with pytest.raises(CommandError, match="No user has the e-mail address"):
         run(GOOD, by="nobody@example.com")
     with pytest.raises(CommandError, match="may not import cost codes there"):
         run(GOOD, by=sam.email)

@@ -236,7 +236,7 @@ def to(account, project):
 def test_codes_are_picked_from_a_tree_and_added(code_list, made, project, client_of, ada, to):
     client = client_of(ada)
     page = client.get(to("add")).content.decode()
-    assert "Select All: 5 active codes" in page
+    assert "Select all: 5 active codes" in page
     assert "02 Site" in page.replace("</span>", "")
     assert "01-100" not in page
     inside = {"list": code_list.pk, "under": made["01"].pk}

@@ -150,7 +150,7 @@ def test_an_admin_of_the_project_adds_edits_deactivates_and_deletes(
     client.post(at("sub_job_switch", one.pk), {"active": "1"})
     one.refresh_from_db()
     assert one.is_active
-    assert "Delete Sub Job?" in text(client.get(at("sub_job_delete", one.pk)))
+    assert "Delete sub job?" in text(client.get(at("sub_job_delete", one.pk)))
     client.post(at("sub_job_delete", one.pk))
     assert not SubJob.objects.exists()
 
@@ -195,8 +195,8 @@ def test_a_project_without_sub_jobs_says_who_can_enable_them(client_of, account,
     project = ProjectFactory.create(account=account)
     path = reverse("admin_wbs:sub_jobs", args=[account.pk, project.pk])
     answer = client_of(ada).get(path)
-    assert "Sub Job Is Not Enabled" in text(answer)
+    assert "Sub Job is not enabled" in text(answer)
     assert "add-form" not in text(answer)
     answer = client_of(ada).post(path, {"code": "1", "name": "x"})
-    assert "Sub Job Is Not Enabled" in text(answer)
+    assert "Sub Job is not enabled" in text(answer)
     assert not SubJob.objects.exists()

@@ -145,7 +145,7 @@ def test_the_segments_of_before_are_marked_where_the_erp_does_not_take_them(
     admin, account, phase, ada, at
 ):
     erps.connect(account, by=ada)
-    assert "Custom Segments and the ERP" in text(admin.get(at("segments")))
+    assert "Custom segments and the ERP" in text(admin.get(at("segments")))
 
 
 def test_a_segment_in_use_offers_no_delete_and_says_why(admin, phase, account, at):
@@ -253,7 +253,7 @@ def test_deleting_items_asks_first_and_names_what_stays(admin, phase, at):
     first = SegmentItem.objects.get()
     add(admin, at, phase, "1", query=f"?under={first.pk}")
     page = at("segment_items_act", phase.pk)
-    assert "Delete 1 Item?" in text(admin.post(page, {"action": "delete", "ids": first.pk}))
+    assert "Delete 1 item?" in text(admin.post(page, {"action": "delete", "ids": first.pk}))
     values = {"action": "delete", "ids": first.pk, "confirm": "1"}
     assert "01 Work: Items are under it." in text(admin.post(page, values, follow=True))
     both = [item.pk for item in SegmentItem.objects.all()]
@@ -284,7 +284,7 @@ def test_a_cost_type_is_added_changed_and_deleted(admin, account, at):
     )
     made = CostType.objects.get(account=account, code="DL")
     admin.post(at("cost_type", made.pk), values | {"label": "Own Crew"})
-    assert "Delete Cost Type?" in text(admin.get(at("cost_type_delete", made.pk)))
+    assert "Delete cost type?" in text(admin.get(at("cost_type_delete", made.pk)))
     answer = admin.post(at("cost_type_delete", made.pk), follow=True)
     assert "Deleted the cost type DL Own Crew." in text(answer)
 
@@ -355,11 +355,11 @@ def test_a_column_tells_how_many_before_it_ticks(admin, erp_list, labor, at):
     for text_ in ("Concrete", "Concrete walls", "Steel"):
         CostCodeFactory.create(list=erp_list, description=text_)
     page = at("matrix_column", erp_list.pk, labor.pk) + "?q=concrete"
-    assert "Tick L Labor for 2 Codes?" in text(admin.get(page))
+    assert "Tick L Labor for 2 codes?" in text(admin.get(page))
     assert "Ticked L Labor for 2 codes." in text(admin.post(page, {"ticked": "1"}, follow=True))
-    assert "Untick L Labor for 2 Codes?" in text(admin.get(page))
+    assert "Untick L Labor for 2 codes?" in text(admin.get(page))
     whole = at("matrix_column", erp_list.pk, labor.pk)
-    assert "Tick L Labor for 1 Code?" in text(admin.get(whole))
+    assert "Tick L Labor for 1 code?" in text(admin.get(whole))
 
 
 def test_a_cost_type_that_is_ticked_offers_no_delete(admin, erp_list, account, ada, at):

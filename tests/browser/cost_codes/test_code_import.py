@@ -38,19 +38,19 @@ def test_a_workbook_goes_from_the_page_to_the_list_and_out_again(opened, code_li
     content = workbooks.written(ROWS, title="Codes")
     file = {"name": "codes.xlsx", "mimeType": workbooks.CONTENT_TYPE, "buffer": content}
     page.get_by_label("CSV or Excel file").set_input_files(file)
-    page.get_by_role("button", name="Upload and Check").click()
-    expect(page.get_by_role("heading", name="3 Rows Checked")).to_be_visible()
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.get_by_role("heading", name="3 rows checked")).to_be_visible()
     orphan = page.get_by_role("row").filter(has_text="Its parent 02 is missing")
     expect(orphan).to_contain_text("add one for 02")
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.get_by_role("button", name="Import 2 Codes").click()
-    expect(page.get_by_text("Some Rows Were Not Imported")).to_be_visible()
+    page.get_by_role("button", name="Import 2 codes").click()
+    expect(page.get_by_text("Some rows were not imported")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download What Was Not Imported").click()
+        page.get_by_role("link", name="Download what was not imported").click()
     assert download.value.suggested_filename == "codes-errors.csv"
-    page.get_by_role("link", name="See the Codes").click()
+    page.get_by_role("link", name="See the codes").click()
     page.locator(".more-actions summary").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Export XLSX").click()
@@ -59,10 +59,10 @@ def test_a_workbook_goes_from_the_page_to_the_list_and_out_again(opened, code_li
 
 
 def test_an_empty_list_starts_with_the_starter_list(opened, code_list):
-    expect(opened.get_by_text("choose Use the Starter List under More")).to_be_visible()
+    expect(opened.get_by_text("choose Use the starter list under More")).to_be_visible()
     opened.locator(".more-actions summary").click()
-    opened.get_by_role("button", name="Use the Starter List").click()
+    opened.get_by_role("button", name="Use the starter list").click()
     expect(opened.get_by_text("120 new")).to_be_visible()
-    opened.get_by_role("button", name="Import 120 Codes").click()
+    opened.get_by_role("button", name="Import 120 codes").click()
     expect(opened.get_by_text("The file is imported.")).to_be_visible()
     assert code_list.codes.count() == 120

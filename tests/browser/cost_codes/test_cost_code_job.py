@@ -84,7 +84,7 @@ def send_as_the_seed_page_tells(page: Page, address: str, found: CodeList, cora:
     # 5. Click Send to ERP.
     page.get_by_role("button", name="Send to ERP (5)").click()
     page.wait_for_url("**/requests/**")
-    expect(page.get_by_text("5 Cost Codes Sent")).to_be_visible()
+    expect(page.get_by_text("5 cost codes sent")).to_be_visible()
     log_out(page)
 
 
@@ -103,12 +103,12 @@ def test_codes_go_from_the_list_to_tryton_where_they_stand_as_a_tree(
     # Accounting rejects one with a reason, and exports the rest.
     open_grid(page, live_server.url, found, pat)
     page.get_by_role("checkbox", name="02-200 Clearing").check()
-    page.get_by_role("button", name="Reject Ticked").click()
+    page.get_by_role("button", name="Reject ticked").click()
     page.get_by_label("Reason").fill("Booked with 02.")
     page.get_by_role("button", name="Reject", exact=True).click()
     expect(page.get_by_text("1 Cost Code Rejected")).to_be_visible()
     page.get_by_role("link", name="Go to ERP Integrations").click()
-    page.get_by_role("button", name="Export All").click()
+    page.get_by_role("button", name="Export all").click()
     page.get_by_role("button", name="Export", exact=True).click()
     # The page follows the export by itself.
     expect(page.get_by_text("4 of 4 synced")).to_be_visible(timeout=60_000)
@@ -166,26 +166,26 @@ def test_accounts_are_picked_by_keyboard_filled_and_exported(page, worker, simul
 
     # What is shown and what goes out are the same, or nothing goes.
     page.get_by_role("checkbox", name="01-100 Survey").check()
-    page.get_by_role("button", name="Export Ticked").click()
+    page.get_by_role("button", name="Export ticked").click()
     expect(page.get_by_text("Nothing was exported")).to_be_visible()
 
     # The rest of one division by hand, of the other by a rule of its own.
     page.get_by_label("with", exact=True).fill("4000")
     page.get_by_label("in", exact=True).select_option("01")
     page.keyboard.press("Tab")
-    page.get_by_role("button", name="Fill Column").click()
+    page.get_by_role("button", name="Fill column").click()
     expect(page.get_by_text("2 rows were changed")).to_be_visible()
-    page.get_by_role("link", name="Default Rules").click()
+    page.get_by_role("link", name="Default rules").click()
     page.get_by_label("Code begins with").fill("02")
     page.get_by_label("Value").fill("4900")
-    page.get_by_role("button", name="Add Rule").click()
+    page.get_by_role("button", name="Add rule").click()
     expect(page.get_by_role("cell", name="4900 Other income")).to_be_visible()
     page.get_by_role("link", name="Cost Codes", exact=True).first.click()
-    page.get_by_role("button", name="Fill by Default Rules").click()
+    page.get_by_role("button", name="Fill by default rules").click()
     expect(page.get_by_text("2 rows were changed")).to_be_visible()
 
-    page.get_by_role("button", name="Export All").click()
-    expect(page.get_by_role("heading", name="Export 5 Cost Codes?")).to_be_visible()
+    page.get_by_role("button", name="Export all").click()
+    expect(page.get_by_role("heading", name="Export 5 cost codes?")).to_be_visible()
     page.get_by_role("button", name="Export", exact=True).click()
     expect(page.get_by_text("5 of 5 synced")).to_be_visible(timeout=60_000)
     assert sorted(codes.in_erp(simulated)) == [tuple(row.split(" ", 1)) for row in ROWS]
@@ -201,14 +201,14 @@ def test_what_the_erp_refused_is_retried_alone(page, live_server, worker, simula
     page.get_by_label("with", exact=True).fill("4000")
     page.keyboard.press("Enter")
     expect(page.get_by_text("5 rows were changed")).to_be_visible()
-    page.get_by_role("button", name="Export All").click()
+    page.get_by_role("button", name="Export all").click()
     page.get_by_role("button", name="Export", exact=True).click()
     expect(page.get_by_text(re.compile("3 of 5 synced, 1 failed"))).to_be_visible(timeout=60_000)
     row = page.locator("#click-items tr").filter(has_text="02-200")
     expect(row).to_contain_text("waits for 02 Site work, which the ERP refused", timeout=15_000)
     page.get_by_role("link", name="Go to ERP Integrations").click()
     page.get_by_role("link", name=re.compile("Failed to export")).click()
-    page.get_by_role("button", name="Retry All").click()
+    page.get_by_role("button", name="Retry all").click()
     page.get_by_role("button", name="Export", exact=True).click()
     expect(page.get_by_text("1 of 1 synced")).to_be_visible(timeout=60_000)
     page.goto(live_server.url + reverse("erp:items", args=[sent.account_id, "cost-codes"]))
@@ -226,12 +226,12 @@ def test_without_scripts_what_is_typed_in_rows_is_kept_when_a_column_is_filled(
     page.goto(live_server.url + reverse("erp:items", args=[sent.account_id, "cost-codes"]))
     page.get_by_label("GL Account – Income of 02 Site work").fill("4900")
     page.get_by_label("with", exact=True).fill("4000")
-    page.get_by_role("button", name="Fill Column").click()
+    page.get_by_role("button", name="Fill column").click()
     values = [one.input_value() for one in page.locator("input[name$='-income_account']").all()]
     assert values == ["4000", "4000", "4000", "4900", "4000"]
-    page.get_by_role("button", name="Export All").click()
+    page.get_by_role("button", name="Export all").click()
     page.get_by_role("button", name="Export", exact=True).click()
-    expect(page.get_by_text("5 Cost Codes Accepted")).to_be_visible()
+    expect(page.get_by_text("5 cost codes accepted")).to_be_visible()
     context.close()
 
 

@@ -108,7 +108,7 @@ def test_the_rest_of_the_actions_is_a_menu_for_keyboards_and_without_scripts(
         expect(page.get_by_role("link", name="Export CSV")).to_be_hidden()
         page.locator(".more-actions summary").focus()
         page.keyboard.press("Enter")
-        for name in ("Import", "Export CSV", "Export XLSX", "Copy Codes", "Cost Types"):
+        for name in ("Import", "Export CSV", "Export XLSX", "Copy codes", "Cost Types"):
             expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
         page.get_by_role("link", name="Cost Types", exact=True).focus()
         page.keyboard.press("Enter")

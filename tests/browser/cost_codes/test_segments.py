@@ -35,7 +35,7 @@ def names(account):
 def test_a_segment_is_added_and_moved_by_keyboard(page: Page, sign_in, ada, account, to):
     sign_in(ada)
     page.goto(to("segments"))
-    page.get_by_role("link", name="Add Segment").press("Enter")
+    page.get_by_role("link", name="Add segment").press("Enter")
     expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type("Phase")
     page.get_by_label("Tiered").check()
@@ -58,7 +58,7 @@ def test_a_segment_is_deleted_from_its_menu_after_a_question(page: Page, sign_in
     page.goto(to("segments"))
     page.locator("summary[aria-label='Actions for Phase']").press("Enter")
     page.get_by_role("link", name="Delete").press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Delete Segment?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Delete segment?")
     page.get_by_role("button", name="Delete").press("Enter")
     expect(page.get_by_text("Deleted the segment Phase.")).to_be_visible()
     assert names(account) == ["Cost Code", "Cost Type"]
@@ -69,8 +69,8 @@ def test_the_reason_why_no_segment_can_be_added_is_read_beside_the_button(
 ):
     sign_in(ada)
     page.goto(to("segments"))
-    expect(page.get_by_role("button", name="Add Segment", exact=True)).to_be_disabled()
-    page.get_by_role("button", name="Why Add Segment is disabled").focus()
+    expect(page.get_by_role("button", name="Add segment", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Why Add segment is disabled").focus()
     expect(page.get_by_role("tooltip")).to_contain_text("Tryton takes no custom segments")
 
 
@@ -131,7 +131,7 @@ def test_a_whole_column_is_ticked_after_a_question(page: Page, sign_in, ada, erp
     sign_in(ada)
     page.goto(to("matrix", erp_list.pk))
     page.get_by_role("link", name="All codes: Labor").press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Tick L Labor for 60 Codes?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tick L Labor for 60 codes?")
     page.get_by_role("button", name="Tick").press("Enter")
     expect(page.get_by_text("Ticked L Labor for 60 codes.")).to_be_visible()
     assert CodeCostType.objects.count() == 60

@@ -112,7 +112,7 @@ def test_search_finds_by_each_field(client_of, ada, account, account_list, words
 def test_search_finds_nothing_without_failing(client_of, ada, company, account_list, words):
     response = client_of(ada).get(account_list, {"q": words})
     assert names(response) == []
-    assert "Nothing Matches" in response.text
+    assert "Nothing matches" in response.text
 
 
 def test_filters_narrow_and_tokens_lift_them(client_of, ada, account, account_list):
@@ -196,9 +196,9 @@ def test_the_query_count_does_not_grow_with_the_rows(client_of, ada, account, ac
 
 
 def test_empty_directory_offers_add_only_to_who_may(client_of, ada, sam, project_list):
-    assert "No Companies Yet" in client_of(ada).get(project_list).text
+    assert "No companies yet" in client_of(ada).get(project_list).text
     response = client_of(sam).get(project_list)
-    assert "No Companies Yet" in response.text
+    assert "No companies yet" in response.text
     assert "Add Company" not in response.text
 
 
@@ -235,7 +235,7 @@ def test_more_than_fifty_are_sent_only_after_a_question_with_their_number(
     made = company_services.create_many(rows, account=account, project=project, by=ada)
     client = client_of(ada)
     question = bulk(client, project_list, action="send", all="1", query="q=firm")
-    assert "Send 51 Companies to the ERP?" in question.text
+    assert "Send 51 companies to the ERP?" in question.text
     assert not Item.objects.exists()
     # Who comes meanwhile was not counted and does not go.
     company_services.create_many(
@@ -303,7 +303,7 @@ def test_remove_from_project_asks_first(client_of, ada, three, project, project_
     client = client_of(ada)
     posted = {"action": "remove", "ids": [three[0].pk, three[1].pk]}
     response = bulk(client, project_list, **posted)
-    assert "Remove 2 Companies From This Project?" in response.text
+    assert "Remove 2 companies from this project?" in response.text
     assert ProjectCompany.objects.count() == 3
     response = bulk(client, project_list, **posted, confirm="1")
     assert ProjectCompany.objects.count() == 1

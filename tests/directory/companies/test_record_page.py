@@ -89,7 +89,7 @@ def test_the_button_sends_what_the_page_showed(client_of, ada, connection, compa
     response = client.post(urls("company_send"), {"verb": "send", "seen": 1}, follow=True)
     assert "was sent to the ERP" in response.text
     assert "Retrieve from ERP" in response.text
-    assert "This Company Is Locked" in response.text
+    assert "This company is locked" in response.text
     assert Item.objects.get().sent_by == ada
     response = client.post(urls("company_send"), {"verb": "retrieve"}, follow=True)
     assert "Re-send to ERP" in response.text
@@ -177,7 +177,7 @@ def test_deactivation_asks_and_is_account_wide(client_of, ada, company, urls):
     client.post(urls("company_deactivate"), {"seen": 1})
     assert not Company.objects.get().is_active
     text = client.get(urls("company")).text
-    assert "Inactive Company" in text
+    assert "Inactive company" in text
     assert "Reactivate" in text
     client.post(urls("company_reactivate"), {"seen": 2})
     assert Company.objects.get().is_active

@@ -52,7 +52,7 @@ def test_what_cannot_be_sent_is_not_saved_either(client_of, ada, connection, com
     typed = {"name": LONG_NAME, "seen": 1, "then": "send", "logo": picture()}
     answer = client_of(ada).post(to("company_edit"), typed)
     assert answer.status_code == 409
-    assert "Nothing Was Saved or Sent" in answer.text
+    assert "Nothing was saved or sent" in answer.text
     assert "30 characters or fewer; it has 42" in answer.text
     assert f'value="{LONG_NAME}"' in answer.text
     assert before == (Company.objects.values().get(), Event.objects.count())

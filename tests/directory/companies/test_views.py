@@ -113,7 +113,7 @@ def test_every_field_can_be_saved(client_of, ada, account, company, edit_url, me
             "Washington in the United States and Western Australia in Australia",
         ),
         ({"country_code": "DE", "state_code": "Oberbayern-Süd"}, "may have at most 10 characters"),
-        ({"country_code": "US", "state_code": "Marilan"}, "is no state of the United States"),
+        ({"country_code": "US", "state_code": "Marilan"}, "is not a state of the United States"),
         ({"entity_type": "ein", "entity_id": "none"}, "has none"),
         ({"entity_id": "52-1234567"}, "what kind of number"),
         ({"classifications": ["tall"]}, "not one of the available"),
@@ -127,7 +127,7 @@ def test_every_field_can_be_saved(client_of, ada, account, company, edit_url, me
 def test_bad_input_is_named_and_nothing_is_saved(client_of, ada, company, edit_url, typed, words):
     response = client_of(ada).post(edit_url, {"name": "Kept as typed", "seen": 1} | typed)
     assert response.status_code == 200
-    assert "Nothing Was Saved" in response.text
+    assert "Nothing was saved" in response.text
     assert words in response.text
     assert Company.objects.get().revision == 1
 
@@ -152,7 +152,7 @@ def test_a_stranger_cannot_become_a_contact(client_of, ada, account, company, ed
     response = client_of(ada).post(
         edit_url, {"name": "Q", "primary_contact": stranger.pk, "seen": 1}
     )
-    assert "Nothing Was Saved" in response.text
+    assert "Nothing was saved" in response.text
 
 
 def test_somebody_of_another_account_cannot_become_a_person(
@@ -160,7 +160,7 @@ def test_somebody_of_another_account_cannot_become_a_person(
 ):
     foreign = olga.memberships.get()
     response = client_of(ada).post(edit_url, {"name": "Q", "people": [foreign.pk], "seen": 1})
-    assert "Nothing Was Saved" in response.text
+    assert "Nothing was saved" in response.text
     assert not company.people.exists()
 
 
@@ -298,7 +298,7 @@ def test_search_first_finds_look_alikes_of_the_whole_account(
     assert "Star Roofing" not in text
     assert "Add to Project" in text
     assert "On this project" in client.get(add_url, {"name": "Quarry and Sons"}).text
-    assert "No Company of This Name" in client.get(add_url, {"name": "a\x00zz"}).text
+    assert "No company of this name" in client.get(add_url, {"name": "a\x00zz"}).text
 
 
 def test_a_hit_is_added_to_the_project(client_of, ada, account, project):

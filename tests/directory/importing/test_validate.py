@@ -117,8 +117,8 @@ def test_a_value_over_the_limit_is_refused_with_the_number(field, limit):
     [
         ({"email_address": "nobody at home"}, "E-mail address must be an e-mail address"),
         ({"country_code": "Atlantis"}, "Country is not known"),
-        ({"state_code": "ZZ", "country_code": "US"}, "no state of the United States"),
-        ({"state_code": "ZZ"}, "no state of the United States, Canada or Australia"),
+        ({"state_code": "ZZ", "country_code": "US"}, "not a state of the United States"),
+        ({"state_code": "ZZ"}, "not a state of the United States, Canada or Australia"),
         ({"union_member": "perhaps"}, "must be yes or no"),
         ({"entity_type": "VAT"}, "must be one of EIN, ABN, OTHER"),
         ({"classifications": "Small business; Purple"}, "unknown classification “Purple”"),

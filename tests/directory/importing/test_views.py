@@ -117,10 +117,10 @@ def test_a_file_without_a_known_name_column_asks_for_it(upload, client_of, ada):
     answer = upload(ada, b"who,where\nMoon,Frederick\n")
     page = answer.content.decode()
     assert "Choose the column that holds the company&#x27;s name." in page
-    assert "Import Companies</button>" not in page
+    assert "Import companies</button>" not in page
     client = client_of(ada)
     mended = client.post(preview_of(answer), {"column-0": "name", "column-1": ""}, follow=True)
-    assert "Import Companies</button>" in mended.content.decode()
+    assert "Import companies</button>" in mended.content.decode()
     confirm_answer = client.post(
         f"{preview_of(answer)}confirm/",
         {"look_alikes": "exact", "seen": mended.context["plan"].fingerprint},
@@ -135,7 +135,7 @@ def test_confirming_creates_the_good_rows_with_their_trades(upload, client_of, a
     company = Company.objects.get()
     assert (company.account, company.name) == (account, "Three Rivers Glass")
     assert sorted(str(trade) for trade in company.trades.all()) == ["Glass", "Roofing"]
-    assert "Some Rows Were Not Imported" in page
+    assert "Some rows were not imported" in page
     verbs = Event.objects.filter(account=account).values_list("verb", flat=True)
     assert sorted(verbs) == ["companies imported", "created"]
 

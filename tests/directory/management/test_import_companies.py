@@ -113,8 +113,8 @@ def test_a_column_can_be_put_where_it_belongs(run):
     [
         ({"account": 999_999}, "no account 999999"),
         ({"project": 999_999}, "no project 999999"),
-        ({"by": "nobody@example.com"}, "Nobody signs in as"),
-        ({"country": "Atlantis"}, "“Atlantis” is no country"),
+        ({"by": "nobody@example.com"}, "No user has the e-mail address"),
+        ({"country": "Atlantis"}, "“Atlantis” is not a country"),
         ({"column": ["color=name"]}, "no column “color”"),
         ({"column": ["name=color"]}, "“color” is none of"),
         ({"column": ["name="]}, "Choose the column"),

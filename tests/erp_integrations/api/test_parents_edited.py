@@ -128,8 +128,8 @@ def test_its_erp_id_stays_while_something_may_arrive_under_it(door, state, api, 
     answer = door(api, Client(), parent, {"origin_id": "4711"})
     assert tables() == before
     assert (
-        "cannot be changed. It keeps its ERP ID. Of the cost codes right under it, 1 may reach the "
-        "ERP under that ID (01-100 Survey)."
+        "cannot be changed. It keeps its ERP ID. Of the cost codes directly under it, 1 may reach "
+        "the ERP under that ID (01-100 Survey)."
     ) in answer.text
 
 
@@ -155,7 +155,7 @@ def test_nor_is_another_id_given_to_it_by_settling_an_update_of_it(
     update = Item.objects.get(record_id=parent.pk, state=State.READY)
     put_into(update, State.NEEDS_ANSWER)
     before = tables()
-    why = "It keeps its ERP ID. Of the cost codes right under it, 1 may reach"
+    why = "It keeps its ERP ID. Of the cost codes directly under it, 1 may reach"
     with pytest.raises(Refused, match=why):
         manual_resolution.it_is_there(update, erp_id="4711", erp_code="01", by=pat)
     assert tables() == before

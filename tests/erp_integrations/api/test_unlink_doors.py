@@ -176,8 +176,8 @@ def test_a_refusal_counts_the_children_names_some_and_says_what_to_do(api, accou
     assert not sendable.link("cost_code", wanted, access=access)
     wait(codes, ada)
     assert (
-        "It stays linked. Of the cost codes right under it, 1 is waiting for accounting or being "
-        "exported (01-100 Survey) and 4 are linked to the ERP (01-200 Permits, 01-300 Part, "
+        "It stays linked. Of the cost codes directly under it, 1 is waiting for accounting or "
+        "being exported (01-100 Survey) and 4 are linked to the ERP (01-200 Permits, 01-300 Part, "
         "01-400 Part and 1 more). First retrieve or settle what waits and unlink what is linked."
     ) in words(patched(None)(api, Client(), codes["01"]))
 

@@ -1,4 +1,4 @@
-"""Use It Anyway over REST: what an approver says of an ERP ID that a program named."""
+"""Use it anyway over REST: what an approver says of an ERP ID that a program named."""
 
 from __future__ import annotations
 

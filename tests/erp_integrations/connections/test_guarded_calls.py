@@ -81,7 +81,7 @@ def cannot_be_kept(*ids: object) -> str:
     return f"The ERP answered with an ID that cannot be kept: {ids}"
 
 
-NEITHER = unknown("The ERP said neither yes nor no.")
+NEITHER = unknown("The ERP neither accepted nor refused it.")
 NO_OUTCOME = unknown("The adapter answered with something that is not an outcome.")
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "check": (),

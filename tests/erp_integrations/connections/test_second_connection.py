@@ -38,11 +38,11 @@ def test_a_second_connection_is_made_active_for_one_record_type(
     client_of, ada, account, connection, second
 ):
     client = client_of(ada)
-    assert "Use It for Companies" in page(client, account)
+    assert "Use it for Companies" in page(client, account)
     assert "Companies go through New books from now on." in use(client, second, "companies")
     assert connection_services.active(account.pk, "vendor") == second
     assert connection_services.active(account.pk, "cost_code") == connection
-    assert "Use It for Companies" in page(client, account)  # the first one, to go back
+    assert "Use it for Companies" in page(client, account)  # the first one, to go back
 
 
 def test_cost_codes_go_to_a_list_of_the_second_connection(
@@ -86,7 +86,7 @@ def test_who_may_not_configure_is_offered_nothing(client_of, pat, account, conne
     membership.erp_integrations = 2
     membership.save()
     client = client_of(pat)
-    assert "Use It for" not in page(client, account)
+    assert "Use it for" not in page(client, account)
     url = reverse("erp:connection_act", args=[account.pk, second.pk])
     assert client.post(url, {"act": "use", "kind": "companies"}).status_code == 403
     assert steps.ledger_of(connection).effects() == []

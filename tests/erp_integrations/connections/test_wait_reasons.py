@@ -81,7 +81,7 @@ CAUSES: dict[Cause, tuple[Callable[..., None], str, bool]] = {
         "asked several times with a wrong password",
         True,
     ),
-    Cause.HELD_BACK: (use_up_the_rate, "as much as its rate allows", True),
+    Cause.HELD_BACK: (use_up_the_rate, "has reached its rate limit", True),
     Cause.UNUSABLE: (lose_the_adapter, "cannot be used: ", False),
 }
 

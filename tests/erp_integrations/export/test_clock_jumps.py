@@ -142,7 +142,7 @@ def test_ready_says_so_while_the_last_tick_is_from_the_future(client, connection
     with jump(-HOUR):
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
-        assert answer.json()["tick"].startswith("the last look for what is due is dated 3")
+        assert answer.json()["tick"].startswith("the last check for due work is dated 3")
         assert answer.json()["tick"].endswith(" seconds from now")
         steps.let_pass(lease_recovery.PERIOD)
         lease_recovery.tick()

@@ -121,7 +121,7 @@ def test_create_never_overwrites(connection, erp, claims):
         Effect.NOT_APPLIED,
         "KEY0 is already in the ERP: By hand. Nothing was written.",
         field="vendor_id",
-        advice="Link to the record that is there, or retry with another ID.",
+        advice="Link to the existing record, or retry with another ID.",
     )
     assert "KEY2 is already in the ERP: more than one record." in told["KEY2"].message
 
@@ -137,7 +137,7 @@ def test_what_is_there_may_be_an_earlier_try_that_came_late(connection, erp, cla
     assert refused(connection, erp, claims)["KEY0"] == ErpError(
         ErrorClass.DUPLICATE,
         Effect.UNCERTAIN,
-        "The ERP holds it now; whether an earlier try arrived is being found out.",
+        "The ERP holds it now; whether an earlier attempt created it is being checked.",
         field="vendor_id",
     )
     Attempt.objects.filter(pk=earlier.pk).update(outcome="not_applied")
@@ -290,7 +290,7 @@ def test_silence_for_too_long_counts_as_unknown_and_not_against_the_connection(
     ask(connection, erp, silent_after=300.0)
     assert states() == [State.SUBMITTED, State.UNCERTAIN, State.SUBMITTED]
     text = Item.objects.get(erp_key="KEY1").error_text
-    assert text == "The ERP has taken it and not said for 5 minutes what became of it."
+    assert text == "The ERP has received it and not reported the outcome for 5 minutes."
     connection.refresh_from_db()
     assert connection.breaker_failures == 0
 

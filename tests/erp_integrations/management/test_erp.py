@@ -78,8 +78,8 @@ def test_a_refused_item_is_retried_or_rejected(erp, connection, accepted_item, p
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--there", "X", "--absent"], "Give one of"),
-        ([], "Give one of"),
+        (["--there", "X", "--absent"], "Give either"),
+        ([], "Give either"),
         (["--there", "NOTHING"], "no single record"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Health of the export: the page, the addresses for operators, and what they count."""
+"""Export health: the page, the addresses for operators, and what they count."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_item_that_the_erp_must_fetch_is_not_late_for_a_worker(
     assert (one["queue"], one["oldest_age_seconds"]) == (0, 0)
     assert (one["left_to"], one["left_to_others"], one["asked_at"]) == ("erp", 1, None)
     assert one["oldest_left_age_seconds"] > 10_000
-    assert "1 item left to the ERP, the oldest for 3 h." in health_page()
+    assert "1 item waiting for the ERP, the oldest for 3 h." in health_page()
     assert "it has never asked." in health_page()
     Connection.objects.update(asked_at=moment().wall - timedelta(minutes=20))
     assert "it last asked 20 min ago." in health_page()
@@ -228,8 +228,8 @@ def test_item_that_waits_for_a_file_is_left_to_a_person(
 ):
     one = waits_for_others(operator, connection, "file")
     assert (one["queue"], one["left_to"], one["left_to_others"]) == (0, "person", 1)
-    assert "1 item left to a person, the oldest for 3 h: to make a file" in health_page()
-    assert "Oldest on its way" not in health_page()
+    assert "1 item waiting for a person, the oldest for 3 h: make a file" in health_page()
+    assert "Oldest being exported" not in health_page()
     file_delivery.make(connection, "vendor", by=pat)
     (one,) = operator.get("/health.json").json()["connections"]
     assert (one["queue"], one["left_to_others"]) == (0, 1)
@@ -248,7 +248,7 @@ def test_unknown_outcome_of_a_file_is_the_workers_to_hand_on(connection, accepte
 def test_breaker_and_pauses_show(operator, connection, health_page, ada):
     steps.let_pass(0)
     Connection.objects.update(breaker_failures=7, breaker_until=now() + timedelta(minutes=3))
-    assert "Resting after failures" in health_page()
+    assert "Backing off after failures" in health_page()
     assert "7 calls failed in a row" in health_page()
     account_id, connection_id = str(connection.account_id), str(connection.pk)
     assert samples(operator)["erpbridge_breaker_open", account_id, connection_id] == 1
@@ -280,11 +280,11 @@ def test_page_says_what_waits_and_how_much_failed(
     assert "0 of 2" in text
     assert "<dt>Ready to export</dt><dd>1" in re.sub(r"</?p>|\n *", "", text)
     assert "Never" in text
-    assert "no worker has ever looked" in text
+    assert "no worker has ever checked" in text
 
 
 def test_page_without_a_connection_says_so(health_page):
-    assert "No ERP Connected" in health_page()
+    assert "No ERP connected" in health_page()
 
 
 def test_page_of_a_connection_whose_adapter_is_gone_says_so(connection, health_page):
@@ -298,7 +298,7 @@ def test_page_of_a_connection_whose_adapter_is_gone_says_so(connection, health_p
 def test_ready_says_when_nobody_ticks_and_stays_in_service(client, db):
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
-    assert answer.json()["tick"] == "no worker has ever looked for what is due"
+    assert answer.json()["tick"] == "no worker has ever checked for due work"
     lease_recovery.tick()
     answer = client.get("/readyz")
     assert (answer.json()["status"], answer.json()["tick"]) == ("ready", "ok")
@@ -306,7 +306,7 @@ def test_ready_says_when_nobody_ticks_and_stays_in_service(client, db):
     steps.let_pass(600)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
-    assert "nobody has looked for what is due for " in answer.json()["tick"]
+    assert "no worker has checked for due work for " in answer.json()["tick"]
 
 
 def test_ready_without_the_engines_tables_says_unknown(client, monkeypatch, db):

@@ -162,7 +162,7 @@ def test_filling_with_what_cannot_be_seen_fills_nothing(pats, items):
     client.post(address("values"), {value(items[0]): "4000"})
     unseen = {"field": "income_account", "fill_value": "\u200b\u2800", "query": ""}
     answer = client.post(address("fill"), unseen, follow=True)
-    assert texts(answer)[-1] == "Nothing was filled: say first what to fill in."
+    assert texts(answer)[-1] == "Nothing was filled: choose a value first."
     assert [account_of(item) for item in items] == ["4000", "", "", ""]
 
 
@@ -237,7 +237,7 @@ def test_export_all_asks_first_and_says_how_many_lack_a_value(pats, items):
     client.post(address("values"), {value(items[0]): "4000"})
     everything = {"everything": "1", "query": "", "upto": items[-1].pk}
     question = client.post(address("export"), everything).content.decode()
-    assert "Export 4 Cost Codes?" in question
+    assert "Export 4 cost codes?" in question
     assert "3 of them lack a value" in question
     assert not Item.objects.exclude(state=State.READY).exists()
     client.post(address("export"), {**everything, "confirm": "1"})
@@ -261,7 +261,7 @@ def test_filling_with_nothing_clears_nothing(pats, items):
     client, address = pats
     client.post(address("values"), {value(items[0]): "4000"})
     answer = client.post(address("fill"), {"field": "income_account", "query": ""}, follow=True)
-    assert texts(answer)[-1] == "Nothing was filled: say first what to fill in."
+    assert texts(answer)[-1] == "Nothing was filled: choose a value first."
     assert account_of(items[0]) == "4000"
 
 
@@ -283,7 +283,7 @@ def test_more_than_fifty_ticked_rows_go_only_after_a_question_with_their_number(
     many = steps.waiting(erp_list)
     ticked = {"ids": [item.pk for item in many], "query": ""}
     ticked |= {value(item): "4000" for item in many}
-    assert "Export 51 Cost Codes?" in client.post(address("export"), ticked).content.decode()
+    assert "Export 51 cost codes?" in client.post(address("export"), ticked).content.decode()
     assert not Item.objects.exclude(state=State.READY).exists()
     assert account_of(many[0]) == "4000"
     client.post(address("export"), {"ids": ticked["ids"], "confirm": "1"})

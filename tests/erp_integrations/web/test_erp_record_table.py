@@ -59,7 +59,7 @@ def test_search_finds_by_code_and_by_description_and_counts(client_of, pat, code
     assert "1 of 1 records" in by_words
     assert "Site" not in by_words
     assert "2 of 2 records" in text(client.get(url_of("cost-codes"), {"q": "01"}))
-    assert "Nothing Matches" in text(client.get(url_of("cost-codes"), {"q": "nowhere"}))
+    assert "Nothing matches" in text(client.get(url_of("cost-codes"), {"q": "nowhere"}))
 
 
 def test_vendors_are_shown_with_the_words_of_their_type(
@@ -70,8 +70,8 @@ def test_vendors_are_shown_with_the_words_of_their_type(
     steps.decide([item], access_of(pat), vendor_id="QUARRY01")
     steps.export(connection)
     before = text(client_of(pat).get(url_of("companies")))
-    assert "Read the ERP Again" in before
-    assert "Holds Nothing Yet" not in before
+    assert "Read the ERP again" in before
+    assert "holds nothing yet" not in before
     page = text(client_of(pat).post(url_of("companies"), follow=True))
     for words in ("QUARRY01", "Quarry & Sons", "Subcontractor", "Akron", "Read from Ledger on"):
         assert words in page
@@ -83,7 +83,7 @@ def test_who_neither_approves_nor_configures_cannot_have_the_erp_read(
 ):
     reader = UserFactory.create()
     MembershipFactory.create(user=reader, account=account, erp_integrations=Level.READ_ONLY)
-    assert "Read Again" not in text(client_of(reader).get(url_of("companies")))
+    assert "Read again" not in text(client_of(reader).get(url_of("companies")))
     assert client_of(reader).post(url_of("companies")).status_code == 403
 
 
@@ -94,7 +94,7 @@ def test_an_erp_that_cannot_be_read_says_so_and_one_that_fails_says_why(
     page = text(client_of(ada).post(url_of("companies"), follow=True))
     assert "The ERP could not be read: Connection to the simulator refused." in page
     steps.change_config(connection, fault="none", delivery="file")
-    assert "This ERP Cannot Be Read" in text(client_of(ada).get(url_of("companies")))
+    assert "This ERP cannot be read" in text(client_of(ada).get(url_of("companies")))
 
 
 def test_a_long_list_costs_no_more_than_a_short_one(client_of, ada, connection, url_of):

@@ -78,7 +78,7 @@ def test_item_waits_until_the_erp_asks_and_is_then_exported(
 ):
     steps.export(connection)
     assert (state(accepted_item), tries(accepted_item)) == (State.QUEUED, [])
-    assert standing.sentence(accepted_item) == "It waits for the ERP to ask for it."
+    assert standing.sentence(accepted_item) == "It waits for the ERP to fetch it."
     assert agent().run() == 1
     assert (state(accepted_item), tries(accepted_item)) == (State.SYNCED, [("absent", "applied")])
     company.refresh_from_db()

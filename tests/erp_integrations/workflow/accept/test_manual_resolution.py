@@ -46,7 +46,7 @@ def test_an_id_that_the_erp_holds_offers_link_instead_with_both_sides(
 ):
     hold(connection)
     client = client_of(pat)
-    assert "May Hold It Already" not in client.get(url(sent_item, "item")).text
+    assert "may hold it already" not in client.get(url(sent_item, "item")).text
     page = accept(client, sent_item, "quarry1")
     assert "QUARRY1 is taken by Quarry and Sons in the ERP. Link instead" in page.text
     (match,) = page.context["matches"]
@@ -96,7 +96,7 @@ def test_equal_name_tax_id_or_phone_is_said_before_accept(
     told = {one.label for match in page.context["matches"] for one in match.fields if one.differs}
     assert not told & set(same or ())
     assert [match.same for match in page.context["matches"]] == ([same] if same else [])
-    assert ("Link Instead to OTHER1" in page.text) == bool(same)
+    assert ("Link instead to OTHER1" in page.text) == bool(same)
 
 
 def test_linking_to_what_is_the_same_on_both_sides_shows_no_drift(
@@ -119,7 +119,7 @@ def test_a_record_of_the_erp_that_is_linked_is_named_and_not_offered(
     client = client_of(pat)
     page = client.get(url(item, "item"))
     assert "It is linked to Quarry &amp; Sons, LLC already." in page.text
-    assert "Link Instead to" not in page.text
+    assert "Link instead to" not in page.text
     answer = link(client, item, synced_company.origin_id)
     assert "QUARRY01 is linked to another record already." in answer.text
     item.refresh_from_db()
@@ -154,7 +154,7 @@ def test_an_unlinked_record_that_is_sent_again_can_be_linked_to_what_the_erp_kep
     assert not steps.unlink(Link.objects.active().get(), by=ada)
     (again,) = steps.send_all([synced_company], access_of(ada))
     client = client_of(pat)
-    assert "Link Instead to QUARRY01" in client.get(url(again, "item")).text
+    assert "Link instead to QUARRY01" in client.get(url(again, "item")).text
     link(client, again, before)
     company = Company.objects.get(pk=synced_company.pk)
     assert (company.origin_id, company.origin_code, company.drifted) == (before, "QUARRY01", False)

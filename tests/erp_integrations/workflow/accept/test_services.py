@@ -319,7 +319,7 @@ def test_withdrawing_begins_anew_and_says_why(connection, accepted_item, pat):
 
 def test_what_has_moved_on_is_not_withdrawn_and_says_so(connection, accepted_item, pat):
     Item.objects.update(state=State.FAILED)
-    with pytest.raises(Refused, match="It is on its way to the ERP, or has moved on"):
+    with pytest.raises(Refused, match="It is on its way to the ERP, or its state has changed"):
         accept_services.withdraw(accepted_item, reason="Too early", by=pat)
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.FAILED

@@ -66,7 +66,7 @@ def test_another_record_is_not_overwritten_and_accounting_is_asked(update, conne
         f"Summit Steel was linked to the ERP's ID {theirs.id} over the API. Name: “Quarry & Sons, "
         "LLC” in the ERP, “Summit Steel” here. Nothing was written."
     )
-    assert "Use It Anyway" in item.error_advice
+    assert "Use it anyway" in item.error_advice
     assert Link.objects.active().get().told
 
 
@@ -113,8 +113,8 @@ def test_who_may_accept_says_that_it_is_the_same_and_it_goes_on(
     item = update("Summit Steel", code="OTHER01")
     client = client_of(pat)
     shown = client.get(page_of(item)).text
-    assert "Use It Anyway</button>" in shown
-    assert "What Changes in the ERP" not in shown
+    assert "Use it anyway</button>" in shown
+    assert "What changes in the ERP" not in shown
     url = reverse("erp:item_use", args=[item.account_id, item.public_id])
     assert "This field is required" in client.post(url, {"use-reason": " "}).text
     client.post(url, {"use-reason": "They changed their name.", "erp_id": theirs.id})

@@ -136,7 +136,7 @@ def test_the_settings_page_and_whoever_calls_its_service_cannot_lead_it_elsewher
     config = {**connection.config, "ledger": other_of(connection)}
     with pytest.raises(ValidationError) as caught:
         connection_settings.configure(connection, name="Ledger", config=config, by=ada)
-    assert "Change Where It Leads" in caught.value.message_dict["ledger"][0]
+    assert "Change which ERP it connects to" in caught.value.message_dict["ledger"][0]
     connection.refresh_from_db()
     assert connection.config["ledger"] != config["ledger"]
 
@@ -222,7 +222,7 @@ def test_a_blank_secret_is_refused_by_name_and_never_goes_to_the_new_host(
     assert "Key: enter it again" in posted.text
     settings_page = reverse("erp:configure", args=[account.pk, tryton.pk])
     posted = client.post(settings_page, {"name": "Tryton", "url": url, "key": "", **SHAPE})
-    assert "Change Where It Leads" in posted.text
+    assert "Change which ERP it connects to" in posted.text
     act = reverse("erp:connection_act", args=[account.pk, tryton.pk])
     client.post(act, {"act": "test", "url": url})
     assert stranger.heard == []
@@ -281,7 +281,7 @@ def test_other_books_end_every_link_with_the_reason(connection, synced_company, 
     assert (link.ended_by, link.ended_at is None) == (ada, False)
     assert (
         link.ended_why
-        == f"Ledger leads to other books now. Ledger was {old}, is {other_of(connection)}."
+        == f"Ledger now connects to other books. Ledger was {old}, is {other_of(connection)}."
     )
     company = Company.objects.get(pk=synced_company.pk)
     assert (company.origin_id, company.origin_code, company.erp_state) == ("", "", "")
@@ -369,10 +369,10 @@ def page_of(connection) -> str:
 
 def test_the_page_names_what_is_open_and_leads_to_it(client_of, ada, connection, sent_item):
     shown = client_of(ada).get(page_of(connection))
-    assert "It Cannot Be Changed Now" in shown.text
+    assert "It cannot be changed now" in shown.text
     assert f'<a href="/accounts/{connection.account_id}/erp/companies/">1 company</a>' in shown.text
     posted = client_of(ada).post(page_of(connection), {"ledger": other_of(connection)})
-    assert "It Cannot Be Changed Now" in posted.text
+    assert "It cannot be changed now" in posted.text
 
 
 def test_the_page_counts_the_links_and_does_as_it_is_told(
@@ -401,4 +401,4 @@ def test_two_connections_to_one_ledger_are_named(client_of, ada, connection):
         account=connection.account, name="Twin", adapter="simulator", config=connection.config
     )
     url = reverse("erp:connection", args=[connection.account_id])
-    assert client_of(ada).get(url).text.count("Two Connections to the Same Books") == 2
+    assert client_of(ada).get(url).text.count("Two connections to the same books") == 2

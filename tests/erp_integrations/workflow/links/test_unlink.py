@@ -53,7 +53,7 @@ def test_after_unlinking_list_counter_badge_and_history_say_so(
     accepted_item.refresh_from_db()
     assert accepted_item.state == State.UNLINKED
     assert counts(account)["synced"] == 0
-    assert "Nothing Synced Yet" in synced_page(client, account).text
+    assert "Nothing synced yet" in synced_page(client, account).text
     page = item_page(client, accepted_item).text
     assert "Was ERP ID" in page
     assert "no longer linked to QUARRY01. Unlinked by Ada Admin: Wrong vendor." in page

@@ -42,7 +42,7 @@ def test_the_approver_reads_what_was_said_and_that_nothing_has_changed(
     assert "Pat Approver rejected it on" in page
     assert "Ask for the W-9 first." in page
     assert "Nothing has changed since." in page
-    assert "Rejected Before" not in item_page(client_of(pat), rejected).text
+    assert "Rejected before" not in item_page(client_of(pat), rejected).text
 
 
 def test_the_approver_reads_what_was_changed_field_by_field(
