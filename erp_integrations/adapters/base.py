@@ -2,8 +2,11 @@
 
 An adapter declares what its ERP supports (:class:`Manifest`), and it can check the connection, list
 choices, validate and preview a record, look a record up, and submit commands. For one key it is
-called by one process at a time, never inside a database transaction, and it returns only values of
-this module. See docs/design/export-protocol.md, "Adapter contract", and docs/write-an-adapter.md.
+called by one process at a time, and it returns only values of this module.
+
+The methods of ``CALLS_ERP`` take as long as the ERP does, so they are never called inside a
+database transaction. The methods of ``PURE`` do no I/O and may be called in one. See
+docs/design/export-protocol.md, "Adapter contract", and docs/write-an-adapter.md.
 """
 
 from __future__ import annotations
@@ -21,6 +24,16 @@ from typing import Any, ClassVar
 from erpbridge.outgoing.uptime import uptime
 
 API_VERSION = 1
+# Methods of Adapter that call the ERP.
+CALLS_ERP = frozenset({"check", "choices", "find", "fetch", "submit", "poll", "pull"})
+# Methods of Adapter that compute their answer from the settings and arguments alone.
+PURE = frozenset(
+    {
+        *("manifest", "choice_kinds", "validate", "preview"),
+        *("receive", "reply", "locked_out"),
+        *("render_file", "read_result"),
+    }
+)
 
 
 class Operation(StrEnum):
@@ -576,7 +589,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def choice_kinds(self) -> Sequence[str]:
-        """The kinds of lists that :meth:`choices` supports."""
+        """The kinds of lists that :meth:`choices` supports. Pure."""
 
     @abstractmethod
     def choices(self, kind: str) -> Sequence[Choice]:

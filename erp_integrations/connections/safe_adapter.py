@@ -11,9 +11,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 
@@ -43,8 +43,11 @@ from erp_integrations.adapters.base import (
     Wire,
     WireField,
 )
+from erpbridge.db.busy import in_transaction
 from erpbridge.ui.logs.redaction import MARK, Redactor
 
+P = ParamSpec("P")
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 # Length of the columns for ids, codes and versions of the ERP.
@@ -74,6 +77,34 @@ def plain_values(value: Any) -> Any:
     return value if value is None or isinstance(value, int | float) else plain(value)
 
 
+class CallNotAllowed(Exception):
+    """A programming error: the ERP is called where nobody may wait for it."""
+
+
+def _calls_erp(
+    method: Callable[Concatenate[Guarded, P], T],
+) -> Callable[Concatenate[Guarded, P], T]:
+    """Mark a method of ``base.CALLS_ERP``: it has a deadline, and is refused in a transaction."""
+
+    @wraps(method)
+    def call(self: Guarded, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        # Before the method, which turns every exception into an answer of the adapter.
+        _require_no_transaction(method.__name__)
+        with self.io.deadline.within(self.call_deadline):
+            return method(self, *args, **kwargs)
+
+    return call
+
+
+def _require_no_transaction(method: str) -> None:
+    """:raises CallNotAllowed: inside a database transaction, whose locks would wait for the ERP."""
+    if in_transaction():
+        raise CallNotAllowed(
+            f"Adapter.{method} calls the ERP, and must not run inside a database transaction. "
+            "Call it before the transaction begins, and store its answer in one."
+        )
+
+
 class Guarded(Adapter):
     """Wraps an adapter; raises only :class:`AdapterError`, and only where the contract allows it.
 
@@ -86,9 +117,6 @@ class Guarded(Adapter):
         self.call_deadline = call_deadline
         self._redact = Redactor(adapter.secrets.values())
 
-    def _in_time(self) -> AbstractContextManager[None]:
-        return self.io.deadline.within(self.call_deadline)
-
     def _clean(self, text: object, most: int = LONGEST_MESSAGE) -> str:
         return plain(self._redact(plain(text)), most)
 
@@ -97,11 +125,11 @@ class Guarded(Adapter):
         """Not used on the wrapper: see ``adapter_loading.manifest_of``."""
         raise NotImplementedError
 
+    @_calls_erp
     def check(self) -> Health:
         """Run the connection test; an exception becomes a problem of the result."""
         try:
-            with self._in_time():
-                health = self.adapter.check()
+            health = self.adapter.check()
             facts = {self._clean(name): self._clean(value) for name, value in health.facts.items()}
             return Health(tuple(self._clean(problem) for problem in health.problems), facts)
         except Exception as error:
@@ -114,11 +142,11 @@ class Guarded(Adapter):
         except Exception as error:
             raise self._error("choice_kinds", error) from error
 
+    @_calls_erp
     def choices(self, kind: str) -> Sequence[Choice]:
         """:raises AdapterError: for any failure."""
         try:
-            with self._in_time():
-                choices = self.adapter.choices(kind)
+            choices = self.adapter.choices(kind)
             return tuple(
                 Choice(
                     plain(choice.code),
@@ -149,31 +177,31 @@ class Guarded(Adapter):
         except Exception as error:
             return Wire((), self._failed("preview", error))
 
+    @_calls_erp
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
         """:raises AdapterError: for any failure, including an answer without an ID."""
         try:
-            with self._in_time():
-                found = self.adapter.find(entity, key)
+            found = self.adapter.find(entity, key)
             return _checked_or_ambiguous(found)
         except Exception as error:
             raise self._error("find", error) from error
 
+    @_calls_erp
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """:raises AdapterError: for any failure, including an answer with another ID."""
         try:
-            with self._in_time():
-                found = self.adapter.fetch(entity, erp_id)
+            found = self.adapter.fetch(entity, erp_id)
             if found is not None and found.erp_id != erp_id:
                 raise ValueError(f"it answered with {plain(found.erp_id, 300)}")
             return None if found is None else _checked(found)
         except Exception as error:
             raise self._error("fetch", error) from error
 
+    @_calls_erp
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Submit commands; all outcomes are uncertain if the adapter breaks its contract."""
         try:
-            with self._in_time():
-                outcomes = list(self.adapter.submit(commands))
+            outcomes = list(self.adapter.submit(commands))
             if len(outcomes) == len(commands):
                 return [_checked_outcome(outcome, self._clean) for outcome in outcomes]
             problem = f"The adapter failed: {len(outcomes)} outcomes for {len(commands)} commands."
@@ -181,11 +209,11 @@ class Guarded(Adapter):
             problem = self._failed("submit", error)
         return [_unknown(problem)] * len(commands)
 
+    @_calls_erp
     def poll(self, handles: Sequence[str]) -> Sequence[Outcome]:
         """:raises AdapterError: for any failure, including a wrong number of outcomes."""
         try:
-            with self._in_time():
-                outcomes = list(self.adapter.poll(handles))
+            outcomes = list(self.adapter.poll(handles))
             if len(outcomes) == len(handles):
                 return [_checked_outcome(outcome, self._clean) for outcome in outcomes]
         except Exception as error:
@@ -248,11 +276,11 @@ class Guarded(Adapter):
         except Exception as error:
             raise self._error("read_result", error) from error
 
+    @_calls_erp
     def pull(self, entity: str, cursor: str = "") -> Page:
         """:raises AdapterError: for any failure, including a record without an ID."""
         try:
-            with self._in_time():
-                page = self.adapter.pull(entity, cursor)
+            page = self.adapter.pull(entity, cursor)
             return Page(tuple(_checked(record) for record in page.records), page.cursor)
         except Exception as error:
             raise self._error("pull", error) from error

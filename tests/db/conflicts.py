@@ -18,6 +18,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from erpbridge.db import busy
+from tests import transactions
 
 FUNCTION = """
 CREATE SEQUENCE written;
@@ -87,11 +88,12 @@ def written() -> int:
 @contextmanager
 def taken_back() -> Iterator[None]:
     """As if nothing had been; for the code under test no transaction is open."""
-    block: Any = transaction.atomic()
-    block._from_testcase = True
-    with block, connection.execute_wrapper(_by_itself), _outermost_with_savepoint():
+    with (
+        transactions.taken_back(),
+        connection.execute_wrapper(_by_itself),
+        _outermost_with_savepoint(),
+    ):
         yield
-        transaction.set_rollback(True)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from textwrap import wrap
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from erpbridge.rest.schema.openapi import describe
 from tests.access.test_foreign_ids import resolved
@@ -22,6 +21,7 @@ from tests.every_call.test_refusals import WRONG, send
 from tests.every_call.test_shown import WHOLE
 from tests.every_call.test_written import UNKNOWN
 from tests.every_call.writes import Call, Operation, Scene
+from tests.transactions import taken_back
 
 KEPT = Path(__file__).with_name("refused.txt")
 MISSING = object()
@@ -80,10 +80,8 @@ def lines(scene: Scene, api: Any, operation: Operation) -> Iterator[str]:
 
 
 def tried(scene: Scene, api: Any, operation: Operation, call: Call) -> Any:
-    with transaction.atomic():
-        answer = send(scene, api, operation, call)
-        transaction.set_rollback(True)
-    return answer
+    with taken_back():
+        return send(scene, api, operation, call)
 
 
 def schema_of(operation: Operation) -> Mapping[str, Any]:

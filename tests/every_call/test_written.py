@@ -17,7 +17,6 @@ from uuid import UUID
 
 import pytest
 from django.apps import apps
-from django.db import transaction
 from django.db.models import Model
 
 from tests.erp_integrations.dying import locking
@@ -25,6 +24,7 @@ from tests.every_call import writes
 from tests.every_call.test_refusals import WITHOUT_ETAG, send
 from tests.every_call.test_shown import written
 from tests.every_call.writes import Call, Operation, Scene
+from tests.transactions import taken_back
 
 KEPT = Path(__file__).with_name("written.txt")
 # Follow from other columns, or are of no account here.
@@ -81,13 +81,12 @@ def lines_of(scene: Scene, api: Any, operation: Operation, call: Call) -> Iterat
     if refused.status_code == 412:
         yield f"to compare, locks {locks(compared)}"
     before = rows()
-    with transaction.atomic():
+    with taken_back():
         with locking() as locked:
             answer = send(scene, api, operation, call)
         yield f"locks {locks(locked)}"
         yield from differences(before, rows())
         yield f"answers {answer.status_code} {shown(scene, api, operation, call, answer)}"
-        transaction.set_rollback(True)
 
 
 def locks(found: list[Any]) -> str:

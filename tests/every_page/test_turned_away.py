@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from tests.every_call.test_rights import HOLDERS
 from tests.every_page.test_written_pages import ELSEWHERE, addresses, all_segments, person, scene
+from tests.transactions import taken_back
 
 __all__ = ["all_segments", "scene"]
 
@@ -126,10 +125,9 @@ def test_whoever_lacks_the_right_is_turned_away_from_what_is_tested_elsewhere(
     for path, name in addresses(scene).items():
         if name in ELSEWHERE:
             for who, client in clients.items():
-                with transaction.atomic():
+                with taken_back():
                     if client.post(path).status_code not in (403, 404):
                         found[name].add(who)
-                    transaction.set_rollback(True)
     let_in = {line.strip(): who for who, lines in LET_IN for line in lines.strip().splitlines()}
     expected = {name: who | {"Ada"} for name, who in let_in.items()}
     assert {name: who for name, who in found.items() if who} == expected

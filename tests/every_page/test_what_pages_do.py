@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
-from django.db import transaction
 from django.test import Client
 
 from erpbridge.access.levels import Level
@@ -30,6 +29,7 @@ from tests.every_call.test_shown import WHOLE
 from tests.every_call.test_written import differences, locks, rows
 from tests.factories import MembershipFactory
 from tests.forms import shown_on
+from tests.transactions import taken_back
 
 KEPT = Path(__file__).with_name("pages.txt")
 BASE = f"/accounts/{ACCOUNT}"
@@ -182,7 +182,7 @@ def shown(clients: dict[str, Client]) -> Iterator[str]:
 
 def done(clients: dict[str, Client]) -> Iterator[str]:
     for name, path, changes in SENT:
-        with transaction.atomic():
+        with taken_back():
             form = next((one for one in shown_on(clients["ada"], path) if one.action == path), None)
             sent: Sent = {**(form.values if form else {}), **changes}
             sent = {key: value for key, value in sent.items() if value is not None}
@@ -206,7 +206,6 @@ def done(clients: dict[str, Client]) -> Iterator[str]:
                 # Without the history, in which PostgreSQL has another order of changed fields.
                 page = MOMENT.split(text_of(clients[name].get(answer["Location"])))[0]
                 yield from folded(f"then {page}")
-            transaction.set_rollback(True)
 
 
 def folded(line: str) -> list[str]:

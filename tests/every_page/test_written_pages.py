@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from django.db import connection as database
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -33,6 +32,7 @@ from tests.factories import (
 )
 from tests.forms import Form, Values, shown_in, shown_on
 from tests.rest.fixtures import all_segments
+from tests.transactions import taken_back
 
 __all__ = ["all_segments"]
 
@@ -375,9 +375,8 @@ def forms(scene: Scene, client: Client) -> list[Sent]:
         if name in BESIDE:
             _note(found, [Form(path, {key: [str(v)] for key, v in BESIDE[name](scene).items()})])
     for form, sent in [one for alike in found.values() for one in alike.values()]:
-        with transaction.atomic():
+        with taken_back():
             _note(found, shown_in(client.post(form.action, sent)))
-            transaction.set_rollback(True)
     return [one for alike in found.values() for one in alike.values()]
 
 
@@ -411,12 +410,11 @@ def writes(client: Client, form: Form, sent: Values, before: dict[str, Any]) -> 
             wrote = wrote or not table.startswith(OF_THE_VISIT)
         return execute(sql, *rest)
 
-    with transaction.atomic():
+    with taken_back():
         with database.execute_wrapper(note):
             answer = client.post(form.action, sent)
         assert answer.status_code < 500, (form.action, sent)
         now = tables() if wrote else before
-        transaction.set_rollback(True)
     return [name for name in now if now[name] != before[name] and not name.startswith(OF_THE_VISIT)]
 
 
@@ -447,10 +445,9 @@ def test_the_walk_sends_the_forms_of_every_writing_page(pages, scene, client_of,
     sent = {form.name for form, _ in pages}
     client, beside = client_of(ada), set()
     for path, name in addresses(scene).items():
-        with transaction.atomic():
+        with taken_back():
             if name not in sent | beside and client.post(path).status_code != 405:
                 beside.add(name)
-            transaction.set_rollback(True)
     written = {line.partition(" ")[0] for line in allowed()}
     assert sent | beside == written | set(ELSEWHERE)
     assert not written & set(ELSEWHERE)

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
 
 from erp_integrations.adapters.base import (
+    CALLS_ERP,
+    PURE,
     Adapter,
     AdapterError,
     Ambiguous,
@@ -40,7 +43,7 @@ from erp_integrations.adapters.base import (
     WireField,
 )
 from erp_integrations.connections import safe_adapter
-from erp_integrations.connections.safe_adapter import Guarded
+from erp_integrations.connections.safe_adapter import CallNotAllowed, Guarded
 
 SECRET = "hush-hush-7"
 # What no database stores and nobody may read; and what is left of it.
@@ -128,9 +131,47 @@ def raising(call: str, error: Exception) -> Any:
     return guarded(call, fail)
 
 
+CALLS = {
+    name
+    for name, one in vars(Adapter).items()
+    if (callable(one) or isinstance(one, classmethod)) and name[0] != "_"
+}
+
+
 def test_every_call_is_tried_here():
-    calls = {name for name, one in vars(Adapter).items() if callable(one) and name[0] != "_"}
-    assert set(ARGUMENTS) == calls - {"manifest"}
+    assert set(ARGUMENTS) == CALLS - {"manifest"}
+
+
+# --- where the ERP may be called --------------------------------------------------------------
+
+
+def test_the_contract_says_of_every_method_whether_it_calls_the_erp():
+    assert CALLS == CALLS_ERP | PURE
+    assert not CALLS_ERP & PURE
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("call", sorted(CALLS_ERP))
+def test_no_method_that_calls_the_erp_runs_in_a_transaction(call):
+    answer = next(answer for name, answer in SOUND if name == call)
+    with transaction.atomic(), pytest.raises(CallNotAllowed, match=rf"Adapter\.{call} calls"):
+        raising(call, AssertionError("The adapter was called."))
+    assert answering(call, answer) == answer
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("call", sorted(CALLS_ERP))
+def test_nor_in_one_that_no_test_surrounds(call):
+    with transaction.atomic(), pytest.raises(CallNotAllowed):
+        answering(call, None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("call", sorted(PURE - {"manifest"}))
+def test_pure_methods_may_run_in_a_transaction(call):
+    answer = next(answer for name, answer in SOUND if name == call)
+    with transaction.atomic():
+        assert answering(call, answer) == answer
 
 
 # --- as it should be --------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from html import unescape
 
 import pytest
-from django.db import transaction
 from django.urls import reverse
 
 from admin_wbs.models import CodeList
@@ -21,6 +20,7 @@ from tests.admin_wbs.steps import tree
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 from tests.rest.fixtures import EVERYTHING, Service, service_of
+from tests.transactions import taken_back
 
 SOON = timedelta(minutes=3)
 
@@ -111,9 +111,8 @@ def test_every_cause_is_said_on_every_surface(
     connection, sent, account, ada, pat, client_of, access_of, page_of
 ):
     for cause in CAUSES:
-        with transaction.atomic():
+        with taken_back():
             walk(cause, connection, sent, account, ada, pat, client_of, access_of, page_of)
-            transaction.set_rollback(True)
         connection.refresh_from_db()
 
 

@@ -8,7 +8,6 @@ import uuid
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
 
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Item, Link
@@ -19,6 +18,7 @@ from tests.erp_integrations import steps
 from tests.erp_integrations.api import steps as over_rest
 from tests.every_call.test_refusals import CLICKS, tables
 from tests.factories import CompanyFactory, ItemFactory
+from tests.transactions import taken_back
 
 A, S = Action, State
 # A second copy of what the moves and the policy say of an approver.
@@ -123,12 +123,11 @@ def bodies(item: Item, erp_id: str) -> dict[Action, dict[str, object]]:
 def taken(api, item: Item, action: Action, body: dict[str, object]) -> bool:
     """Whether the API carries the action out; what it refuses must leave everything as it was."""
     before = tables()
-    with transaction.atomic():
+    with taken_back():
         answer = over_rest.act(api, item, action, body)
         assert answer.status_code < 500, answer.json()
         if answer.status_code >= 400:
             assert tables() == before, action
-        transaction.set_rollback(True)
     return answer.status_code < 400
 
 
@@ -170,7 +169,7 @@ def test_the_command_takes_what_the_page_offers(state, make, account, pat):
     done = set()
     for action, (verb, *options) in COMMANDS.items():
         before = tables()
-        with transaction.atomic():
+        with taken_back():
             try:
                 call_command(
                     *("erp", verb, str(item.public_id), "--account", str(account.pk)),
@@ -181,7 +180,6 @@ def test_the_command_takes_what_the_page_offers(state, make, account, pat):
             except CommandError:
                 # The click itself is kept, with why each row was refused.
                 assert tables() | CLICK == before | CLICK, action
-            transaction.set_rollback(True)
     # A retry needs values that the item of this test was never accepted with.
     assert done == OF_CREATES[state] & set(COMMANDS) - {A.RETRY}
 

@@ -1,0 +1,28 @@
+"""Transactions of a test's own.
+
+Like the transaction around a test they do not count as open, so that what is refused in a
+transaction, such as a call of the ERP, is allowed in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+
+
+def uncounted() -> Any:
+    """A transaction that the code under test does not see."""
+    block: Any = transaction.atomic()
+    block._from_testcase = True
+    return block
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """The same, rolled back at the end."""
+    with uncounted():
+        yield
+        transaction.set_rollback(True)
