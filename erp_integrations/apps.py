@@ -20,14 +20,16 @@ class ErpIntegrationsConfig(AppConfig):
     name = "erp_integrations"
 
     def ready(self) -> None:
-        """Register the tick with the health page and the approver's inbox with the menu.
+        """Register the jobs, the tick with the health page and the approver's inbox with the menu.
 
         Importing Celery's application lets every process send wake-ups.
         """
+        from erp_integrations.connections import refresh_job
         from erp_integrations.connections.adapter_loading import check_adapters
         from erpbridge import celery  # noqa: F401
 
         register(check_adapters)
+        refresh_job.register_jobs()
         health.report_on("tick", _tick)
         for tool in ("erp:companies", "erp:project_companies"):
             waiting.register(tool, _waiting_for, _landing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
+from erp_integrations.connections.refresh import NotFetched, end_fetch, keep_page
 from erp_integrations.connections.services import connected, hold
 from erp_integrations.connections.services import of_account as connections_of
 from erp_integrations.connections.wait_reasons import Wait
@@ -31,13 +32,10 @@ from erp_integrations.workflow.links.drift import note_edits
 from erp_integrations.workflow.links.external_ids import link, text_of
 from erp_integrations.workflow.links.link_existing import (
     ErpRow,
-    NotFetched,
+    begin_fetch,
     erp_records,
     erp_stamp,
-    fetch_begins,
-    fetch_ended,
     fetch_page,
-    keep_page,
     link_existing,
     linked_ids,
     note_agreement,
@@ -81,17 +79,17 @@ __all__ = [
     "Wait",
     "badge",
     "badge_filter",
+    "begin_fetch",
     "button",
     "check_against",
     "connected",
     "connection_activated",
     "connections_of",
     "edit_guard",
+    "end_fetch",
     "erp_records",
     "erp_stamp",
     "existing",
-    "fetch_begins",
-    "fetch_ended",
     "fetch_page",
     "hold",
     "installed_adapters",

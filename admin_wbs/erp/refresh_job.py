@@ -106,7 +106,7 @@ def fetch_step(run: Run) -> None:
     try:
         if "fetch" not in run.notes:
             with run.chunk():
-                run.notes["fetch"] = sendable.fetch_begins(code_list.account_id, list_services.CODE)
+                run.notes["fetch"] = sendable.begin_fetch(code_list.account_id, list_services.CODE)
         run.alive()
         cursor = run.notes.get("cursor", "")
         page = sendable.fetch_page(code_list.account_id, list_services.CODE, cursor=cursor)
@@ -123,7 +123,7 @@ def fetch_step(run: Run) -> None:
             raise JobProblem(str(error)) from error
         run.notes["cursor"] = page.cursor
         if not page.cursor:
-            sendable.fetch_ended(page, fetch=run.notes["fetch"])
+            sendable.end_fetch(page, fetch=run.notes["fetch"])
             look = reverse("admin_wbs:refresh", args=[code_list.account_id, list_id])
             text = f"The ERP has {run.done:,} cost code{'' if run.done == 1 else 's'}."
             run.finish({"text": text, "next": [look, "Look at the changes"]})

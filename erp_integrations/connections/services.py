@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -11,14 +11,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from erp_integrations.adapters import registry
-from erp_integrations.adapters.base import (
-    AdapterError,
-    Choice,
-    Found,
-    Health,
-    Operation,
-    Owner,
-)
+from erp_integrations.adapters.base import Health, Operation, Owner
 from erp_integrations.connections import refresh as connections_refresh
 from erp_integrations.connections.adapter_loading import ENTITY, adapter_of, manifest_of
 from erp_integrations.connections.wakeups import wake
@@ -32,7 +25,6 @@ from erpbridge.access.models import Account, User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.busy import retried
 
-CHANGED = "Its settings were changed meanwhile, so what the ERP said was not kept. Test again."
 NO_PAUSE: Mapping[str, Any] = {"paused_at": None, "pause_reason": "", "halted_for": ""}
 logger = logging.getLogger(__name__)
 
@@ -176,7 +168,7 @@ def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bo
     with transaction.atomic():
         locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if locked.config != connection.config:
-            connection.test_result = {"problems": [CHANGED], "facts": {}}
+            connection.test_result = {"problems": [connections_refresh.CHANGED], "facts": {}}
             return False
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
         note_event(connection, "connection_tested", by=by, problems=result["problems"])
@@ -186,54 +178,52 @@ def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bo
 def refresh(connection: Connection, *, by: User | None) -> bool:
     """Fetch the ERP's lists and records and store them; False if the ERP fails.
 
-    An active connection also takes over record types that were added since its activation.
+    For commands. It may take as long as the ERP has records: pages start a job (``refresh_job``).
     """
+    place = connections_refresh.Place()
+    keep = retried(connections_refresh.keep)
     try:
-        adapter = adapter_of(connection)
-        lists = {kind: adapter.choices(kind) for kind in adapter.choice_kinds()}
-        records = {
-            entity: connections_refresh.pull_all(adapter, entity)
-            for entity, declared in manifest_of(connection).entities.items()
-            if declared.imports
-        }
-    except (AdapterError, registry.AdapterUnavailable) as error:
-        # The failure may be of the settings from before a change.
-        if not is_as_read(connection):
-            connection.refresh_problem = CHANGED
-            return False
-        problem = error.error.message if isinstance(error, AdapterError) else str(error)
-        Connection.objects.filter(pk=connection.pk).update(refresh_problem=problem)
-        connection.refresh_from_db()
+        while not place.is_over:
+            place = keep(connections_refresh.fetch_next(connection, place), place)
+        end_refresh(connection, by=by)
+    except connections_refresh.NotFetched as error:
+        if keep_problem(connection, error):
+            connection.refresh_from_db()
+        else:
+            connection.refresh_problem = connections_refresh.CHANGED
         return False
-    stored = _keep_refresh(connection, lists, records, by=by)
-    if stored:
-        connection.refresh_from_db()
-        if ActiveConnection.objects.filter(connection=connection).exists():
-            serve(connection)
-    return stored
+    take_over_new(connection)
+    connection.refresh_from_db()
+    return True
+
+
+def keep_problem(connection: Connection, error: connections_refresh.NotFetched) -> bool:
+    """Store why a refresh failed; False if the settings have changed since it was fetched."""
+    # The failure may be of the settings from before the change.
+    if isinstance(error, connections_refresh.SettingsChanged) or not is_as_read(connection):
+        return False
+    Connection.objects.filter(pk=connection.pk).update(refresh_problem=str(error))
+    return True
 
 
 @retried
-def _keep_refresh(
-    connection: Connection,
-    lists: Mapping[str, Sequence[Choice]],
-    records: Mapping[str, Mapping[str, Found]],
-    *,
-    by: User | None,
-) -> bool:
-    with transaction.atomic():
-        # One refresh at a time: two would each delete the rows that the other has just added.
-        locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        if locked.config != connection.config:
-            connection.refresh_problem = CHANGED
-            return False
-        for kind, choices in lists.items():
-            connections_refresh.store_choices(connection, kind, choices)
-        for entity, found in records.items():
-            connections_refresh.store_records(locked, entity, found)
-        Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
-        note_event(connection, "connection_refreshed", by=by)
-    return True
+@transaction.atomic
+def end_refresh(connection: Connection, *, by: User | None) -> None:
+    """Note that everything has been fetched and kept.
+
+    :raises SettingsChanged: if the settings have changed since the last part was kept.
+    """
+    locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    if locked.config != connection.config:
+        raise connections_refresh.SettingsChanged
+    Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
+    note_event(connection, "connection_refreshed", by=by)
+
+
+def take_over_new(connection: Connection) -> None:
+    """Let an active connection serve the record types that were added since its activation."""
+    if ActiveConnection.objects.filter(connection=connection).exists():
+        serve(connection)
 
 
 @transaction.atomic

@@ -23,7 +23,7 @@ def shoot(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_waits_for_what_is_open_and_asks_what_becomes_of_the_links(
-    page, live_server, ada, pat, connected, quarry, access_of, width
+    page, live_server, worker, ada, pat, connected, quarry, access_of, width
 ):
     page.set_viewport_size({"width": width, "height": 800})
     (item,) = steps.send_all([quarry], access_of(ada))

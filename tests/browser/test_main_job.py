@@ -157,6 +157,9 @@ def test_a_sent_company_is_accepted_by_accounting_and_arrives_in_the_erp(
         f"{live_server.url}/accounts/{project.account_id}/erp/connection/{connected.pk}/holds/companies/"
     )
     page.get_by_role("button", name="Read again").click()
+    # The page follows the job by itself.
+    expect(page.get_by_text("The data of Ledger is up to date.")).to_be_visible()
+    page.get_by_role("link", name="Back").last.click()
     expect(page.get_by_role("rowheader", name="QUARRYS001")).to_be_visible()
     expect(page.get_by_role("cell", name="Quarry & Sons, LLC")).to_be_visible()
     quarry.refresh_from_db()

@@ -23,6 +23,8 @@ from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.models import Account, User
 from erpbridge.access.policy import Access
 from erpbridge.clock.models import Clock
+from erpbridge.jobs.models import Job
+from erpbridge.jobs.run import work
 
 # By the wall clock, for people.
 SHOWN = {Item: ("decided_at",), Attempt: ("opened_at", "answered_at"), Ticker: ("ran_at",)}
@@ -109,6 +111,12 @@ def retry(item: Item, access: Access, **values: str) -> Done:
 def export(connection: Connection) -> None:
     """What a worker does when it is woken up."""
     engine.drain(connection.pk)
+
+
+def run_jobs() -> None:
+    """What a worker does with the background jobs that people have started."""
+    for job in Job.objects.live():
+        work(job.pk)
 
 
 def unlink(link: Link, *, by: User, why: str = "By mistake") -> dict[int, str]:

@@ -59,12 +59,10 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
         else:
             if changed:
                 # Nothing can be sent until it was tested and refreshed there.
-                test_and_refresh(request, found)
-            else:
-                messages.info(
-                    request,
-                    f"{found.name} connects to the same ERP as before; nothing was changed.",
-                )
+                return test_and_refresh(request, found)
+            messages.info(
+                request, f"{found.name} connects to the same ERP as before; nothing was changed."
+            )
             return redirect("erp:connection", request.access.account.pk)
     context = {
         "form": form,

@@ -22,7 +22,7 @@ from erp_integrations.adapters.base import (
     Setting,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections import adapter_loading, wait_reasons
+from erp_integrations.connections import adapter_loading, refresh_job, wait_reasons
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.export.delivery import file as file_delivery
@@ -36,6 +36,7 @@ from erp_integrations.workflow.links import connection_identity
 from erp_integrations.workflow.send import dry_run
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.jobs import views as job_pages
 from erpbridge.ui.resent_form import keeps_nothing_typed
 
 # Most files shown on the page, newest first.
@@ -92,6 +93,7 @@ def _described(found: Connection, access: Access) -> dict[str, Any]:
     kinds = [kind for kind in record_types() if manifest and kind.entity in manifest.entities]
     return {
         "connection": found,
+        "refresh": job_pages.running(access, refresh_job.subject(found)),
         "manifest": manifest,
         "files": _files(found, manifest, access),
         "inbound": _inbound(found, manifest),
@@ -226,21 +228,15 @@ def create(request: ScopedRequest) -> HttpResponseBase:
         else:
             # It takes over only the record types that no other connection serves.
             connection_services.activate(found, by=request.user)
-            test_and_refresh(request, found)
-            return redirect("erp:connection", request.access.account.pk)
+            return test_and_refresh(request, found)
     context = {"form": form, "manifest": manifest, "adapter": key}
     return render(request, "erp/connection_form.html", context)
 
 
-def test_and_refresh(request: ScopedRequest, found: Connection) -> None:
-    """Test the connection, refresh its data if the test passes, and show a message."""
-    if not connection_services.test(found, by=request.user):
-        problems = " ".join(found.test_result["problems"])
-        messages.error(request, f"The connection test failed: {problems}")
-    elif not connection_services.refresh(found, by=request.user):
-        messages.error(request, f"The ERP data could not be fetched: {found.refresh_problem}")
-    else:
-        messages.success(request, f"{found.name} works, and its data is up to date.")
+def test_and_refresh(request: ScopedRequest, found: Connection) -> HttpResponseBase:
+    """Start the test of a connection and the refresh of its data; redirect to their progress."""
+    job = refresh_job.test_and_refresh(found, access=request.access)
+    return redirect(job_pages.href(job, request.access))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -270,8 +266,7 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
         except ValidationError as error:
             show_errors(form, error)
         else:
-            test_and_refresh(request, found)
-            return redirect("erp:connection", request.access.account.pk)
+            return test_and_refresh(request, found)
     context = {
         "form": form,
         "manifest": manifest,
@@ -289,8 +284,8 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
     found = fetch(request.access, pk)
     verb = request.POST.get("act", "")
     if verb in ("test", "refresh"):
-        test_and_refresh(request, found)
-    elif verb == "pause":
+        return test_and_refresh(request, found)
+    if verb == "pause":
         form = PauseForm(request.POST)
         if form.is_valid():
             connection_services.pause(found, by=request.user, reason=form.cleaned_data["reason"])
@@ -320,7 +315,7 @@ def _use(request: ScopedRequest, found: Connection) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 @scoped("connection.view")
 def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
-    """Show the ERP's records as of the last refresh; a POST refreshes them.
+    """Show the ERP's records as of the last refresh; a POST starts to refresh them.
 
     :raises PermissionDenied: for a POST of a person who may not refresh.
     """
@@ -331,9 +326,8 @@ def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
     if request.method == "POST":
         if not may_read:
             raise PermissionDenied(may_read.why)
-        if not connection_services.refresh(found, by=request.user):
-            messages.error(request, f"The ERP could not be read: {found.refresh_problem}")
-        return redirect("erp:holdings", access.account.pk, found.pk, kind)
+        job = refresh_job.refresh_only(found, access=access, back=request.path)
+        return redirect(job_pages.href(job, access))
     entity = adapter_loading.usable_manifest(found, record_kind.entity)
     context = {
         "connection": found,
@@ -342,5 +336,6 @@ def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
         "imports": entity is not None and entity.imports,
         "may_read": may_read,
         "holds": holds.holdings(found, entity, request.GET) if entity else None,
+        **job_pages.running(access, refresh_job.subject(found)),
     }
     return render(request, "erp/holdings.html", context)

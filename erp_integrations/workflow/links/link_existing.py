@@ -9,10 +9,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Max
 
-from erp_integrations.adapters.base import AdapterError, Found
-from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import adapter_loading, refresh
 from erp_integrations.connections import services as connection_services
+from erp_integrations.connections.refresh import FetchedPage, NotFetched
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models import erp_records as models_erp_records
 from erp_integrations.models.record_types import Draft, record_type
@@ -30,10 +29,6 @@ from erpbridge.db.bulk_update import write_rows
 NO_ERP = "No ERP is connected to this account any more."
 
 
-class NotFetched(Exception):
-    """The ERP records could not be fetched; the message can be shown to users."""
-
-
 @dataclass(frozen=True)
 class ErpRow:
     """An ERP record as last fetched. ``data`` has the same field names as payloads."""
@@ -43,31 +38,12 @@ class ErpRow:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class FetchedPage:
-    """One page of ERP records; there are more if ``cursor`` is not empty."""
-
-    connection_id: int
-    entity: str
-    records: tuple[Found, ...]
-    cursor: str
-    # Settings of the connection when the page was fetched, to notice that they have changed.
-    config: Mapping[str, Any]
-
-
-@transaction.atomic
-def fetch_begins(account_id: int, entity: str) -> int:
-    """Start a fetch; returns its number for :func:`fetch_ended`.
+def begin_fetch(account_id: int, entity: str) -> int:
+    """Start a fetch of all records of a type; returns its number for ``refresh.end_fetch``.
 
     :raises NotFetched: if the account has no connection for the record type.
     """
-    active = connection_services.active(account_id, entity)
-    if active is None:
-        raise NotFetched(NO_ERP)
-    connection = Connection.objects.select_for_update(no_key=True).get(pk=active.pk)
-    connection.fetches += 1
-    connection.save(update_fields=["fetches"])
-    return connection.fetches
+    return refresh.begin_fetch(_active(account_id, entity).pk)
 
 
 def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
@@ -76,47 +52,14 @@ def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
     :param cursor: cursor of the previous page; empty for the first page.
     :raises NotFetched: if there is no connection, its adapter cannot be used, or the ERP fails.
     """
+    return refresh.fetch_page(_active(account_id, entity), entity, cursor=cursor)
+
+
+def _active(account_id: int, entity: str) -> Connection:
     connection = connection_services.active(account_id, entity)
     if connection is None:
         raise NotFetched(NO_ERP)
-    try:
-        page = adapter_loading.adapter_of(connection).pull(entity, cursor)
-    except AdapterUnavailable as error:
-        raise NotFetched(str(error)) from error
-    except AdapterError as error:
-        raise NotFetched(error.error.message) from error
-    # An adapter that returns the same cursor again would be fetched for ever.
-    if cursor and page.cursor == cursor:
-        raise NotFetched(refresh.ENDLESS)
-    return FetchedPage(connection.pk, entity, page.records, page.cursor, connection.config)
-
-
-@transaction.atomic
-def keep_page(page: FetchedPage) -> int:
-    """Store the records of a page; returns how many.
-
-    :raises NotFetched: if the settings of the connection have changed since the page was fetched.
-    """
-    # The page was fetched outside of a transaction, and may be of another ERP than the connection's
-    # present one.
-    connection = Connection.objects.select_for_update(no_key=True).get(pk=page.connection_id)
-    if connection.config != page.config:
-        raise NotFetched(connection_services.CHANGED)
-    records = {one.erp_id: one for one in page.records}
-    refresh.keep_records(connection, page.entity, records)
-    return len(records)
-
-
-@transaction.atomic
-def fetch_ended(page: FetchedPage, *, fetch: int) -> None:
-    """Delete the staged records that no page of the fetch contained; call it after the last page.
-
-    :param fetch: number of the fetch, from :func:`fetch_begins`.
-    """
-    rows = ErpRecord.objects.filter(connection=page.connection_id, entity=page.entity)
-    # By the number of the fetch, so that records of a later fetch stay. Records that a user has
-    # imported or archived are no longer staged, and stay too.
-    rows.filter(seen_in_fetch__lt=fetch, state=ErpRecord.State.STAGED).delete()
+    return connection
 
 
 def erp_records(account_id: int, entity: str) -> list[ErpRow]:

@@ -14,13 +14,13 @@ from erp_integrations.adapters.tryton import TrytonAdapter
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
+from erp_integrations.connections.refresh import NotFetched
 from erp_integrations.connections.secrets import seal
 from erp_integrations.export import backoff, circuit_breaker, due, engine
 from erp_integrations.models import Attempt, Connection, Halt, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.links import link_existing
-from erp_integrations.workflow.links.link_existing import NotFetched
 from erpbridge.access.levels import Level
 from erpbridge.audit.models import Event
 from erpbridge.refusals import Refused

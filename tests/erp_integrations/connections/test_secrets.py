@@ -165,6 +165,7 @@ def test_a_new_value_replaces_and_history_says_only_that(connection, client_of, 
 def test_remove_takes_it_away(connection, client_of, ada):
     client = client_of(ada)
     client.post(settings_url(connection), form_of(connection, api_key__remove="on"))
+    steps.run_jobs()
     connection.refresh_from_db()
     assert connection.secrets == {}
     assert Event.objects.get(verb="connection_changed").data["changes"] == {
@@ -323,7 +324,9 @@ def test_without_its_key_a_connection_has_a_problem_and_no_page_breaks(
     ):
         assert client.get(url).status_code == 200
     act = reverse("erp:connection_act", args=[connection.account_id, connection.pk])
-    assert words in client.post(act, {"act": "test"}, follow=True).content.decode()
+    started = client.post(act, {"act": "test"})
+    steps.run_jobs()
+    assert words in client.get(started["Location"]).content.decode()
     assert not connection_services.refresh(connection, by=ada)
     assert words in connection.refresh_problem
     steps.export(connection)

@@ -11,7 +11,7 @@ import pytest
 
 from erp_integrations.adapters.base import Found
 from erp_integrations.clock import moment
-from erp_integrations.connections import wait_reasons
+from erp_integrations.connections import refresh, wait_reasons
 from erp_integrations.connections.adapter_loading import manifest_of
 from erp_integrations.export import circuit_breaker, due, engine, lease_recovery, uncertain_lookup
 from erp_integrations.export.claim import lease
@@ -172,12 +172,12 @@ def test_the_next_try_is_shown_by_the_clock_on_the_wall(connection, accepted_ite
 
 def test_what_a_fetch_tells_is_kept_and_what_the_next_does_not_is_forgotten(connection):
     found = (Found("V9", "V9", "", {}),)
-    page = link_existing.FetchedPage(connection.pk, "vendor", found, "", connection.config)
-    first = link_existing.fetch_begins(connection.account_id, "vendor")
+    page = refresh.FetchedPage(connection.pk, "vendor", found, "", connection.config)
+    first = link_existing.begin_fetch(connection.account_id, "vendor")
     with jump(-HOUR):
-        link_existing.keep_page(page)
-        link_existing.fetch_ended(page, fetch=first)
+        refresh.keep_page(page)
+        refresh.end_fetch(page, fetch=first)
     assert ErpRecord.objects.filter(erp_id="V9").exists()
-    second = link_existing.fetch_begins(connection.account_id, "vendor")
-    link_existing.fetch_ended(page, fetch=second)
+    second = link_existing.begin_fetch(connection.account_id, "vendor")
+    refresh.end_fetch(page, fetch=second)
     assert not ErpRecord.objects.filter(erp_id="V9").exists()

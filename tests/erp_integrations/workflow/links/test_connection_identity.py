@@ -20,6 +20,7 @@ from erp_integrations.adapters.base import (
     Manifest,
 )
 from erp_integrations.adapters.simulator import SimulatorAdapter
+from erp_integrations.connections import refresh
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
@@ -240,7 +241,9 @@ def test_only_the_secret_that_was_typed_goes_to_the_new_host(
     url = f"http://127.0.0.1:{stranger.server_port}/erp"
     page = reverse("erp:lead_elsewhere", args=[account.pk, tryton.pk])
     data = {"url": url, "company": "1", "root": "COSTCODES", "key": "a-fresh-one"}
-    shown = client_of(ada).post(page, data, follow=True).text
+    started = client_of(ada).post(page, data)
+    steps.run_jobs()
+    shown = client_of(ada).get(started["Location"]).text
     assert set(stranger.heard) == {"bearer a-fresh-one"} or set(stranger.heard) == {
         "Bearer a-fresh-one"
     }
@@ -344,7 +347,7 @@ def test_what_the_old_erp_says_meanwhile_is_not_kept(connection, ada, monkeypatc
     act = connection_services.test if call == "check" else connection_services.refresh
     assert act(connection, by=ada) is False
     said = connection.test_result["problems"] if call == "check" else [connection.refresh_problem]
-    assert said == [connection_services.CHANGED]
+    assert said == [refresh.CHANGED]
     stored = Connection.objects.get(pk=connection.pk)
     assert (stored.tested_at, stored.refreshed_at) == (None, None)
 
@@ -356,7 +359,7 @@ def test_nor_is_that_the_old_erp_failed_meanwhile(connection, ada, monkeypatch):
 
     monkeypatch.setattr(SimulatorAdapter, "choices", failing)
     assert connection_services.refresh(connection, by=ada) is False
-    assert connection.refresh_problem == connection_services.CHANGED
+    assert connection.refresh_problem == refresh.CHANGED
     assert Connection.objects.get(pk=connection.pk).refresh_problem == ""
 
 
@@ -384,9 +387,9 @@ def test_the_page_counts_the_links_and_does_as_it_is_told(
     )
     unsaid = client.post(page_of(connection), {"ledger": other_of(connection)})
     assert "Say what becomes of the links of 1 company." in unsaid.text
-    done = client.post(
-        page_of(connection), {"ledger": other_of(connection), "books": "other"}, follow=True
-    )
+    started = client.post(page_of(connection), {"ledger": other_of(connection), "books": "other"})
+    steps.run_jobs()
+    done = client.get(started["Location"])
     assert "Ledger works, and its data is up to date." in done.text
     assert not Link.objects.active().exists()
 
