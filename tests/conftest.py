@@ -22,7 +22,7 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit import triggers
 from erpbridge.processes import embedded
-from tests import programs, template_database
+from tests import programs, requests_without_erp, template_database
 from tests.factories import (
     AccountFactory,
     MembershipFactory,
@@ -48,6 +48,12 @@ settings.load_profile("repeatable")
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_request_calls_the_erp() -> Iterator[None]:
+    with requests_without_erp.refusing_calls_of_the_erp():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

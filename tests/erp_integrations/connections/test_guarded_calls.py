@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
+from django.urls import reverse
 
 from erp_integrations.adapters.base import (
     CALLS_ERP,
@@ -42,8 +43,10 @@ from erp_integrations.adapters.base import (
     Wire,
     WireField,
 )
-from erp_integrations.connections import safe_adapter
+from erp_integrations.connections import refresh_job, safe_adapter
+from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.safe_adapter import CallNotAllowed, Guarded
+from tests.requests_without_erp import handled
 
 SECRET = "hush-hush-7"
 # What no database stores and nobody may read; and what is left of it.
@@ -164,6 +167,26 @@ def test_no_method_that_calls_the_erp_runs_in_a_transaction(call):
 def test_nor_in_one_that_no_test_surrounds(call):
     with transaction.atomic(), pytest.raises(CallNotAllowed):
         answering(call, None)
+
+
+@pytest.mark.parametrize("call", sorted(CALLS_ERP))
+def test_nor_while_a_test_handles_a_request(call, rf):
+    handling = handled.set(rf.get("/accounts/1/erp/connection/"))
+    try:
+        with pytest.raises(CallNotAllowed, match=f"GET /accounts/1/erp/connection/ .*{call}"):
+            answering(call, None)
+    finally:
+        handled.reset(handling)
+
+
+@pytest.mark.django_db
+def test_a_page_that_calls_the_erp_fails_its_test(connection, client_of, ada, monkeypatch):
+    monkeypatch.setattr(
+        refresh_job, "refresh_only", lambda found, **_: connection_services.test(found, by=ada)
+    )
+    url = reverse("erp:holdings", args=[connection.account_id, connection.pk, "companies"])
+    with pytest.raises(CallNotAllowed, match="Start a job"):
+        client_of(ada).post(url)
 
 
 @pytest.mark.django_db
