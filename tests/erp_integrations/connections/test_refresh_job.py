@@ -58,7 +58,7 @@ def test_the_button_starts_a_job_and_asks_the_erp_nothing(
     assert Job.objects.get().state == Job.State.QUEUED
     page = client_of(ada).get(address).text
     assert "Test and refresh Ledger" in page
-    assert "Waiting to begin" in page
+    assert Job.State.QUEUED.label in page
     holdings = reverse("erp:holdings", args=[connection.account_id, connection.pk, "companies"])
     for url in (reverse("erp:connection", args=[connection.account_id]), holdings):
         assert "Test and refresh Ledger" in client_of(ada).get(url).text
