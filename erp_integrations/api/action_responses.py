@@ -27,46 +27,46 @@ from erpbridge.rest.sync import NO_SUCH_ID
 NOTE = bodies.long_text(LONGEST_NOTE)
 
 
-def revision_of(given: Mapping[str, Any]) -> int | None:
+def revision_of(body: Mapping[str, Any]) -> int | None:
     """Return the revision of the record that the caller has read; None if the body has none.
 
     :raises Invalid: if it is not a whole number.
     """
     try:
-        found: int | None = bodies.whole(given.get("revision"))
+        revision: int | None = bodies.whole(body.get("revision"))
     except ValidationError as error:
         raise Invalid({"revision": list(error.messages)}) from None
-    return found
+    return revision
 
 
-def note_of(given: Mapping[str, Any]) -> str:
+def note_of(body: Mapping[str, Any]) -> str:
     """Return the sender's note to accounting.
 
     :raises Invalid: if it is not text or longer than ``LONGEST_NOTE``.
     """
-    values, errors = bodies.read({"note": given.get("note")}, {"note": NOTE})
+    values, errors = bodies.read({"note": body.get("note")}, {"note": NOTE})
     if errors:
         raise Invalid(errors)
     return str(values["note"])
 
 
-def one(entity: str, pk: int, done: Done, access: Access, status: int) -> JsonAnswer:
+def for_one(entity: str, pk: int, result: Done, access: Access, status: int) -> JsonAnswer:
     """Build the response to a bulk request on a single record: its ERP state and the request's id.
 
     :raises ApiError: if the record was refused.
     """
     # Sending a cost code takes its ancestors along, so others may be refused too.
-    for refusal in done.refused:
+    for refusal in result.refused:
         if refusal.record_id == pk:
             raise api_errors.refused(refusal.problems)
-    shown = serializers.records(entity, [pk], access)[pk]
-    return JsonAnswer(shown | {"request_id": str(done.request_id)}, status)
+    records = serializers.records(entity, [pk], access)[pk]
+    return JsonAnswer(records | {"request_id": str(result.request_id)}, status)
 
 
-def whole(done: Done, status: int) -> JsonAnswer:
+def for_list(result: Done, status: int) -> JsonAnswer:
     """Build the response to a bulk request on a whole list: counts, and the refused rows."""
-    found = Request.objects.select_related("by").get(pk=done.request_id)
-    return JsonAnswer(serializers.click(found), status)
+    click = Request.objects.select_related("by").get(pk=result.request_id)
+    return JsonAnswer(serializers.click(click), status)
 
 
 def refused(problems: Sequence[Problem]) -> ApiError:
@@ -74,7 +74,7 @@ def refused(problems: Sequence[Problem]) -> ApiError:
     return api_errors.refused(problems)
 
 
-def many(
+def for_rows(
     entity: str,
     rows: Sequence[Row],
     click: Callable[[Sequence[int], Mapping[int, int]], Done],
@@ -88,34 +88,36 @@ def many(
     ids = [row.pk for row in rows if row.pk is not None and not row.errors]
     # Ids that the caller cannot see are reported like ids that do not exist
     # (docs/design/permissions.md, "Who does what").
-    known = dict(kind.visible(access).filter(pk__in=ids).values_list("pk", "revision"))
-    seen: dict[int, int] = {}
+    stored_revisions = dict(kind.visible(access).filter(pk__in=ids).values_list("pk", "revision"))
+    read_revisions: dict[int, int] = {}
     for row in rows:
         if row.errors:
             continue
-        if row.pk is None or row.pk not in known:
+        if row.pk is None or row.pk not in stored_revisions:
             row.errors = NO_SUCH_ID
             continue
         try:
-            given = revision_of(row.given)
+            revision = revision_of(row.given)
         except Invalid as error:
             row.errors = dict(error.errors)  # type: ignore[arg-type]
             continue
         # Without a revision in the row, the current one counts as read.
-        seen[row.pk] = known[row.pk] if given is None else given
-    done = click(sorted(seen), seen)
-    reasons = {one.record_id: api_errors.by_field(one.problems) for one in done.refused}
+        read_revisions[row.pk] = stored_revisions[row.pk] if revision is None else revision
+    result = click(sorted(read_revisions), read_revisions)
+    reasons = {
+        refusal.record_id: api_errors.by_field(refusal.problems) for refusal in result.refused
+    }
     for row in rows:
         if not row.errors and row.pk in reasons:
             row.errors = reasons[row.pk]
-    taken = [row.pk for row in rows if row.pk is not None and not row.errors]
-    shown = serializers.records(entity, taken, access)
+    accepted_ids = [row.pk for row in rows if row.pk is not None and not row.errors]
+    records = serializers.records(entity, accepted_ids, access)
     # Rejected rows come back as sent, and both lists are always present: Procore's Ruby SDK merges
     # the responses of several calls (docs/design/procore-rest-conventions.md, "Sync").
     return JsonAnswer(
         {
-            "entities": [shown[pk] for pk in taken if pk in shown],
+            "entities": [records[pk] for pk in accepted_ids if pk in records],
             "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
-            "request_id": str(done.request_id),
+            "request_id": str(result.request_id),
         }
     )

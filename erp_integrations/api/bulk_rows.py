@@ -35,12 +35,12 @@ def rows_of(body: Mapping[str, Any]) -> list[Row]:
     updates = body.get("updates")
     # 400 for malformed input, 422 against a rule:
     # docs/design/procore-rest-conventions.md, "Errors".
-    if not isinstance(updates, list) or not all(isinstance(one, Mapping) for one in updates):
+    if not isinstance(updates, list) or not all(isinstance(update, Mapping) for update in updates):
         raise Malformed({"updates": ["must be a list of objects"]})
     if len(updates) > MOST_ROWS:
         message = f"has {len(updates):,} rows; the limit is {MOST_ROWS:,}"
         raise ApiError(413, {"updates": [message]})
-    rows = [Row(given) for given in updates]
+    rows = [Row(update) for update in updates]
     seen: set[int] = set()
     for row in rows:
         try:

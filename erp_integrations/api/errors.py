@@ -15,15 +15,15 @@ FORBIDDEN = frozenset({"own"})
 
 def by_field(problems: Iterable[Problem]) -> dict[str, list[str]]:
     """Group the messages by field; those of no field are under ``base``."""
-    found: dict[str, list[str]] = {}
-    for one in problems:
-        found.setdefault(one.field or "base", []).append(one.message)
-    return found
+    messages: dict[str, list[str]] = {}
+    for problem in problems:
+        messages.setdefault(problem.field or "base", []).append(problem.message)
+    return messages
 
 
 def status_of(problems: Iterable[Problem]) -> int:
     """Return 409 for an outdated read, 403 for the caller's own item, 422 for a broken rule."""
-    rules = {one.rule for one in problems}
+    rules = {problem.rule for problem in problems}
     # A conflict first: the caller has to read the item again before anything else.
     if rules & CONFLICTS:
         return 409
@@ -32,8 +32,8 @@ def status_of(problems: Iterable[Problem]) -> int:
 
 def refused(problems: Iterable[Problem]) -> ApiError:
     """Return the error for an action on a single row that was refused."""
-    found = list(problems)
-    return ApiError(status_of(found), by_field(found))
+    all_problems = list(problems)
+    return ApiError(status_of(all_problems), by_field(all_problems))
 
 
 def conflict(message: str) -> ApiError:

@@ -42,17 +42,17 @@ from erpbridge.rest.views import Resource
 
 
 @filtering("Ids of clicks, such as request_id of an item.")
-def by_click(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_click(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Filter items that a bulk request has sent, accepted or retried.
 
     :raises WrongValue: if a value is not a UUID.
     """
     try:
-        wanted = [UUID(value.strip()) for value in values]
+        click_ids = [UUID(value.strip()) for value in values]
     except ValueError:
         raise WrongValue("takes the id of a click, such as request_id of an item") from None
     # ``sent_in`` is the request that created the item, ``request`` its last accept or retry.
-    return found.filter(Q(request__in=wanted) | Q(sent_in__in=wanted))
+    return items.filter(Q(request__in=click_ids) | Q(sent_in__in=click_ids))
 
 
 LISTING = Listing(
@@ -111,8 +111,8 @@ class QueueItems(Resource):
         Decisions lock the connection first, so that a bulk request on thousands of items does not
         block callers that write records (docs/locks.md).
         """
-        for held in self.holds() if self.if_match else ():
-            list(held.select_for_update(no_key=True).values_list("pk"))
+        for rows in self.holds() if self.if_match else ():
+            list(rows.select_for_update(no_key=True).values_list("pk"))
 
     def holds(self) -> Iterator[QuerySet[Any]]:
         """Return the connection, then the item, in the order of docs/locks.md."""
@@ -152,10 +152,10 @@ class OneItem(QueueItems):
         # An item that the caller cannot see is 404, before any 403.
         item = self.fetch(pk)
         self.require("items.accept", item.entity)
-        given = acceptance_of(scope.body_of(request))
-        saved = field_values.save({pk: given}, entity=item.entity, access=self.access)
-        if saved.refused:
-            raise Invalid({name: [why] for (_pk, name), why in saved.refused.items()})
+        entered = acceptance_of(scope.body_of(request))
+        result = field_values.save({pk: entered}, entity=item.entity, access=self.access)
+        if result.refused:
+            raise Invalid({name: [message] for (_pk, name), message in result.refused.items()})
         return self.whole(pk)
 
 
@@ -219,8 +219,8 @@ class Accept(ItemAction):
         accept_services.proposals_for([item])
         values = {**item.acceptance, **acceptance_of(body)}
         decision = Decision(item.pk, digest, values)
-        done = self.decide([decision], entity=item.entity, access=self.access)
-        refuse_if_any(done.refused, self.instead(item, values))
+        result = self.decide([decision], entity=item.entity, access=self.access)
+        refuse_if_any(result.refused, self.instead(item, values))
 
     def instead(self, item: Item, values: Mapping[str, Any]) -> list[str]:
         """Describe the ERP's unlinked records that match, for a caller whose ID is already taken.
@@ -228,8 +228,8 @@ class Accept(ItemAction):
         Each comes with the call that links it, and its fields beside the values that were sent.
         """
         manifest = adapter_loading.usable_manifest(item.connection, item.entity)
-        found = matches.matches(item, manifest, values) if manifest else []
-        return [line for one in found if not one.linked_to for line in _instead(one)]
+        matching = matches.matches(item, manifest, values) if manifest else []
+        return [line for match in matching if not match.linked_to for line in _instead(match)]
 
 
 class Retry(Accept):
@@ -259,11 +259,13 @@ class Reject(ItemAction):
         if errors:
             raise Invalid(errors)
         along = parents.below([item]) if values.get("include_children") else []
-        found = Item.objects.filter(pk__in=[item.pk, *(one.pk for one in along)])
-        done = accept_services.reject(found, entity=item.entity, reason=reason, access=self.access)
+        items = Item.objects.filter(pk__in=[item.pk, *(child.pk for child in along)])
+        result = accept_services.reject(
+            items, entity=item.entity, reason=reason, access=self.access
+        )
         # A child that was decided meanwhile stays as it is and does not fail the call.
-        mine = [one for one in done.refused if one.record_id == item.record_id]
-        refuse_if_any(mine)
+        of_item = [refusal for refusal in result.refused if refusal.record_id == item.record_id]
+        refuse_if_any(of_item)
 
 
 class Withdraw(ItemAction):
@@ -329,8 +331,8 @@ class Answer(ItemAction):
         word = body.get("answer")
         if word not in ("there", "not_there"):
             raise Invalid({"answer": ["must be there or not_there"]})
-        given = texts_of(body, ["origin_id", "reason"])
-        form = AnswerForm({"erp_id": given["origin_id"], "why": given["reason"]})
+        texts = texts_of(body, ["origin_id", "reason"])
+        form = AnswerForm({"erp_id": texts["origin_id"], "why": texts["reason"]})
         cleaned = cleaned_by(form, {"erp_id": "origin_id", "why": "reason"})
         if Action.ANSWER not in actions.possible(item.state):
             raise api_errors.conflict(f"It needs no answer: {State(item.state).label}.")
@@ -356,13 +358,13 @@ class LinkInstead(ItemAction):
         :raises Malformed: if one of the two is missing.
         :raises ApiError: if the item cannot be linked to it.
         """
-        given = texts_of(body, ["digest", "origin_id"])
-        missing = {name: ["is missing"] for name, value in given.items() if not value}
+        texts = texts_of(body, ["digest", "origin_id"])
+        missing = {name: ["is missing"] for name, value in texts.items() if not value}
         if missing:
             raise Malformed(missing)
         with refusing("origin_id"):
             manual_resolution.link_instead(
-                item, erp_id=given["origin_id"], seen=given["digest"], access=self.access
+                item, erp_id=texts["origin_id"], seen=texts["digest"], access=self.access
             )
 
 
@@ -446,14 +448,14 @@ def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:
     :raises Malformed: if ``acceptance`` is not an object.
     :raises Invalid: if a value is not text.
     """
-    given = body.get("acceptance") or {}
-    if not isinstance(given, Mapping):
+    entered = body.get("acceptance") or {}
+    if not isinstance(entered, Mapping):
         raise Malformed({"acceptance": ["must be an object"]})
-    readers = dict.fromkeys(given, bodies.any_text)
-    values, errors = bodies.read(given, readers)
+    readers = dict.fromkeys(entered, bodies.any_text)
+    values, errors = bodies.read(entered, readers)
     if errors:
         # The name is the caller's own, of any length.
-        raise Invalid({f"acceptance.{name[:50]}": told for name, told in errors.items()})
+        raise Invalid({f"acceptance.{name[:50]}": messages for name, messages in errors.items()})
     return values
 
 
@@ -470,8 +472,8 @@ def texts_of(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
 
     :raises Invalid: if one is not text.
     """
-    given = {name: body.get(name) for name in names}
-    values, errors = bodies.read(given, dict.fromkeys(names, bodies.any_text))
+    entered = {name: body.get(name) for name in names}
+    values, errors = bodies.read(entered, dict.fromkeys(names, bodies.any_text))
     if errors:
         raise Invalid(errors)
     return values
@@ -486,7 +488,10 @@ def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> dict[str, Any]:
     if form.is_valid():
         return form.cleaned_data
     raise Invalid(
-        {names.get(name, name): [str(one) for one in told] for name, told in form.errors.items()}
+        {
+            names.get(name, name): [str(message) for message in messages]
+            for name, messages in form.errors.items()
+        }
     )
 
 
@@ -496,20 +501,20 @@ def refuse_if_any(refused: Any, instead: Sequence[str] = ()) -> None:
     :param instead: lines that are added if the problem is an ID that the ERP has already.
     :raises ApiError: if there are problems.
     """
-    problems = [problem for one in refused for problem in one.problems]
+    problems = [problem for refusal in refused for problem in refusal.problems]
     if any(problem.rule == "taken" for problem in problems):
         problems += [Problem("link_instead", "taken", line) for line in instead]
     if problems:
         raise api_errors.refused(problems)
 
 
-def _instead(one: Match) -> list[str]:
-    head = f"{one.erp_code}, {one.why}: link_instead with origin_id {one.erp_id}"
+def _instead(match: Match) -> list[str]:
+    head = f"{match.erp_code}, {match.why}: link_instead with origin_id {match.erp_id}"
     return [
         head,
         *(
-            f"{each.label}: the ERP holds {each.held or 'nothing'}; sent was "
-            f"{each.sent or 'nothing'}"
-            for each in one.fields
+            f"{field.label}: the ERP holds {field.held or 'nothing'}; sent was "
+            f"{field.sent or 'nothing'}"
+            for field in match.fields
         ),
     ]

@@ -46,27 +46,27 @@ class ManyItems(QueueItems):
             self.require("items.accept", entity)
         # A bulk request is of one record type, so there may be several request ids.
         clicks = []
-        for entity, some in sorted(by_entity.items()):
-            done = self.decide(entity, some, body)
-            note_refusals(some, done.refused)
-            clicks.append(str(done.request_id))
-        return self._told(rows, clicks)
+        for entity, entity_rows in sorted(by_entity.items()):
+            result = self.decide(entity, entity_rows, body)
+            note_refusals(entity_rows, result.refused)
+            clicks.append(str(result.request_id))
+        return self._answer(rows, clicks)
 
     def _find(self, rows: Iterable[Row]) -> None:
-        wanted = [row.pk for row in rows if row.pk is not None]
-        items = {item.pk: item for item in self.found().filter(pk__in=wanted)}
+        item_ids = [row.pk for row in rows if row.pk is not None]
+        items = {item.pk: item for item in self.found().filter(pk__in=item_ids)}
         for row in rows:
             row.item = items.get(row.pk or 0)
             if row.item is None and not row.errors:
                 row.errors = NO_SUCH_ID
 
-    def _told(self, rows: Sequence[Row], clicks: Sequence[str]) -> JsonAnswer:
+    def _answer(self, rows: Sequence[Row], clicks: Sequence[str]) -> JsonAnswer:
         # Items are read after all decisions, in one query.
-        done = [row.pk for row in rows if row.pk is not None and not row.errors]
-        shown = serializers.items(done)
+        decided = [row.pk for row in rows if row.pk is not None and not row.errors]
+        items = serializers.items(decided)
         return JsonAnswer(
             {
-                "entities": [shown[pk] for pk in done if pk in shown],
+                "entities": [items[pk] for pk in decided if pk in items],
                 "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
                 "request_ids": clicks,
             }
@@ -91,7 +91,7 @@ class AcceptMany(ManyItems):
         common = acceptance_of(body)
         # For all rows at once, so that no free ID is proposed twice.
         accept_services.proposals_for([row.item for row in rows if row.item is not None])
-        decisions = [one for row in rows if (one := _decision(row, common)) is not None]
+        decisions = [decision for row in rows if (decision := _decision(row, common)) is not None]
         return self.click(decisions, entity=entity, access=self.access)
 
 
@@ -111,15 +111,15 @@ class RejectMany(ManyItems):
 
     def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
         """Reject each row with its reason; a row without a valid reason is refused."""
-        own = {}
+        reasons = {}
         for row in rows:
             try:
-                own[row.pk or 0] = reason_of(row.given if row.given.get("reason") else body)
+                reasons[row.pk or 0] = reason_of(row.given if row.given.get("reason") else body)
             except Invalid as error:
                 row.errors = dict(error.errors)  # type: ignore[arg-type]
         items = self.found().filter(pk__in=[row.pk for row in rows if not row.errors])
         return accept_services.reject(
-            items, entity=entity, reason="", reasons=own, access=self.access
+            items, entity=entity, reason="", reasons=reasons, access=self.access
         )
 
 
@@ -141,14 +141,14 @@ def _decision(row: Row, common: Mapping[str, str]) -> Decision | None:
 def note_refusals(rows: Sequence[Row], refused: Iterable[Refusal]) -> None:
     """Set the errors of refused rows. Refusals name records, and come in the order of item ids."""
     by_record: dict[int, list[Refusal]] = defaultdict(list)
-    for one in refused:
-        by_record[one.record_id].append(one)
-    left = [row for row in rows if row.item is not None and not row.errors]
+    for refusal in refused:
+        by_record[refusal.record_id].append(refusal)
+    open_rows = [row for row in rows if row.item is not None and not row.errors]
     of_record: dict[int, list[Row]] = defaultdict(list)
-    for row in sorted(left, key=lambda one: one.pk or 0):
+    for row in sorted(open_rows, key=lambda row: row.pk or 0):
         assert row.item is not None
         of_record[row.item.record_id].append(row)
-    for record_id, some in by_record.items():
+    for record_id, refusals in by_record.items():
         # Of several items of one record only the latest can be open, so the older are refused.
-        for row, refusal in zip(of_record[record_id], some, strict=False):
+        for row, refusal in zip(of_record[record_id], refusals, strict=False):
             row.errors = api_errors.by_field(refusal.problems)

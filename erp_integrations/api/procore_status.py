@@ -60,41 +60,41 @@ def of_record(record: Sendable) -> str:
 
 
 @filtering(f"One or several of: {', '.join(STATUSES)}.")
-def by_status(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_status(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Filter items by ``erp_status``, the reverse of :func:`of_item`.
 
     :raises WrongValue: for an unknown word.
     """
-    wanted = {MISSPELT.get(word, word) for word in _listed(values)}
+    statuses = {MISSPELT.get(word, word) for word in _listed(values)}
     # Words that no item ever has, such as "invalid", are valid and match nothing.
-    unknown = wanted - set(STATUSES)
+    unknown = statuses - set(STATUSES)
     if unknown:
         raise WrongValue(f"takes one of: {', '.join(STATUSES)}")
-    states = [state for state, word in WORDS.items() if word in wanted]
+    states = [state for state, word in WORDS.items() if word in statuses]
     matching = Q(state__in=[state for state in states if state != State.RETRIEVED])
     # RETRIEVED depends on the operation too, as in of_item().
     for word, operation in ((NOT_IN_ERP, Operation.CREATE), (SYNCED, Operation.UPDATE)):
-        if word in wanted:
+        if word in statuses:
             matching |= Q(state=State.RETRIEVED, operation=operation)
-    return found.filter(matching)
+    return items.filter(matching)
 
 
 @filtering(f"One or several of: {', '.join(State.values)}.")
-def by_state(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_state(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Filter items by erpbridge's own states, which are finer.
 
     :raises WrongValue: for an unknown state.
     """
-    wanted = list(_listed(values))
-    if set(wanted) - set(State.values):
+    states = list(_listed(values))
+    if set(states) - set(State.values):
         raise WrongValue(f"takes one of: {', '.join(State.values)}")
-    return found.filter(state__in=wanted)
+    return items.filter(state__in=states)
 
 
 @filtering("A type of record, as item_type names it.")
-def by_type(found: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_type(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Filter by record type, by Procore's name or ours; an unknown one matches nothing."""
-    return found.filter(entity__in=[_ENTITIES.get(word, word) for word in _listed(values)])
+    return rows.filter(entity__in=[_ENTITIES.get(word, word) for word in _listed(values)])
 
 
 def _listed(values: Iterable[str]) -> list[str]:

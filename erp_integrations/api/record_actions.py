@@ -33,10 +33,12 @@ class RecordView(ScopedView):
 
         :raises Http404: if the caller cannot see it.
         """
-        found: Sendable | None = record_type(self.entity).visible(self.access).filter(pk=pk).first()
-        if found is None:
+        record: Sendable | None = (
+            record_type(self.entity).visible(self.access).filter(pk=pk).first()
+        )
+        if record is None:
             raise Http404
-        return found
+        return record
 
 
 class Standing(RecordView):
@@ -47,21 +49,21 @@ class Standing(RecordView):
         """Return state, IDs, whether it can be sent or retrieved, and every reason why not."""
         record = self.fetch(pk)
         # The same function as on the record's page, so that page and API never disagree.
-        shown = buttons.button(self.entity, self.access, record)
+        button = buttons.button(self.entity, self.access, record)
         lock = locks.lock(self.entity, record)
-        told = {
-            "can_send": shown.verb == "send" and shown.enabled,
-            "can_retrieve": shown.verb == "retrieve" and shown.enabled,
+        standing = {
+            "can_send": button.verb == "send" and button.enabled,
+            "can_retrieve": button.verb == "retrieve" and button.enabled,
             "reasons": [
-                {"field": one.field, "rule": one.rule, "message": one.message}
-                for one in shown.reasons
+                {"field": problem.field, "rule": problem.rule, "message": problem.message}
+                for problem in button.reasons
             ],
             "locked": lock.message if lock else None,
             "waits": serializers.waiting(
                 wait_reasons.of_record(self.entity, self.access.account.pk, pk)
             ),
         }
-        return JsonAnswer(serializers.records(self.entity, [pk], self.access)[pk] | told)
+        return JsonAnswer(serializers.records(self.entity, [pk], self.access)[pk] | standing)
 
 
 class SendRecord(RecordView):
@@ -78,11 +80,13 @@ class SendRecord(RecordView):
         self.fetch(pk)
         self.require(record_type(self.entity).send_action)
         body = scope.body_of(request)
-        seen, note = action_responses.revision_of(body), action_responses.note_of(body)
+        revision, note = action_responses.revision_of(body), action_responses.note_of(body)
         # None: whatever revision is stored now.
-        known = None if seen is None else {pk: seen}
-        done = sendable.send(self.entity, [pk], access=self.access, seen=known, note=note)
-        return action_responses.one(self.entity, pk, done, self.access, 201)
+        read_revisions = None if revision is None else {pk: revision}
+        result = sendable.send(
+            self.entity, [pk], access=self.access, seen=read_revisions, note=note
+        )
+        return action_responses.for_one(self.entity, pk, result, self.access, 201)
 
 
 class RetrieveRecord(RecordView):
@@ -97,8 +101,8 @@ class RetrieveRecord(RecordView):
         # As in SendRecord, 404 comes before any 403.
         self.fetch(pk)
         self.require(record_type(self.entity).retrieve_action)
-        done = sendable.retrieve(self.entity, [pk], access=self.access)
-        return action_responses.one(self.entity, pk, done, self.access, 200)
+        result = sendable.retrieve(self.entity, [pk], access=self.access)
+        return action_responses.for_one(self.entity, pk, result, self.access, 200)
 
 
 class ManyRecords(ScopedView):
@@ -118,13 +122,13 @@ class ManyRecords(ScopedView):
         # The right is of the record type, so it is checked once for all rows.
         self.require(kind.retrieve_action if self.retrieves else kind.send_action)
         rows = rows_of(scope.body_of(request))
-        return action_responses.many(self.entity, rows, self._click, self.access)
+        return action_responses.for_rows(self.entity, rows, self._click, self.access)
 
-    def _click(self, ids: Sequence[int], seen: Mapping[int, int]) -> Done:
+    def _click(self, ids: Sequence[int], read_revisions: Mapping[int, int]) -> Done:
         if self.retrieves:
             return sendable.retrieve(self.entity, ids, access=self.access)
         note = action_responses.note_of(scope.body_of(self.request))
-        return sendable.send(self.entity, ids, access=self.access, seen=seen, note=note)
+        return sendable.send(self.entity, ids, access=self.access, seen=read_revisions, note=note)
 
 
 class Click(ScopedView):

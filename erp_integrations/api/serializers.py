@@ -30,9 +30,9 @@ RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
 MOST_ATTEMPTS = 20
 
 
-def person(one: User | None) -> dict[str, Any] | None:
+def person(user: User | None) -> dict[str, Any] | None:
     """Return a person as Procore shows one inside another record."""
-    return {"id": one.pk, "name": one.name, "login": one.email} if one else None
+    return {"id": user.pk, "name": user.name, "login": user.email} if user else None
 
 
 def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -99,24 +99,26 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     link = item_details.link_of(item)
     # Proposed IDs first: the matches are looked for by them as well.
     accept_services.proposals_for([item])
-    found = matches.matches(item, manifest, item.acceptance) if manifest else []
+    erp_matches = matches.matches(item, manifest, item.acceptance) if manifest else []
     offers = Offers(item.connection, manifest) if manifest else None
-    told = comparison.asked(item)
+    uncompared = comparison.asked(item)
     # Only a create has acceptance values; an update goes by the link.
-    asked = manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
+    acceptance_fields = (
+        manifest.acceptance_fields if manifest and item.operation == Operation.CREATE else ()
+    )
     return {
         **_item(item, wait_reasons.of_item(item)),
         "standing": standing.sentence(item) or None,
         "payload": item.payload,
         "acceptance": item.acceptance,
-        "acceptance_fields": [_field(one, item, offers) for one in asked],
+        "acceptance_fields": [_field(field, item, offers) for field in acceptance_fields],
         "preview": _preview(item),
         "changes": item_details.changes(item, link, manifest),
         "rejected_before": _rejection(item, manifest),
-        "erp_matches": [_match(one) for one in found],
-        "not_compared": [_told(one) for one in told],
+        "erp_matches": [_match(match) for match in erp_matches],
+        "not_compared": [_not_compared(named_link) for named_link in uncompared],
         "available_actions": actions.available(
-            item, access, manifest=manifest, link=link, matches=found, told=told
+            item, access, manifest=manifest, link=link, matches=erp_matches, uncompared=uncompared
         ),
         "attempts": _attempts(item, access),
         "history": [
@@ -125,19 +127,19 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     }
 
 
-def _field(one: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, Any]:
+def _field(field: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, Any]:
     # None: free text. An empty list would mean that the ERP offers nothing.
     choices = None
-    if one.choices and offers is not None:
-        choices = [{"key": code, "value": label} for code, label in offers.of(one.name).items()]
+    if field.choices and offers is not None:
+        choices = [{"key": code, "value": label} for code, label in offers.of(field.name).items()]
     return {
-        "name": one.name,
-        "label": one.label,
-        "required": one.required,
-        "help": one.help or None,
-        "rules": [{"kind": rule.kind, "value": rule.value} for rule in one.rules],
+        "name": field.name,
+        "label": field.label,
+        "required": field.required,
+        "help": field.help or None,
+        "rules": [{"kind": rule.kind, "value": rule.value} for rule in field.rules],
         "choices": choices,
-        "value": item.acceptance.get(one.name) or None,
+        "value": item.acceptance.get(field.name) or None,
     }
 
 
@@ -147,38 +149,43 @@ def _preview(item: Item) -> dict[str, Any] | None:
         return None
     fields = [
         {
-            "name": one.erp_name,
-            "value": one.value,
-            "source": one.source or None,
-            "unchanged": one.unchanged,
+            "name": field.erp_name,
+            "value": field.value,
+            "source": field.source or None,
+            "unchanged": field.unchanged,
         }
-        for one in wire.fields
+        for field in wire.fields
     ]
     return {"fields": fields, "text": wire.text}
 
 
 def _rejection(item: Item, manifest: EntityManifest | None) -> dict[str, Any] | None:
-    found = item_details.rejected_before(item, manifest)
-    if found is None:
+    rejection = item_details.rejected_before(item, manifest)
+    if rejection is None:
         return None
-    return {**vars(found), "by": person(found.by)}
+    return {**vars(rejection), "by": person(rejection.by)}
 
 
-def _match(one: Match) -> dict[str, Any]:
+def _match(match: Match) -> dict[str, Any]:
     return {
-        "origin_id": one.erp_id,
-        "origin_code": one.erp_code,
-        "label": one.label,
-        "same": list(one.same),
-        "linked_to": one.linked_to or None,
+        "origin_id": match.erp_id,
+        "origin_code": match.erp_code,
+        "label": match.label,
+        "same": list(match.same),
+        "linked_to": match.linked_to or None,
         "fields": [
-            {"label": each.label, "in_erp": each.held, "sent": each.sent, "differs": each.differs}
-            for each in one.fields
+            {
+                "label": field.label,
+                "in_erp": field.held,
+                "sent": field.sent,
+                "differs": field.differs,
+            }
+            for field in match.fields
         ],
     }
 
 
-def _told(link: Link) -> dict[str, Any]:
+def _not_compared(link: Link) -> dict[str, Any]:
     return {
         "item_id": link.record_id,
         "label": str(link),
@@ -192,40 +199,40 @@ def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
     reads = bool(access.can("connection.configure"))
     return [
         {
-            "id": one.pk,
-            "number": one.fence,
-            "opened_at": one.opened_at,
-            "answered_at": one.answered_at,
-            "outcome": one.outcome,
-            "error_kind": one.error_class or None,
-            "origin_id": one.erp_id or None,
-            "answer_excerpt": (reads and one.answer_excerpt) or None,
+            "id": attempt.pk,
+            "number": attempt.fence,
+            "opened_at": attempt.opened_at,
+            "answered_at": attempt.answered_at,
+            "outcome": attempt.outcome,
+            "error_kind": attempt.error_class or None,
+            "origin_id": attempt.erp_id or None,
+            "answer_excerpt": (reads and attempt.answer_excerpt) or None,
         }
-        for one in item.tries.order_by("-fence")[:MOST_ATTEMPTS]
+        for attempt in item.tries.order_by("-fence")[:MOST_ATTEMPTS]
     ]
 
 
-def click(found: Request) -> dict[str, Any]:
+def click(request: Request) -> dict[str, Any]:
     """Return the outcome of a bulk request and its progress, in a fixed number of queries."""
     # An accept or retry moves items that were there; a send created its items.
-    moved = found.items.all() if found.verb in ("accept", "retry") else found.sent_items.all()
+    items = request.items.all() if request.verb in ("accept", "retry") else request.sent_items.all()
     counts = {
-        "moving": moved.filter(state__in=MOVING).count(),
-        "synced": moved.filter(state=State.SYNCED).count(),
-        "failed": moved.filter(state__in=[State.FAILED, State.NEEDS_ANSWER]).count(),
+        "moving": items.filter(state__in=MOVING).count(),
+        "synced": items.filter(state=State.SYNCED).count(),
+        "failed": items.filter(state__in=[State.FAILED, State.NEEDS_ANSWER]).count(),
     }
     return {
-        "id": str(found.pk),
-        "company_id": found.account_id,
-        "project_id": found.project_id,
-        "item_type": procore_status.item_type(found.entity),
-        "action": found.verb,
-        "created_by": person(found.by),
-        "created_at": found.at,
-        "done": found.done,
-        "refused": [_row(row) for row in found.refused],
+        "id": str(request.pk),
+        "company_id": request.account_id,
+        "project_id": request.project_id,
+        "item_type": procore_status.item_type(request.entity),
+        "action": request.verb,
+        "created_by": person(request.by),
+        "created_at": request.at,
+        "done": request.done,
+        "refused": [_row(row) for row in request.refused],
         "progress": counts,
-        "waits": waiting(wait_reasons.of_click(found)),
+        "waits": waiting(wait_reasons.of_click(request)),
     }
 
 
@@ -241,13 +248,13 @@ def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[s
     rows = record_type(entity).model._base_manager.filter(pk__in=pks)
     latest: dict[int, int] = {}
     if access.can("items.view"):
-        found = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
+        items = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
         # Ordered by id, so that the last item of a record wins.
-        latest = dict(found.order_by("pk").values_list("record_id", "pk"))
+        latest = dict(items.order_by("pk").values_list("record_id", "pk"))
     links = Link.objects.active().filter(connection__account=access.account, entity=entity)
     # ``told`` marks an ID that an API client has set and nobody has compared yet.
-    seen = links.filter(record_id__in=pks, told=False)
-    compared = set(seen.values_list("record_id", flat=True))
+    compared_links = links.filter(record_id__in=pks, told=False)
+    compared = set(compared_links.values_list("record_id", flat=True))
     return {
         row.pk: {
             "id": row.pk,

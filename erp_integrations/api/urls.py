@@ -27,7 +27,7 @@ ACTIONS: dict[str, tuple[type[items.ItemAction], type[items_bulk.ManyItems] | No
 
 def _queue(scope: str, prefix: str) -> list[URLPattern]:
     base = f"{scope}erp_queue"
-    found = [
+    patterns = [
         *rest(V1, base, items.Queue.as_view(), name=f"{prefix}queue"),
         *rest(V1, f"{base}/<int:pk>", items.OneItem.as_view(), name=f"{prefix}queue_item"),
         *rest(
@@ -37,23 +37,23 @@ def _queue(scope: str, prefix: str) -> list[URLPattern]:
             name=f"{prefix}click",
         ),
     ]
-    for action, (single, many) in ACTIONS.items():
+    for action, (single, bulk) in ACTIONS.items():
         name = f"{prefix}queue_{action}"
-        found += rest(V1, f"{base}/<int:pk>/actions/{action}", single.as_view(), name=name)
-        if many is not None:
-            found += rest(V1, f"{base}/actions/{action}", many.as_view(), name=f"{name}_many")
-    return found
+        patterns += rest(V1, f"{base}/<int:pk>/actions/{action}", single.as_view(), name=name)
+        if bulk is not None:
+            patterns += rest(V1, f"{base}/actions/{action}", bulk.as_view(), name=f"{name}_many")
+    return patterns
 
 
 def _records(scope: str, prefix: str, route: str, entity: str) -> list[URLPattern]:
     # One view class serves all record types; the route says which.
     of_type: dict[str, Any] = {"entity": entity}
-    one, base = f"{scope}{route}/<int:pk>", f"{scope}{route}/actions"
+    record, base = f"{scope}{route}/<int:pk>", f"{scope}{route}/actions"
     retrieving = record_actions.ManyRecords.as_view(**of_type, retrieves=True)
     views = {
-        f"{one}/erp_status": ("status", record_actions.Standing.as_view(**of_type)),
-        f"{one}/actions/send_to_erp": ("send", record_actions.SendRecord.as_view(**of_type)),
-        f"{one}/actions/retrieve_from_erp": (
+        f"{record}/erp_status": ("status", record_actions.Standing.as_view(**of_type)),
+        f"{record}/actions/send_to_erp": ("send", record_actions.SendRecord.as_view(**of_type)),
+        f"{record}/actions/retrieve_from_erp": (
             "retrieve",
             record_actions.RetrieveRecord.as_view(**of_type),
         ),

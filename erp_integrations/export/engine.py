@@ -129,7 +129,7 @@ def run(
     refused = look(adapter, manifest, claims, since=since)
     # Refused items are settled before the call, so that a crash in it does not make them uncertain.
     settle.settle(connection, manifest, refused)
-    refused_ids = {claimed.item.pk for claimed, _outcome in refused}
+    refused_ids = {answer.claim.item.pk for answer in refused}
     ready = [claimed for claimed in claims if claimed.item.pk not in refused_ids]
     if not ready:
         return
@@ -143,7 +143,7 @@ def run(
             began = uptime()
             outcomes = adapter.submit([claimed.command for claimed in ready])
         tracing.called(ready, began=began)
-    settle.settle(connection, manifest, list(zip(ready, outcomes, strict=True)))
+    settle.settle(connection, manifest, settle.answers_of(ready, outcomes))
 
 
 def _too_late(since: float) -> bool:
@@ -166,7 +166,7 @@ def look(
             late = TOO_SLOW if _too_late(since) else None
             error = down or late or _first_look(adapter, manifest, claimed)
         if error is not None:
-            refused.append((claimed, Outcome(error=error)))
+            refused.append(settle.Answer(claimed, Outcome(error=error)))
         if error is not None and error.cls in circuit_breaker.CONNECTION_ERRORS:
             # The other lookups would fail too: do not wait for each of them.
             down = error
@@ -206,12 +206,12 @@ def may_be_handed_over(
     Items linked by an ERP ID that an API client named and nobody has compared fail.
     """
     refused = [
-        (claimed, Outcome(error=error))
+        settle.Answer(claimed, Outcome(error=error))
         for claimed in claims
         if (error := comparison.unasked(claimed))
     ]
     settle.settle(connection, manifest, refused)
-    refused_ids = {claimed.item.pk for claimed, _outcome in refused}
+    refused_ids = {answer.claim.item.pk for answer in refused}
     return [claimed for claimed in claims if claimed.item.pk not in refused_ids]
 
 
@@ -254,5 +254,5 @@ def poll_pending(
                 circuit_breaker.record_results(connection, [error.error])
             return
         tracing.polled(pending, outcomes)
-        answers = still_pending(manifest, list(zip(pending, outcomes, strict=True)))
+        answers = still_pending(manifest, settle.answers_of(pending, outcomes))
         settle.settle(connection, manifest, answers)

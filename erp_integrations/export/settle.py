@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
@@ -37,7 +37,25 @@ OUTCOMES = {
     Effect.NOT_APPLIED: Attempt.Outcome.NOT_APPLIED,
     Effect.UNCERTAIN: Attempt.Outcome.UNCERTAIN,
 }
-Answer = tuple[Claim, Outcome]
+
+
+class Answer(NamedTuple):
+    """A claimed command and its outcome."""
+
+    claim: Claim
+    outcome: Outcome
+
+
+def answers_of(claims: Iterable[Claim], outcomes: Iterable[Outcome]) -> list[Answer]:
+    """Return one answer per claim; the outcomes are in the order of the claims."""
+    return [Answer(claim, outcome) for claim, outcome in zip(claims, outcomes, strict=True)]
+
+
+class Failure(NamedTuple):
+    """A claimed command and the error with which its item is moved."""
+
+    claim: Claim
+    error: ErpError
 
 
 @retried
@@ -51,13 +69,15 @@ def settle(connection: Connection, manifest: Manifest, answers: Sequence[Answer]
         Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         # An answer that moves no item is either late or an applied one whose ERP ID is taken.
         moved = _sync(connection, answers) | _hand_over(answers)
-        failed = [
-            (claim, _error_of(outcome)) for claim, outcome in answers if claim.item.pk not in moved
+        failures = [
+            Failure(answer.claim, _error_of(answer.outcome))
+            for answer in answers
+            if answer.claim.item.pk not in moved
         ]
-        moved |= _fail(manifest, failed)
+        moved |= _fail(manifest, failures)
         _close_attempts(answers, moved)
-        circuit_breaker.record_results(connection, [outcome.error for _claim, outcome in answers])
-    tracing.settled([claim for claim, _outcome in answers])
+        circuit_breaker.record_results(connection, [answer.outcome.error for answer in answers])
+    tracing.settled([answer.claim for answer in answers])
 
 
 def _still_claimed(claims: Iterable[Claim]) -> ItemQuerySet:
@@ -70,9 +90,7 @@ def _still_claimed(claims: Iterable[Claim]) -> ItemQuerySet:
 
 def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
     applied = [
-        (claim, outcome)
-        for claim, outcome in answers
-        if outcome.error is None and not outcome.handle
+        answer for answer in answers if answer.outcome.error is None and not answer.outcome.handle
     ]
     if not applied:
         return set()
@@ -80,20 +98,24 @@ def _sync(connection: Connection, answers: Sequence[Answer]) -> set[int]:
         claim.item.pk: Held(outcome.erp_id, outcome.erp_code, outcome.erp_version)
         for claim, outcome in applied
     }
-    items = _still_claimed(claim for claim, _outcome in applied)
+    items = _still_claimed(answer.claim for answer in applied)
     return settle_synced(connection.pk, items, records)
 
 
 def _hand_over(answers: Sequence[Answer]) -> set[int]:
     """Move commands that the ERP has queued to SUBMITTED; they are polled later."""
-    queued = [(claim, outcome) for claim, outcome in answers if outcome.handle]
-    each = {
+    queued = [answer for answer in answers if answer.outcome.handle]
+    item_columns = {
         claim.item.pk: {"handle": outcome.handle, "check_after": after(outcome.check_after)}
         for claim, outcome in queued
     }
     values = {"lease_until": None, "looks": 0, **NO_ERROR}
-    items = _still_claimed(claim for claim, _outcome in queued)
-    moved = transitions.move("submit", items, by=None, values=values, each=each) if queued else []
+    items = _still_claimed(answer.claim for answer in queued)
+    moved = (
+        transitions.move("submit", items, by=None, values=values, item_columns=item_columns)
+        if queued
+        else []
+    )
     return {item.pk for item in moved}
 
 
@@ -103,7 +125,7 @@ def _error_of(outcome: Outcome) -> ErpError:
     return outcome.error or ErpError(ErrorClass.CONFLICT, Effect.UNCERTAIN, message)
 
 
-def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[int]:
+def _fail(manifest: Manifest, failures: Sequence[Failure]) -> set[int]:
     """Move failed items, one UPDATE per transition; return the ids of the moved ones."""
     moved: set[int] = set()
     unknown = {"lease_until": None, "check_after": after(manifest.settles_within), "looks": 0}
@@ -112,10 +134,18 @@ def _fail(manifest: Manifest, failed: Sequence[tuple[Claim, ErpError]]) -> set[i
         ("postpone", {"lease_until": None}),
         ("fail", {"lease_until": None, "settled_at": Now()}),
     ):
-        group = [(claim, error) for claim, error in failed if _event(claim.item, error) == event]
-        each = {claim.item.pk: _error_columns(event, claim.item, error) for claim, error in group}
-        items = _still_claimed(claim for claim, _error in group)
-        rows = transitions.move(event, items, by=None, values=values, each=each) if group else []
+        group = [
+            failure for failure in failures if _event(failure.claim.item, failure.error) == event
+        ]
+        item_columns = {
+            claim.item.pk: _error_columns(event, claim.item, error) for claim, error in group
+        }
+        items = _still_claimed(failure.claim for failure in group)
+        rows = (
+            transitions.move(event, items, by=None, values=values, item_columns=item_columns)
+            if group
+            else []
+        )
         moved |= {item.pk for item in rows}
     return moved
 
@@ -129,8 +159,10 @@ def _event(item: Item, error: ErpError) -> str:
         return "fail"
     if error.cls in NOT_OF_THE_ITEM:
         return "postpone"
-    again = error.cls in circuit_breaker.CONNECTION_ERRORS and item.attempts < backoff.MOST_ATTEMPTS
-    return "postpone" if again else "fail"
+    retries = (
+        error.cls in circuit_breaker.CONNECTION_ERRORS and item.attempts < backoff.MOST_ATTEMPTS
+    )
+    return "postpone" if retries else "fail"
 
 
 def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, Any]:
@@ -154,11 +186,11 @@ def answered() -> dict[str, Any]:
 
 
 def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
-    late = [claim.attempt.pk for claim, _outcome in answers if claim.item.pk not in moved]
+    late = [answer.claim.attempt.pk for answer in answers if answer.claim.item.pk not in moved]
     rows = Attempt.objects.exclude(outcome__in=Attempt.UNKNOWN).filter(pk__in=late)
     # Skip attempts that an earlier answer has closed.
     closed = set(rows.values_list("pk", flat=True)) if late else set()
-    answers = [answer for answer in answers if answer[0].attempt.pk not in closed]
+    answers = [answer for answer in answers if answer.claim.attempt.pk not in closed]
     for claim, outcome in answers:
         error = outcome.error
         attempt = claim.attempt
@@ -172,4 +204,4 @@ def _close_attempts(answers: Sequence[Answer], moved: Collection[int]) -> None:
         attempt.erp_id = outcome.erp_id or attempt.erp_id
         attempt.answer_excerpt = (outcome.answer or (error.message if error else ""))[:EXCERPT]
     columns = ["outcome", "error_class", "erp_id", "answer_excerpt"]
-    write_rows([claim.attempt for claim, _outcome in answers], columns, **answered())
+    write_rows([answer.claim.attempt for answer in answers], columns, **answered())

@@ -191,4 +191,6 @@ def _was_absent(item: Item) -> bool:
 def ask_user(item: Item, question: str) -> None:
     """Ask a user what became of the item."""
     each = {item.pk: {"error_text": question, "error_class": "conflict"}}
-    transitions.move("ask", _unchanged(item), by=None, values={"check_after": None}, each=each)
+    transitions.move(
+        "ask", _unchanged(item), by=None, values={"check_after": None}, item_columns=each
+    )

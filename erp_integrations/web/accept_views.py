@@ -37,17 +37,17 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
 
     :raises PermissionDenied: if the person may not accept items of this type.
     """
-    found = kind_of(kind)
+    record_type = kind_of(kind)
     access = request.access
-    require(access, "items.accept", found.entity)
-    rows = limited(request, chosen_items(access, found, request.POST))
+    require(access, "items.accept", record_type.entity)
+    rows = limited(request, chosen_items(access, record_type, request.POST))
     if rows is None:
-        return redirect(back_to(request, found))
-    connection = connection_services.active(access.account.pk, found.entity)
-    manifest = adapter_loading.usable_manifest(connection, found.entity)
+        return redirect(back_to(request, record_type))
+    connection = connection_services.active(access.account.pk, record_type.entity)
+    manifest = adapter_loading.usable_manifest(connection, record_type.entity)
     if connection is None or manifest is None:
         messages.error(request, "Nothing was done: no usable ERP connection for these records.")
-        return redirect(back_to(request, found))
+        return redirect(back_to(request, record_type))
     # For all rows at once, so that no free ID is proposed twice.
     accept_services.proposals_for(rows)
     confirmed = bool(request.POST.get("confirm"))
@@ -57,11 +57,11 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
         own = _own_values(rows, request.POST)
         if _nothing_lacks(form, rows, own, manifest):
             decisions = _decisions(rows, own, request.POST, form.cleaned_data)
-            done = accept_services.accept_or_retry(
-                rows, decisions, entity=found.entity, access=access
+            result = accept_services.accept_or_retry(
+                rows, decisions, entity=record_type.entity, access=access
             )
-            return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
-    return _page(request, found, rows, form, manifest, connection)
+            return redirect(scoped_urls.to(access, "request", request_id=result.request_id))
+    return _page(request, record_type, rows, form, manifest, connection)
 
 
 def _own_values(rows: Sequence[Item], posted: QueryDict) -> dict[int, Values]:
@@ -78,16 +78,17 @@ def _nothing_lacks(
 ) -> bool:
     """Whether every new item has a value for each required list field; adds form errors if not."""
     # Updates have no acceptance values: they go by the link.
-    new = [item for item in rows if item.operation == Operation.CREATE]
-    for one in manifest.acceptance_fields:
+    creates = [item for item in rows if item.operation == Operation.CREATE]
+    for field in manifest.acceptance_fields:
         # Text fields, such as the ID, are checked row by row when accepting.
-        if not one.choices or not one.required or form.cleaned_data.get(one.name):
+        if not field.choices or not field.required or form.cleaned_data.get(field.name):
             continue
-        lacking = sum(not own[item.pk].get(one.name) for item in new)
+        lacking = sum(not own[item.pk].get(field.name) for item in creates)
         if lacking:
             verb = "row has" if lacking == 1 else "rows have"
             form.add_error(
-                one.name, f"{lacking:,} {verb} none of their own. Choose one here, or in the rows."
+                field.name,
+                f"{lacking:,} {verb} none of their own. Choose one here, or in the rows.",
             )
     return form.is_valid()
 
@@ -115,9 +116,9 @@ def _page(
     manifest: EntityManifest,
     connection: Connection,
 ) -> HttpResponse:
-    shown = rows[:MOST_ROWS_SHOWN]
+    shown_rows = rows[:MOST_ROWS_SHOWN]
     # Details by which the approver tells records with similar names apart.
-    facts = kind.told_apart_by(request.access.account.pk, [item.record_id for item in shown])
+    facts = kind.told_apart_by(request.access.account.pk, [item.record_id for item in shown_rows])
     context = {
         "kind": kind,
         "form": form,
@@ -127,7 +128,7 @@ def _page(
         # Rendered with what was typed, so that a form with errors loses nothing.
         "rows": [
             _row(item, facts.get(item.record_id, {}), request.access, request.POST, manifest)
-            for item in shown
+            for item in shown_rows
         ],
         "total": len(rows),
         "hidden_rows": rows[MOST_ROWS_SHOWN:],
@@ -149,7 +150,7 @@ def _row(
         "item": item,
         "url": scoped_urls.to(access, "item", public_id=item.public_id),
         "facts": facts,
-        "inputs": [_input(item, one, posted) for one in manifest.acceptance_fields],
+        "inputs": [_input(item, field, posted) for field in manifest.acceptance_fields],
     }
 
 

@@ -66,15 +66,15 @@ def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
 def _inputs(item: Item, fields: Sequence[AcceptanceField], offers: Offers) -> list[dict[str, Any]]:
     # An update has no acceptance values; its cells say that the ERP's values are kept.
     if item.operation != Operation.CREATE:
-        return [{"label": one.label, "kept": True} for one in fields]
+        return [{"label": field.label, "kept": True} for field in fields]
     return [
         {
-            "name": f"{VALUE}{item.pk}-{one.name}",
-            "label": one.label,
-            "value": item.acceptance.get(one.name, ""),
-            "meaning": offers.words(one.name).get(item.acceptance.get(one.name, ""), ""),
-            "choices": one.name if one.choices else "",
-            "required": one.required,
+            "name": f"{VALUE}{item.pk}-{field.name}",
+            "label": field.label,
+            "value": item.acceptance.get(field.name, ""),
+            "meaning": offers.words(field.name).get(item.acceptance.get(field.name, ""), ""),
+            "choices": field.name if field.choices else "",
+            "required": field.required,
         }
-        for one in fields
+        for field in fields
     ]

@@ -38,53 +38,56 @@ from erpbridge.ui.confirmation.bulk_confirm import ask, must_ask
 @scoped("items.view")
 def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Save one input when it changes, or the whole page."""
-    found = kind_of(kind)
+    record_type = kind_of(kind)
     # Viewing the queue needs less than deciding (docs/design/permissions.md, "Who does what").
-    require(request.access, "items.accept", found.entity)
+    require(request.access, "items.accept", record_type.entity)
     values = posted_values(request.POST)
-    saved = field_values.save(values, entity=found.entity, access=request.access)
+    result = field_values.save(values, entity=record_type.entity, access=request.access)
     # An input saves itself and needs only a note beside it, not the page.
     if request.htmx:
-        context = {"why": saved.why, "meaning": _meaning(found, values, request.access)}
+        context = {"why": result.why, "meaning": _meaning(record_type, values, request.access)}
         return render(request, "parts/saved.html", context)
-    _say(request, saved.done, saved.why)
-    return redirect(back_to(request, found))
+    _say(request, result.done, result.why)
+    return redirect(back_to(request, record_type))
 
 
 @require_POST
 @scoped("items.view")
 def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Fill a column of the whole list, or of one division, with a value or by the default rules."""
-    found, access, posted = kind_of(kind), request.access, request.POST
-    require(access, "items.accept", found.entity)
+    record_type, access, posted = kind_of(kind), request.access, request.POST
+    require(access, "items.accept", record_type.entity)
     # What was typed in the rows is saved first, so that filling does not lose it.
-    typed = field_values.save(posted_values(posted), entity=found.entity, access=access)
+    typed = field_values.save(posted_values(posted), entity=record_type.entity, access=access)
     _say_refused(request, typed.why)
     value, by_rules = one_line(posted.get("fill_value", "")), posted.get("by") == "rules"
     if not value and not by_rules:
         messages.warning(request, "Nothing was filled: choose a value first.")
-        return redirect(back_to(request, found))
+        return redirect(back_to(request, record_type))
     query = posted.copy()
     # The list as it is filtered, not only the ticked rows.
     query["all"] = "1"
-    items = chosen_items(access, found, query)
+    items = chosen_items(access, record_type, query)
     division = posted.get("division", "")
     if division:
         items = items.in_division(division)
     if by_rules:
-        done, why = field_values.apply_defaults(items, entity=found.entity, access=access), []
+        count, reasons = (
+            field_values.apply_defaults(items, entity=record_type.entity, access=access),
+            [],
+        )
     else:
-        saved = field_values.fill(
+        result = field_values.fill(
             items,
             posted.get("field", ""),
             value,
-            entity=found.entity,
+            entity=record_type.entity,
             only_empty=bool(posted.get("only_empty")),
             access=access,
         )
-        done, why = saved.done, saved.why
-    _say(request, done, why)
-    return redirect(back_to(request, found))
+        count, reasons = result.done, result.why
+    _say(request, count, reasons)
+    return redirect(back_to(request, record_type))
 
 
 @require_POST
@@ -94,64 +97,66 @@ def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
 
     The whole list, and many rows, need a confirmation.
     """
-    found, access = kind_of(kind), request.access
-    require(access, "items.accept", found.entity)
+    record_type, access = kind_of(kind), request.access
+    require(access, "items.accept", record_type.entity)
     posted = request.POST.copy()
     everything = bool(posted.get("everything"))
     values = posted_values(posted)
-    saved = field_values.save(values, entity=found.entity, access=access)
+    result = field_values.save(values, entity=record_type.entity, access=access)
     # A row whose typed value was refused still has its old value, which is not the one that the
     # person sees. So nothing is exported until it is corrected.
-    wrong = _wrong(saved, posted, everything=everything)
-    if wrong:
+    refusals = _refusals(result, posted, everything=everything)
+    if refusals:
         messages.error(request, "Nothing was exported. Fix the errors in the rows first.")
-        _say_refused(request, wrong)
-        return redirect(back_to(request, found))
+        _say_refused(request, refusals)
+        return redirect(back_to(request, record_type))
     if everything:
         posted["all"] = "1"
-    rows = limited(request, chosen_items(access, found, posted))
+    rows = limited(request, chosen_items(access, record_type, posted))
     if rows is None:
-        return redirect(back_to(request, found))
+        return redirect(back_to(request, record_type))
     if must_ask(request, len(rows)) or (everything and not posted.get("confirm")):
-        return _ask(request, found, rows)
+        return _ask(request, record_type, rows)
     # The values are in the items already, so the decisions carry none.
     decisions = [Decision(item.pk, item.digest) for item in rows]
-    done = accept_services.accept_or_retry(rows, decisions, entity=found.entity, access=access)
-    return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
+    bulk_result = accept_services.accept_or_retry(
+        rows, decisions, entity=record_type.entity, access=access
+    )
+    return redirect(scoped_urls.to(access, "request", request_id=bulk_result.request_id))
 
 
 def _meaning(kind: RecordType, values: Mapping[int, Mapping[str, str]], access: Access) -> str:
-    picked = [pair for given in values.values() for pair in given.items()]
+    entered = [pair for item_values in values.values() for pair in item_values.items()]
     # Only an input that saves itself shows the label.
-    if len(picked) != 1:
+    if len(entered) != 1:
         return ""
-    name, value = picked[0]
+    name, value = entered[0]
     return acceptance_grid.meaning(kind, name, one_line(value), account_id=access.account.pk)
 
 
-def _wrong(saved: field_values.Saved, posted: QueryDict, *, everything: bool) -> list[str]:
+def _refusals(result: field_values.Saved, posted: QueryDict, *, everything: bool) -> list[str]:
     """Return why values of the rows to export were refused; other rows do not matter."""
-    every = everything or bool(posted.get("all"))
-    going = set(numbers(posted.getlist("ids")))
-    refused = (why for (pk, _name), why in saved.refused.items() if every or pk in going)
-    return list(dict.fromkeys(refused))
+    all_rows = everything or bool(posted.get("all"))
+    exported_ids = set(numbers(posted.getlist("ids")))
+    reasons = (why for (pk, _name), why in result.refused.items() if all_rows or pk in exported_ids)
+    return list(dict.fromkeys(reasons))
 
 
 def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> HttpResponse:
     manifest = adapter_loading.usable_manifest(rows[0].connection, kind.entity)
     # A note, no obstacle: rows without a required value are refused by themselves.
     lacking = field_values.missing(rows, manifest) if manifest else 0
-    what = ["Each is exported separately; what the ERP refuses is shown with its reason."]
+    notes = ["Each is exported separately; what the ERP refuses is shown with its reason."]
     if lacking:
         verb = "lacks" if lacking == 1 else "lack"
-        what.append(
+        notes.append(
             f"{lacking:,} of them {verb} a value that the ERP requires. Those stay here and are "
             "listed; the others are exported."
         )
     return ask(
         request,
         f"Export {counted(kind, len(rows))}?",
-        what=what,
+        what=notes,
         confirm="Export",
         back=back_to(request, kind),
         keep=("everything", "query", "upto", "all", "ids"),
@@ -162,26 +167,28 @@ def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> Http
 @scoped("items.view")
 def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """List the default rules of the connection, add one, or remove one."""
-    found, access = kind_of(kind), request.access
-    require(access, "items.accept", found.entity)
-    connection = connection_services.active(access.account.pk, found.entity)
-    manifest = adapter_loading.usable_manifest(connection, found.entity)
-    back = scoped_urls.to(access, "items", kind=kind)
+    record_type, access = kind_of(kind), request.access
+    require(access, "items.accept", record_type.entity)
+    connection = connection_services.active(access.account.pk, record_type.entity)
+    manifest = adapter_loading.usable_manifest(connection, record_type.entity)
+    list_url = scoped_urls.to(access, "items", kind=kind)
     if connection is None or manifest is None:
         messages.error(request, "There is no usable ERP connection for these records.")
-        return redirect(back)
-    here = scoped_urls.to(access, "defaults", kind=kind)
+        return redirect(list_url)
+    rules_url = scoped_urls.to(access, "defaults", kind=kind)
     if request.method == "POST" and request.POST.get("remove"):
         _remove_rule(request, connection)
-        return redirect(here)
+        return redirect(rules_url)
     form = DefaultRuleForm(manifest, request.POST if request.method == "POST" else None)
     if form.is_valid() and _add_rule(request, form, connection, manifest):
-        return redirect(here)
-    rules = connection.defaults.filter(entity=found.entity).order_by("field", "starts_with", "pk")
-    fields = {one.name: one for one in manifest.acceptance_fields}
+        return redirect(rules_url)
+    rules = connection.defaults.filter(entity=record_type.entity).order_by(
+        "field", "starts_with", "pk"
+    )
+    fields = {field.name: field for field in manifest.acceptance_fields}
     offers = Offers(connection, manifest)
     context = {
-        "kind": found,
+        "kind": record_type,
         "form": form,
         "rules": [
             {
@@ -194,7 +201,7 @@ def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
             if rule.field in fields
         ],
         "choices": offers.by_field(),
-        "back": back,
+        "back": list_url,
     }
     return render(request, "erp/defaults.html", context)
 
@@ -204,9 +211,9 @@ def _add_rule(
 ) -> bool:
     try:
         accept_default_rules.add(connection, manifest, by=request.user, **form.cleaned_data)
-    except ValidationError as wrong:
-        for name, some in wrong.message_dict.items():
-            form.add_error(name if name in form.fields else None, some)
+    except ValidationError as error:
+        for name, field_errors in error.message_dict.items():
+            form.add_error(name if name in form.fields else None, field_errors)
         return False
     messages.success(request, "The rule was added. It fills in what is sent from now on.")
     return True
@@ -228,14 +235,14 @@ def _remove_rule(request: ScopedRequest, connection: Connection) -> None:
         messages.info(request, "The rule was removed already.")
 
 
-def _say(request: ScopedRequest, done: int, why: Sequence[str]) -> None:
-    noun = "row was" if done == 1 else "rows were"
-    if done or not why:
-        messages.success(request, f"{done:,} {noun} changed.")
-    _say_refused(request, why)
+def _say(request: ScopedRequest, count: int, reasons: Sequence[str]) -> None:
+    noun = "row was" if count == 1 else "rows were"
+    if count or not reasons:
+        messages.success(request, f"{count:,} {noun} changed.")
+    _say_refused(request, reasons)
 
 
-def _say_refused(request: ScopedRequest, why: Sequence[str]) -> None:
+def _say_refused(request: ScopedRequest, reasons: Sequence[str]) -> None:
     # Each of thousands of rows may have a reason of its own.
-    for message in why[:5]:
+    for message in reasons[:5]:
         messages.error(request, message)

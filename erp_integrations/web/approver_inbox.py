@@ -40,11 +40,11 @@ def landing(access: Access) -> str:
     kinds = _kinds(access)
     # Items to accept come before failed ones, for all record types.
     lists = [(kind, tab) for tab in TO_DECIDE for kind in kinds]
-    first = (one for one in lists if _items(access, [one[0]], [one[1]]).exists())
-    kind, tab = next(first, lists[0])
-    here = scoped_urls.to(access, "items", kind=kind.slug)
+    with_items = (pair for pair in lists if _items(access, [pair[0]], [pair[1]]).exists())
+    kind, tab = next(with_items, lists[0])
+    list_url = scoped_urls.to(access, "items", kind=kind.slug)
     # The tab "ready" is the one that a list opens with.
-    return here if tab == "ready" else f"{here}?status={tab}"
+    return list_url if tab == "ready" else f"{list_url}?status={tab}"
 
 
 def _kinds(access: Access) -> list[RecordType]:

@@ -43,41 +43,44 @@ NEXT_WORDS: dict[str, str] = {
 def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
     """Show what a bulk request did: the counts, the refused rows with reasons, and the progress."""
     access = request.access
-    found = click_of(access, request_id)
+    bulk_request = click_of(access, request_id)
     # A request that was made in a project is shown there.
-    if access.project is None and found.project_id is not None:
-        return redirect("erp:project_request", access.account.pk, found.project_id, request_id)
-    kind = record_type(found.entity)
-    accepted = found.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
+    if access.project is None and bulk_request.project_id is not None:
+        return redirect(
+            "erp:project_request", access.account.pk, bulk_request.project_id, request_id
+        )
+    kind = record_type(bulk_request.entity)
+    accepted = bulk_request.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
     # A sender without access to the tool sees the result too, but no links into the tool.
     can_view = bool(access.can("items.view"))
     context = {
-        "click": found,
+        "click": bulk_request,
         "kind": kind,
-        "refused": _refused(found, access, kind),
-        "done_heading": f"{counted(kind, found.done)} {DONE_WORDS[found.verb]}",
-        "done_text": NEXT_WORDS[found.verb],
-        "wait": wait_reasons.of_click(found),
-        "refused_heading": f"{counted(kind, len(found.refused))} refused",
-        "records_url": _records_url(found, access, kind),
-        "progress": _progress(found, access) if accepted and found.done else None,
-        "items": _items_of_click(found, access, request.GET) if accepted else None,
-        "items_href": scoped_urls.to(access, "request_items", request_id=found.pk),
+        "refused": _refused(bulk_request, access, kind),
+        "done_heading": f"{counted(kind, bulk_request.done)} {DONE_WORDS[bulk_request.verb]}",
+        "done_text": NEXT_WORDS[bulk_request.verb],
+        "wait": wait_reasons.of_click(bulk_request),
+        "refused_heading": f"{counted(kind, len(bulk_request.refused))} refused",
+        "records_url": _records_url(bulk_request, access, kind),
+        "progress": _progress(bulk_request, access) if accepted and bulk_request.done else None,
+        "items": _items_of_click(bulk_request, access, request.GET) if accepted else None,
+        "items_href": scoped_urls.to(access, "request_items", request_id=bulk_request.pk),
         "items_url": scoped_urls.to(access, "items", kind=kind.slug) if can_view else "",
     }
     return render(request, "erp/click.html", context)
 
 
-def _refused(found: Request, access: Access, kind: RecordType) -> list[dict[str, Any]]:
+def _refused(bulk_request: Request, access: Access, kind: RecordType) -> list[dict[str, Any]]:
     """Return the refused rows with a link: to the item for approvers, to the record for senders."""
     items: dict[int, UUID] = {}
-    if found.verb not in (Request.Verb.SEND, Request.Verb.RETRIEVE):
-        records = [row["record_id"] for row in found.refused]
+    if bulk_request.verb not in (Request.Verb.SEND, Request.Verb.RETRIEVE):
+        records = [row["record_id"] for row in bulk_request.refused]
         rows = Item.objects.visible_to(access).filter(entity=kind.entity, record_id__in=records)
         # Ordered by id, so that the link leads to the record's latest item.
         items = dict(rows.order_by("pk").values_list("record_id", "public_id"))
     return [
-        {**row, "url": _row_url(row["record_id"], items, access, kind)} for row in found.refused
+        {**row, "url": _row_url(row["record_id"], items, access, kind)}
+        for row in bulk_request.refused
     ]
 
 
@@ -89,30 +92,30 @@ def _row_url(record_id: int, items: dict[int, UUID], access: Access, kind: Recor
     return kind.url(access.account.pk, record_id, scoped_urls.project_id(access))
 
 
-def _records_url(found: Request, access: Access, kind: RecordType) -> str:
+def _records_url(bulk_request: Request, access: Access, kind: RecordType) -> str:
     """Return the URL of the record list; empty for those who may not open it."""
     if not access.can(kind.view_action):
         return ""
-    return kind.list_url(access.account.pk, found.project_id)
+    return kind.list_url(access.account.pk, bulk_request.project_id)
 
 
 @require_safe
 @scoped()
 def click_items(request: ScopedRequest, request_id: UUID) -> HttpResponse:
     """The rows of a bulk request with the state of each; the browser polls it while any moves."""
-    found = click_of(request.access, request_id)
+    bulk_request = click_of(request.access, request_id)
     context = {
-        "items": _items_of_click(found, request.access, request.GET),
-        "items_href": scoped_urls.to(request.access, "request_items", request_id=found.pk),
-        "kind": record_type(found.entity),
+        "items": _items_of_click(bulk_request, request.access, request.GET),
+        "items_href": scoped_urls.to(request.access, "request_items", request_id=bulk_request.pk),
+        "kind": record_type(bulk_request.entity),
     }
     return render(request, "erp/parts/click_items.html", context)
 
 
-def _items_of_click(found: Request, access: Access, query: QueryDict) -> dict[str, Any]:
+def _items_of_click(bulk_request: Request, access: Access, query: QueryDict) -> dict[str, Any]:
     """Return one page of the items that a bulk request has accepted, in the order of their ids."""
     # ``found.items`` are those that it accepted or retried.
-    items = found.items.with_parent().select_related("connection")
+    items = bulk_request.items.with_parent().select_related("connection")
     page = list_page(items, query, sorts={"order": "pk"}, default="order", search=search)
     held_up = wait_reasons.of_items(page.rows)
     rows = [
@@ -134,8 +137,8 @@ def _item_url(item: Item, access: Access) -> str:
     return scoped_urls.to(access, "item", public_id=item.public_id) if can_view else ""
 
 
-def _progress(found: Request, access: Access) -> dict[str, Any]:
-    items = found.items.all()
+def _progress(bulk_request: Request, access: Access) -> dict[str, Any]:
+    items = bulk_request.items.all()
     moving = items.filter(state__in=MOVING).count()
     synced = items.filter(state=State.SYNCED).count()
     # Unlinked items were synced before, so they count as done.
@@ -143,11 +146,11 @@ def _progress(found: Request, access: Access) -> dict[str, Any]:
     failed = items.filter(state__in=states_of_tab(ItemTab.FAILED)).count()
     return {
         "id": "click-progress",
-        "href": scoped_urls.to(access, "request_progress", request_id=found.pk),
+        "href": scoped_urls.to(access, "request_progress", request_id=bulk_request.pk),
         "moving": moving,
         "done": synced + unlinked + failed,
-        "total": found.done,
-        "text": f"{synced:,} of {found.done:,} synced"
+        "total": bulk_request.done,
+        "text": f"{synced:,} of {bulk_request.done:,} synced"
         + (f", {unlinked:,} unlinked since" if unlinked else "")
         + (f", {failed:,} failed or need an answer" if failed else "")
         + (f", {moving:,} on their way" if moving else ""),
@@ -158,5 +161,5 @@ def _progress(found: Request, access: Access) -> dict[str, Any]:
 @scoped()
 def click_progress(request: ScopedRequest, request_id: UUID) -> HttpResponse:
     """The progress bar of a bulk request, which the browser polls."""
-    found = click_of(request.access, request_id)
-    return render(request, "parts/progress.html", _progress(found, request.access))
+    bulk_request = click_of(request.access, request_id)
+    return render(request, "parts/progress.html", _progress(bulk_request, request.access))

@@ -18,20 +18,20 @@ from erpbridge.ui.forms import PlainTexts
 MOST_REASONS = 50
 
 
-def acceptance_form_field(one: AcceptanceField, offers: Offers) -> forms.Field:
+def acceptance_form_field(field: AcceptanceField, offers: Offers) -> forms.Field:
     """Return the form field of an acceptance field; its rules are checked when accepting."""
-    if one.choices:
-        offered = [("", f"Choose {one.label.lower()}"), *offers.of(one.name).items()]
+    if field.choices:
+        choices = [("", f"Choose {field.label.lower()}"), *offers.of(field.name).items()]
         return forms.ChoiceField(
-            label=one.label, choices=offered, required=one.required, help_text=one.help
+            label=field.label, choices=choices, required=field.required, help_text=field.help
         )
     # 200 is the limit of stored values if the adapter declares none.
-    most = next((int(rule.value) for rule in one.rules if rule.kind == "max_length"), 200)
+    most = next((int(rule.value) for rule in field.rules if rule.kind == "max_length"), 200)
     # No max_length: with it, a browser silently cuts what is pasted.
     return forms.CharField(
-        label=one.label,
-        required=one.required,
-        help_text=one.help,
+        label=field.label,
+        required=field.required,
+        help_text=field.help,
         validators=[MaxLengthValidator(most)],
     )
 
@@ -44,8 +44,8 @@ class AcceptanceForm(PlainTexts, forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         offers = Offers(connection, manifest)
-        for one in manifest.acceptance_fields:
-            self.fields[one.name] = acceptance_form_field(one, offers)
+        for field in manifest.acceptance_fields:
+            self.fields[field.name] = acceptance_form_field(field, offers)
 
 
 class CommonValuesForm(PlainTexts, forms.Form):
@@ -59,10 +59,10 @@ class CommonValuesForm(PlainTexts, forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         offers = Offers(connection, manifest)
-        for one in manifest.acceptance_fields:
-            if one.choices:
-                self.fields[one.name] = acceptance_form_field(one, offers)
-                self.fields[one.name].required = False
+        for field in manifest.acceptance_fields:
+            if field.choices:
+                self.fields[field.name] = acceptance_form_field(field, offers)
+                self.fields[field.name].required = False
 
 
 class DefaultRuleForm(PlainTexts, forms.Form):
@@ -79,8 +79,8 @@ class DefaultRuleForm(PlainTexts, forms.Form):
 
     def __init__(self, manifest: EntityManifest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        asked = [(one.name, one.label) for one in manifest.acceptance_fields]
-        self.fields["field"].choices = asked
+        choices = [(field.name, field.label) for field in manifest.acceptance_fields]
+        self.fields["field"].choices = choices
         # Suggestions of the chosen field; without JavaScript, of all fields.
         self.fields["value"].widget.attrs |= {"list": "choices-every", "data-list-of": "id_field"}
 
@@ -130,7 +130,9 @@ class RejectForm(ReasonForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         # A single item needs no reason of its own beside the common one.
-        self.own = {f"reason-{one.pk}": one.pk for one in items if 1 < len(items) <= MOST_REASONS}
+        self.own = {
+            f"reason-{item.pk}": item.pk for item in items if 1 < len(items) <= MOST_REASONS
+        }
         if below:
             self.fields["below"] = forms.BooleanField(
                 label=f"Reject what is under them and waits too ({len(below):,})",
@@ -138,7 +140,7 @@ class RejectForm(ReasonForm):
                 initial=True,
                 help_text="Without it, these wait until the code above them is in the ERP.",
             )
-        labels = {one.pk: one.label for one in items}
+        labels = {item.pk: item.label for item in items}
         # In the order of names, as people look for them.
         for name, pk in sorted(self.own.items(), key=lambda pair: labels[pair[1]]):
             self.fields[name] = forms.CharField(
@@ -166,5 +168,5 @@ class RejectForm(ReasonForm):
     @property
     def reasons(self) -> dict[int, str]:
         """Item id -> its own reason, for items that have one."""
-        given = {pk: self.cleaned_data.get(name, "") for name, pk in self.own.items()}
-        return {pk: reason for pk, reason in given.items() if reason}
+        entered = {pk: self.cleaned_data.get(name, "") for name, pk in self.own.items()}
+        return {pk: reason for pk, reason in entered.items() if reason}

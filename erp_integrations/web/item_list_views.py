@@ -54,8 +54,8 @@ def kind_of(slug: str) -> RecordType:
     raise Http404
 
 
-def _status(asked: str) -> str:
-    return asked if asked in ItemTab.values else "ready"
+def _status(tab: str) -> str:
+    return tab if tab in ItemTab.values else "ready"
 
 
 def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuerySet:
@@ -74,30 +74,30 @@ def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuery
 @scoped("items.view")
 def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     """Show one tab of a list: ready, exporting, failed, synced, or rejected and retrieved."""
-    found = kind_of(kind)
+    record_type = kind_of(kind)
     access = request.access
     status = _status(request.GET.get("status", ""))
-    items = Item.objects.visible_to(access).filter(entity=found.entity)
+    items = Item.objects.visible_to(access).filter(entity=record_type.entity)
     # Capped (docs/design/measured-choices.md, "Lists").
-    counts = tab_counts(items, synced_records.synced(access, found))
-    may_decide = access.can("items.accept", found.entity)
+    counts = tab_counts(items, synced_records.synced(access, record_type))
+    may_decide = access.can("items.accept", record_type.entity)
     to_decide = status in ("ready", "failed")
     can_act = bool(may_decide) and to_decide
     # The tab lists links, since records can be linked without an item.
     if status == "synced":
-        shown = synced_records.shown(access, found, request.GET)
+        listed = synced_records.shown(access, record_type, request.GET)
     else:
-        shown = _shown(access, found, items.tab(status), request.GET, can_act=can_act)
-    connection = connection_services.active(access.account.pk, found.entity)
-    here = scoped_urls.to(access, "items", kind=kind)
+        listed = _listed(access, record_type, items.tab(status), request.GET, can_act=can_act)
+    connection = connection_services.active(access.account.pk, record_type.entity)
+    list_url = scoped_urls.to(access, "items", kind=kind)
     context = {
-        "kind": found,
-        "kinds": kind_tabs(access, found),
+        "kind": record_type,
+        "kinds": kind_tabs(access, record_type),
         "status": status,
-        **shown,
+        **listed,
         "division": request.GET.get("division", "").replace("\x00", ""),
         "tabs": [
-            Tab(str(tab.label), f"{here}?status={tab}", tab == status, capped(counts[tab]))
+            Tab(str(tab.label), f"{list_url}?status={tab}", tab == status, capped(counts[tab]))
             for tab in ItemTab
         ],
         "moving": counts["exporting"],
@@ -116,20 +116,20 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     return render(request, "erp/items.html", context)
 
 
-def _shown(
+def _listed(
     access: Access, kind: RecordType, items: ItemQuerySet, query: QueryDict, *, can_act: bool
 ) -> dict[str, Any]:
     """Return one page of a tab's items, with inputs if they can be decided about."""
     as_list = kind.unit == "list"
     divisions = items.divisions() if as_list else []
     division = query.get("division", "").replace("\x00", "")
-    found = items.in_division(division) if division else items
-    found = found.with_parent().select_related("sent_by", "decided_by", "project", "connection")
+    listed = items.in_division(division) if division else items
+    listed = listed.with_parent().select_related("sent_by", "decided_by", "project", "connection")
     # In the order of the list itself, with parents above their children.
     to_decide = _status(query.get("status", "")) in ("ready", "failed")
     default = "name" if as_list and to_decide else "-sent"
     sorts = LIST_SORTS if as_list else SORTS
-    page = list_page(found, query, sorts=sorts, default=default, search=search)
+    page = list_page(listed, query, sorts=sorts, default=default, search=search)
     table = grid(access, kind, page.rows) if can_act else None
     # Items to decide about wait for a person, so no reason of the connection is shown.
     held_up = {} if to_decide else wait_reasons.of_items(page.rows)
@@ -147,8 +147,8 @@ def kind_tabs(access: Access, current: RecordType) -> list[Tab]:
     """Return the tabs of the record types, each followed by its further pages."""
     tabs: list[Tab] = []
     for kind in record_types():
-        here = scoped_urls.to(access, "items", kind=kind.slug)
-        tabs.append(Tab(kind.label_plural, here, kind is current))
+        list_url = scoped_urls.to(access, "items", kind=kind.slug)
+        tabs.append(Tab(kind.label_plural, list_url, kind is current))
         tabs += [Tab(page.label, page.href) for page in kind.further_pages(access)]
     return tabs
 
@@ -173,8 +173,8 @@ def _row(
 @scoped("items.view")
 def progress(request: ScopedRequest, kind: str) -> HttpResponse:
     """The line with the number of exporting items, which the browser polls while there are any."""
-    found = kind_of(kind)
-    items = Item.objects.visible_to(request.access).filter(entity=found.entity)
+    record_type = kind_of(kind)
+    items = Item.objects.visible_to(request.access).filter(entity=record_type.entity)
     moving = items.tab("exporting").capped_count()
     if not moving:
         # All are done: the whole list is loaded again, to show where they went.
@@ -208,9 +208,9 @@ def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
     rows = list(items.select_related("sent_by", "decided_by").order_by("pk")[: most + 1])
     if not rows:
         # Rows were chosen, but others have decided about them meanwhile.
-        gone = request.POST.get("all") or request.POST.getlist("ids")
+        had_chosen = request.POST.get("all") or request.POST.getlist("ids")
         moved_on = "Nothing was done: none of the rows is in this list any more."
-        messages.warning(request, moved_on if gone else NOTHING_TICKED)
+        messages.warning(request, moved_on if had_chosen else NOTHING_TICKED)
         return None
     if len(rows) > most:
         messages.error(
@@ -225,8 +225,8 @@ def limited(request: ScopedRequest, items: ItemQuerySet) -> list[Item] | None:
 def back_to(request: ScopedRequest, kind: RecordType) -> str:
     """Return the URL of the list with the tab, search and page that it had."""
     query = QueryDict(request.POST.get("query", ""))
-    here = scoped_urls.to(request.access, "items", kind=kind.slug)
-    return f"{here}?{query.urlencode()}" if query else here
+    list_url = scoped_urls.to(request.access, "items", kind=kind.slug)
+    return f"{list_url}?{query.urlencode()}" if query else list_url
 
 
 @require_POST
@@ -236,15 +236,15 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
 
     :raises PermissionDenied: if the person may not accept items of this type.
     """
-    found = kind_of(kind)
+    record_type = kind_of(kind)
     access = request.access
-    require(access, "items.accept", found.entity)
+    require(access, "items.accept", record_type.entity)
     # Values typed in the grid have no part in a rejection; saved, so that they are not lost.
-    field_values.save(posted_values(request.POST), entity=found.entity, access=access)
-    rows = limited(request, chosen_items(access, found, request.POST))
-    back = back_to(request, found)
+    field_values.save(posted_values(request.POST), entity=record_type.entity, access=access)
+    rows = limited(request, chosen_items(access, record_type, request.POST))
+    list_url = back_to(request, record_type)
     if rows is None:
-        return redirect(back)
+        return redirect(list_url)
     # Items under a rejected one could only wait for it.
     below = parents.below(rows)
     confirmed = bool(request.POST.get("confirm"))
@@ -252,23 +252,23 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     if confirmed and form.is_valid():
         along = below if form.cleaned_data.get("below") else []
         items = Item.objects.filter(pk__in=[item.pk for item in [*rows, *along]])
-        done = accept_services.reject(
+        result = accept_services.reject(
             items,
-            entity=found.entity,
+            entity=record_type.entity,
             reason=form.cleaned_data["reason"],
             reasons=form.reasons,
             access=access,
         )
-        return redirect(scoped_urls.to(access, "request", request_id=done.request_id))
+        return redirect(scoped_urls.to(access, "request", request_id=result.request_id))
     context = {
-        "question": f"Reject {counted(found, len(rows))}?",
+        "question": f"Reject {counted(record_type, len(rows))}?",
         "what": [
             "They go back to the people who sent them, who can edit them and send them again.",
             "Nothing is written to the ERP.",
         ],
         "confirm": "Reject",
         "danger": True,
-        "cancel_href": back,
+        "cancel_href": list_url,
         "hidden": [
             ("query", request.POST.get("query", "")),
             # The ids in place of "all": confirming rejects only the rows that were counted.

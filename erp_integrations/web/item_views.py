@@ -56,7 +56,7 @@ def item(request: ScopedRequest, public_id: UUID) -> HttpResponse:
 
 def _page(
     request: ScopedRequest,
-    found: Item,
+    item: Item,
     *,
     form: AcceptanceForm | None = None,
     reason: ReasonForm | None = None,
@@ -66,24 +66,24 @@ def _page(
     withdraw: ReasonForm | None = None,
 ) -> HttpResponse:
     access = request.access
-    may_decide = access.can("items.accept", found.entity)
-    manifest = adapter_loading.usable_manifest(found.connection, found.entity)
-    link = item_details.link_of(found)
+    may_decide = access.can("items.accept", item.entity)
+    manifest = adapter_loading.usable_manifest(item.connection, item.entity)
+    link = item_details.link_of(item)
     # A form is passed in only to show its errors; otherwise the page starts with saved values.
-    if form is None and manifest and may_decide and found.state in DECIDABLE:
-        form = _acceptance_form(found, manifest)
-    asks_values = found.operation == Operation.CREATE
-    seen, told = _matches(found, manifest, form), comparison.asked(found)
+    if form is None and manifest and may_decide and item.state in DECIDABLE:
+        form = _acceptance_form(item, manifest)
+    asks_values = item.operation == Operation.CREATE
+    matching, uncompared = _matches(item, manifest, form), comparison.asked(item)
     available = actions.available(
-        found, access, manifest=manifest, link=link, matches=seen, told=told
+        item, access, manifest=manifest, link=link, matches=matching, uncompared=uncompared
     )
     context = {
-        "item": found,
-        "kind": record_type(found.entity),
-        "badge": BADGES[found.state],
-        "meaning": STATES[State(found.state)].meaning,
+        "item": item,
+        "kind": record_type(item.entity),
+        "badge": BADGES[item.state],
+        "meaning": STATES[State(item.state)].meaning,
         "urls": {
-            name: scoped_urls.to(access, f"item_{name}", public_id=found.public_id)
+            name: scoped_urls.to(access, f"item_{name}", public_id=item.public_id)
             for name in (
                 "status",
                 "accept",
@@ -95,68 +95,68 @@ def _page(
                 "withdraw",
             )
         },
-        "list_url": scoped_urls.to(access, "items", kind=record_type(found.entity).slug),
-        "may_open": access.can(record_type(found.entity).view_action),
-        "record_url": record_type(found.entity).url(
-            found.account_id, found.record_id, scoped_urls.project_id(access)
+        "list_url": scoped_urls.to(access, "items", kind=record_type(item.entity).slug),
+        "may_open": access.can(record_type(item.entity).view_action),
+        "record_url": record_type(item.entity).url(
+            item.account_id, item.record_id, scoped_urls.project_id(access)
         ),
         "may_decide": may_decide,
         # Nobody accepts what they sent themselves (docs/design/permissions.md, "The accounting
         # approver").
-        "own": found.needs_second_approver(access),
-        "moving": found.state in MOVING,
-        "standing": standing.sentence(found),
-        "wait": wait_reasons.of_item(found),
-        "open": found.state in OPEN,
-        "wire": item_details.wire(found),
-        "changes": item_details.changes(found, link, manifest),
+        "own": item.needs_second_approver(access),
+        "moving": item.state in MOVING,
+        "standing": standing.sentence(item),
+        "wait": wait_reasons.of_item(item),
+        "open": item.state in OPEN,
+        "wire": item_details.wire(item),
+        "changes": item_details.changes(item, link, manifest),
         "link": link,
-        "rejection": item_details.rejected_before(found, manifest) if found.state in OPEN else None,
-        "unlinked": item_details.unlinked(found),
+        "rejection": item_details.rejected_before(item, manifest) if item.state in OPEN else None,
+        "unlinked": item_details.unlinked(item),
         "manifest": manifest,
         "form": form if asks_values else None,
-        "matches": seen,
-        "told": [(comparison.named(one), one.erp_id) for one in told],
+        "matches": matching,
+        "told": [(comparison.named(named_link), named_link.erp_id) for named_link in uncompared],
         "available": available,
-        "decidable": actions.possible(found.state) & actions.DECISIONS,
+        "decidable": actions.possible(item.state) & actions.DECISIONS,
         # A prefix for each form, because several of them are on the page with equal field names.
         "use": use or UseAnywayForm(prefix="use"),
-        "accept_label": "Retry" if found.state == State.FAILED else "Accept",
+        "accept_label": "Retry" if item.state == State.FAILED else "Accept",
         "withdraw": withdraw or WithdrawForm(prefix="withdraw"),
         "unlink": unlink or UnlinkForm(prefix="unlink"),
         "reason": reason or ReasonForm(prefix="reject"),
         "answer": answer or AnswerForm(prefix="answer"),
-        "in_erp": _seen_in_erp(found),
-        "attempts": found.tries.order_by("-fence")[:20],
+        "in_erp": _seen_in_erp(item),
+        "attempts": item.tries.order_by("-fence")[:20],
         # The ERP's answers word for word, only for those who configure the connection.
         "may_read_answers": access.can("connection.configure"),
-        "history": item_details.history(found),
+        "history": item_details.history(item),
     }
     return render(request, "erp/item.html", context)
 
 
 def _acceptance_form(
-    found: Item, manifest: EntityManifest, data: Any | None = None
+    item: Item, manifest: EntityManifest, data: Any | None = None
 ) -> AcceptanceForm:
     # Fills in free IDs in memory; they are stored when the person accepts.
-    accept_services.proposals_for([found])
-    return AcceptanceForm(manifest, found.connection, data, initial=found.acceptance)
+    accept_services.proposals_for([item])
+    return AcceptanceForm(manifest, item.connection, data, initial=item.acceptance)
 
 
 def _matches(
-    found: Item, manifest: EntityManifest | None, form: AcceptanceForm | None
+    item: Item, manifest: EntityManifest | None, form: AcceptanceForm | None
 ) -> list[Match]:
     """Return records of the ERP that may be the same, also by the ID that is typed in the form."""
     if manifest is None or form is None:
         return []
-    return matches.matches(found, manifest, form.data if form.is_bound else found.acceptance)
+    return matches.matches(item, manifest, form.data if form.is_bound else item.acceptance)
 
 
-def _seen_in_erp(found: Item) -> Attempt | None:
+def _seen_in_erp(item: Item) -> Attempt | None:
     """Return the attempt whose lookup found the ID taken, if that is why the item failed."""
-    if found.state != State.FAILED or found.error_class != "duplicate":
+    if item.state != State.FAILED or item.error_class != "duplicate":
         return None
-    looks = found.tries.filter(first_look="present").exclude(erp_id="")
+    looks = item.tries.filter(first_look="present").exclude(erp_id="")
     return looks.order_by("-fence").first()
 
 
@@ -164,140 +164,140 @@ def _seen_in_erp(found: Item) -> Attempt | None:
 @scoped("items.view")
 def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
     """Show the state of a moving item, which the browser polls; reload the page once it stops."""
-    found = fetch(request.access, public_id)
-    if found.state not in MOVING:
+    item = fetch(request.access, public_id)
+    if item.state not in MOVING:
         return HttpResponseClientRefresh()
     context = {
-        "item": found,
-        "badge": BADGES[found.state],
-        "meaning": STATES[State(found.state)].meaning,
+        "item": item,
+        "badge": BADGES[item.state],
+        "meaning": STATES[State(item.state)].meaning,
         "moving": True,
-        "standing": standing.sentence(found),
-        "wait": wait_reasons.of_item(found),
+        "standing": standing.sentence(item),
+        "wait": wait_reasons.of_item(item),
         "status_url": scoped_urls.to(request.access, "item_status", public_id=public_id),
     }
     return render(request, "erp/parts/status.html", context)
 
 
 def _for_decision(request: ScopedRequest, public_id: UUID) -> Item:
-    found = fetch(request.access, public_id)
-    require(request.access, "items.accept", found.entity)
-    return found
+    item = fetch(request.access, public_id)
+    require(request.access, "items.accept", item.entity)
+    return item
 
 
-def _back(request: ScopedRequest, found: Item) -> HttpResponseBase:
-    return redirect(scoped_urls.to(request.access, "item", public_id=found.public_id))
+def _to_item(request: ScopedRequest, item: Item) -> HttpResponseBase:
+    return redirect(scoped_urls.to(request.access, "item", public_id=item.public_id))
 
 
 @require_POST
 @scoped("items.view")
 def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Accept a waiting item, or retry a failed one, with the posted values."""
-    found = _for_decision(request, public_id)
-    manifest = adapter_loading.usable_manifest(found.connection, found.entity)
+    item = _for_decision(request, public_id)
+    manifest = adapter_loading.usable_manifest(item.connection, item.entity)
     values: dict[str, Any] = {}
     form = None
     # An update has no acceptance values. Without a usable adapter, the service refuses in words.
-    if manifest is not None and found.operation == Operation.CREATE and found.state in DECIDABLE:
-        form = _acceptance_form(found, manifest, request.POST)
+    if manifest is not None and item.operation == Operation.CREATE and item.state in DECIDABLE:
+        form = _acceptance_form(item, manifest, request.POST)
         if not form.is_valid():
-            return _page(request, found, form=form)
+            return _page(request, item, form=form)
         values = form.cleaned_data
     # The digest is that of the page: another revision sent meanwhile is refused.
-    decision = Decision(found.pk, request.POST.get("digest", ""), values)
-    done = accept_services.accept_or_retry(
-        [found], [decision], entity=found.entity, access=request.access
+    decision = Decision(item.pk, request.POST.get("digest", ""), values)
+    result = accept_services.accept_or_retry(
+        [item], [decision], entity=item.entity, access=request.access
     )
-    if done.done:
-        _say_on_its_way(request, found, "was accepted")
-        return _back(request, found)
-    return _refused(request, found, form, done.refused)
+    if result.done:
+        _say_on_its_way(request, item, "was accepted")
+        return _to_item(request, item)
+    return _refused(request, item, form, result.refused)
 
 
-def _say_on_its_way(request: ScopedRequest, found: Item, done: str) -> None:
+def _say_on_its_way(request: ScopedRequest, item: Item, participle: str) -> None:
     """Say that the item goes to the ERP, or why it waits first."""
     # The service has changed the row, not this object.
-    found.refresh_from_db(fields=["state", "not_before", "waits_for", "error_text"])
-    wait = wait_reasons.of_item(found)
+    item.refresh_from_db(fields=["state", "not_before", "waits_for", "error_text"])
+    wait = wait_reasons.of_item(item)
     if wait is None:
-        messages.success(request, f"{found.label} {done} and is on its way to the ERP.")
+        messages.success(request, f"{item.label} {participle} and is on its way to the ERP.")
     else:
-        messages.warning(request, f"{found.label} {done}. It waits: {wait.short}. {wait.text}")
+        messages.warning(request, f"{item.label} {participle}. It waits: {wait.short}. {wait.text}")
 
 
 def _refused(
-    request: ScopedRequest, found: Item, form: AcceptanceForm | None, refused: Any
+    request: ScopedRequest, item: Item, form: AcceptanceForm | None, refused: Any
 ) -> HttpResponseBase:
     """Show every reason at its field, with the typed values kept."""
-    found.refresh_from_db()
-    for problem in (problem for one in refused for problem in one.problems):
+    item.refresh_from_db()
+    for problem in (problem for refusal in refused for problem in refusal.problems):
         if form is not None and problem.field in form.fields:
             form.add_error(problem.field, problem.message)
         else:
             messages.error(request, problem.message)
     # Decided by somebody else meanwhile: the form is no use any more.
-    if form is None or found.state not in DECIDABLE:
-        return _back(request, found)
-    return _page(request, found, form=form)
+    if form is None or item.state not in DECIDABLE:
+        return _to_item(request, item)
+    return _page(request, item, form=form)
 
 
 @require_POST
 @scoped("items.view")
 def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Reject one item and return it to its sender, with the reason."""
-    found = _for_decision(request, public_id)
+    item = _for_decision(request, public_id)
     form = ReasonForm(request.POST, prefix="reject")
     if not form.is_valid():
-        return _page(request, found, reason=form)
-    items = Item.objects.filter(pk=found.pk)
+        return _page(request, item, reason=form)
+    items = Item.objects.filter(pk=item.pk)
     reason = form.cleaned_data["reason"]
-    done = accept_services.reject(items, entity=found.entity, reason=reason, access=request.access)
-    if done.done:
-        messages.success(request, f"{found.label} was returned to {found.sent_by}.")
-    for problem in (problem for one in done.refused for problem in one.problems):
+    result = accept_services.reject(items, entity=item.entity, reason=reason, access=request.access)
+    if result.done:
+        messages.success(request, f"{item.label} was returned to {item.sent_by}.")
+    for problem in (problem for refusal in result.refused for problem in refusal.problems):
         messages.error(request, problem.message)
-    return _back(request, found)
+    return _to_item(request, item)
 
 
 @require_POST
 @scoped("items.view")
 def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Link the item to the ERP's record, or send it again, by what the person found in the ERP."""
-    found = _for_decision(request, public_id)
+    item = _for_decision(request, public_id)
     form = AnswerForm(request.POST, prefix="answer")
     # Any other value is "absent", which a failed item is not offered.
-    there = request.POST.get("answer") == "there"
-    if form.is_valid() and there and not form.cleaned_data["erp_id"]:
+    is_there = request.POST.get("answer") == "there"
+    if form.is_valid() and is_there and not form.cleaned_data["erp_id"]:
         form.add_error("erp_id", "Give the ID that the record has in the ERP.")
     if not form.is_valid():
-        return _page(request, found, answer=form)
-    why, typed = form.cleaned_data["why"], form.cleaned_data["erp_id"]
+        return _page(request, item, answer=form)
+    reason, erp_id = form.cleaned_data["why"], form.cleaned_data["erp_id"]
     try:
         # Not in one transaction: the lookup asks the ERP, and no lock may be held meanwhile.
-        if there:
-            manual_resolution.look_up_and_link(found, key=typed, by=request.user, why=why)
+        if is_there:
+            manual_resolution.look_up_and_link(item, key=erp_id, by=request.user, why=reason)
         else:
-            manual_resolution.it_is_not_there(found, by=request.user, why=why)
+            manual_resolution.it_is_not_there(item, by=request.user, why=reason)
     except Refused as refused:
-        form.add_error("erp_id" if there else None, str(refused))
-        found.refresh_from_db()
-        return _page(request, found, answer=form)
-    if there:
-        messages.success(request, f"{found.label} is linked.")
+        form.add_error("erp_id" if is_there else None, str(refused))
+        item.refresh_from_db()
+        return _page(request, item, answer=form)
+    if is_there:
+        messages.success(request, f"{item.label} is linked.")
     else:
-        _say_on_its_way(request, found, "is sent again")
-    return _back(request, found)
+        _say_on_its_way(request, item, "is sent again")
+    return _to_item(request, item)
 
 
 @require_POST
 @scoped("items.view")
 def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Link the item to a record of the ERP instead of exporting it; nothing is written there."""
-    found = _for_decision(request, public_id)
+    item = _for_decision(request, public_id)
     # Only records that the last refresh found; the service refuses other IDs and an old digest.
     try:
         manual_resolution.link_instead(
-            found,
+            item,
             erp_id=request.POST.get("erp_id", ""),
             seen=request.POST.get("digest", ""),
             access=request.access,
@@ -305,23 +305,23 @@ def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     except Refused as refused:
         messages.error(request, str(refused))
     else:
-        messages.success(request, f"{found.label} is linked. Nothing was written to the ERP.")
-    return _back(request, found)
+        messages.success(request, f"{item.label} is linked. Nothing was written to the ERP.")
+    return _to_item(request, item)
 
 
 @require_POST
 @scoped("items.view")
 def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Confirm an ID that an API client has set; a failed item is exported again."""
-    found = _for_decision(request, public_id)
+    item = _for_decision(request, public_id)
     form = UseAnywayForm(request.POST, prefix="use")
     if not form.is_valid():
-        return _page(request, found, use=form)
+        return _page(request, item, use=form)
     # Read before the call, which moves the item on.
-    failed = found.state == State.FAILED
+    had_failed = item.state == State.FAILED
     try:
         accept_services.use_anyway(
-            found,
+            item,
             seen=request.POST.getlist("erp_id"),
             reason=form.cleaned_data["reason"],
             access=request.access,
@@ -330,51 +330,51 @@ def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         for problem in refused.problems:
             messages.error(request, problem.message)
     else:
-        messages.success(request, f"{found.label} now uses the ERP ID that was named.")
-        if failed:
-            _say_on_its_way(request, found, "was retried")
-    return _back(request, found)
+        messages.success(request, f"{item.label} now uses the ERP ID that was named.")
+        if had_failed:
+            _say_on_its_way(request, item, "was retried")
+    return _to_item(request, item)
 
 
 @require_POST
 @scoped("items.view")
 def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """End the link between the record and the ERP's record, which stays as it is."""
-    found = fetch(request.access, public_id)
+    item = fetch(request.access, public_id)
     # Unlinking has a rule of its own (docs/design/permissions.md, "Who does what").
-    require(request.access, record_type(found.entity).unlink_action)
+    require(request.access, record_type(item.entity).unlink_action)
     form = UnlinkForm(request.POST, prefix="unlink")
     if not form.is_valid():
-        return _page(request, found, unlink=form)
+        return _page(request, item, unlink=form)
     # Read before it ends, for the message.
-    link = item_details.link_of(found)
+    link = item_details.link_of(item)
     refused = unlink_services.unlink(
-        found.account_id,
-        found.entity,
-        [found.record_id],
+        item.account_id,
+        item.entity,
+        [item.record_id],
         by=request.user,
         why=form.cleaned_data["reason"],
     )
     if refused:
-        form.add_error(None, f"Nothing was done. {refused[found.record_id]}")
-        return _page(request, found, unlink=form)
+        form.add_error(None, f"Nothing was done. {refused[item.record_id]}")
+        return _page(request, item, unlink=form)
     words = link.erp_code if link else "the ERP"
-    messages.success(request, f"{found.label} is no longer linked to {words}.")
-    return _back(request, found)
+    messages.success(request, f"{item.label} is no longer linked to {words}.")
+    return _to_item(request, item)
 
 
 @require_POST
 @scoped("items.view")
 def withdraw_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Withdraw an accepted item from the export while nothing of it can be in the ERP."""
-    found = _for_decision(request, public_id)
+    item = _for_decision(request, public_id)
     form = WithdrawForm(request.POST, prefix="withdraw")
     if not form.is_valid():
-        return _page(request, found, withdraw=form)
+        return _page(request, item, withdraw=form)
     try:
-        accept_services.withdraw(found, reason=form.cleaned_data["reason"], by=request.user)
+        accept_services.withdraw(item, reason=form.cleaned_data["reason"], by=request.user)
     except Refused as refused:
         messages.error(request, str(refused))
     else:
-        messages.success(request, f"{found.label} was withdrawn and waits for a decision again.")
-    return _back(request, found)
+        messages.success(request, f"{item.label} was withdrawn and waits for a decision again.")
+    return _to_item(request, item)

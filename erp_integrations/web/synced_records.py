@@ -34,13 +34,13 @@ def search(links: Links, words: str) -> Links:
 
 def shown(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:
     """Return one page of the links by the search, division and order of a query string."""
-    found = synced(access, kind)
-    divisions = found.divisions() if kind.unit == "list" else []
+    links = synced(access, kind)
+    divisions = links.divisions() if kind.unit == "list" else []
     division = query.get("division", "").replace("\x00", "")
     if division:
-        found = found.in_division(division)
-    found = found.select_related("item__sent_by", "item__project", "linked_by", "connection")
-    page = list_page(found, query, sorts=SORTS, default="-sent", search=search)
+        links = links.in_division(division)
+    links = links.select_related("item__sent_by", "item__project", "linked_by", "connection")
+    page = list_page(links, query, sorts=SORTS, default="-sent", search=search)
     return {"page": page, "rows": _rows(page.rows, access, kind), "divisions": divisions}
 
 

@@ -113,19 +113,19 @@ def _patiently(
     # ``retried`` repeats the transaction after a conflict; the loop below repeats it while the
     # database is busy for other reasons.
     @retried
-    def once() -> Result:
+    def carry_out_batch() -> Result:
         with transaction.atomic():
             return do(batch, click)
 
     trouble = BUSY
     for _attempt in range(TRIES):
         try:
-            return once()
+            return carry_out_batch()
         except OperationalError as error:
-            found = trouble_of(error)
-            if found is None:
+            current_trouble = trouble_of(error)
+            if current_trouble is None:
                 raise
-            trouble = found
+            trouble = current_trouble
             # A full disk does not go away within seconds, and conflicts were retried already.
             if trouble is not BUSY or is_conflict(error):
                 break
@@ -145,14 +145,19 @@ def _finish(click: Request, *, done: int, refused: Sequence[Refusal]) -> None:
 def _rows(refused: Sequence[Refusal]) -> list[dict[str, Any]]:
     return [
         {
-            "record_id": one.record_id,
-            "label": one.label,
+            "record_id": refusal.record_id,
+            "label": refusal.label,
             "problems": [
-                {"message": p.message, "field": p.field, "current": p.current, "limit": p.limit}
-                for p in one.problems
+                {
+                    "message": problem.message,
+                    "field": problem.field,
+                    "current": problem.current,
+                    "limit": problem.limit,
+                }
+                for problem in refusal.problems
             ],
         }
-        for one in refused
+        for refusal in refused
     ]
 
 
@@ -162,13 +167,13 @@ def click_of(access: Access, request_id: UUID) -> Request:
     :raises PermissionDenied: if it is someone else's and the user cannot view items.
     :raises Http404: if it belongs to another account, or not to the project of the scope.
     """
-    found = get_object_or_404(
+    click = get_object_or_404(
         Request.objects.select_related("by", "project"), pk=request_id, account=access.account
     )
-    if found.by_id != access.user.pk and not access.can("items.view"):
+    if click.by_id != access.user.pk and not access.can("items.view"):
         raise PermissionDenied(access.can("items.view").why)
     # As for other accounts: what the scope does not contain does not exist there
     # (docs/design/permissions.md, "Who does what").
-    if access.project is not None and found.project_id != access.project.pk:
+    if access.project is not None and click.project_id != access.project.pk:
         raise Http404
-    return found
+    return click

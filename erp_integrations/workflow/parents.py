@@ -20,16 +20,16 @@ TAKEN_ALONG = Q(state=State.READY) | Q(state=State.QUEUED, waits_for__isnull=Fal
 
 def below(items: Sequence[Item]) -> list[Item]:
     """Return the waiting items of all descendants of the items' records, without ``items``."""
-    mine = {item.pk for item in items}
-    found: dict[int, Item] = {}
+    own_ids = {item.pk for item in items}
+    descendants: dict[int, Item] = {}
     tier = _records(items)
     # One query per tier and batch, not per record.
     while tier:
         children = _children(items, sorted(tier))
-        new = [item for item in children if item.pk not in found]
-        found |= {item.pk: item for item in new}
-        tier = _records(new)
-    return [item for pk, item in sorted(found.items()) if pk not in mine]
+        next_tier = [item for item in children if item.pk not in descendants]
+        descendants |= {item.pk: item for item in next_tier}
+        tier = _records(next_tier)
+    return [item for pk, item in sorted(descendants.items()) if pk not in own_ids]
 
 
 def _records(items: Iterable[Item]) -> set[int]:
@@ -39,12 +39,12 @@ def _records(items: Iterable[Item]) -> set[int]:
 def _children(items: Sequence[Item], parents: Sequence[int]) -> list[Item]:
     """Waiting items of the direct children of ``parents``."""
     accounts = {(item.account_id, item.entity) for item in items}
-    found: list[Item] = []
+    children: list[Item] = []
     for account_id, entity in sorted(accounts):
         rows = Item.objects.filter(TAKEN_ALONG, account=account_id, entity=entity)
         for start in range(0, len(parents), CHUNK):
-            found += rows.filter(parent_id__in=parents[start : start + CHUNK])
-    return found
+            children += rows.filter(parent_id__in=parents[start : start + CHUNK])
+    return children
 
 
 def release_children(connection_id: int, entity: str, records: Sequence[int]) -> None:
@@ -53,6 +53,6 @@ def release_children(connection_id: int, entity: str, records: Sequence[int]) ->
     The caller holds the lock on the connection.
     """
     # Only ``waits_for`` changes and not the state, so this is no move of ``transitions``.
-    waiting = Item.objects.filter(connection=connection_id, entity=entity)
-    for some in chunks(records):
-        waiting.filter(waits_for__in=some).update(waits_for=None)
+    items = Item.objects.filter(connection=connection_id, entity=entity)
+    for chunk in chunks(records):
+        items.filter(waits_for__in=chunk).update(waits_for=None)

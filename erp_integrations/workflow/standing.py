@@ -39,7 +39,10 @@ def _handed_over(item: Item) -> str:
     files = ExportFile.objects.filter(connection=item.connection_id).defer("content")
     # The handle is a property, so the database cannot filter by it; hence the limit. The content of
     # the files is not loaded.
-    file = next((one for one in files.order_by("-pk")[:200] if one.handle == item.handle), None)
+    file = next(
+        (candidate for candidate in files.order_by("-pk")[:200] if candidate.handle == item.handle),
+        None,
+    )
     if file is None:
         return "It was submitted. The ERP processes it later."
     return (

@@ -33,34 +33,34 @@ def news(entity: str, account_id: int, record: Sendable) -> list[News]:
     They say why the record was rejected or its export failed, what the export waits for, and which
     fields were edited since the sync.
     """
-    found = []
+    banners = []
     if record.erp_state in TOLD | OPEN:
         items = Item.objects.filter(account=account_id, entity=entity, record_id=record.pk)
         related = items.select_related("decided_by", "sent_by", "connection")
         # The latest item is the one that ``erp_state`` shows.
         item = related.order_by("-pk").first()
-        found = _of_item(item) if item is not None else []
+        banners = _of_item(item) if item is not None else []
     if record.origin_id:
-        found += _drift(entity, account_id, record)
-    return found
+        banners += _drift(entity, account_id, record)
+    return banners
 
 
 def reasons(entity: str, account_id: int, records: Sequence[Sendable]) -> dict[int, str]:
     """Return record id -> reason of its rejection or failure, with one query for a whole page."""
-    told = [record.pk for record in records if record.erp_state in TOLD]
-    items = Item.objects.filter(account=account_id, entity=entity, record_id__in=told)
+    refused_ids = [record.pk for record in records if record.erp_state in TOLD]
+    items = Item.objects.filter(account=account_id, entity=entity, record_id__in=refused_ids)
     rows = items.filter(state__in=sorted(TOLD)).order_by("pk")
     # A record can have several such items; in this order the latest one overwrites the others.
     return {item.record_id: item.decision_note or item.error_text for item in rows}
 
 
 def _of_item(item: Item) -> list[News]:
-    found = [_told(item)] if item.state in TOLD else []
+    banners = [_outcome_banner(item)] if item.state in TOLD else []
     wait = wait_reasons.of_item(item)
-    return [*found, News("warning", wait.heading, wait.text)] if wait else found
+    return [*banners, News("warning", wait.heading, wait.text)] if wait else banners
 
 
-def _told(item: Item) -> News:
+def _outcome_banner(item: Item) -> News:
     if item.state == State.REJECTED:
         text = f"{item.decision_note} Edit the record, then re-send it."
         return News("warning", f"Rejected by {item.decided_by}", text)
@@ -82,14 +82,14 @@ def _drift(entity: str, account_id: int, record: Sendable) -> list[News]:
     # Compared by the outgoing payload: edits of fields that are not exported are no drift.
     if link is None or link.synced_digest == digest(drafts[0].payload):
         return []
-    labels = {one.name: one.label for one in manifest.fields} if manifest else {}
-    names = [labels.get(name, name) for name in _changed(drafts[0], link.synced_payload)]
+    labels = {field.name: field.label for field in manifest.fields} if manifest else {}
+    names = [labels.get(name, name) for name in _changed_fields(drafts[0], link.synced_payload)]
     fields = f": {', '.join(names)}" if names else ""
     text = "The ERP still holds the record as it was. Re-send it where the ERP takes changes."
     return [News("info", f"Changed since it was synced{fields}", text)]
 
 
-def _changed(draft: Draft, synced: dict[str, object]) -> list[str]:
+def _changed_fields(draft: Draft, synced: dict[str, object]) -> list[str]:
     # Empty if the record was linked without an export, and the ERP record differs from it.
     if not synced:
         return []

@@ -41,15 +41,17 @@ def handling(items: Sequence[Item]) -> Iterator[None]:
     the inbound HTTP request of an ERP.
     """
     traces = {trace_of(item) for item in items}
-    named = {"item": str(items[0].public_id), "attempt": items[0].fence} if len(items) == 1 else {}
-    with acting_for(traces.pop() if len(traces) == 1 else ""), bound(**named):
+    context = (
+        {"item": str(items[0].public_id), "attempt": items[0].fence} if len(items) == 1 else {}
+    )
+    with acting_for(traces.pop() if len(traces) == 1 else ""), bound(**context):
         yield
 
 
 def claimed(claims: Sequence[Claim]) -> None:
     """Log that this worker has claimed items."""
-    for one in claims:
-        _say(one.item, "claim", "claimed as attempt %s", one.item.fence)
+    for claim in claims:
+        _say(claim.item, "claim", "claimed as attempt %s", claim.item.fence)
 
 
 def handed(item: Item) -> None:
@@ -64,26 +66,26 @@ def reported(item: Item) -> None:
 
 def polled(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> None:
     """Log that the ERP was asked about commands that it has queued."""
-    for one, outcome in zip(claims, outcomes, strict=True):
+    for claim, outcome in zip(claims, outcomes, strict=True):
         # An outcome with a handle is still pending in the ERP.
         words = "not yet" if outcome.handle else "done" if outcome.error is None else "failed"
-        _say(one.item, "poll", "the ERP was asked about it: %s", words, outcome=words)
+        _say(claim.item, "poll", "the ERP was asked about it: %s", words, outcome=words)
 
 
 def called(claims: Sequence[Claim], *, began: float) -> None:
     """Log a call of the ERP; ``began`` is ``uptime()`` before the call."""
     took = _since(began)
-    for one in claims:
-        _say(one.item, "call", "handed to the ERP, answered in %s s", took, duration=took)
+    for claim in claims:
+        _say(claim.item, "call", "handed to the ERP, answered in %s s", took, duration=took)
 
 
 def settled(claims: Sequence[Claim]) -> None:
     """Log the outcomes of attempts, with the seconds since the claim."""
-    for one in claims:
-        attempt, took = one.attempt, _since(one.began)
+    for claim in claims:
+        attempt, took = claim.attempt, _since(claim.began)
         error = f" ({attempt.error_class})" if attempt.error_class else ""
         _say(
-            one.item,
+            claim.item,
             "settle",
             "attempt %s: %s%s after %s s",
             attempt.fence,
@@ -102,9 +104,9 @@ def lost(items: Sequence[Item]) -> None:
         _say(item, "lose", "its worker's lease expired", outcome="lost")
 
 
-def looked_up(item: Item, found: Found | Ambiguous | None) -> None:
+def looked_up(item: Item, result: Found | Ambiguous | None) -> None:
     """Log the result of a lookup of an item whose outcome is uncertain."""
-    words = "nothing" if found is None else "one" if isinstance(found, Found) else "several"
+    words = "nothing" if result is None else "one" if isinstance(result, Found) else "several"
     _say(item, "look_up", "look %s into the ERP found %s", item.looks, words, outcome=words)
 
 
@@ -112,7 +114,7 @@ def _since(began: float) -> float:
     return round(uptime() - began, 3)
 
 
-def _say(item: Item, event: str, words: str, *values: object, **more: Any) -> None:
+def _say(item: Item, event: str, words: str, *values: object, **details: Any) -> None:
     # Checked first, because the trace id below can need a query for the item's request.
     if not logger.isEnabledFor(logging.INFO):
         return
@@ -122,7 +124,7 @@ def _say(item: Item, event: str, words: str, *values: object, **more: Any) -> No
         "connection": item.connection_id,
         "item": str(item.public_id),
         "attempt": item.fence,
-        **more,
+        **details,
     }
     # Per item: one call of the ERP can contain items of several bulk requests.
     with acting_for(trace_of(item)):

@@ -46,18 +46,18 @@ def open_items(items: Sequence[Item], *, by: User, why: str = "") -> None:
 @transaction.atomic
 def move(
     event: str,
-    found: ItemQuerySet,
+    items: ItemQuerySet,
     *,
     by: User | None,
     why: str = "",
     values: Mapping[str, Any] | None = None,
-    each: Mapping[int, Mapping[str, Any]] | None = None,
+    item_columns: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[Item]:
-    """Apply an event of ``MOVES`` to those items of ``found`` whose state allows it.
+    """Apply an event of ``MOVES`` to those items of ``items`` whose state allows it.
 
     :param by: the user; None for the engine.
     :param values: columns with the same new value for all items.
-    :param each: item id -> columns with a new value for that item.
+    :param item_columns: item id -> columns with a new value for that item.
     :returns: the items that were moved, without those that another caller moved first. Columns of
         ``values`` are not set on them.
     """
@@ -66,30 +66,30 @@ def move(
     # it has waited for a lock, so items that another transaction has moved drop out. Only the items
     # are locked (``of``), because PostgreSQL refuses to lock a nullable joined row. Ordered by id,
     # which is the lock order.
-    locked = found.filter(state__in=sources).select_for_update(no_key=True, of=("self",))
-    items = list(locked.select_related("request").order_by("pk"))
-    before = {item.pk: item.state for item in items}
-    columns = _set_each(items, each or {})
-    write_rows(items, columns, held=True, state=target, **(values or {}))
-    for item in items:
+    locked = items.filter(state__in=sources).select_for_update(no_key=True, of=("self",))
+    moved = list(locked.select_related("request").order_by("pk"))
+    old_states = {item.pk: item.state for item in moved}
+    columns = _set_each(moved, item_columns or {})
+    write_rows(moved, columns, held=True, state=target, **(values or {}))
+    for item in moved:
         item.state = target
-    _report(event, items, before, by=by, why=why)
-    _mirror(items)
-    return items
+    _report(event, moved, old_states, by=by, why=why)
+    _mirror(moved)
+    return moved
 
 
-def _set_each(items: Sequence[Item], each: Mapping[int, Mapping[str, Any]]) -> list[str]:
+def _set_each(items: Sequence[Item], item_columns: Mapping[int, Mapping[str, Any]]) -> list[str]:
     """Set each item's own values in memory; returns the names of all columns set."""
     columns: set[str] = set()
     for item in items:
-        for column, value in each.get(item.pk, {}).items():
+        for column, value in item_columns.get(item.pk, {}).items():
             setattr(item, column, value)
             columns.add(column)
     return sorted(columns)
 
 
 def _report(
-    event: str, items: Iterable[Item], before: Mapping[int, str], *, by: User | None, why: str
+    event: str, items: Iterable[Item], old_states: Mapping[int, str], *, by: User | None, why: str
 ) -> None:
     by_account: dict[int, list[Note]] = defaultdict(list)
     for item in items:
@@ -105,7 +105,7 @@ def _report(
                 subject_id=item.record_id,
                 label=item.label,
                 verb=event,
-                from_state=before.get(item.pk, ""),
+                from_state=old_states.get(item.pk, ""),
                 to_state=item.state,
                 note=why,
                 data=data,
@@ -127,8 +127,8 @@ def _mirror(items: Sequence[Item]) -> None:
         # An UPDATE locks rows in any order, so they are locked by id before.
         lock_records(entity, ids)
         model = record_type(entity).model
-        for some in chunks(sorted(ids)):
-            model._base_manager.filter(pk__in=some).update(erp_state=state)
+        for chunk in chunks(sorted(ids)):
+            model._base_manager.filter(pk__in=chunk).update(erp_state=state)
 
 
 def part(items: ItemQuerySet) -> None:

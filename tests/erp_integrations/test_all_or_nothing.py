@@ -51,7 +51,7 @@ class Scene:
 def settling(**outcome: Any) -> Callable[[Scene], Act]:
     def of(scene: Scene) -> Act:
         claims = scene.claims()
-        answers = [(one, Outcome(**outcome)) for one in claims]
+        answers = [settle.Answer(one, Outcome(**outcome)) for one in claims]
         return lambda: settle.settle(scene.connection, manifest_of(scene.connection), answers)
 
     return of
@@ -136,7 +136,9 @@ def linking(scene: Scene) -> Act:
 
 def polling(scene: Scene) -> Act:
     claims, manifest = scene.claims(), manifest_of(scene.connection)
-    settle.settle(scene.connection, manifest, [(claims[0], Outcome(handle="H", check_after=1.0))])
+    settle.settle(
+        scene.connection, manifest, [settle.Answer(claims[0], Outcome(handle="H", check_after=1.0))]
+    )
     steps.let_pass(10)
     return lambda: queued.take_pending(scene.connection, manifest)
 

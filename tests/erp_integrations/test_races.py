@@ -203,7 +203,7 @@ def test_lost_item_is_settled_by_one_of_the_late_worker_and_the_recovery(
     steps.let_pass(81)
     at_once(
         lambda: settle.settle(
-            connection, manifest_of(connection), list(zip(claims, outcomes, strict=True))
+            connection, manifest_of(connection), settle.answers_of(claims, outcomes)
         ),
         lease_recovery.expire_leases,
         lambda: engine.drain(connection.pk),

@@ -100,7 +100,7 @@ class SendList(ListClick):
             outcome = send_to_erp.send(code_list, access=self.access, seen=seen, ids=ids, note=note)
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
-        return action_responses.whole(outcome, 201)
+        return action_responses.for_list(outcome, 201)
 
 
 class RetrieveList(ListClick):
@@ -112,7 +112,7 @@ class RetrieveList(ListClick):
         """Take back all waiting codes, or the chosen codes and their descendants."""
         code_list = self.fetch(pk)
         self.require("codes.retrieve")
-        return action_responses.whole(
+        return action_responses.for_list(
             send_to_erp.retrieve(code_list, access=self.access, ids=self.ids()), 200
         )
 
@@ -155,7 +155,7 @@ class SendCode(CodeView):
             )
         except CodeRefused as error:
             raise ApiError(409, {"revision": [str(error)]}) from error
-        return action_responses.one(list_services.CODE, pk, outcome, self.access, 201)
+        return action_responses.for_one(list_services.CODE, pk, outcome, self.access, 201)
 
 
 class RetrieveCode(CodeView):
@@ -167,4 +167,4 @@ class RetrieveCode(CodeView):
         code = self.fetch(pk)
         self.require("codes.retrieve")
         outcome = send_to_erp.retrieve(code.list, access=self.access, ids=[pk])
-        return action_responses.one(list_services.CODE, pk, outcome, self.access, 200)
+        return action_responses.for_one(list_services.CODE, pk, outcome, self.access, 200)

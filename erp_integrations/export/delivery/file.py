@@ -156,7 +156,7 @@ def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = 
         _requeue(claims, why=f"Nothing of file {file.name} was imported", by=by)
         return 0
     outcomes = _outcomes(file, claims, result)
-    answers, manifest = list(zip(claims, outcomes, strict=True)), _manifest(file.connection)
+    answers, manifest = settle.answers_of(claims, outcomes), _manifest(file.connection)
     for start in range(0, len(answers), SETTLE_BATCH):
         settle.settle(file.connection, manifest, answers[start : start + SETTLE_BATCH])
     wake(file.connection_id)

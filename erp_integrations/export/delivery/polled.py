@@ -166,7 +166,7 @@ def take_reports(connection: Connection, manifest: Manifest, reports: Iterable[R
         tracing.reported(item)
     claims = claims_of([item for item, _outcome in outcomes.values()])
     unsettled = [claimed for claimed in claims if claimed.attempt.outcome in Attempt.UNKNOWN]
-    answers = [(claimed, outcomes[claimed.item.pk][1]) for claimed in unsettled]
+    answers = [settle.Answer(claimed, outcomes[claimed.item.pk][1]) for claimed in unsettled]
     settle.settle(connection, manifest, answers)
 
 
@@ -208,7 +208,7 @@ def _take_first_look(
             return [claimed]
         claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
         error = engine.key_taken_error(claimed, manifest.entities[item.entity], record)
-        settle.settle(connection, manifest, [(claimed, Outcome(error=error))])
+        settle.settle(connection, manifest, [settle.Answer(claimed, Outcome(error=error))])
     return []
 
 

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from erp_integrations.adapters.base import Effect, ErpError, ErrorClass, Manifest, Outcome
 from erp_integrations.clock import Reading, after, ago
+from erp_integrations.export.settle import Answer
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.states import State
 from erp_integrations.workflow.payloads.commands import Claim, command_of
@@ -47,21 +48,19 @@ def take_pending(connection: Connection, manifest: Manifest) -> list[Claim]:
     return claims_of(items)
 
 
-def still_pending(
-    manifest: Manifest, answers: Sequence[tuple[Claim, Outcome]]
-) -> list[tuple[Claim, Outcome]]:
+def still_pending(manifest: Manifest, answers: Sequence[Answer]) -> list[Answer]:
     """Return the final answers; for "not yet" schedule the next poll.
 
     A command that has been pending longer than ``silent_after`` seconds is returned as lost.
     """
-    waiting = [(claim, outcome) for claim, outcome in answers if outcome.handle]
-    ids = [claim.attempt.pk for claim, _outcome in waiting]
+    unfinished = [answer for answer in answers if answer.outcome.handle]
+    ids = [answer.claim.attempt.pk for answer in unfinished]
     silent = Attempt.objects.filter(pk__in=ids, opened_reading__lte=ago(manifest.silent_after))
     given_up = set(silent.values_list("pk", flat=True))
-    settling = [(claim, outcome) for claim, outcome in answers if not outcome.handle]
-    for claim, outcome in waiting:
+    settling = [answer for answer in answers if not answer.outcome.handle]
+    for claim, outcome in unfinished:
         if claim.attempt.pk in given_up:
-            settling.append((claim, Outcome(error=_silent(manifest))))
+            settling.append(Answer(claim, Outcome(error=_silent(manifest))))
             continue
         rows = Item.objects.filter(pk=claim.item.pk, fence=claim.item.fence, state=State.SUBMITTED)
         rows.update(handle=outcome.handle, check_after=after(max(outcome.check_after, 1.0)))

@@ -55,7 +55,7 @@ def holdings(connection: Connection, entity: EntityManifest, query: QueryDict) -
     return Holdings(
         page=page,
         columns=[entity.label_of(name) for name in entity.columns],
-        rows=[_cells(entity, one.data, offers) for one in page.rows],
+        rows=[_cells(entity, record.data, offers) for record in page.rows],
         read_at=read_at,
         since=_exported_since(connection, entity, read_at),
     )
@@ -87,5 +87,5 @@ def _cell(label: str, value: Any, words: Mapping[str, str]) -> Cell:
     if isinstance(value, bool):
         return Cell(label, "Yes" if value else "No")
     text = "" if value is None else str(value)
-    meant = [words[code] for code in text.split(",") if code in words]
-    return Cell(label, ", ".join(meant), text) if meant else Cell(label, text)
+    meanings = [words[code] for code in text.split(",") if code in words]
+    return Cell(label, ", ".join(meanings), text) if meanings else Cell(label, text)

@@ -36,13 +36,13 @@ def _file(access: Access, file_id: UUID) -> ExportFile:
     :raises Http404: if there is none.
     :raises PermissionDenied: unless the person may accept the records in it.
     """
-    mine = ExportFile.objects.filter(connection__account=access.account)
-    found = get_object_or_404(mine.select_related("connection"), public_id=file_id)
-    require(access, "items.accept", found.entity)
-    return found
+    files = ExportFile.objects.filter(connection__account=access.account)
+    file = get_object_or_404(files.select_related("connection"), public_id=file_id)
+    require(access, "items.accept", file.entity)
+    return file
 
 
-def _back(request: ScopedRequest) -> HttpResponseBase:
+def _to_connection(request: ScopedRequest) -> HttpResponseBase:
     return redirect("erp:connection", request.access.account.pk)
 
 
@@ -63,24 +63,24 @@ def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
         messages.success(
             request, f"{file.name} holds {file.count}. Download it, import it, then confirm it."
         )
-    return _back(request)
+    return _to_connection(request)
 
 
 @require_safe
 @scoped("connection.view")
 def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
     """Download the file as it was made."""
-    found = _file(request.access, file_id)
-    return _attachment(found.name, bytes(found.content), found.content_type)
+    file = _file(request.access, file_id)
+    return _attachment(file.name, bytes(file.content), file.content_type)
 
 
 @require_safe
 @scoped("connection.view")
 def id_list(request: ScopedRequest, file_id: UUID) -> HttpResponse:
     """Download the list in which a person enters the IDs that the ERP gave to new records."""
-    found = _file(request.access, file_id)
-    name = f"ids-{PurePath(found.name).stem}.csv"
-    return _attachment(name, file_delivery.id_list(found), "text/csv; charset=utf-8")
+    file = _file(request.access, file_id)
+    name = f"ids-{PurePath(file.name).stem}.csv"
+    return _attachment(name, file_delivery.id_list(file), "text/csv; charset=utf-8")
 
 
 def _attachment(name: str, content: bytes, content_type: str) -> HttpResponse:
@@ -93,7 +93,7 @@ def _attachment(name: str, content: bytes, content_type: str) -> HttpResponse:
 @scoped("connection.view")
 def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     """Settle the items of a file by a result file, a list of IDs, or the verdict alone."""
-    found, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
+    file, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
     upload = request.FILES.get("result")
     if verdict not in ExportFile.Verdict.values:
         messages.error(request, "Choose the result of the file.")
@@ -103,44 +103,46 @@ def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     elif upload is not None and (upload.size or 0) > LARGEST_RESULT:
         messages.error(request, TOO_LARGE)
     else:
-        _confirm(request, found, verdict, upload.read() if upload and verdict in CHOOSE else None)
-    return _back(request)
+        _confirm(request, file, verdict, upload.read() if upload and verdict in CHOOSE else None)
+    return _to_connection(request)
 
 
-def _confirm(request: ScopedRequest, found: ExportFile, verdict: str, result: bytes | None) -> None:
+def _confirm(request: ScopedRequest, file: ExportFile, verdict: str, result: bytes | None) -> None:
     earlier = Linked(0, ())
     try:
-        count = file_delivery.confirm(found, verdict, by=request.user, result=result)
+        count = file_delivery.confirm(file, verdict, by=request.user, result=result)
         # The list may also have IDs that earlier files of the connection still lack.
         if verdict == ExportFile.Verdict.IDS and result is not None:
-            earlier = file_delivery.link_unnamed(found, result, by=request.user)
+            earlier = file_delivery.link_unnamed(file, result, by=request.user)
     except NotDone as error:
         messages.error(request, str(error))
         return
-    rest = found.count - count
+    not_arrived = file.count - count
     if verdict == ExportFile.Verdict.NONE:
-        messages.success(request, f"What was in {found.name} waits for the next file.")
-    elif rest:
-        messages.warning(request, f"{count} arrived in the ERP. {rest} did not, or need an answer.")
+        messages.success(request, f"What was in {file.name} waits for the next file.")
+    elif not_arrived:
+        messages.warning(
+            request, f"{count} arrived in the ERP. {not_arrived} did not, or need an answer."
+        )
     else:
-        messages.success(request, f"All {count} of {found.name} arrived in the ERP.")
+        messages.success(request, f"All {count} of {file.name} arrived in the ERP.")
     _tell(request, earlier, "of earlier files")
 
 
-def _tell(request: ScopedRequest, linked: Linked, which: str) -> None:
+def _tell(request: ScopedRequest, linked: Linked, qualifier: str) -> None:
     """Say what was linked, and what was not because another record has its ID."""
     if linked.count == 1:
-        messages.success(request, f"1 record {which} is linked to the ID that the list names.")
+        messages.success(request, f"1 record {qualifier} is linked to the ID that the list names.")
     elif linked.count:
-        records = f"{linked.count} records {which}"
+        records = f"{linked.count} records {qualifier}"
         messages.success(request, f"{records} are linked to the IDs that the list names.")
     if linked.taken:
-        some = ", ".join(linked.taken[:MOST_KEYS])
+        keys = ", ".join(linked.taken[:MOST_KEYS])
         if len(linked.taken) > MOST_KEYS:
-            some += f" and {len(linked.taken) - MOST_KEYS} more"
+            keys += f" and {len(linked.taken) - MOST_KEYS} more"
         messages.error(
             request,
-            f"Not linked, because another record has the ID that the list names: {some}. "
+            f"Not linked, because another record has the ID that the list names: {keys}. "
             "Correct the list, or answer on the page of each.",
         )
 
@@ -149,19 +151,19 @@ def _tell(request: ScopedRequest, linked: Linked, which: str) -> None:
 @scoped("connection.view")
 def link_unnamed(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     """Read a list of IDs for records that a confirmed file left without one."""
-    found, upload = _file(request.access, file_id), request.FILES.get("result")
+    file, upload = _file(request.access, file_id), request.FILES.get("result")
     if upload is None:
         messages.error(request, CHOOSE[ExportFile.Verdict.IDS])
     elif (upload.size or 0) > LARGEST_RESULT:
         messages.error(request, TOO_LARGE)
     else:
-        _link_unnamed(request, found, upload.read())
-    return _back(request)
+        _link_unnamed(request, file, upload.read())
+    return _to_connection(request)
 
 
-def _link_unnamed(request: ScopedRequest, found: ExportFile, content: bytes) -> None:
+def _link_unnamed(request: ScopedRequest, file: ExportFile, content: bytes) -> None:
     try:
-        linked = file_delivery.link_unnamed(found, content, by=request.user)
+        linked = file_delivery.link_unnamed(file, content, by=request.user)
     except NotDone as error:
         messages.error(request, str(error))
         return

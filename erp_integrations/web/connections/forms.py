@@ -29,16 +29,16 @@ class PauseForm(PlainTexts, forms.Form):
     reason = forms.CharField(label="Reason", max_length=300)
 
 
-def secret_form_field(one: Setting, state: str = NOT_SET) -> forms.Field:
+def secret_form_field(setting: Setting, state: str = NOT_SET) -> forms.Field:
     """Return an input for a secret. It is always empty: stored secrets are never shown.
 
     :param state: whether a secret is stored, and what happens to it; part of the help text.
     """
     # Help texts are rendered as HTML, and this one comes from an adapter.
-    words = f"{conditional_escape(one.help)} {state}" if one.help else state
+    words = f"{conditional_escape(setting.help)} {state}" if setting.help else state
     # No max_length: with it, a browser silently cuts what is pasted.
     return forms.CharField(
-        label=one.label,
+        label=setting.label,
         help_text=words,
         required=False,
         strip=False,
@@ -47,16 +47,16 @@ def secret_form_field(one: Setting, state: str = NOT_SET) -> forms.Field:
     )
 
 
-def setting_form_field(one: Setting) -> forms.Field:
+def setting_form_field(setting: Setting) -> forms.Field:
     """Return the form field of one setting of an adapter."""
     # Never required here: the service checks the settings (connections.settings.clean_config).
-    shared: dict[str, Any] = {"label": one.label, "help_text": one.help, "required": False}
-    if one.kind == "secret":
-        return secret_form_field(one)
-    if one.options:
-        return forms.ChoiceField(choices=one.options, **shared)
-    if one.kind == "integer":
-        return forms.IntegerField(min_value=one.least, max_value=one.most, **shared)
+    shared: dict[str, Any] = {"label": setting.label, "help_text": setting.help, "required": False}
+    if setting.kind == "secret":
+        return secret_form_field(setting)
+    if setting.options:
+        return forms.ChoiceField(choices=setting.options, **shared)
+    if setting.kind == "integer":
+        return forms.IntegerField(min_value=setting.least, max_value=setting.most, **shared)
     return forms.CharField(max_length=200, **shared)
 
 
@@ -78,14 +78,14 @@ def limit_form_fields(manifest: Manifest) -> dict[str, forms.Field]:
 
 
 def _whole_number(label: str, limits: tuple[int, int], words: str) -> forms.Field:
-    wrong = f"{label} must be a whole number from {limits[0]} to {limits[1]:,}."
+    message = f"{label} must be a whole number from {limits[0]} to {limits[1]:,}."
     return forms.IntegerField(
         label=label,
         required=False,
         min_value=limits[0],
         max_value=limits[1],
         help_text=words,
-        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), message),
     )
 
 
@@ -107,17 +107,17 @@ class ConnectionForm(PlainTexts, forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.identity = {one.name for one in manifest.identity if leads}
-        shown = [one for one in manifest.settings if one.name not in self.identity]
-        self.setting_names = [one.name for one in shown if one.kind != "secret"]
-        self.secret_names = [one.name for one in shown if one.kind == "secret"]
-        for one in shown:
-            self.fields[one.name] = setting_form_field(one)
-            if one.name in self.secret_names and one.name in secrets_set:
-                self.fields[one.name] = secret_form_field(one, KEPT)
+        self.identity = {setting.name for setting in manifest.identity if leads}
+        visible = [setting for setting in manifest.settings if setting.name not in self.identity]
+        self.setting_names = [setting.name for setting in visible if setting.kind != "secret"]
+        self.secret_names = [setting.name for setting in visible if setting.kind == "secret"]
+        for setting in visible:
+            self.fields[setting.name] = setting_form_field(setting)
+            if setting.name in self.secret_names and setting.name in secrets_set:
+                self.fields[setting.name] = secret_form_field(setting, KEPT)
                 # An empty input keeps the secret, so removing one needs a box of its own.
-                self.fields[_removal(one.name)] = forms.BooleanField(
-                    label=f"Remove the stored {one.label}", required=False
+                self.fields[_removal(setting.name)] = forms.BooleanField(
+                    label=f"Remove the stored {setting.label}", required=False
                 )
         self.fields.update(limit_form_fields(manifest))
 
@@ -134,8 +134,8 @@ class ConnectionForm(PlainTexts, forms.Form):
 
         Identity settings that were posted all the same are included: the service refuses them.
         """
-        sent = {name: self.data[name] for name in self.identity if name in self.data}
-        return sent | {name: self.cleaned_data.get(name) for name in self.setting_names}
+        posted = {name: self.data[name] for name in self.identity if name in self.data}
+        return posted | {name: self.cleaned_data.get(name) for name in self.setting_names}
 
     @property
     def limits(self) -> Mapping[str, int | None]:
@@ -145,8 +145,8 @@ class ConnectionForm(PlainTexts, forms.Form):
     @property
     def secrets(self) -> Mapping[str, str]:
         """The new secrets by setting name."""
-        given = {name: self.cleaned_data.get(name) or "" for name in self.secret_names}
-        return {name: value for name, value in given.items() if value.strip()}
+        entered = {name: self.cleaned_data.get(name) or "" for name in self.secret_names}
+        return {name: value for name, value in entered.items() if value.strip()}
 
     @property
     def removed(self) -> list[str]:
@@ -170,15 +170,17 @@ class IdentityForm(PlainTexts, forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.setting_names = [one.name for one in manifest.identity]
-        self.secret_names = [one.name for one in manifest.settings if one.kind == "secret"]
-        for one in manifest.identity:
-            self.fields[one.name] = setting_form_field(one)
-        for one in manifest.settings:
-            if one.kind == "secret":
+        self.setting_names = [setting.name for setting in manifest.identity]
+        self.secret_names = [
+            setting.name for setting in manifest.settings if setting.kind == "secret"
+        ]
+        for setting in manifest.identity:
+            self.fields[setting.name] = setting_form_field(setting)
+        for setting in manifest.settings:
+            if setting.kind == "secret":
                 # Not required by the form: the service says which are needed, and why.
-                state = AGAIN if one.name in secrets_set else NOT_SET
-                self.fields[one.name] = secret_form_field(one, state)
+                state = AGAIN if setting.name in secrets_set else NOT_SET
+                self.fields[setting.name] = secret_form_field(setting, state)
         # Only a person knows whether the new address has the same books.
         if linked:
             self.fields["books"] = _books_field(linked)
@@ -201,8 +203,8 @@ class IdentityForm(PlainTexts, forms.Form):
     @property
     def books(self) -> Books | None:
         """The choice about the links; None if nothing is linked."""
-        said = self.cleaned_data.get("books")
-        return Books(said) if said else None
+        choice = self.cleaned_data.get("books")
+        return Books(choice) if choice else None
 
 
 def _books_field(linked: Sequence[tuple[RecordType, int]]) -> forms.Field:

@@ -45,51 +45,52 @@ COLUMNS = (
 def page(request: ScopedRequest) -> HttpResponse:
     """Show the queue, the connections and the workers."""
     # Of this account only; the endpoints below show all accounts.
-    found = health.snapshot(account_id=request.access.account.pk)
-    rows = [_row(one) for one in found.connections]
-    context = {"rows": rows, "facts": _facts(found), "problems": _problems(found)}
+    snapshot = health.snapshot(account_id=request.access.account.pk)
+    rows = [_row(connection) for connection in snapshot.connections]
+    context = {"rows": rows, "facts": _facts(snapshot), "problems": _problems(snapshot)}
     return render(request, "erp/health.html", context)
 
 
-def _problems(found: Snapshot) -> list[str]:
+def _problems(snapshot: Snapshot) -> list[str]:
     """Problems that an account's admin cannot solve; those of connections are in their rows."""
-    late = health.tick_problem(found.tick_age)
+    late = health.tick_problem(snapshot.tick_age)
     # Every worker ticks (docs/design/export-protocol.md, "Ticking"), so that a late tick already
     # says what missing workers would.
-    return [late] if late else [] if found.workers else ["no worker was seen in the last minute"]
+    return [late] if late else [] if snapshot.workers else ["no worker was seen in the last minute"]
 
 
-def _facts(found: Snapshot) -> list[tuple[str, str]]:
-    finished = sum(one.finished for one in found.connections)
-    failed = sum(one.failed for one in found.connections)
-    queue = sum(one.queue for one in found.connections)
-    oldest = max((one.oldest_age for one in found.connections), default=0.0)
+def _facts(snapshot: Snapshot) -> list[tuple[str, str]]:
+    finished = sum(connection.finished for connection in snapshot.connections)
+    failed = sum(connection.failed for connection in snapshot.connections)
+    queue = sum(connection.queue for connection in snapshot.connections)
+    oldest = max((connection.oldest_age for connection in snapshot.connections), default=0.0)
     # With file and polled delivery no worker is awaited, so these do not count as queue.
-    left = sum(one.left for one in found.connections)
-    others = [("Left to the ERP or a person", capped(left))] if left else []
+    left_over = sum(connection.left for connection in snapshot.connections)
+    left_facts = [("Left to the ERP or a person", capped(left_over))] if left_over else []
     return [
         ("On their way to the ERP", capped(queue)),
         ("Oldest of them", duration(oldest) if queue else "Nothing waits"),
-        *others,
+        *left_facts,
         ("Attempts in the last hour", capped(finished)),
         ("Of these unsuccessful", _share(failed, finished)),
-        ("Last look for what is due", _ago(found.tick_age)),
-        ("Workers seen in the last minute", str(len(found.workers))),
+        ("Last look for what is due", _ago(snapshot.tick_age)),
+        ("Workers seen in the last minute", str(len(snapshot.workers))),
     ]
 
 
-def _row(one: ConnectionHealth) -> dict[str, Any]:
+def _row(connection: ConnectionHealth) -> dict[str, Any]:
     return {
-        "connection": one.connection,
-        "badge": badge(one.wait),
-        "wait": one.wait,
+        "connection": connection.connection,
+        "badge": badge(connection.wait),
+        "wait": connection.wait,
         "cells": [
-            (words, capped(sum(one.counts[state] for state in states))) for words, states in COLUMNS
+            (words, capped(sum(connection.counts[state] for state in states)))
+            for words, states in COLUMNS
         ],
-        "left": _left(one),
-        "oldest": duration(one.oldest_age) if one.queue else "",
-        "sends": one.delivery not in LEFT_TO,
-        "failures": _share(one.failed, one.finished),
+        "left": _left_over(connection),
+        "oldest": duration(connection.oldest_age) if connection.queue else "",
+        "sends": connection.delivery not in LEFT_TO,
+        "failures": _share(connection.failed, connection.finished),
     }
 
 
@@ -101,22 +102,24 @@ def badge(wait: Wait | None) -> dict[str, str]:
     return {"label": wait.cause.label, "color": color, "icon": icon}
 
 
-def _left(one: ConnectionHealth) -> str:
+def _left_over(connection: ConnectionHealth) -> str:
     """Describe the items that wait for the polling ERP or for a person; empty if there are none."""
-    count = f"{capped(one.left)} item{pluralize(one.left)}"
-    oldest = f"the oldest for {duration(one.oldest_left_age)}"
-    if not one.left:
+    count = f"{capped(connection.left)} item{pluralize(connection.left)}"
+    oldest = f"the oldest for {duration(connection.oldest_left_age)}"
+    if not connection.left:
         return ""
-    if one.delivery == Delivery.FILE:
+    if connection.delivery == Delivery.FILE:
         return (
             f"{count} waiting for a person, {oldest}: make a file, or import one and report "
             "its result."
         )
-    asked = one.connection.asked_at
-    last = (
-        f"last asked {_ago((one.at.wall - asked).total_seconds())}" if asked else "has never asked"
+    asked_at = connection.connection.asked_at
+    last_asked = (
+        f"last asked {_ago((connection.at.wall - asked_at).total_seconds())}"
+        if asked_at
+        else "has never asked"
     )
-    return f"{count} waiting for the ERP, {oldest}. It fetches them when it asks; it {last}."
+    return f"{count} waiting for the ERP, {oldest}. It fetches them when it asks; it {last_asked}."
 
 
 def _share(failed: int, finished: int) -> str:
@@ -149,10 +152,10 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
         expected: str = settings.ERPBRIDGE_METRICS_TOKEN
         if not expected:
             raise Http404
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         # A comparison in constant time reveals nothing of the token by how long it takes.
-        right = hmac.compare_digest(given.strip().encode(), expected.encode())
-        if scheme.lower() == "bearer" and right:
+        is_valid = hmac.compare_digest(token.strip().encode(), expected.encode())
+        if scheme.lower() == "bearer" and is_valid:
             return view(request)
         refused = HttpResponse("A bearer token is needed.\n", CONTENT_TYPE_PLAIN_0_0_4, status=401)
         refused["WWW-Authenticate"] = 'Bearer realm="erpbridge"'

@@ -34,21 +34,24 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
 
     :raises Http404: if its adapter declares no identity settings, or cannot be used.
     """
-    found = fetch(request.access, pk)
-    manifest = manifest_or_404(found)
+    connection = fetch(request.access, pk)
+    manifest = manifest_or_404(connection)
     if not manifest.identity:
         raise Http404
     form = IdentityForm(
         manifest,
         request.POST or None,
-        initial={one.name: found.config.get(one.name, one.default) for one in manifest.identity},
-        secrets_set=found.secrets,
-        linked=connection_identity.linked(found),
+        initial={
+            setting.name: connection.config.get(setting.name, setting.default)
+            for setting in manifest.identity
+        },
+        secrets_set=connection.secrets,
+        linked=connection_identity.linked(connection),
     )
     if request.method == "POST" and form.is_valid():
         try:
             changed = connection_identity.lead_elsewhere(
-                found,
+                connection,
                 config=form.config,
                 secrets=form.secrets,
                 books=form.books,
@@ -59,24 +62,25 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
         else:
             if changed:
                 # Nothing can be sent until it was tested and refreshed there.
-                return test_and_refresh(request, found)
+                return test_and_refresh(request, connection)
             messages.info(
-                request, f"{found.name} connects to the same ERP as before; nothing was changed."
+                request,
+                f"{connection.name} connects to the same ERP as before; nothing was changed.",
             )
             return redirect("erp:connection", request.access.account.pk)
     context = {
         "form": form,
         "manifest": manifest,
-        "connection": found,
-        "leads": settings_shown(manifest.identity, found),
-        "open": _open(found),
+        "connection": connection,
+        "leads": settings_shown(manifest.identity, connection),
+        "open": _open(connection),
     }
     return render(request, "erp/identity_form.html", context)
 
 
-def _open(found: Connection) -> list[tuple[str, str]]:
+def _open(connection: Connection) -> list[tuple[str, str]]:
     """Return the open items, which prevent a change, in words with links to their lists."""
     return [
-        (counted(kind, count), reverse("erp:items", args=[found.account_id, kind.slug]))
-        for kind, count in connection_identity.still_open(found)
+        (counted(kind, count), reverse("erp:items", args=[connection.account_id, kind.slug]))
+        for kind, count in connection_identity.still_open(connection)
     ]

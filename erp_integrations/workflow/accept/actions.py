@@ -63,14 +63,14 @@ def available(
     manifest: EntityManifest | None,
     link: Link | None,
     matches: Sequence[Match],
-    told: Collection[object],
+    uncompared: Collection[object],
 ) -> list[Action]:
     """Return the actions that the user can apply to the item now, in the order of :class:`Action`.
 
     :param manifest: manifest of the item's record type; None if the adapter cannot be used.
     :param link: active link of the item's record.
     :param matches: ERP records that may be the same as the item's record.
-    :param told: links whose ERP ID was named by an API client and has not been compared.
+    :param uncompared: links whose ERP ID was named by an API client and has not been compared.
     """
     decides = bool(access.can("items.accept", item.entity))
     own = item.needs_second_approver(access)
@@ -81,7 +81,7 @@ def available(
         Action.ACCEPT: decides and manifest is not None,
         Action.RETRY: decides and manifest is not None,
         Action.LINK_INSTEAD: decides and any(not match.linked_to for match in matches),
-        Action.USE_ANYWAY: decides and bool(told),
+        Action.USE_ANYWAY: decides and bool(uncompared),
         Action.UNLINK: link is not None
         and bool(access.can(record_type(item.entity).unlink_action)),
     }

@@ -26,7 +26,7 @@ class Defaults:
     """The default rules of a connection for one record type, loaded once for many records."""
 
     def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
-        names = {one.name for one in manifest.acceptance_fields}
+        names = {acceptance_field.name for acceptance_field in manifest.acceptance_fields}
         rows = AcceptanceDefault.objects.filter(connection=connection, entity=manifest.entity)
         # Sorted by length, so that in :meth:`of` the longest matching beginning overwrites others.
         self.rules = sorted(
@@ -57,10 +57,12 @@ def add(
     :raises ValidationError: with messages by field, if the ERP does not take the field or value, or
         there is a rule for the same field and beginning.
     """
-    asked = next((one for one in manifest.acceptance_fields if one.name == field), None)
-    if asked is None:
+    acceptance_field = next(
+        (candidate for candidate in manifest.acceptance_fields if candidate.name == field), None
+    )
+    if acceptance_field is None:
         raise ValidationError({"field": "This ERP does not ask for that."})
-    if why := Offers(connection, manifest).why_not(asked, value.strip()):
+    if why := Offers(connection, manifest).why_not(acceptance_field, value.strip()):
         raise ValidationError({"value": why})
     rule = AcceptanceDefault(
         connection=connection,
@@ -93,7 +95,7 @@ def remove(connection: Connection, pk: int, *, by: User) -> bool:
     rules = AcceptanceDefault.objects.filter(connection=connection, pk=pk)
     # Locked, so that of two simultaneous requests one deletes the rule and writes the event.
     rule = rules.select_for_update().first()
-    if rule is None and not _removed(connection, pk):
+    if rule is None and not _was_removed(connection, pk):
         raise AcceptanceDefault.DoesNotExist
     if rule is not None:
         _note(rule, "default_removed", by=by)
@@ -101,7 +103,7 @@ def remove(connection: Connection, pk: int, *, by: User) -> bool:
     return rule is not None
 
 
-def _removed(connection: Connection, pk: int) -> bool:
+def _was_removed(connection: Connection, pk: int) -> bool:
     events = Event.objects.about(connection.account_id, ENTITY, connection.pk)
     return events.filter(verb="default_removed", data__rule=pk).exists()
 

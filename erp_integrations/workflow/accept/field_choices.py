@@ -22,8 +22,8 @@ class Offers:
     """The choices of all acceptance fields of a record type, loaded once for many items."""
 
     def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
-        self.fields = {one.name: one for one in manifest.acceptance_fields}
-        kinds = sorted({one.choices for one in self.fields.values() if one.choices})
+        self.fields = {field.name: field for field in manifest.acceptance_fields}
+        kinds = sorted({field.choices for field in self.fields.values() if field.choices})
         rows = Choice.objects.filter(connection=connection, kind__in=kinds, active=True)
         self._lists: dict[str, dict[str, Offered]] = {kind: {} for kind in kinds}
         for kind, code, label, group in rows.order_by("label").values_list(
@@ -33,42 +33,42 @@ class Offers:
 
     def of(self, name: str) -> dict[str, str]:
         """Return code -> label of a field's choices, empty for a field without a list."""
-        one = self.fields.get(name)
-        offered = self._lists.get(one.choices, {}) if one else {}
+        field = self.fields.get(name)
+        choices = self._lists.get(field.choices, {}) if field else {}
         return {
-            code: choice.label for code, choice in offered.items() if one and _fits(one, choice)
+            code: choice.label for code, choice in choices.items() if field and _fits(field, choice)
         }
 
     def by_field(self) -> dict[str, dict[str, str]]:
         """Return field -> choices, for all fields with a list."""
-        return {name: self.of(name) for name, one in self.fields.items() if one.choices}
+        return {name: self.of(name) for name, field in self.fields.items() if field.choices}
 
     def words(self, name: str) -> Mapping[str, str]:
         """Return code -> label of the whole list of a field, including other groups."""
-        one = self.fields.get(name)
-        offered = self._lists.get(one.choices, {}) if one else {}
-        return {code: choice.label for code, choice in offered.items()}
+        field = self.fields.get(name)
+        choices = self._lists.get(field.choices, {}) if field else {}
+        return {code: choice.label for code, choice in choices.items()}
 
-    def why_not(self, one: AcceptanceField, value: str) -> str:
+    def why_not(self, field: AcceptanceField, value: str) -> str:
         """Return why a value is not allowed, empty if it is. A blank value is allowed here.
 
         Whether a value is required is a rule of the manifest (``payloads.field_rules``).
         """
         if DIRECTION_CONTROLS.search(value):
-            return f"{one.label}: remove the characters that change the direction of writing."
-        if not one.choices or not value:
+            return f"{field.label}: remove the characters that change the direction of writing."
+        if not field.choices or not value:
             return ""
-        choice = self._lists.get(one.choices, {}).get(value)
+        choice = self._lists.get(field.choices, {}).get(value)
         if choice is None:
-            return f"{one.label}: {value} is not one of the ERP's own. Pick one of the list."
-        if _fits(one, choice):
+            return f"{field.label}: {value} is not one of the ERP's own. Pick one of the list."
+        if _fits(field, choice):
             return ""
         return (
-            f"{one.label}: {value} {choice.label} is of the kind “{choice.group}”, and this takes "
-            f"“{one.group}”. Pick one of the list."
+            f"{field.label}: {value} {choice.label} is of the kind “{choice.group}”, and this "
+            f"takes “{field.group}”. Pick one of the list."
         )
 
 
-def _fits(one: AcceptanceField, choice: Offered) -> bool:
+def _fits(field: AcceptanceField, choice: Offered) -> bool:
     # A choice without a group is offered for every field: the ERP does not say what it is for.
-    return not one.group or not choice.group or one.group == choice.group
+    return not field.group or not choice.group or field.group == choice.group

@@ -58,9 +58,9 @@ def save(values: Mapping[int, Mapping[str, str]], *, entity: str, access: Access
             check = _Values(connection, manifest)
             changed = []
             for item in items:
-                given = check.taken(item, values[item.pk], saved.refused)
-                if given and given != item.acceptance:
-                    item.acceptance = given
+                item_values = check.taken(item, values[item.pk], saved.refused)
+                if item_values and item_values != item.acceptance:
+                    item.acceptance = item_values
                     changed.append(item)
             write_rows(changed, ["acceptance"])
             saved.done += len(changed)
@@ -76,34 +76,38 @@ def fill(
     :param only_empty: leave items alone that have a value for the field.
     """
     rows = items.filter(entity=entity, state__in=sorted(DECIDABLE), operation=Operation.CREATE)
-    wanted = [
+    item_ids = [
         item.pk
         for item in rows.only("pk", "acceptance")
         if not (only_empty and item.acceptance.get(name))
     ]
-    return save({pk: {name: value} for pk in wanted}, entity=entity, access=access)
+    return save({pk: {name: value} for pk in item_ids}, entity=entity, access=access)
 
 
 def apply_defaults(items: ItemQuerySet, *, entity: str, access: Access) -> int:
     """Fill empty fields with the connection's default rules; returns how many items changed."""
     rows = items.filter(entity=entity, state__in=sorted(DECIDABLE), operation=Operation.CREATE)
     by_rule: dict[int, dict[str, str]] = {}
-    for connection, manifest, some in _by_connection(rows):
+    for connection, manifest, connection_items in _by_connection(rows):
         rules = default_rules.Defaults(connection, manifest)
-        for item in some:
-            found = {
+        for item in connection_items:
+            defaults = {
                 name: value
                 for name, value in rules.of(item.payload).items()
                 if not item.acceptance.get(name)
             }
-            if found:
-                by_rule[item.pk] = found
+            if defaults:
+                by_rule[item.pk] = defaults
     return save(by_rule, entity=entity, access=access).done
 
 
 def missing(items: Iterable[Item], manifest: EntityManifest) -> int:
     """Return how many items lack a required acceptance value."""
-    required = [one.name for one in manifest.acceptance_fields if one.required]
+    required = [
+        acceptance_field.name
+        for acceptance_field in manifest.acceptance_fields
+        if acceptance_field.required
+    ]
     return sum(
         item.operation == Operation.CREATE
         and not all(item.acceptance.get(name) for name in required)
@@ -117,8 +121,8 @@ def _locked(values: Mapping[int, object], entity: str, access: Access) -> list[I
     items: list[Item] = []
     for start in range(0, len(ids), CHUNK):
         visible = Item.objects.visible_to(access).filter(entity=entity, operation=Operation.CREATE)
-        found = visible.filter(pk__in=ids[start : start + CHUNK], state__in=sorted(DECIDABLE))
-        items += found.order_by("pk").select_for_update(no_key=True, of=("self",))
+        decidable = visible.filter(pk__in=ids[start : start + CHUNK], state__in=sorted(DECIDABLE))
+        items += decidable.order_by("pk").select_for_update(no_key=True, of=("self",))
     return items
 
 
@@ -129,13 +133,13 @@ def _by_connection(
     groups: dict[int, list[Item]] = {}
     for item in items:
         groups.setdefault(item.connection_id, []).append(item)
-    found = Connection.objects.in_bulk(list(groups))
+    connections = Connection.objects.in_bulk(list(groups))
     manifests = {
-        pk: adapter_loading.usable_manifest(found[pk], some[0].entity)
-        for pk, some in groups.items()
+        pk: adapter_loading.usable_manifest(connections[pk], connection_items[0].entity)
+        for pk, connection_items in groups.items()
     }
     return [
-        (found[pk], manifest, groups[pk])
+        (connections[pk], manifest, groups[pk])
         for pk, manifest in manifests.items()
         if manifest is not None
     ]
@@ -145,41 +149,47 @@ class _Values:
     """Validation of acceptance values for one connection."""
 
     def __init__(self, connection: Connection, manifest: EntityManifest) -> None:
-        self.fields = {one.name: one for one in manifest.acceptance_fields}
+        self.fields = {
+            acceptance_field.name: acceptance_field
+            for acceptance_field in manifest.acceptance_fields
+        }
         self.offers = Offers(connection, manifest)
 
     def taken(
-        self, item: Item, given: Mapping[str, str], refused: dict[tuple[int, str], str]
+        self, item: Item, entered: Mapping[str, str], refused: dict[tuple[int, str], str]
     ) -> dict[str, str]:
         """Return the item's values updated with the valid ones; adds the others to ``refused``."""
         values = dict(item.acceptance)
-        for name, raw in given.items():
+        for name, raw in entered.items():
             # The manifest may have changed since the page was opened.
             if name not in self.fields:
                 continue
             value = one_line(plain(raw))
-            why = self._why_not(self.fields[name], value)
-            if why:
-                refused[item.pk, name] = why
+            refusal = self._why_not(self.fields[name], value)
+            if refusal:
+                refused[item.pk, name] = refusal
             else:
                 values[name] = value
         return values
 
-    def _why_not(self, one: AcceptanceField, value: str) -> str:
+    def _why_not(self, acceptance_field: AcceptanceField, value: str) -> str:
         if len(value) > LONGEST_VALUE:
-            return f"{one.label} may have at most {LONGEST_VALUE} characters; it has {len(value)}."
-        return self.offers.why_not(one, value)
+            return (
+                f"{acceptance_field.label} may have at most {LONGEST_VALUE} characters; it has "
+                f"{len(value)}."
+            )
+        return self.offers.why_not(acceptance_field, value)
 
 
 def _decided(ids: Sequence[int], entity: str, access: Access) -> dict[int, str]:
     """Item id -> message, for those of the items that can no longer be decided."""
-    found: dict[int, str] = {}
+    messages: dict[int, str] = {}
     for start in range(0, len(ids), CHUNK):
         visible = Item.objects.visible_to(access).filter(entity=entity)
-        gone = visible.filter(pk__in=ids[start : start + CHUNK]).exclude(
+        decided = visible.filter(pk__in=ids[start : start + CHUNK]).exclude(
             state__in=sorted(DECIDABLE)
         )
-        for item in gone.select_related("decided_by"):
-            who = f" by {item.decided_by}" if item.decided_by else ""
-            found[item.pk] = f"It was decided{who}: {BADGES[item.state].label}."
-    return found
+        for item in decided.select_related("decided_by"):
+            decider = f" by {item.decided_by}" if item.decided_by else ""
+            messages[item.pk] = f"It was decided{decider}: {BADGES[item.state].label}."
+    return messages

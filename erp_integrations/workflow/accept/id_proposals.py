@@ -33,26 +33,26 @@ def _room(field: AcceptanceField) -> int:
 
 def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> set[str]:
     """Return the folded codes that start with a prefix and are linked, in export or in the ERP."""
-    held: set[str] = set()
+    codes: set[str] = set()
     stems = sorted(set(prefixes))
     # Each prefix is one condition of an OR, so a statement gets a limited number of them.
     for start in range(0, len(stems), 50):
-        held.update(_held(connection, entity, stems[start : start + 50]))
-    return held
+        codes.update(_codes_in_use(connection, entity, stems[start : start + 50]))
+    return codes
 
 
-def _held(connection: Connection, entity: str, prefixes: Sequence[str]) -> Iterable[str]:
+def _codes_in_use(connection: Connection, entity: str, prefixes: Sequence[str]) -> Iterable[str]:
     starts, key_starts = Q(), Q()
     for prefix in prefixes:
         starts |= Q(erp_code_folded__startswith=key(prefix))
         key_starts |= Q(erp_key_folded__startswith=key(prefix))
-    where = {"connection": connection, "entity": entity}
-    links = Link.objects.filter(starts, **where, ended_at=None)
-    seen = ErpRecord.objects.filter(starts, **where)
-    flying = Item.objects.filter(key_starts, **where, state__in=sorted(IN_AIR))
+    of_entity = {"connection": connection, "entity": entity}
+    links = Link.objects.filter(starts, **of_entity, ended_at=None)
+    erp_records = ErpRecord.objects.filter(starts, **of_entity)
+    exporting = Item.objects.filter(key_starts, **of_entity, state__in=sorted(IN_AIR))
     yield from links.values_list("erp_code_folded", flat=True)
-    yield from seen.values_list("erp_code_folded", flat=True)
-    yield from flying.values_list("erp_key_folded", flat=True)
+    yield from erp_records.values_list("erp_code_folded", flat=True)
+    yield from exporting.values_list("erp_key_folded", flat=True)
 
 
 def propose(connection: Connection, manifest: EntityManifest, items: Sequence[Item]) -> None:
@@ -66,26 +66,26 @@ def propose(connection: Connection, manifest: EntityManifest, items: Sequence[It
             continue
         most = _room(field)
         stems = {item.pk: mnemonic(item.label, most=most) for item in items}
-        chosen = {item.pk: str(item.acceptance.get(field.name) or "").upper() for item in items}
-        asked = {*stems.values(), *chosen.values()} - {""}
-        taken = held_codes(connection, manifest.entity, asked)
+        chosen_ids = {item.pk: str(item.acceptance.get(field.name) or "").upper() for item in items}
+        prefixes = {*stems.values(), *chosen_ids.values()} - {""}
+        taken_ids = held_codes(connection, manifest.entity, prefixes)
         for item in items:
             # Proposals reserve nothing: another item may have been accepted with this value
             # meanwhile.
-            if chosen[item.pk] and key(chosen[item.pk]) not in taken:
-                taken.add(key(chosen[item.pk]))
+            if chosen_ids[item.pk] and key(chosen_ids[item.pk]) not in taken_ids:
+                taken_ids.add(key(chosen_ids[item.pk]))
                 continue
-            code = _free(stems[item.pk], taken, most)
-            taken.add(key(code))
+            code = _free(stems[item.pk], taken_ids, most)
+            taken_ids.add(key(code))
             item.acceptance = {**item.acceptance, field.name: code}
 
 
-def _free(stem: str, taken: set[str], most: int) -> str:
+def _free(stem: str, taken_ids: set[str], most: int) -> str:
     """``stem`` with the first free number; long numbers shorten the stem."""
     number = 1
     while True:
         digits = f"{number:0{DIGITS}d}"
         code = f"{stem[: most - len(digits)]}{digits}"
-        if key(code) not in taken:
+        if key(code) not in taken_ids:
             return code
         number += 1

@@ -62,23 +62,25 @@ def matches(item: Item, manifest: EntityManifest, values: Mapping[str, Any]) -> 
     if item.operation != Operation.CREATE or item.state not in DECIDABLE:
         return []
     # Only fields that the ERP stores can be the same there.
-    names = {one.name for one in manifest.fields}
-    sent = {name: item.payload.get(name) for name in COMPARED if name in names}
-    keys = {column: key for column, key in keys_of(sent).items() if key}
+    names = {field.name for field in manifest.fields}
+    sent_values = {name: item.payload.get(name) for name in COMPARED if name in names}
+    keys = {column: key for column, key in keys_of(sent_values).items() if key}
     key = erp_key(manifest, item, values)
     column = erp_keys.column(manifest, "erp_code")
     # ``Q(pk=None)`` matches nothing: without a key only the other columns select records.
-    wanted = Q(**{column: erp_keys.compared(manifest, key)}) if key else Q(pk=None)
+    conditions = Q(**{column: erp_keys.compared(manifest, key)}) if key else Q(pk=None)
     for column, value in keys.items():
-        wanted |= Q(**{column: value})
-    rows = item.connection.erp_records.filter(wanted, entity=item.entity).order_by("pk")
-    records = sorted(rows[:MOST_SHOWN], key=lambda one: not _same_key(one, key, manifest))
+        conditions |= Q(**{column: value})
+    rows = item.connection.erp_records.filter(conditions, entity=item.entity).order_by("pk")
+    records = sorted(rows[:MOST_SHOWN], key=lambda record: not _same_key(record, key, manifest))
     links = item.connection.links.filter(
-        entity=item.entity, ended_at=None, erp_id__in=[one.erp_id for one in records]
+        entity=item.entity, ended_at=None, erp_id__in=[record.erp_id for record in records]
     )
     # A link of this record does not make the match unavailable to it.
     linked = {link.erp_id: link for link in links.exclude(record_id=item.record_id)}
-    return [_match(one, item, manifest, key, keys, linked.get(one.erp_id)) for one in records]
+    return [
+        _match(record, item, manifest, key, keys, linked.get(record.erp_id)) for record in records
+    ]
 
 
 def _same_key(record: ErpRecord, key: str, manifest: EntityManifest) -> bool:
@@ -95,22 +97,22 @@ def _match(
     keys: Mapping[str, str],
     link: Link | None,
 ) -> Match:
-    labels = {one.name: one.label for one in manifest.acceptance_fields}
-    labels |= {one.name: one.label for one in manifest.fields}
-    same = [labels.get(manifest.key[0], "ID")] if _same_key(record, key, manifest) else []
+    labels = {field.name: field.label for field in manifest.acceptance_fields}
+    labels |= {field.name: field.label for field in manifest.fields}
+    agreeing = [labels.get(manifest.key[0], "ID")] if _same_key(record, key, manifest) else []
     for name, (column, _make) in COMPARED.items():
         if column in keys and getattr(record, column) == keys[column]:
-            same.append(labels[name])
+            agreeing.append(labels[name])
     fields = [
-        _compared(one, _text(record.data, one.name), _text(item.payload, one.name))
-        for one in manifest.fields
-        if record.data.get(one.name) or item.payload.get(one.name)
+        _compared(field, _text(record.data, field.name), _text(item.payload, field.name))
+        for field in manifest.fields
+        if record.data.get(field.name) or item.payload.get(field.name)
     ]
     return Match(
         record.erp_id,
         record.erp_code or record.erp_id,
         record.label or record.erp_code or record.erp_id,
-        tuple(same),
+        tuple(agreeing),
         str(link) if link else "",
         tuple(fields),
     )
@@ -120,8 +122,13 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     return str(data.get(name) or "")
 
 
-def _compared(field: Field, held: str, sent: str) -> Compared:
+def _compared(field: Field, erp_value: str, sent_value: str) -> Compared:
     # Compared in the form of the match columns: another spelling of a name or phone is no
     # difference.
-    _column, made = COMPARED.get(field.name, ("", str))
-    return Compared(field.label, held, sent, held != sent and made(held) != made(sent))
+    _column, normalize = COMPARED.get(field.name, ("", str))
+    return Compared(
+        field.label,
+        erp_value,
+        sent_value,
+        erp_value != sent_value and normalize(erp_value) != normalize(sent_value),
+    )

@@ -82,27 +82,36 @@ def accept_or_retry(
 
 def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
     # Ids beyond 64 bits, which an API client can send, would be an error of the database.
-    wanted = {one.item_id: one for one in decisions if 0 < one.item_id <= LARGEST_ID}
+    decision_of = {
+        decision.item_id: decision for decision in decisions if 0 < decision.item_id <= LARGEST_ID
+    }
 
     def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
         # Claims, sends and links hold these locks too, so what is checked below stays true until
         # the commit. Connections come before items in the lock order (docs/locks.md).
-        held = _lock_connections(access, entity, batch)
+        connections = _lock_connections(access, entity, batch)
         by_connection: dict[int, list[Item]] = defaultdict(list)
         for item in _visible(access, entity, batch):
             by_connection[item.connection_id].append(item)
         refused: list[Refusal] = []
         accepted = 0
-        for connection_id, some in sorted(by_connection.items()):
-            refusals = _decide_on(held[connection_id], some, wanted, click, access)
+        for connection_id, connection_items in sorted(by_connection.items()):
+            refusals = _decide_on(
+                connections[connection_id], connection_items, decision_of, click, access
+            )
             refused += refusals
-            accepted += len(some) - len(refusals)
+            accepted += len(connection_items) - len(refusals)
             # Sent on commit: a worker that wakes up earlier would find nothing.
             wake(connection_id)
         return accepted, refused
 
     click, done = carry_out(
-        access, entity=entity, verb=event, batches=chunks(sorted(wanted)), do=do, labels=_labels
+        access,
+        entity=entity,
+        verb=event,
+        batches=chunks(sorted(decision_of)),
+        do=do,
+        labels=_labels,
     )
     tracing.clicked(click)
     return done
@@ -130,7 +139,7 @@ def _visible(access: Access, entity: str, ids: Sequence[int]) -> list[Item]:
 def _decide_on(
     connection: Connection,
     items: Sequence[Item],
-    wanted: Mapping[int, Decision],
+    decision_of: Mapping[int, Decision],
     click: Request,
     access: Access,
 ) -> list[Refusal]:
@@ -142,8 +151,8 @@ def _decide_on(
         return _all_refused(items, f"The ERP connection cannot be used: {error}")
     if manifest is None:
         return _all_refused(items, "The connected ERP does not take these.")
-    check = Checks(connection, adapter, manifest, items, wanted, click.verb, access)
-    each: dict[int, dict[str, Any]] = {}
+    check = Checks(connection, adapter, manifest, items, decision_of, click.verb, access)
+    item_columns: dict[int, dict[str, Any]] = {}
     refusals = []
     for item in items:
         values = check.values[item.pk]
@@ -152,7 +161,7 @@ def _decide_on(
             refusals.append(Refusal(item.record_id, item.label, tuple(problems)))
             continue
         key = check.keys[item.pk]
-        each[item.pk] = {
+        item_columns[item.pk] = {
             "acceptance": values,
             "erp_key": key,
             "erp_key_compared": erp_keys.compared(manifest, key),
@@ -173,9 +182,11 @@ def _decide_on(
     }
     # The move takes only items that are still in a state for it; the missing ones were decided by
     # someone else after the check.
-    accepted = Item.objects.filter(pk__in=each)
-    moved = transitions.move(click.verb, accepted, by=access.user, values=columns, each=each)
-    return refusals + _beaten(each.keys() - {item.pk for item in moved})
+    accepted = Item.objects.filter(pk__in=item_columns)
+    moved = transitions.move(
+        click.verb, accepted, by=access.user, values=columns, item_columns=item_columns
+    )
+    return refusals + _beaten(item_columns.keys() - {item.pk for item in moved})
 
 
 def _all_refused(items: Sequence[Item], message: str) -> list[Refusal]:
@@ -198,10 +209,10 @@ def use_anyway(item: Item, *, seen: Collection[str], reason: str, access: Access
     """
     comparison.use_anyway(item, seen=seen, access=access, why=reason)
     if item.state == State.FAILED:
-        done = retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
-        if done.refused:
+        result = retry([Decision(item.pk, item.digest)], entity=item.entity, access=access)
+        if result.refused:
             # Rolls the confirmation back as well.
-            raise NotTaken(problem for row in done.refused for problem in row.problems)
+            raise NotTaken(problem for row in result.refused for problem in row.problems)
 
 
 def withdraw(item: Item, *, reason: str, by: User) -> None:
@@ -212,12 +223,12 @@ def withdraw(item: Item, *, reason: str, by: User) -> None:
     with transaction.atomic():
         # A claim holds this lock too, so no attempt starts between the check and the move.
         Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
-        last = item.tries.since_decided().order_by("-fence").first()
-        if last is not None and last.outcome != Attempt.Outcome.NOT_APPLIED:
+        last_attempt = item.tries.since_decided().order_by("-fence").first()
+        if last_attempt is not None and last_attempt.outcome != Attempt.Outcome.NOT_APPLIED:
             raise Refused("It has been sent to the ERP, so it cannot be withdrawn.")
         values = {"not_before": None, "waits_for": None, "attempts": 0, **NO_ERROR}
-        found = Item.objects.filter(pk=item.pk)
-        if not transitions.move("withdraw", found, by=by, why=reason, values=values):
+        this_item = Item.objects.filter(pk=item.pk)
+        if not transitions.move("withdraw", this_item, by=by, why=reason, values=values):
             raise Refused(
                 "It is on its way to the ERP, or its state has changed, so it cannot be withdrawn."
             )
@@ -229,15 +240,17 @@ def proposals_for(items: Sequence[Item]) -> None:
     for item in items:
         if item.state in DECIDABLE and item.operation == Operation.CREATE:
             by_connection.setdefault(item.connection_id, []).append(item)
-    found = Connection.objects.in_bulk(list(by_connection))
-    for connection_id, some in by_connection.items():
+    connections = Connection.objects.in_bulk(list(by_connection))
+    for connection_id, connection_items in by_connection.items():
         try:
-            manifest = adapter_loading.entity_manifest(found[connection_id], some[0].entity)
+            manifest = adapter_loading.entity_manifest(
+                connections[connection_id], connection_items[0].entity
+            )
         except AdapterUnavailable:
             # The items stay without proposals; accepting them says that the adapter is missing.
             continue
         if manifest is not None:
-            id_proposals.propose(found[connection_id], manifest, some)
+            id_proposals.propose(connections[connection_id], manifest, connection_items)
 
 
 def reject(
@@ -256,28 +269,30 @@ def reject(
     :param reason: shown to the sender.
     :param reasons: item id -> reason for that item, in place of ``reason``.
     """
-    wanted = list(items.order_by("pk").values_list("pk", flat=True))
+    item_ids = list(items.order_by("pk").values_list("pk", flat=True))
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
         row_locks.lock_connections_of(Item.objects.filter(pk__in=batch))
         # QUEUED items cannot be rejected, so they are withdrawn first. This is safe only for those
         # that wait for a parent: they cannot be claimed.
-        waiting = Item.objects.filter(pk__in=batch, state=State.QUEUED, waits_for__isnull=False)
+        waiting_for_parent = Item.objects.filter(
+            pk__in=batch, state=State.QUEUED, waits_for__isnull=False
+        )
         transitions.move(
-            "withdraw", waiting, by=access.user, why=reason, values={"waits_for": None}
+            "withdraw", waiting_for_parent, by=access.user, why=reason, values={"waits_for": None}
         )
         by_reason: dict[str, list[int]] = defaultdict(list)
         for pk in batch:
             by_reason[(reasons or {}).get(pk) or reason].append(pk)
         # One move per reason, because a move has one note for the audit.
-        moved: set[int] = set()
-        for why, ids in by_reason.items():
-            moved |= _reject(ids, why, access)
-        return len(moved), _beaten(set(batch) - moved)
+        rejected_ids: set[int] = set()
+        for note, ids in by_reason.items():
+            rejected_ids |= _reject(ids, note, access)
+        return len(rejected_ids), _beaten(set(batch) - rejected_ids)
 
     verb = Request.Verb.REJECT
     click, done = carry_out(
-        access, entity=entity, verb=verb, batches=chunks(wanted), do=do, labels=_labels
+        access, entity=entity, verb=verb, batches=chunks(item_ids), do=do, labels=_labels
     )
     tracing.clicked(click)
     return done
@@ -291,5 +306,5 @@ def _reject(ids: Sequence[int], reason: str, access: Access) -> set[int]:
         "settled_at": Now(),
     }
     items = Item.objects.filter(pk__in=ids)
-    moved = transitions.move("reject", items, by=access.user, why=reason, values=values)
-    return {item.pk for item in moved}
+    rejected = transitions.move("reject", items, by=access.user, why=reason, values=values)
+    return {item.pk for item in rejected}

@@ -36,9 +36,9 @@ def erp_key(manifest: EntityManifest, item: Item, values: Mapping[str, Any]) -> 
 
 def decided(item: Item) -> Problem:
     """Return the problem of an item that was decided already."""
-    who = f" by {item.decided_by}" if item.decided_by else ""
+    decider = f" by {item.decided_by}" if item.decided_by else ""
     words = State(item.state).label
-    return Problem("state", "decided", f"Already decided{who}: {words}.", current=words)
+    return Problem("state", "decided", f"Already decided{decider}: {words}.", current=words)
 
 
 class Checks:
@@ -53,13 +53,13 @@ class Checks:
         adapter: Adapter,
         manifest: EntityManifest,
         items: Sequence[Item],
-        wanted: Mapping[int, Decision],
+        decisions: Mapping[int, Decision],
         event: str,
         access: Access,
     ) -> None:
         self.connection, self.manifest, self.access = connection, manifest, access
         self.sources = MOVES[event][0]
-        self.wanted = wanted
+        self.decisions = decisions
         self.adapter = adapter
         self.values = {item.pk: self._values(item) for item in items}
         self.links = active_links(connection, manifest.entity, [item.record_id for item in items])
@@ -76,13 +76,15 @@ class Checks:
     def _values(self, item: Item) -> dict[str, str]:
         """The values of the declared fields, as text and in the case that the ERP requires."""
         # A decision without values uses those that were saved while the approver entered them.
-        given = self.wanted[item.pk].values or item.acceptance
+        entered = self.decisions[item.pk].values or item.acceptance
         values = {}
-        for one in self.manifest.acceptance_fields:
-            value = one_line(plain(given.get(one.name) or ""))
-            if any(rule.kind == "case" and rule.value == "upper" for rule in one.rules):
+        for acceptance_field in self.manifest.acceptance_fields:
+            value = one_line(plain(entered.get(acceptance_field.name) or ""))
+            if any(
+                rule.kind == "case" and rule.value == "upper" for rule in acceptance_field.rules
+            ):
                 value = value.upper()
-            values[one.name] = value
+            values[acceptance_field.name] = value
         return values
 
     def _key(self, item: Item) -> str:
@@ -95,36 +97,36 @@ class Checks:
     def _compared(self, key: str) -> str:
         return erp_keys.compared(self.manifest, key)
 
-    def _with(self, rows: QuerySet[Any], column: str, wanted: Sequence[str]) -> QuerySet[Any]:
-        found = rows.filter(connection=self.connection, entity=self.manifest.entity)
-        return erp_keys.holding(found, self.manifest, column, wanted)
+    def _with(self, rows: QuerySet[Any], column: str, keys: Sequence[str]) -> QuerySet[Any]:
+        of_entity = rows.filter(connection=self.connection, entity=self.manifest.entity)
+        return erp_keys.holding(of_entity, self.manifest, column, keys)
 
-    def _held(self, wanted: Sequence[str]) -> dict[str, str]:
+    def _held(self, keys: Sequence[str]) -> dict[str, str]:
         """Compared key -> description of the ERP record or linked record that has it."""
-        held: dict[str, str] = {}
-        for some in chunks(wanted):
-            seen = self._with(ErpRecord.objects.all(), "erp_code", some)
-            held.update(
+        holders: dict[str, str] = {}
+        for chunk in chunks(keys):
+            erp_records = self._with(ErpRecord.objects.all(), "erp_code", chunk)
+            holders.update(
                 (self._compared(code), f"{label or code} in the ERP")
-                for code, label in seen.values_list("erp_code", "label")
+                for code, label in erp_records.values_list("erp_code", "label")
             )
-            linked = self._with(Link.objects.filter(ended_at=None), "erp_code", some)
+            linked = self._with(Link.objects.filter(ended_at=None), "erp_code", chunk)
             # A linked record is probably also among the ERP records: the link says more.
             synced = {self._compared(code) for code in linked.values_list("erp_code", flat=True)}
-            self.linkable |= held.keys() - synced
-            held.update(dict.fromkeys(synced, "a record that is synced already"))
-        return held
+            self.linkable |= holders.keys() - synced
+            holders.update(dict.fromkeys(synced, "a record that is synced already"))
+        return holders
 
-    def _flying(self, wanted: Sequence[str]) -> dict[str, str]:
+    def _flying(self, keys: Sequence[str]) -> dict[str, str]:
         """Compared key -> description of the item in export that has it."""
-        flying: dict[str, str] = {}
-        for some in chunks(wanted):
-            items = self._with(Item.objects.filter(state__in=sorted(IN_AIR)), "erp_key", some)
-            flying.update(
+        holders: dict[str, str] = {}
+        for chunk in chunks(keys):
+            items = self._with(Item.objects.filter(state__in=sorted(IN_AIR)), "erp_key", chunk)
+            holders.update(
                 (self._compared(item.erp_key), f"{item.label}, accepted by {item.decided_by}")
                 for item in items.select_related("decided_by")
             )
-        return flying
+        return holders
 
     def problems(self, item: Item) -> list[Problem]:
         """Return all reasons why an item cannot be accepted.
@@ -154,7 +156,7 @@ class Checks:
     def _stale_or_own(self, item: Item) -> list[Problem]:
         if item.state not in self.sources:
             return [decided(item)]
-        if self.wanted[item.pk].digest != item.digest:
+        if self.decisions[item.pk].digest != item.digest:
             message = "It is not the revision you looked at. Open it again, then decide."
             return [Problem("digest", "stale", message)]
         if item.needs_second_approver(self.access):
@@ -166,10 +168,10 @@ class Checks:
         values = self.values[item.pk]
         command = command_of(item, key=self.keys[item.pk], acceptance=values)
         problems = field_rules.problems(self.manifest, item.payload, values)
-        for one in self.manifest.acceptance_fields:
-            value = values[one.name]
-            if why := self.offers.why_not(one, value):
-                problems.append(Problem(one.name, "choice", why, current=value))
+        for acceptance_field in self.manifest.acceptance_fields:
+            value = values[acceptance_field.name]
+            if message := self.offers.why_not(acceptance_field, value):
+                problems.append(Problem(acceptance_field.name, "choice", message, current=value))
         return problems + list(self.adapter.validate(command))
 
     def _key_problems(self, item: Item) -> list[Problem]:
@@ -191,8 +193,8 @@ class Checks:
     def _link_problems(self, item: Item) -> list[Problem]:
         """An ERP ID named by an API client that no worker can compare with the ERP."""
         own = None if item.operation == Operation.CREATE else self.links.get(item.record_id)
-        why = not_compared(self.connection, (own, self.parents.get(item.parent_id or 0)))
-        return [Problem("link", "not_compared", why)] if why else []
+        message = not_compared(self.connection, (own, self.parents.get(item.parent_id or 0)))
+        return [Problem("link", "not_compared", message)] if message else []
 
     def _update_problems(self, item: Item) -> list[Problem]:
         if item.record_id not in self.links:

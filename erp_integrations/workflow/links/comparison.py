@@ -68,10 +68,10 @@ def needed(item: Item) -> list[Link]:
     records = [item.parent_id] if item.parent_id is not None else []
     if item.operation != Operation.CREATE:
         records.append(item.record_id)
-    found = Link.objects.active().filter(
+    links = Link.objects.active().filter(
         connection=item.connection_id, entity=item.entity, record_id__in=records
     )
-    return list(found.filter(told=True))
+    return list(links.filter(told=True))
 
 
 def asked(item: Item) -> list[Link]:
@@ -81,35 +81,35 @@ def asked(item: Item) -> list[Link]:
     return needed(item) if item.state in OPEN - MOVING or held_up else []
 
 
-def look(adapter: Adapter, manifest: Manifest, one: Claim) -> ErpError | None:
+def look(adapter: Adapter, manifest: Manifest, claim: Claim) -> ErpError | None:
     """Compare the uncompared IDs of a claimed command; returns why it must not be sent, if so.
 
     Matching links are stored as compared, and the command gets the ERP's key and version. The ERP
     is called, so this must not run inside a transaction.
     """
     # Claims of one batch share their link objects, so that each ID is read once per batch.
-    entity = manifest.entities[one.item.entity]
-    if one.parent is not None and one.parent.told:
-        seen = _compared(adapter, manifest, entity, one.parent, [])
-        if isinstance(seen, ErpError):
-            return seen
-    own = _own(one)
+    entity = manifest.entities[claim.item.entity]
+    if claim.parent is not None and claim.parent.told:
+        result = _compared(adapter, manifest, entity, claim.parent, [])
+        if isinstance(result, ErpError):
+            return result
+    own = _own(claim)
     if own is None or not (own.told or manifest.can_compare):
         return None
-    seen = _compared(adapter, manifest, entity, own, [one.item.payload])
-    return seen if isinstance(seen, ErpError) else _take_up(one, entity, seen)
+    result = _compared(adapter, manifest, entity, own, [claim.item.payload])
+    return result if isinstance(result, ErpError) else _take_up(claim, entity, result)
 
 
-def unasked(one: Claim) -> ErpError | None:
+def unasked(claim: Claim) -> ErpError | None:
     """Return why a command must not be sent, for deliveries in which the ERP cannot be called."""
     # The parent need not be checked: nothing is claimed under a parent that is not compared.
-    own = _own(one)
+    own = _own(claim)
     return _cannot_ask(own) if own is not None and own.told else None
 
 
-def _own(one: Claim) -> Link | None:
+def _own(claim: Claim) -> Link | None:
     """The record's own link, if the ERP record has to be read before an update."""
-    return one.link if one.unseen and one.item.operation != Operation.CREATE else None
+    return claim.link if claim.unseen and claim.item.operation != Operation.CREATE else None
 
 
 def _compared(
@@ -123,25 +123,25 @@ def _compared(
     if not manifest.can_compare:
         return _cannot_ask(link)
     try:
-        found = adapter.fetch(link.entity, link.erp_id)
+        erp_record = adapter.fetch(link.entity, link.erp_id)
     except AdapterError as error:
         # A read has no effect, whatever the adapter says of its error.
         return replace(error.error, effect=Effect.NOT_APPLIED)
-    if found is None:
+    if erp_record is None:
         return ErpError(
             ErrorClass.MISSING_REF,
             Effect.NOT_APPLIED,
             f"{named(link)}, and the ERP holds nothing under it. Nothing was written.",
             advice="Reject this, then have the record unlinked or the ID put right.",
         )
-    if link.told and (apart := differences(entity, link, found, payloads)):
+    if link.told and (apart := differences(entity, link, erp_record, payloads)):
         return _question(f"{named(link)}. {'; '.join(apart)}. Nothing was written.")
-    link.told, link.erp_version = False, found.erp_version
-    link.erp_code = found.erp_code or link.erp_code
+    link.told, link.erp_version = False, erp_record.erp_version
+    link.erp_code = erp_record.erp_code or link.erp_code
     columns = {name: getattr(link, name) for name in ("told", "erp_version", "erp_code")}
     # No transaction is open while the ERP is called: the link may have ended or changed meanwhile.
     Link.objects.active().filter(pk=link.pk, erp_id=link.erp_id).update(**columns)
-    return found
+    return erp_record
 
 
 def named(link: Link) -> str:
@@ -158,51 +158,55 @@ def _question(message: str) -> ErpError:
 
 
 def differences(
-    entity: EntityManifest, link: Link, found: Found, payloads: Sequence[Mapping[str, Any]]
+    entity: EntityManifest, link: Link, erp_record: Found, payloads: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """Return how an ERP record differs from ours in key and name, as messages with both values.
 
     :param payloads: further versions of the record; agreeing with one version is enough.
     """
     # The record may have been renamed after the API client named its ID.
-    ours = [link.synced_payload, *payloads]
-    apart, asked = [], 0
+    versions = [link.synced_payload, *payloads]
+    messages, compared_fields = [], 0
     codes = [link.erp_code] if link.erp_code else []
     for name in (*entity.key, *NAMES):
         is_key = name in entity.key
-        held = found.erp_code if is_key else found.data.get(name)
-        sent = [str(one[name]) for one in ours if one.get(name)] or (codes if is_key else [])
+        erp_value = erp_record.erp_code if is_key else erp_record.data.get(name)
+        our_values = [str(version[name]) for version in versions if version.get(name)] or (
+            codes if is_key else []
+        )
         # A field that one side does not have says nothing about whether they are the same.
-        if held is None or not sent:
+        if erp_value is None or not our_values:
             continue
-        asked += 1
-        same = erp_keys.compared(entity, str(held)) if is_key else name_key(str(held))
-        if same not in {
-            erp_keys.compared(entity, one) if is_key else name_key(one) for one in sent
+        compared_fields += 1
+        erp_form = erp_keys.compared(entity, str(erp_value)) if is_key else name_key(str(erp_value))
+        if erp_form not in {
+            erp_keys.compared(entity, value) if is_key else name_key(value) for value in our_values
         }:
-            apart.append(f"{entity.label_of(name)}: “{held}” in the ERP, “{sent[0]}” here")
-    return apart if asked else ["There is nothing by which the two could be compared"]
+            messages.append(
+                f"{entity.label_of(name)}: “{erp_value}” in the ERP, “{our_values[0]}” here"
+            )
+    return messages if compared_fields else ["There is nothing by which the two could be compared"]
 
 
-def _take_up(one: Claim, entity: EntityManifest, found: Found) -> ErpError | None:
+def _take_up(claim: Claim, entity: EntityManifest, erp_record: Found) -> ErpError | None:
     """Put the ERP's key and version into the command, and the key into the item.
 
     Returns an error if another item in export has that key.
     """
-    key = erp_keys.as_sent(entity, found.erp_code or one.command.key)
-    one.command = replace(one.command, key=key, erp_version=found.erp_version)
-    if key == one.item.erp_key:
+    key = erp_keys.as_sent(entity, erp_record.erp_code or claim.command.key)
+    claim.command = replace(claim.command, key=key, erp_version=erp_record.erp_version)
+    if key == claim.item.erp_key:
         return None
     # With the fence, so that a worker whose lease has expired changes nothing.
-    held = Item.objects.filter(pk=one.item.pk, fence=one.item.fence)
+    claimed = Item.objects.filter(pk=claim.item.pk, fence=claim.item.fence)
     try:
         with transaction.atomic():
-            held.update(erp_key=key, erp_key_compared=erp_keys.compared(entity, key))
+            claimed.update(erp_key=key, erp_key_compared=erp_keys.compared(entity, key))
     # The constraint ``one_key_in_air``.
     except IntegrityError:
         message = f"{key} is being exported for another record. Nothing was written."
         return replace(_question(message), advice="Retry once that has arrived.")
-    one.item.erp_key = key
+    claim.item.erp_key = key
     return None
 
 
@@ -217,23 +221,23 @@ def use_anyway(item: Item, *, seen: Collection[str], access: Access, why: str) -
     # Claims and links hold this lock too, so what is read below stays true until the commit.
     Connection.objects.select_for_update(no_key=True).get(pk=item.connection_id)
     item.refresh_from_db()
-    found = asked(item)
-    if not found:
+    links = asked(item)
+    if not links:
         raise NotTaken([NOTHING_LEFT])
     if item.needs_second_approver(access):
         raise NotTaken([OWN])
-    if {link.erp_id for link in found} != set(seen):
+    if {link.erp_id for link in links} != set(seen):
         raise NotTaken([OTHER_ID])
     # The API client's key was not confirmed, only the ID. If the adapter can read the record, the
     # worker takes the key from there.
     columns = {"erp_code": ""} if connection_services.can_compare(item.connection) else {}
-    Link.objects.filter(pk__in=[link.pk for link in found]).update(told=False, **columns)
-    said = [
+    Link.objects.filter(pk__in=[link.pk for link in links]).update(told=False, **columns)
+    notes = [
         Note(link.entity, link.record_id, str(link), "use_anyway", note=why, data=_ids(link))
-        for link in found
+        for link in links
     ]
-    note(item.account_id, said, by=access.user)
-    release_children(item.connection_id, item.entity, [link.record_id for link in found])
+    note(item.account_id, notes, by=access.user)
+    release_children(item.connection_id, item.entity, [link.record_id for link in links])
 
 
 def _ids(link: Link) -> dict[str, str]:
@@ -245,10 +249,10 @@ def not_compared(connection: Connection, needs: Iterable[Link | None]) -> str:
 
     That is so if an ID is not compared, the adapter cannot read it, and nobody has confirmed it.
     """
-    told = [link for link in needs if link is not None and link.told]
-    if not told or connection_services.can_compare(connection):
+    uncompared = [link for link in needs if link is not None and link.told]
+    if not uncompared or connection_services.can_compare(connection):
         return ""
     return (
-        f"{named(told[0])}, and this ERP cannot be asked whether it is the same. Look there, then "
-        "choose Use it anyway on the item's page, or reject it and have the record unlinked."
+        f"{named(uncompared[0])}, and this ERP cannot be asked whether it is the same. Look there, "
+        "then choose Use it anyway on the item's page, or reject it and have the record unlinked."
     )

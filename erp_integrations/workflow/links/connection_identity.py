@@ -68,16 +68,20 @@ def still_open(connection: Connection) -> list[tuple[RecordType, int]]:
 
 def alike(connection: Connection) -> list[Connection]:
     """Return the account's other connections with the same identity."""
-    known = identity_settings(connection.adapter)
+    settings = identity_settings(connection.adapter)
     # Without identity settings, connections of the adapter cannot be told apart.
-    if not known:
+    if not settings:
         return []
-    others = Connection.objects.filter(account=connection.account_id, adapter=connection.adapter)
-    mine = identity_of(known, connection.config)
+    other_connections = Connection.objects.filter(
+        account=connection.account_id, adapter=connection.adapter
+    )
+    identity = identity_of(settings, connection.config)
     return [
-        one
-        for one in others.exclude(pk=connection.pk).order_by("pk")
-        if not any(differs(a, mine, identity_of(known, one.config)) for a in known)
+        other
+        for other in other_connections.exclude(pk=connection.pk).order_by("pk")
+        if not any(
+            differs(setting, identity, identity_of(settings, other.config)) for setting in settings
+        )
     ]
 
 
@@ -104,22 +108,23 @@ def lead_elsewhere(
     # before this and found below as an open item, or sees the new settings. The caller's object may
     # be outdated, so it is read again.
     connection.refresh_from_db(from_queryset=Connection.objects.select_for_update(no_key=True))
-    known = identity_settings(connection.adapter)
-    before = identity_of(known, connection.config)
-    given = {one.name: config[one.name] for one in known if one.name in config}
-    cleaned = clean_config(connection.adapter, {**connection.config, **before, **given})
-    after = identity_of(known, cleaned)
-    if not any(differs(one, before, after) for one in known):
+    settings = identity_settings(connection.adapter)
+    before = identity_of(settings, connection.config)
+    entered = {setting.name: config[setting.name] for setting in settings if setting.name in config}
+    cleaned = clean_config(connection.adapter, {**connection.config, **before, **entered})
+    after = identity_of(settings, cleaned)
+    if not any(differs(setting, before, after) for setting in settings):
         return False
-    new = clean_secrets(connection.adapter, secrets)
-    if errors := _against(connection, new, books):
+    new_secrets = clean_secrets(connection.adapter, secrets)
+    if errors := _against(connection, new_secrets, books):
         raise ValidationError(errors)
     difference = changes(before, after)
     ended = 0 if books == Books.SAME else _let_go(connection, difference, by=by)
     # Old secrets belong to the previous host, also those that the adapter no longer declares.
     connection.config, connection.secrets = cleaned, {}
     difference |= {
-        name: ["secret", what] for name, what in keep_secrets(connection, new, ()).items()
+        name: ["secret", change]
+        for name, change in keep_secrets(connection, new_secrets, ()).items()
     }
     fresh = {**FRESH, **(NO_PAUSE if connection.halted_for else {})}
     for column, value in fresh.items():
@@ -132,21 +137,27 @@ def lead_elsewhere(
     return True
 
 
-def _against(connection: Connection, new: Mapping[str, str], books: Books | None) -> dict[str, str]:
+def _against(
+    connection: Connection, new_secrets: Mapping[str, str], books: Books | None
+) -> dict[str, str]:
     """Errors by setting name, or under NON_FIELD_ERRORS."""
     errors: dict[str, str] = {}
-    if waiting := still_open(connection):
-        verb = "is" if sum(count for _kind, count in waiting) == 1 else "are"
+    if open_counts := still_open(connection):
+        verb = "is" if sum(count for _kind, count in open_counts) == 1 else "are"
         errors[NON_FIELD_ERRORS] = (
-            f"{in_words(waiting)} {verb} still open with {connection.name}: "
+            f"{in_words(open_counts)} {verb} still open with {connection.name}: "
             "waiting for accounting, being exported, or failed. Retrieve, reject or settle what "
             "is open first; it was meant for the ERP that the connection uses now."
         )
-    for one in adapter_loading.adapter_classes()[connection.adapter].manifest({}).settings:
+    for setting in adapter_loading.adapter_classes()[connection.adapter].manifest({}).settings:
         # A stored secret must not be sent to an address that somebody entered without knowing it.
-        if one.kind == "secret" and one.name in connection.secrets and one.name not in new:
-            errors[one.name] = (
-                f"{one.label}: enter it again. The stored one belongs to the ERP that the "
+        if (
+            setting.kind == "secret"
+            and setting.name in connection.secrets
+            and setting.name not in new_secrets
+        ):
+            errors[setting.name] = (
+                f"{setting.label}: enter it again. The stored one belongs to the ERP that the "
                 "connection uses now, and is never sent elsewhere."
             )
     if books is None and linked(connection):
@@ -156,12 +167,12 @@ def _against(connection: Connection, new: Mapping[str, str], books: Books | None
 
 def _let_go(connection: Connection, difference: Mapping[str, Any], *, by: User) -> int:
     """End all links and delete the records and choices of the old books; returns how many links."""
-    labels = {one.name: one.label for one in identity_settings(connection.adapter)}
-    moved = "; ".join(
+    labels = {setting.name: setting.label for setting in identity_settings(connection.adapter)}
+    moves = "; ".join(
         f"{labels[name]} was {old}, is {new}" for name, (old, new) in sorted(difference.items())
     )
     ended = unlink_services.unlink_all(
-        connection, by=by, why=f"{connection.name} now connects to other books. {moved}."
+        connection, by=by, why=f"{connection.name} now connects to other books. {moves}."
     )
     connection.erp_records.all().delete()
     connection.choices.all().delete()

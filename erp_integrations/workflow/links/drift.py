@@ -38,19 +38,19 @@ def note_edits(entity: str, account_id: int, ids: Sequence[int]) -> None:
     kind = record_type(entity)
     connection = connection_services.active(account_id, entity)
     manifest = adapter_loading.usable_manifest(connection, entity)
-    for some in chunks(sorted(ids)):
+    for chunk in chunks(sorted(ids)):
         rows_linked = Link.objects.active().filter(
-            entity=entity, record_id__in=some, connection=connection
+            entity=entity, record_id__in=chunk, connection=connection
         )
         links = {link.record_id: link for link in rows_linked}
         drafts = payload_drafts.drafts(kind, account_id, sorted(links), manifest)
         _rename(links, drafts)
-        now = {
-            one.record_id
-            for one in drafts
-            if digest(one.payload) != links[one.record_id].synced_digest
+        drifted = {
+            draft.record_id
+            for draft in drafts
+            if digest(draft.payload) != links[draft.record_id].synced_digest
         }
         # ``show_drift`` updates by filters, and such an UPDATE locks rows in any order
         # (docs/locks.md).
-        lock_rows(kind.model._base_manager.all(), some)
-        show_drift(kind, some, now)
+        lock_rows(kind.model._base_manager.all(), chunk)
+        show_drift(kind, chunk, drifted)

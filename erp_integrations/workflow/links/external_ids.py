@@ -62,7 +62,7 @@ class _Change:
 
 
 @transaction.atomic
-def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[int, Problem]:
+def link(entity: str, origins: Mapping[int, Origin], *, access: Access) -> dict[int, Problem]:
     """Set the origins of records of the account; records with problems are left unchanged.
 
     The user needs the right to import from the ERP, and to replace or remove an ID also the right
@@ -77,19 +77,25 @@ def link(entity: str, wanted: Mapping[int, Origin], *, access: Access) -> dict[i
     connection_services.hold_account(access.account.pk)
     kind = record_type(entity)
     connection_services.hold(access.account.pk)
-    lock_records(entity, wanted)
-    changed = _changes(kind, wanted, access)
+    lock_records(entity, origins)
+    changed = _changes(kind, origins, access)
     problems = _problems(kind, changed, access)
-    good = [one for pk, one in changed.items() if pk not in problems]
-    if good:
+    settable = [change for pk, change in changed.items() if pk not in problems]
+    if settable:
         connection = connection_services.active(access.account.pk, entity)
-        renamed = [one for one in good if one.renamed]
-        before = {one.record.pk: one.record.origin_id for one in renamed}
-        show_origins((one.record, one.origin) for one in good)
-        ended = _relink(kind, connection, renamed, good, access) if connection else set()
+        renamed = [change for change in settable if change.renamed]
+        old_ids = {change.record.pk: change.record.origin_id for change in renamed}
+        show_origins((change.record, change.origin) for change in settable)
+        ended = _relink(kind, connection, renamed, settable, access) if connection else set()
         # Ending a link has written an event already.
-        told = [one for one in renamed if one.record.origin_id or one.record.pk not in ended]
-        note(access.account.pk, [_told(entity, one, before) for one in told], by=access.user)
+        to_note = [
+            change for change in renamed if change.record.origin_id or change.record.pk not in ended
+        ]
+        note(
+            access.account.pk,
+            [_note_of(entity, change, old_ids) for change in to_note],
+            by=access.user,
+        )
     return problems
 
 
@@ -98,16 +104,16 @@ def _rows(kind: RecordType, access: Access) -> QuerySet[Any]:
     return rows.filter(account=access.account)
 
 
-def _changes(kind: RecordType, wanted: Mapping[int, Origin], access: Access) -> dict[int, _Change]:
+def _changes(kind: RecordType, origins: Mapping[int, Origin], access: Access) -> dict[int, _Change]:
     """Record id -> change, for records for which something would change."""
     rows = _rows(kind, access)
-    found: dict[int, _Change] = {}
-    for some in chunks(sorted(wanted)):
-        for row in rows.filter(pk__in=some):
-            change = _Change(row, wanted[row.pk], str(row))
+    changes: dict[int, _Change] = {}
+    for chunk in chunks(sorted(origins)):
+        for row in rows.filter(pk__in=chunk):
+            change = _Change(row, origins[row.pk], str(row))
             if _differs(row, change.origin):
-                found[row.pk] = change
-    return found
+                changes[row.pk] = change
+    return changes
 
 
 def _differs(row: Any, origin: Origin) -> bool:
@@ -134,31 +140,35 @@ def _problems(
     problems = _open(kind, list(changed), access)
     problems |= _taken(kind, changed, access)
     may_end = access.can(kind.unlink_action)
-    for pk, one in changed.items():
-        problem = _impossible(one.origin)
-        if one.ends and not may_end:
+    for pk, change in changed.items():
+        problem = _impossible(change.origin)
+        if change.ends and not may_end:
             problem = Problem("origin_id", "right", f"cannot be taken away. {may_end.why}")
         if problem:
             problems[pk] = problem
     # Only for records that have no other problem, because this looks at all their children.
-    return problems | _kept(kind, {pk: changed[pk] for pk in changed if pk not in problems}, access)
+    return problems | _child_problems(
+        kind, {pk: changed[pk] for pk in changed if pk not in problems}, access
+    )
 
 
-def _kept(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
+def _child_problems(
+    kind: RecordType, changed: Mapping[int, _Change], access: Access
+) -> dict[int, Problem]:
     """Problems of records whose ID cannot be removed or replaced because of their children."""
-    ends = {pk for pk, one in changed.items() if one.ends}
+    ends = {pk for pk, change in changed.items() if change.ends}
     cleared = {pk for pk in ends if not changed[pk].wanted}
-    kept = {
+    messages = {
         pk: f"cannot be taken away. {why}"
         for pk, why in unlink_services.kept_by_children(kind, cleared).items()
     }
-    kept |= {
+    messages |= {
         pk: f"cannot be changed. {why}"
         for pk, why in unlink_services.kept_by_exports(
             kind, access.account.pk, ends - cleared
         ).items()
     }
-    return {pk: Problem("origin_id", "children", why) for pk, why in kept.items()}
+    return {pk: Problem("origin_id", "children", why) for pk, why in messages.items()}
 
 
 def _impossible(origin: Origin) -> Problem | None:
@@ -174,30 +184,30 @@ def _impossible(origin: Origin) -> Problem | None:
 def _open(kind: RecordType, ids: Sequence[int], access: Access) -> dict[int, Problem]:
     items = Item.objects.filter(account=access.account, entity=kind.entity).open()
     message = "cannot change while the record waits for the ERP or is being exported"
-    found = (items.filter(record_id__in=some) for some in chunks(ids))
+    batches = (items.filter(record_id__in=chunk) for chunk in chunks(ids))
     return {
         pk: Problem("origin_id", "open", message)
-        for rows in found
+        for rows in batches
         for pk in rows.values_list("record_id", flat=True)
     }
 
 
 def _taken(kind: RecordType, changed: Mapping[int, _Change], access: Access) -> dict[int, Problem]:
     """Problems of records whose ERP ID another record has, or gets in the same call."""
-    wanted = {one.wanted for one in changed.values() if one.renamed and one.wanted}
+    new_ids = {change.wanted for change in changed.values() if change.renamed and change.wanted}
     rows = _rows(kind, access)
     holders: dict[str, int] = {}
-    for some in chunks(sorted(wanted)):
-        holders |= dict(rows.filter(origin_id__in=some).values_list("origin_id", "pk"))
+    for chunk in chunks(sorted(new_ids)):
+        holders |= dict(rows.filter(origin_id__in=chunk).values_list("origin_id", "pk"))
         # Links of connections that are no longer in use for the record type do not count.
-        known = Link.objects.filter(connection__account=access.account, entity=kind.entity)
-        active = known.filter(ended_at=None, connection__active_for__entity=kind.entity)
-        holders |= dict(active.filter(erp_id__in=some).values_list("erp_id", "record_id"))
+        links = Link.objects.filter(connection__account=access.account, entity=kind.entity)
+        active_links = links.filter(ended_at=None, connection__active_for__entity=kind.entity)
+        holders |= dict(active_links.filter(erp_id__in=chunk).values_list("erp_id", "record_id"))
     problems = {}
     # In order of the record ids: of two records that want one ID, the first gets it.
-    for pk, one in sorted(changed.items()):
-        if one.renamed and one.wanted and holders.setdefault(one.wanted, pk) != pk:
-            message = f"has already been taken by {holders[one.wanted]}"
+    for pk, change in sorted(changed.items()):
+        if change.renamed and change.wanted and holders.setdefault(change.wanted, pk) != pk:
+            message = f"has already been taken by {holders[change.wanted]}"
             problems[pk] = Problem("origin_id", "taken", message)
     return problems
 
@@ -216,12 +226,14 @@ def _relink(
 
     :returns: ids of the records whose link has ended.
     """
-    old = erp_records.active_links(connection, kind.entity, [one.record.pk for one in renamed])
-    ended = link_services.end(list(old.values()), by=access.user, why=WHY)
-    linked = {one.record.pk: one.record for one in renamed if one.record.origin_id}
+    old_links = erp_records.active_links(
+        connection, kind.entity, [change.record.pk for change in renamed]
+    )
+    ended = link_services.end(list(old_links.values()), by=access.user, why=WHY)
+    linked = {change.record.pk: change.record for change in renamed if change.record.origin_id}
     manifest = adapter_loading.usable_manifest(connection, kind.entity)
     drafts = payload_drafts.drafts(kind, access.account.pk, sorted(linked), manifest)
-    new = [
+    new_links = [
         Link(
             connection=connection,
             entity=kind.entity,
@@ -236,20 +248,20 @@ def _relink(
         )
         for draft in drafts
     ]
-    Link.objects.bulk_create(new, batch_size=100)
+    Link.objects.bulk_create(new_links, batch_size=100)
     if connection_services.can_compare(connection):
         # A worker compares the parent first. Otherwise children wait until a person confirms the
         # ID.
         release_children(connection.pk, kind.entity, sorted(linked))
-    same = {one.record.pk: one.record for one in changed if not one.renamed}
-    kept = list(erp_records.active_links(connection, kind.entity, sorted(same)).values())
-    for one in kept:
-        one.erp_code = same[one.record_id].origin_code
-    write_rows(kept, ["erp_code"])
-    return {one.record_id for one in ended}
+    recoded = {change.record.pk: change.record for change in changed if not change.renamed}
+    kept_links = list(erp_records.active_links(connection, kind.entity, sorted(recoded)).values())
+    for kept_link in kept_links:
+        kept_link.erp_code = recoded[kept_link.record_id].origin_code
+    write_rows(kept_links, ["erp_code"])
+    return {ended_link.record_id for ended_link in ended}
 
 
-def _told(entity: str, one: _Change, before: Mapping[int, str]) -> Note:
-    pk, now = one.record.pk, one.record.origin_id
-    data = {"erp_id": now or before[pk], "was": before[pk]}
-    return Note(entity, pk, one.label, "link" if now else "unlink", note=WHY, data=data)
+def _note_of(entity: str, change: _Change, old_ids: Mapping[int, str]) -> Note:
+    pk, now = change.record.pk, change.record.origin_id
+    data = {"erp_id": now or old_ids[pk], "was": old_ids[pk]}
+    return Note(entity, pk, change.label, "link" if now else "unlink", note=WHY, data=data)

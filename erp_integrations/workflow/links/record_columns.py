@@ -39,30 +39,32 @@ class Origin:
 
 
 def show_link(
-    kind: RecordType, shown: Mapping[int, tuple[str, str]], *, drifted: bool = False
+    kind: RecordType, erp_ids: Mapping[int, tuple[str, str]], *, drifted: bool = False
 ) -> None:
     """Write ERP ID and code of linked records.
 
-    :param shown: record id -> (ERP ID, ERP code).
+    :param erp_ids: record id -> (ERP ID, ERP code).
     """
     rows = [
-        row for some in chunks(list(shown)) for row in kind.model._base_manager.filter(pk__in=some)
+        row
+        for chunk in chunks(list(erp_ids))
+        for row in kind.model._base_manager.filter(pk__in=chunk)
     ]
     for row in rows:
-        row.origin_id, row.origin_code = shown[row.pk]
+        row.origin_id, row.origin_code = erp_ids[row.pk]
     write_rows(rows, ["origin_id", "origin_code"], drifted=drifted, updated_at=Now())
 
 
 def show_no_link(kind: RecordType, ended: Iterable[Link]) -> None:
     """Clear the columns of records whose links have ended."""
-    for some in chunks(sorted(link.record_id for link in ended)):
-        kind.model._base_manager.filter(pk__in=some).update(**EMPTY, updated_at=Now())
+    for chunk in chunks(sorted(link.record_id for link in ended)):
+        kind.model._base_manager.filter(pk__in=chunk).update(**EMPTY, updated_at=Now())
 
 
-def show_origins(told: Iterable[tuple[Any, Origin]]) -> None:
+def show_origins(origins: Iterable[tuple[Any, Origin]]) -> None:
     """Write the origins that an API client has set, by record."""
     rows = []
-    for row, origin in told:
+    for row, origin in origins:
         if origin.id == "" and row.origin_id:
             for column, value in EMPTY.items():
                 setattr(row, column, value)

@@ -26,22 +26,22 @@ def holder_of(connection: Connection, entity: str, erp_id: str) -> Link | None:
     return connection.links.filter(entity=entity, erp_id=erp_id, ended_at=None).first()
 
 
-def held_elsewhere(connection_id: int, wanted: Mapping[int, str]) -> set[int]:
+def held_elsewhere(connection_id: int, erp_ids: Mapping[int, str]) -> set[int]:
     """Return the ids of items whose ERP ID another record has, or gets in the same call.
 
     The caller holds the lock on the connection.
 
-    :param wanted: item id -> ERP ID.
+    :param erp_ids: item id -> ERP ID.
     """
-    items = Item.objects.in_bulk(list(wanted))
+    items = Item.objects.in_bulk(list(erp_ids))
     rows = Link.objects.filter(connection=connection_id, ended_at=None)
     holders = {
         (link.entity, link.erp_id): link.record_id
-        for link in rows.filter(erp_id__in=set(wanted.values()))
+        for link in rows.filter(erp_id__in=set(erp_ids.values()))
     }
     elsewhere = set()
     for pk, item in sorted(items.items()):
-        if holders.setdefault((item.entity, wanted[pk]), item.record_id) != item.record_id:
+        if holders.setdefault((item.entity, erp_ids[pk]), item.record_id) != item.record_id:
             elsewhere.add(pk)
     return elsewhere
 
@@ -58,20 +58,22 @@ def link_items(items: Sequence[Item], *, by: User | None, as_sent: bool = True) 
     by_type: dict[tuple[int, str], list[Item]] = defaultdict(list)
     for item in items:
         by_type[item.connection_id, item.entity].append(item)
-    for (connection_id, entity), some in by_type.items():
+    for (connection_id, entity), alike in by_type.items():
         rows = Link.objects.filter(connection=connection_id, entity=entity, ended_at=None)
-        known = {link.record_id: link for link in rows.filter(record_id__in=_records(some))}
-        links = [_linked(item, known.get(item.record_id), by, as_sent=as_sent) for item in some]
+        known_links = {link.record_id: link for link in rows.filter(record_id__in=_records(alike))}
+        links = [
+            _linked(item, known_links.get(item.record_id), by, as_sent=as_sent) for item in alike
+        ]
         changed = [link for link in links if link.pk]
         write_rows(changed, LINKED_COLUMNS)
         Link.objects.bulk_create([link for link in links if not link.pk], batch_size=100)
-        shown = {item.record_id: (item.erp_id, item.erp_code) for item in some}
-        show_link(record_type(entity), shown, drifted=not as_sent)
+        erp_ids = {item.record_id: (item.erp_id, item.erp_code) for item in alike}
+        show_link(record_type(entity), erp_ids, drifted=not as_sent)
         if record_type(entity).unit == "list":
             # Records of a tree can change while they are locked: a first child makes a code a
             # group.
-            note_edits(entity, some[0].account_id, _records(some))
-        release_children(connection_id, entity, _records(some))
+            note_edits(entity, alike[0].account_id, _records(alike))
+        release_children(connection_id, entity, _records(alike))
 
 
 # Columns of an existing link that :func:`_linked` changes.
@@ -90,12 +92,12 @@ def _records(items: Iterable[Item]) -> list[int]:
     return [item.record_id for item in items]
 
 
-def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -> Link:
+def _linked(item: Item, existing: Link | None, by: User | None, *, as_sent: bool) -> Link:
     """The record's link, updated or new. A link to another ERP ID ends, and stays as history."""
-    if known is not None and known.erp_id != item.erp_id:
-        end([known], by=by, why=f"Linked to {item.erp_id} instead")
-        known = None
-    link = known or Link(
+    if existing is not None and existing.erp_id != item.erp_id:
+        end([existing], by=by, why=f"Linked to {item.erp_id} instead")
+        existing = None
+    link = existing or Link(
         connection_id=item.connection_id,
         entity=item.entity,
         record_id=item.record_id,
@@ -110,7 +112,7 @@ def _linked(item: Item, known: Link | None, by: User | None, *, as_sent: bool) -
 
 
 @transaction.atomic
-def end(found: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
+def end(links: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
     """End links: set their items to UNLINKED and write the audit events.
 
     The caller has locked the records, and updates their columns (``record_columns``). Needs a fixed
@@ -120,15 +122,15 @@ def end(found: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
     :returns: the links that were ended, without those that had ended before.
     """
     ended: list[Link] = []
-    for some in chunks([link.pk for link in found]):
-        rows = Link.objects.active().filter(pk__in=some).select_related("connection", "item")
+    for chunk in chunks([link.pk for link in links]):
+        rows = Link.objects.active().filter(pk__in=chunk).select_related("connection", "item")
         # Only the links: connection and item are joined, and PostgreSQL does not lock a nullable
         # join.
-        links = list(rows.select_for_update(of=("self",)).order_by("pk"))
-        Link.objects.filter(pk__in=[link.pk for link in links]).update(
+        locked_links = list(rows.select_for_update(of=("self",)).order_by("pk"))
+        Link.objects.filter(pk__in=[link.pk for link in locked_links]).update(
             ended_at=Now(), ended_by=by, ended_why=why
         )
-        for (connection_id, entity), alike in _alike(links).items():
+        for (connection_id, entity), alike in _alike(locked_links).items():
             # All items that were synced under this link, not only its latest one. A pair of record
             # and ERP ID that is not a link has no such item, or an earlier one that ended already.
             transitions.part(
@@ -139,17 +141,17 @@ def end(found: Sequence[Link], *, by: User | None, why: str) -> list[Link]:
                     erp_id__in=[link.erp_id for link in alike],
                 )
             )
-        for account_id, notes in _ends(links, why).items():
+        for account_id, notes in _ends(locked_links, why).items():
             note(account_id, notes, by=by)
-        ended += links
+        ended += locked_links
     return ended
 
 
 def _alike(links: Iterable[Link]) -> dict[tuple[int, str], list[Link]]:
-    found: dict[tuple[int, str], list[Link]] = defaultdict(list)
+    groups: dict[tuple[int, str], list[Link]] = defaultdict(list)
     for link in links:
-        found[link.connection_id, link.entity].append(link)
-    return found
+        groups[link.connection_id, link.entity].append(link)
+    return groups
 
 
 def _ends(ended: Iterable[Link], why: str) -> dict[int, list[Note]]:

@@ -33,8 +33,8 @@ class Held:
 @transaction.atomic
 def settle_synced(
     connection_id: int,
-    found: ItemQuerySet,
-    held: Mapping[int, Held],
+    items: ItemQuerySet,
+    erp_records: Mapping[int, Held],
     *,
     event: str = "sync",
     by: User | None = None,
@@ -46,8 +46,8 @@ def settle_synced(
 
     Items whose ERP ID another record has are left as they are.
 
-    :param found: restricts the items, for example to those that still have the claim's fence.
-    :param held: item id -> its record in the ERP.
+    :param items: restricts the items, for example to those that still have the claim's fence.
+    :param erp_records: item id -> its record in the ERP.
     :param as_sent: whether the ERP has the payload of the items, or different values.
     :param columns: further columns with the same new value for all items.
     :returns: the ids of the settled items.
@@ -55,11 +55,17 @@ def settle_synced(
     # Whoever links holds this lock, so no other record gets these ERP IDs before the move. One item
     # with a taken ID would violate ``one_record_per_erp_id`` and fail the settlement of all.
     Connection.objects.select_for_update(no_key=True).get(pk=connection_id)
-    taken = held_elsewhere(connection_id, {pk: one.erp_id for pk, one in held.items()})
-    each = {pk: {**asdict(one), **NO_ERROR} for pk, one in held.items() if pk not in taken}
-    moved = transitions.move(
+    elsewhere = held_elsewhere(
+        connection_id, {pk: erp_record.erp_id for pk, erp_record in erp_records.items()}
+    )
+    item_columns = {
+        pk: {**asdict(erp_record), **NO_ERROR}
+        for pk, erp_record in erp_records.items()
+        if pk not in elsewhere
+    }
+    settled = transitions.move(
         event,
-        found.filter(pk__in=list(each)),
+        items.filter(pk__in=list(item_columns)),
         by=by,
         why=why,
         values={
@@ -70,7 +76,7 @@ def settle_synced(
             "settled_at": Now(),
             **(columns or {}),
         },
-        each=each,
+        item_columns=item_columns,
     )
-    link_items(moved, by=by, as_sent=as_sent)
-    return {item.pk for item in moved}
+    link_items(settled, by=by, as_sent=as_sent)
+    return {item.pk for item in settled}

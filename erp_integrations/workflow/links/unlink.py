@@ -52,8 +52,8 @@ def unlink(
     """
     kind = record_type(entity)
     links = _links(account_id, entity, ids)
-    held = {link.connection_id for link in links.values()}
-    lock_connections(Connection.objects.filter(pk__in=held))
+    connection_ids = {link.connection_id for link in links.values()}
+    lock_connections(Connection.objects.filter(pk__in=connection_ids))
     lock_records(entity, ids)
     # Read again: links may have ended while this waited for the locks.
     links = _links(account_id, entity, ids)
@@ -77,9 +77,9 @@ def unlink_all(connection: Connection, *, by: User, why: str) -> int:
     active = Link.objects.active().filter(connection=connection)
     # Children do not keep their parents linked here, because all links end.
     for entity in sorted(set(active.values_list("entity", flat=True))):
-        found = list(active.filter(entity=entity))
-        lock_records(entity, [link.record_id for link in found])
-        ended = end(found, by=by, why=why)
+        links = list(active.filter(entity=entity))
+        lock_records(entity, [link.record_id for link in links])
+        ended = end(links, by=by, why=why)
         show_no_link(record_type(entity), ended)
         count += len(ended)
     return count
@@ -87,46 +87,46 @@ def unlink_all(connection: Connection, *, by: User, why: str) -> int:
 
 def _links(account_id: int, entity: str, ids: Collection[int]) -> dict[int, Link]:
     """Record id -> active link, of any connection of the account."""
-    found: dict[int, Link] = {}
+    links: dict[int, Link] = {}
     active = Link.objects.active().filter(connection__account=account_id, entity=entity)
-    for some in chunks(sorted(ids)):
-        rows = active.filter(record_id__in=some).select_related("connection").order_by("pk")
-        found.update((link.record_id, link) for link in rows)
-    return found
+    for chunk in chunks(sorted(ids)):
+        rows = active.filter(record_id__in=chunk).select_related("connection").order_by("pk")
+        links.update((link.record_id, link) for link in rows)
+    return links
 
 
 def _open(account_id: int, entity: str, ids: Iterable[int]) -> set[int]:
-    found: set[int] = set()
+    record_ids: set[int] = set()
     items = Item.objects.filter(account=account_id, entity=entity).open()
-    for some in chunks(sorted(ids)):
-        found.update(items.filter(record_id__in=some).values_list("record_id", flat=True))
-    return found
+    for chunk in chunks(sorted(ids)):
+        record_ids.update(items.filter(record_id__in=chunk).values_list("record_id", flat=True))
+    return record_ids
 
 
-def kept_by_children(kind: RecordType, going: Collection[int]) -> dict[int, str]:
+def kept_by_children(kind: RecordType, ids: Collection[int]) -> dict[int, str]:
     """Return record id -> why its children keep it linked, for records that are to be unlinked.
 
     Children that are unlinked in the same call do not count. The caller holds the lock on the
     connection, so that no child is sent, accepted, claimed or linked meanwhile.
     """
     below: dict[int, dict[int, Sendable]] = defaultdict(dict)
-    for some in chunks(sorted(going)):
-        rows = kind.children(some).filter(locked() | ~Q(origin_id="")).order_by("pk")
+    for chunk in chunks(sorted(ids)):
+        rows = kind.children(chunk).filter(locked() | ~Q(origin_id="")).order_by("pk")
         for row in rows:
             below[row.parent_id][row.pk] = row
-    kept: dict[int, str] = {}
+    reasons: dict[int, str] = {}
     staying: set[int] = set()
     # Repeated up the tree: a record that stays linked keeps its own parent linked.
     while newly := {
         parent
         for parent, rows in below.items()
-        if parent not in staying and any(pk not in going or pk in staying for pk in rows)
+        if parent not in staying and any(pk not in ids or pk in staying for pk in rows)
     }:
         staying |= newly
     for parent in staying:
-        left = [row for pk, row in below[parent].items() if pk not in going or pk in staying]
-        kept[parent] = _words(kind, left)
-    return kept
+        blocking = [row for pk, row in below[parent].items() if pk not in ids or pk in staying]
+        reasons[parent] = _words(kind, blocking)
+    return reasons
 
 
 def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]) -> dict[int, str]:
@@ -136,10 +136,10 @@ def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]
     The caller holds the lock on the connection.
     """
     # Children that only wait get the new ID at their claim, and linked ones are in the ERP already.
-    left = Item.objects.filter(account=account_id, entity=kind.entity, state__in=MAY_HAVE_LEFT)
+    exported = Item.objects.filter(account=account_id, entity=kind.entity, state__in=MAY_HAVE_LEFT)
     below: dict[int, list[Item]] = defaultdict(list)
-    for some in chunks(sorted(changing)):
-        for item in left.filter(parent_id__in=some).order_by("pk"):
+    for chunk in chunks(sorted(changing)):
+        for item in exported.filter(parent_id__in=chunk).order_by("pk"):
             below[item.parent_id or 0].append(item)
     return {
         parent: f"It keeps its ERP ID. Of the {kind.label_plural.lower()} directly under it, "
@@ -150,34 +150,34 @@ def kept_by_exports(kind: RecordType, account_id: int, changing: Collection[int]
 
 
 def _words(kind: RecordType, rows: Sequence[Sendable]) -> str:
-    waiting = [row for row in rows if is_locked(row)]
-    linked = [row for row in rows if not is_locked(row)]
+    locked_rows = [row for row in rows if is_locked(row)]
+    linked_rows = [row for row in rows if not is_locked(row)]
     parts = [
-        f"{len(some):,} {'is' if len(some) == 1 else 'are'} {words} ({_names(some)})"
-        for some, words in (
-            (waiting, "waiting for accounting or being exported"),
-            (linked, "linked to the ERP"),
+        f"{len(group):,} {'is' if len(group) == 1 else 'are'} {words} ({_names(group)})"
+        for group, words in (
+            (locked_rows, "waiting for accounting or being exported"),
+            (linked_rows, "linked to the ERP"),
         )
-        if some
+        if group
     ]
-    first = ["retrieve or settle what waits"] if waiting else []
-    first += ["unlink what is linked"] if linked else []
+    steps = ["retrieve or settle what waits"] if locked_rows else []
+    steps += ["unlink what is linked"] if linked_rows else []
     return (
         f"It stays linked. Of the {kind.label_plural.lower()} directly under it, "
-        f"{' and '.join(parts)}. First {' and '.join(first)}."
+        f"{' and '.join(parts)}. First {' and '.join(steps)}."
     )
 
 
 def _names(rows: Sequence[Sendable | Item]) -> str:
     names = ", ".join(str(row) for row in rows[:MOST_NAMED])
-    more = len(rows) - MOST_NAMED
-    return f"{names} and {more:,} more" if more > 0 else names
+    unnamed = len(rows) - MOST_NAMED
+    return f"{names} and {unnamed:,} more" if unnamed > 0 else names
 
 
 def _remember(ended: Sequence[Link]) -> None:
     # The ERP still has the records. Stored here, they are offered as matches when the records are
     # sent again (``accept.matches``). What a refresh has stored is newer, so conflicts are ignored.
-    held = [
+    erp_records = [
         ErpRecord(
             connection=link.connection,
             entity=link.entity,
@@ -191,4 +191,4 @@ def _remember(ended: Sequence[Link]) -> None:
         for link in ended
         if link.synced_payload
     ]
-    ErpRecord.objects.bulk_create(held, batch_size=100, ignore_conflicts=True)
+    ErpRecord.objects.bulk_create(erp_records, batch_size=100, ignore_conflicts=True)

@@ -25,10 +25,10 @@ def tiers(path: Sequence[str], form: CodeFormat) -> list[str]:
 
 def problems(path: Sequence[str], form: CodeFormat) -> list[Problem]:
     """Return all reasons why a code does not fit the ERP's format."""
-    found = list(_too_many(path, form))
+    reasons = list(_too_many(path, form))
     for place, tier in enumerate(tiers(path, form)):
-        found += _tier_problems(tier, place, form)
-    return found
+        reasons += _tier_problems(tier, place, form)
+    return reasons
 
 
 def _tier(tier: str, place: int, form: CodeFormat) -> str:
@@ -45,11 +45,11 @@ def _too_many(path: Sequence[str], form: CodeFormat) -> Iterator[Problem]:
 
 
 def _tier_problems(tier: str, place: int, form: CodeFormat) -> Iterator[Problem]:
-    called = f"tier {place + 1}, “{tier}”,"
+    tier_label = f"tier {place + 1}, “{tier}”,"
     if form.numeric_only and not (tier.isascii() and tier.isdigit()):
-        yield Problem(FIELD, "numeric", f"Code: {called} must be digits only.", tier, "0-9")
+        yield Problem(FIELD, "numeric", f"Code: {tier_label} must be digits only.", tier, "0-9")
     if place < len(form.section_lengths) and len(tier) != form.section_lengths[place]:
-        wanted = form.section_lengths[place]
-        noun = "character" if wanted == 1 else "characters"
-        message = f"Code: {called} must be {wanted} {noun} long; it is {len(tier)}."
-        yield Problem(FIELD, "section_length", message, str(len(tier)), str(wanted))
+        length = form.section_lengths[place]
+        noun = "character" if length == 1 else "characters"
+        message = f"Code: {tier_label} must be {length} {noun} long; it is {len(tier)}."
+        yield Problem(FIELD, "section_length", message, str(len(tier)), str(length))

@@ -20,19 +20,21 @@ def drafts(
 ) -> list[Draft]:
     """Return drafts of the records in the ERP's format; unchanged without a manifest."""
     form = manifest.code_format if manifest else None
-    found = (draft for some in chunks(ids) for draft in kind.drafts(account_id, some))
-    return [_formed(draft, form) if form else draft for draft in found]
+    unformatted = (draft for chunk in chunks(ids) for draft in kind.drafts(account_id, chunk))
+    return [_formed(draft, form) if form else draft for draft in unformatted]
 
 
 def problems(manifest: EntityManifest, draft: Draft) -> list[Problem]:
     """Return all rules of the manifest that a draft breaks, including the format of its code."""
-    found = field_rules.problems(manifest, draft.payload)
+    broken_rules = field_rules.problems(manifest, draft.payload)
     if manifest.code_format:
-        found += code_format.problems(_path(draft), manifest.code_format)
-    return found
+        broken_rules += code_format.problems(_path(draft), manifest.code_format)
+    return broken_rules
 
 
-def clashes(manifest: EntityManifest | None, found: Iterable[Draft]) -> dict[int, Problem]:
+def clashes(
+    manifest: EntityManifest | None, compared_drafts: Iterable[Draft]
+) -> dict[int, Problem]:
     """Return record id -> problem, for drafts that would have the same code in the ERP.
 
     Different codes can become equal in the ERP's format, for example without leading zeros.
@@ -40,13 +42,13 @@ def clashes(manifest: EntityManifest | None, found: Iterable[Draft]) -> dict[int
     # Without a format, codes are sent as they are here.
     if manifest is None or manifest.code_format is None:
         return {}
-    same: defaultdict[str, list[Draft]] = defaultdict(list)
-    for draft in found:
+    by_code: defaultdict[str, list[Draft]] = defaultdict(list)
+    for draft in compared_drafts:
         code = str(draft.payload.get(code_format.FIELD, ""))
-        same[erp_keys.compared(manifest, code)].append(draft)
+        by_code[erp_keys.compared(manifest, code)].append(draft)
     return {
         draft.record_id: _clash(draft, alike)
-        for alike in same.values()
+        for alike in by_code.values()
         if len(alike) > 1
         for draft in alike
     }

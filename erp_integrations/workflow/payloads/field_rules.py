@@ -44,15 +44,15 @@ def problems(
         can be older than the connection.
     :param id_label: used in place of the label of the ERP key.
     """
-    found: list[Problem] = []
-    for one in entity_manifest.fields:
-        found += _broken(one.rules, one.label, payload, phase)
+    broken_rules: list[Problem] = []
+    for field in entity_manifest.fields:
+        broken_rules += _broken(field.rules, field.label, payload, phase)
     if acceptance is not None:
-        for asked in entity_manifest.acceptance_fields:
-            is_key = entity_manifest.key == (asked.name,)
-            label = id_label if is_key and id_label else asked.label
-            found += _broken(_asked_rules(asked), label, acceptance, phase)
-    return found
+        for acceptance_field in entity_manifest.acceptance_fields:
+            is_key = entity_manifest.key == (acceptance_field.name,)
+            label = id_label if is_key and id_label else acceptance_field.label
+            broken_rules += _broken(_acceptance_rules(acceptance_field), label, acceptance, phase)
+    return broken_rules
 
 
 def text_of(value: Any) -> str:
@@ -60,14 +60,16 @@ def text_of(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return ", ".join(text_of(one) for one in value)
+        return ", ".join(text_of(entry) for entry in value)
     return str(value)
 
 
-def _asked_rules(asked: AcceptanceField) -> tuple[Rule, ...]:
-    if not asked.required or any(rule.kind == "present" for rule in asked.rules):
-        return asked.rules
-    return (Rule("present", asked.name), *asked.rules)
+def _acceptance_rules(acceptance_field: AcceptanceField) -> tuple[Rule, ...]:
+    if not acceptance_field.required or any(
+        rule.kind == "present" for rule in acceptance_field.rules
+    ):
+        return acceptance_field.rules
+    return (Rule("present", acceptance_field.name), *acceptance_field.rules)
 
 
 def _broken(
@@ -149,19 +151,19 @@ def _disallow_division(text: str, separator: Any) -> Breach | None:
 def _charset(text: str, allowed: Any) -> Breach | None:
     # Adapters may write the class with or without its brackets.
     inside = allowed[1:-1] if re.fullmatch(r"\[.+\]", allowed) else allowed
-    wrong = list(dict.fromkeys(re.sub(f"[{inside}]", "", text)))
-    if not wrong:
+    forbidden = list(dict.fromkeys(re.sub(f"[{inside}]", "", text)))
+    if not forbidden:
         return None
-    shown = ", ".join(_shown(one) for one in wrong)
-    return Breach(f"may not hold {shown}; allowed are {inside}.", "".join(wrong), inside)
+    characters = ", ".join(_character_label(character) for character in forbidden)
+    return Breach(f"may not hold {characters}; allowed are {inside}.", "".join(forbidden), inside)
 
 
-def _case(text: str, wanted: Any) -> Breach | None:
-    right = text.upper() if wanted == "upper" else text.lower()
-    if text == right:
+def _case(text: str, letter_case: Any) -> Breach | None:
+    corrected = text.upper() if letter_case == "upper" else text.lower()
+    if text == corrected:
         return None
-    word = "capital" if wanted == "upper" else "small"
-    return Breach(f"must be in {word} letters: “{right}”.", text, wanted)
+    word = "capital" if letter_case == "upper" else "small"
+    return Breach(f"must be in {word} letters: “{corrected}”.", text, letter_case)
 
 
 def _unknown(_text: str, _value: Any) -> Breach:
@@ -189,11 +191,11 @@ def _too_long(subject: str, length: int, limit: int) -> Breach:
     return Breach(f"{subject} {limit} {noun} or fewer; it has {length}.", str(length), str(limit))
 
 
-def _too_many_digits(count: int, limit: int, where: str) -> Breach | None:
+def _too_many_digits(count: int, limit: int, place: str) -> Breach | None:
     if count <= limit:
         return None
     noun = "digit" if limit == 1 else "digits"
-    text = f"must have {limit} {noun} or fewer {where}; it has {count}."
+    text = f"must have {limit} {noun} or fewer {place}; it has {count}."
     return Breach(text, str(count), str(limit))
 
 
@@ -212,7 +214,7 @@ def _digits(text: str) -> tuple[int, int]:
     return (len(match[1]), len(match[2])) if match else (0, 0)
 
 
-def _shown(character: str) -> str:
+def _character_label(character: str) -> str:
     if character == " ":
         return "a space"
     if character.isprintable():

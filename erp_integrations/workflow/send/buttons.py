@@ -63,10 +63,10 @@ def list_button(entity: str, access: Access, rows: QuerySet[Sendable]) -> ListBu
     if not count:
         reasons.append(_nothing(kind, rows, ready, left_out))
     # "Re-send" once any record of the list was sent or linked.
-    before = rows.exclude(erp_state="", origin_id="").exists()
+    sent_before = rows.exclude(erp_state="", origin_id="").exists()
     url, words = help_link(ready, access)
     return ListButton(
-        label="Re-send to ERP" if before else "Send to ERP",
+        label="Re-send to ERP" if sent_before else "Send to ERP",
         count=count,
         enabled=not reasons,
         reasons=tuple(reasons),
@@ -131,10 +131,12 @@ def button(entity: str, access: Access, record: Sendable) -> Button:
     if not access.can(kind.send_action):
         return Button()
     # The same check as on the click, so that page and server agree.
-    found = examine(kind, [record.pk], access=access)
-    reasons = tuple(found.of(record.pk))
+    examination = examine(kind, [record.pk], access=access)
+    reasons = tuple(examination.of(record.pk))
     label = "Re-send to ERP" if record.erp_state or record.origin_id else "Send to ERP"
-    url, words = help_link(found.ready, access)
-    after_edit = not found.ready.problems and not any(one.rule in BEYOND_EDITS for one in reasons)
+    url, words = help_link(examination.ready, access)
+    after_edit = not examination.ready.problems and not any(
+        problem.rule in BEYOND_EDITS for problem in reasons
+    )
     takes_note = not reasons and record.erp_state == State.REJECTED
     return Button("send", label, not reasons, reasons, url, words, after_edit, takes_note)

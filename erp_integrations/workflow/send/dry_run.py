@@ -41,12 +41,14 @@ class InstalledAdapter:
 
 def installed_adapters() -> list[InstalledAdapter]:
     """Return the installed adapters in the order of the setting that allows them."""
-    found = []
+    adapters = []
     for key, adapter_class in adapter_loading.adapter_classes().items():
         manifest = adapter_class.manifest({})
-        takes = {name for name, one in manifest.entities.items() if _creates(one)}
-        found.append(InstalledAdapter(key, manifest.label, frozenset(takes)))
-    return found
+        takes = {
+            name for name, entity_manifest in manifest.entities.items() if _creates(entity_manifest)
+        }
+        adapters.append(InstalledAdapter(key, manifest.label, frozenset(takes)))
+    return adapters
 
 
 def check_against(
@@ -60,25 +62,25 @@ def check_against(
     :raises AdapterUnavailable: if the adapter is not installed, not allowed or broken.
     """
     manifest, adapter = adapter_loading.unconnected(adapter_key, account_id)
-    found = manifest.entities.get(entity)
-    drafts = payload_drafts.drafts(record_type(entity), account_id, ids, found)
-    clashes = payload_drafts.clashes(found, drafts)
+    entity_manifest = manifest.entities.get(entity)
+    drafts = payload_drafts.drafts(record_type(entity), account_id, ids, entity_manifest)
+    clashes = payload_drafts.clashes(entity_manifest, drafts)
     checked = [
         Refusal(
             draft.record_id,
             draft.label,
             (
-                *_problems(draft, manifest, found, adapter),
+                *_problems(draft, manifest, entity_manifest, adapter),
                 *([clashes[draft.record_id]] if draft.record_id in clashes else ()),
             ),
         )
         for draft in drafts
     ]
-    return [one for one in checked if one.problems]
+    return [refusal for refusal in checked if refusal.problems]
 
 
-def _creates(one: EntityManifest) -> bool:
-    return Operation.CREATE in one.operations
+def _creates(entity_manifest: EntityManifest) -> bool:
+    return Operation.CREATE in entity_manifest.operations
 
 
 def _problems(
@@ -87,12 +89,12 @@ def _problems(
     if entity is None:
         message = f"{manifest.label} does not take these records."
         return [Problem("connection", "unsupported", message)]
-    found = payload_drafts.problems(entity, draft)
-    found += adapter.validate(command_for(draft, None, entity=entity.entity))
+    broken_rules = payload_drafts.problems(entity, draft)
+    broken_rules += adapter.validate(command_for(draft, None, entity=entity.entity))
     if not _creates(entity):
         message = f"{manifest.label} does not take new records from here."
-        found.append(Problem("operation", "create", message))
-    return found
+        broken_rules.append(Problem("operation", "create", message))
+    return broken_rules
 
 
 def standing_against(connection: Connection, entity: str) -> list[str]:
@@ -102,26 +104,26 @@ def standing_against(connection: Connection, entity: str) -> list[str]:
     """
     kind = record_type(entity)
     plural = kind.label_plural.lower()
-    now = connection_services.active(connection.account_id, entity)
-    if now is None or now.pk == connection.pk:
+    current = connection_services.active(connection.account_id, entity)
+    if current is None or current.pk == connection.pk:
         return []
     reasons = []
     manifest = adapter_loading.usable_manifest(connection, entity)
     if manifest is None:
         reasons.append(f"{connection.name} does not take {plural}.")
     # Open items were accepted for the ERP of the present connection.
-    waiting = now.items.filter(entity=entity).open().count()
-    if waiting:
+    open_count = current.items.filter(entity=entity).open().count()
+    if open_count:
         reasons.append(
-            f"{_counted(waiting, kind)} still open with {now.name}: waiting for accounting, being "
-            "exported, or failed. Retrieve, reject or settle what is open first."
+            f"{_counted(open_count, kind)} still open with {current.name}: waiting for accounting, "
+            "being exported, or failed. Retrieve, reject or settle what is open first."
         )
-    linked = now.links.filter(entity=entity, ended_at=None).count()
+    linked = current.links.filter(entity=entity, ended_at=None).count()
     # An ERP list belongs to its connection (docs/design/work-breakdown-structure.md, "Cost codes").
     if linked and kind.unit == "record":
         reasons.append(
-            f"{_counted(linked, kind)} linked to {now.name}, and a record has one ERP ID. Unlink "
-            "what is linked first."
+            f"{_counted(linked, kind)} linked to {current.name}, and a record has one ERP ID. "
+            "Unlink what is linked first."
         )
     return reasons
 
@@ -147,11 +149,11 @@ def use_for(connection: Connection, entity: str, *, by: User) -> None:
     # The account comes first, because the switch may also change the list of the record app, which
     # is otherwise locked before connections (docs/locks.md).
     connection_services.hold_account(connection.account_id)
-    both = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
+    either = Q(pk=connection.pk) | Q(active_for__entity=entity, account=connection.account_id)
     # Both connections, so that nothing is sent or linked on either. In a subquery, because
     # PostgreSQL does not lock rows of an outer join.
-    found = Connection.objects.filter(pk__in=Connection.objects.filter(both).values("pk"))
-    row_locks.lock_connections(found)
+    connections = Connection.objects.filter(pk__in=Connection.objects.filter(either).values("pk"))
+    row_locks.lock_connections(connections)
     reasons = standing_against(connection, entity)
     if reasons:
         raise NotUsed(reasons)

@@ -31,17 +31,17 @@ def unsent(*, updates: bool = True) -> Q:
 
     :param updates: whether the ERP accepts updates.
     """
-    wanted = Q(origin_id="") | Q(drifted=True) if updates else Q(origin_id="")
-    return wanted & ~locked()
+    never_sent = Q(origin_id="") | Q(drifted=True) if updates else Q(origin_id="")
+    return never_sent & ~locked()
 
 
 def rejected_as_it_is(entity: str) -> Q:
     """Return a filter for the records that were rejected with a reason and not edited since."""
     # The revision grows with every edit, so an item with the present one is about these values.
-    said = Item.objects.filter(
+    rejections = Item.objects.filter(
         entity=entity,
         record_id=OuterRef("pk"),
         revision=OuterRef("revision"),
         state=State.REJECTED,
     )
-    return Q(erp_state=State.REJECTED) & Q(Exists(said.exclude(decision_note="")))
+    return Q(erp_state=State.REJECTED) & Q(Exists(rejections.exclude(decision_note="")))

@@ -44,25 +44,27 @@ def readiness(entity: str, access: Access) -> Readiness:
         manifest = adapter_loading.manifest_of(connection)
         adapter = adapter_loading.adapter_of(connection)
     except AdapterUnavailable as error:
-        missing = Problem("connection", "adapter", f"The ERP connection cannot be used: {error}")
-        return Readiness((*problems, missing), connection)
+        unavailable = Problem(
+            "connection", "adapter", f"The ERP connection cannot be used: {error}"
+        )
+        return Readiness((*problems, unavailable), connection)
     if connection.tested_at is None or connection.test_result.get("problems"):
         problems.append(_not_tested(connection))
     # The lists that approvers choose from come with the first refresh.
     if connection.refreshed_at is None:
         problems.append(_not_synced())
-    found = manifest.entities.get(entity)
-    if found is not None and found.owner == Owner.ERP:
+    entity_manifest = manifest.entities.get(entity)
+    if entity_manifest is not None and entity_manifest.owner == Owner.ERP:
         message = (
             f"{manifest.label} owns these records: they are made there, and fetched with "
             "Refresh from ERP."
         )
         problems.append(Problem("connection", "erp_owns", message))
-    elif found is None or not found.operations:
+    elif entity_manifest is None or not entity_manifest.operations:
         problems.append(
             Problem("connection", "unsupported", f"{manifest.label} does not take these records.")
         )
-    return Readiness(tuple(problems), connection, found, manifest.short_name, adapter)
+    return Readiness(tuple(problems), connection, entity_manifest, manifest.short_name, adapter)
 
 
 def _no_connection() -> Problem:
@@ -70,8 +72,10 @@ def _no_connection() -> Problem:
 
 
 def _not_tested(connection: Connection) -> Problem:
-    found = connection.test_result.get("problems") or ["It has not been tested yet."]
-    return Problem("connection", "not_tested", f"The ERP connection is not working: {found[0]}")
+    test_problems = connection.test_result.get("problems") or ["It has not been tested yet."]
+    return Problem(
+        "connection", "not_tested", f"The ERP connection is not working: {test_problems[0]}"
+    )
 
 
 def _not_synced() -> Problem:

@@ -61,28 +61,28 @@ def send(
     :param note: message to the approver.
     :raises ValidationError: if the note is too long.
     """
-    said = clean_note(note)
+    cleaned_note = clean_note(note)
     kind = record_type(entity)
-    order, known = _parents_first(kind, _visible(kind, ids, access), access)
+    order, known_problems = _parents_first(kind, _visible(kind, ids, access), access)
 
     def do(batch: Sequence[int], click: Request) -> tuple[int, list[Refusal]]:
         # Under these locks no parent is unlinked, no connection changes its identity, and no record
         # is edited until the commit. Connections before records, see docs/locks.md.
         connection_services.hold(access.account.pk)
         row_locks.lock_records(entity, batch)
-        found = examine(kind, batch, access=access, seen=seen, known=known)
+        examination = examine(kind, batch, access=access, seen_revisions=seen, known=known_problems)
         refused = [
-            Refusal(draft.record_id, draft.label, tuple(found.of(draft.record_id)))
-            for draft in found.drafts
-            if found.of(draft.record_id)
+            Refusal(draft.record_id, draft.label, tuple(examination.of(draft.record_id)))
+            for draft in examination.drafts
+            if examination.of(draft.record_id)
         ]
-        good = [draft for draft in found.drafts if not found.of(draft.record_id)]
-        items = [_item(draft, found, access, click, said) for draft in good]
-        _fill_by_rules(items, found)
-        transitions.open_items(items, by=access.user, why=said)
+        sendable = [draft for draft in examination.drafts if not examination.of(draft.record_id)]
+        items = [_item(draft, examination, access, click, cleaned_note) for draft in sendable]
+        _fill_by_rules(items, examination)
+        transitions.open_items(items, by=access.user, why=cleaned_note)
         # Children in later batches are refused for the same reasons.
-        known.update({one.record_id: list(one.problems) for one in refused})
-        return len(good), refused
+        known_problems.update({refusal.record_id: list(refusal.problems) for refusal in refused})
+        return len(sendable), refused
 
     click, done = carry_out(
         access,
@@ -109,27 +109,29 @@ def _parents_first(
     manifest = readiness(kind.entity, access).manifest
     drafts = payload_drafts.drafts(kind, access.account.pk, ids, manifest)
     clashes = payload_drafts.clashes(manifest, drafts)
-    order = sorted(drafts, key=lambda one: (one.depth, one.record_id))
-    return [one.record_id for one in order], {pk: [one] for pk, one in clashes.items()}
+    order = sorted(drafts, key=lambda draft: (draft.depth, draft.record_id))
+    return [draft.record_id for draft in order], {pk: [clash] for pk, clash in clashes.items()}
 
 
 def _labels(kind: RecordType, access: Access, ids: Sequence[int]) -> dict[int, str]:
-    return {one.record_id: one.label for one in kind.drafts(access.account.pk, ids)}
+    return {draft.record_id: draft.label for draft in kind.drafts(access.account.pk, ids)}
 
 
 def _visible(kind: RecordType, ids: Sequence[int], access: Access) -> list[int]:
     """Those of the ids that the user can see, sorted."""
     # Ids beyond 64 bits, which an API client can send, would be an error of the database.
-    possible = sorted({one for one in ids if 0 < one <= LARGEST_ID})
-    found = (kind.visible(access).filter(pk__in=some) for some in chunks(possible))
-    return sorted({pk for rows in found for pk in rows.values_list("pk", flat=True)})
+    possible = sorted({record_id for record_id in ids if 0 < record_id <= LARGEST_ID})
+    querysets = (kind.visible(access).filter(pk__in=chunk) for chunk in chunks(possible))
+    return sorted({pk for rows in querysets for pk in rows.values_list("pk", flat=True)})
 
 
-def _item(draft: Draft, found: Examination, access: Access, click: Request, said: str) -> Item:
-    link = found.links.get(draft.record_id)
+def _item(
+    draft: Draft, examination: Examination, access: Access, click: Request, note: str
+) -> Item:
+    link = examination.links.get(draft.record_id)
     return Item(
         account=access.account,
-        connection=found.ready.connection,
+        connection=examination.ready.connection,
         project=access.project,
         entity=click.entity,
         record_id=draft.record_id,
@@ -140,15 +142,15 @@ def _item(draft: Draft, found: Examination, access: Access, click: Request, said
         digest=digest(draft.payload),
         depth=draft.depth,
         parent_id=draft.parent_id,
-        note=said,
+        note=note,
         sent_in=click,
         sent_by=access.user,
     )
 
 
-def _fill_by_rules(items: Sequence[Item], found: Examination) -> None:
+def _fill_by_rules(items: Sequence[Item], examination: Examination) -> None:
     """Set the acceptance values of the connection's default rules, for creates."""
-    connection, manifest = found.ready.connection, found.ready.manifest
+    connection, manifest = examination.ready.connection, examination.ready.manifest
     if connection is None or manifest is None:
         return
     rules = Defaults(connection, manifest)
@@ -166,12 +168,12 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
     visible = _visible(kind, ids, access)
 
     def do(batch: Sequence[int], _click: Request) -> tuple[int, list[Refusal]]:
-        waiting = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
+        ready_items = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
         # Accepting holds this lock too. The move then takes the items that are still READY.
-        row_locks.lock_connections_of(waiting)
-        moved = transitions.move("retrieve", waiting, by=access.user)
-        left = sorted(set(batch) - {item.record_id for item in moved})
-        return len(moved), _not_waiting(kind, left, access)
+        row_locks.lock_connections_of(ready_items)
+        retrieved = transitions.move("retrieve", ready_items, by=access.user)
+        not_retrieved = sorted(set(batch) - {item.record_id for item in retrieved})
+        return len(retrieved), _not_waiting(kind, not_retrieved, access)
 
     click, done = carry_out(
         access,
@@ -209,8 +211,8 @@ def _why_not_waiting(item: Item | None) -> Problem:
     if item is None:
         return Problem("erp_state", "not_sent", "It was not sent, so there is nothing to retrieve.")
     words = label_for_sender(item.state)
-    who = f" by {item.decided_by}" if item.decided_by else ""
-    message = f"It can no longer be retrieved: {words}{who}."
+    decider = f" by {item.decided_by}" if item.decided_by else ""
+    message = f"It can no longer be retrieved: {words}{decider}."
     if item.state == State.RETRIEVED:
         message = "It was retrieved already."
     return Problem("erp_state", "decided", message, current=words)

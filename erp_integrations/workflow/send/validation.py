@@ -41,12 +41,13 @@ def examine(
     ids: Sequence[int],
     *,
     access: Access,
-    seen: Mapping[int, int] | None = None,
+    seen_revisions: Mapping[int, int] | None = None,
     known: Mapping[int, Sequence[Problem]] | None = None,
 ) -> Examination:
     """Validate records for sending, with a fixed number of queries per 500 records.
 
-    :param seen: record id -> revision on the user's page, to refuse records that have changed.
+    :param seen_revisions: record id -> revision on the user's page, to refuse records that
+        have changed.
     :param known: problems of records in the same request that were found before.
     """
     ready = readiness(kind.entity, access)
@@ -55,34 +56,34 @@ def examine(
     parents = {draft.parent_id for draft in drafts if draft.parent_id is not None}
     family = sorted({*ids, *parents})
     known = known or {}
-    found = Examination(ready, drafts, open_items=_open_items(kind.entity, access, family))
-    found.problems = {pk: list(problems) for pk, problems in known.items()}
+    examination = Examination(ready, drafts, open_items=_open_items(kind.entity, access, family))
+    examination.problems = {pk: list(problems) for pk, problems in known.items()}
     if ready.connection:
-        found.links = erp_records.active_links(ready.connection, kind.entity, family)
+        examination.links = erp_records.active_links(ready.connection, kind.entity, family)
     beyond = kind.problems(drafts)
     clashes = payload_drafts.clashes(ready.manifest, drafts)
     # Parents first, because a child is refused if its parent is.
-    for draft in sorted(drafts, key=lambda one: one.depth):
+    for draft in sorted(drafts, key=lambda draft: draft.depth):
         problems = [*known.get(draft.record_id, []), *beyond.get(draft.record_id, [])]
-        problems += _stale(draft, seen)
-        problems += _waiting(found.open_items.get(draft.record_id))
-        problems += _broken_rules(draft, found)
+        problems += _stale(draft, seen_revisions)
+        problems += _waiting(examination.open_items.get(draft.record_id))
+        problems += _broken_rules(draft, examination)
         clash = clashes.get(draft.record_id)
         problems += [clash] if clash and clash not in problems else []
-        problems += _parent_left_out(draft, found)
-        found.problems[draft.record_id] = problems
-    return found
+        problems += _parent_left_out(draft, examination)
+        examination.problems[draft.record_id] = problems
+    return examination
 
 
-def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
+def _parent_left_out(draft: Draft, examination: Examination) -> list[Problem]:
     """A child needs a parent that is linked, has an open item, or is sent in the same request."""
     parent = draft.parent_id
-    if parent is None or parent in found.links or parent in found.open_items:
+    if parent is None or parent in examination.links or parent in examination.open_items:
         return []
-    if parent not in found.problems:
+    if parent not in examination.problems:
         message = "The code above it is not in the ERP. Send that too."
         return [Problem("parent", "parent_not_sent", message)]
-    reasons = found.problems[parent]
+    reasons = examination.problems[parent]
     if not reasons:
         return []
     message = reasons[0].message
@@ -94,13 +95,15 @@ def _parent_left_out(draft: Draft, found: Examination) -> list[Problem]:
 
 def _open_items(entity: str, access: Access, ids: Sequence[int]) -> dict[int, Item]:
     items = Item.objects.filter(account=access.account, entity=entity).open()
-    found = (items.filter(record_id__in=some).select_related("sent_by") for some in chunks(ids))
-    return {item.record_id: item for rows in found for item in rows}
+    querysets = (
+        items.filter(record_id__in=chunk).select_related("sent_by") for chunk in chunks(ids)
+    )
+    return {item.record_id: item for rows in querysets for item in rows}
 
 
-def _stale(draft: Draft, seen: Mapping[int, int] | None) -> list[Problem]:
-    # A record that is missing in ``seen`` was not on the page, and counts as changed.
-    if seen is None or seen.get(draft.record_id) == draft.revision:
+def _stale(draft: Draft, seen_revisions: Mapping[int, int] | None) -> list[Problem]:
+    # A record that is missing in ``seen_revisions`` was not on the page, and counts as changed.
+    if seen_revisions is None or seen_revisions.get(draft.record_id) == draft.revision:
         return []
     message = (
         f"{draft.label} was changed since this page was opened. Review the current version, then "
@@ -117,23 +120,23 @@ def _waiting(item: Item | None) -> list[Problem]:
     return [Problem("erp_state", "open", message, current=words)]
 
 
-def _broken_rules(draft: Draft, found: Examination) -> list[Problem]:
+def _broken_rules(draft: Draft, examination: Examination) -> list[Problem]:
     """Problems by the manifest, the adapter, and whether the ERP accepts the operation."""
-    manifest, adapter = found.ready.manifest, found.ready.adapter
+    manifest, adapter = examination.ready.manifest, examination.ready.adapter
     if manifest is None or adapter is None:
         return []
-    link = found.links.get(draft.record_id)
+    link = examination.links.get(draft.record_id)
     problems = payload_drafts.problems(manifest, draft)
     problems += adapter.validate(command_for(draft, link, entity=manifest.entity))
     if link is None:
         if Operation.CREATE not in manifest.operations:
-            message = f"{found.ready.label} does not take new records from here."
+            message = f"{examination.ready.label} does not take new records from here."
             problems.append(Problem("operation", "create", message))
     elif Operation.UPDATE not in manifest.operations:
-        message = f"It is synced, and {found.ready.label} does not take changes from here."
+        message = f"It is synced, and {examination.ready.label} does not take changes from here."
         problems.append(Problem("operation", "update", message))
     elif link.synced_digest == digest(draft.payload):
-        message = f"It is synced, and nothing has changed since {found.ready.label} took it."
+        message = f"It is synced, and nothing has changed since {examination.ready.label} took it."
         problems.append(Problem("operation", "unchanged", message))
     return problems
 
@@ -160,9 +163,11 @@ def limits(account_id: int, entity: str) -> dict[str, Limit]:
         manifest = manifest_of(connection)
     except AdapterUnavailable:
         return {}
-    found = manifest.entities.get(entity)
-    if found is None:
+    entity_manifest = manifest.entities.get(entity)
+    if entity_manifest is None:
         return {}
     label = manifest.short_name
-    lengths = {one.name: found.max_length(one.name) for one in found.fields}
+    lengths = {
+        field.name: entity_manifest.max_length(field.name) for field in entity_manifest.fields
+    }
     return {name: Limit(name, most, label) for name, most in lengths.items() if most is not None}

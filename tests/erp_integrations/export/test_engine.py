@@ -231,7 +231,9 @@ def test_nothing_is_sent_when_the_looks_have_taken_too_long(
 @pytest.fixture
 def handed(connection, claims) -> Callable[[], None]:
     """The three, in the ERP's queue, and time to ask."""
-    answers = [(one, Outcome(handle=one.item.erp_key, check_after=1)) for one in claims]
+    answers = [
+        settle.Answer(one, Outcome(handle=one.item.erp_key, check_after=1)) for one in claims
+    ]
     settle.settle(connection, manifest_of(connection), answers)
     Item.objects.update(check_after=ago(1))
     return lambda: Item.objects.update(check_after=ago(1))

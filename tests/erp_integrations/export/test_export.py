@@ -233,7 +233,7 @@ def expire_login(connection):
     """The ERP refuses the login in the middle of an export."""
     (one,) = claim(connection, manifest_of(connection))
     expired = ErpError(ErrorClass.AUTH_EXPIRED, Effect.NOT_APPLIED, "Log in again.")
-    settle.settle(connection, manifest_of(connection), [(one, Outcome(error=expired))])
+    settle.settle(connection, manifest_of(connection), [settle.Answer(one, Outcome(error=expired))])
     connection.refresh_from_db()
 
 
@@ -437,9 +437,11 @@ def test_late_answer_of_a_worker_that_lost_its_claim_is_kept_and_changes_nothing
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
     refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
-    settle.settle(connection, manifest_of(connection), [(late, Outcome(error=refused))])
+    settle.settle(
+        connection, manifest_of(connection), [settle.Answer(late, Outcome(error=refused))]
+    )
     applied = Outcome(erp_id="99", erp_code="OTHER")
-    settle.settle(connection, manifest_of(connection), [(late, applied)])
+    settle.settle(connection, manifest_of(connection), [settle.Answer(late, applied)])
     assert state(accepted_item) == State.SYNCED
     assert accepted_item.erp_code == "QUARRY01"
     assert Link.objects.get().erp_code == "QUARRY01"
@@ -543,7 +545,7 @@ def test_two_items_with_one_erp_id_in_a_batch_leave_one_synced_and_ask_about_the
     steps.decide(items, access_of(pat))
     claims = claim(connection, manifest_of(connection))
     given = [Outcome(erp_id=erp_id, erp_code=erp_id) for erp_id in ("1", "1", "2")]
-    settle.settle(connection, manifest_of(connection), list(zip(claims, given, strict=True)))
+    settle.settle(connection, manifest_of(connection), settle.answers_of(claims, given))
     assert [state(item) for item in items] == [State.SYNCED, State.UNCERTAIN, State.SYNCED]
     assert Link.objects.count() == 2
     assert "linked to another record" in items[1].error_text
@@ -580,7 +582,7 @@ def test_late_answer_does_not_settle_the_claim_of_another_worker(connection, acc
     assert len(claim(connection, manifest_of(connection))) == 1
     refused = ErpError(ErrorClass.INVALID, Effect.NOT_APPLIED, "No.")
     for answer in (Outcome(error=refused), Outcome(erp_id="99", erp_code="OTHER")):
-        settle.settle(connection, manifest_of(connection), [(late, answer)])
+        settle.settle(connection, manifest_of(connection), [settle.Answer(late, answer)])
         assert state(accepted_item) == State.SENDING
     assert Attempt.objects.get(pk=late.attempt.pk).outcome == "late"
     assert not Link.objects.exists()

@@ -234,7 +234,7 @@ def test_values_and_columns_of_their_own_are_stored_with_the_move(make_item, ada
         Item.objects.all(),
         by=ada,
         values={"decision_note": Value("no")},
-        each={first.pk: {"error_text": "one"}, second.pk: {"error_text": "two"}},
+        item_columns={first.pk: {"error_text": "one"}, second.pk: {"error_text": "two"}},
     )
     stored = Item.objects.order_by("pk").values_list("state", "decision_note", "error_text")
     assert list(stored) == [("rejected", "no", "one"), ("rejected", "no", "two")]

@@ -147,7 +147,7 @@ def test_two_workers_do_not_ask_about_the_same_item_and_settle_it_once(connectio
     second = queued.take_pending(connection, manifest)
     outcomes = adapter_of(connection).poll([one.item.handle for one in first])
     for claims in (second, first):
-        settle.settle(connection, manifest, list(zip(claims, outcomes, strict=True)))
+        settle.settle(connection, manifest, settle.answers_of(claims, outcomes))
     assert (state(accepted_item), tries(accepted_item)) == (State.SYNCED, [("absent", "applied")])
 
 
@@ -162,7 +162,7 @@ def test_not_yet_of_a_paused_worker_does_not_touch_what_was_settled_since(
     steps.let_pass(21)
     steps.export(connection)
     assert state(accepted_item) == State.SYNCED
-    answers = [(stale, Outcome(handle="77", check_after=1))]
+    answers = [settle.Answer(stale, Outcome(handle="77", check_after=1))]
     assert queued.still_pending(manifest, answers) == []
     assert (state(accepted_item), accepted_item.check_after) == (State.SYNCED, None)
 
@@ -175,9 +175,9 @@ def test_each_not_yet_is_noted_and_only_the_rest_settles(connection, accept_comp
     silent, done, waiting = queued.take_pending(connection, manifest)
     Attempt.objects.filter(pk=silent.attempt.pk).update(opened_reading=ago(manifest.silent_after))
     answers = [
-        (silent, Outcome(handle="A", check_after=7)),
-        (done, Outcome(erp_id="9", erp_version="1")),
-        (waiting, Outcome(handle="C", check_after=7)),
+        settle.Answer(silent, Outcome(handle="A", check_after=7)),
+        settle.Answer(done, Outcome(erp_id="9", erp_version="1")),
+        settle.Answer(waiting, Outcome(handle="C", check_after=7)),
     ]
     settling = queued.still_pending(manifest, answers)
     assert {claim.item.pk for claim, _outcome in settling} == {silent.item.pk, done.item.pk}
@@ -200,7 +200,7 @@ def test_a_late_not_yet_leaves_an_item_alone_that_is_no_longer_asked_about(
     (claim,) = queued.take_pending(connection, manifest_of(connection))
     Item.objects.filter(pk=accepted_item.pk).update(**left)
     before = Item.objects.values().get(pk=accepted_item.pk)
-    late = [(claim, Outcome(handle="late", check_after=7))]
+    late = [settle.Answer(claim, Outcome(handle="late", check_after=7))]
     assert queued.still_pending(manifest_of(connection), late) == []
     assert Item.objects.values().get(pk=accepted_item.pk) == before
 

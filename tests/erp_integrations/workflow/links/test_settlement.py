@@ -103,7 +103,7 @@ def wait(value: Any, began: Any) -> float | None:
 def test_what_an_answer_leaves_in_the_item(connection, claims, answer):
     outcome, (state, attempts, looks, told, again, look, settled, became) = ANSWERS[answer]
     manifest = manifest_of(connection)
-    settle.settle(connection, manifest, [(claims[0], outcome)])
+    settle.settle(connection, manifest, [settle.Answer(claims[0], outcome)])
     item, began = Item.objects.get(), now()
     assert (item.state, item.attempts, item.looks) == (state, attempts, looks)
     assert (item.error_class, item.error_field, item.error_text, item.error_advice) == told
@@ -140,10 +140,10 @@ OF_HANDED_OVER = {
 @pytest.mark.parametrize("answer", OF_HANDED_OVER)
 def test_what_an_answer_leaves_in_an_item_that_was_handed_over(connection, claims, answer):
     manifest = manifest_of(connection)
-    settle.settle(connection, manifest, [(claims[0], TAKEN)])
+    settle.settle(connection, manifest, [settle.Answer(claims[0], TAKEN)])
     claims[0].item.refresh_from_db()
     outcome, state, look, settled = OF_HANDED_OVER[answer]
-    settle.settle(connection, manifest, [(claims[0], outcome)])
+    settle.settle(connection, manifest, [settle.Answer(claims[0], outcome)])
     item, began = Item.objects.get(), now()
     assert (item.state, item.attempts) == (state, 3)
     assert (item.lease_until, item.not_before) == (None, None)
@@ -160,13 +160,17 @@ def test_last_of_the_tries_is_the_eighth(connection, accepted_item):
     ]:
         Item.objects.update(state=S.QUEUED, attempts=attempts, not_before=None)
         claims = claim(connection, manifest_of(connection))
-        settle.settle(connection, manifest_of(connection), [(claims[0], error(E.TRANSIENT))])
+        settle.settle(
+            connection, manifest_of(connection), [settle.Answer(claims[0], error(E.TRANSIENT))]
+        )
         assert Item.objects.get().state == state
 
 
 def test_answer_without_words_of_its_own_is_kept_by_its_error(connection, claims):
     told = ErpError(E.INVALID, Effect.NOT_APPLIED, "n" * (settle.EXCERPT + 1))
-    settle.settle(connection, manifest_of(connection), [(claims[0], Outcome(error=told))])
+    settle.settle(
+        connection, manifest_of(connection), [settle.Answer(claims[0], Outcome(error=told))]
+    )
     assert Attempt.objects.get().answer_excerpt == "n" * settle.EXCERPT
 
 
@@ -175,7 +179,7 @@ def test_answer_to_what_was_given_to_another_since_is_only_kept(connection, clai
     Item.objects.update(fence=claims[0].item.fence + 1)
     before = Item.objects.values().get()
     outcome = ANSWERS[answer][0]
-    settle.settle(connection, manifest_of(connection), [(claims[0], outcome)])
+    settle.settle(connection, manifest_of(connection), [settle.Answer(claims[0], outcome)])
     assert Item.objects.values().get() == before
     attempt = Attempt.objects.get()
     assert (attempt.outcome, attempt.answer_excerpt) == ("late", outcome.answer)
@@ -183,7 +187,9 @@ def test_answer_to_what_was_given_to_another_since_is_only_kept(connection, clai
 
 def test_id_seen_before_sending_stays_with_the_try_that_saw_it(connection, claims):
     claims[0].attempt.erp_id = "41"
-    settle.settle(connection, manifest_of(connection), [(claims[0], error(E.DUPLICATE))])
+    settle.settle(
+        connection, manifest_of(connection), [settle.Answer(claims[0], error(E.DUPLICATE))]
+    )
     assert Attempt.objects.get().erp_id == "41"
 
 
@@ -191,7 +197,7 @@ def test_id_that_is_another_records_leaves_the_item_to_be_looked_up(connection, 
     connection.links.create(
         entity="vendor", record_id=claims[0].item.record_id + 1, erp_id="7", erp_code="OTHER"
     )
-    settle.settle(connection, manifest_of(connection), [(claims[0], APPLIED)])
+    settle.settle(connection, manifest_of(connection), [settle.Answer(claims[0], APPLIED)])
     item = Item.objects.get()
     assert (item.state, item.error_class) == (S.UNCERTAIN, E.CONFLICT)
     assert "ID 7, which is linked to another record" in item.error_text
