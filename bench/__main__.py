@@ -34,16 +34,16 @@ def main() -> None:
         parser.error(f"There is no benchmark {', '.join(sorted(unknown))}.")
     unwind_on_signals()
     started = time.monotonic()
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for place in (ALONE, SHARED):
         names = [name for name in options.names or BENCHMARKS if BENCHMARKS[name][0] == place]
         if names:
-            found += measured(place, names, small=options.small)
+            results += measured(place, names, small=options.small)
     report = {
         "python": platform.python_version(),
         "small": options.small,
         "seconds": round(time.monotonic() - started, 1),
-        "benchmarks": found,
+        "benchmarks": results,
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -56,9 +56,9 @@ def measured(place: str, names: Sequence[str], *, small: bool) -> list[dict[str,
     :raises SystemExit: when one fails; it has said why.
     """
     with tempfile.TemporaryDirectory(prefix="erpbridge-bench-") as folder, addresses(place) as env:
-        results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "bench.places", *names, "--output", str(results)]
-        inherited = {name: one for name, one in os.environ.items() if name != "DATABASE_URL"}
+        results_file = Path(folder) / "results.json"
+        command = [sys.executable, "-m", "bench.places", *names, "--output", str(results_file)]
+        inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         settings = {
             **inherited,
             **env,
@@ -72,8 +72,8 @@ def measured(place: str, names: Sequence[str], *, small: bool) -> list[dict[str,
         code = _code_of(command, settings)
         if code:
             raise SystemExit(code)
-        found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))
-        return found
+        results: list[dict[str, Any]] = json.loads(results_file.read_text(encoding="utf-8"))
+        return results
 
 
 def _code_of(command: Sequence[str], env: Mapping[str, str]) -> int:
@@ -107,18 +107,18 @@ def addresses(place: str) -> Iterator[Mapping[str, str]]:
 def table(report: Mapping[str, Any]) -> str:
     """The report for people."""
     lines = [f"Python {report['python']}, {report['seconds']} s"]
-    for one in report["benchmarks"]:
-        unit, factor = SHOWN[one["unit"]]
-        lines.append(f"\n{one['what']} ({one['place']})")
-        for case, figure in one["figures"].items():
+    for benchmark in report["benchmarks"]:
+        unit, factor = SHOWN[benchmark["unit"]]
+        lines.append(f"\n{benchmark['what']} ({benchmark['place']})")
+        for case, figure in benchmark["figures"].items():
             line = f"  {case:<48} {factor * figure:>10,.1f} {unit:<3}"
-            if case in one["ratios"]:
-                line += f" {one['ratios'][case]:>7.2f} x"
-            if case in one["aims"]:
-                aim = one["aims"][case]
+            if case in benchmark["ratios"]:
+                line += f" {benchmark['ratios'][case]:>7.2f} x"
+            if case in benchmark["aims"]:
+                aim = benchmark["aims"][case]
                 line += f"  (aim: {aim['is']}{'' if aim['met'] else ', missed'})"
             lines.append(line)
-        lines.append(f"  x: times {one['baseline']}")
+        lines.append(f"  x: times {benchmark['baseline']}")
     return "\n".join(lines)
 
 

@@ -54,7 +54,11 @@ def run(size: int = SIZE) -> Result:
     place = ground.ground()
     ground.connect(place)
     decisions = ground.send_all(place, ground.add_companies(place, size))
-    bare, same, ours = "one bare UPDATE", "one statement doing the same", "one click"
+    bare_update, equal_statement, one_click = (
+        "one bare UPDATE",
+        "one statement doing the same",
+        "one click",
+    )
 
     def click() -> float:
         _execute(place, *BACK)
@@ -67,23 +71,27 @@ def run(size: int = SIZE) -> Result:
     return Result(
         name="accept",
         what=f"Accept {size:,} items, with audit",
-        baseline=same,
-        measured=ours,
+        baseline=equal_statement,
+        measured=one_click,
         figures=medians(
-            {bare: lambda: statement(UPDATE), same: lambda: statement(EVERYTHING), ours: click}
+            {
+                bare_update: lambda: statement(UPDATE),
+                equal_statement: lambda: statement(EVERYTHING),
+                one_click: click,
+            }
         ),
-        aims={ours: Aim(most=5)},
+        aims={one_click: Aim(most=5)},
     )
 
 
 def _accept(place: Ground, decisions: list[Decision]) -> None:
-    done = accept_services.accept(decisions, entity="vendor", access=place.pat)
-    if done.done != len(decisions):
-        raise RuntimeError(f"Accepted {done.done} of {len(decisions)}: {done.refused[:3]}")
+    result = accept_services.accept(decisions, entity="vendor", access=place.pat)
+    if result.done != len(decisions):
+        raise RuntimeError(f"Accepted {result.done} of {len(decisions)}: {result.refused[:3]}")
 
 
 def _execute(place: Ground, *statements: str) -> None:
-    given = {"account": place.account.pk, "user": place.pat.user.pk}
+    parameters = {"account": place.account.pk, "user": place.pat.user.pk}
     with db.cursor() as cursor:
-        for one in statements:
-            cursor.execute(one.format(**TABLES), given)
+        for statement in statements:
+            cursor.execute(statement.format(**TABLES), parameters)

@@ -49,7 +49,7 @@ def run(sizes: tuple[int, ...] = SIZES, claims: int = CLAIMS_A_ROUND) -> Result:
 
 
 def _queue(item_id: int, count: int) -> None:
-    columns = [one.column for one in Item._meta.concrete_fields if not one.primary_key]
+    columns = [field.column for field in Item._meta.concrete_fields if not field.primary_key]
     values = ", ".join(COPIES.get(name, name) for name in columns)
     table = Item._meta.db_table
     with db.cursor() as cursor:
@@ -61,9 +61,9 @@ def _queue(item_id: int, count: int) -> None:
 
 
 def _seconds(connection: Connection, manifest: Manifest, claims: int) -> float:
-    def some() -> None:
+    def claim_batches() -> None:
         for _ in range(claims):
             if len(claim(connection, manifest)) != 20:
                 raise RuntimeError("A claim got less than a batch.")
 
-    return clock(some) / claims
+    return clock(claim_batches) / claims

@@ -74,10 +74,10 @@ def pages(sizes: tuple[int, ...] = SIZES, lives: int = LIVES) -> Result:
     )
 
 
-def _result(name: str, what: str, found: Mapping[int, Seconds], step: str) -> Result:
+def _result(name: str, what: str, seconds_of_sizes: Mapping[int, Seconds], step: str) -> Result:
     figures = {
         f"{size:,} codes, for a thousand": seconds[step] / size * 1_000
-        for size, seconds in found.items()
+        for size, seconds in seconds_of_sizes.items()
     }
     names = list(figures)
     return Result(name=name, what=what, baseline=names[0], measured=names[-1], figures=figures)
@@ -92,19 +92,19 @@ def _lives(sizes: tuple[int, ...], lives: int) -> Mapping[int, Seconds]:
 
 
 def _typical(size: int, lives: int) -> Seconds:
-    found = [_life(size) for _ in range(lives)]
-    return {step: median(one[step] for one in found) for step in found[0]}
+    lives_of_list = [_life(size) for _ in range(lives)]
+    return {step: median(seconds[step] for seconds in lives_of_list) for step in lives_of_list[0]}
 
 
 def _life(size: int) -> Seconds:
     place = ground.ground()
     connection = ground.connect(place)
-    found = add_codes(place, connection, size)
+    code_list = add_codes(place, connection, size)
     connection_services.pause(connection, by=place.ada.user, reason="Until all are accepted")
     ground.analyze()
-    address = reverse("admin_wbs:list", args=[place.account.pk, found.pk])
+    address = reverse("admin_wbs:list", args=[place.account.pk, code_list.pk])
     return {
-        "send": clock(lambda: send_all(place, found, size)),
+        "send": clock(lambda: send_all(place, code_list, size)),
         "accept": clock(_accept(place, size)),
         "list": ground.page_seconds(place.ada, address),
         "search": ground.page_seconds(place.ada, f"{address}?q={SEARCHED}"),
@@ -114,20 +114,20 @@ def _life(size: int) -> Seconds:
 
 def add_codes(place: Ground, connection: Connection, size: int) -> CodeList:
     """The connection's list with so many invented codes."""
-    found = CodeList.objects.get(connection_id=connection.pk)
-    code_services.add_many(found, invented(size), by=place.ada.user)
-    found.refresh_from_db()
-    return found
+    code_list = CodeList.objects.get(connection_id=connection.pk)
+    code_services.add_many(code_list, invented(size), by=place.ada.user)
+    code_list.refresh_from_db()
+    return code_list
 
 
-def send_all(place: Ground, found: CodeList, size: int) -> None:
+def send_all(place: Ground, code_list: CodeList, size: int) -> None:
     """The click on Send to ERP.
 
     :raises RuntimeError: when not every code was sent.
     """
-    sent = send_to_erp.send(found, access=place.ada, seen=found.revision)
-    if sent.done != size:
-        raise RuntimeError(f"Sent {sent.done} of {size}: {sent.refused[:3]}")
+    result = send_to_erp.send(code_list, access=place.ada, seen=code_list.revision)
+    if result.done != size:
+        raise RuntimeError(f"Sent {result.done} of {size}: {result.refused[:3]}")
 
 
 def _accept(place: Ground, size: int) -> Callable[[], None]:
@@ -136,9 +136,9 @@ def _accept(place: Ground, size: int) -> Callable[[], None]:
     decisions: list[Decision] = []
 
     def click() -> None:
-        done = accept_services.accept(decisions, entity=CODE, access=place.pat)
-        if done.done != size:
-            raise RuntimeError(f"Accepted {done.done} of {size}: {done.refused[:3]}")
+        result = accept_services.accept(decisions, entity=CODE, access=place.pat)
+        if result.done != size:
+            raise RuntimeError(f"Accepted {result.done} of {size}: {result.refused[:3]}")
 
     decisions += [
         Decision(pk, digest, ACCEPTANCE) for pk, digest in items.values_list("pk", "digest")

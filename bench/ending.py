@@ -13,11 +13,11 @@ def unwind_on_signals() -> None:
     """Leave every ``with`` block on SIGTERM as on Ctrl-C; only once, so that nothing is left
     half-way when a second signal comes.
     """
-    for one in ENDING:
-        signal.signal(one, _unwind)
+    for ending_signal in ENDING:
+        signal.signal(ending_signal, _unwind)
 
 
 def _unwind(number: int, _frame: FrameType | None) -> None:
-    for one in ENDING:
-        signal.signal(one, signal.SIG_IGN)
+    for ending_signal in ENDING:
+        signal.signal(ending_signal, signal.SIG_IGN)
     sys.exit(128 + number)

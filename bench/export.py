@@ -45,25 +45,27 @@ def compare(
     """Seconds by the engine into ``connection``, and by the adapter alone into ``other``."""
     accepted: list[int] = []
 
-    def ours() -> float:
+    def by_engine() -> float:
         ids = ground.add_companies(place, size)
         accepted[:] = ground.send_and_accept(place, ids, vendor_type=vendor_type)
         return clock(lambda: _drain(connection, accepted))
 
-    def plain() -> float:
+    def by_adapter() -> float:
         return clock(lambda: _submit(other, accepted))
 
-    return medians({f"{size:,} by the engine": ours, f"{size:,} by the adapter alone": plain})
+    return medians(
+        {f"{size:,} by the engine": by_engine, f"{size:,} by the adapter alone": by_adapter}
+    )
 
 
 def _drain(connection: Connection, ids: list[int]) -> None:
     """Turn after turn, as a worker takes them: a turn ends after some seconds of work."""
-    left = Item.objects.filter(pk__in=ids).exclude(state=State.SYNCED)
+    unsynced = Item.objects.filter(pk__in=ids).exclude(state=State.SYNCED)
     for _ in range(MOST_TURNS):
         engine.drain(connection.pk)
-        if not left.exists():
+        if not unsynced.exists():
             return
-    raise RuntimeError(f"{left.count()} of {len(ids)} items were not exported.")
+    raise RuntimeError(f"{unsynced.count()} of {len(ids)} items were not exported.")
 
 
 def _submit(other: Connection, ids: list[int]) -> None:
@@ -73,6 +75,6 @@ def _submit(other: Connection, ids: list[int]) -> None:
     commands = [command_of(item) for item in Item.objects.filter(pk__in=ids).order_by("pk")]
     for start in range(0, len(commands), manifest.batch):
         batch = commands[start : start + manifest.batch]
-        failed = [one.error for one in adapter.submit(batch) if one.error]
-        if failed:
-            raise RuntimeError(f"The ERP refused: {failed[0].message}")
+        errors = [outcome.error for outcome in adapter.submit(batch) if outcome.error]
+        if errors:
+            raise RuntimeError(f"The ERP refused: {errors[0].message}")

@@ -73,8 +73,10 @@ def add_companies(place: Ground, count: int) -> list[int]:
         rows.append(Company(name=f"{first} {second} {number}", city="Easton", business_phone=phone))
     by = place.ada.user
     return [
-        one.pk
-        for one in company_services.create_many(rows, account=place.account, project=None, by=by)
+        company.pk
+        for company in company_services.create_many(
+            rows, account=place.account, project=None, by=by
+        )
     ]
 
 
@@ -113,10 +115,10 @@ def send_all(place: Ground, ids: list[int], *, vendor_type: str = VENDOR_TYPE) -
 
     :raises RuntimeError: when not every company was sent.
     """
-    sent = send("vendor", ids, access=place.ada)
-    items = list(Item.objects.filter(sent_in=sent.request_id).order_by("pk"))
+    result = send("vendor", ids, access=place.ada)
+    items = list(Item.objects.filter(sent_in=result.request_id).order_by("pk"))
     if len(items) != len(ids):
-        raise RuntimeError(f"Sent {len(items)} of {len(ids)}: {sent.refused[:3]}")
+        raise RuntimeError(f"Sent {len(items)} of {len(ids)}: {result.refused[:3]}")
     accept_services.proposals_for(items)
     return [
         Decision(item.pk, item.digest, {**item.acceptance, "vendor_type": vendor_type})
@@ -130,10 +132,10 @@ def send_and_accept(place: Ground, ids: list[int], *, vendor_type: str = VENDOR_
     :raises RuntimeError: when not every company was sent and accepted.
     """
     decisions = send_all(place, ids, vendor_type=vendor_type)
-    done = accept_services.accept(decisions, entity="vendor", access=place.pat)
-    if done.done != len(ids):
-        raise RuntimeError(f"Accepted {done.done} of {len(ids)}: {done.refused[:3]}")
-    return [one.item_id for one in decisions]
+    result = accept_services.accept(decisions, entity="vendor", access=place.pat)
+    if result.done != len(ids):
+        raise RuntimeError(f"Accepted {result.done} of {len(ids)}: {result.refused[:3]}")
+    return [decision.item_id for decision in decisions]
 
 
 def analyze() -> None:

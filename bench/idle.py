@@ -43,9 +43,14 @@ def run(clicks: int = CLICKS) -> Result:
     decisions = ground.send_all(place, ground.add_companies(place, clicks + 1))
     with programs.serving() as (address, server):
         session = programs.signed_in(place.pat)
-        times = [_click(place, one, f"{address}{{}}", session, server) for one in decisions]
+        times = [
+            _click(place, decision, f"{address}{{}}", session, server) for decision in decisions
+        ]
     # The first click warms the server up.
-    answered, synced = [one.answered for one in times[1:]], [one.synced for one in times[1:]]
+    answered, synced = (
+        [click_times.answered for click_times in times[1:]],
+        [click_times.synced for click_times in times[1:]],
+    )
     return Result(
         name="idle",
         what="Accept one company while nothing else is going on",

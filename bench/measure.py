@@ -82,4 +82,4 @@ def medians(cases: Mapping[str, Case], rounds: int = ROUNDS) -> dict[str, float]
     for _ in range(rounds):
         for name, case in cases.items():
             times[name].append(case())
-    return {name: median(found) for name, found in times.items()}
+    return {name: median(seconds) for name, seconds in times.items()}

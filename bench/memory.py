@@ -89,24 +89,26 @@ def _nothing() -> float:
 
 def _megabytes(pid: int) -> float:
     program = psutil.Process(pid)
-    found = [one.memory_full_info() for one in (program, *program.children(recursive=True))]
+    processes = [
+        process.memory_full_info() for process in (program, *program.children(recursive=True))
+    ]
     # Elsewhere than on Linux there is no PSS; then what they share is left out.
-    return float(sum(getattr(one, "pss", one.uss) for one in found)) / MEGABYTE
+    return float(sum(getattr(memory, "pss", memory.uss) for memory in processes)) / MEGABYTE
 
 
 def _browse(place: Ground, address: str, pages: int) -> None:
     session = programs.signed_in(place.pat)
     for _ in range(pages):
         for name in ("erp:companies", "directory:account_companies"):
-            found = session.get(address + reverse(name, args=[place.account.pk]), timeout=LONGEST)
-            if found.status_code != 200:
-                raise RuntimeError(f"{found.url} was answered with {found.status_code}.")
+            answer = session.get(address + reverse(name, args=[place.account.pk]), timeout=LONGEST)
+            if answer.status_code != 200:
+                raise RuntimeError(f"{answer.url} was answered with {answer.status_code}.")
 
 
 def _wait_until_synced(place: Ground) -> None:
-    left = Item.objects.filter(account=place.account).exclude(state=State.SYNCED)
+    unsynced = Item.objects.filter(account=place.account).exclude(state=State.SYNCED)
     until = time.monotonic() + LONGEST
-    while left.exists():
+    while unsynced.exists():
         if time.monotonic() > until:
-            raise RuntimeError(f"{left.count()} items were not exported.")
+            raise RuntimeError(f"{unsynced.count()} items were not exported.")
         time.sleep(0.2)

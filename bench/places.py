@@ -61,8 +61,8 @@ def main() -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    found = list(measured(options.names, small=options.small))
-    options.output.write_text(json.dumps(found), encoding="utf-8")
+    results = list(measured(options.names, small=options.small))
+    options.output.write_text(json.dumps(results), encoding="utf-8")
 
 
 def measured(names: Sequence[str], *, small: bool) -> Iterator[dict[str, Any]]:

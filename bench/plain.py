@@ -78,7 +78,7 @@ class PlainVendor(serializers.ModelSerializer[Company]):
 
     def get_project_ids(self, row: Company) -> list[int]:
         """The projects it is on."""
-        return [one.project_id for one in row.project_companies.all()]
+        return [project_company.project_id for project_company in row.project_companies.all()]
 
     def get_synced_to_erp(self, row: Company) -> bool:
         """Whether it has an ERP id."""
@@ -108,14 +108,14 @@ class PlainVendors(ScopedView):
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Update each row."""
         updates = scope.body_of(request)["updates"]
-        rows = self.found().in_bulk([one["id"] for one in updates])
-        answered = []
-        for one in updates:
-            serializer = PlainVendor(rows[one["id"]], data=one, partial=True)
+        rows = self.found().in_bulk([update["id"] for update in updates])
+        saved_rows = []
+        for update in updates:
+            serializer = PlainVendor(rows[update["id"]], data=update, partial=True)
             serializer.is_valid(raise_exception=True)
             serializer.save()
-            answered.append(serializer.data)
-        return JsonAnswer({"entities": answered, "errors": []})
+            saved_rows.append(serializer.data)
+        return JsonAnswer({"entities": saved_rows, "errors": []})
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -39,13 +39,13 @@ class Caller:
 
     def __call__(self, method: str, path: str, body: Any = None) -> bytes:
         """The body of an answer. :raises RuntimeError: for any status but 200."""
-        sent = {
+        headers = {
             "Authorization": f"Bearer {self.token}",
             "Procore-Company-Id": str(self.place.account.pk),
         }
         data = b"" if body is None else orjson.dumps(body)
         answer = self.client.generic(
-            method, f"/rest/{path}", data, "application/json", headers=sent
+            method, f"/rest/{path}", data, "application/json", headers=headers
         )
         if answer.status_code != 200:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.content[:300]!r}")
@@ -59,11 +59,11 @@ def caller(size: int) -> Caller:
     ground.add_companies(place, size)
     ground.analyze()
     service = Service(levels=Levels(Level.ADMIN, Level.ADMIN, Level.ADMIN, True))
-    made = applications.create("Benchmark", service=service, by=place.ada)
-    if made.application.service is None:
+    created = applications.create("Benchmark", service=service, by=place.ada)
+    if created.application.service is None:
         raise RuntimeError("It was to be a service account.")
-    given = tokens.issue(made.application, made.application.service.user, refresh=False)
-    return Caller(place, given.access, Client(SERVER_NAME="localhost"))
+    issued = tokens.issue(created.application, created.application.service.user, refresh=False)
+    return Caller(place, issued.access, Client(SERVER_NAME="localhost"))
 
 
 def list_plain(size: int = LISTED) -> Result:
@@ -97,10 +97,10 @@ def sync_bare(size: int = SYNCED) -> Result:
 def first_byte(size: int = MANY, few: int = LISTED) -> Result:
     """Lists of an account with many vendors, against the same list of a small account."""
     small, large = caller(few), caller(size)
-    last = -(-size // 100)
+    last_page = -(-size // 100)
     addresses = {
         "first page": "v1.0/vendors",
-        "last page": f"v1.0/vendors?page={last}",
+        "last page": f"v1.0/vendors?page={last_page}",
         "by name": "v1.0/vendors?sort=name",
         "changed since": "v1.0/vendors?filters[updated_at]=2026-01-01...2027-01-01",
         "searched": "v1.0/vendors?filters[search]=Masonry",
@@ -155,20 +155,20 @@ def _bare_list(call: Caller) -> float:
 def _dump(call: Caller) -> bytes:
     """The rows of the vendors and of everything that the view shows with them, as they are."""
     names = Company.trades.through, Company.project_companies.rel.related_model
-    wanted = f"SELECT id FROM {Company._meta.db_table} WHERE account_id = %s"
-    found: dict[str, Any] = {}
+    vendor_ids = f"SELECT id FROM {Company._meta.db_table} WHERE account_id = %s"
+    data: dict[str, Any] = {}
     with db.cursor() as cursor:
         columns = ", ".join(OWN)
         rows = f"SELECT {columns} FROM {Company._meta.db_table} WHERE account_id = %s ORDER BY id"
         cursor.execute(rows, [call.place.account.pk])
-        found["vendors"] = [dict(zip(OWN, row, strict=True)) for row in cursor.fetchall()]
+        data["vendors"] = [dict(zip(OWN, row, strict=True)) for row in cursor.fetchall()]
         for model in names:
             table = model._meta.db_table
             cursor.execute(
-                f"SELECT * FROM {table} WHERE company_id IN ({wanted})", [call.place.account.pk]
+                f"SELECT * FROM {table} WHERE company_id IN ({vendor_ids})", [call.place.account.pk]
             )
-            found[table] = cursor.fetchall()
-    return dumps(found)
+            data[table] = cursor.fetchall()
+    return dumps(data)
 
 
 def _rows(call: Caller) -> list[dict[str, Any]]:
@@ -191,14 +191,14 @@ def _bare_sync(call: Caller) -> float:
     rows = _rows(call)
 
     def write() -> bytes:
-        given = orjson.loads(orjson.dumps({"updates": rows}))["updates"]
+        updates = orjson.loads(orjson.dumps({"updates": rows}))["updates"]
         table = Company._meta.db_table
-        values = ", ".join(["(%s, %s, %s)"] * len(given))
+        values = ", ".join(["(%s, %s, %s)"] * len(updates))
         with db.cursor() as cursor:
             cursor.execute(
                 f"UPDATE {table} SET city = new.city, business_phone = new.phone "
                 f"FROM (VALUES {values}) AS new (id, city, phone) WHERE {table}.id = new.id",
-                [one[name] for one in given for name in ("id", "city", "business_phone")],
+                [update[name] for update in updates for name in ("id", "city", "business_phone")],
             )
         return _dump(call)
 

@@ -40,8 +40,8 @@ BACK = (
 def run(size: int = SIZE) -> Result:
     """Time both for ``size`` codes, which are put back after each."""
     place = ground.ground()
-    found = add_codes(place, ground.connect(place), size)
-    send_all(place, found, size)
+    code_list = add_codes(place, ground.connect(place), size)
+    send_all(place, code_list, size)
     _execute(place, *COPY)
     floor, click = "INSERT .. SELECT of the same rows", "one click"
     return Result(
@@ -49,14 +49,16 @@ def run(size: int = SIZE) -> Result:
         what=f"Send {size:,} cost codes",
         baseline=floor,
         measured=click,
-        figures=medians({floor: lambda: _floor(place), click: lambda: _click(place, found, size)}),
+        figures=medians(
+            {floor: lambda: _floor(place), click: lambda: _click(place, code_list, size)}
+        ),
         aims={click: Aim(most=6)},
     )
 
 
-def _click(place: Ground, found: CodeList, size: int) -> float:
+def _click(place: Ground, code_list: CodeList, size: int) -> float:
     _execute(place, *BACK)
-    return clock(lambda: send_all(place, found, size))
+    return clock(lambda: send_all(place, code_list, size))
 
 
 def _floor(place: Ground) -> float:
@@ -75,9 +77,9 @@ def _execute(place: Ground, *statements: str) -> None:
         "codes": CostCode._meta.db_table,
         "events": Event._meta.db_table,
         "columns": ", ".join(
-            one.column for one in Event._meta.concrete_fields if not one.primary_key
+            field.column for field in Event._meta.concrete_fields if not field.primary_key
         ),
     }
     with db.cursor() as cursor:
-        for one in statements:
-            cursor.execute(one.format(**names), {"account": place.account.pk})
+        for statement in statements:
+            cursor.execute(statement.format(**names), {"account": place.account.pk})

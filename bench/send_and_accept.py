@@ -28,11 +28,11 @@ def run(size: int = SIZE) -> Result:
     row_by_row = f"{size:,} row by row, unchecked"
     in_bulk = f"{size:,} in bulk"
 
-    def plain() -> float:
+    def time_row_by_row() -> float:
         ids = ground.add_companies(place, size)
         return clock(lambda: _row_by_row(place, connection, ids))
 
-    def ours() -> float:
+    def time_in_bulk() -> float:
         ids = ground.add_companies(place, size)
         return clock(lambda: ground.send_and_accept(place, ids))
 
@@ -41,7 +41,7 @@ def run(size: int = SIZE) -> Result:
         what="Send companies and accept them",
         baseline=row_by_row,
         measured=in_bulk,
-        figures=medians({row_by_row: plain, in_bulk: ours}),
+        figures=medians({row_by_row: time_row_by_row, in_bulk: time_in_bulk}),
     )
 
 
@@ -70,7 +70,7 @@ def _row_by_row(place: Ground, connection: Connection, ids: list[int]) -> None:
         company.save(update_fields=["erp_state"])
 
 
-def _note(place: Ground, company: Company, verb: str, before: str, after: str) -> None:
+def _note(place: Ground, company: Company, verb: str, old_state: str, new_state: str) -> None:
     Event.objects.create(
         account=place.account,
         actor=place.ada.user,
@@ -78,6 +78,6 @@ def _note(place: Ground, company: Company, verb: str, before: str, after: str) -
         subject_id=company.pk,
         label=company.name,
         verb=verb,
-        from_state=before,
-        to_state=after,
+        from_state=old_state,
+        to_state=new_state,
     )

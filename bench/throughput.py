@@ -86,9 +86,9 @@ def _export(lines: list[tuple[Ground, Connection]], size: int, *, at_once: int) 
     return clock(until_done)
 
 
-def _wait(done: Callable[[], bool]) -> None:
+def _wait(is_done: Callable[[], bool]) -> None:
     until = time.monotonic() + LONGEST
-    while not done():
+    while not is_done():
         if time.monotonic() > until:
             raise RuntimeError(f"The workers were not done after {LONGEST:g} s.")
         time.sleep(LOOK_EVERY)

@@ -53,17 +53,17 @@ class Form:
 
     def pressed(self) -> Iterator[Values]:
         """What is sent by each of the buttons, or without one; of what can be ticked one is."""
-        picked = {
+        choices = {
             name: self.values.get(name) or options[:1] for name, options in self.offered.items()
         }
         for name, value in self.buttons or [("", "")]:
-            yield {**picked, **self.values, **({name: [value]} if name else {})}
+            yield {**choices, **self.values, **({name: [value]} if name else {})}
 
     def filled(self) -> Iterator[dict[str, list[Any]]]:
         """The same, with something picked, typed and uploaded wherever nothing is."""
-        for sent in self.pressed():
+        for pressed in self.pressed():
             files = {name: [SimpleUploadedFile("probe.csv", CSV)] for name in self.files}
-            yield {name: self._filled(name, values) for name, values in sent.items()} | files
+            yield {name: self._filled(name, values) for name, values in pressed.items()} | files
 
     def _filled(self, name: str, values: list[str]) -> list[str]:
         if any(value.strip() for value in values):
@@ -90,13 +90,13 @@ class _Reading(HTMLParser):
         self.text: tuple[Form, str] | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        attributes = dict(attrs)
         if tag == "form":
-            self._open(given)
+            self._open(attributes)
         elif tag == "option" and self.select is not None:
-            self._option(given, *self.select)
-        elif tag in PLACES and "disabled" not in given:
-            self._place(tag, given)
+            self._option(attributes, *self.select)
+        elif tag in PLACES and "disabled" not in attributes:
+            self._place(tag, attributes)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -116,52 +116,52 @@ class _Reading(HTMLParser):
 
     def close(self) -> None:
         super().close()
-        for tag, given, of in self.early:
-            if of in self.ids and tag in ("input", "button"):
-                self._field(tag, given, self.ids[of])
+        for tag, attributes, form_id in self.early:
+            if form_id in self.ids and tag in ("input", "button"):
+                self._field(tag, attributes, self.ids[form_id])
 
-    def _open(self, given: Given) -> None:
-        action = given.get("action") or given.get("hx-post") or self.path
-        posts = (given.get("method") or "").lower() == "post"
+    def _open(self, attributes: Given) -> None:
+        action = attributes.get("action") or attributes.get("hx-post") or self.path
+        posts = (attributes.get("method") or "").lower() == "post"
         self.form = Form(action if action.startswith("/") else self.path, scripted=not posts)
-        if posts or "hx-post" in given:
+        if posts or "hx-post" in attributes:
             self.forms.append(self.form)
-        self.ids[given.get("id") or ""] = self.form
+        self.ids[attributes.get("id") or ""] = self.form
 
-    def _option(self, given: Given, form: Form, name: str, _several: bool) -> None:
-        form.offered.setdefault(name, []).append(given.get("value") or "")
-        if "selected" in given:
-            form.values.setdefault(name, []).append(given.get("value") or "")
+    def _option(self, attributes: Given, form: Form, name: str, _several: bool) -> None:
+        form.offered.setdefault(name, []).append(attributes.get("value") or "")
+        if "selected" in attributes:
+            form.values.setdefault(name, []).append(attributes.get("value") or "")
 
-    def _place(self, tag: str, given: Given) -> None:
+    def _place(self, tag: str, attributes: Given) -> None:
         """A field or button, in the form around it, or in the one that it names."""
-        of = given.get("form")
-        form = self.ids.get(of) if of else self.form
+        form_id = attributes.get("form")
+        form = self.ids.get(form_id) if form_id else self.form
         if form is not None:
-            self._field(tag, given, form)
-        elif of:
-            self.early.append((tag, given, of))
-        elif "hx-post" in given:
-            self._field(tag, given, Form(self.path))
+            self._field(tag, attributes, form)
+        elif form_id:
+            self.early.append((tag, attributes, form_id))
+        elif "hx-post" in attributes:
+            self._field(tag, attributes, Form(self.path))
 
-    def _field(self, tag: str, given: Given, form: Form) -> None:
-        name, value = given.get("name") or "", given.get("value") or ""
-        kind = (given.get("type") or ("submit" if tag == "button" else "text")).lower()
-        if "hx-post" in given:
+    def _field(self, tag: str, attributes: Given, form: Form) -> None:
+        name, value = attributes.get("name") or "", attributes.get("value") or ""
+        kind = (attributes.get("type") or ("submit" if tag == "button" else "text")).lower()
+        if "hx-post" in attributes:
             # Sent alone as soon as it changes.
             alone = form.elsewhere if tag == "button" else Form(self.path).elsewhere
-            self.forms.append(alone(given["hx-post"] or "", (name, value), scripted=True))
-        if action := given.get("formaction"):
+            self.forms.append(alone(attributes["hx-post"] or "", (name, value), scripted=True))
+        if action := attributes.get("formaction"):
             self.forms.append(form.elsewhere(action, (name, value)))
         elif kind == "submit":
             form.buttons.append((name, value))
         elif tag == "select" and name:
-            self.select = (form, name, "multiple" in given)
+            self.select = (form, name, "multiple" in attributes)
         elif tag == "textarea" and name:
             form.values[name], form.kinds[name] = [""], "textarea"
             self.text = (form, name)
         elif name not in ("", "csrfmiddlewaretoken") and kind not in ("submit", "button"):
-            self._input(form, kind, name, value, checked="checked" in given)
+            self._input(form, kind, name, value, checked="checked" in attributes)
 
     def _input(self, form: Form, kind: str, name: str, value: str, *, checked: bool) -> None:
         if kind == "file":

@@ -33,16 +33,16 @@ def database_url(database: Mapping[str, Any]) -> str:
     return f"postgresql://{place}/{quote(database['NAME'])}"
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**variables: str) -> dict[str, str]:
     """The environment for a program of the product, which knows nothing of the tests' settings."""
-    return {**os.environ, "DJANGO_SETTINGS_MODULE": "erpbridge.settings", **more}
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "erpbridge.settings", **variables}
 
 
-def wait_for(what: Callable[[], Any], *, program: Running, seconds: float = 90) -> Any:
-    """The first true answer of ``what``; fails when the program ends or time is up."""
+def wait_for(condition: Callable[[], Any], *, program: Running, seconds: float = 90) -> Any:
+    """The first true answer of ``condition``; fails when the program ends or time is up."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if answer := what():
+        if answer := condition():
             return answer
         if program.poll() is not None:
             break
@@ -55,11 +55,11 @@ def running(
     command: list[str], env: Mapping[str, str], *, stop_with: signal.Signals = signal.SIGTERM
 ) -> Iterator[Running]:
     """A program that ends with the block; shows what it said when the block fails."""
-    with TemporaryFile("w+") as said:
+    with TemporaryFile("w+") as output:
         program = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=said, stderr=subprocess.STDOUT
+            command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
         )
-        program.said = lambda: Path(f"/proc/self/fd/{said.fileno()}").read_text()  # type: ignore[attr-defined]
+        program.said = lambda: Path(f"/proc/self/fd/{output.fileno()}").read_text()  # type: ignore[attr-defined]
         try:
             yield program
         except BaseException:
@@ -69,10 +69,12 @@ def running(
             stop(program, stop_with)
 
 
-def stop(program: Running, how: signal.Signals = signal.SIGTERM, *, seconds: float = 20) -> int:
+def stop(
+    program: Running, stop_signal: signal.Signals = signal.SIGTERM, *, seconds: float = 20
+) -> int:
     """Ask the program to end and wait; kill it when it does not."""
     if program.poll() is None:
-        program.send_signal(how)
+        program.send_signal(stop_signal)
     try:
         return program.wait(timeout=seconds)
     except subprocess.TimeoutExpired:

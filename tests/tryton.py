@@ -75,8 +75,8 @@ def prepare() -> Path:
 def build_environment() -> None:
     """Tryton's packages exactly as locked, hashes checked."""
     stamp = ENVIRONMENT / ".installed"
-    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text() == wanted:
+    lock_hash = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == lock_hash:
         return
     print("Preparing Tryton (once) ...", flush=True)
     subprocess.run(
@@ -90,7 +90,7 @@ def build_environment() -> None:
         env={**os.environ, "VIRTUAL_ENV": str(ENVIRONMENT)},
         check=True,
     )
-    stamp.write_text(wanted)
+    stamp.write_text(lock_hash)
 
 
 def build_template(built: Path) -> None:
@@ -105,7 +105,7 @@ def build_template(built: Path) -> None:
         program(folder, *admin, "--all", "--email", "admin@tryton.example")
         program(folder, *admin, "--update", *MODULES, "--activate-dependencies")
         facts = program(
-            folder, "python", SETUP, "trytond.conf", DATABASE, given=json.dumps(countries())
+            folder, "python", SETUP, "trytond.conf", DATABASE, input_text=json.dumps(countries())
         )
         checkpoint(folder / f"{DATABASE}.sqlite")
         (folder / "facts.json").write_text(facts)
@@ -123,8 +123,12 @@ def countries() -> list[dict[str, Any]]:
             "code3": country.alpha_3,
             "no": country.numeric,
             "subdivisions": [
-                {"name": one.name, "code": one.code, "type": one.type.lower()}
-                for one in pycountry.subdivisions.get(country_code=country.alpha_2)
+                {
+                    "name": subdivision.name,
+                    "code": subdivision.code,
+                    "type": subdivision.type.lower(),
+                }
+                for subdivision in pycountry.subdivisions.get(country_code=country.alpha_2)
             ],
         }
         for country in (pycountry.countries.get(alpha_2=code) for code in COUNTRIES)
@@ -140,20 +144,20 @@ def configure(folder: Path, *, port: int) -> None:
     )
 
 
-def program(folder: Path, name: str, *arguments: Any, given: str = "") -> str:
+def program(folder: Path, name: str, *arguments: Any, input_text: str = "") -> str:
     """Run a program of Tryton's environment; shows what it said when it fails."""
-    done = subprocess.run(
+    result = subprocess.run(
         [ENVIRONMENT / "bin" / name, *arguments],
         cwd=folder,
         env={**os.environ, "TRYTONPASSFILE": str(folder / "password")},
-        input=given,
+        input=input_text,
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    if result.returncode:
+        raise SystemExit(f"{name} failed:\n{result.stdout}{result.stderr}")
+    return result.stdout
 
 
 def checkpoint(path: Path) -> None:
@@ -314,14 +318,14 @@ ARRIVALS = {
 
 def watch(erp: Erp, process: subprocess.Popen[bytes]) -> None:
     """Tell of every party and cost code that arrives, from Tryton's own database."""
-    last = {
+    last_ids = {
         noun: max((row["id"] for row in erp.rows(query, 0)), default=0)
         for noun, query in ARRIVALS.items()
     }
     while process.poll() is None:
         for noun, query in ARRIVALS.items():
-            for row in erp.rows(query, last[noun]):
-                last[noun] = row["id"]
+            for row in erp.rows(query, last_ids[noun]):
+                last_ids[noun] = row["id"]
                 print(f"Arrived in Tryton: {noun} {row['code']}, {row['name']}", flush=True)
         time.sleep(0.5)
     raise SystemExit("Tryton has ended.")

@@ -58,12 +58,12 @@ class Faults:
     requests: list[bytes] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
-    def set(self, kind: str, **how: object) -> None:
+    def set(self, kind: str, **settings: object) -> None:
         """Replace the fault; forgets what was seen."""
         self.kind, self.writes_only, self.calls = kind, True, 1_000_000
         self.with_answer, self.seconds, self.struck = b"", 0.0, 0
         self.requests.clear()
-        for name, value in how.items():
+        for name, value in settings.items():
             setattr(self, name, value)
 
     def settle(self) -> None:
@@ -84,9 +84,9 @@ class Faults:
     def written(self) -> list[bytes]:
         """The bodies of the writes that came by."""
         return [
-            one.partition(b"\r\n\r\n")[2]
-            for one in self.requests
-            if one.startswith((b"POST", b"PUT "))
+            request.partition(b"\r\n\r\n")[2]
+            for request in self.requests
+            if request.startswith((b"POST", b"PUT "))
         ]
 
 
@@ -94,21 +94,21 @@ def read_request(client: socket.socket) -> bytes:
     """A whole request, as the client sent it."""
     data = b""
     while b"\r\n\r\n" not in data:
-        some = client.recv(65_536)
-        if not some:
+        chunk = client.recv(65_536)
+        if not chunk:
             return data
-        data += some
+        data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     length = 0
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             length = int(line.partition(b":")[2])
     while len(body) < length:
-        some = client.recv(65_536)
-        if not some:
+        chunk = client.recv(65_536)
+        if not chunk:
             break
-        body += some
-        data += some
+        body += chunk
+        data += chunk
     return data
 
 
@@ -119,8 +119,8 @@ def ask(upstream: tuple[str, int], request: bytes) -> bytes:
     with socket.create_connection(upstream, timeout=30) as server:
         server.sendall(request)
         answer = b""
-        while some := server.recv(65_536):
-            answer += some
+        while chunk := server.recv(65_536):
+            answer += chunk
     return answer
 
 
@@ -173,18 +173,18 @@ def proxy(upstream: tuple[str, int]) -> Iterator[tuple[str, Faults]]:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                one = threading.Thread(
+                thread = threading.Thread(
                     target=serve_one, args=(client, upstream, faults), daemon=True
                 )
-                one.start()
-                faults.threads.append(one)
+                thread.start()
+                faults.threads.append(thread)
 
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", faults
     finally:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(timeout=2)
+        accepting.join(timeout=2)
