@@ -60,20 +60,20 @@ def arguments() -> argparse.Namespace:
         choices=SAFEGUARDS,
         help="take a safeguard away for all kinds",
     )
-    asked = parser.parse_args()
-    if asked.erp == "tryton" and asked.delivery != ["sync"]:
+    options = parser.parse_args()
+    if options.erp == "tryton" and options.delivery != ["sync"]:
         parser.error("Tryton is called at once; other deliveries are the simulator's.")
-    if asked.erp == "simulator" and (asked.records == "codes" or asked.controls):
+    if options.erp == "simulator" and (options.records == "codes" or options.controls):
         parser.error("The simulator keeps companies only, under a unique key.")
-    if asked.database == "sqlite" and (asked.delivery != ["sync"] or asked.controls):
+    if options.database == "sqlite" and (options.delivery != ["sync"] or options.controls):
         parser.error("SQLite is for one process, which delivers at once, and takes no controls.")
-    asked.records = asked.records or ("codes" if asked.erp == "tryton" else "companies")
-    return asked
+    options.records = options.records or ("codes" if options.erp == "tryton" else "companies")
+    return options
 
 
 def main() -> int:
     """0 where nothing was lost, doubled or stuck, and every control was noticed."""
-    asked = arguments()
+    options = arguments()
     # So that whoever ends the campaign also ends what it has started.
     signal.signal(signal.SIGTERM, lambda *_caught: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="erpbridge-torture-") as folder:
@@ -86,14 +86,14 @@ def main() -> int:
             FAULT_DEADLINE=str(DEADLINE),
             FAULT_TROUBLE=f"{folder}/trouble",
         )
-        return campaign(Path(folder), asked)
+        return campaign(Path(folder), options)
 
 
-def campaign(folder: Path, asked: argparse.Namespace) -> int:
+def campaign(folder: Path, options: argparse.Namespace) -> int:
     """Servers, then one run after the other."""
     from tests.faults.campaign.servers import NoServers, Servers
 
-    servers = NoServers(folder) if asked.database == "sqlite" else Servers(folder)
+    servers = NoServers(folder) if options.database == "sqlite" else Servers(folder)
     os.environ.update(DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url)
     try:
         servers.start()
@@ -104,62 +104,62 @@ def campaign(folder: Path, asked: argparse.Namespace) -> int:
 
         call_command("migrate", verbosity=0)
         hasten()
-        with erps(asked.erp, folder) as fresh_erp:
-            good = [] if asked.controls else [kinds(asked, fresh_erp, servers)]
-            whole = not (asked.short or asked.only or asked.erp == "simulator")
-            if asked.controls or (whole and asked.database == "postgresql"):
-                good.append(controls(asked, fresh_erp, servers))
-        return 0 if good and all(good) else 1
+        with erps(options.erp, folder) as fresh_erp:
+            verdicts = [] if options.controls else [kinds(options, fresh_erp, servers)]
+            with_controls = not (options.short or options.only or options.erp == "simulator")
+            if options.controls or (with_controls and options.database == "postgresql"):
+                verdicts.append(controls(options, fresh_erp, servers))
+        return 0 if verdicts and all(verdicts) else 1
     finally:
         servers.stop()
 
 
-def kinds(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
+def kinds(options: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
     """Every kind that is asked for, in every delivery."""
     from tests.faults.campaign.machine import ALL
     from tests.faults.campaign.table import HEAD
 
-    chosen = [
-        one
-        for one in ALL
-        if (one.short or not asked.short)
-        and (not asked.only or any(words in one.name for words in asked.only))
+    kinds_to_run = [
+        kind
+        for kind in ALL
+        if (kind.short or not options.short)
+        and (not options.only or any(words in kind.name for words in options.only))
     ]
     rows = []
-    for delivery in asked.delivery:
-        print(f"{asked.records} into {asked.erp}, delivery {delivery}\n{HEAD}", flush=True)
-        for kind in chosen:
+    for delivery in options.delivery:
+        print(f"{options.records} into {options.erp}, delivery {delivery}\n{HEAD}", flush=True)
+        for kind in kinds_to_run:
             erp = fresh_erp(delivery)
-            if why := kind.left_out(erp, asked.records, asked.database):
-                print(f"{kind.name:<42}  left out: {why}", flush=True)
+            if reason := kind.left_out(erp, options.records, options.database):
+                print(f"{kind.name:<42}  left out: {reason}", flush=True)
                 continue
             another = fresh_erp(delivery) if kind.another else None
             rows.append(
-                run(kind, erp, servers, asked, without=asked.without or "", another=another)
+                run(kind, erp, servers, options, without=options.without or "", another=another)
             )
             print(rows[-1], flush=True)
     return bool(rows) and all(row.ok for row in rows)
 
 
-def controls(asked: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
+def controls(options: argparse.Namespace, fresh_erp: Callable[..., Any], servers: Any) -> bool:
     """Without a safeguard the fault that it is there for has to show, else nothing is proved."""
     from tests.faults.campaign.machine import ALL
     from tests.faults.campaign.table import HEAD
 
-    asked = argparse.Namespace(**{**vars(asked), "items": min(asked.items, CONTROL_ITEMS)})
+    options = argparse.Namespace(**{**vars(options), "items": min(options.items, CONTROL_ITEMS)})
     noticed: list[bool] = []
 
     def does_harm(kind: Any, safeguard: str) -> bool:
         another = fresh_erp("sync") if kind.another else None
-        row = run(kind, fresh_erp("sync"), servers, asked, without=safeguard, another=another)
+        row = run(kind, fresh_erp("sync"), servers, options, without=safeguard, another=another)
         print(row, flush=True)
         return bool(row.lost or row.doubled or row.misplaced or (row.stuck and kind.moves_clock))
 
     print(f"controls: one safeguard taken away at a time\n{HEAD}", flush=True)
     for safeguard, name in CONTROLS:
-        if asked.only and not any(words in name for words in asked.only):
+        if options.only and not any(words in name for words in options.only):
             continue
-        kind = next(one for one in ALL if one.name == name)
+        kind = next(kind for kind in ALL if kind.name == name)
         # Whether a fault does harm is a matter of moments, more so on a busy machine.
         noticed.append(any(does_harm(kind, safeguard) for _try in range(CONTROL_TRIES)))
         verdict = "noticed" if noticed[-1] else "NOT NOTICED"
@@ -195,7 +195,7 @@ def run(
     kind: Any,
     erp: Any,
     servers: Any,
-    asked: argparse.Namespace,
+    options: argparse.Namespace,
     *,
     without: str,
     another: Any,
@@ -219,13 +219,13 @@ def run(
     servers.let_clock_move(kind.moves_clock)
     # A run without the measured clock has left the tick an hour ahead of it.
     Ticker.objects.all().delete()
-    sent = records(asked.records, vendor_type=erp.vendor_type)
-    scene = set_up(erp, sent, asked.items, in_pairs=kind.pairs)
+    record_kind = records(options.records, vendor_type=erp.vendor_type)
+    scene = set_up(erp, record_kind, options.items, in_pairs=kind.pairs)
     scene.other = another
     servers.lease = lease(adapter_loading.manifest_of(scene.connection))
     began = time.monotonic()
-    told = {**kind.env, **servers.env, "FAULT_WITHOUT": without}
-    with staff(scene, servers.roles, faketime=kind.faketime, **told) as running:
+    environment = {**kind.env, **servers.env, "FAULT_WITHOUT": without}
+    with staff(scene, servers.roles, faketime=kind.faketime, **environment) as running:
         kind.happens(scene, running, servers)
         wait_until(lambda: not scene.left(), CONTROL_PATIENCE if without else PATIENCE)
     # What is stuck would busy the workers of the next run.

@@ -8,6 +8,6 @@ pytestmark = pytest.mark.shared
 
 
 def test_nothing_is_lost_doubled_or_stuck_whatever_dies():
-    done = campaign("--short", "--items", "30")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("  ok\n") == 7
+    process = campaign("--short", "--items", "30")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert process.stdout.count("  ok\n") == 7

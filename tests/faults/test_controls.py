@@ -11,9 +11,9 @@ pytestmark = pytest.mark.shared
 @pytest.fixture(scope="module")
 def controls() -> str:
     """What the campaign says with one safeguard taken away at a time."""
-    done = campaign("--controls")
-    assert "FAILED" in done.stdout, done.stdout + done.stderr
-    return done.stdout
+    process = campaign("--controls")
+    assert "FAILED" in process.stdout, process.stdout + process.stderr
+    return process.stdout
 
 
 @pytest.mark.parametrize("safeguard", SAFEGUARDS)

@@ -9,18 +9,18 @@ pytestmark = pytest.mark.shared
 
 def test_nothing_is_lost_doubled_or_stuck_in_any_delivery_of_the_simulator():
     deliveries = ["sync", "queued", "polled", "file"]
-    done = campaign(
+    process = campaign(
         "--erp", "simulator", "--items", "20", "--only", "ERP applied", "--delivery", *deliveries
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert [f"delivery {one}\n" in done.stdout for one in deliveries] == [True] * 4
-    assert done.stdout.count("  ok\n") == 4
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert [f"delivery {delivery}\n" in process.stdout for delivery in deliveries] == [True] * 4
+    assert process.stdout.count("  ok\n") == 4
 
 
 def test_what_makes_no_sense_in_a_delivery_is_left_out_with_the_reason():
-    done = campaign(
+    process = campaign(
         "--erp", "simulator", "--items", "5", "--only", "throttles", "--delivery", "file"
     )
-    assert "left out: a person carries the file, and waits for no answer" in done.stdout
+    assert "left out: a person carries the file, and waits for no answer" in process.stdout
     # Nothing ran, so nothing was shown.
-    assert done.returncode == 1
+    assert process.returncode == 1

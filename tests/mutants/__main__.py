@@ -37,19 +37,19 @@ class Results:
 
     def __init__(self, module: str) -> None:
         self.path = FOLDER / f"{module}.json"
-        kept = json.loads(self.path.read_text()) if self.path.exists() else {}
+        stored = json.loads(self.path.read_text()) if self.path.exists() else {}
         self.source = digest(path_of(module))
-        current = kept.get("source") == self.source
-        self.found: dict[str, dict[str, Any]] = kept["found"] if current else {}
+        current = stored.get("source") == self.source
+        self.found: dict[str, dict[str, Any]] = stored["found"] if current else {}
 
     def is_known(self, mutant: Mutant, tests: str) -> bool:
         """Whether the answer would be the same again."""
-        known = self.found.get(mutant.key)
-        return known is not None and (known["noticed"] or known["tests"] == tests)
+        result = self.found.get(mutant.key)
+        return result is not None and (result["noticed"] or result["tests"] == tests)
 
-    def keep(self, mutant: Mutant, **found: Any) -> None:
+    def keep(self, mutant: Mutant, **result: Any) -> None:
         """Note it, also for a run that is stopped here."""
-        self.found[mutant.key] = found
+        self.found[mutant.key] = result
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps({"source": self.source, "found": self.found}, indent=1))
 
@@ -57,13 +57,13 @@ class Results:
 def reasons(module: str) -> dict[str, str]:
     """The mutants that are the same program, and why."""
     entries = tomllib.loads(SAME.read_text()).get("same", [])
-    mine = [one for one in entries if one["module"] == module]
-    return {mutant: one["why"] for one in mine for mutant in one["mutants"]}
+    of_module = [entry for entry in entries if entry["module"] == module]
+    return {mutant: entry["why"] for entry in of_module for mutant in entry["mutants"]}
 
 
 def stale(module: str) -> list[str]:
     """Entries of ``same.toml`` that no mutant answers to."""
-    return sorted(set(reasons(module)) - {one.key for one in mutants_of(module)})
+    return sorted(set(reasons(module)) - {mutant.key for mutant in mutants_of(module)})
 
 
 class Run:
@@ -83,18 +83,18 @@ class Run:
         self.seconds = seconds
         self.results = {name: Results(name) for name in names}
         self.mutants = {
-            name: [one for one in mutants_of(name) if one.key not in reasons(name)]
+            name: [mutant for mutant in mutants_of(name) if mutant.key not in reasons(name)]
             for name in names
         }
         # In no order that means something: a run that is stopped has tried a fair sample.
         samples = [
             sorted(
                 (
-                    one
-                    for one in self.mutants[name]
-                    if only in one.key and (one.function or not functions)
+                    mutant
+                    for mutant in self.mutants[name]
+                    if only in mutant.key and (mutant.function or not functions)
                 ),
-                key=lambda one: sha256(one.key.encode()).digest(),
+                key=lambda mutant: sha256(mutant.key.encode()).digest(),
             )[:limit]
             for name in names
         ]
@@ -106,42 +106,42 @@ class Run:
         tests = self.reach.asked(mutant.module, mutant.line, called=bool(mutant.function))
         return Asked(mutant, tests, self.reach.seconds(tests))
 
-    def _tests(self, one: Asked) -> str:
+    def _tests(self, asked: Asked) -> str:
         """The tests as they are now, in few characters."""
-        files = sorted({test.partition("::")[0] for test in one.tests})
-        known = [*sorted(one.tests), *(self.reach.files[file] for file in files)]
-        return sha256("\n".join(known).encode()).hexdigest()[:16]
+        files = sorted({test.partition("::")[0] for test in asked.tests})
+        states = [*sorted(asked.tests), *(self.reach.files[file] for file in files)]
+        return sha256("\n".join(states).encode()).hexdigest()[:16]
 
     def left(self) -> Iterator[Asked]:
         """What is not known yet."""
-        for one in self.asked:
-            if not self.results[one.mutant.module].is_known(one.mutant, self._tests(one)):
+        for asked in self.asked:
+            if not self.results[asked.mutant.module].is_known(asked.mutant, self._tests(asked)):
                 self.began = time.monotonic()
-                first = self._likely(one)
-                tests = sorted(one.tests, key=lambda test: -first[test])
-                yield replace(one, tests=self.reach.within(self.seconds, tests))
+                likelihood = self._likely(asked)
+                tests = sorted(asked.tests, key=lambda test: -likelihood[test])
+                yield replace(asked, tests=self.reach.within(self.seconds, tests))
 
-    def _likely(self, one: Asked) -> Counter[str]:
+    def _likely(self, asked: Asked) -> Counter[str]:
         """How often each test has noticed a mutant of the module, and of the same function."""
         often: Counter[str] = Counter()
-        for key, known in self.results[one.mutant.module].found.items():
-            if known["noticed"]:
-                often[known["how"]] += 10 if key.startswith(f"{one.mutant.function}: ") else 1
+        for key, result in self.results[asked.mutant.module].found.items():
+            if result["noticed"]:
+                often[result["how"]] += 10 if key.startswith(f"{asked.mutant.function}: ") else 1
         return often
 
-    def tell(self, one: Asked, noticed: bool, how: str) -> None:
+    def tell(self, asked: Asked, noticed: bool, how: str) -> None:
         """Keep what became of a mutant, and say so of a survivor."""
         seconds = round(time.monotonic() - self.began, 2)
-        self.results[one.mutant.module].keep(
-            one.mutant, noticed=noticed, how=how, tests=self._tests(one), seconds=seconds
+        self.results[asked.mutant.module].keep(
+            asked.mutant, noticed=noticed, how=how, tests=self._tests(asked), seconds=seconds
         )
         if not noticed:
-            where = f"{path_of(one.mutant.module).relative_to(ROOT)}:{one.mutant.line}"
-            print(f"{where} {one.mutant.key} ({len(one.tests)} tests) {how}", flush=True)
+            place = f"{path_of(asked.mutant.module).relative_to(ROOT)}:{asked.mutant.line}"
+            print(f"{place} {asked.mutant.key} ({len(asked.tests)} tests) {how}", flush=True)
 
     def go(self) -> None:
         """Try every mutant that is not known yet."""
-        files = sorted({test.partition("::")[0] for one in self.left() for test in one.tests})
+        files = sorted({test.partition("::")[0] for asked in self.left() for test in asked.tests})
         if files:
             plugin = Forking(self.left(), self.tell)
             pytest.main(["-s", *OPTIONS, *files], plugins=[plugin])
@@ -150,13 +150,15 @@ class Run:
         """The table, and what survived."""
         lines = [f"{'module':44} mutants noticed  score  same"]
         for name, mutants in self.mutants.items():
-            found = self.results[name].found
-            known = [one for one in mutants if one.key in found]
-            noticed = sum(found[one.key]["noticed"] for one in known)
-            score = f"{100 * noticed / len(known):5.1f} %" if known else "      -"
-            rest = f"  ({len(mutants) - len(known)} not run)" if len(known) < len(mutants) else ""
-            same = len(reasons(name))
-            lines.append(f"{name:44} {len(known):7} {noticed:7} {score} {same:5}{rest}")
+            results = self.results[name].found
+            tried = [mutant for mutant in mutants if mutant.key in results]
+            noticed = sum(results[mutant.key]["noticed"] for mutant in tried)
+            score = f"{100 * noticed / len(tried):5.1f} %" if tried else "      -"
+            not_run = (
+                f"  ({len(mutants) - len(tried)} not run)" if len(tried) < len(mutants) else ""
+            )
+            equal = len(reasons(name))
+            lines.append(f"{name:44} {len(tried):7} {noticed:7} {score} {equal:5}{not_run}")
         return lines
 
 
@@ -178,24 +180,24 @@ def main() -> int:
         help="of tests that are asked about a mutant, likely ones first; scores are lower bounds",
     )
     parser.add_argument("--scores", action="store_true", help="run nothing, tell what is known")
-    given = parser.parse_args()
-    names = given.modules or modules()
+    options = parser.parse_args()
+    names = options.modules or modules()
     if unknown := sorted(set(names) - set(modules())):
         parser.error(f"not mutated: {', '.join(unknown)}; see tests/mutants/targets.py")
     run = Run(
         names,
-        only=given.only,
-        limit=given.limit,
-        functions=given.functions,
-        seconds=given.seconds,
+        only=options.only,
+        limit=options.limit,
+        functions=options.functions,
+        seconds=options.seconds,
     )
-    if not given.scores:
+    if not options.scores:
         run.go()
     print(*run.scores(), sep="\n")
-    old = [f"{name}: {one}" for name in names for one in stale(name)]
-    if old:
-        print("same.toml names mutants that there are no longer:", *old, sep="\n")
-    return 1 if old else 0
+    stale_entries = [f"{name}: {mutant}" for name in names for mutant in stale(name)]
+    if stale_entries:
+        print("same.toml names mutants that there are no longer:", *stale_entries, sep="\n")
+    return 1 if stale_entries else 0
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ class Mutant:
     @property
     def key(self) -> str:
         """What it is known by, also after lines have moved."""
-        again = f" (no. {self.nth + 1})" if self.nth else ""
-        return f"{self.function}: {self.was} -> {self.now}{again}"
+        suffix = f" (no. {self.nth + 1})" if self.nth else ""
+        return f"{self.function}: {self.was} -> {self.now}{suffix}"
 
 
 def path_of(module: str) -> Path:
@@ -92,8 +92,8 @@ def without_argument(node: cst.Call) -> Iterator[cst.CSTNode]:
     """Like mutmut's, but for positional arguments left out, which only a filter can do without."""
     for now in mutators.operator_arg_removal(node):
         left_out = len(cst.ensure_type(now, cst.Call).args) < len(node.args)
-        kept = {id(arg) for arg in cst.ensure_type(now, cst.Call).args}
-        positional = all(arg.keyword or arg.star or id(arg) in kept for arg in node.args)
+        kept_ids = {id(arg) for arg in cst.ensure_type(now, cst.Call).args}
+        positional = all(arg.keyword or arg.star or id(arg) in kept_ids for arg in node.args)
         if not left_out or positional or m.matches(node, IN_CHAIN):
             yield now
 
@@ -137,10 +137,10 @@ def without_entry(node: cst.Set | cst.List | cst.Tuple | cst.Dict) -> Iterator[c
     if not isinstance(node, cst.List | cst.Dict) and len(node.elements) < 2:
         return
     for at in range(len(node.elements)):
-        left = [*node.elements[:at], *node.elements[at + 1 :]]
-        if isinstance(node, cst.Tuple) and len(left) == 1:
-            left = [left[0].with_changes(comma=cst.Comma())]
-        yield node.with_changes(elements=left)
+        entries = [*node.elements[:at], *node.elements[at + 1 :]]
+        if isinstance(node, cst.Tuple) and len(entries) == 1:
+            entries = [entries[0].with_changes(comma=cst.Comma())]
+        yield node.with_changes(elements=entries)
 
 
 def of_any(node: cst.CompFor) -> Iterator[cst.CSTNode]:
@@ -222,8 +222,8 @@ def _is_talk(node: cst.CSTNode) -> bool:
             node.keyword is not None
             and node.keyword.value in WORDING | CHECKED | NOTICED_ONLY | ONLY_FASTER
         )
-    said = m.Expr(value=m.SimpleString() | LOGGED) | m.Assign(value=TYPE | LOGGER)
-    return m.matches(node, m.SimpleStatementLine(body=[said]))
+    statement = m.Expr(value=m.SimpleString() | LOGGED) | m.Assign(value=TYPE | LOGGER)
+    return m.matches(node, m.SimpleStatementLine(body=[statement]))
 
 
 def _only_words(was: cst.CSTNode, now: cst.CSTNode) -> bool:
@@ -233,8 +233,8 @@ def _only_words(was: cst.CSTNode, now: cst.CSTNode) -> bool:
     name = was.func.attr if isinstance(was.func, cst.Attribute) else was.func
     if isinstance(name, cst.Name) and name.value in ONLY_FASTER | {"cast", "TypeVar", "ParamSpec"}:
         return True
-    kept = {id(arg) for arg in now.args}
-    lost = [arg for arg in was.args if id(arg) not in kept]
+    kept_ids = {id(arg) for arg in now.args}
+    lost = [arg for arg in was.args if id(arg) not in kept_ids]
     return bool(lost) and all(
         (isinstance(arg.value, TEXT) and " " in cst.Module([]).code_for_node(arg.value))
         or (
@@ -255,23 +255,23 @@ def mutants_in(source: str, module: str) -> list[Mutant]:
     wrapper = MetadataWrapper(cst.parse_module(source))
     places = _Places()
     wrapper.visit(places)
-    seen: Counter[tuple[str, str, str]] = Counter()
-    found = []
+    counts: Counter[tuple[str, str, str]] = Counter()
+    mutants = []
     for node, function, span in places.found:
         was = _text(wrapper.module, node)
-        for now in _changed(node, is_test=node in places.tests):
+        for now in _variants(node, is_test=node in places.tests):
             text = _text(wrapper.module, now)
-            whole = _with(wrapper.module, source, node, now, span)
-            if text == was or not _compiles(whole):
+            mutated = _with(wrapper.module, source, node, now, span)
+            if text == was or not _compiles(mutated):
                 continue
             short = _difference(was, text)
-            nth = seen[(function, *short)]
-            seen[(function, *short)] += 1
-            found.append(Mutant(module, function, span.start.line, *short, whole, nth))
-    return found
+            nth = counts[(function, *short)]
+            counts[(function, *short)] += 1
+            mutants.append(Mutant(module, function, span.start.line, *short, mutated, nth))
+    return mutants
 
 
-def _changed(node: cst.CSTNode, *, is_test: bool) -> Iterator[cst.CSTNode]:
+def _variants(node: cst.CSTNode, *, is_test: bool) -> Iterator[cst.CSTNode]:
     for kind, operator in OPERATORS:
         if isinstance(node, kind):
             yield from (now for now in operator(node) if not _only_words(node, now))

@@ -39,10 +39,10 @@ class Reach:
     """The tests that reach each line of each mutated module, and how long they take."""
 
     def __init__(self) -> None:
-        kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-        self.files: dict[str, str] = kept.get("files", {})
+        stored = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+        self.files: dict[str, str] = stored.get("files", {})
         # Test -> {"seconds": .., "lines": {module: [lines]}}
-        self.tests: dict[str, dict[str, Any]] = kept.get("tests", {})
+        self.tests: dict[str, dict[str, Any]] = stored.get("tests", {})
 
     def refresh(self, names: Collection[str]) -> None:
         """Trace what has to be traced again for these modules, some files in a process each."""
@@ -56,18 +56,18 @@ class Reach:
 
     def _outdated(self, names: Collection[str]) -> list[str]:
         files = sorted({file for name in names for file in tests_of(name)})
-        return [one for one in files if self.files.get(one) != self.state(one)]
+        return [file for file in files if self.files.get(file) != self.state(file)]
 
     def state(self, file: str) -> str:
         """A file of tests and the mutated modules that it reaches, as they are now."""
         reached = {
             name
-            for test, one in self.tests.items()
+            for test, traced in self.tests.items()
             if test.partition("::")[0] == file
-            for name in one["lines"]
+            for name in traced["lines"]
         }
-        whole = [digest(ROOT / file), *(digest(path_of(name)) for name in sorted(reached))]
-        return hashlib.sha256(" ".join(whole).encode()).hexdigest()[:16]
+        digests = [digest(ROOT / file), *(digest(path_of(name)) for name in sorted(reached))]
+        return hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16]
 
     def asked(self, module: str, line: int, *, called: bool) -> list[str]:
         """The tests that reach a line, those of the module's own file first, then the quick ones.
@@ -75,15 +75,15 @@ class Reach:
         What runs when the module is imported is reached by every test of the module.
         """
         files = set(tests_of(module))
-        found = [
+        reaching = [
             test
-            for test, one in self.tests.items()
+            for test, traced in self.tests.items()
             if test.partition("::")[0] in files
-            and (line in one["lines"].get(module, ()) or not called)
+            and (line in traced["lines"].get(module, ()) or not called)
         ]
         stem = module.rpartition(".")[2]
         return sorted(
-            found,
+            reaching,
             key=lambda test: (f"test_{stem}.py" not in test, self.tests[test]["seconds"], test),
         )
 
@@ -96,7 +96,7 @@ class Reach:
 
     def seconds(self, tests: Collection[str]) -> float:
         """How long they take, one after another."""
-        return float(sum(self.tests[one]["seconds"] for one in tests))
+        return float(sum(self.tests[test]["seconds"] for test in tests))
 
 
 class Tracer:
@@ -128,12 +128,12 @@ class Tracer:
     def lines(self) -> dict[str, dict[str, list[int]]]:
         """Test -> module -> lines."""
         data = self.coverage.get_data()
-        found: dict[str, dict[str, list[int]]] = defaultdict(dict)
+        lines_of_tests: dict[str, dict[str, list[int]]] = defaultdict(dict)
         for name in modules():
             for line, tests in data.contexts_by_lineno(str(path_of(name))).items():
                 for test in filter(None, tests):
-                    found[test].setdefault(name, []).append(line)
-        return found
+                    lines_of_tests[test].setdefault(name, []).append(line)
+        return lines_of_tests
 
 
 def trace(files: Collection[str]) -> None:
@@ -144,8 +144,8 @@ def trace(files: Collection[str]) -> None:
     tracer.coverage.stop()
     reach, lines = Reach(), tracer.lines()
     reach.tests = {
-        test: one
-        for test, one in reach.tests.items()
+        test: traced
+        for test, traced in reach.tests.items()
         if test.partition("::")[0] not in files and (ROOT / test.partition("::")[0]).exists()
     }
     for test, seconds in tracer.seconds.items():
@@ -154,7 +154,7 @@ def trace(files: Collection[str]) -> None:
         else:
             # One that calls nothing may look at a table.
             reach.tests[test] = {"seconds": seconds, "lines": lines.get(test, {})}
-    reach.files |= {one: reach.state(one) for one in files}
+    reach.files |= {file: reach.state(file) for file in files}
     KEPT.write_text(json.dumps({"files": reach.files, "tests": reach.tests}))
 
 

@@ -72,8 +72,8 @@ class Forking:
         self.session = session
         self.items = {item.nodeid: item for item in session.items}
         self._set_up()
-        for one in self.asked:
-            self.tell(one, *self._noticed(one))
+        for asked in self.asked:
+            self.tell(asked, *self._noticed(asked))
         return True
 
     def _set_up(self) -> None:
@@ -84,71 +84,73 @@ class Forking:
         settings.register_profile("mutants", settings.get_profile("repeatable"), database=None)
         settings.load_profile("mutants")
         items = self.session.items
-        first = next(item for item in items if "account" in getattr(item, "fixturenames", ()))
+        first_test = next(item for item in items if "account" in getattr(item, "fixturenames", ()))
         # With another test to follow, what lives as long as the session stays.
-        following = next(item for item in items if item is not first)
-        reports = runtestprotocol(first, nextitem=following, log=False)
-        assert all(one.passed for one in reports), reports
+        following = next(item for item in items if item is not first_test)
+        reports = runtestprotocol(first_test, nextitem=following, log=False)
+        assert all(report.passed for report in reports), reports
         connection.close()
         alive = gc.get_objects()
         self.functions = _functions(alive)
         # Not isinstance(), which would wake up lazy objects.
-        caches = [one for one in alive if type(one) is functools._lru_cache_wrapper]
-        self.caches = [one for one in caches if _is_ours(one.__module__)]
+        caches = [report for report in alive if type(report) is functools._lru_cache_wrapper]
+        self.caches = [report for report in caches if _is_ours(report.__module__)]
         # A child that collects garbage would copy every page of its parent.
         gc.freeze()
 
-    def _noticed(self, one: Asked) -> tuple[bool, str]:
+    def _noticed(self, asked: Asked) -> tuple[bool, str]:
         """Whether a test failed that passes without the mutant, and which or how."""
-        if not one.tests:
+        if not asked.tests:
             return False, "no test that passes without it reaches it"
-        failed, how = self._failed(one)
+        failed, how = self._failed(asked)
         if not failed:
             return False, how
-        at = one.tests.index(how) + 1 if how in one.tests else None
-        failed_too, which = self._control(replace(one, tests=one.tests[:at]))
+        at = asked.tests.index(how) + 1 if how in asked.tests else None
+        failed_too, failed_test = self._control(replace(asked, tests=asked.tests[:at]))
         if not failed_too:
             return True, how
-        if which not in one.tests:
-            return False, f"without it too: {which}"
-        return self._noticed(replace(one, tests=[test for test in one.tests if test != which]))
+        if failed_test not in asked.tests:
+            return False, f"without it too: {failed_test}"
+        return self._noticed(
+            replace(asked, tests=[test for test in asked.tests if test != failed_test])
+        )
 
-    def _control(self, one: Asked) -> tuple[bool, str]:
+    def _control(self, asked: Asked) -> tuple[bool, str]:
         """The same with the source as it is, once for each list of tests."""
-        asked = (one.mutant.module, one.mutant.function, tuple(one.tests))
-        if asked not in self.controls:
-            source = path_of(one.mutant.module).read_text()
-            found = self._failed(replace(one, mutant=replace(one.mutant, source=source)))
-            self.controls[asked] = found
-            if found[0]:
-                print(f"Fails without a mutant too: {found[1]}", flush=True)
-        return self.controls[asked]
+        key = (asked.mutant.module, asked.mutant.function, tuple(asked.tests))
+        if key not in self.controls:
+            source = path_of(asked.mutant.module).read_text()
+            failed = self._failed(replace(asked, mutant=replace(asked.mutant, source=source)))
+            self.controls[key] = failed
+            if failed[0]:
+                print(f"Fails without a mutant too: {failed[1]}", flush=True)
+        return self.controls[key]
 
-    def _failed(self, one: Asked) -> tuple[bool, str]:
+    def _failed(self, asked: Asked) -> tuple[bool, str]:
         """Whether a test failed, and which or how."""
-        status, test = self._fork(one)
+        status, test = self._fork(asked)
         if status == KILLED:
             return True, test or "the process died"
         if status is None:
             return True, "the tests did not end"
-        if status == SURVIVED and one.mutant.function:
+        if status == SURVIVED and asked.mutant.function:
             return False, ""
         # Put in from outside; or a table that others have read while they were imported.
-        return in_a_fresh_process(one)
+        return in_a_fresh_process(asked)
 
-    def _fork(self, one: Asked) -> tuple[int | None, str]:
+    def _fork(self, asked: Asked) -> tuple[int | None, str]:
         """How the forked process ended, None for not in time; and the test that failed."""
         with tempfile.TemporaryDirectory() as folder:
             pid = os.fork()
             if pid == 0:
                 try:
-                    os._exit(self._in_child(one, Path(folder)))
+                    os._exit(self._in_child(asked, Path(folder)))
                 finally:
                     os._exit(KILLED)
-            until = time.monotonic() + one.patience
+            until = time.monotonic() + asked.patience
             while time.monotonic() < until:
-                done, status = os.waitpid(pid, os.WNOHANG)
-                if done:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
                     code = os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else KILLED
                     failed = Path(folder, FAILED)
                     return code, failed.read_text() if failed.exists() else ""
@@ -157,16 +159,16 @@ class Forking:
             os.waitpid(pid, 0)
         return None, ""
 
-    def _in_child(self, one: Asked, folder: Path) -> int:
+    def _in_child(self, asked: Asked, folder: Path) -> int:
         os.setsid()
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nowhere, number)
         copy = shutil.copy(connection.settings_dict["NAME"], folder / "database.sqlite3")
         connection.settings_dict["NAME"] = str(copy)
-        if not self._put_in(one.mutant):
+        if not self._put_in(asked.mutant):
             return NOT_PUT_IN
-        items = [self.items[test] for test in one.tests]
+        items = [self.items[test] for test in asked.tests]
         self.session._setupstate.teardown_exact(items[0])
         for item, following in zip(items, [*items[1:], None], strict=True):
             _end_after(LONGEST_TEST, Path(folder, FAILED), item.nodeid)
@@ -215,19 +217,19 @@ def _is_ours(name: str | None) -> bool:
 
 def _functions(alive: Iterable[object]) -> dict[tuple[str, str, int], list[FunctionType]]:
     """Every function that is alive, by where it was defined."""
-    found: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
-    for one in alive:
-        if type(one) is FunctionType:
-            code = one.__code__
-            found[code.co_filename, code.co_qualname, code.co_firstlineno].append(one)
-    return found
+    functions: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
+    for value in alive:
+        if type(value) is FunctionType:
+            code = value.__code__
+            functions[code.co_filename, code.co_qualname, code.co_firstlineno].append(value)
+    return functions
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield one
-            yield from _codes(one)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
 
 
 def _rebind(mutant: Mutant) -> bool:
@@ -241,32 +243,32 @@ def _rebind(mutant: Mutant) -> bool:
             target = node.targets[0]
         if not isinstance(target, ast.Name):
             return False
-        old, space = getattr(module, target.id), dict(vars(module))
+        old_value, space = getattr(module, target.id), dict(vars(module))
         exec(compile(ast.Module([node], []), "mutant", "exec"), space)
         for one in [one for name, one in sys.modules.items() if _is_ours(name)]:
-            if vars(one).get(target.id) is old:
+            if vars(one).get(target.id) is old_value:
                 setattr(one, target.id, space[target.id])
         return True
     return False
 
 
-def in_a_fresh_process(one: Asked) -> tuple[bool, str]:
+def in_a_fresh_process(asked: Asked) -> tuple[bool, str]:
     """The same in a process that imports the module as mutated."""
     with tempfile.TemporaryDirectory() as folder:
         source, tests = Path(folder) / "mutant.py", Path(folder) / "tests.txt"
-        source.write_text(one.mutant.source)
-        tests.write_text("\n".join(one.tests))
+        source.write_text(asked.mutant.source)
+        tests.write_text("\n".join(asked.tests))
         command = [sys.executable, "-m", "pytest", "-x", "-p", "tests.mutants.swapped", *OPTIONS]
         process = Popen(
             [*command, f"@{tests}"],
             cwd=ROOT,
-            env=os.environ | {PLACE: f"{one.mutant.module}={source}"},
+            env=os.environ | {PLACE: f"{asked.mutant.module}={source}"},
             stdout=DEVNULL,
             stderr=DEVNULL,
             start_new_session=True,
         )
         try:
-            code = process.wait(timeout=60 + one.patience)
+            code = process.wait(timeout=60 + asked.patience)
         except TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

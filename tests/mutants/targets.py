@@ -48,21 +48,21 @@ NOT_ASKED = ("tests/every_call/test_fuzzing.py", "tests/every_page/test_no_input
 
 def tests_of(module: str) -> list[str]:
     """The files of tests that are asked about a module."""
-    folders = next(found for package, found in TESTS.items() if module.startswith(package))
-    files = [ROOT / one for one in folders if one.endswith(".py")]
+    folders = next(tests for package, tests in TESTS.items() if module.startswith(package))
+    files = [ROOT / name for name in folders if name.endswith(".py")]
     for folder in folders:
         files += (ROOT / folder).rglob("test_*.py")
     names = sorted({str(path.relative_to(ROOT)) for path in files})
-    return [one for one in names if one not in NOT_ASKED]
+    return [name for name in names if name not in NOT_ASKED]
 
 
 def modules() -> list[str]:
     """Every module that is mutated, in the order in which they are."""
-    named = [f"erp_integrations.{one}" for one in ENGINE] + list(QUERYSETS)
+    in_engine = [f"erp_integrations.{name}" for name in ENGINE] + list(QUERYSETS)
     in_folders = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for folder in FOLDERS
         for path in sorted((ROOT / folder).rglob("*.py"))
         if path.stem not in ("__init__", "apps", "urls") and not {"migrations"} & {*path.parts}
     ]
-    return list(dict.fromkeys(named + in_folders))
+    return list(dict.fromkeys(in_engine + in_folders))

@@ -26,7 +26,7 @@ OPEN = frozenset({"ready", "queued"})
 def keys(source: str = SOURCE) -> set[str]:
     from tests.mutants.making import mutants_in
 
-    return {one.key for one in mutants_in(source, "any")}
+    return {mutant.key for mutant in mutants_in(source, "any")}
 
 
 def test_safeguards_are_left_out_one_at_a_time():
@@ -45,13 +45,13 @@ def test_safeguards_are_left_out_one_at_a_time():
 
 
 def test_what_is_said_to_people_and_to_the_log_stays():
-    assert not [one for one in keys() if "logger" in one or "Not this" in one]
-    assert not [one for one in keys() if "None" in one and "They are locked" in one]
+    assert not [key for key in keys() if "logger" in key or "Not this" in key]
+    assert not [key for key in keys() if "None" in key and "They are locked" in key]
 
 
 def test_what_is_only_faster_stays():
     source = "def act(rows):\n    rows.bulk_create(made, batch_size=100)\n"
-    assert not [one for one in keys(source) if "101" in one or "rows.bulk_create(made, )" in one]
+    assert not [key for key in keys(source) if "101" in key or "rows.bulk_create(made, )" in key]
 
 
 def test_what_only_the_type_checker_or_the_log_reads_stays():
@@ -68,22 +68,22 @@ class Answer:
 
 
 def test_what_is_only_kept_for_later_stays():
-    assert not [one for one in keys("@cache\n@checked\ndef page(): ...\n") if "@cache" not in one]
+    assert not [key for key in keys("@cache\n@checked\ndef page(): ...\n") if "@cache" not in key]
     assert keys("@cache\ndef page(): ...\n") == set()
 
 
 def test_what_only_notices_a_mistake_of_ours_stays():
-    made = keys(
+    found_keys = keys(
         'def pairs(a, b):\n    return list(zip(a, b, strict=True))\n\n\nP = ParamSpec("P")\n'
     )
-    assert "pairs: zip(a, b, strict=True) -> zip(None, b, strict=True)" in made
-    assert not [one for one in made if "strict=None" in one or "strict=False" in one]
-    assert not [one for one in made if "ParamSpec" in one or one.endswith("zip(a, b, )")]
+    assert "pairs: zip(a, b, strict=True) -> zip(None, b, strict=True)" in found_keys
+    assert not [key for key in found_keys if "strict=None" in key or "strict=False" in key]
+    assert not [key for key in found_keys if "ParamSpec" in key or key.endswith("zip(a, b, )")]
 
 
 def test_two_alike_in_one_function_are_told_apart():
-    twice = "def act(rows):\n    note(rows)\n    note(rows)\n"
-    assert {"act: note(rows) -> pass", "act: note(rows) -> pass (no. 2)"} <= keys(twice)
+    source = "def act(rows):\n    note(rows)\n    note(rows)\n"
+    assert {"act: note(rows) -> pass", "act: note(rows) -> pass (no. 2)"} <= keys(source)
 
 
 def test_what_is_called_the_same_program_is_still_there():
@@ -91,5 +91,5 @@ def test_what_is_called_the_same_program_is_still_there():
     from tests.mutants.targets import modules
 
     entries = tomllib.loads(SAME.read_text()).get("same", [])
-    assert {one["module"] for one in entries} <= set(modules())
-    assert [one for entry in entries for one in stale(entry["module"])] == []
+    assert {entry["module"] for entry in entries} <= set(modules())
+    assert [mutant for entry in entries for mutant in stale(entry["module"])] == []

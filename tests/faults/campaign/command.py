@@ -11,8 +11,8 @@ from tests.programs import ROOT
 
 def campaign(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end, away from the database of this test run."""
-    mine = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "ERPBRIDGE_DATA_DIR"}
-    env = {name: value for name, value in os.environ.items() if name not in mine}
+    own_settings = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "ERPBRIDGE_DATA_DIR"}
+    env = {name: value for name, value in os.environ.items() if name not in own_settings}
     command = [sys.executable, "-m", "tests.faults", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900, check=False

@@ -82,7 +82,7 @@ class Simulator:
         """Records created, by key; the ledger notes everything that was really done to it."""
         ledger = Ledger(steps.ledger_of(connection).path.parent, self.ledger)
         effects = ledger.effects()
-        return Counter(one.key for one in effects if one.entity == entity)
+        return Counter(effect.key for effect in effects if effect.entity == entity)
 
     def at_root(self, entity: str) -> set[str]:
         """None, for it has no tree of companies."""

@@ -44,11 +44,14 @@ def hasten() -> None:
     seconds = float(os.environ["FAULT_DEADLINE"])
 
     def hastened(connection: Any) -> Any:
-        found = declared(connection)
+        manifest = declared(connection)
         most = int(os.environ.get("FAULT_BATCH", BATCH))
-        entities = {name: replace(one, batch=most) for name, one in found.entities.items()}
+        entities = {
+            name: replace(entity_manifest, batch=most)
+            for name, entity_manifest in manifest.entities.items()
+        }
         short = {"call_deadline": seconds, "settles_within": 1.0, "silent_after": seconds + 1}
-        return replace(found, entities=entities, **short)
+        return replace(manifest, entities=entities, **short)
 
     adapter_loading.manifest_of = hastened
     # An adapter keeps the deadline that its manifest declares.
@@ -93,7 +96,7 @@ def freezing(settle: Callable[..., Any]) -> Callable[..., Any]:
 
     def wrapped(connection: Any, manifest: Any, answers: Any) -> None:
         errors = [outcome.error for _claim, outcome in answers]
-        if any(one is not None and one.cls == ErrorClass.THROTTLED for one in errors):
+        if any(error is not None and error.cls == ErrorClass.THROTTLED for error in errors):
             os.kill(os.getpid(), signal.SIGSTOP)
         settle(connection, manifest, answers)
 
@@ -174,40 +177,44 @@ STALLER, STALLED, STALLING = "staller", "stall", "stalling"
 SILENT = tuple(f"127.0.0.{number}" for number in range(2, 9))
 
 
-def stall(what: str) -> None:
+def stall(stage: str) -> None:
     """Let the way of some writes to the ERP stall for longer than a claim holds.
 
-    :param what: ``names`` are resolved late, or ``connections`` are tried with silent addresses.
+    :param stage: ``names`` are resolved late, or ``connections`` are tried with silent addresses.
     """
     from erpbridge.outgoing import client
 
     call, resolved = client.call, socket.getaddrinfo
     folder = Path(os.environ["FAULT_TROUBLE"])
-    mine: list[bool] = []
+    staller: list[bool] = []
     stalling: list[str] = []
 
-    def writing(method: str, url: str, **how: Any) -> Any:
-        if method == "POST" and not mine and take_trouble(folder, STALLER):
-            mine.append(True)
-        if method != "POST" or not mine or not take_trouble(folder, STALLED):
-            return call(method, url, **how)
+    def writing(method: str, url: str, **options: Any) -> Any:
+        if method == "POST" and not staller and take_trouble(folder, STALLER):
+            staller.append(True)
+        if method != "POST" or not staller or not take_trouble(folder, STALLED):
+            return call(method, url, **options)
         make_trouble(folder, STALLING, 1)
-        stalling.append(what)
+        stalling.append(stage)
         try:
-            return call(method, url, **how)
+            return call(method, url, **options)
         finally:
             take_trouble(folder, STALLING)
 
-    def slowly(host: str, port: Any, *how: Any, **more: Any) -> Any:
-        found = resolved(host, port, *how, **more)
+    def slowly(host: str, port: Any, *arguments: Any, **options: Any) -> Any:
+        addresses = resolved(host, port, *arguments, **options)
         if not stalling:
-            return found
+            return addresses
         if stalling.pop() == "names":
             time.sleep(float(os.environ["FAULT_STALL_SECONDS"]))
-            return found
-        return [one for silent in SILENT for one in resolved(silent, port, *how, **more)] + found
+            return addresses
+        return [
+            address
+            for silent in SILENT
+            for address in resolved(silent, port, *arguments, **options)
+        ] + addresses
 
-    if what:
+    if stage:
         client.call, socket.getaddrinfo = writing, slowly
 
 

@@ -139,12 +139,12 @@ def take_over(scene: Scene, staff: Staff, servers: Servers) -> None:
     (frozen,) = staff.frozen()
     gates = [Gate(f'"{key}"'.encode(), MEETING) for key in held_by(scene, frozen.pid)]
     faults.gates = gates
-    wait_until(lambda: any(one.arrived for one in gates), 60)
-    faults.gates = [one for one in gates if one.arrived]
+    wait_until(lambda: any(gate.arrived for gate in gates), 60)
+    faults.gates = [gate for gate in gates if gate.arrived]
     frozen.send_signal(signal.SIGCONT)
     # Whoever is free looks for work at once.
     wait_until(
-        lambda: servers.wake(scene.connection.pk) or any(one.opened.is_set() for one in gates),
+        lambda: servers.wake(scene.connection.pk) or any(gate.opened.is_set() for gate in gates),
         MEETING,
     )
     faults.gates = []
@@ -162,7 +162,7 @@ def twins_meet(scene: Scene, staff: Staff, _servers: Servers) -> None:
     assert scene.erp.faults is not None
     met = scene.twins[:TWINS_MET]
     scene.erp.faults.gates = [Gate(f'"{key}"'.encode(), MEETING) for key in met]
-    pids = [one.pid for one in staff.processes]
+    pids = [process.pid for process in staff.processes]
     wait_until(lambda: Worker.objects.filter(pid__in=pids).count() == len(pids), 60)
     connection_services.resume(scene.connection, by=scene.person)
 
@@ -206,8 +206,8 @@ def stall_writes(scene: Scene, _staff: Staff, servers: Servers) -> None:
     """What a worker sends stalls until its claim is over and another has taken it up."""
     port = urlsplit(str(scene.erp.config["url"])).port or 0
     with ExitStack() as addresses:
-        for one in SILENT:
-            addresses.enter_context(silent(one, port))
+        for address in SILENT:
+            addresses.enter_context(silent(address, port))
         folder = Path(os.environ["FAULT_TROUBLE"])
         make_trouble(folder, STALLED, STALLS)
         make_trouble(folder, STALLER, 1)
@@ -269,9 +269,9 @@ class Kind:
         return self.apart.get(erp.delivery, "")
 
 
-def stalled(what: str) -> dict[str, str]:
+def stalled(stage: str) -> dict[str, str]:
     """Workers whose way to the ERP stalls, for longer than a claim and the look after it take."""
-    return {"FAULT_STALL": what, "FAULT_STALL_SECONDS": "32"}
+    return {"FAULT_STALL": stage, "FAULT_STALL_SECONDS": "32"}
 
 
 def killed(point: str) -> dict[str, str]:

@@ -70,11 +70,11 @@ def ends_by(*signals: signal.Signals) -> Happens:
         for share in SHARES:
             wait_for_progress(scene, share)
             hang_creates(scene, 3.0, 1)
-            before = staff.deaths
-            for one in signals:
-                staff.signal(one)
+            deaths = staff.deaths
+            for number in signals:
+                staff.signal(number)
                 time.sleep(1)
-            wait_until(lambda before=before: staff.deaths > before or not scene.left(), 60)
+            wait_until(lambda deaths=deaths: staff.deaths > deaths or not scene.left(), 60)
 
     return happens
 

@@ -35,7 +35,9 @@ class Records:
 
 def companies(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
     """Companies by these numbers."""
-    return [CompanyFactory.create(account=account, name=f"Company {one:05}") for one in numbers]
+    return [
+        CompanyFactory.create(account=account, name=f"Company {number:05}") for number in numbers
+    ]
 
 
 def codes(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
@@ -44,20 +46,20 @@ def codes(account: Account, numbers: Sequence[int]) -> Sequence[Sendable]:
     Twins are of no group. The list would refuse them: the campaign takes its constraint away, for
     the export has to stand by itself.
     """
-    found = CodeList.objects.get(account=account)
+    code_list = CodeList.objects.get(account=account)
     if len(set(numbers)) < len(numbers):
         with database.cursor() as cursor:
             cursor.execute(
                 "ALTER TABLE admin_wbs_costcode DROP CONSTRAINT IF EXISTS cost_code_once_per_list"
             )
-        return [CostCodeFactory.create(list=found, code=f"{one:05}") for one in numbers]
-    made: list[CostCode] = []
-    for one in numbers:
-        group, place = divmod(one, PER_GROUP)
-        parent = made[-place] if place else None
+        return [CostCodeFactory.create(list=code_list, code=f"{number:05}") for number in numbers]
+    created: list[CostCode] = []
+    for number in numbers:
+        group, place = divmod(number, PER_GROUP)
+        parent = created[-place] if place else None
         code = f"{place}" if place else f"{group:03}"
-        made.append(CostCodeFactory.create(list=found, parent=parent, code=code))
-    return made
+        created.append(CostCodeFactory.create(list=code_list, parent=parent, code=code))
+    return created
 
 
 def records(kind: str, *, vendor_type: str) -> Records:

@@ -54,10 +54,10 @@ class Scene:
         """Ask for the connection to lead to another ERP. Whether that was refused."""
         self.asked_for_another += 1
         connection = Connection.objects.get(pk=self.connection.pk)
-        given = {"config": other.config, "secrets": other.secrets, "by": self.person}
+        options = {"config": other.config, "secrets": other.secrets, "by": self.person}
         try:
             connection_identity.lead_elsewhere(
-                connection, books=connection_identity.Books.SAME, **given
+                connection, books=connection_identity.Books.SAME, **options
             )
         except ValidationError:
             return True
@@ -66,8 +66,8 @@ class Scene:
     def copies(self) -> Counter[str]:
         """How often the books of every ERP hold each key."""
         erps = [self.erp, *([self.other] if self.other else [])]
-        found = [one.copies(self.records.entity, self.connection) for one in erps]
-        return sum(found, Counter())
+        counts = [erp.copies(self.records.entity, self.connection) for erp in erps]
+        return sum(counts, Counter())
 
     def items(self) -> list[Item]:
         """All of them, as they are now."""
@@ -97,10 +97,10 @@ def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) ->
     sender, *approvers = [policy.load(user, account) for user in people]
     numbers = [number // 2 if in_pairs else number for number in range(count)]
     scene = Scene(connection, erp, records, people[1], count, len(set(numbers)))
-    ids = [one.pk for one in records.make(account, numbers)]
+    ids = [record.pk for record in records.make(account, numbers)]
     # Two of one key in one click would be refused as such; one after the other they are neighbours.
-    for some in [[pk] for pk in ids] if in_pairs else [ids]:
-        assert send(records.entity, some, access=sender).refused == ()
+    for batch in [[pk] for pk in ids] if in_pairs else [ids]:
+        assert send(records.entity, batch, access=sender).refused == ()
     items = list(Item.objects.filter(connection=connection).order_by("pk"))
     if in_pairs:
         # Until there is somebody for each of two.
@@ -109,9 +109,9 @@ def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) ->
         )
         accept_in_pairs(scene, items, approvers)
     else:
-        decisions = [records.decision(one) for one in items]
-        done = accept_services.accept(decisions, entity=records.entity, access=approvers[0])
-        assert done.done == count, done.refused[:3]
+        decisions = [records.decision(item) for item in items]
+        result = accept_services.accept(decisions, entity=records.entity, access=approvers[0])
+        assert result.done == count, result.refused[:3]
     return scene
 
 
@@ -145,17 +145,17 @@ def accept_in_pairs(scene: Scene, items: Sequence[Item], approvers: Sequence[Acc
 
     with ThreadPoolExecutor(2) as clickers:
         for place in range(0, len(items), 2):
-            done = list(clickers.map(accept, items[place : place + 2], approvers))
-            scene.refused += [one for some in done for one in some.refused]
-    keys = [one.erp_key for one in scene.items() if one.state != State.READY]
+            results = list(clickers.map(accept, items[place : place + 2], approvers))
+            scene.refused += [refusal for result in results for refusal in result.refused]
+    keys = [item.erp_key for item in scene.items() if item.state != State.READY]
     scene.twins = sorted({key for key in keys if keys.count(key) > 1})
 
 
-def wait_until(what: Callable[[], object], seconds: float) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float) -> bool:
     """Until it is so, or time is up."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if what():
+        if condition():
             return True
         time.sleep(0.2)
     return False

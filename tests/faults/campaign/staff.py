@@ -53,13 +53,13 @@ class Staff:
         self._nurse.start()
 
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        with self.said.open("ab") as said:
+        with self.said.open("ab") as output:
             return subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=self.env,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
 
@@ -70,11 +70,11 @@ class Staff:
                     self.deaths += 1
                     self.processes[place] = self._spawn(self.commands[place])
 
-    def signal(self, what: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
         """Send a signal to all of them, and to what they started: faketime starts the program."""
         for process in self.processes:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, what)
+                os.killpg(process.pid, number)
 
     def struck(self) -> int:
         """How many of the blows that were allowed have been dealt."""
@@ -83,9 +83,10 @@ class Staff:
     def frozen(self) -> list[subprocess.Popen[bytes]]:
         """Those that have stopped themselves."""
         return [
-            one
-            for one in self.processes
-            if one.poll() is None and psutil.Process(one.pid).status() == psutil.STATUS_STOPPED
+            process
+            for process in self.processes
+            if process.poll() is None
+            and psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
         ]
 
     def stop(self) -> None:
@@ -111,16 +112,16 @@ def staff(
         commands[0] = ["faketime", "-f", faketime, *commands[0]]
     with tempfile.TemporaryDirectory(prefix="erpbridge-deaths-") as allowed:
         make_trouble(Path(allowed), DEATH, DEATHS)
-        told = {
+        settings = {
             **FILES_KEEP_THEIR_TIMES,
             "FAULT_LEFT": allowed,
             "FAULT_PORT": str(free_port()),
             "FAULT_CONNECTION": str(scene.connection.pk),
             "FAULT_PERSON": str(scene.person.pk),
         }
-        found = Staff(commands, environment(**{**told, **env}), allowed=Path(allowed))
-        found.start()
+        running = Staff(commands, environment(**{**settings, **env}), allowed=Path(allowed))
+        running.start()
         try:
-            yield found
+            yield running
         finally:
-            found.stop()
+            running.stop()

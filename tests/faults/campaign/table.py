@@ -41,8 +41,8 @@ class Row:
         """The fault struck; nothing is lost, doubled, stuck, called failed and there, or elsewhere
         than under its parent; and no process ended by itself.
         """
-        bad = (self.lost, self.doubled, self.stuck, self.wrong, self.misplaced, self.by_itself)
-        return self.happened and not any(bad)
+        failures = (self.lost, self.doubled, self.stuck, self.wrong, self.misplaced, self.by_itself)
+        return self.happened and not any(failures)
 
     def __str__(self) -> str:
         cells = "".join(f"{getattr(self, name):>10}" for name in COLUMNS)
@@ -59,28 +59,28 @@ def count(kind: Kind, scene: Scene, staff: Staff, *, seconds: float) -> Row:
     """Read both sides."""
     items = scene.items()
     copies = scene.copies()
-    synced = [one.erp_key for one in items if one.state == State.SYNCED]
+    synced = [item.erp_key for item in items if item.state == State.SYNCED]
     at_root = scene.erp.at_root(scene.records.entity)
-    refused = {one.record_id for one in scene.refused if one.problems}
-    told = [
-        one
-        for one in items
-        if (one.state in TOLD and one.error_text)
-        or (one.state == State.READY and one.record_id in refused)
+    refused = {refusal.record_id for refusal in scene.refused if refusal.problems}
+    with_person = [
+        item
+        for item in items
+        if (item.state in TOLD and item.error_text)
+        or (item.state == State.READY and item.record_id in refused)
     ]
     # Of the records of one key one was taken; the others were refused because of it.
-    taken = {one.erp_key for one in items if one.state != State.READY}
-    untaken = scene.keys - len(taken)
+    taken_keys = {item.erp_key for item in items if item.state != State.READY}
+    untaken = scene.keys - len(taken_keys)
     return Row(
         fault=kind.name,
         items=len(items),
         synced=len(synced),
-        person=len(told),
+        person=len(with_person),
         lost=scene.count - len(items) + untaken + sum(1 for key in synced if not copies[key]),
         doubled=sum(number - 1 for number in copies.values() if number > 1),
-        stuck=len(items) - len(synced) - len(told),
-        wrong=sum(1 for one in items if one.state == State.FAILED and copies[one.erp_key]),
-        misplaced=sum(1 for one in items if one.parent_id and one.erp_key in at_root),
+        stuck=len(items) - len(synced) - len(with_person),
+        wrong=sum(1 for item in items if item.state == State.FAILED and copies[item.erp_key]),
+        misplaced=sum(1 for item in items if item.parent_id and item.erp_key in at_root),
         deaths=staff.deaths,
         seconds=round(seconds),
         by_itself=0 if kind.kills else staff.deaths,

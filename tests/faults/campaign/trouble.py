@@ -15,9 +15,9 @@ def make_trouble(folder: Path, kind: str, times: int) -> None:
 
 def take_trouble(folder: Path, kind: str) -> bool:
     """Whether it is to happen now; of all who ask, one is told so each time."""
-    for one in folder.glob(f"{kind}.*"):
+    for file in folder.glob(f"{kind}.*"):
         try:
-            one.unlink()
+            file.unlink()
         except FileNotFoundError:
             continue
         return True

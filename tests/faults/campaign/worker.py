@@ -113,9 +113,9 @@ def carry_files(connection: Any, ledger: Any) -> None:
         result = import_into(ledger, bytes(file.content))
         if in_trouble("timeout_after"):
             continue
-        said = b"<html>Bad Gateway" if in_trouble("garbage") else result
+        answer = b"<html>Bad Gateway" if in_trouble("garbage") else result
         try:
-            file_delivery.confirm(file, ExportFile.Verdict.RESULT, by=person, result=said)
+            file_delivery.confirm(file, ExportFile.Verdict.RESULT, by=person, result=answer)
         except file_delivery.NotDone:
             continue
     if file_delivery.waiting(connection, "vendor").exists():
