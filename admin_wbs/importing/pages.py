@@ -21,7 +21,7 @@ SHOWN = {
     State.ERROR: ("Error", "Errors", "red", ""),
     State.CHANGED: ("Changed", "Changed", "blue", "pencil-square"),
     State.NEW: ("New", "New", "green", "plus-circle"),
-    State.UNCHANGED: ("Unchanged", "Unchanged", "grey", ""),
+    State.UNCHANGED: ("Unchanged", "Unchanged", "gray", ""),
 }
 
 

@@ -25,7 +25,7 @@ SHOWN = {
     State.ERROR: ("Error", "Errors", "red", ""),
     State.DUPLICATE: ("Exact duplicate", "Exact duplicates", "yellow", "document-duplicate"),
     State.LOOK_ALIKE: ("Look-alike", "Look-alikes", "yellow", "eye"),
-    State.PERSON: ("Person", "People", "grey", ""),
+    State.PERSON: ("Person", "People", "gray", ""),
     State.NEW: ("New", "New", "green", "plus-circle"),
 }
 

@@ -29,7 +29,7 @@ STATUSES = (
     "synced",
     "not_integrated",
 )
-MISSPELT = {"exportging": "exporting"}
+MISSPELLED = {"exportging": "exporting"}
 # Our name of a record type -> the item type of Procore's external data.
 ITEM_TYPES = {"cost_code": "standard_cost_code"}
 _ENTITIES = {name: entity for entity, name in ITEM_TYPES.items()}
@@ -65,7 +65,7 @@ def by_status(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
     :raises WrongValue: for an unknown word.
     """
-    statuses = {MISSPELT.get(word, word) for word in _listed(values)}
+    statuses = {MISSPELLED.get(word, word) for word in _listed(values)}
     # Words that no item ever has, such as "invalid", are valid and match nothing.
     unknown = statuses - set(STATUSES)
     if unknown:

@@ -103,7 +103,7 @@ STATES: Mapping[State, Words] = {
     ),
     State.UNLINKED: Words(
         "unlinked",
-        "grey",
+        "gray",
         "link-slash",
         "not_in_erp",
         None,

@@ -43,7 +43,7 @@ class Badge:
     icon: str
 
 
-NOT_SENT = Badge("none", "Not in ERP", "grey", "minus-circle")
+NOT_SENT = Badge("none", "Not in ERP", "gray", "minus-circle")
 DRIFTED = Badge("drifted", "Changed since sync", "yellow", "pencil-square")
 # Badges of items by state: with the labels for accounting, and with those for the sender.
 BADGES: dict[str, Badge] = {

@@ -34,7 +34,7 @@ good = SimulatorAdapter
 def foreign_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package as pip would install it, with one working adapter and many that do not."""
     (tmp_path / "foreign_erps.py").write_text(BROKEN)
-    (tmp_path / "foreign_crash.py").write_text("raise RuntimeError('licence file missing')")
+    (tmp_path / "foreign_crash.py").write_text("raise RuntimeError('license file missing')")
     info = tmp_path / "foreign_erps-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign-erps\nVersion: 1.0\n")
@@ -84,7 +84,7 @@ def test_an_adapter_of_another_package_is_found():
         ("function", "is not an adapter class"),
         ("missing", "could not be loaded: AttributeError"),
         ("nomodule", "could not be loaded: ModuleNotFoundError"),
-        ("crash", "could not be loaded: RuntimeError: licence file missing"),
+        ("crash", "could not be loaded: RuntimeError: license file missing"),
     ],
 )
 def test_an_adapter_that_cannot_be_used_says_why(key: str, why: str):

@@ -79,7 +79,7 @@ def test_the_preview_has_every_field_of_the_manifest_and_the_approvers_values(si
 
 
 @pytest.mark.parametrize("typed", ["91-1144442", "91 1144442", "911144442", " 91 - 1144442 "])
-def test_an_ein_is_recognised_however_it_is_spaced_and_sent_as_the_irs_writes_it(simulator, typed):
+def test_an_ein_is_recognized_however_it_is_spaced_and_sent_as_the_irs_writes_it(simulator, typed):
     command = create(entity_type="ein", entity_id=typed)
     assert simulator.validate(command) == []
     assert simulator.submit([command])[0].error is None

@@ -1,7 +1,7 @@
 """Every URL of an account, whichever app it belongs to, is closed to people of other accounts.
 
 Whoever adds a URL with a new argument adds the argument to :func:`ours`, with an id that exists in
-the cast's account, so that the test also proves that the id is not honoured from another account.
+the cast's account, so that the test also proves that the id is not honored from another account.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def problem_of(content: bytes) -> str:
         '"name","city"\n"Gärtnerhof","Köln"\n\n,\n'.encode(),
     ],
 )
-def test_encodings_and_delimiters_are_recognised(content):
+def test_encodings_and_delimiters_are_recognized(content):
     table = read(content)
     assert (table.header, table.lines[0].cells) == (["name", "city"], ["Gärtnerhof", "Köln"])
     assert len(table.lines) == 1

@@ -55,7 +55,7 @@ def _tests_named(row: str) -> list[tuple[str, str]]:
     return named
 
 
-def test_each_behaviour_of_the_api_names_tests_that_are_there():
+def test_each_behavior_of_the_api_names_tests_that_are_there():
     rows = (ROOT / "docs" / "api-coverage.md").read_text(encoding="utf-8").splitlines()
     named = [pair for row in rows if row.startswith("| ") for pair in _tests_named(row)]
     files = list((ROOT / "tests").rglob("test_*.py"))

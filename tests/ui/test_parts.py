@@ -76,7 +76,7 @@ def test_every_disabled_button_is_the_component(settings: Any) -> None:
         assert not disabled or file.name == "button.html", f"{file}: {disabled}"
 
 
-@pytest.mark.parametrize("color", ["blue", "yellow", "green", "red", "grey"])
+@pytest.mark.parametrize("color", ["blue", "yellow", "green", "red", "gray"])
 def test_every_color_has_a_shape_of_its_own(color: str) -> None:
     assert "<svg" in part("badge", label="State", color=color)
     assert len(set(parts.BADGE_ICONS.values())) == len(parts.BADGE_ICONS)

@@ -45,7 +45,7 @@ ADVICE = {
 STILL_LOADING = b"Unable to get RPC method"
 NOT_LOADED = "Tryton does not know what it is asked for: it is still starting, or lacks a module."
 KEY_REFUSED = (
-    "Tryton refuses the key: it is unknown, cancelled, or was not validated yet by Tryton's "
+    "Tryton refuses the key: it is unknown, canceled, or was not validated yet by Tryton's "
     "administrator."
 )
 

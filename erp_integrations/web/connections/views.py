@@ -41,7 +41,7 @@ from erpbridge.ui.resent_form import keeps_nothing_typed
 
 # Most files shown on the page, newest first.
 MOST_FILES = 20
-NOT_SYNCED = {"label": "Not synced yet", "color": "grey", "icon": "minus-circle"}
+NOT_SYNCED = {"label": "Not synced yet", "color": "gray", "icon": "minus-circle"}
 
 
 def fetch(access: Access, pk: int) -> Connection:

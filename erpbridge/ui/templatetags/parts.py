@@ -18,7 +18,7 @@ BADGE_ICONS = {
     "yellow": "arrow-uturn-left",
     "green": "check-circle",
     "red": "exclamation-triangle",
-    "grey": "minus-circle",
+    "gray": "minus-circle",
 }
 BANNER_ICONS = {
     "success": "check-circle",
@@ -31,7 +31,7 @@ BANNER_ICONS = {
 @register.filter
 def badge_icon(color: str) -> str:
     """Return the icon of a badge of this color."""
-    return BADGE_ICONS.get(color, BADGE_ICONS["grey"])
+    return BADGE_ICONS.get(color, BADGE_ICONS["gray"])
 
 
 @register.filter

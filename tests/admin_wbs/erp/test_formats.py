@@ -84,7 +84,7 @@ def test_what_is_sent_previewed_and_kept_by_the_erp_is_the_erps_code(
     assert (below.full_code, below.origin_code) == ("03-300", "3.300")
 
 
-def test_a_child_whose_answer_was_lost_is_recognised_below_its_parent(
+def test_a_child_whose_answer_was_lost_is_recognized_below_its_parent(
     connection, erp_list, send, pat
 ):
     top = CostCodeFactory.create(list=erp_list, code="03")

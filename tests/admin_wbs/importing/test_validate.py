@@ -41,7 +41,7 @@ def problems(text: str, delimiter: str | None = None) -> dict[int, str]:
         ("Cost Code,Description", "joined", (0,)),
     ],
 )
-def test_a_layout_is_recognised_by_its_heading(heading, name, tiers):
+def test_a_layout_is_recognized_by_its_heading(heading, name, tiers):
     found = columns.recognized(heading.split(","))
     assert (found.name, found.tiers) == (name, tiers)
 

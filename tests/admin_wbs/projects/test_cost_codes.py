@@ -265,7 +265,7 @@ def test_nothing_ticked_changes_nothing_and_says_so(made, project, client_of, ad
     assert on(project) == []
 
 
-def test_inactive_codes_stay_greyed_on_the_page(code_list, made, project, client_of, ada, to):
+def test_inactive_codes_stay_grayed_on_the_page(code_list, made, project, client_of, ada, to):
     cost_codes.add(code_list, [made["01"].pk], project=project, by=ada)
     code_services.deactivate(code_list, [made["01-100"].pk], by=ada)
     page = client_of(ada).get(to("codes")).content.decode()

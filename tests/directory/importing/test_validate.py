@@ -30,7 +30,7 @@ def reasons_of(**cells: str) -> list[str]:
     return [problem.message for problem in row_of(**{"name": "A", **cells}).problems]
 
 
-def test_the_headings_of_procores_export_are_recognised():
+def test_the_headings_of_procores_export_are_recognized():
     assert fields_of(PROCORE) == {
         "Person/Vendor": "row_kind",
         "Entity Type": "entity_type",
@@ -50,7 +50,7 @@ def test_the_headings_of_procores_export_are_recognised():
     }
 
 
-def test_every_field_of_ours_is_recognised_by_name_and_by_label():
+def test_every_field_of_ours_is_recognized_by_name_and_by_label():
     for field in mapping.HEADINGS:
         assert fields_of(f"x,{field}")[field] == field
         assert field in fields_of(f"x,{mapping.short_label(field)}").values()

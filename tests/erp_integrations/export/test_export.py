@@ -522,7 +522,7 @@ def test_update_of_a_vendor_changed_in_the_erp_fails_as_a_conflict(
     assert item.error_class == "conflict"
 
 
-def test_company_with_a_tax_id_in_another_form_is_recognised_after_silence(
+def test_company_with_a_tax_id_in_another_form_is_recognized_after_silence(
     connection, account, ada, pat, access_of
 ):
     """The ledger keeps it as the IRS writes it, so what it holds differs from what was typed."""

@@ -99,7 +99,7 @@ SHOWN = {
     S.NEEDS_ANSWER: ("needs_answer", "Needs an answer", "red", "question-mark-circle"),
     S.FAILED: ("failed", "Failed to export", "red", "exclamation-triangle"),
     S.SYNCED: ("synced", "Synced", "green", "check-circle"),
-    S.UNLINKED: ("unlinked", "Unlinked", "grey", "link-slash"),
+    S.UNLINKED: ("unlinked", "Unlinked", "gray", "link-slash"),
     S.RETRIEVED: ("retrieved", "Retrieved", "yellow", "arrow-uturn-left"),
     S.REJECTED: ("rejected", "Rejected", "yellow", "no-symbol"),
 }
@@ -108,9 +108,9 @@ SHOWN_OF_UPDATES = {
     S.REJECTED: ("rejected", "Synced, update rejected", "green", "check-circle"),
 }
 SHOWN_OTHERWISE = [
-    ("none", "Not in ERP", "grey", "minus-circle"),
+    ("none", "Not in ERP", "gray", "minus-circle"),
     ("synced", "Synced", "green", "check-circle"),
-    ("unlinked", "Unlinked", "grey", "link-slash"),
+    ("unlinked", "Unlinked", "gray", "link-slash"),
     ("drifted", "Changed since sync", "yellow", "pencil-square"),
 ]
 # What only the sender reads; Procore's word, and the list of the tool.

@@ -98,7 +98,7 @@ def set_up(erp: Erp, records: Records, count: int, *, in_pairs: bool = False) ->
     numbers = [number // 2 if in_pairs else number for number in range(count)]
     scene = Scene(connection, erp, records, people[1], count, len(set(numbers)))
     ids = [record.pk for record in records.make(account, numbers)]
-    # Two of one key in one click would be refused as such; one after the other they are neighbours.
+    # Two of one key in one click would be refused as such; one after the other they are neighbors.
     for batch in [[pk] for pk in ids] if in_pairs else [ids]:
         assert send(records.entity, batch, access=sender).refused == ()
     items = list(Item.objects.filter(connection=connection).order_by("pk"))
@@ -132,7 +132,7 @@ def connect(erp: Erp, account: Account, *, by: User) -> Connection:
 
 
 def accept_in_pairs(scene: Scene, items: Sequence[Item], approvers: Sequence[Access]) -> None:
-    """Every two neighbours at the same moment, each by an approver of its own."""
+    """Every two neighbors at the same moment, each by an approver of its own."""
     start = threading.Barrier(2)
 
     def accept(item: Item, access: Access) -> Done:
