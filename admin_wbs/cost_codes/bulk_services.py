@@ -6,29 +6,28 @@ the number of batches only.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.utils import timezone
 
-from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import edits
 from admin_wbs.cost_codes import services as code_services
-from admin_wbs.models import CodeList, CostCode, ProjectCostCode
-from admin_wbs.models.full_code import JOINT, MOST_TIERS, end_of, full_code
-from admin_wbs.models.node import BATCH, SHAPE
+from admin_wbs.cost_codes.edits import Obstacle
+from admin_wbs.models import CodeList, CostCode
+from admin_wbs.models.full_code import JOINT, MOST_TIERS, full_code
+from admin_wbs.models.node import BATCH
 from admin_wbs.tree.bulk_rules import chosen
-from erp_integrations import sendable
 from erpbridge.access.models import User
-from erpbridge.audit.services import Note, changes, note
-from erpbridge.db.bulk_update import lock_rows
 from erpbridge.db.text import key
 
 MISSING = "is missing"
-KNOWN = "The ERP knows it, or a code under it, by this code."
-USED = "It, or a code under it, is in use on a project."
-WAITING = "It, or a code under it, waits for accounting or is being exported. Retrieve it first."
+# The column that names an obstacle, and what stands in front of the reason.
+COLUMN = {
+    Obstacle.LOCKED: ("base", ""),
+    Obstacle.FIXED: ("code", "cannot be changed. "),
+    Obstacle.TAKEN: ("code", ""),
+}
 
 
 @dataclass
@@ -69,8 +68,7 @@ def store(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> bool:
     )
     for code in created:
         new[code.code_key][0].pk = code.pk
-    changed = _change(opened, [row for row in rows if row.pk in codes and not row.errors], codes)
-    _note_changes(opened, changed, by=by)
+    changed = _change(opened, [row for row in rows if row.pk in codes and not row.errors], by=by)
     return bool(created or changed)
 
 
@@ -125,150 +123,23 @@ def _holders(code_list: CodeList, code_keys: Iterable[str]) -> dict[str, str]:
     return holders
 
 
-@dataclass(frozen=True)
-class _Changed:
-    """A changed code, with its changes; codes that only moved are not among these."""
+def _change(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> int:
+    """Change stored codes, and add to each row why its code was not changed.
 
-    code: CostCode
-    changes: Mapping[str, list[str]]
-
-
-def _change(
-    code_list: CodeList, rows: Sequence[CodeRow], codes: Mapping[int, CostCode]
-) -> list[_Changed]:
-    """Store changed values, and the new paths of the codes under a renamed code."""
-    differences = {row.pk: _differences(row, codes[row.pk]) for row in rows if row.pk is not None}
-    asked = [row for row in rows if differences[row.pk or 0]]
-    _check_locks(asked, codes)
-    _check_renames(
-        [row for row in asked if not row.errors and "code" in differences[row.pk or 0]], codes
-    )
-    accepted = {row.pk: row for row in asked if row.pk is not None and not row.errors}
-    moved = _rename(
-        code_list, {pk: row for pk, row in accepted.items() if "code" in differences[pk]}
-    )
-    changed: list[_Changed] = []
-    for pk, row in accepted.items():
-        if not row.errors:
-            codes[pk].description = row.description or codes[pk].description
-            changed.append(_Changed(codes[pk], differences[pk]))
-    _write(code_list, {change.code.pk: change.code for change in changed}, moved)
+    :returns: how many were changed.
+    """
+    by_id = {row.pk: row for row in rows if row.pk is not None}
+    new_values = {pk: _values(row) for pk, row in by_id.items()}
+    changed, refusals = edits.change(opened, new_values, by=by)
+    for pk, refusal in refusals.items():
+        column, before = COLUMN[refusal.obstacle]
+        by_id[pk].refuse(column, before + refusal.why)
     return changed
 
 
-def _differences(row: CodeRow, stored: CostCode) -> dict[str, list[str]]:
+def _values(row: CodeRow) -> dict[str, str]:
     values = {"code": row.code, "description": row.description}
-    new = {name: value for name, value in values.items() if value is not None}
-    return changes({name: getattr(stored, name) for name in new}, new)
-
-
-def _check_locks(rows: Sequence[CodeRow], codes: Mapping[int, CostCode]) -> None:
-    """Refuse changes of codes that wait for accounting or are being exported."""
-    locked = [row for row in rows if sendable.is_locked(codes[row.pk or 0])]
-    if not locked:
-        return
-    locks = sendable.locks(list_services.CODE, [codes[row.pk or 0] for row in locked])
-    for row in locked:
-        lock = locks.get(row.pk or 0)
-        row.refuse("base", lock.message if lock else WAITING)
-
-
-def _check_renames(rows: Sequence[CodeRow], codes: Mapping[int, CostCode]) -> None:
-    """Refuse a new code for what the ERP knows by the old one, or a project uses."""
-    if not rows:
-        return
-    list_id = codes[rows[0].pk or 0].list_id
-    of_list = CostCode.objects.filter(list=list_id)
-    used = ProjectCostCode.objects.filter(cost_code__list=list_id).values("cost_code")
-    for why, blocking in (
-        (KNOWN, of_list.synced()),
-        (USED, of_list.filter(pk__in=used)),
-        (WAITING, of_list.filter(sendable.locked())),
-    ):
-        paths = sorted(blocking.values_list("sort_path", flat=True))
-        for row in rows:
-            # Everything under a code lies between its sort path and end_of() of it.
-            start = codes[row.pk or 0].sort_path
-            if bisect_left(paths, start) < bisect_left(paths, end_of(start)):
-                row.refuse("code", f"cannot be changed. {why}")
-
-
-def _rename(code_list: CodeList, rows: dict[int, CodeRow]) -> dict[int, list[str]]:
-    """Code id -> its new path, for renamed codes and all codes under them.
-
-    A row that would make two codes equal is refused, and the others are checked again without it.
-    """
-    if not rows:
-        return {}
-    stored = list(
-        code_list.codes.order_by("depth", "pk").values_list("pk", "parent_id", "code", "path")
-    )
-    while True:
-        paths: dict[int, list[str]] = {}
-        moved: dict[int, list[str]] = {}
-        renamed_by: dict[int, int] = {}
-        for pk, parent, code, before in stored:
-            new = (rows[pk].code or code) if pk in rows and not rows[pk].errors else code
-            paths[pk] = [*(paths[parent] if parent else []), new]
-            if paths[pk] != before:
-                moved[pk] = paths[pk]
-                renamed_by[pk] = pk if new != code else renamed_by[parent]
-        clashing = _clashes(paths, renamed_by)
-        if not clashing:
-            return moved
-        for pk, taken in clashing.items():
-            rows[pk].refuse("code", f"{taken} would be there twice")
-
-
-def _clashes(paths: Mapping[int, Sequence[str]], renamed_by: Mapping[int, int]) -> dict[int, str]:
-    """Id of a renamed code -> the full code that would exist twice because of it."""
-    holder: dict[str, int] = {}
-    clashes: dict[int, str] = {}
-    for pk, path in paths.items():
-        other = holder.setdefault(key(full_code(path)), pk)
-        if other != pk:
-            clashes[renamed_by[pk] if pk in renamed_by else renamed_by[other]] = full_code(path)
-    return clashes
-
-
-def _write(
-    code_list: CodeList, asked: Mapping[int, CostCode], moved: Mapping[int, Sequence[str]]
-) -> None:
-    """Update codes in bulk: an upsert in which every row exists already."""
-    codes = dict(asked)
-    codes |= chosen(code_list.codes.all(), set(moved) - set(asked))
-    now = timezone.now()
-    lock_rows(CostCode.objects.all(), codes)
-    for pk, code in codes.items():
-        if pk in moved:
-            code.code = moved[pk][-1]
-            code.take_path(moved[pk])
-        code.revision += 1
-        code.updated_at = now
-    CostCode.objects.bulk_create(
-        codes.values(),
-        batch_size=BATCH,
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["code", "description", *SHAPE, "revision", "updated_at"],
-    )
-
-
-def _note_changes(code_list: CodeList, changed: Sequence[_Changed], *, by: User) -> None:
-    notes = [
-        Note(
-            list_services.CODE,
-            change.code.pk,
-            str(change.code),
-            "edited",
-            data={"changes": dict(change.changes), "revision": change.code.revision},
-        )
-        for change in changed
-    ]
-    note(code_list.account_id, notes, by=by)
-    sendable.note_edits(
-        list_services.CODE, code_list.account_id, [change.code.pk for change in changed]
-    )
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def without_prefix(code: str, parent_code: str) -> str:

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
+from admin_wbs.cost_codes import edits, list_services
 from admin_wbs.cost_codes import history as cost_codes_history
-from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.cost_codes.forms import CodeForm, typed_form
 from admin_wbs.cost_codes.list_views import METHODS, visible_list
@@ -65,7 +65,7 @@ def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """Change the code, the description or both."""
     code = visible_code(request.access, code_id)
-    locked = code_services.code_locked(code)
+    locked = edits.fixed_codes([code]).get(code.pk, "")
     if request.method != "POST":
         initial = {"code": code.code, "description": code.description}
         form = CodeForm(initial=initial, locked=locked, auto_id=_ids(code))
@@ -136,7 +136,10 @@ def _stale(
                 {"label": cost_codes_history.LABELS[name], "now": now, "typed": typed[name]}
             )
     again = CodeForm(
-        typed, initial=typed, locked=code_services.code_locked(fresh), auto_id=_ids(fresh)
+        typed,
+        initial=typed,
+        locked=edits.fixed_codes([fresh]).get(fresh.pk, ""),
+        auto_id=_ids(fresh),
     )
     return _edit_part(
         request, fresh, again, seen=fresh.revision, refused=str(stale), clashes=clashes

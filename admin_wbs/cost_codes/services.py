@@ -6,22 +6,19 @@ accounting or are being exported never change: the WHERE of each write checks th
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
 
-from admin_wbs.cost_codes import list_services
+from admin_wbs.cost_codes import edits, list_services
 from admin_wbs.errors import CodeRefused, Locked, Outcome, Stale
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.models.full_code import MOST_TIERS, full_code
-from admin_wbs.models.node import BATCH, SHAPE, batches
+from admin_wbs.models.node import BATCH, batches
 from admin_wbs.tree.bulk_rules import (
     Sorted,
-    check_below,
     chosen,
     delete_deepest_first,
     has_children,
@@ -33,7 +30,6 @@ from admin_wbs.tree.bulk_rules import (
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, changes, note
-from erpbridge.db.bulk_update import lock_rows
 from erpbridge.db.text import key, keys
 
 ENTITY = list_services.CODE
@@ -116,63 +112,34 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     opened = list_services.lock_open(code.list_id)
     stored = CostCode.objects.select_related("parent").get(pk=code.pk)
     cleaned = {name: value.strip() for name, value in values.items()}
-    changed = changes({name: getattr(stored, name) for name in cleaned}, cleaned)
-    if not changed:
+    if not changes({name: getattr(stored, name) for name in cleaned}, cleaned):
         return stored
-    if "code" in changed:
-        _refuse_new_code(stored)
-        descendants = list(CostCode.objects.under(stored))
-        # The full codes below change as well: lock all rows in id order (docs/locks.md).
-        lock_rows(CostCode.objects.all(), [row.pk for row in (stored, *descendants)])
-        stored.place(cleaned["code"], stored.parent)
-        check_below(CostCode.objects.filter(list=stored.list_id), stored, descendants)
-    stored.description = cleaned.get("description", stored.description)
-    _check(stored)
-    columns = {name: getattr(stored, name) for name in ("code", "description", *SHAPE)}
-    editable = CostCode.objects.filter(sendable.edit_guard(seen), pk=code.pk)
-    # The guard is in the WHERE, so that a concurrent edit or export cannot come in between.
-    if not editable.update(**columns, revision=F("revision") + 1, updated_at=Now()):
-        raise _refusal_of(code)
+    if stored.revision != seen and not sendable.is_locked(stored):
+        raise Stale(f"{stored} was changed since you opened the page. Look at it as it is now.")
+    label = stored.full_code
+    for name, value in cleaned.items():
+        setattr(stored, name, value)
+    _check_values(stored)
+    _changed, refusals = edits.change(opened, {code.pk: cleaned}, by=by)
+    if code.pk in refusals:
+        raise _exception(refusals[code.pk], label)
     list_services.touch(opened, by=by)
     stored.refresh_from_db()
-    if "code" in changed:
-        move_descendants(code, stored)
-    data = {"changes": changed, "revision": stored.revision}
-    note(stored.account_id, [_note(stored, "edited", data=data)], by=by)
-    sendable.note_edits(ENTITY, stored.account_id, [stored.pk])
     return stored
 
 
 def store_descriptions(code_list: CodeList, texts: Mapping[int, str], *, by: User | None) -> None:
     """Store new descriptions by code id; the caller has locked and touched the list.
 
-    The caller has checked every text. The number of SQL statements grows with the batches only.
+    The caller has checked every text.
 
-    :raises Locked: if one of the codes waits for accounting or is being exported; none is changed.
+    :raises Locked: if one of the codes waits for accounting or is being exported. The caller's
+        transaction is rolled back, so that none is changed.
     """
-    codes = list(chosen(code_list.codes.all(), texts).values())
-    before = {code.pk: code.description for code in codes}
-    for code in codes:
-        code.description = texts[code.pk]
-        code.revision += 1
-    open_ones = CostCode.objects.exclude(sendable.locked())
-    lock_rows(CostCode.objects.all(), texts)
-    columns = ["description", "revision"]
-    # Locked codes are not updated; the exception then rolls back the others.
-    if open_ones.bulk_update(codes, columns, batch_size=BATCH) < len(texts):
+    new_values = {pk: {"description": text} for pk, text in texts.items()}
+    _changed, refusals = edits.change(code_list, new_values, by=by)
+    if refusals:
         raise Locked("One of the codes waits for accounting or is being exported by now.")
-    for batch in (codes[start : start + BATCH] for start in range(0, len(codes), BATCH)):
-        CostCode.objects.filter(pk__in=[code.pk for code in batch]).update(updated_at=Now())
-    notes = [
-        _note(code, "edited", data={"changes": _described(code, before), "revision": code.revision})
-        for code in codes
-    ]
-    note(code_list.account_id, notes, by=by)
-    sendable.note_edits(ENTITY, code_list.account_id, list(before))
-
-
-def _described(code: CostCode, before: Mapping[int, str]) -> dict[str, Any]:
-    return {"description": [before[code.pk], code.description]}
 
 
 @transaction.atomic
@@ -277,25 +244,6 @@ def in_words(names: Sequence[str]) -> str:
     return f"{word} {named}" + (f" and {more:,} more" if more > 0 else "")
 
 
-def code_locked(code: CostCode) -> str:
-    """Why the code itself cannot be changed now; empty if it can. Descriptions always can.
-
-    The ERP knows the old code, or is being asked to create codes under it.
-    """
-    family = CostCode.objects.at_or_under(code)
-    if family.exclude(origin_id="").exists():
-        return "The ERP knows it, or a code under it, by this code."
-    used = ProjectCostCode.objects.filter(cost_code__in=family).select_related("project").first()
-    if used is not None:
-        return f"It, or a code under it, is in use on project {used.project}."
-    if family.filter(sendable.locked(), ~Q(pk=code.pk)).exists():
-        return (
-            "A code under it waits for accounting or is being exported. Retrieve it, or have "
-            "accounting reject it, first."
-        )
-    return ""
-
-
 def _parent(code_list: CodeList, parent: CostCode | None) -> CostCode | None:
     if parent is None:
         return None
@@ -338,38 +286,34 @@ def by_path(code_list: CodeList, paths: Iterable[Sequence[str]]) -> dict[tuple[s
 
 def _check(code: CostCode) -> None:
     """:raises ValidationError: by field."""
-    code.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
+    _check_values(code)
     same = CostCode.objects.filter(list=code.list_id, code_key=code.code_key)
     holder = same.exclude(pk=code.pk).first()
     if holder is not None:
         raise ValidationError({"code": f"{code.full_code} is taken by {holder.description}."})
 
 
-def _refuse_new_code(code: CostCode) -> None:
-    why = code_locked(code)
-    if why:
-        raise CodeRefused(f"The code {code.full_code} cannot be changed. {why}", field="code")
+def _check_values(code: CostCode) -> None:
+    """:raises ValidationError: by field, for a value that is missing or too long."""
+    code.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
 
 
-def move_descendants(
-    before: CostCode, after: CostCode, *, but: Container[int] = frozenset()
-) -> None:
-    """Update the paths of all codes under a moved code, except those in ``but``."""
-    descendants = CostCode.objects.under(before).order_by("sort_path")
-    moved = [code for code in descendants if code.pk not in but]
-    for code in moved:
-        code.take_path([*after.path, *code.path[len(before.path) :]])
-        code.depth = len(code.path) - 1
-        code.revision += 1
-    CostCode.objects.bulk_update(moved, [*SHAPE, "depth", "revision"], batch_size=BATCH)
+def _exception(refusal: edits.Refusal, full_code: str) -> CodeRefused | ValidationError:
+    """What :func:`edit` raises for the refusal of the one code that it changes."""
+    if refusal.obstacle is edits.Obstacle.LOCKED:
+        return Locked(refusal.why)
+    if refusal.obstacle is edits.Obstacle.TAKEN:
+        return ValidationError({"code": refusal.why})
+    return CodeRefused(f"The code {full_code} cannot be changed. {refusal.why}", field="code")
 
 
 def _locked(code_ids: Iterable[int]) -> dict[int, str]:
-    why = "It waits for accounting or is being exported. Retrieve it first."
     locked = CostCode.objects.filter(sendable.locked())
     reasons: dict[int, str] = {}
     for batch in batches(code_ids):
-        reasons |= dict.fromkeys(locked.filter(pk__in=batch).values_list("pk", flat=True), why)
+        reasons |= dict.fromkeys(
+            locked.filter(pk__in=batch).values_list("pk", flat=True), edits.WAITS
+        )
     return reasons
 
 
@@ -385,15 +329,6 @@ def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
         note(account_id, notes, by=by)
         sendable.note_edits(ENTITY, account_id, [code.pk for code in codes])
     return Outcome(len(codes), sorted_out.left)
-
-
-def _refusal_of(code: CostCode) -> CodeRefused:
-    """Find out why the conditional UPDATE of an edit matched no row."""
-    fresh = CostCode.objects.get(pk=code.pk)
-    lock = sendable.lock(ENTITY, fresh)
-    if lock is not None:
-        return Locked(lock.message)
-    return Stale(f"{fresh} was changed since you opened the page. Review the current version.")
 
 
 def _note(code: CostCode, verb: str, *, data: Mapping[str, Any]) -> Note:

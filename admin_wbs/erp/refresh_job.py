@@ -7,7 +7,7 @@ Otherwise a worker keeps its plan until somebody else changes the list or the ER
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -20,6 +20,8 @@ from admin_wbs.erp.refresh_plan import Fate, Plan, Row, plan_of
 from admin_wbs.errors import CodeRefused, Stale
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.models.full_code import LONGEST_CODE, MOST_TIERS, full_code, sort_path
+from admin_wbs.models.node import BATCH, SHAPE
+from admin_wbs.tree import moves
 from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
@@ -285,8 +287,19 @@ def _place(code_list: CodeList, tier: Sequence[Row], stored: dict[int, CostCode]
         code.description, code.is_active = row.description, row.is_active
         code.revision += 1
         if moves:
-            code_services.move_descendants(before, code, but=stored)
+            _carry(before, code, but=stored)
     CostCode.objects.bulk_update([stored[row.code_id] for row in tier], COLUMNS, batch_size=100)
+
+
+def _carry(before: CostCode, moved: CostCode, *, but: Container[int]) -> None:
+    """Move what is under a moved code with it, except codes with a place of their own."""
+    under = [code for code in CostCode.objects.under(before) if code.pk not in but]
+    paths = moves.new_paths(under, placed={moved.pk: moved.path})
+    carried = [code for code in under if code.pk in paths]
+    moves.take_paths(carried, paths)
+    for code in carried:
+        code.revision += 1
+    CostCode.objects.bulk_update(carried, [*SHAPE, "depth", "revision"], batch_size=BATCH)
 
 
 COLUMNS = [

@@ -20,6 +20,8 @@ from erpbridge.db.folded_fields import Folding, FoldingQuerySet, KeyField, Searc
 
 LONGEST_FULL_CODE = MOST_TIERS * (LONGEST_CODE + 1)
 BATCH = 500
+# Each row is a condition of its own, and SQLite's expressions have a limit of depth.
+MOST_FAMILIES = 100
 SHAPE = ["path", "full_code", "sort_path"]
 
 
@@ -32,6 +34,7 @@ class Tiered(Folding):
     """
 
     within: ClassVar[str]
+    parent_id: int | None
 
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
@@ -72,8 +75,14 @@ class TieredQuerySet(FoldingQuerySet[T]):
 
     def at_or_under(self, row: Tiered) -> Self:
         """The row and all its descendants."""
-        tree = {row.within: getattr(row, f"{row.within}_id")}
-        inside = Q(sort_path__gte=row.sort_path, sort_path__lt=end_of(row.sort_path))
+        return self.families([row])
+
+    def families(self, rows: Sequence[Tiered]) -> Self:
+        """Some rows of one tree and all their descendants; at most :data:`MOST_FAMILIES` rows."""
+        tree = {row.within: getattr(row, f"{row.within}_id") for row in rows[:1]}
+        inside = Q(pk__in=[])
+        for row in rows:
+            inside |= Q(sort_path__gte=row.sort_path, sort_path__lt=end_of(row.sort_path))
         return self.filter(inside, **tree)
 
     def under(self, row: Tiered) -> Self:

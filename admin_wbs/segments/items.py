@@ -5,7 +5,7 @@ Every function locks the segment first, so that two people who change a tree wai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,9 +15,9 @@ from admin_wbs.errors import INSTEAD, Outcome, SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SegmentItem, WbsCodeItem
 from admin_wbs.models.full_code import MOST_TIERS
 from admin_wbs.models.node import BATCH, SHAPE
+from admin_wbs.tree import moves
 from admin_wbs.tree.bulk_rules import (
     Sorted,
-    check_below,
     chosen,
     delete_deepest_first,
     has_children,
@@ -73,16 +73,17 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
     changed = changes({name: getattr(stored, name) for name in cleaned}, cleaned)
     if not changed:
         return stored
-    descendants = list(SegmentItem.objects.under(stored)) if "code" in changed else []
-    if "code" in changed and _used([stored, *descendants]):
-        raise SegmentRefused(f"The code of {stored} stays: a budget code uses it, or one under it.")
+    family = [stored]
+    if "code" in changed:
+        family += SegmentItem.objects.under(stored)
+        _rename(segment, family, cleaned["code"])
     stored.description = cleaned.get("description", stored.description)
-    stored.place(cleaned.get("code", stored.code), stored.parent)
-    stored.revision += 1
-    _check(stored)
-    check_below(SegmentItem.objects.filter(segment=segment), stored, descendants)
-    stored.save()
-    _follow(stored, descendants)
+    _check_values(stored)
+    for row in family:
+        row.revision += 1
+    SegmentItem.objects.bulk_update(
+        family, ["code", "description", *SHAPE, "revision"], batch_size=BATCH
+    )
     note(segment.account_id, [_note(stored, "edited", {"changes": changed})], by=by)
     return stored
 
@@ -154,19 +155,31 @@ def _parent(segment: Segment, parent: SegmentItem | None) -> SegmentItem | None:
 
 def _check(item: SegmentItem) -> None:
     """:raises ValidationError: by field."""
-    item.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
+    _check_values(item)
     same = SegmentItem.objects.filter(segment=item.segment_id, code_key=item.code_key)
     holder = same.exclude(pk=item.pk).first()
     if holder is not None:
         raise ValidationError({"code": f"{item.full_code} is taken by {holder.description}."})
 
 
-def _follow(moved: SegmentItem, descendants: list[SegmentItem]) -> None:
-    """Update the paths of all items under a moved item."""
-    for item in descendants:
-        item.take_path([*moved.path, *item.path[len(moved.path) :]])
-        item.revision += 1
-    SegmentItem.objects.bulk_update(descendants, [*SHAPE, "revision"], batch_size=BATCH)
+def _check_values(item: SegmentItem) -> None:
+    """:raises ValidationError: by field, for a value that is missing or too long."""
+    item.full_clean(exclude=["path", "full_code", "sort_path"], validate_constraints=False)
+
+
+def _rename(segment: Segment, family: Sequence[SegmentItem], code: str) -> None:
+    """Give the first of the items a new code, in memory; the others are those under it.
+
+    :raises SegmentRefused: if a budget code uses one of them.
+    :raises ValidationError: if a code is taken.
+    """
+    item = family[0]
+    if _used(family):
+        raise SegmentRefused(f"The code of {item} stays: a budget code uses it, or one under it.")
+    paths, taken = moves.rename(segment.items.all(), family, {item.pk: code})
+    if taken:
+        raise ValidationError({"code": taken[item.pk]})
+    moves.take_paths(family, paths)
 
 
 def _switch(

@@ -8,18 +8,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
 
 from admin_wbs.errors import Left
-from admin_wbs.models.full_code import (
-    full_code,
-)
-from admin_wbs.models.node import BATCH, T, batches
+from admin_wbs.models.node import T, batches
 from erpbridge.db.bulk_update import lock_rows
-from erpbridge.db.text import key
 
 NOTHING: Mapping[int, str] = MappingProxyType({})
 
@@ -93,23 +88,6 @@ def to_delete(
         return has_children(noun) if children[row.pk] - allowed else ""
 
     return _sorted_out(_deepest_first(chosen_rows), kept, why_not)
-
-
-def check_below(rows: models.QuerySet[T], row: T, descendants: Sequence[T]) -> None:
-    """Check that no code under ``row`` would get a full code that is taken.
-
-    :param rows: the rows of the whole tree; ``descendants``: those of ``row``, with old paths.
-    :raises ValidationError: for the field ``code``.
-    """
-    depth = len(row.path)
-    code_keys = {key(full_code([*row.path, *child.path[depth:]])) for child in descendants}
-    family = {row.pk, *(child.pk for child in descendants)}
-    ordered = sorted(code_keys)
-    for start in range(0, len(ordered), BATCH):
-        for holder in rows.filter(code_key__in=ordered[start : start + BATCH]):
-            if holder.pk not in family:
-                message = f"A code under it would become {holder.full_code}, which is taken."
-                raise ValidationError({"code": message})
 
 
 def has_children(noun: str) -> str:

@@ -20,6 +20,7 @@ from erpbridge.jobs import run as jobs_run
 from erpbridge.jobs.models import Job
 from tests.admin_wbs.books import do_jobs, enter, erp_list, rename, seen, strike_out
 from tests.erp_integrations import steps
+from tests.factories import CostCodeFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +119,20 @@ def test_two_codes_that_changed_places_in_the_erp_change_places_here(owner, acco
     assert refresh().state == "done"
     assert seen(erp_list(account)) == ["01 Site", "01-100 Clearing", "02 General", "02-100 Survey"]
     assert CostCode.objects.get(full_code="02-100").parent.full_code == "02"
+
+
+def test_what_only_we_have_follows_a_code_that_was_renamed_together_with_its_parent(
+    owner, account, refresh
+):
+    enter(owner, "01 General", "01-100 Survey")
+    refresh()
+    survey = CostCode.objects.get(full_code="01-100")
+    CostCodeFactory.create(list=survey.list, parent=survey, code="1", description="Stakes")
+    rename(owner, "01", to="02")
+    rename(owner, "01-100", to="02-200")
+    assert refresh().state == "done"
+    assert seen(erp_list(account)) == ["02 General", "02-200 Survey", "02-200-1 Stakes"]
+    assert CostCode.objects.get(description="Stakes").path == ["02", "200", "1"]
 
 
 def test_a_code_the_erp_renamed_under_a_new_parent_moves_there(owner, account, refresh):

@@ -1,0 +1,216 @@
+"""Change the code or the description of cost codes: of one, or of many at once.
+
+This is the only place that decides whether a code can be changed, and that renames it. The number
+of SQL statements grows with the number of batches only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from django.db.models import Min
+from django.utils import timezone
+
+from admin_wbs.cost_codes.list_services import CODE
+from admin_wbs.models import CodeList, CostCode, ProjectCostCode
+from admin_wbs.models.full_code import end_of
+from admin_wbs.models.node import BATCH, MOST_FAMILIES, SHAPE, batches
+from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
+from admin_wbs.tree import moves
+from erp_integrations import sendable
+from erpbridge.access.models import User
+from erpbridge.audit.services import Note, changes, note
+
+KNOWN = "The ERP knows it, or a code under it, by this code."
+USED = "It, or a code under it, is in use on project {}."
+FAMILY_WAITS = (
+    "A code under it waits for accounting or is being exported. Retrieve it, or have accounting "
+    "reject it, first."
+)
+WAITS = "It waits for accounting or is being exported. Retrieve it first."
+# (sort path, id) of codes, sorted.
+Paths = Sequence[tuple[str, int]]
+
+
+class Obstacle(Enum):
+    """What keeps a code from being changed."""
+
+    LOCKED = auto()
+    """It waits for accounting or is being exported."""
+    FIXED = auto()
+    """Its description can be changed, but not its code."""
+    TAKEN = auto()
+    """The new code, or that of a code under it, is taken."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why one code of a bulk edit was not changed."""
+
+    obstacle: Obstacle
+    why: str
+
+
+def change(
+    code_list: CodeList, new_values: Mapping[int, Mapping[str, str]], *, by: User | None
+) -> tuple[int, dict[int, Refusal]]:
+    """Change codes of a list that the caller has locked, each of them completely or not at all.
+
+    The caller has cleaned the texts, and touches the list afterwards.
+
+    :param new_values: code id -> new values of ``code``, ``description`` or both.
+    :returns: how many codes were changed, and code id -> why it was not.
+    """
+    differences = _differences(code_list, new_values)
+    if not differences:
+        return 0, {}
+    renamed = {pk: new_values[pk]["code"] for pk in differences if "code" in differences[pk]}
+    family_ids = _family_ids(code_list, renamed)
+    # From here on nobody sends one of these codes, so what is checked stays true until the end.
+    codes = _locked_rows({*differences, *family_ids})
+    refusals = _in_hands([codes[pk] for pk in differences])
+    refusals |= _fixed([codes[pk] for pk in renamed if pk not in refusals])
+    paths, taken = moves.rename(
+        code_list.codes.all(),
+        [codes[pk] for pk in family_ids],
+        {pk: code for pk, code in renamed.items() if pk not in refusals},
+    )
+    refusals |= {pk: Refusal(Obstacle.TAKEN, why) for pk, why in taken.items()}
+    changed = {pk: pairs for pk, pairs in differences.items() if pk not in refusals}
+    for pk in changed:
+        codes[pk].description = new_values[pk].get("description", codes[pk].description)
+    moves.take_paths(codes.values(), paths)
+    _write([codes[pk] for pk in sorted({*changed, *paths})])
+    _note(code_list, {pk: codes[pk] for pk in changed}, changed, by=by)
+    return len(changed), refusals
+
+
+def fixed_codes(codes: Sequence[CostCode]) -> dict[int, str]:
+    """Code id -> why its code cannot be changed now. Its description can be changed all the same.
+
+    The ERP knows the old code, or is being asked to create codes under it, or a project uses it.
+    The codes are of one list.
+    """
+    reasons: dict[int, str] = {}
+    first_uses: dict[int, int] = {}
+    for start in range(0, len(codes), MOST_FAMILIES):
+        batch = codes[start : start + MOST_FAMILIES]
+        family = CostCode.objects.families(batch)
+        known, waiting = _paths(family.synced()), _paths(family.filter(sendable.locked()))
+        used = _uses(family)
+        for code in batch:
+            if _within(known, code):
+                reasons[code.pk] = KNOWN
+            elif uses := _within(used, code):
+                first_uses[code.pk] = min(use for _path, use in uses)
+            elif any(pk != code.pk for _path, pk in _within(waiting, code)):
+                reasons[code.pk] = FAMILY_WAITS
+    return reasons | _in_use(first_uses)
+
+
+def _differences(
+    code_list: CodeList, new_values: Mapping[int, Mapping[str, str]]
+) -> dict[int, dict[str, list[str]]]:
+    """Code id -> the values that differ from the stored ones."""
+    differences = {}
+    for batch in batches(new_values):
+        for code in code_list.codes.filter(pk__in=batch):
+            new = new_values[code.pk]
+            differences[code.pk] = changes({name: getattr(code, name) for name in new}, new)
+    return {pk: pairs for pk, pairs in differences.items() if pairs}
+
+
+def _family_ids(code_list: CodeList, ids: Iterable[int]) -> set[int]:
+    """The ids of some codes and of all codes under them."""
+    rows = [code for batch in batches(ids) for code in code_list.codes.filter(pk__in=batch)]
+    return {
+        pk
+        for start in range(0, len(rows), MOST_FAMILIES)
+        for pk in CostCode.objects.families(rows[start : start + MOST_FAMILIES]).values_list(
+            "pk", flat=True
+        )
+    }
+
+
+def _locked_rows(ids: Iterable[int]) -> dict[int, CostCode]:
+    """Lock codes in the order of their ids (docs/locks.md), and read them as they are now."""
+    rows = CostCode.objects.select_for_update(no_key=True).order_by("pk")
+    return {code.pk: code for batch in batches(ids) for code in rows.filter(pk__in=batch)}
+
+
+def _in_hands(codes: Iterable[CostCode]) -> dict[int, Refusal]:
+    """Code id -> why it cannot be changed at all."""
+    locked = [code for code in codes if sendable.is_locked(code)]
+    locks = sendable.locks(CODE, locked) if locked else {}
+    messages = {pk: lock.message for pk, lock in locks.items()}
+    return {code.pk: Refusal(Obstacle.LOCKED, messages.get(code.pk, WAITS)) for code in locked}
+
+
+def _fixed(codes: Sequence[CostCode]) -> dict[int, Refusal]:
+    return {pk: Refusal(Obstacle.FIXED, why) for pk, why in fixed_codes(codes).items()}
+
+
+def _paths(codes: CostCodeQuerySet) -> Paths:
+    return sorted(codes.values_list("sort_path", "pk"))
+
+
+def _uses(family: CostCodeQuerySet) -> Paths:
+    """Sort path of a code that projects have, and the id of its first use."""
+    uses = ProjectCostCode.objects.filter(cost_code__in=family).order_by()
+    return sorted(uses.values_list("cost_code__sort_path").annotate(Min("pk")))
+
+
+def _within(paths: Paths, code: CostCode) -> Paths:
+    """The pairs that lie at or under a code."""
+    first = bisect_left(paths, (code.sort_path,))
+    return paths[first : bisect_left(paths, (end_of(code.sort_path),))]
+
+
+def _in_use(first_uses: Mapping[int, int]) -> dict[int, str]:
+    """Code id -> why, by the id of a row of :class:`ProjectCostCode`."""
+    rows = ProjectCostCode.objects.select_related("project")
+    projects = {
+        row.pk: row.project
+        for batch in batches(set(first_uses.values()))
+        for row in rows.filter(pk__in=batch)
+    }
+    return {pk: USED.format(projects[use]) for pk, use in first_uses.items()}
+
+
+def _write(codes: Collection[CostCode]) -> None:
+    """Update codes in bulk: an upsert in which every row exists already."""
+    now = timezone.now()
+    for code in codes:
+        code.revision += 1
+        code.updated_at = now
+    CostCode.objects.bulk_create(
+        codes,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["code", "description", *SHAPE, "revision", "updated_at"],
+    )
+
+
+def _note(
+    code_list: CodeList,
+    codes: Mapping[int, CostCode],
+    changed: Mapping[int, Mapping[str, list[str]]],
+    *,
+    by: User | None,
+) -> None:
+    notes = [
+        Note(
+            CODE,
+            pk,
+            str(code),
+            "edited",
+            data={"changes": dict(changed[pk]), "revision": code.revision},
+        )
+        for pk, code in codes.items()
+    ]
+    note(code_list.account_id, notes, by=by)
+    sendable.note_edits(CODE, code_list.account_id, list(codes))
