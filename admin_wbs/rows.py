@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
 
 from erpbridge.audit.services import changes
+from erpbridge.rest.requests.rows import Row
 
 
 @dataclass(eq=False)
-class Row:
-    """``values`` holds cleaned values by column; ``pk`` is None for a new record.
+class ValueRow(Row):
+    """``values`` holds cleaned values by column."""
 
-    ``errors`` collects messages by column.
-    """
-
-    pk: int | None
     values: dict[str, str]
-    errors: dict[str, list[str]] = field(default_factory=dict)
-
-    def refuse(self, column: str, why: str) -> None:
-        """Add an error."""
-        self.errors.setdefault(column, []).append(why)
 
 
 def put(record: Model, values: Mapping[str, str]) -> dict[str, list[Any]]:

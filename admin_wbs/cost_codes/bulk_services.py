@@ -7,7 +7,7 @@ the number of batches only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -20,6 +20,7 @@ from admin_wbs.models.node import BATCH
 from admin_wbs.tree.bulk_rules import chosen
 from erpbridge.access.models import User
 from erpbridge.db.text import key
+from erpbridge.rest.requests.rows import Row
 
 MISSING = "is missing"
 # The column that names an obstacle, and what stands in front of the reason.
@@ -30,23 +31,17 @@ COLUMN = {
 }
 
 
-@dataclass
-class CodeRow:
-    """The new values of a code; None means no change. ``pk`` is None for a new code.
+@dataclass(eq=False)
+class CodeRow(Row):
+    """The new values of a code; None means no change.
 
-    ``errors`` collects messages by column; ``parent`` is the key for the code's place.
+    In ``errors``, ``parent`` is the key for the code's place.
     """
 
-    pk: int | None = None
     code: str | None = None
     description: str | None = None
     parent_id: int | None = None
     parent_given: bool = False
-    errors: dict[str, list[str]] = field(default_factory=dict)
-
-    def refuse(self, column: str, why: str) -> None:
-        """Add an error."""
-        self.errors.setdefault(column, []).append(why)
 
 
 @transaction.atomic
@@ -77,23 +72,27 @@ def _check(row: CodeRow, codes: Mapping[int, CostCode]) -> None:
     for column in ("code", "description"):
         value = getattr(row, column)
         if value == "" or (value is None and row.pk is None):
-            row.refuse(column, MISSING)
+            row.refuse({column: [MISSING]})
     if row.pk is None:
         if row.parent_id is not None:
             _check_parent(row, codes.get(row.parent_id))
     elif row.pk not in codes:
-        row.refuse("id", "is not a code of this list")
+        row.refuse({"id": ["is not a code of this list"]})
     elif row.parent_given and row.parent_id != codes[row.pk].parent_id:
-        row.refuse("parent", "cannot be changed: a code keeps its place in the tree")
+        row.refuse({"parent": ["cannot be changed: a code keeps its place in the tree"]})
 
 
 def _check_parent(row: CodeRow, parent: CostCode | None) -> None:
     if parent is None:
-        row.refuse("parent", "is not a code of this list")
+        row.refuse({"parent": ["is not a code of this list"]})
     elif parent.depth + 1 >= MOST_TIERS:
-        row.refuse("parent", f"{parent} is of the last tier; a code has at most {MOST_TIERS} tiers")
+        row.refuse(
+            {"parent": [f"{parent} is of the last tier; a code has at most {MOST_TIERS} tiers"]}
+        )
     elif not parent.is_active:
-        row.refuse("parent", f"{parent} is inactive. Reactivate it before adding codes under it.")
+        row.refuse(
+            {"parent": [f"{parent} is inactive. Reactivate it before adding codes under it."]}
+        )
 
 
 def _new_paths(
@@ -106,10 +105,10 @@ def _new_paths(
         path = [*parent_path, row.code or ""]
         holder = placed.setdefault(key(full_code(path)), (row, path))
         if holder[0] is not row:
-            row.refuse("code", f"{full_code(path)} is in this call twice")
+            row.refuse({"code": [f"{full_code(path)} is in this call twice"]})
     for taken_key, description in _holders(code_list, placed).items():
         row, path = placed.pop(taken_key)
-        row.refuse("code", f"{full_code(path)} is taken by {description}.")
+        row.refuse({"code": [f"{full_code(path)} is taken by {description}."]})
     return placed
 
 
@@ -133,7 +132,7 @@ def _change(opened: CodeList, rows: Sequence[CodeRow], *, by: User) -> int:
     changed, refusals = edits.change(opened, new_values, by=by)
     for pk, refusal in refusals.items():
         column, before = COLUMN[refusal.obstacle]
-        by_id[pk].refuse(column, before + refusal.why)
+        by_id[pk].refuse({column: [before + refusal.why]})
     return changed
 
 

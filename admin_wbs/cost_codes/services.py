@@ -115,7 +115,7 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     if not changes({name: getattr(stored, name) for name in cleaned}, cleaned):
         return stored
     if stored.revision != seen and not sendable.is_locked(stored):
-        raise Stale(f"{stored} was changed since you opened the page. Look at it as it is now.")
+        raise Stale(f"{stored} was changed since you opened the page. Review the current version.")
     label = stored.full_code
     for name, value in cleaned.items():
         setattr(stored, name, value)

@@ -11,11 +11,12 @@ from admin_wbs import external_ids
 from admin_wbs.cost_types.services import COST_TYPE
 from admin_wbs.errors import IN_BUDGET_CODE
 from admin_wbs.models import CostType, WbsCodeItem
-from admin_wbs.rows import Row, put
+from admin_wbs.rows import ValueRow, put
 from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, note
 from erpbridge.db.text import key
+from erpbridge.refusals import TAKEN
 
 COLUMNS = ("code", "label", "base_type", "origin_id", "origin_data")
 NEEDED = ("code", "label")
@@ -23,7 +24,7 @@ FIXED = "cannot be changed: it is one of the seven defaults"
 
 
 @transaction.atomic
-def store(rows: Sequence[Row], *, access: Access) -> None:
+def store(rows: Sequence[ValueRow], *, access: Access) -> None:
     """Create and change cost types of the account; a row with errors is skipped.
 
     No two rows may be the same cost type. New rows get their ``pk``. Setting the ERP's id needs the
@@ -36,7 +37,7 @@ def store(rows: Sequence[Row], *, access: Access) -> None:
     for row in rows:
         _check(row, stored, used)
         if why := external_ids.refusal(stored.get(row.pk or 0), row.values, access=access):
-            row.refuse("origin_id", why)
+            row.refuse({"origin_id": [why]})
     _refuse_taken(rows, stored)
     good = [row for row in rows if not row.errors]
     new = [(row, CostType(account=account, **row.values)) for row in good if row.pk is None]
@@ -58,23 +59,23 @@ def store(rows: Sequence[Row], *, access: Access) -> None:
     note(account.pk, notes, by=access.user)
 
 
-def _check(row: Row, stored: Mapping[int, CostType], used: Set[int]) -> None:
+def _check(row: ValueRow, stored: Mapping[int, CostType], used: Set[int]) -> None:
     if row.pk is None:
         for column in NEEDED:
             if not row.values.get(column) and column not in row.errors:
-                row.refuse(column, "is missing")
+                row.refuse({column: ["is missing"]})
         return
     cost_type = stored[row.pk]
     if (
         cost_type.is_default
         and row.values.get("base_type", cost_type.base_type) != cost_type.base_type
     ):
-        row.refuse("base_type", FIXED)
+        row.refuse({"base_type": [FIXED]})
     if cost_type.pk in used and row.values.get("code", cost_type.code) != cost_type.code:
-        row.refuse("code", f"stays. {IN_BUDGET_CODE}")
+        row.refuse({"code": [f"stays. {IN_BUDGET_CODE}"]})
 
 
-def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, CostType]) -> None:
+def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, CostType]) -> None:
     """A code or ERP id belongs to one cost type; if two rows want it, the first gets it."""
     types = stored.values()
     codes: dict[str, object] = {item.code_key: item.pk for item in types}
@@ -85,9 +86,9 @@ def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, CostType]) -> None:
         owner: object = row.pk or row
         code, origin = key(row.values.get("code", "")), row.values.get("origin_id", "")
         if code and codes.get(code, owner) != owner:
-            row.refuse("code", f"Another cost type has the code {row.values['code']}.")
+            row.refuse({"code": [f"Another cost type has the code {row.values['code']}."]})
         if origin and origins.get(origin, owner) != owner:
-            row.refuse("origin_id", f"has already been taken by {origins[origin]}")
+            row.refuse({"origin_id": [f"{TAKEN} by {origins[origin]}"]})
         if not row.errors:
             codes |= {code: owner} if code else {}
             origins |= {origin: owner} if origin else {}

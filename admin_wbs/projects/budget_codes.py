@@ -10,7 +10,7 @@ and sub jobs; the custom segments, then the cost types, each in the order of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -31,6 +31,7 @@ from admin_wbs.models.node import BATCH, batches
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project, User
 from erpbridge.audit.services import Note, changes, note
+from erpbridge.rest.requests.rows import Row
 
 WBS_CODE = "wbs_code"
 Kind = Segment.Kind
@@ -45,20 +46,11 @@ ITEMS = "segment_items"
 
 
 @dataclass(eq=False)
-class WbsCodeRow:
-    """A budget code to store: pairs of segment and item id. No description means no change.
-
-    ``pk`` is set when it is stored; ``errors`` collects messages by field.
-    """
+class WbsCodeRow(Row):
+    """A budget code to store: pairs of segment and item id. No description means no change."""
 
     items: Sequence[tuple[int, int]]
     description: str | None = None
-    pk: int | None = None
-    errors: dict[str, list[str]] = field(default_factory=dict)
-
-    def refuse(self, why: str) -> None:
-        """Add an error about the items."""
-        self.errors.setdefault(ITEMS, []).append(why)
 
     @property
     def combination(self) -> str:
@@ -179,14 +171,14 @@ def _check_segments(row: WbsCodeRow, segments: Mapping[int, Segment]) -> None:
     segment_ids = [segment for segment, _item in row.items]
     for pk in dict.fromkeys(segment_ids):
         if pk not in segments:
-            row.refuse(f"{pk} is not a segment of the project's budget code")
+            row.refuse({ITEMS: [f"{pk} is not a segment of the project's budget code"]})
         elif segment_ids.count(pk) > 1:
-            row.refuse(
-                f"{segments[pk]} is named {segment_ids.count(pk)} times; a code has one item of it"
-            )
+            times = segment_ids.count(pk)
+            why = f"{segments[pk]} is named {times} times; a code has one item of it"
+            row.refuse({ITEMS: [why]})
     for pk, segment in segments.items():
         if segment.is_required and pk not in segment_ids:
-            row.refuse(f"{segment} is missing")
+            row.refuse({ITEMS: [f"{segment} is missing"]})
 
 
 def _items(
@@ -229,13 +221,13 @@ def _items_of(
 def _check_items(row: WbsCodeRow, items: _Known, segments: Mapping[int, Segment]) -> None:
     for segment, item in row.items if not row.errors else ():
         if (segment, item) not in items:
-            row.refuse(f"{item} is not an item of {segments[segment]} on this project")
+            row.refuse({ITEMS: [f"{item} is not an item of {segments[segment]} on this project"]})
 
 
 def _check_active(row: WbsCodeRow, items: _Known) -> None:
     for pair in row.items:
         if not items[pair].active:
-            row.refuse(f"{items[pair].code} is inactive")
+            row.refuse({ITEMS: [f"{items[pair].code} is inactive"]})
 
 
 def _stored(project: Project, combinations: Iterable[str]) -> dict[str, WbsCode]:

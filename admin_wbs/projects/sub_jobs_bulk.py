@@ -12,20 +12,20 @@ from admin_wbs import external_ids
 from admin_wbs.errors import IN_BUDGET_CODE, SegmentRefused
 from admin_wbs.models import SubJob, WbsCodeItem
 from admin_wbs.projects.sub_jobs import SUB_JOB, offered
-from admin_wbs.rows import Row, put
+from admin_wbs.rows import ValueRow, put
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, note
 from erpbridge.db.text import key
+from erpbridge.refusals import TAKEN
 
 COLUMNS = ("code", "name", "origin_id", "origin_data")
 ONCE = {"code": "{} is the code of another sub job", "name": "{} is the name of another sub job"}
-ONCE_ORIGIN = "has already been taken"
 KNOWN = "is known to another system and stays"
 
 
 @transaction.atomic
-def store(project: Project, rows: Sequence[Row], *, access: Access) -> None:
+def store(project: Project, rows: Sequence[ValueRow], *, access: Access) -> None:
     """Create and change sub jobs; a row with errors is skipped.
 
     No two rows may be the same sub job. New rows get their ``pk``. Setting the ERP's id needs the
@@ -42,7 +42,7 @@ def store(project: Project, rows: Sequence[Row], *, access: Access) -> None:
     for row in rows:
         _check(row, stored, used)
         if why := external_ids.refusal(stored.get(row.pk or 0), row.values, access=access):
-            row.refuse("origin_id", why)
+            row.refuse({"origin_id": [why]})
     for column in ("code", "name", "origin_id"):
         _refuse_taken(rows, stored, column)
     good = [row for row in rows if not row.errors]
@@ -65,11 +65,11 @@ def store(project: Project, rows: Sequence[Row], *, access: Access) -> None:
     note(project.account_id, notes, by=access.user)
 
 
-def _check(row: Row, stored: Mapping[int, SubJob], used: Set[int]) -> None:
+def _check(row: ValueRow, stored: Mapping[int, SubJob], used: Set[int]) -> None:
     if row.pk is None:
         for column in ("code", "name"):
             if not row.values.get(column):
-                row.refuse(column, "is missing")
+                row.refuse({column: ["is missing"]})
         return
     sub_job = stored[row.pk]
     # A call that clears the ERP id may also change the code.
@@ -77,12 +77,12 @@ def _check(row: Row, stored: Mapping[int, SubJob], used: Set[int]) -> None:
     if row.values.get("code", sub_job.code) == sub_job.code:
         return
     if sub_job.origin_id and not unlinked:
-        row.refuse("code", KNOWN)
+        row.refuse({"code": [KNOWN]})
     elif sub_job.pk in used:
-        row.refuse("code", f"stays. {IN_BUDGET_CODE}")
+        row.refuse({"code": [f"stays. {IN_BUDGET_CODE}"]})
 
 
-def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, SubJob], column: str) -> None:
+def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, SubJob], column: str) -> None:
     """A value belongs to one sub job; if two rows want it, the first gets it."""
     holders: dict[str, object] = {
         _compared(column, getattr(sub_job, column)): sub_job.pk
@@ -95,7 +95,7 @@ def _refuse_taken(rows: Iterable[Row], stored: Mapping[int, SubJob], column: str
         if not value or row.errors:
             continue
         if holders.setdefault(_compared(column, value), owner) != owner:
-            row.refuse(column, ONCE.get(column, ONCE_ORIGIN).format(value))
+            row.refuse({column: [ONCE.get(column, TAKEN).format(value)]})
 
 
 def _compared(column: str, value: str) -> str:

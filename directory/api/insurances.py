@@ -14,14 +14,16 @@ from rest_framework.request import Request
 
 from directory.models import Company, Insurance
 from erpbridge.audit.services import Note, note
+from erpbridge.refusals import TAKEN
 from erpbridge.rest import sync
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.requests.bodies import Reader
 from erpbridge.rest.requests.filters import ids, moments, texts
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
-from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
+from erpbridge.rest.sync import Records, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 
 TEXTS = (
@@ -118,7 +120,7 @@ class InsuranceView(Resource, Records):
         :raises Invalid: (422) with the errors by field.
         """
         self.require("companies.edit")
-        return sync.store_one(self, SyncRow(self.wrapped("insurance"), pk))
+        return sync.store_one(self, SyncRow(self.wrapped("insurance"), pk=pk))
 
     @transaction.atomic
     def store(self, rows: Sequence[SyncRow]) -> None:
@@ -139,7 +141,7 @@ class InsuranceView(Resource, Records):
                 with transaction.atomic():
                     policy.save()
             except IntegrityError:
-                row.refuse({"origin_id": ["has already been taken"]})
+                row.refuse({"origin_id": [TAKEN]})
                 continue
             row.pk = policy.pk
             self._note_event(policy, verb)

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from directory.models import Department, Trade
 from erpbridge.audit.services import Note, note
+from erpbridge.refusals import TAKEN
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies
@@ -20,7 +21,6 @@ from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
 
-TAKEN = {"name": ["has already been taken"]}
 Named = Trade | Department
 
 
@@ -52,7 +52,7 @@ class NamedView(Resource):
                 row.save()
                 self._note_event(row, verb)
         except IntegrityError:
-            raise Invalid(TAKEN) from None
+            raise Invalid({"name": [TAKEN]}) from None
         return int(row.pk)
 
     def _note_event(self, row: Any, verb: str) -> None:

@@ -17,6 +17,7 @@ from erp_integrations import sendable
 from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
+from erpbridge.refusals import TAKEN
 from erpbridge.rest.requests import bodies, countries
 from erpbridge.rest.requests.bodies import Reader, reader
 from erpbridge.rest.sync import Records, SyncRow, without_refused
@@ -248,7 +249,7 @@ class Writes(Records):
         holders = Company.objects.filter(account=self.access.account, origin_id__in=list(by_origin))
         for origin_id, pk in holders.values_list("origin_id", "pk"):
             if by_origin[origin_id].pk != pk:
-                message = f"has already been taken by {pk}"
+                message = f"{TAKEN} by {pk}"
                 by_origin[origin_id].refuse({"origin_id": [message]})
 
     def _update(self, rows: Sequence[tuple[SyncRow, dict[str, Any]]]) -> None:

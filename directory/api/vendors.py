@@ -24,9 +24,10 @@ from erpbridge.rest.errors import Malformed
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.requests.filters import filtering, ids, moments, numbers, search, texts
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
-from erpbridge.rest.sync import MOST_ROWS, SyncRow
+from erpbridge.rest.sync import SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 
 PROJECTS = (
@@ -105,7 +106,7 @@ class VendorView(Resource):
         :raises Invalid: (422) with the errors by field.
         """
         self.require("companies.edit")
-        return sync.store_one(self.writes(), SyncRow(fields, pk))
+        return sync.store_one(self.writes(), SyncRow(fields, pk=pk))
 
     def prepare(self) -> None:
         """Check ``run_configurable_validations`` in every call."""
@@ -180,7 +181,7 @@ class OneInactiveVendor(InactiveVendors):
         self.one(pk)
         self.require("companies.edit")
         self.require("companies.reactivate")
-        sync.store_one(Writes(self.access), SyncRow({"is_active": True}, pk))
+        sync.store_one(Writes(self.access), SyncRow({"is_active": True}, pk=pk))
         return self.show(pk)
 
 

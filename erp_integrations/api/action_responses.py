@@ -6,6 +6,7 @@ The API of the record apps uses it too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,7 +14,7 @@ from django.core.exceptions import ValidationError
 from erp_integrations.adapters.base import Problem
 from erp_integrations.api import errors as api_errors
 from erp_integrations.api import serializers
-from erp_integrations.api.bulk_rows import Row
+from erp_integrations.api.bulk_rows import ItemRow
 from erp_integrations.models import Request
 from erp_integrations.models.record_types import record_type
 from erp_integrations.workflow.bulk_requests import Done
@@ -21,6 +22,7 @@ from erp_integrations.workflow.send.services import LONGEST_NOTE
 from erpbridge.access.policy import Access
 from erpbridge.rest.errors import ApiError, Invalid
 from erpbridge.rest.requests import bodies
+from erpbridge.rest.requests.rows import many_answer
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.sync import NO_SUCH_ID
 
@@ -76,7 +78,7 @@ def refused(problems: Sequence[Problem]) -> ApiError:
 
 def for_rows(
     entity: str,
-    rows: Sequence[Row],
+    rows: Sequence[ItemRow],
     click: Callable[[Sequence[int], Mapping[int, int]], Done],
     access: Access,
 ) -> JsonAnswer:
@@ -94,12 +96,12 @@ def for_rows(
         if row.errors:
             continue
         if row.pk is None or row.pk not in stored_revisions:
-            row.errors = NO_SUCH_ID
+            row.refuse(NO_SUCH_ID)
             continue
         try:
             revision = revision_of(row.given)
         except Invalid as error:
-            row.errors = dict(error.errors)  # type: ignore[arg-type]
+            row.refuse(error.errors)
             continue
         # Without a revision in the row, the current one counts as read.
         read_revisions[row.pk] = stored_revisions[row.pk] if revision is None else revision
@@ -109,15 +111,6 @@ def for_rows(
     }
     for row in rows:
         if not row.errors and row.pk in reasons:
-            row.errors = reasons[row.pk]
-    accepted_ids = [row.pk for row in rows if row.pk is not None and not row.errors]
-    records = serializers.records(entity, accepted_ids, access)
-    # Rejected rows come back as sent, and both lists are always present: Procore's Ruby SDK merges
-    # the responses of several calls (docs/design/procore-rest-conventions.md, "Sync").
-    return JsonAnswer(
-        {
-            "entities": [records[pk] for pk in accepted_ids if pk in records],
-            "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
-            "request_id": str(result.request_id),
-        }
-    )
+            row.refuse(reasons[row.pk])
+    shape = partial(serializers.records, entity, access=access)
+    return many_answer(rows, shape, request_id=str(result.request_id))

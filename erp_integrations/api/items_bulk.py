@@ -14,13 +14,14 @@ from rest_framework.request import Request as ApiRequest
 
 from erp_integrations.api import errors as api_errors
 from erp_integrations.api import schemas, serializers
-from erp_integrations.api.bulk_rows import Row, rows_of
+from erp_integrations.api.bulk_rows import ItemRow, rows_of
 from erp_integrations.api.items import QueueItems, acceptance_of, reason_of
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.bulk_requests import Done, Refusal
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.requests import scope
+from erpbridge.rest.requests.rows import many_answer
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import answers
 from erpbridge.rest.sync import NO_SUCH_ID
@@ -37,7 +38,7 @@ class ManyItems(QueueItems):
         body = scope.body_of(request)
         rows = rows_of(body)
         self._find(rows)
-        by_entity: dict[str, list[Row]] = defaultdict(list)
+        by_entity: dict[str, list[ItemRow]] = defaultdict(list)
         for row in rows:
             if row.item is not None and not row.errors:
                 by_entity[row.item.entity].append(row)
@@ -50,29 +51,18 @@ class ManyItems(QueueItems):
             result = self.decide(entity, entity_rows, body)
             note_refusals(entity_rows, result.refused)
             clicks.append(str(result.request_id))
-        return self._answer(rows, clicks)
+        # Items are read after all decisions, in one query.
+        return many_answer(rows, serializers.items, request_ids=clicks)
 
-    def _find(self, rows: Iterable[Row]) -> None:
+    def _find(self, rows: Iterable[ItemRow]) -> None:
         item_ids = [row.pk for row in rows if row.pk is not None]
         items = {item.pk: item for item in self.found().filter(pk__in=item_ids)}
         for row in rows:
             row.item = items.get(row.pk or 0)
             if row.item is None and not row.errors:
-                row.errors = NO_SUCH_ID
+                row.refuse(NO_SUCH_ID)
 
-    def _answer(self, rows: Sequence[Row], clicks: Sequence[str]) -> JsonAnswer:
-        # Items are read after all decisions, in one query.
-        decided = [row.pk for row in rows if row.pk is not None and not row.errors]
-        items = serializers.items(decided)
-        return JsonAnswer(
-            {
-                "entities": [items[pk] for pk in decided if pk in items],
-                "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
-                "request_ids": clicks,
-            }
-        )
-
-    def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
+    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, Any]) -> Done:
         """Decide about the rows of one record type; rows refused here have their errors set."""
         raise NotImplementedError
 
@@ -86,7 +76,7 @@ class AcceptMany(ManyItems):
     body = schemas.ACCEPT_MANY_BODY
     click = staticmethod(accept_services.accept)
 
-    def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
+    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, Any]) -> Done:
         """Accept each row as it was read: a row without its current digest is refused."""
         common = acceptance_of(body)
         # For all rows at once, so that no free ID is proposed twice.
@@ -109,46 +99,46 @@ class RejectMany(ManyItems):
 
     body = schemas.REJECT_MANY_BODY
 
-    def decide(self, entity: str, rows: Sequence[Row], body: Mapping[str, Any]) -> Done:
+    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, Any]) -> Done:
         """Reject each row with its reason; a row without a valid reason is refused."""
         reasons = {}
         for row in rows:
             try:
                 reasons[row.pk or 0] = reason_of(row.given if row.given.get("reason") else body)
             except Invalid as error:
-                row.errors = dict(error.errors)  # type: ignore[arg-type]
+                row.refuse(error.errors)
         items = self.found().filter(pk__in=[row.pk for row in rows if not row.errors])
         return accept_services.reject(
             items, entity=entity, reason="", reasons=reasons, access=self.access
         )
 
 
-def _decision(row: Row, common: Mapping[str, str]) -> Decision | None:
+def _decision(row: ItemRow, common: Mapping[str, str]) -> Decision | None:
     assert row.item is not None
     digest = row.given.get("digest")
     if not isinstance(digest, str) or not digest:
-        row.errors = DIGEST
+        row.refuse(DIGEST)
         return None
     try:
         # The row's own values win over those for all rows, and these over saved or proposed ones.
         values = {**row.item.acceptance, **common, **acceptance_of(row.given)}
     except (Invalid, Malformed) as error:
-        row.errors = dict(error.errors)  # type: ignore[arg-type]
+        row.refuse(error.errors)
         return None
     return Decision(row.item.pk, digest, values)
 
 
-def note_refusals(rows: Sequence[Row], refused: Iterable[Refusal]) -> None:
+def note_refusals(rows: Sequence[ItemRow], refused: Iterable[Refusal]) -> None:
     """Set the errors of refused rows. Refusals name records, and come in the order of item ids."""
     by_record: dict[int, list[Refusal]] = defaultdict(list)
     for refusal in refused:
         by_record[refusal.record_id].append(refusal)
     open_rows = [row for row in rows if row.item is not None and not row.errors]
-    of_record: dict[int, list[Row]] = defaultdict(list)
+    of_record: dict[int, list[ItemRow]] = defaultdict(list)
     for row in sorted(open_rows, key=lambda row: row.pk or 0):
         assert row.item is not None
         of_record[row.item.record_id].append(row)
     for record_id, refusals in by_record.items():
         # Of several items of one record only the latest can be open, so the older are refused.
         for row, refusal in zip(of_record[record_id], refusals, strict=False):
-            row.errors = api_errors.by_field(refusal.problems)
+            row.refuse(api_errors.by_field(refusal.problems))

@@ -44,12 +44,16 @@ class ApiError(Exception):
 class Malformed(ApiError):
     """400: the request itself is invalid, independent of the stored data."""
 
-    def __init__(self, errors: Errors) -> None:
+    errors: dict[str, list[str]]
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(400, errors)
 
 
 class Invalid(ApiError):
     """422: a validation rule failed. ``{field: [messages]}``; ``base`` is for the whole record."""
+
+    errors: dict[str, list[str]]
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(422, errors)

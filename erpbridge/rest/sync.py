@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -20,13 +20,13 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import QuerySet
 
 from erpbridge.db.busy import retried, trouble_of
-from erpbridge.rest.errors import ApiError, Invalid, Malformed
+from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Shape
 from erpbridge.rest.requests import bodies
 from erpbridge.rest.requests.bodies import Reader
+from erpbridge.rest.requests.rows import SentRow, many_answer, refuse_too_many
 from erpbridge.rest.responses import JsonAnswer
 
-MOST_ROWS = 1_000
 # Rows per transaction, when a sync runs in several.
 BATCH = 100
 # Most rows of one record that are saved one after the other.
@@ -35,22 +35,11 @@ NO_SUCH_ID = {"id": ["Entity with this ID not found"]}
 TAKEN_JUST_NOW = {"base": ["was stored by somebody else at this moment. Read it again."]}
 
 
-@dataclass
-class SyncRow:
-    """One row: as sent, the record it belongs to, and its errors.
+@dataclass(eq=False)
+class SyncRow(SentRow):
+    """One row: as sent, the record it belongs to, and its errors."""
 
-    ``pk`` is None for a record to create; whoever creates it sets it.
-    """
-
-    given: Mapping[str, Any]
-    pk: int | None = None
     origin_id: str = ""
-    errors: dict[str, list[str]] = field(default_factory=dict)
-
-    def refuse(self, errors: Mapping[str, list[str]]) -> None:
-        """Add errors."""
-        for name, messages in errors.items():
-            self.errors.setdefault(name, []).extend(messages)
 
 
 class Records(ABC):
@@ -146,14 +135,7 @@ def answer(
         _store(rows, records)
     else:
         _store_in_batches(rows, records, hold)
-    saved_ids = [row.pk for row in rows if row.pk is not None and not row.errors]
-    objects = shape(saved_ids)
-    return JsonAnswer(
-        {
-            "entities": [objects[pk] for pk in saved_ids if pk in objects],
-            "errors": [{**row.given, "errors": row.errors} for row in rows if row.errors],
-        }
-    )
+    return many_answer(rows, shape)
 
 
 def _store_in_batches(rows: Sequence[SyncRow], records: Records, hold: Callable[[], None]) -> None:
@@ -247,9 +229,7 @@ def _is_unreadable(row: SyncRow, records: Records) -> bool:
 def _checked(updates: object) -> list[Mapping[str, Any]]:
     if not isinstance(updates, list):
         raise Malformed({"updates": ["must be a list"]})
-    if len(updates) > MOST_ROWS:
-        message = f"has {len(updates):,} rows; the limit is {MOST_ROWS:,}"
-        raise ApiError(413, {"updates": [message]})
+    refuse_too_many(updates, "updates")
     if not all(isinstance(row, Mapping) for row in updates):
         raise Malformed({"updates": ["must hold only objects"]})
     return updates

@@ -103,7 +103,7 @@ class CodeView(Resource):
         :raises Invalid: (422) with the errors by field.
         """
         with refusals(), opened(code_list, self.access) as records:
-            return sync.store_one(records, SyncRow(values, pk))
+            return sync.store_one(records, SyncRow(values, pk=pk))
 
 
 class Codes(CodeView, Listed):

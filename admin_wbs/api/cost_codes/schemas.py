@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.schema.operations import HasSchema, Query, Schema, an_object, body_of
-from erpbridge.rest.sync import MOST_ROWS
 
 ID: Schema = {"type": "integer"}
 LIST = "standard_cost_code_list_id"

@@ -21,11 +21,11 @@ from admin_wbs.models.querysets.budget_codes import WbsCodeQuerySet
 from admin_wbs.projects import budget_codes
 from admin_wbs.projects.budget_codes import ITEMS, WbsCodeRow
 from erpbridge.access.models import Project
-from erpbridge.rest import sync
-from erpbridge.rest.errors import ApiError, Invalid, Malformed
+from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.requests.filters import LONGEST_SEARCH, clean, ids, moments, truth
+from erpbridge.rest.requests.rows import MOST_ROWS, SentRow, many_answer, sent_objects
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, Query, Synced, an_object, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
@@ -42,7 +42,7 @@ ROW = an_object(
     },
     [ITEMS],
 )
-ROWS = {"type": "array", "items": ROW, "maxItems": sync.MOST_ROWS}
+ROWS = {"type": "array", "items": ROW, "maxItems": MOST_ROWS}
 CHANGE = {"description": dict(DESCRIPTION.schema), "status": {"enum": list(STATUS)}}
 
 
@@ -149,19 +149,13 @@ class BulkCreate(WbsCodeView):
     def patch(self, request: Request, **path: Any) -> JsonAnswer:
         """Create up to 1,000 budget codes. A row with errors does not stop the others."""
         self.require("project_wbs.edit")
-        objects = _bulk(scope.body_of(request).get(BULK))
-        rows = [_row_or_errors(item) for item in objects]
-        self.store([row for row in rows if not row.errors])
-        pks = [row.pk for row in rows if row.pk is not None]
-        entities = self.shape()(list(dict.fromkeys(pks)))
-        pairs = zip(objects, rows, strict=True)
-        return JsonAnswer(
-            {
-                "entities": [entities[pk] for pk in pks if pk in entities],
-                "errors": [{**item, "errors": row.errors} for item, row in pairs if row.errors],
-            },
-            201,
-        )
+        rows = [SentRow(given) for given in sent_objects(scope.body_of(request).get(BULK), BULK)]
+        code_rows = [_row_or_errors(row.given) for row in rows]
+        self.store([row for row in code_rows if not row.errors])
+        for row, code_row in zip(rows, code_rows, strict=True):
+            row.pk = code_row.pk
+            row.refuse(code_row.errors)
+        return many_answer(rows, self.shape(), status=201)
 
 
 class UpdateAllWbsCodes(WbsCodeView):
@@ -196,24 +190,12 @@ def _active(body: Mapping[str, Any]) -> bool:
     return STATUS[word]
 
 
-def _bulk(rows: Any) -> list[Mapping[str, Any]]:
-    """Read the rows. :raises ApiError: unless they are a list of at most 1,000 objects."""
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise Malformed({BULK: ["must be a list of objects"]})
-    if len(rows) > sync.MOST_ROWS:
-        message = f"has {len(rows):,} rows; the limit is {sync.MOST_ROWS:,}"
-        raise ApiError(413, {BULK: [message]})
-    return rows
-
-
 def _row_or_errors(body: Mapping[str, Any]) -> WbsCodeRow:
     """Read one row of a bulk call; keep its errors with it instead of raising."""
     try:
         return _row(body)
     except Invalid as error:
-        wrong = WbsCodeRow([])
-        wrong.errors = dict(error.errors) if isinstance(error.errors, dict) else {}
-        return wrong
+        return WbsCodeRow([], errors=error.errors)
 
 
 def _row(body: Mapping[str, Any]) -> WbsCodeRow:

@@ -25,6 +25,7 @@ from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.requests.filters import ids, moments, search, texts
 from erpbridge.rest.requests.parameters import whole_number
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import (
     One,
@@ -35,7 +36,7 @@ from erpbridge.rest.schema.operations import (
     takes,
     takes_rows,
 )
-from erpbridge.rest.sync import MOST_ROWS, SyncRow
+from erpbridge.rest.sync import SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 
 WRAPPER = "cost_code"
@@ -113,7 +114,7 @@ class ProjectCodeView(Resource):
 
         :raises Invalid: (422) with the errors by field.
         """
-        row = SyncRow(self.wrapped(WRAPPER), pk)
+        row = SyncRow(self.wrapped(WRAPPER), pk=pk)
         return sync.store_one(ProjectCodeRecords(self.project, self.access), row)
 
     def code_list(self) -> CodeList:

@@ -12,7 +12,7 @@ from admin_wbs.api.cost_codes import schemas
 from admin_wbs.api.errors import refusals
 from admin_wbs.models import SubJob
 from admin_wbs.projects import sub_jobs, sub_jobs_bulk
-from admin_wbs.rows import Row
+from admin_wbs.rows import ValueRow
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.rest import sync
@@ -20,9 +20,10 @@ from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.requests.filters import flag, ids, moments, search, texts
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
-from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
+from erpbridge.rest.sync import Records, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 
 WRAPPER = "sub_job"
@@ -71,7 +72,7 @@ class SubJobView(Resource):
 
         :raises Invalid: (422) with the errors by field.
         """
-        row = SyncRow(self.wrapped(WRAPPER), pk)
+        row = SyncRow(self.wrapped(WRAPPER), pk=pk)
         with refusals():
             return sync.store_one(SubJobRecords(self.project, self.access), row)
 
@@ -145,7 +146,7 @@ class SubJobRecords(Records):
             values, errors = bodies.read(row.given, READERS)
             row.refuse(errors)
             if not row.errors:
-                good.append((row, Row(row.pk, values)))
+                good.append((row, ValueRow(values, pk=row.pk)))
         sub_jobs_bulk.store(self.project, [record for _row, record in good], access=self.access)
         for row, record in good:
             row.pk = record.pk

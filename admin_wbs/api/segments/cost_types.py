@@ -15,16 +15,17 @@ from rest_framework.request import Request
 from admin_wbs.api.cost_codes import schemas
 from admin_wbs.cost_types import bulk_services as bulk_cost_type_services
 from admin_wbs.models import CostType
-from admin_wbs.rows import Row
+from admin_wbs.rows import ValueRow
 from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
 from erpbridge.rest import sync
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.requests.filters import ids, texts
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, Query, Synced, answers, takes, takes_rows
-from erpbridge.rest.sync import MOST_ROWS, Records, SyncRow
+from erpbridge.rest.sync import Records, SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 
 WRAPPER = "line_item_type"
@@ -94,7 +95,7 @@ class CostTypeView(Resource):
 
         :raises Invalid: (422) with the errors by field.
         """
-        return sync.store_one(CostTypeRecords(self.access), SyncRow(self.wrapped(WRAPPER), pk))
+        return sync.store_one(CostTypeRecords(self.access), SyncRow(self.wrapped(WRAPPER), pk=pk))
 
 
 class CostTypes(CostTypeView, Listed):
@@ -154,10 +155,10 @@ class CostTypeRecords(Records):
             row.refuse({FIELDS.get(name, name): why for name, why in record.errors.items()})
 
 
-def _read(row: SyncRow) -> Row:
+def _read(row: SyncRow) -> ValueRow:
     values, errors = bodies.read(row.given, READERS)
     row.refuse(errors)
-    return Row(row.pk, {COLUMNS.get(name, name): value for name, value in values.items()})
+    return ValueRow({COLUMNS.get(name, name): value for name, value in values.items()}, pk=row.pk)
 
 
 def cost_types(pks: Sequence[int]) -> dict[int, Any]:

@@ -14,6 +14,7 @@ from erpbridge.access.policy import Access, Scope
 from erpbridge.access.services import projects as services
 from erpbridge.access.services.projects import ProjectValues
 from erpbridge.db import text
+from erpbridge.refusals import TAKEN
 from erpbridge.rest.requests import bodies, countries
 from erpbridge.rest.requests.bodies import Reader
 from erpbridge.rest.sync import Records, SyncRow
@@ -38,7 +39,6 @@ ORIGIN: dict[str, Reader] = {
     "origin_data": bodies.long_text(10_000),
 }
 READERS = {**{name: reader for name, (_column, reader) in SETTINGS.items()}, **DETAILS, **ORIGIN}
-TAKEN = "has already been taken"
 AT_THIS_MOMENT = "its project_number or origin_id was taken at this moment"
 
 

@@ -25,9 +25,10 @@ from erpbridge.rest.requests.filters import (
     texts,
     truth,
 )
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, Synced, answers, takes, takes_rows
-from erpbridge.rest.sync import MOST_ROWS, SyncRow
+from erpbridge.rest.sync import SyncRow
 from erpbridge.rest.views import Listed, Resource
 
 ABSENT = (
@@ -180,7 +181,7 @@ class ProjectView(Resource):
 
         :raises Invalid: 422 with the errors.
         """
-        return sync.store_one(Writes(self.access), SyncRow(fields, pk))
+        return sync.store_one(Writes(self.access), SyncRow(fields, pk=pk))
 
 
 class Projects(ProjectView, Listed):

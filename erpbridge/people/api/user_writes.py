@@ -23,6 +23,7 @@ from erpbridge.access.services import people as people_services
 from erpbridge.access.services.people import Person
 from erpbridge.db.text import login_email
 from erpbridge.people.api.user_serializer import names_of
+from erpbridge.refusals import TAKEN
 from erpbridge.rest.errors import by_field
 from erpbridge.rest.requests import bodies
 from erpbridge.rest.requests.bodies import Reader
@@ -123,7 +124,7 @@ class UserWrites(Records):
                 {WORDS.get(name, name): messages for name, messages in errors_by_field.items()}
             ) from error
         except IntegrityError:
-            raise ValidationError({"origin_id": "has already been taken"}) from None
+            raise ValidationError({"origin_id": TAKEN}) from None
 
     def _add(self, values: Mapping[str, Any]) -> int:
         missing = {name: BLANK for name in NEEDED if not values.get(name)}

@@ -31,6 +31,7 @@ from erpbridge.rest.requests.filters import (
     texts,
     truth,
 )
+from erpbridge.rest.requests.rows import MOST_ROWS
 from erpbridge.rest.responses import JsonAnswer, etag
 from erpbridge.rest.schema.operations import (
     One,
@@ -42,7 +43,6 @@ from erpbridge.rest.schema.operations import (
     takes,
     takes_rows,
 )
-from erpbridge.rest.sync import MOST_ROWS
 from erpbridge.rest.views import Listed, Resource, Shown
 
 ACTIVE = Q(is_active=True, user__is_active=True)

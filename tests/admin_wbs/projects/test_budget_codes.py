@@ -15,7 +15,7 @@ from admin_wbs.models import CostType, ProjectSegment, Segment, WbsCode
 from admin_wbs.projects import budget_codes, cost_codes, sub_jobs, sub_jobs_bulk
 from admin_wbs.projects import structure as project_structure
 from admin_wbs.projects.budget_codes import WbsCodeRow
-from admin_wbs.rows import Row
+from admin_wbs.rows import ValueRow
 from admin_wbs.segments import items as segment_items
 from admin_wbs.segments import services as segment_services
 from tests.admin_wbs.steps import tree
@@ -78,7 +78,7 @@ def test_a_cost_type_keeps_its_code_and_stays(used, ada, access_of):
     assert (
         cost_type_services.change(one, values={"label": "Own Labor"}, by=ada).label == "Own Labor"
     )
-    row = Row(one.pk, {"code": "LB"})
+    row = ValueRow({"code": "LB"}, pk=one.pk)
     bulk_cost_type_services.store([row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     CostType.objects.filter(pk=one.pk).update(is_default=False)
@@ -90,7 +90,7 @@ def test_a_sub_job_keeps_its_code_and_is_only_deactivated(ours, used, ada, acces
     one = used["sub_job"]
     with pytest.raises(SegmentRefused, match=USED):
         sub_jobs.change(one, values={"code": "NO"}, seen=one.revision, by=ada)
-    row = Row(one.pk, {"code": "NO"})
+    row = ValueRow({"code": "NO"}, pk=one.pk)
     sub_jobs_bulk.store(ours, [row], access=access_of(ada))
     assert USED in row.errors["code"][0]
     with pytest.raises(SegmentRefused, match=rf"1 of {ours}\. Deactivate it instead"):
