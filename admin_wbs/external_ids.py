@@ -29,13 +29,15 @@ def of_new(record: CostType | SubJob) -> dict[str, list[Any]]:
     return changes(of(None), of(record)) if record.origin_id else {}
 
 
-def refusal(record: CostType | SubJob | None, values: Mapping[str, str], *, access: Access) -> str:
-    """Why the caller may not set these ids; empty if nothing changes or the caller may."""
+def refusal(
+    record: CostType | SubJob | None, values: Mapping[str, str], *, access: Access
+) -> str | None:
+    """Why the caller may not set these ids; None if nothing changes or the caller may."""
     ids = {name: values[name] for name in COLUMNS if name in values}
     if not changes(of(record), ids):
-        return ""
+        return None
     permission = access.can("items.import", list_services.CODE)
-    return "" if permission else permission.why
+    return None if permission else permission.why
 
 
 def notes(

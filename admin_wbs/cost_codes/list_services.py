@@ -146,13 +146,13 @@ def erp_list(account_id: int) -> CodeList | None:
     return CodeList.objects.filter(connection_id=connection.connection_id).first()
 
 
-def read_only(code_list: CodeList) -> str:
-    """Why the list cannot be changed here; empty if it can."""
+def read_only(code_list: CodeList) -> str | None:
+    """Why the list cannot be changed here; None if it can."""
     if not code_list.is_erp:
-        return ""
+        return None
     connection = sendable.connected(code_list.account_id, CODE)
     if code_list.awaits_erp:
-        return OTHER_LIST if connection else ""
+        return OTHER_LIST if connection else None
     if connection is None or connection.connection_id != code_list.connection_id:
         return DISCONNECTED
     if connection.erp_owns:
@@ -160,7 +160,7 @@ def read_only(code_list: CodeList) -> str:
             f"{connection.label} owns these cost codes: they are made there, and fetched with "
             "Refresh from ERP."
         )
-    return ""
+    return None
 
 
 def lock(list_id: int) -> CodeList:

@@ -21,7 +21,6 @@ from admin_wbs.tree.bulk_rules import (
     Sorted,
     chosen,
     delete_deepest_first,
-    has_children,
     switch,
     to_deactivate,
     to_delete,
@@ -207,12 +206,6 @@ def _delete(code_list: CodeList, chosen_codes: Mapping[int, CostCode], *, by: Us
     parents = {code.parent_id for code in codes if code.parent_id is not None}
     sendable.note_edits(ENTITY, code_list.account_id, sorted(parents - set(data)))
     return Outcome(len(codes), sorted_out.left)
-
-
-def usage(code: CostCode) -> str:
-    """What uses the code and keeps it from being deleted; empty if nothing does."""
-    why = _used({code.pk: code}).get(code.pk, "")
-    return why or (has_children("Codes") if code.children.exists() else "")
 
 
 def _used(codes: Mapping[int, CostCode]) -> dict[int, str]:

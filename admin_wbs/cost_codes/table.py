@@ -130,15 +130,15 @@ def numbers_of(code_list: CodeList) -> dict[str, int]:
     return counts
 
 
-def why_no_code(code_list: CodeList, at: CostCode | None) -> str:
-    """Why no code can be added under the selected one; empty if one can."""
+def why_no_code(code_list: CodeList, at: CostCode | None) -> str | None:
+    """Why no code can be added under the selected one; None if one can."""
     if why := list_services.read_only(code_list):
         return why
     if at is not None and at.depth + 1 >= MOST_TIERS:
         return f"{at.full_code} is of the last of {MOST_TIERS} tiers, so no code goes under it."
     if at is not None and not at.is_active:
         return f"{at.full_code} is inactive. Reactivate it before adding codes under it."
-    return ""
+    return None
 
 
 def matching(code_list: CodeList, params: QueryDict) -> CostCodeQuerySet:

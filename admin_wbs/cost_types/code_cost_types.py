@@ -23,14 +23,14 @@ Tick = tuple[int, int]  # id of a cost code, id of a cost type
 WORDS = {True: "ticked", False: "not ticked"}
 
 
-def refusal(code_list: CodeList) -> str:
-    """Why no cost types can be ticked for the codes of a list; empty if they can."""
+def refusal(code_list: CodeList) -> str | None:
+    """Why no cost types can be ticked for the codes of a list; None if they can."""
     if not code_list.is_erp:
         return "Cost types are ticked for the codes of the ERP Standard Cost Codes list only."
     erp_code_list = list_services.erp_list(code_list.account_id)
     if code_list.awaits_erp and erp_code_list is None:
         return list_services.AWAITS
-    return "" if erp_code_list == code_list else list_services.DISCONNECTED
+    return None if erp_code_list == code_list else list_services.DISCONNECTED
 
 
 def rows(code_list: CodeList) -> CostCodeQuerySet:

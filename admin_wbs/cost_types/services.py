@@ -57,14 +57,14 @@ def change(cost_type: CostType, *, values: Mapping[str, str], by: User) -> CostT
     return stored
 
 
-def delete_refusal(cost_type: CostType) -> str:
-    """Why a cost type cannot be deleted; empty if it can."""
+def delete_refusal(cost_type: CostType) -> str | None:
+    """Why a cost type cannot be deleted; None if it can."""
     if cost_type.is_default:
         return "It is one of the seven defaults. Its code and label can be changed."
     count = cost_type.ticks.count()
     if count:
         return f"It is ticked for {count:,} cost code{'' if count == 1 else 's'}."
-    return WbsCodeItem.objects.uses("cost_type", [cost_type.pk]).get(cost_type.pk, "")
+    return WbsCodeItem.objects.uses("cost_type", [cost_type.pk]).get(cost_type.pk)
 
 
 @transaction.atomic

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponseBase
@@ -13,14 +16,27 @@ from admin_wbs.cost_types import services as cost_type_services
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import CostType
 from admin_wbs.segments import default_structure
-from admin_wbs.segments.forms import CostTypeForm
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
 from erpbridge.ui.confirmation.confirm_delete import ask_then_delete
 from erpbridge.ui.confirmation.second_click import deleted_already, deletion
+from erpbridge.ui.forms import PlainTexts
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50
+
+
+class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
+    """Code and label of a cost type, and the base type of one that is not a default."""
+
+    class Meta:
+        model = CostType
+        fields = ("code", "label", "base_type")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base_type"].help_text = "What reports count it as, whatever it is called."
+        self.fields["base_type"].disabled = self.instance.is_default
 
 
 @require_http_methods(GET_OR_POST)

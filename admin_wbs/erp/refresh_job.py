@@ -45,14 +45,14 @@ def subject(code_list: CodeList) -> str:
     return f"code_list:{code_list.pk}"
 
 
-def refusal(code_list: CodeList) -> str:
-    """Why the list cannot be refreshed from an ERP; empty if it can."""
+def refusal(code_list: CodeList) -> str | None:
+    """Why the list cannot be refreshed from an ERP; None if it can."""
     connection = sendable.connected(code_list.account_id, list_services.CODE)
     if connection is None or code_list.connection_id != connection.connection_id:
         return "The list belongs to no ERP that is connected."
     if not connection.imports:
         return f"{connection.label} does not provide its cost codes."
-    return ""
+    return None
 
 
 def fetch(code_list: CodeList, *, access: Access) -> Job:

@@ -16,8 +16,7 @@ from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.projects import cost_codes, refresh_job
 from erp_integrations import sendable
-from erpbridge.access.models import Project
-from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.access.scoping import ScopedRequest, project_of, scoped
 from erpbridge.db.numbers import number, numbers
 from erpbridge.jobs import views as job_pages
 from erpbridge.ui import page_params
@@ -27,14 +26,8 @@ from erpbridge.ui.listing import list_page
 NOT_OFFERED = "That list is not available to this project. Choose one of these."
 
 
-def _project(request: ScopedRequest) -> Project:
-    project = request.access.project
-    assert project is not None, "these pages are a project's"
-    return project
-
-
 def _home(request: ScopedRequest) -> str:
-    place = [request.access.account.pk, _project(request).pk]
+    place = [request.access.account.pk, project_of(request).pk]
     return reverse("admin_wbs:project_codes", args=place)
 
 
@@ -42,7 +35,7 @@ def _home(request: ScopedRequest) -> str:
 @scoped("project_codes.view")
 def project_list(request: ScopedRequest) -> HttpResponse:
     """The codes of the project in tree order."""
-    project = _project(request)
+    project = project_of(request)
     codes = ProjectCostCode.objects.visible_to(request.access).select_related("cost_code__list")
     page = list_page(
         codes,
@@ -70,7 +63,7 @@ def project_list(request: ScopedRequest) -> HttpResponse:
 @scoped("project_codes.edit")
 def add(request: ScopedRequest) -> HttpResponseBase:
     """Cost Codes from Company: tick codes of a list; their descendants are added as well."""
-    project = _project(request)
+    project = project_of(request)
     offered = cost_codes.offered_lists(project)
     list_id = (request.POST or request.GET).get("list", "")
     if not offered:
@@ -86,7 +79,7 @@ def add(request: ScopedRequest) -> HttpResponseBase:
 
 
 def _added(request: ScopedRequest, code_list: CodeList) -> HttpResponseBase:
-    project, search = _project(request), page_params.words(request.POST)
+    project, search = project_of(request), page_params.words(request.POST)
     ids = numbers(request.POST.getlist("ids"))
     if request.POST.get("all"):
         count = cost_codes.add_matching(code_list, search, project=project, by=request.user)
@@ -113,7 +106,9 @@ def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]
     total = codes.count()
     if not search:
         codes = codes.filter(parent=parent)
-    on_project = ProjectCostCode.objects.filter(project=_project(request), cost_code=OuterRef("pk"))
+    on_project = ProjectCostCode.objects.filter(
+        project=project_of(request), cost_code=OuterRef("pk")
+    )
     children = cost_codes.offered(code_list).filter(parent=OuterRef("pk"))
     codes = codes.annotate(is_here=Exists(on_project), has_codes=Exists(children))
     page = list_page(
@@ -151,7 +146,7 @@ def remove(request: ScopedRequest) -> HttpResponseBase:
     if not ids:
         messages.warning(request, NOTHING_TICKED)
         return redirect(_home(request))
-    outcome = cost_codes.remove(ids, project=_project(request), by=request.user)
+    outcome = cost_codes.remove(ids, project=project_of(request), by=request.user)
     if outcome.done:
         plural = "" if outcome.done == 1 else "s"
         messages.success(request, f"{outcome.done:,} cost code{plural} removed from the project.")

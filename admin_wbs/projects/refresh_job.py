@@ -30,13 +30,13 @@ def subject(project: Project | None, account_id: int) -> str:
     return f"project_codes:{project.pk}" if project else f"all_project_codes:{account_id}"
 
 
-def refusal(project: Project) -> str:
-    """Why a project's codes cannot be refreshed; empty if they can."""
+def refusal(project: Project) -> str | None:
+    """Why a project's codes cannot be refreshed; None if they can."""
     if not project.is_active:
         return "The project is inactive."
     if not project.use_with_erp:
         return "The project is not used with the ERP; its Admin can switch that on."
-    return "" if list_services.erp_list(project.account_id) else NO_ERP
+    return None if list_services.erp_list(project.account_id) else NO_ERP
 
 
 def erp_projects(access: Access) -> list[Project]:
@@ -48,8 +48,10 @@ def erp_projects(access: Access) -> list[Project]:
 def refresh(*, access: Access) -> Job:
     """Refresh the project of ``access``. :raises CodeRefused: with the reason."""
     project = access.project
-    why = refusal(project) if project else "There is no project."
-    if project is None or why:
+    if project is None:
+        raise CodeRefused("There is no project.")
+    why = refusal(project)
+    if why:
         raise CodeRefused(why)
     erp_list = list_services.erp_list(project.account_id)
     return start(

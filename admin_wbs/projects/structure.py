@@ -75,7 +75,7 @@ def add(project: Project, segment: Segment, *, by: User) -> None:
             raise SegmentRefused(f"{segment} is in the project's structure already.")
         if not Segment.objects.filter(pk=segment.pk, account=project.account_id).exists():
             raise SegmentRefused(f"{segment} has been deleted.")
-        why = segment_services.erp_refusal(project.account_id) if segment.is_custom else ""
+        why = segment_services.erp_refusal(project.account_id) if segment.is_custom else None
         if why:
             raise SegmentRefused(why)
         order.append(segment)
@@ -83,15 +83,15 @@ def add(project: Project, segment: Segment, *, by: User) -> None:
     _change(project, added, by=by)
 
 
-def remove_refusal(project: Project, segment: Segment) -> str:
-    """Why a segment cannot be removed from the structure; empty if it can."""
+def remove_refusal(project: Project, segment: Segment) -> str | None:
+    """Why a segment cannot be removed from the structure; None if it can."""
     if segment.is_required:
         return f"{segment} is a part of every budget code."
     if segment.kind == Segment.Kind.SUB_JOB and (count := project.sub_jobs.count()):
         return f"The project has {count:,} sub job{'' if count == 1 else 's'}."
     if count := project.wbs_codes.filter(items__segment=segment).count():
         return f"{count:,} budget code{' uses' if count == 1 else 's use'} it."
-    return ""
+    return None
 
 
 def remove(project: Project, segment: Segment, *, by: User) -> None:

@@ -16,7 +16,7 @@ from admin_wbs.projects import structure as project_structure
 from admin_wbs.projects import sub_jobs
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project
-from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.access.scoping import ScopedRequest, project_of, scoped
 from erpbridge.db.numbers import number
 
 STEPS = {"up": -1, "down": 1}
@@ -27,20 +27,20 @@ ACTIONS = ("add", "remove", *STEPS)
 class Row:
     """A segment of the project, its number of items, and where they are kept.
 
-    ``stays``: why it cannot be removed.
+    ``stays``: why it cannot be removed, if so.
     """
 
     segment: Segment
     items: int
     href: str
-    stays: str
+    stays: str | None
 
 
 @require_safe
 @scoped("project_wbs.view")
 def structure(request: ScopedRequest) -> HttpResponse:
     """The segments of the project's budget codes in order, with numbers of items."""
-    project = _project(request)
+    project = project_of(request)
     default_structure.ensure(project.account_id)
     order = default_structure.of_project(project)
     context = {
@@ -61,7 +61,7 @@ def structure(request: ScopedRequest) -> HttpResponse:
 @scoped("project_wbs.edit")
 def change(request: ScopedRequest) -> HttpResponseBase:
     """Move, add or remove a segment; asks before the first change of the project's structure."""
-    project = _project(request)
+    project = project_of(request)
     back = reverse("admin_wbs:project_wbs", args=[project.account_id, project.pk])
     action = request.POST.get("action", "")
     segment_id = number(request.POST.get("segment", ""))
@@ -104,12 +104,6 @@ def _ask(request: ScopedRequest, action: str, segment: Segment, *, back: str) ->
         "cancel_href": back,
     }
     return render(request, "parts/confirm.html", context)
-
-
-def _project(request: ScopedRequest) -> Project:
-    project = request.access.project
-    assert project is not None, "these pages are a project's"
-    return project
 
 
 def _row(project: Project, segment: Segment) -> Row:

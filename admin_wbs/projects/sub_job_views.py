@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase
@@ -14,18 +15,25 @@ from django.views.decorators.http import require_http_methods, require_POST
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import SubJob
 from admin_wbs.projects import sub_jobs
-from admin_wbs.segments.forms import SubJobForm
-from erpbridge.access.models import Project
-from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.access.scoping import ScopedRequest, project_of, require, scoped
 from erpbridge.audit.models import Event
 from erpbridge.db.numbers import number
 from erpbridge.ui import page_params
 from erpbridge.ui.confirmation.confirm_delete import ask_then_delete
 from erpbridge.ui.confirmation.second_click import deleted_already, deletion
+from erpbridge.ui.forms import PlainTexts
 from erpbridge.ui.listing import list_page
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 MOST_HISTORY = 50
+
+
+class SubJobForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
+    """Code and name of a sub job."""
+
+    class Meta:
+        model = SubJob
+        fields = ("code", "name")
 
 
 @require_http_methods(GET_OR_POST)
@@ -60,7 +68,7 @@ def _add(request: ScopedRequest, form: SubJobForm) -> SubJob | None:
     """
     if not form.is_valid():
         return None
-    project = _project(request)
+    project = project_of(request)
     try:
         return sub_jobs.add(project, by=request.user, **form.cleaned_data)
     except (ValidationError, SegmentRefused) as error:
@@ -79,7 +87,7 @@ def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
         search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
     )
     may_edit = request.access.can("project_wbs.edit")
-    offered = sub_jobs.offered(_project(request))
+    offered = sub_jobs.offered(project_of(request))
     context = {
         "page": page,
         "form": form,
@@ -141,7 +149,7 @@ def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Ask, then delete a sub job."""
     sub_job = SubJob.objects.visible_to(request.access).filter(pk=sub_job_id).first()
     if sub_job is None:
-        of_project = {"project_id": _project(request).pk}
+        of_project = {"project_id": project_of(request).pk}
         event = deletion(request, sub_jobs.SUB_JOB, sub_job_id, **of_project)
         return deleted_already(request, event, back=_home(request))
     return ask_then_delete(
@@ -155,14 +163,8 @@ def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     )
 
 
-def _project(request: ScopedRequest) -> Project:
-    project = request.access.project
-    assert project is not None, "these pages are a project's"
-    return project
-
-
 def _home(request: ScopedRequest) -> str:
-    return reverse("admin_wbs:sub_jobs", args=[request.access.account.pk, _project(request).pk])
+    return reverse("admin_wbs:sub_jobs", args=[request.access.account.pk, project_of(request).pk])
 
 
 def _sub_job(request: ScopedRequest, sub_job_id: int) -> SubJob:

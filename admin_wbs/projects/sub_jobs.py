@@ -82,12 +82,12 @@ def switch(sub_job: SubJob, *, active: bool, by: User) -> SubJob:
     return stored
 
 
-def delete_refusal(sub_job: SubJob) -> str:
-    """Why a sub job cannot be deleted; empty if it can."""
+def delete_refusal(sub_job: SubJob) -> str | None:
+    """Why a sub job cannot be deleted; None if it can."""
     if sub_job.origin_id:
         return "Another system knows it. Deactivate it instead."
     why = WbsCodeItem.objects.uses("sub_job", [sub_job.pk]).get(sub_job.pk)
-    return f"{why} {INSTEAD}" if why else ""
+    return f"{why} {INSTEAD}" if why else None
 
 
 @transaction.atomic

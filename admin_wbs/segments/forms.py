@@ -1,4 +1,4 @@
-"""Forms of segments, their items and cost types. They check values; the rules are in services."""
+"""Forms of segments and their items. They check values; the rules are in services."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from admin_wbs.models import CostType, Segment, SegmentItem, SubJob
+from admin_wbs.models import Segment, SegmentItem
 from erpbridge.ui.forms import PlainTexts
 
 
@@ -39,24 +39,3 @@ class ItemForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = SegmentItem
         fields = ("code", "description")
-
-
-class SubJobForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
-    """Code and name of a sub job."""
-
-    class Meta:
-        model = SubJob
-        fields = ("code", "name")
-
-
-class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
-    """Code and label of a cost type, and the base type of one that is not a default."""
-
-    class Meta:
-        model = CostType
-        fields = ("code", "label", "base_type")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["base_type"].help_text = "How reports classify it, whatever its label is."
-        self.fields["base_type"].disabled = self.instance.is_default

@@ -20,7 +20,6 @@ from admin_wbs.tree.bulk_rules import (
     Sorted,
     chosen,
     delete_deepest_first,
-    has_children,
     switch,
     to_deactivate,
     to_delete,
@@ -117,14 +116,6 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
     delete_deepest_first(rows, sorted_out.allowed)
     note(stored.account_id, [_note(item, "deleted") for item in sorted_out.allowed], by=by)
     return Outcome(len(sorted_out.allowed), sorted_out.left)
-
-
-def usage(item: SegmentItem) -> str:
-    """Why an item cannot be deleted; empty if it can."""
-    if item.children.exists():
-        return has_children("Items")
-    why = WbsCodeItem.objects.uses("item", [item.pk]).get(item.pk)
-    return f"{why} {INSTEAD}" if why else ""
 
 
 def _used(items: Iterable[SegmentItem]) -> set[int]:

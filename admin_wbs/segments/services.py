@@ -22,19 +22,19 @@ MOST_CUSTOM = 10
 EDITABLE = ("name", "project_items", "project_deletes")
 
 
-def erp_refusal(account_id: int) -> str:
-    """Why the connected ERP does not allow custom segments; empty if it does."""
+def erp_refusal(account_id: int) -> str | None:
+    """Why the connected ERP does not allow custom segments; None if it does."""
     connection = sendable.connected(account_id, list_services.CODE)
     if connection is None or connection.custom_segments:
-        return ""
+        return None
     return (
         f"{connection.label} takes no custom segments: its budget codes have nothing that a "
         "segment beside cost code, cost type and sub job could go to."
     )
 
 
-def add_refusal(account_id: int) -> str:
-    """Why the account cannot add a custom segment now; empty if it can."""
+def add_refusal(account_id: int) -> str | None:
+    """Why the account cannot add a custom segment now; None if it can."""
     custom = Segment.objects.filter(account=account_id, kind=Segment.Kind.CUSTOM).count()
     if custom >= MOST_CUSTOM:
         return f"An account has at most {MOST_CUSTOM} custom segments; this one has {custom}."
@@ -154,8 +154,8 @@ def _arrange(moved: Segment, order: Sequence[Segment], before: str, *, by: User)
     _note(moved, "edited", by=by, data={"changes": {"structure": [before, after]}})
 
 
-def delete_refusal(segment: Segment) -> str:
-    """Why a segment cannot be deleted; empty if it can."""
+def delete_refusal(segment: Segment) -> str | None:
+    """Why a segment cannot be deleted; None if it can."""
     if not segment.is_custom:
         return f"{segment} is a default segment and cannot be deleted."
     if why := WbsCodeItem.objects.uses("segment", [segment.pk]).get(segment.pk):
@@ -163,7 +163,7 @@ def delete_refusal(segment: Segment) -> str:
     projects = Project.objects.filter(segments__segment=segment).order_by("name", "pk")
     count = projects.count()
     if not count:
-        return ""
+        return None
     more = f" and {count - 1} more" if count > 1 else ""
     return f"It is in the budget code structure of {projects[0]}{more}."
 

@@ -49,12 +49,12 @@ def to_deactivate(
     """
     active = _children(rows, chosen_rows, is_active=True)
 
-    def why_not(row: T, allowed: Set[int]) -> str:
+    def why_not(row: T, allowed: Set[int]) -> str | None:
         if not row.is_active:
             return "It is inactive already."
         if active[row.pk] - allowed:
             return f"{noun} under it are active. Deactivate these too, or first."
-        return ""
+        return None
 
     return _sorted_out(_deepest_first(chosen_rows), locked, why_not)
 
@@ -64,12 +64,12 @@ def to_reactivate(
 ) -> Sorted[T]:
     """A row under an inactive one stays inactive."""
 
-    def why_not(row: T, allowed: Set[int]) -> str:
+    def why_not(row: T, allowed: Set[int]) -> str | None:
         if row.is_active:
             return "It is active already."
         if row.parent and not row.parent.is_active and row.parent.pk not in allowed:
             return f"{row.parent} is inactive. Reactivate it too, or first."
-        return ""
+        return None
 
     return _sorted_out(list(chosen_rows.values()), locked, why_not)
 
@@ -84,8 +84,8 @@ def to_delete(
     """A row stays while it has children, or has a reason in ``kept``."""
     children = _children(rows, chosen_rows)
 
-    def why_not(row: T, allowed: Set[int]) -> str:
-        return has_children(noun) if children[row.pk] - allowed else ""
+    def why_not(row: T, allowed: Set[int]) -> str | None:
+        return has_children(noun) if children[row.pk] - allowed else None
 
     return _sorted_out(_deepest_first(chosen_rows), kept, why_not)
 
@@ -133,7 +133,7 @@ def _children(rows: models.QuerySet[T], ids: Iterable[int], **which: bool) -> di
 
 
 def _sorted_out(
-    ordered: Iterable[T], kept: Mapping[int, str], why_not: Callable[[T, Set[int]], str]
+    ordered: Iterable[T], kept: Mapping[int, str], why_not: Callable[[T, Set[int]], str | None]
 ) -> Sorted[T]:
     """``why_not`` gets the ids allowed so far: a row that stays also keeps its relatives."""
     allowed: dict[int, T] = {}

@@ -49,6 +49,13 @@ def resolve(user: User, account_id: int, project_id: int | None = None) -> Acces
     return policy.load(user, account, project) or access
 
 
+def project_of(request: ScopedRequest) -> Project:
+    """Return the project of a page whose URL always names one."""
+    project = request.access.project
+    assert project is not None, "the URL of this page names a project"
+    return project
+
+
 def require(access: Access, action: str, entity: str = "") -> None:
     """Deny with a 403 page that gives the reason, unless ``action`` is allowed."""
     answer = access.can(action, entity)

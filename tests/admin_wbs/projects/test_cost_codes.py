@@ -104,17 +104,17 @@ def test_lists_are_offered_that_are_available_and_the_erps(account, connection, 
 
 def test_a_code_on_a_project_is_not_deleted_and_names_the_project(code_list, made, project, ada):
     cost_codes.add(code_list, [made["01-100"].pk], project=project, by=ada)
-    assert "project 1042 Pier 7 Warehouse" in code_services.usage(made["01-100"])
     outcome = code_services.delete(code_list, [made["01-100"].pk, made["01-200"].pk], by=ada)
     assert outcome.done == 1
-    assert "1042 Pier 7 Warehouse" in outcome.left[0].why
+    assert "project 1042 Pier 7 Warehouse" in outcome.left[0].why
 
 
 def test_of_many_projects_three_are_named(code_list, made, account, ada):
     for number in range(5):
         place = ProjectFactory.create(account=account, number=f"P{number}", name="Job")
         cost_codes.add(code_list, [made["02"].pk], project=place, by=ada)
-    assert "projects P0 Job, P1 Job, P2 Job and 2 more" in code_services.usage(made["02-100"])
+    [left] = code_services.delete(code_list, [made["02-100"].pk], by=ada).left
+    assert "projects P0 Job, P1 Job, P2 Job and 2 more" in left.why
 
 
 def test_the_code_of_a_code_in_use_is_locked_its_description_is_not(code_list, made, project, ada):
