@@ -6,25 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes import services as code_services
-from admin_wbs.errors import CodeRefused
 from admin_wbs.importing import uploads
 from admin_wbs.importing.plan import Plan, State
 from admin_wbs.models import CodeImport, CodeList
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.files.errors import Refused
-
-
-class AlreadyConfirmed(CodeRefused):
-    """The import was confirmed before."""
-
-
-class Changed(CodeRefused):
-    """The import would do something else than the page showed."""
+from erpbridge.imports.uploads import Changed, confirm_once, finish
 
 
 @dataclass(frozen=True)
@@ -57,11 +48,7 @@ def confirm(stored: CodeImport, *, seen: str, by: User) -> Result:
     :raises ReadOnly: if the list cannot be changed.
     """
     code_list = list_services.lock(stored.list_id)
-    unconfirmed = CodeImport.objects.filter(pk=stored.pk, confirmed_at=None)
-    # The conditional UPDATE lets only one confirmation through.
-    if not unconfirmed.update(confirmed_at=Now()):
-        raise AlreadyConfirmed("This file was imported already. Nothing was imported again.")
-    stored.refresh_from_db()
+    confirm_once(stored)
     plan = uploads.plan_of(stored)
     if plan.fingerprint != seen:
         raise Changed(
@@ -69,8 +56,7 @@ def confirm(stored: CodeImport, *, seen: str, by: User) -> Result:
             "was imported. Look at the preview again."
         )
     result = _apply(plan, code_list, file_name=stored.file_name, by=by)
-    stored.rows, stored.result = [], result.as_json()
-    stored.save(update_fields=["rows", "result"])
+    finish(stored, result.as_json())
     return result
 
 

@@ -13,15 +13,14 @@ from admin_wbs.importing.plan import Plan, Planned, State
 from admin_wbs.models import CodeImport, CodeList
 from admin_wbs.models.full_code import full_code
 from erpbridge.access.policy import Access
-from erpbridge.files.slices import sliced
-from erpbridge.ui.navigation import Tab
+from erpbridge.imports import pages
+from erpbridge.imports.pages import Look
 
-# State -> label of a row, label of the tab, color, icon.
-SHOWN = {
-    State.ERROR: ("Error", "Errors", "red", ""),
-    State.CHANGED: ("Changed", "Changed", "blue", "pencil-square"),
-    State.NEW: ("New", "New", "green", "plus-circle"),
-    State.UNCHANGED: ("Unchanged", "Unchanged", "gray", ""),
+LOOKS = {
+    State.ERROR: Look("Error", "Errors", "red", ""),
+    State.CHANGED: Look("Changed", "Changed", "blue", "pencil-square"),
+    State.NEW: Look("New", "New", "green", "plus-circle"),
+    State.UNCHANGED: Look("Unchanged", "Unchanged", "gray", ""),
 }
 
 
@@ -64,31 +63,17 @@ def actions(code_list: CodeList, access: Access) -> FileActions:
 def preview(code_import: CodeImport, plan: Plan, params: QueryDict) -> dict[str, Any]:
     """Layout, tabs and a page of rows; rows with errors come first."""
     layout = uploads.layout_of(code_import)
-    show = params.get("show", "")
-    state = State(show) if show in set(State) else None
-    page = sliced(plan.of_state(state), params.get("page", ""))
+    shared = pages.preview(plan, LOOKS, params)
     return {
-        "plan": plan,
+        **shared,
         "layout": layout,
         "unread": columns.unread(layout, code_import.header),
         "delimiters": columns.DELIMITERS.items() if layout.is_joined else (),
-        "tabs": _tabs(plan, state),
-        "show": show if state else "",
-        "slice": page,
-        "rows": [PreviewRow(planned, *_look(planned)) for planned in page.rows],
+        "rows": [_row(planned) for planned in shared["slice"].rows],
         "counts": {str(name): plan.counts[name] for name in State},
     }
 
 
-def _tabs(plan: Plan, current: State | None) -> list[Tab]:
-    tabs = [Tab("All rows", "?", current is None, f"{len(plan.rows):,}")]
-    for state, (_, label, _, _) in SHOWN.items():
-        if plan.counts[state]:
-            count = f"{plan.counts[state]:,}"
-            tabs.append(Tab(label, f"?show={state}", current == state, count))
-    return tabs
-
-
-def _look(planned: Planned) -> tuple[str, str, str]:
-    label, _, color, icon = SHOWN[planned.state]
-    return label, color, icon
+def _row(planned: Planned) -> PreviewRow:
+    look = LOOKS[planned.state]
+    return PreviewRow(planned, look.label, look.color, look.icon)

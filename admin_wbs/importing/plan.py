@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +16,7 @@ from erp_integrations import sendable
 from erpbridge.db.text import key, keys
 from erpbridge.files.errors import Refused
 from erpbridge.files.table import Line
+from erpbridge.imports.plans import FilePlan, digest
 
 LOCKED = (
     "waits for accounting or is being exported, so its description stays “{}”. Retrieve it first."
@@ -75,15 +73,10 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(FilePlan[Planned]):
     """All rows of a file, compared with the list as it is now."""
 
-    rows: list[Planned]
-
-    @cached_property
-    def counts(self) -> Counter[State]:
-        """Number of rows per state."""
-        return Counter(planned.state for planned in self.rows)
+    states = State
 
     @property
     def usable(self) -> int:
@@ -97,7 +90,7 @@ class Plan:
             (planned.row.line, planned.row.key, planned.state, planned.reason)
             for planned in self.rows
         ]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        return digest(facts)
 
     @property
     def refused(self) -> list[Refused]:
@@ -106,13 +99,6 @@ class Plan:
             Refused(planned.row.line, planned.row.cells, planned.reason)
             for planned in self.of_state(State.ERROR)
         ]
-
-    def of_state(self, state: State | None) -> list[Planned]:
-        """The rows of one state, or all rows with errors first."""
-        if state is not None:
-            return [planned for planned in self.rows if planned.state == state]
-        order = list(State)
-        return sorted(self.rows, key=lambda planned: order.index(planned.state))
 
 
 def make(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from admin_wbs.importing import columns
 from admin_wbs.importing import plan as planning
@@ -15,8 +12,7 @@ from admin_wbs.models import CodeImport, CodeList
 from erpbridge.access.policy import Access
 from erpbridge.files.read import read
 from erpbridge.files.table import Line
-
-KEPT = timedelta(days=7)
+from erpbridge.imports import uploads
 
 
 def start(content: bytes, *, code_list: CodeList, file_name: str, access: Access) -> CodeImport:
@@ -26,18 +22,13 @@ def start(content: bytes, *, code_list: CodeList, file_name: str, access: Access
     """
     table = read(content)
     layout = columns.recognized(table.header)
-    CodeImport.objects.filter(
-        account=access.account, confirmed_at=None, at__lt=Now() - KEPT
-    ).delete()
-    return CodeImport.objects.create(
-        account=access.account,
+    return uploads.store(
+        CodeImport,
+        table,
+        file_name=file_name,
+        access=access,
         list=code_list,
-        by=access.user,
-        file_name=file_name[-255:],
-        header=table.header,
-        rows=[line.as_json() for line in table.lines],
         delimiter=columns.proposed_delimiter(layout, table.lines),
-        notice=table.notice,
     )
 
 
@@ -51,8 +42,7 @@ def choose_delimiter(stored: CodeImport, delimiter: str) -> bool:
     """Set the delimiter of joined codes; False if the import was confirmed already."""
     if delimiter not in columns.DELIMITERS:
         return True
-    waiting = CodeImport.objects.filter(pk=stored.pk, confirmed_at=None)
-    return bool(waiting.update(delimiter=delimiter))
+    return uploads.update_unconfirmed(stored, delimiter=delimiter)
 
 
 def layout_of(stored: CodeImport) -> Layout:

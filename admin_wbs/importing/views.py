@@ -21,6 +21,7 @@ from erpbridge.files import errors as files_errors
 from erpbridge.files import workbooks
 from erpbridge.files.table import FileProblem
 from erpbridge.files.uploads import UploadForm, file_field
+from erpbridge.refusals import Refused
 
 
 class CodeFileForm(UploadForm):
@@ -92,7 +93,7 @@ def confirm(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
     code_import = _import(request, code_import_id)
     try:
         apply.confirm(code_import, seen=request.POST.get("seen", ""), by=request.user)
-    except CodeRefused as refusal:
+    except Refused as refusal:
         messages.warning(request, str(refusal))
     return _to(code_import)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -14,6 +12,7 @@ from admin_wbs.models.querysets.cost_codes import (
 )
 from erpbridge.access.models import Account
 from erpbridge.db.folded_fields import Folding, KeyField, SearchField
+from erpbridge.imports.models import FileImport
 
 
 class CodeList(Folding):
@@ -73,23 +72,11 @@ class CodeList(Folding):
         return self.awaits_erp or self.connection_id is not None
 
 
-class CodeImport(models.Model):
+class CodeImport(FileImport):
     """An uploaded file of codes; nothing is written to the list before confirmation.
 
-    ``rows`` holds ``[line number, cells as text]`` until then. ``delimiter`` separates the tiers if
-    one column holds them all.
+    ``delimiter`` separates the tiers if one column holds them all.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField(db_default=Now(), editable=False)
-    file_name = models.CharField(max_length=255)
-    header = models.JSONField(default=list)
-    rows = models.JSONField(default=list)
-    # After the fields above: from here on, the name ``list`` is this field, not the builtin.
     list = models.ForeignKey(CodeList, on_delete=models.CASCADE, related_name="imports")
     delimiter = models.CharField(max_length=1, blank=True)
-    notice = models.CharField(max_length=255, blank=True)
-    confirmed_at = models.DateTimeField(null=True)
-    result = models.JSONField(default=dict)

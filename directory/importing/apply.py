@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from directory.companies import services as company_services
 from directory.importing import plan as planning
@@ -17,18 +16,7 @@ from directory.models import Company, CompanyImport
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit.services import Note, note
 from erpbridge.files.errors import Refused
-
-
-class ConfirmRefused(Exception):
-    """A confirmation that was refused; the text can be shown to the person."""
-
-
-class AlreadyConfirmed(ConfirmRefused):
-    """The import was confirmed before."""
-
-
-class Changed(ConfirmRefused):
-    """The import would do something else than the page showed."""
+from erpbridge.imports.uploads import Changed, confirm_once, finish
 
 
 @dataclass(frozen=True)
@@ -61,11 +49,7 @@ def confirm(stored: CompanyImport, *, choice: Choice, seen: str, by: User) -> Re
     :raises Changed: if the columns or the account changed so that other rows would be imported.
     """
     _one_at_a_time(stored.account)
-    unconfirmed = CompanyImport.objects.filter(pk=stored.pk, confirmed_at=None)
-    # The conditional UPDATE lets only one confirmation through.
-    if not unconfirmed.update(confirmed_at=Now()):
-        raise AlreadyConfirmed("This file was imported already. Nothing was imported again.")
-    stored.refresh_from_db()
+    confirm_once(stored)
     plan = uploads.plan_of(stored)
     if plan is None or plan.fingerprint != seen:
         raise Changed(
@@ -73,8 +57,7 @@ def confirm(stored: CompanyImport, *, choice: Choice, seen: str, by: User) -> Re
             "imported. Look at the preview again."
         )
     result = _apply(plan, choice, account=stored.account, project=stored.project, by=by)
-    stored.rows, stored.result = [], result.as_json()
-    stored.save(update_fields=["rows", "result"])
+    finish(stored, result.as_json())
     _note(stored.account, stored.file_name, result, by=by)
     return result
 

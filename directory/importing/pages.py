@@ -12,21 +12,20 @@ from directory.company_fields.countries import HOME, countries
 from directory.importing import columns as mapping
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, Planned, State
 from directory.models import Company, CompanyImport
-from erpbridge.files.slices import sliced
-from erpbridge.ui.navigation import Tab
+from erpbridge.imports import pages
+from erpbridge.imports.pages import Look
 
 SAMPLES = 3
 TOLD_BY = (
     *("pk", "name", "address", "city", "state_code", "zip", "country_code"),
     *("business_phone", "entity_id", "entity_type"),
 )
-# State -> label of a row, label of the tab, color, icon.
-SHOWN = {
-    State.ERROR: ("Error", "Errors", "red", ""),
-    State.DUPLICATE: ("Exact duplicate", "Exact duplicates", "yellow", "document-duplicate"),
-    State.LOOK_ALIKE: ("Look-alike", "Look-alikes", "yellow", "eye"),
-    State.PERSON: ("Person", "People", "gray", ""),
-    State.NEW: ("New", "New", "green", "plus-circle"),
+LOOKS = {
+    State.ERROR: Look("Error", "Errors", "red", ""),
+    State.DUPLICATE: Look("Exact duplicate", "Exact duplicates", "yellow", "document-duplicate"),
+    State.LOOK_ALIKE: Look("Look-alike", "Look-alikes", "yellow", "eye"),
+    State.PERSON: Look("Person", "People", "gray", ""),
+    State.NEW: Look("New", "New", "green", "plus-circle"),
 }
 
 
@@ -102,15 +101,10 @@ def _samples(stored: CompanyImport, place: int) -> list[str]:
 
 def preview(plan: Plan, params: QueryDict) -> dict[str, Any]:
     """Tabs, a page of rows, and the choices; rows that need attention come first."""
-    show = params.get("show", "")
-    state = State(show) if show in set(State) else None
-    page = sliced(plan.of_state(state), params.get("page", ""))
+    shared = pages.preview(plan, LOOKS, params)
     return {
-        "plan": plan,
-        "tabs": _tabs(plan, state),
-        "show": show if state else "",
-        "slice": page,
-        "rows": _rows(page.rows, plan),
+        **shared,
+        "rows": _rows(shared["slice"].rows, plan),
         "options": options(plan),
         "errors": plan.counts[State.ERROR],
         "look_alikes": plan.counts[State.DUPLICATE] + plan.counts[State.LOOK_ALIKE],
@@ -143,15 +137,6 @@ def _outcome(plan: Plan, choice: Choice) -> str:
     return ", ".join(parts)
 
 
-def _tabs(plan: Plan, current: State | None) -> list[Tab]:
-    tabs = [Tab("All rows", "?", current is None, f"{len(plan.rows):,}")]
-    for state, (_, label, _, _) in SHOWN.items():
-        if plan.counts[state]:
-            count = f"{plan.counts[state]:,}"
-            tabs.append(Tab(label, f"?show={state}", current == state, count))
-    return tabs
-
-
 def _rows(page_rows: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
     """Rows with the companies and earlier rows that they look like; one query."""
     matches = [planned.match for planned in page_rows if planned.match]
@@ -163,11 +148,11 @@ def _rows(page_rows: Sequence[Planned], plan: Plan) -> list[PreviewRow]:
     earlier = {row.row.line: row.row.values for row in plan.rows if row.row.line in lines}
     rows = []
     for planned in page_rows:
-        label, _, color, icon = SHOWN[planned.state]
+        look = LOOKS[planned.state]
         match = planned.match
         other = match and (companies.get(match.company_id) or earlier.get(match.line))
         firms = _firm(planned.row.values), _firm(other) if other else None
-        rows.append(PreviewRow(planned, label, color, icon, *firms))
+        rows.append(PreviewRow(planned, look.label, look.color, look.icon, *firms))
     return rows
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from directory.importing.look_alikes import Match, matches
 from directory.importing.validate import Row, check
 from erpbridge.access.models import Account, Project
 from erpbridge.files.table import Line
+from erpbridge.imports.plans import FilePlan, digest
 
 
 class LookAlikes(TextChoices):
@@ -94,18 +93,14 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(FilePlan[Planned]):
     """All rows of a file with one column mapping."""
 
-    rows: list[Planned]
+    states = State
+
     columns: Mapping[str, str]
     country: str
     on_project: bool
-
-    @cached_property
-    def counts(self) -> Counter[State]:
-        """Number of rows per state."""
-        return Counter(planned.state for planned in self.rows)
 
     @property
     def default(self) -> LookAlikes | None:
@@ -124,7 +119,7 @@ class Plan:
             [sorted(self.columns.items()), self.country],
             [(planned.row.line, planned.state, planned.can_be_placed) for planned in self.rows],
         ]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        return digest(facts)
 
     def fate(self, planned: Planned, choice: Choice) -> Fate:
         """What happens to a row under a choice."""
@@ -149,13 +144,6 @@ class Plan:
     def fates(self, choice: Choice) -> Counter[Fate]:
         """Number of rows per fate under a choice."""
         return Counter(self.fate(planned, choice) for planned in self.rows)
-
-    def of_state(self, state: State | None) -> list[Planned]:
-        """The rows of one state, or all rows with errors first."""
-        if state is not None:
-            return [planned for planned in self.rows if planned.state == state]
-        order = list(State)
-        return sorted(self.rows, key=lambda planned: order.index(planned.state))
 
 
 def make(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from directory.importing import columns as mapping
 from directory.importing import plan as planning
@@ -16,8 +14,7 @@ from erpbridge.access.policy import Access
 from erpbridge.countries import country_code
 from erpbridge.files.read import read
 from erpbridge.files.table import Line
-
-KEPT = timedelta(days=7)
+from erpbridge.imports import uploads
 
 
 def start(content: bytes, *, file_name: str, access: Access) -> CompanyImport:
@@ -26,18 +23,13 @@ def start(content: bytes, *, file_name: str, access: Access) -> CompanyImport:
     :raises FileProblem: if the file cannot be read; nothing is stored then.
     """
     table = read(content)
-    CompanyImport.objects.filter(
-        account=access.account, confirmed_at=None, at__lt=Now() - KEPT
-    ).delete()
-    return CompanyImport.objects.create(
-        account=access.account,
+    return uploads.store(
+        CompanyImport,
+        table,
+        file_name=file_name,
+        access=access,
         project=access.project,
-        by=access.user,
-        file_name=file_name[-255:],
-        header=table.header,
-        rows=[line.as_json() for line in table.lines],
         columns=mapping.proposed(table),
-        notice=table.notice,
     )
 
 
@@ -56,8 +48,7 @@ def choose_columns(stored: CompanyImport, answers: Mapping[str, str]) -> bool:
     """
     chosen = mapping.chosen(answers, stored.header)
     country = country_code(answers.get("country", ""))
-    waiting = CompanyImport.objects.filter(pk=stored.pk, confirmed_at=None)
-    return bool(waiting.update(columns=chosen, country_code=country))
+    return uploads.update_unconfirmed(stored, columns=chosen, country_code=country)
 
 
 def plan_of(stored: CompanyImport) -> Plan | None:

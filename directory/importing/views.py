@@ -22,6 +22,7 @@ from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.files import errors as files_errors
 from erpbridge.files.table import FileProblem
 from erpbridge.files.uploads import UploadForm, file_field
+from erpbridge.imports.uploads import ConfirmRefused
 
 
 class CompanyFileForm(UploadForm):
@@ -106,7 +107,7 @@ def confirm(request: ScopedRequest, import_id: UUID) -> HttpResponse:
         seen = form.cleaned_data["seen"]
         try:
             apply.confirm(code_import, choice=form.choice, seen=seen, by=request.user)
-        except apply.ConfirmRefused as refusal:
+        except ConfirmRefused as refusal:
             messages.warning(request, str(refusal))
     return redirect(Links(request.access).to("import_preview", code_import.pk))
 

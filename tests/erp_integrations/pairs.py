@@ -51,6 +51,7 @@ from erpbridge.access.services import people as people_services
 from erpbridge.access.services.people import Approver, Person
 from erpbridge.db.bulk_update import write_rows
 from erpbridge.files.delimited import read
+from erpbridge.imports.uploads import Changed
 from erpbridge.oauth.models import Token
 from erpbridge.refusals import Refused
 from tests.admin_wbs import steps as wbs
@@ -312,7 +313,7 @@ class Codes(Scene):
         plan = code_plan.make(code_list, table.lines, layout, header=table.header, delimiter="-")
         try:
             code_import.import_plan(plan, code_list, file_name="x.csv", by=self.sender.user)
-        except CodeRefused:
+        except (CodeRefused, Changed):
             return {}
         changed = plan.of_state(code_plan.State.CHANGED)
         return {one.known.pk: one.row.description for one in changed if one.known}
@@ -347,7 +348,7 @@ class Companies(Scene):
         places: dict[str, Any] = {"account": account, "project": project, "file_name": "x.csv"}
         try:
             company_import.import_file(plan, choice=choice, by=self.sender.user, **places)
-        except company_import.Changed:
+        except Changed:
             return {}
         return {}
 

@@ -21,6 +21,7 @@ from erpbridge.files import errors as refusals
 from erpbridge.files.errors import Refused
 from erpbridge.files.read import read
 from erpbridge.files.table import FileProblem, Table, content_of
+from erpbridge.imports.uploads import Changed
 
 MOST_REASONS = 50
 
@@ -75,7 +76,7 @@ class Command(BaseCommand):
         if not options["dry_run"]:
             try:
                 result = apply.import_plan(plan, code_list, file_name=options["file"].name, by=user)
-            except CodeRefused as refusal:
+            except (CodeRefused, Changed) as refusal:
                 raise CommandError(str(refusal)) from refusal
             self.stdout.write(f"Done: created {result.created}, changed {result.changed}.")
         if plan.refused:

@@ -20,6 +20,7 @@ from erpbridge.files import errors as refusals
 from erpbridge.files.errors import Refused
 from erpbridge.files.read import read
 from erpbridge.files.table import FileProblem, Table, content_of
+from erpbridge.imports.uploads import Changed
 
 MOST_REASONS = 50
 
@@ -129,7 +130,7 @@ Column headings are recognized as on the import page; --column puts one where it
                 file_name=file.name,
                 by=user,
             )
-        except apply.Changed as changed:
+        except Changed as changed:
             raise CommandError(str(changed)) from changed
         self.stdout.write(
             f"Done: created {result.created}, added {result.placed} to the project, "

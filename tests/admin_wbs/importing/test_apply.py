@@ -16,6 +16,7 @@ from admin_wbs.models import CodeImport, CodeList, CostCode
 from erp_integrations.models.states import State as ItemState
 from erpbridge.access.policy import load
 from erpbridge.audit.models import Event
+from erpbridge.imports.uploads import AlreadyConfirmed, Changed
 from tests.factories import CodeListFactory, ConnectionFactory
 from tests.generator import codes as invented
 
@@ -124,7 +125,7 @@ def test_a_list_that_changed_since_the_preview_is_not_imported_into(upload, code
     one = upload(GOOD)
     seen = uploads.plan_of(one).fingerprint
     code_services.add(code_list, code="01", description="Somebody else's", by=ada)
-    with pytest.raises(apply.Changed):
+    with pytest.raises(Changed):
         apply.confirm(one, seen=seen, by=ada)
     one.refresh_from_db()
     assert one.confirmed_at is None
@@ -136,7 +137,7 @@ def test_a_list_that_changed_since_the_preview_is_not_imported_into(upload, code
 def test_a_second_confirmation_does_nothing(upload, code_list):
     one = upload(GOOD)
     confirm(one)
-    with pytest.raises(apply.AlreadyConfirmed):
+    with pytest.raises(AlreadyConfirmed):
         apply.confirm(one, seen="", by=one.by)
     assert code_list.codes.count() == 2
 

@@ -10,6 +10,7 @@ from directory.importing import uploads as importing_uploads
 from directory.importing.plan import Choice
 from directory.models import Company, CompanyImport
 from erpbridge.access.policy import load
+from erpbridge.imports.uploads import ConfirmRefused
 from tests.generator import csv_text, firms
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -20,7 +21,7 @@ def confirm_in_a_thread(upload: CompanyImport, seen: str) -> str:
     try:
         mine = CompanyImport.objects.select_related("account", "project").get(pk=upload.pk)
         apply.confirm(mine, choice=Choice(), seen=seen, by=mine.by)
-    except apply.ConfirmRefused as refused:
+    except ConfirmRefused as refused:
         return type(refused).__name__
     else:
         return "imported"
