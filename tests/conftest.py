@@ -22,7 +22,7 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Project, User
 from erpbridge.audit import triggers
 from erpbridge.processes import embedded
-from tests import programs, requests_without_erp, template_database
+from tests import programs, template_database
 from tests.factories import (
     AccountFactory,
     MembershipFactory,
@@ -30,6 +30,7 @@ from tests.factories import (
     ProjectMembershipFactory,
     UserFactory,
 )
+from tests.outgoing import requests_without_erp
 
 # Callers of the REST API, and the rule that says what runs on SQLite too.
 pytest_plugins = ["tests.rest.fixtures", "tests.db.on_sqlite"]

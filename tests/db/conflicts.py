@@ -18,7 +18,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from erpbridge.db import busy
-from tests import transactions
+from tests.db import transactions
 
 FUNCTION = """
 CREATE SEQUENCE written;

@@ -22,10 +22,10 @@ from erpbridge.access.models import Membership
 from erpbridge.access.services.people import Levels
 from erpbridge.rest import responses, sync
 from erpbridge.rest.views import CHANGED
+from tests.db.transactions import taken_back, uncounted
 from tests.every_call import writes
 from tests.every_call.writes import Call, Operation, Scene
 from tests.rest import contract
-from tests.transactions import taken_back, uncounted
 
 # The answer that an idempotency key is to get once more.
 RECORDS = {"rest_remembered"}

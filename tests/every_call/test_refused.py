@@ -16,12 +16,12 @@ import pytest
 
 from erpbridge.rest.schema.openapi import describe
 from tests.access.test_foreign_ids import resolved
+from tests.db.transactions import taken_back
 from tests.every_call import writes
 from tests.every_call.test_refusals import WRONG, send
 from tests.every_call.test_shown import WHOLE
 from tests.every_call.test_written import UNKNOWN
 from tests.every_call.writes import Call, Operation, Scene
-from tests.transactions import taken_back
 
 KEPT = Path(__file__).with_name("refused.txt")
 MISSING = object()

@@ -19,12 +19,12 @@ import pytest
 from django.apps import apps
 from django.db.models import Model
 
+from tests.db.transactions import taken_back
 from tests.erp_integrations.dying import locking
 from tests.every_call import writes
 from tests.every_call.test_refusals import WITHOUT_ETAG, send
 from tests.every_call.test_shown import written
 from tests.every_call.writes import Call, Operation, Scene
-from tests.transactions import taken_back
 
 KEPT = Path(__file__).with_name("written.txt")
 # Follow from other columns, or are of no account here.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tests.db.transactions import taken_back
 from tests.every_call.test_rights import HOLDERS
 from tests.every_page.test_written_pages import ELSEWHERE, addresses, all_segments, person, scene
-from tests.transactions import taken_back
 
 __all__ = ["all_segments", "scene"]
 

@@ -23,13 +23,13 @@ from erpbridge.access.levels import Level
 from erpbridge.access.models import User
 from erpbridge.access.services import people as people_services
 from erpbridge.audit.models import Event
+from tests.db.transactions import taken_back
 from tests.erp_integrations.dying import locking
 from tests.every_call.known import ACCOUNT, MEMBER, PROJECT, Known
 from tests.every_call.test_shown import WHOLE
 from tests.every_call.test_written import differences, locks, rows
 from tests.factories import MembershipFactory
 from tests.forms import shown_on
-from tests.transactions import taken_back
 
 KEPT = Path(__file__).with_name("pages.txt")
 BASE = f"/accounts/{ACCOUNT}"

@@ -17,6 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from erpbridge.access.models import Membership, User
+from tests.db.transactions import taken_back
 from tests.every_call.test_refusals import tables
 from tests.every_call.test_rights import HOLDERS
 from tests.every_call.writes import Scene
@@ -32,7 +33,6 @@ from tests.factories import (
 )
 from tests.forms import Form, Values, shown_in, shown_on
 from tests.rest.fixtures import all_segments
-from tests.transactions import taken_back
 
 __all__ = ["all_segments"]
 

@@ -46,7 +46,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.connections import refresh_job, safe_adapter
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.safe_adapter import CallNotAllowed, Guarded
-from tests.requests_without_erp import handled
+from tests.outgoing.requests_without_erp import handled
 
 SECRET = "hush-hush-7"
 # What no database stores and nobody may read; and what is left of it.

@@ -17,10 +17,10 @@ from erp_integrations.connections.wait_reasons import Cause
 from erp_integrations.models import Connection, Halt, Item
 from tests.admin_wbs.steps import send as send_codes
 from tests.admin_wbs.steps import tree
+from tests.db.transactions import taken_back
 from tests.erp_integrations import steps
 from tests.factories import CompanyFactory
 from tests.rest.fixtures import EVERYTHING, Service, service_of
-from tests.transactions import taken_back
 
 SOON = timedelta(minutes=3)
 

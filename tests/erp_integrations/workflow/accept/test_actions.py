@@ -14,11 +14,11 @@ from erp_integrations.models import Item, Link
 from erp_integrations.models.states import State
 from erp_integrations.workflow.accept.actions import Action, possible
 from erpbridge.clock.measured import after, now
+from tests.db.transactions import taken_back
 from tests.erp_integrations import steps
 from tests.erp_integrations.api import steps as over_rest
 from tests.every_call.test_refusals import CLICKS, tables
 from tests.factories import CompanyFactory, ItemFactory
-from tests.transactions import taken_back
 
 A, S = Action, State
 # A second copy of what the moves and the policy say of an approver.
