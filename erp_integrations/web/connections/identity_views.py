@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from erp_integrations.connections import refresh_job
 from erp_integrations.models import Connection
 from erp_integrations.models.record_types import counted
 from erp_integrations.web.connections.forms import IdentityForm
@@ -18,10 +20,10 @@ from erp_integrations.web.connections.views import (
     manifest_or_404,
     settings_shown,
     show_errors,
-    test_and_refresh,
 )
 from erp_integrations.workflow.links import connection_identity
 from erpbridge.access.scoping import ScopedRequest, scoped
+from erpbridge.jobs import views as job_pages
 from erpbridge.ui.resent_form import keeps_nothing_typed
 
 
@@ -50,19 +52,22 @@ def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
     )
     if request.method == "POST" and form.is_valid():
         try:
-            changed = connection_identity.lead_elsewhere(
-                connection,
-                config=form.config,
-                secrets=form.secrets,
-                books=form.books,
-                by=request.user,
-            )
+            # In one transaction, so that a conflict repeats all of it.
+            with transaction.atomic():
+                changed = connection_identity.lead_elsewhere(
+                    connection,
+                    config=form.config,
+                    secrets=form.secrets,
+                    books=form.books,
+                    by=request.user,
+                )
+                if changed:
+                    # Nothing can be sent until it was tested and refreshed there.
+                    job = refresh_job.test_and_refresh(connection, access=request.access)
+                    return redirect(job_pages.href(job, request.access))
         except ValidationError as error:
             show_errors(form, error)
         else:
-            if changed:
-                # Nothing can be sent until it was tested and refreshed there.
-                return test_and_refresh(request, connection)
             messages.info(
                 request,
                 f"{connection.name} connects to the same ERP as before; nothing was changed.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -214,29 +215,26 @@ def create(request: ScopedRequest) -> HttpResponseBase:
     form = ConnectionForm(manifest, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            found = connection_settings.create(
-                account=request.access.account,
-                name=form.cleaned_data["name"],
-                adapter=key,
-                config=form.config,
-                secrets=form.secrets,
-                limits=form.limits,
-                by=request.user,
-            )
+            # In one transaction, so that a conflict repeats all of it.
+            with transaction.atomic():
+                found = connection_settings.create(
+                    account=request.access.account,
+                    name=form.cleaned_data["name"],
+                    adapter=key,
+                    config=form.config,
+                    secrets=form.secrets,
+                    limits=form.limits,
+                    by=request.user,
+                )
+                # It takes over only the record types that no other connection serves.
+                connection_services.activate(found, by=request.user)
+                job = refresh_job.test_and_refresh(found, access=request.access)
         except ValidationError as error:
             show_errors(form, error)
         else:
-            # It takes over only the record types that no other connection serves.
-            connection_services.activate(found, by=request.user)
-            return test_and_refresh(request, found)
+            return redirect(job_pages.href(job, request.access))
     context = {"form": form, "manifest": manifest, "adapter": key}
     return render(request, "erp/connection_form.html", context)
-
-
-def test_and_refresh(request: ScopedRequest, found: Connection) -> HttpResponseBase:
-    """Start the test of a connection and the refresh of its data; redirect to their progress."""
-    job = refresh_job.test_and_refresh(found, access=request.access)
-    return redirect(job_pages.href(job, request.access))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -254,19 +252,21 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets, leads=True)
     if request.method == "POST" and form.is_valid():
         try:
-            connection_settings.configure(
-                found,
-                name=form.cleaned_data["name"],
-                config=form.config,
-                secrets=form.secrets,
-                limits=form.limits,
-                remove=form.removed,
-                by=request.user,
-            )
+            with transaction.atomic():
+                connection_settings.configure(
+                    found,
+                    name=form.cleaned_data["name"],
+                    config=form.config,
+                    secrets=form.secrets,
+                    limits=form.limits,
+                    remove=form.removed,
+                    by=request.user,
+                )
+                job = refresh_job.test_and_refresh(found, access=request.access)
         except ValidationError as error:
             show_errors(form, error)
         else:
-            return test_and_refresh(request, found)
+            return redirect(job_pages.href(job, request.access))
     context = {
         "form": form,
         "manifest": manifest,
@@ -284,7 +284,8 @@ def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
     found = fetch(request.access, pk)
     verb = request.POST.get("act", "")
     if verb in ("test", "refresh"):
-        return test_and_refresh(request, found)
+        job = refresh_job.test_and_refresh(found, access=request.access)
+        return redirect(job_pages.href(job, request.access))
     if verb == "pause":
         form = PauseForm(request.POST)
         if form.is_valid():
