@@ -38,7 +38,7 @@ def test_a_code_that_is_too_long_is_kept_said_and_refused(
     expect(code).to_have_value(LONG)
     expect(page.get_by_text("At most 30 characters; these are 39.")).to_be_visible()
     page.get_by_label("Description", exact=True).last.fill("Concrete")
-    page.get_by_role("button", name="Add Code", exact=True).click()
+    page.get_by_role("button", name="Add code", exact=True).click()
     refused = page.get_by_role("row").filter(has_text="at most 30 characters (it has 39)")
     expect(refused.get_by_role("textbox").first).to_have_value(LONG)
     assert not codes.codes.exists()

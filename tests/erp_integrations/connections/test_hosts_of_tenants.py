@@ -156,7 +156,7 @@ def test_login_probe(inside, connection):
     [
         ("https://user:hush-hush@erp.example.com/erp", "Address: leave out the user name"),
         ("https://erp.example.com:25/erp", "Address: port 25"),
-        ("https://erp.example.com:99999/erp", "Address: this is no address"),
+        ("https://erp.example.com:99999/erp", "Address: this is not an address"),
         ("ftp://erp.example.com/erp", "Address: begin with https://"),
         ("//erp.example.com/erp", "Address: begin with https://"),
         ("https://127.0.0.1\\@erp.example.com/erp", "Address: an address has no blanks"),

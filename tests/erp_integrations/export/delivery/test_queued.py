@@ -50,7 +50,7 @@ def test_handed_over_item_is_asked_about_until_the_erp_has_worked_it_off(
 ):
     steps.export(connection)
     assert state(accepted_item) == State.SUBMITTED
-    assert "handed over" in standing.sentence(accepted_item)
+    assert "was submitted" in standing.sentence(accepted_item)
     steps.let_pass(11)
     assert due_connections() == [connection.pk]
     steps.export(connection)
