@@ -100,7 +100,7 @@ def test_demo_starts_twice_with_one_secret_key_and_says_what_it_is(embedded_envi
     keys, port = [], free_port()
     for _ in range(2):
         with running(serve("--demo", "--port", str(port)), embedded_environment) as server:
-            wait_for(lambda: answer(port, "livez"), program=server, seconds=60)
+            wait_for(lambda: answer(port, "livez"), program=server, seconds=120)
             wait_for(lambda: "is ready at" in server.said(), program=server)
             assert "DEMO MODE" in server.said()
             assert stop(server, signal.SIGINT, seconds=10) == 0
