@@ -19,7 +19,7 @@ from admin_wbs.cost_codes import services as code_services
 from admin_wbs.erp.refresh_plan import Fate, Plan, Row, plan_of
 from admin_wbs.errors import CodeRefused, Stale
 from admin_wbs.models import CodeList, CostCode
-from admin_wbs.models.full_code import LONGEST_CODE, MOST_TIERS, full_code, sort_path
+from admin_wbs.models.full_code import LONGEST_CODE, MOST_TIERS, full_code
 from admin_wbs.models.node import BATCH, SHAPE
 from admin_wbs.tree import moves
 from erp_integrations import sendable
@@ -276,17 +276,16 @@ def _place(code_list: CodeList, tier: Sequence[Row], stored: dict[int, CostCode]
     parents = code_services.by_path(code_list, [row.path[:-1] for row in tier])
     for row in tier:
         code = stored[row.code_id]
-        moves = tuple(code.path) != row.path
+        is_moving = tuple(code.path) != row.path
         before = CostCode(
             pk=code.pk, list_id=code_list.pk, path=code.path, sort_path=code.sort_path
         )
         parent = parents.get(keys(row.path[:-1]))
         code.parent, code.code = parent, row.path[-1]
-        code.path, code.depth = list(row.path), len(row.path) - 1
-        code.full_code, code.sort_path = full_code(row.path), sort_path(row.path)
+        code.take_path(row.path)
         code.description, code.is_active = row.description, row.is_active
         code.revision += 1
-        if moves:
+        if is_moving:
             _carry(before, code, but=stored)
     CostCode.objects.bulk_update([stored[row.code_id] for row in tier], COLUMNS, batch_size=100)
 

@@ -59,12 +59,12 @@ class Tiered(Folding):
         """Set the code, under ``above`` or in the first tier."""
         self.code = code
         self.take_path([*(above.path if above else []), code])
-        self.depth = len(self.path) - 1
 
     def take_path(self, path: Sequence[str]) -> None:
         """Set the path and the fields derived from it."""
         self.path = list(path)
         self.full_code, self.sort_path = full_code(path), sort_path(path)
+        self.depth = len(self.path) - 1
 
 
 T = TypeVar("T", bound=Tiered)

@@ -58,7 +58,6 @@ def take_paths(rows: Iterable[Tiered], paths: Paths) -> None:
         if row.pk in paths:
             row.code = paths[row.pk][-1]
             row.take_path(paths[row.pk])
-            row.depth = len(row.path) - 1
 
 
 def _parents_first(rows: Iterable[T]) -> list[T]:

@@ -20,6 +20,7 @@ from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections.adapter_loading import adapter_of, manifest_of
 from erp_integrations.models import Choice, Connection, ErpRecord
 from erp_integrations.models.match_keys import COMPARED, keys_of
+from erpbridge.db.busy import retried
 
 LONGEST_CODE = 100
 ENDLESS = "The ERP's list of records does not end: it gave the same place twice."
@@ -128,6 +129,7 @@ def _adapter(connection: Connection) -> Adapter:
         raise NotFetched(str(error)) from error
 
 
+@retried
 @transaction.atomic
 def keep(part: FetchedLists | FetchedPage, place: Place) -> Place:
     """Store what was fetched at a place; returns the next place.

@@ -31,26 +31,27 @@ def subject(connection: Connection) -> str:
 
 def test_and_refresh(connection: Connection, *, access: Access) -> Job:
     """Start a test of the connection, which is followed by a refresh if it passes."""
-    return start(
-        TEST_AND_REFRESH,
-        access=access,
-        subject=subject(connection),
-        title=f"Test and refresh {connection.name}",
-        back=reverse("erp:connection", args=[connection.account_id]),
-        args={"connection": connection.pk},
-    )[0]
+    back = reverse("erp:connection", args=[connection.account_id])
+    title = f"Test and refresh {connection.name}"
+    return _start(TEST_AND_REFRESH, connection, access=access, title=title, back=back)
 
 
 def refresh_only(connection: Connection, *, access: Access, back: str) -> Job:
     """Start a refresh, for people who may not test connections too."""
-    return start(
-        REFRESH,
+    title = f"Refresh the data of {connection.name}"
+    return _start(REFRESH, connection, access=access, title=title, back=back)
+
+
+def _start(kind: str, connection: Connection, *, access: Access, title: str, back: str) -> Job:
+    job, _is_new = start(
+        kind,
         access=access,
         subject=subject(connection),
-        title=f"Refresh the data of {connection.name}",
+        title=title,
         back=back,
         args={"connection": connection.pk},
-    )[0]
+    )
+    return job
 
 
 def step(run: Run) -> None:

@@ -181,10 +181,10 @@ def refresh(connection: Connection, *, by: User | None) -> bool:
     For commands. It may take as long as the ERP has records: pages start a job (``refresh_job``).
     """
     place = connections_refresh.Place()
-    keep = retried(connections_refresh.keep)
     try:
         while not place.is_over:
-            place = keep(connections_refresh.fetch_next(connection, place), place)
+            part = connections_refresh.fetch_next(connection, place)
+            place = connections_refresh.keep(part, place)
         end_refresh(connection, by=by)
     except connections_refresh.NotFetched as error:
         if keep_problem(connection, error):
