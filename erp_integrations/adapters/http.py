@@ -25,7 +25,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 CREDENTIALS = re.compile(r"(?i)\b(bearer|basic|session)\s+[\w.~+/=-]{6,}")
 HIDDEN = "[hidden]"
 ALLOWING = (
-    "Correct the address of the connection, or have whoever runs erpbridge allow this host in "
+    "Correct the address of the connection, or have the operator allow this host in "
     "ERPBRIDGE_ALLOWED_PRIVATE_HOSTS."
 )
 

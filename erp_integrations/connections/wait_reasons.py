@@ -49,8 +49,8 @@ HEADINGS = {
 # What a user has to do after the engine has paused a connection.
 NEXT_STEPS: Mapping[str, str] = {
     Halt.LOGIN: "Accepted items wait. The login is checked again automatically.",
-    Halt.SETUP: "An ERP administrator corrects the settings of the connection, or whoever runs "
-    "erpbridge allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. Accepted items wait and are "
+    Halt.SETUP: "An ERP administrator corrects the settings of the connection, or the operator "
+    "allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. Accepted items wait and are "
     "sent automatically once the ERP can be called.",
 }
 # Completes the sentence "It was accepted and waits: ".

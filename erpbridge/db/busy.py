@@ -45,7 +45,7 @@ class Trouble:
 BUSY = Trouble("Busy for a moment", "The database is busy.", "in a few seconds", 5)
 DISK = Trouble(
     "No room on the disk",
-    "The server's disk is full or cannot be written; tell whoever runs the server.",
+    "The server's disk is full or cannot be written; tell the operator.",
     "once there is room",
     60,
     "Nothing can be stored until the disk of the database takes more: free room on it, or make it "
@@ -53,7 +53,7 @@ DISK = Trouble(
 )
 SHORT = Trouble(
     "The database is out of resources",
-    "The database has run out of memory or reached a limit; tell whoever runs the server.",
+    "The database has run out of memory or reached a limit; tell the operator.",
     "in a few minutes",
     60,
     "PostgreSQL has run out of a resource: see what its log names, and give it more memory, or "

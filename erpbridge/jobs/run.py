@@ -34,7 +34,7 @@ TURN = 5.0
 MOST_TRIES = 5
 # Texts for the person who started the job: what happened, and what to do.
 UNKNOWN = (
-    "It stopped because of an unexpected error, which whoever runs erpbridge finds in the log "
+    "It stopped because of an unexpected error, which the operator finds in the log "
     "under job {number}. Start it again; if it stops again, tell them that number."
 )
 REFUSED = "The database refused what was to be saved."
@@ -149,7 +149,7 @@ def _put_back(run: Run, error: Exception) -> None:
 def _reason(error: Exception) -> str:
     trouble = trouble_of(error)
     if trouble is None:
-        return f"{REFUSED} It can continue once whoever runs erpbridge has looked into the log."
+        return f"{REFUSED} It can continue once the operator has looked into the log."
     return f"{trouble.reason} It can continue {trouble.when}."
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Of four bytes each: a row with it needs a new page of the file.
 LONG = "\N{BRICK}" * 1_000
 DISK_FULL, OUT_OF_MEMORY = "53100", "53200"
-TOLD = "The server's disk is full or cannot be written; tell whoever runs the server."
+TOLD = "The server's disk is full or cannot be written; tell the operator."
 
 
 def postgresql_raises(code: str) -> None:

@@ -96,7 +96,7 @@ def test_a_full_disk_for_files_is_said_alike(job_of, page_of):
 
 def test_what_the_database_refuses_is_said_without_its_words(job_of, page_of):
     page = page_of(work_on(job_of(break_a_rule)))
-    assert f"{jobs_run.REFUSED} It can continue once whoever runs erpbridge has looked" in page
+    assert f"{jobs_run.REFUSED} It can continue once the operator has looked" in page
     assert "UNIQUE" not in page
 
 
