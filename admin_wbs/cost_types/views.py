@@ -35,7 +35,7 @@ class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["base_type"].help_text = "What reports count it as, whatever it is called."
+        self.fields["base_type"].help_text = "How reports classify it, whatever its label is."
         self.fields["base_type"].disabled = self.instance.is_default
 
 
