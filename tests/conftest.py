@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import expect
 
 from erp_integrations.adapters.conformance import report
 from erpbridge.access.levels import Level
@@ -177,6 +178,10 @@ def client_of() -> Callable[[User], Client]:
 
 # --- the browser ----------------------------------------------------------------------------
 
+# Milliseconds that a click waits for its element, and an expectation for the page to fulfill it.
+PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
+
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
@@ -205,7 +210,7 @@ def console_errors() -> list[str]:
 def context(new_context, console_errors: list[str]):
     """A browser context that fails the test on script errors and policy violations."""
     context = new_context()
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     context.on(
         "console", lambda said: said.type == "error" and console_errors.append(str(said.text))
     )
