@@ -106,6 +106,7 @@ class _Call:
     refused: bool = False
     began: bool = False
     over: bool = False
+    answered: bool = False
     timer: threading.Timer | None = field(default=None, repr=False)
     # A duplicate of the socket, because TLS takes over the first one.
     connection: socket.socket | None = field(default=None, repr=False)
@@ -135,11 +136,17 @@ class _Call:
             # Wait for a reset in progress, so that it cannot hit a reused file descriptor.
             self.timer.join()
         if self.connection is not None:
+            # The socket's own time-out may come before the timer.
+            if not self.answered:
+                self._discard_unsent()
             self.connection.close()
 
     def _cut(self) -> None:
         """Reset the connection from the timer's thread, and drop what was not sent yet."""
         self.over = True
+        self._discard_unsent()
+
+    def _discard_unsent(self) -> None:
         if self.connection is not None:
             with suppress(OSError):
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -165,6 +172,7 @@ class _Call:
                         raise requests.ConnectionError(f"more than {MOST_BYTES} bytes")
                 if self.over:
                     raise TimeoutError
+                self.answered = True
                 return Reply(response.status_code, response.headers, body)
 
     def connect(self, host: str, port: int, options: Any) -> socket.socket:

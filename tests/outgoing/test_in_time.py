@@ -188,7 +188,7 @@ def test_the_time_is_read_again_right_before_the_first_byte(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "size", [20_000_000, 100_000], ids=["too large for the buffers", "all of it in a buffer"]
+    "size", [20_000_000, 1_000_000], ids=["too large for the buffers", "all of it in a buffer"]
 )
 def test_a_request_that_is_taken_slowly_is_cut_and_never_arrives_whole(size):
     """Also where it all went out, as far as the sender could tell: nothing leaves later."""
@@ -196,6 +196,14 @@ def test_a_request_that_is_taken_slowly_is_cut_and_never_arrives_whole(size):
         problem = failed(server.url(), b"x" * size)
         assert (problem.began, problem.late) == (True, True)
         assert len(server.heard()) < size
+
+
+def test_what_is_in_a_buffer_is_dropped_also_where_the_socket_is_late_before_the_timer(monkeypatch):
+    monkeypatch.setattr(client._Call, "_cut", lambda self: None)
+    with host(answer=b"", reads=False) as server:
+        problem = failed(server.url(), b"x" * 1_000_000)
+        assert (problem.began, problem.late) == (True, True)
+        assert len(server.heard()) < 1_000_000
 
 
 @pytest.mark.parametrize(
