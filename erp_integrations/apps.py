@@ -26,10 +26,12 @@ class ErpIntegrationsConfig(AppConfig):
         """
         from erp_integrations.connections import refresh_job
         from erp_integrations.connections.adapter_loading import check_adapters
+        from erp_integrations.workflow.accept import lookup_job
         from erpbridge import celery  # noqa: F401
 
         register(check_adapters)
         refresh_job.register_jobs()
+        lookup_job.register_jobs()
         health.report_on("tick", _tick)
         for tool in ("erp:companies", "erp:project_companies"):
             waiting.register(tool, _waiting_for, _landing)

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from rest_framework.request import Request as ApiRequest
 
-from erp_integrations.adapters.base import Found, Problem
+from erp_integrations.adapters.base import Problem
 from erp_integrations.api import errors as api_errors
 from erp_integrations.api import procore_status, schemas, serializers
 from erp_integrations.connections import adapter_loading
@@ -22,7 +22,13 @@ from erp_integrations.models.querysets import search as by_words
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import State
 from erp_integrations.workflow import item_details, parents
-from erp_integrations.workflow.accept import actions, field_values, manual_resolution, matches
+from erp_integrations.workflow.accept import (
+    actions,
+    field_values,
+    lookup_job,
+    manual_resolution,
+    matches,
+)
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.actions import Action
 from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
@@ -290,37 +296,28 @@ class Withdraw(ItemAction):
 class Answer(ItemAction):
     """Answer whether an item with unknown outcome is in the ERP.
 
-    ``answer`` is ``there`` (with ``origin_id``) or ``not_there``.
+    ``answer`` is ``there`` (with ``origin_id``) or ``not_there``. What is there is looked up in the
+    ERP first: the call answers 202, and ``lookup`` of the item says how that goes.
     """
 
     body = schemas.ANSWER_BODY
-    # The ERP's record with the given ID: set by prepare(), used by act() in the transaction.
-    in_erp: Found | None = None
 
-    def prepare(self) -> None:
-        """Look up the named ID in the ERP before the transaction begins.
+    @answering(schemas.WholeItem, tagged=True)
+    @answering(schemas.WholeItem, 202, tagged=True)
+    def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+        """Link the item to the ERP's record, or queue it again as the same command.
 
-        :raises Invalid: if the ERP has no such record.
-        :raises ApiError: 409 if the item needs no answer.
+        :raises Invalid: if the ID cannot be one.
+        :raises ApiError: 409 if the item needs no answer, or another lookup is running.
         """
-        super().prepare()
-        item = self.as_seen(self.kwargs["pk"])
-        key, _why = self._answered(item, scope.body_of(self.request))
-        if key:
-            # No row may stay locked while the ERP is asked. The item can change meanwhile, so
-            # post() checks it and the answer again.
-            with refusing("origin_id"):
-                self.in_erp = manual_resolution.look_up(item, key)
-
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
-        """Link the item to the ERP's record, or queue it again as the same command."""
-        _key, why = self._answered(item, body)
-        by = self.access.user
+        item = self.as_seen(pk)
+        key, why = self._answered(item, scope.body_of(request))
         with refusing("origin_id"):
-            if self.in_erp is None:
-                manual_resolution.it_is_not_there(item, by=by, why=why)
-            else:
-                manual_resolution.link_to(item, self.in_erp, by=by, why=why)
+            if not key:
+                manual_resolution.it_is_not_there(item, by=self.access.user, why=why)
+                return self.whole(pk)
+            lookup = lookup_job.link_named(item, key=key, access=self.access, why=why)
+        return self.whole(pk, 202 if lookup else 200)
 
     def _answered(self, item: Item, body: Mapping[str, Any]) -> tuple[str, str]:
         """Return the ID in the ERP, empty for ``not_there``, and the reason.

@@ -251,10 +251,19 @@ class ItemEvent(TypedDict):
     note: str
 
 
+class Lookup(TypedDict):
+    """A lookup, in the ERP, of the record that an answer named."""
+
+    origin_id: str
+    status: Literal["queued", "running", "failed"]
+    problem: str | None
+
+
 class WholeItem(QueueItem):
     """An acceptance item with all its details."""
 
     standing: str | None
+    lookup: Lookup | None
     payload: dict[str, Any]
     acceptance: dict[str, Any]
     acceptance_fields: list[AcceptanceFieldRow]

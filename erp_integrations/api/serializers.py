@@ -17,13 +17,14 @@ from erp_integrations.models import Item, Link, Request
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import MOVING, State
 from erp_integrations.workflow import item_details, standing
-from erp_integrations.workflow.accept import actions, matches
+from erp_integrations.workflow.accept import actions, lookup_job, matches
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.links import comparison
 from erpbridge.access.models import User
 from erpbridge.access.policy import Access
+from erpbridge.jobs.models import Job
 
 RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
 # The newest attempts that an item shows.
@@ -109,6 +110,7 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     return {
         **_item(item, wait_reasons.of_item(item)),
         "standing": standing.sentence(item) or None,
+        "lookup": _lookup(lookup_job.latest(item)),
         "payload": item.payload,
         "acceptance": item.acceptance,
         "acceptance_fields": [_field(field, item, offers) for field in acceptance_fields],
@@ -125,6 +127,12 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
             {**event, "actor": person(event["actor"])} for event in item_details.history(item)
         ],
     }
+
+
+def _lookup(job: Job | None) -> dict[str, Any] | None:
+    if job is None:
+        return None
+    return {"origin_id": job.args["key"], "status": job.state, "problem": job.problem or None}
 
 
 def _field(field: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from erp_integrations.models.states import DECIDABLE, MOVING, OPEN, STATES, Stat
 from erp_integrations.web import scoped_urls
 from erp_integrations.web.forms import AcceptanceForm, UnlinkForm, UseAnywayForm, WithdrawForm
 from erp_integrations.workflow import item_details, standing
-from erp_integrations.workflow.accept import actions, manual_resolution, matches
+from erp_integrations.workflow.accept import actions, lookup_job, manual_resolution, matches
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
 from erp_integrations.workflow.accept.matches import Match
@@ -30,6 +30,8 @@ from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.refusals import NotTaken
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
+from erpbridge.jobs import views as job_pages
+from erpbridge.jobs.models import Job
 from erpbridge.refusals import Refused
 
 RELATED = ("sent_by", "decided_by", "project", "connection")
@@ -77,6 +79,7 @@ def _page(
     available = actions.available(
         item, access, manifest=manifest, link=link, matches=matching, uncompared=uncompared
     )
+    lookup = lookup_job.latest(item)
     context = {
         "item": item,
         "kind": record_type(item.entity),
@@ -125,7 +128,9 @@ def _page(
         "withdraw": withdraw or WithdrawForm(prefix="withdraw"),
         "unlink": unlink or UnlinkForm(prefix="unlink"),
         "reason": reason or ReasonForm(prefix="reject"),
-        "answer": answer or AnswerForm(prefix="answer"),
+        "answer": answer or _answer_form(lookup),
+        "lookup": lookup,
+        "looking": job_pages.running(access, lookup_job.subject(item)),
         "in_erp": _seen_in_erp(item),
         "attempts": item.tries.order_by("-fence")[:20],
         # The ERP's answers word for word, only for those who configure the connection.
@@ -133,6 +138,12 @@ def _page(
         "history": item_details.history(item),
     }
     return render(request, "erp/item.html", context)
+
+
+def _answer_form(lookup: Job | None) -> AnswerForm:
+    """The form to answer with, filled with what the last lookup did not find in the ERP."""
+    given = {"erp_id": lookup.args["key"], "why": lookup.args["why"]} if lookup else None
+    return AnswerForm(prefix="answer", initial=given)
 
 
 def _acceptance_form(
@@ -273,19 +284,18 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
         return _page(request, item, answer=form)
     reason, erp_id = form.cleaned_data["why"], form.cleaned_data["erp_id"]
     try:
-        # Not in one transaction: the lookup asks the ERP, and no lock may be held meanwhile.
         if is_there:
-            manual_resolution.look_up_and_link(item, key=erp_id, by=request.user, why=reason)
+            lookup = lookup_job.link_named(item, key=erp_id, access=request.access, why=reason)
         else:
             manual_resolution.it_is_not_there(item, by=request.user, why=reason)
     except Refused as refused:
         form.add_error("erp_id" if is_there else None, str(refused))
         item.refresh_from_db()
         return _page(request, item, answer=form)
-    if is_there:
-        messages.success(request, f"{item.label} is linked.")
-    else:
+    if not is_there:
         _say_on_its_way(request, item, "is sent again")
+    elif lookup is None:
+        messages.success(request, f"{item.label} is linked.")
     return _to_item(request, item)
 
 

@@ -156,14 +156,38 @@ def it_is_not_there(item: Item, *, by: User, why: str = "") -> None:
 
 
 def look_up_and_link(item: Item, *, key: str, by: User, why: str = "") -> None:
-    """Look up a record in the ERP by a key or ID, then link the item to it.
+    """Link the item to the ERP record that a person named, for commands.
 
-    Must not be called inside a transaction, like :func:`look_up`.
+    Pages and REST calls start :mod:`lookup_job` instead. Must not be called inside a transaction.
 
     :param key: key or ID in the ERP, as the user typed it.
     :raises Refused: if the ERP does not have the record, or it cannot be linked.
     """
-    link_to(item, look_up(item, key), by=by, why=why)
+    if can_look_up(item):
+        link_to(item, look_up(item, key), by=by, why=why)
+    else:
+        link_unchecked(item, key=key, by=by, why=why)
+
+
+def can_look_up(item: Item) -> bool:
+    """Whether the ERP can be called for a record, or takes files or polls.
+
+    :raises Refused: if its adapter cannot be used.
+    """
+    try:
+        manifest = manifest_of(item.connection)
+    except AdapterUnavailable as error:
+        raise Refused(str(error)) from error
+    return manifest.can_find and manifest.delivery not in UNASKED
+
+
+def link_unchecked(item: Item, *, key: str, by: User, why: str = "") -> None:
+    """Link the item to a record of an ERP that cannot be called, as the user typed it.
+
+    :param key: key or ID in the ERP.
+    :raises Refused: if it cannot be an ID, or cannot be linked.
+    """
+    link_to(item, _believed(item, plain(key).strip()), by=by, why=why)
 
 
 def _believed(item: Item, typed: str) -> Found:
@@ -186,18 +210,13 @@ def _believed(item: Item, typed: str) -> Found:
 def look_up(item: Item, key: str) -> Found:
     """Return the ERP record with a key or ID, as the user typed it.
 
-    The ERP is called, so this must not run inside a transaction, which would keep its locks until
-    the ERP answers. If the ERP cannot be called, because it takes files or polls, the user's input
-    is accepted without a check.
+    The ERP is called, so this must run in a background job or a command, and not inside a
+    transaction, which would keep its locks until the ERP answers.
 
     :raises Refused: if the ERP has no such record or several, or cannot be reached.
     """
-    typed = plain(key).strip()
     try:
-        manifest = manifest_of(item.connection)
-        if not manifest.can_find or manifest.delivery in UNASKED:
-            return _believed(item, typed)
-        found = adapter_of(item.connection).find(item.entity, typed)
+        found = adapter_of(item.connection).find(item.entity, plain(key).strip())
     except AdapterUnavailable as error:
         raise Refused(str(error)) from error
     except AdapterError as error:

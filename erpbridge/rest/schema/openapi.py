@@ -36,6 +36,7 @@ VERBS = {"GET": "show", "PATCH": "update", "PUT": "replace", "DELETE": "delete",
 REASONS = {
     200: "Done.",
     201: "Created.",
+    202: "Started; a background job does it.",
     204: "Done; the body is empty.",
     207: "Each row has its own result.",
     304: "Not changed since the ETag that was sent.",

@@ -17,8 +17,9 @@ from erpbridge.access import policy
 from erpbridge.access.levels import Level
 from erpbridge.access.services.people import Levels
 from erpbridge.audit.models import Event
+from erpbridge.jobs.models import Job
 from tests.erp_integrations.api import steps
-from tests.erp_integrations.steps import decide, send_all, unlink, update_item
+from tests.erp_integrations.steps import decide, run_jobs, send_all, unlink, update_item
 from tests.factories import CompanyFactory, ItemFactory
 
 
@@ -245,13 +246,38 @@ def test_it_is_not_there_sends_the_same_command_again(api, asking):
 
 
 def test_it_is_there_links_to_what_the_erp_holds(api, connection, asking, access, pat):
-    wrong = {"answer": "there", "origin_id": "NOSUCH", "reason": "I looked"}
-    assert steps.act(api, asking, "answer", wrong).status_code == 422
     there = in_the_erp(connection, access, pat)
     body = {"answer": "there", "origin_id": there, "reason": "I looked"}
     response = steps.act(api, asking, "answer", body)
-    assert (response.status_code, response.json()["origin_code"]) == (200, there)
+    assert response.status_code == 202
+    assert response.json()["lookup"] == {"origin_id": there, "status": "queued", "problem": None}
+    run_jobs()
+    shown = steps.show(api, asking).json()
+    assert (shown["erp_status"], shown["origin_code"], shown["lookup"]) == ("synced", there, None)
     assert steps.act(api, asking, "answer", body).status_code == 409
+
+
+def test_what_the_erp_does_not_have_is_told_of_the_lookup_until_the_item_is_exported_again(
+    api, connection, asking
+):
+    body = {"answer": "there", "origin_id": "NOSUCH", "reason": "I looked"}
+    assert steps.act(api, asking, "answer", body).status_code == 202
+    run_jobs()
+    lookup = steps.show(api, asking).json()["lookup"]
+    assert (lookup["origin_id"], lookup["status"]) == ("NOSUCH", "failed")
+    assert "The ERP has no single record 'NOSUCH'." in lookup["problem"]
+    absent = {"answer": "not_there", "reason": "I looked"}
+    assert steps.act(api, asking, "answer", absent).json()["lookup"] is None
+
+
+def test_a_second_answer_waits_for_the_lookup_of_the_first(api, connection, asking):
+    body = {"answer": "there", "origin_id": "CEDAR1", "reason": "I looked"}
+    for _ in range(2):
+        assert steps.act(api, asking, "answer", body).status_code == 202
+    assert Job.objects.count() == 1
+    other = steps.act(api, asking, "answer", {**body, "origin_id": "CEDAR2"})
+    assert other.status_code == 422
+    assert "CEDAR1 is being looked up for it." in other.text
 
 
 @pytest.mark.parametrize("body", [{}, {"answer": "maybe"}, {"answer": "there", "reason": "x"}])
