@@ -8,7 +8,6 @@ code, and is noted in the history in the same way.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostType, SubJob
@@ -24,7 +23,7 @@ def of(record: CostType | SubJob | None) -> dict[str, str]:
     return {name: getattr(record, name, "") for name in COLUMNS}
 
 
-def of_new(record: CostType | SubJob) -> dict[str, list[Any]]:
+def of_new(record: CostType | SubJob) -> dict[str, list[object]]:
     """The external ids of a new record as changes; empty without an id."""
     return changes(of(None), of(record)) if record.origin_id else {}
 
@@ -44,9 +43,9 @@ def notes(
     entity: str,
     pk: int,
     label: str,
-    differences: Mapping[str, list[Any]],
+    differences: Mapping[str, list[object]],
     *,
-    data: Mapping[str, Any] | None = None,
+    data: Mapping[str, object] | None = None,
 ) -> list[Note]:
     """Audit events for changed ids. ``data``: further data of the events."""
     changed = {name: differences[name] for name in COLUMNS if name in differences}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Model
 
@@ -19,7 +18,7 @@ class ValueRow(Row):
     values: dict[str, str]
 
 
-def put(record: Model, values: Mapping[str, str]) -> dict[str, list[Any]]:
+def put(record: Model, values: Mapping[str, str]) -> dict[str, list[object]]:
     """Set the values on the record in memory; returns (before, after) of those that changed."""
     changed = changes({name: getattr(record, name) for name in values}, values)
     for name, value in values.items():

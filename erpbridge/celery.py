@@ -2,7 +2,6 @@
 
 import logging.config
 import os
-from typing import Any
 
 from celery import Celery
 from celery.signals import (
@@ -21,17 +20,17 @@ from erpbridge.processes.private_files import UMASK
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erpbridge.settings")
 
 
-def keep_our_logging(**_signal: Any) -> None:
+def keep_our_logging(**_signal: object) -> None:
     """Receiver of ``setup_logging``: use the logging of the settings in every process."""
     logging.config.dictConfig(settings.LOGGING)
 
 
-def write_for_ourselves(**_signal: Any) -> None:
+def write_for_ourselves(**_signal: object) -> None:
     """Receiver of ``worker_init``: files that a worker writes are private to its user."""
     os.umask(UMASK)
 
 
-def drop_dead_connections(**_signal: Any) -> None:
+def drop_dead_connections(**_signal: object) -> None:
     """Receiver of the signals around a task: drop connections that the database closed.
 
     Celery should do this itself, but was seen not to: every later task failed.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase
@@ -147,7 +145,7 @@ def _stale(
 
 
 def _edit_part(
-    request: ScopedRequest, code: CostCode, form: CodeForm, *, seen: int, **more: Any
+    request: ScopedRequest, code: CostCode, form: CodeForm, *, seen: int, **more: object
 ) -> HttpResponse:
     """The row with its fields, or the page without JavaScript; locked values are read-only."""
     context = {
@@ -200,7 +198,7 @@ def _stored_before(
     return same.select_related("list", "parent").first()
 
 
-def _row_context(request: ScopedRequest, code: CostCode) -> dict[str, Any]:
+def _row_context(request: ScopedRequest, code: CostCode) -> dict[str, object]:
     home = reverse("admin_wbs:list", args=[request.access.account.pk, code.list_id])
     return {
         "row": row_of(code),
@@ -211,7 +209,7 @@ def _row_context(request: ScopedRequest, code: CostCode) -> dict[str, Any]:
     }
 
 
-def _saved_context(request: ScopedRequest, code: CostCode, *, message: str) -> dict[str, Any]:
+def _saved_context(request: ScopedRequest, code: CostCode, *, message: str) -> dict[str, object]:
     """The row, and the numbers next to the list.
 
     A person's own change does not make their page stale; an earlier change by somebody else does.

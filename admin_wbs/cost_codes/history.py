@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from admin_wbs.cost_codes.list_services import CODE
 from admin_wbs.models import CostCode
 from erp_integrations import sendable
@@ -20,7 +18,7 @@ class CodeWords:
         """The label of a field on the code's page."""
         return LABELS.get(name, name.replace("_", " ").capitalize())
 
-    def value(self, name: str, value: Any) -> str:
+    def value(self, name: str, value: object) -> str:
         """A stored value as shown on the page."""
         if name == "is_active":
             return "Active" if value else "Inactive"

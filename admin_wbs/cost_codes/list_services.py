@@ -7,7 +7,6 @@ change the same tree wait for each other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -77,7 +76,7 @@ def make_erp(code_list: CodeList, *, by: User) -> None:
 
 
 @transaction.atomic
-def change(code_list: CodeList, *, values: Mapping[str, Any], by: User) -> None:
+def change(code_list: CodeList, *, values: Mapping[str, object], by: User) -> None:
     """Change name and settings. The list of a connected ERP keeps its name.
 
     :raises ValidationError: for an invalid name, or one that is taken.
@@ -215,11 +214,11 @@ def _touch(list_ids: Collection[int], *, by: User | None) -> None:
     rows.update(revision=F("revision") + 1, changed_at=Now(), changed_by=by)
 
 
-def _save(code_list: CodeList, **how: Any) -> None:
+def _save(code_list: CodeList, update_fields: list[str] | None = None) -> None:
     """:raises ValidationError: for an invalid name, or one that is taken, even concurrently."""
     code_list.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():
-            code_list.save(**how)
+            code_list.save(update_fields=update_fields)
     except IntegrityError as error:
         raise ValidationError({"name": "A list of this name exists already."}) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase
@@ -101,7 +99,7 @@ def list_copy(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 def _copy_page(
-    request: ScopedRequest, target: CodeList, source: CodeList | None, others: Any
+    request: ScopedRequest, target: CodeList, source: CodeList | None, others: object
 ) -> HttpResponse:
     context = {
         "list": target,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -127,7 +125,7 @@ def codes_page(
     return render(request, "wbs/codes.html", context)
 
 
-def erp_context(request: ScopedRequest, code_list: CodeList, *, seen: int) -> dict[str, Any]:
+def erp_context(request: ScopedRequest, code_list: CodeList, *, seen: int) -> dict[str, object]:
     """Context of the ERP buttons. ``seen`` is the list revision of the open page."""
     button = send_to_erp.button(code_list, request.access, seen=seen)
     return {

@@ -7,7 +7,6 @@ accounting or are being exported never change: the WHERE of each write checks th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -324,5 +323,5 @@ def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
     return Outcome(len(codes), sorted_out.left)
 
 
-def _note(code: CostCode, verb: str, *, data: Mapping[str, Any]) -> Note:
+def _note(code: CostCode, verb: str, *, data: Mapping[str, object]) -> Note:
     return Note(ENTITY, code.pk, str(code), verb, data=data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
 
 from django.db import transaction
 
@@ -94,13 +93,13 @@ def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, CostType]) -> N
             origins |= {origin: owner} if origin else {}
 
 
-def _change_notes(cost_type: CostType, differences: Mapping[str, list[Any]]) -> list[Note]:
+def _change_notes(cost_type: CostType, differences: Mapping[str, list[object]]) -> list[Note]:
     own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
     edited = [_note(cost_type, "edited", own)] if own else []
     return [*edited, *external_ids.notes(COST_TYPE, cost_type.pk, str(cost_type), differences)]
 
 
-def _note(cost_type: CostType, verb: str, differences: Mapping[str, Any] | None = None) -> Note:
+def _note(cost_type: CostType, verb: str, differences: Mapping[str, object] | None = None) -> Note:
     return Note(
         COST_TYPE,
         cost_type.pk,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
@@ -21,7 +20,7 @@ from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.ui import page_params
-from erpbridge.ui.listing import Page, list_page
+from erpbridge.ui.listing import list_page
 
 GET_OR_POST = ("GET", "HEAD", "POST")
 PAIR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
@@ -120,9 +119,9 @@ def _list(access: Access, list_id: int) -> CodeList:
     return get_object_or_404(CodeList.objects.visible_to(access), pk=list_id)
 
 
-def _context(request: ScopedRequest, code_list: CodeList) -> dict[str, Any]:
+def _context(request: ScopedRequest, code_list: CodeList) -> dict[str, object]:
     refusal = code_cost_types.refusal(code_list)
-    page: Page[Any] = list_page(
+    page = list_page(
         code_cost_types.rows(code_list),
         request.GET,
         sorts={"code": "sort_path"},

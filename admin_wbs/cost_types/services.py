@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -86,19 +85,19 @@ def _locked(cost_type: CostType) -> CostType:
     return stored
 
 
-def _save(cost_type: CostType, **how: Any) -> None:
+def _save(cost_type: CostType, update_fields: list[str] | None = None) -> None:
     """:raises ValidationError: for an invalid value, or a code that is taken, even concurrently."""
     cost_type.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():
-            cost_type.save(**how)
+            cost_type.save(update_fields=update_fields)
     except IntegrityError as error:
         message = f"Another cost type has the code {cost_type.code}."
         raise ValidationError({"code": message}) from error
 
 
 def _note(
-    cost_type: CostType, verb: str, *, by: User, data: Mapping[str, Any] | None = None
+    cost_type: CostType, verb: str, *, by: User, data: Mapping[str, object] | None = None
 ) -> None:
     event = Note(COST_TYPE, cost_type.pk, str(cost_type), verb, data=data or {})
     note(cost_type.account_id, [event], by=by)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -26,7 +24,7 @@ def check(request: ScopedRequest, list_id: int) -> HttpResponse:
     code_list = visible_list(request.access, list_id)
     offered = dry_run.offered()
     adapter = _chosen(request, offered)
-    context: dict[str, Any] = {"list": code_list, "offered": offered, "chosen": adapter}
+    context: dict[str, object] = {"list": code_list, "offered": offered, "chosen": adapter}
     if adapter is not None:
         try:
             context |= _answer(request, dry_run.check(code_list, adapter))
@@ -61,7 +59,7 @@ def _chosen(request: ScopedRequest, offered: list[InstalledAdapter]) -> Installe
     return next((adapter for adapter in offered if adapter.key == key), None)
 
 
-def _answer(request: ScopedRequest, verdict: Verdict) -> dict[str, Any]:
+def _answer(request: ScopedRequest, verdict: Verdict) -> dict[str, object]:
     rule = request.GET.get("rule", "")
     rule = rule if rule in verdict.by_rule else ""
     page = sliced(verdict.breaking(rule), request.GET.get("page", ""))

@@ -115,7 +115,7 @@ def _of_other_lists(ids: Sequence[int]) -> dict[int, Problem]:
     return problems
 
 
-def make_list(*, entity: str, account_id: int, connected: Connected, **_more: Any) -> None:
+def make_list(*, entity: str, account_id: int, connected: Connected, **_more: object) -> None:
     """Create the list of a newly connected ERP."""
     if entity == list_services.CODE:
         list_services.connected(connected, account_id)

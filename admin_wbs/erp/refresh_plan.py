@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
@@ -116,11 +115,11 @@ def plan_of(code_list: CodeList) -> Plan:
     return Plan(tuple(rows), _digest([[code.erp_id, *_facts(code)] for code in erp_codes]))
 
 
-def _facts(erp_code: ErpCode) -> list[Any]:
+def _facts(erp_code: ErpCode) -> list[object]:
     return [erp_code.path, erp_code.description, erp_code.is_active, erp_code.problem]
 
 
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -39,7 +37,7 @@ def refresh(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     if request.method == "POST":
         return _act(request, code_list)
     connection = sendable.connected(code_list.account_id, list_services.CODE)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "list": code_list,
         "why_not": erp_refresh_job.refusal(code_list),
         "erp": connection.label if connection else "",
@@ -65,7 +63,7 @@ def _act(request: ScopedRequest, code_list: CodeList) -> HttpResponseBase:
     return redirect(job_pages.href(job, request.access))
 
 
-def _shown(plan: Plan, params: QueryDict) -> dict[str, Any]:
+def _shown(plan: Plan, params: QueryDict) -> dict[str, object]:
     """Tabs with counts, and a page of rows."""
     show = params.get("show", "")
     fate = Fate(show) if show in set(Fate) else None

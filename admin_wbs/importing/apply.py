@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 
@@ -27,7 +26,7 @@ class Result:
     unchanged: int
     refused: list[Refused]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The format in which it is stored with the upload."""
         refused = [[row.line, row.cells, row.reason] for row in self.refused]
         return {**self.counts, "refused": refused}

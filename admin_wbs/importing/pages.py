@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import QueryDict
 
@@ -60,7 +59,7 @@ def actions(code_list: CodeList, access: Access) -> FileActions:
     return FileActions(may, not code_list.codes.exists(), [why] if why else [])
 
 
-def preview(code_import: CodeImport, plan: Plan, params: QueryDict) -> dict[str, Any]:
+def preview(code_import: CodeImport, plan: Plan, params: QueryDict) -> dict[str, object]:
     """Layout, tabs and a page of rows; rows with errors come first."""
     layout = uploads.layout_of(code_import)
     shared = pages.preview(plan, LOOKS, params)

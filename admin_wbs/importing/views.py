@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -152,5 +151,5 @@ def _import(request: ScopedRequest, code_import_id: UUID) -> CodeImport:
     return get_object_or_404(uploads.visible_to(request.access), pk=code_import_id)
 
 
-def _named(name: str) -> dict[str, Any]:
+def _named(name: str) -> dict[str, object]:
     return {"Content-Disposition": content_disposition_header(True, name)}

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -205,7 +205,9 @@ def _items_of(
 ) -> list[tuple[int, str, bool]]:
     """(id, code, active) of items that the project can use."""
     columns: tuple[str, str, str] = ("pk", "full_code", "is_active")
-    rows: Any = SegmentItem.objects.filter(segment=segment)
+    rows: QuerySet[SegmentItem | ProjectCostCode | SubJob] = SegmentItem.objects.filter(
+        segment=segment
+    )
     if segment.kind == Kind.COST_CODE:
         rows = ProjectCostCode.objects.filter(project=project)
         columns = ("pk", "cost_code__full_code", "cost_code__is_active")
@@ -279,7 +281,7 @@ def _describe(
     by: User,
 ) -> None:
     """Set the descriptions of existing codes; if rows disagree, the last one wins."""
-    changed: dict[int, dict[str, list[Any]]] = {}
+    changed: dict[int, dict[str, list[object]]] = {}
     to_update: dict[int, WbsCode] = {}
     for row in rows:
         code = stored[row.combination]
@@ -312,7 +314,7 @@ def _note_new(
 
 
 def _note_changes(
-    project: Project, changed: Mapping[int, Mapping[str, list[Any]]], *, by: User
+    project: Project, changed: Mapping[int, Mapping[str, list[object]]], *, by: User
 ) -> None:
     labels = flat(project, changed)
     notes = [
@@ -328,5 +330,5 @@ def _note_changes(
     note(project.account_id, notes, by=by)
 
 
-def _project_data(project: Project) -> dict[str, Any]:
+def _project_data(project: Project) -> dict[str, object]:
     return {"project": str(project), "project_id": project.pk}

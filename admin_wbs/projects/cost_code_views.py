@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -102,7 +100,7 @@ def _picker(request: ScopedRequest, code_list: CodeList, offered: list[CodeList]
     """The children of a code, as a page or as a branch; or the codes that match a search."""
     search = page_params.words(request.GET)
     parent = _above(request.GET.get("under", ""), code_list)
-    codes: QuerySet[Any] = cost_codes.offered(code_list)
+    codes: QuerySet[Model] = cost_codes.offered(code_list)
     total = codes.count()
     if not search:
         codes = codes.filter(parent=parent)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -52,7 +50,7 @@ def sub_job_list(request: ScopedRequest) -> HttpResponseBase:
             return _page(request, form)
         messages.success(request, f"Added the sub job {created}.")
         return redirect(f"{request.path}?added={created.pk}")
-    context: dict[str, Any] = {"add_url": request.path, "may_edit": True}
+    context: dict[str, object] = {"add_url": request.path, "may_edit": True}
     if created is None:
         context |= {"form": form, "key": key}
         return render(request, "wbs/parts/typed_sub_job.html", context)

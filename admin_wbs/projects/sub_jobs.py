@@ -6,7 +6,6 @@ Every function locks the project, so that two people who change its sub jobs wai
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -127,7 +126,7 @@ def _check(sub_job: SubJob) -> None:
         raise ValidationError(taken)
 
 
-def _write(stored: SubJob, changed: Mapping[str, list[Any]], *, by: User) -> None:
+def _write(stored: SubJob, changed: Mapping[str, list[object]], *, by: User) -> None:
     for name, (_old, new) in changed.items():
         setattr(stored, name, new)
     _check(stored)
@@ -137,7 +136,9 @@ def _write(stored: SubJob, changed: Mapping[str, list[Any]], *, by: User) -> Non
     _note(stored, "edited", by=by, data={"changes": dict(changed)})
 
 
-def _note(sub_job: SubJob, verb: str, *, by: User, data: Mapping[str, Any] | None = None) -> None:
+def _note(
+    sub_job: SubJob, verb: str, *, by: User, data: Mapping[str, object] | None = None
+) -> None:
     more = {"project": str(sub_job.project), "project_id": sub_job.project_id, **(data or {})}
     note(
         sub_job.project.account_id,

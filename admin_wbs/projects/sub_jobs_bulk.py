@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -103,7 +102,7 @@ def _compared(column: str, value: str) -> str:
     return value if column == "origin_id" else key(value)
 
 
-def _set(sub_job: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:
+def _set(sub_job: SubJob, values: Mapping[str, str]) -> dict[str, list[object]]:
     created = put(sub_job, values)
     if created:
         sub_job.revision += 1
@@ -112,7 +111,7 @@ def _set(sub_job: SubJob, values: Mapping[str, str]) -> dict[str, list[Any]]:
 
 
 def _change_notes(
-    project: Project, sub_job: SubJob, differences: Mapping[str, list[Any]]
+    project: Project, sub_job: SubJob, differences: Mapping[str, list[object]]
 ) -> list[Note]:
     own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
     edited = [_note(project, sub_job, "edited", own)] if own else []
@@ -120,12 +119,12 @@ def _change_notes(
     return [*edited, *external_ids.notes(SUB_JOB, sub_job.pk, str(sub_job), differences, data=data)]
 
 
-def _project_data(project: Project) -> dict[str, Any]:
+def _project_data(project: Project) -> dict[str, object]:
     return {"project": str(project), "project_id": project.pk}
 
 
 def _note(
-    project: Project, sub_job: SubJob, verb: str, differences: Mapping[str, Any] | None = None
+    project: Project, sub_job: SubJob, verb: str, differences: Mapping[str, object] | None = None
 ) -> Note:
     data = {**_project_data(project), **({"changes": dict(differences)} if differences else {})}
     return Note(SUB_JOB, sub_job.pk, str(sub_job), verb, data=data)

@@ -8,7 +8,6 @@ See docs/design/work-breakdown-structure.md, "Segments and budget codes".
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.db import transaction
 from django.db.models.signals import post_save
@@ -72,7 +71,7 @@ def lock(account_id: int) -> None:
     _copy(account_id, Project.objects.filter(account=account_id).values_list("pk", flat=True))
 
 
-def project_made(*, instance: Project, created: bool, raw: bool, **_more: Any) -> None:
+def project_made(*, instance: Project, created: bool, raw: bool, **_more: object) -> None:
     """Signal handler: give a new project the account's current structure."""
     if not created or raw:
         return
@@ -82,7 +81,7 @@ def project_made(*, instance: Project, created: bool, raw: bool, **_more: Any) -
             _copy(instance.account_id, [instance.pk])
 
 
-def projects_made(*, account_id: int, project_ids: Sequence[int], **_more: Any) -> None:
+def projects_made(*, account_id: int, project_ids: Sequence[int], **_more: object) -> None:
     """Signal handler for projects that were created in bulk."""
     with transaction.atomic():
         lock(account_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase
@@ -124,7 +122,7 @@ def _edit(
     return render(request, "wbs/parts/item_edit.html", context | {"item": stored, "form": form})
 
 
-def _edit_context(stored: SegmentItem) -> dict[str, Any]:
+def _edit_context(stored: SegmentItem) -> dict[str, object]:
     return {"key": f"edit-form-{stored.pk}", "seen": stored.revision}
 
 
@@ -152,7 +150,7 @@ def _stored_before(
 
 def _row_context(
     request: ScopedRequest, segment: Segment, *, under: SegmentItem | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Context of every row of the table."""
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     return {
@@ -234,7 +232,7 @@ def _page(
     )
     if editing is not None and editing not in page.rows:
         page.rows.insert(0, editing)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         **_row_context(request, segment, under=under),
         "page": page,
         "form": form or ItemForm(prefix="new"),

@@ -6,7 +6,6 @@ Every function locks the segment first, so that two people who change a tree wai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -182,5 +181,5 @@ def _switch(
     return Outcome(len(sorted_out.allowed), sorted_out.left)
 
 
-def _note(item: SegmentItem, verb: str, data: Mapping[str, Any] | None = None) -> Note:
+def _note(item: SegmentItem, verb: str, data: Mapping[str, object] | None = None) -> Note:
     return Note(ITEM, item.pk, str(item), verb, data=data or {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -75,7 +74,7 @@ def add(
 
 
 @transaction.atomic
-def change(segment: Segment, *, values: Mapping[str, Any], by: User) -> None:
+def change(segment: Segment, *, values: Mapping[str, object], by: User) -> None:
     """Change name and switches of a custom segment, but not flat or tiered.
 
     :raises ValidationError: for an invalid name, or one that is taken.
@@ -195,17 +194,19 @@ def _end(account_id: int) -> int:
     return (last.position or 0) + 1 if last else 1
 
 
-def _save(segment: Segment, **how: Any) -> None:
+def _save(segment: Segment, update_fields: list[str] | None = None) -> None:
     """:raises ValidationError: for an invalid name, or one that is taken, even concurrently."""
     segment.full_clean(validate_constraints=False)
     try:
         with transaction.atomic():
-            segment.save(**how)
+            segment.save(update_fields=update_fields)
     except IntegrityError as error:
         message = f"A segment named {segment.name} exists already."
         raise ValidationError({"name": message}) from error
 
 
-def _note(segment: Segment, verb: str, *, by: User, data: Mapping[str, Any] | None = None) -> None:
+def _note(
+    segment: Segment, verb: str, *, by: User, data: Mapping[str, object] | None = None
+) -> None:
     event = Note(SEGMENT, segment.pk, segment.name, verb, data=data or {})
     note(segment.account_id, [event], by=by)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import template
 
 from admin_wbs.cost_codes import list_services
@@ -28,11 +26,11 @@ def refresh_offer(access: Access, code_list: CodeList) -> dict[str, bool]:
 
 
 @register.inclusion_tag("wbs/refresh_news.html")
-def refresh_news(access: Access, code_list: CodeList) -> dict[str, Any]:
+def refresh_news(access: Access, code_list: CodeList) -> dict[str, object]:
     """Above a list's codes: a running refresh, and why there is no Send."""
     connection = sendable.connected(code_list.account_id, list_services.CODE)
     is_its_list = connection is not None and connection.connection_id == code_list.connection_id
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "erp_owns": erp_owns(code_list),
         "erp": connection.label if connection else "",
         "wait": _wait(code_list) if is_its_list else None,
@@ -45,7 +43,7 @@ def _wait(code_list: CodeList) -> sendable.Wait | None:
 
 
 @register.inclusion_tag("wbs/code_admin_actions.html")
-def code_admin_actions(access: Access, code: CostCode) -> dict[str, Any]:
+def code_admin_actions(access: Access, code: CostCode) -> dict[str, object]:
     """What an account admin can do with a synced code."""
     may = bool(code.origin_id) and bool(access.can("codes.unlink"))
     return {"account": access.account, "code": code, "may_unlink": may}

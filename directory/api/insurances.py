@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -37,7 +37,7 @@ TEXTS = (
 )
 FLAGS = ("exempt", "enable_expired_insurance_notifications")
 DAYS = ("effective_date", "expiration_date")
-READERS: dict[str, Reader] = {
+READERS: dict[str, Reader[object]] = {
     **{name: bodies.text(Insurance, name) for name in TEXTS},
     **dict.fromkeys(FLAGS, bodies.flag),
     **dict.fromkeys(DAYS, bodies.day),
@@ -69,18 +69,18 @@ class Policy(TypedDict):
     updated_at: datetime
 
 
-def insurances(pks: Sequence[int]) -> dict[int, Any]:
+def insurances(pks: Sequence[int]) -> dict[int, object]:
     """Insurance policies with all fields."""
     rows = Insurance.objects.filter(pk__in=pks).values(*COLUMNS)
     return {row["id"]: _shown(row) for row in rows}
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _shown(row: dict[str, object]) -> dict[str, object]:
     fields = {name: None if value == "" else value for name, value in row.items()}
     return fields | {"vendor_id": fields.pop("company_id")}
 
 
-class InsuranceView(Resource, Records):
+class InsuranceView(Resource[Insurance], Records):
     """Insurance policies of the vendor in the path."""
 
     reads = "companies.view"
@@ -153,27 +153,27 @@ class InsuranceView(Resource, Records):
         note(self.access.account.pk, [event], by=self.access.user)
 
 
-class Insurances(InsuranceView, Listed):
+class Insurances(InsuranceView, Listed[Insurance]):
     """The insurance policies of the vendor."""
 
     @takes(READERS, wrapped="insurance")
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create an insurance policy."""
         return self.show(self.write(), 201)
 
 
-class OneInsurance(InsuranceView, Shown):
+class OneInsurance(InsuranceView, Shown[Insurance]):
     """An insurance policy of the vendor."""
 
     @takes(READERS, wrapped="insurance")
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change an insurance policy; fields that are not sent stay as they are."""
         return self.show(self.write(self.one(pk).pk))
 
     @answers(None, 204)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete an insurance policy. The response has no body."""
         policy = self.one(pk)
         self.require("companies.edit")
@@ -187,7 +187,7 @@ class SyncInsurances(InsuranceView):
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update policies. A row with errors does not stop the others."""
         self.require("companies.edit")
         return sync.answer(scope.body_of(request).get("updates"), self, self.shape())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from rest_framework.request import Request
 
@@ -26,18 +24,18 @@ class BusinessRegister(VendorView):
         row = {"id": vendor.pk, "entity_type": vendor.entity_type, "entity_id": vendor.entity_id}
         return JsonAnswer(register_of(row))
 
-    @takes(register.schema, wrapped="business_register", required=["type", "identifier"])
+    @takes(dict(register.schema), wrapped="business_register", required=["type", "identifier"])
     @answers(Register, 201, tagged=True)
-    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Create the business register entry; 409 if the vendor has one."""
         vendor = self.one(pk)
         if vendor.entity_id:
             raise ApiError(409, "This vendor has a business register; change it by PATCH.")
         return self._store(vendor, 201)
 
-    @takes(register.schema, wrapped="business_register")
+    @takes(dict(register.schema), wrapped="business_register")
     @answers(Register, tagged=True)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the type or number of the business register entry."""
         return self._store(self.one(pk), 200)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TypedDict, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -21,29 +21,29 @@ from erpbridge.rest.responses import JsonAnswer
 from erpbridge.rest.schema.operations import One, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
 
-Named = Trade | Department
+N = TypeVar("N", Trade, Department)
 
 
-class NamedView(Resource):
+class NamedView(Resource[N]):
     """Records of the company that consist of little more than a name."""
 
     reads = "companies.view"
     word = ""
-    model: type[Named]
-    readers: Mapping[str, bodies.Reader]
+    model: type[N]
+    readers: Mapping[str, bodies.Reader[object]]
 
-    def found(self) -> QuerySet[Any]:
+    def found(self) -> QuerySet[N]:
         """The records of the company."""
         return self.model._default_manager.filter(account=self.access.account)
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> bodies.Values:
         """Read the values of the body. :raises Invalid: with the errors by field."""
         values, errors = bodies.read(self.wrapped(self.word), self.readers)
         if errors:
             raise Invalid(errors)
         return values
 
-    def store(self, row: Any, verb: str) -> int:
+    def store(self, row: Trade | Department, verb: str) -> int:
         """Save a record with its audit event. :raises Invalid: for a name that is taken."""
         if not row.name:
             raise Invalid({"name": ["can't be blank"]})
@@ -55,7 +55,7 @@ class NamedView(Resource):
             raise Invalid({"name": [TAKEN]}) from None
         return int(row.pk)
 
-    def _note_event(self, row: Any, verb: str) -> None:
+    def _note_event(self, row: Trade | Department, verb: str) -> None:
         """Write an audit event."""
         event = Note(self.word, row.pk, row.name, verb)
         note(self.access.account.pk, [event], by=self.access.user)
@@ -81,7 +81,7 @@ TRADE = {"name": bodies.text(Trade, "name"), "active": bodies.flag}
 DEPARTMENT = {"name": bodies.text(Department, "name")}
 
 
-def trades(pks: Sequence[int]) -> dict[int, Any]:
+def trades(pks: Sequence[int]) -> dict[int, object]:
     """Trades in Procore's format."""
     rows = Trade.objects.filter(pk__in=pks).values_list("id", "name", "is_active", "updated_at")
     return {
@@ -90,7 +90,7 @@ def trades(pks: Sequence[int]) -> dict[int, Any]:
     }
 
 
-class TradeView(NamedView):
+class TradeView(NamedView[Trade]):
     """Trades of the company."""
 
     word = "trade"
@@ -112,12 +112,12 @@ class TradeView(NamedView):
         return {"": trades}
 
 
-class Trades(TradeView, Listed):
+class Trades(TradeView, Listed[Trade]):
     """The trades of the company."""
 
     @takes(TRADE, wrapped="trade", required=["name"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a trade."""
         self.require("companies.edit")
         values = self.read()
@@ -129,16 +129,16 @@ class Trades(TradeView, Listed):
         return self.show(self.store(row, "created"), 201)
 
 
-class OneTrade(TradeView, Shown):
+class OneTrade(TradeView, Shown[Trade]):
     """A trade of the company."""
 
 
-def departments(pks: Sequence[int]) -> dict[int, Any]:
+def departments(pks: Sequence[int]) -> dict[int, object]:
     """Departments in Procore's format."""
     return {row["id"]: row for row in Department.objects.filter(pk__in=pks).values("id", "name")}
 
 
-class DepartmentView(NamedView):
+class DepartmentView(NamedView[Department]):
     """Departments of the company."""
 
     word = "department"
@@ -152,24 +152,24 @@ class DepartmentView(NamedView):
         return {"": departments}
 
 
-class Departments(DepartmentView, Listed):
+class Departments(DepartmentView, Listed[Department]):
     """The departments of the company."""
 
     @takes(DEPARTMENT, wrapped="department", required=["name"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a department."""
         self.require("account.configure")
         row = Department(account=self.access.account, name=self.read().get("name", ""))
         return self.show(self.store(row, "created"), 201)
 
 
-class OneDepartment(DepartmentView, Shown):
+class OneDepartment(DepartmentView, Shown[Department]):
     """A department of the company."""
 
     @takes(DEPARTMENT, wrapped="department")
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Rename a department."""
         row = self.one(pk)
         self.require("account.configure")
@@ -177,7 +177,7 @@ class OneDepartment(DepartmentView, Shown):
         return self.show(self.store(row, "edited"))
 
     @answers(None, 204)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete a department. The response has no body."""
         row = self.one(pk)
         self.require("account.configure")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from directory.api.trades import TradeRow
 
@@ -58,7 +58,7 @@ class VendorAddress(Named):
 
     abbreviated_name: str | None
     address: str | None
-    attachments: list[Any]
+    attachments: list[object]
     authorized_bidder: bool
     business_id: None
     business_phone: str | None
@@ -101,8 +101,8 @@ class VendorNormal(VendorAddress):
 class VendorErp(VendorNormal):
     """A vendor with the usual fields and the ERP's custom fields."""
 
-    origin_custom_fields: list[dict[str, Any]]
-    erp_custom_fields: list[dict[str, Any]]
+    origin_custom_fields: list[dict[str, object]]
+    erp_custom_fields: list[dict[str, object]]
 
 
 class _More(TypedDict):

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Model, QuerySet
 
 from directory.company_fields import countries
 from directory.models import CLASSIFICATIONS, Company, ProjectCompany
+from directory.models.querysets import CompanyQuerySet
 from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.rest.pagination import Shape
@@ -70,15 +71,17 @@ ABSENT = {
     "vendor_group": None,
 }
 ERP_FIELDS = ("origin_code", "origin_data", "origin_id", "synced_to_erp")
-Rows = dict[int, dict[str, Any]]
+Rows = dict[int, dict[str, object]]
+# What QuerySet.values() returns of a company.
+Row = Mapping[str, Any]
 
 
-def compact(pks: Sequence[int]) -> Rows:
+def compact(pks: Sequence[int]) -> Mapping[int, Mapping[str, object]]:
     """Id and name."""
     return {row["id"]: row for row in _companies(pks).values("id", "name")}
 
 
-def ids_only(pks: Sequence[int]) -> Rows:
+def ids_only(pks: Sequence[int]) -> Mapping[int, Mapping[str, object]]:
     """The id only."""
     return {row["id"]: row for row in _companies(pks).values("id")}
 
@@ -99,7 +102,7 @@ def normal(pks: Sequence[int]) -> Rows:
 
 def erp(pks: Sequence[int]) -> Rows:
     """The usual fields and the ERP's custom fields."""
-    more: dict[str, Any] = {"origin_custom_fields": [], "erp_custom_fields": []}
+    more: dict[str, object] = {"origin_custom_fields": [], "erp_custom_fields": []}
     return {pk: row | more for pk, row in normal(pks).items()}
 
 
@@ -183,7 +186,7 @@ OF_PROJECT: Mapping[str, Shape] = {
 }
 
 
-def register_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
+def register_of(row: Row) -> dict[str, object] | None:
     """The business register entry of a vendor; None without a number."""
     if not row["entity_id"]:
         return None
@@ -196,13 +199,13 @@ def register_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _companies(pks: Sequence[int]) -> Any:
+def _companies(pks: Sequence[int]) -> CompanyQuerySet:
     return Company.objects.filter(pk__among=pks)
 
 
 def _normal(
-    row: dict[str, Any], contacts: Mapping[int, Any], people: Mapping[int, int]
-) -> dict[str, Any]:
+    row: Row, contacts: Mapping[int, object], people: Mapping[int, int]
+) -> dict[str, object]:
     vendor = {name: row[name] for name in PLAIN}
     for name in TEXTS:
         vendor[name] = row[name] or None
@@ -220,7 +223,7 @@ class _More:
     """Fields that the extended view adds to the normal one, read once per page."""
 
     def __init__(self, pks: Sequence[int]) -> None:
-        self.trades: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+        self.trades: defaultdict[int, list[dict[str, object]]] = defaultdict(list)
         through = Company.trades.through.objects.filter(company__among=pks).order_by("trade__name")
         names = ("company_id", "trade_id", "trade__name", "trade__is_active", "trade__updated_at")
         for company, pk, name, active, updated in through.values_list(*names):
@@ -236,7 +239,7 @@ class _More:
             self.bidders[company].append({"id": user})
         self.children = _counts(Company.objects.filter(parent__among=pks), "parent_id")
 
-    def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def of(self, row: Row) -> dict[str, object]:
         """The additional fields of one vendor."""
         pk, classifications = row["id"], set(row["classifications"])
         parent = row["parent_id"]
@@ -253,11 +256,11 @@ class _More:
         }
 
 
-def _counts(rows: Any, name: str = "company_id") -> dict[int, int]:
+def _counts(rows: QuerySet[Model], name: str = "company_id") -> dict[int, int]:
     return dict(rows.order_by().values_list(name).annotate(Count("pk")))
 
 
-def _contacts(pks: Iterable[int | None]) -> dict[int, dict[str, Any]]:
+def _contacts(pks: Iterable[int | None]) -> dict[int, dict[str, object]]:
     """People as contacts, by membership id; erpbridge does not store their phone numbers."""
     member_ids = {pk for pk in pks if pk is not None}
     if not member_ids:
@@ -266,7 +269,7 @@ def _contacts(pks: Iterable[int | None]) -> dict[int, dict[str, Any]]:
     return {member.pk: _contact(member) for member in members}
 
 
-def _contact(member: Membership) -> dict[str, Any]:
+def _contact(member: Membership) -> dict[str, object]:
     first, _space, last = member.user.name.rpartition(" ")
     return {
         "id": member.user_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.core.exceptions import ValidationError
 
@@ -19,7 +18,7 @@ from erpbridge.access.models import Membership
 from erpbridge.access.policy import Access
 from erpbridge.refusals import TAKEN
 from erpbridge.rest.requests import bodies, countries
-from erpbridge.rest.requests.bodies import Reader, reader
+from erpbridge.rest.requests.bodies import Reader, Values, reader
 from erpbridge.rest.sync import Records, SyncRow, without_refused
 
 ENTITY = "vendor"
@@ -53,7 +52,7 @@ STRANGER = "is not one of the vendor's people"
 CONTACTS = ("primary_contact_id", "bidding_distribution_ids")
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def _object(value: object) -> Mapping[str, object]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -61,11 +60,11 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value
 
 
-KINDS_OF_FIRMS: dict[str, Reader] = dict.fromkeys(CLASSIFICATIONS, bodies.flag)
+KINDS_OF_FIRMS: dict[str, Reader[object]] = dict.fromkeys(CLASSIFICATIONS, bodies.flag)
 
 
 @reader({"type": "object", "properties": dict.fromkeys(KINDS_OF_FIRMS, bodies.flag.schema)})
-def bidding(value: Any) -> dict[str, bool]:
+def bidding(value: object) -> dict[str, bool]:
     """Any of the 13 business classifications."""
     values, errors = bodies.read(_object(value), KINDS_OF_FIRMS)
     if errors:
@@ -81,7 +80,7 @@ REGISTER = {
 
 
 @reader({"type": "object", "properties": REGISTER})
-def register(value: Any) -> tuple[str, str]:
+def register(value: object) -> tuple[str, str]:
     """Type and number of a business register. :raises ValidationError: for invalid values."""
     fields = _object(value)
     kind = bodies.plain(fields.get("type")).lower()
@@ -93,7 +92,7 @@ def register(value: Any) -> tuple[str, str]:
     return kind, number
 
 
-READERS: dict[str, Reader] = {
+READERS: dict[str, Reader[object]] = {
     **{name: bodies.text(Company, name) for name in TEXTS},
     **countries.READERS,
     **dict.fromkeys(FLAGS, bodies.flag),
@@ -105,7 +104,7 @@ READERS: dict[str, Reader] = {
     "trade_ids": bodies.wholes,
     "standard_cost_code_ids": bodies.wholes,
 }
-ORIGIN_READERS: dict[str, Reader] = {
+ORIGIN_READERS: dict[str, Reader[object]] = {
     "origin_id": bodies.identifier(LONGEST_ORIGIN),
     "origin_code": bodies.identifier(LONGEST_ORIGIN),
     "origin_data": bodies.long_text(LONGEST_DATA),
@@ -155,7 +154,7 @@ class Writes(Records):
 
         without_refused([row for row in rows if not row.errors], put)
 
-    def _values(self, row: SyncRow, company: Company | None) -> dict[str, Any]:
+    def _values(self, row: SyncRow, company: Company | None) -> Values:
         values, errors = bodies.read(row.given, READERS)
         _origins, origin_errors = bodies.read(row.given, ORIGIN_READERS)
         row.refuse(errors | origin_errors)
@@ -167,12 +166,10 @@ class Writes(Records):
         row.refuse({name: messages for name, messages in missing.items() if name not in row.errors})
         return values
 
-    def _places(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+    def _places(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         return countries.codes(values, country=company.country_code if company else "")
 
-    def _split_columns(
-        self, values: dict[str, Any], company: Company | None
-    ) -> dict[str, list[str]]:
+    def _split_columns(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         """Merge the given flags with the stored ones; split the register into its columns."""
         if "bidding" in values:
             classifications = set(company.classifications) if company else set()
@@ -184,7 +181,7 @@ class Writes(Records):
             values |= {"entity_type": kind, "entity_id": number}
         return {}
 
-    def _related(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+    def _related(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         errors = {}
         if "trade_ids" in values:
             pks = values.pop("trade_ids")
@@ -203,7 +200,7 @@ class Writes(Records):
             errors |= self._parent(values, company)
         return errors | self._contacts(values, company)
 
-    def _contacts(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+    def _contacts(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         """Contacts, given by user id. They must be people of the vendor; a new one has none."""
         errors = {}
         people = self._people.get(company.pk, {}) if company else {}
@@ -219,7 +216,7 @@ class Writes(Records):
                 errors["bidding_distribution_ids"] = [STRANGER]
         return errors
 
-    def _parent(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+    def _parent(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         """The parent must not have a parent, and a vendor with children cannot get one."""
         pk = values.pop("parent_id")
         parent = Company.objects.filter(account=self.access.account, pk=pk).first() if pk else None
@@ -233,7 +230,7 @@ class Writes(Records):
             return {"parent_id": ["a parent and its children are at most two levels"]}
         return {}
 
-    def _reactivated(self, values: dict[str, Any], company: Company | None) -> dict[str, list[str]]:
+    def _reactivated(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         if company is None or company.is_active or not values.get("is_active"):
             return {}
         permission = self.access.can("companies.reactivate")
@@ -252,14 +249,14 @@ class Writes(Records):
                 message = f"{TAKEN} by {pk}"
                 by_origin[origin_id].refuse({"origin_id": [message]})
 
-    def _update(self, rows: Sequence[tuple[SyncRow, dict[str, Any]]]) -> None:
+    def _update(self, rows: Sequence[tuple[SyncRow, Values]]) -> None:
         changes = {row.pk: values for row, values in rows if row.pk is not None}
         refused = edit_many(changes, account=self.access.account, by=self.access.user)
         for row, _values in rows:
             if row.pk in refused:
                 row.refuse({"base": [refused[row.pk]]})
 
-    def _create(self, rows: Sequence[tuple[SyncRow, dict[str, Any]]]) -> None:
+    def _create(self, rows: Sequence[tuple[SyncRow, Values]]) -> None:
         if not rows:
             return
         new = [

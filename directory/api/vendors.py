@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery, TextField
+from django.db.models import Count, F, Model, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.http import Http404
 from rest_framework.request import Request
@@ -40,13 +39,13 @@ PROJECTS = (
 
 
 @filtering("Trades: one or more ids, separated by commas.")
-def _of_trades(vendors: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _of_trades(vendors: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     through = Company.trades.through.objects.filter(trade__in=numbers(values))
     return vendors.filter(pk__in=through.values("company"))
 
 
 @filtering("Standard cost codes: one or more ids, separated by commas.")
-def _of_codes(vendors: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _of_codes(vendors: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Search with a regex: databases have no common way to look into a JSON list."""
     words = "|".join(str(pk) for pk in numbers(values)) or "-"
     vendors = vendors.annotate(code_words=Cast("standard_cost_code_ids", TextField()))
@@ -79,7 +78,7 @@ LISTING = Listing(
 )
 
 
-class VendorView(Resource):
+class VendorView(Resource[Company]):
     """Vendors that the caller can see, in the Directory of the company or of the project."""
 
     reads = "companies.view"
@@ -95,12 +94,12 @@ class VendorView(Resource):
         """The views; a project's Directory has other views than the company's."""
         return OF_PROJECT if self.access.project else OF_COMPANY
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the connections (the call may also link the vendor), then the vendor."""
         yield sendable.connections_of(self.access.account.pk)
         yield from super().holds()
 
-    def write(self, fields: Mapping[str, Any], pk: int | None = None) -> int:
+    def write(self, fields: Mapping[str, object], pk: int | None = None) -> int:
         """Create a vendor, or change the one with this ``pk``.
 
         :raises Invalid: (422) with the errors by field.
@@ -120,7 +119,7 @@ class VendorView(Resource):
 
     def _validates(self) -> bool:
         """Whether to check the account's required fields. :raises Malformed:"""
-        value = self.request.query_params.get("run_configurable_validations")
+        value: object = self.request.query_params.get("run_configurable_validations")
         if value is None:
             value = scope.body_of(self.request).get("run_configurable_validations")
         try:
@@ -129,7 +128,7 @@ class VendorView(Resource):
             raise Malformed({"run_configurable_validations": list(error.messages)}) from error
 
 
-class Vendors(VendorView, Listed):
+class Vendors(VendorView, Listed[Company]):
     """The active vendors."""
 
     def found(self) -> CompanyQuerySet:
@@ -138,23 +137,23 @@ class Vendors(VendorView, Listed):
 
     @takes(BODY, wrapped="vendor", required=["name"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a vendor. With a project, the vendor is also added to its Directory."""
         return self.created(self.wrapped("vendor"))
 
-    def created(self, fields: Mapping[str, Any]) -> JsonAnswer:
+    def created(self, fields: Mapping[str, object]) -> JsonAnswer:
         """Create the vendor and return it with all fields."""
         shape = self.shape()
         pk = self.write(fields)
         return JsonAnswer(shape([pk])[pk], 201)
 
 
-class OneVendor(VendorView, Shown):
+class OneVendor(VendorView, Shown[Company]):
     """A vendor, active or not."""
 
     @takes(BODY, wrapped="vendor")
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a vendor; fields that are not sent stay as they are."""
         self.one(pk)
         shape = self.shape()
@@ -162,7 +161,7 @@ class OneVendor(VendorView, Shown):
         return JsonAnswer(shape([pk])[pk])
 
 
-class InactiveVendors(VendorView, Listed):
+class InactiveVendors(VendorView, Listed[Company]):
     """The inactive vendors."""
 
     def found(self) -> CompanyQuerySet:
@@ -176,7 +175,7 @@ class OneInactiveVendor(InactiveVendors):
     http_method_names = ["patch", "options"]
 
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Reactivate a vendor."""
         self.one(pk)
         self.require("companies.edit")
@@ -190,7 +189,7 @@ class SyncVendors(VendorView):
 
     @takes_rows(BODY, most=MOST_ROWS)
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update vendors. A row with errors does not stop the others."""
         self.require("companies.edit")
         updates = scope.body_of(request).get("updates")
@@ -205,7 +204,7 @@ class AddVendor(VendorView):
         return False
 
     @answers(One, 201)
-    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Add a vendor to the project; also returns a vendor that was there already."""
         self.require("companies.edit")
         project = self.access.project
@@ -220,7 +219,7 @@ class RemoveVendor(VendorView):
     """Remove a vendor from the project's Directory. The company keeps it."""
 
     @answers(None, 204)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Remove a vendor from the project. The response has no body."""
         vendor = self.one(pk)
         self.require("companies.edit")

@@ -16,14 +16,14 @@ from directory.models import Company
 from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Membership, User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Changes, Note, changes, note
 from erpbridge.db.bulk_update import write_rows
 
 Values = Mapping[str, Any]
 FOREIGN = frozenset({"parent", "primary_contact", "contract_signer"})
 # Relation -> path for select_related() of its rows.
 RELATED = {"trades": "trade", "bid_contacts": "membership__user"}
-Related = Mapping[str, Mapping[int, Sequence[Any]]]
+Related = Mapping[str, Mapping[int, Sequence[object]]]
 
 
 @transaction.atomic
@@ -79,7 +79,7 @@ def _with_people(companies: Sequence[Company], new_values: Mapping[int, Values])
 
 def _related(companies: Sequence[Company], new_values: Mapping[int, Values]) -> Related:
     """Relation -> company id -> its current rows, for relations that some value sets."""
-    related: dict[str, defaultdict[int, list[Any]]] = {}
+    related: dict[str, defaultdict[int, list[object]]] = {}
     pks = [company.pk for company in companies]
     for name, path in RELATED.items():
         if not any(name in new_values[pk] for pk in pks):
@@ -98,7 +98,7 @@ def _target(name: str) -> str:
     return RELATED[name].partition("__")[0]
 
 
-def _change(company: Company, values: Values, related: Related) -> dict[str, list[Any]]:
+def _change(company: Company, values: Values, related: Related) -> Changes:
     """Set the values on the instance; returns the changes as the history shows them."""
     names = [name for name in values if name in STORED]
     before = shown({name: getattr(company, name) for name in names})
@@ -116,7 +116,7 @@ def _change(company: Company, values: Values, related: Related) -> dict[str, lis
     return made
 
 
-def _store(companies: Sequence[Company], differences: Mapping[int, Mapping[str, Any]]) -> None:
+def _store(companies: Sequence[Company], differences: Mapping[int, Mapping[str, object]]) -> None:
     """Write only the columns that changed in some row."""
     changed = {name for company in companies for name in differences[company.pk]}
     columns = [name for name in (*STORED, "is_active") if name in changed]
@@ -131,7 +131,7 @@ def _store(companies: Sequence[Company], differences: Mapping[int, Mapping[str, 
 def _set_relations(
     companies: Sequence[Company],
     new_values: Mapping[int, Values],
-    differences: Mapping[int, Mapping[str, Any]],
+    differences: Mapping[int, Mapping[str, object]],
 ) -> None:
     for name in RELATED:
         moved = [company.pk for company in companies if name in differences[company.pk]]
@@ -147,7 +147,7 @@ def _set_relations(
         through.bulk_create(rows, batch_size=500)
 
 
-def _event(company: Company, differences: Mapping[str, list[Any]]) -> Note:
+def _event(company: Company, differences: Mapping[str, list[object]]) -> Note:
     """The audit event: an edit, or a status change if nothing else changed."""
     verb = "edited"
     if list(differences) == ["is_active"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import QueryDict
 
@@ -50,7 +49,7 @@ def rebase(
     return CompanyForm(data, access=access, company=fresh), conflicts
 
 
-def _posted(value: Any) -> list[str]:
+def _posted(value: object) -> list[str]:
     """A form value as a browser would post it."""
     if value is None or value is False:
         return []

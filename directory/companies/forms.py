@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Model
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from stdnum.au import abn
@@ -18,7 +19,7 @@ from stdnum.us import ein
 from directory.companies.services import COLUMNS, RELATIONS
 from directory.company_fields import countries, logos, required_fields
 from directory.company_fields.contacts import CONTACTS, check_contacts
-from directory.company_fields.form_fields import One, Several
+from directory.company_fields.form_fields import Label, One, Several
 from directory.company_fields.validation import placed, tax_id_refusals
 from directory.models import CLASSIFICATIONS, Company, EntityType
 from erp_integrations import sendable
@@ -138,7 +139,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         *,
         access: Access,
         company: Company | None = None,
-        initial: dict[str, Any] | None = None,
+        initial: dict[str, object] | None = None,
     ) -> None:
         # A copy, because a ModelForm writes typed values to its instance before they are valid.
         instance = copy.copy(company or Company(account=access.account))
@@ -151,7 +152,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         self.fields["entity_type"].choices = [("", "Not given"), *EntityType.choices]
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """The values of a valid form, as the services expect them."""
         values = {
             name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data
@@ -177,7 +178,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
         """State codes and names of the chosen country."""
         return countries.states(self["country_code"].value() or countries.HOME)
 
-    def clean_logo(self) -> Any:
+    def clean_logo(self) -> object:
         """Check an uploaded logo; otherwise keep the stored one."""
         upload = self.cleaned_data["logo"]
         return logos.check(upload) if isinstance(upload, UploadedFile) else upload
@@ -258,7 +259,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
                 del self.fields[name]
             self.fields["people"].help_text = "Contacts can be chosen once people are saved."
 
-    def _offer(self, name: str, rows: Iterable[Any], *, label: Callable[[Any], str] = str) -> None:
+    def _offer(self, name: str, rows: Iterable[Model], *, label: Label = str) -> None:
         field = self.fields[name]
         assert isinstance(field, One | Several)
         field.offer(rows, label=label)

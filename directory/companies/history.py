@@ -21,7 +21,7 @@ class CompanyWords:
         """The label of a field on the company's page."""
         return field_label(name)
 
-    def value(self, name: str, value: Any) -> str:
+    def value(self, name: str, value: object) -> str:
         """A stored value as shown on the page."""
         return shown_as(name, value)
 

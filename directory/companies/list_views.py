@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -30,23 +28,24 @@ def company_list(request: ScopedRequest) -> HttpResponse:
     links = Links(access)
     pages = ("companies", "companies_bulk", "company_add", "import")
     companies = listing(access, request.GET)
-    context: dict[str, Any] = {
+    may = {
+        "edit": bool(access.can("companies.edit")),
+        "send": bool(access.can("companies.send")),
+        "retrieve": bool(access.can("companies.retrieve")),
+        "import": bool(access.can("companies.import")),
+        "remove": bool(access.project and access.can("companies.edit")),
+        "configure": bool(not access.project and access.can("account.configure")),
+    }
+    if companies.filters.status == "inactive":  # inactive companies are never sent
+        may |= {"send": False, "retrieve": False}
+    context: dict[str, object] = {
         "listing": companies,
         "links": {name: links.to(name) for name in pages},
         "statuses": STATUSES if may_see_inactive(access) else {},
         "badges": BADGES,
-        "may": {
-            "edit": bool(access.can("companies.edit")),
-            "send": bool(access.can("companies.send")),
-            "retrieve": bool(access.can("companies.retrieve")),
-            "import": bool(access.can("companies.import")),
-            "remove": bool(access.project and access.can("companies.edit")),
-            "configure": bool(not access.project and access.can("account.configure")),
-        },
+        "may": may,
+        "bulk": any(may[word] for word in ("send", "retrieve", "remove")),
     }
-    if companies.filters.status == "inactive":  # inactive companies are never sent
-        context["may"] |= {"send": False, "retrieve": False}
-    context["bulk"] = any(context["may"][word] for word in ("send", "retrieve", "remove"))
     return render(request, "directory/companies.html", context)
 
 

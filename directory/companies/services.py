@@ -160,7 +160,7 @@ def edit(
 
 @transaction.atomic
 def edit_and_send(
-    company: Company, *, values: Mapping[str, Any], seen: int, access: Access
+    company: Company, *, values: Mapping[str, object], seen: int, access: Access
 ) -> Company:
     """Edit the company and submit it to accounting: both, or neither.
 
@@ -253,7 +253,7 @@ def shown_values(
     company: Company, names: Iterable[str], *, project: Project | None = None
 ) -> dict[str, Any]:
     """Stored values of the given fields, as the history shows them."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name in names:
         if name in RELATIONS:
             values[name] = getattr(company, name).all() if company.pk else []
@@ -265,12 +265,12 @@ def shown_values(
     return shown(values)
 
 
-def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+def shown(values: Mapping[str, object]) -> dict[str, Any]:
     """Values as JSON: people, trades and files by name."""
     return {name: _plain(value) for name, value in values.items() if name in FIELDS}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> object:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str | File | Model):
@@ -278,11 +278,11 @@ def _plain(value: Any) -> Any:
     return sorted(str(item) for item in value)
 
 
-def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+def _columns(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if name in STORED}
 
 
-def _set_relations(company: Company, values: Mapping[str, Any]) -> None:
+def _set_relations(company: Company, values: Mapping[str, object]) -> None:
     for name in RELATIONS:
         if name in values:
             getattr(company, name).set(values[name])
@@ -302,7 +302,7 @@ def _replace_logo(company: Company, old: str, *, seen: int) -> None:
         transaction.on_commit(lambda: storage.delete(old))
 
 
-def _update(company: Company, *, seen: int, **columns: Any) -> None:
+def _update(company: Company, *, seen: int, **columns: object) -> None:
     """The conditional UPDATE of every edit. :raises EditRefused: if no row matches."""
     editable = Company.objects.filter(pk=company.pk).filter(sendable.edit_guard(seen))
     if not editable.update(**columns, revision=F("revision") + 1, updated_at=Now()):
@@ -322,7 +322,7 @@ def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
     return company
 
 
-def _note(company: Company, verb: str, *, data: Mapping[str, Any]) -> Note:
+def _note(company: Company, verb: str, *, data: Mapping[str, object]) -> Note:
     return Note(ENTITY, company.pk, company.name, verb, data=data)
 
 

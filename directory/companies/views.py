@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -186,7 +184,7 @@ def _seen(request: HttpRequest) -> int:
     return number(request.POST.get("seen", ""))
 
 
-def _frame(access: Access, company: Company) -> dict[str, Any]:
+def _frame(access: Access, company: Company) -> dict[str, object]:
     """Context of every page of the record."""
     links = Links(access)
     names = ("company_edit", "company_send", "company_logo", "company_deactivate")
@@ -211,7 +209,7 @@ def _edit_page(
     *,
     seen: int,
     status: int = 200,
-    **more: Any,
+    **more: object,
 ) -> HttpResponse:
     """The edit form; while locked, a GET only shows who sent the company and when."""
     context = {**_frame(request.access, company), "form": form, "seen": seen, **more}
@@ -222,7 +220,7 @@ def _refused(
     request: ScopedRequest, company: Company, form: CompanyForm, *, seen: int, refused: EditRefused
 ) -> HttpResponse:
     """The form with everything typed; after a conflict, on top of the stored values."""
-    more: dict[str, Any] = {"refused": str(refused), "is_stale": isinstance(refused, Stale)}
+    more: dict[str, object] = {"refused": str(refused), "is_stale": isinstance(refused, Stale)}
     if isinstance(refused, NotSent):
         more["not_sent"] = refused.reasons
     if isinstance(refused, Stale):

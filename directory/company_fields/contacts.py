@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Manager
 
 from directory.models import Company
 from erpbridge.access.models import Membership
@@ -13,7 +14,7 @@ from erpbridge.access.models import Membership
 CONTACTS = ("primary_contact", "contract_signer", "invoice_contacts", "bid_contacts")
 
 
-def check_contacts(values: Mapping[str, Any], *, people: Any = None) -> None:
+def check_contacts(values: Mapping[str, Any], *, people: Manager[Membership] | None = None) -> None:
     """Check that contacts are people of the company.
 
     :raises ValidationError: naming the field and the person.
@@ -30,14 +31,14 @@ def check_contacts(values: Mapping[str, Any], *, people: Any = None) -> None:
         raise ValidationError(wrong)
 
 
-def contacts_of(company: Company) -> dict[str, Any]:
+def contacts_of(company: Company) -> dict[str, object]:
     """The stored contacts; read again, because ``company`` may contain unsaved changes."""
     stored = Company.objects.select_related(*CONTACTS[:2]).get(pk=company.pk)
     single = {name: getattr(stored, name) for name in CONTACTS[:2]}
     return single | {name: getattr(stored, name).all() for name in CONTACTS[2:]}
 
 
-def _people_of(value: Any) -> list[Membership]:
+def _people_of(value: Membership | Iterable[Membership] | None) -> list[Membership]:
     if value is None:
         return []
     return [value] if isinstance(value, Membership) else list(value)

@@ -23,18 +23,18 @@ class Several(forms.MultipleChoiceField):
         self.known = {str(row.pk): row for row in rows}
         self.choices = [(key, label(row)) for key, row in self.known.items()]
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: Any) -> list[str]:
         """Keys, for both rows and posted values."""
         return [str(getattr(item, "pk", item)) for item in value or []]
 
-    def to_python(self, value: Any) -> list[Any]:
+    def to_python(self, value: object) -> list[Any]:
         """The chosen rows. :raises ValidationError: for a row that is not offered."""
         keys = super().to_python(value)
         if any(key not in self.known for key in keys):
             raise ValidationError(GONE, code="invalid_choice")
         return [self.known[key] for key in keys]
 
-    def validate(self, value: Any) -> None:
+    def validate(self, value: object) -> None:
         """Check only ``required``; :meth:`to_python` has checked the choices."""
         forms.Field.validate(self, value)
 
@@ -48,11 +48,11 @@ class One(forms.ChoiceField):
         choices = [(key, label(row)) for key, row in self.known.items()]
         self.choices = [("", "Not chosen"), *choices]
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> object:
         """The key, for both a row and a posted value."""
         return getattr(value, "pk", value)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> object:
         """The chosen row. :raises ValidationError: for a row that is not offered."""
         key = super().to_python(value)
         if not key:
@@ -61,6 +61,6 @@ class One(forms.ChoiceField):
             raise ValidationError(GONE, code="invalid_choice")
         return self.known[key]
 
-    def validate(self, value: Any) -> None:
+    def validate(self, value: object) -> None:
         """Check only ``required``; :meth:`to_python` has checked the choice."""
         forms.Field.validate(self, value)

@@ -7,7 +7,6 @@ See docs/design/directory-and-companies.md, "Required fields".
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from django.db import transaction
 
@@ -71,7 +70,7 @@ def configure(names: Collection[str], *, by: Access) -> None:
 
 
 def missing(
-    names: Collection[str], values: Mapping[str, Any], company: Company | None
+    names: Collection[str], values: Mapping[str, object], company: Company | None
 ) -> dict[str, list[str]]:
     """Required fields that would be empty after ``values`` are stored, by API name.
 
@@ -80,7 +79,7 @@ def missing(
     return {FIELDS[name]: [BLANK] for name in names if not _has_value(name, values, company)}
 
 
-def _has_value(name: str, values: Mapping[str, Any], company: Company | None) -> bool:
+def _has_value(name: str, values: Mapping[str, object], company: Company | None) -> bool:
     if name in values or company is None:
         return bool(values.get(name))
     return bool(company.trades.all()) if name == "trades" else bool(getattr(company, name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 
@@ -29,7 +28,7 @@ class Result:
     errors: int
     refused: tuple[Refused, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """The format in which it is stored with the upload."""
         refused = [[row.line, row.cells, row.reason] for row in self.refused]
         return {

@@ -99,7 +99,7 @@ def _samples(stored: CompanyImport, place: int) -> list[str]:
     return samples
 
 
-def preview(plan: Plan, params: QueryDict) -> dict[str, Any]:
+def preview(plan: Plan, params: QueryDict) -> dict[str, object]:
     """Tabs, a page of rows, and the choices; rows that need attention come first."""
     shared = pages.preview(plan, LOOKS, params)
     return {

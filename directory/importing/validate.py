@@ -39,13 +39,16 @@ PROSE = frozenset({"notes", "name", "trade_name"})
 SHORT_ZIP = re.compile(r"\d{3,4}(?:-?\d{4})?")
 SHORT_EIN = re.compile(r"\d-?\d{7}|\d{2}-?\d{6}")
 
+# Column -> the value of its cell: a text, a flag or a list of names.
+Values = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Row:
     """One line of the file: the values to store, or the errors."""
 
     source: Line
-    values: dict[str, Any] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     trades: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     is_person: bool = False
@@ -96,7 +99,7 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
     texts = {name: one_line(line.cells[place]) for name, place in places.items()}
     if fold(texts.pop(ROW_KIND, "")) == "person":
         return Row(line, {"name": texts.get("name", "")}, is_person=True)
-    values: dict[str, Any] = {}
+    values: Values = {}
     problems = [] if texts.get("name") else [_missing_name()]
     for name, text in texts.items():
         try:
@@ -113,7 +116,7 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
     return Row(line, values, trades, tuple(problems))
 
 
-def _read_cell(line: Line, place: int, cell: Cell) -> Any:
+def _read_cell(line: Line, place: int, cell: Cell) -> object:
     """The value of a cell. :raises Wrong: also if a spreadsheet has damaged it."""
     why = damaged.reason(line, place, prose=cell.name in PROSE)
     if why:
@@ -122,7 +125,7 @@ def _read_cell(line: Line, place: int, cell: Cell) -> Any:
 
 
 def _tax_id_problems(
-    values: dict[str, Any], wrong_fields: Set[str], addresses: Mapping[str, str]
+    values: Values, wrong_fields: Set[str], addresses: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Check number and type together; the column may give the type."""
     column = next((name for name in TAX_IDS if name in values), "")
@@ -144,7 +147,7 @@ def _tax_id_problems(
 
 
 def _address_problems(
-    values: dict[str, Any], country: str, addresses: Mapping[str, str]
+    values: Values, country: str, addresses: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Set the state's country, and check the ZIP code against it."""
     has_address = any(values.get(name) for name in ("address", "city", "state_code", "zip"))
@@ -171,7 +174,7 @@ def _zero_lost(name: str, rule: str, number: str, address: str, unless: str = ""
     return Problem(name, "format", message, current=number, limit="")
 
 
-def _value(cell: Cell) -> Any:
+def _value(cell: Cell) -> object:
     if not is_storable(cell.text):
         raise Wrong("holds a character that cannot be stored.", rule="charset")
     if DIRECTION_CONTROLS.search(cell.text):
@@ -266,7 +269,7 @@ def _classifications(cell: Cell) -> list[str]:
     return sorted({by_word[fold(name)] for name in names})
 
 
-READERS: dict[str, Callable[[Cell], Any]] = {
+READERS: dict[str, Callable[[Cell], object]] = {
     "email_address": _email,
     "website": _website,
     "entity_type": _entity_type,

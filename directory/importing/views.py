@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -137,7 +136,7 @@ def _import(request: ScopedRequest, import_id: UUID) -> CompanyImport:
     return get_object_or_404(uploads.visible_to(request.access), pk=import_id)
 
 
-def _page(request: ScopedRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+def _page(request: ScopedRequest, name: str, context: dict[str, object]) -> HttpResponse:
     links = Links(request.access)
     place = {"list_href": links.to("companies"), "import_href": links.to("import")}
     return render(request, f"directory/{name}.html", {**place, **context})

@@ -82,7 +82,7 @@ LISTING = Listing(
 )
 
 
-class QueueItems(Resource):
+class QueueItems(Resource[Item]):
     """Base of all calls on acceptance items: permission, filters, locks for ``If-Match``."""
 
     reads = "items.view"

@@ -30,7 +30,7 @@ class Stale(Exception):
         super().__init__("Changed by somebody else in the meantime.")
 
 
-def digest(state: Mapping[Any, Any]) -> str:
+def digest(state: Mapping[str, object] | Mapping[int, object]) -> str:
     """Return a short hash of the data on a page, for a hidden form field."""
     text = json.dumps(state, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -52,7 +52,7 @@ def rights_of(membership: Membership) -> dict[str, tuple[bool, bool]]:
     return {entity: (right.can_import, right.can_export) for entity, right in rows}
 
 
-def person_state(membership: Membership) -> dict[str, Any]:
+def person_state(membership: Membership) -> dict[str, object]:
     """Return everything the page of a person edits, except the project levels."""
     fields = {name: getattr(membership, name) for name in PERSON_FIELDS + APPROVER_FIELDS}
     return fields | {"rights": {key: list(pair) for key, pair in rights_of(membership).items()}}
@@ -73,7 +73,7 @@ def _label(model: type[Model], name: str) -> str:
     return str(getattr(model._meta.get_field(name), "verbose_name", name))
 
 
-def _word(name: str, value: Any) -> str:
-    if name in {tool.value for tool in Tool}:
+def _word(name: str, value: object) -> str:
+    if isinstance(value, int) and name in {tool.value for tool in Tool}:
         return str(Level(value).label)
     return {True: "Yes", False: "No"}[value] if isinstance(value, bool) else str(value)

@@ -37,7 +37,7 @@ SWITCHED_OFF = "the login was switched off"
 class UserQuerySet(FoldingQuerySet["User"]):
     """Logins; bulk updates also write the search columns."""
 
-    def update(self, **values: Any) -> int:
+    def update(self, **values: object) -> int:
         """Update as in Django. A new password or a deactivation also ends API tokens."""
         reason = NEW_PASSWORD if "password" in values else ""
         if values.get("is_active", True) is not True:
@@ -65,7 +65,7 @@ class UserManager(BaseUserManager["User"]):
         """Return the queryset class of the model."""
         return UserQuerySet(self.model, using=self._db)
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
         """Create a login. It has no access until it gets a membership."""
         user = self.model(email=login_email(email), **fields)
         user.set_password(password)

@@ -72,14 +72,16 @@ def _refuse_impossible_ids(*arguments: object) -> None:
         raise Http404
 
 
-def scoped(action: str = "") -> Callable[[Callable[Concatenate[Any, P], HttpResponseBase]], View]:
+def scoped(
+    action: str = "",
+) -> Callable[[Callable[Concatenate[ScopedRequest, P], HttpResponseBase]], View]:
     """Decorate a view whose URL has ``account_id`` and maybe ``project_id``.
 
     The view gets a :class:`ScopedRequest` and the other URL arguments. ``action`` is the required
     policy rule; empty means that any member has access.
     """
 
-    def decorate(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> View:
+    def decorate(view: Callable[Concatenate[ScopedRequest, P], HttpResponseBase]) -> View:
         @wraps(view)
         def wrapper(
             request: Any, account_id: int, *args: Any, project_id: int | None = None, **kwargs: Any

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from erpbridge.audit.models import Event
 from erpbridge.db.numbers import number
@@ -24,7 +24,7 @@ class Words(Protocol):
         """Return the label of a field on the record's page."""
         ...
 
-    def value(self, name: str, value: Any) -> str:
+    def value(self, name: str, value: object) -> str:
         """Return a stored value as the page shows it."""
         ...
 
@@ -75,16 +75,16 @@ def history(
     return History(lines, page[-1].pk if len(fetched) > SHOWN_AT_ONCE else None)
 
 
-def held_at(account_id: int, entity: str, subject_id: int, *, revision: int) -> dict[str, Any]:
+def held_at(account_id: int, entity: str, subject_id: int, *, revision: int) -> dict[str, object]:
     """Return the values at a revision of the fields that were changed after it."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for event in Event.objects.about(account_id, entity, subject_id)[:SHOWN_AT_ONCE]:
         if event.data.get("revision", 0) > revision:  # newest first: the oldest value wins
             values |= {name: old for name, (old, _) in event.data.get("changes", {}).items()}
     return values
 
 
-def shown_as(value: Any) -> str:
+def shown_as(value: object) -> str:
     """Return a plain value as text."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
@@ -95,7 +95,7 @@ def shown_as(value: Any) -> str:
 
 def _lines(event: Event, words: Words) -> Iterator[Line]:
     who = str(event.actor) if event.actor else "erpbridge"
-    changed: Mapping[str, list[Any]] = event.data.get("changes", {})
+    changed: Mapping[str, list[object]] = event.data.get("changes", {})
     for name, (old, new) in changed.items():
         before, after = words.value(name, old), words.value(name, new)
         yield Line(event.at, who, words.field(name), before, after)

@@ -13,6 +13,9 @@ from erpbridge.audit.models import Event
 from erpbridge.db.bulk_insert import insert
 from erpbridge.request_id import current_request_id
 
+# What differs: field -> [old, new].
+Changes = dict[str, list[Any]]
+
 
 @dataclass(frozen=True)
 class Note:
@@ -28,7 +31,7 @@ class Note:
     from_state: str = ""
     to_state: str = ""
     note: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
     request_id: str = ""
 
 
@@ -60,7 +63,7 @@ def note(account_id: int, notes: Iterable[Note], *, by: AbstractBaseUser | None)
     insert(events)
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> Changes:
     """Return ``{field: [old, new]}`` for the keys of ``after`` whose value differs."""
     return {
         name: [before.get(name), value]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.apps import AppConfig
 from django.apps import apps as apps_now
+from django.apps.registry import Apps
 from django.db.models.signals import post_migrate
 
 
@@ -20,7 +19,7 @@ class ClockConfig(AppConfig):
         post_migrate.connect(_start, sender=self)
 
 
-def _start(using: str, apps: Any = apps_now, **_signal: Any) -> None:
+def _start(using: str, apps: Apps = apps_now, **_signal: object) -> None:
     """Receiver of ``post_migrate``; between migrations the table may not exist yet."""
     from erpbridge.clock.measured import start
 

@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper, Func, Value
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from erpbridge.clock.models import Clock
@@ -42,19 +42,19 @@ class Reading(Func):
     output_field = DateTimeField()
 
 
-def after(seconds: float) -> ExpressionWrapper[Any]:
+def after(seconds: float) -> ExpressionWrapper[CombinedExpression]:
     """Return the reading in about ``seconds`` seconds; it may come up to a ``STEP`` early."""
     return ExpressionWrapper(
         Reading() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
     )
 
 
-def at_least(seconds: float) -> ExpressionWrapper[Any]:
+def at_least(seconds: float) -> ExpressionWrapper[CombinedExpression]:
     """Return a reading that comes no earlier than ``seconds`` seconds from now."""
     return after(seconds + STEP)
 
 
-def ago(seconds: float) -> ExpressionWrapper[Any]:
+def ago(seconds: float) -> ExpressionWrapper[CombinedExpression]:
     """Return a reading that is at least ``seconds`` seconds old."""
     return after(-seconds - STEP)
 

@@ -70,7 +70,7 @@ def _cell(row: models.Model, column_field: models.Field[Any, Any]) -> str:
         return NULL
     if isinstance(column_field, JSONField):
         # get_db_prep_save would return the driver's wrapper instead of text.
-        stored: Any = json.dumps(value, cls=column_field.encoder)
+        stored: object = json.dumps(value, cls=column_field.encoder)
     else:
         stored = column_field.get_db_prep_save(value, db)
     return str(stored).translate(ESCAPES)

@@ -21,7 +21,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 def write_rows(
-    rows: Sequence[Row], columns: Sequence[str], *, held: bool = False, **same: Any
+    rows: Sequence[Row], columns: Sequence[str], *, held: bool = False, **same: object
 ) -> None:
     """Store these columns of the rows as they are in memory, and their folded columns.
 
@@ -51,7 +51,7 @@ def write_rows(
             model._base_manager.filter(pk__in=[row.pk for row in batch]).update(**values)
 
 
-def lock_rows(rows: models.QuerySet[Any], ids: Iterable[int]) -> None:
+def lock_rows(rows: models.QuerySet[models.Model], ids: Iterable[int]) -> None:
     """Lock rows in the order of their ids, also across batches.
 
     Does nothing for a single row, on a database without row locks, and outside a transaction.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Q
@@ -30,10 +28,10 @@ def refuse_equal(
 
     :raises RuntimeError: listing all of them and what to do.
     """
-    field: Any = model._meta.get_field(column)
+    (field,) = (folded for folded in folded_fields(model) if folded.name == column)
     (source,) = field.sources
     words = str(model._meta.get_field(source).verbose_name).lower()  # type: ignore[union-attr]
-    holders: dict[tuple[Any, str], list[str]] = {}
+    holders: dict[tuple[object, str], list[str]] = {}
     rows = model._base_manager.filter(only or Q()).order_by("pk")
     for pk, scope, text in rows.values_list("pk", within, source).iterator():
         holders.setdefault((scope, field.folded([text])), []).append(f"{text!r} (id {pk})")

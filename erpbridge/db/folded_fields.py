@@ -28,9 +28,11 @@ AT_ONCE = 500
 class _FromSources(DeferredAttribute):
     """Computes the value from the row's sources at each read; assigned values are ignored."""
 
-    field: Any
+    field: Folded
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(
+        self, instance: models.Model | None, owner: type[models.Model] | None = None
+    ) -> Any:
         if instance is None:
             return self
         # With a deferred source the stored value is loaded instead.
@@ -39,7 +41,7 @@ class _FromSources(DeferredAttribute):
             instance.__dict__[self.field.attname] = self.field.folded(texts)
         return super().__get__(instance, owner)
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: models.Model, value: object) -> None:
         instance.__dict__[self.field.attname] = value
 
 
@@ -57,7 +59,7 @@ class Folded(_Base):
         name, path, _args, options = super().deconstruct()
         return name, path, self.sources, options
 
-    def folded(self, texts: Iterable[Any]) -> str:
+    def folded(self, texts: Iterable[str | None]) -> str:
         """Return the stored form of the sources' texts."""
         raise NotImplementedError
 
@@ -68,7 +70,7 @@ class KeyField(Folded, models.CharField):  # type: ignore[type-arg]
     def __init__(self, *sources: str, **options: Any) -> None:
         super().__init__(*sources, **{"max_length": LONGEST_KEY, **options})
 
-    def folded(self, texts: Iterable[Any]) -> str:
+    def folded(self, texts: Iterable[str | None]) -> str:
         """Return the key of the single source."""
         (text,) = texts
         return key(text or "")
@@ -77,12 +79,12 @@ class KeyField(Folded, models.CharField):  # type: ignore[type-arg]
 class SearchField(Folded, models.TextField):  # type: ignore[type-arg]
     """The text that a search looks in, from one or several columns; see :func:`has_words`."""
 
-    def folded(self, texts: Iterable[Any]) -> str:
+    def folded(self, texts: Iterable[str | None]) -> str:
         """Return the texts in the form that a search compares."""
         return search_text(*(str(text or "") for text in texts))
 
 
-def folded_fields(model: type[models.Model]) -> list[Any]:
+def folded_fields(model: type[models.Model]) -> list[Folded]:
     """Return the folded columns of a model."""
     return [column for column in model._meta.concrete_fields if isinstance(column, Folded)]
 
@@ -94,7 +96,7 @@ def with_folded(model: type[models.Model], columns: Iterable[str]) -> list[str]:
     return [*names, *(name for name in dependent if name not in names)]
 
 
-def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Any]) -> None:
+def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Folded]) -> None:
     """Recompute folded columns of some rows from the stored sources."""
     sources = {name for folded_field in fields for name in folded_field.sources}
     for start in range(0, len(ids), AT_ONCE):
@@ -111,16 +113,17 @@ def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Any])
 
 
 def _folded_values(
-    model: type[models.Model], values: Mapping[str, Any]
-) -> tuple[dict[str, str], list[Any]]:
+    model: type[models.Model], values: Mapping[str, object]
+) -> tuple[dict[str, str], list[Folded]]:
     """Return the folded values for an UPDATE, and the columns that need the stored rows."""
     computed: dict[str, str] = {}
     from_rows = []
     for column in folded_fields(model):
         if column.name in values or not {*column.sources} & {*values}:
             continue
-        texts = [values.get(name) for name in column.sources]
-        if all(isinstance(text, str) for text in texts):
+        given = [values.get(name) for name in column.sources]
+        texts = [text for text in given if isinstance(text, str)]
+        if len(texts) == len(given):
             computed[column.name] = column.folded(texts)
         else:
             from_rows.append(column)

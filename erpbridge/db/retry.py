@@ -28,7 +28,14 @@ class Stored:
     def __init__(self) -> None:
         self.anything = False
 
-    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    def __call__(
+        self,
+        execute: Callable[..., object],
+        sql: str,
+        params: object,
+        many: bool,
+        context: object,
+    ) -> object:
         """Wrap a statement; outside a transaction it is committed at once."""
         result = execute(sql, params, many, context)
         if not self.anything and sql[:6].upper().startswith(WRITES):
@@ -92,7 +99,7 @@ class _OriginalRequest:
 
     def bring_back(self, request: Any) -> bool:
         """Restore the request. False if one of its files is closed."""
-        files: list[Any] = [file for _name, uploads in request.FILES.lists() for file in uploads]
+        files = [file for _name, uploads in request.FILES.lists() for file in uploads]
         if any(file.closed for file in files):
             return False
         for file in files:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func
 
 
@@ -15,11 +16,11 @@ class OfRow(Func):
 
     arity = 1
 
-    def __init__(self, given: Mapping[int, Any], field: models.Field[Any, Any]) -> None:
+    def __init__(self, given: Mapping[int, object], field: models.Field[Any, Any]) -> None:
         super().__init__(F("pk"), output_field=field)
         self.given = given
 
-    def _json(self, connection: Any) -> str:
+    def _json(self, connection: BaseDatabaseWrapper) -> str:
         field = self.output_field
         if isinstance(field, models.JSONField):
             return json.dumps(self.given, cls=field.encoder)

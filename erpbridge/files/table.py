@@ -37,7 +37,7 @@ class Line:
         """Return the spreadsheet address of a cell of this line, such as B7."""
         return f"{get_column_letter(index + 1)}{self.number}"
 
-    def as_json(self) -> list[Any]:
+    def as_json(self) -> list[object]:
         """Return the line as an upload stores it."""
         return [
             self.number,

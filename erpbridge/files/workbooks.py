@@ -13,7 +13,9 @@ from typing import Any
 
 import openpyxl
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, Cell
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+from openpyxl.worksheet.worksheet import Worksheet
 
 from erpbridge.files import archives, number_formats
 from erpbridge.files.table import (
@@ -82,7 +84,7 @@ def written(rows: Iterable[Sequence[str]], *, title: str) -> bytes:
     return content.getvalue()
 
 
-def _text_cell(sheet: Any, text: str) -> Any:
+def _text_cell(sheet: WriteOnlyWorksheet, text: str) -> Cell:
     """Return a text cell: ``01`` keeps its zero, and ``=A1`` stays text when somebody edits it."""
     cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub(" ", text))
     cell.data_type, cell.number_format, cell.quotePrefix = "s", TEXT, True
@@ -122,7 +124,7 @@ def _read(cell: Any) -> tuple[str, str]:
         return str(value), UNCLEAR.format(value)
 
 
-def _shown(value: Any, number_format: str) -> str:
+def _shown(value: object, number_format: str) -> str:
     """Return the displayed text of a value.
 
     :raises number_formats.Unknown: when the number format is not supported.
@@ -141,7 +143,7 @@ def _padded(records: list[Line]) -> list[Line]:
     return [replace(line, cells=line.cells + [""] * (width - len(line.cells))) for line in records]
 
 
-def _notice(sheets: Sequence[Any]) -> str:
+def _notice(sheets: Sequence[Worksheet]) -> str:
     if len(sheets) == 1:
         return ""
     return f"The workbook has {len(sheets)} sheets; only the first, “{sheets[0].title}”, was read."

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 
 class PlannedRow(Protocol):
@@ -43,6 +43,6 @@ class FilePlan(Generic[P]):
         return sorted(self.rows, key=lambda planned: order.index(planned.state))
 
 
-def digest(facts: Any) -> str:
+def digest(facts: object) -> str:
     """A fingerprint that changes with the facts."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models.functions import Now
 
@@ -66,7 +66,7 @@ def confirm_once(stored: FileImport) -> None:
     stored.refresh_from_db()
 
 
-def finish(stored: FileImport, result: Mapping[str, Any]) -> None:
+def finish(stored: FileImport, result: Mapping[str, object]) -> None:
     """Keep the result of an import instead of its rows."""
     stored.rows, stored.result = [], dict(result)
     stored.save(update_fields=["rows", "result"])

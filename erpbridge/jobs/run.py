@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from erpbridge.clock.measured import at_least
@@ -62,7 +62,7 @@ class Run:
         self.done, self.total = job.done, job.total
         self.memory: dict[str, Any] = {}
         self.over = False
-        self._result: dict[str, Any] = {}
+        self._result: dict[str, object] = {}
 
     def alive(self) -> None:
         """Renew the lease.
@@ -82,7 +82,7 @@ class Run:
             # First, because it locks the row: a worker that lost the job stops before it writes.
             self.alive()
             yield
-            values: dict[str, Any] = {
+            values: dict[str, object] = {
                 "notes": self.notes,
                 "done": self.done,
                 "total": self.total,
@@ -95,12 +95,12 @@ class Run:
                 values["lease_until"] = None
             self._own_row().update(**values)
 
-    def finish(self, result: Mapping[str, Any]) -> None:
+    def finish(self, result: Mapping[str, object]) -> None:
         """Mark the job as done, inside its last chunk. ``result``: see ``jobs/job.html``."""
         self.over = True
         self._result = dict(result)
 
-    def _own_row(self) -> Any:
+    def _own_row(self) -> QuerySet[Job]:
         return Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, fence=self.job.fence)
 
 

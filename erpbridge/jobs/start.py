@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -20,7 +19,7 @@ def start(
     subject: str,
     title: str,
     back: str,
-    args: Mapping[str, Any] | None = None,
+    args: Mapping[str, object] | None = None,
     total: int = 0,
 ) -> tuple[Job, bool]:
     """Queue a job in the scope of ``access``; a worker is woken up on commit.

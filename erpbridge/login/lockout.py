@@ -25,7 +25,7 @@ from erpbridge.ui.resent_form import carried
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
     """Locks an address as well, whatever login names it tried."""
 
-    def is_locked(self, request: Any, credentials: Any = None) -> bool:
+    def is_locked(self, request: Any, credentials: object = None) -> bool:
         """Whether the name or the address is locked; called before a password is checked."""
         # Read by locked_out(), to say what is locked.
         request.address_is_locked = (
@@ -34,7 +34,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # axes ships no types
         return request.address_is_locked or bool(super().is_locked(request, credentials))
 
     def user_login_failed(
-        self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any
+        self, sender: object, credentials: object, request: Any = None, **kwargs: object
     ) -> None:
         """Count a failure, unless the address is locked: it could lock everybody's name."""
         if getattr(request, "address_is_locked", False):
@@ -53,7 +53,9 @@ def _address_failures(request: Any) -> int:
     return recent_attempts.aggregate(Sum("failures_since_start"))["failures_since_start__sum"] or 0
 
 
-def locked_out(request: HttpRequest, _answer: Any = None, _credentials: Any = None) -> HttpResponse:
+def locked_out(
+    request: HttpRequest, _answer: object = None, _credentials: object = None
+) -> HttpResponse:
     """Return the page that says what is locked and for how long."""
     seconds = int(get_cool_off(request).total_seconds())
     address = getattr(request, "address_is_locked", False)

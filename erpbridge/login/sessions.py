@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -21,7 +21,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
     """Redirects to the login page, and keeps the fields of a submitted form."""
 
     def handle_no_permission(  # type: ignore[override]  # the stubs: redirects only
-        self, request: HttpRequest, view_func: Any
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponseBase:
         """Return the login page; plain text for htmx, into which a page does not fit."""
         if HtmxDetails(request):

@@ -75,14 +75,14 @@ class Login(LoginView):
         typed = self._typed()
         return response if typed is None else send_again(self.request, typed, why=NOT_YET_SAVED)
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
         """Add the typed fields, and whether a session has ended."""
-        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context: dict[str, object] = super().get_context_data(**kwargs)
         return context | {"ended": "ended" in self.request.GET, "typed": self._typed()}
 
-    def get_form_kwargs(self) -> dict[str, Any]:
+    def get_form_kwargs(self) -> dict[str, object]:
         """Leave the form unbound if the POST has only the fields of another form."""
-        kwargs: dict[str, Any] = super().get_form_kwargs()
+        kwargs: dict[str, object] = super().get_form_kwargs()
         return kwargs if "username" in self.request.POST else kwargs | NOT_SENT
 
     def _typed(self) -> Typed | None:
@@ -119,7 +119,7 @@ class PasswordChange(PasswordChangeView):
     template_name = "access/password_change.html"
     form_class = OwnPasswordForm
 
-    def get_form_kwargs(self) -> dict[str, Any]:
+    def get_form_kwargs(self) -> dict[str, object]:
         """Add the request, by which failures are counted."""
         return super().get_form_kwargs() | {"request": self.request}
 
@@ -142,7 +142,7 @@ class Invitation(PasswordResetConfirmView):
         messages.success(self.request, "Your password is set. Log in with it.")
         return super().form_valid(form)
 
-    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+    def render_to_response(self, context: dict[str, object], **kwargs: object) -> HttpResponse:
         """Return 410 for a link that is used, expired or invalid."""
         status = 200 if context["validlink"] else 410
         return super().render_to_response(context, **{"status": status} | kwargs)

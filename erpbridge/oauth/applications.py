@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth.hashers import make_password
@@ -100,7 +99,7 @@ def _member(application: Application, service: Service, *, by: Access) -> Member
     return member
 
 
-def _created_data(application: Application, service: Service | None) -> dict[str, Any]:
+def _created_data(application: Application, service: Service | None) -> dict[str, object]:
     if service is None:
         return {"redirect_uris": application.redirect_uris}
     return {
@@ -111,7 +110,7 @@ def _created_data(application: Application, service: Service | None) -> dict[str
     }
 
 
-def _words(levels: Levels) -> dict[str, Any]:
+def _words(levels: Levels) -> dict[str, object]:
     return {
         name: value.label if isinstance(value, Level) else value
         for name, value in asdict(levels).items()
@@ -201,5 +200,5 @@ def _locked(application_id: int, by: Access) -> Application:
     return application
 
 
-def _event(application: Application, verb: str, data: Mapping[str, Any]) -> Note:
+def _event(application: Application, verb: str, data: Mapping[str, object]) -> Note:
     return Note(ENTITY, application.pk, application.name, verb, data=data)

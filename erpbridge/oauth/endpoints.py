@@ -10,12 +10,11 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
 from urllib.parse import unquote_plus
 
 import orjson
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
@@ -27,7 +26,7 @@ from erpbridge.processes.client_address import client_network
 from erpbridge.rest import throttles
 from erpbridge.rest.responses import JsonAnswer
 
-Endpoint = Callable[[HttpRequest], Any]
+Endpoint = Callable[[HttpRequest], HttpResponse]
 WRONG_CLIENT = "Client authentication failed: the client_id or the client_secret is wrong."
 
 
@@ -39,7 +38,7 @@ def endpoint(method: str) -> Callable[[Endpoint], Endpoint]:
         @csrf_exempt
         @login_not_required
         @wraps(view)
-        def wrapper(request: HttpRequest) -> Any:
+        def wrapper(request: HttpRequest) -> HttpResponse:
             if request.method != method:
                 return HttpResponseNotAllowed([method])
             try:
@@ -111,7 +110,7 @@ GRANTS: dict[str, Callable[[Application, Mapping[str, str]], IssuedTokens]] = {
 
 
 def _token_response(issued: IssuedTokens) -> JsonAnswer:
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "access_token": issued.access,
         "token_type": "Bearer",
         "expires_in": ACCESS_SECONDS,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import QueryDict
 
 from erpbridge.access.models import Project
@@ -45,7 +47,7 @@ class ApplicationForm(PlainTexts, forms.Form):
 class ProjectsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Projects by id; rejects ids beyond 64 bits, on which a database query would fail."""
 
-    def clean(self, value: Any) -> Any:
+    def clean(self, value: Sequence[str] | None) -> QuerySet[Project]:
         """Return the projects.
 
         :raises ValidationError: for an id that does not exist.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
+
+from drf_spectacular.generators import SchemaGenerator
 
 from erpbridge.oauth.endpoints import GRANTS
 from erpbridge.rest.schema.json_schema import schema_of
@@ -73,7 +75,7 @@ class OAuthError(TypedDict):
     code: int
 
 
-def with_endpoints(result: Schema, generator: Any, **_more: Any) -> Schema:
+def with_endpoints(result: Schema, generator: SchemaGenerator, **_more: object) -> Schema:
     """Add the endpoints and the security scheme (a drf-spectacular hook)."""
     registry = generator.registry
     error = schema_of(OAuthError, registry)

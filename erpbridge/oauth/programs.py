@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Max, Min, Q
@@ -97,7 +96,7 @@ def end(
 
 
 def end_with_access(
-    *, user_id: int, account_id: int | None, why: str, by: User | None, **_signal: Any
+    *, user_id: int, account_id: int | None, why: str, by: User | None, **_signal: object
 ) -> None:
     """End the programs when rights are lowered or a password changes.
 

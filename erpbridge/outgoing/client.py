@@ -12,7 +12,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +68,7 @@ def call(
     headers: Mapping[str, str],
     seconds: float,
     allowed: Allowed,
-    params: Any = None,
+    params: object = None,
     body: bytes | None = None,
 ) -> Reply:
     """Send one request and return the complete response. Redirects are not followed.
@@ -175,7 +175,9 @@ class _Call:
                 self.answered = True
                 return Reply(response.status_code, response.headers, body)
 
-    def connect(self, host: str, port: int, options: Any) -> socket.socket:
+    def connect(
+        self, host: str, port: int, options: Iterable[tuple[Any, ...]] | None
+    ) -> socket.socket:
         """Connect to the first permitted address of the host that accepts."""
         host = host.strip("[]")
         resolved = names.resolve(host, port, seconds=self.left())

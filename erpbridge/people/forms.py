@@ -153,7 +153,9 @@ def _box(label: str) -> forms.BooleanField:
 class ProjectLevelsForm(LevelsForm):
     """The levels of a person in one project: one row of the table."""
 
-    def __init__(self, posted: QueryDict | None, *, project: Project, held: dict[str, Any]) -> None:
+    def __init__(
+        self, posted: QueryDict | None, *, project: Project, held: dict[str, object]
+    ) -> None:
         super().__init__(posted, prefix=f"project-{project.pk}", initial=held)
         self.project = project
         for field in self.fields.values():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -141,7 +140,7 @@ class PersonPage:
             return False
         return True
 
-    def context(self) -> dict[str, Any]:
+    def context(self) -> dict[str, object]:
         """Return the template context."""
         names = ("form", "approver", "grant", "seen", "stale")
         return {name: getattr(self, name) for name in names}
@@ -256,7 +255,7 @@ def _to_person(membership: Membership) -> HttpResponse:
     return redirect("access:person", account_id=membership.account_id, membership_id=membership.pk)
 
 
-def frame_of(membership: Membership, current: str) -> dict[str, Any]:
+def frame_of(membership: Membership, current: str) -> dict[str, object]:
     """Return the context that all pages of a person share; ``current`` is the page's URL name."""
     url_kwargs = {"account_id": membership.account_id, "membership_id": membership.pk}
     tabs = [

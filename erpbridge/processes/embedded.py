@@ -109,7 +109,7 @@ def post_worker_init(server_process: Any) -> None:
         server_process.embedded_worker = start()
 
 
-def worker_exit(_arbiter: Any, server_process: Any) -> None:
+def worker_exit(_arbiter: object, server_process: object) -> None:
     """Gunicorn hook: stop the worker before the serving process ends."""
     embedded_worker = getattr(server_process, "embedded_worker", None)
     if embedded_worker is not None:

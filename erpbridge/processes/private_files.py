@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning
@@ -21,7 +20,7 @@ LITTLE = 100 * 1024 * 1024
 PROBE = b"\0" * 65_536
 
 
-def check_modes(**_options: Any) -> list[CheckMessage]:
+def check_modes(**_options: object) -> list[CheckMessage]:
     """System check: warn of files that other users of this machine can read."""
     return [
         Warning(
@@ -94,7 +93,7 @@ def disk_problem() -> str:
     return ""
 
 
-def space_report() -> tuple[str, dict[str, Any]]:
+def space_report() -> tuple[str, dict[str, object]]:
     """Return a problem if disk space is low, and the free megabytes."""
     free = min(_free(folder) for folder in folders())
     megabytes = free // 1024 // 1024

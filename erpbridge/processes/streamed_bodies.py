@@ -5,11 +5,11 @@ Django reads ``Content-Length`` bytes, and treats a request without that header 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Larger bodies go to a file, as with Django's uploads.
 IN_MEMORY = 2_621_440
 PIECE = 65_536
@@ -21,12 +21,10 @@ class Measured:
     Reading stops after ``most`` bytes; the resulting length is then too large for any page or call.
     """
 
-    def __init__(self, application: Application, most: int) -> None:
+    def __init__(self, application: WSGIApplication, most: int) -> None:
         self.application, self.most = application, most
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Call the application."""
         streamed = environ.get("HTTP_TRANSFER_ENCODING") and not environ.get("CONTENT_LENGTH")
         # Without this flag the server does not mark the end of the body, and reading could block.

@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from django.db import close_old_connections, connections
 
@@ -103,14 +102,14 @@ def sign_out() -> None:
 _of_this_worker: list[Ticker] = []
 
 
-def start_with_worker(**_signal: Any) -> None:
+def start_with_worker(**_signal: object) -> None:
     """Receiver of Celery's ``worker_ready``: start a ticker in the worker process."""
     ticker = Ticker(10.0)
     ticker.start()
     _of_this_worker.append(ticker)
 
 
-def stop_with_worker(**_signal: Any) -> None:
+def stop_with_worker(**_signal: object) -> None:
     """Receiver of Celery's ``worker_shutting_down``: stop the ticker."""
     while _of_this_worker:
         _of_this_worker.pop().stop(wait=0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import (
     NON_FIELD_ERRORS,
     BadRequest,
@@ -92,7 +90,7 @@ def _details_of(error: Exception) -> tuple[int, Errors, str] | None:
 
 
 def _drf_response(request: HttpRequest, error: drf.APIException) -> JsonAnswer:
-    detail: Any = error.detail
+    detail: object = error.detail
     text = detail if isinstance(detail, str) else UNREADABLE
     response = error_answer(request, error.status_code, str(text))
     if error.status_code == 401:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.db.models.expressions import Expression, OrderBy
 from rest_framework.request import Request
 
@@ -24,7 +23,7 @@ from erpbridge.rest.responses import JsonAnswer
 
 PER_PAGE = 100
 # Turns ids into one JSON object each, in a fixed number of queries.
-Shape = Callable[[Sequence[int]], dict[int, Any]]
+Shape = Callable[[Sequence[int]], Mapping[int, object]]
 Sorts = Mapping[str, str | Expression]
 USUAL_SORTS: Sorts = {"id": "pk"}
 USUAL_FILTERS: dict[str, Filter] = {"include_deleted": filters.include_deleted}
@@ -41,7 +40,7 @@ class Listing:
     most_per_page: int | None = None
     paged: bool = True
 
-    def page(self, request: Request, queryset: QuerySet[Any], shape: Shape) -> JsonAnswer:
+    def page(self, request: Request, queryset: QuerySet[Model], shape: Shape) -> JsonAnswer:
         """Return the requested page as a JSON array, with ``Total``, ``Per-Page`` and ``Link``.
 
         :raises Malformed: for an invalid page, filter value or sort.
@@ -108,5 +107,5 @@ def _links(
     )
 
 
-def _query(pairs: Sequence[tuple[str, Any]]) -> str:
+def _query(pairs: Sequence[tuple[str, object]]) -> str:
     return urlencode(pairs, quote_via=quote, safe="")

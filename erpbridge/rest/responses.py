@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -18,14 +17,14 @@ Errors = str | list[str] | Mapping[str, list[str]]
 class JsonAnswer(HttpResponse):
     """A JSON response; the value None makes a response without a body."""
 
-    def __init__(self, value: Any, status: int = 200, *, media_type: str = "") -> None:
+    def __init__(self, value: object, status: int = 200, *, media_type: str = "") -> None:
         body = b"" if value is None else dumps(value)
         super().__init__(body, status=status, content_type=media_type or "application/json")
         if value is None:
             del self["Content-Type"]
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Serialize a value as JSON; decimals and similar types become text."""
     return orjson.dumps(value, option=OPTIONS, default=str)
 
@@ -44,7 +43,7 @@ def error_answer(
     ``Accept: application/problem+json`` the fields of RFC 9457 are added.
     """
     message = message or _first_message(errors) or HTTPStatus(status).phrase
-    body: dict[str, Any] = {"errors": errors, "message": message, "code": status}
+    body: dict[str, object] = {"errors": errors, "message": message, "code": status}
     if request.path.startswith("/rest/v2"):
         body = {"error": _v2_error(status, errors, message)}
     if "application/problem+json" not in request.headers.get("Accept", ""):
@@ -71,7 +70,7 @@ def _first_message(errors: Errors) -> str:
     return errors[0] if errors else ""
 
 
-def _v2_error(status: int, errors: Errors, message: str) -> dict[str, Any]:
+def _v2_error(status: int, errors: Errors, message: str) -> dict[str, object]:
     fields = errors if isinstance(errors, Mapping) else {"base": [message]}
     details = [
         {"reason_code": "invalid", "message": text, "source": field}

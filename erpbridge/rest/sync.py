@@ -13,11 +13,10 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from erpbridge.db.busy import retried, trouble_of
 from erpbridge.rest.errors import Invalid, Malformed
@@ -52,10 +51,10 @@ class Records(ABC):
     origin = "origin_id"
     identity = "pk"
     # Readers of a row's fields.
-    readers: Mapping[str, Reader] = {}
+    readers: Mapping[str, Reader[object]] = {}
 
     @abstractmethod
-    def found(self) -> QuerySet[Any]:
+    def found(self) -> QuerySet[Model]:
         """Return the records that the caller can see."""
 
     @abstractmethod
@@ -226,7 +225,7 @@ def _is_unreadable(row: SyncRow, records: Records) -> bool:
     return bool(bodies.read(row.given, records.readers)[1])
 
 
-def _checked(updates: object) -> list[Mapping[str, Any]]:
+def _checked(updates: object) -> list[Mapping[str, object]]:
     if not isinstance(updates, list):
         raise Malformed({"updates": ["must be a list"]})
     refuse_too_many(updates, "updates")

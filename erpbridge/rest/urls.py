@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
 from erpbridge.rest.schema import docs_views
@@ -14,7 +15,9 @@ from erpbridge.rest.schema import docs_views
 READ_ONLY = ["get", "head", "options"]
 
 
-def rest(versions: Sequence[str], route: str, view: Any, **options: Any) -> list[URLPattern]:
+def rest(
+    versions: Sequence[str], route: str, view: Callable[..., HttpResponseBase], **options: Any
+) -> list[URLPattern]:
     """Return the routes of a resource, one per version, without a trailing slash."""
     return [path(f"rest/{version}/{route}", view, **options) for version in versions]
 

@@ -10,16 +10,18 @@ are locked before ``If-Match`` is compared, the account's row first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -60,22 +62,24 @@ WITHOUT_ETAG = (
 )
 Handler = Callable[..., HttpResponse]
 Value = TypeVar("Value")
+Row = TypeVar("Row", bound=Model)
 
 
 class OnlyJson(BaseContentNegotiation):
     """Responses are JSON whatever ``Accept`` says, since clients send all kinds of values."""
 
-    def select_parser(self, request: Request, parsers: Any) -> Any:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         """Return the parser for the body's media type."""
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
         # None makes REST framework answer 415.
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> Any:
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
         """Return the first renderer. It is never used: views build the response bodies."""
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class RestView(APIView):
@@ -89,7 +93,7 @@ class RestView(APIView):
     # Body schema of views that share a writing handler; others use ``@takes``.
     body: Schema | None = None
     # Types that ``One`` and ``Page`` stand for, by the value of ``view=``.
-    shown: Mapping[str, Any] = {}
+    shown: Mapping[str, object] = {}
     default_view = ""
     meter: Window | None = None
 
@@ -324,7 +328,7 @@ class ScopedView(RestView):
         """
         require(self.access, action, entity)
 
-    def wrapped(self, name: str) -> Mapping[str, Any]:
+    def wrapped(self, name: str) -> Mapping[str, object]:
         """Return the object that a writing call has under ``name``.
 
         :raises Malformed: when it is missing or not an object.
@@ -335,7 +339,7 @@ class ScopedView(RestView):
         return value
 
 
-class Resource(ScopedView):
+class Resource(ScopedView, Generic[Row]):
     """A list, or one record of it, in one of several shapes.
 
     ``shapes`` maps the values of ``view=`` to what they show; unknown values are rejected.
@@ -360,7 +364,7 @@ class Resource(ScopedView):
         for locked_rows in (*rows, *(self.holds() if self.if_match else ())):
             list(locked_rows.select_for_update(no_key=True).values_list("pk"))
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Return the rows whose state ``If-Match`` is about, in lock order."""
         if "pk" in self.kwargs:
             row = self.one(self.kwargs["pk"])
@@ -376,7 +380,7 @@ class Resource(ScopedView):
             return self.show(self.one(self.kwargs["pk"]).pk)
         return super().current()
 
-    def found(self) -> QuerySet[Any]:
+    def found(self) -> QuerySet[Row]:
         """Return the rows that the caller can see here; every query starts from it."""
         raise NotImplementedError
 
@@ -401,7 +405,7 @@ class Resource(ScopedView):
         """Return the requested page."""
         return self.listing.page(self.request, self.found(), self.shape())
 
-    def one(self, pk: int) -> Any:
+    def one(self, pk: int) -> Row:
         """Return one visible row.
 
         :raises Http404: when there is none with this id.
@@ -422,19 +426,19 @@ class Resource(ScopedView):
         return JsonAnswer(objects[pk], status)
 
 
-class Listed(Resource):
+class Listed(Resource[Row]):
     """Resources whose GET returns a page."""
 
     @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """List them."""
         return self.page()
 
 
-class Shown(Resource):
+class Shown(Resource[Row]):
     """Resources whose GET returns one record."""
 
     @answers(One)
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(pk).pk)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import ItemsView
 from types import FrameType
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -57,12 +56,12 @@ class NoSecrets(SafeExceptionReporterFilter):
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
-    ) -> ItemsView[str, Any]:
+    ) -> ItemsView[str, object]:
         """Return the variables of a frame, without those whose text has a secret."""
         variables = super().get_traceback_frame_variables(request, tb_frame)
         return {name: self._shown(value) for name, value in variables}.items()
 
-    def _shown(self, value: Any) -> Any:
+    def _shown(self, value: object) -> object:
         try:
             text = repr(value)
         except Exception:  # an object that cannot be printed has nothing to show

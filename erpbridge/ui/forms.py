@@ -73,7 +73,7 @@ class Field(BoundField):
             field.widget.attrs["data-most"] = most
 
     @property
-    def data(self) -> Any:
+    def data(self) -> object:
         """The posted value, with line breaks as one character; browsers post two."""
         value = super().data
         return value.replace("\r\n", "\n") if isinstance(value, str) else value

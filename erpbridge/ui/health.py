@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import redis
 from django.conf import settings
@@ -14,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 
 from erpbridge.processes.private_files import disk_problem, space_report
 
-Report = Callable[[], tuple[str, Mapping[str, Any]]]
+Report = Callable[[], tuple[str, Mapping[str, object]]]
 
 
 @login_not_required
@@ -32,7 +31,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     """
     results = {name: check() for name, check in CHECKS.items()}
     ready = not any(results.values())
-    details: dict[str, Any] = {}
+    details: dict[str, object] = {}
     # Reports query the database, so they are skipped while it does not answer.
     for name, report in _reports.items():
         results[name], report_details = (
@@ -49,7 +48,7 @@ def report_on(name: str, report: Report) -> None:
     _reports[name] = report
 
 
-def _result_of(report: Report) -> tuple[str, Mapping[str, Any]]:
+def _result_of(report: Report) -> tuple[str, Mapping[str, object]]:
     try:
         return report()
     except DatabaseError:

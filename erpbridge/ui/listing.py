@@ -39,7 +39,7 @@ class Count:
         return f"{self.number:,}+" if self.capped else f"{self.number:,}"
 
 
-def capped_count(queryset: QuerySet[Any], *, cap: int = COUNT_CAP) -> Count:
+def capped_count(queryset: QuerySet[Model], *, cap: int = COUNT_CAP) -> Count:
     """Count without reading more than ``cap`` + 1 rows."""
     number = queryset.order_by()[: cap + 1].count()
     return Count(min(number, cap), capped=number > cap)
@@ -187,14 +187,14 @@ class _Order:
         key = getattr(row, "listing_stored", key)
         return signing.dumps([self.spec, _plain(key), _plain(row.pk)], salt=SALT)
 
-    def position(self, queryset: QuerySet[M], cursor: str) -> tuple[Any, Any] | None:
+    def position(self, queryset: QuerySet[M], cursor: str) -> tuple[object, object] | None:
         """Return the key and id of a cursor; None if it is invalid or of another sort."""
         try:
             spec, key, pk = signing.loads(cursor, salt=SALT)
             if spec != self.spec:
                 return None
             if "listing_stored" in queryset.query.annotations:
-                edge: Any = Value(key, output_field=TextField())
+                edge: object = Value(key, output_field=TextField())
             else:
                 edge = _field(queryset).to_python(key)
             return edge, queryset.model._meta.pk.to_python(pk)
@@ -208,7 +208,7 @@ def _field(queryset: QuerySet[Any]) -> Field[Any, Any]:
     return field
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a JSON value that the field's ``to_python`` converts back without loss."""
     return value if isinstance(value, (str, int)) else str(value)
 
@@ -230,7 +230,7 @@ def _cut(
 
 
 def _read(
-    queryset: QuerySet[M], position: tuple[Any, Any] | None, *, size: int, descending: bool
+    queryset: QuerySet[M], position: tuple[object, object] | None, *, size: int, descending: bool
 ) -> list[M]:
     """Return up to one row more than a page, from ``position`` in the given direction."""
     sign, comparison = ("-", "lt") if descending else ("", "gt")

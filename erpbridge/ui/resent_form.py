@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +25,7 @@ TOKEN = "csrfmiddlewaretoken"  # noqa: S105 - the name of a field
 SECRET = re.compile(r"pass(word|wd|phrase|code)|secret|token|credential|(^|[-_])(pin|key)$", re.I)
 KEEPS_NOTHING = "keeps_nothing_typed"
 
-View = TypeVar("View", bound=Callable[..., Any])
+View = TypeVar("View", bound=Callable[..., object])
 
 
 def keeps_nothing_typed(view: View) -> View:

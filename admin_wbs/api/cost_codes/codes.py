@@ -6,9 +6,8 @@ See docs/design/procore-rest-resources.md, "Standard cost codes".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 
@@ -43,7 +42,7 @@ ONLY_ACTIVE = Query(
 COLUMNS = ("id", "list_id", "parent_id", "code", "full_code", "description", "origin_id")
 
 
-class CodeView(Resource):
+class CodeView(Resource[CostCode]):
     """Cost codes of one list. Every call names the list."""
 
     reads = "codes.view"
@@ -97,7 +96,9 @@ class CodeView(Resource):
         """The three views; ``extended`` is the default."""
         return {"extended": extended, "compact": compact, "default": default}
 
-    def write(self, code_list: CodeList, values: Mapping[str, Any], pk: int | None = None) -> int:
+    def write(
+        self, code_list: CodeList, values: Mapping[str, object], pk: int | None = None
+    ) -> int:
         """Create a code, or change the one with this ``pk``.
 
         :raises Invalid: (422) with the errors by field.
@@ -106,7 +107,7 @@ class CodeView(Resource):
             return sync.store_one(records, SyncRow(values, pk=pk))
 
 
-class Codes(CodeView, Listed):
+class Codes(CodeView, Listed[CostCode]):
     """The cost codes of a list."""
 
     asks = [schemas.IN_LIST, ONLY_ACTIVE]
@@ -122,7 +123,7 @@ class Codes(CodeView, Listed):
 
     @takes(schemas.in_list(READERS, wrapped=WRAPPER, required=["code", "name"]))
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a cost code."""
         code_list = self.code_list()
         self.require("codes.edit")
@@ -130,7 +131,7 @@ class Codes(CodeView, Listed):
         return self.show(self.write(code_list, values), 201)
 
 
-class CompanyCodes(CodeView, Listed):
+class CompanyCodes(CodeView, Listed[CostCode]):
     """The cost codes of every list of the company, for clients that name no list."""
 
     asks = []
@@ -153,7 +154,7 @@ class ListCodes(Codes):
         return code_list
 
 
-class OneCode(CodeView, Shown):
+class OneCode(CodeView, Shown[CostCode]):
     """A cost code of a list."""
 
     def one(self, pk: int) -> CostCode:
@@ -171,7 +172,7 @@ class OneCode(CodeView, Shown):
             raise Http404
         return stored
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the list, the connections (the call may also link the code), then the code."""
         yield CodeList.objects.filter(pk=self.one(self.kwargs["pk"]).list_id)
         yield sendable.connections_of(self.access.account.pk)
@@ -179,7 +180,7 @@ class OneCode(CodeView, Shown):
 
     @takes(schemas.in_list(READERS, wrapped=WRAPPER))
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a cost code. :raises ApiError: 409 while it waits for accounting."""
         stored = self.one(pk)
         self.require("codes.edit")
@@ -191,7 +192,7 @@ class OneCode(CodeView, Shown):
 
     @answers(One)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete a cost code of an ERP's list that was never used, and return it as it was.
 
         In Procore, the segment item is deleted instead.
@@ -213,7 +214,7 @@ class CodeSync(CodeView):
 
     @takes(schemas.rows_in_list(READERS))
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update cost codes. A row with errors does not stop the other rows."""
         code_list = self.code_list()
         self.require("codes.edit")
@@ -222,13 +223,13 @@ class CodeSync(CodeView):
             return sync.answer(updates, records, self.shape())
 
 
-def extended(pks: Sequence[int]) -> dict[int, Any]:
+def extended(pks: Sequence[int]) -> dict[int, object]:
     """Every field. ``code`` is the code's own tier, ``full_code`` includes its parents."""
     rows = CostCode.objects.filter(pk__in=pks).values(*COLUMNS, "origin_data")
     return {row["id"]: _extended(row) for row in rows}
 
 
-def _extended(row: Mapping[str, Any]) -> dict[str, Any]:
+def _extended(row: Mapping[str, object]) -> dict[str, object]:
     return {
         "id": row["id"],
         LIST: row["list_id"],
@@ -241,7 +242,7 @@ def _extended(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def compact(pks: Sequence[int]) -> dict[int, Any]:
+def compact(pks: Sequence[int]) -> dict[int, object]:
     """Id, list and ERP id."""
     rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id", "origin_id")
     return {
@@ -249,7 +250,7 @@ def compact(pks: Sequence[int]) -> dict[int, Any]:
     }
 
 
-def default(pks: Sequence[int]) -> dict[int, Any]:
+def default(pks: Sequence[int]) -> dict[int, object]:
     """Id and list."""
     rows = CostCode.objects.filter(pk__in=pks).values_list("pk", "list_id")
     return {pk: {"id": pk, LIST: list_id} for pk, list_id in rows}

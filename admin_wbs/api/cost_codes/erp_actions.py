@@ -6,8 +6,6 @@ See docs/design/procore-rest-conventions.md, "Routes of our own".
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.http import Http404
 from rest_framework.request import Request
@@ -79,7 +77,7 @@ class SendList(ListClick):
 
     @takes({IDS: bodies.wholes} | SENDING)
     @answers(WholeClick, 201)
-    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Send every unsent code, or the chosen codes together with their unsent ancestors.
 
         A code that was rejected with a reason is sent only if it was changed since, or is chosen.
@@ -108,7 +106,7 @@ class RetrieveList(ListClick):
 
     @takes({IDS: bodies.wholes})
     @answers(WholeClick)
-    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Take back all waiting codes, or the chosen codes and their descendants."""
         code_list = self.fetch(pk)
         self.require("codes.retrieve")
@@ -136,7 +134,7 @@ class SendCode(CodeView):
 
     @takes(SENDING)
     @answers(Clicked, 201)
-    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Send the code together with its unsent ancestors."""
         code = self.fetch(pk)
         self.require("codes.send")
@@ -162,7 +160,7 @@ class RetrieveCode(CodeView):
     """Retrieve for one cost code."""
 
     @answers(Clicked)
-    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Take the code back from accounting, together with its descendants."""
         code = self.fetch(pk)
         self.require("codes.retrieve")

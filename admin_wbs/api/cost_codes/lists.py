@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
@@ -32,7 +31,7 @@ AFTERWARDS = "cannot be set on a new list: make the list, then PATCH it"
 ERP_NAME = "cannot be changed: the list of a connected ERP keeps its name"
 
 
-class CodeListView(Resource):
+class CodeListView(Resource[CodeList]):
     """Cost code lists of the account."""
 
     reads = "codes.view"
@@ -60,7 +59,7 @@ class CodeLists(CodeListView):
 
     @answers(Page)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """Return a page of cost code lists.
 
         In Procore, ``segments/{id}/lists`` replaces this call.
@@ -69,7 +68,7 @@ class CodeLists(CodeListView):
 
     @takes(READERS, wrapped=WRAPPER, required=["name"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a list. It does not belong to an ERP."""
         self.require("codes.edit")
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
@@ -89,12 +88,12 @@ class CodeLists(CodeListView):
         return self.show(created.pk, 201)
 
 
-class OneCodeList(CodeListView, Shown):
+class OneCodeList(CodeListView, Shown[CodeList]):
     """A list of cost codes."""
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Rename a list, or make it the ERP's. An ERP list cannot be made an ordinary one."""
         stored = self.one(pk)
         self.require("codes.edit")
@@ -114,7 +113,7 @@ class OneCodeList(CodeListView, Shown):
         return self.show(pk)
 
 
-def code_lists(pks: Sequence[int]) -> dict[int, Any]:
+def code_lists(pks: Sequence[int]) -> dict[int, object]:
     """Lists in Procore's format."""
     rows = CodeList.objects.filter(pk__in=pks)
     return {

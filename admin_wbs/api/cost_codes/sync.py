@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -81,12 +80,12 @@ class CodeRecords(Records):
         # without_refused rolls the batch back if a row was refused, then stores the others again.
         self.changed |= stored and not any(row.errors for row in rows)
 
-    def _read(self, row: SyncRow) -> dict[str, Any]:
+    def _read(self, row: SyncRow) -> bodies.Values:
         values, errors = bodies.read(row.given, READERS)
         row.refuse(errors)
         return values
 
-    def _row(self, row: SyncRow, values: Mapping[str, Any]) -> CodeRow:
+    def _row(self, row: SyncRow, values: bodies.Values) -> CodeRow:
         return CodeRow(
             pk=row.pk,
             code=values.get("code"),
@@ -95,7 +94,7 @@ class CodeRecords(Records):
             parent_given="parent_id" in values,
         )
 
-    def _link(self, rows: Mapping[int, SyncRow], values: Mapping[int, Mapping[str, Any]]) -> None:
+    def _link(self, rows: Mapping[int, SyncRow], values: Mapping[int, bodies.Values]) -> None:
         """Store the ERP's ids of codes. Only ``sendable.link`` may write them."""
         origins = {
             pk: Origin(id=fields.get("origin_id"), data=fields.get("origin_data"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from admin_wbs.api.segments import item_serializer
 from admin_wbs.models import Segment, SegmentItem, WbsCode, WbsCodeItem
@@ -19,7 +18,7 @@ from erpbridge.access.models import Project
 Kind = Segment.Kind
 
 
-def shown(project: Project, pks: Sequence[int]) -> dict[int, Any]:
+def shown(project: Project, pks: Sequence[int]) -> dict[int, object]:
     """Budget codes of one project, each with its items in segment order."""
     used = _used(pks)
     segments = default_structure.of_project(project)
@@ -60,7 +59,7 @@ def _used(pks: Sequence[int]) -> dict[int, dict[int, int]]:
     return items
 
 
-def _items(segment: Segment, pks: Sequence[int]) -> Mapping[int, Any]:
+def _items(segment: Segment, pks: Sequence[int]) -> Mapping[int, object]:
     """Item id -> the item, in the same format as in the project's item list."""
     if not pks:
         return {}

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 
 from admin_wbs.api.errors import refusals
@@ -27,7 +26,7 @@ from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.requests.filters import LONGEST_SEARCH, clean, ids, moments, truth
 from erpbridge.rest.requests.rows import MOST_ROWS, SentRow, many_answer, sent_objects
 from erpbridge.rest.responses import JsonAnswer
-from erpbridge.rest.schema.operations import One, Query, Synced, an_object, answers, takes
+from erpbridge.rest.schema.operations import One, Query, Schema, Synced, an_object, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
 
 BULK = "bulk"
@@ -43,10 +42,13 @@ ROW = an_object(
     [ITEMS],
 )
 ROWS = {"type": "array", "items": ROW, "maxItems": MOST_ROWS}
-CHANGE = {"description": dict(DESCRIPTION.schema), "status": {"enum": list(STATUS)}}
+CHANGE: dict[str, Schema] = {
+    "description": dict(DESCRIPTION.schema),
+    "status": {"enum": list(STATUS)},
+}
 
 
-class WbsCodeView(Resource):
+class WbsCodeView(Resource[WbsCode]):
     """Budget codes of a project."""
 
     reads = "project_wbs.view"
@@ -69,7 +71,7 @@ class WbsCodeView(Resource):
         """The only view."""
         return {"": partial(budget_code_serializer.shown, self.project)}
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the project, then the budget code."""
         yield Project.objects.filter(pk=self.project.pk)
         yield from super().holds()
@@ -79,7 +81,7 @@ class WbsCodeView(Resource):
         budget_codes.store(self.project, rows, by=self.access.user)
 
 
-class WbsCodes(WbsCodeView, Listed):
+class WbsCodes(WbsCodeView, Listed[WbsCode]):
     """The budget codes of a project."""
 
     asks = (
@@ -114,7 +116,7 @@ class WbsCodes(WbsCodeView, Listed):
 
     @takes(ROW)
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a budget code. If the combination exists, its description is changed."""
         self.require("project_wbs.edit")
         row = _row(scope.body_of(request))
@@ -124,12 +126,12 @@ class WbsCodes(WbsCodeView, Listed):
         return self.show(row.pk, 201)
 
 
-class OneWbsCode(WbsCodeView, Shown):
+class OneWbsCode(WbsCodeView, Shown[WbsCode]):
     """A budget code."""
 
     @takes(an_object(CHANGE))
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the description and status of a budget code. Its items cannot change."""
         stored = self.one(pk)
         self.require("project_wbs.edit")
@@ -146,7 +148,7 @@ class BulkCreate(WbsCodeView):
 
     @takes(an_object({BULK: ROWS}, [BULK]))
     @answers(Synced, 201)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create up to 1,000 budget codes. A row with errors does not stop the others."""
         self.require("project_wbs.edit")
         rows = [SentRow(given) for given in sent_objects(scope.body_of(request).get(BULK), BULK)]
@@ -163,7 +165,7 @@ class UpdateAllWbsCodes(WbsCodeView):
 
     @takes(an_object(SWITCH, list(SWITCH)))
     @answers(None, 204)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Activate or deactivate budget codes, all or none. The response has no body."""
         self.require("project_wbs.edit")
         body = scope.body_of(request)
@@ -173,16 +175,16 @@ class UpdateAllWbsCodes(WbsCodeView):
             errors = {"ids": [f"must hold 1 to {MOST_IDS:,} ids"]}
         attributes = body.get("attributes")
         if not isinstance(attributes, Mapping):
-            errors["attributes"] = ["must be an object with status"]
+            attributes, errors["attributes"] = {}, ["must be an object with status"]
         if errors:
             raise Malformed(errors)
-        active = _active(attributes or {})
+        active = _active(attributes)
         with refusals(**{"": "ids"}):
             budget_codes.switch(self.project, pks, active=active, by=self.access.user)
         return JsonAnswer(None, 204)
 
 
-def _active(body: Mapping[str, Any]) -> bool:
+def _active(body: Mapping[str, object]) -> bool:
     """Read the status. :raises Invalid: if it is neither active nor inactive."""
     word = body.get("status")
     if not isinstance(word, str) or word not in STATUS:
@@ -190,7 +192,7 @@ def _active(body: Mapping[str, Any]) -> bool:
     return STATUS[word]
 
 
-def _row_or_errors(body: Mapping[str, Any]) -> WbsCodeRow:
+def _row_or_errors(body: Mapping[str, object]) -> WbsCodeRow:
     """Read one row of a bulk call; keep its errors with it instead of raising."""
     try:
         return _row(body)
@@ -198,7 +200,7 @@ def _row_or_errors(body: Mapping[str, Any]) -> WbsCodeRow:
         return WbsCodeRow([], errors=error.errors)
 
 
-def _row(body: Mapping[str, Any]) -> WbsCodeRow:
+def _row(body: Mapping[str, object]) -> WbsCodeRow:
     """:raises Invalid: for missing or malformed items."""
     items = body.get(ITEMS)
     if not isinstance(items, list) or not items:
@@ -213,7 +215,7 @@ def _row(body: Mapping[str, Any]) -> WbsCodeRow:
     return WbsCodeRow(pairs, _description(body))
 
 
-def _description(body: Mapping[str, Any]) -> str | None:
+def _description(body: Mapping[str, object]) -> str | None:
     """:raises Invalid: for a description that is not text, or is too long."""
     values, errors = bodies.read(body, {"description": DESCRIPTION})
     if errors:

@@ -29,8 +29,11 @@ COLUMNS = (
     "added_at",
 )
 
+# What QuerySet.values() returns.
+Row = Mapping[str, Any]
 
-def extended(pks: Sequence[int]) -> dict[int, Any]:
+
+def extended(pks: Sequence[int]) -> dict[int, dict[str, object]]:
     """Every field, in three queries."""
     rows = list(ProjectCostCode.objects.filter(pk__in=pks).values(*COLUMNS))
     types = _cost_types([row["cost_code_id"] for row in rows])
@@ -38,17 +41,17 @@ def extended(pks: Sequence[int]) -> dict[int, Any]:
     return {row["id"]: _shown(row, types, parents) for row in rows}
 
 
-def compact(pks: Sequence[int]) -> dict[int, Any]:
+def compact(pks: Sequence[int]) -> dict[int, object]:
     """The fields that an ERP needs."""
     names = ("id", "code", "full_code", "name", "origin_id", "standard_cost_code_id")
     return {pk: {name: row[name] for name in names} for pk, row in extended(pks).items()}
 
 
 def _shown(
-    row: Mapping[str, Any],
-    types: Mapping[int, list[dict[str, Any]]],
+    row: Row,
+    types: Mapping[int, list[dict[str, object]]],
     parents: Mapping[tuple[int, int], int],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     parent_id = parents.get((row["project_id"], row["cost_code__parent_id"] or 0))
     return {
         "id": row["id"],
@@ -74,9 +77,9 @@ def _shown(
     }
 
 
-def _cost_types(code_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+def _cost_types(code_ids: Sequence[int]) -> dict[int, list[dict[str, object]]]:
     """Cost code id -> the cost types that are enabled for it."""
-    types: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    types: defaultdict[int, list[dict[str, object]]] = defaultdict(list)
     ticks = CodeCostType.objects.filter(code__in=code_ids).select_related("cost_type")
     for tick in ticks.order_by("cost_type_id"):
         cost_type = tick.cost_type
@@ -92,7 +95,7 @@ def _cost_types(code_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     return dict(types)
 
 
-def _parents(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], int]:
+def _parents(rows: Sequence[Row]) -> dict[tuple[int, int], int]:
     """(Project id, cost code id) -> the project's own id of that code, for all parents."""
     parent_ids = {row["cost_code__parent_id"] for row in rows} - {None}
     parents = ProjectCostCode.objects.filter(

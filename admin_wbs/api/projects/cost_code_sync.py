@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 
@@ -14,6 +13,7 @@ from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
 from erpbridge.db.text import fold, key
 from erpbridge.rest.requests import bodies
+from erpbridge.rest.requests.bodies import Values
 from erpbridge.rest.sync import Records, SyncRow
 
 READERS = {
@@ -29,7 +29,6 @@ NOT_OFFERED = (
     "A project's cost codes come from the company's lists. Name an active code of a list that is "
     "available to the project by standard_cost_code_id, origin_id, or its full code."
 )
-Values = Mapping[str, Any]
 
 
 class ProjectCodeRecords(Records):
@@ -78,7 +77,7 @@ class ProjectCodeRecords(Records):
         )
         for row in rows:
             code = stored[row.pk or 0].cost_code
-            now: dict[str, tuple[Any, ...]] = {
+            now: dict[str, tuple[object, ...]] = {
                 "code": (code.code, code.full_code),
                 "name": (code.description,),
                 "origin_id": (code.origin_id,),

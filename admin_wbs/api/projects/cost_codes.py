@@ -6,9 +6,8 @@ See docs/design/procore-rest-resources.md, "Cost codes of a project".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 
@@ -62,7 +61,7 @@ SOME_CODES = an_object(
 )
 
 
-class ProjectCodeView(Resource):
+class ProjectCodeView(Resource[ProjectCostCode]):
     """Cost codes of a project."""
 
     of_project = True
@@ -91,7 +90,7 @@ class ProjectCodeView(Resource):
         """The views; the full one is the default."""
         return {"default": extended, "extended": extended, "erp_compact": compact}
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the project, then the code."""
         yield Project.objects.filter(pk=self.project.pk)
         yield from super().holds()
@@ -135,23 +134,23 @@ class ProjectCodeView(Resource):
         return code_list
 
 
-class ProjectCodes(ProjectCodeView, Listed):
+class ProjectCodes(ProjectCodeView, Listed[ProjectCostCode]):
     """The cost codes of a project."""
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Add a code of the company's lists to the project."""
         self.may_change_one()
         return self.show(self.write(), 201)
 
 
-class OneProjectCode(ProjectCodeView, Shown):
+class OneProjectCode(ProjectCodeView, Shown[ProjectCostCode]):
     """A cost code of a project."""
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Refuse changes: the values belong to the company's list."""
         self.may_change_one()
         return self.show(self.write(pk))
@@ -162,7 +161,7 @@ class ProjectCodeSync(ProjectCodeView):
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Add cost codes to the project. A row with errors does not stop the others."""
         self.may_change()
         records = ProjectCodeRecords(self.project, self.access)
@@ -176,14 +175,14 @@ class CopyAll(ProjectCodeView):
 
     @takes(an_object({LIST: schemas.ID}, [LIST]))
     @answers(list[schemas.ProjectCostCode | schemas.ProjectCostCodeCompact], 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Copy all codes of a list; returns all codes of that list on the project."""
         self.may_change()
         code_list = self.code_list()
         cost_codes.add_matching(code_list, "", project=self.project, by=self.access.user)
         return JsonAnswer(self._shown(cost_code__list=code_list), 201)
 
-    def _shown(self, **which: Any) -> list[Any]:
+    def _shown(self, **which: object) -> list[object]:
         rows = ProjectCostCode.objects.filter(project=self.project, **which)
         ordered = rows.order_by("cost_code__sort_path").values_list("pk", flat=True)
         return list(_in_order(self.shape(), list(ordered)))
@@ -195,7 +194,7 @@ class CopySubset(CopyAll):
     @takes(SOME_CODES)
     @answers(schemas.CopiedCodes, 201)
     @answers(schemas.CopiedCodes, 207)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Copy codes; 207 if some could not be copied or were on the project already."""
         self.may_change()
         code_list = self.code_list()
@@ -218,12 +217,12 @@ class CopySubset(CopyAll):
         rows = ProjectCostCode.objects.filter(project=self.project, cost_code__list=code_list)
         return set(rows.values_list("cost_code_id", flat=True))
 
-    def _failure(self, pk: int, before: set[int]) -> dict[str, Any]:
+    def _failure(self, pk: int, before: set[int]) -> dict[str, object]:
         is_there = pk in before
         why = "is on the project already" if is_there else "is not an active code of this list"
         return {"standard_cost_code_id": pk, "errors": {CODES: [why]}}
 
 
-def _in_order(shape: Shape, pks: Sequence[int]) -> list[Any]:
+def _in_order(shape: Shape, pks: Sequence[int]) -> list[object]:
     rows = shape(pks)
     return [rows[pk] for pk in pks if pk in rows]

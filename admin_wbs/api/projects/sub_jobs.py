@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 
 from admin_wbs.api.cost_codes import schemas
@@ -36,7 +35,7 @@ READERS = {
 COLUMNS = ("id", "code", "name", "origin_id", "origin_data", "created_at", "updated_at")
 
 
-class SubJobView(Resource):
+class SubJobView(Resource[SubJob]):
     """Sub jobs of a project."""
 
     of_project = True
@@ -62,7 +61,7 @@ class SubJobView(Resource):
         """The only view."""
         return {"": shown}
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the project, then the sub job."""
         yield Project.objects.filter(pk=self.project.pk)
         yield from super().holds()
@@ -77,23 +76,23 @@ class SubJobView(Resource):
             return sync.store_one(SubJobRecords(self.project, self.access), row)
 
 
-class SubJobs(SubJobView, Listed):
+class SubJobs(SubJobView, Listed[SubJob]):
     """The sub jobs of a project."""
 
     @takes(READERS, wrapped=WRAPPER, required=["code", "name"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a sub job."""
         self.require("project_wbs.edit")
         return self.show(self.write(), 201)
 
 
-class OneSubJob(SubJobView, Shown):
+class OneSubJob(SubJobView, Shown[SubJob]):
     """A sub job of a project."""
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a sub job. Its code cannot change once another system has it."""
         self.one(pk)
         self.require("project_wbs.edit")
@@ -101,7 +100,7 @@ class OneSubJob(SubJobView, Shown):
 
     @answers(One)
     @deprecated(WORK_BREAKDOWN_STRUCTURE)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete a sub job that nothing uses, and return it as it was.
 
         In Procore, the segment item is deleted instead; that call does not exist here.
@@ -119,7 +118,7 @@ class SubJobSync(SubJobView):
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update sub jobs. A row with errors does not stop the others."""
         self.require("project_wbs.edit")
         records = SubJobRecords(self.project, self.access)
@@ -153,7 +152,7 @@ class SubJobRecords(Records):
             row.refuse(record.errors)
 
 
-def shown(pks: Sequence[int]) -> dict[int, Any]:
+def shown(pks: Sequence[int]) -> dict[int, object]:
     """Sub jobs in Procore's format."""
     rows = SubJob.objects.filter(pk__in=pks).values(*COLUMNS)
     empty = ("origin_id", "origin_data")

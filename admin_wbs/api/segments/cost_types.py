@@ -6,7 +6,6 @@ As in Procore, the code is written as ``csv_import_code`` and returned as ``code
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -32,7 +31,7 @@ WRAPPER = "line_item_type"
 
 
 @bodies.reader({"enum": CostType.Base.values})
-def base_type(value: Any) -> str:
+def base_type(value: object) -> str:
     """One of Procore's seven base types. :raises ValidationError: for any other value."""
     text = bodies.plain(value)
     if text not in CostType.Base.values:
@@ -51,7 +50,7 @@ COLUMNS = {"name": "label", "csv_import_code": "code"}
 FIELDS = {column: name for name, column in COLUMNS.items()}
 
 
-class CostTypeView(Resource):
+class CostTypeView(Resource[CostType]):
     """Cost types of the account. All its projects share them."""
 
     shown = {"": schemas.LineItemType}
@@ -98,23 +97,23 @@ class CostTypeView(Resource):
         return sync.store_one(CostTypeRecords(self.access), SyncRow(self.wrapped(WRAPPER), pk=pk))
 
 
-class CostTypes(CostTypeView, Listed):
+class CostTypes(CostTypeView, Listed[CostType]):
     """The cost types of the account."""
 
     @takes(READERS, wrapped=WRAPPER, required=["name", "csv_import_code"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a cost type."""
         self.require("codes.edit")
         return self.show(self.write(), 201)
 
 
-class OneCostType(CostTypeView, Shown):
+class OneCostType(CostTypeView, Shown[CostType]):
     """A cost type."""
 
     @takes(READERS, wrapped=WRAPPER)
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a cost type. The base type of a default one cannot change."""
         self.one(pk)
         self.require("codes.edit")
@@ -126,7 +125,7 @@ class CostTypeSync(CostTypeView):
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update cost types. A row with errors does not stop the others."""
         self.require("codes.edit")
         updates = scope.body_of(request).get("updates")
@@ -161,7 +160,7 @@ def _read(row: SyncRow) -> ValueRow:
     return ValueRow({COLUMNS.get(name, name): value for name, value in values.items()}, pk=row.pk)
 
 
-def cost_types(pks: Sequence[int]) -> dict[int, Any]:
+def cost_types(pks: Sequence[int]) -> dict[int, object]:
     """Cost types in Procore's format."""
     rows = CostType.objects.filter(pk__in=pks)
     return {

@@ -33,8 +33,12 @@ COLUMNS = (
 )
 Tiers = type[CostCode] | type[SegmentItem]
 
+# What QuerySet.values() returns of an item.
+Row = Mapping[str, Any]
+Rows = dict[int, dict[str, object]]
 
-def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
+
+def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Cost codes, or items of a custom segment, with their paths."""
     rows = list(model._base_manager.filter(pk__in=pks).values(*COLUMNS))
     ancestors_by_id = _above(model, rows)
@@ -53,7 +57,7 @@ def tiered(model: Tiers, segment: Segment, pks: Sequence[int]) -> dict[int, Any]
     }
 
 
-def project_codes(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
+def project_codes(segment: Segment, pks: Sequence[int]) -> Rows:
     """Cost codes of one project. All ids, also in paths, are the project's own ids."""
     rows = ProjectCostCode.objects.filter(pk__in=pks)
     placed = dict(rows.values_list("cost_code_id", "pk"))
@@ -80,7 +84,7 @@ def project_codes(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
     }
 
 
-def cost_types(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
+def cost_types(segment: Segment, pks: Sequence[int]) -> Rows:
     """Cost types as items of their segment."""
     rows = CostType.objects.filter(pk__in=pks).with_ticks()
     used = WbsCodeItem.objects.held("cost_type", pks)
@@ -94,7 +98,7 @@ def cost_types(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
     }
 
 
-def sub_jobs(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
+def sub_jobs(segment: Segment, pks: Sequence[int]) -> Rows:
     """Sub jobs of a project as items of their segment."""
     rows = SubJob.objects.filter(pk__in=pks)
     used = WbsCodeItem.objects.held("sub_job", pks)
@@ -109,8 +113,8 @@ def sub_jobs(segment: Segment, pks: Sequence[int]) -> dict[int, Any]:
 
 
 def _flat(
-    record: CostType | SubJob, name: str, updated: Any, *, active: bool = True
-) -> dict[str, Any]:
+    record: CostType | SubJob, name: str, updated: object, *, active: bool = True
+) -> dict[str, object]:
     return {
         "id": record.pk,
         "code": record.code,
@@ -126,12 +130,12 @@ def _flat(
 
 def _item(
     segment: Segment,
-    row: Mapping[str, Any],
+    row: Row,
     *,
     ancestors: Sequence[tuple[int, str]] = (),
     is_parent: bool = False,
     in_use: bool = False,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "id": row["id"],
         "code": row["code"],
@@ -150,7 +154,7 @@ def _item(
     }
 
 
-def _above(model: Tiers, rows: Sequence[Mapping[str, Any]]) -> dict[int, tuple[int | None, str]]:
+def _above(model: Tiers, rows: Sequence[Row]) -> dict[int, tuple[int | None, str]]:
     """Id -> (parent id, description) of all ancestors of the rows; one query per tier."""
     ancestors: dict[int, tuple[int | None, str]] = {}
     pks = {row["parent_id"] for row in rows} - {None}
@@ -166,7 +170,7 @@ def _above(model: Tiers, rows: Sequence[Mapping[str, Any]]) -> dict[int, tuple[i
 
 
 def _ancestors(
-    row: Mapping[str, Any], ancestors_by_id: Mapping[int, tuple[int | None, str]]
+    row: Row, ancestors_by_id: Mapping[int, tuple[int | None, str]]
 ) -> list[tuple[int, str]]:
     """(id, description) of a row's ancestors, first tier first."""
     path: list[tuple[int, str]] = []

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 
@@ -56,11 +56,13 @@ SWITCH = {"ids": IDS, "attributes": ATTRIBUTES}
 OF_LIST = {LIST: bodies.whole}
 OF_LIST_SCHEMA = {LIST: dict(bodies.whole.schema)}
 
+Item = CostCode | CostType | ProjectCostCode | SegmentItem | SubJob
+
 
 def status(path: str = "is_active") -> Filter:
     """A filter by ``active`` or ``inactive``."""
 
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(rows: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         if not set(values) <= set(STATUS):
             raise WrongValue("takes active or inactive")
         return rows.filter(**{f"{path}__in": [STATUS[value] for value in values]})
@@ -94,7 +96,7 @@ OF_PROJECT = Listing(
 FLAT = Listing(filters={"id": ids("pk")}, sorts={"id": "pk", "code": "code"})
 
 
-class ItemView(WbsView):
+class ItemView(WbsView[Item]):
     """Items of one segment."""
 
     # Items chooses one of three listings; this one has the most filters.
@@ -105,12 +107,12 @@ class ItemView(WbsView):
     @cached_property
     def segment(self) -> Segment:
         """The segment in the path. :raises Http404: if the caller cannot see it."""
-        segment: Segment | None = super().found().filter(pk=self.kwargs["segment_id"]).first()
+        segment = self.visible_segments().filter(pk=self.kwargs["segment_id"]).first()
         if segment is None:
             raise Http404
         return segment
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the list or segment of the item, then the item."""
         if "pk" in self.kwargs:
             item = self.one(self.kwargs["pk"])
@@ -135,7 +137,7 @@ class ItemView(WbsView):
             raise Http404
         return code_list
 
-    def found(self) -> QuerySet[Any]:
+    def found(self) -> QuerySet[Item]:
         """The items of the company, or of the project, where a cost code has its own id.
 
         :raises Http404: for a list that the account does not have, whatever the segment.
@@ -168,7 +170,7 @@ class ItemView(WbsView):
         model = CostCode if kind == Kind.COST_CODE else SegmentItem
         return {"": partial(item_serializer.tiered, model, segment)}
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> bodies.Values:
         """Read the fields of the body; it is not wrapped. :raises Invalid: with the errors."""
         values, errors = bodies.read(scope.body_of(self.request), READERS)
         if errors:
@@ -218,7 +220,7 @@ class Items(ItemView):
     """
 
     @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """Return a page of items. For cost codes of the company, name the list, as in Procore."""
         is_code = self.segment.kind == Kind.COST_CODE
         if is_code and self.access.project is None and self.code_list() is None:
@@ -236,7 +238,7 @@ class CompanyItems(Items):
 
     @takes(READERS | OF_LIST, required=["code", "name"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create an item. The body is not wrapped."""
         segment, by = self.segment, self.access.user
         self.may_change()
@@ -272,7 +274,7 @@ class CompanyItems(Items):
         return parent
 
 
-class OneItem(ItemView, Shown):
+class OneItem(ItemView, Shown[Item]):
     """An item of a segment."""
 
 
@@ -281,7 +283,7 @@ class OneCompanyItem(OneItem):
 
     @takes(READERS | OF_LIST)
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the code and name of an item."""
         stored = self.one(pk)
         self.may_change()
@@ -298,12 +300,12 @@ class OneCompanyItem(OneItem):
                 cost_type_services.change(stored, values=changes, by=by)
             elif isinstance(stored, CostCode):
                 code_services.edit(stored, values=changes, seen=stored.revision, by=by)
-            else:
+            elif isinstance(stored, SegmentItem):
                 segment_items.edit(stored, values=changes, seen=stored.revision, by=by)
         return self.show(pk)
 
     @answers(None, 204)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete an item that nothing uses. The response has no body."""
         stored = self.one(pk)
         self.may_change()
@@ -322,7 +324,7 @@ class BulkDestroy(ItemView):
 
     @takes(an_object({"ids": IDS} | OF_LIST_SCHEMA, ["ids"]))
     @answers(DeletedItems, 207)
-    def delete(self, request: Request, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, **path: object) -> JsonAnswer:
         """Delete the items that nothing uses; returns which ones stay, and why."""
         ids = self.ids()
         self.may_change()
@@ -353,7 +355,7 @@ class UpdateAll(ItemView):
 
     @takes(an_object(SWITCH | OF_LIST_SCHEMA, list(SWITCH)))
     @answers(None, 204)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Activate or deactivate items, all or none. The response has no body."""
         ids = self.ids()
         self.may_change()

@@ -5,15 +5,13 @@ See docs/design/procore-rest-resources.md, "Segments".
 
 from __future__ import annotations
 
-from typing import Any
-
 from admin_wbs.models import Segment
 from admin_wbs.segments import default_structure
 
 TYPES = {Segment.Kind.COST_TYPE.value: "line_item_type"}
 
 
-def segment_of(segment: Segment) -> dict[str, Any]:
+def segment_of(segment: Segment) -> dict[str, object]:
     """The fields that are the same in every context."""
     return {
         "id": segment.pk,

@@ -7,10 +7,10 @@ See docs/design/procore-rest-resources.md, "Segments".
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -31,6 +31,7 @@ from erpbridge.rest.schema.operations import One, an_object, answers, takes
 from erpbridge.rest.views import Listed, Resource, Shown
 
 Kind = Segment.Kind
+Row = TypeVar("Row", bound=Model)
 STRUCTURES = {"tiered": True, "flat": False}
 SWITCHES = {
     "project_can_modify_origin_project": "project_items",
@@ -39,7 +40,7 @@ SWITCHES = {
 
 
 @bodies.reader({"enum": list(STRUCTURES)})
-def _structure(value: Any) -> bool:
+def _structure(value: object) -> bool:
     """True for tiered."""
     try:
         return STRUCTURES[str(value)]
@@ -57,11 +58,8 @@ PLACE = an_object({"segment_id": ID, "position": ID | {"minimum": 0}}, ["segment
 ORDER_BODY = an_object({"updated_order": {"type": "array", "items": PLACE}}, ["updated_order"])
 
 
-class WbsView(Resource):
-    """Segments of the company, or of the project in the path."""
-
-    listing = Listing(filters={"id": ids("pk"), "type": texts("kind")}, paged=False)
-    shown = {"": WbsSegment}
+class WbsView(Resource[Row]):
+    """Base of all calls on the structure of the company, or of the project in the path."""
 
     def enter(self, request: Request) -> int:
         """Check access in the scope of the path; create the default segments if missing."""
@@ -80,18 +78,29 @@ class WbsView(Resource):
         """:raises PermissionDenied: without the permission."""
         self.require("project_wbs.edit" if self.access.project else "codes.edit")
 
-    def found(self) -> QuerySet[Segment]:
+    def visible_segments(self) -> QuerySet[Segment]:
         """The segments of the account, or those in the project's structure."""
         segments = Segment.objects.filter(account=self.access.account)
         if self.access.project is None:
             return segments
         return segments.filter(of_projects__project=self.access.project)
 
+
+class SegmentView(WbsView[Segment]):
+    """Segments of the company, or of the project in the path."""
+
+    listing = Listing(filters={"id": ids("pk"), "type": texts("kind")}, paged=False)
+    shown = {"": WbsSegment}
+
+    def found(self) -> QuerySet[Segment]:
+        """The visible segments."""
+        return self.visible_segments()
+
     def shapes(self) -> Mapping[str, Shape]:
         """The only view."""
         return {"": self.segments}
 
-    def segments(self, pks: Sequence[int]) -> dict[int, Any]:
+    def segments(self, pks: Sequence[int]) -> dict[int, object]:
         """Segments with their number of items, in a fixed number of queries."""
         project = self.access.project
         rows = Segment.objects.filter(pk__in=pks).annotate(count=Count("items"))
@@ -125,7 +134,7 @@ class WbsView(Resource):
             Kind.SUB_JOB.value: SubJob.objects.filter(project=project).count() if project else 0,
         }
 
-    def pattern(self) -> dict[str, Any]:
+    def pattern(self) -> dict[str, object]:
         """The structure: its segments in order."""
         account, project = self.access.account, self.access.project
         order = (
@@ -146,10 +155,10 @@ def _from_zero(position: int | None) -> int | None:
     return None if position is None else position - 1
 
 
-class PatternView(WbsView):
+class PatternView(SegmentView):
     """The pattern of the company or project; there is exactly one."""
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the project. The company's structure is changed under the account's lock."""
         if self.access.project:
             yield Project.objects.filter(pk=self.access.project.pk)
@@ -171,7 +180,7 @@ class Patterns(PatternView):
     """The pattern of the company or project."""
 
     @answers(list[WbsPattern])
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """Return the pattern, in an array as in Procore."""
         return self.current()
 
@@ -181,7 +190,7 @@ class SegmentOrder(PatternView):
 
     @takes(ORDER_BODY)
     @answers(WbsPattern, tagged=True)
-    def put(self, request: Request, **path: Any) -> JsonAnswer:
+    def put(self, request: Request, **path: object) -> JsonAnswer:
         """Change the order of the segments, and return the pattern."""
         self.may_change()
         order = _order(scope.body_of(request).get("updated_order"))
@@ -193,7 +202,7 @@ class SegmentOrder(PatternView):
         return JsonAnswer(self.pattern())
 
 
-def _order(places: Any) -> list[int]:
+def _order(places: object) -> list[int]:
     """Segment ids by position. :raises Malformed: if the value has another form."""
     if not isinstance(places, list) or not all(isinstance(place, Mapping) for place in places):
         raise Malformed({"updated_order": ["must be a list of objects"]})
@@ -214,7 +223,7 @@ class PatternSegment(PatternView):
 
     @takes(an_object({"segment_id": ID}, ["segment_id"]))
     @answers(WbsPattern, tagged=True)
-    def put(self, request: Request, **path: Any) -> JsonAnswer:
+    def put(self, request: Request, **path: object) -> JsonAnswer:
         """Add or remove a segment of the company, and return the pattern."""
         self.may_change()
         values, errors = bodies.read(scope.body_of(request), {"segment_id": bodies.whole})
@@ -230,7 +239,7 @@ class PatternSegment(PatternView):
         return JsonAnswer(self.pattern())
 
 
-class Segments(WbsView, Listed):
+class Segments(SegmentView, Listed[Segment]):
     """The segments in the pattern of a project."""
 
 
@@ -239,7 +248,7 @@ class CompanySegments(Segments):
 
     @takes(READERS, required=["name"])
     @answers(One, 201)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a custom segment at the end; refused if the ERP supports none."""
         self.may_change()
         values, tiered = _read(scope.body_of(request))
@@ -252,7 +261,7 @@ class CompanySegments(Segments):
         return self.show(created.pk, 201)
 
 
-class OneSegment(WbsView, Shown):
+class OneSegment(SegmentView, Shown[Segment]):
     """A segment."""
 
 
@@ -265,7 +274,7 @@ class OneCompanySegment(OneSegment):
 
     @takes(READERS)
     @answers(None, 204, tagged=True)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a segment's name and switches. Its structure cannot change."""
         stored = self.one(pk)
         self.may_change()
@@ -277,7 +286,7 @@ class OneCompanySegment(OneSegment):
         return JsonAnswer(None, 204)
 
     @answers(None, 204)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete a custom segment and its items, if no project uses the segment."""
         stored = self.one(pk)
         self.may_change()
@@ -286,7 +295,7 @@ class OneCompanySegment(OneSegment):
         return JsonAnswer(None, 204)
 
 
-def _read(body: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
+def _read(body: Mapping[str, object]) -> tuple[bodies.Values, bool | None]:
     """Columns, and whether the segment is tiered; None if the body does not say."""
     values, errors = bodies.read(body, READERS)
     if errors:
@@ -295,11 +304,11 @@ def _read(body: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
     return {SWITCHES.get(name, name): value for name, value in values.items()}, tiered
 
 
-class SegmentLists(WbsView):
+class SegmentLists(SegmentView):
     """The cost code lists of a segment. Only the cost code segment has lists."""
 
     @answers(list[SegmentItemList])
-    def get(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Return all lists of the segment."""
         if self.one(pk).kind != Kind.COST_CODE:
             return JsonAnswer([])

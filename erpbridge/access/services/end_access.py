@@ -22,7 +22,7 @@ def end_everywhere(user_id: int, *, why: str, by: User | None) -> None:
 
 
 def end_if_lowered(
-    membership: Membership, before: Mapping[Any, Any], after: Mapping[Any, Any], *, by: User
+    membership: Membership, before: Mapping[str, Any], after: Mapping[str, Any], *, by: User
 ) -> None:
     """End the API tokens of a person in one account if a change removed a right.
 
@@ -36,7 +36,7 @@ def end_if_lowered(
     access_ended.send(Account, user_id=membership.user_id, account_id=account, why=why, by=by)
 
 
-def _is_any_lower(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> bool:
+def _is_any_lower(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return any(_is_lower(before[name], after[name]) for name in RIGHTS if name in after)
 
 

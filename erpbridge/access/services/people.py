@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -177,7 +176,7 @@ def save_on_projects(
     membership: Membership,
     projects: list[Project],
     *,
-    before: Mapping[int, Mapping[str, Any]],
+    before: Mapping[int, Mapping[str, object]],
     levels: Mapping[int, Levels],
     by: Access,
 ) -> int:
@@ -203,7 +202,7 @@ def save_on_projects(
     return len(events)
 
 
-def project_state(membership: Membership, projects: list[Project]) -> dict[int, dict[str, Any]]:
+def project_state(membership: Membership, projects: list[Project]) -> dict[int, dict[str, object]]:
     """Return the levels of the person in each of ``projects``."""
     rows = {row.project_id: row for row in membership.projects.filter(project__in=projects)}
     return {project.pk: levels_of(rows.get(project.pk)) for project in projects}
@@ -273,7 +272,7 @@ def join(membership: Membership, *, nonce: str) -> bool:
     return bool(joined)
 
 
-def _confirmation_columns(*, confirmed: bool) -> dict[str, Any]:
+def _confirmation_columns(*, confirmed: bool) -> dict[str, object]:
     """Return the columns of a new membership: confirmed, or waiting for its link."""
     if confirmed:
         return {"confirmed_at": timezone.now()}
@@ -361,7 +360,7 @@ def _store_rights(membership: Membership, rights: Rights) -> None:
     )
 
 
-def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, Any]]) -> None:
+def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, object]]) -> None:
     """Save the changed levels, and delete the rows of projects without any level."""
     emptied = [pk for pk, columns in levels.items() if not any(columns.values())]
     ProjectMembership.objects.filter(membership=membership, project__in=emptied).delete()
@@ -377,6 +376,8 @@ def _store_projects(membership: Membership, levels: Mapping[int, Mapping[str, An
     )
 
 
-def event(membership: Membership, verb: str, data: Mapping[str, Any], *, about: str = "") -> Note:
+def event(
+    membership: Membership, verb: str, data: Mapping[str, object], *, about: str = ""
+) -> Note:
     """Return a history entry about a person."""
     return Note(ENTITY, membership.pk, str(membership.user), verb, note=about, data=data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -72,7 +71,7 @@ class ProjectValues:
     """
 
     pk: int | None
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
 
 @transaction.atomic
@@ -113,7 +112,7 @@ def store_many(wanted: Sequence[ProjectValues], *, by: Access) -> list[Project]:
     return projects
 
 
-def _set(project: Project, values: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _set(project: Project, values: Mapping[str, object]) -> dict[str, list[object]]:
     """Set the values on the row. Return what differs, for the history."""
     new = project.pk is None
     before = dict.fromkeys(_words(project), "") if new else _words(project)
@@ -125,7 +124,7 @@ def _set(project: Project, values: Mapping[str, Any]) -> dict[str, list[Any]]:
     return changes(before, _words(project)) | changes(details_before, after)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return str(value or "")
 
 
@@ -148,5 +147,5 @@ def _words(project: Project) -> dict[str, str]:
     return in_words({name: getattr(project, name) for name in fields}, model=Project)
 
 
-def _event(project: Project, verb: str, data: dict[str, Any]) -> Note:
+def _event(project: Project, verb: str, data: Mapping[str, object]) -> Note:
     return Note(ENTITY, project.pk, str(project), verb, data=data)

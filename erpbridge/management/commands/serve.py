@@ -42,7 +42,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         for name, value in self.options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Callable[..., Any]:
+    def load(self) -> Callable[..., object]:
         """Return the WSGI application."""
         if not settings.PRODUCTION:
             warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
@@ -80,11 +80,11 @@ class Command(BaseCommand):
         connections.close_all()
         Server(self.server_options(host, port)).run()
 
-    def server_options(self, host: str, port: int) -> dict[str, Any]:
+    def server_options(self, host: str, port: int) -> dict[str, object]:
         """Return gunicorn's settings."""
         display_host = f"[{host}]" if ":" in host else host
 
-        def ready(worker: Any) -> None:
+        def ready(worker: object) -> None:
             embedded.post_worker_init(worker)
             listen_address.keep(listen_address.of(host, port))
             self.stdout.write(

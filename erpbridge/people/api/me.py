@@ -7,7 +7,7 @@ docs/design/procore-rest-resources.md, "Companies and projects".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
@@ -61,7 +61,7 @@ class Me(RestView):
     )
 
     @answers(Caller)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """Show the caller's id and login."""
         body = {"id": person_of(request).pk, "login": person_of(request).email}
         query = request.query_params
@@ -88,7 +88,7 @@ class Companies(RestView):
         return visible.filter(pk=application_of(request).account_id)
 
 
-def _companies(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _companies(pks: Sequence[int]) -> dict[int, dict[str, object]]:
     return {
         account.pk: {
             "id": account.pk,
@@ -106,7 +106,7 @@ class CompanyMe(ScopedView):
     """The caller as a user of the company."""
 
     @answers(user_schemas.CompanyMe)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """Show the user with the permission levels."""
         member = self.access.membership
         return JsonAnswer(user(member) | {"permission_levels": _levels(member)})

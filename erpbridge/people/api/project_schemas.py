@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 
 class ProjectId(TypedDict):
@@ -36,7 +36,7 @@ class _Normal(ProjectCompact):
     created_at: datetime
     updated_at: datetime
     company: OfCompany
-    custom_fields: dict[str, Any]
+    custom_fields: dict[str, object]
     city: str | None
     state_code: str | None
     zip: str | None
@@ -57,7 +57,7 @@ class ProjectNormal(_Normal):
 
 class _Full(TypedDict):
     is_erp_integrated: bool
-    departments: list[Any]
+    departments: list[object]
     description: str | None
 
 
@@ -82,7 +82,7 @@ class ProjectOfCompany(_Normal, _Full):
     stage_name: None
     status_name: str
     type_name: None
-    open_items: list[Any]
+    open_items: list[object]
 
 
 SHOWN = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
@@ -16,11 +15,11 @@ from erpbridge.access.services.projects import ProjectValues
 from erpbridge.db import text
 from erpbridge.refusals import TAKEN
 from erpbridge.rest.requests import bodies, countries
-from erpbridge.rest.requests.bodies import Reader
+from erpbridge.rest.requests.bodies import Reader, Values
 from erpbridge.rest.sync import Records, SyncRow
 
 # Field of the body -> (column, reader).
-SETTINGS: dict[str, tuple[str, Reader]] = {
+SETTINGS: dict[str, tuple[str, Reader[object]]] = {
     "name": ("name", bodies.text(Project, "name")),
     "project_number": ("number", bodies.text(Project, "number")),
     "active": ("is_active", bodies.flag),
@@ -28,12 +27,12 @@ SETTINGS: dict[str, tuple[str, Reader]] = {
 }
 PLACE = ("address", "city", "state_code", "zip", "country_code", "phone", "description")
 DAYS = ("start_date", "completion_date")
-DETAILS: dict[str, Reader] = {
+DETAILS: dict[str, Reader[object]] = {
     **{name: bodies.text(Project, name) for name in PLACE},
     **countries.READERS,
     **dict.fromkeys(DAYS, bodies.day),
 }
-ORIGIN: dict[str, Reader] = {
+ORIGIN: dict[str, Reader[object]] = {
     "origin_id": bodies.identifier(200),
     "origin_code": bodies.identifier(200),
     "origin_data": bodies.long_text(10_000),
@@ -101,7 +100,7 @@ class Writes(Records):
         return prepared
 
 
-def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+def _columns(values: Values) -> Values:
     return {SETTINGS[name][0] if name in SETTINGS else name: values[name] for name in values}
 
 
@@ -117,7 +116,7 @@ class _Rights:
             {membership.project_id: membership for membership in memberships},
         )
 
-    def refused(self, project: Project | None, values: Mapping[str, Any]) -> dict[str, list[str]]:
+    def refused(self, project: Project | None, values: Values) -> dict[str, list[str]]:
         """Return the errors of a row that the caller may not write or that lacks a name."""
         if project is None:
             if not (answer := self._access.can("projects.create")):
@@ -155,7 +154,7 @@ class _Once:
         return text.key(value) if self._column == "number" else value
 
     def taken(
-        self, name: str, columns: Mapping[str, Any], project: Project | None, *, message: str
+        self, name: str, columns: Values, project: Project | None, *, message: str
     ) -> dict[str, list[str]]:
         """Return the error if another project has the value; else reserve it for this row."""
         if self._column not in columns:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from rest_framework.request import Request
 
 from erpbridge.access.models import Project
@@ -40,17 +39,17 @@ ABSENT = (
     *("delivery_method", "created_by"),
 )
 SHOWN_ONLY = ("standard_cost_code_list_id", "office", "program", "project_type")
-Rows = dict[int, Any]
+Rows = dict[int, dict[str, object]]
 
 
 @filtering("true or false.")
-def _synced(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _synced(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     unsynced = Q(origin_id="")
     return queryset.filter(~unsynced if truth(values[-1]) else unsynced)
 
 
 @filtering("All, Active or Inactive.")
-def _by_status(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _by_status(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     status = values[-1].strip().lower()
     if status not in ("all", "active", "inactive"):
         raise WrongValue("takes All, Active or Inactive")
@@ -58,7 +57,7 @@ def _by_status(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
 
 @filtering("One or more ids, separated by commas.")
-def _vendors(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _vendors(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     return ids("project_companies__company")(queryset, values).distinct()
 
 
@@ -122,8 +121,8 @@ def full(pks: Sequence[int]) -> Rows:
     }
 
 
-def _normal(project: Project) -> dict[str, Any]:
-    fields: dict[str, Any] = dict.fromkeys(ABSENT)
+def _normal(project: Project) -> dict[str, object]:
+    fields: dict[str, object] = dict.fromkeys(ABSENT)
     fields |= {name: getattr(project, name) or None for name in (*PLACE[:-1], *DAYS, *ORIGIN)}
     return fields | {
         "id": project.pk,
@@ -156,7 +155,7 @@ def of_company(pks: Sequence[int]) -> Rows:
     }
 
 
-class ProjectView(Resource):
+class ProjectView(Resource[Project]):
     """Projects that the caller can see."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS)
@@ -176,7 +175,7 @@ class ProjectView(Resource):
             "extended": full,
         }
 
-    def write(self, fields: Mapping[str, Any], pk: int | None = None) -> int:
+    def write(self, fields: Mapping[str, object], pk: int | None = None) -> int:
         """Create a project, or change the one with id ``pk``. Return its id.
 
         :raises Invalid: 422 with the errors.
@@ -184,12 +183,12 @@ class ProjectView(Resource):
         return sync.store_one(Writes(self.access), SyncRow(fields, pk=pk))
 
 
-class Projects(ProjectView, Listed):
+class Projects(ProjectView, Listed[Project]):
     """Projects of the company."""
 
     @takes(READERS, wrapped="project", required=["name"])
     @answers(project_schemas.Project, 201, tagged=True)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a project."""
         self.require("projects.create")
         pk = self.write(self.wrapped("project"))
@@ -202,7 +201,7 @@ class ProjectsV11(Projects):
     listing = Listing(filters=FILTERS, sorts=SORTS, most_per_page=300)
 
 
-class CompanyProjects(ProjectView, Listed):
+class CompanyProjects(ProjectView, Listed[Project]):
     """All projects of the company, without paging."""
 
     listing = Listing(filters=FILTERS, sorts=SORTS, paged=False)
@@ -219,18 +218,18 @@ class OneProject(ProjectView):
     # The URL has project_id instead of pk, so that the call is in the project's scope.
     default_view = "extended"
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Return the project's row."""
         yield Project.objects.filter(pk=self.one(self.kwargs["project_id"]).pk)
 
     @answers(One)
-    def get(self, request: Request, project_id: int, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, project_id: int, **path: object) -> JsonAnswer:
         """Show it."""
         return self.show(self.one(project_id).pk)
 
     @takes(READERS, wrapped="project")
     @answers(One)
-    def patch(self, request: Request, project_id: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, project_id: int, **path: object) -> JsonAnswer:
         """Change the fields that are sent."""
         self.one(project_id)
         self.require("project.configure")
@@ -246,6 +245,6 @@ class SyncProjects(ProjectView):
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update projects."""
         return sync.answer(scope.body_of(request).get("updates"), Writes(self.access), full)

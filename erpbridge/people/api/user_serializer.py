@@ -6,7 +6,6 @@ Users have Procore's fields; the levels per tool replace Procore's permission te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from erpbridge.access.form_digest import levels_of
 from erpbridge.access.levels import Level, Tool, ToolLevels
@@ -21,17 +20,17 @@ ABSENT = (
     *("welcome_email_sent_at", "work_classification_id", "party_id", "permission_template"),
     *("company_permission_template", "vendor"),
 )
-EXTENDED: dict[str, Any] = {
+EXTENDED: dict[str, object] = {
     "default_permission_template_id": None,
     "company_permission_template_id": None,
     "locale": None,
     "is_insurance_manager": False,
     "add_to_new_projects": False,
 }
-Rows = dict[int, Any]
+Rows = dict[int, dict[str, object]]
 
 
-def user(member: Membership) -> dict[str, Any]:
+def user(member: Membership) -> dict[str, object]:
     """Return the fields of a user without levels, which depend on the scope."""
     login = member.user
     first, last = names_of(login.name)
@@ -79,7 +78,7 @@ def shapes(project: Project | None) -> Mapping[str, Shape]:
     return {"ids_only": ids_only, "compact": compact, "normal": normal, "extended": extended}
 
 
-def ids_only(pks: Sequence[int]) -> Rows:
+def ids_only(pks: Sequence[int]) -> dict[int, int]:
     """Return bare ids, as Procore does."""
     return dict(Membership.objects.filter(pk__in=pks).values_list("pk", "user"))
 
@@ -102,7 +101,7 @@ def _project_levels(pks: Sequence[int], project: Project | None) -> dict[int, To
     return {row.membership_id: row for row in rows}
 
 
-def _levels(holder: ToolLevels) -> dict[str, Any]:
+def _levels(holder: ToolLevels) -> dict[str, object]:
     """Return the levels as stored. Admin on Directory does not change the other tools here."""
     stored = levels_of(holder)
     return {

@@ -8,7 +8,6 @@ uses the link of the page (:mod:`erpbridge.people.join_views`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
@@ -26,7 +25,7 @@ from erpbridge.people.api.user_serializer import names_of
 from erpbridge.refusals import TAKEN
 from erpbridge.rest.errors import by_field
 from erpbridge.rest.requests import bodies
-from erpbridge.rest.requests.bodies import Reader
+from erpbridge.rest.requests.bodies import Reader, Values
 from erpbridge.rest.sync import Records, SyncRow
 
 FLAG = "erp_integrated_accountant"
@@ -46,7 +45,7 @@ ON_A_PROJECT = {Tool.DIRECTORY.value: Level.READ_ONLY}
 
 
 @bodies.reader({"type": "object", "additionalProperties": {"enum": Level.labels}})
-def levels(value: Any) -> dict[str, Level]:
+def levels(value: object) -> dict[str, Level]:
     """Read ``{"directory": "Read Only"}``: the names of levels for some of the tools."""
     if not isinstance(value, Mapping):
         raise ValidationError("must be an object of tools and their levels")
@@ -62,11 +61,11 @@ def levels(value: Any) -> dict[str, Level]:
     return level_of
 
 
-OF_LEVELS: dict[str, Reader] = {
+OF_LEVELS: dict[str, Reader[object]] = {
     "permission_levels": levels,
     "create_edit_companies": bodies.flag,
 }
-READERS: dict[str, Reader] = {
+READERS: dict[str, Reader[object]] = {
     **OF_LEVELS,
     "first_name": bodies.line(150),
     "last_name": bodies.line(150),
@@ -106,7 +105,7 @@ class UserWrites(Records):
             except ValidationError as error:
                 row.refuse(by_field(error))
 
-    def write(self, fields: Mapping[str, Any], member: Membership | None) -> int:
+    def write(self, fields: Mapping[str, object], member: Membership | None) -> int:
         """Add a user, or change ``member``. Return the id of the membership.
 
         :raises ValidationError: for invalid values, by field of the body.
@@ -126,7 +125,7 @@ class UserWrites(Records):
         except IntegrityError:
             raise ValidationError({"origin_id": TAKEN}) from None
 
-    def _add(self, values: Mapping[str, Any]) -> int:
+    def _add(self, values: Values) -> int:
         missing = {name: BLANK for name in NEEDED if not values.get(name)}
         if missing:
             raise ValidationError(missing)
@@ -141,27 +140,27 @@ class UserWrites(Records):
         self._amend(added.membership, columns, values.get(FLAG), self._here(values) or ON_A_PROJECT)
         return added.membership.pk
 
-    def _change(self, member: Membership, values: Mapping[str, Any]) -> int:
+    def _change(self, member: Membership, values: Values) -> int:
         _refuse_another_login(member.user, values)
         self._amend(member, self._columns(values), values.get(FLAG), self._here(values))
         return member.pk
 
-    def _columns(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _columns(self, values: Values) -> Values:
         """Return the columns to set in the account."""
         of_account = ("job_title", "is_active", *partial_update.ORIGIN_FIELDS)
         columns = {name: values[name] for name in of_account if name in values}
         return columns | (_levels_in(values) if self.access.project is None else {})
 
-    def _here(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _here(self, values: Values) -> Values:
         """Return the levels to set in the project."""
         return {} if self.access.project is None else _levels_in(values)
 
     def _amend(
         self,
         member: Membership,
-        columns: Mapping[str, Any],
+        columns: Mapping[str, object],
         flag: bool | None,
-        here: Mapping[str, Any],
+        here: Mapping[str, object],
     ) -> None:
         """Save the changes, unless nothing differs, which is the usual case in a sync."""
         project = self.access.project
@@ -177,7 +176,7 @@ class UserWrites(Records):
             raise ValidationError({"permission_levels": NO_LEVEL})
 
     @transaction.atomic
-    def add_to_project(self, member: Membership, fields: Mapping[str, Any]) -> None:
+    def add_to_project(self, member: Membership, fields: Mapping[str, object]) -> None:
         """Add a user of the company to the project, or set the levels of one who is on it.
 
         Without levels the user gets Read Only on the project's Directory.
@@ -196,7 +195,7 @@ class UserWrites(Records):
             partial_update.take_off(self.access.project, member.pk, by=self.access)
 
 
-def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _sent(fields: Mapping[str, object]) -> dict[str, object]:
     """Return the body without meaningless nulls, which generated clients send."""
     return {
         name: value
@@ -205,7 +204,7 @@ def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _levels_in(values: Mapping[str, Any]) -> dict[str, Any]:
+def _levels_in(values: Values) -> Values:
     """Return the levels and the granular right, by column."""
     columns = dict(values.get("permission_levels", {}))
     if "create_edit_companies" in values:
@@ -224,7 +223,7 @@ def _login_name(text: str) -> str:
         raise ValidationError({"last_name": error.messages}) from error
 
 
-def _refuse_another_login(login: User, values: Mapping[str, Any]) -> None:
+def _refuse_another_login(login: User, values: Values) -> None:
     """Reject a name or address that differs from the login's.
 
     :raises ValidationError: when one differs.

@@ -7,9 +7,8 @@ not listed, as on the page *People*.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
@@ -49,12 +48,12 @@ ACTIVE = Q(is_active=True, user__is_active=True)
 
 
 @filtering("true or false.")
-def _active(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _active(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     return queryset.filter(ACTIVE if truth(values[-1]) else ~ACTIVE)
 
 
 @filtering("Ids: whole numbers. Users have none here, so no user matches.")
-def _of_nobody(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _of_nobody(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Match nobody: users have no vendor, trade or template here."""
     # Still validates the ids, as a real filter would.
     numbers(values)
@@ -62,7 +61,7 @@ def _of_nobody(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
 
 @filtering("true or false.")
-def _employees(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def _employees(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     return queryset if truth(values[-1]) else queryset.none()
 
 
@@ -91,7 +90,7 @@ LISTING = Listing(
 )
 
 
-class UserView(Resource):
+class UserView(Resource[Membership]):
     """Users of the company or of a project."""
 
     reads = "people.view"
@@ -134,13 +133,13 @@ class Users(UserView):
     default_view = "normal"
 
     @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """List them."""
         return self.listing.page(request, self.found().filter(ACTIVE), self.shape())
 
     @takes(READERS, wrapped="user", required=["email_address"])
     @answers(user_schemas.CompanyUser, 201, tagged=True)
-    def post(self, request: Request, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a user, on a project also in the company."""
         pk = self.writes().write(self.wrapped("user"), None)
         return JsonAnswer(self.shapes()["extended"]([pk])[pk], 201)
@@ -153,17 +152,17 @@ class AllUsers(Users):
     """
 
     @answers(Page)
-    def get(self, request: Request, **path: Any) -> JsonAnswer:
+    def get(self, request: Request, **path: object) -> JsonAnswer:
         """List them."""
         return self.page()
 
 
-class OneUser(UserView, Shown):
+class OneUser(UserView, Shown[Membership]):
     """A user, active or inactive."""
 
     @takes(READERS, wrapped="user")
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the fields that are sent."""
         member = self.one(pk)
         writes = self.writes()
@@ -172,7 +171,7 @@ class OneUser(UserView, Shown):
         return JsonAnswer(shape([member.pk])[member.pk])
 
 
-class InactiveUsers(UserView, Listed):
+class InactiveUsers(UserView, Listed[Membership]):
     """Inactive users."""
 
     default_view = "normal"
@@ -201,7 +200,7 @@ class OneInactiveUser(InactiveUsers):
         return JsonAnswer(self.shapes()[view_name]([pk])[pk])
 
     @answers(One)
-    def patch(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Reactivate the user."""
         member = self.one(pk)
         self.writes().write({"is_active": True}, member)
@@ -217,7 +216,7 @@ class SyncUsers(UserView):
 
     @takes_rows(READERS, most=MOST_ROWS)
     @answers(Synced)
-    def patch(self, request: Request, **path: Any) -> JsonAnswer:
+    def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update users."""
         updates = scope.body_of(request).get("updates")
         hold = self.hold if self.lasts_long() else None
@@ -241,7 +240,7 @@ class AddUser(UserView):
 
     @takes(an_object({"user": body_of(OF_LEVELS, ())}))
     @answers(One, 201)
-    def post(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Add an active user of the company."""
         writes = self.writes()
         fields = self.wrapped("user") if "user" in scope.body_of(request) else {}
@@ -260,7 +259,7 @@ class RemoveUser(UserView):
     """
 
     @answers(None, 204)
-    def delete(self, request: Request, pk: int, **path: Any) -> JsonAnswer:
+    def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Remove the user from the project."""
         member = self.one(pk)
         self.writes().take_off_project(member)

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, TextField
@@ -19,19 +19,24 @@ from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.db.text import first_invisible, plain_line, refuse_direction_controls
 from erpbridge.rest.requests.filters import WrongValue, truth
 
+# What a reader returns.
+T_co = TypeVar("T_co", covariant=True)
+# The values of a body by field, each of the type that its reader returns.
+Values = dict[str, Any]
+
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(Generic[T_co]):
     """Validates and converts one value; ``schema`` is the JSON Schema of its input.
 
     With ``null_says_nothing``, null is treated like a field that was not sent.
     """
 
-    read: Callable[[Any], Any]
-    schema: Mapping[str, Any]
+    read: Callable[[object], T_co]
+    schema: Mapping[str, object]
     null_says_nothing: bool = False
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: object) -> T_co:
         """Return the value as the model stores it.
 
         :raises ValidationError: for an invalid value.
@@ -39,23 +44,25 @@ class Reader:
         return self.read(value)
 
 
-def reader(schema: Mapping[str, Any]) -> Callable[[Callable[[Any], Any]], Reader]:
+def reader(
+    schema: Mapping[str, object],
+) -> Callable[[Callable[[object], T_co]], Reader[T_co]]:
     """Decorate a function to make it a reader with this schema."""
     return lambda read: Reader(read, schema)
 
 
-def _nullable(kind: str, **limits: Any) -> dict[str, Any]:
+def _nullable(kind: str, **limits: object) -> dict[str, object]:
     return {"type": [kind, "null"], **{name: limit for name, limit in limits.items() if limit}}
 
 
-def text(model: type[Model], name: str) -> Reader:
+def text(model: type[Model], name: str) -> Reader[str]:
     """Read text for a model's column; null empties it, a number is converted to text.
 
     Single-line columns get a single line (``erpbridge.db.text.one_line``).
     """
     column: Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]
 
-    def read(value: Any) -> str:
+    def read(value: object) -> str:
         value = plain(value)
         # Multi-line columns keep their line breaks.
         if isinstance(column, TextField):
@@ -68,7 +75,7 @@ def text(model: type[Model], name: str) -> Reader:
     return Reader(read, _nullable("string", maxLength=column.max_length))
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """Return a value as stripped text; null is empty.
 
     :raises ValidationError: when it is not text, or has null characters, which databases reject.
@@ -86,10 +93,10 @@ def plain(value: Any) -> str:
 any_text = Reader(plain, _nullable("string"))
 
 
-def line(most: int) -> Reader:
+def line(most: int) -> Reader[str]:
     """Read a name of at most ``most`` characters on one line (``erpbridge.db.text.one_line``)."""
 
-    def read(value: Any) -> str:
+    def read(value: object) -> str:
         text = plain_line(plain(value))
         _refuse_longer(text, most)
         return text
@@ -97,7 +104,7 @@ def line(most: int) -> Reader:
     return Reader(read, _nullable("string", maxLength=most))
 
 
-def identifier(most: int) -> Reader:
+def identifier(most: int) -> Reader[str]:
     """Read the id of a record in another system, exactly as sent.
 
     Surrounding white space is stripped. Inside nothing is normalized, so that it can never become
@@ -105,7 +112,7 @@ def identifier(most: int) -> Reader:
     rejected.
     """
 
-    def read(value: Any) -> str:
+    def read(value: object) -> str:
         text = plain(value)
         _refuse_longer(text, most)
         if invisible := first_invisible(text):
@@ -119,10 +126,10 @@ def identifier(most: int) -> Reader:
     return Reader(read, _nullable("string", maxLength=most))
 
 
-def long_text(most: int) -> Reader:
+def long_text(most: int) -> Reader[str]:
     """Read text of up to ``most`` characters and keep it as it is."""
 
-    def read(value: Any) -> str:
+    def read(value: object) -> str:
         text = plain(value)
         _refuse_longer(text, most)
         return text
@@ -135,7 +142,7 @@ def _refuse_longer(text: str, most: int) -> None:
         raise ValidationError(f"has {len(text):,} characters; the limit is {most:,}")
 
 
-def _flag(value: Any) -> bool:
+def _flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
     try:
@@ -149,7 +156,7 @@ flag = Reader(_flag, _nullable("boolean"), null_says_nothing=True)
 
 
 @reader(_nullable("integer"))
-def whole(value: Any) -> int | None:
+def whole(value: object) -> int | None:
     """Read a whole number such as an id, or null."""
     if value is None or value == "":
         return None
@@ -161,7 +168,7 @@ def whole(value: Any) -> int | None:
 
 
 @reader({"type": ["array", "null"], "items": {"type": "integer"}})
-def wholes(value: Any) -> list[int]:
+def wholes(value: object) -> list[int]:
     """Read a list of ids and drop duplicates."""
     if value is None:
         return []
@@ -171,7 +178,7 @@ def wholes(value: Any) -> list[int]:
 
 
 @reader({"type": ["array", "null"], "items": {"type": "string"}})
-def texts(value: Any) -> list[str]:
+def texts(value: object) -> list[str]:
     """Read a list of texts and drop duplicates."""
     if value is None:
         return []
@@ -181,7 +188,7 @@ def texts(value: Any) -> list[str]:
 
 
 @reader(_nullable("string", format="date"))
-def day(value: Any) -> date | None:
+def day(value: object) -> date | None:
     """Read a date; an invalid one is stored as null instead of rejected, as Procore does.
 
     See docs/design/procore-rest-conventions.md, "Formats".
@@ -194,10 +201,10 @@ def day(value: Any) -> date | None:
 
 
 def read(
-    fields: Mapping[str, Any], readers: Mapping[str, Reader]
-) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    fields: Mapping[str, object], readers: Mapping[str, Reader[object]]
+) -> tuple[Values, dict[str, list[str]]]:
     """Return the values of the known fields that were sent, and the errors of invalid ones."""
-    values: dict[str, Any] = {}
+    values: Values = {}
     errors: dict[str, list[str]] = {}
     for name, reader in readers.items():
         if name not in fields or (fields[name] is None and reader.null_says_nothing):

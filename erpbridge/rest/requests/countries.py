@@ -5,8 +5,6 @@ See docs/design/procore-rest-conventions.md, "Formats".
 
 from __future__ import annotations
 
-from typing import Any
-
 from erpbridge.countries import UnclearState, country_code, located
 from erpbridge.rest.requests import bodies
 
@@ -15,7 +13,7 @@ LONGEST_STATE = 10
 READERS = {"state_code": bodies.line(60)}
 
 
-def codes(values: dict[str, Any], *, country: str) -> dict[str, list[str]]:
+def codes(values: bodies.Values, *, country: str) -> dict[str, list[str]]:
     """Replace country and state in ``values`` with their codes. Return the errors by field.
 
     A state without a country sets the country that the state belongs to.

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
 from erpbridge.db.numbers import LARGEST_ID
 from erpbridge.db.text import unaccented
 from erpbridge.rest.errors import Malformed
 
-Narrow = Callable[[QuerySet[Any], list[str]], QuerySet[Any]]
+Narrow = Callable[[QuerySet[Model], list[str]], QuerySet[Model]]
 YES, NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 LONGEST_SEARCH = 200
 
@@ -30,7 +30,7 @@ class Filter:
     narrow: Narrow
     takes: str
 
-    def __call__(self, queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def __call__(self, queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         """Return the matching rows.
 
         :raises WrongValue: for an invalid value.
@@ -46,7 +46,7 @@ def filtering(takes: str) -> Callable[[Narrow], Filter]:
 def ids(path: str) -> Filter:
     """Filter by one or several ids, also comma-separated; an id beyond 64 bits matches nothing."""
 
-    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         return queryset.filter(**{f"{path}__in": numbers(values)})
 
     return Filter(apply, "One or more ids, separated by commas.")
@@ -67,7 +67,7 @@ def numbers(values: Sequence[str]) -> list[int]:
 def texts(path: str) -> Filter:
     """Filter by one or several texts, exact match."""
 
-    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         return queryset.filter(**{f"{path}__in": [clean(value) for value in values]})
 
     return Filter(apply, "One or more texts, matched exactly.")
@@ -76,7 +76,7 @@ def texts(path: str) -> Filter:
 def contains(path: str) -> Filter:
     """Filter by text that a search column contains, ignoring case and accents."""
 
-    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         for value in values:
             queryset = queryset.filter(**{f"{path}__contains": unaccented(clean(value))})
         return queryset
@@ -84,10 +84,10 @@ def contains(path: str) -> Filter:
     return Filter(apply, "Text to search for, ignoring case and accents.")
 
 
-def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:
+def search(find: Callable[[Any, str], QuerySet[Model]]) -> Filter:
     """Filter with a search method of the queryset."""
 
-    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         return find(queryset, clean(" ".join(values))[:LONGEST_SEARCH])
 
     return Filter(apply, "Words to search for.")
@@ -96,7 +96,7 @@ def search(find: Callable[[Any, str], QuerySet[Any]]) -> Filter:
 def flag(path: str) -> Filter:
     """Filter by true or false."""
 
-    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         return queryset.filter(**{path: truth(values[-1])})
 
     return Filter(apply, "true or false.")
@@ -114,7 +114,7 @@ def truth(text: str) -> bool:
 
 
 @filtering("with or only; lists keep no deleted rows.")
-def include_deleted(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def include_deleted(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Accept Procore's ``with`` and ``only`` for deleted rows; ``only`` matches nothing.
 
     Records are deactivated, or deleted for good, so there are no deleted rows to list.
@@ -127,7 +127,7 @@ def include_deleted(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]
 def moments(path: str) -> Filter:
     """Filter by a time, a day, or a range ``a...b`` of either; quotes around it are ignored."""
 
-    def apply(queryset: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    def apply(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
         for value in values:
             start, end = span(value)
             queryset = queryset.filter(**{f"{path}__gte": start, f"{path}__lt": end})
@@ -174,8 +174,8 @@ def clean(text: str) -> str:
 
 
 def apply(
-    queryset: QuerySet[Any], requested: dict[str, list[str]], available: dict[str, Filter]
-) -> QuerySet[Any]:
+    queryset: QuerySet[Model], requested: dict[str, list[str]], available: dict[str, Filter]
+) -> QuerySet[Model]:
     """Apply all known filters; unknown ones are ignored.
 
     A filter with an empty list matches nothing.

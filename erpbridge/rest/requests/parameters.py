@@ -70,12 +70,12 @@ def _as_list(value: str) -> list[str]:
     return [item if isinstance(item, str) else orjson.dumps(item).decode() for item in values]
 
 
-def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def nested(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Return form fields as the JSON object they stand for.
 
     :raises Malformed: for contradicting names, or too many levels.
     """
-    fields: dict[str, Any] = {}
+    fields: dict[str, object] = {}
     for name, value in pairs:
         match = NAME.fullmatch(name)
         if match is None:
@@ -87,7 +87,7 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _set_path(fields: dict[str, Any], path: Sequence[str], value: Any) -> None:
+def _set_path(fields: dict[str, object], path: Sequence[str], value: object) -> None:
     target: Any = fields
     for key, following in pairwise(path):
         if following == "":
@@ -97,14 +97,14 @@ def _set_path(fields: dict[str, Any], path: Sequence[str], value: Any) -> None:
     target[path[-1]] = value
 
 
-def _child(target: Any, key: str, kind: type) -> Any:
+def _child(target: object, key: str, kind: type) -> Any:
     child = target.setdefault(key, kind()) if isinstance(target, dict) else None
     if not isinstance(child, kind):
         raise Malformed({key[:100]: ["is given both as a value and with brackets"]})
     return child
 
 
-def whole_number(value: Any, name: str, *, least: int = 1, most: int = LARGEST_ID) -> int:
+def whole_number(value: object, name: str, *, least: int = 1, most: int = LARGEST_ID) -> int:
     """Parse a whole number of a query, a header or a body.
 
     :raises Malformed: with the limits.

@@ -20,9 +20,9 @@ class Json(BaseParser):
 
     def parse(
         self,
-        stream: IO[Any],
+        stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, object] | None = None,
     ) -> Any:
         """Parse the body; an empty one is an empty object.
 
@@ -43,14 +43,14 @@ class Nested(BaseParser):
 
     def parse(
         self,
-        stream: IO[Any],
+        stream: IO[bytes],
         media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, object] | None = None,
     ) -> Any:
         """Return the nested fields."""
         parsed: Any = super().parse(stream, media_type, parser_context)
         parts = [parsed.data, parsed.files] if isinstance(parsed, DataAndFiles) else [parsed]
-        lists: list[tuple[str, list[Any]]] = [pair for part in parts for pair in part.lists()]
+        lists: list[tuple[str, list[object]]] = [pair for part in parts for pair in part.lists()]
         return nested((name, value) for name, values in lists for value in values)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from erpbridge.rest.errors import ApiError, Malformed
 from erpbridge.rest.pagination import Shape
@@ -33,10 +32,10 @@ class Row:
 class SentRow(Row):
     """A row as the caller sent it."""
 
-    given: Mapping[str, Any]
+    given: Mapping[str, object]
 
 
-def sent_objects(value: object, name: str) -> Sequence[Mapping[str, Any]]:
+def sent_objects(value: object, name: str) -> Sequence[Mapping[str, object]]:
     """Return the objects of a list in the body.
 
     :param name: the name of the list in the body.
@@ -51,7 +50,7 @@ def sent_objects(value: object, name: str) -> Sequence[Mapping[str, Any]]:
     return value
 
 
-def refuse_too_many(rows: Sequence[Any], name: str) -> None:
+def refuse_too_many(rows: Sequence[object], name: str) -> None:
     """:raises ApiError: 413 if there are more than ``MOST_ROWS``."""
     if len(rows) > MOST_ROWS:
         message = f"has {len(rows):,} rows; the limit is {MOST_ROWS:,}"
@@ -59,7 +58,7 @@ def refuse_too_many(rows: Sequence[Any], name: str) -> None:
 
 
 def many_answer(
-    rows: Sequence[SentRow], shape: Shape, *, status: int = 200, **more: Any
+    rows: Sequence[SentRow], shape: Shape, *, status: int = 200, **more: object
 ) -> JsonAnswer:
     """Return the stored records, and the rejected rows as sent with their errors.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.http import Http404
 from rest_framework.request import Request
@@ -24,14 +23,14 @@ NOT_CONNECTED = "App is not connected to this company."
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
-def body_of(request: Request) -> Mapping[str, Any]:
+def body_of(request: Request) -> Mapping[str, object]:
     """Return the body of a writing call if it is an object, else an empty mapping."""
     if request.method not in WRITES:
         return {}
     return request.data if isinstance(request.data, Mapping) else {}
 
 
-def company_id(request: Request, path: Mapping[str, Any]) -> int | None:
+def company_id(request: Request, path: Mapping[str, object]) -> int | None:
     """Return the company that a call names, or None.
 
     :raises Malformed: when it names several companies, or an invalid id.
@@ -53,7 +52,7 @@ def company_id(request: Request, path: Mapping[str, Any]) -> int | None:
     return next(iter(ids.values()), None)
 
 
-def project_id(request: Request, path: Mapping[str, Any]) -> int | None:
+def project_id(request: Request, path: Mapping[str, object]) -> int | None:
     """Return the project from the path, the query or the body, in this order."""
     for source in (path, request.query_params, body_of(request)):
         value = source.get("project_id")
@@ -62,7 +61,7 @@ def project_id(request: Request, path: Mapping[str, Any]) -> int | None:
     return None
 
 
-def access_to(request: Request, path: Mapping[str, Any], *, of_project: bool = False) -> Access:
+def access_to(request: Request, path: Mapping[str, object], *, of_project: bool = False) -> Access:
     """Return the caller's rights in the company, or with ``of_project`` in the project, of a call.
 
     Without a company, the project determines it.

@@ -21,7 +21,7 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
 from erpbridge.rest.schema.operations import Schema
 
-PLAIN: dict[Any, Schema] = {
+PLAIN: dict[object, Schema] = {
     str: {"type": "string"},
     int: {"type": "integer"},
     float: {"type": "number"},
@@ -32,17 +32,18 @@ PLAIN: dict[Any, Schema] = {
     date: {"type": "string", "format": "date"},
     UUID: {"type": "string", "format": "uuid"},
     Any: {},
+    object: {},
 }
 
 
-def schema_of(kind: Any, registry: ComponentRegistry) -> Schema:
+def schema_of(kind: object, registry: ComponentRegistry) -> Schema:
     """Return the schema of a type; components it refers to are added to ``registry``.
 
     :raises TypeError: for a type without a schema.
     """
     if kind in PLAIN:
         return dict(PLAIN[kind])
-    if is_typeddict(kind):
+    if isinstance(kind, type) and is_typeddict(kind):
         return _component(kind, registry)
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
@@ -52,7 +53,7 @@ def schema_of(kind: Any, registry: ComponentRegistry) -> Schema:
     return BUILT[origin]([schema_of(argument, registry) for argument in inner])
 
 
-def _component(kind: Any, registry: ComponentRegistry) -> Schema:
+def _component(kind: type, registry: ComponentRegistry) -> Schema:
     component = ResolvedComponent(  # type: ignore[no-untyped-call]
         name=kind.__name__, type=ResolvedComponent.SCHEMA, object=kind
     )
@@ -89,7 +90,7 @@ def _any_of(schemas: list[Schema]) -> Schema:
     return {"anyOf": schemas}
 
 
-BUILT: dict[Any, Callable[[list[Schema]], Schema]] = {
+BUILT: dict[object, Callable[[list[Schema]], Schema]] = {
     list: _array,
     Sequence: _array,
     dict: _mapping,

@@ -18,6 +18,7 @@ from typing import Any, NotRequired, TypedDict
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
+from rest_framework.request import Request
 
 from erpbridge.rest.pagination import PER_PAGE, Listing
 from erpbridge.rest.requests.scope import HEADER
@@ -116,14 +117,14 @@ class Problem(Error):
 class RefusedRow(TypedDict):
     """A row as it was sent, with its errors."""
 
-    id: NotRequired[Any]
+    id: NotRequired[object]
     errors: dict[str, list[str]]
 
 
 class Generator(SchemaGenerator):
     """Walks the routes and adds the general parts of the document."""
 
-    def get_schema(self, request: Any = None, public: bool = True) -> Schema:
+    def get_schema(self, request: Request | None = None, public: bool = True) -> Schema:
         """Return the whole document."""
         document: Schema = super().get_schema(request, public)  # type: ignore[no-untyped-call]
         document["info"]["description"] = INTRODUCTION
@@ -198,7 +199,7 @@ class Described(AutoSchema):
         name = "_".join([verb, *filter(None, words)])
         return name if version == "v1.0" else f"{name}_{version.replace('.', '_')}"
 
-    def _summary(self, handler: Any) -> str:
+    def _summary(self, handler: object) -> str:
         first, *_rest = _prose(inspect.getdoc(type(self.view))).split("\n")
         does, *_rest = _prose(inspect.getdoc(handler)).split("\n")
         return f"{first.rstrip('.')}: {does[:1].lower()}{does[1:].rstrip('.')}"
@@ -281,7 +282,7 @@ class Described(AutoSchema):
             component.schema = response
         return dict(self.registry[component].ref)
 
-    def _good(self, status: int, kind: Any, *, tagged: bool) -> Schema:
+    def _good(self, status: int, kind: object, *, tagged: bool) -> Schema:
         extra = (OF_PAGE if kind is Page else {}) | (OF_TAGGED if tagged else {})
         extra = extra | (OF_REPLAYED if self.method in KEYED else {})
         response: Schema = {"description": REASONS[status], "headers": _headers(HEADERS | extra)}
@@ -289,7 +290,7 @@ class Described(AutoSchema):
             response["content"] = {"application/json": {"schema": self._schema(kind)}}
         return response
 
-    def _schema(self, kind: Any) -> Schema:
+    def _schema(self, kind: object) -> Schema:
         if kind is One:
             return self._shown()
         if kind is Page:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 Schema = dict[str, Any]
-Handler = TypeVar("Handler", bound=Callable[..., Any])
+Handler = TypeVar("Handler", bound=Callable[..., object])
 
 
 class One:
@@ -37,7 +37,7 @@ class HasSchema(Protocol):
     """A reader with the JSON Schema (2020-12) of its input."""
 
     @property
-    def schema(self) -> Mapping[str, Any]:
+    def schema(self) -> Mapping[str, object]:
         """The schema of the value alone."""
 
 
@@ -57,19 +57,21 @@ class Declared:
 
     body: Schema | None = None
     # Status and type of each success response; None: no body.
-    answers: dict[int, Any] = field(default_factory=dict)
+    answers: dict[int, object] = field(default_factory=dict)
     # Statuses whose body equals that of a GET of the record, so that they carry its ETag.
     tagged: set[int] = field(default_factory=set)
     deprecated: bool = False
 
 
-def declared_by(handler: Callable[..., Any]) -> Declared:
+def declared_by(handler: Callable[..., object]) -> Declared:
     """Return what the decorators declared; empty for an undecorated handler."""
     declared: Declared = handler.__dict__.setdefault("told", Declared())
     return declared
 
 
-def answers(kind: Any, status: int = 200, *, tagged: bool = False) -> Callable[[Handler], Handler]:
+def answers(
+    kind: object, status: int = 200, *, tagged: bool = False
+) -> Callable[[Handler], Handler]:
     """Declare a success response; use it once per status.
 
     :param tagged: whether the response has the record's ETag, as ``One`` always does.

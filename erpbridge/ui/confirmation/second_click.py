@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,7 +11,7 @@ from erpbridge.audit.models import Event
 from erpbridge.ui.times import shown
 
 
-def deletion(request: ScopedRequest, entity: str, pk: int, **data: Any) -> Event:
+def deletion(request: ScopedRequest, entity: str, pk: int, **data: object) -> Event:
     """Return the event of an earlier deletion.
 
     :param data: values that the event must have, for records of a part of the account.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django import template
+from django.db.models import Model
 
 from erpbridge.ui import times
 from erpbridge.ui.listing import Page
@@ -59,7 +59,7 @@ def moment(value: datetime | None, layout: str = times.MOMENT) -> str:
 
 
 @register.inclusion_tag("parts/sort_header.html")
-def sort_header(page: Page[Any], name: str, label: str, css: str = "") -> dict[str, Any]:
+def sort_header(page: Page[Model], name: str, label: str, css: str = "") -> dict[str, object]:
     """Render a column heading that sorts; a second click reverses the order."""
     active = page.sort == name
     return {
@@ -73,7 +73,7 @@ def sort_header(page: Page[Any], name: str, label: str, css: str = "") -> dict[s
 
 
 @register.inclusion_tag("parts/keep_query.html")
-def keep_query(page: Page[Any], *replaced: str) -> dict[str, Any]:
+def keep_query(page: Page[Model], *replaced: str) -> dict[str, object]:
     """Render hidden inputs that keep the list's other parameters in a GET form."""
     pairs = [
         (name, value)
