@@ -12,7 +12,7 @@ from erp_integrations import sendable
 from erpbridge.access.models import Membership
 from erpbridge.audit.models import Event
 from erpbridge.refusals import Refused
-from erpbridge.ui.times import shown
+from erpbridge.ui.times import format_time
 
 
 class EditRefused(Refused):
@@ -68,5 +68,5 @@ def _sentence(event: Event) -> str:
     who = str(event.actor) if event.actor else "erpbridge"
     # Sorted, because PostgreSQL does not keep the order of JSON keys.
     fields = sorted(field_label(name) for name in event.data.get("changes", {}))
-    when = shown(event.at)
+    when = format_time(event.at)
     return f"{who} changed {get_text_list(fields, 'and') or 'this company'} ({when})."

@@ -68,8 +68,10 @@ class Answer:
         Never its content: the URL may lead to any host, and users must not read that host's pages.
         """
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        shown = kind if re.fullmatch(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}", kind) else "no type"
-        return f"{len(self.body):,} bytes of {shown}"
+        media_type = (
+            kind if re.fullmatch(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}", kind) else "no type"
+        )
+        return f"{len(self.body):,} bytes of {media_type}"
 
     def json(self) -> Any:
         """The body as JSON.

@@ -16,16 +16,16 @@ register = template.Library()
 @register.inclusion_tag("erp/parts/project_readiness.html")
 def project_readiness(access: Access) -> dict[str, Any]:
     """Show whether records of a project can be sent now, and if not, why and what to do."""
-    found = [readiness(kind.entity, access) for kind in record_types()]
+    answers = [readiness(kind.entity, access) for kind in record_types()]
     # Several record types may be blocked for the same reason; it is shown once.
-    reasons = dict.fromkeys(one.message for ready in found for one in ready.problems)
-    links = [help_link(ready, access) for ready in found if ready.problems]
+    reasons = dict.fromkeys(problem.message for ready in answers for problem in ready.problems)
+    links = [help_link(ready, access) for ready in answers if ready.problems]
     url, words = links[0] if links else ("", "")
     return {
         "reasons": list(reasons),
         # The tag stands on the project's own settings page, where a link to it leads nowhere new.
         "url": url if "projects" not in url else "",
         "words": words,
-        "erp": next((ready.label for ready in found if ready.label), ""),
+        "erp": next((ready.label for ready in answers if ready.label), ""),
         "uses_erp": access.project is not None and access.project.use_with_erp,
     }

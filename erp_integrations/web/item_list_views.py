@@ -85,7 +85,7 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     can_act = bool(may_decide) and to_decide
     # The tab lists links, since records can be linked without an item.
     if status == "synced":
-        listed = synced_records.shown(access, record_type, request.GET)
+        listed = synced_records.links_page(access, record_type, request.GET)
     else:
         listed = _listed(access, record_type, items.tab(status), request.GET, can_act=can_act)
     connection = connection_services.active(access.account.pk, record_type.entity)

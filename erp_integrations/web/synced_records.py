@@ -32,7 +32,7 @@ def search(links: Links, words: str) -> Links:
     return links.filter(has_words(words, "search_text"))
 
 
-def shown(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:
+def links_page(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:
     """Return one page of the links by the search, division and order of a query string."""
     links = synced(access, kind)
     divisions = links.divisions() if kind.unit == "list" else []

@@ -7,7 +7,7 @@ from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import adapter_loading
 from erp_integrations.models import ExportFile, Item
 from erp_integrations.models.states import State
-from erpbridge.ui.times import shown
+from erpbridge.ui.times import format_time
 
 # Only deliveries in which the ERP or a person does the next step; in the others a worker does.
 SENTENCES: dict[tuple[str, str], str] = {
@@ -46,6 +46,6 @@ def _handed_over(item: Item) -> str:
     if file is None:
         return "It was submitted. The ERP processes it later."
     return (
-        f"It is in file {file.name} of {shown(file.made_at)}. Import it into the ERP, then "
+        f"It is in file {file.name} of {format_time(file.made_at)}. Import it into the ERP, then "
         "report its result on the page of the connection."
     )

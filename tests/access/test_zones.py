@@ -14,7 +14,7 @@ from django.urls import reverse
 from erpbridge.access import zones
 from erpbridge.access.models import Account, User
 from erpbridge.audit.models import Event
-from erpbridge.ui.times import shown
+from erpbridge.ui.times import format_time
 from tests.rest.fixtures import EVERYTHING, Service, service_of
 
 CHICAGO, BERLIN = "America/Chicago", "Europe/Berlin"
@@ -47,7 +47,7 @@ def test_times_are_shown_in_the_zone_of_the_person_else_of_the_account_else_of_t
         User.objects.update(time_zone=own_zone)
         local = at.astimezone(zones.first_of(expected))
         assert f"{local:%H:%M} {local.tzname()}" in settings_page()
-    assert shown(at).endswith("UTC"), "the zone of one page is not that of the next"
+    assert format_time(at).endswith("UTC"), "the zone of one page is not that of the next"
 
 
 def test_the_account_chooses_its_zone_and_the_history_tells(client_of, ada, account, settings_page):
@@ -92,7 +92,7 @@ def test_the_list_offers_places_and_no_other_name_of_a_zone():
 
 
 def test_a_time_is_shown_with_the_short_name_of_its_zone():
-    assert shown(datetime(2026, 11, 29, 14, 3, tzinfo=UTC)) == "Nov 29, 2026 14:03 UTC"
+    assert format_time(datetime(2026, 11, 29, 14, 3, tzinfo=UTC)) == "Nov 29, 2026 14:03 UTC"
 
 
 def test_no_page_shows_a_time_without_its_zone():

@@ -123,12 +123,12 @@ class AdapterConformance(Trouble):
     def test_created_record_is_there_once_and_is_found(self, erp: Harness) -> None:
         """A created record exists once, and is found by its key."""
         done = applied(erp, erp.command())
-        (row,) = erp.held(erp.command().key)
+        (row,) = erp.rows_with_key(erp.command().key)
         assert str(row["erp_id"]) == done.erp_id
         if erp.manifest.can_find:
-            found = erp.look(erp.command().key)
-            assert isinstance(found, Found)
-            assert found.erp_id == done.erp_id
+            record = erp.look(erp.command().key)
+            assert isinstance(record, Found)
+            assert record.erp_id == done.erp_id
             assert erp.look(erp.command(2).key) is None
 
     def test_a_record_is_there_under_its_id_and_no_other_under_what_is_none(
@@ -138,10 +138,10 @@ class AdapterConformance(Trouble):
         if not erp.manifest.can_fetch:
             cannot("This ERP cannot be asked by ID.")
         done, other = applied(erp, erp.command()), applied(erp, erp.command(2))
-        found = erp.adapter().fetch(erp.entity, done.erp_id)
-        assert isinstance(found, Found)
-        assert (found.erp_id, found.erp_code) == (done.erp_id, done.erp_code)
-        assert found.erp_version == done.erp_version
+        record = erp.adapter().fetch(erp.entity, done.erp_id)
+        assert isinstance(record, Found)
+        assert (record.erp_id, record.erp_code) == (done.erp_id, done.erp_code)
+        assert record.erp_version == done.erp_version
         for unknown in ("no such ID", "-1", "0", "9" * 50, f"{other.erp_id}x"):
             assert erp.adapter().fetch(erp.entity, unknown) is None
 
@@ -154,7 +154,7 @@ class AdapterConformance(Trouble):
                 assert again.erp_id == first.erp_id
             else:
                 assert again.error.cls == ErrorClass.DUPLICATE
-        assert len(erp.held(erp.command().key)) == 1
+        assert len(erp.rows_with_key(erp.command().key)) == 1
 
     def test_eight_at_once_with_one_key_give_one_record(self, erp: Harness) -> None:
         """Eight threads, each with its own adapter and intent, create only one record."""
@@ -163,7 +163,7 @@ class AdapterConformance(Trouble):
         race = partial(_race if erp.erp_keeps_keys_unique else _take_turns, erp, start, turn)
         with ThreadPoolExecutor(8) as pool:
             outcomes = list(pool.map(race, rivals))
-        assert len(erp.held(command.key)) == 1
+        assert len(erp.rows_with_key(command.key)) == 1
         assert sum(outcome is not None and outcome.error is None for outcome in outcomes) <= 1
 
     # --- values -----------------------------------------------------------------------------
@@ -210,7 +210,11 @@ class AdapterConformance(Trouble):
         assert (first.error, last.error) == (None, None)
         assert refused.error is not None, field
         assert refused.error.effect == Effect.NOT_APPLIED
-        assert [len(erp.held(erp.command(number).key)) for number in (1, 2, 3)] == [1, 0, 1]
+        assert [len(erp.rows_with_key(erp.command(number).key)) for number in (1, 2, 3)] == [
+            1,
+            0,
+            1,
+        ]
         assert first.erp_id != last.erp_id
 
     def test_preview_is_what_is_then_sent(self, erp: Harness) -> None:
@@ -239,7 +243,7 @@ class AdapterConformance(Trouble):
         changed = erp.update(erp.command(), done, **{erp.text_field: "Changed Name"})
         again = applied(erp, changed)
         assert again.erp_id == done.erp_id
-        assert len(erp.held(erp.command().key)) == 1
+        assert len(erp.rows_with_key(erp.command().key)) == 1
         assert stored(erp, erp.command(), erp.text_field) == "Changed Name"
         assert not done.erp_version or again.erp_version != done.erp_version
 
@@ -277,8 +281,8 @@ class AdapterConformance(Trouble):
     def test_a_key_that_two_records_have_is_ambiguous(self, erp: Harness) -> None:
         """A lookup of a key that two records have returns neither of them."""
         erp.plant_twins(erp.command())
-        found = erp.look(erp.command().key)
-        assert len(getattr(found, "erp_ids", ())) >= 2
+        result = erp.look(erp.command().key)
+        assert len(getattr(result, "erp_ids", ())) >= 2
 
 
 def _race(erp: Harness, start: Barrier, _turn: Lock, command: Command) -> Outcome | None:
@@ -322,11 +326,11 @@ def rows(erp: Harness) -> list[tuple[Any, ...]]:
 def stored(erp: Harness, command: Command, field: str) -> str:
     """The value of a payload field in the ERP, by lookup, or else from its only row."""
     if erp.manifest.can_find:
-        found = erp.look(command.key)
-        assert isinstance(found, Found)
-        return str(found.data[field])
+        record = erp.look(command.key)
+        assert isinstance(record, Found)
+        return str(record.data[field])
     names = {declared.name: declared.erp_name for declared in erp.entity_manifest.fields}
-    (row,) = erp.held(command.key)
+    (row,) = erp.rows_with_key(command.key)
     return str(row[names[field]])
 
 

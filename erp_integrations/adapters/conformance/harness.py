@@ -193,16 +193,16 @@ class Harness(ABC):
             cannot("The manifest says that the ERP cannot be asked by key.")
         return delivery.look(self, key)
 
-    def held(self, key: str) -> list[Row]:
+    def rows_with_key(self, key: str) -> list[Row]:
         """The ERP's rows with a key, after pending commands have finished."""
         self.settle()
         return [row for row in self.holdings() if self.same_key(str(row["key"]), key)]
 
-    def same_key(self, one: str, other: str) -> bool:
+    def same_key(self, key: str, other: str) -> bool:
         """Whether two keys are the same to the ERP."""
         if self.entity_manifest.key_case_sensitive:
-            return one == other
-        return one.casefold() == other.casefold()
+            return key == other
+        return key.casefold() == other.casefold()
 
     def _missing(self, hook: str) -> NoReturn:
         name = type(self).__name__

@@ -32,21 +32,21 @@ class Trouble:
         with erp.losing_answers():
             (outcome,) = erp.deliver(erp.command())
         assert effect(outcome) != Effect.NOT_APPLIED
-        assert len(erp.held(erp.command().key)) == 1
+        assert len(erp.rows_with_key(erp.command().key)) == 1
         if erp.manifest.can_find:
-            found = erp.look(erp.command().key)
-            assert isinstance(found, Found)
+            record = erp.look(erp.command().key)
+            assert isinstance(record, Found)
             wire = erp.adapter().preview(erp.command())
             written = {
-                field.source: field.value for field in wire.fields if field.source in found.data
+                field.source: field.value for field in wire.fields if field.source in record.data
             }
             assert written
-            assert {name: str(found.data[name] or "") for name in written} == {
+            assert {name: str(record.data[name] or "") for name in written} == {
                 name: str(value or "") for name, value in written.items()
             }
         if erp.erp_keeps_keys_unique:
             erp.deliver(erp.command())
-            assert len(erp.held(erp.command().key)) == 1
+            assert len(erp.rows_with_key(erp.command().key)) == 1
 
     def test_revoked_credentials_are_told_apart_and_nothing_is_written(self, erp: Harness) -> None:
         """A refused login has its own error class, because it pauses the connection."""
@@ -56,7 +56,7 @@ class Trouble:
             problems = erp.adapter().check().problems if answers else ("asks us",)
         assert problems
         assert_refused(outcome, ErrorClass.AUTH_EXPIRED)
-        assert erp.held(erp.command().key) == []
+        assert erp.rows_with_key(erp.command().key) == []
         assert erp.deliver(erp.command())[0].error is None
 
     def test_throttling_is_told_apart_and_nothing_is_written(self, erp: Harness) -> None:
@@ -66,7 +66,7 @@ class Trouble:
         assert_refused(outcome, ErrorClass.THROTTLED)
         assert outcome.error is not None
         assert outcome.error.retry_after is None or outcome.error.retry_after > 0
-        assert erp.held(erp.command().key) == []
+        assert erp.rows_with_key(erp.command().key) == []
 
     def test_garbage_for_an_answer_is_never_taken_for_success(self, erp: Harness) -> None:
         """An answer that is not the ERP's protocol, such as a proxy's page, is an error."""
@@ -113,7 +113,7 @@ class Trouble:
         assert effect(outcome) == Effect.UNCERTAIN
         queued = manifest.delivery != Delivery.SYNC
         assert queued or manifest.settles_within > 0
-        assert len(erp.held(erp.command().key)) == 1
+        assert len(erp.rows_with_key(erp.command().key)) == 1
         if erp.manifest.can_find:
             assert isinstance(erp.look(erp.command().key), Found)
 
@@ -134,7 +134,7 @@ class Trouble:
                 outcome, _spent = in_time(erp, erp.adapter(), erp.command(number))
                 stall.end()
             assert stall.struck.is_set()
-            stored = erp.held(erp.command(number).key)
+            stored = erp.rows_with_key(erp.command(number).key)
             assert erp.holdings() == stall.seen
             if stored:
                 assert_honest(erp, erp.command(number), [outcome])
@@ -210,7 +210,7 @@ def assert_refused(outcome: Outcome, cls: ErrorClass) -> None:
 def assert_honest(erp: Harness, command: Command, outcomes: Sequence[Outcome]) -> None:
     """Assert that the ERP's records agree with the outcome, after pending commands finished."""
     (outcome,) = outcomes
-    claim, count = effect(outcome), len(erp.held(command.key))
+    claim, count = effect(outcome), len(erp.rows_with_key(command.key))
     assert count <= 1
     assert claim != Effect.NOT_APPLIED or count == 0
     assert claim != Effect.APPLIED or count == 1

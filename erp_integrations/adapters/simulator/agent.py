@@ -68,13 +68,13 @@ class Agent:
     def work(self, reply: Mapping[str, Any]) -> dict[str, Any]:
         """Do the lookups and commands of a reply, except commands that may not begin any more."""
         began = time.monotonic()
-        found = [self._look_up(lookup) for lookup in reply["look"]]
+        records = [self._look_up(lookup) for lookup in reply["look"]]
         reports = [
             self._carry_out(command)
             for command in reply["do"]
             if time.monotonic() - began < command["within"]
         ]
-        return {"found": found, "reports": reports}
+        return {"found": records, "reports": reports}
 
     def _look_up(self, lookup: Mapping[str, Any]) -> dict[str, Any]:
         record = _as_json(self.ledger.record(lookup["entity"], lookup["key"]))

@@ -155,7 +155,7 @@ def refusal(refused: Refused) -> ErpError:
     )
 
 
-def found(entity: str, number: str, version: str, values: Mapping[str, str]) -> Found:
+def found_record(entity: str, number: str, version: str, values: Mapping[str, str]) -> Found:
     """A record of the ledger as a value of the adapter contract."""
     data: dict[str, Any] = {SOURCES[column]: value for column, value in values.items()}
     if entity == VENDOR:

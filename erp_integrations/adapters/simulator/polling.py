@@ -22,7 +22,7 @@ from erp_integrations.adapters.base import (
     Report,
     Seen,
 )
-from erp_integrations.adapters.simulator.messages import done, found, message_of, refusal
+from erp_integrations.adapters.simulator.messages import done, found_record, message_of, refusal
 from erp_integrations.adapters.simulator.tables import TABLES, Refused
 
 JSON = "application/json"
@@ -116,5 +116,5 @@ def _seen(result: Mapping[str, Any]) -> Seen:
         return Seen(_text(result["ticket"]), None)
     entity = _text(result["entity"])
     values = {column: _text(row["values"][column]) for column in TABLES[entity].limits}
-    record = found(entity, _text(row["id"]), _text(row["version"]), values)
+    record = found_record(entity, _text(row["id"]), _text(row["version"]), values)
     return Seen(_text(result["ticket"]), record)

@@ -130,7 +130,7 @@ class Records(ABC):
         rows = self.rest.search(self.model, self.domain(text(key)), self.fields, most=10)
         if len(rows) > 1:
             return Ambiguous(tuple(str(row["id"]) for row in rows))
-        return self.found(rows[0]) if rows else None
+        return self.found_record(rows[0]) if rows else None
 
     def fetch(self, erp_id: str) -> Found | None:
         """The record with this ID, active or not.
@@ -141,9 +141,9 @@ class Records(ABC):
             return None
         domain = [["id", "=", int(erp_id)], *self.everything(), ACTIVE_OR_NOT]
         rows = self.rest.search(self.model, domain, self.fields, most=1)
-        return self.found(rows[0]) if rows and str(rows[0]["id"]) == erp_id else None
+        return self.found_record(rows[0]) if rows and str(rows[0]["id"]) == erp_id else None
 
-    def found(self, row: Row) -> Found:
+    def found_record(self, row: Row) -> Found:
         """A row of Tryton as a value of the adapter contract."""
         data = self.data(row)
         return Found(str(row["id"]), text(row["code"]), version(data), data)
@@ -156,7 +156,7 @@ class Records(ABC):
         after = int(cursor) if cursor.isascii() and cursor.isdecimal() else 0
         domain = [*self.everything(), ["id", ">", after], ACTIVE_OR_NOT]
         rows = self.rest.search(self.model, domain, self.fields, most=PAGE_SIZE + 1)
-        records = tuple(self.found(row) for row in rows[:PAGE_SIZE])
+        records = tuple(self.found_record(row) for row in rows[:PAGE_SIZE])
         return Page(records, records[-1].erp_id if len(rows) > PAGE_SIZE else "")
 
     def carry_out(self, command: Command) -> Outcome:
@@ -185,7 +185,7 @@ class Records(ABC):
         return self.rest.create(self.model, self.creation(wanted, self.refer), self.fields)
 
     def _applied(self, row: Row, done: str, message: Values | None = None) -> Outcome:
-        record = self.found(row)
+        record = self.found_record(row)
         answer: Values = {"status": done, "id": record.erp_id, "code": record.erp_code}
         if message:
             answer["written"] = message
@@ -197,6 +197,6 @@ class Records(ABC):
         )
 
 
-def changed(wanted: Values, held: Values, names: Sequence[str]) -> dict[str, Any]:
+def changed(wanted: Values, stored: Values, names: Sequence[str]) -> dict[str, Any]:
     """Those of the named values that differ from the held ones."""
-    return {name: wanted[name] for name in names if name in wanted and wanted[name] != held[name]}
+    return {name: wanted[name] for name in names if name in wanted and wanted[name] != stored[name]}

@@ -70,8 +70,8 @@ class Checks:
         compared = sorted({self._compared(key) for key in self.keys.values()} - {""})
         # Keys of ERP records that no record is linked to: the item can be linked to them instead.
         self.linkable: set[str] = set()
-        self.flying = self._flying(compared)
-        self.held = self._held(compared)
+        self.in_export = self._exporting(compared)
+        self.holders = self._holders(compared)
 
     def _values(self, item: Item) -> dict[str, str]:
         """The values of the declared fields, as text and in the case that the ERP requires."""
@@ -101,7 +101,7 @@ class Checks:
         of_entity = rows.filter(connection=self.connection, entity=self.manifest.entity)
         return erp_keys.holding(of_entity, self.manifest, column, keys)
 
-    def _held(self, keys: Sequence[str]) -> dict[str, str]:
+    def _holders(self, keys: Sequence[str]) -> dict[str, str]:
         """Compared key -> description of the ERP record or linked record that has it."""
         holders: dict[str, str] = {}
         for chunk in chunks(keys):
@@ -117,7 +117,7 @@ class Checks:
             holders.update(dict.fromkeys(synced, "a record that is synced already"))
         return holders
 
-    def _flying(self, keys: Sequence[str]) -> dict[str, str]:
+    def _exporting(self, keys: Sequence[str]) -> dict[str, str]:
         """Compared key -> description of the item in export that has it."""
         holders: dict[str, str] = {}
         for chunk in chunks(keys):
@@ -146,7 +146,7 @@ class Checks:
             # So that of two items with one key in a request only the second is refused, and not the
             # whole batch by the constraint ``one_key_in_air``.
             key = self._compared(self.keys[item.pk])
-            self.flying[key] = f"{item.label}, accepted in this click"
+            self.in_export[key] = f"{item.label}, accepted in this click"
         return problems
 
     def missing_parent(self, item: Item) -> int | None:
@@ -180,12 +180,12 @@ class Checks:
         if len(key) > LONGEST_ID:
             message = f"It may have at most {LONGEST_ID} characters; it has {len(key)}."
             return [Problem(name, "max_length", message, str(len(key)), str(LONGEST_ID))]
-        holder = self.flying.get(folded) or self.held.get(folded)
+        holder = self.in_export.get(folded) or self.holders.get(folded)
         if not key or holder is None:
             return []
         # A key in export or of a link belongs to another record. An ERP record without a link may
         # be this one.
-        free = folded not in self.flying and folded in self.linkable
+        free = folded not in self.in_export and folded in self.linkable
         advice = "Link instead if it is the same, or choose another." if free else "Choose another."
         message = f"{key} is taken by {holder}. {advice}"
         return [Problem(name, "taken", message, current=key)]
@@ -201,7 +201,7 @@ class Checks:
             message = "It is no longer linked to a record of the ERP. Reject it and send it again."
             return [Problem("link", "unlinked", message)]
         # The constraint ``one_key_in_air`` allows one item per key in export.
-        holder = self.flying.get(self._compared(self.keys[item.pk]))
+        holder = self.in_export.get(self._compared(self.keys[item.pk]))
         if holder is None:
             return []
         message = f"{self.keys[item.pk]} is being exported for {holder}. Try again afterwards."

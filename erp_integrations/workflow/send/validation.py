@@ -18,7 +18,7 @@ from erp_integrations.workflow.payloads.digest import digest
 from erp_integrations.workflow.send.readiness import Readiness, readiness
 from erpbridge.access.policy import Access
 from erpbridge.db.batches import chunks
-from erpbridge.ui.times import shown
+from erpbridge.ui.times import format_time
 
 
 @dataclass
@@ -116,7 +116,7 @@ def _waiting(item: Item | None) -> list[Problem]:
     if item is None:
         return []
     words = label_for_sender(item.state)
-    message = f"Already sent by {item.sent_by} on {shown(item.sent_at)} ({words})."
+    message = f"Already sent by {item.sent_by} on {format_time(item.sent_at)} ({words})."
     return [Problem("erp_state", "open", message, current=words)]
 
 

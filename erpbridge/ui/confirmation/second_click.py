@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 
 from erpbridge.access.scoping import ScopedRequest
 from erpbridge.audit.models import Event
-from erpbridge.ui.times import shown
+from erpbridge.ui.times import format_time
 
 
 def deletion(request: ScopedRequest, entity: str, pk: int, **data: object) -> Event:
@@ -28,7 +28,7 @@ def deleted_already(request: HttpRequest, event: Event, *, back: str) -> HttpRes
     """Redirect, and say who deleted the record and when."""
     return ended_already(
         request,
-        f"{event.label} was deleted already, by {event.actor} on {shown(event.at)}.",
+        f"{event.label} was deleted already, by {event.actor} on {format_time(event.at)}.",
         back=back,
     )
 

@@ -55,7 +55,7 @@ def thousands(number: int) -> str:
 @register.filter
 def moment(value: datetime | None, layout: str = times.MOMENT) -> str:
     """Format a time in the active time zone, with the zone's name; empty for None."""
-    return times.shown(value, layout=layout) if value else ""
+    return times.format_time(value, layout=layout) if value else ""
 
 
 @register.inclusion_tag("parts/sort_header.html")

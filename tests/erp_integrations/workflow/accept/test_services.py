@@ -160,7 +160,7 @@ def test_of_two_spellings_of_one_key_the_database_itself_takes_one(
     assert accept(sent_item, access_of(pat), vendor_id="AB-C").done == 1
     refused = accept(another_item, access_of(pat), vendor_id=other)
     assert "is taken by Quarry & Sons, LLC" in steps.reasons(refused)[0]
-    monkeypatch.setattr(Checks, "_flying", lambda _checks, _keys: {})
+    monkeypatch.setattr(Checks, "_exporting", lambda _checks, _keys: {})
     with pytest.raises(IntegrityError), transaction.atomic():
         accept(another_item, access_of(pat), vendor_id=other)
     another_item.refresh_from_db()
