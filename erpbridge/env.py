@@ -154,7 +154,7 @@ def split(name: str, address: str) -> SplitResult:
     try:
         return urlsplit(address)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is not an address: {error}.") from error
+        raise ImproperlyConfigured(f"{name} is not a valid URL: {error}.") from error
 
 
 def database(name: str, default: str) -> dict[str, object]:
@@ -191,7 +191,7 @@ def port(name: str, address: str) -> str:
     try:
         return str(urlsplit(address).port or "")
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: the port is not a number from 0 to 65535.") from error
+        raise ImproperlyConfigured(f"{name}: the port must be a number from 0 to 65535.") from error
 
 
 def sqlite(path: str) -> dict[str, object]:

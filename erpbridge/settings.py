@@ -46,7 +46,7 @@ def refuse_unsafe_production() -> None:
     if BEHIND_PROXY and not ERPBRIDGE_TRUSTED_PROXIES:
         problems.append(
             "ERPBRIDGE_TRUSTED_PROXIES must name the addresses of the proxy, such as 10.0.0.5 or "
-            "172.16.0.0/12: without it all people would share one limit of wrong passwords"
+            "172.16.0.0/12: without it all users would share one limit for wrong passwords"
         )
     if DEBUG:
         problems.append("ERPBRIDGE_DEBUG must be off")

@@ -38,7 +38,7 @@ def check_adapters(**_kwargs: Any) -> list[checks.CheckMessage]:
     return [
         checks.Warning(
             f"The adapter “{key}” cannot be used. {why}",
-            hint="Install the package that provides it, or take it out of ERPBRIDGE_ADAPTERS.",
+            hint="Install the package that provides it, or remove it from ERPBRIDGE_ADAPTERS.",
             id="erp_integrations.W001",
         )
         for key, why in registry.unavailable(settings.ERPBRIDGE_ADAPTERS).items()
@@ -93,7 +93,7 @@ def _io(key: str, account_id: int) -> Io:
 
 
 def _broken(key: str, error: Exception, secrets: Mapping[str, str]) -> registry.AdapterUnavailable:
-    why = f"It cannot be started: {type(error).__name__}: {error}"
+    why = f"It failed to start: {type(error).__name__}: {error}"
     # The exception may quote a secret, and the message is shown on pages.
     why = plain(Redactor(secrets.values())(why), LONGEST_PROBLEM)
     return registry.AdapterUnavailable(key, why)

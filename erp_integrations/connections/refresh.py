@@ -23,8 +23,14 @@ from erp_integrations.models.match_keys import COMPARED, keys_of
 from erpbridge.db.busy import retried
 
 LONGEST_CODE = 100
-ENDLESS = "The ERP's list of records does not end: it gave the same place twice."
-CHANGED = "Its settings were changed meanwhile, so what the ERP said was not kept. Test again."
+ENDLESS = (
+    "The ERP's list of records has no end: the same page came twice. Report it to the maker of the "
+    "adapter."
+)
+CHANGED = (
+    "The settings of the connection were changed during the call, so the ERP's answer was not "
+    "saved. Test the connection again."
+)
 
 
 class NotFetched(Exception):

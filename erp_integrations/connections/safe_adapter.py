@@ -181,8 +181,8 @@ class Guarded(Adapter):
     def find(self, entity: str, key: str) -> Found | Ambiguous | None:
         """:raises AdapterError: for any failure, including an answer without an ID."""
         try:
-            found = self.adapter.find(entity, key)
-            return _checked_or_ambiguous(found)
+            result = self.adapter.find(entity, key)
+            return _checked_or_ambiguous(result)
         except Exception as error:
             raise self._error("find", error) from error
 
@@ -190,10 +190,10 @@ class Guarded(Adapter):
     def fetch(self, entity: str, erp_id: str) -> Found | None:
         """:raises AdapterError: for any failure, including an answer with another ID."""
         try:
-            found = self.adapter.fetch(entity, erp_id)
-            if found is not None and found.erp_id != erp_id:
-                raise ValueError(f"it answered with {plain(found.erp_id, 300)}")
-            return None if found is None else _checked(found)
+            record = self.adapter.fetch(entity, erp_id)
+            if record is not None and record.erp_id != erp_id:
+                raise ValueError(f"it answered with {plain(record.erp_id, 300)}")
+            return None if record is None else _checked(record)
         except Exception as error:
             raise self._error("fetch", error) from error
 
@@ -204,7 +204,7 @@ class Guarded(Adapter):
             outcomes = list(self.adapter.submit(commands))
             if len(outcomes) == len(commands):
                 return [_checked_outcome(outcome, self._clean) for outcome in outcomes]
-            problem = f"The adapter failed: {len(outcomes)} outcomes for {len(commands)} commands."
+            problem = _miscounted(outcomes, len(commands), "commands")
         except Exception as error:
             problem = self._failed("submit", error)
         return [_unknown(problem)] * len(commands)
@@ -218,7 +218,7 @@ class Guarded(Adapter):
                 return [_checked_outcome(outcome, self._clean) for outcome in outcomes]
         except Exception as error:
             raise self._error("poll", error) from error
-        problem = f"The adapter failed: {len(outcomes)} outcomes for {len(handles)} handles."
+        problem = _miscounted(outcomes, len(handles), "handles")
         raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, problem))
 
     def receive(self, call: InboundCall) -> InboundAsk:
@@ -306,13 +306,13 @@ class Guarded(Adapter):
         return f"The adapter failed: {type(error).__name__} in {name}.{call}."
 
 
-def _checked(found: Found) -> Found:
+def _checked(record: Found) -> Found:
     """:raises AdapterError: if its ids cannot be stored."""
-    ids = (found.erp_id, found.erp_code, found.erp_version)
+    ids = (record.erp_id, record.erp_code, record.erp_version)
     if not _can_be_kept(*ids):
-        message = f"The ERP answered with an ID that cannot be kept: {plain(ids, 300)}"
+        message = f"The ERP answered with an ID that cannot be stored: {plain(ids, 300)}"
         raise AdapterError(ErpError(ErrorClass.BUG, Effect.NOT_APPLIED, message))
-    return replace(found, data=plain_values(found.data))
+    return replace(record, data=plain_values(record.data))
 
 
 def _can_be_kept(erp_id: object, *others: object) -> bool:
@@ -322,15 +322,21 @@ def _can_be_kept(erp_id: object, *others: object) -> bool:
     )
 
 
-def _checked_or_ambiguous(found: Found | Ambiguous | None) -> Found | Ambiguous | None:
+def _checked_or_ambiguous(record: Found | Ambiguous | None) -> Found | Ambiguous | None:
     """:raises AdapterError: if the ids cannot be stored."""
-    return _checked(found) if isinstance(found, Found) else found
+    return _checked(record) if isinstance(record, Found) else record
 
 
 def _final(outcome: object, clean: Callable[..., str]) -> Outcome:
     """A checked outcome; uncertain if it is still pending, which is not allowed here."""
     checked = _checked_outcome(outcome, clean)
-    return _unknown("The ERP neither accepted nor refused it.") if checked.handle else checked
+    return (
+        _unknown("The ERP neither accepted nor refused the record.") if checked.handle else checked
+    )
+
+
+def _miscounted(outcomes: Sequence[object], expected: int, noun: str) -> str:
+    return f"The adapter failed: it returned {len(outcomes)} outcomes for {expected} {noun}."
 
 
 def _unknown(problem: str) -> Outcome:
@@ -339,7 +345,7 @@ def _unknown(problem: str) -> Outcome:
 
 def _checked_outcome(outcome: object, clean: Callable[..., str]) -> Outcome:
     if not isinstance(outcome, Outcome):
-        return _unknown("The adapter answered with something that is not an outcome.")
+        return _unknown("The adapter failed: it returned something other than an outcome.")
     answer = clean(outcome.answer, LONGEST_ANSWER)
     if outcome.error is not None:
         error = _plain_error(outcome.error, clean)
@@ -350,7 +356,7 @@ def _checked_outcome(outcome: object, clean: Callable[..., str]) -> Outcome:
         return Outcome(handle=outcome.handle, check_after=wait or 0.0, answer=answer)
     if not _can_be_kept(outcome.erp_id, outcome.erp_code, outcome.erp_version):
         ids = clean((outcome.erp_id, outcome.erp_code, outcome.erp_version), 300)
-        return _unknown(f"The ERP answered with an ID that cannot be kept: {ids}")
+        return _unknown(f"The ERP answered with an ID that cannot be stored: {ids}")
     return replace(outcome, answer=answer, handle="")
 
 

@@ -22,7 +22,7 @@ from erp_integrations.models import Connection
 from erpbridge.ui.logs.redaction import hide
 
 LONGEST_SECRET = 4_000
-UNREADABLE = "Its secrets cannot be read with the present keys"
+UNREADABLE = "Its secrets cannot be decrypted with the keys in ERPBRIDGE_FIELD_KEYS"
 
 
 class SecretsUnreadable(Exception):
@@ -122,8 +122,8 @@ def problem(connection: Connection) -> str:
         opened(connection)
     except SecretsUnreadable as error:
         return (
-            f"{error} Enter them again in the settings, or have the operator give back the key "
-            "they were stored with."
+            f"{error} Enter them again in the settings, or ask the operator to add the key "
+            "that they were encrypted with."
         )
     return ""
 

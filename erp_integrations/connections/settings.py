@@ -24,6 +24,7 @@ from erpbridge.outgoing.hosts import address_problem
 
 # Limits that users may set for a connection -> the default.
 LIMITS: Mapping[str, int | None] = {"rate_per_minute": None, "max_in_flight": USUAL_IN_FLIGHT}
+NAME_TAKEN = "A connection with this name already exists. Choose another name."
 # Attributes of a manifest that decide how commands reach the ERP and how their outcome is found.
 # If they changed while commands are under way, queued commands could be sent a second time.
 WAY = ("delivery", "can_find", "can_fetch", "call_deadline", "settles_within", "silent_after")
@@ -37,9 +38,13 @@ def _clean_setting(setting: Setting, raw: Any) -> Any:
     """
     value = str(setting.default if raw is None or raw == "" else raw).strip()
     if len(value) > 200 or "\x00" in value:
-        raise ValidationError(f"{setting.label}: at most 200 characters, no control characters.")
+        raise ValidationError(
+            f"{setting.label}: use at most 200 characters and no control characters."
+        )
     if setting.options and value not in dict(setting.options):
-        raise ValidationError(f"{setting.label}: {value!r} is not one of the choices.")
+        raise ValidationError(
+            f"{setting.label}: {value!r} is not on the list. Choose a value from the list."
+        )
     if setting.kind == "url" and value and (problem := address_problem(value)):
         raise ValidationError(f"{setting.label}: {problem}")
     if setting.kind != "integer":
@@ -57,7 +62,7 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     """
     adapter_class = adapter_loading.adapter_classes().get(adapter_key)
     if adapter_class is None:
-        raise ValidationError({"adapter": "This adapter is not installed here."})
+        raise ValidationError({"adapter": "This adapter is not installed. Choose another one."})
     manifest = adapter_class.manifest({})
     config: dict[str, Any] = {}
     errors: dict[str, ValidationError] = {}
@@ -91,8 +96,8 @@ def differs(setting: Setting, before: Mapping[str, Any], after: Mapping[str, Any
 
 def _elsewhere(setting: Setting) -> str:
     return (
-        f"{setting.label} says which ERP this connection uses. It is changed on the page "
-        "Change which ERP it connects to, which asks for the secrets again and what becomes of "
+        f"{setting.label} determines which ERP this connection uses. Change it on the page "
+        "“Change which ERP it connects to”, which asks for the secrets again and what happens to "
         "the links."
     )
 
@@ -116,9 +121,9 @@ def _way(manifest: Manifest) -> list[Any]:
 
 def _on_its_way(setting: Setting, waiting: Sequence[tuple[RecordType, int]]) -> str:
     return (
-        f"{setting.label} cannot be changed now: {in_words(waiting)} may have reached the ERP in "
-        "the present way, which is also how it is found out what became of it. Wait until that is "
-        "settled, and answer what needs an answer, first."
+        f"{setting.label} cannot be changed now: {in_words(waiting)} may have reached the ERP "
+        "through the current setting, and only through it can their results be read. Wait until "
+        "they are exported, resolve those that need a resolution, then change it."
     )
 
 
@@ -132,7 +137,7 @@ def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
     labels = {setting.name: setting.label for setting in declared if setting.kind == "secret"}
     new = {name: value for name, value in given.items() if name in labels and value.strip()}
     errors = {
-        name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters, no control characters."
+        name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters and no control characters."
         for name, value in new.items()
         if len(value) > LONGEST_SECRET or "\x00" in value
     }
@@ -204,7 +209,7 @@ def save(connection: Connection, **how: Any) -> None:
         with transaction.atomic():
             connection.save(**how)
     except IntegrityError as error:
-        raise ValidationError({"name": "A connection of this name exists already."}) from error
+        raise ValidationError({"name": NAME_TAKEN}) from error
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from erp_integrations.models import Connection, Halt, Item, Request
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import locked
 from erp_integrations.models.states import OPEN, State
-from erpbridge.ui.times import shown
+from erpbridge.ui.times import format_time
 
 
 class Cause(models.TextChoices):
@@ -27,7 +27,7 @@ class Cause(models.TextChoices):
     UNUSABLE = "unusable", "Cannot be used"
     PAUSED = "paused", "Paused"
     LOGIN = "login", "Paused: login refused"
-    SETUP = "setup", "Paused: not set up right"
+    SETUP = "setup", "Paused: wrong settings"
     OUTAGE = "outage", "Backing off after failures"
     WRONG_PASSWORDS = "wrong_passwords", "Not answering: wrong passwords"
     TEST_FAILED = "test_failed", "Not working: the test failed"
@@ -49,21 +49,21 @@ HEADINGS = {
 # What a user has to do after the engine has paused a connection.
 NEXT_STEPS: Mapping[str, str] = {
     Halt.LOGIN: "Accepted items wait. The login is checked again automatically.",
-    Halt.SETUP: "An ERP administrator corrects the settings of the connection, or the operator "
-    "allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. Accepted items wait and are "
-    "sent automatically once the ERP can be called.",
+    Halt.SETUP: "An ERP administrator has to correct the settings of the connection, or the "
+    "operator has to allow the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS. Accepted items wait and "
+    "are sent automatically once the ERP can be called.",
 }
 # Completes the sentence "It was accepted and waits: ".
 SHORT = {
     Cause.UNUSABLE: "the connection cannot be used",
     Cause.PAUSED: "the connection is paused",
     Cause.LOGIN: "the ERP refuses the login",
-    Cause.SETUP: "the ERP cannot be called as it is set up",
+    Cause.SETUP: "the ERP cannot be called with the current settings",
     Cause.OUTAGE: "the ERP does not answer",
-    Cause.WRONG_PASSWORDS: "the ERP asked with wrong passwords",
+    Cause.WRONG_PASSWORDS: "the ERP called with a wrong password too often",
     Cause.TEST_FAILED: "the last test of the connection failed",
     Cause.HELD_BACK: "the ERP's rate limit is reached",
-    Cause.RETRY: "the last try failed",
+    Cause.RETRY: "the last attempt failed",
 }
 
 
@@ -88,7 +88,7 @@ class Wait:
     @property
     def until(self) -> str:
         """The time of the next attempt as a sentence; empty if unknown."""
-        return f"Next try: {shown(self.next_try_at)}." if self.next_try_at else ""
+        return f"Next attempt: {format_time(self.next_try_at)}." if self.next_try_at else ""
 
     @property
     def text(self) -> str:
@@ -118,8 +118,8 @@ def _pause(connection: Connection, at: Moment) -> Wait | None:
         why = f"{reason} {NEXT_STEPS[connection.halted_for]}"
         return Wait(Cause(connection.halted_for), why, at.ahead(connection.breaker_until))
     why = (
-        f"{connection} is paused since {shown(connection.paused_at)}: {reason} What is accepted "
-        "waits until an ERP administrator resumes it."
+        f"{connection} has been paused since {format_time(connection.paused_at)}: {reason} "
+        "Accepted items wait until an ERP administrator resumes it."
     )
     return Wait(Cause.PAUSED, why)
 
@@ -136,8 +136,8 @@ def _outage(connection: Connection, at: Moment) -> Wait | None:
 def _wrong_passwords(connection: Connection, at: Moment) -> Wait | None:
     until = at.ahead(connection.inbound_locked_until)
     why = (
-        "The ERP, or somebody else, asked several times with a wrong password, so no call is "
-        "answered for a while. Correct the password on the ERP's side, or save a new one in the "
+        "The ERP, or somebody else, called several times with a wrong password, so its "
+        "calls are refused for a while. Correct the password in the ERP, or save a new one in the "
         "settings of the connection, which ends the wait."
     )
     return Wait(Cause.WRONG_PASSWORDS, why, until) if until else None
@@ -147,18 +147,18 @@ def _failed_test(connection: Connection, _at: Moment) -> Wait | None:
     problems = connection.test_result.get("problems")
     if not problems:
         return None
-    tested = f" of {shown(connection.tested_at)}" if connection.tested_at else ""
+    tested = f" of {format_time(connection.tested_at)}" if connection.tested_at else ""
     why = (
         f"The test of {connection}{tested} failed: {' '.join(map(_sentence, problems))} Nothing "
-        "new can be sent until an ERP administrator tests it again. What is accepted is tried all "
-        "the same."
+        "new can be sent until an ERP administrator tests it again. Accepted items are still "
+        "exported."
     )
     return Wait(Cause.TEST_FAILED, why)
 
 
 def _held_back(connection: Connection, at: Moment) -> Wait | None:
     until = at.ahead(connection.next_slot_at)
-    why = f"{connection} has reached its rate limit. The rest is sent automatically."
+    why = f"{connection} has reached its rate limit. The remaining items are sent automatically."
     return Wait(Cause.HELD_BACK, why, until) if until else None
 
 

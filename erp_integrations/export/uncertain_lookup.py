@@ -122,7 +122,7 @@ def _look_failed(connection: Connection, item: Item, error: AdapterError) -> Non
     with transaction.atomic():
         circuit_breaker.record_results(connection, [error.error])
         if item.looks >= MOST_LOOKS:
-            ask_user(item, f"The ERP could not be asked: {error}")
+            ask_user(item, f"The lookup in the ERP failed: {error}")
         else:
             _unchanged(item).update(check_after=after(backoff.back_off(item.looks, chance=1)))
 

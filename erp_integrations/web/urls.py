@@ -78,7 +78,7 @@ urlpatterns: list[URLPattern] = [
         name="file_confirm",
     ),
     path(ACCOUNT + "files/<uuid:file_id>/link/", export_file_views.link_unnamed, name="file_link"),
-    path(ACCOUNT + "connection/", connections_views.connection, name="connection"),
+    path(ACCOUNT + "connection/", connections_views.connections, name="connection"),
     path(ACCOUNT + "connection/new/", connections_views.create, name="connection_create"),
     path(ACCOUNT + "connection/<int:pk>/settings/", connections_views.configure, name="configure"),
     path(

@@ -16,11 +16,11 @@ threads = 8
 # Gunicorn's maximum. Filters with many ids make long URLs.
 limit_request_line = 8190
 WORDS = {
-    400: "The request cannot be read",
+    400: "The request is not valid HTTP",
     414: "The address is too long: a request line may have 8,190 characters",
-    417: "What the header Expect asks for is not done here",
+    417: "The Expect header has a value that is not supported",
     431: "The headers are too large: each may have 8,190 characters, and there may be 100",
-    501: "This Transfer-Encoding is not known here; send the body chunked, or with Content-Length",
+    501: "This Transfer-Encoding is not supported; send the body chunked, or with Content-Length",
 }
 
 

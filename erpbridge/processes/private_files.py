@@ -24,7 +24,7 @@ def check_modes(**_options: object) -> list[CheckMessage]:
     """System check: warn of files that other users of this machine can read."""
     return [
         Warning(
-            f"{path} is open to others on this machine (mode {mode & 0o777:o}).",
+            f"{path} can be read by other users of this machine (mode {mode & 0o777:o}).",
             hint=hint,
             id="erpbridge.W001",
         )
@@ -51,7 +51,7 @@ def _to_move() -> Iterator[tuple[Path, str]]:
         and not file.resolve().is_relative_to(settings.DATA_DIR.resolve())
     ):
         hint = (
-            f"chmod 700 {file.parent}, if the database is all that it holds; else move the "
+            f"chmod 700 {file.parent}, if it contains only the database. Otherwise move the "
             "database into a folder of its own with mode 700, and change DATABASE_URL."
         )
         yield file.parent, hint

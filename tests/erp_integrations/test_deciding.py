@@ -362,7 +362,7 @@ def test_look_that_has_failed_too_often_is_left_to_a_person(connection, make, er
     resolve(connection, erp)
     states = [Item.objects.get(pk=item.pk).state for item in items]
     assert states == [State.UNCERTAIN, State.NEEDS_ANSWER]
-    assert Item.objects.get(pk=items[1].pk).error_text == "The ERP could not be asked: Down."
+    assert Item.objects.get(pk=items[1].pk).error_text == "The lookup in the ERP failed: Down."
 
 
 def test_answered_look_ends_the_row_of_failures(connection, item, erp):

@@ -75,8 +75,8 @@ def test_the_folder_of_a_database_elsewhere_is_said_with_what_to_do(place, datab
     folder.chmod(0o755)
     database_at(folder / "x.sqlite3")
     (warning,) = private_files.check_modes()
-    assert warning.msg == f"{folder} is open to others on this machine (mode 755)."
-    assert f"chmod 700 {folder}, if the database is all that it holds" in warning.hint
+    assert warning.msg == f"{folder} can be read by other users of this machine (mode 755)."
+    assert f"chmod 700 {folder}, if it contains only the database" in warning.hint
     assert "folder of its own with mode 700" in warning.hint
     folder.chmod(0o700)
     assert private_files.check_modes() == []
@@ -92,7 +92,7 @@ def test_a_folder_of_the_data_folder_is_closed_by_that(place, database_at):
 def test_every_command_says_it(place, capsys):
     place.chmod(0o755)
     call_command("check")
-    assert "is open to others on this machine" in capsys.readouterr().err
+    assert "can be read by other users of this machine" in capsys.readouterr().err
 
 
 def test_an_upload_is_for_its_owner_only(settings, tmp_path):

@@ -53,7 +53,7 @@ from erp_integrations.adapters.simulator.manifest import GL_ACCOUNT, MANIFEST, P
 from erp_integrations.adapters.simulator.messages import (
     SOURCES,
     applied,
-    found,
+    found_record,
     impossible,
     message_of,
     not_set_up,
@@ -74,6 +74,7 @@ from erp_integrations.adapters.simulator.tables import (
 )
 
 PAGE_SIZE = 100
+CALLS_US = "This simulator cannot be called: it calls erpbridge itself."
 # Seconds after which no command is begun, because a busy ledger could exceed the call's deadline.
 TIME_TO_START = MANIFEST.call_deadline - BUSY_SECONDS - 1
 
@@ -97,7 +98,7 @@ class SimulatorAdapter(Adapter):
         """Check that the settings are valid and the ledger can be written to."""
         problems = list(self.options.problems)
         if self.options.delivery is Delivery.POLLED and not self.password:
-            problems.append("Password: set one, for the ledger's agent to ask with.")
+            problems.append("Password: enter one. The ledger's agent logs in with it.")
         if problems or not self._reachable:
             return Health(tuple(problems), {"Ledger": self.options.ledger})
         try:
@@ -170,7 +171,7 @@ class SimulatorAdapter(Adapter):
     def submit(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Post the commands one by one; if the ledger cannot be used, the rest is not sent."""
         if not self._reachable:
-            error = unsupported("This simulator cannot be called: it asks us itself.")
+            error = unsupported(CALLS_US)
             return [Outcome(error=error)] * len(commands)
         started = self.io.clock()
         self._travel()
@@ -276,7 +277,7 @@ class SimulatorAdapter(Adapter):
     @contextmanager
     def _reached(self) -> Iterator[Ledger]:
         if not self._reachable:
-            raise AdapterError(unsupported("This simulator cannot be called: it asks us itself."))
+            raise AdapterError(unsupported(CALLS_US))
         self._travel()
         if self.options.plan.shuts_out:
             raise AdapterError(ERRORS[self.options.plan.kind])
@@ -292,12 +293,12 @@ def _down(down: LedgerDown) -> ErpError:
 
 
 def _as_found(record: Record) -> Found:
-    return found(record.entity, str(record.id), str(record.version), record.values)
+    return found_record(record.entity, str(record.id), str(record.version), record.values)
 
 
 def _require_kept(entity: str) -> None:
     if entity not in TABLES:
-        raise AdapterError(unsupported(f"The simulator keeps no records called “{entity}”."))
+        raise AdapterError(unsupported(f"The simulator has no record type “{entity}”."))
 
 
 def _offered(kind: str, labels: Mapping[str, str]) -> tuple[Choice, ...]:

@@ -33,13 +33,13 @@ class Fault(StrEnum):
 FAULT_LABELS = {
     Fault.NONE: "None",
     Fault.REFUSE: "Refuse the record",
-    Fault.TIMEOUT_BEFORE: "Time out without having written",
-    Fault.TIMEOUT_AFTER: "Write, then time out",
-    Fault.THROTTLE: "Ask to slow down",
-    Fault.DOWN: "Be down",
-    Fault.GARBAGE: "Answer garbage",
+    Fault.TIMEOUT_BEFORE: "Time out before writing",
+    Fault.TIMEOUT_AFTER: "Time out after writing",
+    Fault.THROTTLE: "Refuse: too many requests",
+    Fault.DOWN: "Refuse connections",
+    Fault.GARBAGE: "Return an unreadable answer",
     Fault.LOGIN: "Refuse the login",
-    Fault.LATE: "Time out, then write after all",
+    Fault.LATE: "Time out, then write later",
 }
 
 # Seconds after a call until a LATE write is applied.

@@ -110,7 +110,7 @@ def _text(content: bytes) -> str:
 def _rows(content: bytes, columns: Sequence[str]) -> list[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(_text(content), newline=""), strict=True)
     if tuple(reader.fieldnames or ()) != tuple(columns):
-        raise ValueError("Its first line names other columns.")
+        raise ValueError("Its first line has other column names.")
     rows = []
     for row in reader:
         if None in row or None in row.values():

@@ -128,7 +128,7 @@ class Ledger:
             )
             row = db.execute("SELECT * FROM waiting WHERE intent = ?", (intent,)).fetchone()
             if row["message"] != text:
-                raise Refused("E1009", f"Request {intent} was used before for something else.")
+                raise Refused("E1009", f"Request {intent} was already used for another record.")
             return str(row["id"])
 
     def work(self, *, at_once: bool = False) -> None:
@@ -255,7 +255,7 @@ class Ledger:
             try:
                 db.commit()
             except sqlite3.Error as error:
-                why = f"The ledger broke while saving: {error}."
+                why = f"The ledger could not be saved: {error}."
                 raise LedgerDown(why, uncertain=True) from error
 
 
@@ -290,7 +290,7 @@ def _parsed(text: str) -> tuple[Table, dict[str, Any]]:
     except (ValueError, KeyError, TypeError) as error:
         raise Refused("E1010", "The message cannot be read.") from error
     if not supported:
-        raise Refused("E1010", "The message asks for something this ledger does not know.")
+        raise Refused("E1010", "This ledger does not support what the message asks for.")
     return table, dict(message)
 
 
@@ -302,5 +302,5 @@ def _earlier(db: sqlite3.Connection, intent: str, text: str) -> Record | None:
     if row is None:
         return None
     if row["message"] != text:
-        raise Refused("E1009", f"Request {intent} was used before for something else.")
+        raise Refused("E1009", f"Request {intent} was already used for another record.")
     return entries.by_number(db, TABLES[row["entity"]], row["record"])

@@ -112,7 +112,7 @@ CODE_ACCEPTANCE_FIELDS = (
         "GL Account – Income",  # noqa: RUF001 - as people know it
         choices=GL_ACCOUNT,
         group=INCOME,
-        help="Where what is billed for this code is booked.",
+        help="Account for amounts billed under this code.",
     ),
     AcceptanceField(
         EXPENSE_ACCOUNT,
@@ -120,7 +120,7 @@ CODE_ACCEPTANCE_FIELDS = (
         required=False,
         choices=GL_ACCOUNT,
         group=EXPENSE,
-        help="Where what this code costs is booked.",
+        help="Account for the costs of this code.",
     ),
 )
 SETTINGS = (
@@ -139,7 +139,7 @@ SETTINGS = (
         options=(
             (Delivery.SYNC.value, "At once"),
             (Delivery.QUEUED.value, "The simulator queues it"),
-            (Delivery.POLLED.value, "The simulator asks for it"),
+            (Delivery.POLLED.value, "The simulator fetches it"),
             (Delivery.FILE.value, "A person imports a file"),
         ),
         help="How records reach the simulator.",
@@ -150,16 +150,16 @@ SETTINGS = (
         kind="choice",
         default=Owner.EITHER.value,
         options=(
-            (Owner.EITHER.value, "They are made here or there"),
-            (Owner.ERP.value, "The simulator: they are made there only"),
+            (Owner.EITHER.value, "Both: they are added here or there"),
+            (Owner.ERP.value, "The simulator: they are added only there"),
         ),
-        help="Where the ERP owns them, the list is refreshed from it and cannot be sent.",
+        help="If the ERP owns them, the list is refreshed from it and cannot be sent.",
     ),
     Setting(
         PASSWORD,
         "Password",
         kind="secret",
-        help="What the simulator's agent asks with, where it asks for records.",
+        help="The simulator's agent logs in with it when it fetches records.",
     ),
     *CODE_SETTINGS,
     Setting(
@@ -176,11 +176,11 @@ SETTINGS = (
         kind="choice",
         default=Fault.NONE.value,
         options=tuple((kind.value, label) for kind, label in FAULT_LABELS.items()),
-        help="For trying out what happens when the ERP misbehaves.",
+        help="Simulates a failure of the ERP, for tests.",
     ),
     Setting(
         "fault_every",
-        "Fault hits every n-th call",
+        "Apply the fault to every n-th call",
         kind="integer",
         default=1,
         least=1,
@@ -188,7 +188,7 @@ SETTINGS = (
     ),
     Setting(
         "fault_for",
-        "Fault only for",
+        "Apply the fault only to",
         help="Part of a name or description, a vendor ID or a code. Empty: all.",
     ),
 )
@@ -199,8 +199,8 @@ MANIFEST = Manifest(
     vendor="erpbridge",
     tested_versions="1",
     delivery=Delivery.SYNC,
-    verification="A ledger that comes with erpbridge for trying things out, not a real ERP. "
-    "It refuses what a real one would and keeps what it accepted in a file of its own.",
+    verification="A test ledger that is part of erpbridge, not a real ERP. It validates "
+    "records as a real one does, and stores them in a file.",
     entities={
         VENDOR: EntityManifest(
             entity=VENDOR,

@@ -35,11 +35,11 @@ def read_options(config: Mapping[str, Any]) -> Options:
         ledger = ""
     kind = str(_given(config, "fault"))
     if kind not in {fault.value for fault in Fault}:
-        problems.append(f"Fault: “{kind}” is not one of the choices.")
+        problems.append(f"Fault: “{kind}” is not on the list.")
         kind = Fault.NONE.value
     delivery = str(_given(config, "delivery"))
     if delivery not in {known.value for known in Delivery}:
-        problems.append(f"Delivery: “{delivery}” is not one of the choices.")
+        problems.append(f"Delivery: “{delivery}” is not on the list.")
         delivery = Delivery.SYNC.value
     latency = _integer(config, "latency_ms", problems) / 1000
     every = _integer(config, "fault_every", problems)

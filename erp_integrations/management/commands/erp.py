@@ -154,7 +154,7 @@ def _refresh(connection: Connection, access: Access, _options: Any) -> str:
 
 def _pause(connection: Connection, access: Access, options: Any) -> str:
     connection_services.pause(connection, by=access.user, reason=options["why"])
-    return f"{connection.name} is paused. What is accepted waits."
+    return f"{connection.name} is paused. Accepted items wait until it is resumed."
 
 
 def _resume(connection: Connection, access: Access, _options: Any) -> str:

@@ -24,10 +24,13 @@ CHOOSE: dict[str, str] = {
     ExportFile.Verdict.RESULT: "Choose the result file that the ERP gave you.",
     ExportFile.Verdict.IDS: "Choose the list of IDs that you filled in.",
 }
-NOTHING_LINKED = "Nothing was linked: the list names no record of a file that still has no ID."
+NOTHING_LINKED = (
+    "Nothing was linked: the list has no ID for any record that still needs one. Fill in the IDs, "
+    "then upload the list again."
+)
 # Most keys that a message lists.
 MOST_KEYS = 5
-TOO_LARGE = "The chosen file is larger than 10 MB, the most that is read."
+TOO_LARGE = "The file is larger than 10 MB, which is the limit. Nothing was read from it."
 
 
 def _file(access: Access, file_id: UUID) -> ExportFile:
@@ -61,7 +64,7 @@ def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
         messages.error(request, str(error))
     else:
         messages.success(
-            request, f"{file.name} holds {file.count}. Download it, import it, then confirm it."
+            request, f"{file.name} has {file.count}. Download it, import it, then confirm it."
         )
     return _to_connection(request)
 
@@ -96,7 +99,7 @@ def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     file, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
     upload = request.FILES.get("result")
     if verdict not in ExportFile.Verdict.values:
-        messages.error(request, "Choose the result of the file.")
+        messages.error(request, "Choose the result of the import.")
     elif verdict in CHOOSE and upload is None:
         messages.error(request, CHOOSE[verdict])
     # The size is checked before the upload is read into memory.
@@ -119,31 +122,32 @@ def _confirm(request: ScopedRequest, file: ExportFile, verdict: str, result: byt
         return
     not_arrived = file.count - count
     if verdict == ExportFile.Verdict.NONE:
-        messages.success(request, f"What was in {file.name} waits for the next file.")
+        messages.success(request, f"The records of {file.name} wait for the next file.")
     elif not_arrived:
         messages.warning(
-            request, f"{count} arrived in the ERP. {not_arrived} did not, or need an answer."
+            request,
+            f"{count} were imported into the ERP. {not_arrived} were not, or have to be resolved.",
         )
     else:
-        messages.success(request, f"All {count} of {file.name} arrived in the ERP.")
+        messages.success(request, f"All {count} of {file.name} were imported into the ERP.")
     _tell(request, earlier, "of earlier files")
 
 
 def _tell(request: ScopedRequest, linked: Linked, qualifier: str) -> None:
     """Say what was linked, and what was not because another record has its ID."""
     if linked.count == 1:
-        messages.success(request, f"1 record {qualifier} is linked to the ID that the list names.")
+        messages.success(request, f"1 record {qualifier} is now linked to its ID.")
     elif linked.count:
         records = f"{linked.count} records {qualifier}"
-        messages.success(request, f"{records} are linked to the IDs that the list names.")
+        messages.success(request, f"{records} are now linked to their IDs.")
     if linked.taken:
         keys = ", ".join(linked.taken[:MOST_KEYS])
         if len(linked.taken) > MOST_KEYS:
             keys += f" and {len(linked.taken) - MOST_KEYS} more"
         messages.error(
             request,
-            f"Not linked, because another record has the ID that the list names: {keys}. "
-            "Correct the list, or answer on the page of each.",
+            f"Not linked, because another record already has the ID of the list: {keys}. Correct "
+            "the list, or resolve each item on its own page.",
         )
 
 

@@ -125,7 +125,7 @@ class ConnectionForm(PlainTexts, forms.Form):
         """Redact new secrets in the log from now on; reject one that is replaced and removed."""
         hide(self.secrets.values())
         for name in set(self.removed) & set(self.secrets):
-            self.add_error(name, "Give a new value, or tick Remove; not both.")
+            self.add_error(name, "Enter a new value or tick Remove, not both.")
         return self.cleaned_data
 
     @property
@@ -216,7 +216,7 @@ def _books_field(linked: Sequence[tuple[RecordType, int]]) -> forms.Field:
             (Books.SAME, f"The same books under a new address: the links of {count} stay"),
             (Books.OTHER, f"Other books: the links of {count} end"),
         ],
-        error_messages={"required": f"Say what becomes of the links of {count}."},
+        error_messages={"required": f"Choose whether the links of {count} stay or end."},
         help_text="The ERP keeps its records either way. Once a link has ended, the record here "
         "counts as not in the ERP, and can be sent again or linked there.",
     )

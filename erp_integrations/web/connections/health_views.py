@@ -66,14 +66,14 @@ def _facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     oldest = max((connection.oldest_age for connection in snapshot.connections), default=0.0)
     # With file and polled delivery no worker is awaited, so these do not count as queue.
     left_over = sum(connection.left for connection in snapshot.connections)
-    left_facts = [("Left to the ERP or a person", capped(left_over))] if left_over else []
+    left_facts = [("Waiting for the ERP or a person", capped(left_over))] if left_over else []
     return [
-        ("On their way to the ERP", capped(queue)),
-        ("Oldest of them", duration(oldest) if queue else "Nothing waits"),
+        ("Items in export", capped(queue)),
+        ("Oldest item in export", duration(oldest) if queue else "Nothing waits"),
         *left_facts,
         ("Attempts in the last hour", capped(finished)),
         ("Of these unsuccessful", _share(failed, finished)),
-        ("Last look for what is due", _ago(snapshot.tick_age)),
+        ("Last search for due items", _ago(snapshot.tick_age)),
         ("Workers seen in the last minute", str(len(snapshot.workers))),
     ]
 
@@ -114,12 +114,12 @@ def _left_over(connection: ConnectionHealth) -> str:
             "its result."
         )
     asked_at = connection.connection.asked_at
-    last_asked = (
-        f"last asked {_ago((connection.at.wall - asked_at).total_seconds())}"
+    last_call = (
+        f"last called {_ago((connection.at.wall - asked_at).total_seconds())}"
         if asked_at
-        else "has never asked"
+        else "has never called"
     )
-    return f"{count} waiting for the ERP, {oldest}. It fetches them when it asks; it {last_asked}."
+    return f"{count} waiting for the ERP, {oldest}. The next call fetches them; it {last_call}."
 
 
 def _share(failed: int, finished: int) -> str:
@@ -157,7 +157,9 @@ def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., 
         is_valid = hmac.compare_digest(token.strip().encode(), expected.encode())
         if scheme.lower() == "bearer" and is_valid:
             return view(request)
-        refused = HttpResponse("A bearer token is needed.\n", CONTENT_TYPE_PLAIN_0_0_4, status=401)
+        refused = HttpResponse(
+            "Send the metrics token as a bearer token.\n", CONTENT_TYPE_PLAIN_0_0_4, status=401
+        )
         refused["WWW-Authenticate"] = 'Bearer realm="erpbridge"'
         return refused
 

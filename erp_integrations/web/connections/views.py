@@ -53,19 +53,19 @@ def fetch(access: Access, pk: int) -> Connection:
     return get_object_or_404(Connection, pk=pk, account=access.account)
 
 
-def _manifest(found: Connection) -> Manifest | None:
+def _manifest(connection: Connection) -> Manifest | None:
     try:
-        return adapter_loading.manifest_of(found)
+        return adapter_loading.manifest_of(connection)
     except AdapterUnavailable:
         return None
 
 
-def manifest_or_404(found: Connection) -> Manifest:
+def manifest_or_404(connection: Connection) -> Manifest:
     """Return the manifest of the connection's adapter.
 
     :raises Http404: if the adapter cannot be used.
     """
-    manifest = _manifest(found)
+    manifest = _manifest(connection)
     if manifest is None:
         raise Http404
     return manifest
@@ -73,114 +73,118 @@ def manifest_or_404(found: Connection) -> Manifest:
 
 @require_safe
 @scoped("connection.view")
-def connection(request: ScopedRequest) -> HttpResponse:
+def connections(request: ScopedRequest) -> HttpResponse:
     """List the account's connections."""
     mine = Connection.objects.filter(account=request.access.account).order_by("pk")
-    found = mine.prefetch_related("active_for")
+    rows = mine.prefetch_related("active_for")
     context = {
-        "connections": [_described(one, request.access) for one in found],
+        "connections": [_described(row, request.access) for row in rows],
         "may_configure": request.access.can("connection.configure"),
         "pause": PauseForm(),
     }
     return render(request, "erp/connection.html", context)
 
 
-def _described(found: Connection, access: Access) -> dict[str, Any]:
-    manifest = _manifest(found)
-    # The account is loaded already; reading found.account would query it for each connection.
-    found.account = access.account
-    wait = wait_reasons.of_connection(found)
-    served = {one.entity for one in found.active_for.all()}
+def _described(connection: Connection, access: Access) -> dict[str, Any]:
+    manifest = _manifest(connection)
+    # The account is loaded already; reading connection.account would query it for each connection.
+    connection.account = access.account
+    wait = wait_reasons.of_connection(connection)
+    served = {row.entity for row in connection.active_for.all()}
     kinds = [kind for kind in record_types() if manifest and kind.entity in manifest.entities]
     return {
-        "connection": found,
-        "refresh": job_pages.running(access, refresh_job.subject(found)),
+        "connection": connection,
+        "refresh": job_pages.running(access, refresh_job.subject(connection)),
         "manifest": manifest,
-        "files": _files(found, manifest, access),
-        "inbound": _inbound(found, manifest),
+        "files": _files(connection, manifest, access),
+        "inbound": _inbound(connection, manifest),
         "wait": wait,
         # Until the first refresh nothing can be sent:
         # docs/design/sending-to-erp.md, "Project's ERP data".
-        "badge": badge(wait) if wait or found.refreshed_at else NOT_SYNCED,
-        "entities": [_capabilities(one) for one in manifest.entities.values()] if manifest else [],
+        "badge": badge(wait) if wait or connection.refreshed_at else NOT_SYNCED,
+        "entities": [_capabilities(entity) for entity in manifest.entities.values()]
+        if manifest
+        else [],
         "kinds": [
             {
                 "kind": kind,
                 "active": kind.entity in served,
-                "against": dry_run.standing_against(found, kind.entity),
+                "against": dry_run.standing_against(connection, kind.entity),
             }
             for kind in kinds
             if access.can("items.view")
         ],
-        "limits": _limits(found, manifest),
+        "limits": _limits(connection, manifest),
         "secrets": [
-            (one.label, "Set" if one.name in found.secrets else "")
-            for one in (manifest.settings if manifest else ())
-            if one.kind == "secret"
+            (setting.label, "Set" if setting.name in connection.secrets else "")
+            for setting in (manifest.settings if manifest else ())
+            if setting.kind == "secret"
         ],
         "settings": [
             (label, value)
-            for label, value in settings_shown(manifest.settings if manifest else (), found)
+            for label, value in settings_shown(manifest.settings if manifest else (), connection)
             # A fact of the last test is shown in place of the setting with the same label.
-            if label not in found.test_result.get("facts", {})
+            if label not in connection.test_result.get("facts", {})
         ],
-        "alike": connection_identity.alike(found),
+        "alike": connection_identity.alike(connection),
     }
 
 
-def settings_shown(settings: Sequence[Setting], found: Connection) -> list[tuple[str, Any]]:
+def settings_shown(settings: Sequence[Setting], connection: Connection) -> list[tuple[str, Any]]:
     """Return label and value of the settings that are not secrets."""
     return [
         # Choices are shown by their label.
-        (one.label, dict(one.options).get(value, value))
-        for one in settings
-        if one.kind != "secret"
-        for value in [found.config.get(one.name, one.default)]
+        (setting.label, dict(setting.options).get(value, value))
+        for setting in settings
+        if setting.kind != "secret"
+        for value in [connection.config.get(setting.name, setting.default)]
     ]
 
 
-def _limits(found: Connection, manifest: Manifest | None) -> list[tuple[str, str, str]]:
+def _limits(connection: Connection, manifest: Manifest | None) -> list[tuple[str, str, str]]:
     """Return the limits of the speed and where they come from; empty for file delivery."""
     if manifest is None or manifest.delivery == Delivery.FILE:
         return []
     declared, at_once = manifest.rate.per_minute, manifest.rate.at_once
-    source = "" if found.rate_per_minute is None else "Set in the settings."
+    source = "" if connection.rate_per_minute is None else "Set in the settings."
     if declared:
         source = f"{source} The adapter declares {declared:,}.".strip()
-    rate = found.rate_per_minute or declared
+    rate = connection.rate_per_minute or declared
     # A limit of the adapter also caps what was set in the settings.
-    most = min(found.max_in_flight, at_once or found.max_in_flight)
+    most = min(connection.max_in_flight, at_once or connection.max_in_flight)
     return [
         ("Commands a minute", f"{rate:,}" if rate else "No limit", source),
         ("Most at once", f"{most:,}", ""),
     ]
 
 
-def _inbound(found: Connection, manifest: Manifest | None) -> str:
+def _inbound(connection: Connection, manifest: Manifest | None) -> str:
     """Return the URL that a polling ERP calls; empty for other deliveries."""
     if manifest is None or manifest.delivery != Delivery.POLLED:
         return ""
-    return reverse("erp:inbound", args=[found.public_id])
+    return reverse("erp:inbound", args=[connection.public_id])
 
 
-def _files(found: Connection, manifest: Manifest | None, access: Access) -> dict[str, Any] | None:
+def _files(
+    connection: Connection, manifest: Manifest | None, access: Access
+) -> dict[str, Any] | None:
     """Return the export files, and what waits for one; None for other deliveries."""
     if manifest is None or manifest.delivery != Delivery.FILE:
         return None
-    kinds = [one for one in record_types() if access.can("items.accept", one.entity)]
+    kinds = [kind for kind in record_types() if access.can("items.accept", kind.entity)]
     # The content of a file may be large and is needed only for its download.
-    made = found.export_files.defer("content").select_related("made_by", "confirmed_by")
-    taken = [one.entity for one in kinds if one.entity in manifest.entities]
-    shown = list(made.filter(entity__in=taken).order_by("-pk")[:MOST_FILES])
-    unnamed = file_delivery.count_unnamed(found, shown)
+    made = connection.export_files.defer("content").select_related("made_by", "confirmed_by")
+    kinds = [kind for kind in kinds if kind.entity in manifest.entities]
+    files = list(
+        made.filter(entity__in=[kind.entity for kind in kinds]).order_by("-pk")[:MOST_FILES]
+    )
+    unnamed = file_delivery.count_unnamed(connection, files)
     return {
         "waiting": [
-            (one, file_delivery.waiting(found, one.entity).count())
-            for one in kinds
-            if one.entity in manifest.entities
+            (kind, file_delivery.waiting(connection, kind.entity).count()) for kind in kinds
         ],
-        "made": [(one, unnamed[one.handle]) for one in shown],
-        "without_ids": file_delivery.without_ids(found, shown),
+        "made": [(file, unnamed[file.handle]) for file in files],
+        "without_ids": file_delivery.without_ids(connection, files),
     }
 
 
@@ -207,17 +211,19 @@ def create(request: ScopedRequest) -> HttpResponseBase:
     key = request.POST.get("adapter") or request.GET.get("adapter") or ""
     # Without a usable adapter in the request, the first step: choose one.
     if key not in classes:
-        offered = [one.manifest({}) for one in classes.values()]
+        offered = [adapter.manifest({}) for adapter in classes.values()]
         return render(request, "erp/connection_choose.html", {"offered": offered})
     manifest = classes[key].manifest({})
-    defaults = {one.name: one.default for one in manifest.settings if one.kind != "secret"}
+    defaults = {
+        setting.name: setting.default for setting in manifest.settings if setting.kind != "secret"
+    }
     initial = {"name": manifest.label, **defaults}
     form = ConnectionForm(manifest, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             # In one transaction, so that a conflict repeats all of it.
             with transaction.atomic():
-                found = connection_settings.create(
+                new_connection = connection_settings.create(
                     account=request.access.account,
                     name=form.cleaned_data["name"],
                     adapter=key,
@@ -227,8 +233,8 @@ def create(request: ScopedRequest) -> HttpResponseBase:
                     by=request.user,
                 )
                 # It takes over only the record types that no other connection serves.
-                connection_services.activate(found, by=request.user)
-                job = refresh_job.test_and_refresh(found, access=request.access)
+                connection_services.activate(new_connection, by=request.user)
+                job = refresh_job.test_and_refresh(new_connection, access=request.access)
         except ValidationError as error:
             show_errors(form, error)
         else:
@@ -243,18 +249,20 @@ def create(request: ScopedRequest) -> HttpResponseBase:
 @scoped("connection.configure")
 def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Change the name, settings, secrets and limits of a connection."""
-    found = fetch(request.access, pk)
-    manifest = manifest_or_404(found)
-    limits = {one: getattr(found, one) for one in connection_settings.LIMITS}
-    initial = {"name": found.name, **found.config, **limits}
+    connection = fetch(request.access, pk)
+    manifest = manifest_or_404(connection)
+    limits = {name: getattr(connection, name) for name in connection_settings.LIMITS}
+    initial = {"name": connection.name, **connection.config, **limits}
     data = request.POST or None
     # ``leads``: identity settings are changed on the page of identity_views only.
-    form = ConnectionForm(manifest, data, initial=initial, secrets_set=found.secrets, leads=True)
+    form = ConnectionForm(
+        manifest, data, initial=initial, secrets_set=connection.secrets, leads=True
+    )
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
                 connection_settings.configure(
-                    found,
+                    connection,
                     name=form.cleaned_data["name"],
                     config=form.config,
                     secrets=form.secrets,
@@ -262,7 +270,7 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
                     remove=form.removed,
                     by=request.user,
                 )
-                job = refresh_job.test_and_refresh(found, access=request.access)
+                job = refresh_job.test_and_refresh(connection, access=request.access)
         except ValidationError as error:
             show_errors(form, error)
         else:
@@ -270,9 +278,9 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     context = {
         "form": form,
         "manifest": manifest,
-        "adapter": found.adapter,
-        "connection": found,
-        "leads": settings_shown(manifest.identity, found),
+        "adapter": connection.adapter,
+        "connection": connection,
+        "leads": settings_shown(manifest.identity, connection),
     }
     return render(request, "erp/connection_form.html", context)
 
@@ -281,36 +289,44 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
 @scoped("connection.configure")
 def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Carry out a button: test, refresh, pause, resume, or use for a record type."""
-    found = fetch(request.access, pk)
+    connection = fetch(request.access, pk)
     verb = request.POST.get("act", "")
     if verb in ("test", "refresh"):
-        job = refresh_job.test_and_refresh(found, access=request.access)
+        job = refresh_job.test_and_refresh(connection, access=request.access)
         return redirect(job_pages.href(job, request.access))
     if verb == "pause":
         form = PauseForm(request.POST)
         if form.is_valid():
-            connection_services.pause(found, by=request.user, reason=form.cleaned_data["reason"])
-            messages.success(request, f"{found.name} is paused. What is accepted waits.")
+            connection_services.pause(
+                connection, by=request.user, reason=form.cleaned_data["reason"]
+            )
+            messages.success(
+                request, f"{connection.name} is paused. Accepted items wait until you resume it."
+            )
         else:
             messages.error(request, "Give the reason for the pause, in at most 300 characters.")
     elif verb == "resume":
-        connection_services.resume(found, by=request.user)
-        messages.success(request, f"{found.name} resumed.")
+        connection_services.resume(connection, by=request.user)
+        messages.success(
+            request, f"{connection.name} is resumed. Accepted items are exported again."
+        )
     elif verb == "use":
-        _use(request, found)
+        _use(request, connection)
     return redirect("erp:connection", request.access.account.pk)
 
 
-def _use(request: ScopedRequest, found: Connection) -> None:
+def _use(request: ScopedRequest, connection: Connection) -> None:
     kind = kind_of(request.POST.get("kind", ""))
     # Refused while anything is open on the connection that serves the type now.
     try:
-        dry_run.use_for(found, kind.entity, by=request.user)
+        dry_run.use_for(connection, kind.entity, by=request.user)
     except dry_run.NotUsed as refused:
         for reason in refused.reasons:
             messages.error(request, reason)
     else:
-        messages.success(request, f"{kind.label_plural} go through {found.name} from now on.")
+        messages.success(
+            request, f"{kind.label_plural} are exported through {connection.name} from now on."
+        )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -321,22 +337,22 @@ def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
     :raises PermissionDenied: for a POST of a person who may not refresh.
     """
     access = request.access
-    found, record_kind = fetch(access, pk), kind_of(kind)
+    connection, record_kind = fetch(access, pk), kind_of(kind)
     # Approvers may refresh too (docs/design/permissions.md, "Who does what").
     may_read = access.can("connection.configure") or access.can("items.accept", record_kind.entity)
     if request.method == "POST":
         if not may_read:
             raise PermissionDenied(may_read.why)
-        job = refresh_job.refresh_only(found, access=access, back=request.path)
+        job = refresh_job.refresh_only(connection, access=access, back=request.path)
         return redirect(job_pages.href(job, access))
-    entity = adapter_loading.usable_manifest(found, record_kind.entity)
+    entity = adapter_loading.usable_manifest(connection, record_kind.entity)
     context = {
-        "connection": found,
+        "connection": connection,
         "kind": record_kind,
-        "wait": wait_reasons.of_connection(found),
+        "wait": wait_reasons.of_connection(connection),
         "imports": entity is not None and entity.imports,
         "may_read": may_read,
-        "holds": holds.holdings(found, entity, request.GET) if entity else None,
-        **job_pages.running(access, refresh_job.subject(found)),
+        "holds": holds.holdings(connection, entity, request.GET) if entity else None,
+        **job_pages.running(access, refresh_job.subject(connection)),
     }
     return render(request, "erp/holdings.html", context)

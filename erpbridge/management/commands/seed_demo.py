@@ -163,7 +163,7 @@ class Command(BaseCommand):
             for person in (ADA, *OTHERS)
         ]
         self.stdout.write("\nDEMO. Invented people of " + ACCOUNT + ", with public passwords:\n\n")
-        self.stdout.write(line.format("Role", "E-mail", "Password", "Can"))
+        self.stdout.write(line.format("Role", "E-mail", "Password", "Permissions"))
         self.stdout.write("\n".join([*rows, ""]))
 
 

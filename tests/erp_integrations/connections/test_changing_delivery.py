@@ -48,9 +48,9 @@ def test_what_may_have_left_is_settled_the_way_it_left(connection, accepted_item
         Item.objects.update(state=state, lease_until=None)
     (why,) = refusal(connection, ada, delivery="file")["delivery"]
     assert why == (
-        "Delivery cannot be changed now: 1 company may have reached the ERP in the present way, "
-        "which is also how it is found out what became of it. Wait until that is settled, and "
-        "answer what needs an answer, first."
+        "Delivery cannot be changed now: 1 company may have reached the ERP through the current "
+        "setting, and only through it can their results be read. Wait until they are exported, "
+        "resolve those that need a resolution, then change it."
     )
 
 

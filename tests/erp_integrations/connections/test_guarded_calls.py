@@ -84,11 +84,12 @@ def failed(call: str, error: str = "RuntimeError") -> str:
 
 
 def cannot_be_kept(*ids: object) -> str:
-    return f"The ERP answered with an ID that cannot be kept: {ids}"
+    return f"{NOT_STORED}{ids}"
 
 
-NEITHER = unknown("The ERP neither accepted nor refused it.")
-NO_OUTCOME = unknown("The adapter answered with something that is not an outcome.")
+NOT_STORED = "The ERP answered with an ID that cannot be stored: "
+NEITHER = unknown("The ERP neither accepted nor refused the record.")
+NO_OUTCOME = unknown("The adapter failed: it returned something other than an outcome.")
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "check": (),
     "choice_kinds": (),
@@ -257,7 +258,7 @@ PUT_RIGHT: list[tuple[str, Any, Any]] = [
         [replace(REFUSED, error=FOUL_ERROR, answer=FOUL, handle="H-1")],
         [replace(REFUSED, error=CLEAN_ERROR, answer=CLEAN)],
     ),
-    ("submit", [], [unknown("The adapter failed: 0 outcomes for 1 commands.")]),
+    ("submit", [], [unknown("The adapter failed: it returned 0 outcomes for 1 commands.")]),
     ("submit", None, [unknown(failed("submit", "TypeError"))]),
     ("submit", ["7"], [NO_OUTCOME]),
     ("poll", ["7"], [NO_OUTCOME]),
@@ -303,7 +304,7 @@ def test_answer_with_ids_that_cannot_be_kept_is_no_answer(ids):
     for call in ("submit", "poll"):
         (outcome,) = answering(call, [Outcome(*ids)])
         assert outcome.error.effect == Effect.UNCERTAIN
-        assert outcome.error.message.startswith("The ERP answered with an ID that cannot be kept: ")
+        assert outcome.error.message.startswith(NOT_STORED)
     for call, answer in [("find", Found(*ids, {})), ("pull", Page((Found(*ids, {}),)))]:
         error = told_by(call, answering, answer)
         assert (error.cls, error.effect) == (ErrorClass.BUG, Effect.NOT_APPLIED)
@@ -333,11 +334,11 @@ def test_version_and_code_may_be_empty():
 
 def test_id_that_cannot_be_kept_is_told_in_short_and_without_secrets():
     (outcome,) = answering("submit", [Outcome(f"{SECRET}\x00", "c" * 400)])
-    told = outcome.error.message.removeprefix("The ERP answered with an ID that cannot be kept: ")
+    told = outcome.error.message.removeprefix(NOT_STORED)
     assert told.startswith("('[secret]")
     assert len(told) == 300
     error = told_by("find", answering, Found("7" * 400, "", "", {}))
-    told = error.message.removeprefix("The ERP answered with an ID that cannot be kept: ")
+    told = error.message.removeprefix(NOT_STORED)
     assert told == f"('{'7' * 298}"
 
 
@@ -350,7 +351,9 @@ def test_record_with_another_id_than_was_asked_for_is_an_error_and_the_log_names
 def test_number_of_outcomes_to_handles_has_to_be_right():
     error = told_by("poll", answering, [])
     assert error == ErpError(
-        ErrorClass.BUG, Effect.NOT_APPLIED, "The adapter failed: 0 outcomes for 1 handles."
+        ErrorClass.BUG,
+        Effect.NOT_APPLIED,
+        "The adapter failed: it returned 0 outcomes for 1 handles.",
     )
 
 

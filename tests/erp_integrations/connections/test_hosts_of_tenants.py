@@ -92,8 +92,8 @@ def test_the_connection_is_halted_and_says_why_to_whoever_looks_after_it(
     for page in ("erp:health", "erp:connection"):
         shown = client_of(ada).get(reverse(page, args=[connection.account_id])).text
         assert SAID in shown
-        assert "allows the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS" in shown
-        assert "Next try:" in shown
+        assert "has to allow the host in ERPBRIDGE_ALLOWED_PRIVATE_HOSTS" in shown
+        assert "Next attempt:" in shown
     (paused,) = Event.objects.filter(verb="connection_paused")
     assert SAID in paused.note + str(paused.data)
 

@@ -194,7 +194,7 @@ def test_lists_of_the_erp_are_stored_whatever_they_hold(connection, ada, swap):
 def test_list_that_never_ends_is_given_up(connection, ada, swap):
     swap(pull=lambda *_args: Page((), cursor="same"))
     assert not connection_services.refresh(connection, by=ada)
-    assert "does not end" in connection.refresh_problem
+    assert "has no end" in connection.refresh_problem
 
 
 def test_record_that_left_the_erp_frees_its_id(connection, ada, swap):

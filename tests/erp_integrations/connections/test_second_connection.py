@@ -39,7 +39,9 @@ def test_a_second_connection_is_made_active_for_one_record_type(
 ):
     client = client_of(ada)
     assert "Use it for Companies" in page(client, account)
-    assert "Companies go through New books from now on." in use(client, second, "companies")
+    assert "Companies are exported through New books from now on." in use(
+        client, second, "companies"
+    )
     assert connection_services.active(account.pk, "vendor") == second
     assert connection_services.active(account.pk, "cost_code") == connection
     assert "Use it for Companies" in page(client, account)  # the first one, to go back

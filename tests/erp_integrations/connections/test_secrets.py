@@ -177,7 +177,7 @@ def test_remove_takes_it_away(connection, client_of, ada):
 def test_remove_and_a_new_value_together_are_refused(connection, client_of, ada):
     both = form_of(connection, api_key="hush hush new", api_key__remove="on")
     page = client_of(ada).post(settings_url(connection), both).content.decode()
-    assert "Give a new value, or tick Remove; not both." in page
+    assert "Enter a new value or tick Remove, not both." in page
     no_secret_in(page)
     connection.refresh_from_db()
     assert secrets.opened(connection) == {"api_key": SECRET}
@@ -313,7 +313,7 @@ def test_without_its_key_a_connection_has_a_problem_and_no_page_breaks(
 ):
     settings.ERPBRIDGE_FIELD_KEYS = [key()]
     client = client_of(ada)
-    words = "secrets cannot be read with the present keys"
+    words = "secrets cannot be decrypted with the keys in ERPBRIDGE_FIELD_KEYS"
     page = client.get(reverse("erp:connection", args=[connection.account_id])).content.decode()
     assert words in page
     for url in (

@@ -73,12 +73,12 @@ CAUSES: dict[Cause, tuple[Callable[..., None], str, bool]] = {
     Cause.LOGIN: (refuse_the_login, "The ERP refuses the login: Password expired", True),
     Cause.SETUP: (
         forbid_the_host,
-        "Address: erp.internal is not called. An ERP administrator corrects the settings",
+        "Address: erp.internal is not called. An ERP administrator has to correct the settings",
         True,
     ),
     Cause.WRONG_PASSWORDS: (
         ask_with_wrong_passwords,
-        "asked several times with a wrong password",
+        "called several times with a wrong password",
         True,
     ),
     Cause.HELD_BACK: (use_up_the_rate, "has reached its rate limit", True),
@@ -146,7 +146,7 @@ def walk(cause: Cause, connection, sent, account, ada, pat, client_of, access_of
     silent = [name for name, text in surfaces.items() if words not in text]
     assert silent == [], cause
     if tried_again:
-        untimed = [name for name, text in surfaces.items() if "Next try: " not in text]
+        untimed = [name for name, text in surfaces.items() if "Next attempt: " not in text]
         assert untimed == [], cause
 
     api = service_of(account, ada, "Sync", Service(levels=EVERYTHING, can_push_to_accounting=True))
@@ -206,7 +206,7 @@ def test_while_all_goes_well_nobody_is_told_of_anything(
     sent.refresh_from_db()
     assert wait_reasons.of_item(sent) is None
     for text in (page_of("erp:item", sent.public_id), page_of("erp:items", "companies")):
-        assert "Next try" not in text
+        assert "Next attempt" not in text
         assert "Working" in page_of("erp:health")
 
 

@@ -218,9 +218,9 @@ def test_item_that_the_erp_must_fetch_is_not_late_for_a_worker(
     assert (one["left_to"], one["left_to_others"], one["asked_at"]) == ("erp", 1, None)
     assert one["oldest_left_age_seconds"] > 10_000
     assert "1 item waiting for the ERP, the oldest for 3 h." in health_page()
-    assert "it has never asked." in health_page()
+    assert "it has never called." in health_page()
     Connection.objects.update(asked_at=moment().wall - timedelta(minutes=20))
-    assert "it last asked 20 min ago." in health_page()
+    assert "it last called 20 min ago." in health_page()
 
 
 def test_item_that_waits_for_a_file_is_left_to_a_person(

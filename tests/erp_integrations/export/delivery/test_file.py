@@ -240,7 +240,7 @@ def test_a_list_of_ids_links_what_was_left_out_when_its_file_was_confirmed(
     head, *lines = answer.content.decode("utf-8-sig").splitlines()
     assert lines == [f"{item.erp_key},,"]
     page = link_by_list(client, file, f"{head}\n{item.erp_key.lower()},V-4711,7\n".encode())
-    assert "1 record that had no ID is linked to the ID that the list names." in page
+    assert "1 record that had no ID is now linked to its ID." in page
     assert "no ID yet" not in page
     assert states() == [State.SYNCED] * 3
     link = Link.objects.get(record_id=item.record_id)
@@ -250,7 +250,7 @@ def test_a_list_of_ids_links_what_was_left_out_when_its_file_was_confirmed(
     assert company_of(item).drifted
     told = Event.objects.get(verb="answer_there")
     assert (told.actor, told.note) == (pat, f"Named by the list of IDs read for file {file.name}")
-    assert "Nothing was linked: the list names no record" in link_by_list(
+    assert "Nothing was linked: the list has no ID for any record" in link_by_list(
         client, file, listed(connection)
     )
 
@@ -269,7 +269,7 @@ def test_the_list_that_confirms_a_file_links_what_an_earlier_file_left_out(
     with zeal_ignore():  # the file and what is left of earlier ones are settled one after the other
         page = client.post(confirm, {"verdict": "ids", "result": upload}, follow=True).text
     assert "All 1 of" in page
-    assert "1 record of earlier files is linked to the ID that the list names." in page
+    assert "1 record of earlier files is now linked to its ID." in page
     assert states() == [State.SYNCED] * 4
     assert set(Link.objects.values_list("erp_id", flat=True)) == erp_ids(connection)
 
@@ -285,10 +285,10 @@ def test_a_later_list_that_links_nothing_says_why_and_changes_nothing(
         (None, "Choose the list of IDs that you filled in."),
         (b"key,id\r\n", "The list of IDs cannot be read. It names no ID."),
         (b"key,id\r\nAb1,1\r\naB1,2\r\n", "It names the key aB1 more than once."),
-        (b"key,id\r\nNOBODY,1\r\n", "Nothing was linked: the list names no record"),
+        (b"key,id\r\nNOBODY,1\r\n", "Nothing was linked: the list has no ID for any record"),
         (
             f"key,id\r\n{item.erp_key},{taken}\r\n".encode(),
-            f"another record has the ID that the list names: {item.erp_key}.",
+            f"another record already has the ID of the list: {item.erp_key}.",
         ),
     ]:
         assert why in link_by_list(client, file, content)

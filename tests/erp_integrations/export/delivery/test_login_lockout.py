@@ -94,7 +94,7 @@ def test_other_connections_are_answered_meanwhile(connection, ask, other_account
 def test_new_password_on_the_page_ends_the_wait(connection, ask, ada, client_of, settings):
     guess(ask, settings.AXES_FAILURE_LIMIT)
     home = reverse("erp:connection", args=[connection.account_id])
-    assert "asked several times with a wrong password" in client_of(ada).get(home).text
+    assert "called several times with a wrong password" in client_of(ada).get(home).text
     connection_settings.configure(connection, name="Ledger", config=connection.config, by=ada)
     assert ask(RIGHT).status_code == 429
     connection_settings.configure(

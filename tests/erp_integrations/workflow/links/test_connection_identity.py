@@ -386,7 +386,7 @@ def test_the_page_counts_the_links_and_does_as_it_is_told(
         client.get(page_of(connection)).text
     )
     unsaid = client.post(page_of(connection), {"ledger": other_of(connection)})
-    assert "Say what becomes of the links of 1 company." in unsaid.text
+    assert "Choose whether the links of 1 company stay or end." in unsaid.text
     started = client.post(page_of(connection), {"ledger": other_of(connection), "books": "other"})
     steps.run_jobs()
     done = client.get(started["Location"])
