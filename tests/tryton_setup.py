@@ -28,7 +28,10 @@ def add_countries(countries: list[dict[str, Any]]) -> None:
         )
         country.save()
         subdivision_model.save(
-            [subdivision_model(country=country, **one) for one in given["subdivisions"]]
+            [
+                subdivision_model(country=country, **subdivision)
+                for subdivision in given["subdivisions"]
+            ]
         )
 
 
@@ -49,7 +52,7 @@ def add_user(login: str, company: Any, groups: set[str]) -> str:
     company = Model.get("company.company")(company.id)
     user.companies.append(company)
     user.company = company
-    user.groups.extend(one for one in Model.get("res.group").find([]) if one.name in groups)
+    user.groups.extend(group for group in Model.get("res.group").find([]) if group.name in groups)
     user.save()
     application = Model.get("res.user.application")(application="rest", user=user)
     application.save()

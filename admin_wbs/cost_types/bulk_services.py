@@ -32,7 +32,7 @@ def store(rows: Sequence[ValueRow], *, access: Access) -> None:
     account = access.account
     default_structure.lock(account.pk)
     stored = {cost_type.pk: cost_type for cost_type in CostType.objects.filter(account=account)}
-    used = WbsCodeItem.objects.held("cost_type", (row.pk for row in rows if row.pk))
+    used = WbsCodeItem.objects.used_ids("cost_type", (row.pk for row in rows if row.pk))
     for row in rows:
         _check(row, stored, used)
         if why := external_ids.refusal(stored.get(row.pk or 0), row.values, access=access):

@@ -37,7 +37,7 @@ def store(project: Project, rows: Sequence[ValueRow], *, access: Access) -> None
     if not offered(project):
         raise SegmentRefused("Sub Job is not enabled in the account's Work Breakdown Structure.")
     stored = {sub_job.pk: sub_job for sub_job in SubJob.objects.filter(project=project)}
-    used = WbsCodeItem.objects.held("sub_job", (row.pk for row in rows if row.pk))
+    used = WbsCodeItem.objects.used_ids("sub_job", (row.pk for row in rows if row.pk))
     for row in rows:
         _check(row, stored, used)
         if why := external_ids.refusal(stored.get(row.pk or 0), row.values, access=access):

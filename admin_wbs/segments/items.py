@@ -118,7 +118,7 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
 
 
 def _used(items: Iterable[SegmentItem]) -> set[int]:
-    return WbsCodeItem.objects.held("item", (item.pk for item in items))
+    return WbsCodeItem.objects.used_ids("item", (item.pk for item in items))
 
 
 def _locked(segment: Segment) -> Segment:

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from directory.companies.errors import PeopleRemain
-from directory.companies.services import DERIVED, ENTITY, STORED, shown
+from directory.companies.services import DERIVED, ENTITY, STORED, as_json
 from directory.models import Company
 from directory.models.derived_columns import prepare
 from erp_integrations import sendable
@@ -101,12 +101,12 @@ def _target(name: str) -> str:
 def _change(company: Company, values: Values, related: Related) -> Changes:
     """Set the values on the instance; returns the changes as the history shows them."""
     names = [name for name in values if name in STORED]
-    before = shown({name: getattr(company, name) for name in names})
-    after = shown({name: values[name] for name in names})
+    before = as_json({name: getattr(company, name) for name in names})
+    after = as_json({name: values[name] for name in names})
     for name in RELATED:
         if name in values:
-            before |= shown({name: related[name].get(company.pk, [])})
-            after |= shown({name: values[name]})
+            before |= as_json({name: related[name].get(company.pk, [])})
+            after |= as_json({name: values[name]})
     made = changes(before, after)
     if values.get("is_active", company.is_active) != company.is_active:
         made["is_active"] = [company.is_active, values["is_active"]]

@@ -8,7 +8,7 @@ from django.http import QueryDict
 
 from directory.companies.forms import CompanyForm
 from directory.companies.history import field_label, shown_as
-from directory.companies.services import shown, shown_values
+from directory.companies.services import as_json, shown_values
 from directory.models import Company
 from erpbridge.access.policy import Access
 from erpbridge.audit.history import held_at
@@ -34,7 +34,7 @@ def rebase(
     """
     fresh = Company.objects.get(pk=company.pk)
     original = held_at(fresh.account_id, "vendor", fresh.pk, revision=seen)
-    typed = shown(form.values)
+    typed = as_json(form.values)
     now = shown_values(fresh, original, project=access.project)
     current = CompanyForm(access=access, company=fresh)
     data: QueryDict = form.data.copy()  # type: ignore[attr-defined]

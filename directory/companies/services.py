@@ -138,7 +138,7 @@ def edit(
     before = shown_values(company, values, project=project)
     for name, value in _columns(values).items():
         setattr(company, name, value)
-    changed = changes(before, shown(values))
+    changed = changes(before, as_json(values))
     if not changed:
         return company
     check_contacts({**contacts_of(company), **values}, people=company.people)
@@ -262,10 +262,10 @@ def shown_values(
             values[name] = membership.roles if membership else ""
         elif name in STORED:
             values[name] = getattr(company, name)
-    return shown(values)
+    return as_json(values)
 
 
-def shown(values: Mapping[str, object]) -> dict[str, Any]:
+def as_json(values: Mapping[str, object]) -> dict[str, Any]:
     """Values as JSON: people, trades and files by name."""
     return {name: _plain(value) for name, value in values.items() if name in FIELDS}
 

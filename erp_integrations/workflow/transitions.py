@@ -70,7 +70,7 @@ def move(
     moved = list(locked.select_related("request").order_by("pk"))
     old_states = {item.pk: item.state for item in moved}
     columns = _set_each(moved, item_columns or {})
-    write_rows(moved, columns, held=True, state=target, **(values or {}))
+    write_rows(moved, columns, already_locked=True, state=target, **(values or {}))
     for item in moved:
         item.state = target
     _report(event, moved, old_states, by=by, why=why)

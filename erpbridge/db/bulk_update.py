@@ -21,19 +21,19 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 def write_rows(
-    rows: Sequence[Row], columns: Sequence[str], *, held: bool = False, **same: object
+    rows: Sequence[Row], columns: Sequence[str], *, already_locked: bool = False, **same: object
 ) -> None:
     """Store these columns of the rows as they are in memory, and their folded columns.
 
-    :param held: the caller has locked the rows. Otherwise they are locked here in the order of
-        their ids, because UPDATE locks rows in the order of storage, which can deadlock.
+    :param already_locked: the caller has locked the rows. Otherwise they are locked here in the
+        order of their ids, because UPDATE locks rows in the order of storage, which can deadlock.
     :param same: columns with one value, or one expression, for all rows.
     """
     if not rows:
         return
     model = type(rows[0])
     rows = sorted(rows, key=lambda row: row.pk)
-    if not held:
+    if not already_locked:
         lock_rows(model._base_manager.all(), [row.pk for row in rows])
     columns = with_folded(model, columns)
     plain = [name for name in columns if not any(_is_expression(row, name) for row in rows)]

@@ -29,8 +29,8 @@ NUMERIC = re.compile(r"[0-9.:/\[\]]+|.*[:/\[\]].*")
 # Metadata services of clouds. Some are in networks that an operator may allow, one is public: they
 # can be called only if the operator lists the exact address.
 METADATA = frozenset(
-    ip_address(one)
-    for one in (
+    ip_address(address)
+    for address in (
         "169.254.169.254",
         "169.254.170.2",
         "100.100.100.200",
@@ -44,8 +44,8 @@ METADATA = frozenset(
 # IPv4 or are reserved. Listed here because Python versions differ in what is_global covers.
 PUBLIC_IPV6 = ip_network("2000::/3")
 NOT_PUBLIC: tuple[Network, ...] = tuple(
-    ip_network(one)
-    for one in (
+    ip_network(network)
+    for network in (
         "192.88.99.0/24",
         "2001::/23",
         "2001:db8::/32",

@@ -154,9 +154,9 @@ class ProjectLevelsForm(LevelsForm):
     """The levels of a person in one project: one row of the table."""
 
     def __init__(
-        self, posted: QueryDict | None, *, project: Project, held: dict[str, object]
+        self, posted: QueryDict | None, *, project: Project, levels: dict[str, object]
     ) -> None:
-        super().__init__(posted, prefix=f"project-{project.pk}", initial=held)
+        super().__init__(posted, prefix=f"project-{project.pk}", initial=levels)
         self.project = project
         for field in self.fields.values():
             # The table shows the label only in its heading, but each control needs an accessible

@@ -198,7 +198,7 @@ class LevelsPage:
         self.membership = membership
         self.state = people_services.project_state(membership, projects)
         self.rows = [
-            ProjectLevelsForm(posted(request), project=project, held=self.state[project.pk])
+            ProjectLevelsForm(posted(request), project=project, levels=self.state[project.pk])
             for project in projects
         ]
         now = digest(self.state)

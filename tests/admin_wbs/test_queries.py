@@ -144,10 +144,10 @@ def test_items_of_a_budget_code_are_named_whichever_table_they_are_in(rows):
 
 def test_what_budget_codes_use_is_told_of_one_table(rows):
     codes = [known.PROJECT_CODE + place for place in range(3)]
-    assert WbsCodeItem.objects.held("cost_code", codes) == set(codes[:2])
-    assert WbsCodeItem.objects.held("cost_code", codes[1:]) == {codes[1]}
-    assert WbsCodeItem.objects.held("sub_job", [known.SUB_JOB]) == {known.SUB_JOB}
-    assert WbsCodeItem.objects.held("item", [known.SUB_JOB]) == set()
+    assert WbsCodeItem.objects.used_ids("cost_code", codes) == set(codes[:2])
+    assert WbsCodeItem.objects.used_ids("cost_code", codes[1:]) == {codes[1]}
+    assert WbsCodeItem.objects.used_ids("sub_job", [known.SUB_JOB]) == {known.SUB_JOB}
+    assert WbsCodeItem.objects.used_ids("item", [known.SUB_JOB]) == set()
 
 
 @pytest.mark.parametrize(

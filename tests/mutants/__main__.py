@@ -40,18 +40,18 @@ class Results:
         stored = json.loads(self.path.read_text()) if self.path.exists() else {}
         self.source = digest(path_of(module))
         current = stored.get("source") == self.source
-        self.found: dict[str, dict[str, Any]] = stored["found"] if current else {}
+        self.results: dict[str, dict[str, Any]] = stored["found"] if current else {}
 
     def is_known(self, mutant: Mutant, tests: str) -> bool:
         """Whether the answer would be the same again."""
-        result = self.found.get(mutant.key)
+        result = self.results.get(mutant.key)
         return result is not None and (result["noticed"] or result["tests"] == tests)
 
     def keep(self, mutant: Mutant, **result: Any) -> None:
         """Note it, also for a run that is stopped here."""
-        self.found[mutant.key] = result
+        self.results[mutant.key] = result
         FOLDER.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps({"source": self.source, "found": self.found}, indent=1))
+        self.path.write_text(json.dumps({"source": self.source, "found": self.results}, indent=1))
 
 
 def reasons(module: str) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Run:
     def _likely(self, asked: Asked) -> Counter[str]:
         """How often each test has noticed a mutant of the module, and of the same function."""
         often: Counter[str] = Counter()
-        for key, result in self.results[asked.mutant.module].found.items():
+        for key, result in self.results[asked.mutant.module].results.items():
             if result["noticed"]:
                 often[result["how"]] += 10 if key.startswith(f"{asked.mutant.function}: ") else 1
         return often
@@ -150,7 +150,7 @@ class Run:
         """The table, and what survived."""
         lines = [f"{'module':44} mutants noticed  score  same"]
         for name, mutants in self.mutants.items():
-            results = self.results[name].found
+            results = self.results[name].results
             tried = [mutant for mutant in mutants if mutant.key in results]
             noticed = sum(results[mutant.key]["noticed"] for mutant in tried)
             score = f"{100 * noticed / len(tried):5.1f} %" if tried else "      -"

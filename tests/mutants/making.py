@@ -39,7 +39,7 @@ CHECKED = {"frozen", "slots"}
 NOTICED_ONLY = {"strict"}
 LOGGED = m.Call(func=m.Attribute(value=m.Name("logger")))
 LOGGER = m.Call(func=m.Attribute(value=m.Name("logging"), attr=m.Name("getLogger")))
-TYPE = m.Subscript(value=m.OneOf(*(m.Name(one) for one in ("Callable", "Mapping", "tuple"))))
+TYPE = m.Subscript(value=m.OneOf(*(m.Name(name) for name in ("Callable", "Mapping", "tuple"))))
 TEXT = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
 
 
@@ -74,7 +74,7 @@ LINKS = (
     *("filter", "exclude", "select_for_update", "order_by", "distinct", "visible_to", "active"),
     *("open", "tab", "in_division", "since_decided", "of_account", "in_scope", "structure"),
 )
-IN_CHAIN = m.Call(func=m.Attribute(attr=m.OneOf(*(m.Name(one) for one in LINKS))))
+IN_CHAIN = m.Call(func=m.Attribute(attr=m.OneOf(*(m.Name(name) for name in LINKS))))
 ATOMIC = m.Call(func=m.Attribute(value=m.Name("transaction"), attr=m.Name("atomic")))
 # The same answer without it, only later.
 KEPT_FOR_LATER = m.Name("cache")
@@ -179,7 +179,7 @@ class _Places(cst.CSTVisitor):
     METADATA_DEPENDENCIES = (PositionProvider,)
 
     def __init__(self) -> None:
-        self.found: list[tuple[cst.CSTNode, str, CodeRange]] = []
+        self.places: list[tuple[cst.CSTNode, str, CodeRange]] = []
         self.names: list[str] = []
         self.inside = 0
         # Decorators and defaults run when the module is imported, not when it is called.
@@ -212,7 +212,7 @@ class _Places(cst.CSTVisitor):
         span = self.get_metadata(PositionProvider, node, None)
         if span is not None:
             called = self.inside > (1 if self.at_definition else 0)
-            self.found.append((node, ".".join(self.names) if called else "", span))
+            self.places.append((node, ".".join(self.names) if called else "", span))
 
 
 def _is_talk(node: cst.CSTNode) -> bool:
@@ -257,7 +257,7 @@ def mutants_in(source: str, module: str) -> list[Mutant]:
     wrapper.visit(places)
     counts: Counter[tuple[str, str, str]] = Counter()
     mutants = []
-    for node, function, span in places.found:
+    for node, function, span in places.places:
         was = _text(wrapper.module, node)
         for now in _variants(node, is_test=node in places.tests):
             text = _text(wrapper.module, now)

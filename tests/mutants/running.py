@@ -245,9 +245,9 @@ def _rebind(mutant: Mutant) -> bool:
             return False
         old_value, space = getattr(module, target.id), dict(vars(module))
         exec(compile(ast.Module([node], []), "mutant", "exec"), space)
-        for one in [one for name, one in sys.modules.items() if _is_ours(name)]:
-            if vars(one).get(target.id) is old_value:
-                setattr(one, target.id, space[target.id])
+        for importer in [module for name, module in sys.modules.items() if _is_ours(name)]:
+            if vars(importer).get(target.id) is old_value:
+                setattr(importer, target.id, space[target.id])
         return True
     return False
 

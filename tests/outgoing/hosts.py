@@ -27,9 +27,9 @@ class Host:
     def heard(self) -> bytes:
         """Everything, once nobody is speaking to it any more."""
         self.reads.set()
-        for one in list(self.threads):
-            one.join(timeout=20)
-        return b"".join(bytes(one) for one in self.received)
+        for thread in list(self.threads):
+            thread.join(timeout=20)
+        return b"".join(bytes(thread) for thread in self.received)
 
 
 @contextmanager
@@ -44,20 +44,20 @@ def host(*, answer: bytes = ANSWER, reads: bool = True, drip: bytes = b"") -> It
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        found = Host(listener.getsockname()[1])
+        server = Host(listener.getsockname()[1])
         if reads:
-            found.reads.set()
+            server.reads.set()
 
         def serve(client: socket.socket, seen: bytearray) -> None:
             with client, suppress(OSError):
-                found.reads.wait(30)
+                server.reads.wait(30)
                 while drip:
                     for place in range(len(drip)):
                         client.sendall(drip[place : place + 1])
                         time.sleep(0.05)
                 answered = False
-                while some := client.recv(65_536):
-                    seen += some
+                while part := client.recv(65_536):
+                    seen += part
                     if answer and not answered and b"\r\n\r\n" in seen:
                         client.sendall(answer)
                         answered = True
@@ -66,16 +66,18 @@ def host(*, answer: bytes = ANSWER, reads: bool = True, drip: bytes = b"") -> It
             with suppress(OSError):
                 while True:
                     client, _ = listener.accept()
-                    found.received.append(bytearray())
-                    one = threading.Thread(target=serve, args=(client, found.received[-1]))
-                    one.daemon = True
-                    found.threads.append(one)
-                    one.start()
+                    server.received.append(bytearray())
+                    client_thread = threading.Thread(
+                        target=serve, args=(client, server.received[-1])
+                    )
+                    client_thread.daemon = True
+                    server.threads.append(client_thread)
+                    client_thread.start()
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         try:
-            yield found
+            yield server
         finally:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)

@@ -18,7 +18,7 @@ from erpbridge.access.models import Project
 Kind = Segment.Kind
 
 
-def shown(project: Project, pks: Sequence[int]) -> dict[int, object]:
+def budget_code_rows(project: Project, pks: Sequence[int]) -> dict[int, object]:
     """Budget codes of one project, each with its items in segment order."""
     used = _used(pks)
     segments = default_structure.of_project(project)

@@ -69,7 +69,7 @@ class WbsCodeView(Resource[WbsCode]):
 
     def shapes(self) -> Mapping[str, Shape]:
         """The only view."""
-        return {"": partial(budget_code_serializer.shown, self.project)}
+        return {"": partial(budget_code_serializer.budget_code_rows, self.project)}
 
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the project, then the budget code."""

@@ -59,7 +59,7 @@ class SubJobView(Resource[SubJob]):
 
     def shapes(self) -> Mapping[str, Shape]:
         """The only view."""
-        return {"": shown}
+        return {"": sub_job_rows}
 
     def holds(self) -> Iterator[QuerySet[Model]]:
         """Lock the project, then the sub job."""
@@ -152,7 +152,7 @@ class SubJobRecords(Records):
             row.refuse(record.errors)
 
 
-def shown(pks: Sequence[int]) -> dict[int, object]:
+def sub_job_rows(pks: Sequence[int]) -> dict[int, object]:
     """Sub jobs in Procore's format."""
     rows = SubJob.objects.filter(pk__in=pks).values(*COLUMNS)
     empty = ("origin_id", "origin_data")

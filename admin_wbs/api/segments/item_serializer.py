@@ -68,7 +68,7 @@ def project_codes(segment: Segment, pks: Sequence[int]) -> Rows:
     project_ids = dict(family.values_list("cost_code_id", "pk"))
     children = ProjectCostCode.objects.filter(project__in=project, cost_code__parent__in=placed)
     parents = set(children.values_list("cost_code__parent_id", flat=True).distinct())
-    used = WbsCodeItem.objects.held("cost_code", pks)
+    used = WbsCodeItem.objects.used_ids("cost_code", pks)
     return {
         placed[code]: {
             **item,
@@ -87,7 +87,7 @@ def project_codes(segment: Segment, pks: Sequence[int]) -> Rows:
 def cost_types(segment: Segment, pks: Sequence[int]) -> Rows:
     """Cost types as items of their segment."""
     rows = CostType.objects.filter(pk__in=pks).with_ticks()
-    used = WbsCodeItem.objects.held("cost_type", pks)
+    used = WbsCodeItem.objects.used_ids("cost_type", pks)
     return {
         cost_type.pk: _item(
             segment,
@@ -101,7 +101,7 @@ def cost_types(segment: Segment, pks: Sequence[int]) -> Rows:
 def sub_jobs(segment: Segment, pks: Sequence[int]) -> Rows:
     """Sub jobs of a project as items of their segment."""
     rows = SubJob.objects.filter(pk__in=pks)
-    used = WbsCodeItem.objects.held("sub_job", pks)
+    used = WbsCodeItem.objects.used_ids("sub_job", pks)
     return {
         sub_job.pk: _item(
             segment,
@@ -185,6 +185,6 @@ def _ancestors(
 def _used(model: Tiers, pks: Sequence[int]) -> set[int]:
     """Ids of cost codes on a project or in the ERP, or of items in a budget code."""
     if model is SegmentItem:
-        return WbsCodeItem.objects.held("item", pks)
+        return WbsCodeItem.objects.used_ids("item", pks)
     used = ProjectCostCode.objects.filter(cost_code__in=pks).values_list("cost_code_id", flat=True)
     return {*used, *CostCode.objects.filter(pk__in=pks).synced().values_list("pk", flat=True)}

@@ -86,7 +86,7 @@ class WbsCodeItemQuerySet(models.QuerySet["WbsCodeItem"]):
         """Annotate ``code`` and ``name`` of each item, from whichever table it is in."""
         return self.annotate(code=Coalesce(*CODES), name=Coalesce(*NAMES))
 
-    def held(self, column: str, ids: Iterable[int]) -> set[int]:
+    def used_ids(self, column: str, ids: Iterable[int]) -> set[int]:
         """The given ids that a budget code uses; ``column`` is the column of the item."""
         used: set[int] = set()
         for batch in batches(set(ids)):

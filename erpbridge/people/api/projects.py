@@ -65,7 +65,7 @@ FILTERS = {
     "id": ids("pk"),
     "origin_id": texts("origin_id"),
     "name": contains("name_text"),
-    "search": search(lambda found, words: found.filter(projects_matching(words))),
+    "search": search(lambda rows, words: rows.filter(projects_matching(words))),
     "synced": _synced,
     "by_status": _by_status,
     "vendor_id": _vendors,

@@ -72,7 +72,7 @@ LISTING = Listing(
         "employee": _employees,
         "erp_integrated_accountant": flag("can_push_to_accounting"),
         "origin_id": texts("origin_id"),
-        "search": search(lambda found, words: found.filter(people_matching(words))),
+        "search": search(lambda rows, words: rows.filter(people_matching(words))),
         "search_by_full_name": contains("user__name_text"),
         "created_at": moments("user__created_at"),
         "updated_at": moments("updated_at"),

@@ -71,6 +71,6 @@ def test_more_rows_than_fit_into_one_statement_take_few(
     monkeypatch.setattr("erpbridge.db.bulk_update.AT_ONCE", 2)
     assert AT_ONCE > 100
     with django_assert_num_queries(2):
-        write_rows(rows, ["erp_key", "error_text"], held=True)
+        write_rows(rows, ["erp_key", "error_text"], already_locked=True)
     with django_assert_num_queries(0):
         write_rows([], ["erp_key"])
