@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostType, SubJob
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, changes
 
@@ -35,7 +36,7 @@ def refusal(
     ids = {name: values[name] for name in COLUMNS if name in values}
     if not changes(of(record), ids):
         return None
-    permission = access.can("items.import", list_services.CODE)
+    permission = access.can(Permission.ITEMS_IMPORT, list_services.CODE)
     return None if permission else permission.why
 
 

@@ -16,6 +16,7 @@ from admin_wbs.cost_codes.table import matching
 from admin_wbs.erp import send as send_to_erp
 from admin_wbs.errors import CodeRefused, Outcome, Stale
 from admin_wbs.models import CodeList
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
 from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED, ask, must_ask
@@ -26,12 +27,12 @@ ACTS = {
     "delete": code_services.delete,
 }
 DONE = {"deactivate": "deactivated", "reactivate": "reactivated", "delete": "deleted"}
-RULES = {"send": "codes.send", "retrieve": "codes.retrieve"}
+RULES = {"send": Permission.CODES_SEND, "retrieve": Permission.CODES_RETRIEVE}
 MOST_REASONS = 500
 
 
 @require_POST
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def send(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Send every unsent code to the ERP, or retrieve every waiting one."""
     code_list = visible_list(request.access, list_id)
@@ -39,12 +40,12 @@ def send(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def many(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Apply an action to the ticked codes, or to all codes that match the list's filters."""
     code_list = visible_list(request.access, list_id)
     action = request.POST.get("action", "")
-    require(request.access, RULES.get(action, "codes.edit"))
+    require(request.access, RULES.get(action, Permission.CODES_EDIT))
     most = settings.ERPBRIDGE_MOST_ROWS_A_CLICK
     ids = _chosen(code_list, request.POST, most=most)
     if not ids:
@@ -70,7 +71,7 @@ def _to_the_erp(
     if verb not in ("send", "retrieve"):
         messages.error(request, "Nothing was done: choose Send or Retrieve.")
         return redirect(_back(request, code_list))
-    require(access, f"codes.{verb}")
+    require(access, RULES[verb])
     if verb == "retrieve":
         outcome = send_to_erp.retrieve(code_list, access=access, ids=ids)
         return redirect("erp:request", access.account.pk, outcome.request_id)

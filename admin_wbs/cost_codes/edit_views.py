@@ -20,6 +20,7 @@ from admin_wbs.cost_codes.table import may, numbers_of, row_of, selected
 from admin_wbs.errors import CodeRefused, Stale
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.history import held_at
 from erpbridge.db.numbers import number
@@ -29,7 +30,7 @@ CHANGED = "codes-changed"  # event for which the tree on the page listens
 
 
 @require_POST
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Add a code under the root, or under the code that the page shows."""
     code_list = visible_list(request.access, list_id)
@@ -59,7 +60,7 @@ def add(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 @require_http_methods(METHODS)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """Change the code, the description or both."""
     code = visible_code(request.access, code_id)
@@ -86,7 +87,7 @@ def edit(request: ScopedRequest, code_id: int) -> HttpResponseBase:
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def row(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """The row of a code after a canceled edit; without JavaScript the code's page."""
     code = visible_code(request.access, code_id)

@@ -13,6 +13,7 @@ from admin_wbs.cost_codes.forms import ListForm
 from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number
@@ -21,7 +22,7 @@ METHODS = ["GET", "HEAD", "POST"]
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def code_lists(request: ScopedRequest) -> HttpResponseBase:
     """The account's lists; if there is only one, redirect to its codes."""
     access = request.access
@@ -32,14 +33,14 @@ def code_lists(request: ScopedRequest) -> HttpResponseBase:
     context = {
         "lists": lists,
         "present": present.connection_id if present else 0,
-        "may_edit": bool(access.can("codes.edit")),
-        "may_connect": present is None and bool(access.can("connection.configure")),
+        "may_edit": bool(access.can(Permission.CODES_EDIT)),
+        "may_connect": present is None and bool(access.can(Permission.CONNECTION_CONFIGURE)),
     }
     return render(request, "wbs/lists.html", context)
 
 
 @require_http_methods(METHODS)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def list_add(request: ScopedRequest) -> HttpResponseBase:
     """Add a list."""
     form = ListForm(request.POST if request.method == "POST" else None)
@@ -57,7 +58,7 @@ def list_add(request: ScopedRequest) -> HttpResponseBase:
 
 
 @require_http_methods(METHODS)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def list_settings(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Change the name, and whether new projects can use the list."""
     code_list = visible_list(request.access, list_id)
@@ -74,7 +75,7 @@ def list_settings(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 @require_http_methods(METHODS)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def list_copy(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Copy the codes of another list into this one, after a preview."""
     target = visible_list(request.access, list_id)

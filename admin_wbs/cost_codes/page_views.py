@@ -18,6 +18,7 @@ from admin_wbs.importing import pages as import_pages
 from admin_wbs.models import CodeList, CostCode
 from admin_wbs.tree import rendering
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number
@@ -26,14 +27,14 @@ NO_CONTENT = 204
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def code_list(request: ScopedRequest, list_id: int) -> HttpResponse:
     """The codes of a list."""
     return codes_page(request, visible_list(request.access, list_id))
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def branch(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """The children of a code, for the tree; without JavaScript the list's page."""
     code_list = visible_list(request.access, list_id)
@@ -47,7 +48,7 @@ def branch(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def tree(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Reload the tree at the left, after a code was added or renamed."""
     code_list = visible_list(request.access, list_id)
@@ -59,7 +60,7 @@ def tree(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def erp_buttons(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Send and Retrieve, which a page that is open for long reloads when it is stale."""
     code_list = visible_list(request.access, list_id)
@@ -72,7 +73,7 @@ def erp_buttons(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def code(request: ScopedRequest, code_id: int) -> HttpResponse:
     """One code: its values, its place in the tree, and its history."""
     access, code = request.access, visible_code(request.access, code_id)
@@ -110,7 +111,7 @@ def codes_page(
         "home": reverse("admin_wbs:list", args=[request.access.account.pk, code_list.pk]),
         "may": may(request.access, code_list),
         "files": import_pages.actions(code_list, request.access),
-        "may_configure": bool(request.access.can("codes.edit")),
+        "may_configure": bool(request.access.can(Permission.CODES_EDIT)),
         "read_only": list_services.read_only(code_list),
         "awaits_erp": list_services.AWAITS if code_list.awaits_erp else "",
         "no_code": why_no_code(code_list, codes.at),

@@ -15,6 +15,7 @@ from admin_wbs.models.full_code import MOST_TIERS
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from admin_wbs.tree import rendering
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.numbers import number
 from erpbridge.ui import page_params
@@ -194,9 +195,9 @@ def may(access: Access, code_list: CodeList) -> dict[str, bool]:
     open_for_change = not list_services.read_only(code_list)
     of_connection = code_list.is_erp and not code_list.awaits_erp
     return {
-        "edit": open_for_change and bool(access.can("codes.edit")),
-        "send": of_connection and open_for_change and bool(access.can("codes.send")),
-        "retrieve": of_connection and bool(access.can("codes.retrieve")),
+        "edit": open_for_change and bool(access.can(Permission.CODES_EDIT)),
+        "send": of_connection and open_for_change and bool(access.can(Permission.CODES_SEND)),
+        "retrieve": of_connection and bool(access.can(Permission.CODES_RETRIEVE)),
     }
 
 

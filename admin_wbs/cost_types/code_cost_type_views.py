@@ -16,6 +16,7 @@ from admin_wbs.cost_types.code_cost_types import Tick
 from admin_wbs.errors import ReadOnly
 from admin_wbs.models import CodeList, CostType
 from admin_wbs.segments import default_structure
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import LARGEST_ID
@@ -27,13 +28,13 @@ PAIR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})", re.ASCII)
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Codes in rows, cost types in columns. A POST saves the ticks without JavaScript."""
     code_list = _list(request.access, list_id)
     if request.method != "POST":
         return render(request, "wbs/matrix.html", _context(request, code_list))
-    require(request.access, "codes.assign_types")
+    require(request.access, Permission.CODES_ASSIGN_TYPES)
     before = _pairs(request.POST.get("was", "").split())
     after = _pairs(request.POST.getlist("ticks"))
     try:
@@ -48,7 +49,7 @@ def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBas
 
 
 @require_POST
-@scoped("codes.assign_types")
+@scoped(Permission.CODES_ASSIGN_TYPES)
 def tick(request: ScopedRequest, list_id: int) -> HttpResponse:
     """Save one box as soon as it is ticked; the response tells the result."""
     code_list = _list(request.access, list_id)
@@ -70,7 +71,7 @@ def tick(request: ScopedRequest, list_id: int) -> HttpResponse:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.assign_types")
+@scoped(Permission.CODES_ASSIGN_TYPES)
 def tick_column(request: ScopedRequest, list_id: int, type_id: int) -> HttpResponseBase:
     """Ask, then tick a cost type for all codes that match the search."""
     code_list = _list(request.access, list_id)
@@ -133,7 +134,7 @@ def _context(request: ScopedRequest, code_list: CodeList) -> dict[str, object]:
         (code, [(cost_type, (code.pk, cost_type.pk) in ticks) for cost_type in types])
         for code in page.rows
     ]
-    may_edit = request.access.can("codes.assign_types")
+    may_edit = request.access.can(Permission.CODES_ASSIGN_TYPES)
     return {
         "list": code_list,
         "page": page,

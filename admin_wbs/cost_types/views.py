@@ -16,6 +16,7 @@ from admin_wbs.cost_types import services as cost_type_services
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import CostType
 from admin_wbs.segments import default_structure
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.audit.models import Event
 from erpbridge.ui.confirmation.confirm_delete import ask_then_delete
@@ -40,14 +41,14 @@ class CostTypeForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def cost_type_list(request: ScopedRequest) -> HttpResponseBase:
     """The cost types of the account; a POST adds one."""
     access = request.access
     default_structure.ensure(access.account.pk)
     form = CostTypeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        require(access, "codes.edit")
+        require(access, Permission.CODES_EDIT)
         if form.is_valid():
             try:
                 created = cost_type_services.add(
@@ -59,12 +60,12 @@ def cost_type_list(request: ScopedRequest) -> HttpResponseBase:
                 messages.success(request, f"Added the cost type {created}.")
                 return redirect(request.path)
     types = CostType.objects.visible_to(access).in_order().with_ticks()
-    context = {"types": types, "form": form, "may_edit": access.can("codes.edit")}
+    context = {"types": types, "form": form, "may_edit": access.can(Permission.CODES_EDIT)}
     return render(request, "wbs/cost_types.html", context)
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
     """Code and label of a cost type, and its history."""
     cost_type = get_object_or_404(CostType.objects.visible_to(request.access), pk=type_id)
@@ -86,7 +87,7 @@ def cost_type(request: ScopedRequest, type_id: int) -> HttpResponseBase:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def cost_type_delete(request: ScopedRequest, type_id: int) -> HttpResponseBase:
     """Ask, then delete a cost type of the account's own."""
     back = reverse("admin_wbs:cost_types", args=[request.access.account.pk])

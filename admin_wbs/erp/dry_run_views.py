@@ -12,13 +12,14 @@ from admin_wbs.cost_codes.list_views import visible_list
 from admin_wbs.erp import dry_run
 from admin_wbs.erp.dry_run import Verdict
 from erp_integrations.sendable import AdapterUnavailable, InstalledAdapter
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.files.slices import sliced
 from erpbridge.ui.navigation import Tab
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def check(request: ScopedRequest, list_id: int) -> HttpResponse:
     """Choose an ERP; then a page of failing codes, with tabs by rule."""
     code_list = visible_list(request.access, list_id)
@@ -34,7 +35,7 @@ def check(request: ScopedRequest, list_id: int) -> HttpResponse:
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def failures(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """All failing codes as CSV."""
     code_list = visible_list(request.access, list_id)

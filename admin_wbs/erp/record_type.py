@@ -12,6 +12,7 @@ from admin_wbs.models import CostCode
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erp_integrations import sendable
 from erp_integrations.sendable import Connected, Draft, FurtherPage, Problem, Sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 
 COLUMNS = ("code", "full_code", "description", "path", "is_group", "is_active")
@@ -33,10 +34,10 @@ class CostCodeType:
     slug = "cost-codes"
     model: type[Sendable] = CostCode
     unit: Literal["record", "list"] = "list"
-    view_action = "codes.view"
-    send_action = "codes.send"
-    retrieve_action = "codes.retrieve"
-    unlink_action = "codes.unlink"
+    view_action = Permission.CODES_VIEW
+    send_action = Permission.CODES_SEND
+    retrieve_action = Permission.CODES_RETRIEVE
+    unlink_action = Permission.CODES_UNLINK
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
         """The current state of the codes, in one query.
@@ -82,7 +83,9 @@ class CostCodeType:
     def further_pages(self, access: Access) -> list[FurtherPage]:
         """The page of the ERP list's cost types, for people who can see the codes."""
         account_id = access.account.pk
-        code_list = list_services.erp_list(account_id) if access.can("codes.view") else None
+        code_list = (
+            list_services.erp_list(account_id) if access.can(Permission.CODES_VIEW) else None
+        )
         if code_list is None:
             return []
         return [

@@ -24,6 +24,7 @@ from admin_wbs.models.node import BATCH, SHAPE
 from admin_wbs.tree import moves
 from erp_integrations import sendable
 from erpbridge.access.models import User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, note
 from erpbridge.db.text import keys
@@ -356,5 +357,5 @@ def _family(code_list: CodeList, ids: Sequence[int]) -> list[int]:
 
 def register_jobs() -> None:
     """Register the jobs with the workers."""
-    register(FETCH, fetch_step, action="codes.view")
-    register(APPLY, apply_step, action="codes.view")
+    register(FETCH, fetch_step, action=Permission.CODES_VIEW)
+    register(APPLY, apply_step, action=Permission.CODES_VIEW)

@@ -13,6 +13,7 @@ from admin_wbs.erp.refresh_plan import Fate, Plan, plan_of
 from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number
 from erpbridge.jobs import views as job_pages
@@ -30,7 +31,7 @@ SHOWN = {
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def refresh(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """Preview the ERP's changes. Fetching and applying run in the background."""
     code_list = get_object_or_404(CodeList.objects.visible_to(request.access), pk=list_id)

@@ -13,6 +13,7 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.erp import unlink as erp_unlink
 from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList, CostCode
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.confirmation.second_click import deleted_already, deletion, ended_already
 from erpbridge.ui.forms import PlainTexts
@@ -34,7 +35,7 @@ class UnlinkForm(PlainTexts, forms.Form):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("codes.unlink")
+@scoped(Permission.CODES_UNLINK)
 def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     """Ask, showing everything that uses the code; then unlink it."""
     visible = CostCode.objects.visible_to(request.access).select_related("list")

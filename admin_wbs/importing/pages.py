@@ -11,6 +11,7 @@ from admin_wbs.importing import columns, uploads
 from admin_wbs.importing.plan import Plan, Planned, State
 from admin_wbs.models import CodeImport, CodeList
 from admin_wbs.models.full_code import full_code
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.imports import pages
 from erpbridge.imports.pages import Look
@@ -55,7 +56,7 @@ class FileActions:
 def actions(code_list: CodeList, access: Access) -> FileActions:
     """What the person may do with files on a list's page."""
     why = list_services.read_only(code_list)
-    may = bool(access.can("codes.edit"))
+    may = bool(access.can(Permission.CODES_EDIT))
     return FileActions(may, not code_list.codes.exists(), [why] if why else [])
 
 

@@ -15,6 +15,7 @@ from admin_wbs.errors import CodeRefused
 from admin_wbs.importing import apply, columns, export, starter, uploads
 from admin_wbs.importing import pages as import_pages
 from admin_wbs.models import CodeImport, CodeList
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.files import errors as files_errors
 from erpbridge.files import workbooks
@@ -34,7 +35,7 @@ class CodeFileForm(UploadForm):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def upload(request: ScopedRequest, list_id: int) -> HttpResponse:
     """Choose a file; the list is not changed yet."""
     code_list = _list(request, list_id)
@@ -54,7 +55,7 @@ def upload(request: ScopedRequest, list_id: int) -> HttpResponse:
 
 
 @require_POST
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def use_starter(request: ScopedRequest, list_id: int) -> HttpResponse:
     """Use the starter list as an upload for an empty list; the person confirms it."""
     code_list = _list(request, list_id)
@@ -68,7 +69,7 @@ def use_starter(request: ScopedRequest, list_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def preview(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
     """What each row of an upload would do; after confirmation, the result."""
     code_import = _import(request, code_import_id)
@@ -86,7 +87,7 @@ def preview(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def confirm(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
     """Import the rows without errors, once."""
     code_import = _import(request, code_import_id)
@@ -98,7 +99,7 @@ def confirm(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def errors(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
     """The rows that are not imported, with the reason, to correct and upload again."""
     code_import = _import(request, code_import_id)
@@ -112,7 +113,7 @@ def errors(request: ScopedRequest, code_import_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def export_csv(request: ScopedRequest, list_id: int) -> HttpResponseBase:
     """The list as CSV."""
     code_list = _list(request, list_id)
@@ -124,7 +125,7 @@ def export_csv(request: ScopedRequest, list_id: int) -> HttpResponseBase:
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def export_workbook(request: ScopedRequest, list_id: int) -> HttpResponse:
     """The list as XLSX."""
     code_list = _list(request, list_id)

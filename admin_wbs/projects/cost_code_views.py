@@ -14,6 +14,7 @@ from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList, CostCode, ProjectCostCode
 from admin_wbs.projects import cost_codes, refresh_job
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, project_of, scoped
 from erpbridge.db.numbers import number, numbers
 from erpbridge.jobs import views as job_pages
@@ -30,7 +31,7 @@ def _home(request: ScopedRequest) -> str:
 
 
 @require_safe
-@scoped("project_codes.view")
+@scoped(Permission.PROJECT_CODES_VIEW)
 def project_list(request: ScopedRequest) -> HttpResponse:
     """The codes of the project in tree order."""
     project = project_of(request)
@@ -48,7 +49,7 @@ def project_list(request: ScopedRequest) -> HttpResponse:
         "page": page,
         "rows": [(row.cost_code, sendable.badge(row.cost_code)) for row in page.rows],
         "several_lists": len(lists) > 1,
-        "may_edit": request.access.can("project_codes.edit"),
+        "may_edit": request.access.can(Permission.PROJECT_CODES_EDIT),
         "none_at_all": not page.rows and not page.search,
         "uses_erp": project.use_with_erp,
         "refresh_reasons": [why_not] if why_not else [],
@@ -58,7 +59,7 @@ def project_list(request: ScopedRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("project_codes.edit")
+@scoped(Permission.PROJECT_CODES_EDIT)
 def add(request: ScopedRequest) -> HttpResponseBase:
     """Cost Codes from Company: tick codes of a list; their descendants are added as well."""
     project = project_of(request)
@@ -137,7 +138,7 @@ def _above(text: str, code_list: CodeList) -> CostCode | None:
 
 
 @require_POST
-@scoped("project_codes.edit")
+@scoped(Permission.PROJECT_CODES_EDIT)
 def remove(request: ScopedRequest) -> HttpResponseBase:
     """Remove the ticked codes from the project."""
     ids = numbers(request.POST.getlist("ids"))
@@ -158,7 +159,7 @@ def remove(request: ScopedRequest) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("project_codes.edit")
+@scoped(Permission.PROJECT_CODES_EDIT)
 def refresh(request: ScopedRequest) -> HttpResponseBase:
     """Refresh Cost Codes on this project, in the background."""
     try:
@@ -170,7 +171,7 @@ def refresh(request: ScopedRequest) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("codes.refresh_projects")
+@scoped(Permission.CODES_REFRESH_PROJECTS)
 def refresh_all(request: ScopedRequest) -> HttpResponseBase:
     """Refresh Cost Codes on all projects that use the ERP; asks first."""
     back = reverse("admin_wbs:lists", args=[request.access.account.pk])

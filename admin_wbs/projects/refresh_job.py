@@ -12,6 +12,7 @@ from admin_wbs.errors import CodeRefused
 from admin_wbs.models import CodeList
 from admin_wbs.projects import cost_codes
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
@@ -153,5 +154,5 @@ def _summary(run: Run) -> str:
 
 def register_jobs() -> None:
     """Register the jobs with the workers."""
-    register(ONE, one_step, action="project_codes.view")
-    register(ALL, all_step, action="codes.refresh_projects")
+    register(ONE, one_step, action=Permission.PROJECT_CODES_VIEW)
+    register(ALL, all_step, action=Permission.CODES_REFRESH_PROJECTS)

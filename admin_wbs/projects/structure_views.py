@@ -16,6 +16,7 @@ from admin_wbs.projects import structure as project_structure
 from admin_wbs.projects import sub_jobs
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, project_of, scoped
 from erpbridge.db.numbers import number
 
@@ -37,7 +38,7 @@ class Row:
 
 
 @require_safe
-@scoped("project_wbs.view")
+@scoped(Permission.PROJECT_WBS_VIEW)
 def structure(request: ScopedRequest) -> HttpResponse:
     """The segments of the project's budget codes in order, with numbers of items."""
     project = project_of(request)
@@ -50,7 +51,7 @@ def structure(request: ScopedRequest) -> HttpResponse:
         "addable": project_structure.addable(project),
         "sub_jobs_apart": sub_jobs.offered(project)
         and not any(segment.kind == Segment.Kind.SUB_JOB for segment in order),
-        "may_edit": request.access.can("project_wbs.edit"),
+        "may_edit": request.access.can(Permission.PROJECT_WBS_EDIT),
         "moved": request.GET.get("moved", ""),
         "direction": request.GET.get("direction", ""),
     }
@@ -58,7 +59,7 @@ def structure(request: ScopedRequest) -> HttpResponse:
 
 
 @require_POST
-@scoped("project_wbs.edit")
+@scoped(Permission.PROJECT_WBS_EDIT)
 def change(request: ScopedRequest) -> HttpResponseBase:
     """Move, add or remove a segment; asks before the first change of the project's structure."""
     project = project_of(request)

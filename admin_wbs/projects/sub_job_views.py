@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from admin_wbs.errors import SegmentRefused
 from admin_wbs.models import SubJob
 from admin_wbs.projects import sub_jobs
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, project_of, require, scoped
 from erpbridge.audit.models import Event
 from erpbridge.db.numbers import number
@@ -35,12 +36,12 @@ class SubJobForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("project_wbs.view")
+@scoped(Permission.PROJECT_WBS_VIEW)
 def sub_job_list(request: ScopedRequest) -> HttpResponseBase:
     """The sub jobs of the project; a POST adds one."""
     if request.method != "POST":
         return _page(request, SubJobForm())
-    require(request.access, "project_wbs.edit")
+    require(request.access, Permission.PROJECT_WBS_EDIT)
     is_part = bool(request.htmx)
     key = page_params.typed_row(request.POST)
     form = SubJobForm(request.POST, auto_id=f"{key}_%s" if is_part else "id_%s")
@@ -84,7 +85,7 @@ def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
         sorts={"code": "code", "name": "name"},
         search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
     )
-    may_edit = request.access.can("project_wbs.edit")
+    may_edit = request.access.can(Permission.PROJECT_WBS_EDIT)
     offered = sub_jobs.offered(project_of(request))
     context = {
         "page": page,
@@ -100,7 +101,7 @@ def _page(request: ScopedRequest, form: SubJobForm) -> HttpResponse:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("project_wbs.edit")
+@scoped(Permission.PROJECT_WBS_EDIT)
 def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Code and name of a sub job, and its history."""
     sub_job = _sub_job(request, sub_job_id)
@@ -127,7 +128,7 @@ def sub_job(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("project_wbs.edit")
+@scoped(Permission.PROJECT_WBS_EDIT)
 def sub_job_switch(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Deactivate or reactivate a sub job."""
     sub_job, active = _sub_job(request, sub_job_id), request.POST.get("active") == "1"
@@ -142,7 +143,7 @@ def sub_job_switch(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("project_wbs.edit")
+@scoped(Permission.PROJECT_WBS_EDIT)
 def sub_job_delete(request: ScopedRequest, sub_job_id: int) -> HttpResponseBase:
     """Ask, then delete a sub job."""
     sub_job = SubJob.objects.visible_to(request.access).filter(pk=sub_job_id).first()

@@ -14,6 +14,7 @@ from admin_wbs.errors import Outcome, SegmentRefused
 from admin_wbs.models import Segment, SegmentItem
 from admin_wbs.segments import items as segment_items
 from admin_wbs.segments.forms import ItemForm
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
@@ -31,14 +32,14 @@ ACTIONS = {
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def items(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """The items of a segment. A POST adds one, under the item in ``under``."""
     segment = _custom(request.access, segment_id)
     under = _item(segment, request.GET.get("under", ""))
     if request.method != "POST":
         return _page(request, segment, under=under)
-    require(request.access, "codes.edit")
+    require(request.access, Permission.CODES_EDIT)
     is_part = bool(request.htmx)
     form = ItemForm(request.POST, prefix="new", auto_id=_typed_ids(request) if is_part else "id_%s")
     created = _add(request, segment, under=under, form=form)
@@ -71,7 +72,7 @@ def _add(
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseBase:
     """Edit an item in its row."""
     segment = _custom(request.access, segment_id)
@@ -100,7 +101,7 @@ def item(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseB
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def item_row(request: ScopedRequest, segment_id: int, item_id: int) -> HttpResponseBase:
     """The row of an item after a canceled edit; without JavaScript the table."""
     segment = _custom(request.access, segment_id)
@@ -155,7 +156,7 @@ def _row_context(
     home = reverse("admin_wbs:segment_items", args=[segment.account_id, segment.pk])
     return {
         "segment": segment,
-        "may_edit": request.access.can("codes.edit"),
+        "may_edit": request.access.can(Permission.CODES_EDIT),
         "items_url": home,
         "under": under,
         "add_url": f"{home}?under={under.pk}" if under else home,
@@ -168,7 +169,7 @@ def _typed_ids(request: ScopedRequest) -> str:
 
 
 @require_POST
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def items_act(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Deactivate, reactivate or delete the ticked items; deleting asks first."""
     segment = _custom(request.access, segment_id)

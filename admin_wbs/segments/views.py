@@ -16,6 +16,7 @@ from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from admin_wbs.segments.forms import SegmentForm
 from admin_wbs.segments.table import rows_of
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
@@ -28,7 +29,7 @@ STEPS = {"up": -1, "down": 1}
 
 
 @require_safe
-@scoped("codes.view")
+@scoped(Permission.CODES_VIEW)
 def segment_list(request: ScopedRequest) -> HttpResponse:
     """The segments of the account, and the structure that new projects get."""
     access = request.access
@@ -39,7 +40,7 @@ def segment_list(request: ScopedRequest) -> HttpResponse:
         "rows": rows_of(access, segments),
         "order": order,
         "preview": default_structure.preview(access.account.pk, order),
-        "may_edit": access.can("codes.edit"),
+        "may_edit": access.can(Permission.CODES_EDIT),
         "add_refusals": [why for why in [segment_services.add_refusal(access.account.pk)] if why],
         "erp_refusal": segment_services.erp_refusal(access.account.pk),
         "has_custom": any(segment.is_custom for segment in segments),
@@ -50,7 +51,7 @@ def segment_list(request: ScopedRequest) -> HttpResponse:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def segment_add(request: ScopedRequest) -> HttpResponseBase:
     """Add a custom segment."""
     account = request.access.account
@@ -68,7 +69,7 @@ def segment_add(request: ScopedRequest) -> HttpResponseBase:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Name and switches of a custom segment, and its history."""
     segment = _custom(request.access, segment_id)
@@ -90,7 +91,7 @@ def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Ask, then delete a custom segment."""
     back = reverse("admin_wbs:segments", args=[request.access.account.pk])
@@ -115,7 +116,7 @@ def segment_delete(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def segment_switch(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Enable or disable Sub Job."""
     segment = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)
@@ -131,7 +132,7 @@ def segment_switch(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("codes.edit")
+@scoped(Permission.CODES_EDIT)
 def segment_move(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Move a segment up or down; afterwards its button has the focus again."""
     segment = get_object_or_404(Segment.objects.visible_to(request.access), pk=segment_id)

@@ -8,6 +8,7 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.erp import refresh_job as erp_refresh_job
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.jobs.views import running
 
@@ -19,8 +20,8 @@ def refresh_offer(access: Access, code_list: CodeList) -> dict[str, bool]:
     """Whether Refresh from ERP, and Refresh on all projects, are offered on a list's page."""
     offered = code_list.is_erp and not erp_refresh_job.refusal(code_list)
     return {
-        "may_refresh": offered and bool(access.can("codes.edit")),
-        "may_refresh_projects": offered and bool(access.can("codes.refresh_projects")),
+        "may_refresh": offered and bool(access.can(Permission.CODES_EDIT)),
+        "may_refresh_projects": offered and bool(access.can(Permission.CODES_REFRESH_PROJECTS)),
         "erp_owns": erp_owns(code_list),
     }
 
@@ -45,7 +46,7 @@ def _wait(code_list: CodeList) -> sendable.Wait | None:
 @register.inclusion_tag("wbs/code_admin_actions.html")
 def code_admin_actions(access: Access, code: CostCode) -> dict[str, object]:
     """What an account admin can do with a synced code."""
-    may = bool(code.origin_id) and bool(access.can("codes.unlink"))
+    may = bool(code.origin_id) and bool(access.can(Permission.CODES_UNLINK))
     return {"account": access.account, "code": code, "may_unlink": may}
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from directory.models import Company, Insurance
+from erpbridge.access.permissions import Permission
 from erpbridge.audit.services import Note, note
 from erpbridge.refusals import TAKEN
 from erpbridge.rest import sync
@@ -83,7 +84,7 @@ def _shown(row: dict[str, object]) -> dict[str, object]:
 class InsuranceView(Resource[Insurance], Records):
     """Insurance policies of the vendor in the path."""
 
-    reads = "companies.view"
+    reads = Permission.COMPANIES_VIEW
     default_view = "extended"
     shown = {"extended": Policy, "normal": Policy}
     vendor: Company
@@ -119,7 +120,7 @@ class InsuranceView(Resource[Insurance], Records):
 
         :raises Invalid: (422) with the errors by field.
         """
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         return sync.store_one(self, SyncRow(self.wrapped("insurance"), pk=pk))
 
     @transaction.atomic
@@ -176,7 +177,7 @@ class OneInsurance(InsuranceView, Shown[Insurance]):
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete an insurance policy. The response has no body."""
         policy = self.one(pk)
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         self._note_event(policy, "insurance deleted")
         policy.delete()
         return JsonAnswer(None, 204)
@@ -189,5 +190,5 @@ class SyncInsurances(InsuranceView):
     @answers(Synced)
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update policies. A row with errors does not stop the others."""
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         return sync.answer(scope.body_of(request).get("updates"), self, self.shape())

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from directory.models import Department, Trade
+from erpbridge.access.permissions import Permission
 from erpbridge.audit.services import Note, note
 from erpbridge.refusals import TAKEN
 from erpbridge.rest.errors import Invalid
@@ -27,7 +28,7 @@ N = TypeVar("N", Trade, Department)
 class NamedView(Resource[N]):
     """Records of the company that consist of little more than a name."""
 
-    reads = "companies.view"
+    reads = Permission.COMPANIES_VIEW
     word = ""
     model: type[N]
     readers: Mapping[str, bodies.Reader[object]]
@@ -119,7 +120,7 @@ class Trades(TradeView, Listed[Trade]):
     @answers(One, 201)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a trade."""
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         values = self.read()
         row = Trade(
             account=self.access.account,
@@ -159,7 +160,7 @@ class Departments(DepartmentView, Listed[Department]):
     @answers(One, 201)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a department."""
-        self.require("account.configure")
+        self.require(Permission.ACCOUNT_CONFIGURE)
         row = Department(account=self.access.account, name=self.read().get("name", ""))
         return self.show(self.store(row, "created"), 201)
 
@@ -172,7 +173,7 @@ class OneDepartment(DepartmentView, Shown[Department]):
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Rename a department."""
         row = self.one(pk)
-        self.require("account.configure")
+        self.require(Permission.ACCOUNT_CONFIGURE)
         row.name = self.read().get("name", row.name)
         return self.show(self.store(row, "edited"))
 
@@ -180,7 +181,7 @@ class OneDepartment(DepartmentView, Shown[Department]):
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Delete a department. The response has no body."""
         row = self.one(pk)
-        self.require("account.configure")
+        self.require(Permission.ACCOUNT_CONFIGURE)
         self._note_event(row, "deleted")
         row.delete()
         return JsonAnswer(None, 204)

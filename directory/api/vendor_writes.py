@@ -15,6 +15,7 @@ from directory.models.querysets import CompanyQuerySet
 from erp_integrations import sendable
 from erp_integrations.sendable import Origin
 from erpbridge.access.models import Membership
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.refusals import TAKEN
 from erpbridge.rest.requests import bodies, countries
@@ -233,12 +234,12 @@ class Writes(Records):
     def _reactivated(self, values: Values, company: Company | None) -> dict[str, list[str]]:
         if company is None or company.is_active or not values.get("is_active"):
             return {}
-        permission = self.access.can("companies.reactivate")
+        permission = self.access.can(Permission.COMPANIES_REACTIVATE)
         return {} if permission else {"is_active": [permission.why]}
 
     def _refuse_impossible_origins(self, rows: Sequence[SyncRow]) -> None:
         """Refuse ERP ids that cannot be set, before anything is written."""
-        permission = self.access.can("items.import", ENTITY)
+        permission = self.access.can(Permission.ITEMS_IMPORT, ENTITY)
         for row in rows:
             if row.pk is None and not permission and _origin(row).id:
                 row.refuse({"origin_id": [permission.why]})

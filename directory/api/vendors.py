@@ -18,6 +18,7 @@ from directory.company_fields import required_fields
 from directory.models import Company, ProjectCompany
 from directory.models.querysets import CompanyQuerySet
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.rest import sync
 from erpbridge.rest.errors import Malformed
 from erpbridge.rest.pagination import Listing, Shape
@@ -81,7 +82,7 @@ LISTING = Listing(
 class VendorView(Resource[Company]):
     """Vendors that the caller can see, in the Directory of the company or of the project."""
 
-    reads = "companies.view"
+    reads = Permission.COMPANIES_VIEW
     listing = LISTING
     default_view = "extended"
     shown = SHOWN
@@ -104,7 +105,7 @@ class VendorView(Resource[Company]):
 
         :raises Invalid: (422) with the errors by field.
         """
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         return sync.store_one(self.writes(), SyncRow(fields, pk=pk))
 
     def prepare(self) -> None:
@@ -178,8 +179,8 @@ class OneInactiveVendor(InactiveVendors):
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Reactivate a vendor."""
         self.one(pk)
-        self.require("companies.edit")
-        self.require("companies.reactivate")
+        self.require(Permission.COMPANIES_EDIT)
+        self.require(Permission.COMPANIES_REACTIVATE)
         sync.store_one(Writes(self.access), SyncRow({"is_active": True}, pk=pk))
         return self.show(pk)
 
@@ -191,7 +192,7 @@ class SyncVendors(VendorView):
     @answers(Synced)
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update vendors. A row with errors does not stop the others."""
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         updates = scope.body_of(request).get("updates")
         return sync.answer(updates, self.writes(), self.shape())
 
@@ -206,7 +207,7 @@ class AddVendor(VendorView):
     @answers(One, 201)
     def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Add a vendor to the project; also returns a vendor that was there already."""
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         project = self.access.project
         vendor = Company.objects.filter(account=self.access.account, pk=pk, is_active=True)
         if project is None or not vendor.exists():
@@ -222,7 +223,7 @@ class RemoveVendor(VendorView):
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Remove a vendor from the project. The response has no body."""
         vendor = self.one(pk)
-        self.require("companies.edit")
+        self.require(Permission.COMPANIES_EDIT)
         if self.access.project is not None:
             project = self.access.project
             company_services.remove_from_project([vendor.pk], project=project, by=self.access.user)

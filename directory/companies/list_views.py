@@ -14,6 +14,7 @@ from directory.models import Company
 from directory.models.querysets import may_see_inactive
 from directory.scoped_urls import Links
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import numbers
@@ -21,7 +22,7 @@ from erpbridge.ui.confirmation.bulk_confirm import NOTHING_TICKED, ask, must_ask
 
 
 @require_safe
-@scoped("companies.view")
+@scoped(Permission.COMPANIES_VIEW)
 def company_list(request: ScopedRequest) -> HttpResponse:
     """The Directory's companies."""
     access = request.access
@@ -29,12 +30,12 @@ def company_list(request: ScopedRequest) -> HttpResponse:
     pages = ("companies", "companies_bulk", "company_add", "import")
     companies = listing(access, request.GET)
     may = {
-        "edit": bool(access.can("companies.edit")),
-        "send": bool(access.can("companies.send")),
-        "retrieve": bool(access.can("companies.retrieve")),
-        "import": bool(access.can("companies.import")),
-        "remove": bool(access.project and access.can("companies.edit")),
-        "configure": bool(not access.project and access.can("account.configure")),
+        "edit": bool(access.can(Permission.COMPANIES_EDIT)),
+        "send": bool(access.can(Permission.COMPANIES_SEND)),
+        "retrieve": bool(access.can(Permission.COMPANIES_RETRIEVE)),
+        "import": bool(access.can(Permission.COMPANIES_IMPORT)),
+        "remove": bool(access.project and access.can(Permission.COMPANIES_EDIT)),
+        "configure": bool(not access.project and access.can(Permission.ACCOUNT_CONFIGURE)),
     }
     if companies.filters.status == "inactive":  # inactive companies are never sent
         may |= {"send": False, "retrieve": False}
@@ -50,7 +51,7 @@ def company_list(request: ScopedRequest) -> HttpResponse:
 
 
 @require_POST
-@scoped("companies.view")
+@scoped(Permission.COMPANIES_VIEW)
 def bulk(request: ScopedRequest) -> HttpResponseBase:
     """Send, retrieve or remove the ticked companies, or all that match the list's filters."""
     access = request.access
@@ -74,8 +75,9 @@ def bulk(request: ScopedRequest) -> HttpResponseBase:
     if action not in ("send", "retrieve"):
         messages.error(request, "Nothing was done: choose what to do with the ticked companies.")
         return redirect(back)
-    require(access, f"companies.{action}")
-    if action == "send" and must_ask(request, len(ids)):
+    sends = action == "send"
+    require(access, Permission.COMPANIES_SEND if sends else Permission.COMPANIES_RETRIEVE)
+    if sends and must_ask(request, len(ids)):
         return ask(
             request,
             f"Send {_counted(len(ids))} to the ERP?",
@@ -85,7 +87,7 @@ def bulk(request: ScopedRequest) -> HttpResponseBase:
             keep=("action", "query"),
             ids=ids,
         )
-    act = sendable.send if action == "send" else sendable.retrieve
+    act = sendable.send if sends else sendable.retrieve
     outcome = act("vendor", ids, access=access)
     return redirect("erp:request", access.account.pk, outcome.request_id)
 
@@ -103,7 +105,7 @@ def _chosen(access: Access, posted: QueryDict, *, query: QueryDict, most: int) -
 def _remove(request: ScopedRequest, ids: list[int], *, back: str) -> HttpResponseBase:
     """Ask, then remove the companies from this project only."""
     project = request.access.project
-    require(request.access, "companies.edit")
+    require(request.access, Permission.COMPANIES_EDIT)
     if project is None:
         messages.error(request, "Nothing was done: companies are removed from a project, there.")
         return redirect(back)

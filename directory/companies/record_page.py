@@ -12,6 +12,7 @@ from directory.company_fields import countries
 from directory.models import Company
 from directory.scoped_urls import Links
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.ui.navigation import Tab
 
@@ -112,7 +113,7 @@ def _duties(company: Company) -> dict[str, set[int | None]]:
 
 def deactivation(company: Company, *, access: Access) -> StateButton:
     """Whether the company can be deactivated now."""
-    if not company.is_active or not access.can("companies.edit"):
+    if not company.is_active or not access.can(Permission.COMPANIES_EDIT):
         return StateButton()
     reasons = _lock_reason(company)
     active = list(company.people.active().select_related("user").order_by("user__name")[:6])
@@ -123,7 +124,7 @@ def deactivation(company: Company, *, access: Access) -> StateButton:
 
 def reactivation(company: Company, *, access: Access) -> StateButton:
     """Whether the company can be reactivated now."""
-    if company.is_active or not access.can("companies.reactivate"):
+    if company.is_active or not access.can(Permission.COMPANIES_REACTIVATE):
         return StateButton()
     return StateButton(True, tuple(_lock_reason(company)))
 

@@ -9,11 +9,12 @@ from django.views.decorators.http import require_http_methods
 
 from directory.companies.forms import RequiredForm
 from directory.company_fields import required_fields
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("account.configure")
+@scoped(Permission.ACCOUNT_CONFIGURE)
 def directory_settings(request: ScopedRequest) -> HttpResponse:
     """Choose the fields that API calls must fill in if they ask for validation."""
     access = request.access

@@ -17,6 +17,7 @@ from directory.company_fields import logos
 from directory.models import Company
 from directory.scoped_urls import Links
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number
@@ -26,7 +27,7 @@ SENT = "was sent to the ERP and waits for accounting. It is locked until they de
 
 
 @require_safe
-@scoped("companies.view")
+@scoped(Permission.COMPANIES_VIEW)
 def company(request: ScopedRequest, company_id: int) -> HttpResponse:
     """The record: General, People or Change History."""
     access, record = request.access, _visible(request.access, company_id)
@@ -49,7 +50,7 @@ def company(request: ScopedRequest, company_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("companies.edit")
+@scoped(Permission.COMPANIES_EDIT)
 def edit(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     """Edit all General fields; with ``then=send`` also send the company, both or neither."""
     access, company = request.access, _visible(request.access, company_id)
@@ -60,7 +61,7 @@ def edit(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     seen = _seen(request)
     also_send = request.POST.get("then") == "send"
     if also_send:
-        require(access, "companies.send")
+        require(access, Permission.COMPANIES_SEND)
     if not form.is_valid():
         return _edit_page(request, company, form, seen=seen)
     try:
@@ -86,13 +87,13 @@ def edit(request: ScopedRequest, company_id: int) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("companies.view")
+@scoped(Permission.COMPANIES_VIEW)
 def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     """Send to the ERP, or retrieve. A stale page gets an error and sends nothing."""
     access, company = request.access, _visible(request.access, company_id)
     verb = request.POST.get("verb", "")
     if verb == "send":
-        require(access, "companies.send")
+        require(access, Permission.COMPANIES_SEND)
         seen = {company.pk: _seen(request)}
         note = request.POST.get("note", "")
         try:
@@ -102,7 +103,7 @@ def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
             return redirect(Links(access).to("company", company.pk))
         message = SENT
     elif verb == "retrieve":
-        require(access, "companies.retrieve")
+        require(access, Permission.COMPANIES_RETRIEVE)
         outcome = sendable.retrieve("vendor", [company.pk], access=access)
         message = "was retrieved. It can be edited and sent again."
     else:
@@ -119,7 +120,7 @@ def send(request: ScopedRequest, company_id: int) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("companies.edit")
+@scoped(Permission.COMPANIES_EDIT)
 def deactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     """Deactivate the company everywhere, after asking."""
     access, company = request.access, _visible(request.access, company_id)
@@ -147,7 +148,7 @@ def deactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("companies.reactivate")
+@scoped(Permission.COMPANIES_REACTIVATE)
 def reactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
     """Make the company active again."""
     access, company = request.access, _visible(request.access, company_id)
@@ -160,7 +161,7 @@ def reactivate(request: ScopedRequest, company_id: int) -> HttpResponseBase:
 
 
 @require_safe
-@scoped("companies.view")
+@scoped(Permission.COMPANIES_VIEW)
 def logo(request: ScopedRequest, company_id: int) -> FileResponse:
     """The logo, for people who may see the company."""
     company = _visible(request.access, company_id)
@@ -194,7 +195,7 @@ def _frame(access: Access, company: Company) -> dict[str, object]:
         "lock": sendable.lock("vendor", company),
         "button": sendable.button("vendor", access, company),
         "news": sendable.news("vendor", access.account.pk, company),
-        "may_edit": bool(access.can("companies.edit")),
+        "may_edit": bool(access.can(Permission.COMPANIES_EDIT)),
         "home": links.to("companies"),
         "bulk": links.to("companies_bulk"),
         "here": links.to("company", company.pk),

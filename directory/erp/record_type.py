@@ -11,6 +11,7 @@ from directory.models import Company
 from directory.models.querysets import CompanyQuerySet
 from erp_integrations import sendable
 from erp_integrations.sendable import Draft, FurtherPage, Problem, Sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 
 PAYLOAD_FIELDS = (
@@ -49,10 +50,10 @@ class VendorType:
     slug = "companies"
     model: type[Sendable] = Company
     unit: Literal["record", "list"] = "record"
-    view_action = "companies.view"
-    send_action = "companies.send"
-    retrieve_action = "companies.retrieve"
-    unlink_action = "links.unlink"
+    view_action = Permission.COMPANIES_VIEW
+    send_action = Permission.COMPANIES_SEND
+    retrieve_action = Permission.COMPANIES_RETRIEVE
+    unlink_action = Permission.LINKS_UNLINK
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
         """The current state of the companies, in one query."""

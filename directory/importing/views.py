@@ -17,6 +17,7 @@ from directory.importing import pages as import_pages
 from directory.importing.plan import Choice, LookAlikes
 from directory.models import CompanyImport
 from directory.scoped_urls import Links
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.files import errors as files_errors
 from erpbridge.files.table import FileProblem
@@ -48,7 +49,7 @@ class ConfirmForm(forms.Form):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("companies.import")
+@scoped(Permission.COMPANIES_IMPORT)
 def upload(request: ScopedRequest) -> HttpResponse:
     """Choose a file; the Directory is not changed yet."""
     form = CompanyFileForm()
@@ -62,7 +63,7 @@ def upload(request: ScopedRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("companies.import")
+@scoped(Permission.COMPANIES_IMPORT)
 def preview(request: ScopedRequest, import_id: UUID) -> HttpResponse:
     """Columns and rows of an upload; after confirmation, the result."""
     code_import = _import(request, import_id)
@@ -95,7 +96,7 @@ def preview(request: ScopedRequest, import_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@scoped("companies.import")
+@scoped(Permission.COMPANIES_IMPORT)
 def confirm(request: ScopedRequest, import_id: UUID) -> HttpResponse:
     """Import the rows that can be imported, once."""
     code_import = _import(request, import_id)
@@ -112,7 +113,7 @@ def confirm(request: ScopedRequest, import_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@scoped("companies.import")
+@scoped(Permission.COMPANIES_IMPORT)
 def errors(request: ScopedRequest, import_id: UUID) -> HttpResponse:
     """The rows that are not imported, with the reason, to correct and upload again."""
     code_import = _import(request, import_id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef, Q
 
 from directory.models.derived_columns import digits, name_key
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import FoldingQuerySet
 from erpbridge.db.text import fold, search_words
@@ -28,7 +29,7 @@ class CompanyQuerySet(FoldingQuerySet["Company"]):
 
         Inactive companies only for people who may see them.
         """
-        if not access.can("companies.view"):
+        if not access.can(Permission.COMPANIES_VIEW):
             return self.none()
         companies = self.filter(account=access.account)
         if access.project is not None:
@@ -66,7 +67,7 @@ class CompanyQuerySet(FoldingQuerySet["Company"]):
 
 def may_see_inactive(access: Access) -> bool:
     """True for Directory Admins and people who may edit companies."""
-    return bool(access.can("companies.view_inactive")) or access.may_edit_companies
+    return bool(access.can(Permission.COMPANIES_VIEW_INACTIVE)) or access.may_edit_companies
 
 
 def _holds(word: str) -> Q:

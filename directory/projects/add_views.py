@@ -18,6 +18,7 @@ from directory.models import Company, ProjectCompany
 from directory.models.querysets import CompanyQuerySet
 from directory.scoped_urls import Links
 from erpbridge.access.models import Account
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.numbers import number
@@ -39,7 +40,7 @@ class Hit:
 
 
 @require_safe
-@scoped("companies.edit")
+@scoped(Permission.COMPANIES_EDIT)
 def search(request: ScopedRequest) -> HttpResponse:
     """Search the whole account for the name, before creating a company again."""
     access, links = request.access, Links(request.access)
@@ -57,7 +58,7 @@ def search(request: ScopedRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("companies.edit")
+@scoped(Permission.COMPANIES_EDIT)
 def create(request: ScopedRequest) -> HttpResponseBase:
     """Create a company. Look-alikes are shown first, but do not prevent it."""
     access = request.access
@@ -102,7 +103,7 @@ def _created(form: CompanyForm, *, access: Access, seen_ids: Sequence[str]) -> C
 
 
 @require_POST
-@scoped("companies.edit")
+@scoped(Permission.COMPANIES_EDIT)
 def place(request: ScopedRequest) -> HttpResponseBase:
     """Add a company of the account to the project's Directory."""
     access, project = request.access, request.access.project

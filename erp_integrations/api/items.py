@@ -36,6 +36,7 @@ from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.refusals import MovedOn, NotTaken
+from erpbridge.access.permissions import Permission
 from erpbridge.refusals import Refused
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Listing, Shape
@@ -85,7 +86,7 @@ LISTING = Listing(
 class QueueItems(Resource[Item]):
     """Base of all calls on acceptance items: permission, filters, locks for ``If-Match``."""
 
-    reads = "items.view"
+    reads = Permission.ITEMS_VIEW
     listing = LISTING
     shown = {"": schemas.QueueItem}
 
@@ -157,7 +158,7 @@ class OneItem(QueueItems):
         """
         # An item that the caller cannot see is 404, before any 403.
         item = self.fetch(pk)
-        self.require("items.accept", item.entity)
+        self.require(Permission.ITEMS_ACCEPT, item.entity)
         entered = acceptance_of(scope.body_of(request))
         result = field_values.save({pk: entered}, entity=item.entity, access=self.access)
         if result.refused:
@@ -174,9 +175,9 @@ class ItemAction(QueueItems):
         self.act(self.as_seen(pk), scope.body_of(request))
         return self.whole(pk)
 
-    def right_for(self, item: Item) -> str:
+    def right_for(self, item: Item) -> Permission:
         """Return the policy rule that the caller needs."""
-        return "items.accept"
+        return Permission.ITEMS_ACCEPT
 
     def as_seen(self, pk: int) -> Item:
         """Return the item if the caller may decide about it and has read its current revision.
@@ -403,7 +404,7 @@ class Unlink(ItemAction):
 
     body = schemas.REASON_BODY
 
-    def right_for(self, item: Item) -> str:
+    def right_for(self, item: Item) -> Permission:
         """Return the rule of the record type (docs/design/permissions.md, "Who does what")."""
         return record_type(item.entity).unlink_action
 

@@ -19,6 +19,7 @@ from erp_integrations.api.items import QueueItems, acceptance_of, reason_of
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.bulk_requests import Done, Refusal
+from erpbridge.access.permissions import Permission
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.requests import scope
 from erpbridge.rest.requests.rows import many_answer
@@ -44,7 +45,7 @@ class ManyItems(QueueItems):
                 by_entity[row.item.entity].append(row)
         # All permissions are checked before the first decision: 403 means that nothing was done.
         for entity in sorted(by_entity):
-            self.require("items.accept", entity)
+            self.require(Permission.ITEMS_ACCEPT, entity)
         # A bulk request is of one record type, so there may be several request ids.
         clicks = []
         for entity, entity_rows in sorted(by_entity.items()):

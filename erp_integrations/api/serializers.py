@@ -23,6 +23,7 @@ from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.links import comparison
 from erpbridge.access.models import User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.jobs.models import Job
 
@@ -204,7 +205,7 @@ def _not_compared(link: Link) -> dict[str, Any]:
 
 def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
     # The ERP's answers are shown word for word only to those who configure the connection.
-    reads = bool(access.can("connection.configure"))
+    reads = bool(access.can(Permission.CONNECTION_CONFIGURE))
     return [
         {
             "id": attempt.pk,
@@ -255,7 +256,7 @@ def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[s
     """Return the ERP state of records by id; the number of queries does not grow with ``pks``."""
     rows = record_type(entity).model._base_manager.filter(pk__in=pks)
     latest: dict[int, int] = {}
-    if access.can("items.view"):
+    if access.can(Permission.ITEMS_VIEW):
         items = Item.objects.visible_to(access).filter(entity=entity, record_id__in=pks)
         # Ordered by id, so that the last item of a record wins.
         latest = dict(items.order_by("pk").values_list("record_id", "pk"))

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from erp_integrations.connections import refresh, services
 from erp_integrations.models import Connection
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
@@ -127,4 +128,4 @@ def _counted(records: int) -> str:
 def register_jobs() -> None:
     """Register the jobs with the workers."""
     for kind in (TEST_AND_REFRESH, REFRESH):
-        register(kind, step, action="connection.view")
+        register(kind, step, action=Permission.CONNECTION_VIEW)

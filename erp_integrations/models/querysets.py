@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from erp_integrations.adapters.base import Operation
 from erp_integrations.models.record_types import record_types
 from erp_integrations.models.states import OPEN, ItemTab, states_of_tab
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
@@ -33,7 +34,7 @@ class ItemQuerySet(FoldingQuerySet["Item"]):
 
     def visible_to(self, access: Access) -> ItemQuerySet:
         """Items of the scope; none for a user without access to the ERP Integrations tool."""
-        if not access.can("items.view"):
+        if not access.can(Permission.ITEMS_VIEW):
             return self.none()
         items = self.filter(account=access.account)
         return items if access.project is None else items.filter(project=access.project)
@@ -111,7 +112,7 @@ class LinkQuerySet(FoldingQuerySet["Link"]):
 
     def visible_to(self, access: Access) -> LinkQuerySet:
         """Links of the account; in a project only of records that were sent from it."""
-        if not access.can("items.view"):
+        if not access.can(Permission.ITEMS_VIEW):
             return self.none()
         links = self.filter(connection__account=access.account)
         if access.project is None:

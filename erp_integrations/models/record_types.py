@@ -18,6 +18,7 @@ from django.dispatch import Signal
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models.states import OPEN
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.record_types import register_entity
 from erpbridge.db.folded_fields import Folding, SearchField
@@ -98,10 +99,10 @@ class RecordType(Protocol):
     slug: str
     model: type[Sendable]
     unit: Literal["record", "list"]
-    view_action: str
-    send_action: str
-    retrieve_action: str
-    unlink_action: str
+    view_action: Permission
+    send_action: Permission
+    retrieve_action: Permission
+    unlink_action: Permission
 
     def drafts(self, account_id: int, ids: Sequence[int]) -> list[Draft]:
         """Drafts of the records, in a fixed number of queries; unknown ids are left out."""

@@ -22,6 +22,7 @@ from erp_integrations.web.item_list_views import back_to, chosen_items, kind_of,
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.services import Decision
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 
@@ -31,7 +32,7 @@ Values = Mapping[str, Any]
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Show the chosen items with the fields of each; accept or retry them after confirmation.
 
@@ -39,7 +40,7 @@ def accept_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """
     record_type = kind_of(kind)
     access = request.access
-    require(access, "items.accept", record_type.entity)
+    require(access, Permission.ITEMS_ACCEPT, record_type.entity)
     rows = limited(request, chosen_items(access, record_type, request.POST))
     if rows is None:
         return redirect(back_to(request, record_type))

@@ -27,6 +27,7 @@ from erp_integrations.workflow.accept import field_values
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.services import Decision
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
@@ -35,12 +36,12 @@ from erpbridge.ui.confirmation.bulk_confirm import ask, must_ask
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Save one input when it changes, or the whole page."""
     record_type = kind_of(kind)
     # Viewing the queue needs less than deciding (docs/design/permissions.md, "Who does what").
-    require(request.access, "items.accept", record_type.entity)
+    require(request.access, Permission.ITEMS_ACCEPT, record_type.entity)
     values = posted_values(request.POST)
     result = field_values.save(values, entity=record_type.entity, access=request.access)
     # An input saves itself and needs only a note beside it, not the page.
@@ -52,11 +53,11 @@ def save_values(request: ScopedRequest, kind: str) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Fill a column of the whole list, or of one division, with a value or by the default rules."""
     record_type, access, posted = kind_of(kind), request.access, request.POST
-    require(access, "items.accept", record_type.entity)
+    require(access, Permission.ITEMS_ACCEPT, record_type.entity)
     # What was typed in the rows is saved first, so that filling does not lose it.
     typed = field_values.save(posted_values(posted), entity=record_type.entity, access=access)
     _say_refused(request, typed.why)
@@ -91,14 +92,14 @@ def fill(request: ScopedRequest, kind: str) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def export(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Accept the ticked rows, or the whole list, with the saved values.
 
     The whole list, and many rows, need a confirmation.
     """
     record_type, access = kind_of(kind), request.access
-    require(access, "items.accept", record_type.entity)
+    require(access, Permission.ITEMS_ACCEPT, record_type.entity)
     posted = request.POST.copy()
     everything = bool(posted.get("everything"))
     values = posted_values(posted)
@@ -164,11 +165,11 @@ def _ask(request: ScopedRequest, kind: RecordType, rows: Sequence[Item]) -> Http
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def default_rules(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """List the default rules of the connection, add one, or remove one."""
     record_type, access = kind_of(kind), request.access
-    require(access, "items.accept", record_type.entity)
+    require(access, Permission.ITEMS_ACCEPT, record_type.entity)
     connection = connection_services.active(access.account.pk, record_type.entity)
     manifest = adapter_loading.usable_manifest(connection, record_type.entity)
     list_url = scoped_urls.to(access, "items", kind=kind)

@@ -11,6 +11,7 @@ from erp_integrations.models.querysets import MOST_COUNTED, ItemQuerySet
 from erp_integrations.models.record_types import RecordType, record_types
 from erp_integrations.models.states import State, states_of_tab
 from erp_integrations.web import scoped_urls
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.ui.waiting import Waiting
 
@@ -48,7 +49,7 @@ def landing(access: Access) -> str:
 
 
 def _kinds(access: Access) -> list[RecordType]:
-    return [kind for kind in record_types() if access.can("items.accept", kind.entity)]
+    return [kind for kind in record_types() if access.can(Permission.ITEMS_ACCEPT, kind.entity)]
 
 
 def _items(access: Access, kinds: Sequence[RecordType], tabs: Sequence[str]) -> ItemQuerySet:

@@ -17,6 +17,7 @@ from erp_integrations.models.states import MOVING, ItemTab, State, states_of_tab
 from erp_integrations.web import scoped_urls
 from erp_integrations.workflow.badges import SENDER_BADGES
 from erp_integrations.workflow.bulk_requests import click_of
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.ui.listing import list_page
@@ -52,7 +53,7 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
     kind = record_type(bulk_request.entity)
     accepted = bulk_request.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
     # A sender without access to the tool sees the result too, but no links into the tool.
-    can_view = bool(access.can("items.view"))
+    can_view = bool(access.can(Permission.ITEMS_VIEW))
     context = {
         "click": bulk_request,
         "kind": kind,
@@ -133,7 +134,7 @@ def _items_of_click(bulk_request: Request, access: Access, query: QueryDict) -> 
 
 
 def _item_url(item: Item, access: Access) -> str:
-    can_view = access.can("items.view")
+    can_view = access.can(Permission.ITEMS_VIEW)
     return scoped_urls.to(access, "item", public_id=item.public_id) if can_view else ""
 
 

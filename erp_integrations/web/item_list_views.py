@@ -27,6 +27,7 @@ from erp_integrations.workflow import parents
 from erp_integrations.workflow.accept import field_values
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.badges import BADGES
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.db.numbers import number, numbers
@@ -71,7 +72,7 @@ def found_items(access: Access, kind: RecordType, query: QueryDict) -> ItemQuery
 
 
 @require_safe
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     """Show one tab of a list: ready, exporting, failed, synced, or rejected and retrieved."""
     record_type = kind_of(kind)
@@ -80,7 +81,7 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
     items = Item.objects.visible_to(access).filter(entity=record_type.entity)
     # Capped (docs/design/measured-choices.md, "Lists").
     counts = tab_counts(items, synced_records.synced(access, record_type))
-    may_decide = access.can("items.accept", record_type.entity)
+    may_decide = access.can(Permission.ITEMS_ACCEPT, record_type.entity)
     to_decide = status in ("ready", "failed")
     can_act = bool(may_decide) and to_decide
     # The tab lists links, since records can be linked without an item.
@@ -111,7 +112,7 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
         "reject_url": scoped_urls.to(access, "reject_many", kind=kind),
         "connection": connection,
         "wait": wait_reasons.of_connection(connection) if connection else None,
-        "may_configure": access.can("connection.configure"),
+        "may_configure": access.can(Permission.CONNECTION_CONFIGURE),
     }
     return render(request, "erp/items.html", context)
 
@@ -170,7 +171,7 @@ def _row(
 
 
 @require_safe
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def progress(request: ScopedRequest, kind: str) -> HttpResponse:
     """The line with the number of exporting items, which the browser polls while there are any."""
     record_type = kind_of(kind)
@@ -230,7 +231,7 @@ def back_to(request: ScopedRequest, kind: RecordType) -> str:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """Ask for the reason, then reject the items and return them to their senders.
 
@@ -238,7 +239,7 @@ def reject_many(request: ScopedRequest, kind: str) -> HttpResponseBase:
     """
     record_type = kind_of(kind)
     access = request.access
-    require(access, "items.accept", record_type.entity)
+    require(access, Permission.ITEMS_ACCEPT, record_type.entity)
     # Values typed in the grid have no part in a rejection; saved, so that they are not lost.
     field_values.save(posted_values(request.POST), entity=record_type.entity, access=access)
     rows = limited(request, chosen_items(access, record_type, request.POST))

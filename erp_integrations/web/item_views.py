@@ -28,6 +28,7 @@ from erp_integrations.workflow.badges import BADGES
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.refusals import NotTaken
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.jobs import views as job_pages
@@ -50,7 +51,7 @@ def fetch(access: Access, public_id: UUID) -> Item:
 
 
 @require_safe
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def item(request: ScopedRequest, public_id: UUID) -> HttpResponse:
     """Show what was sent, what will be written to the ERP, and what can be done."""
     return _page(request, fetch(request.access, public_id))
@@ -68,7 +69,7 @@ def _page(
     withdraw: ReasonForm | None = None,
 ) -> HttpResponse:
     access = request.access
-    may_decide = access.can("items.accept", item.entity)
+    may_decide = access.can(Permission.ITEMS_ACCEPT, item.entity)
     manifest = adapter_loading.usable_manifest(item.connection, item.entity)
     link = item_details.link_of(item)
     # A form is passed in only to show its errors; otherwise the page starts with saved values.
@@ -134,7 +135,7 @@ def _page(
         "in_erp": _seen_in_erp(item),
         "attempts": item.tries.order_by("-fence")[:20],
         # The ERP's answers word for word, only for those who configure the connection.
-        "may_read_answers": access.can("connection.configure"),
+        "may_read_answers": access.can(Permission.CONNECTION_CONFIGURE),
         "history": item_details.history(item),
     }
     return render(request, "erp/item.html", context)
@@ -172,7 +173,7 @@ def _seen_in_erp(item: Item) -> Attempt | None:
 
 
 @require_safe
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
     """Show the state of a moving item, which the browser polls; reload the page once it stops."""
     item = fetch(request.access, public_id)
@@ -192,7 +193,7 @@ def status(request: ScopedRequest, public_id: UUID) -> HttpResponse:
 
 def _for_decision(request: ScopedRequest, public_id: UUID) -> Item:
     item = fetch(request.access, public_id)
-    require(request.access, "items.accept", item.entity)
+    require(request.access, Permission.ITEMS_ACCEPT, item.entity)
     return item
 
 
@@ -201,7 +202,7 @@ def _to_item(request: ScopedRequest, item: Item) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Accept a waiting item, or retry a failed one, with the posted values."""
     item = _for_decision(request, public_id)
@@ -253,7 +254,7 @@ def _refused(
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Reject one item and return it to its sender, with the reason."""
     item = _for_decision(request, public_id)
@@ -271,7 +272,7 @@ def reject_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Link the item to the ERP's record, or send it again, by what the person found in the ERP."""
     item = _for_decision(request, public_id)
@@ -300,7 +301,7 @@ def answer_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Link the item to a record of the ERP instead of exporting it; nothing is written there."""
     item = _for_decision(request, public_id)
@@ -320,7 +321,7 @@ def link_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Confirm an ID that an API client has set; a failed item is exported again."""
     item = _for_decision(request, public_id)
@@ -347,7 +348,7 @@ def use_anyway(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """End the link between the record and the ERP's record, which stays as it is."""
     item = fetch(request.access, public_id)
@@ -374,7 +375,7 @@ def unlink_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("items.view")
+@scoped(Permission.ITEMS_VIEW)
 def withdraw_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Withdraw an accepted item from the export while nothing of it can be in the ERP."""
     item = _for_decision(request, public_id)

@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 
 from erp_integrations.adapters.base import Problem
 from erp_integrations.models import Request
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.busy import BUSY, Trouble, is_conflict, retried, trouble_of
 from erpbridge.request_id import current_request_id
@@ -170,8 +171,8 @@ def click_of(access: Access, request_id: UUID) -> Request:
     click = get_object_or_404(
         Request.objects.select_related("by", "project"), pk=request_id, account=access.account
     )
-    if click.by_id != access.user.pk and not access.can("items.view"):
-        raise PermissionDenied(access.can("items.view").why)
+    if click.by_id != access.user.pk and not access.can(Permission.ITEMS_VIEW):
+        raise PermissionDenied(access.can(Permission.ITEMS_VIEW).why)
     # As for other accounts: what the scope does not contain does not exist there
     # (docs/design/permissions.md, "Who does what").
     if access.project is not None and click.project_id != access.project.pk:

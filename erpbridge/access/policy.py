@@ -14,6 +14,7 @@ from functools import cached_property
 
 from erpbridge.access.levels import Level, Tool
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
+from erpbridge.access.permissions import Permission
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Access:
         rights = self.membership.erp_rights.all()
         return {right.entity: (right.can_import, right.can_export) for right in rights}
 
-    def can(self, action: str, entity: str = "") -> Answer:
+    def can(self, action: Permission, entity: str = "") -> Answer:
         """Whether the person may do ``action`` here; some actions depend on the record type."""
         key = (action, entity)
         if key not in self._answers:
@@ -192,39 +193,39 @@ def _view_items(access: Access, entity: str) -> Answer:
 
 
 # Keep in line with docs/design/permissions.md, "Who does what".
-RULES: dict[str, Rule] = {
-    "people.view": _at_least(Tool.DIRECTORY, Level.READ_ONLY),
-    "people.manage": _account_admin,
-    "people.grant_approver": _grant_approver,
-    "account.configure": _account_admin,
-    "settings.view": _any_tool,
-    "applications.manage": _account_admin,
-    "projects.create": _account_admin,
-    "project.configure": _at_least(Tool.ADMIN, Level.ADMIN),
-    "companies.view": _at_least(Tool.DIRECTORY, Level.READ_ONLY),
-    "companies.view_inactive": _at_least(Tool.DIRECTORY, Level.ADMIN),
-    "companies.edit": _edit_companies,
-    "companies.import": _edit_companies,
-    "companies.reactivate": _at_least(Tool.DIRECTORY, Level.ADMIN),
-    "companies.send": _at_least(Tool.DIRECTORY, Level.ADMIN),
-    "companies.retrieve": _retrieve,
-    "codes.view": _in_account(Tool.ADMIN, Level.READ_ONLY),
-    "codes.edit": _in_account(Tool.ADMIN, Level.ADMIN),
-    "codes.send": _in_account(Tool.ADMIN, Level.ADMIN),
-    "codes.retrieve": _retrieve_codes,
-    "codes.assign_types": _assign_types,
-    "codes.unlink": _account_admin,
-    "codes.refresh_projects": _account_admin,
-    "project_codes.view": _at_least(Tool.ADMIN, Level.READ_ONLY),
-    "project_codes.edit": _at_least(Tool.ADMIN, Level.ADMIN),
-    "project_wbs.view": _at_least(Tool.ADMIN, Level.READ_ONLY),
-    "project_wbs.edit": _at_least(Tool.ADMIN, Level.ADMIN),
-    "items.view": _view_items,
-    "items.accept": _decide(1, "exporting"),
-    "items.import": _decide(0, "importing"),
-    "connection.view": _in_account(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),
-    "connection.configure": _in_account(Tool.ERP_INTEGRATIONS, Level.ADMIN),
-    "links.unlink": _at_least(Tool.ERP_INTEGRATIONS, Level.ADMIN),
+RULES: dict[Permission, Rule] = {
+    Permission.PEOPLE_VIEW: _at_least(Tool.DIRECTORY, Level.READ_ONLY),
+    Permission.PEOPLE_MANAGE: _account_admin,
+    Permission.PEOPLE_GRANT_APPROVER: _grant_approver,
+    Permission.ACCOUNT_CONFIGURE: _account_admin,
+    Permission.SETTINGS_VIEW: _any_tool,
+    Permission.APPLICATIONS_MANAGE: _account_admin,
+    Permission.PROJECTS_CREATE: _account_admin,
+    Permission.PROJECT_CONFIGURE: _at_least(Tool.ADMIN, Level.ADMIN),
+    Permission.COMPANIES_VIEW: _at_least(Tool.DIRECTORY, Level.READ_ONLY),
+    Permission.COMPANIES_VIEW_INACTIVE: _at_least(Tool.DIRECTORY, Level.ADMIN),
+    Permission.COMPANIES_EDIT: _edit_companies,
+    Permission.COMPANIES_IMPORT: _edit_companies,
+    Permission.COMPANIES_REACTIVATE: _at_least(Tool.DIRECTORY, Level.ADMIN),
+    Permission.COMPANIES_SEND: _at_least(Tool.DIRECTORY, Level.ADMIN),
+    Permission.COMPANIES_RETRIEVE: _retrieve,
+    Permission.CODES_VIEW: _in_account(Tool.ADMIN, Level.READ_ONLY),
+    Permission.CODES_EDIT: _in_account(Tool.ADMIN, Level.ADMIN),
+    Permission.CODES_SEND: _in_account(Tool.ADMIN, Level.ADMIN),
+    Permission.CODES_RETRIEVE: _retrieve_codes,
+    Permission.CODES_ASSIGN_TYPES: _assign_types,
+    Permission.CODES_UNLINK: _account_admin,
+    Permission.CODES_REFRESH_PROJECTS: _account_admin,
+    Permission.PROJECT_CODES_VIEW: _at_least(Tool.ADMIN, Level.READ_ONLY),
+    Permission.PROJECT_CODES_EDIT: _at_least(Tool.ADMIN, Level.ADMIN),
+    Permission.PROJECT_WBS_VIEW: _at_least(Tool.ADMIN, Level.READ_ONLY),
+    Permission.PROJECT_WBS_EDIT: _at_least(Tool.ADMIN, Level.ADMIN),
+    Permission.ITEMS_VIEW: _view_items,
+    Permission.ITEMS_ACCEPT: _decide(1, "exporting"),
+    Permission.ITEMS_IMPORT: _decide(0, "importing"),
+    Permission.CONNECTION_VIEW: _in_account(Tool.ERP_INTEGRATIONS, Level.READ_ONLY),
+    Permission.CONNECTION_CONFIGURE: _in_account(Tool.ERP_INTEGRATIONS, Level.ADMIN),
+    Permission.LINKS_UNLINK: _at_least(Tool.ERP_INTEGRATIONS, Level.ADMIN),
 }
 
 
@@ -239,7 +240,7 @@ def load(user: User, account: Account, project: Project | None = None) -> Access
     return Access(user, Scope(account, project), membership, project_membership or None)
 
 
-def can(user: User, action: str, scope: Scope, entity: str = "") -> Answer:
+def can(user: User, action: Permission, scope: Scope, entity: str = "") -> Answer:
     """Whether ``user`` may do ``action`` in ``scope``, with the reason if not."""
     access = load(user, scope.account, scope.project)
     if access is None:

@@ -14,6 +14,7 @@ from django_htmx.middleware import HtmxDetails
 
 from erpbridge.access import policy, zones
 from erpbridge.access.models import Account, Project, User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.numbers import LARGEST_ID
 
@@ -56,7 +57,7 @@ def project_of(request: ScopedRequest) -> Project:
     return project
 
 
-def require(access: Access, action: str, entity: str = "") -> None:
+def require(access: Access, action: Permission, entity: str = "") -> None:
     """Deny with a 403 page that gives the reason, unless ``action`` is allowed."""
     answer = access.can(action, entity)
     if not answer:
@@ -73,12 +74,12 @@ def _refuse_impossible_ids(*arguments: object) -> None:
 
 
 def scoped(
-    action: str = "",
+    action: Permission | None = None,
 ) -> Callable[[Callable[Concatenate[ScopedRequest, P], HttpResponseBase]], View]:
     """Decorate a view whose URL has ``account_id`` and maybe ``project_id``.
 
     The view gets a :class:`ScopedRequest` and the other URL arguments. ``action`` is the required
-    policy rule; empty means that any member has access.
+    policy rule; None means that any member has access.
     """
 
     def decorate(view: Callable[Concatenate[ScopedRequest, P], HttpResponseBase]) -> View:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from erpbridge.access.permissions import Permission
+
 if TYPE_CHECKING:
     from erpbridge.jobs.run import Run
 
@@ -21,13 +23,13 @@ class Kind:
 
     name: str
     step: Callable[[Run], None]
-    action: str
+    action: Permission
 
 
 _kinds: dict[str, Kind] = {}
 
 
-def register(name: str, step: Callable[[Run], None], *, action: str) -> None:
+def register(name: str, step: Callable[[Run], None], *, action: Permission) -> None:
     """Register a kind of job; called once, when its app is ready."""
     _kinds[name] = Kind(name, step, action)
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, Project, ProjectMembership, User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.services.people import Levels
 from erpbridge.audit.services import Note, note
@@ -76,7 +77,7 @@ def create(
 
 def _member(application: Application, service: Service, *, by: Access) -> Membership:
     """Create the membership of a service account, on a login without a password."""
-    if service.can_push_to_accounting and not (answer := by.can("people.grant_approver")):
+    if service.can_push_to_accounting and not (answer := by.can(Permission.PEOPLE_GRANT_APPROVER)):
         raise PermissionDenied(answer.why)
     user = User.objects.create(
         email=f"{application.uid.lower()}@{SERVICE_DOMAIN}",

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.numbers import number
 from erpbridge.oauth.applications import MOST_REDIRECT_URIS, Service, checked_redirect_uri
@@ -83,7 +84,7 @@ class ServiceForm(PlainTexts, forms.Form):
         self.on_projects = LevelsForm(posted, prefix="projects")
         projects = Project.objects.filter(account=access.account).order_by("number", "name", "pk")
         self.fields["projects"].queryset = projects
-        self.may_grant = access.can("people.grant_approver")
+        self.may_grant = access.can(Permission.PEOPLE_GRANT_APPROVER)
         if not self.may_grant:
             del self.fields["can_push_to_accounting"]
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.audit.models import Event
 from erpbridge.db.folded_fields import has_words
@@ -22,7 +23,7 @@ from erpbridge.ui.listing import list_page
 
 
 @require_safe
-@scoped("applications.manage")
+@scoped(Permission.APPLICATIONS_MANAGE)
 def application_list(request: ScopedRequest) -> HttpResponse:
     """List the API clients of the account."""
     queryset = applications.of_account(request.access.account)
@@ -37,7 +38,7 @@ def application_list(request: ScopedRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(GET_OR_POST)
-@scoped("applications.manage")
+@scoped(Permission.APPLICATIONS_MANAGE)
 def application_add(request: ScopedRequest) -> HttpResponse:
     """Add an application; the resulting page shows its secret once."""
     form = ApplicationForm(posted(request))
@@ -56,7 +57,7 @@ def application_add(request: ScopedRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(GET_OR_POST)
-@scoped("applications.manage")
+@scoped(Permission.APPLICATIONS_MANAGE)
 def service_add(request: ScopedRequest) -> HttpResponse:
     """Add a service account; the resulting page shows its secret once."""
     form = ServiceForm(posted(request), access=request.access)
@@ -74,7 +75,7 @@ def service_add(request: ScopedRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-@scoped("applications.manage")
+@scoped(Permission.APPLICATIONS_MANAGE)
 def application(request: ScopedRequest, application_id: int) -> HttpResponse:
     """Show an application, its rights and its history."""
     return _page(request, _application_of(request, application_id))
@@ -90,7 +91,7 @@ def _page(request: ScopedRequest, client: Application, *, secret: str = "") -> H
 
 @never_cache
 @require_POST
-@scoped("applications.manage")
+@scoped(Permission.APPLICATIONS_MANAGE)
 def application_secret(request: ScopedRequest, application_id: int) -> HttpResponse:
     """Replace the secret."""
     created = applications.rotate_secret(
@@ -100,7 +101,7 @@ def application_secret(request: ScopedRequest, application_id: int) -> HttpRespo
 
 
 @require_POST
-@scoped("applications.manage")
+@scoped(Permission.APPLICATIONS_MANAGE)
 def application_revoke(request: ScopedRequest, application_id: int) -> HttpResponse:
     """End all tokens of the application."""
     client = _application_of(request, application_id)
@@ -110,7 +111,7 @@ def application_revoke(request: ScopedRequest, application_id: int) -> HttpRespo
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("applications.manage")
+@scoped(Permission.APPLICATIONS_MANAGE)
 def application_delete(request: ScopedRequest, application_id: int) -> HttpResponse:
     """Ask for confirmation, then delete the application."""
     back = reverse("oauth:applications", args=[request.access.account.pk])

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from erpbridge.access.models import Account, User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.oauth import programs
 from erpbridge.people.account_views import GET_OR_POST
@@ -35,7 +36,7 @@ def own_programs_end(request: HttpRequest, application_id: int | None = None) ->
 
 
 @require_safe
-@scoped("people.manage")
+@scoped(Permission.PEOPLE_MANAGE)
 def person_programs(request: ScopedRequest, membership_id: int) -> HttpResponse:
     """List the account's programs that act for one of its people."""
     member = person_of_account(request, membership_id)
@@ -48,7 +49,7 @@ def person_programs(request: ScopedRequest, membership_id: int) -> HttpResponse:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("people.manage")
+@scoped(Permission.PEOPLE_MANAGE)
 def person_programs_end(
     request: ScopedRequest, membership_id: int, application_id: int | None = None
 ) -> HttpResponse:

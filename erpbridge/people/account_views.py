@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from erpbridge.access.models import Account, Project, ProjectMembership
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access, Scope
 from erpbridge.access.querysets import projects_matching
 from erpbridge.access.scoping import ScopedRequest, scoped
@@ -29,7 +30,7 @@ def posted(request: ScopedRequest) -> QueryDict | None:
 
 
 @require_safe
-@scoped("settings.view")
+@scoped(Permission.SETTINGS_VIEW)
 def admin(request: ScopedRequest) -> HttpResponse:
     """Show the account's Admin tool: the settings that the person may open."""
     context = {"settings": company_settings(request.access)}
@@ -37,7 +38,7 @@ def admin(request: ScopedRequest) -> HttpResponse:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("account.configure")
+@scoped(Permission.ACCOUNT_CONFIGURE)
 def account_settings(request: ScopedRequest) -> HttpResponse:
     """Edit the account's settings."""
     account = get_object_or_404(Account, pk=request.access.account.pk)
@@ -68,7 +69,7 @@ def projects(request: ScopedRequest) -> HttpResponse:
     context = {
         "page": page,
         "configurable": _configurable(request.access, page),
-        "may_create": request.access.can("projects.create"),
+        "may_create": request.access.can(Permission.PROJECTS_CREATE),
     }
     return render(request, "access/projects.html", context)
 
@@ -89,12 +90,12 @@ def _configurable(access: Access, page: Page[Project]) -> set[int]:
             Scope(access.account, project),
             access.membership,
             levels_of.get(project.pk),
-        ).can("project.configure")
+        ).can(Permission.PROJECT_CONFIGURE)
     }
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("projects.create")
+@scoped(Permission.PROJECTS_CREATE)
 def project_add(request: ScopedRequest) -> HttpResponse:
     """Create a project."""
     form = ProjectForm(posted(request))
@@ -110,7 +111,7 @@ def project_add(request: ScopedRequest) -> HttpResponse:
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("project.configure")
+@scoped(Permission.PROJECT_CONFIGURE)
 def project_settings(request: ScopedRequest) -> HttpResponse:
     """Edit a project's settings."""
     access = request.access

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from erpbridge.access.form_digest import Stale, digest, person_state
 from erpbridge.access.models import Membership, Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.querysets import people_matching, projects_matching
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 from erpbridge.access.services import people as people_services
@@ -36,7 +37,7 @@ SHOWN = {"": "Active", "approvers": "Approvers", "inactive": "Inactive"}
 
 
 @require_safe
-@scoped("people.view")
+@scoped(Permission.PEOPLE_VIEW)
 def person_list(request: ScopedRequest) -> HttpResponse:
     """List the people of the account with their rights."""
     selected_tab = request.GET.get("show", "")
@@ -52,7 +53,11 @@ def person_list(request: ScopedRequest) -> HttpResponse:
         Tab(label, f"?show={tab}" if tab else request.path, current=tab == selected_tab)
         for tab, label in SHOWN.items()
     ]
-    context = {"page": page, "tabs": tabs, "may_manage": request.access.can("people.manage")}
+    context = {
+        "page": page,
+        "tabs": tabs,
+        "may_manage": request.access.can(Permission.PEOPLE_MANAGE),
+    }
     return render(request, "access/people.html", context)
 
 
@@ -66,7 +71,7 @@ def _people_of_tab(people: QuerySet[Membership], tab: str) -> QuerySet[Membershi
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("people.manage")
+@scoped(Permission.PEOPLE_MANAGE)
 def person_add(request: ScopedRequest) -> HttpResponse:
     """Add a person; the next page shows the link to pass on."""
     form = AddPersonForm(posted(request))
@@ -84,13 +89,13 @@ def person_add(request: ScopedRequest) -> HttpResponse:
 
 @never_cache  # It may show an invitation link once.
 @require_http_methods(GET_OR_POST)
-@scoped("people.manage")
+@scoped(Permission.PEOPLE_MANAGE)
 def person(request: ScopedRequest, membership_id: int) -> HttpResponse:
     """Edit a person's levels and approver's privilege, and show the history."""
     page = PersonPage(request, membership_id)
     # Browsers never send disabled fields, so a request that has them is a deliberate attempt.
     if any(name.startswith("approver-") for name in request.POST):
-        require(request.access, "people.grant_approver")
+        require(request.access, Permission.PEOPLE_GRANT_APPROVER)
     if request.method == "POST" and page.save():
         messages.success(request, f"Saved {page.membership}.")
         return _to_person(page.membership)
@@ -109,7 +114,7 @@ class PersonPage:
     def __init__(self, request: ScopedRequest, membership_id: int) -> None:
         self.access = request.access
         self.membership = person_of_account(request, membership_id)
-        self.grant = self.access.can("people.grant_approver")
+        self.grant = self.access.can(Permission.PEOPLE_GRANT_APPROVER)
         self.form = PersonForm(posted(request), membership=self.membership)
         self.approver = ApproverForm(
             posted(request), membership=self.membership, enabled=bool(self.grant)
@@ -147,7 +152,7 @@ class PersonPage:
 
 
 @require_POST
-@scoped("people.manage")
+@scoped(Permission.PEOPLE_MANAGE)
 def person_invitation(request: ScopedRequest, membership_id: int) -> HttpResponse:
     """Create a new link for somebody without a password, or who has not joined.
 
@@ -164,7 +169,7 @@ def person_invitation(request: ScopedRequest, membership_id: int) -> HttpRespons
 
 
 @require_http_methods(GET_OR_POST)
-@scoped("people.manage")
+@scoped(Permission.PEOPLE_MANAGE)
 def person_projects(request: ScopedRequest, membership_id: int) -> HttpResponse:
     """Edit a person's levels in the account's projects; saves one page of projects at a time."""
     membership = person_of_account(request, membership_id)

@@ -26,6 +26,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from erpbridge.access.models import Account, Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import require
 from erpbridge.db import busy
@@ -301,7 +302,7 @@ class ScopedView(RestView):
     """
 
     of_project = False
-    reads = ""
+    reads: Permission | None = None
     access: Access
 
     def enter(self, request: Request) -> int:
@@ -321,7 +322,7 @@ class ScopedView(RestView):
             raise Http404
         return self.access.project
 
-    def require(self, action: str, entity: str = "") -> None:
+    def require(self, action: Permission, entity: str = "") -> None:
         """Check a policy rule.
 
         :raises PermissionDenied: 403 with the reason, unless the policy allows it.

@@ -9,6 +9,7 @@ from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from erpbridge.access.models import Account, Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.db.folded_fields import has_words
@@ -59,7 +60,7 @@ def project(request: ScopedRequest) -> HttpResponse:
 def _approver_page(access: Access) -> str:
     """Return the page where an approver decides; empty for others and for idle admins."""
     for tool in tools(access):
-        if tool.waiting and (tool.waiting.count or not access.can("account.configure")):
+        if tool.waiting and (tool.waiting.count or not access.can(Permission.ACCOUNT_CONFIGURE)):
             return landing(tool.url_name, access)
     return ""
 

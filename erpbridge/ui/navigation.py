@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from erpbridge.access.models import Account, Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access, Scope
 from erpbridge.ui.waiting import Waiting, waiting
 
@@ -19,12 +20,12 @@ MOST_IN_SWITCHER = 50
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool in the menu; ``action`` is the required policy rule, empty for every member."""
+    """A tool in the menu; ``action`` is the required policy rule, None for every member."""
 
     label: str
     icon: str
     url_name: str
-    action: str = ""
+    action: Permission | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Setting:
     text: str
     icon: str
     url_name: str
-    action: str
+    action: Permission
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,18 @@ class Tab:
 
 
 ACCOUNT_TOOLS = (
-    Tool("Directory", "building-office-2", "directory:account_companies", "companies.view"),
-    Tool("Admin", "adjustments-horizontal", "access:admin", "settings.view"),
-    Tool("Work Breakdown Structure", "queue-list", "admin_wbs:segments", "codes.view"),
-    Tool("ERP Integrations", "arrows-right-left", "erp:companies", "items.view"),
+    Tool(
+        "Directory", "building-office-2", "directory:account_companies", Permission.COMPANIES_VIEW
+    ),
+    Tool("Admin", "adjustments-horizontal", "access:admin", Permission.SETTINGS_VIEW),
+    Tool("Work Breakdown Structure", "queue-list", "admin_wbs:segments", Permission.CODES_VIEW),
+    Tool("ERP Integrations", "arrows-right-left", "erp:companies", Permission.ITEMS_VIEW),
     Tool("Projects", "briefcase", "access:projects"),
-    Tool("People", "users", "access:people", "people.view"),
-    Tool("API access", "key", "oauth:applications", "applications.manage"),
-    Tool("Account settings", "cog-6-tooth", "access:account_settings", "account.configure"),
+    Tool("People", "users", "access:people", Permission.PEOPLE_VIEW),
+    Tool("API access", "key", "oauth:applications", Permission.APPLICATIONS_MANAGE),
+    Tool(
+        "Account settings", "cog-6-tooth", "access:account_settings", Permission.ACCOUNT_CONFIGURE
+    ),
 )
 COMPANY_SETTINGS = (
     Setting(
@@ -76,56 +81,65 @@ COMPANY_SETTINGS = (
         "Segments, cost code lists and their way into the ERP, the structure of budget codes.",
         "queue-list",
         "admin_wbs:segments",
-        "codes.view",
+        Permission.CODES_VIEW,
     ),
     Setting(
         "Cost types",
         "Labor, materials and the like, which a budget code names beside its cost code.",
         "tag",
         "admin_wbs:cost_types",
-        "codes.view",
+        Permission.CODES_VIEW,
     ),
     Setting(
         "Directory settings",
         "Which fields a company must have where a program asks for the check.",
         "building-office-2",
         "directory:settings",
-        "account.configure",
+        Permission.ACCOUNT_CONFIGURE,
     ),
     Setting(
         "People and permissions",
         "Who belongs to the account, with which levels, and who approves for accounting.",
         "users",
         "access:people",
-        "people.view",
+        Permission.PEOPLE_VIEW,
     ),
     Setting(
         "ERP connection",
         "The accounting system behind this account: its test, its data, its limits.",
         "arrows-right-left",
         "erp:connection",
-        "connection.view",
+        Permission.CONNECTION_VIEW,
     ),
     Setting(
         "API access",
         "Applications and service accounts of programs.",
         "key",
         "oauth:applications",
-        "applications.manage",
+        Permission.APPLICATIONS_MANAGE,
     ),
     Setting(
         "Account",
         "Its name, and whether senders may accept their own items.",
         "cog-6-tooth",
         "access:account_settings",
-        "account.configure",
+        Permission.ACCOUNT_CONFIGURE,
     ),
 )
 PROJECT_TOOLS = (
-    Tool("Directory", "building-office-2", "directory:project_companies", "companies.view"),
-    Tool("Work Breakdown Structure", "queue-list", "admin_wbs:project_wbs", "project_wbs.view"),
-    Tool("ERP Integrations", "arrows-right-left", "erp:project_companies", "items.view"),
-    Tool("Project settings", "cog-6-tooth", "access:project_settings", "project.configure"),
+    Tool(
+        "Directory", "building-office-2", "directory:project_companies", Permission.COMPANIES_VIEW
+    ),
+    Tool(
+        "Work Breakdown Structure",
+        "queue-list",
+        "admin_wbs:project_wbs",
+        Permission.PROJECT_WBS_VIEW,
+    ),
+    Tool("ERP Integrations", "arrows-right-left", "erp:project_companies", Permission.ITEMS_VIEW),
+    Tool(
+        "Project settings", "cog-6-tooth", "access:project_settings", Permission.PROJECT_CONFIGURE
+    ),
 )
 
 

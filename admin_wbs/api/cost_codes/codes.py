@@ -19,6 +19,7 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.cost_codes import services as code_services
 from admin_wbs.models import CodeList, CostCode
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.rest import sync
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.errors import ApiError, Invalid, Malformed
@@ -45,7 +46,7 @@ COLUMNS = ("id", "list_id", "parent_id", "code", "full_code", "description", "or
 class CodeView(Resource[CostCode]):
     """Cost codes of one list. Every call names the list."""
 
-    reads = "codes.view"
+    reads = Permission.CODES_VIEW
     asks = [schemas.IN_LIST]
     default_view = "extended"
     shown = {
@@ -126,7 +127,7 @@ class Codes(CodeView, Listed[CostCode]):
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a cost code."""
         code_list = self.code_list()
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         values = {name: value for name, value in self.wrapped(WRAPPER).items() if name != "id"}
         return self.show(self.write(code_list, values), 201)
 
@@ -183,7 +184,7 @@ class OneCode(CodeView, Shown[CostCode]):
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a cost code. :raises ApiError: 409 while it waits for accounting."""
         stored = self.one(pk)
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         # Checked here, because store_one() would report the lock as 422.
         lock = sendable.lock(list_services.CODE, stored)
         if lock is not None:
@@ -198,7 +199,7 @@ class OneCode(CodeView, Shown[CostCode]):
         In Procore, the segment item is deleted instead.
         """
         stored = self.one(pk)
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         if not stored.list.is_erp:
             raise Invalid({"base": [ONLY_ERP]})
         response = self.show(pk)
@@ -217,7 +218,7 @@ class CodeSync(CodeView):
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update cost codes. A row with errors does not stop the other rows."""
         code_list = self.code_list()
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         updates = scope.body_of(request).get("updates")
         with refusals(**{"": LIST}), opened(code_list, self.access) as records:
             return sync.answer(updates, records, self.shape())

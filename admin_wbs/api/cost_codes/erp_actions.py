@@ -18,6 +18,7 @@ from admin_wbs.models.node import BATCH
 from erp_integrations import sendable
 from erp_integrations.api import action_responses
 from erp_integrations.api.schemas import Clicked, WholeClick
+from erpbridge.access.permissions import Permission
 from erpbridge.rest.errors import ApiError, Invalid
 from erpbridge.rest.requests import bodies, scope
 from erpbridge.rest.responses import JsonAnswer
@@ -33,7 +34,7 @@ STALE = "It was changed since you read it. Read it again, then send."
 class ListView(ScopedView):
     """A cost code list of the account."""
 
-    reads = "codes.view"
+    reads = Permission.CODES_VIEW
 
     def fetch(self, pk: int) -> CodeList:
         """Return the list. :raises Http404: if the caller cannot see it."""
@@ -83,7 +84,7 @@ class SendList(ListClick):
         A code that was rejected with a reason is sent only if it was changed since, or is chosen.
         """
         code_list = self.fetch(pk)
-        self.require("codes.send")
+        self.require(Permission.CODES_SEND)
         ids, seen = self.ids(), self.seen(code_list)
         button = send_to_erp.button(code_list, self.access, seen=seen)
         if button is None:
@@ -109,7 +110,7 @@ class RetrieveList(ListClick):
     def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Take back all waiting codes, or the chosen codes and their descendants."""
         code_list = self.fetch(pk)
-        self.require("codes.retrieve")
+        self.require(Permission.CODES_RETRIEVE)
         return action_responses.for_list(
             send_to_erp.retrieve(code_list, access=self.access, ids=self.ids()), 200
         )
@@ -118,7 +119,7 @@ class RetrieveList(ListClick):
 class CodeView(ScopedView):
     """One code of the account."""
 
-    reads = "codes.view"
+    reads = Permission.CODES_VIEW
 
     def fetch(self, pk: int) -> CostCode:
         """Return the code with its list. :raises Http404: if the caller cannot see it."""
@@ -137,7 +138,7 @@ class SendCode(CodeView):
     def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Send the code together with its unsent ancestors."""
         code = self.fetch(pk)
-        self.require("codes.send")
+        self.require(Permission.CODES_SEND)
         seen = action_responses.revision_of(scope.body_of(request))
         if seen is not None and seen != code.revision:
             raise ApiError(409, {"revision": [STALE]})
@@ -163,6 +164,6 @@ class RetrieveCode(CodeView):
     def post(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Take the code back from accounting, together with its descendants."""
         code = self.fetch(pk)
-        self.require("codes.retrieve")
+        self.require(Permission.CODES_RETRIEVE)
         outcome = send_to_erp.retrieve(code.list, access=self.access, ids=[pk])
         return action_responses.for_one(list_services.CODE, pk, outcome, self.access, 200)

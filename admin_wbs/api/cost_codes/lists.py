@@ -11,6 +11,7 @@ from admin_wbs.api.cost_codes import schemas
 from admin_wbs.api.errors import refusals
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList
+from erpbridge.access.permissions import Permission
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.pagination import Listing, Shape
@@ -34,7 +35,7 @@ ERP_NAME = "cannot be changed: the list of a connected ERP keeps its name"
 class CodeListView(Resource[CodeList]):
     """Cost code lists of the account."""
 
-    reads = "codes.view"
+    reads = Permission.CODES_VIEW
     shown = {"": schemas.StandardCostCodeList}
     listing = Listing(
         filters={
@@ -70,7 +71,7 @@ class CodeLists(CodeListView):
     @answers(One, 201)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a list. It does not belong to an ERP."""
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
         if "name" not in values:
             errors.setdefault("name", ["is missing"])
@@ -96,7 +97,7 @@ class OneCodeList(CodeListView, Shown[CodeList]):
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Rename a list, or make it the ERP's. An ERP list cannot be made an ordinary one."""
         stored = self.one(pk)
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         values, errors = bodies.read(self.wrapped(WRAPPER), READERS)
         if stored.is_erp and not values.get("is_erp_list", True):
             errors["is_erp_list"] = [ONE_WAY]

@@ -20,6 +20,7 @@ from admin_wbs.models.querysets.budget_codes import WbsCodeQuerySet
 from admin_wbs.projects import budget_codes
 from admin_wbs.projects.budget_codes import ITEMS, WbsCodeRow
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
@@ -51,7 +52,7 @@ CHANGE: dict[str, Schema] = {
 class WbsCodeView(Resource[WbsCode]):
     """Budget codes of a project."""
 
-    reads = "project_wbs.view"
+    reads = Permission.PROJECT_WBS_VIEW
     listing = Listing(
         filters={
             "id": ids("pk"),
@@ -118,7 +119,7 @@ class WbsCodes(WbsCodeView, Listed[WbsCode]):
     @answers(One, 201)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a budget code. If the combination exists, its description is changed."""
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         row = _row(scope.body_of(request))
         self.store([row])
         if row.errors or row.pk is None:
@@ -134,7 +135,7 @@ class OneWbsCode(WbsCodeView, Shown[WbsCode]):
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change the description and status of a budget code. Its items cannot change."""
         stored = self.one(pk)
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         body = scope.body_of(request)
         description = _description(body)
         active = _active(body) if "status" in body else None
@@ -150,7 +151,7 @@ class BulkCreate(WbsCodeView):
     @answers(Synced, 201)
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create up to 1,000 budget codes. A row with errors does not stop the others."""
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         rows = [SentRow(given) for given in sent_objects(scope.body_of(request).get(BULK), BULK)]
         code_rows = [_row_or_errors(row.given) for row in rows]
         self.store([row for row in code_rows if not row.errors])
@@ -167,7 +168,7 @@ class UpdateAllWbsCodes(WbsCodeView):
     @answers(None, 204)
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Activate or deactivate budget codes, all or none. The response has no body."""
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         body = scope.body_of(request)
         values, errors = bodies.read(body, {"ids": bodies.wholes})
         pks = values.get("ids", [])

@@ -18,6 +18,7 @@ from admin_wbs.api.projects.cost_code_sync import READERS, ProjectCodeRecords
 from admin_wbs.models import CodeList, ProjectCostCode
 from admin_wbs.projects import cost_codes
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.rest import sync
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Listing, Shape
@@ -65,7 +66,7 @@ class ProjectCodeView(Resource[ProjectCostCode]):
     """Cost codes of a project."""
 
     of_project = True
-    reads = "project_codes.view"
+    reads = Permission.PROJECT_CODES_VIEW
     asks = [SUB_JOB]
     default_view = "default"
     shown = SHOWN
@@ -97,7 +98,7 @@ class ProjectCodeView(Resource[ProjectCostCode]):
 
     def may_change(self) -> None:
         """:raises ApiError: without the permission, or if the call names a sub job."""
-        self.require("project_codes.edit")
+        self.require(Permission.PROJECT_CODES_EDIT)
         body, query = scope.body_of(self.request), self.request.query_params
         if body.get("sub_job_id") or query.get("sub_job_id"):
             raise Invalid({"sub_job_id": [NO_SUB_JOBS]})

@@ -13,6 +13,7 @@ from admin_wbs.models import SubJob
 from admin_wbs.projects import sub_jobs, sub_jobs_bulk
 from admin_wbs.rows import ValueRow
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.rest import sync
 from erpbridge.rest.deprecation import WORK_BREAKDOWN_STRUCTURE, deprecated
@@ -39,7 +40,7 @@ class SubJobView(Resource[SubJob]):
     """Sub jobs of a project."""
 
     of_project = True
-    reads = "project_wbs.view"
+    reads = Permission.PROJECT_WBS_VIEW
     shown = {"": schemas.SubJobRow}
     listing = Listing(
         filters={
@@ -83,7 +84,7 @@ class SubJobs(SubJobView, Listed[SubJob]):
     @answers(One, 201)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a sub job."""
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         return self.show(self.write(), 201)
 
 
@@ -95,7 +96,7 @@ class OneSubJob(SubJobView, Shown[SubJob]):
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a sub job. Its code cannot change once another system has it."""
         self.one(pk)
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         return self.show(self.write(pk))
 
     @answers(One)
@@ -106,7 +107,7 @@ class OneSubJob(SubJobView, Shown[SubJob]):
         In Procore, the segment item is deleted instead; that call does not exist here.
         """
         stored = self.one(pk)
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         response = self.show(pk)
         with refusals():
             sub_jobs.delete(stored, by=self.access.user)
@@ -120,7 +121,7 @@ class SubJobSync(SubJobView):
     @answers(Synced)
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update sub jobs. A row with errors does not stop the others."""
-        self.require("project_wbs.edit")
+        self.require(Permission.PROJECT_WBS_EDIT)
         records = SubJobRecords(self.project, self.access)
         with refusals():
             return sync.answer(scope.body_of(request).get("updates"), records, self.shape())

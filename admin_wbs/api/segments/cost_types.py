@@ -16,6 +16,7 @@ from admin_wbs.cost_types import bulk_services as bulk_cost_type_services
 from admin_wbs.models import CostType
 from admin_wbs.rows import ValueRow
 from admin_wbs.segments import default_structure
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.rest import sync
 from erpbridge.rest.pagination import Listing, Shape
@@ -70,7 +71,7 @@ class CostTypeView(Resource[CostType]):
     def enter(self, request: Request) -> int:
         """Check access in the company, or in the project if the call names one."""
         self.of_project = scope.project_id(request, self.kwargs) is not None
-        self.reads = "project_codes.view" if self.of_project else "codes.view"
+        self.reads = Permission.PROJECT_CODES_VIEW if self.of_project else Permission.CODES_VIEW
         account = super().enter(request)
         if request.method not in scope.WRITES:
             default_structure.ensure(account)
@@ -104,7 +105,7 @@ class CostTypes(CostTypeView, Listed[CostType]):
     @answers(One, 201)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a cost type."""
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         return self.show(self.write(), 201)
 
 
@@ -116,7 +117,7 @@ class OneCostType(CostTypeView, Shown[CostType]):
     def patch(self, request: Request, pk: int, **path: object) -> JsonAnswer:
         """Change a cost type. The base type of a default one cannot change."""
         self.one(pk)
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         return self.show(self.write(pk))
 
 
@@ -127,7 +128,7 @@ class CostTypeSync(CostTypeView):
     @answers(Synced)
     def patch(self, request: Request, **path: object) -> JsonAnswer:
         """Create and update cost types. A row with errors does not stop the others."""
-        self.require("codes.edit")
+        self.require(Permission.CODES_EDIT)
         updates = scope.body_of(request).get("updates")
         return sync.answer(updates, CostTypeRecords(self.access), self.shape())
 

@@ -22,6 +22,7 @@ from admin_wbs.projects import structure as project_structure
 from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.rest.errors import Invalid, Malformed
 from erpbridge.rest.pagination import Listing, Shape
 from erpbridge.rest.requests import bodies, scope
@@ -63,7 +64,9 @@ class WbsView(Resource[Row]):
 
     def enter(self, request: Request) -> int:
         """Check access in the scope of the path; create the default segments if missing."""
-        self.reads = "project_wbs.view" if "project_id" in self.kwargs else "codes.view"
+        self.reads = (
+            Permission.PROJECT_WBS_VIEW if "project_id" in self.kwargs else Permission.CODES_VIEW
+        )
         account = super().enter(request)
         if request.method not in scope.WRITES:
             default_structure.ensure(account)
@@ -76,7 +79,7 @@ class WbsView(Resource[Row]):
 
     def may_change(self) -> None:
         """:raises PermissionDenied: without the permission."""
-        self.require("project_wbs.edit" if self.access.project else "codes.edit")
+        self.require(Permission.PROJECT_WBS_EDIT if self.access.project else Permission.CODES_EDIT)
 
     def visible_segments(self) -> QuerySet[Segment]:
         """The segments of the account, or those in the project's structure."""

@@ -15,6 +15,7 @@ from admin_wbs.importing.plan import State
 from admin_wbs.models import CodeList
 from erpbridge.access import policy
 from erpbridge.access.models import User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Scope
 from erpbridge.db.text import login_email
 from erpbridge.files import errors as refusals
@@ -90,7 +91,7 @@ def _list_and_user(options: dict[str, Any]) -> tuple[CodeList, User]:
     user = User.objects.filter(email=login_email(options["by"])).first()
     if user is None:
         raise CommandError(f"No user has the e-mail address {options['by']}.")
-    permission = policy.can(user, "codes.edit", Scope(code_list.account))
+    permission = policy.can(user, Permission.CODES_EDIT, Scope(code_list.account))
     if not permission:
         raise CommandError(f"{user.email} may not import cost codes there. {permission.why}")
     return code_list, user

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from admin_wbs.models.node import batches
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import FoldingQuerySet
 from erpbridge.db.text import search_words
@@ -39,7 +40,7 @@ class WbsCodeQuerySet(FoldingQuerySet["WbsCode"]):
 
     def visible_to(self, access: Access) -> WbsCodeQuerySet:
         """Budget codes of the scope's project; none without access to its Admin tool."""
-        if access.project is None or not access.can("project_wbs.view"):
+        if access.project is None or not access.can(Permission.PROJECT_WBS_VIEW):
             return self.none()
         return self.filter(project=access.project)
 

@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 
 from admin_wbs.models.node import TieredQuerySet
 from erp_integrations import sendable
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
@@ -23,7 +24,11 @@ class CodeListQuerySet(FoldingQuerySet["CodeList"]):
 
     def visible_to(self, access: Access) -> CodeListQuerySet:
         """The account's lists; none without access to the Admin tool."""
-        return self.filter(account=access.account) if access.can("codes.view") else self.none()
+        return (
+            self.filter(account=access.account)
+            if access.can(Permission.CODES_VIEW)
+            else self.none()
+        )
 
     def with_erp_flag(self) -> CodeListQuerySet:
         """Annotate ``is_erp_list``: an ERP's list, connected or not."""
@@ -42,7 +47,11 @@ class CostCodeQuerySet(TieredQuerySet["CostCode"]):
 
     def visible_to(self, access: Access) -> CostCodeQuerySet:
         """The account's codes; none without access to the Admin tool."""
-        return self.filter(account=access.account) if access.can("codes.view") else self.none()
+        return (
+            self.filter(account=access.account)
+            if access.can(Permission.CODES_VIEW)
+            else self.none()
+        )
 
     def search(self, words: str) -> CostCodeQuerySet:
         """Search by code, description or ERP ID; every word must match."""
@@ -74,7 +83,7 @@ class ProjectCostCodeQuerySet(models.QuerySet["ProjectCostCode"]):
 
     def visible_to(self, access: Access) -> ProjectCostCodeQuerySet:
         """The codes of the scope's project; none without access to its Admin tool."""
-        if access.project is None or not access.can("project_codes.view"):
+        if access.project is None or not access.can(Permission.PROJECT_CODES_VIEW):
             return self.none()
         return self.filter(project=access.project)
 

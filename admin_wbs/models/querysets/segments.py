@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Count, F
 
 from admin_wbs.models.node import TieredQuerySet
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.folded_fields import FoldingQuerySet, has_words
 
@@ -24,7 +25,11 @@ class SegmentQuerySet(FoldingQuerySet["Segment"]):
 
     def visible_to(self, access: Access) -> SegmentQuerySet:
         """The account's segments; none without access to the Admin tool."""
-        return self.filter(account=access.account) if access.can("codes.view") else self.none()
+        return (
+            self.filter(account=access.account)
+            if access.can(Permission.CODES_VIEW)
+            else self.none()
+        )
 
     def in_order(self) -> SegmentQuerySet:
         """In structure order; segments outside the structure last."""
@@ -43,7 +48,7 @@ class SegmentItemQuerySet(TieredQuerySet["SegmentItem"]):
     def visible_to(self, access: Access) -> SegmentItemQuerySet:
         """The account's items; none without access to the Admin tool."""
         items = self.filter(segment__account=access.account)
-        return items if access.can("codes.view") else self.none()
+        return items if access.can(Permission.CODES_VIEW) else self.none()
 
 
 class CostTypeQuerySet(FoldingQuerySet["CostType"]):
@@ -53,7 +58,11 @@ class CostTypeQuerySet(FoldingQuerySet["CostType"]):
 
     def visible_to(self, access: Access) -> CostTypeQuerySet:
         """The account's cost types; none without access to the Admin tool."""
-        return self.filter(account=access.account) if access.can("codes.view") else self.none()
+        return (
+            self.filter(account=access.account)
+            if access.can(Permission.CODES_VIEW)
+            else self.none()
+        )
 
     def in_order(self) -> CostTypeQuerySet:
         """The defaults in their fixed order, then the account's own by code."""
@@ -73,7 +82,7 @@ class SubJobQuerySet(FoldingQuerySet["SubJob"]):
 
     def visible_to(self, access: Access) -> SubJobQuerySet:
         """Sub jobs of the scope's project; none without access to its Admin tool."""
-        if access.project is None or not access.can("project_wbs.view"):
+        if access.project is None or not access.can(Permission.PROJECT_WBS_VIEW):
             return self.none()
         return self.filter(project=access.project)
 

@@ -13,6 +13,7 @@ from directory.importing import columns as mapping
 from directory.importing.plan import Choice, Fate, LookAlikes, Plan, State
 from erpbridge.access import policy
 from erpbridge.access.models import Account, Project, User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Scope
 from erpbridge.countries import country_code
 from erpbridge.db.text import login_email
@@ -73,7 +74,7 @@ Column headings are recognized as on the import page; --column puts one where it
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the import. :raises CommandError: with the reasons (exit code 1)."""
         scope, user = _scope(options), _user(options["by"])
-        permission = policy.can(user, "companies.import", scope)
+        permission = policy.can(user, Permission.COMPANIES_IMPORT, scope)
         if not permission:
             raise CommandError(f"{user.email} may not import companies here. {permission.why}")
         table = _table(options["file"])

@@ -20,6 +20,7 @@ from erp_integrations.workflow.bulk_requests import Refusal
 from erp_integrations.workflow.refusals import NotTaken
 from erpbridge.access import policy
 from erpbridge.access.models import Account, User
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.text import login_email
 from erpbridge.refusals import Refused
@@ -118,7 +119,7 @@ def _access(account: Account, email: str) -> Access:
 
 
 def _connection(access: Access, pk: int) -> Connection:
-    _require(access, "connection.configure")
+    _require(access, Permission.CONNECTION_CONFIGURE)
     connection = Connection.objects.filter(account=access.account, pk=pk).first()
     if connection is None:
         raise CommandError(f"{access.account} has no connection {pk}.")
@@ -130,11 +131,11 @@ def _item(access: Access, public_id: UUID) -> Item:
     item = items.select_related("connection", "decided_by").first()
     if item is None:
         raise CommandError(f"{access.account} has no item {public_id}.")
-    _require(access, "items.accept", item.entity)
+    _require(access, Permission.ITEMS_ACCEPT, item.entity)
     return item
 
 
-def _require(access: Access, action: str, entity: str = "") -> None:
+def _require(access: Access, action: Permission, entity: str = "") -> None:
     answer = access.can(action, entity)
     if not answer:
         raise CommandError(answer.why)

@@ -20,6 +20,7 @@ from erp_integrations.workflow.bulk_requests import Done
 from erp_integrations.workflow.send import services as send_services
 from erpbridge.access import policy
 from erpbridge.access.models import Account, Membership
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.numbers import LARGEST_ID
 
@@ -77,7 +78,9 @@ def _sent(account: Account, pk: int) -> Item:
 
 def _approver(account: Account, item: Item) -> Access:
     """A member who may accept the item; its sender only if the account allows that."""
-    approvers = [access for access in _members(account) if access.can("items.accept", ENTITY)]
+    approvers = [
+        access for access in _members(account) if access.can(Permission.ITEMS_ACCEPT, ENTITY)
+    ]
     not_sender = [access for access in approvers if access.user != item.sent_by]
     candidates = not_sender or (approvers if account.senders_may_accept_own else [])
     if not candidates:

@@ -16,6 +16,7 @@ from erp_integrations.export.delivery.file import LARGEST_RESULT, Linked, NotDon
 from erp_integrations.models import ExportFile
 from erp_integrations.web.connections.views import fetch
 from erp_integrations.web.item_list_views import kind_of
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, require, scoped
 
@@ -41,7 +42,7 @@ def _file(access: Access, file_id: UUID) -> ExportFile:
     """
     files = ExportFile.objects.filter(connection__account=access.account)
     file = get_object_or_404(files.select_related("connection"), public_id=file_id)
-    require(access, "items.accept", file.entity)
+    require(access, Permission.ITEMS_ACCEPT, file.entity)
     return file
 
 
@@ -50,14 +51,14 @@ def _to_connection(request: ScopedRequest) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("connection.view")
+@scoped(Permission.CONNECTION_VIEW)
 def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
     """Put the waiting items into a new file.
 
     :raises PermissionDenied: if the person may not accept items of this type.
     """
     connection, entity = fetch(request.access, pk), kind_of(kind).entity
-    require(request.access, "items.accept", entity)
+    require(request.access, Permission.ITEMS_ACCEPT, entity)
     try:
         file = file_delivery.make(connection, entity, by=request.user)
     except NotDone as error:
@@ -70,7 +71,7 @@ def make_file(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
 
 
 @require_safe
-@scoped("connection.view")
+@scoped(Permission.CONNECTION_VIEW)
 def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
     """Download the file as it was made."""
     file = _file(request.access, file_id)
@@ -78,7 +79,7 @@ def download(request: ScopedRequest, file_id: UUID) -> HttpResponse:
 
 
 @require_safe
-@scoped("connection.view")
+@scoped(Permission.CONNECTION_VIEW)
 def id_list(request: ScopedRequest, file_id: UUID) -> HttpResponse:
     """Download the list in which a person enters the IDs that the ERP gave to new records."""
     file = _file(request.access, file_id)
@@ -93,7 +94,7 @@ def _attachment(name: str, content: bytes, content_type: str) -> HttpResponse:
 
 
 @require_POST
-@scoped("connection.view")
+@scoped(Permission.CONNECTION_VIEW)
 def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     """Settle the items of a file by a result file, a list of IDs, or the verdict alone."""
     file, verdict = _file(request.access, file_id), request.POST.get("verdict", "")
@@ -152,7 +153,7 @@ def _tell(request: ScopedRequest, linked: Linked, qualifier: str) -> None:
 
 
 @require_POST
-@scoped("connection.view")
+@scoped(Permission.CONNECTION_VIEW)
 def link_unnamed(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     """Read a list of IDs for records that a confirmed file left without one."""
     file, upload = _file(request.access, file_id), request.FILES.get("result")

@@ -24,6 +24,7 @@ from erp_integrations.monitoring import health
 from erp_integrations.monitoring import metrics as text
 from erp_integrations.monitoring.health import ConnectionHealth, Snapshot
 from erp_integrations.monitoring.metrics import LEFT_TO
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 
 WORKING = {"label": "Working", "color": "green", "icon": "check-circle"}
@@ -41,7 +42,7 @@ COLUMNS = (
 
 
 @require_safe
-@scoped("connection.configure")
+@scoped(Permission.CONNECTION_CONFIGURE)
 def page(request: ScopedRequest) -> HttpResponse:
     """Show the queue, the connections and the workers."""
     # Of this account only; the endpoints below show all accounts.

@@ -22,6 +22,7 @@ from erp_integrations.web.connections.views import (
     show_errors,
 )
 from erp_integrations.workflow.links import connection_identity
+from erpbridge.access.permissions import Permission
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.jobs import views as job_pages
 from erpbridge.ui.resent_form import keeps_nothing_typed
@@ -30,7 +31,7 @@ from erpbridge.ui.resent_form import keeps_nothing_typed
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_nothing_typed
 @sensitive_post_parameters()
-@scoped("connection.configure")
+@scoped(Permission.CONNECTION_CONFIGURE)
 def lead_elsewhere(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Show where the connection leads and what prevents a change; change it on POST.
 

@@ -35,6 +35,7 @@ from erp_integrations.web.connections.health_views import badge
 from erp_integrations.web.item_list_views import kind_of
 from erp_integrations.workflow.links import connection_identity
 from erp_integrations.workflow.send import dry_run
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.scoping import ScopedRequest, scoped
 from erpbridge.jobs import views as job_pages
@@ -72,14 +73,14 @@ def manifest_or_404(connection: Connection) -> Manifest:
 
 
 @require_safe
-@scoped("connection.view")
+@scoped(Permission.CONNECTION_VIEW)
 def connections(request: ScopedRequest) -> HttpResponse:
     """List the account's connections."""
     mine = Connection.objects.filter(account=request.access.account).order_by("pk")
     rows = mine.prefetch_related("active_for")
     context = {
         "connections": [_described(row, request.access) for row in rows],
-        "may_configure": request.access.can("connection.configure"),
+        "may_configure": request.access.can(Permission.CONNECTION_CONFIGURE),
         "pause": PauseForm(),
     }
     return render(request, "erp/connection.html", context)
@@ -112,7 +113,7 @@ def _described(connection: Connection, access: Access) -> dict[str, Any]:
                 "against": dry_run.standing_against(connection, kind.entity),
             }
             for kind in kinds
-            if access.can("items.view")
+            if access.can(Permission.ITEMS_VIEW)
         ],
         "limits": _limits(connection, manifest),
         "secrets": [
@@ -171,7 +172,7 @@ def _files(
     """Return the export files, and what waits for one; None for other deliveries."""
     if manifest is None or manifest.delivery != Delivery.FILE:
         return None
-    kinds = [kind for kind in record_types() if access.can("items.accept", kind.entity)]
+    kinds = [kind for kind in record_types() if access.can(Permission.ITEMS_ACCEPT, kind.entity)]
     # The content of a file may be large and is needed only for its download.
     made = connection.export_files.defer("content").select_related("made_by", "confirmed_by")
     kinds = [kind for kind in kinds if kind.entity in manifest.entities]
@@ -204,7 +205,7 @@ def show_errors(form: Form, error: ValidationError) -> None:
 # report.
 @keeps_nothing_typed
 @sensitive_post_parameters()
-@scoped("connection.configure")
+@scoped(Permission.CONNECTION_CONFIGURE)
 def create(request: ScopedRequest) -> HttpResponseBase:
     """Create a connection: choose the adapter, then name it and fill in the settings."""
     classes = adapter_loading.adapter_classes()
@@ -246,7 +247,7 @@ def create(request: ScopedRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_nothing_typed
 @sensitive_post_parameters()
-@scoped("connection.configure")
+@scoped(Permission.CONNECTION_CONFIGURE)
 def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Change the name, settings, secrets and limits of a connection."""
     connection = fetch(request.access, pk)
@@ -286,7 +287,7 @@ def configure(request: ScopedRequest, pk: int) -> HttpResponseBase:
 
 
 @require_POST
-@scoped("connection.configure")
+@scoped(Permission.CONNECTION_CONFIGURE)
 def act(request: ScopedRequest, pk: int) -> HttpResponseBase:
     """Carry out a button: test, refresh, pause, resume, or use for a record type."""
     connection = fetch(request.access, pk)
@@ -330,7 +331,7 @@ def _use(request: ScopedRequest, connection: Connection) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@scoped("connection.view")
+@scoped(Permission.CONNECTION_VIEW)
 def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
     """Show the ERP's records as of the last refresh; a POST starts to refresh them.
 
@@ -339,7 +340,9 @@ def holdings(request: ScopedRequest, pk: int, kind: str) -> HttpResponseBase:
     access = request.access
     connection, record_kind = fetch(access, pk), kind_of(kind)
     # Approvers may refresh too (docs/design/permissions.md, "Who does what").
-    may_read = access.can("connection.configure") or access.can("items.accept", record_kind.entity)
+    may_read = access.can(Permission.CONNECTION_CONFIGURE) or access.can(
+        Permission.ITEMS_ACCEPT, record_kind.entity
+    )
     if request.method == "POST":
         if not may_read:
             raise PermissionDenied(may_read.why)

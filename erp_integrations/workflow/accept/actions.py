@@ -14,6 +14,7 @@ from erp_integrations.models.record_types import record_type
 from erp_integrations.models.states import MOVING, OPEN, State
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.transitions import MOVES
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 
 
@@ -72,7 +73,7 @@ def available(
     :param matches: ERP records that may be the same as the item's record.
     :param uncompared: links whose ERP ID was named by an API client and has not been compared.
     """
-    decides = bool(access.can("items.accept", item.entity))
+    decides = bool(access.can(Permission.ITEMS_ACCEPT, item.entity))
     own = item.needs_second_approver(access)
     allowed = possible(item.state)
     entitled = dict.fromkeys(Action, decides) | {

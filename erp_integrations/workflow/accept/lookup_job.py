@@ -12,6 +12,7 @@ from erp_integrations.models.states import State
 from erp_integrations.workflow.accept import manual_resolution
 from erp_integrations.workflow.accept.actions import ANSWER_THERE
 from erp_integrations.workflow.refusals import MovedOn
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
@@ -88,4 +89,4 @@ def step(run: Run) -> None:
 
 def register_jobs() -> None:
     """Register the job with the workers."""
-    register(LOOK_UP_AND_LINK, step, action="items.view")
+    register(LOOK_UP_AND_LINK, step, action=Permission.ITEMS_VIEW)

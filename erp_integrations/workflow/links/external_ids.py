@@ -28,6 +28,7 @@ from erp_integrations.workflow.links.record_columns import Origin, show_origins
 from erp_integrations.workflow.parents import release_children
 from erp_integrations.workflow.payloads import drafts as payload_drafts
 from erp_integrations.workflow.payloads.digest import digest
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
@@ -135,7 +136,7 @@ def _problems(
     """Record id -> why its origin cannot be set."""
     if not changed:
         return {}
-    if not (answer := access.can("items.import", kind.entity)):
+    if not (answer := access.can(Permission.ITEMS_IMPORT, kind.entity)):
         return {pk: Problem("origin_id", "right", answer.why) for pk in changed}
     problems = _open(kind, list(changed), access)
     problems |= _taken(kind, changed, access)

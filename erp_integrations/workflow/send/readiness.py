@@ -15,6 +15,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import Connection
 from erp_integrations.models.record_types import project_problem
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 
 # Rules of problems that are solved in the project's settings.
@@ -93,9 +94,9 @@ def help_link(ready: Readiness, access: Access) -> tuple[str, str]:
     Both are empty if there is no problem, or the user may not solve it.
     """
     rules = {problem.rule for problem in ready.problems}
-    if rules & OF_PROJECT and access.project and access.can("project.configure"):
+    if rules & OF_PROJECT and access.project and access.can(Permission.PROJECT_CONFIGURE):
         url = reverse("access:project_settings", args=[access.account.pk, access.project.pk])
         return url, "Go to project settings"
-    if rules - OF_PROJECT and access.can("connection.configure"):
+    if rules - OF_PROJECT and access.can(Permission.CONNECTION_CONFIGURE):
         return reverse("erp:connection", args=[access.account.pk]), "Go to ERP connection"
     return "", ""

@@ -34,6 +34,7 @@ from erpbridge.access.models import (
     ProjectMembership,
     User,
 )
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.record_types import entity_choices
 from erpbridge.access.services.end_access import end_if_lowered
@@ -145,7 +146,7 @@ def save(membership: Membership, *, person: Person, approver: Approver | None, b
     :raises PermissionDenied: for an approver part from somebody without the privilege.
     """
     before = person_state(membership)
-    if approver is not None and not (answer := by.can("people.grant_approver")):
+    if approver is not None and not (answer := by.can(Permission.PEOPLE_GRANT_APPROVER)):
         raise PermissionDenied(answer.why)
     _check_own_change(membership, person, by)
     _check_last_admin(membership, person, approver)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
 from erpbridge.access.models import Project, ProjectMembership
+from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access, Scope
 from erpbridge.access.services import projects as services
 from erpbridge.access.services.projects import ProjectValues
@@ -119,15 +120,15 @@ class _Rights:
     def refused(self, project: Project | None, values: Values) -> dict[str, list[str]]:
         """Return the errors of a row that the caller may not write or that lacks a name."""
         if project is None:
-            if not (answer := self._access.can("projects.create")):
+            if not (answer := self._access.can(Permission.PROJECTS_CREATE)):
                 return {"base": [answer.why]}
             if not values.get("name"):
                 return {"name": ["can't be blank"]}
-        elif not (answer := self._in(project).can("project.configure")):
+        elif not (answer := self._in(project).can(Permission.PROJECT_CONFIGURE)):
             return {"base": [answer.why]}
         before = {name: getattr(project, name) if project else "" for name in ORIGIN}
         changed = any(values.get(name, before[name]) != before[name] for name in ORIGIN)
-        answer = self._access.can("items.import", "project")
+        answer = self._access.can(Permission.ITEMS_IMPORT, "project")
         return {"origin_id": [answer.why]} if changed and not answer else {}
 
     def _in(self, project: Project) -> Access:

@@ -8,6 +8,7 @@ from django.db.models import Model, Q, QuerySet
 from rest_framework.request import Request
 
 from erpbridge.access.models import Project
+from erpbridge.access.permissions import Permission
 from erpbridge.access.querysets import projects_matching
 from erpbridge.people.api import project_schemas
 from erpbridge.people.api.project_writes import DAYS, ORIGIN, PLACE, READERS, Writes
@@ -190,7 +191,7 @@ class Projects(ProjectView, Listed[Project]):
     @answers(project_schemas.Project, 201, tagged=True)
     def post(self, request: Request, **path: object) -> JsonAnswer:
         """Create a project."""
-        self.require("projects.create")
+        self.require(Permission.PROJECTS_CREATE)
         pk = self.write(self.wrapped("project"))
         return JsonAnswer(full([pk])[pk], 201)
 
@@ -232,7 +233,7 @@ class OneProject(ProjectView):
     def patch(self, request: Request, project_id: int, **path: object) -> JsonAnswer:
         """Change the fields that are sent."""
         self.one(project_id)
-        self.require("project.configure")
+        self.require(Permission.PROJECT_CONFIGURE)
         return self.show(self.write(self.wrapped("project"), project_id))
 
 

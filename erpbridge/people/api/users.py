@@ -13,6 +13,7 @@ from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
 from erpbridge.access.models import Membership
+from erpbridge.access.permissions import Permission
 from erpbridge.access.querysets import people_matching
 from erpbridge.people.api import user_schemas, user_serializer
 from erpbridge.people.api.user_writes import OF_LEVELS, READERS, UserWrites
@@ -93,7 +94,7 @@ LISTING = Listing(
 class UserView(Resource[Membership]):
     """Users of the company or of a project."""
 
-    reads = "people.view"
+    reads = Permission.PEOPLE_VIEW
     listing = LISTING
     default_view = "extended"
     shown = user_schemas.SHOWN
@@ -123,7 +124,7 @@ class UserView(Resource[Membership]):
 
         :raises PermissionDenied: 403 when the caller may not manage people.
         """
-        self.require("people.manage")
+        self.require(Permission.PEOPLE_MANAGE)
         return UserWrites(self.access, self.found())
 
 
