@@ -76,6 +76,7 @@ def _valid(setting: Setting, value: Any) -> str:
     text, default = str(value), str(setting.default)
     if setting.options:
         return text if text in dict(setting.options) else default
+    # Cut before it is converted, because int() raises for thousands of digits.
     fits = text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_TIERS
     return text if fits else default
 

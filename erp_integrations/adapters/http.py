@@ -22,6 +22,7 @@ __all__ = ["Answer", "HttpClient", "Redaction", "address_problem"]
 
 MOST_REASON = 300
 SAFE_METHODS = frozenset({"GET", "HEAD"})
+# Servers may repeat a header of the request in an error message.
 CREDENTIALS = re.compile(r"(?i)\b(bearer|basic|session)\s+[\w.~+/=-]{6,}")
 HIDDEN = "[hidden]"
 ALLOWING = (
@@ -34,8 +35,9 @@ class Redaction:
     """Removes known secrets, and anything that looks like credentials, from texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # Longest first, in case one secret contains another.
+        # Shorter ones would be removed from ordinary words too.
         usable = {secret for secret in secrets if len(secret) >= 4}
+        # Longest first, in case one secret contains another.
         self.secrets = sorted(usable, key=len, reverse=True)
 
     def __call__(self, text: object) -> str:
@@ -143,6 +145,7 @@ class HttpClient:
 
     def _failure(self, problem: client.NoReply, *, seconds: float, safe: bool) -> AdapterError:
         """The error for a call without a response, with a message for users."""
+        # Without the user name and password that a URL may contain.
         place = urlsplit(self.base_url).netloc.rpartition("@")[2]
         if problem.refused:
             return self._refused(place, problem.reason)

@@ -26,6 +26,7 @@ def adapter_class(key: str, allowed: Sequence[str]) -> type[Adapter]:
 
     :raises AdapterUnavailable: if it is not allowed, not installed or broken.
     """
+    # Before anything is loaded: code of an installed package runs only if the operator allowed it.
     if key not in allowed:
         raise AdapterUnavailable(key, "It is not in the list of adapters allowed here.")
     return _checked(key, _load(_entry_point(key)))

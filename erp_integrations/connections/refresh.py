@@ -184,6 +184,7 @@ def keep_page(page: FetchedPage) -> int:
     :raises SettingsChanged: if the settings have changed since the page was fetched.
     """
     connection = _locked(page)
+    # PostgreSQL refuses an upsert that names a row twice.
     records = {record.erp_id: record for record in page.records}
     keep_records(connection, page.entity, records)
     return len(records)
@@ -217,6 +218,7 @@ def store_choices(connection: Connection, kind: str, offered: Iterable[Offered])
             active=True,
         )
         for code, choice in by_code.items()
+        # A longer code cannot be stored, so it cannot be chosen either.
         if len(code) <= LONGEST_CODE
     ]
     Choice.objects.bulk_create(
@@ -260,5 +262,6 @@ def keep_records(connection: Connection, entity: str, records: Mapping[str, Foun
             "seen_in_fetch",
             *(column for column, _make in COMPARED.values()),
         ],
+        # SQLite limits the number of values in a statement.
         batch_size=500,
     )

@@ -59,6 +59,7 @@ def step(run: Run) -> None:
     """Test the connection, or fetch and keep the next part of its data."""
     connection = Connection.objects.get(pk=run.job.args["connection"])
     settings = _digest(connection)
+    # The first step, or the settings have changed: data of two ERPs must not be mixed.
     if run.notes.get("settings") != settings:
         with run.chunk():
             run.done, run.notes = 0, {"settings": settings}
@@ -93,6 +94,7 @@ def _test(run: Run, connection: Connection) -> None:
     if services.test(connection, by=run.job.by):
         with run.chunk():
             run.notes["tested"] = True
+    # Otherwise the test was of the old settings, and the next step begins with the new ones.
     elif _is_as_read(connection):
         problems = " ".join(connection.test_result["problems"])
         raise JobProblem(f"The connection test failed: {problems}")
@@ -109,6 +111,7 @@ def _fetch_next(run: Run, connection: Connection, place: refresh.Place) -> None:
 
 def _finish(run: Run, connection: Connection) -> None:
     with run.chunk():
+        # First, because it locks the account, which comes before the connection (docs/locks.md).
         services.take_over_new(connection)
         services.end_refresh(connection, by=run.job.by)
         run.finish({"text": f"{_outcome(run, connection)} up to date.{_counted(run.done)}"})

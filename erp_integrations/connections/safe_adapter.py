@@ -204,6 +204,7 @@ class Guarded(Adapter):
             outcomes = list(self.adapter.submit(commands))
             if len(outcomes) == len(commands):
                 return [_checked_outcome(outcome, self._clean) for outcome in outcomes]
+            # Which outcome belongs to which command is not known then, so none is believed.
             problem = _miscounted(outcomes, len(commands), "commands")
         except Exception as error:
             problem = self._failed("submit", error)

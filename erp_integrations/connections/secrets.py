@@ -76,6 +76,7 @@ def _kept_key(folder: Path) -> str:
     path = folder / "field-key"
     if not path.exists():
         draft = folder / f"field-key.{os.getpid()}.{random.token_hex(4)}"
+        # For the owner only from the start: after a chmod others could have opened it before.
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(Fernet.generate_key())
@@ -104,6 +105,7 @@ def opened(connection: Connection) -> Secrets:
     values: dict[str, str] = {}
     unreadable = []
     keys = ring()
+    # All are tried, so that the message names every secret that has to be entered again.
     for name, token in connection.secrets.items():
         try:
             values[name] = keys.decrypt(str(token).encode()).decode()
@@ -155,6 +157,7 @@ def _rotated(connection: Connection, name: str, token: str, rotation: Rotation) 
     try:
         rotated = ring().rotate(token.encode()).decode()
     except InvalidToken:
+        # Kept, because the operator may still have the key.
         rotation.unreadable.append(f"{name} of connection {connection.pk} ({connection.name})")
         return token
     rotation.done += 1

@@ -168,6 +168,7 @@ def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bo
     with transaction.atomic():
         locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if locked.config != connection.config:
+            # In memory only, for the page: nothing is stored about settings that are gone.
             connection.test_result = {"problems": [connections_refresh.CHANGED], "facts": {}}
             return False
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
@@ -242,6 +243,7 @@ def pause(connection: Connection, *, by: User | None, reason: str) -> None:
 def halt(connection: Connection, cause: Halt, *, message: str) -> None:
     """Pause by the engine, because no call can succeed; it resumes when a probe succeeds."""
     reason = f"{cause.label}: {message}"
+    # Not over a user's pause, which must not end with a probe.
     rows = Connection.objects.filter(pk=connection.pk, paused_at=None)
     if rows.update(paused_at=Now(), pause_reason=reason[:300], halted_for=cause):
         logger.warning("connection %s is paused: %s", connection.pk, reason)
@@ -257,6 +259,7 @@ def resume(connection: Connection, *, by: User | None) -> None:
     rows = Connection.objects.filter(pk=connection.pk).exclude(paused_at=None)
     if by is None:
         rows = rows.exclude(halted_for="")
+    # With the old count, the first failure would stop the calls again.
     if rows.update(**NO_PAUSE, breaker_failures=0, breaker_until=None):
         note_event(connection, "connection_resumed", by=by)
         wake(connection.pk)

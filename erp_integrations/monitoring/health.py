@@ -48,6 +48,7 @@ STATE_WORDS: Mapping[str, str] = {
 class _CappedCount(Subquery):
     """Number of rows of a sliced query."""
 
+    # A plain COUNT would read all rows of a state.
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS capped)"
     output_field = IntegerField()
 
@@ -90,6 +91,7 @@ class ConnectionHealth:
 
     def _oldest(self, states: Iterable[State]) -> float:
         first = min(filter(None, (self.oldest[state] for state in states)), default=None)
+        # Never negative, even if the clock was set back since.
         return max(0.0, _age(self.at.wall, first) or 0.0)
 
     @property
@@ -146,6 +148,7 @@ class Snapshot:
         problems = [f"The engine's tick: {late}."] if late else []
         if not self.workers:
             problems.append("No worker has been seen in the last minute.")
+        # A connection at its rate limit works as it should.
         problems += [
             f"Connection {health.connection.pk}: {health.state}."
             for health in self.connections

@@ -47,6 +47,7 @@ def _metrics(snapshot: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
         for state, n in health.counts.items()
     ]
     attempts = [
+        # Prometheus does not tell an empty label from a missing one.
         ({**labels, "outcome": outcome, "class": cls or "none"}, float(n))
         for labels, health in labeled
         for (outcome, cls), n in sorted(health.attempts.items())
@@ -89,6 +90,7 @@ def _metrics(snapshot: Snapshot) -> Iterator[tuple[str, str, list[Sample]]]:
         "Transactions of the last day that the database rolled back because of a conflict.",
         [({"then": kind}, float(n)) for kind, n in busy.counted().items()],
     )
+    # Left out rather than 0, which would look like a tick just now.
     if snapshot.tick_age is not None:
         yield (
             "tick_age_seconds",

@@ -103,6 +103,7 @@ class SimulatorAdapter(Adapter):
             return Health(tuple(problems), {"Ledger": self.options.ledger})
         try:
             with self._reached() as ledger:
+                # An empty transaction is enough to see that the file can be written to.
                 with ledger.transaction():
                     pass
                 facts = {
@@ -128,6 +129,7 @@ class SimulatorAdapter(Adapter):
         if kind not in LISTS:
             raise AdapterError(unsupported(f"The simulator has no list called “{kind}”."))
         if not self._reachable:
+            # There is nothing to call, and the lists are the same in every ledger.
             return _offered(kind, LISTS[kind])
         with self._reached() as ledger:
             return _offered(kind, ledger.choices(kind))
@@ -187,6 +189,7 @@ class SimulatorAdapter(Adapter):
             return [Outcome(error=problem.error)] * len(commands)
         except LedgerDown as down:
             outcomes.append(Outcome(error=_down(down)))
+            # If a commit failed, only its own command is uncertain: the rest was not begun.
             unsent = Outcome(error=_down(LedgerDown(str(down))))
             outcomes += [unsent] * (len(commands) - len(outcomes))
         # The ledger may also fail after the last command, when its connection is closed.
@@ -232,6 +235,7 @@ class SimulatorAdapter(Adapter):
         """
         _require_kept(entity)
         with self._reached() as ledger:
+            # One more than a page, to know whether there is a next one.
             rows = ledger.page(entity, row_number(cursor), PAGE_SIZE + 1)
         records = tuple(_as_found(row) for row in rows[:PAGE_SIZE])
         return Page(records, records[-1].erp_id if len(rows) > PAGE_SIZE else "")
@@ -279,6 +283,7 @@ class SimulatorAdapter(Adapter):
         if not self._reachable:
             raise AdapterError(unsupported(CALLS_US))
         self._travel()
+        # After the latency, because a server that refuses a call takes its time too.
         if self.options.plan.shuts_out:
             raise AdapterError(ERRORS[self.options.plan.kind])
         try:

@@ -95,6 +95,7 @@ def _written(
 ) -> Record:
     try:
         return made(table, db.execute(query, parameters).fetchone())
+    # Only the constraint can decide: another process may have taken the key a moment ago.
     except sqlite3.IntegrityError as error:
         message = f"{table.key_label} {values[table.key]} already exists."
         raise Refused("E1001", message, table.key) from error

@@ -75,6 +75,7 @@ ERRORS = {
         retry_after=2.0,
     ),
     Fault.DOWN: CONNECTION_REFUSED,
+    # An answer that cannot be read does not say whether the record was written.
     Fault.GARBAGE: ErpError(
         ErrorClass.BUG,
         Effect.UNCERTAIN,

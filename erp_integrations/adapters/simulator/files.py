@@ -46,6 +46,7 @@ def import_into(ledger: Ledger, content: bytes) -> bytes:
 
     :returns: the result file.
     """
+    # A file with another heading is read as vendors, and refused there with the reason.
     heading = _text(content).partition("\n")[0].strip()
     table = next(
         (table for table in TABLES.values() if ",".join(_columns(table)) == heading), VENDORS
@@ -63,6 +64,7 @@ def read_result(content: bytes) -> Mapping[str, Outcome]:
         return {row["request"]: _outcome(row) for row in _rows(content, RESULT)}
     except (ValueError, csv.Error) as error:
         raise AdapterError(
+            # The ledger may have imported the records, whatever this file is.
             ErpError(ErrorClass.INVALID, Effect.UNCERTAIN, f"{NOT_A_RESULT} {error}".strip())
         ) from error
 
@@ -104,6 +106,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
 
 
 def _text(content: bytes) -> str:
+    # Spreadsheets put a byte order mark in front.
     return content.decode("utf-8-sig")
 
 

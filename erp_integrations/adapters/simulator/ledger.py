@@ -28,6 +28,7 @@ from erp_integrations.adapters.simulator.tables import (
     row_number,
 )
 
+# How long a call waits while another process writes to the file.
 BUSY_SECONDS = 5.0
 SCHEMA_VERSION = 3
 STATEMENTS = (
@@ -93,6 +94,7 @@ class Ledger:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.sqlite3"
+        # SQLite connections must not be shared between threads.
         self._kept = threading.local()
 
     def post(self, intent: str, text: str) -> Record:
@@ -126,6 +128,7 @@ class Ledger:
                 " ON CONFLICT (intent) DO NOTHING",
                 (intent, text, time.time() + wait),
             )
+            # Read back, because with a repeated intent the insert above did nothing.
             row = db.execute("SELECT * FROM waiting WHERE intent = ?", (intent,)).fetchone()
             if row["message"] != text:
                 raise Refused("E1009", f"Request {intent} was already used for another record.")
@@ -135,6 +138,7 @@ class Ledger:
         """Apply the queued messages that are due, or with ``at_once`` all of them."""
         with self.connection() as db:
             rows = db.execute(
+                # Read without the write lock, because most calls find nothing that is due.
                 "SELECT * FROM waiting WHERE done = 0 AND (? OR due <= ?) ORDER BY id",
                 (at_once, time.time()),
             ).fetchall()
@@ -157,6 +161,7 @@ class Ledger:
 
         :raises Refused: if the message was refused, or for an unknown handle.
         """
+        # The ledger has no process of its own: whoever reads it carries out what is due.
         self.work()
         with self.connection() as db:
             row = db.execute("SELECT * FROM waiting WHERE id = ?", (row_number(handle),)).fetchone()
@@ -246,6 +251,8 @@ class Ledger:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A connection with the write lock; commits at the end of the block."""
         with self.connection() as db:
+            # A transaction that read first could not get the write lock once another process has
+            # written.
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -255,6 +262,7 @@ class Ledger:
             try:
                 db.commit()
             except sqlite3.Error as error:
+                # The commit may have reached the disk all the same, so the effect is uncertain.
                 why = f"The ledger could not be saved: {error}."
                 raise LedgerDown(why, uncertain=True) from error
 
@@ -282,6 +290,7 @@ def _prepare(db: sqlite3.Connection) -> None:
 
 def _parsed(text: str) -> tuple[Table, dict[str, Any]]:
     try:
+        # Lone surrogates cannot be stored.
         text.encode()
         message = json.loads(text)
         (table,) = (table for name, table in TABLES.items() if name in message)

@@ -26,6 +26,7 @@ from erp_integrations.adapters.simulator.messages import done, found_record, mes
 from erp_integrations.adapters.simulator.tables import TABLES, Refused
 
 JSON = "application/json"
+# Commands and lookups in one reply, even if the agent would take more.
 MOST = 100
 WRONG = "The password is wrong, or the connection has none yet."
 
@@ -43,6 +44,7 @@ def receive(call: InboundCall, password: str) -> InboundAsk:
             reports=tuple(map(_report, body.get("reports", []))),
             seen=tuple(map(_seen, body.get("found", []))),
         )
+    # The parser raises RecursionError for thousands of nested brackets.
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _refused(400, "This is not a message of the agent; see the adapter's protocol.")
 
@@ -77,6 +79,7 @@ def locked_out(seconds: float) -> InboundReply:
 def _knows(header: str, password: str) -> bool:
     # compare_digest takes the same time for every wrong password.
     sent = header.removeprefix("Bearer ").encode()
+    # Without a stored password, an empty header would match.
     return hmac.compare_digest(sent, password.encode()) and bool(password)
 
 
@@ -89,6 +92,7 @@ def _answer(status: int, body: Mapping[str, Any]) -> InboundReply:
 
 
 def _number(value: Any) -> int:
+    # In Python, true of JSON is an integer.
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
     return min(max(value, 0), MOST)

@@ -54,9 +54,11 @@ class Accounts(Records):
         wanted: Values = {
             "full_code": text(payload.get("full_code")) or text(command.key),
             "description": text(payload.get("description")),
+            # In Tryton only a view account can be a parent.
             "type": "view" if payload.get("is_group") else "normal",
             "root": self.options.root,
         }
+        # An update without a parent leaves the account where it is.
         if command.parent_erp_id or command.operation is Operation.CREATE:
             wanted["parent"] = text(command.parent_erp_id)
         return wanted
@@ -109,6 +111,7 @@ class Accounts(Records):
         parent = row["parent"] or {}
         at_top = parent.get("type") == "root"
         full_code = text(row["code"])
+        # A code begins with the code of its parent, so what remains is its last tier.
         above = f"{text(parent.get('code'))}{self.options.code_format.delimiter}"
         own = full_code if at_top else full_code.removeprefix(above)
         return {
@@ -120,6 +123,7 @@ class Accounts(Records):
             "is_group": row["type"] == "view",
             "root": text((row["root"] or {}).get("code")),
             "parent": "" if at_top else str(parent.get("id", "")),
+            # An account can be active and yet a draft or closed.
             "is_active": bool(row["active"]) and row["state"] == "opened",
         }
 
@@ -149,6 +153,7 @@ class Accounts(Records):
                 ["type", "=", "root"],
                 ["company", "=", self.options.company],
             ]
+            # Two rows are enough to see that the code names more than one root.
             rows = self.rest.search(MODEL, domain, ["code"], most=2)
             if len(rows) != 1:
                 which = "more than one root account" if rows else "no root account"

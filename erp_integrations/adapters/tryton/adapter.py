@@ -62,6 +62,7 @@ class TrytonAdapter(Adapter):
         self.options = read_options(config)
         key = str(secrets.get("key") or "").strip()
         self.problems = list(self.options.problems)
+        # The key becomes an HTTP header, which takes printable ASCII only.
         if not (key.isascii() and key.isprintable() and key):
             self.problems.append("Key: enter the application key that Tryton gave out.")
             key = ""
@@ -147,6 +148,7 @@ class TrytonAdapter(Adapter):
             outcomes.append(outcome)
             if stopped is None and outcome.error and outcome.error.cls in STOPPERS:
                 message = f"Not sent, because of what came before it: {outcome.error.message}"
+                # The error of the command may be uncertain; those after it were not sent for sure.
                 stopped = replace(outcome.error, effect=Effect.NOT_APPLIED, message=message)
         return outcomes
 
@@ -163,6 +165,7 @@ class TrytonAdapter(Adapter):
         """Refuse values over the connection's limits; Tryton itself has none."""
         if command.operation is Operation.DEACTIVATE:
             return
+        # Acceptance checks the limits too, but they may have been lowered in the settings since.
         entity = self.manifest(self.config).entities[command.entity]
         for field in entity.fields:
             most = entity.max_length(field.name)

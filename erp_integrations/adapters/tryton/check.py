@@ -27,6 +27,7 @@ HOW_TO_FIX = {
 def check(rest: Rest, options: Options) -> Health:
     """Run the test; never raises."""
     try:
+        # First, because without the modules the calls below fail for reasons that say less.
         missing = list(_missing_modules(rest))
         if missing:
             return Health(tuple(missing))
@@ -35,6 +36,8 @@ def check(rest: Rest, options: Options) -> Health:
         try:
             root = Accounts(rest, options).root()
         except AdapterError as problem:
+            # With other problems the root cannot be read either; that would be a second message
+            # about one cause.
             if not problems:
                 problems.append(
                     f"{problem} Make one in Tryton, of type Root and open, or correct the code."
@@ -72,6 +75,7 @@ def _wrong_company(rest: Rest, options: Options) -> Iterator[str]:
         yield f"Tryton has no company number {options.company}. There is: {companies}."
         return
     current = rest.ask("res.user", "get_preferences", {"context_only": True}).get("company")
+    # The current company is only the default of a user who belongs to several.
     if current != options.company and not _can_read_accounts(rest, options.company):
         yield (
             f"The key's user does not work for company {options.company} "

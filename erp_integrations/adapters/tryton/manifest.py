@@ -33,6 +33,7 @@ VENDOR_ID = "vendor_id"
 VENDOR_TYPE = "vendor_type"
 CALL_DEADLINE = 40.0
 SETTLES_WITHIN = 30.0
+# About a second of work for Tryton: docs/design/tryton.md, "Speed".
 BATCH = 20
 OPERATIONS = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DEACTIVATE})
 

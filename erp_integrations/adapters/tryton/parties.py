@@ -59,6 +59,7 @@ class Parties(Records):
 
     def __init__(self, rest: Rest, options: Options) -> None:
         super().__init__(rest, options)
+        # A batch of vendors looks up each country, state and category once.
         self.known: dict[tuple[str, str], int] = {}
 
     def wanted(self, command: Command) -> Values:
@@ -170,6 +171,7 @@ class Parties(Records):
         cache_key = (CATEGORY, number)
         if cache_key not in self.known:
             category_id = int(number) if number.isascii() and number.isdecimal() else 0
+            # A search leaves out inactive categories; reading one by its ID would not.
             if not self.rest.search(CATEGORY, [["id", "=", category_id]], ["name"], most=1):
                 message = f"Tryton has no active party category {number}."
                 raise AdapterError(error(ErrorClass.MISSING_REF, message, field=VENDOR_TYPE))
@@ -182,6 +184,7 @@ def _address(payload: Mapping[str, Any], home_country: str) -> Values:
     address = {name: text(payload.get(name)) for name in ADDRESS}
     if not any(value for name, value in address.items() if name != "country_code"):
         return dict.fromkeys(ADDRESS, "")
+    # Tryton finds a state only within its country.
     address["country_code"] = (address["country_code"] or home_country).upper()
     address["state_code"] = address["state_code"].upper()
     return address
@@ -227,6 +230,7 @@ def _mechanism_actions(wanted: Values, current: Values, row: Row) -> Iterator[li
     for name, value in changed(wanted, current, list(MECHANISMS)).items():
         kind = MECHANISMS[name][1]
         ids = [contact["id"] for contact in row["contact_mechanisms"] if contact["type"] == kind]
+        # All contacts of the kind, or the next one would be taken for the company's.
         if not value:
             yield ["write", ids, {"active": False}]
         elif ids:
@@ -240,6 +244,7 @@ def _identifier_actions(wanted: Values, current: Values, identifiers: Sequence[R
     if number == current["entity_id"]:
         return []
     ids = [identifier["id"] for identifier in identifiers if identifier["type"] == EIN]
+    # All of them, for the same reason as with contacts.
     if not number:
         return [["write", ids, {"active": False}]]
     if ids:

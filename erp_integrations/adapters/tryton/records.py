@@ -127,6 +127,7 @@ class Records(ABC):
 
         :raises AdapterError: if the call to Tryton fails.
         """
+        # Ten are enough to tell the user which records share the key.
         rows = self.rest.search(self.model, self.domain(text(key)), self.fields, most=10)
         if len(rows) > 1:
             return Ambiguous(tuple(str(row["id"]) for row in rows))
@@ -155,6 +156,7 @@ class Records(ABC):
         """
         after = int(cursor) if cursor.isascii() and cursor.isdecimal() else 0
         domain = [*self.everything(), ["id", ">", after], ACTIVE_OR_NOT]
+        # One more than a page, to know whether there is a next one.
         rows = self.rest.search(self.model, domain, self.fields, most=PAGE_SIZE + 1)
         records = tuple(self.found_record(row) for row in rows[:PAGE_SIZE])
         return Page(records, records[-1].erp_id if len(rows) > PAGE_SIZE else "")
@@ -171,6 +173,8 @@ class Records(ABC):
             message: Values = {"active": False} if row["active"] else {}
         else:
             message = self.difference(self.wanted(command), row, self.refer)
+        # Before the version is compared: an update that is repeated because its answer was lost
+        # finds its own values, under a version that it made itself.
         if not message:
             return self._applied(row, "unchanged")
         # Not a lock: a change in Tryton between this read and the write is overwritten.

@@ -24,6 +24,7 @@ BY_STATUS = {
 AWAY = frozenset(
     {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
+# The first match decides, so the more specific messages come first.
 BY_MESSAGE = (
     (re.compile(r"code on party must be unique", re.I), ErrorClass.DUPLICATE, "vendor_id"),
     (re.compile(r"must be unique", re.I), ErrorClass.DUPLICATE, ""),
@@ -53,6 +54,7 @@ KEY_REFUSED = (
 def refusal(answer: Answer) -> ErpError:
     """The error of a response that is not a success."""
     try:
+        # Proxies may send a status that HTTP does not define.
         status = HTTPStatus(answer.status)
     except ValueError:
         return _failed(answer)
@@ -113,6 +115,7 @@ def _message_of(answer: Answer) -> str:
 def _failed(answer: Answer) -> ErpError:
     """The error of a response that Tryton itself has not sent, as of a failing server or proxy."""
     status = answer.status
+    # A redirect is not followed: it could lead the key to another host.
     if 300 <= status < 400:
         message = "The address redirects elsewhere; correct the address of this connection."
         return ErpError(ErrorClass.BUG, answer.unclear, message, erp_code=str(status))

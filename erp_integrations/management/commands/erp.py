@@ -85,6 +85,7 @@ class Command(BaseCommand):
         account = Account.objects.filter(pk=options["account"]).first()
         if account is None:
             raise CommandError(f"--account: there is no account {options['account']}.")
+        # It shows counts only, so nobody has to be named who may see them.
         if options["verb"] == "status":
             self._status(account)
             return
