@@ -34,6 +34,7 @@ def text(name: str, default: str = "") -> str:
     if not path:
         return default
     try:
+        # Files of secrets often end with a line break.
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {error}") from error
@@ -181,7 +182,9 @@ def database(name: str, default: str) -> dict[str, object]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": port(name, address),
         "CONN_MAX_AGE": 600,
+        # The server may have been restarted since a connection was last used.
         "CONN_HEALTH_CHECKS": True,
+        # Seconds, so that a page fails soon while the server is away.
         "OPTIONS": {"connect_timeout": 5, **dict(parse_qsl(parts.query))},
     }
 
@@ -209,7 +212,10 @@ def sqlite(path: str) -> dict[str, object]:
         "NAME": path,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
+            # Seconds to wait for another writer: docs/locks.md, "Doing it again".
             "timeout": 20,
+            # With WAL, NORMAL loses no commit when a process ends, only perhaps when the machine
+            # does.
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
             ),

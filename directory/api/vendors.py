@@ -31,6 +31,7 @@ from erpbridge.rest.sync import SyncRow
 from erpbridge.rest.views import Listed, Resource, Shown
 
 PROJECTS = (
+    # Without an order, by which the rows would be grouped too.
     ProjectCompany.objects.filter(company=OuterRef("pk"))
     .order_by()
     .values("company")
@@ -48,6 +49,7 @@ def _of_trades(vendors: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
 @filtering("Standard cost codes: one or more ids, separated by commas.")
 def _of_codes(vendors: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Search with a regex: databases have no common way to look into a JSON list."""
+    # A dash stands for an empty list, and is in no list of ids.
     words = "|".join(str(pk) for pk in numbers(values)) or "-"
     vendors = vendors.annotate(code_words=Cast("standard_cost_code_ids", TextField()))
     return vendors.filter(code_words__regex=rf"(^|[^0-9])({words})([^0-9]|$)")

@@ -122,6 +122,7 @@ def _store(companies: Sequence[Company], differences: Mapping[int, Mapping[str, 
     columns = [name for name in (*STORED, "is_active") if name in changed]
     for company in companies:
         prepare(company)
+        # For the audit events; the UPDATE below counts in the database.
         company.revision += 1
     # Use column names: by relation name, each related row would be fetched separately.
     names = [f"{name}_id" if name in FOREIGN else name for name in (*columns, *DERIVED)]

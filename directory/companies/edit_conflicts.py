@@ -40,6 +40,7 @@ def rebase(
     data: QueryDict = form.data.copy()  # type: ignore[attr-defined]
     conflicts = []
     for name, before in original.items():
+        # Browsers do not let a page fill in a file again.
         if name == "logo" or name not in current.fields or typed.get(name) == now[name]:
             continue
         if typed.get(name) == before:

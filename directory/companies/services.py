@@ -135,6 +135,7 @@ def edit(
     :raises ValidationError: for a contact who is not one of the company's people.
     """
     values = with_new_trades(values, account=company.account)
+    # Read before the new values are set on the instance.
     before = shown_values(company, values, project=project)
     for name, value in _columns(values).items():
         setattr(company, name, value)
@@ -149,6 +150,7 @@ def edit(
         _replace_logo(company, before["logo"], seen=seen)
         columns["logo"] = company.logo.name
     _update(company, seen=seen, **columns, **derived)
+    # After the UPDATE, which locks the row: the relations of two edits must not be mixed.
     _set_relations(company, {name: values[name] for name in RELATIONS if name in changed})
     if project is not None and "roles" in changed:
         company.project_companies.filter(project=project).update(roles=values["roles"])
@@ -199,6 +201,7 @@ def deactivate(company: Company, *, seen: int, by: User) -> Company:
     :raises Stale: if somebody else has edited the company since.
     :raises Locked: while the company waits for accounting or is being exported.
     """
+    # One more than the message names, to know whether there are others.
     people = list(company.people.active().select_related("user").order_by("user__name")[:6])
     if people:
         raise PeopleRemain(people)
@@ -240,6 +243,7 @@ def add_to_project(ids: Iterable[int], *, project: Project, by: User, roles: str
 def remove_from_project(ids: Iterable[int], *, project: Project, by: User) -> int:
     """Remove companies from the project's Directory; returns how many were in it."""
     rows = ProjectCompany.objects.filter(project=project, company__in=list(ids))
+    # Locked, so that of two simultaneous requests only one records the removal.
     memberships = list(
         rows.select_for_update(of=("self",)).select_related("company").order_by("pk")
     )

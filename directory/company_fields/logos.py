@@ -31,6 +31,7 @@ def check(upload: UploadedFile[bytes]) -> UploadedFile[bytes]:
             f"{MOST_PIXELS_A_SIDE} on each side."
         )
     upload.seek(0)
+    # Not the name of the uploaded file, which could be any path.
     upload.name = f"{uuid4().hex}.{kind.lower()}"
     return upload
 
@@ -45,6 +46,7 @@ def _look_into(upload: File[bytes]) -> tuple[str, tuple[int, int]]:
     """Kind and size of a picture. Pillow raises many exceptions; all mean a bad file."""
     try:
         with warnings.catch_warnings():
+            # A small file may unpack to gigabytes; Pillow only warns of it.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(upload, formats=list(CONTENT_TYPES))
             kind, size = str(picture.format), picture.size

@@ -121,6 +121,7 @@ def _kind_missing(draft: Draft) -> list[Problem]:
     number = draft.payload["entity_id"]
     if not number or draft.payload["entity_type"]:
         return []
+    # By its type an adapter knows whether the ERP can store the number (adapters/tax_ids.py).
     message = f"Entity ID {number} has no entity type. Choose what kind of number it is."
     return [Problem("entity_type", "present", message, current="", limit="")]
 

@@ -109,6 +109,7 @@ def choices() -> list[tuple[str, str]]:
 
 def proposed(table: Table) -> dict[str, str]:
     """Position of a column (as text) -> field, for known headings."""
+    # Reversed, so that of two columns with the same heading the first is proposed.
     places = {_key(heading): place for place, heading in reversed([*enumerate(table.header)])}
     columns: dict[str, int] = {}
     for field, headings in HEADINGS.items():

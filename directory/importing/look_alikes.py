@@ -76,6 +76,7 @@ def matches(rows: Iterable[Row], *, account: Account, project: Project | None) -
     """The best match of each valid row, by line number; two queries."""
     valid = [row for row in rows if not row.problems and not row.is_person]
     described = {row.line: _of_row(row) for row in valid}
+    # Only signs that some row has are kept, so that a large Directory takes little memory.
     sign_keys = {sign.key for firm in described.values() for sign in _signs(firm)}
     seen: Seen = defaultdict(dict)
     for company in _companies(account):
@@ -86,6 +87,7 @@ def matches(rows: Iterable[Row], *, account: Account, project: Project | None) -
         match = _best(firm, seen, on_project)
         if match:
             best[line] = match
+        # Only now, so that no row is its own look-alike.
         _remember(firm, seen, sign_keys)
     return best
 
@@ -106,6 +108,7 @@ def _of_row(row: Row) -> Known:
 
 def _companies(account: Account) -> Iterator[Known]:
     """All companies of the account in one pass, because phones and tax IDs are stored as typed."""
+    # Active ones first, because a message names the first firm with a sign.
     rows = Company.objects.filter(account=account).order_by("-is_active", "pk")
     columns = ("name", "name_key", "zip", "country_code", "entity_id", "business_phone")
     stored = rows.values_list("pk", "is_active", *columns).iterator(chunk_size=2000)

@@ -40,11 +40,13 @@ class UserQuerySet(FoldingQuerySet["User"]):
     def update(self, **values: object) -> int:
         """Update as in Django. A new password or a deactivation also ends API tokens."""
         reason = NEW_PASSWORD if "password" in values else ""
+        # An expression may switch a login off as well.
         if values.get("is_active", True) is not True:
             reason = SWITCHED_OFF
         if not reason:
             return super().update(**values)
         with transaction.atomic(using=self.db):
+            # Read before the update, after which the filter may not match them any more.
             ids = list(self.order_by("pk").values_list("pk", flat=True))
             count = super().update(**values)
             for user_id in ids:
@@ -53,6 +55,7 @@ class UserQuerySet(FoldingQuerySet["User"]):
 
 
 def _end_everywhere(user_id: int, reason: str, *, by: User | None) -> None:
+    # Imported here, because it needs the models of this module.
     from erpbridge.access.services.end_access import end_everywhere
 
     end_everywhere(user_id, why=reason, by=by)

@@ -176,6 +176,7 @@ def _assign_types(access: Access, entity: str) -> Answer:
 def _decide(direction: int, verb: str) -> Rule:
     # ``direction`` is an index into the pair (can import, can export).
     def rule(access: Access, entity: str) -> Answer:
+        # No level accepts anything without the flag: docs/design/permissions.md, "Who does what".
         if not access.membership.can_push_to_accounting:
             return Answer(False, "Needs the approver's flag Can push to accounting.")
         level = access.level(Tool.ERP_INTEGRATIONS)

@@ -109,6 +109,7 @@ def refold(model: type[models.Model], ids: Sequence[int], fields: Sequence[Folde
             for folded_field in fields
         }
         if rows:
+            # Through the base manager, whose update does not fold the columns again.
             model._base_manager.filter(pk__in=[row.pk for row in rows]).update(**values)
 
 

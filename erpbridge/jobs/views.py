@@ -34,6 +34,7 @@ def job(request: ScopedRequest, job_id: UUID) -> HttpResponse:
     context = _context(visible_job, request.access)
     if request.htmx and not request.htmx.boosted:
         if not visible_job.is_live:
+            # The result is another page than the progress, so the whole page is loaded again.
             return HttpResponseClientRefresh()
         return render(request, "jobs/running.html", context)
     return render(request, "jobs/job.html", context)
@@ -53,5 +54,6 @@ def _waits(live_job: Job) -> str:
     """Return why a live job does not continue; empty if it does."""
     if not live_job.is_live or live_job.problem:
         return live_job.problem
+    # With a full disk the workers cannot even store that they wait.
     is_waiting = Job.objects.due().filter(pk=live_job.pk).exists()
     return f"{DISK.reason} It can continue {DISK.when}." if is_waiting and disk_problem() else ""

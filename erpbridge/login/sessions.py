@@ -62,6 +62,7 @@ NO_COOKIE = (
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say why the CSRF check failed; return the form's fields if only its token was too old."""
+    # Django passes the reason as a text only.
     if reason.startswith(("Origin", "Referer")):
         return _refusal_page(request, "It came from another address", _other_origin(request))
     if reason.startswith("CSRF cookie"):
@@ -70,6 +71,7 @@ def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
         response = HttpResponse(REPLACED, "text/plain; charset=utf-8", status=403)
         response["X-Token-Replaced"] = "1"
         return response
+    # Otherwise another site may have filled in the form, and a person would send it with one click.
     typed = typed_fields(request) if _is_same_origin(request) else None
     if typed is None:
         return _refusal_page(request, "This form is too old", f"{REPLACED} Open it again.")

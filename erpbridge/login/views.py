@@ -152,6 +152,7 @@ class Invitation(PasswordResetConfirmView):
 def session_token(request: HttpRequest) -> HttpResponse:
     """Return a new CSRF token for forms of pages that were open during another login."""
     response = HttpResponse(get_token(request), "text/plain; charset=utf-8")
+    # A cache must not hand the token of one person to another.
     response["Cache-Control"] = "no-store"
     return response
 

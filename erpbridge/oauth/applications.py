@@ -139,6 +139,7 @@ def checked_redirect_uri(uri: str) -> str:
         or any(ord(character) <= 32 for character in uri)
     ):
         raise ValidationError({"redirect_uris": f"“{uri[:100]}” is not an address."})
+    # urlsplit does not report an empty fragment.
     if parts.fragment or "#" in uri:
         raise ValidationError({"redirect_uris": f"“{uri[:100]}” must not hold a #."})
     # http only on this machine, for native applications (RFC 8252, 7.3).
@@ -183,6 +184,7 @@ def delete(application_id: int, *, by: Access) -> bool:
     application.save(update_fields=["deleted_at"])
     if application.service is not None:
         Membership.objects.filter(pk=application.service.pk).update(is_active=False)
+        # Its login serves no other account.
         User.objects.filter(pk=application.service.user_id).update(is_active=False)
     note(by.account.pk, [_event(application, "deleted", {})], by=by.user)
     return True

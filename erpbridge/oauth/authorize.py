@@ -80,6 +80,7 @@ def _parsed(query: QueryDict, user: User) -> AuthorizationRequest:
     # PostgreSQL rejects null characters in parameters.
     uid = query.get("client_id", "").replace("\x00", "")
     applications = Application.objects.filter(uid=uid, service=None, deleted_at=None)
+    # An application of another account looks unknown, so that client ids cannot be probed.
     visible = Account.objects.visible_to(user)
     application = applications.filter(account__in=visible).select_related("account").first()
     if application is None:
@@ -114,6 +115,7 @@ def _problem(query: QueryDict) -> tuple[str, str] | None:
     if query.get("response_type") != "code":
         return "unsupported_response_type", "response_type must be code."
     challenge, method = query.get("code_challenge", ""), query.get("code_challenge_method", "")
+    # The method "plain" would show the verifier to whoever sees this request (RFC 7636, 7.2).
     if (challenge or method) and method != "S256":
         return "invalid_request", "code_challenge_method must be S256."
     # RFC 7636, 4.2.

@@ -99,6 +99,7 @@ def _by_itself(application: Application, _fields: Mapping[str, str]) -> IssuedTo
     if application.service is None:
         message = "This application acts for people; use a service account."
         raise Refused("unauthorized_client", message)
+    # It can ask again with its secret, so it gets no refresh token (RFC 6749, 4.4.3).
     return tokens.issue(application, application.service.user, refresh=False)
 
 
@@ -191,6 +192,7 @@ def _client(request: HttpRequest, fields: Mapping[str, str]) -> Application:
     stored = application.secret_digest if application else "0" * 64
     if constant_time_compare(stored, tokens.digest(secret)) and application is not None:
         return application
+    # Only wrong secrets count: nobody who guesses can lock the application itself out.
     if throttles.wrong_secret(uid, client_network(request) or ""):
         message = "Too many wrong client secrets. Wait a quarter of an hour."
         raise Refused("invalid_client", message, 429)

@@ -39,6 +39,7 @@ def acting_for(user: User, account: Account | None = None) -> list[Program]:
     rows = tokens_of_user.values("application").annotate(
         alive=Count("pk", filter=alive),
         since=Min("granted_at", filter=alive),
+        # Of all tokens, because one that has ended meanwhile may have been used last.
         used_at=Max("used_at"),
     )
     row_of = {row["application"]: row for row in rows if row["alive"]}
@@ -83,6 +84,7 @@ def end(
     if application_id is not None:
         selection &= Q(application=application_id)
     now = timezone.now()
+    # Codes too, because they could still be exchanged for tokens.
     codes = Code.objects.filter(selection, used_at=None, expires_at__gt=now)
     live = Token.objects.filter(selection, ended_at=None)
     acting = live.filter(expires_at__gt=now).values("application")

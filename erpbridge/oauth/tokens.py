@@ -239,6 +239,7 @@ def read(access: str) -> Token | None:
         user=OuterRef("user"), account=OuterRef("application__account")
     )
     rows = Token.objects.filter(
+        # Asked in each call, so that a person who leaves the account has no access at once.
         Exists(memberships),
         kind=Token.Kind.ACCESS,
         digest=digest(access),

@@ -63,6 +63,7 @@ def person_list(request: ScopedRequest) -> HttpResponse:
 
 def _people_of_tab(people: QuerySet[Membership], tab: str) -> QuerySet[Membership]:
     """Return the people of one tab."""
+    # Each row says whether the person can approve, which takes both.
     people = people.select_related("user").prefetch_related("erp_rights", "projects")
     if tab == "inactive":
         return people.filter(is_active=False)

@@ -116,6 +116,7 @@ class RestView(APIView):
             raise Http404
         key = idempotency.key_of(request)
         if key:
+            # Before the parsers read the stream, after which the body is gone.
             idempotency.keep_body(request)
         self.initial(request, *self.args, **self.kwargs)
         handler = self._handler()
@@ -165,6 +166,7 @@ class RestView(APIView):
     @busy.retried
     def _written(self, handler: Handler) -> HttpResponse:
         with transaction.atomic():
+            # The locks first, so that what is compared cannot change before it is written.
             self.hold()
             self._compare()
             response = handler(self.request, **self.kwargs)
@@ -291,6 +293,7 @@ class RestView(APIView):
 
 
 def _tags(header: str) -> set[str]:
+    # A proxy that compresses responses makes their ETags weak.
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 

@@ -41,6 +41,7 @@ class Count:
 
 def capped_count(queryset: QuerySet[Model], *, cap: int = COUNT_CAP) -> Count:
     """Count without reading more than ``cap`` + 1 rows."""
+    # Unordered, so that the database can stop at any rows.
     number = queryset.order_by()[: cap + 1].count()
     return Count(min(number, cap), capped=number > cap)
 
@@ -219,10 +220,12 @@ def _cut(
     """Return the rows, and whether there are rows before and after them."""
     if position := order.position(queryset, params.get("after", "")):
         rows = _read(queryset, position, size=size, descending=order.descending)
+        # What came after the cursor may have been deleted meanwhile.
         if rows:
             return rows[:size], True, len(rows) > size
     elif position := order.position(queryset, params.get("before", "")):
         rows = _read(queryset, position, size=size, descending=not order.descending)
+        # With less than a page before the cursor, the first page is shown, which is full.
         if len(rows) > size:
             return rows[:size][::-1], True, True
     rows = _read(queryset, None, size=size, descending=order.descending)

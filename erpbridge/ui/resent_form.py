@@ -89,6 +89,7 @@ def _secret(name: str) -> bool:
 def _keeps_nothing(path: str) -> bool:
     try:
         return bool(getattr(resolve(path).func, KEEPS_NOTHING, False))
+    # No form of this site was sent to an unknown path.
     except Resolver404:
         return True
 

@@ -48,6 +48,7 @@ def create(
         admin=Level.ADMIN,
         erp_integrations=Level.ADMIN,
         can_push_to_accounting=True,
+        # The operator vouches for the first admin, who needs no link to join.
         confirmed_at=timezone.now(),
     )
     data = {"admin": membership.user.email}

@@ -104,6 +104,7 @@ def add(*, email: str, name: str, person: Person, by: Access, trusted: bool = Fa
     )
     if user.is_service:
         raise ValidationError({"email": "This is a service account, not a person."})
+    # Two admins may add the same person at once: the constraint decides, and the second is told.
     membership, created = Membership.objects.get_or_create(
         user=user,
         account=by.account,
@@ -196,6 +197,7 @@ def save_on_projects(
             events.append(event(membership, CHANGED, data, about=f"Project {project}"))
     _store_projects(membership, changed)
     if changed:
+        # The levels are in rows of their own; API clients find changed people by this time.
         Membership.objects.filter(pk=membership.pk).update(updated_at=timezone.now())
     note(by.account.pk, events, by=by.user)
     for pk, after in changed.items():
@@ -294,6 +296,7 @@ def locked(membership_id: int, by: Access) -> Membership:
 
 
 def _check_own_change(membership: Membership, person: Person, by: Access) -> None:
+    # What somebody takes from themselves by mistake, they could not give back.
     if membership.user_id != by.user.pk:
         return
     if membership.directory == Level.ADMIN and person.directory != Level.ADMIN:
@@ -346,6 +349,7 @@ def _store(membership: Membership, person: Person, approver: Approver | None) ->
 
 def _store_rights(membership: Membership, rights: Rights) -> None:
     rows = []
+    # For every type, so that a right that is no longer ticked is taken away.
     for entity, _label in entity_choices():
         can_import, can_export = rights.get(entity, (False, False))
         rows.append(

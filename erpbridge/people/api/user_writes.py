@@ -137,6 +137,7 @@ class UserWrites(Records):
             person=Person(**{name: columns[name] for name in PERSON_FIELDS if name in columns}),
             by=self.access,
         )
+        # What the service does not take: the flag, the origin id and levels on the project.
         self._amend(added.membership, columns, values.get(FLAG), self._here(values) or ON_A_PROJECT)
         return added.membership.pk
 

@@ -158,6 +158,7 @@ def _moment(text: str) -> tuple[datetime, datetime]:
         if moment is not None:
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             moment = moment.astimezone(UTC)
+            # Times are shown without fractions, so each stands for its whole second.
             return moment, moment.replace(microsecond=0) + timedelta(seconds=1)
     except (ValueError, OverflowError):
         pass

@@ -111,6 +111,7 @@ def whole_number(value: object, name: str, *, least: int = 1, most: int = LARGES
     """
     text = str(value).strip()
     is_number = text.isascii() and text.isdecimal() and len(text) <= 19
+    # In Python, true of JSON is an integer.
     if isinstance(value, bool) or not is_number or not least <= int(text) <= most:
         upper_limit = "" if most == LARGEST_ID else f" to {most:,}"
         raise Malformed({name: [f"must be a whole number from {least}{upper_limit}"]})

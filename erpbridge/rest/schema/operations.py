@@ -65,7 +65,7 @@ class Declared:
 
 def declared_by(handler: Callable[..., object]) -> Declared:
     """Return what the decorators declared; empty for an undecorated handler."""
-    declared: Declared = handler.__dict__.setdefault("told", Declared())
+    declared: Declared = handler.__dict__.setdefault("declared", Declared())
     return declared
 
 
