@@ -79,5 +79,6 @@ def copy(source: CodeList, target: CodeList, *, seen: tuple[int, int], by: User)
     }
     if (revisions[source.pk], revisions[target.pk]) != seen:
         raise Stale("A list was changed since you looked at the counts. Here they are as of now.")
+    # Only now, because it raises the revision that was compared.
     list_services.open_for_change(target.pk, by=by)
     return len(code_services.store_many(target, plan(source, target).rows, by=by))

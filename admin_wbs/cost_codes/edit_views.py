@@ -161,6 +161,7 @@ def _edit_part(
     }
     if not request.htmx:
         return render(request, "wbs/code_edit.html", context)
+    # A form that was sent stays open, so that nothing typed is lost.
     closed = (context["read_only"] or context["lock"]) and not form.is_bound
     return render(request, f"wbs/parts/{'row' if closed else 'row_edit'}.html", context)
 

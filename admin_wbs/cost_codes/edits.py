@@ -68,6 +68,7 @@ def change(
     if not differences:
         return 0, {}
     renamed = {pk: new_values[pk]["code"] for pk in differences if "code" in differences[pk]}
+    # The list is locked, so no code comes under them meanwhile.
     family_ids = _family_ids(code_list, renamed)
     # From here on nobody sends one of these codes, so what is checked stays true until the end.
     codes = _locked_rows({*differences, *family_ids})
@@ -186,6 +187,7 @@ def _write(codes: Collection[CostCode]) -> None:
     for code in codes:
         code.revision += 1
         code.updated_at = now
+    # Far smaller statements than the CASE expressions of bulk_update.
     CostCode.objects.bulk_create(
         codes,
         batch_size=BATCH,

@@ -50,6 +50,7 @@ def add(
     created = CostCode(account_id=code_list.account_id, list=code_list, parent=stored_parent)
     created.place(code.strip(), stored_parent)
     created.description = description.strip()
+    # The list is locked, so the code is still free when it is saved.
     _check(created)
     created.save()
     note(code_list.account_id, [_note(created, "created", data={"revision": 1})], by=by)
@@ -82,6 +83,7 @@ def store_many(
     # Parents that exist become groups, and is_group is part of their payload.
     parent_ids: list[int] = [code.pk for code in codes_by_path.values()]
     created: list[CostCode] = []
+    # Tier by tier, because each needs the ids of the codes above it.
     for depth in range(MOST_TIERS):
         tier = [(path, text) for path, text in rows if len(path) == depth + 1]
         new = [_new(code_list, path, text, codes_by_path) for path, text in tier]
@@ -112,6 +114,7 @@ def edit(code: CostCode, *, values: Mapping[str, str], seen: int, by: User) -> C
     cleaned = {name: value.strip() for name, value in values.items()}
     if not changes({name: getattr(stored, name) for name in cleaned}, cleaned):
         return stored
+    # For a code that is locked too, the message below says more.
     if stored.revision != seen and not sendable.is_locked(stored):
         raise Stale(f"{stored} was changed since you opened the page. Review the current version.")
     label = stored.full_code
@@ -315,6 +318,7 @@ def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
     data = {"changes": {"is_active": [not active, active]}}
     if codes:
         account_id = codes[0].account_id
+        # The UPDATE has raised the revisions in the database only.
         notes = [
             _note(code, "edited", data={**data, "revision": code.revision + 1}) for code in codes
         ]

@@ -75,6 +75,7 @@ def tick_column(
     Nothing changes if the cost type was deleted. :raises ReadOnly: if the list takes no ticks.
     """
     _lock_open(code_list)
+    # Locked, so that it is not deleted while boxes of it are ticked.
     if not CostType.objects.select_for_update(no_key=True).filter(pk=cost_type.pk):
         return 0
     codes = rows(code_list).search(words)

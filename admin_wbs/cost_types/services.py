@@ -78,6 +78,7 @@ def delete(cost_type: CostType, *, by: User) -> None:
 
 
 def _locked(cost_type: CostType) -> CostType:
+    # Without no_key: no row that refers to the cost type may be stored meanwhile.
     rows = CostType.objects.select_for_update()
     stored: CostType | None = rows.filter(pk=cost_type.pk).first()
     if stored is None:

@@ -110,6 +110,7 @@ def fetch_step(run: Run) -> None:
         if "fetch" not in run.notes:
             with run.chunk():
                 run.notes["fetch"] = sendable.begin_fetch(code_list.account_id, list_services.CODE)
+        # The call may take longer than what is left of the lease.
         run.alive()
         cursor = run.notes.get("cursor", "")
         page = sendable.fetch_page(code_list.account_id, list_services.CODE, cursor=cursor)
@@ -117,6 +118,7 @@ def fetch_step(run: Run) -> None:
         raise JobProblem(f"The ERP's cost codes could not be fetched: {error}") from error
     if page.connection_id != code_list.connection_id:
         raise JobProblem("Another ERP was connected meanwhile.")
+    # Pages of two ERPs must not be mixed.
     if page.config != run.notes.setdefault("config", dict(page.config)):
         raise JobProblem("The connection's settings were changed meanwhile. Fetch the codes again.")
     with run.chunk():
@@ -223,6 +225,7 @@ def follow(code_list: CodeList, rows: Sequence[Row], *, by: User) -> None:
     """Apply rows of one plan; the caller has locked and touched the list."""
     links = {row.code_id: row.erp_id for row in rows if row.fate == Fate.SAME}
     with transaction.atomic():
+        # Connections come after the list and before its codes (docs/locks.md).
         sendable.hold(code_list.account_id)
         changed = [row for row in rows if row.fate == Fate.CHANGED]
         links |= _make_and_place(code_list, rows, changed, by=by)

@@ -139,6 +139,7 @@ def _erp_code(
     erp_parent = by_id.get(parent_id)
     parent = None
     problem = ""
+    # The data of an ERP may have circles, and chains that are longer than our tiers.
     if erp_parent is not None and row.erp_id not in below and len(below) <= MOST_TIERS:
         parent = _erp_code(erp_parent, by_id, placed, below | {row.erp_id})
         problem = parent.problem and "The code above it cannot be taken."
@@ -146,6 +147,7 @@ def _erp_code(
         problem = "The ERP names a code above it that it does not have, or one below it."
     path = (*(parent.path if parent else ()), one_line(_own_code(row, erp_parent)))
     description = one_line(str(row.data.get("description") or row.data.get("name") or ""))
+    # Under an inactive code none is active, as in our own lists.
     active = row.data.get("is_active") is not False and (parent is None or parent.is_active)
     problem = problem or _problem(path, description)
     placed[row.erp_id] = ErpCode(row.erp_id, path, description, bool(active), problem)
@@ -163,6 +165,7 @@ def _own_code(row: ErpRow, erp_parent: ErpRow | None) -> str:
     if not joined.startswith(prefix) or len(joined) <= len(prefix) + 1:
         return joined
     rest = joined[len(prefix) :]
+    # Without the separator, whichever one the ERP uses.
     return rest if rest[0].isalnum() else rest[1:]
 
 
@@ -213,6 +216,7 @@ class _Comparison:
             if code.is_active and code.pk not in changing
         }
         checked: list[Row] = []
+        # From the top, so that an added code counts as the parent of those under it.
         for row in sorted(rows, key=lambda item: len(item.path)):
             parent_key = key(full_code(row.path[:-1]))
             needed = row.fate in (Fate.NEW, Fate.CHANGED) and row.is_active and len(row.path) > 1
@@ -237,6 +241,7 @@ class _Comparison:
         holder = self.by_path.get(code_key)
         if holder is not None:
             return self._same(erp_code, holder)
+        # A code that is inactive there could not be used here either.
         return _row(Fate.NEW, erp_code) if erp_code.is_active else None
 
     def _same(self, erp_code: ErpCode, holder: CostCode) -> Row:

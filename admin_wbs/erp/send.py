@@ -66,6 +66,7 @@ def _chosen(code_list: CodeList, seen: int, ids: Iterable[int] | None) -> dict[i
 
     :raises Stale: if the list was changed since.
     """
+    # Under the lock, so that the revisions are those of the list that the person saw.
     stored = list_services.lock(code_list.pk)
     if stored.revision != seen:
         raise Stale(changed_since(stored))

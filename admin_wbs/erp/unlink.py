@@ -76,6 +76,7 @@ def unlink(code: CostCode, *, by: User, why: str, seen: int, with_below: bool, d
     check = usage(stored)
     _refuse(check, with_below=with_below, delete=delete)
     family = [stored.pk, *(linked.pk for linked in check.linked_below)]
+    # One reason is enough: raising it undoes the others too.
     for why_not in sendable.unlink(
         code_list.account_id, list_services.CODE, family, by=by, why=why
     ).values():

@@ -139,7 +139,9 @@ def _compare(row: Row, known: Known | None) -> None:
 
 def _find_orphans(rows: Sequence[Row], existing: set[Key]) -> None:
     """Each row needs its parent in the list, or as another row without errors."""
+    # Reversed, so that the first of several equal rows is the parent.
     lines: Mapping[Key, Row] = {row.key: row for row in reversed(rows) if row.path}
+    # Parents first, because an error of a parent is one of its children too.
     for row in sorted(rows, key=lambda item: len(item.path)):
         parent_key = row.key[:-1]
         if not parent_key or parent_key in existing or not all(row.path):

@@ -80,6 +80,7 @@ class TieredQuerySet(FoldingQuerySet[T]):
     def families(self, rows: Sequence[Tiered]) -> Self:
         """Some rows of one tree and all their descendants; at most :data:`MOST_FAMILIES` rows."""
         tree = {row.within: getattr(row, f"{row.within}_id") for row in rows[:1]}
+        # For no rows: this matches nothing.
         inside = Q(pk__in=[])
         for row in rows:
             inside |= Q(sort_path__gte=row.sort_path, sort_path__lt=end_of(row.sort_path))

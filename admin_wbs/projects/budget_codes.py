@@ -92,6 +92,7 @@ def store(project: Project, rows: Sequence[WbsCodeRow], *, by: User) -> None:
     good = [row for row in rows if not row.errors]
     stored = _stored(project, {row.combination for row in good})
     for row in good:
+        # An existing budget code keeps items that have become inactive since.
         if row.combination not in stored:
             _check_active(row, items)
     good = [row for row in good if not row.errors]
@@ -214,6 +215,7 @@ def _items_of(
     elif segment.kind == Kind.SUB_JOB:
         rows, columns = SubJob.objects.filter(project=project), ("pk", "code", "is_active")
     elif segment.kind == Kind.COST_TYPE:
+        # Locked, because a cost type can be deleted; there are no inactive ones.
         types = CostType.objects.select_for_update(no_key=True).order_by("pk")
         of_account = types.filter(account=project.account_id, pk__in=ids)
         return [(pk, code, True) for pk, code in of_account.values_list("pk", "code")]

@@ -94,6 +94,7 @@ def one_step(run: Run) -> None:
         code_list = _erp_list(run)
         added = cost_codes.add_missing(code_list, project=project, by=run.job.by, most=CHUNK)
         run.done += added
+        # Further codes may have been synced since the job was started.
         run.total = max(run.total, run.done)
         if not added:
             inactive = [

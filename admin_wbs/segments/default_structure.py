@@ -73,10 +73,12 @@ def lock(account_id: int) -> None:
 
 def project_made(*, instance: Project, created: bool, raw: bool, **_more: object) -> None:
     """Signal handler: give a new project the account's current structure."""
+    # Fixtures bring their own structure.
     if not created or raw:
         return
     with transaction.atomic():
         lock(instance.account_id)
+        # It has one already if lock() has just made the first structure of the account.
         if not instance.segments.exists():
             _copy(instance.account_id, [instance.pk])
 

@@ -73,6 +73,7 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
         return stored
     family = [stored]
     if "code" in changed:
+        # Its code is a part of the codes under it.
         family += SegmentItem.objects.under(stored)
         _rename(segment, family, cleaned["code"])
     stored.description = cleaned.get("description", stored.description)

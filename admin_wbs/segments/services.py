@@ -56,6 +56,7 @@ def add(
     :raises SegmentRefused: with the reason of :func:`add_refusal`.
     """
     default_structure.lock(account.pk)
+    # Under the lock, so that two requests do not both add the last one allowed.
     why = add_refusal(account.pk)
     if why:
         raise SegmentRefused(why)

@@ -27,6 +27,7 @@ def rename(
     :returns: id -> new path, and id -> why the row keeps its code.
     """
     refused: dict[int, str] = {}
+    # It ends, because every round but the last refuses one row more.
     while True:
         accepted = {pk: code for pk, code in codes.items() if pk not in refused}
         paths = new_paths(family, codes=accepted)

@@ -128,6 +128,7 @@ class Codes(CodeView, Listed[CostCode]):
         """Create a cost code."""
         code_list = self.code_list()
         self.require(Permission.CODES_EDIT)
+        # With an id, the row would be matched with a stored code.
         values = {name: value for name, value in self.wrapped(WRAPPER).items() if name != "id"}
         return self.show(self.write(code_list, values), 201)
 
@@ -202,6 +203,7 @@ class OneCode(CodeView, Shown[CostCode]):
         self.require(Permission.CODES_EDIT)
         if not stored.list.is_erp:
             raise Invalid({"base": [ONLY_ERP]})
+        # Now, because there is nothing to show afterwards.
         response = self.show(pk)
         with refusals():
             outcome = code_services.delete(stored.list, [pk], by=self.access.user)

@@ -109,6 +109,7 @@ class OneCodeList(CodeListView, Shown[CodeList]):
         changes = {columns[name]: value for name, value in values.items() if name in columns}
         with refusals():
             list_services.change(stored, values=changes, by=self.access.user)
+            # Renamed before, because the list of a connected ERP keeps its name.
             if values.get("is_erp_list"):
                 list_services.make_erp(stored, by=self.access.user)
         return self.show(pk)

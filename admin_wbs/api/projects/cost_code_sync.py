@@ -78,6 +78,7 @@ class ProjectCodeRecords(Records):
         for row in rows:
             code = stored[row.pk or 0].cost_code
             now: dict[str, tuple[object, ...]] = {
+                # Clients send either the last tier or the full code.
                 "code": (code.code, code.full_code),
                 "name": (code.description,),
                 "origin_id": (code.origin_id,),

@@ -209,6 +209,7 @@ class CopySubset(CopyAll):
             raise Malformed(errors)
         before = self._here(code_list)
         cost_codes.add_only(code_list, code_ids, project=self.project, by=self.access.user)
+        # With the codes above them, which are copied too.
         added = self._here(code_list) - before
         failures = [self._failure(pk, before) for pk in code_ids if pk not in added]
         successes = self._shown(cost_code__in=added)

@@ -257,6 +257,7 @@ class CompanyItems(Items):
                 created = code_services.add(code_list, parent=parent, **fields)
             elif segment.kind == Kind.COST_TYPE:
                 fields["label"] = fields.pop("description")
+                # The call has no field for the base type.
                 account, other = self.access.account, CostType.Base.OTHER
                 created = cost_type_services.add(account, base_type=other, **fields)
             elif segment.is_custom:
@@ -298,6 +299,7 @@ class OneCompanyItem(OneItem):
         with refusals():
             if isinstance(stored, CostType):
                 cost_type_services.change(stored, values=changes, by=by)
+            # API clients compare with If-Match, so the current revision counts as seen.
             elif isinstance(stored, CostCode):
                 code_services.edit(stored, values=changes, seen=stored.revision, by=by)
             elif isinstance(stored, SegmentItem):
@@ -369,6 +371,7 @@ class UpdateAll(ItemView):
         if existing != set(ids):
             raise Invalid({"ids": [f"are not items here: {sorted(set(ids) - existing)[:10]}"]})
         active = STATUS[status]
+        # An item that has the status already would be refused.
         to_switch = self.found().filter(pk__in=ids).exclude(is_active=active)
         with refusals():
             outcomes = self.switch_items(

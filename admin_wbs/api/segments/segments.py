@@ -68,6 +68,7 @@ class WbsView(Resource[Row]):
             Permission.PROJECT_WBS_VIEW if "project_id" in self.kwargs else Permission.CODES_VIEW
         )
         account = super().enter(request)
+        # A writing call does it in its transaction; see hold().
         if request.method not in scope.WRITES:
             default_structure.ensure(account)
         return account
@@ -155,6 +156,7 @@ class SegmentView(WbsView[Segment]):
 
 
 def _from_zero(position: int | None) -> int | None:
+    # Positions begin with 0 in Procore's API.
     return None if position is None else position - 1
 
 

@@ -68,6 +68,7 @@ class WbsCodeQuerySet(FoldingQuerySet["WbsCode"]):
 def _has_item(which: Q) -> Q:
     from admin_wbs.models.budget_codes import WbsCodeItem
 
+    # EXISTS, because a join would repeat a budget code for each item that matches.
     return Q(Exists(WbsCodeItem.objects.filter(which, wbs_code=OuterRef("pk"))))
 
 
