@@ -182,6 +182,7 @@ class OneDepartment(DepartmentView, Shown[Department]):
         """Delete a department. The response has no body."""
         row = self.one(pk)
         self.require(Permission.ACCOUNT_CONFIGURE)
+        # Before the deletion, which takes the id off the row.
         self._note_event(row, "deleted")
         row.delete()
         return JsonAnswer(None, 204)

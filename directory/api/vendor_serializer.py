@@ -194,6 +194,7 @@ def register_of(row: Row) -> dict[str, object] | None:
         "id": row["id"],
         "type": row["entity_type"] or None,
         "identifier": row["entity_id"],
+        # erpbridge does not ask the register whether the number is right.
         "verified_at": None,
         "verification_status": "unverified",
     }
@@ -257,6 +258,7 @@ class _More:
 
 
 def _counts(rows: QuerySet[Model], name: str = "company_id") -> dict[int, int]:
+    # Without an order, by which the rows would be grouped too.
     return dict(rows.order_by().values_list(name).annotate(Count("pk")))
 
 

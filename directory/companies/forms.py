@@ -158,6 +158,7 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
             name: self.cleaned_data[name] for name in self.fields if name in self.cleaned_data
         }
         remove = values.pop("remove_logo", False)
+        # Without an upload the field has the stored file, which is no new value.
         if not isinstance(values.get("logo"), UploadedFile):
             values.pop("logo", None)
             if remove:
@@ -242,12 +243,14 @@ class CompanyForm(PlainTexts, forms.ModelForm):  # type: ignore[type-arg]
             account_people.filter(companies=self.company) if self.company else account_people.none()
         )
         members = {person.pk for person in own_people}
+        # Inactive people of the company stay offered, or saving would take them off it.
         offered = [
             person
             for person in account_people.order_by("user__name", "pk")
             if (person.is_active and person.user.is_active) or person.pk in members
         ]
         self._offer("people", offered, label=_named)
+        # Whoever is ticked now becomes one of the people together with being a contact.
         ticked = self.data.getlist("people") if self.is_bound else []  # type: ignore[attr-defined]
         contacts = [
             member for member in offered if member.pk in members or str(member.pk) in ticked

@@ -20,6 +20,7 @@ def trades_named(account: Account, names: Iterable[str]) -> dict[str, Trade]:
     missing = [name for name_key, name in names_by_key.items() if name_key not in trades]
     if missing:
         new = [Trade(account=account, name=name) for name in missing]
+        # If another request adds the same trade, its row is the one that is read below.
         Trade.objects.bulk_create(new, ignore_conflicts=True)
         trades = _trades(account)
     return {name_key: trades[name_key] for name_key in names_by_key}

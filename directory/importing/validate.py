@@ -107,6 +107,7 @@ def _row(line: Line, places: Mapping[str, int], country: str) -> Row:
         except Wrong as wrong:
             values[name] = text
             problems.append(_problem(name, text, wrong))
+    # A field with an error is not checked once more together with others.
     wrong_fields = {problem.field for problem in problems}
     addresses = {name: line.address(place) for name, place in places.items()}
     problems += _tax_id_problems(values, wrong_fields, addresses)
@@ -150,6 +151,7 @@ def _address_problems(
     values: Values, country: str, addresses: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Set the state's country, and check the ZIP code against it."""
+    # A country by itself is no address.
     has_address = any(values.get(name) for name in ("address", "city", "state_code", "zip"))
     state = values.get("state_code", "")
     row_country = values.get("country_code") or (country if has_address else "")
@@ -204,6 +206,7 @@ def _email(cell: Cell) -> str:
 
 def _website(cell: Cell) -> str:
     scheme, colon, _ = cell.text.partition(":")
+    # The page shows it as a link, which must not lead to javascript: and the like.
     if " " in cell.text or (colon and "." not in scheme and scheme.lower() not in SCHEMES):
         message = "must be a web address such as https://www.example.com."
         raise Wrong(message, rule="format", limit="http or https")
@@ -252,6 +255,7 @@ def _trades(cell: Cell) -> list[str]:
     longest = max(names, key=len, default="")
     if len(longest) > LONGEST_TRADE:
         raise _too_long(len(longest), LONGEST_TRADE)
+    # Two spellings of a trade are one trade.
     by_key: dict[str, str] = {}
     for name in names:
         by_key.setdefault(key(name), name)

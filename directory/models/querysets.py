@@ -38,6 +38,7 @@ class CompanyQuerySet(FoldingQuerySet["Company"]):
 
     def on_project(self, project_id: int) -> CompanyQuerySet:
         """Companies in the Directory of a project."""
+        # By way of the relation, because that model imports this module.
         memberships = self.model.project_companies.rel.related_model._default_manager.filter(
             project=project_id, company=OuterRef("pk")
         )

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 # Lookups of one item before a user is asked.
 MOST_LOOKS = 8
+NO_LOOKUP = "This ERP has no lookup, so it is unknown whether it has the record."
 
 
 def resolve_uncertain(
@@ -49,7 +50,7 @@ def resolve_uncertain(
             return
         with tracing.handling([item]):
             if not manifest.can_find:
-                ask_user(item, "This ERP cannot be asked whether it took the record.")
+                ask_user(item, NO_LOOKUP)
             elif not _resolve(connection, adapter, manifest, item):
                 return
 

@@ -13,8 +13,8 @@ from erpbridge.ui.times import format_time
 SENTENCES: dict[tuple[str, str], str] = {
     (State.QUEUED, Delivery.POLLED): "It waits for the ERP to fetch it.",
     (State.SENDING, Delivery.POLLED): "The ERP has fetched it and not reported on it yet.",
-    (State.UNCERTAIN, Delivery.POLLED): "The ERP fetched it and did not report on it. When it asks "
-    "again, it is asked for the outcome before anything is sent again.",
+    (State.UNCERTAIN, Delivery.POLLED): "The ERP fetched it and did not report on it. Its next "
+    "call is answered with a lookup of the record, before anything is sent again.",
     (State.QUEUED, Delivery.FILE): "It waits for somebody to make the next file, on the page of "
     "the connection.",
     (State.UNCERTAIN, Delivery.FILE): "It was in a file whose result does not name it.",

@@ -76,6 +76,7 @@ def number(value: float, number_format: str) -> str:
     """
     if number_format.casefold() == GENERAL.casefold():
         return _general(Decimal(repr(value)))
+    # The shortest text of the number, as people typed it, and not its exact binary value.
     exact = Decimal(repr(value))
     sections = _sections(number_format)
     if any(section.condition for section in sections):

@@ -48,6 +48,7 @@ class Line:
     @classmethod
     def from_json(cls, stored: Sequence[Any]) -> Line:
         """Read a line as an upload stored it."""
+        # Older uploads have no third part.
         number, cells, *rest = stored
         unreadable = rest[0] if rest else {}
         return cls(number, cells, {int(index): problem for index, problem in unreadable.items()})
@@ -128,6 +129,7 @@ def _header(cells: list[str]) -> list[str]:
 
 
 def _refuse_ragged(lines: list[Line], width: int) -> None:
+    # After a separator too many, or too few, every value would be in a wrong column.
     ragged = [line for line in lines if len(line.cells) != width]
     if not ragged:
         return

@@ -238,6 +238,7 @@ class Frame:
         if self.access is None:
             return []
         scope = Scope(self.access.account)
+        # With the levels in the account, which may be others than those in the project.
         account_access = Access(self.access.user, scope, self.access.membership)
         return tools(account_access, request=self.request)
 

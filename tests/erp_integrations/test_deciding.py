@@ -336,7 +336,9 @@ def test_erp_that_cannot_be_asked_leaves_all_of_them_to_a_person(connection, mak
     for item in items:
         item.refresh_from_db()
         assert item.state == State.NEEDS_ANSWER
-        assert item.error_text == "This ERP cannot be asked whether it took the record."
+        assert (
+            item.error_text == "This ERP has no lookup, so it is unknown whether it has the record."
+        )
 
 
 def test_look_that_fails_is_tried_again_later_and_ends_the_turn(connection, make, erp):

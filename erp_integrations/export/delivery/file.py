@@ -261,7 +261,9 @@ def _outcome_by_list(claimed: Claim, listed: Held | None, linked_ids: Mapping[in
     """A record that was linked before keeps its ID; another ID in the list is an error."""
     linked = linked_ids.get(claimed.item.record_id)
     if listed is None or (linked and listed.erp_id != linked):
-        why = NOT_IN_LIST if listed is None else f"The list says {listed.erp_id}, we know {linked}."
+        why = NOT_IN_LIST
+        if listed is not None:
+            why = f"The list has the ID {listed.erp_id}, but the record is linked to {linked}."
         return Outcome(error=ErpError(ErrorClass.BUG, Effect.UNCERTAIN, why))
     return _applied(claimed, listed, "A person confirmed the import and named the ID.")
 

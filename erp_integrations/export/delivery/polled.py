@@ -240,9 +240,7 @@ def _add_questions(connection: Connection, manifest: Manifest, batch: Batch) -> 
         if item is None:
             return
         if item.looks > uncertain_lookup.MOST_LOOKS:
-            uncertain_lookup.ask_user(
-                item, "The ERP was asked about it several times and did not answer."
-            )
+            uncertain_lookup.ask_user(item, "The ERP did not answer several lookups of the record.")
             continue
         settled = uncertain_lookup.has_settled(item, manifest)
         batch.ask("look-settled" if settled else "look", item, item.erp_key)

@@ -61,7 +61,7 @@ def add(
         (candidate for candidate in manifest.acceptance_fields if candidate.name == field), None
     )
     if acceptance_field is None:
-        raise ValidationError({"field": "This ERP does not ask for that."})
+        raise ValidationError({"field": "The ERP has no such field. Choose another one."})
     if why := Offers(connection, manifest).why_not(acceptance_field, value.strip()):
         raise ValidationError({"value": why})
     rule = AcceptanceDefault(

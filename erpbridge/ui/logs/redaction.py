@@ -22,6 +22,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
+        # Longest first, so that of a secret that contains another no part stays.
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         patterns = [_pattern(form) for form in longest_first]
         self._known = re.compile("|".join(patterns)) if patterns else None
@@ -69,6 +70,7 @@ class _Hidden:
 
     def add(self, secrets: Iterable[str]) -> None:
         new = frozenset(secrets) - self._secrets
+        # Adapters are started with the same secrets again and again, mostly without anything new.
         if new:
             with self._lock:
                 self._secrets |= new
