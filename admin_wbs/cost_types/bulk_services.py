@@ -49,6 +49,7 @@ def store(rows: Sequence[ValueRow], *, access: Access) -> None:
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
     for cost_type, values in changed:
         notes += _change_notes(cost_type, put(cost_type, values))
+    # Every row exists: an upsert writes them all with one statement.
     CostType.objects.bulk_create(
         [cost_type for cost_type, _values in changed],
         update_conflicts=True,
@@ -82,6 +83,7 @@ def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, CostType]) -> N
     for row in rows:
         if row.errors:
             continue
+        # A new row has no id yet, so the row itself stands for it.
         owner: object = row.pk or row
         code, origin = key(row.values.get("code", "")), row.values.get("origin_id", "")
         if code and codes.get(code, owner) != owner:

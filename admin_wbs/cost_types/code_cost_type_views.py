@@ -35,6 +35,7 @@ def cost_types_of_codes(request: ScopedRequest, list_id: int) -> HttpResponseBas
     if request.method != "POST":
         return render(request, "wbs/matrix.html", _context(request, code_list))
     require(request.access, Permission.CODES_ASSIGN_TYPES)
+    # Only the boxes that the person has changed, so that ticks of others stay.
     before = _pairs(request.POST.get("was", "").split())
     after = _pairs(request.POST.getlist("ticks"))
     try:

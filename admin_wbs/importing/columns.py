@@ -62,6 +62,7 @@ def recognized(header: Sequence[str]) -> Layout:
 
     :raises FileProblem: naming the missing column.
     """
+    # Reversed, so that of two columns with the same heading the first is taken.
     places = {_key(heading): place for place, heading in reversed([*enumerate(header)])}
     if DESCRIPTION not in places:
         raise FileProblem(f"The column Description is missing. {_known_headings()}")
@@ -95,6 +96,7 @@ def proposed_delimiter(layout: Layout, lines: Sequence[Line]) -> str:
         return JOINT
     codes = [line.cells[layout.tiers[0]] for line in lines]
     counts = Counter(sign for sign in DELIMITERS if sign for code in codes if sign in code)
+    # Of several that are equally frequent, the first of the table.
     return max(DELIMITERS, key=lambda sign: counts[sign]) if counts else JOINT
 
 

@@ -64,6 +64,7 @@ def _row(line: Line, layout: Layout, header: Sequence[str], delimiter: str) -> R
     problems += _text_problems(description, name, LONGEST_DESCRIPTION)
     if not description:
         problems.append(f"{name} is missing.")
+    # What else is wrong with a damaged cell comes from the damage.
     return Row(line.number, line.cells, path, description, spoiled or problems)
 
 

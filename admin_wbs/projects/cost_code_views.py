@@ -67,6 +67,7 @@ def add(request: ScopedRequest) -> HttpResponseBase:
     list_id = (request.POST or request.GET).get("list", "")
     if not offered:
         return render(request, "wbs/project_add.html", {"home": _home(request)})
+    # A list that is named but not offered is refused, and not replaced by another.
     default = None if list_id else offered[0]
     code_list = next((item for item in offered if str(item.pk) == list_id), default)
     if code_list is None:

@@ -115,6 +115,7 @@ def _stored(sub_job: SubJob) -> SubJob:
 
 def _check(sub_job: SubJob) -> None:
     """:raises ValidationError: by field."""
+    # The unique values are compared below, for messages that name the holder.
     sub_job.full_clean(validate_constraints=False)
     others = SubJob.objects.filter(project=sub_job.project_id).exclude(pk=sub_job.pk)
     taken = {}
@@ -132,6 +133,7 @@ def _write(stored: SubJob, changed: Mapping[str, list[object]], *, by: User) -> 
     _check(stored)
     stored.revision += 1
     stored.save(update_fields=[*changed, "revision"])
+    # By the database's clock, like every other time of a change.
     SubJob.objects.filter(pk=stored.pk).update(updated_at=Now())
     _note(stored, "edited", by=by, data={"changes": dict(changed)})
 

@@ -55,6 +55,7 @@ def store(project: Project, rows: Sequence[ValueRow], *, access: Access) -> None
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
     for sub_job, values in changed:
         notes += _change_notes(project, sub_job, _set(sub_job, values))
+    # Every row exists: an upsert writes them all with one statement.
     SubJob.objects.bulk_create(
         [sub_job for sub_job, _values in changed],
         update_conflicts=True,

@@ -231,6 +231,7 @@ def _page(
         sorts={"code": "sort_path"},
         search=lambda rows, words: rows.search(words),  # type: ignore[attr-defined]
     )
+    # It may be on another page of the table.
     if editing is not None and editing not in page.rows:
         page.rows.insert(0, editing)
     context: dict[str, object] = {

@@ -28,6 +28,7 @@ class Row:
 def rows_of(access: Access, segments: Sequence[Segment]) -> list[Row]:
     """The rows of the segments, in a fixed number of queries."""
     account = access.account.pk
+    # Without an order, by which the rows would be grouped too.
     items = SegmentItem.objects.visible_to(access).order_by().values_list("segment")
     counts = dict(items.annotate(count=Count("pk")))
     on_projects = (

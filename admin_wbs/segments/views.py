@@ -73,6 +73,7 @@ def segment_add(request: ScopedRequest) -> HttpResponseBase:
 def segment(request: ScopedRequest, segment_id: int) -> HttpResponseBase:
     """Name and switches of a custom segment, and its history."""
     segment = _custom(request.access, segment_id)
+    # For the heading, because the form writes what was typed to the segment.
     name = segment.name
     form = SegmentForm(request.POST if request.method == "POST" else None, instance=segment)
     if request.method == "POST" and form.is_valid():

@@ -138,6 +138,7 @@ class Writes(Records):
             self._trades = {trade.pk: trade for trade in self.access.account.trades.all()}
         pks = {row.pk for row in rows if row.pk is not None}
         with_trades = ["trades"] if "trades" in self.required else []
+        # The ids are of vendors that the caller can see: they come from found().
         stored = Company.objects.prefetch_related(*with_trades).in_bulk(pks)
         self._people = _people(rows)
         self._codes = sendable.existing("cost_code", self.access.account.pk, _codes_named(rows))

@@ -229,5 +229,6 @@ def _refused(
             form, company=company, seen=seen, access=request.access
         )
     company = Company.objects.get(pk=company.pk)
+    # The form now stands on the stored values, so the next save overwrites them knowingly.
     seen = company.revision if isinstance(refused, Stale) else seen
     return _edit_page(request, company, form, seen=seen, status=CONFLICT, **more)

@@ -42,6 +42,7 @@ def load(connection: Connection, *, sender: str, approver: str) -> CodeList | No
     """
     cora, pat = _access(sender, connection), _access(approver, connection)
     code_list = list_services.erp_list(connection.account_id)
+    # With a higher revision somebody has worked with the list.
     if code_list is None or code_list.revision > 1 or cora is None or pat is None:
         return None
     with _quietly():
@@ -81,6 +82,7 @@ def _rows(divisions: Iterable[str]) -> list[tuple[list[str], str]]:
 
 
 def _send(code_list: CodeList, divisions: Iterable[str], *, by: Access) -> None:
+    # Each step raises the revision that the sender must have seen.
     code_list.refresh_from_db()
     rows = code_list.codes.filter(path__0__in=list(divisions))
     ids = list(rows.values_list("pk", flat=True))

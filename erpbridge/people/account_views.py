@@ -76,6 +76,7 @@ def projects(request: ScopedRequest) -> HttpResponse:
 
 def _configurable(access: Access, page: Page[Project]) -> set[int]:
     """Return the ids of the projects whose settings the person may open, in one query."""
+    # Put together here, because loading the access of each project would take queries for each.
     levels_of = {
         row.project_id: row
         for row in ProjectMembership.objects.filter(

@@ -143,6 +143,7 @@ class ApproverForm(forms.Form):
             for entity, _label in entity_choices()
         }
         flag = cleaned["can_push_to_accounting"]
+        # The digest is not on this page, so it stays.
         return Approver(flag, self.membership.erp_digest, rights)
 
 

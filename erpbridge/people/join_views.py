@@ -45,6 +45,7 @@ def join(request: ScopedRequest, token: str) -> HttpResponse:
     link = _read(token)
     if link is None:
         return render(request, "access/join.html", {"problem": "gone"}, status=410)
+    # Whoever else got hold of the link must not join with a login of their own.
     if link.membership.user_id != request.user.pk:
         return render(request, "access/join.html", {"problem": "other login"}, status=403)
     if request.method == "POST":

@@ -138,6 +138,7 @@ class Command(BaseCommand):
             _create()
             self.stdout.write(f"Created the demo account {ACCOUNT} with {FIRMS} companies.")
         ada = _ada()
+        # By itself, so that it can be done later if the adapter was not allowed at first.
         if ada is not None and not Connection.objects.filter(account=ada.account).exists():
             self._connect(ada)
         self._print_people()
@@ -195,6 +196,7 @@ def add_person(demo_person: DemoPerson, demo_projects: Sequence[Project], *, by:
         name=demo_person.name,
         person=demo_person.in_account,
         by=by,
+        # The operator vouches for invented people, who cannot use a link.
         trusted=True,
     )
     member = added.membership

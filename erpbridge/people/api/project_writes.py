@@ -127,6 +127,7 @@ class _Rights:
         elif not (answer := self._in(project).can(Permission.PROJECT_CONFIGURE)):
             return {"base": [answer.why]}
         before = {name: getattr(project, name) if project else "" for name in ORIGIN}
+        # A sync sends the stored ids along, which takes no permission.
         changed = any(values.get(name, before[name]) != before[name] for name in ORIGIN)
         answer = self._access.can(Permission.ITEMS_IMPORT, "project")
         return {"origin_id": [answer.why]} if changed and not answer else {}

@@ -59,6 +59,7 @@ def _by_status(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
 
 @filtering("One or more ids, separated by commas.")
 def _vendors(queryset: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
+    # A project may have several of the vendors.
     return ids("project_companies__company")(queryset, values).distinct()
 
 
@@ -232,6 +233,7 @@ class OneProject(ProjectView):
     @answers(One)
     def patch(self, request: Request, project_id: int, **path: object) -> JsonAnswer:
         """Change the fields that are sent."""
+        # A project that the caller cannot see is 404, and not 403.
         self.one(project_id)
         self.require(Permission.PROJECT_CONFIGURE)
         return self.show(self.write(self.wrapped("project"), project_id))
