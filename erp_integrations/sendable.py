@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from erp_integrations.adapters.base import Problem
 from erp_integrations.adapters.registry import AdapterUnavailable
-from erp_integrations.connections.refresh import NotFetched, end_fetch, keep_page
+from erp_integrations.connections.refresh import NotFetched, Place, keep
 from erp_integrations.connections.services import connected, hold
 from erp_integrations.connections.services import of_account as connections_of
 from erp_integrations.connections.wait_reasons import Wait
@@ -72,6 +72,7 @@ __all__ = [
     "News",
     "NotFetched",
     "Origin",
+    "Place",
     "Problem",
     "RecordType",
     "Refusal",
@@ -86,7 +87,6 @@ __all__ = [
     "connection_activated",
     "connections_of",
     "edit_guard",
-    "end_fetch",
     "erp_records",
     "erp_stamp",
     "existing",
@@ -94,7 +94,7 @@ __all__ = [
     "hold",
     "installed_adapters",
     "is_locked",
-    "keep_page",
+    "keep",
     "limits",
     "link",
     "link_existing",

@@ -8,6 +8,7 @@ Otherwise a worker keeps its plan until somebody else changes the list or the ER
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import asdict
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -107,13 +108,14 @@ def fetch_step(run: Run) -> None:
     list_id = run.job.args["list"]
     code_list = CodeList.objects.get(pk=list_id)
     try:
-        if "fetch" not in run.notes:
+        if "place" not in run.notes:
             with run.chunk():
-                run.notes["fetch"] = sendable.begin_fetch(code_list.account_id, list_services.CODE)
+                begin = sendable.begin_fetch(code_list.account_id, list_services.CODE)
+                run.notes["place"] = asdict(begin)
         # The call may take longer than what is left of the lease.
         run.alive()
-        cursor = run.notes.get("cursor", "")
-        page = sendable.fetch_page(code_list.account_id, list_services.CODE, cursor=cursor)
+        place = sendable.Place(**run.notes["place"])
+        page = sendable.fetch_page(code_list.account_id, place)
     except sendable.NotFetched as error:
         raise JobProblem(f"The ERP's cost codes could not be fetched: {error}") from error
     if page.connection_id != code_list.connection_id:
@@ -123,12 +125,12 @@ def fetch_step(run: Run) -> None:
         raise JobProblem("The connection's settings were changed meanwhile. Fetch the codes again.")
     with run.chunk():
         try:
-            run.done += sendable.keep_page(page)
+            place = sendable.keep(page, place)
         except sendable.NotFetched as error:
             raise JobProblem(str(error)) from error
-        run.notes["cursor"] = page.cursor
-        if not page.cursor:
-            sendable.end_fetch(page, fetch=run.notes["fetch"])
+        run.notes["place"] = asdict(place)
+        run.done += len(page.records)
+        if place.is_over:
             look = reverse("admin_wbs:refresh", args=[code_list.account_id, list_id])
             text = f"The ERP has {run.done:,} cost code{'' if run.done == 1 else 's'}."
             run.finish({"text": text, "next": [look, "Look at the changes"]})

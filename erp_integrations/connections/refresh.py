@@ -93,12 +93,7 @@ def fetch_next(connection: Connection, place: Place) -> FetchedLists | FetchedPa
 
     :raises NotFetched: if the adapter cannot be used, the ERP fails, or its records do not end.
     """
-    if not place.fetch:
-        return _fetch_lists(connection)
-    page = fetch_page(connection, place.left[0], cursor=place.cursor)
-    if page.cursor and page.cursor == place.mark:
-        raise NotFetched(ENDLESS)
-    return page
+    return fetch_page(connection, place) if place.fetch else _fetch_lists(connection)
 
 
 def _fetch_lists(connection: Connection) -> FetchedLists:
@@ -112,18 +107,18 @@ def _fetch_lists(connection: Connection) -> FetchedLists:
     return FetchedLists(connection.pk, choices, imported, connection.config)
 
 
-def fetch_page(connection: Connection, entity: str, *, cursor: str) -> FetchedPage:
-    """Fetch one page of records. Must not be called in a transaction.
+def fetch_page(connection: Connection, place: Place) -> FetchedPage:
+    """Fetch the next page of records. Must not be called in a transaction.
 
-    :param cursor: cursor of the previous page; empty for the first page.
-    :raises NotFetched: if the adapter cannot be used, or the ERP fails.
+    :raises NotFetched: if the adapter cannot be used, the ERP fails, or its records do not end.
     """
+    entity = place.left[0]
     try:
-        page = _adapter(connection).pull(entity, cursor)
+        page = _adapter(connection).pull(entity, place.cursor)
     except AdapterError as error:
         raise NotFetched(error.error.message) from error
-    # An adapter that returns the same cursor again would be fetched for ever.
-    if cursor and page.cursor == cursor:
+    # An adapter that returns an earlier cursor again would be fetched for ever.
+    if page.cursor and page.cursor in (place.cursor, place.mark):
         raise NotFetched(ENDLESS)
     return FetchedPage(connection.pk, entity, page.records, page.cursor, connection.config)
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CodeList, CostCode
+from erp_integrations import sendable
+from erp_integrations.connections.refresh import FetchedPage
 from erp_integrations.models import Connection
 from erpbridge.access.models import Account
 from erpbridge.jobs import run
 from erpbridge.jobs.models import Job
 from tests.erp_integrations import steps
+
+
+def fetch_and_keep(account: Account) -> FetchedPage:
+    """The codes of the ERP as they are now, all on one page."""
+    place = sendable.begin_fetch(account.pk, "cost_code")
+    page = sendable.fetch_page(account.pk, place)
+    assert sendable.keep(page, place).is_over
+    return page
 
 
 def enter(connection: Connection, *rows: str) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Count, Max
 
 from erp_integrations.connections import adapter_loading, refresh
 from erp_integrations.connections import services as connection_services
-from erp_integrations.connections.refresh import FetchedPage, NotFetched
+from erp_integrations.connections.refresh import FetchedPage, NotFetched, Place
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models import erp_records as models_erp_records
 from erp_integrations.models.record_types import Draft, record_type
@@ -38,21 +38,22 @@ class ErpRow:
     data: Mapping[str, Any]
 
 
-def begin_fetch(account_id: int, entity: str) -> int:
-    """Start a fetch of all records of a type; returns its number for ``refresh.end_fetch``.
+def begin_fetch(account_id: int, entity: str) -> Place:
+    """Start a fetch of all records of a type; returns where it begins.
 
     :raises NotFetched: if the account has no connection for the record type.
     """
-    return refresh.begin_fetch(_active(account_id, entity).pk)
+    return Place(refresh.begin_fetch(_active(account_id, entity).pk), (entity,))
 
 
-def fetch_page(account_id: int, entity: str, *, cursor: str) -> FetchedPage:
-    """Fetch one page of records from the account's ERP. Must not be called inside a transaction.
+def fetch_page(account_id: int, place: Place) -> FetchedPage:
+    """Fetch the next page from the account's ERP. Must not be called inside a transaction.
 
-    :param cursor: cursor of the previous page; empty for the first page.
-    :raises NotFetched: if there is no connection, its adapter cannot be used, or the ERP fails.
+    :param place: from :func:`begin_fetch`, then from ``refresh.keep``.
+    :raises NotFetched: if there is no connection, its adapter cannot be used, the ERP fails, or its
+        records do not end.
     """
-    return refresh.fetch_page(_active(account_id, entity), entity, cursor=cursor)
+    return refresh.fetch_page(_active(account_id, place.left[0]), place)
 
 
 def _active(account_id: int, entity: str) -> Connection:

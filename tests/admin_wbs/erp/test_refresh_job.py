@@ -12,13 +12,23 @@ from admin_wbs.erp.refresh_plan import Fate, codes_of_erp, plan_of
 from admin_wbs.errors import CodeRefused, ReadOnly, Stale
 from admin_wbs.models import CostCode
 from erp_integrations import sendable
+from erp_integrations.adapters.base import Page
+from erp_integrations.adapters.simulator.adapter import SimulatorAdapter
 from erp_integrations.models import Item, Link
 from erp_integrations.sendable import ErpRow
 from erpbridge.audit.models import Event
 from erpbridge.clock.measured import now
 from erpbridge.jobs import run as jobs_run
 from erpbridge.jobs.models import Job
-from tests.admin_wbs.books import do_jobs, enter, erp_list, rename, seen, strike_out
+from tests.admin_wbs.books import (
+    do_jobs,
+    enter,
+    erp_list,
+    fetch_and_keep,
+    rename,
+    seen,
+    strike_out,
+)
 from tests.erp_integrations import steps
 from tests.factories import CostCodeFactory
 
@@ -87,6 +97,16 @@ def test_refreshing_again_changes_nothing(owner, account, refresh):
     refresh()
     assert plan_of(erp_list(account)).rows == ()
     assert refresh().result["text"] == "Nothing changed."
+
+
+def test_a_list_of_the_erp_that_goes_round_in_circles_is_given_up(owner, fetch, monkeypatch):
+    following = {"": "1", "1": "2", "2": "3", "3": "1"}
+    monkeypatch.setattr(
+        SimulatorAdapter, "pull", lambda _self, _entity, cursor="": Page((), following[cursor])
+    )
+    job = fetch()
+    assert job.state == "failed"
+    assert "The ERP's list of records has no end" in job.problem
 
 
 def test_a_description_changed_in_the_erp_changes_here_and_does_not_count_as_drift(
@@ -216,7 +236,7 @@ def test_codes_fetched_anew_between_two_chunks_stop_the_job(
     run = jobs_run.claim(job.pk)
     erp_refresh_job.apply_step(run)
     rename(owner, "09", name="Changed there")
-    sendable.keep_page(sendable.fetch_page(account.pk, "cost_code", cursor=""))
+    fetch_and_keep(account)
     with pytest.raises(jobs_run.JobProblem, match="fetched anew"):
         erp_refresh_job.apply_step(run)
 
@@ -296,8 +316,7 @@ def test_a_job_stops_where_the_erps_codes_were_fetched_anew(owner, account, fetc
     found = erp_list(account)
     job = erp_refresh_job.apply(found, access=access_of(ada), seen=plan_of(found).fingerprint)
     enter(owner, "02 Site")
-    page = sendable.fetch_page(account.pk, "cost_code", cursor="")
-    sendable.keep_page(page)
+    fetch_and_keep(account)
     do_jobs()
     job.refresh_from_db()
     assert (job.state, CostCode.objects.count()) == ("failed", 0)

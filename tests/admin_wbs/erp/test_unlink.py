@@ -17,7 +17,7 @@ from erp_integrations.models import Item, Link
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Membership
 from erpbridge.audit.models import Event
-from tests.admin_wbs.books import enter, erp_list
+from tests.admin_wbs.books import enter, erp_list, fetch_and_keep
 from tests.admin_wbs.cost_codes.test_services import tree
 
 pytestmark = pytest.mark.django_db
@@ -29,8 +29,7 @@ def synced(account, connection, ada):
     rows = ("01 General", "01-100 Survey", "01-200 Permits", "02 Site")
     made = tree(erp_list(account), ada, *rows)
     enter(connection, *rows)
-    page = sendable.fetch_page(account.pk, "cost_code", cursor="")
-    sendable.keep_page(page)
+    page = fetch_and_keep(account)
     wanted = {made[one.erp_code].pk: one.erp_id for one in page.records}
     assert len(sendable.link_existing(account.pk, "cost_code", wanted, by=ada)) == 4
     return {code: CostCode.objects.get(pk=one.pk) for code, one in made.items()}
@@ -129,7 +128,7 @@ def test_the_codes_of_an_erp_that_owns_them_can_be_unlinked_and_deleted(synced, 
 
 def test_of_records_only_free_ones_are_linked_to_what_is_free(synced, account, ada, connection):
     enter(connection, "05 Late")
-    sendable.keep_page(sendable.fetch_page(account.pk, "cost_code", cursor=""))
+    fetch_and_keep(account)
     row = next(one for one in sendable.erp_records(account.pk, "cost_code") if one.erp_code == "05")
     new = code_services.add(erp_list(account), code="05", description="Late", by=ada)
     taken = {synced["02"].pk: row.erp_id, new.pk: synced["01"].origin_id}

@@ -14,7 +14,7 @@ from erp_integrations.adapters.tryton import TrytonAdapter
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
-from erp_integrations.connections.refresh import NotFetched
+from erp_integrations.connections.refresh import NotFetched, Place
 from erp_integrations.connections.secrets import seal
 from erp_integrations.export import backoff, circuit_breaker, due, engine
 from erp_integrations.models import Attempt, Connection, Halt, Item
@@ -73,7 +73,7 @@ def test_refresh(inside, connection, ada):
 
 def test_list_of_the_erp(inside, connection):
     with pytest.raises(NotFetched, match="Address: "):
-        link_existing.fetch_page(connection.account_id, "vendor", cursor="")
+        link_existing.fetch_page(connection.account_id, Place(1, ("vendor",)))
     assert inside == []
 
 

@@ -176,8 +176,8 @@ def test_what_a_fetch_tells_is_kept_and_what_the_next_does_not_is_forgotten(conn
     first = link_existing.begin_fetch(connection.account_id, "vendor")
     with jump(-HOUR):
         refresh.keep_page(page)
-        refresh.end_fetch(page, fetch=first)
+        refresh.end_fetch(page, fetch=first.fetch)
     assert ErpRecord.objects.filter(erp_id="V9").exists()
     second = link_existing.begin_fetch(connection.account_id, "vendor")
-    refresh.end_fetch(page, fetch=second)
+    refresh.end_fetch(page, fetch=second.fetch)
     assert not ErpRecord.objects.filter(erp_id="V9").exists()
