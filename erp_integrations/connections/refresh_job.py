@@ -75,7 +75,7 @@ def step(run: Run) -> None:
             _fetch_next(run, connection, place)
     except refresh.NotFetched as error:
         # If the settings have changed, the next step begins again with them.
-        if _is_as_read(connection) and services.keep_problem(connection, error):
+        if services.keep_problem(connection, error):
             raise JobProblem(f"The ERP data could not be fetched: {error}") from error
 
 
@@ -85,17 +85,13 @@ def _digest(connection: Connection) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()
 
 
-def _is_as_read(connection: Connection) -> bool:
-    return _digest(Connection.objects.get(pk=connection.pk)) == _digest(connection)
-
-
 def _test(run: Run, connection: Connection) -> None:
     run.alive()
     if services.test(connection, by=run.job.by):
         with run.chunk():
             run.notes["tested"] = True
     # Otherwise the test was of the old settings, and the next step begins with the new ones.
-    elif _is_as_read(connection):
+    elif services.is_as_read(connection):
         problems = " ".join(connection.test_result["problems"])
         raise JobProblem(f"The connection test failed: {problems}")
 

@@ -136,13 +136,13 @@ def of_account(account_id: int) -> QuerySet[Connection]:
 
 
 def is_as_read(connection: Connection) -> bool:
-    """Whether the stored settings are still those of ``connection``.
+    """Whether the stored settings, also the secret ones, are still those of ``connection``.
 
     If not, an adapter made from ``connection`` may call a different ERP. Settings of identity
     cannot change while an item is open, so the answer stays valid as long as the item is open.
     """
-    stored = Connection.objects.filter(pk=connection.pk).values_list("config", flat=True)
-    return bool(stored[0] == connection.config)
+    stored = Connection.objects.filter(pk=connection.pk).values_list("config", "secrets")
+    return bool(stored[0] == (connection.config, connection.secrets))
 
 
 def _check(connection: Connection) -> Health:
@@ -166,8 +166,9 @@ def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bo
     """Store the result; False if the settings were changed during the test."""
     result = {"problems": list(health.problems), "facts": dict(health.facts)}
     with transaction.atomic():
-        locked = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        if locked.config != connection.config:
+        # Locked, so that the settings stay as they are until the result is stored.
+        Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        if not is_as_read(connection):
             # In memory only, for the page: nothing is stored about settings that are gone.
             connection.test_result = {"problems": [connections_refresh.CHANGED], "facts": {}}
             return False

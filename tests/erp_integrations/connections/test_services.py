@@ -6,6 +6,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
+from erp_integrations.adapters.base import Health
+from erp_integrations.adapters.simulator.adapter import SimulatorAdapter
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections import settings as connection_settings
 from erp_integrations.models import Connection
@@ -45,6 +47,24 @@ def test_connection_whose_last_test_failed_sends_nothing(connection, company, ad
     assert rules(access_of(ada)) == {"not_tested"}
     (reason,) = button("vendor", access_of(ada), company).reasons
     assert "Connection to the simulator refused" in reason.message
+
+
+@pytest.mark.parametrize("change", ["settings", "secret"])
+def test_a_test_says_nothing_about_settings_that_changed_meanwhile(
+    connection, ada, monkeypatch, change
+):
+    def change_settings(_adapter: object) -> Health:
+        stored = Connection.objects.get(pk=connection.pk)
+        if change == "settings":
+            steps.change_config(stored, latency_ms=1)
+        else:
+            steps.keep_secrets(stored, api_key="another")
+        return Health()
+
+    Connection.objects.update(tested_at=None)
+    monkeypatch.setattr(SimulatorAdapter, "check", change_settings)
+    assert not connection_services.test(connection, by=ada)
+    assert Connection.objects.get(pk=connection.pk).tested_at is None
 
 
 def test_failed_refresh_keeps_the_lists(connection, ada):
