@@ -83,6 +83,7 @@ def country_code(text: str) -> str:
     return _countries().get(_normalized(text).removeprefix("the "), "")
 
 
+# An import looks up the same few states for thousands of rows.
 @lru_cache(maxsize=8192)
 def located(text: str, country: str = "") -> Place:
     """Return a state by its code or name, with its country.

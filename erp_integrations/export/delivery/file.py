@@ -83,6 +83,7 @@ def make(connection: Connection, entity: str, *, by: User) -> ExportFile:
     return file
 
 
+# A file that somebody has downloaded must still be known after the machine has crashed.
 @durable()
 @transaction.atomic
 def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None:
@@ -100,6 +101,7 @@ def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None
     file = ExportFile.objects.create(
         connection=connection,
         entity=entity,
+        # The name comes from the adapter, and could be a path.
         name=PurePath(made.name).name[:100] or "export",
         content_type=made.content_type[:100],
         content=made.content,
@@ -221,6 +223,7 @@ def _all_imported(file: ExportFile, claims: list[Claim]) -> list[Outcome]:
             "The ERP gave new records an ID of their own. Choose its result file, or fill in the "
             "list of IDs."
         )
+    # A record without a link has its key as ID: without_ids() has ruled out the others.
     linked_ids = _linked_ids(file, claims)
     answer = "A person confirmed that all of the file was imported."
     return [
