@@ -42,6 +42,7 @@ def unlink(request: ScopedRequest, code_id: int) -> HttpResponseBase:
     code = visible.filter(pk=code_id).first()
     if code is None:
         return _deleted(request, code_id)
+    # A second click, or somebody else was first.
     if request.method == "POST" and not code.origin_id:
         back = reverse("admin_wbs:code", args=[code.account_id, code.pk])
         return ended_already(request, f"{code} is not linked to the ERP any more.", back=back)

@@ -49,6 +49,7 @@ class WbsCodeItem(models.Model):
     """The item of one segment in a budget code; exactly one of the four columns is set."""
 
     wbs_code = models.ForeignKey(WbsCode, on_delete=models.CASCADE, related_name="items")
+    # The services refuse to delete what a budget code uses; PROTECT is for every other way.
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="in_wbs_codes")
     cost_code = models.ForeignKey(
         "admin_wbs.ProjectCostCode",

@@ -53,6 +53,7 @@ class CodeList(Folding):
                 name="one_code_list_per_connection",
             ),
             models.UniqueConstraint(
+                # Of two lists, the first connection would not know which one to take.
                 fields=["account"],
                 condition=Q(awaits_erp=True),
                 name="one_code_list_awaits_the_erp",

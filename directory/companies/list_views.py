@@ -99,6 +99,7 @@ def _chosen(access: Access, posted: QueryDict, *, query: QueryDict, most: int) -
     else:
         ids = numbers(posted.getlist("ids"))
         companies = Company.objects.visible_to(access).filter(pk__in=ids)
+    # One more than allowed, so that the caller can tell that there are too many.
     return list(companies.order_by("sort_name", "pk").values_list("pk", flat=True)[: most + 1])
 
 

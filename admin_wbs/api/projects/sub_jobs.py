@@ -108,6 +108,7 @@ class OneSubJob(SubJobView, Shown[SubJob]):
         """
         stored = self.one(pk)
         self.require(Permission.PROJECT_WBS_EDIT)
+        # Now, because there is nothing to show afterwards.
         response = self.show(pk)
         with refusals():
             sub_jobs.delete(stored, by=self.access.user)

@@ -89,6 +89,7 @@ Column headings are recognized as on the import page; --column puts one where it
         choice = Choice(LookAlikes(options["look_alikes"] or LookAlikes.EXACT))
         self._say(table, planned, choice)
         refused = error_file.refused_by(planned)
+        # Also if nothing is imported, so that the rows can be corrected.
         if options["errors"]:
             text = refusals.error_file(table.header, refused)
             options["errors"].write_text(text, encoding="utf-8", newline="")
@@ -173,6 +174,7 @@ def _columns(table: Table, wishes: list[str]) -> dict[str, str]:
             raise CommandError(f"The file has no column “{heading}”.")
         if field and field not in mapping.HEADINGS:
             raise CommandError(f"“{field}” is none of: {', '.join(mapping.HEADINGS)}.")
+        # A field has one column, so it is taken away from the proposed one.
         columns = {place: other for place, other in columns.items() if other != field}
         columns[str(table.header.index(heading))] = field
     columns = {place: field for place, field in columns.items() if field}
