@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 from django.core.checks import register
@@ -49,7 +49,7 @@ def _landing(access: Access) -> str:
     return landing(access)
 
 
-def _tick() -> tuple[str, Mapping[str, Any]]:
+def _tick() -> tuple[str, Mapping[str, object]]:
     from erp_integrations.monitoring.health import tick_age, tick_problem
 
     age = tick_age()

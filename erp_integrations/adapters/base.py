@@ -100,21 +100,48 @@ class Effect(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class RuleKind(StrEnum):
+    """What a rule demands. The kinds are those of Procore's connector metadata and two more."""
+
+    PRESENT = "present"
+    NUMERIC = "numeric"
+    POSITIVE = "positive"
+    MAX_LENGTH = "max_length"
+    MAX_LINE_LENGTH = "max_line_length"
+    MAX_LENGTH_DECIMAL = "max_length_decimal"
+    MAX_LENGTH_UNITS = "max_length_units"
+    FORMAT = "format"
+    DISALLOW_DIVISION = "disallow_division"
+    CHARSET = "charset"
+    CASE = "case"
+
+
+class Phase(StrEnum):
+    """From when on a rule applies: when the record is saved, or only when it is exported."""
+
+    SAVE = "save"
+    EXPORT = "export"
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One validation rule of a field; the kinds are those of Procore's connector metadata.
+    """One validation rule of a field.
 
-    ``kind`` is one of ``present, numeric, positive, max_length, max_line_length,
-    max_length_decimal, max_length_units, format, disallow_division, charset, case``. ``value`` is
-    the limit, the regular expression (``format``), the allowed characters as a regular-expression
-    class (``charset``) or ``upper``/``lower`` (``case``). ``message`` may hold ``%{length}``.
+    ``value`` is the limit, the regular expression (``format``), the allowed characters as a
+    regular-expression class (``charset``) or ``upper``/``lower`` (``case``). ``message`` may hold
+    ``%{length}``.
     """
 
-    kind: str
+    kind: RuleKind
     field: str
-    value: Any = None
+    value: int | str | None = None
     message: str = ""
-    phase: str = "export"
+    phase: Phase = Phase.EXPORT
+
+    @property
+    def limit(self) -> int:
+        """The value of a rule about a length."""
+        return int(self.value or 0)
 
 
 @dataclass(frozen=True)
@@ -216,14 +243,24 @@ class EntityManifest:
         """The length limit of a payload field; None if it has none."""
         for declared in self.fields:
             for rule in declared.rules:
-                if declared.name == name and rule.kind == "max_length":
-                    return int(rule.value)
+                if declared.name == name and rule.kind == RuleKind.MAX_LENGTH:
+                    return rule.limit
         return None
+
+
+class SettingKind(StrEnum):
+    """What a setting holds."""
+
+    TEXT = "text"
+    URL = "url"
+    INTEGER = "integer"
+    CHOICE = "choice"
+    SECRET = "secret"  # noqa: S105 - the name of a kind
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One configuration value of a connection. ``kind``: text, url, integer, choice or secret.
+    """One configuration value of a connection.
 
     ``identity``: the value decides which ERP and which books the connection uses, such as an
     address or a company number. A login does not, and a secret is never an identity setting.
@@ -232,8 +269,8 @@ class Setting:
 
     name: str
     label: str
-    kind: str = "text"
-    default: Any = ""
+    kind: SettingKind = SettingKind.TEXT
+    default: int | str = ""
     options: tuple[tuple[str, str], ...] = ()
     least: int | None = None
     most: int | None = None
@@ -297,7 +334,7 @@ class Manifest:
 
         All settings that are not secret, if the adapter declares none and gives no reason.
         """
-        plain = tuple(setting for setting in self.settings if setting.kind != "secret")
+        plain = tuple(setting for setting in self.settings if setting.kind != SettingKind.SECRET)
         declared = tuple(setting for setting in plain if setting.identity)
         return declared or (() if self.no_identity else plain)
 
@@ -313,8 +350,8 @@ class Command:
     entity: str
     operation: Operation
     key: str
-    payload: Mapping[str, Any]
-    acceptance: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, object]
+    acceptance: Mapping[str, object] = field(default_factory=dict)
     erp_id: str = ""
     erp_version: str = ""
     parent_erp_id: str = ""
@@ -336,7 +373,7 @@ class WireField:
     """One field as it will be sent; ``source`` is the payload or acceptance field, if any."""
 
     erp_name: str
-    value: Any
+    value: object
     source: str = ""
     unchanged: bool = False
 
@@ -399,7 +436,7 @@ class Found:
     erp_id: str
     erp_code: str
     erp_version: str
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -517,7 +554,7 @@ class InboundAsk:
     take: int = 0
     reports: tuple[Report, ...] = ()
     seen: tuple[Seen, ...] = ()
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, object] = field(default_factory=dict)
 
 
 class AdapterError(Exception):
@@ -580,7 +617,7 @@ class Adapter(ABC):
 
     @classmethod
     @abstractmethod
-    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+    def manifest(cls, config: Mapping[str, object]) -> Manifest:
         """What this ERP supports with this configuration. Pure (no I/O)."""
 
     @abstractmethod

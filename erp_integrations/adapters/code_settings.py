@@ -6,9 +6,8 @@ For ERPs that accept any code format; an adapter of an ERP with a fixed one decl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from erp_integrations.adapters.base import CodeFormat, Setting, Zeros
+from erp_integrations.adapters.base import CodeFormat, Setting, SettingKind, Zeros
 
 DELIMITERS = {"-": "Dash: 03-300", ".": "Dot: 03.300", "/": "Slash: 03/300", "none": "None: 03300"}
 ZEROS = {
@@ -21,28 +20,28 @@ SETTINGS = (
     Setting(
         "code_delimiter",
         "Between the tiers of a cost code",
-        kind="choice",
+        kind=SettingKind.CHOICE,
         default="-",
         options=tuple(DELIMITERS.items()),
     ),
     Setting(
         "code_zeros",
         "Leading zeros of cost codes",
-        kind="choice",
+        kind=SettingKind.CHOICE,
         default=Zeros.KEEP.value,
         options=tuple(ZEROS.items()),
     ),
     Setting(
         "code_characters",
         "Characters of cost codes",
-        kind="choice",
+        kind=SettingKind.CHOICE,
         default="any",
         options=(("any", "Any that the ERP takes"), ("digits", "Digits only")),
     ),
     Setting(
         "code_tiers",
         "Most tiers of a cost code",
-        kind="integer",
+        kind=SettingKind.INTEGER,
         default=MOST_TIERS,
         least=1,
         most=MOST_TIERS,
@@ -50,7 +49,7 @@ SETTINGS = (
 )
 
 
-def code_format(config: Mapping[str, Any]) -> CodeFormat:
+def code_format(config: Mapping[str, object]) -> CodeFormat:
     """The code format of a configuration; an invalid value is replaced by its default."""
     values = {setting.name: _valid(setting, config.get(setting.name)) for setting in SETTINGS}
     delimiter = values["code_delimiter"]
@@ -62,7 +61,7 @@ def code_format(config: Mapping[str, Any]) -> CodeFormat:
     )
 
 
-def problems(config: Mapping[str, Any]) -> list[str]:
+def problems(config: Mapping[str, object]) -> list[str]:
     """A message for each invalid setting, with the valid values."""
     return [
         f"{setting.label}: {_takes(setting)}."
@@ -72,7 +71,7 @@ def problems(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _valid(setting: Setting, value: Any) -> str:
+def _valid(setting: Setting, value: object) -> str:
     text, default = str(value), str(setting.default)
     if setting.options:
         return text if text in dict(setting.options) else default

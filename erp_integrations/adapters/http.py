@@ -115,7 +115,7 @@ class HttpClient:
         path: str,
         *,
         seconds: float,
-        params: Any = None,
+        params: object = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from stdnum.us import ein
 
@@ -14,7 +13,7 @@ EIN = "ein"
 SEPARATORS = re.compile(r"[\s-]+")
 
 
-def employer_number(payload: Mapping[str, Any]) -> str:
+def employer_number(payload: Mapping[str, object]) -> str:
     """A company's EIN in the form 52-7654321; an invalid one unchanged; empty for other kinds."""
     number, kind = _tax_id(payload)
     if kind != EIN:
@@ -25,7 +24,7 @@ def employer_number(payload: Mapping[str, Any]) -> str:
     return str(ein.format(compact)) if as_written and ein.is_valid(compact) else number
 
 
-def problems(payload: Mapping[str, Any], *, erp: str) -> list[Problem]:
+def problems(payload: Mapping[str, object], *, erp: str) -> list[Problem]:
     """Problems of a company's tax ID: it is not an EIN, or not a valid one.
 
     A number without a kind is no problem here; the core refuses it.
@@ -46,6 +45,6 @@ def problems(payload: Mapping[str, Any], *, erp: str) -> list[Problem]:
     return [Problem("entity_id", "format", message, number, "EIN")]
 
 
-def _tax_id(payload: Mapping[str, Any]) -> tuple[str, str]:
+def _tax_id(payload: Mapping[str, object]) -> tuple[str, str]:
     number, kind = (str(payload.get(name) or "").strip() for name in ("entity_id", "entity_type"))
     return number, kind.lower()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from django.core.exceptions import ValidationError
 
@@ -29,7 +28,7 @@ from erpbridge.rest.sync import NO_SUCH_ID
 NOTE = bodies.long_text(LONGEST_NOTE)
 
 
-def revision_of(body: Mapping[str, Any]) -> int | None:
+def revision_of(body: Mapping[str, object]) -> int | None:
     """Return the revision of the record that the caller has read; None if the body has none.
 
     :raises Invalid: if it is not a whole number.
@@ -41,7 +40,7 @@ def revision_of(body: Mapping[str, Any]) -> int | None:
     return revision
 
 
-def note_of(body: Mapping[str, Any]) -> str:
+def note_of(body: Mapping[str, object]) -> str:
     """Return the sender's note to accounting.
 
     :raises Invalid: if it is not text or longer than ``LONGEST_NOTE``.

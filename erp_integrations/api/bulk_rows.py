@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 
@@ -22,7 +21,7 @@ class ItemRow(SentRow):
     item: Item | None = None
 
 
-def rows_of(body: Mapping[str, Any]) -> list[ItemRow]:
+def rows_of(body: Mapping[str, object]) -> list[ItemRow]:
     """Return the rows of ``updates``; a row with a wrong or repeated id has its error set.
 
     :raises Malformed: if ``updates`` is not a list of objects.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from rest_framework.request import Request as ApiRequest
 
@@ -34,7 +33,7 @@ class ManyItems(QueueItems):
     """Base of the decisions about many items."""
 
     @answers(schemas.ManyDecided)
-    def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:
+    def post(self, request: ApiRequest, **path: object) -> JsonAnswer:
         """Decide about each item of ``updates``; some may be refused."""
         body = scope.body_of(request)
         rows = rows_of(body)
@@ -63,7 +62,7 @@ class ManyItems(QueueItems):
             if row.item is None and not row.errors:
                 row.refuse(NO_SUCH_ID)
 
-    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, Any]) -> Done:
+    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, object]) -> Done:
         """Decide about the rows of one record type; rows refused here have their errors set."""
         raise NotImplementedError
 
@@ -77,7 +76,7 @@ class AcceptMany(ManyItems):
     body = schemas.ACCEPT_MANY_BODY
     click = staticmethod(accept_services.accept)
 
-    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, Any]) -> Done:
+    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, object]) -> Done:
         """Accept each row as it was read: a row without its current digest is refused."""
         common = acceptance_of(body)
         # For all rows at once, so that no free ID is proposed twice.
@@ -100,7 +99,7 @@ class RejectMany(ManyItems):
 
     body = schemas.REJECT_MANY_BODY
 
-    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, Any]) -> Done:
+    def decide(self, entity: str, rows: Sequence[ItemRow], body: Mapping[str, object]) -> Done:
         """Reject each row with its reason; a row without a valid reason is refused."""
         reasons = {}
         for row in rows:

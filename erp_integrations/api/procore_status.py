@@ -6,9 +6,8 @@ See docs/design/erp-integrations-states.md, "Words of the API".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from erp_integrations.adapters.base import Operation
 from erp_integrations.models.record_types import Sendable
@@ -60,7 +59,7 @@ def of_record(record: Sendable) -> str:
 
 
 @filtering(f"One or several of: {', '.join(STATUSES)}.")
-def by_status(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_status(items: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Filter items by ``erp_status``, the reverse of :func:`of_item`.
 
     :raises WrongValue: for an unknown word.
@@ -80,7 +79,7 @@ def by_status(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
 
 @filtering(f"One or several of: {', '.join(State.values)}.")
-def by_state(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_state(items: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Filter items by erpbridge's own states, which are finer.
 
     :raises WrongValue: for an unknown state.
@@ -92,7 +91,7 @@ def by_state(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
 
 
 @filtering("A type of record, as item_type names it.")
-def by_type(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_type(rows: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Filter by record type, by Procore's name or ours; an unknown one matches nothing."""
     return rows.filter(entity__in=[_ENTITIES.get(word, word) for word in _listed(values)])
 

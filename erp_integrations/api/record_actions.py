@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -45,7 +44,7 @@ class Standing(RecordView):
     """ERP status of a record."""
 
     @answers(schemas.RecordStanding)
-    def get(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+    def get(self, request: ApiRequest, pk: int, **path: object) -> JsonAnswer:
         """Return state, IDs, whether it can be sent or retrieved, and every reason why not."""
         record = self.fetch(pk)
         # The same function as on the record's page, so that page and API never disagree.
@@ -74,7 +73,7 @@ class SendRecord(RecordView):
 
     @takes(schemas.SEND_BODY)
     @answers(schemas.Clicked, 201)
-    def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: ApiRequest, pk: int, **path: object) -> JsonAnswer:
         """Put the record into the queue; ``revision`` names the one that was read."""
         # A record that the caller cannot see is 404, before any 403.
         self.fetch(pk)
@@ -96,7 +95,7 @@ class RetrieveRecord(RecordView):
     """
 
     @answers(schemas.Clicked)
-    def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: ApiRequest, pk: int, **path: object) -> JsonAnswer:
         """Take the record back, unless an approver has decided about it."""
         # As in SendRecord, 404 comes before any 403.
         self.fetch(pk)
@@ -116,7 +115,7 @@ class ManyRecords(ScopedView):
 
     @takes(schemas.MANY_BODY)
     @answers(schemas.ManyClicked)
-    def post(self, request: ApiRequest, **path: Any) -> JsonAnswer:
+    def post(self, request: ApiRequest, **path: object) -> JsonAnswer:
         """Handle each row by itself; the response is 200 with ``entities`` and ``errors``."""
         kind = record_type(self.entity)
         # The right is of the record type, so it is checked once for all rows.
@@ -138,6 +137,6 @@ class Click(ScopedView):
     """
 
     @answers(schemas.WholeClick)
-    def get(self, request: ApiRequest, request_id: UUID, **path: Any) -> JsonAnswer:
+    def get(self, request: ApiRequest, request_id: UUID, **path: object) -> JsonAnswer:
         """Return how many rows were taken, the refused ones with reasons, and the progress."""
         return JsonAnswer(serializers.click(bulk_requests.click_of(self.access, request_id)))

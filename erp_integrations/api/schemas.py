@@ -6,7 +6,7 @@ The class docstrings are the descriptions of the types.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 from uuid import UUID
 
 from erpbridge.rest.schema.operations import Schema, an_object
@@ -145,7 +145,7 @@ class Rule(TypedDict):
     """A limit that the ERP sets for an acceptance field."""
 
     kind: str
-    value: Any
+    value: object
 
 
 class AcceptanceFieldRow(TypedDict):
@@ -164,7 +164,7 @@ class PreviewField(TypedDict):
     """A field as it will be written to the ERP."""
 
     name: str
-    value: Any
+    value: object
     source: str | None
     unchanged: bool
 
@@ -180,8 +180,8 @@ class Change(TypedDict):
     """A field that differs from the value that the ERP accepted last."""
 
     label: str
-    old: Any
-    new: Any
+    old: object
+    new: object
 
 
 class MatchedField(TypedDict):
@@ -264,8 +264,8 @@ class WholeItem(QueueItem):
 
     standing: str | None
     lookup: Lookup | None
-    payload: dict[str, Any]
-    acceptance: dict[str, Any]
+    payload: dict[str, object]
+    acceptance: dict[str, object]
     acceptance_fields: list[AcceptanceFieldRow]
     preview: Preview | None
     changes: list[Change]
@@ -292,7 +292,7 @@ class WholeItem(QueueItem):
 class RefusedClick(TypedDict):
     """A refused row as it was sent, with its errors by field."""
 
-    id: NotRequired[Any]
+    id: NotRequired[object]
     errors: dict[str, list[str]]
 
 

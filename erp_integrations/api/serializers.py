@@ -7,7 +7,6 @@ Plain functions instead of DRF serializers, which were measured to be slower
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Operation
 from erp_integrations.api import procore_status
@@ -21,6 +20,7 @@ from erp_integrations.workflow.accept import actions, lookup_job, matches
 from erp_integrations.workflow.accept import services as accept_services
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.accept.matches import Match
+from erp_integrations.workflow.bulk_requests import RefusedRow
 from erp_integrations.workflow.links import comparison
 from erpbridge.access.models import User
 from erpbridge.access.permissions import Permission
@@ -32,12 +32,12 @@ RELATED = ("sent_by", "decided_by", "connection", "request", "sent_in")
 MOST_ATTEMPTS = 20
 
 
-def person(user: User | None) -> dict[str, Any] | None:
+def person(user: User | None) -> dict[str, object] | None:
     """Return a person as Procore shows one inside another record."""
     return {"id": user.pk, "name": user.name, "login": user.email} if user else None
 
 
-def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
+def items(pks: Sequence[int]) -> dict[int, dict[str, object]]:
     """Return items by id, as a list shows them, in a fixed number of queries."""
     rows = list(Item.objects.filter(pk__in=pks).select_related(*RELATED))
     # The reason of a connection is determined once for all its items.
@@ -45,14 +45,14 @@ def items(pks: Sequence[int]) -> dict[int, dict[str, Any]]:
     return {item.pk: _item(item, held_up.get(item.pk)) for item in rows}
 
 
-def waiting(wait: Wait | None) -> dict[str, Any] | None:
+def waiting(wait: Wait | None) -> dict[str, object] | None:
     """Return why something waits and when it is tried next; None if it does not wait."""
     if wait is None:
         return None
     return {"cause": wait.cause, "message": wait.why, "next_try_at": wait.next_try_at}
 
 
-def _item(item: Item, wait: Wait | None) -> dict[str, Any]:
+def _item(item: Item, wait: Wait | None) -> dict[str, object]:
     return {
         "id": item.pk,
         "company_id": item.account_id,
@@ -84,7 +84,7 @@ def _item(item: Item, wait: Wait | None) -> dict[str, Any]:
     }
 
 
-def _error(item: Item) -> dict[str, Any] | None:
+def _error(item: Item) -> dict[str, object] | None:
     if not item.error_text:
         return None
     return {
@@ -95,7 +95,7 @@ def _error(item: Item) -> dict[str, Any] | None:
     }
 
 
-def whole_item(item: Item, access: Access) -> dict[str, Any]:
+def whole_item(item: Item, access: Access) -> dict[str, object]:
     """Return one item with everything that its page shows."""
     manifest = adapter_loading.usable_manifest(item.connection, item.entity)
     link = item_details.link_of(item)
@@ -130,13 +130,13 @@ def whole_item(item: Item, access: Access) -> dict[str, Any]:
     }
 
 
-def _lookup(job: Job | None) -> dict[str, Any] | None:
+def _lookup(job: Job | None) -> dict[str, object] | None:
     if job is None:
         return None
     return {"origin_id": job.args["key"], "status": job.state, "problem": job.problem or None}
 
 
-def _field(field: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, Any]:
+def _field(field: AcceptanceField, item: Item, offers: Offers | None) -> dict[str, object]:
     # None: free text. An empty list would mean that the ERP offers nothing.
     choices = None
     if field.choices and offers is not None:
@@ -152,7 +152,7 @@ def _field(field: AcceptanceField, item: Item, offers: Offers | None) -> dict[st
     }
 
 
-def _preview(item: Item) -> dict[str, Any] | None:
+def _preview(item: Item) -> dict[str, object] | None:
     wire = item_details.wire(item)
     if wire is None:
         return None
@@ -168,14 +168,14 @@ def _preview(item: Item) -> dict[str, Any] | None:
     return {"fields": fields, "text": wire.text}
 
 
-def _rejection(item: Item, manifest: EntityManifest | None) -> dict[str, Any] | None:
+def _rejection(item: Item, manifest: EntityManifest | None) -> dict[str, object] | None:
     rejection = item_details.rejected_before(item, manifest)
     if rejection is None:
         return None
     return {**vars(rejection), "by": person(rejection.by)}
 
 
-def _match(match: Match) -> dict[str, Any]:
+def _match(match: Match) -> dict[str, object]:
     return {
         "origin_id": match.erp_id,
         "origin_code": match.erp_code,
@@ -194,7 +194,7 @@ def _match(match: Match) -> dict[str, Any]:
     }
 
 
-def _not_compared(link: Link) -> dict[str, Any]:
+def _not_compared(link: Link) -> dict[str, object]:
     return {
         "item_id": link.record_id,
         "label": str(link),
@@ -203,7 +203,7 @@ def _not_compared(link: Link) -> dict[str, Any]:
     }
 
 
-def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
+def _attempts(item: Item, access: Access) -> list[dict[str, object]]:
     # The ERP's answers are shown word for word only to those who configure the connection.
     reads = bool(access.can(Permission.CONNECTION_CONFIGURE))
     return [
@@ -221,7 +221,7 @@ def _attempts(item: Item, access: Access) -> list[dict[str, Any]]:
     ]
 
 
-def click(request: Request) -> dict[str, Any]:
+def click(request: Request) -> dict[str, object]:
     """Return the outcome of a bulk request and its progress, in a fixed number of queries."""
     # An accept or retry moves items that were there; a send created its items.
     items = request.items.all() if request.verb in ("accept", "retry") else request.sent_items.all()
@@ -245,14 +245,14 @@ def click(request: Request) -> dict[str, Any]:
     }
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
+def _row(row: RefusedRow) -> dict[str, object]:
     errors: dict[str, list[str]] = {}
     for problem in row["problems"]:
         errors.setdefault(problem["field"] or "base", []).append(problem["message"])
     return {"item_id": row["record_id"], "label": row["label"], "errors": errors}
 
 
-def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[str, Any]]:
+def records(entity: str, pks: Sequence[int], access: Access) -> dict[int, dict[str, object]]:
     """Return the ERP state of records by id; the number of queries does not grow with ``pks``."""
     rows = record_type(entity).model._base_manager.filter(pk__in=pks)
     latest: dict[int, int] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.urls import URLPattern
 
 from erp_integrations.api import items, items_bulk, record_actions
@@ -47,7 +45,7 @@ def _queue(scope: str, prefix: str) -> list[URLPattern]:
 
 def _records(scope: str, prefix: str, route: str, entity: str) -> list[URLPattern]:
     # One view class serves all record types; the route says which.
-    of_type: dict[str, Any] = {"entity": entity}
+    of_type: dict[str, object] = {"entity": entity}
     record, base = f"{scope}{route}/<int:pk>", f"{scope}{route}/actions"
     retrieving = record_actions.ManyRecords.as_view(**of_type, retrieves=True)
     views = {

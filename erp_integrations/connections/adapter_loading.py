@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from django.conf import settings
 from django.core import checks
@@ -16,6 +15,7 @@ from erp_integrations.adapters.base import (
     EntityManifest,
     Io,
     Manifest,
+    SettingKind,
 )
 from erp_integrations.connections.safe_adapter import Guarded, plain
 from erp_integrations.connections.secrets import Secrets, SecretsUnreadable, opened
@@ -33,7 +33,7 @@ def adapter_classes() -> dict[str, type[Adapter]]:
     return registry.installed(settings.ERPBRIDGE_ADAPTERS)
 
 
-def check_adapters(**_kwargs: Any) -> list[checks.CheckMessage]:
+def check_adapters(**_kwargs: object) -> list[checks.CheckMessage]:
     """Django check: adapters that the operator allows and that cannot be used."""
     return [
         checks.Warning(
@@ -72,7 +72,11 @@ def unconnected(key: str, account_id: int) -> tuple[Manifest, Adapter]:
     adapter_class = registry.adapter_class(key, settings.ERPBRIDGE_ADAPTERS)
     try:
         declared = adapter_class.manifest({}).settings
-        config = {setting.name: setting.default for setting in declared if setting.kind != "secret"}
+        config = {
+            setting.name: setting.default
+            for setting in declared
+            if setting.kind != SettingKind.SECRET
+        }
         manifest = adapter_class.manifest(config)
         adapter = adapter_class(config, NO_SECRETS, _io(key, account_id))
         return manifest, Guarded(adapter, manifest.call_deadline)

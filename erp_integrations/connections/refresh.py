@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -52,7 +51,7 @@ class FetchedLists:
     choices: Mapping[str, Sequence[Offered]]
     imported: tuple[str, ...]
     # Settings of the connection when the part was fetched, to notice that they have changed.
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class FetchedPage:
     records: tuple[Found, ...]
     cursor: str
     # As above.
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
 
 
 @dataclass(frozen=True)

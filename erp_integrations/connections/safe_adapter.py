@@ -68,7 +68,7 @@ def plain(text: object, most: int | None = None) -> str:
     return clean[:most]
 
 
-def plain_values(value: Any) -> Any:
+def plain_values(value: object) -> Any:
     """Apply :func:`plain` to all strings of a JSON value."""
     if isinstance(value, Mapping):
         return {plain(name): plain_values(item) for name, item in value.items()}
@@ -121,7 +121,7 @@ class Guarded(Adapter):
         return plain(self._redact(plain(text)), most)
 
     @classmethod
-    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+    def manifest(cls, config: Mapping[str, object]) -> Manifest:
         """Not used on the wrapper: see ``adapter_loading.manifest_of``."""
         raise NotImplementedError
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -25,7 +24,7 @@ from erpbridge.access.models import Account, User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.busy import retried
 
-NO_PAUSE: Mapping[str, Any] = {"paused_at": None, "pause_reason": "", "halted_for": ""}
+NO_PAUSE: Mapping[str, object] = {"paused_at": None, "pause_reason": "", "halted_for": ""}
 logger = logging.getLogger(__name__)
 
 
@@ -70,7 +69,7 @@ def as_connected(connection: Connection, entity: str) -> Connected:
     )
 
 
-def note_event(connection: Connection, verb: str, *, by: User | None, **data: Any) -> None:
+def note_event(connection: Connection, verb: str, *, by: User | None, **data: object) -> None:
     """Write an audit event of a connection."""
     event = Note(ENTITY, connection.pk, connection.name, verb, data=data)
     note(connection.account_id, [event], by=by)

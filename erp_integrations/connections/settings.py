@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from erp_integrations.adapters.base import Manifest, Setting
+from erp_integrations.adapters.base import Manifest, Setting, SettingKind
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.adapter_loading import NO_SECRETS
@@ -31,7 +30,7 @@ WAY = ("delivery", "can_find", "can_fetch", "call_deadline", "settles_within", "
 NO_LIMITS: Mapping[str, int | None] = {}
 
 
-def _clean_setting(setting: Setting, raw: Any) -> Any:
+def _clean_setting(setting: Setting, raw: object) -> object:
     """Validate one configuration value.
 
     :raises ValidationError: with the name of the setting and its limit.
@@ -45,9 +44,9 @@ def _clean_setting(setting: Setting, raw: Any) -> Any:
         raise ValidationError(
             f"{setting.label}: {value!r} is not on the list. Choose a value from the list."
         )
-    if setting.kind == "url" and value and (problem := address_problem(value)):
+    if setting.kind == SettingKind.URL and value and (problem := address_problem(value)):
         raise ValidationError(f"{setting.label}: {problem}")
-    if setting.kind != "integer":
+    if setting.kind != SettingKind.INTEGER:
         return value
     least, most = setting.least or 0, setting.most if setting.most is not None else 2**31
     if not value.isdecimal() or len(value) > 19 or not least <= int(value) <= most:
@@ -55,7 +54,7 @@ def _clean_setting(setting: Setting, raw: Any) -> Any:
     return int(value)
 
 
-def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+def clean_config(adapter_key: str, raw: Mapping[str, object]) -> dict[str, object]:
     """Validate a configuration against the adapter's settings; secrets are left out.
 
     :raises ValidationError: a dictionary of setting name to message.
@@ -64,10 +63,10 @@ def clean_config(adapter_key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     if adapter_class is None:
         raise ValidationError({"adapter": "This adapter is not installed. Choose another one."})
     manifest = adapter_class.manifest({})
-    config: dict[str, Any] = {}
+    config: dict[str, object] = {}
     errors: dict[str, ValidationError] = {}
     for setting in manifest.settings:
-        if setting.kind == "secret":
+        if setting.kind == SettingKind.SECRET:
             continue
         try:
             config[setting.name] = _clean_setting(setting, raw.get(setting.name))
@@ -84,12 +83,12 @@ def identity_settings(adapter_key: str) -> tuple[Setting, ...]:
     return adapter_class.manifest({}).identity if adapter_class else ()
 
 
-def identity_of(known: Collection[Setting], config: Mapping[str, Any]) -> dict[str, Any]:
+def identity_of(known: Collection[Setting], config: Mapping[str, object]) -> dict[str, object]:
     """Identity setting -> value, from ``config`` or else the setting's default."""
     return {setting.name: config.get(setting.name, setting.default) for setting in known}
 
 
-def differs(setting: Setting, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def differs(setting: Setting, before: Mapping[str, object], after: Mapping[str, object]) -> bool:
     """Whether the value of an identity setting is another one than before."""
     return str(before[setting.name]) != str(after[setting.name])
 
@@ -102,7 +101,7 @@ def _elsewhere(setting: Setting) -> str:
     )
 
 
-def _another_way(connection: Connection, after: Mapping[str, Any]) -> list[Setting]:
+def _another_way(connection: Connection, after: Mapping[str, object]) -> list[Setting]:
     """The changed settings that affect the delivery (:data:`WAY`)."""
     manifest = adapter_loading.adapter_classes()[connection.adapter].manifest
     before = manifest(connection.config)
@@ -115,7 +114,7 @@ def _another_way(connection: Connection, after: Mapping[str, Any]) -> list[Setti
     ]
 
 
-def _way(manifest: Manifest) -> list[Any]:
+def _way(manifest: Manifest) -> list[object]:
     return [getattr(manifest, name) for name in WAY]
 
 
@@ -134,7 +133,9 @@ def clean_secrets(adapter_key: str, given: Mapping[str, str]) -> dict[str, str]:
     """
     adapter_class = adapter_loading.adapter_classes().get(adapter_key)
     declared = adapter_class.manifest({}).settings if adapter_class else ()
-    labels = {setting.name: setting.label for setting in declared if setting.kind == "secret"}
+    labels = {
+        setting.name: setting.label for setting in declared if setting.kind == SettingKind.SECRET
+    }
     new = {name: value for name, value in given.items() if name in labels and value.strip()}
     errors = {
         name: f"{labels[name]}: at most {LONGEST_SECRET:,} characters and no control characters."
@@ -168,7 +169,7 @@ def _keep_limits(connection: Connection, limits: Mapping[str, int | None]) -> No
             setattr(connection, name, default if limits[name] is None else limits[name])
 
 
-def _limits(connection: Connection) -> dict[str, Any]:
+def _limits(connection: Connection) -> dict[str, int | None]:
     return {name: getattr(connection, name) for name in LIMITS}
 
 
@@ -178,7 +179,7 @@ def create(
     account: Account,
     name: str,
     adapter: str,
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     by: User,
     secrets: Mapping[str, str] = NO_SECRETS,
     limits: Mapping[str, int | None] = NO_LIMITS,
@@ -197,17 +198,16 @@ def create(
     return connection
 
 
-def save(connection: Connection, **how: Any) -> None:
+def save(connection: Connection, update_fields: Sequence[str] | None = None) -> None:
     """Validate and save a connection.
 
-    :param how: keyword arguments of ``Model.save``.
     :raises ValidationError: for a name that is taken, also by a simultaneous request.
     """
     # These three were validated by clean_config and clean_secrets, or come from the adapter.
     connection.full_clean(exclude=["config", "secrets", "test_result"])
     try:
         with transaction.atomic():
-            connection.save(**how)
+            connection.save(update_fields=update_fields)
     except IntegrityError as error:
         raise ValidationError({"name": NAME_TAKEN}) from error
 
@@ -217,7 +217,7 @@ def configure(
     connection: Connection,
     *,
     name: str,
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     by: User,
     secrets: Mapping[str, str] = NO_SECRETS,
     remove: Collection[str] = (),

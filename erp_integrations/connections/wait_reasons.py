@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.clock import Moment, moment
@@ -213,7 +212,7 @@ def of_record(entity: str, account_id: int, record_id: int) -> Wait | None:
     return of_item(item) if item else None
 
 
-def of_list(entity: str, account_id: int, rows: QuerySet[Any]) -> Wait | None:
+def of_list(entity: str, account_id: int, rows: QuerySet[Model]) -> Wait | None:
     """Why the open items of some records wait; None if there are none."""
     connection = connection_services.active(account_id, entity)
     if connection is None or not rows.filter(locked()).exists():

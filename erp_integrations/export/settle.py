@@ -165,8 +165,8 @@ def _event(item: Item, error: ErpError) -> str:
     return "postpone" if retries else "fail"
 
 
-def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, Any]:
-    columns: dict[str, Any] = {
+def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, object]:
+    columns: dict[str, object] = {
         "error_class": error.cls,
         "error_field": error.field,
         "error_text": error.message,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -17,7 +16,7 @@ IN_FLIGHT = (1, 1_000)
 USUAL_IN_FLIGHT = 20
 
 
-def _within(label: str, least: int, most: int) -> list[Any]:
+def _within(label: str, least: int, most: int) -> list[BaseValidator]:
     """Validators whose message names the field and both limits."""
     message = f"{label} must be a whole number from {least} to {most:,}."
     return [MinValueValidator(least, message), MaxValueValidator(most, message)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 from unicodedata import category
 
 from erpbridge.db.text import fold
@@ -36,6 +35,6 @@ COMPARED: Mapping[str, tuple[str, Callable[[str], str]]] = {
 }
 
 
-def keys_of(data: Mapping[str, Any]) -> dict[str, str]:
+def keys_of(data: Mapping[str, object]) -> dict[str, str]:
     """Column -> normalized value of a record; empty if it has no value."""
     return {column: make(str(data.get(name) or "")) for name, (column, make) in COMPARED.items()}

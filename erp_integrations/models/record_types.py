@@ -77,7 +77,7 @@ class Draft:
     record_id: int
     revision: int
     label: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, object]
     parent_id: int | None = None
     depth: int = 0
 
@@ -124,7 +124,7 @@ class RecordType(Protocol):
         """
         ...
 
-    def visible(self, access: Access) -> models.QuerySet[Any]:
+    def visible(self, access: Access) -> models.QuerySet[Sendable]:
         """The records that the user can see in a scope."""
         ...
 
@@ -160,7 +160,7 @@ def record_type(entity: str) -> RecordType:
 
 def existing(entity: str, account_id: int, ids: Collection[int]) -> set[int]:
     """Those of the ids that are records of the account, for apps that refer to other apps."""
-    rows: models.QuerySet[Any] = record_type(entity).model._base_manager.all()
+    rows: models.QuerySet[models.Model] = record_type(entity).model._base_manager.all()
     return set(rows.filter(account=account_id, pk__in=ids).values_list("pk", flat=True))
 
 
@@ -170,7 +170,7 @@ def counted(kind: RecordType, number: int) -> str:
     return f"{number:,} {noun.lower()}"
 
 
-def by_type(rows: Any) -> list[tuple[RecordType, int]]:
+def by_type(rows: models.QuerySet[Any]) -> list[tuple[RecordType, int]]:
     """Number of items, or links, per record type."""
     counts = rows.order_by("entity").values_list("entity").annotate(models.Count("pk"))
     return [(record_type(entity), count) for entity, count in counts]

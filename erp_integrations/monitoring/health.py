@@ -189,7 +189,7 @@ def _of(account_id: int) -> QuerySet[Connection]:
     return Connection.objects.filter(account=account_id)
 
 
-def _counted(rows: QuerySet[Connection]) -> QuerySet[Any]:
+def _counted(rows: QuerySet[Connection]) -> QuerySet[Connection]:
     items = Item.objects.filter(connection=OuterRef("pk")).order_by()
     counts = {
         f"n_{state}": _CappedCount(items.filter(state=state).values("pk")[:MOST_COUNTED])

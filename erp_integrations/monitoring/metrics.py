@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -132,7 +131,7 @@ def _gauge(name: str, text: str, samples: Iterable[Sample]) -> Metric:
     return gauge
 
 
-def as_json(snapshot: Snapshot) -> dict[str, Any]:
+def as_json(snapshot: Snapshot) -> dict[str, object]:
     """The snapshot as JSON, with the list of workers."""
     return {
         "status": "degraded" if snapshot.problems else "ok",
@@ -153,7 +152,7 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _connection(health: ConnectionHealth) -> dict[str, Any]:
+def _connection(health: ConnectionHealth) -> dict[str, object]:
     until, asked_at = health.rests_until, health.connection.asked_at
     attempts = [
         {"outcome": outcome, "class": cls, "count": n}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import template
 
 from erp_integrations.models.record_types import record_types
@@ -14,7 +12,7 @@ register = template.Library()
 
 
 @register.inclusion_tag("erp/parts/project_readiness.html")
-def project_readiness(access: Access) -> dict[str, Any]:
+def project_readiness(access: Access) -> dict[str, object]:
     """Show whether records of a project can be sent now, and if not, why and what to do."""
     answers = [readiness(kind.entity, access) for kind in record_types()]
     # Several record types may be blocked for the same reason; it is shown once.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -28,7 +27,7 @@ from erpbridge.access.scoping import ScopedRequest, require, scoped
 
 # Rows that are shown with their fields; others get proposed IDs and the common values.
 MOST_ROWS_SHOWN = 500
-Values = Mapping[str, Any]
+Values = Mapping[str, object]
 
 
 @require_POST
@@ -146,7 +145,7 @@ def _row(
     access: Access,
     posted: QueryDict,
     manifest: EntityManifest,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "item": item,
         "url": scoped_urls.to(access, "item", public_id=item.public_id),
@@ -155,7 +154,7 @@ def _row(
     }
 
 
-def _input(item: Item, field: AcceptanceField, posted: QueryDict) -> dict[str, Any]:
+def _input(item: Item, field: AcceptanceField, posted: QueryDict) -> dict[str, object]:
     name = f"{VALUE}{item.pk}-{field.name}"
     return {
         "name": name,

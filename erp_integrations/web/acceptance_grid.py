@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from django.http import QueryDict
 
@@ -31,7 +31,16 @@ def posted_values(posted: QueryDict) -> dict[int, dict[str, str]]:
     return values
 
 
-def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> dict[str, Any] | None:
+class Grid(TypedDict):
+    """The template context of the inputs of a list; ``inputs`` is by item id."""
+
+    fields: Sequence[AcceptanceField]
+    choices: Mapping[str, Mapping[str, str]]
+    inputs: Mapping[int, list[dict[str, object]]]
+    urls: Mapping[str, str]
+
+
+def grid(access: Access, kind: RecordType, items: Sequence[Item]) -> Grid | None:
     """Return the template context of the grid; None if rows of this type have no inputs.
 
     Only record types that are sent as a list have a grid; others have ``accept_views``.
@@ -63,7 +72,9 @@ def meaning(kind: RecordType, name: str, value: str, *, account_id: int) -> str:
     return Offers(connection, manifest).words(name).get(value, "")
 
 
-def _inputs(item: Item, fields: Sequence[AcceptanceField], offers: Offers) -> list[dict[str, Any]]:
+def _inputs(
+    item: Item, fields: Sequence[AcceptanceField], offers: Offers
+) -> list[dict[str, object]]:
     # An update has no acceptance values; its cells say that the ERP's values are kept.
     if item.operation != Operation.CREATE:
         return [{"label": field.label, "kept": True} for field in fields]

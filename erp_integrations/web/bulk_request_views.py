@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -71,7 +70,7 @@ def click(request: ScopedRequest, request_id: UUID) -> HttpResponseBase:
     return render(request, "erp/click.html", context)
 
 
-def _refused(bulk_request: Request, access: Access, kind: RecordType) -> list[dict[str, Any]]:
+def _refused(bulk_request: Request, access: Access, kind: RecordType) -> list[dict[str, object]]:
     """Return the refused rows with a link: to the item for approvers, to the record for senders."""
     items: dict[int, UUID] = {}
     if bulk_request.verb not in (Request.Verb.SEND, Request.Verb.RETRIEVE):
@@ -113,7 +112,7 @@ def click_items(request: ScopedRequest, request_id: UUID) -> HttpResponse:
     return render(request, "erp/parts/click_items.html", context)
 
 
-def _items_of_click(bulk_request: Request, access: Access, query: QueryDict) -> dict[str, Any]:
+def _items_of_click(bulk_request: Request, access: Access, query: QueryDict) -> dict[str, object]:
     """Return one page of the items that a bulk request has accepted, in the order of their ids."""
     # ``found.items`` are those that it accepted or retried.
     items = bulk_request.items.with_parent().select_related("connection")
@@ -138,7 +137,7 @@ def _item_url(item: Item, access: Access) -> str:
     return scoped_urls.to(access, "item", public_id=item.public_id) if can_view else ""
 
 
-def _progress(bulk_request: Request, access: Access) -> dict[str, Any]:
+def _progress(bulk_request: Request, access: Access) -> dict[str, object]:
     items = bulk_request.items.all()
     moving = items.filter(state__in=MOVING).count()
     synced = items.filter(state=State.SYNCED).count()

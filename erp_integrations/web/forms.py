@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
 
-from erp_integrations.adapters.base import AcceptanceField, EntityManifest
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, RuleKind
 from erp_integrations.models import Connection, Item
 from erp_integrations.workflow.accept.decision_forms import LONGEST_REASON, ReasonForm
 from erp_integrations.workflow.accept.field_choices import Offers
@@ -26,7 +26,7 @@ def acceptance_form_field(field: AcceptanceField, offers: Offers) -> forms.Field
             label=field.label, choices=choices, required=field.required, help_text=field.help
         )
     # 200 is the limit of stored values if the adapter declares none.
-    most = next((int(rule.value) for rule in field.rules if rule.kind == "max_length"), 200)
+    most = next((rule.limit for rule in field.rules if rule.kind == RuleKind.MAX_LENGTH), 200)
     # No max_length: with it, a browser silently cuts what is pasted.
     return forms.CharField(
         label=field.label,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.urls import reverse
 
 from erpbridge.access.policy import Access
 
 
-def to(access: Access, name: str, **kwargs: Any) -> str:
+def to(access: Access, name: str, **kwargs: object) -> str:
     """Return the URL of page ``name`` in the scope of ``access``."""
     # web/urls.py has every page twice; the names for projects begin with "project_".
     if access.project is not None:

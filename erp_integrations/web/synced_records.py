@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import QuerySet
 from django.http import QueryDict
@@ -32,7 +32,7 @@ def search(links: Links, words: str) -> Links:
     return links.filter(has_words(words, "search_text"))
 
 
-def links_page(access: Access, kind: RecordType, query: QueryDict) -> dict[str, Any]:
+def links_page(access: Access, kind: RecordType, query: QueryDict) -> dict[str, object]:
     """Return one page of the links by the search, division and order of a query string."""
     links = synced(access, kind)
     divisions = links.divisions() if kind.unit == "list" else []
@@ -44,7 +44,7 @@ def links_page(access: Access, kind: RecordType, query: QueryDict) -> dict[str, 
     return {"page": page, "rows": _rows(page.rows, access, kind), "divisions": divisions}
 
 
-def _rows(links: Sequence[Link], access: Access, kind: RecordType) -> list[dict[str, Any]]:
+def _rows(links: Sequence[Link], access: Access, kind: RecordType) -> list[dict[str, object]]:
     """Return the rows of a page; takes one query more."""
     # The links hold no foreign key to the record (docs/adr/0003-one-door-and-one-way-imports.md),
     # so the records are fetched here, for their badges.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
 from erp_integrations.web import (
@@ -27,7 +27,7 @@ app_name = "erp"
 ACCOUNT = "accounts/<int:account_id>/erp/"
 PROJECT = "accounts/<int:account_id>/projects/<int:project_id>/erp/"
 
-PAGES: list[tuple[str, Callable[..., Any], str]] = [
+PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("requests/<uuid:request_id>/", bulk_request_views.click, "request"),
     ("requests/<uuid:request_id>/progress/", bulk_request_views.click_progress, "request_progress"),
     ("requests/<uuid:request_id>/items/", bulk_request_views.click_items, "request_items"),

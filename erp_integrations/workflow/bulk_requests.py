@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 from uuid import UUID, uuid4
 
 from django.core.exceptions import PermissionDenied
@@ -35,6 +35,23 @@ class Refusal:
 TRIES = 3
 # How many records were taken, and the refused ones.
 Result = tuple[int, Sequence[Refusal]]
+
+
+class RefusedProblem(TypedDict):
+    """A problem as a bulk request stores it."""
+
+    message: str
+    field: str
+    current: str
+    limit: str
+
+
+class RefusedRow(TypedDict):
+    """A refused record as a bulk request stores it."""
+
+    record_id: int
+    label: str
+    problems: list[RefusedProblem]
 
 
 @dataclass(frozen=True)
@@ -143,7 +160,7 @@ def _finish(click: Request, *, done: int, refused: Sequence[Refusal]) -> None:
     click.save(update_fields=["done", "refused"])
 
 
-def _rows(refused: Sequence[Refusal]) -> list[dict[str, Any]]:
+def _rows(refused: Sequence[Refusal]) -> list[RefusedRow]:
     return [
         {
             "record_id": refusal.record_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from erp_integrations.adapters.base import EntityManifest, Wire
 from erp_integrations.adapters.registry import AdapterUnavailable
@@ -56,7 +56,9 @@ def wire(item: Item) -> Wire | None:
     return adapter.preview(full_command(item.connection, item))
 
 
-def changes(item: Item, link: Link | None, manifest: EntityManifest | None) -> list[dict[str, Any]]:
+def changes(
+    item: Item, link: Link | None, manifest: EntityManifest | None
+) -> list[dict[str, object]]:
     """Return the fields that an update would change, with the last exported and the new value.
 
     Empty for a record that is not linked, for settled items, and without a manifest.
@@ -82,7 +84,7 @@ class Rejection:
     by: User | None
     at: datetime | None
     reason: str
-    changes: list[dict[str, Any]]
+    changes: list[dict[str, object]]
 
 
 def rejected_before(item: Item, manifest: EntityManifest | None) -> Rejection | None:
@@ -110,7 +112,17 @@ def rejected_before(item: Item, manifest: EntityManifest | None) -> Rejection | 
     )
 
 
-def history(item: Item) -> list[dict[str, Any]]:
+class HistoryEntry(TypedDict):
+    """One event of an item, in words."""
+
+    at: datetime
+    actor: User | None
+    event: str
+    words: str
+    note: str
+
+
+def history(item: Item) -> list[HistoryEntry]:
     """Return up to 50 events of this item in words, newest first."""
     events = Event.objects.about(item.account_id, item.entity, item.record_id)
     item_events = list(events.filter(data__item=str(item.public_id))[:50])

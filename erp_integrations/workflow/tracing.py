@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from erp_integrations.adapters.base import Ambiguous, Found, Outcome
 from erp_integrations.models import Item, Request
@@ -114,7 +113,7 @@ def _since(began: float) -> float:
     return round(uptime() - began, 3)
 
 
-def _say(item: Item, event: str, words: str, *values: object, **details: Any) -> None:
+def _say(item: Item, event: str, words: str, *values: object, **details: object) -> None:
     # Checked first, because the trace id below can need a query for the item's request.
     if not logger.isEnabledFor(logging.INFO):
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import transaction
 
@@ -50,8 +50,8 @@ def move(
     *,
     by: User | None,
     why: str = "",
-    values: Mapping[str, Any] | None = None,
-    item_columns: Mapping[int, Mapping[str, Any]] | None = None,
+    values: Mapping[str, object] | None = None,
+    item_columns: Mapping[int, Mapping[str, object]] | None = None,
 ) -> list[Item]:
     """Apply an event of ``MOVES`` to those items of ``items`` whose state allows it.
 
@@ -78,7 +78,7 @@ def move(
     return moved
 
 
-def _set_each(items: Sequence[Item], item_columns: Mapping[int, Mapping[str, Any]]) -> list[str]:
+def _set_each(items: Sequence[Item], item_columns: Mapping[int, Mapping[str, object]]) -> list[str]:
     """Set each item's own values in memory; returns the names of all columns set."""
     columns: set[str] = set()
     for item in items:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Barrier, Lock
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from erp_integrations.adapters.base import (
     Operation,
     Outcome,
     Problem,
+    SettingKind,
 )
 from erp_integrations.adapters.conformance import report
 from erp_integrations.adapters.conformance.harness import Harness, cannot
@@ -81,7 +81,7 @@ class AdapterConformance(Trouble):
         """At least one setting is ``identity``, or ``no_identity`` is set; no secret is."""
         manifest = erp.manifest
         declared = [setting for setting in manifest.settings if setting.identity]
-        assert [setting.name for setting in declared if setting.kind == "secret"] == []
+        assert [setting.name for setting in declared if setting.kind == SettingKind.SECRET] == []
         assert bool(declared) != bool(manifest.no_identity.strip())
 
     def test_what_the_erp_holds_has_a_value_in_every_column(self, erp: Harness) -> None:
@@ -317,7 +317,7 @@ def pulled(erp: Harness) -> list[Found]:
             return records
 
 
-def rows(erp: Harness) -> list[tuple[Any, ...]]:
+def rows(erp: Harness) -> list[tuple[object, ...]]:
     """All rows of the ERP in a comparable form, after pending commands have finished."""
     erp.settle()
     return sorted(tuple(sorted(row.items(), key=str)) for row in erp.holdings())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from erp_integrations.adapters.base import (
     Adapter,
@@ -22,7 +22,7 @@ from erp_integrations.adapters.base import (
 from erp_integrations.adapters.conformance import delivery
 from erp_integrations.adapters.conformance.delivery import Transport
 
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 
 
 class CannotShow(Exception):
@@ -60,7 +60,7 @@ class Harness(ABC):
         """A new adapter of the ERP with its current configuration; used for one call each."""
 
     @abstractmethod
-    def command(self, number: int = 1, /, **payload: Any) -> Command:
+    def command(self, number: int = 1, /, **payload: object) -> Command:
         """A valid create command; its key and intent depend on ``number`` only."""
 
     @abstractmethod
@@ -72,7 +72,7 @@ class Harness(ABC):
 
     # --- actions in the ERP -----------------------------------------------------------------
 
-    def plant(self, command: Command, **payload: Any) -> None:
+    def plant(self, command: Command, **payload: object) -> None:
         """Create a record with the command's key and other contents, without the adapter."""
         self._missing("plant")
 
@@ -84,7 +84,7 @@ class Harness(ABC):
         """Change a record as a user of the ERP would, so that its version changes."""
         self._missing("change")
 
-    def received(self) -> Mapping[str, Any]:
+    def received(self) -> Mapping[str, object]:
         """The fields of the last write that the ERP received, by the ERP's names."""
         self._missing("received")
 
@@ -166,7 +166,7 @@ class Harness(ABC):
         """The manifest of the tested record type."""
         return self.manifest.entities[self.entity]
 
-    def update(self, command: Command, done: Outcome, **payload: Any) -> Command:
+    def update(self, command: Command, done: Outcome, **payload: object) -> Command:
         """An update command for the record that ``command`` created.
 
         :param done: the outcome of ``command``.

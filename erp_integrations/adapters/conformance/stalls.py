@@ -18,6 +18,9 @@ STALL = 3.5
 # Start of a TLS handshake whose first message never ends.
 ENDLESS = b"\x16\x03\x03\x40\x00" + b"\x02" * 200
 
+# What happens around a connect.
+During = Callable[[socket.socket], None]
+
 
 @dataclass
 class Stall:
@@ -29,9 +32,9 @@ class Stall:
 
     port: int
     place: int
-    look: Callable[[], Any]
+    look: Callable[[], object]
     calls: int = 0
-    seen: Any = None
+    seen: object = None
     struck: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -63,7 +66,7 @@ def resolution(stall: Stall) -> Iterator[None]:
     """Delay name resolution."""
     real = socket.getaddrinfo
 
-    def slow(host: Any, port: Any, *how: Any, **more: Any) -> Any:
+    def slow(host: str, port: int, *how: Any, **more: Any) -> object:
         if stall.hits(port):
             stall.wait()
         return real(host, port, *how, **more)
@@ -99,7 +102,9 @@ def first_byte(stall: Stall) -> Iterator[None]:
 
 
 @contextmanager
-def _around_connect(stall: Stall, *, before: Any = None, after: Any = None) -> Iterator[None]:
+def _around_connect(
+    stall: Stall, *, before: During | None = None, after: During | None = None
+) -> Iterator[None]:
     real = socket.socket.connect
 
     def connect(connection: socket.socket, address: Any) -> None:

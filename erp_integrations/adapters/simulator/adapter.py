@@ -90,7 +90,7 @@ class SimulatorAdapter(Adapter):
         self._reachable = self.options.delivery in (Delivery.SYNC, Delivery.QUEUED)
 
     @classmethod
-    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+    def manifest(cls, config: Mapping[str, object]) -> Manifest:
         """The manifest; it depends on delivery, fault, code format and owner of the cost codes."""
         return manifest_of(config)
 

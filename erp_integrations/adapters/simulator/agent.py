@@ -44,7 +44,7 @@ class Agent:
         :returns: how many messages.
         :raises NotAnswered: if a call is refused or fails.
         """
-        results: dict[str, Any] = {"take": TAKE}
+        results: dict[str, object] = {"take": TAKE}
         count = 0
         for _ in range(MOST_ROUNDS):
             work = self.ask(results)
@@ -54,7 +54,7 @@ class Agent:
             count += len(work["do"])
         return count
 
-    def ask(self, results: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, results: Mapping[str, object]) -> dict[str, Any]:
         """Make one call; returns the lookups and commands of the reply.
 
         :param results: results of the last work, and how much to take.
@@ -65,7 +65,7 @@ class Agent:
             raise NotAnswered(f"{status}: {body.decode(errors='replace')[:300]}")
         return dict(json.loads(body))
 
-    def work(self, reply: Mapping[str, Any]) -> dict[str, Any]:
+    def work(self, reply: Mapping[str, Any]) -> dict[str, object]:
         """Do the lookups and commands of a reply, except commands that may not begin any more."""
         began = time.monotonic()
         records = [self._look_up(lookup) for lookup in reply["look"]]
@@ -76,11 +76,11 @@ class Agent:
         ]
         return {"found": records, "reports": reports}
 
-    def _look_up(self, lookup: Mapping[str, Any]) -> dict[str, Any]:
+    def _look_up(self, lookup: Mapping[str, Any]) -> dict[str, object]:
         record = _as_json(self.ledger.record(lookup["entity"], lookup["key"]))
         return {"ticket": lookup["ticket"], "entity": lookup["entity"], "record": record}
 
-    def _carry_out(self, command: Mapping[str, Any]) -> dict[str, Any]:
+    def _carry_out(self, command: Mapping[str, Any]) -> dict[str, object]:
         try:
             record = self.ledger.post(command["request"], written(command["message"]))
         except Refused as refused:
@@ -90,7 +90,7 @@ class Agent:
         return {"ticket": command["ticket"], "key": record.key, **numbers}
 
 
-def _as_json(record: Record | None) -> dict[str, Any] | None:
+def _as_json(record: Record | None) -> dict[str, object] | None:
     if record is None:
         return None
     values = dict(record.values)

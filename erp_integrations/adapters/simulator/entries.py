@@ -101,9 +101,9 @@ def _written(
         raise Refused("E1001", message, table.key) from error
 
 
-def _check(db: sqlite3.Connection, table: Table, number: int, values: Mapping[str, Any]) -> None:
+def _check(db: sqlite3.Connection, table: Table, number: int, values: Mapping[str, str]) -> None:
     for column, value in values.items():
-        if not isinstance(value, str):
+        if not isinstance(value, str):  # the message comes from outside
             raise Refused("E1010", f"{column} must be text.", column)
         most = table.limits[column]
         if len(value) > most:

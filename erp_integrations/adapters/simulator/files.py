@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from erp_integrations.adapters.base import (
     AdapterError,
@@ -75,7 +74,7 @@ def _columns(table: Table) -> tuple[str, ...]:
 
 def _imported(ledger: Ledger, table: Table, row: Mapping[str, str]) -> dict[str, str]:
     values = {column: row[column] for column in table.limits}
-    message: dict[str, Any] = {"operation": row["operation"], table.name: values}
+    message: dict[str, object] = {"operation": row["operation"], table.name: values}
     # A file cannot leave out a column, so blank cells of some columns mean "unchanged".
     if row["operation"] == "update":
         kept = {name: value for name, value in values.items() if value or name not in table.kept}

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from erp_integrations.adapters.simulator import entries
 from erp_integrations.adapters.simulator.entries import Record
@@ -288,7 +287,7 @@ def _prepare(db: sqlite3.Connection) -> None:
             time.sleep(0.05)
 
 
-def _parsed(text: str) -> tuple[Table, dict[str, Any]]:
+def _parsed(text: str) -> tuple[Table, dict[str, object]]:
     try:
         # Lone surrogates cannot be stored.
         text.encode()

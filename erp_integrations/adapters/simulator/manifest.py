@@ -15,7 +15,9 @@ from erp_integrations.adapters.base import (
     Operation,
     Owner,
     Rule,
+    RuleKind,
     Setting,
+    SettingKind,
 )
 from erp_integrations.adapters.code_settings import SETTINGS as CODE_SETTINGS
 from erp_integrations.adapters.code_settings import code_format
@@ -38,14 +40,14 @@ PASSWORD = "password"  # noqa: S105 - the name of a setting
 
 
 def _text(name: str, label: str, erp_name: str, limit: int) -> Field:
-    return Field(name, label, erp_name, (Rule("max_length", name, limit),))
+    return Field(name, label, erp_name, (Rule(RuleKind.MAX_LENGTH, name, limit),))
 
 
 NAME = Field(
     "name",
     "Name",
     "vendor_name",
-    (Rule("present", "name"), Rule("max_length", "name", 30)),
+    (Rule(RuleKind.PRESENT, "name"), Rule(RuleKind.MAX_LENGTH, "name", 30)),
 )
 FIELDS = (
     NAME,
@@ -75,9 +77,9 @@ ACCEPTANCE_FIELDS = (
         VENDOR_ID,
         "Vendor ID",
         rules=(
-            Rule("max_length", VENDOR_ID, 10),
-            Rule("case", VENDOR_ID, "upper"),
-            Rule("charset", VENDOR_ID, "A-Z0-9-"),
+            Rule(RuleKind.MAX_LENGTH, VENDOR_ID, 10),
+            Rule(RuleKind.CASE, VENDOR_ID, "upper"),
+            Rule(RuleKind.CHARSET, VENDOR_ID, "A-Z0-9-"),
         ),
         proposal="mnemonic",
         help="Names the vendor in the ERP for good. Up to 10 of A-Z, 0-9 and the hyphen.",
@@ -90,9 +92,9 @@ CODE_FIELDS = (
         "Code",
         "code",
         (
-            Rule("present", "full_code"),
-            Rule("max_length", "full_code", COST_CODES.limits["code"]),
-            Rule("charset", "full_code", "A-Za-z0-9 ._/-"),
+            Rule(RuleKind.PRESENT, "full_code"),
+            Rule(RuleKind.MAX_LENGTH, "full_code", COST_CODES.limits["code"]),
+            Rule(RuleKind.CHARSET, "full_code", "A-Za-z0-9 ._/-"),
         ),
     ),
     Field(
@@ -100,8 +102,8 @@ CODE_FIELDS = (
         "Description",
         "name",
         (
-            Rule("present", "description"),
-            Rule("max_length", "description", COST_CODES.limits["name"]),
+            Rule(RuleKind.PRESENT, "description"),
+            Rule(RuleKind.MAX_LENGTH, "description", COST_CODES.limits["name"]),
         ),
     ),
     Field("is_group", "Group", "kind"),
@@ -134,7 +136,7 @@ SETTINGS = (
     Setting(
         "delivery",
         "Delivery",
-        kind="choice",
+        kind=SettingKind.CHOICE,
         default=Delivery.SYNC.value,
         options=(
             (Delivery.SYNC.value, "At once"),
@@ -147,7 +149,7 @@ SETTINGS = (
     Setting(
         CODE_OWNER,
         "Who owns the cost codes",
-        kind="choice",
+        kind=SettingKind.CHOICE,
         default=Owner.EITHER.value,
         options=(
             (Owner.EITHER.value, "Both: they are added here or there"),
@@ -158,14 +160,14 @@ SETTINGS = (
     Setting(
         PASSWORD,
         "Password",
-        kind="secret",
+        kind=SettingKind.SECRET,
         help="The simulator's agent logs in with it when it fetches records.",
     ),
     *CODE_SETTINGS,
     Setting(
         "latency_ms",
         "Time per call in milliseconds",
-        kind="integer",
+        kind=SettingKind.INTEGER,
         default=150,
         least=0,
         most=10_000,
@@ -173,7 +175,7 @@ SETTINGS = (
     Setting(
         "fault",
         "Fault",
-        kind="choice",
+        kind=SettingKind.CHOICE,
         default=Fault.NONE.value,
         options=tuple((kind.value, label) for kind, label in FAULT_LABELS.items()),
         help="Simulates a failure of the ERP, for tests.",
@@ -181,7 +183,7 @@ SETTINGS = (
     Setting(
         "fault_every",
         "Apply the fault to every n-th call",
-        kind="integer",
+        kind=SettingKind.INTEGER,
         default=1,
         least=1,
         most=1_000_000,
@@ -240,7 +242,7 @@ DELIVERIES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def manifest_of(config: Mapping[str, Any]) -> Manifest:
+def manifest_of(config: Mapping[str, object]) -> Manifest:
     """The manifest for a configuration."""
     manifest = _delivered(config)
     if config.get(CODE_OWNER) != Owner.ERP:
@@ -249,11 +251,11 @@ def manifest_of(config: Mapping[str, Any]) -> Manifest:
     return replace(manifest, entities={**manifest.entities, COST_CODE: read_only})
 
 
-def _delivered(config: Mapping[str, Any]) -> Manifest:
+def _delivered(config: Mapping[str, object]) -> Manifest:
     """The manifest with the delivery, fault and code format of a configuration."""
     late = LATE_SECONDS if config.get("fault") == Fault.LATE else 0.0
-    delivery = config.get("delivery") or Delivery.SYNC
-    differences = DELIVERIES.get(str(delivery), {})
+    delivery = str(config.get("delivery") or Delivery.SYNC)
+    differences = DELIVERIES.get(delivery, {})
     called = delivery in (Delivery.QUEUED, Delivery.SYNC) or not differences
     entities = {name: replace(entity, imports=called) for name, entity in MANIFEST.entities.items()}
     entities[COST_CODE] = replace(entities[COST_CODE], code_format=code_format(config))

@@ -98,17 +98,19 @@ def _code_of(command: Command) -> tuple[dict[str, str], dict[str, str]]:
     }
     parent = command.parent_erp_id
     if not parent and command.operation is Operation.CREATE:
-        parent = PARENT_UNKNOWN if len(payload.get("path") or ()) > 1 else ""
+        path = payload.get("path")
+        has_parent = isinstance(path, list | tuple) and len(path) > 1
+        parent = PARENT_UNKNOWN if has_parent else ""
     accepted = {name: text_of(command.acceptance.get(name)) for name in CODE_ACCEPTED}
     return values, {"parent": parent, **accepted}
 
 
-def written(message: Mapping[str, Any]) -> str:
+def written(message: Mapping[str, object]) -> str:
     """A message as JSON text; the ledger compares these texts when an intent is repeated."""
     return json.dumps(message, ensure_ascii=False, indent=2)
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """A value as text; empty for None and for blanks only."""
     text = "" if value is None else str(value)
     return text if text.strip() else ""
@@ -157,7 +159,7 @@ def refusal(refused: Refused) -> ErpError:
 
 def found_record(entity: str, number: str, version: str, values: Mapping[str, str]) -> Found:
     """A record of the ledger as a value of the adapter contract."""
-    data: dict[str, Any] = {SOURCES[column]: value for column, value in values.items()}
+    data: dict[str, object] = {SOURCES[column]: value for column, value in values.items()}
     if entity == VENDOR:
         data["entity_type"] = "ein" if values["tax_id"] else ""
     else:

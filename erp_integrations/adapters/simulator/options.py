@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from erp_integrations.adapters import code_settings
 from erp_integrations.adapters.base import Delivery, Setting
@@ -26,7 +25,7 @@ class Options:
     problems: tuple[str, ...]
 
 
-def read_options(config: Mapping[str, Any]) -> Options:
+def read_options(config: Mapping[str, object]) -> Options:
     """Parse stored settings; an invalid one gets its default and a message in ``problems``."""
     problems = code_settings.problems(config)
     ledger = str(_given(config, "ledger"))
@@ -47,12 +46,12 @@ def read_options(config: Mapping[str, Any]) -> Options:
     return Options(ledger, Delivery(delivery), latency, plan, tuple(problems))
 
 
-def _given(config: Mapping[str, Any], name: str) -> Any:
+def _given(config: Mapping[str, object], name: str) -> object:
     value = config.get(name)
     return _SETTINGS[name].default if value in (None, "") else value
 
 
-def _integer(config: Mapping[str, Any], name: str, problems: list[str]) -> int:
+def _integer(config: Mapping[str, object], name: str, problems: list[str]) -> int:
     setting = _SETTINGS[name]
     number = _parsed(str(_given(config, name)), setting)
     if number is None:

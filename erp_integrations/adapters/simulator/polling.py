@@ -87,18 +87,18 @@ def _refused(status: int, message: str) -> InboundAsk:
     return InboundAsk(refused=_answer(status, {"error": message}))
 
 
-def _answer(status: int, body: Mapping[str, Any]) -> InboundReply:
+def _answer(status: int, body: Mapping[str, object]) -> InboundReply:
     return InboundReply(status, JSON, json.dumps(body, ensure_ascii=False).encode())
 
 
-def _number(value: Any) -> int:
+def _number(value: object) -> int:
     # In Python, true of JSON is an integer.
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
     return min(max(value, 0), MOST)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value

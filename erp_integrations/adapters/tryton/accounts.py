@@ -8,7 +8,6 @@ See docs/design/tryton.md, "Uniqueness".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from erp_integrations.adapters.base import AdapterError, Command, ErrorClass, Operation
 from erp_integrations.adapters.tryton.options import Options
@@ -127,15 +126,15 @@ class Accounts(Records):
             "is_active": bool(row["active"]) and row["state"] == "opened",
         }
 
-    def domain(self, key: str) -> list[Any]:
+    def domain(self, key: str) -> list[object]:
         """Accounts with this code under the root, including inactive ones."""
         return [["code", "=", key], *self.everything(), ACTIVE_OR_NOT]
 
-    def everything(self) -> list[Any]:
+    def everything(self) -> list[object]:
         """All accounts under the root."""
         return [["root", "=", self.root()]]
 
-    def refer(self, model: str, name: str) -> Any:
+    def refer(self, model: str, name: str) -> object:
         """The ID of the root account; parents come with their ID and are not looked up."""
         if name == self.options.root:
             return self.root()
@@ -169,7 +168,7 @@ class Accounts(Records):
             raise AdapterError(error(ErrorClass.DUPLICATE, message, field="full_code", code=0))
 
 
-def _place(wanted: Values, refer: Refer) -> Any:
+def _place(wanted: Values, refer: Refer) -> object:
     """The ID of the account's parent, or of the root."""
     parent = wanted["parent"]
     if parent.isascii() and parent.isdecimal():

@@ -74,7 +74,7 @@ class TrytonAdapter(Adapter):
         }
 
     @classmethod
-    def manifest(cls, config: Mapping[str, Any]) -> Manifest:
+    def manifest(cls, config: Mapping[str, object]) -> Manifest:
         """The manifest with the length limits and the code format of the settings."""
         return manifest(config)
 

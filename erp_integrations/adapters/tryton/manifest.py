@@ -6,7 +6,6 @@ Tryton has no length limits; customers set their own in the connection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from erp_integrations.adapters.base import (
     AcceptanceField,
@@ -17,7 +16,9 @@ from erp_integrations.adapters.base import (
     Manifest,
     Operation,
     Rule,
+    RuleKind,
     Setting,
+    SettingKind,
 )
 from erp_integrations.adapters.code_settings import SETTINGS as CODE_SETTINGS
 from erp_integrations.adapters.tryton.options import (
@@ -65,20 +66,20 @@ SETTINGS = (
     Setting(
         "url",
         "Address",
-        kind="url",
+        kind=SettingKind.URL,
         help="Of the Tryton database, such as https://tryton.example.com/erp",
         identity=True,
     ),
     Setting(
         "key",
         "Key",
-        kind="secret",
+        kind=SettingKind.SECRET,
         help="An application key of kind REST that Tryton's administrator has validated.",
     ),
     Setting(
         "company",
         "Company number",
-        kind="integer",
+        kind=SettingKind.INTEGER,
         default=1,
         least=1,
         most=1_000_000_000,
@@ -96,13 +97,20 @@ SETTINGS = (
     Setting(
         "name_limit",
         "Longest name",
-        kind="integer",
+        kind=SettingKind.INTEGER,
         default=NAME_LIMIT,
         least=10,
         most=1000,
         help="Tryton has no limit of its own; forms and bank files that follow it may.",
     ),
-    Setting("id_limit", "Longest vendor ID", kind="integer", default=ID_LIMIT, least=4, most=40),
+    Setting(
+        "id_limit",
+        "Longest vendor ID",
+        kind=SettingKind.INTEGER,
+        default=ID_LIMIT,
+        least=4,
+        most=40,
+    ),
     Setting(
         "home_country",
         "Country of addresses that name none",
@@ -112,7 +120,7 @@ SETTINGS = (
 )
 
 
-def manifest(config: Mapping[str, Any]) -> Manifest:
+def manifest(config: Mapping[str, object]) -> Manifest:
     """The manifest with the limits and the code format of a connection."""
     options = read_options(config)
     return Manifest(
@@ -136,14 +144,16 @@ def manifest(config: Mapping[str, Any]) -> Manifest:
 
 
 def _name(name: str, label: str, limit: int) -> Field:
-    return Field(name, label, "name", (Rule("present", name), Rule("max_length", name, limit)))
+    return Field(
+        name, label, "name", (Rule(RuleKind.PRESENT, name), Rule(RuleKind.MAX_LENGTH, name, limit))
+    )
 
 
 def _vendor(name_limit: int, id_limit: int) -> EntityManifest:
     vendor_id = AcceptanceField(
         VENDOR_ID,
         "Vendor ID",
-        rules=(Rule("max_length", VENDOR_ID, id_limit),),
+        rules=(Rule(RuleKind.MAX_LENGTH, VENDOR_ID, id_limit),),
         proposal="mnemonic",
         help=f"Becomes the party's code, which is unique. Up to {id_limit} characters.",
     )
@@ -174,7 +184,7 @@ def _cost_code(name_limit: int, code_format: CodeFormat) -> EntityManifest:
         label="Analytic account",
         operations=OPERATIONS,
         fields=(
-            Field("full_code", "Code", "code", (Rule("present", "full_code"),)),
+            Field("full_code", "Code", "code", (Rule(RuleKind.PRESENT, "full_code"),)),
             _name("description", "Description", name_limit),
             Field("is_group", "Group", "type"),
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from erp_integrations.adapters import code_settings
@@ -31,7 +30,7 @@ class Options:
     problems: tuple[str, ...]
 
 
-def read_options(config: Mapping[str, Any]) -> Options:
+def read_options(config: Mapping[str, object]) -> Options:
     """Parse stored settings, which may be invalid."""
     problems = code_settings.problems(config)
     url = str(config.get("url") or "").strip().rstrip("/")
@@ -64,11 +63,11 @@ def _names_no_database(url: str) -> str:
     return "give the server and the database, such as https://tryton.example.com/erp"
 
 
-def _integer(config: Mapping[str, Any], name: str, default: int, problems: list[str]) -> int:
+def _integer(config: Mapping[str, object], name: str, default: int, problems: list[str]) -> int:
     value = config.get(name)
     if value is None or value == "":
         return default
-    if not re.fullmatch(r"[0-9]{1,9}", str(value)) or int(value) < 1:
+    if not re.fullmatch(r"[0-9]{1,9}", str(value)) or int(str(value)) < 1:
         problems.append(f"{name}: use a whole number above 0.")
         return default
-    return int(value)
+    return int(str(value))

@@ -7,7 +7,6 @@ A value that the company no longer has is deactivated in Tryton, never deleted.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from erp_integrations.adapters import tax_ids
 from erp_integrations.adapters.base import AdapterError, Command, ErrorClass, Operation
@@ -145,15 +144,15 @@ class Parties(Records):
             VENDOR_TYPE: ",".join(str(category) for category in sorted(row["categories"])),
         }
 
-    def domain(self, key: str) -> list[Any]:
+    def domain(self, key: str) -> list[object]:
         """Parties with this code, including inactive ones."""
         return [["code", "=", key], ACTIVE_OR_NOT]
 
-    def everything(self) -> list[Any]:
+    def everything(self) -> list[object]:
         """All parties."""
         return []
 
-    def refer(self, model: str, name: str) -> Any:
+    def refer(self, model: str, name: str) -> object:
         """The ID of a country or subdivision by its code, or of a category by its number."""
         if model == CATEGORY:
             return self._category(name)
@@ -179,7 +178,7 @@ class Parties(Records):
         return self.known[cache_key]
 
 
-def _address(payload: Mapping[str, Any], home_country: str) -> Values:
+def _address(payload: Mapping[str, object], home_country: str) -> Values:
     """Values of the address; the home country if it has none. A country alone is no address."""
     address = {name: text(payload.get(name)) for name in ADDRESS}
     if not any(value for name, value in address.items() if name != "country_code"):
@@ -212,7 +211,7 @@ def _mechanism(name: str, value: str) -> Values:
 
 def _address_actions(
     wanted: Values, current: Values, addresses: Sequence[Row], refer: Refer
-) -> list[Any]:
+) -> list[object]:
     names = list(changed(wanted, current, list(ADDRESS)))
     if not names:
         return []
@@ -226,7 +225,7 @@ def _address_actions(
     return [["write", [addresses[0]["id"]], _on_wire(wanted, names, refer)]]
 
 
-def _mechanism_actions(wanted: Values, current: Values, row: Row) -> Iterator[list[Any]]:
+def _mechanism_actions(wanted: Values, current: Values, row: Row) -> Iterator[list[object]]:
     for name, value in changed(wanted, current, list(MECHANISMS)).items():
         kind = MECHANISMS[name][1]
         ids = [contact["id"] for contact in row["contact_mechanisms"] if contact["type"] == kind]
@@ -239,7 +238,9 @@ def _mechanism_actions(wanted: Values, current: Values, row: Row) -> Iterator[li
             yield ["create", [_mechanism(name, value)]]
 
 
-def _identifier_actions(wanted: Values, current: Values, identifiers: Sequence[Row]) -> list[Any]:
+def _identifier_actions(
+    wanted: Values, current: Values, identifiers: Sequence[Row]
+) -> list[object]:
     number = wanted["entity_id"]
     if number == current["entity_id"]:
         return []
@@ -252,7 +253,7 @@ def _identifier_actions(wanted: Values, current: Values, identifiers: Sequence[R
     return [["create", [{"type": EIN, "code": number}]]]
 
 
-def _category_actions(wanted: Values, current: Sequence[int], refer: Refer) -> list[Any]:
+def _category_actions(wanted: Values, current: Sequence[int], refer: Refer) -> list[object]:
     """Add the category; the party's other categories stay."""
     category = wanted.get(VENDOR_TYPE)
     if not category or category in {str(category_id) for category_id in current}:
@@ -260,9 +261,9 @@ def _category_actions(wanted: Values, current: Sequence[int], refer: Refer) -> l
     return [["add", [refer(CATEGORY, category)]]]
 
 
-def _firsts(rows: Sequence[Row], name: str) -> dict[str, Any]:
+def _firsts(rows: Sequence[Row], name: str) -> Values:
     """Type -> the named value of its first row."""
-    values: dict[str, Any] = {}
+    values: Values = {}
     for row in rows:
         values.setdefault(row["type"], row[name])
     return values

@@ -34,19 +34,20 @@ PAGE_SIZE = 100
 # Digits of an ID in Tryton, which is a 32-bit integer.
 LONGEST_NUMBER = 9
 ACTIVE_OR_NOT = ["active", "in", [True, False]]
+# The values of a record, as texts, flags and ids, or as Tryton's REST API has them.
 Values = dict[str, Any]
 # Model and name of a referenced record -> its ID in Tryton, or its name in a preview.
-Refer = Callable[[str, str], Any]
+Refer = Callable[[str, str], object]
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """A payload value as Tryton stores texts: without blanks at the ends, lines end with LF."""
     if value is None:
         return ""
     return str(value).replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def version(data: Mapping[str, Any]) -> str:
+def version(data: Mapping[str, object]) -> str:
     """The version of a record: a digest of all values that erpbridge knows."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -91,15 +92,15 @@ class Records(ABC):
         """Tryton's values, by the names of payload and acceptance fields."""
 
     @abstractmethod
-    def domain(self, key: str) -> list[Any]:
+    def domain(self, key: str) -> list[object]:
         """Search domain for a key."""
 
     @abstractmethod
-    def everything(self) -> list[Any]:
+    def everything(self) -> list[object]:
         """Search domain for all records."""
 
     @abstractmethod
-    def refer(self, model: str, name: str) -> Any:
+    def refer(self, model: str, name: str) -> object:
         """Look up the ID of a referenced record.
 
         :raises AdapterError: MISSING_REF if there is none.
@@ -201,6 +202,6 @@ class Records(ABC):
         )
 
 
-def changed(wanted: Values, stored: Values, names: Sequence[str]) -> dict[str, Any]:
+def changed(wanted: Values, stored: Values, names: Sequence[str]) -> Values:
     """Those of the named values that differ from the held ones."""
     return {name: wanted[name] for name in names if name in wanted and wanted[name] != stored[name]}

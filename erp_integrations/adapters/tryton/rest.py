@@ -18,10 +18,11 @@ CALL_SECONDS = 10.0
 LEAST_SECONDS = 1.0
 # A null character in JSON text; after an even number of backslashes "u0000" is plain text.
 NULL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+# A record as Tryton has answered it.
 Row = Mapping[str, Any]
 
 
-def encoded(value: Any) -> str:
+def encoded(value: object) -> str:
     """A domain, order or context encoded for a URL or header of Tryton's REST API."""
     return urlsafe_b64encode(json.dumps(value).encode()).decode()
 
@@ -45,11 +46,16 @@ class Rest:
         self.deadline = io.deadline
 
     def search(
-        self, model: str, domain: Sequence[Any], fields: Sequence[str], *, most: int | None = None
+        self,
+        model: str,
+        domain: Sequence[object],
+        fields: Sequence[str],
+        *,
+        most: int | None = None,
     ) -> list[Row]:
         """Records in order of their IDs; inactive ones only if the domain includes them."""
         order = [["id", "ASC"]]
-        params: list[tuple[str, Any]] = [("d", encoded(domain)), ("o", encoded(order))]
+        params: list[tuple[str, object]] = [("d", encoded(domain)), ("o", encoded(order))]
         params += [("f", field) for field in fields]
         if most is not None:
             params.append(("s", most))
@@ -100,7 +106,7 @@ class Rest:
             raise AdapterError(error(ErrorClass.MISSING_REF, f"Tryton has no record “{number}”."))
         return f"/rest/model/{model}/{int(number)}"
 
-    def _done(self, answer: Answer) -> Any:
+    def _done(self, answer: Answer) -> object:
         """:raises AdapterError: for a status that is not 2xx, and a body that is not JSON."""
         if not 200 <= answer.status < 300:
             raise AdapterError(refusal(answer))
@@ -123,7 +129,7 @@ def to_bytes(values: Row) -> bytes:
     return message
 
 
-def _row(value: Any, fields: Sequence[str]) -> Row:
+def _row(value: object, fields: Sequence[str]) -> Row:
     """Check that a row has all requested fields: Tryton silently leaves out unreadable ones."""
     if not isinstance(value, Mapping) or "id" not in value:
         raise AdapterError(error(ErrorClass.BUG, "Tryton's answer is not a record."))

@@ -6,7 +6,7 @@ import ast
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -40,7 +40,7 @@ class Step(NamedTuple):
     """One function of the export, and the steps that follow it."""
 
     name: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
     leads_to: tuple[str, ...] = ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,9 @@ from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.db.text import login_email
 from erpbridge.refusals import Refused
+
+# The arguments of the command line.
+Options = Mapping[str, Any]
 
 
 class Command(BaseCommand):
@@ -142,41 +145,41 @@ def _require(access: Access, action: Permission, entity: str = "") -> None:
         raise CommandError(answer.why)
 
 
-def _test(connection: Connection, access: Access, _options: Any) -> str:
+def _test(connection: Connection, access: Access, _options: Options) -> str:
     if not connection_services.test(connection, by=access.user):
         raise CommandError(" ".join(connection.test_result["problems"]))
     return f"{connection.name} works."
 
 
-def _refresh(connection: Connection, access: Access, _options: Any) -> str:
+def _refresh(connection: Connection, access: Access, _options: Options) -> str:
     if not connection_services.refresh(connection, by=access.user):
         raise CommandError(connection.refresh_problem)
     return f"The data of {connection.name} is up to date."
 
 
-def _pause(connection: Connection, access: Access, options: Any) -> str:
+def _pause(connection: Connection, access: Access, options: Options) -> str:
     connection_services.pause(connection, by=access.user, reason=options["why"])
     return f"{connection.name} is paused. Accepted items wait until it is resumed."
 
 
-def _resume(connection: Connection, access: Access, _options: Any) -> str:
+def _resume(connection: Connection, access: Access, _options: Options) -> str:
     connection_services.resume(connection, by=access.user)
     return f"{connection.name} resumed."
 
 
-def _withdraw(item: Item, access: Access, options: Any) -> str:
+def _withdraw(item: Item, access: Access, options: Options) -> str:
     accept_services.withdraw(item, reason=options["why"], by=access.user)
     return _done(item, "withdrawn")
 
 
-def _reject(item: Item, access: Access, options: Any) -> str:
+def _reject(item: Item, access: Access, options: Options) -> str:
     items = Item.objects.filter(pk=item.pk)
     done = accept_services.reject(items, entity=item.entity, reason=options["why"], access=access)
     _check(done.refused)
     return _done(item, "rejected")
 
 
-def _retry(item: Item, access: Access, _options: Any) -> str:
+def _retry(item: Item, access: Access, _options: Options) -> str:
     done = accept_services.retry(
         [Decision(item.pk, item.digest)], entity=item.entity, access=access
     )
@@ -184,7 +187,7 @@ def _retry(item: Item, access: Access, _options: Any) -> str:
     return _done(item, "queued again")
 
 
-def _answer(item: Item, access: Access, options: Any) -> str:
+def _answer(item: Item, access: Access, options: Options) -> str:
     if bool(options["there"]) == options["absent"]:
         raise CommandError("Give either --there KEY or --absent.")
     if options["absent"]:
@@ -205,13 +208,13 @@ def _done(item: Item, word: str) -> str:
     return f"{item.label} is {word}."
 
 
-_ON_CONNECTION: dict[str, Callable[[Connection, Access, Any], str]] = {
+_ON_CONNECTION: dict[str, Callable[[Connection, Access, Options], str]] = {
     "test": _test,
     "refresh": _refresh,
     "pause": _pause,
     "resume": _resume,
 }
-_ON_ITEM: dict[str, Callable[[Item, Access, Any], str]] = {
+_ON_ITEM: dict[str, Callable[[Item, Access, Options], str]] = {
     "withdraw": _withdraw,
     "reject": _reject,
     "retry": _retry,

@@ -95,7 +95,7 @@ def _members(account: Account) -> Iterator[Access]:
             yield access
 
 
-def _values(item: Item) -> dict[str, Any]:
+def _values(item: Item) -> dict[str, object]:
     """Acceptance values: the proposed ones, and the first choice of each required list."""
     manifest = adapter_loading.entity_manifest(item.connection, ENTITY)
     if manifest is None:
@@ -105,7 +105,7 @@ def _values(item: Item) -> dict[str, Any]:
     return {**_first_choices(item, manifest), **item.acceptance}
 
 
-def _first_choices(item: Item, manifest: EntityManifest) -> dict[str, Any]:
+def _first_choices(item: Item, manifest: EntityManifest) -> dict[str, object]:
     choices = Choice.objects.filter(connection=item.connection, active=True)
     first: dict[str, str] = {}
     for kind, code in choices.order_by("kind", "label").values_list("kind", "code"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Max, QuerySet
 from django.http import QueryDict
@@ -76,13 +76,13 @@ def _exported_since(
     return links.order_by()[: MOST_COUNTED + 1].count()
 
 
-def _cells(entity: EntityManifest, data: Mapping[str, Any], offers: Offers) -> list[Cell]:
+def _cells(entity: EntityManifest, data: Mapping[str, object], offers: Offers) -> list[Cell]:
     return [
         _cell(entity.label_of(name), data.get(name), offers.words(name)) for name in entity.columns
     ]
 
 
-def _cell(label: str, value: Any, words: Mapping[str, str]) -> Cell:
+def _cell(label: str, value: object, words: Mapping[str, str]) -> Cell:
     """Return the cell of a value. Some ERPs keep several codes, with commas, in one value."""
     if isinstance(value, bool):
         return Cell(label, "Yes" if value else "No")

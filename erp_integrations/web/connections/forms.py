@@ -9,7 +9,7 @@ from django import forms
 from django.core.validators import MaxLengthValidator
 from django.utils.html import conditional_escape
 
-from erp_integrations.adapters.base import Manifest, Setting
+from erp_integrations.adapters.base import Manifest, Setting, SettingKind
 from erp_integrations.connections.secrets import LONGEST_SECRET
 from erp_integrations.connections.settings import LIMITS
 from erp_integrations.models.connections import IN_FLIGHT, RATES, USUAL_IN_FLIGHT
@@ -50,12 +50,16 @@ def secret_form_field(setting: Setting, state: str = NOT_SET) -> forms.Field:
 def setting_form_field(setting: Setting) -> forms.Field:
     """Return the form field of one setting of an adapter."""
     # Never required here: the service checks the settings (connections.settings.clean_config).
-    shared: dict[str, Any] = {"label": setting.label, "help_text": setting.help, "required": False}
-    if setting.kind == "secret":
+    shared: dict[str, Any] = {
+        "label": setting.label,
+        "help_text": setting.help,
+        "required": False,
+    }
+    if setting.kind == SettingKind.SECRET:
         return secret_form_field(setting)
     if setting.options:
         return forms.ChoiceField(choices=setting.options, **shared)
-    if setting.kind == "integer":
+    if setting.kind == SettingKind.INTEGER:
         return forms.IntegerField(min_value=setting.least, max_value=setting.most, **shared)
     return forms.CharField(max_length=200, **shared)
 
@@ -109,8 +113,12 @@ class ConnectionForm(PlainTexts, forms.Form):
         super().__init__(*args, **kwargs)
         self.identity = {setting.name for setting in manifest.identity if leads}
         visible = [setting for setting in manifest.settings if setting.name not in self.identity]
-        self.setting_names = [setting.name for setting in visible if setting.kind != "secret"]
-        self.secret_names = [setting.name for setting in visible if setting.kind == "secret"]
+        self.setting_names = [
+            setting.name for setting in visible if setting.kind != SettingKind.SECRET
+        ]
+        self.secret_names = [
+            setting.name for setting in visible if setting.kind == SettingKind.SECRET
+        ]
         for setting in visible:
             self.fields[setting.name] = setting_form_field(setting)
             if setting.name in self.secret_names and setting.name in secrets_set:
@@ -121,7 +129,7 @@ class ConnectionForm(PlainTexts, forms.Form):
                 )
         self.fields.update(limit_form_fields(manifest))
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Redact new secrets in the log from now on; reject one that is replaced and removed."""
         hide(self.secrets.values())
         for name in set(self.removed) & set(self.secrets):
@@ -129,7 +137,7 @@ class ConnectionForm(PlainTexts, forms.Form):
         return self.cleaned_data
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> Mapping[str, object]:
         """The adapter's settings.
 
         Identity settings that were posted all the same are included: the service refuses them.
@@ -172,12 +180,12 @@ class IdentityForm(PlainTexts, forms.Form):
         super().__init__(*args, **kwargs)
         self.setting_names = [setting.name for setting in manifest.identity]
         self.secret_names = [
-            setting.name for setting in manifest.settings if setting.kind == "secret"
+            setting.name for setting in manifest.settings if setting.kind == SettingKind.SECRET
         ]
         for setting in manifest.identity:
             self.fields[setting.name] = setting_form_field(setting)
         for setting in manifest.settings:
-            if setting.kind == "secret":
+            if setting.kind == SettingKind.SECRET:
                 # Not required by the form: the service says which are needed, and why.
                 state = AGAIN if setting.name in secrets_set else NOT_SET
                 self.fields[setting.name] = secret_form_field(setting, state)
@@ -185,13 +193,13 @@ class IdentityForm(PlainTexts, forms.Form):
         if linked:
             self.fields["books"] = _books_field(linked)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Redact the typed secrets in the log from now on."""
         hide(self.secrets.values())
         return self.cleaned_data
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> Mapping[str, object]:
         """The identity settings."""
         return {name: self.cleaned_data.get(name) for name in self.setting_names}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -79,7 +78,7 @@ def _facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     ]
 
 
-def _row(connection: ConnectionHealth) -> dict[str, Any]:
+def _row(connection: ConnectionHealth) -> dict[str, object]:
     return {
         "connection": connection.connection,
         "badge": badge(connection.wait),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -21,6 +20,7 @@ from erp_integrations.adapters.base import (
     Manifest,
     Operation,
     Setting,
+    SettingKind,
 )
 from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import adapter_loading, refresh_job, wait_reasons
@@ -86,7 +86,7 @@ def connections(request: ScopedRequest) -> HttpResponse:
     return render(request, "erp/connection.html", context)
 
 
-def _described(connection: Connection, access: Access) -> dict[str, Any]:
+def _described(connection: Connection, access: Access) -> dict[str, object]:
     manifest = _manifest(connection)
     # The account is loaded already; reading connection.account would query it for each connection.
     connection.account = access.account
@@ -119,7 +119,7 @@ def _described(connection: Connection, access: Access) -> dict[str, Any]:
         "secrets": [
             (setting.label, "Set" if setting.name in connection.secrets else "")
             for setting in (manifest.settings if manifest else ())
-            if setting.kind == "secret"
+            if setting.kind == SettingKind.SECRET
         ],
         "settings": [
             (label, value)
@@ -131,13 +131,13 @@ def _described(connection: Connection, access: Access) -> dict[str, Any]:
     }
 
 
-def settings_shown(settings: Sequence[Setting], connection: Connection) -> list[tuple[str, Any]]:
+def settings_shown(settings: Sequence[Setting], connection: Connection) -> list[tuple[str, object]]:
     """Return label and value of the settings that are not secrets."""
     return [
         # Choices are shown by their label.
         (setting.label, dict(setting.options).get(value, value))
         for setting in settings
-        if setting.kind != "secret"
+        if setting.kind != SettingKind.SECRET
         for value in [connection.config.get(setting.name, setting.default)]
     ]
 
@@ -168,7 +168,7 @@ def _inbound(connection: Connection, manifest: Manifest | None) -> str:
 
 def _files(
     connection: Connection, manifest: Manifest | None, access: Access
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Return the export files, and what waits for one; None for other deliveries."""
     if manifest is None or manifest.delivery != Delivery.FILE:
         return None
@@ -189,7 +189,7 @@ def _files(
     }
 
 
-def _capabilities(entity: EntityManifest) -> dict[str, Any]:
+def _capabilities(entity: EntityManifest) -> dict[str, object]:
     can = [operation.value for operation in Operation if operation in entity.operations]
     return {"manifest": entity, "can": ", ".join(can + ["import"] * entity.imports)}
 
@@ -216,7 +216,9 @@ def create(request: ScopedRequest) -> HttpResponseBase:
         return render(request, "erp/connection_choose.html", {"offered": offered})
     manifest = classes[key].manifest({})
     defaults = {
-        setting.name: setting.default for setting in manifest.settings if setting.kind != "secret"
+        setting.name: setting.default
+        for setting in manifest.settings
+        if setting.kind != SettingKind.SECRET
     }
     initial = {"name": manifest.label, **defaults}
     form = ConnectionForm(manifest, request.POST or None, initial=initial)

@@ -7,7 +7,6 @@ acceptance: an approver sees every value before accepting it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -34,7 +33,7 @@ class Defaults:
         )
         self.code = manifest.key[0]
 
-    def of(self, payload: Mapping[str, Any]) -> dict[str, str]:
+    def of(self, payload: Mapping[str, object]) -> dict[str, str]:
         """Return field -> default value for one record."""
         code = fold(str(payload.get(self.code) or ""))
         return {

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from anyascii import anyascii
 from django.db.models import Q
 
-from erp_integrations.adapters.base import AcceptanceField, EntityManifest
+from erp_integrations.adapters.base import AcceptanceField, EntityManifest, RuleKind
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.states import IN_AIR
 from erpbridge.db.text import key
@@ -28,7 +28,7 @@ def mnemonic(label: str, *, most: int) -> str:
 
 def _room(field: AcceptanceField) -> int:
     # 10 characters, if the ERP declares no limit.
-    return next((int(rule.value) for rule in field.rules if rule.kind == "max_length"), 10)
+    return next((rule.limit for rule in field.rules if rule.kind == RuleKind.MAX_LENGTH), 10)
 
 
 def held_codes(connection: Connection, entity: str, prefixes: Iterable[str]) -> set[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q
 
@@ -54,7 +53,7 @@ class Match:
         return f"same {', '.join(self.same)}"
 
 
-def matches(item: Item, manifest: EntityManifest, values: Mapping[str, Any]) -> list[Match]:
+def matches(item: Item, manifest: EntityManifest, values: Mapping[str, object]) -> list[Match]:
     """Return ERP records that may be the same as a create that can be decided; same ID first.
 
     :param values: acceptance values of the item, which may contain its ERP ID.
@@ -118,7 +117,7 @@ def _match(
     )
 
 
-def _text(data: Mapping[str, Any], name: str) -> str:
+def _text(data: Mapping[str, object], name: str) -> str:
     return str(data.get(name) or "")
 
 

@@ -10,7 +10,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -48,7 +47,7 @@ class Decision:
 
     item_id: int
     digest: str
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def accept(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
@@ -152,7 +151,7 @@ def _decide_on(
     if manifest is None:
         return _all_refused(items, "The connected ERP does not take these.")
     check = Checks(connection, adapter, manifest, items, decision_of, click.verb, access)
-    item_columns: dict[int, dict[str, Any]] = {}
+    item_columns: dict[int, dict[str, object]] = {}
     refusals = []
     for item in items:
         values = check.values[item.pk]
@@ -170,7 +169,7 @@ def _decide_on(
             "intent": uuid.uuid4(),
             "waits_for": check.missing_parent(item),
         }
-    columns: dict[str, Any] = {
+    columns: dict[str, object] = {
         "request": click,
         "decided_by": access.user,
         "decided_at": Now(),

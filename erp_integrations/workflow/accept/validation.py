@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
-from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem
+from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, Problem, RuleKind
 from erp_integrations.connections.safe_adapter import LONGEST_ID, plain
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.erp_records import active_links
@@ -24,8 +24,10 @@ from erpbridge.db.text import one_line
 if TYPE_CHECKING:
     from erp_integrations.workflow.accept.services import Decision
 
+Row = TypeVar("Row", bound=Model)
 
-def erp_key(manifest: EntityManifest, item: Item, values: Mapping[str, Any]) -> str:
+
+def erp_key(manifest: EntityManifest, item: Item, values: Mapping[str, object]) -> str:
     """Return the key of the record in the ERP, from acceptance values and payload.
 
     See docs/design/export-protocol.md, "The ERP key".
@@ -81,7 +83,8 @@ class Checks:
         for acceptance_field in self.manifest.acceptance_fields:
             value = one_line(plain(entered.get(acceptance_field.name) or ""))
             if any(
-                rule.kind == "case" and rule.value == "upper" for rule in acceptance_field.rules
+                rule.kind == RuleKind.CASE and rule.value == "upper"
+                for rule in acceptance_field.rules
             ):
                 value = value.upper()
             values[acceptance_field.name] = value
@@ -97,7 +100,7 @@ class Checks:
     def _compared(self, key: str) -> str:
         return erp_keys.compared(self.manifest, key)
 
-    def _with(self, rows: QuerySet[Any], column: str, keys: Sequence[str]) -> QuerySet[Any]:
+    def _with(self, rows: QuerySet[Row], column: str, keys: Sequence[str]) -> QuerySet[Row]:
         of_entity = rows.filter(connection=self.connection, entity=self.manifest.entity)
         return erp_keys.holding(of_entity, self.manifest, column, keys)
 

@@ -15,6 +15,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
+from erp_integrations.adapters.base import SettingKind
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.adapter_loading import NO_SECRETS
@@ -152,7 +153,7 @@ def _against(
     for setting in adapter_loading.adapter_classes()[connection.adapter].manifest({}).settings:
         # A stored secret must not be sent to an address that somebody entered without knowing it.
         if (
-            setting.kind == "secret"
+            setting.kind == SettingKind.SECRET
             and setting.name in connection.secrets
             and setting.name not in new_secrets
         ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from erp_integrations.adapters.base import Command, Operation
 from erp_integrations.models import Attempt, Connection, Item, Link
@@ -19,7 +18,7 @@ def command_of(
     link: Link | None = None,
     parent: Link | None = None,
     key: str | None = None,
-    acceptance: Mapping[str, Any] | None = None,
+    acceptance: Mapping[str, object] | None = None,
 ) -> Command:
     """Return the command that exports an item.
 

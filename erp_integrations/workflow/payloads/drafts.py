@@ -64,7 +64,8 @@ def _formed(draft: Draft, form: CodeFormat) -> Draft:
 
 
 def _path(draft: Draft) -> Sequence[str]:
-    return tuple(draft.payload.get("path") or ())
+    path = draft.payload.get("path")
+    return tuple(path) if isinstance(path, list | tuple) else ()
 
 
 def _clash(draft: Draft, alike: Sequence[Draft]) -> Problem:

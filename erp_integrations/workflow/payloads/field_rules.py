@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from erp_integrations.adapters.base import AcceptanceField, EntityManifest, Problem, Rule
+from erp_integrations.adapters.base import (
+    AcceptanceField,
+    EntityManifest,
+    Phase,
+    Problem,
+    Rule,
+    RuleKind,
+)
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -26,21 +33,22 @@ class Breach(NamedTuple):
     limit: str = ""
 
 
+# What a rule's value is depends on its kind.
 Check = Callable[[str, Any], Breach | None]
 
 
 def problems(
     entity_manifest: EntityManifest,
-    payload: Mapping[str, Any],
-    acceptance: Mapping[str, Any] | None = None,
+    payload: Mapping[str, object],
+    acceptance: Mapping[str, object] | None = None,
     *,
-    phase: str = "export",
+    phase: Phase = Phase.EXPORT,
     id_label: str = "",
 ) -> list[Problem]:
     """Return all rules that a record breaks, in the order of the manifest.
 
     :param acceptance: acceptance values; None: they are not validated.
-    :param phase: "save" applies only the rules of that phase, "export" all rules, because a record
+    :param phase: SAVE applies only the rules of that phase, EXPORT all rules, because a record
         can be older than the connection.
     :param id_label: used in place of the label of the ERP key.
     """
@@ -55,7 +63,7 @@ def problems(
     return broken_rules
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """Return a payload value as the text that is validated; None is an empty text."""
     if value is None:
         return ""
@@ -66,21 +74,21 @@ def text_of(value: Any) -> str:
 
 def _acceptance_rules(acceptance_field: AcceptanceField) -> tuple[Rule, ...]:
     if not acceptance_field.required or any(
-        rule.kind == "present" for rule in acceptance_field.rules
+        rule.kind == RuleKind.PRESENT for rule in acceptance_field.rules
     ):
         return acceptance_field.rules
-    return (Rule("present", acceptance_field.name), *acceptance_field.rules)
+    return (Rule(RuleKind.PRESENT, acceptance_field.name), *acceptance_field.rules)
 
 
 def _broken(
-    rules: Iterable[Rule], label: str, values: Mapping[str, Any], phase: str
+    rules: Iterable[Rule], label: str, values: Mapping[str, object], phase: Phase
 ) -> Iterator[Problem]:
     for rule in rules:
-        if phase == "save" and rule.phase != "save":
+        if phase == Phase.SAVE and rule.phase != Phase.SAVE:
             continue
         text = text_of(values.get(rule.field))
         # Only ``present`` is about blank values; to the other rules a blank value is none.
-        if not text.strip() and rule.kind != "present":
+        if not text.strip() and rule.kind != RuleKind.PRESENT:
             continue
         breach = CHECKS.get(rule.kind, _unknown)(text, rule.value)
         if breach is not None:
@@ -96,28 +104,28 @@ def _message(rule: Rule, label: str, breach: Breach) -> str:
     return message if label.casefold() in message.casefold() else f"{label}: {message}"
 
 
-def _present(text: str, _value: Any) -> Breach | None:
+def _present(text: str, _value: object) -> Breach | None:
     return None if text.strip() else Breach("is required.")
 
 
-def _numeric(text: str, _value: Any) -> Breach | None:
+def _numeric(text: str, _value: object) -> Breach | None:
     return None if _number(text) is not None else Breach(f"must be a number; it is “{text}”.", text)
 
 
-def _positive(text: str, _value: Any) -> Breach | None:
+def _positive(text: str, _value: object) -> Breach | None:
     number = _number(text)
     if number is not None and number > 0:
         return None
     return Breach(f"must be a number above 0; it is “{text}”.", text)
 
 
-def _max_length(text: str, limit: Any) -> Breach | None:
+def _max_length(text: str, limit: int) -> Breach | None:
     if len(text) <= limit:
         return None
     return _too_long("must be", len(text), limit)
 
 
-def _max_line_length(text: str, limit: Any) -> Breach | None:
+def _max_line_length(text: str, limit: int) -> Breach | None:
     lines = LINE_END.split(text)
     longest = max(lines, key=len)
     if len(longest) <= limit:
@@ -125,22 +133,22 @@ def _max_line_length(text: str, limit: Any) -> Breach | None:
     return _too_long(f"line {lines.index(longest) + 1} must be", len(longest), limit)
 
 
-def _max_length_units(text: str, limit: Any) -> Breach | None:
+def _max_length_units(text: str, limit: int) -> Breach | None:
     # Texts that are not numbers count as 0 digits: whether it is a number is the rule ``numeric``.
     return _too_many_digits(_digits(text)[0], limit, "before the decimal point")
 
 
-def _max_length_decimal(text: str, limit: Any) -> Breach | None:
+def _max_length_decimal(text: str, limit: int) -> Breach | None:
     return _too_many_digits(_digits(text)[1], limit, "after the decimal point")
 
 
-def _format(text: str, pattern: Any) -> Breach | None:
+def _format(text: str, pattern: str) -> Breach | None:
     if re.fullmatch(pattern, text):
         return None
     return Breach(f"does not have the form the ERP asks for; it is “{text}”.", text, pattern)
 
 
-def _disallow_division(text: str, separator: Any) -> Breach | None:
+def _disallow_division(text: str, separator: str | None) -> Breach | None:
     # A division is a code with one tier. Tiers are joined by a dash, unless the rule names another.
     tiers = [tier for tier in text.split(separator or "-") if tier.strip()]
     if len(tiers) > 1:
@@ -148,7 +156,7 @@ def _disallow_division(text: str, separator: Any) -> Breach | None:
     return Breach(f"must be a detail code, not the division “{text}”.", text)
 
 
-def _charset(text: str, allowed: Any) -> Breach | None:
+def _charset(text: str, allowed: str) -> Breach | None:
     # Adapters may write the class with or without its brackets.
     inside = allowed[1:-1] if re.fullmatch(r"\[.+\]", allowed) else allowed
     forbidden = list(dict.fromkeys(re.sub(f"[{inside}]", "", text)))
@@ -158,7 +166,7 @@ def _charset(text: str, allowed: Any) -> Breach | None:
     return Breach(f"may not hold {characters}; allowed are {inside}.", "".join(forbidden), inside)
 
 
-def _case(text: str, letter_case: Any) -> Breach | None:
+def _case(text: str, letter_case: str) -> Breach | None:
     corrected = text.upper() if letter_case == "upper" else text.lower()
     if text == corrected:
         return None
@@ -166,23 +174,23 @@ def _case(text: str, letter_case: Any) -> Breach | None:
     return Breach(f"must be in {word} letters: “{corrected}”.", text, letter_case)
 
 
-def _unknown(_text: str, _value: Any) -> Breach:
+def _unknown(_text: str, _value: object) -> Breach:
     # Unknown rules block the export: a newer adapter may declare one that the ERP enforces.
     return Breach("has a rule that this version of erpbridge does not know.")
 
 
-CHECKS: Mapping[str, Check] = {
-    "present": _present,
-    "numeric": _numeric,
-    "positive": _positive,
-    "max_length": _max_length,
-    "max_line_length": _max_line_length,
-    "max_length_decimal": _max_length_decimal,
-    "max_length_units": _max_length_units,
-    "format": _format,
-    "disallow_division": _disallow_division,
-    "charset": _charset,
-    "case": _case,
+CHECKS: Mapping[RuleKind, Check] = {
+    RuleKind.PRESENT: _present,
+    RuleKind.NUMERIC: _numeric,
+    RuleKind.POSITIVE: _positive,
+    RuleKind.MAX_LENGTH: _max_length,
+    RuleKind.MAX_LINE_LENGTH: _max_line_length,
+    RuleKind.MAX_LENGTH_DECIMAL: _max_length_decimal,
+    RuleKind.MAX_LENGTH_UNITS: _max_length_units,
+    RuleKind.FORMAT: _format,
+    RuleKind.DISALLOW_DIVISION: _disallow_division,
+    RuleKind.CHARSET: _charset,
+    RuleKind.CASE: _case,
 }
 
 
