@@ -12,6 +12,7 @@ from erp_integrations import sendable
 from erp_integrations.api import action_responses, schemas, serializers
 from erp_integrations.api.bulk_rows import rows_of
 from erp_integrations.connections import wait_reasons
+from erp_integrations.models import Request
 from erp_integrations.models.record_types import Sendable, record_type
 from erp_integrations.workflow import bulk_requests
 from erp_integrations.workflow.bulk_requests import Done
@@ -51,8 +52,8 @@ class Standing(RecordView):
         button = buttons.button(self.entity, self.access, record)
         lock = locks.lock(self.entity, record)
         standing = {
-            "can_send": button.verb == "send" and button.enabled,
-            "can_retrieve": button.verb == "retrieve" and button.enabled,
+            "can_send": button.verb == Request.Verb.SEND and button.enabled,
+            "can_retrieve": button.verb == Request.Verb.RETRIEVE and button.enabled,
             "reasons": [
                 {"field": problem.field, "rule": problem.rule, "message": problem.message}
                 for problem in button.reasons

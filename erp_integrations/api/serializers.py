@@ -224,7 +224,11 @@ def _attempts(item: Item, access: Access) -> list[dict[str, object]]:
 def click(request: Request) -> dict[str, object]:
     """Return the outcome of a bulk request and its progress, in a fixed number of queries."""
     # An accept or retry moves items that were there; a send created its items.
-    items = request.items.all() if request.verb in ("accept", "retry") else request.sent_items.all()
+    items = (
+        request.items.all()
+        if request.verb in (Request.Verb.ACCEPT, Request.Verb.RETRY)
+        else request.sent_items.all()
+    )
     counts = {
         "moving": items.filter(state__in=MOVING).count(),
         "synced": items.filter(state=State.SYNCED).count(),

@@ -15,6 +15,7 @@ from erp_integrations.connections import refresh as connections_refresh
 from erp_integrations.connections.adapter_loading import ENTITY, adapter_of, manifest_of
 from erp_integrations.connections.wakeups import wake
 from erp_integrations.models import ActiveConnection, Connection, Halt, row_locks
+from erp_integrations.models.connections import ConnectionEvent
 from erp_integrations.models.record_types import (
     Connected,
     connection_activated,
@@ -69,7 +70,9 @@ def as_connected(connection: Connection, entity: str) -> Connected:
     )
 
 
-def note_event(connection: Connection, verb: str, *, by: User | None, **data: object) -> None:
+def note_event(
+    connection: Connection, verb: ConnectionEvent, *, by: User | None, **data: object
+) -> None:
     """Write an audit event of a connection."""
     event = Note(ENTITY, connection.pk, connection.name, verb, data=data)
     note(connection.account_id, [event], by=by)
@@ -79,7 +82,7 @@ def note_event(connection: Connection, verb: str, *, by: User | None, **data: ob
 def activate(connection: Connection, *, by: User) -> None:
     """Use the connection for every supported record type that no other connection serves."""
     serve(connection)
-    note_event(connection, "connection_activated", by=by)
+    note_event(connection, ConnectionEvent.ACTIVATED, by=by)
 
 
 @retried
@@ -172,7 +175,7 @@ def _keep_test(connection: Connection, health: Health, *, by: User | None) -> bo
             connection.test_result = {"problems": [connections_refresh.CHANGED], "facts": {}}
             return False
         Connection.objects.filter(pk=connection.pk).update(tested_at=Now(), test_result=result)
-        note_event(connection, "connection_tested", by=by, problems=result["problems"])
+        note_event(connection, ConnectionEvent.TESTED, by=by, problems=result["problems"])
     return True
 
 
@@ -218,7 +221,7 @@ def end_refresh(connection: Connection, *, by: User | None) -> None:
     if locked.config != connection.config:
         raise connections_refresh.SettingsChanged
     Connection.objects.filter(pk=connection.pk).update(refreshed_at=Now(), refresh_problem="")
-    note_event(connection, "connection_refreshed", by=by)
+    note_event(connection, ConnectionEvent.REFRESHED, by=by)
 
 
 def take_over_new(connection: Connection) -> None:
@@ -235,7 +238,7 @@ def pause(connection: Connection, *, by: User | None, reason: str) -> None:
     paused = {"pause_reason": reason[:300], "halted_for": ""}
     not_paused = rows.filter(Q(paused_at=None) | ~Q(halted_for=""))
     if not_paused.update(paused_at=Now(), **paused):
-        note_event(connection, "connection_paused", by=by, reason=reason)
+        note_event(connection, ConnectionEvent.PAUSED, by=by, reason=reason)
     connection.refresh_from_db()
 
 
@@ -247,7 +250,7 @@ def halt(connection: Connection, cause: Halt, *, message: str) -> None:
     rows = Connection.objects.filter(pk=connection.pk, paused_at=None)
     if rows.update(paused_at=Now(), pause_reason=reason[:300], halted_for=cause):
         logger.warning("connection %s is paused: %s", connection.pk, reason)
-        note_event(connection, "connection_paused", by=None, reason=reason)
+        note_event(connection, ConnectionEvent.PAUSED, by=None, reason=reason)
 
 
 @transaction.atomic
@@ -261,6 +264,6 @@ def resume(connection: Connection, *, by: User | None) -> None:
         rows = rows.exclude(halted_for="")
     # With the old count, the first failure would stop the calls again.
     if rows.update(**NO_PAUSE, breaker_failures=0, breaker_until=None):
-        note_event(connection, "connection_resumed", by=by)
+        note_event(connection, ConnectionEvent.RESUMED, by=by)
         wake(connection.pk)
     connection.refresh_from_db()

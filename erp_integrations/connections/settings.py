@@ -14,7 +14,7 @@ from erp_integrations.connections.adapter_loading import NO_SECRETS
 from erp_integrations.connections.secrets import LONGEST_SECRET, seal
 from erp_integrations.connections.wakeups import wake
 from erp_integrations.models import Connection, erp_records
-from erp_integrations.models.connections import USUAL_IN_FLIGHT
+from erp_integrations.models.connections import USUAL_IN_FLIGHT, ConnectionEvent
 from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.models.states import MAY_HAVE_LEFT
 from erpbridge.access.models import Account, User
@@ -194,7 +194,7 @@ def create(
     keep_secrets(connection, secrets, ())
     _keep_limits(connection, limits)
     save(connection)
-    connection_services.note_event(connection, "connection_created", by=by, adapter=adapter)
+    connection_services.note_event(connection, ConnectionEvent.CREATED, by=by, adapter=adapter)
     return connection
 
 
@@ -268,4 +268,6 @@ def configure(
         erp_records.release_linked(connection)
         wake(connection.pk)
     if difference:
-        connection_services.note_event(connection, "connection_changed", by=by, changes=difference)
+        connection_services.note_event(
+            connection, ConnectionEvent.CHANGED, by=by, changes=difference
+        )

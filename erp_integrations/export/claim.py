@@ -23,7 +23,7 @@ from erp_integrations.export.rate_limit import room, use_slots
 from erp_integrations.models import Attempt, Connection, Item, Link
 from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import State
+from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.payloads.commands import Claim, command_of
 from erpbridge.db.busy import retried
@@ -62,7 +62,7 @@ def claim(
         if not chosen:
             return []
         items = transitions.move(
-            "claim",
+            ItemEvent.CLAIM,
             Item.objects.filter(pk__in=chosen),
             by=None,
             values={

@@ -191,7 +191,9 @@ def _first_look(adapter: Adapter, manifest: Manifest, claimed: Claim) -> ErpErro
         # Nothing was sent yet, even if the adapter reports the failed lookup as uncertain.
         return replace(error.error, effect=Effect.NOT_APPLIED)
     # Kept as evidence: after a lost answer, a record counts as ours only if it was absent here.
-    claimed.attempt.first_look = "absent" if record is None else "present"
+    claimed.attempt.first_look = (
+        Attempt.FirstLook.ABSENT if record is None else Attempt.FirstLook.PRESENT
+    )
     claimed.attempt.erp_id = record.erp_id if isinstance(record, Found) else ""
     if record is None:
         return None

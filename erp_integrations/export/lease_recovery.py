@@ -12,6 +12,7 @@ from erp_integrations.clock import Reading, after, now
 from erp_integrations.connections.wakeups import publish
 from erp_integrations.export.due import due_connections
 from erp_integrations.models import Attempt, Connection, Item, Ticker, row_locks
+from erp_integrations.models.states import ItemEvent
 from erp_integrations.workflow import tracing, transitions
 from erpbridge.db.batches import chunks
 from erpbridge.db.busy import retried
@@ -61,7 +62,7 @@ def _expire_leases(connection_id: int) -> int:
         row_locks.lock_connections(Connection.objects.filter(pk=connection_id))
         expired = Item.objects.filter(connection=connection_id, lease_until__lte=Reading())
         items = transitions.move(
-            "lose", expired, by=None, values={"lease_until": None, "check_after": Reading()}
+            ItemEvent.LOSE, expired, by=None, values={"lease_until": None, "check_after": Reading()}
         )
         for ids in chunks([item.pk for item in items]):
             attempts = Attempt.objects.filter(item__in=ids, outcome=Attempt.Outcome.OPEN)

@@ -20,7 +20,7 @@ from erp_integrations.clock import Reading, after, at_least
 from erp_integrations.export import backoff, circuit_breaker
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import State
+from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.links.settlement import NO_ERROR, Held, settle_synced
 from erp_integrations.workflow.payloads.commands import Claim
@@ -112,7 +112,7 @@ def _hand_over(answers: Sequence[Answer]) -> set[int]:
     values = {"lease_until": None, "looks": 0, **NO_ERROR}
     items = _still_claimed(answer.claim for answer in queued)
     moved = (
-        transitions.move("submit", items, by=None, values=values, item_columns=item_columns)
+        transitions.move(ItemEvent.SUBMIT, items, by=None, values=values, item_columns=item_columns)
         if queued
         else []
     )
@@ -130,9 +130,9 @@ def _fail(manifest: Manifest, failures: Sequence[Failure]) -> set[int]:
     moved: set[int] = set()
     unknown = {"lease_until": None, "check_after": after(manifest.settles_within), "looks": 0}
     for event, values in (
-        ("lose", unknown),
-        ("postpone", {"lease_until": None}),
-        ("fail", {"lease_until": None, "settled_at": Now()}),
+        (ItemEvent.LOSE, unknown),
+        (ItemEvent.POSTPONE, {"lease_until": None}),
+        (ItemEvent.FAIL, {"lease_until": None, "settled_at": Now()}),
     ):
         group = [
             failure for failure in failures if _event(failure.claim.item, failure.error) == event
@@ -150,29 +150,29 @@ def _fail(manifest: Manifest, failures: Sequence[Failure]) -> set[int]:
     return moved
 
 
-def _event(item: Item, error: ErpError) -> str:
+def _event(item: Item, error: ErpError) -> ItemEvent:
     # An effect that is not known for certain overrides the error class.
     if error.effect != Effect.NOT_APPLIED:
-        return "lose"
+        return ItemEvent.LOSE
     # The ERP had accepted the command and refused it later: no automatic retry.
     if item.state == State.SUBMITTED:
-        return "fail"
+        return ItemEvent.FAIL
     if error.cls in NOT_OF_THE_ITEM:
-        return "postpone"
+        return ItemEvent.POSTPONE
     retries = (
         error.cls in circuit_breaker.CONNECTION_ERRORS and item.attempts < backoff.MOST_ATTEMPTS
     )
-    return "postpone" if retries else "fail"
+    return ItemEvent.POSTPONE if retries else ItemEvent.FAIL
 
 
-def _error_columns(event: str, item: Item, error: ErpError) -> dict[str, object]:
+def _error_columns(event: ItemEvent, item: Item, error: ErpError) -> dict[str, object]:
     columns: dict[str, object] = {
         "error_class": error.cls,
         "error_field": error.field,
         "error_text": error.message,
         "error_advice": error.advice,
     }
-    if event == "postpone":
+    if event == ItemEvent.POSTPONE:
         # A Retry-After of the ERP is kept in full, without jitter.
         wait = error.retry_after
         columns["not_before"] = at_least(wait) if wait else after(backoff.back_off(item.attempts))

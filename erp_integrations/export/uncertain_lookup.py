@@ -13,6 +13,7 @@ from erp_integrations.adapters.base import (
     AdapterError,
     Ambiguous,
     Delivery,
+    ErrorClass,
     Found,
     Manifest,
     Operation,
@@ -23,7 +24,7 @@ from erp_integrations.export import backoff, circuit_breaker
 from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import State
+from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.links.services import holder_of
 from erp_integrations.workflow.links.settlement import Held, settle_synced
@@ -150,7 +151,7 @@ def _not_there(item: Item, *, settled: bool) -> None:
     """
     if settled:
         values = {"check_after": None, "not_before": None, "looks": 0}
-        transitions.move("resend", _unchanged(item), by=None, values=values)
+        transitions.move(ItemEvent.RESEND, _unchanged(item), by=None, values=values)
     else:
         _unchanged(item).update(check_after=after(1), looks=F("looks") - 1)
 
@@ -186,12 +187,12 @@ def _was_absent(item: Item) -> bool:
     """
     looks = item.tries.since_decided().exclude(first_look="")
     first = looks.order_by("fence").first()
-    return first is not None and first.first_look == "absent"
+    return first is not None and first.first_look == Attempt.FirstLook.ABSENT
 
 
 def ask_user(item: Item, question: str) -> None:
     """Ask a user what became of the item."""
-    each = {item.pk: {"error_text": question, "error_class": "conflict"}}
+    each = {item.pk: {"error_text": question, "error_class": ErrorClass.CONFLICT}}
     transitions.move(
-        "ask", _unchanged(item), by=None, values={"check_after": None}, item_columns=each
+        ItemEvent.ASK, _unchanged(item), by=None, values={"check_after": None}, item_columns=each
     )

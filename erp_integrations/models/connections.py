@@ -22,6 +22,24 @@ def _within(label: str, least: int, most: int) -> list[BaseValidator]:
     return [MinValueValidator(least, message), MaxValueValidator(most, message)]
 
 
+class ConnectionEvent(models.TextChoices):
+    """What happens to a connection; the verbs of its audit events."""
+
+    CREATED = "connection_created"
+    ACTIVATED = "connection_activated"
+    CHANGED = "connection_changed"
+    TESTED = "connection_tested"
+    REFRESHED = "connection_refreshed"
+    PAUSED = "connection_paused"
+    RESUMED = "connection_resumed"
+    # After too many wrong passwords of the ERP's agent.
+    INBOUND_LOCKED = "inbound_locked"
+    FILE_MADE = "file_made"
+    FILE_CONFIRMED = "file_confirmed"
+    DEFAULT_ADDED = "default_added"
+    DEFAULT_REMOVED = "default_removed"
+
+
 class Halt(models.TextChoices):
     """Why the engine paused a connection; it resumes the connection when a probe succeeds."""
 

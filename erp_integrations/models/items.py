@@ -187,6 +187,12 @@ class Attempt(models.Model):
         LOST = "lost"
         LATE = "late"
 
+    class FirstLook(models.TextChoices):
+        """Result of the lookup before a create."""
+
+        ABSENT = "absent"
+        PRESENT = "present"
+
     # Outcomes for which the effect in the ERP is unknown, or was when the item moved on.
     UNKNOWN = (Outcome.OPEN, Outcome.UNCERTAIN, Outcome.LOST, Outcome.LATE)
 
@@ -198,7 +204,7 @@ class Attempt(models.Model):
     # The same times by the measured clock, which decides whether a call may still take effect.
     opened_reading = models.DateTimeField()
     answered_reading = models.DateTimeField(null=True)
-    # Result of the lookup before a create: "absent", "present" or empty.
+    # One of FirstLook; empty without a lookup.
     first_look = models.CharField(max_length=10, blank=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.OPEN)
     error_class = models.CharField(max_length=20, blank=True)

@@ -28,6 +28,35 @@ class State(models.TextChoices):
     REJECTED = "rejected", "Rejected"
 
 
+class ItemEvent(models.TextChoices):
+    """What happens to an item, with the words of the history.
+
+    The events of ``workflow.transitions.MOVES``, and those that are written without a move: SEND,
+    LINK and USE_ANYWAY.
+    """
+
+    SEND = "send", "Sent to the ERP for acceptance"
+    ACCEPT = "accept", "Accepted"
+    RETRIEVE = "retrieve", "Retrieved"
+    REJECT = "reject", "Rejected"
+    CLAIM = "claim", "Export started"
+    WITHDRAW = "withdraw", "Withdrawn from the export"
+    SYNC = "sync", "Arrived in the ERP"
+    POSTPONE = "postpone", "Postponed, will be retried"
+    FAIL = "fail", "Failed to export"
+    SUBMIT = "submit", "Submitted, waiting for the ERP"
+    LOSE = "lose", "No answer, the outcome is unknown"
+    RESEND = "resend", "Looked up, not in the ERP: sent again"
+    ASK = "ask", "Needs an answer"
+    ANSWER_THERE = "answer_there", "Answered: it is in the ERP"
+    ANSWER_ABSENT = "answer_absent", "Answered: it is not in the ERP"
+    RETRY = "retry", "Retried"
+    LINK_INSTEAD = "link_instead", "Linked to the existing record"
+    LINK = "link", "Linked to what the ERP holds"
+    USE_ANYWAY = "use_anyway", "Confirmed to be the same as what the ERP holds"
+    UNLINK = "unlink", "Unlinked"
+
+
 class ItemTab(models.TextChoices):
     """The tabs of the ERP Integrations tool, in their order."""
 

@@ -117,7 +117,9 @@ class ConnectionHealth:
     @property
     def finished(self) -> int:
         """Number of finished attempts of the last hour."""
-        return sum(n for (outcome, _cls), n in self.attempts.items() if outcome != "open")
+        return sum(
+            n for (outcome, _cls), n in self.attempts.items() if outcome != Attempt.Outcome.OPEN
+        )
 
     @property
     def failed(self) -> int:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from erp_integrations.adapters.base import EntityManifest, Operation
+from erp_integrations.adapters.base import EntityManifest, ErrorClass, Operation
 from erp_integrations.connections import adapter_loading, wait_reasons
 from erp_integrations.models import Attempt, Item
 from erp_integrations.models.record_types import record_type
@@ -166,9 +166,9 @@ def _matches(
 
 def _seen_in_erp(item: Item) -> Attempt | None:
     """Return the attempt whose lookup found the ID taken, if that is why the item failed."""
-    if item.state != State.FAILED or item.error_class != "duplicate":
+    if item.state != State.FAILED or item.error_class != ErrorClass.DUPLICATE:
         return None
-    looks = item.tries.filter(first_look="present").exclude(erp_id="")
+    looks = item.tries.filter(first_look=Attempt.FirstLook.PRESENT).exclude(erp_id="")
     return looks.order_by("-fence").first()
 
 

@@ -5,32 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from erp_integrations.models.record_types import Sendable
-from erp_integrations.models.states import STATES, State, label_for_sender
+from erp_integrations.models.states import STATES, ItemEvent, State, label_for_sender
 
-# The events of ``transitions.MOVES``, and those that are written without a move: send, link and
-# use_anyway.
-EVENT_WORDS = {
-    "send": "Sent to the ERP for acceptance",
-    "accept": "Accepted",
-    "retrieve": "Retrieved",
-    "reject": "Rejected",
-    "claim": "Export started",
-    "withdraw": "Withdrawn from the export",
-    "sync": "Arrived in the ERP",
-    "postpone": "Postponed, will be retried",
-    "fail": "Failed to export",
-    "submit": "Submitted, waiting for the ERP",
-    "lose": "No answer, the outcome is unknown",
-    "resend": "Looked up, not in the ERP: sent again",
-    "ask": "Needs an answer",
-    "answer_there": "Answered: it is in the ERP",
-    "answer_absent": "Answered: it is not in the ERP",
-    "retry": "Retried",
-    "link_instead": "Linked to the existing record",
-    "link": "Linked to what the ERP holds",
-    "use_anyway": "Confirmed to be the same as what the ERP holds",
-    "unlink": "Unlinked",
-}
+EVENT_WORDS: dict[str, str] = dict(ItemEvent.choices)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Done:
 
 
 def record_click(
-    access: Access, *, entity: str, verb: str, done: int, refused: Sequence[Refusal]
+    access: Access, *, entity: str, verb: Request.Verb, done: int, refused: Sequence[Refusal]
 ) -> Request:
     """Store a bulk request with its refusals."""
     return Request.objects.create(
@@ -84,7 +84,7 @@ def carry_out(
     access: Access,
     *,
     entity: str,
-    verb: str,
+    verb: Request.Verb,
     batches: Iterable[Sequence[int]],
     do: Callable[[Sequence[int], Request], Result],
     labels: Callable[[Sequence[int]], Mapping[int, str]],

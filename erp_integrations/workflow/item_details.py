@@ -11,7 +11,7 @@ from erp_integrations.adapters.registry import AdapterUnavailable
 from erp_integrations.connections import adapter_loading
 from erp_integrations.models import Item, Link
 from erp_integrations.models.erp_records import active_links
-from erp_integrations.models.states import State
+from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow.badges import EVENT_WORDS
 from erp_integrations.workflow.payloads.commands import full_command
 from erpbridge.access.models import User
@@ -126,9 +126,11 @@ def history(item: Item) -> list[HistoryEntry]:
     """Return up to 50 events of this item in words, newest first."""
     events = Event.objects.about(item.account_id, item.entity, item.record_id)
     item_events = list(events.filter(data__item=str(item.public_id))[:50])
-    if item.state == State.UNLINKED and item_events and item_events[0].verb != "unlink":
+    if item.state == State.UNLINKED and item_events and item_events[0].verb != ItemEvent.UNLINK:
         # A later export of the record took over the link, so the event of its end names that item.
-        ends = events.filter(verb="unlink", data__erp_id=item.erp_id, pk__gt=item_events[0].pk)
+        ends = events.filter(
+            verb=ItemEvent.UNLINK, data__erp_id=item.erp_id, pk__gt=item_events[0].pk
+        )
         item_events = [*ends.order_by("pk")[:1], *item_events]
     return [
         {

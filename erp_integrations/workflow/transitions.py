@@ -18,7 +18,7 @@ from erp_integrations.models import Item
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
 from erp_integrations.models.row_locks import lock_records
-from erp_integrations.models.states import State
+from erp_integrations.models.states import ItemEvent, State
 from erpbridge.access.models import User
 from erpbridge.audit.services import Note, note
 from erpbridge.db.batches import chunks
@@ -27,6 +27,8 @@ from erpbridge.db.bulk_update import write_rows
 from erpbridge.db.busy import retried
 
 T = TypeVar("T")
+# Events whose audit events have the text of the error.
+WITH_ERROR = frozenset({ItemEvent.FAIL, ItemEvent.POSTPONE, ItemEvent.LOSE, ItemEvent.ASK})
 
 
 @transaction.atomic
@@ -38,14 +40,14 @@ def open_items(items: Sequence[Item], *, by: User, why: str = "") -> None:
     :param why: the sender's note, for the history.
     """
     insert(items)
-    _report("send", items, {}, by=by, why=why)
+    _report(ItemEvent.SEND, items, {}, by=by, why=why)
     _mirror(items)
 
 
 @retried
 @transaction.atomic
 def move(
-    event: str,
+    event: ItemEvent,
     items: ItemQuerySet,
     *,
     by: User | None,
@@ -89,7 +91,12 @@ def _set_each(items: Sequence[Item], item_columns: Mapping[int, Mapping[str, obj
 
 
 def _report(
-    event: str, items: Iterable[Item], old_states: Mapping[int, str], *, by: User | None, why: str
+    event: ItemEvent,
+    items: Iterable[Item],
+    old_states: Mapping[int, str],
+    *,
+    by: User | None,
+    why: str,
 ) -> None:
     by_account: dict[int, list[Note]] = defaultdict(list)
     for item in items:
@@ -97,7 +104,7 @@ def _report(
         if item.state == State.SYNCED:
             data["erp_id"] = item.erp_id
         # Shortened; the item keeps the whole text.
-        if item.error_text and event in {"fail", "postpone", "lose", "ask"}:
+        if item.error_text and event in WITH_ERROR:
             data["error"] = item.error_text[:500]
         by_account[item.account_id].append(
             Note(
@@ -138,37 +145,37 @@ def part(items: ItemQuerySet) -> None:
     """
     # Without an audit event, because ending the link writes one for the record. The record's state
     # stays, because a newer item may determine it.
-    sources, target = MOVES["unlink"]
+    sources, target = MOVES[ItemEvent.UNLINK]
     items.filter(state__in=sources).update(state=target)
 
 
 # Event -> (states in which it is allowed, state after it). docs/states.md is generated from this;
 # see docs/design/erp-integrations-states.md, "Moves".
-MOVES: dict[str, tuple[frozenset[State], State]] = {
-    "accept": (frozenset({State.READY}), State.QUEUED),
-    "retrieve": (frozenset({State.READY}), State.RETRIEVED),
-    "reject": (frozenset({State.READY, State.FAILED, State.NEEDS_ANSWER}), State.REJECTED),
-    "claim": (frozenset({State.QUEUED}), State.SENDING),
+MOVES: dict[ItemEvent, tuple[frozenset[State], State]] = {
+    ItemEvent.ACCEPT: (frozenset({State.READY}), State.QUEUED),
+    ItemEvent.RETRIEVE: (frozenset({State.READY}), State.RETRIEVED),
+    ItemEvent.REJECT: (frozenset({State.READY, State.FAILED, State.NEEDS_ANSWER}), State.REJECTED),
+    ItemEvent.CLAIM: (frozenset({State.QUEUED}), State.SENDING),
     # Only while nothing has left, see ``accept.services.withdraw``.
-    "withdraw": (frozenset({State.QUEUED}), State.READY),
+    ItemEvent.WITHDRAW: (frozenset({State.QUEUED}), State.READY),
     # From UNCERTAIN: a lookup has found the record in the ERP.
-    "sync": (
+    ItemEvent.SYNC: (
         frozenset({State.SENDING, State.SUBMITTED, State.UNCERTAIN}),
         State.SYNCED,
     ),
-    "postpone": (frozenset({State.SENDING}), State.QUEUED),
-    "fail": (frozenset({State.SENDING, State.SUBMITTED}), State.FAILED),
-    "submit": (frozenset({State.SENDING}), State.SUBMITTED),
+    ItemEvent.POSTPONE: (frozenset({State.SENDING}), State.QUEUED),
+    ItemEvent.FAIL: (frozenset({State.SENDING, State.SUBMITTED}), State.FAILED),
+    ItemEvent.SUBMIT: (frozenset({State.SENDING}), State.SUBMITTED),
     # The attempt has no answer, or one that leaves the effect open.
-    "lose": (frozenset({State.SENDING, State.SUBMITTED}), State.UNCERTAIN),
+    ItemEvent.LOSE: (frozenset({State.SENDING, State.SUBMITTED}), State.UNCERTAIN),
     # A lookup has shown that the record is not there, so that sending again creates no duplicate.
-    "resend": (frozenset({State.UNCERTAIN}), State.QUEUED),
+    ItemEvent.RESEND: (frozenset({State.UNCERTAIN}), State.QUEUED),
     # No lookup could tell, so a person has to.
-    "ask": (frozenset({State.UNCERTAIN}), State.NEEDS_ANSWER),
-    "answer_there": (frozenset({State.NEEDS_ANSWER}), State.SYNCED),
-    "answer_absent": (frozenset({State.NEEDS_ANSWER}), State.QUEUED),
+    ItemEvent.ASK: (frozenset({State.UNCERTAIN}), State.NEEDS_ANSWER),
+    ItemEvent.ANSWER_THERE: (frozenset({State.NEEDS_ANSWER}), State.SYNCED),
+    ItemEvent.ANSWER_ABSENT: (frozenset({State.NEEDS_ANSWER}), State.QUEUED),
     # FAILED is known not to be applied, so a retry is a new command.
-    "retry": (frozenset({State.FAILED}), State.QUEUED),
-    "link_instead": (frozenset({State.READY, State.FAILED}), State.SYNCED),
-    "unlink": (frozenset({State.SYNCED}), State.UNLINKED),
+    ItemEvent.RETRY: (frozenset({State.FAILED}), State.QUEUED),
+    ItemEvent.LINK_INSTEAD: (frozenset({State.READY, State.FAILED}), State.SYNCED),
+    ItemEvent.UNLINK: (frozenset({State.SYNCED}), State.UNLINKED),
 }

@@ -30,9 +30,10 @@ from erp_integrations.export.claim import claim
 from erp_integrations.export.delivery import file_id_list
 from erp_integrations.export.delivery.queued import claims_of
 from erp_integrations.models import Attempt, Connection, ExportFile, Item
+from erp_integrations.models.connections import ConnectionEvent
 from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import State
+from erp_integrations.models.states import ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.links.settlement import Held, settle_synced
 from erp_integrations.workflow.payloads import erp_keys
@@ -113,8 +114,8 @@ def _make(connection: Connection, entity: str, *, by: User) -> ExportFile | None
     file.save(update_fields=["name"])
     values = {"lease_until": None, "check_after": None, "handle": file.handle}
     items = Item.objects.filter(pk__in=[claimed.item.pk for claimed in claims])
-    transitions.move("submit", items, by=by, why=f"In file {file.name}", values=values)
-    _note(file, "file_made", by=by)
+    transitions.move(ItemEvent.SUBMIT, items, by=by, why=f"In file {file.name}", values=values)
+    _note(file, ConnectionEvent.FILE_MADE, by=by)
     return file
 
 
@@ -129,7 +130,7 @@ def _manifest(connection: Connection) -> Manifest:
     return manifest
 
 
-def _note(file: ExportFile, verb: str, *, by: User) -> None:
+def _note(file: ExportFile, verb: ConnectionEvent, *, by: User) -> None:
     data = {"file": file.name, "items": file.count, "verdict": file.verdict}
     connection_services.note_event(file.connection, verb, by=by, **data)
 
@@ -153,7 +154,7 @@ def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = 
     )
     claims = claims_of(list(items.select_related("request")))
     file.verdict = verdict
-    _note(file, "file_confirmed", by=by)
+    _note(file, ConnectionEvent.FILE_CONFIRMED, by=by)
     if verdict == ExportFile.Verdict.NONE:
         _requeue(claims, why=f"Nothing of file {file.name} was imported", by=by)
         return 0
@@ -310,10 +311,16 @@ def link_unnamed(file: ExportFile, content: bytes, *, by: User) -> Linked:
     for ids in batches.chunks(list(records)):
         items: ItemQuerySet = Item.objects.filter(pk__in=ids)
         # Only NEEDS_ANSWER can be answered; items that are still UNCERTAIN are moved there first.
-        transitions.move("ask", items, by=by, values={"check_after": None})
+        transitions.move(ItemEvent.ASK, items, by=by, values={"check_after": None})
         batch = {pk: records[pk] for pk in ids}
         linked |= settle_synced(
-            file.connection_id, items, batch, event="answer_there", by=by, why=why, as_sent=False
+            file.connection_id,
+            items,
+            batch,
+            event=ItemEvent.ANSWER_THERE,
+            by=by,
+            why=why,
+            as_sent=False,
         )
     if linked:
         wake(file.connection_id)
@@ -341,9 +348,9 @@ def _requeue(claims: list[Claim], *, why: str, by: User) -> None:
     """Nothing of the file was imported: the same commands wait for the next file."""
     items: ItemQuerySet = Item.objects.filter(pk__in=[claimed.item.pk for claimed in claims])
     # There is no direct move from SUBMITTED back to QUEUED: the path leads through UNCERTAIN.
-    transitions.move("lose", items, by=by, why=why, values={"check_after": None})
+    transitions.move(ItemEvent.LOSE, items, by=by, why=why, values={"check_after": None})
     values = {"handle": "", "looks": 0, "not_before": None, "attempts": 0}
-    transitions.move("resend", items, by=by, why=why, values=values)
+    transitions.move(ItemEvent.RESEND, items, by=by, why=why, values=values)
     attempts = Attempt.objects.filter(pk__in=[claimed.attempt.pk for claimed in claims])
     outcome = Attempt.Outcome.NOT_APPLIED
     attempts.update(outcome=outcome, answer_excerpt=why, **settle.answered())

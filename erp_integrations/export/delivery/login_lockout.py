@@ -15,6 +15,7 @@ from django.db.models import F
 from erp_integrations.clock import at_least, now
 from erp_integrations.connections.services import note_event
 from erp_integrations.models import Connection
+from erp_integrations.models.connections import ConnectionEvent
 
 logger = logging.getLogger(__name__)
 
@@ -37,4 +38,4 @@ def count(connection: Connection) -> None:
     locked = {"inbound_failures": 0, "inbound_locked_until": until}
     if rows.filter(inbound_failures__gte=limit).update(**locked):
         logger.warning("connection %s: %s in a row; it is locked", connection.pk, limit)
-        note_event(connection, "inbound_locked", by=None, calls=limit)
+        note_event(connection, ConnectionEvent.INBOUND_LOCKED, by=None, calls=limit)

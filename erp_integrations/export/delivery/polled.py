@@ -200,7 +200,7 @@ def _take_first_look(
     """Store the lookup before a create; the claim if its key is free, else the create fails."""
     for claimed in claims_of([item]):
         attempt = Attempt.objects.filter(pk=claimed.attempt.pk, first_look="")
-        first_look = "absent" if record is None else "present"
+        first_look = Attempt.FirstLook.ABSENT if record is None else Attempt.FirstLook.PRESENT
         if item.state != State.SENDING or not attempt.update(first_look=first_look):
             continue
         claimed.attempt.first_look = first_look

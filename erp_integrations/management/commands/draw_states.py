@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from erp_integrations.management.generated_page import GeneratedPage, table
-from erp_integrations.models.states import IN_AIR, OPEN, STATES, State, label_for_sender
+from erp_integrations.models.states import IN_AIR, OPEN, STATES, ItemEvent, State, label_for_sender
 from erp_integrations.workflow.badges import EVENT_WORDS
 from erp_integrations.workflow.transitions import MOVES
 
@@ -84,7 +84,7 @@ def states_table() -> str:
 
 def moves_table() -> str:
     """One row per event; "send" first."""
-    rows = [("`send`", START, f"`{State.READY.name}`", EVENT_WORDS["send"])]
+    rows = [("`send`", START, f"`{State.READY.name}`", ItemEvent.SEND.label)]
     rows += [
         (
             f"`{event}`",

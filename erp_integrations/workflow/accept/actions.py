@@ -11,7 +11,7 @@ from enum import StrEnum
 from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.models import Item, Link
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import MOVING, OPEN, State
+from erp_integrations.models.states import MOVING, OPEN, ItemEvent, State
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.transitions import MOVES
 from erpbridge.access.permissions import Permission
@@ -33,12 +33,16 @@ class Action(StrEnum):
 
 # The event of the answer "it is there", by state: the outcome is unknown, or the export failed, for
 # example because the ERP has the ID already.
-ANSWER_THERE: Mapping[State, str] = {
-    State.NEEDS_ANSWER: "answer_there",
-    State.FAILED: "link_instead",
+ANSWER_THERE: Mapping[State, ItemEvent] = {
+    State.NEEDS_ANSWER: ItemEvent.ANSWER_THERE,
+    State.FAILED: ItemEvent.LINK_INSTEAD,
 }
 STATES_OF: Mapping[Action, frozenset[State]] = {
-    **{action: MOVES[action][0] for action in Action if action in MOVES},
+    **{
+        Action(event.value): sources
+        for event, (sources, _target) in MOVES.items()
+        if event.value in {*Action}
+    },
     Action.ANSWER: frozenset(ANSWER_THERE),
     # Not while a worker compares the ID. QUEUED items can wait for a parent whose ID is not
     # compared.

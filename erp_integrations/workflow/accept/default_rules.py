@@ -15,6 +15,7 @@ from erp_integrations.adapters.base import EntityManifest
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.adapter_loading import ENTITY
 from erp_integrations.models import AcceptanceDefault, Connection
+from erp_integrations.models.connections import ConnectionEvent
 from erp_integrations.workflow.accept.field_choices import Offers
 from erpbridge.access.models import User
 from erpbridge.audit.models import Event
@@ -80,7 +81,7 @@ def add(
     except IntegrityError as error:
         message = "There is a rule for this field and this beginning. Remove it first."
         raise ValidationError({"starts_with": message}) from error
-    _note(rule, "default_added", by=by)
+    _note(rule, ConnectionEvent.DEFAULT_ADDED, by=by)
     return rule
 
 
@@ -97,16 +98,16 @@ def remove(connection: Connection, pk: int, *, by: User) -> bool:
     if rule is None and not _was_removed(connection, pk):
         raise AcceptanceDefault.DoesNotExist
     if rule is not None:
-        _note(rule, "default_removed", by=by)
+        _note(rule, ConnectionEvent.DEFAULT_REMOVED, by=by)
         rule.delete()
     return rule is not None
 
 
 def _was_removed(connection: Connection, pk: int) -> bool:
     events = Event.objects.about(connection.account_id, ENTITY, connection.pk)
-    return events.filter(verb="default_removed", data__rule=pk).exists()
+    return events.filter(verb=ConnectionEvent.DEFAULT_REMOVED, data__rule=pk).exists()
 
 
-def _note(rule: AcceptanceDefault, verb: str, *, by: User) -> None:
+def _note(rule: AcceptanceDefault, verb: ConnectionEvent, *, by: User) -> None:
     values = {"field": rule.field, "starts_with": rule.starts_with, "value": rule.value}
     connection_services.note_event(rule.connection, verb, by=by, **values, rule=rule.pk)

@@ -22,7 +22,7 @@ from erp_integrations.models import Attempt, Connection, Item
 from erp_integrations.models.erp_records import active_links
 from erp_integrations.models.querysets import ItemQuerySet
 from erp_integrations.models.record_types import record_type
-from erp_integrations.models.states import DECIDABLE, State
+from erp_integrations.models.states import DECIDABLE, ItemEvent, State
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.accept.actions import ANSWER_THERE
 from erp_integrations.workflow.links import unlink as unlink_services
@@ -51,7 +51,7 @@ def it_is_there(
     if not erp_id or max(len(erp_id), len(erp_code)) > LONGEST_ID:
         raise Refused(f"An ID of the ERP has from 1 to {LONGEST_ID} characters.")
     # In any other state the move finds no item, and MovedOn is raised.
-    event = ANSWER_THERE.get(State(item.state), "answer_there")
+    event = ANSWER_THERE.get(State(item.state), ItemEvent.ANSWER_THERE)
     _link(item, Held(erp_id, erp_code, erp_version), event=event, by=by, why=why)
 
 
@@ -59,7 +59,7 @@ def _link(
     item: Item,
     held: Held,
     *,
-    event: str,
+    event: ItemEvent,
     by: User,
     why: str,
     columns: Mapping[str, Any] | None = None,
@@ -132,7 +132,7 @@ def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str
     if item.state == State.READY:
         columns = {"intent": uuid.uuid4(), "decided_by": access.user, "decided_at": Now()}
     held = Held(record.erp_id, record.erp_code, record.erp_version)
-    _link(item, held, event="link_instead", by=access.user, why=why, columns=columns)
+    _link(item, held, event=ItemEvent.LINK_INSTEAD, by=access.user, why=why, columns=columns)
     note_agreement(item.account_id, item.entity, [item.record_id])
 
 
@@ -147,7 +147,7 @@ def it_is_not_there(item: Item, *, by: User, why: str = "") -> None:
     # This moves one item, so it locks the item without its connection (docs/locks.md).
     found: ItemQuerySet = Item.objects.filter(pk=item.pk)
     values = {"not_before": None, "looks": 0, "attempts": 0, **NO_ERROR}
-    if not transitions.move("answer_absent", found, by=by, why=why, values=values):
+    if not transitions.move(ItemEvent.ANSWER_ABSENT, found, by=by, why=why, values=values):
         raise MovedOn
     # The answer of the person is the outcome of all attempts that had none.
     unknown = Attempt.objects.filter(item=item, outcome__in=Attempt.UNKNOWN)

@@ -21,7 +21,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections.wakeups import wake
 from erp_integrations.models import Attempt, Connection, Item, Request, row_locks
 from erp_integrations.models.querysets import ItemQuerySet
-from erp_integrations.models.states import DECIDABLE, State
+from erp_integrations.models.states import DECIDABLE, ItemEvent, State
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.accept import id_proposals
 from erp_integrations.workflow.accept.validation import Checks, decided
@@ -55,7 +55,7 @@ def accept(decisions: Sequence[Decision], *, entity: str, access: Access) -> Don
 
     The caller has checked the permission.
     """
-    return _decide("accept", decisions, entity=entity, access=access)
+    return _decide(ItemEvent.ACCEPT, decisions, entity=entity, access=access)
 
 
 def retry(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
@@ -64,7 +64,7 @@ def retry(decisions: Sequence[Decision], *, entity: str, access: Access) -> Done
     FAILED means that the ERP did not apply the command, so a retry is a new command with a new
     intent. The caller has checked the permission.
     """
-    return _decide("retry", decisions, entity=entity, access=access)
+    return _decide(ItemEvent.RETRY, decisions, entity=entity, access=access)
 
 
 def accept_or_retry(
@@ -79,7 +79,9 @@ def accept_or_retry(
     return accept(decisions, entity=entity, access=access)
 
 
-def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: Access) -> Done:
+def _decide(
+    event: ItemEvent, decisions: Sequence[Decision], *, entity: str, access: Access
+) -> Done:
     # Ids beyond 64 bits, which an API client can send, would be an error of the database.
     decision_of = {
         decision.item_id: decision for decision in decisions if 0 < decision.item_id <= LARGEST_ID
@@ -107,7 +109,7 @@ def _decide(event: str, decisions: Sequence[Decision], *, entity: str, access: A
     click, done = carry_out(
         access,
         entity=entity,
-        verb=event,
+        verb=Request.Verb(event),
         batches=chunks(sorted(decision_of)),
         do=do,
         labels=_labels,
@@ -150,7 +152,8 @@ def _decide_on(
         return _all_refused(items, f"The ERP connection cannot be used: {error}")
     if manifest is None:
         return _all_refused(items, "The connected ERP does not take these.")
-    check = Checks(connection, adapter, manifest, items, decision_of, click.verb, access)
+    event = ItemEvent(click.verb)
+    check = Checks(connection, adapter, manifest, items, decision_of, event, access)
     item_columns: dict[int, dict[str, object]] = {}
     refusals = []
     for item in items:
@@ -183,7 +186,7 @@ def _decide_on(
     # someone else after the check.
     accepted = Item.objects.filter(pk__in=item_columns)
     moved = transitions.move(
-        click.verb, accepted, by=access.user, values=columns, item_columns=item_columns
+        event, accepted, by=access.user, values=columns, item_columns=item_columns
     )
     return refusals + _beaten(item_columns.keys() - {item.pk for item in moved})
 
@@ -227,7 +230,7 @@ def withdraw(item: Item, *, reason: str, by: User) -> None:
             raise Refused("It has been sent to the ERP, so it cannot be withdrawn.")
         values = {"not_before": None, "waits_for": None, "attempts": 0, **NO_ERROR}
         this_item = Item.objects.filter(pk=item.pk)
-        if not transitions.move("withdraw", this_item, by=by, why=reason, values=values):
+        if not transitions.move(ItemEvent.WITHDRAW, this_item, by=by, why=reason, values=values):
             raise Refused(
                 "It is on its way to the ERP, or its state has changed, so it cannot be withdrawn."
             )
@@ -278,7 +281,11 @@ def reject(
             pk__in=batch, state=State.QUEUED, waits_for__isnull=False
         )
         transitions.move(
-            "withdraw", waiting_for_parent, by=access.user, why=reason, values={"waits_for": None}
+            ItemEvent.WITHDRAW,
+            waiting_for_parent,
+            by=access.user,
+            why=reason,
+            values={"waits_for": None},
         )
         by_reason: dict[str, list[int]] = defaultdict(list)
         for pk in batch:
@@ -305,5 +312,5 @@ def _reject(ids: Sequence[int], reason: str, access: Access) -> set[int]:
         "settled_at": Now(),
     }
     items = Item.objects.filter(pk__in=ids)
-    rejected = transitions.move("reject", items, by=access.user, why=reason, values=values)
+    rejected = transitions.move(ItemEvent.REJECT, items, by=access.user, why=reason, values=values)
     return {item.pk for item in rejected}

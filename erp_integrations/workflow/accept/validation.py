@@ -11,7 +11,7 @@ from erp_integrations.adapters.base import Adapter, EntityManifest, Operation, P
 from erp_integrations.connections.safe_adapter import LONGEST_ID, plain
 from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models.erp_records import active_links
-from erp_integrations.models.states import IN_AIR, State
+from erp_integrations.models.states import IN_AIR, ItemEvent, State
 from erp_integrations.workflow.accept.field_choices import Offers
 from erp_integrations.workflow.links.comparison import not_compared
 from erp_integrations.workflow.payloads import erp_keys, field_rules
@@ -56,7 +56,7 @@ class Checks:
         manifest: EntityManifest,
         items: Sequence[Item],
         decisions: Mapping[int, Decision],
-        event: str,
+        event: ItemEvent,
         access: Access,
     ) -> None:
         self.connection, self.manifest, self.access = connection, manifest, access

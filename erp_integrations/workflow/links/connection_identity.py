@@ -30,6 +30,7 @@ from erp_integrations.connections.settings import (
     save,
 )
 from erp_integrations.models import Connection
+from erp_integrations.models.connections import ConnectionEvent
 from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.models import User
@@ -133,7 +134,7 @@ def lead_elsewhere(
     save(connection, update_fields=["config", "secrets", *fresh])
     answer = {"books": books or Books.OTHER, "links_ended": ended}
     connection_services.note_event(
-        connection, "connection_changed", by=by, changes=difference, **answer
+        connection, ConnectionEvent.CHANGED, by=by, changes=difference, **answer
     )
     return True
 

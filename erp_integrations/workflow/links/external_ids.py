@@ -22,6 +22,7 @@ from erp_integrations.connections.safe_adapter import plain
 from erp_integrations.models import Connection, Item, Link, erp_records
 from erp_integrations.models.record_types import RecordType, record_type
 from erp_integrations.models.row_locks import lock_records
+from erp_integrations.models.states import ItemEvent
 from erp_integrations.workflow.links import services as link_services
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.links.record_columns import Origin, show_origins
@@ -265,4 +266,6 @@ def _relink(
 def _note_of(entity: str, change: _Change, old_ids: Mapping[int, str]) -> Note:
     pk, now = change.record.pk, change.record.origin_id
     data = {"erp_id": now or old_ids[pk], "was": old_ids[pk]}
-    return Note(entity, pk, change.label, "link" if now else "unlink", note=WHY, data=data)
+    return Note(
+        entity, pk, change.label, ItemEvent.LINK if now else ItemEvent.UNLINK, note=WHY, data=data
+    )

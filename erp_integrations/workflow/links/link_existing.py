@@ -16,6 +16,7 @@ from erp_integrations.models import Connection, ErpRecord, Item, Link
 from erp_integrations.models import erp_records as models_erp_records
 from erp_integrations.models.record_types import Draft, record_type
 from erp_integrations.models.row_locks import lock_records
+from erp_integrations.models.states import ItemEvent
 from erp_integrations.workflow.links.drift import note_edits
 from erp_integrations.workflow.links.record_columns import show_link
 from erp_integrations.workflow.parents import release_children
@@ -135,7 +136,7 @@ def link_existing(
     show_link(record_type(entity), shown)
     data = {pk: {"erp_id": one.erp_id} for pk, one in free.items()}
     notes = [
-        Note(entity, pk, one.label or one.erp_code, "link", data=data[pk])
+        Note(entity, pk, one.label or one.erp_code, ItemEvent.LINK, data=data[pk])
         for pk, one in free.items()
     ]
     note(account_id, notes, by=by)

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from erp_integrations.models import Connection
 from erp_integrations.models.querysets import ItemQuerySet
+from erp_integrations.models.states import ItemEvent
 from erp_integrations.workflow import transitions
 from erp_integrations.workflow.links.services import held_elsewhere, link_items
 from erpbridge.access.models import User
@@ -36,7 +37,7 @@ def settle_synced(
     items: ItemQuerySet,
     erp_records: Mapping[int, Held],
     *,
-    event: str = "sync",
+    event: ItemEvent = ItemEvent.SYNC,
     by: User | None = None,
     why: str = "",
     as_sent: bool = True,

@@ -6,10 +6,12 @@ For their labels see docs/design/sending-to-erp.md, "Sending a company" and "Sen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db.models import QuerySet
 
 from erp_integrations.adapters.base import Operation, Problem
+from erp_integrations.models import Request
 from erp_integrations.models.record_types import (
     RecordType,
     Sendable,
@@ -113,7 +115,7 @@ class Button:
     sender can add a note, which is possible after a rejection.
     """
 
-    verb: str = ""
+    verb: Request.Verb | Literal[""] = ""
     label: str = ""
     enabled: bool = False
     reasons: tuple[Problem, ...] = ()
@@ -127,7 +129,7 @@ def button(entity: str, access: Access, record: Sendable) -> Button:
     """Return the button of a record, with all reasons if sending is not possible."""
     kind = record_type(entity)
     if record.erp_state == State.READY and access.can(kind.retrieve_action):
-        return Button("retrieve", "Retrieve from ERP", True)
+        return Button(Request.Verb.RETRIEVE, "Retrieve from ERP", True)
     if not access.can(kind.send_action):
         return Button()
     # The same check as on the click, so that page and server agree.
@@ -139,4 +141,6 @@ def button(entity: str, access: Access, record: Sendable) -> Button:
         problem.rule in BEYOND_EDITS for problem in reasons
     )
     takes_note = not reasons and record.erp_state == State.REJECTED
-    return Button("send", label, not reasons, reasons, url, words, after_edit, takes_note)
+    return Button(
+        Request.Verb.SEND, label, not reasons, reasons, url, words, after_edit, takes_note
+    )

@@ -12,6 +12,7 @@ from erp_integrations.adapters.base import Adapter, EntityManifest, Manifest, Op
 from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.models import ActiveConnection, Connection, row_locks
+from erp_integrations.models.connections import ConnectionEvent
 from erp_integrations.models.record_types import (
     Draft,
     RecordType,
@@ -162,7 +163,7 @@ def use_for(connection: Connection, entity: str, *, by: User) -> None:
         # No other connection was in use for the records.
         connection_services.serve(connection)
         return
-    connection_services.note_event(connection, "connection_activated", by=by, entity=entity)
+    connection_services.note_event(connection, ConnectionEvent.ACTIVATED, by=by, entity=entity)
     connection_activated.send(
         ActiveConnection,
         entity=entity,

@@ -16,7 +16,7 @@ from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.safe_adapter import plain
 from erp_integrations.models import Item, Request, row_locks
 from erp_integrations.models.record_types import Draft, RecordType, record_type
-from erp_integrations.models.states import State, label_for_sender
+from erp_integrations.models.states import ItemEvent, State, label_for_sender
 from erp_integrations.workflow import tracing, transitions
 from erp_integrations.workflow.accept.default_rules import Defaults
 from erp_integrations.workflow.bulk_requests import Done, Refusal, carry_out
@@ -171,7 +171,7 @@ def retrieve(entity: str, ids: Sequence[int], *, access: Access) -> Done:
         ready_items = Item.objects.filter(pk__in=_waiting_items(entity, batch, access))
         # Accepting holds this lock too. The move then takes the items that are still READY.
         row_locks.lock_connections_of(ready_items)
-        retrieved = transitions.move("retrieve", ready_items, by=access.user)
+        retrieved = transitions.move(ItemEvent.RETRIEVE, ready_items, by=access.user)
         not_retrieved = sorted(set(batch) - {item.record_id for item in retrieved})
         return len(retrieved), _not_waiting(kind, not_retrieved, access)
 
