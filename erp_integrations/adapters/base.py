@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from erpbridge.outgoing.uptime import uptime
 
@@ -610,7 +610,7 @@ class Adapter(ABC):
 
     api_version: ClassVar[int] = API_VERSION
 
-    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
+    def __init__(self, config: Mapping[str, object], secrets: Mapping[str, str], io: Io) -> None:
         self.config = config
         self.secrets = secrets
         self.io = io

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpResponse
 from rest_framework.request import Request as ApiRequest
 
@@ -34,6 +33,7 @@ from erp_integrations.workflow.accept.actions import Action
 from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonForm
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
+from erp_integrations.workflow.bulk_requests import Refusal
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.refusals import MovedOn, NotTaken
 from erpbridge.access.permissions import Permission
@@ -49,7 +49,7 @@ from erpbridge.rest.views import Resource
 
 
 @filtering("Ids of clicks, such as request_id of an item.")
-def by_click(items: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+def by_click(items: QuerySet[Model], values: list[str]) -> QuerySet[Model]:
     """Filter items that a bulk request has sent, accepted or retried.
 
     :raises WrongValue: if a value is not a UUID.
@@ -121,7 +121,7 @@ class QueueItems(Resource[Item]):
         for rows in self.holds() if self.if_match else ():
             list(rows.select_for_update(no_key=True).values_list("pk"))
 
-    def holds(self) -> Iterator[QuerySet[Any]]:
+    def holds(self) -> Iterator[QuerySet[Model]]:
         """Return the connection, then the item, in the order of docs/locks.md."""
         if "pk" in self.kwargs:
             yield Connection.objects.filter(pk=self.one(self.kwargs["pk"]).connection_id)
@@ -136,7 +136,7 @@ class Queue(QueueItems):
     """Acceptance items."""
 
     @answering(Page)
-    def get(self, request: ApiRequest, **path: Any) -> JsonAnswer:
+    def get(self, request: ApiRequest, **path: object) -> JsonAnswer:
         """List the items of the queue, one page at a time."""
         return self.page()
 
@@ -145,13 +145,13 @@ class OneItem(QueueItems):
     """Acceptance item."""
 
     @answering(schemas.WholeItem)
-    def get(self, request: ApiRequest, pk: int = 0, **path: Any) -> JsonAnswer:
+    def get(self, request: ApiRequest, pk: int = 0, **path: object) -> JsonAnswer:
         """Return the item with payload, preview, acceptance fields, attempts and history."""
         return self.whole(pk)
 
     @takes(an_object({"acceptance": schemas.ACCEPTANCE}))
     @answering(schemas.WholeItem, tagged=True)
-    def patch(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+    def patch(self, request: ApiRequest, pk: int, **path: object) -> JsonAnswer:
         """Save acceptance values without deciding.
 
         :raises Invalid: naming each refused field.
@@ -170,7 +170,7 @@ class ItemAction(QueueItems):
     """Base of the decisions about one item, ``POST .../erp_queue/{id}/actions/{name}``."""
 
     @answering(schemas.WholeItem, tagged=True)
-    def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: ApiRequest, pk: int, **path: object) -> JsonAnswer:
         """Decide about the item and return it as it is afterwards."""
         self.act(self.as_seen(pk), scope.body_of(request))
         return self.whole(pk)
@@ -194,7 +194,7 @@ class ItemAction(QueueItems):
             raise api_errors.conflict("It is not the revision you looked at. Read it again.")
         return item
 
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+    def act(self, item: Item, body: Mapping[str, object]) -> None:
         """Carry out the decision.
 
         :raises ApiError: with every reason if it is refused.
@@ -211,7 +211,7 @@ class Accept(ItemAction):
     body = schemas.ACCEPT_BODY
     decide = staticmethod(accept_services.accept)
 
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+    def act(self, item: Item, body: Mapping[str, object]) -> None:
         """Accept with the given values; values left out are the saved or proposed ones.
 
         :raises Malformed: if ``digest`` is missing.
@@ -229,7 +229,7 @@ class Accept(ItemAction):
         result = self.decide([decision], entity=item.entity, access=self.access)
         refuse_if_any(result.refused, self.instead(item, values))
 
-    def instead(self, item: Item, values: Mapping[str, Any]) -> list[str]:
+    def instead(self, item: Item, values: Mapping[str, object]) -> list[str]:
         """Describe the ERP's unlinked records that match, for a caller whose ID is already taken.
 
         Each comes with the call that links it, and its fields beside the values that were sent.
@@ -256,7 +256,7 @@ class Reject(ItemAction):
 
     body = schemas.REJECT_BODY
 
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+    def act(self, item: Item, body: Mapping[str, object]) -> None:
         """Reject with the reason, which is sent to the item's sender.
 
         :raises ApiError: if the item itself is refused.
@@ -283,7 +283,7 @@ class Withdraw(ItemAction):
 
     body = schemas.REASON_BODY
 
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+    def act(self, item: Item, body: Mapping[str, object]) -> None:
         """Withdraw with the reason.
 
         :raises ApiError: 409 if something of it may be in the ERP.
@@ -305,7 +305,7 @@ class Answer(ItemAction):
 
     @answering(schemas.WholeItem, tagged=True)
     @answering(schemas.WholeItem, 202, tagged=True)
-    def post(self, request: ApiRequest, pk: int, **path: Any) -> JsonAnswer:
+    def post(self, request: ApiRequest, pk: int, **path: object) -> JsonAnswer:
         """Link the item to the ERP's record, or queue it again as the same command.
 
         :raises Invalid: if the ID cannot be one.
@@ -320,7 +320,7 @@ class Answer(ItemAction):
             lookup = lookup_job.link_named(item, key=key, access=self.access, why=why)
         return self.whole(pk, 202 if lookup else 200)
 
-    def _answered(self, item: Item, body: Mapping[str, Any]) -> tuple[str, str]:
+    def _answered(self, item: Item, body: Mapping[str, object]) -> tuple[str, str]:
         """Return the ID in the ERP, empty for ``not_there``, and the reason.
 
         :raises Invalid: if the body is not a valid answer.
@@ -350,7 +350,7 @@ class LinkInstead(ItemAction):
 
     body = schemas.LINK_BODY
 
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+    def act(self, item: Item, body: Mapping[str, object]) -> None:
         """Link to the record ``origin_id``; ``digest`` names the revision that was read.
 
         :raises Malformed: if one of the two is missing.
@@ -375,7 +375,7 @@ class UseAnyway(ItemAction):
 
     body = schemas.USE_BODY
 
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+    def act(self, item: Item, body: Mapping[str, object]) -> None:
         """Confirm the ``origin_ids``, which must be those of ``not_compared`` as they were read.
 
         :raises Malformed: if ``origin_ids`` is missing.
@@ -408,7 +408,7 @@ class Unlink(ItemAction):
         """Return the rule of the record type (docs/design/permissions.md, "Who does what")."""
         return record_type(item.entity).unlink_action
 
-    def act(self, item: Item, body: Mapping[str, Any]) -> None:
+    def act(self, item: Item, body: Mapping[str, object]) -> None:
         """End the link with the reason.
 
         :raises ApiError: 409 if it is not linked, or something under it is linked or on its way.
@@ -440,7 +440,7 @@ def refusing(field: str) -> Iterator[None]:
         raise Invalid({field: [str(error)]}) from error
 
 
-def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:
+def acceptance_of(body: Mapping[str, object]) -> dict[str, str]:
     """Return the acceptance values of a body as text.
 
     :raises Malformed: if ``acceptance`` is not an object.
@@ -457,7 +457,7 @@ def acceptance_of(body: Mapping[str, Any]) -> dict[str, str]:
     return values
 
 
-def reason_of(body: Mapping[str, Any]) -> str:
+def reason_of(body: Mapping[str, object]) -> str:
     """Return the reason, validated like that of the page.
 
     :raises Invalid: if it is missing or too long.
@@ -465,7 +465,7 @@ def reason_of(body: Mapping[str, Any]) -> str:
     return str(cleaned_by(ReasonForm(texts_of(body, ["reason"])), {})["reason"])
 
 
-def texts_of(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+def texts_of(body: Mapping[str, object], names: Sequence[str]) -> dict[str, str]:
     """Return fields of a body as text, empty if missing.
 
     :raises Invalid: if one is not text.
@@ -477,7 +477,7 @@ def texts_of(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> dict[str, Any]:
+def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> bodies.Values:
     """Validate values with the form of a page, so that pages and API follow the same rules.
 
     :param names: form field -> name in the API, if they differ.
@@ -493,7 +493,7 @@ def cleaned_by(form: forms.Form, names: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def refuse_if_any(refused: Any, instead: Sequence[str] = ()) -> None:
+def refuse_if_any(refused: Iterable[Refusal], instead: Sequence[str] = ()) -> None:
     """Raise the problems of an action that was refused.
 
     :param instead: lines that are added if the problem is an ID that the ERP has already.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import messages
 from django.db import connection as database
@@ -119,7 +117,7 @@ def item_list(request: ScopedRequest, kind: str) -> HttpResponse:
 
 def _listed(
     access: Access, kind: RecordType, items: ItemQuerySet, query: QueryDict, *, can_act: bool
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return one page of a tab's items, with inputs if they can be decided about."""
     as_list = kind.unit == "list"
     divisions = items.divisions() if as_list else []
@@ -156,7 +154,7 @@ def kind_tabs(access: Access, current: RecordType) -> list[Tab]:
 
 def _row(
     item: Item, access: Access, kind: RecordType, wait: wait_reasons.Wait | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     url = scoped_urls.to(access, "item", public_id=item.public_id)
     can_open = access.can(kind.view_action)
     record = kind.url(item.account_id, item.record_id, scoped_urls.project_id(access))

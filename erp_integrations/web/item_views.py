@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib import messages
@@ -25,6 +25,7 @@ from erp_integrations.workflow.accept.decision_forms import AnswerForm, ReasonFo
 from erp_integrations.workflow.accept.matches import Match
 from erp_integrations.workflow.accept.services import Decision
 from erp_integrations.workflow.badges import BADGES
+from erp_integrations.workflow.bulk_requests import Refusal
 from erp_integrations.workflow.links import comparison
 from erp_integrations.workflow.links import unlink as unlink_services
 from erp_integrations.workflow.refusals import NotTaken
@@ -148,7 +149,7 @@ def _answer_form(lookup: Job | None) -> AnswerForm:
 
 
 def _acceptance_form(
-    item: Item, manifest: EntityManifest, data: Any | None = None
+    item: Item, manifest: EntityManifest, data: object | None = None
 ) -> AcceptanceForm:
     # Fills in free IDs in memory; they are stored when the person accepts.
     accept_services.proposals_for([item])
@@ -207,7 +208,7 @@ def accept_item(request: ScopedRequest, public_id: UUID) -> HttpResponseBase:
     """Accept a waiting item, or retry a failed one, with the posted values."""
     item = _for_decision(request, public_id)
     manifest = adapter_loading.usable_manifest(item.connection, item.entity)
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     form = None
     # An update has no acceptance values. Without a usable adapter, the service refuses in words.
     if manifest is not None and item.operation == Operation.CREATE and item.state in DECIDABLE:
@@ -238,7 +239,7 @@ def _say_on_its_way(request: ScopedRequest, item: Item, participle: str) -> None
 
 
 def _refused(
-    request: ScopedRequest, item: Item, form: AcceptanceForm | None, refused: Any
+    request: ScopedRequest, item: Item, form: AcceptanceForm | None, refused: Iterable[Refusal]
 ) -> HttpResponseBase:
     """Show every reason at its field, with the typed values kept."""
     item.refresh_from_db()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from erp_integrations.adapters import tax_ids
 from erp_integrations.adapters.base import (
@@ -82,7 +81,7 @@ TIME_TO_START = MANIFEST.call_deadline - BUSY_SECONDS - 1
 class SimulatorAdapter(Adapter):
     """Adapter of the simulator, a ledger for demos and tests."""
 
-    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
+    def __init__(self, config: Mapping[str, object], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
         self.options = read_options(config)
         self.ledger = Ledger(io.folder, self.options.ledger)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from erp_integrations.adapters import tax_ids
 from erp_integrations.adapters.base import (
@@ -57,7 +56,7 @@ STOPPERS = frozenset(
 class TrytonAdapter(Adapter):
     """Adapter of a Tryton 8.0 with the modules party and analytic_account."""
 
-    def __init__(self, config: Mapping[str, Any], secrets: Mapping[str, str], io: Io) -> None:
+    def __init__(self, config: Mapping[str, object], secrets: Mapping[str, str], io: Io) -> None:
         super().__init__(config, secrets, io)
         self.options = read_options(config)
         key = str(secrets.get("key") or "").strip()

@@ -136,7 +136,9 @@ def _note(file: ExportFile, verb: ConnectionEvent, *, by: User) -> None:
 
 
 @transaction.atomic
-def confirm(file: ExportFile, verdict: str, *, by: User, result: bytes | None = None) -> int:
+def confirm(
+    file: ExportFile, verdict: ExportFile.Verdict, *, by: User, result: bytes | None = None
+) -> int:
     """Settle the items of a file by a user's verdict or by the ERP's result file.
 
     :param result: the ERP's result file or a filled list of IDs, depending on the verdict.

@@ -107,11 +107,14 @@ def confirm_file(request: ScopedRequest, file_id: UUID) -> HttpResponseBase:
     elif upload is not None and (upload.size or 0) > LARGEST_RESULT:
         messages.error(request, TOO_LARGE)
     else:
-        _confirm(request, file, verdict, upload.read() if upload and verdict in CHOOSE else None)
+        result = upload.read() if upload and verdict in CHOOSE else None
+        _confirm(request, file, ExportFile.Verdict(verdict), result)
     return _to_connection(request)
 
 
-def _confirm(request: ScopedRequest, file: ExportFile, verdict: str, result: bytes | None) -> None:
+def _confirm(
+    request: ScopedRequest, file: ExportFile, verdict: ExportFile.Verdict, result: bytes | None
+) -> None:
     earlier = Linked(0, ())
     try:
         count = file_delivery.confirm(file, verdict, by=request.user, result=result)

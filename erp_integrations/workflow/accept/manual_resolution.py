@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -62,7 +61,7 @@ def _link(
     event: ItemEvent,
     by: User,
     why: str,
-    columns: Mapping[str, Any] | None = None,
+    columns: Mapping[str, object] | None = None,
 ) -> None:
     """Settle the item as synced with an ERP record.
 
@@ -126,7 +125,7 @@ def link_instead(item: Item, *, erp_id: str, seen: str, access: Access, why: str
         raise Refused(
             f"The ERP held no record {erp_id!r} when it was last refreshed. Refresh, then look."
         )
-    columns: dict[str, Any] = {}
+    columns: dict[str, object] = {}
     # This is the first decision about a READY item. The constraint ``intent_once_accepted``
     # requires an intent from then on, although no command is sent.
     if item.state == State.READY:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -117,7 +116,7 @@ def _compared(
     manifest: Manifest,
     entity: EntityManifest,
     link: Link,
-    payloads: list[Mapping[str, Any]],
+    payloads: list[Mapping[str, object]],
 ) -> Found | ErpError:
     """The ERP record of a link, or why nothing must be written to it."""
     if not manifest.can_compare:
@@ -158,7 +157,7 @@ def _question(message: str) -> ErpError:
 
 
 def differences(
-    entity: EntityManifest, link: Link, erp_record: Found, payloads: Sequence[Mapping[str, Any]]
+    entity: EntityManifest, link: Link, erp_record: Found, payloads: Sequence[Mapping[str, object]]
 ) -> list[str]:
     """Return how an ERP record differs from ours in key and name, as messages with both values.
 

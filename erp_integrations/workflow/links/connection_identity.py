@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
@@ -34,10 +33,10 @@ from erp_integrations.models.connections import ConnectionEvent
 from erp_integrations.models.record_types import RecordType, by_type, in_words
 from erp_integrations.workflow.links import unlink as unlink_services
 from erpbridge.access.models import User
-from erpbridge.audit.services import changes
+from erpbridge.audit.services import Changes, changes
 
 # Columns to reset: results, rate and failure counts of the previous ERP.
-FRESH: Mapping[str, Any] = {
+FRESH: Mapping[str, object] = {
     "tested_at": None,
     "test_result": {},
     "refreshed_at": None,
@@ -91,7 +90,7 @@ def alike(connection: Connection) -> list[Connection]:
 def lead_elsewhere(
     connection: Connection,
     *,
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     by: User,
     secrets: Mapping[str, str] = NO_SECRETS,
     books: Books | None = None,
@@ -167,7 +166,7 @@ def _against(
     return errors
 
 
-def _let_go(connection: Connection, difference: Mapping[str, Any], *, by: User) -> int:
+def _let_go(connection: Connection, difference: Changes, *, by: User) -> int:
     """End all links and delete the records and choices of the old books; returns how many links."""
     labels = {setting.name: setting.label for setting in identity_settings(connection.adapter)}
     moves = "; ".join(

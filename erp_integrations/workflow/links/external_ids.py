@@ -20,7 +20,7 @@ from erp_integrations.connections import adapter_loading
 from erp_integrations.connections import services as connection_services
 from erp_integrations.connections.safe_adapter import plain
 from erp_integrations.models import Connection, Item, Link, erp_records
-from erp_integrations.models.record_types import RecordType, record_type
+from erp_integrations.models.record_types import RecordType, Sendable, record_type
 from erp_integrations.models.row_locks import lock_records
 from erp_integrations.models.states import ItemEvent
 from erp_integrations.workflow.links import services as link_services
@@ -45,7 +45,7 @@ WHY = "Set over the API"
 class _Change:
     """A record and the origin that it gets."""
 
-    record: Any
+    record: Sendable
     origin: Origin
     label: str
 
@@ -101,7 +101,7 @@ def link(entity: str, origins: Mapping[int, Origin], *, access: Access) -> dict[
     return problems
 
 
-def _rows(kind: RecordType, access: Access) -> QuerySet[Any]:
+def _rows(kind: RecordType, access: Access) -> QuerySet[Sendable]:
     rows: QuerySet[Any] = kind.model._base_manager.all()
     return rows.filter(account=access.account)
 
@@ -118,7 +118,7 @@ def _changes(kind: RecordType, origins: Mapping[int, Origin], access: Access) ->
     return changes
 
 
-def _differs(row: Any, origin: Origin) -> bool:
+def _differs(row: Sendable, origin: Origin) -> bool:
     return (
         (origin.id is not None and origin.id != row.origin_id)
         or (origin.code is not None and origin.code != row.origin_code)
@@ -126,7 +126,7 @@ def _differs(row: Any, origin: Origin) -> bool:
     )
 
 
-def text_of(data: Any) -> str:
+def text_of(data: object) -> str:
     """Return ``origin_data`` as the text that the API client wrote."""
     return str(data.get("text", "")) if isinstance(data, Mapping) else ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Max
@@ -36,7 +35,7 @@ class ErpRow:
 
     erp_id: str
     erp_code: str
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
 
 
 def begin_fetch(account_id: int, entity: str) -> Place:

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models.functions import Now
 
 from erp_integrations.models import Link
-from erp_integrations.models.record_types import RecordType
+from erp_integrations.models.record_types import RecordType, Sendable
 from erpbridge.db.batches import chunks
 from erpbridge.db.bulk_update import write_rows
 
 COLUMNS = ("origin_id", "origin_code", "origin_data", "drifted", "erp_state")
-EMPTY: Mapping[str, Any] = {
+EMPTY: Mapping[str, object] = {
     "origin_id": "",
     "origin_code": "",
     "origin_data": {},
@@ -61,7 +60,7 @@ def show_no_link(kind: RecordType, ended: Iterable[Link]) -> None:
         kind.model._base_manager.filter(pk__in=chunk).update(**EMPTY, updated_at=Now())
 
 
-def show_origins(origins: Iterable[tuple[Any, Origin]]) -> None:
+def show_origins(origins: Iterable[tuple[Sendable, Origin]]) -> None:
     """Write the origins that an API client has set, by record."""
     rows = []
     for row, origin in origins:

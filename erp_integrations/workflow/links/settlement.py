@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -41,7 +40,7 @@ def settle_synced(
     by: User | None = None,
     why: str = "",
     as_sent: bool = True,
-    columns: Mapping[str, Any] | None = None,
+    columns: Mapping[str, object] | None = None,
 ) -> set[int]:
     """Settle items as synced, link their records, and release children that wait for them.
 

@@ -6,7 +6,6 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import (
-    Any,
     Literal,
     NotRequired,
     Union,
@@ -31,7 +30,6 @@ PLAIN: dict[object, Schema] = {
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
     UUID: {"type": "string", "format": "uuid"},
-    Any: {},
     object: {},
 }
 

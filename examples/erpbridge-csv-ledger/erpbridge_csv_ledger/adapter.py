@@ -28,7 +28,9 @@ from erp_integrations.adapters.base import (
     Page,
     Problem,
     Rule,
+    RuleKind,
     Setting,
+    SettingKind,
     Wire,
     WireField,
 )
@@ -37,14 +39,19 @@ from erpbridge_csv_ledger.ledger import Busy, Ledger, Row, Unreadable
 
 LIMITS = {"name": 40, "street": 40, "zip": 10}
 FIELDS = (
-    Field("name", "Name", "name", (Rule("present", "name"), Rule("max_length", "name", 40))),
-    Field("address", "Address", "street", (Rule("max_length", "address", 40),)),
-    Field("zip", "ZIP", "zip", (Rule("max_length", "zip", 10),)),
+    Field(
+        "name",
+        "Name",
+        "name",
+        (Rule(RuleKind.PRESENT, "name"), Rule(RuleKind.MAX_LENGTH, "name", 40)),
+    ),
+    Field("address", "Address", "street", (Rule(RuleKind.MAX_LENGTH, "address", 40),)),
+    Field("zip", "ZIP", "zip", (Rule(RuleKind.MAX_LENGTH, "zip", 10),)),
 )
 CODE = AcceptanceField(
     "code",
     "Vendor code",
-    rules=(Rule("max_length", "code", 12), Rule("charset", "code", "A-Z0-9-")),
+    rules=(Rule(RuleKind.MAX_LENGTH, "code", 12), Rule(RuleKind.CHARSET, "code", "A-Z0-9-")),
     proposal="mnemonic",
 )
 MANIFEST = Manifest(
@@ -70,7 +77,9 @@ MANIFEST = Manifest(
         )
     },
     settings=(
-        Setting("patience", "Seconds to wait for the file", kind="integer", default=5, most=10),
+        Setting(
+            "patience", "Seconds to wait for the file", kind=SettingKind.INTEGER, default=5, most=10
+        ),
     ),
     can_fetch=True,
     no_identity="The list is always the file in the folder that erpbridge gives the account.",
