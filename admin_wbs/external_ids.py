@@ -13,7 +13,7 @@ from admin_wbs.cost_codes import list_services
 from admin_wbs.models import CostType, SubJob
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, changes
+from erpbridge.audit.services import Note, Verb, changes
 
 COLUMNS = ("origin_id", "origin_data")
 WHY = "Set over the API"
@@ -55,6 +55,6 @@ def notes(
     before, after = changed.get("origin_id", ["", ""])
     more = {**(data or {}), "changes": changed}
     if before == after:
-        return [Note(entity, pk, label, "edited", note=WHY, data=more)]
+        return [Note(entity, pk, label, Verb.EDITED, note=WHY, data=more)]
     link_data = {**more, "erp_id": after or before, "was": before}
     return [Note(entity, pk, label, "link" if after else "unlink", note=WHY, data=link_data)]

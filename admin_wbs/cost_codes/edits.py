@@ -22,7 +22,7 @@ from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from admin_wbs.tree import moves
 from erp_integrations import sendable
 from erpbridge.access.models import User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 
 KNOWN = "The ERP knows it, or a code under it, by this code."
 USED = "It, or a code under it, is in use on project {}."
@@ -209,7 +209,7 @@ def _note(
             CODE,
             pk,
             str(code),
-            "edited",
+            Verb.EDITED,
             data={"changes": dict(changed[pk]), "revision": code.revision},
         )
         for pk, code in codes.items()

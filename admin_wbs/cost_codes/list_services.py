@@ -19,7 +19,7 @@ from admin_wbs.models.querysets.cost_codes import CodeListQuerySet
 from erp_integrations import sendable
 from erp_integrations.sendable import Connected
 from erpbridge.access.models import Account, User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.db.text import key
 
 LIST = "cost_code_list"
@@ -45,7 +45,7 @@ def create(*, account: Account, name: str, by: User, for_new_projects: bool = Tr
     """Create a list. :raises ValidationError: for an invalid name, or one that is taken."""
     code_list = CodeList(account=account, name=name.strip(), for_new_projects=for_new_projects)
     _save(code_list)
-    note(account.pk, [Note(LIST, code_list.pk, code_list.name, "created")], by=by)
+    note(account.pk, [Note(LIST, code_list.pk, code_list.name, Verb.CREATED)], by=by)
     return code_list
 
 
@@ -90,7 +90,7 @@ def change(code_list: CodeList, *, values: Mapping[str, object], by: User) -> No
     for name, (_old, new) in changed.items():
         setattr(code_list, name, new.strip() if name == "name" else new)
     _save(code_list, update_fields=list(changed))
-    event = Note(LIST, code_list.pk, code_list.name, "edited", data={"changes": changed})
+    event = Note(LIST, code_list.pk, code_list.name, Verb.EDITED, data={"changes": changed})
     note(code_list.account_id, [event], by=by)
 
 
@@ -133,7 +133,7 @@ def _create_erp_list(connection: Connected, account_id: int) -> CodeList:
         defaults={"account_id": account_id, "name": name[:150]},
     )
     if new:
-        note(account_id, [Note(LIST, created.pk, created.name, "created")], by=None)
+        note(account_id, [Note(LIST, created.pk, created.name, Verb.CREATED)], by=None)
     return created
 
 

@@ -27,7 +27,7 @@ from admin_wbs.tree.bulk_rules import (
 )
 from erp_integrations import sendable
 from erpbridge.access.models import User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.db.text import key, keys
 
 ENTITY = list_services.CODE
@@ -53,7 +53,7 @@ def add(
     # The list is locked, so the code is still free when it is saved.
     _check(created)
     created.save()
-    note(code_list.account_id, [_note(created, "created", data={"revision": 1})], by=by)
+    note(code_list.account_id, [_note(created, Verb.CREATED, data={"revision": 1})], by=by)
     if stored_parent is not None:
         # The parent becomes a group, and is_group is part of its payload.
         sendable.note_edits(ENTITY, code_list.account_id, [stored_parent.pk])
@@ -92,7 +92,7 @@ def store_many(
         created += stored
     note(
         code_list.account_id,
-        [_note(code, "created", data={"revision": 1}) for code in created],
+        [_note(code, Verb.CREATED, data={"revision": 1}) for code in created],
         by=by,
     )
     sendable.note_edits(ENTITY, code_list.account_id, parent_ids)
@@ -202,7 +202,9 @@ def _delete(code_list: CodeList, chosen_codes: Mapping[int, CostCode], *, by: Us
     delete_deepest_first(CostCode.objects.all(), codes)
     data = {code.pk: {"full_code": code.full_code, "list": code.list_id} for code in codes}
     note(
-        code_list.account_id, [_note(code, "deleted", data=data[code.pk]) for code in codes], by=by
+        code_list.account_id,
+        [_note(code, Verb.DELETED, data=data[code.pk]) for code in codes],
+        by=by,
     )
     # Parents may have lost their last child; is_group is part of their payload.
     parents = {code.parent_id for code in codes if code.parent_id is not None}
@@ -320,12 +322,12 @@ def _switch(sorted_out: Sorted[CostCode], *, active: bool, by: User) -> Outcome:
         account_id = codes[0].account_id
         # The UPDATE has raised the revisions in the database only.
         notes = [
-            _note(code, "edited", data={**data, "revision": code.revision + 1}) for code in codes
+            _note(code, Verb.EDITED, data={**data, "revision": code.revision + 1}) for code in codes
         ]
         note(account_id, notes, by=by)
         sendable.note_edits(ENTITY, account_id, [code.pk for code in codes])
     return Outcome(len(codes), sorted_out.left)
 
 
-def _note(code: CostCode, verb: str, *, data: Mapping[str, object]) -> Note:
+def _note(code: CostCode, verb: Verb, *, data: Mapping[str, object]) -> Note:
     return Note(ENTITY, code.pk, str(code), verb, data=data)

@@ -13,7 +13,7 @@ from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.rows import ValueRow, put
 from admin_wbs.segments import default_structure
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 from erpbridge.db.text import key
 from erpbridge.refusals import TAKEN
 
@@ -43,7 +43,7 @@ def store(rows: Sequence[ValueRow], *, access: Access) -> None:
     CostType.objects.bulk_create([cost_type for _row, cost_type in new])
     for row, cost_type in new:
         row.pk = cost_type.pk
-    notes = [_note(cost_type, "created") for _row, cost_type in new]
+    notes = [_note(cost_type, Verb.CREATED) for _row, cost_type in new]
     for _row, cost_type in new:
         notes += _change_notes(cost_type, external_ids.of_new(cost_type))
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
@@ -97,11 +97,11 @@ def _refuse_taken(rows: Iterable[ValueRow], stored: Mapping[int, CostType]) -> N
 
 def _change_notes(cost_type: CostType, differences: Mapping[str, list[object]]) -> list[Note]:
     own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
-    edited = [_note(cost_type, "edited", own)] if own else []
+    edited = [_note(cost_type, Verb.EDITED, own)] if own else []
     return [*edited, *external_ids.notes(COST_TYPE, cost_type.pk, str(cost_type), differences)]
 
 
-def _note(cost_type: CostType, verb: str, differences: Mapping[str, object] | None = None) -> Note:
+def _note(cost_type: CostType, verb: Verb, differences: Mapping[str, object] | None = None) -> Note:
     return Note(
         COST_TYPE,
         cost_type.pk,

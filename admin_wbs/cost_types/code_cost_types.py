@@ -17,7 +17,7 @@ from admin_wbs.models import CodeCostType, CodeList, CostCode, CostType
 from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erpbridge.access.models import User
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 
 Tick = tuple[int, int]  # id of a cost code, id of a cost type
 WORDS = {True: "ticked", False: "not ticked"}
@@ -90,7 +90,7 @@ def tick_column(
         data = {"changes": {f"Cost type {cost_type}": ["", text]}}
         note(
             code_list.account_id,
-            [Note(list_services.LIST, code_list.pk, code_list.name, "edited", data=data)],
+            [Note(list_services.LIST, code_list.pk, code_list.name, Verb.EDITED, data=data)],
             by=by,
         )
     return changed
@@ -133,4 +133,4 @@ def _store(pairs: Sequence[Tick]) -> int:
 def _note(records: Records, pair: Tick, *, ticked: bool) -> Note:
     code, cost_type = records[0][pair[0]], records[1][pair[1]]
     data = {"changes": {f"Cost type {cost_type}": [WORDS[not ticked], WORDS[ticked]]}}
-    return Note(list_services.CODE, code.pk, str(code), "edited", data=data)
+    return Note(list_services.CODE, code.pk, str(code), Verb.EDITED, data=data)

@@ -11,7 +11,7 @@ from admin_wbs.errors import IN_BUDGET_CODE, SegmentRefused
 from admin_wbs.models import CostType, WbsCodeItem
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Account, User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 
 COST_TYPE = "cost_type"
 EDITABLE = ("code", "label", "base_type")
@@ -27,7 +27,7 @@ def add(account: Account, *, code: str, label: str, base_type: str, by: User) ->
     default_structure.ensure(account.pk)
     created = CostType(account=account, code=code.strip(), label=label.strip(), base_type=base_type)
     _save(created)
-    _note(created, "created", by=by)
+    _note(created, Verb.CREATED, by=by)
     return created
 
 
@@ -52,7 +52,7 @@ def change(cost_type: CostType, *, values: Mapping[str, str], by: User) -> CostT
     for name, (_old, new) in changed.items():
         setattr(stored, name, new)
     _save(stored, update_fields=list(changed))
-    _note(stored, "edited", by=by, data={"changes": changed})
+    _note(stored, Verb.EDITED, by=by, data={"changes": changed})
     return stored
 
 
@@ -73,7 +73,7 @@ def delete(cost_type: CostType, *, by: User) -> None:
     why = delete_refusal(stored)
     if why:
         raise SegmentRefused(why)
-    _note(stored, "deleted", by=by)
+    _note(stored, Verb.DELETED, by=by)
     stored.delete()
 
 
@@ -98,7 +98,7 @@ def _save(cost_type: CostType, update_fields: list[str] | None = None) -> None:
 
 
 def _note(
-    cost_type: CostType, verb: str, *, by: User, data: Mapping[str, object] | None = None
+    cost_type: CostType, verb: Verb, *, by: User, data: Mapping[str, object] | None = None
 ) -> None:
     event = Note(COST_TYPE, cost_type.pk, str(cost_type), verb, data=data or {})
     note(cost_type.account_id, [event], by=by)

@@ -27,7 +27,7 @@ from erp_integrations import sendable
 from erpbridge.access.models import User
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 from erpbridge.db.text import keys
 from erpbridge.jobs.kinds import register
 from erpbridge.jobs.models import Job
@@ -327,7 +327,7 @@ def _note_changes(
         pairs = zip(names, before[pk], after, strict=True)
         changed = {name: [old, new] for name, old, new in pairs if old != new}
         data = {"changes": changed, "revision": code.revision, "by_refresh": True}
-        notes.append(Note(list_services.CODE, pk, str(code), "edited", data=data))
+        notes.append(Note(list_services.CODE, pk, str(code), Verb.EDITED, data=data))
     note(code_list.account_id, notes, by=by)
 
 
@@ -342,7 +342,7 @@ def _deactivate(rows: Sequence[Row], code_list: CodeList, *, by: User) -> None:
             list_services.CODE,
             pk,
             str(code),
-            "edited",
+            Verb.EDITED,
             data={**data, "revision": code.revision + 1},
         )
         for pk, code in stored.items()

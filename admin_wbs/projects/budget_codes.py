@@ -30,7 +30,7 @@ from admin_wbs.models import (
 from admin_wbs.models.node import BATCH, batches
 from admin_wbs.segments import default_structure
 from erpbridge.access.models import Project, User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.rest.requests.rows import Row
 
 WBS_CODE = "wbs_code"
@@ -311,7 +311,7 @@ def _note_new(
         ordered = sorted(row.items, key=lambda pair: positions[pair[0]])
         label = default_structure.JOINT.join(items[pair].code for pair in ordered)
         data = {**_project_data(project), "description": row.description or ""}
-        notes.append(Note(WBS_CODE, stored[row.combination].pk, label, "created", data=data))
+        notes.append(Note(WBS_CODE, stored[row.combination].pk, label, Verb.CREATED, data=data))
     note(project.account_id, notes, by=by)
 
 
@@ -324,7 +324,7 @@ def _note_changes(
             WBS_CODE,
             pk,
             labels[pk].code,
-            "edited",
+            Verb.EDITED,
             data={**_project_data(project), "changes": dict(differences)},
         )
         for pk, differences in changed.items()

@@ -17,7 +17,7 @@ from admin_wbs.models import CodeList, CostCode, ProjectCostCode, WbsCodeItem
 from admin_wbs.models.node import BATCH
 from admin_wbs.models.querysets.cost_codes import CostCodeQuerySet
 from erpbridge.access.models import Project, User
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 
 ENTITY = "project_cost_code"
 
@@ -128,7 +128,7 @@ def remove(ids: Iterable[int], *, project: Project, by: User) -> Outcome:
     row_ids = [row.pk for row in to_remove.values()]
     for start in range(0, len(row_ids), BATCH):
         ProjectCostCode.objects.filter(pk__in=row_ids[start : start + BATCH]).delete()
-    _note(project, [row.cost_code for row in to_remove.values()], "removed", by=by)
+    _note(project, [row.cost_code for row in to_remove.values()], Verb.REMOVED, by=by)
     return Outcome(len(row_ids), tuple(sorted(left, key=lambda item: item.label)))
 
 
@@ -168,7 +168,7 @@ def _put(code_lists: Sequence[CodeList], chosen: set[int], *, project: Project, 
     new = sorted(code_ids - set(on_project.values_list("cost_code", flat=True)))
     rows = [ProjectCostCode(project=project, cost_code_id=pk) for pk in new]
     ProjectCostCode.objects.bulk_create(rows, batch_size=BATCH)
-    _note(project, _named(_offered(code_lists), new), "added", by=by)
+    _note(project, _named(_offered(code_lists), new), Verb.ADDED, by=by)
     return len(new)
 
 
@@ -186,7 +186,7 @@ def _above(ids: set[int]) -> set[int]:
     return above
 
 
-def _note(project: Project, codes: Sequence[CostCode], verb: str, *, by: User) -> None:
+def _note(project: Project, codes: Sequence[CostCode], verb: Verb, *, by: User) -> None:
     data = {"project": str(project), "project_id": project.pk}
     notes = [Note(ENTITY, code.pk, str(code), verb, data=data) for code in codes]
     note(project.account_id, notes, by=by)

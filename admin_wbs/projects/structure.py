@@ -17,7 +17,7 @@ from admin_wbs.models import OwnStructure, ProjectSegment, Segment
 from admin_wbs.segments import default_structure
 from admin_wbs.segments import services as segment_services
 from erpbridge.access.models import Project, User
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 
 STRUCTURE = "project_structure"
 
@@ -128,5 +128,5 @@ def _change(project: Project, arrange: Callable[[list[Segment]], None], *, by: U
         for segments in (before, order)
     ]
     data = {"changes": {"structure": names}}
-    event = Note(STRUCTURE, project.pk, str(project), "edited", data=data)
+    event = Note(STRUCTURE, project.pk, str(project), Verb.EDITED, data=data)
     note(project.account_id, [event], by=by)

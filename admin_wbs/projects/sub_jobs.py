@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from admin_wbs.errors import IN_BUDGET_CODE, INSTEAD, SegmentRefused, StaleItem
 from admin_wbs.models import Segment, SubJob, WbsCodeItem
 from erpbridge.access.models import Project, User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 
 SUB_JOB = "sub_job"
 EDITABLE = ("code", "name")
@@ -40,7 +40,7 @@ def add(project: Project, *, code: str, name: str, by: User) -> SubJob:
     created = SubJob(project=project, code=code.strip(), name=name.strip())
     _check(created)
     created.save()
-    _note(created, "created", by=by)
+    _note(created, Verb.CREATED, by=by)
     return created
 
 
@@ -96,7 +96,7 @@ def delete(sub_job: SubJob, *, by: User) -> None:
     why = delete_refusal(stored)
     if why:
         raise SegmentRefused(why)
-    _note(stored, "deleted", by=by)
+    _note(stored, Verb.DELETED, by=by)
     stored.delete()
 
 
@@ -135,11 +135,11 @@ def _write(stored: SubJob, changed: Mapping[str, list[object]], *, by: User) -> 
     stored.save(update_fields=[*changed, "revision"])
     # By the database's clock, like every other time of a change.
     SubJob.objects.filter(pk=stored.pk).update(updated_at=Now())
-    _note(stored, "edited", by=by, data={"changes": dict(changed)})
+    _note(stored, Verb.EDITED, by=by, data={"changes": dict(changed)})
 
 
 def _note(
-    sub_job: SubJob, verb: str, *, by: User, data: Mapping[str, object] | None = None
+    sub_job: SubJob, verb: Verb, *, by: User, data: Mapping[str, object] | None = None
 ) -> None:
     more = {"project": str(sub_job.project), "project_id": sub_job.project_id, **(data or {})}
     note(

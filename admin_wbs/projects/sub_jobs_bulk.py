@@ -14,7 +14,7 @@ from admin_wbs.projects.sub_jobs import SUB_JOB, offered
 from admin_wbs.rows import ValueRow, put
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 from erpbridge.db.text import key
 from erpbridge.refusals import TAKEN
 
@@ -49,7 +49,7 @@ def store(project: Project, rows: Sequence[ValueRow], *, access: Access) -> None
     SubJob.objects.bulk_create([sub_job for _row, sub_job in new])
     for row, sub_job in new:
         row.pk = sub_job.pk
-    notes = [_note(project, sub_job, "created") for _row, sub_job in new]
+    notes = [_note(project, sub_job, Verb.CREATED) for _row, sub_job in new]
     for _row, sub_job in new:
         notes += _change_notes(project, sub_job, external_ids.of_new(sub_job))
     changed = [(stored[row.pk], row.values) for row in good if row.pk in stored]
@@ -115,7 +115,7 @@ def _change_notes(
     project: Project, sub_job: SubJob, differences: Mapping[str, list[object]]
 ) -> list[Note]:
     own = {name: pair for name, pair in differences.items() if name not in external_ids.COLUMNS}
-    edited = [_note(project, sub_job, "edited", own)] if own else []
+    edited = [_note(project, sub_job, Verb.EDITED, own)] if own else []
     data = _project_data(project)
     return [*edited, *external_ids.notes(SUB_JOB, sub_job.pk, str(sub_job), differences, data=data)]
 
@@ -125,7 +125,7 @@ def _project_data(project: Project) -> dict[str, object]:
 
 
 def _note(
-    project: Project, sub_job: SubJob, verb: str, differences: Mapping[str, object] | None = None
+    project: Project, sub_job: SubJob, verb: Verb, differences: Mapping[str, object] | None = None
 ) -> Note:
     data = {**_project_data(project), **({"changes": dict(differences)} if differences else {})}
     return Note(SUB_JOB, sub_job.pk, str(sub_job), verb, data=data)

@@ -25,7 +25,7 @@ from admin_wbs.tree.bulk_rules import (
     to_reactivate,
 )
 from erpbridge.access.models import User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 
 ITEM = "segment_item"
 
@@ -46,7 +46,7 @@ def add(
     created.place(code.strip(), stored_parent)
     _check(created)
     created.save()
-    note(stored.account_id, [_note(created, "created")], by=by)
+    note(stored.account_id, [_note(created, Verb.CREATED)], by=by)
     return created
 
 
@@ -83,7 +83,7 @@ def edit(item: SegmentItem, *, values: Mapping[str, str], seen: int, by: User) -
     SegmentItem.objects.bulk_update(
         family, ["code", "description", *SHAPE, "revision"], batch_size=BATCH
     )
-    note(segment.account_id, [_note(stored, "edited", {"changes": changed})], by=by)
+    note(segment.account_id, [_note(stored, Verb.EDITED, {"changes": changed})], by=by)
     return stored
 
 
@@ -114,7 +114,7 @@ def delete(segment: Segment, ids: Iterable[int], *, by: User) -> Outcome:
     kept = {pk: f"{why} {INSTEAD}" for pk, why in uses.items()}
     sorted_out = to_delete(rows, items, noun="Items", kept=kept)
     delete_deepest_first(rows, sorted_out.allowed)
-    note(stored.account_id, [_note(item, "deleted") for item in sorted_out.allowed], by=by)
+    note(stored.account_id, [_note(item, Verb.DELETED) for item in sorted_out.allowed], by=by)
     return Outcome(len(sorted_out.allowed), sorted_out.left)
 
 
@@ -178,9 +178,9 @@ def _switch(
 ) -> Outcome:
     switch(SegmentItem.objects.all(), sorted_out.allowed, active=active)
     data = {"changes": {"is_active": [not active, active]}}
-    note(segment.account_id, [_note(item, "edited", data) for item in sorted_out.allowed], by=by)
+    note(segment.account_id, [_note(item, Verb.EDITED, data) for item in sorted_out.allowed], by=by)
     return Outcome(len(sorted_out.allowed), sorted_out.left)
 
 
-def _note(item: SegmentItem, verb: str, data: Mapping[str, object] | None = None) -> Note:
+def _note(item: SegmentItem, verb: Verb, data: Mapping[str, object] | None = None) -> Note:
     return Note(ITEM, item.pk, str(item), verb, data=data or {})

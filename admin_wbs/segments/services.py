@@ -14,7 +14,7 @@ from admin_wbs.segments import default_structure
 from admin_wbs.tree.bulk_rules import delete_deepest_first
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 
 SEGMENT = "segment"
 MOST_CUSTOM = 10
@@ -70,7 +70,7 @@ def add(
         project_deletes=project_deletes,
     )
     _save(created)
-    _note(created, "created", by=by)
+    _note(created, Verb.CREATED, by=by)
     return created
 
 
@@ -91,7 +91,7 @@ def change(segment: Segment, *, values: Mapping[str, object], by: User) -> None:
     for name, (_old, new) in changed.items():
         setattr(stored, name, new.strip() if name == "name" else new)
     _save(stored, update_fields=list(changed))
-    _note(stored, "edited", by=by, data={"changes": changed})
+    _note(stored, Verb.EDITED, by=by, data={"changes": changed})
 
 
 @transaction.atomic
@@ -107,7 +107,7 @@ def enable(segment: Segment, *, on: bool, by: User) -> None:
         return
     stored.position = _end(stored.account_id) if on else None
     stored.save(update_fields=["position"])
-    _note(stored, "edited", by=by, data={"changes": {"is_enabled": [not on, on]}})
+    _note(stored, Verb.EDITED, by=by, data={"changes": {"is_enabled": [not on, on]}})
 
 
 @transaction.atomic
@@ -151,7 +151,7 @@ def _arrange(moved: Segment, order: Sequence[Segment], before: str, *, by: User)
         segment.position = position
     Segment.objects.bulk_update(order, ["position"])
     after = default_structure.JOINT.join(segment.name for segment in order)
-    _note(moved, "edited", by=by, data={"changes": {"structure": [before, after]}})
+    _note(moved, Verb.EDITED, by=by, data={"changes": {"structure": [before, after]}})
 
 
 def delete_refusal(segment: Segment) -> str | None:
@@ -177,7 +177,7 @@ def delete(segment: Segment, *, by: User) -> None:
         raise SegmentRefused(why)
     items = list(stored.items.all())
     delete_deepest_first(SegmentItem.objects.all(), items)
-    _note(stored, "deleted", by=by, data={"items": len(items)})
+    _note(stored, Verb.DELETED, by=by, data={"items": len(items)})
     stored.delete()
 
 
@@ -207,7 +207,7 @@ def _save(segment: Segment, update_fields: list[str] | None = None) -> None:
 
 
 def _note(
-    segment: Segment, verb: str, *, by: User, data: Mapping[str, object] | None = None
+    segment: Segment, verb: Verb, *, by: User, data: Mapping[str, object] | None = None
 ) -> None:
     event = Note(SEGMENT, segment.pk, segment.name, verb, data=data or {})
     note(segment.account_id, [event], by=by)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from directory.models import Department, Trade
 from erpbridge.access.permissions import Permission
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 from erpbridge.refusals import TAKEN
 from erpbridge.rest.errors import Invalid
 from erpbridge.rest.pagination import Listing, Shape
@@ -44,7 +44,7 @@ class NamedView(Resource[N]):
             raise Invalid(errors)
         return values
 
-    def store(self, row: Trade | Department, verb: str) -> int:
+    def store(self, row: Trade | Department, verb: Verb) -> int:
         """Save a record with its audit event. :raises Invalid: for a name that is taken."""
         if not row.name:
             raise Invalid({"name": ["can't be blank"]})
@@ -56,7 +56,7 @@ class NamedView(Resource[N]):
             raise Invalid({"name": [TAKEN]}) from None
         return int(row.pk)
 
-    def _note_event(self, row: Trade | Department, verb: str) -> None:
+    def _note_event(self, row: Trade | Department, verb: Verb) -> None:
         """Write an audit event."""
         event = Note(self.word, row.pk, row.name, verb)
         note(self.access.account.pk, [event], by=self.access.user)
@@ -127,7 +127,7 @@ class Trades(TradeView, Listed[Trade]):
             name=values.get("name", ""),
             is_active=values.get("active", True),
         )
-        return self.show(self.store(row, "created"), 201)
+        return self.show(self.store(row, Verb.CREATED), 201)
 
 
 class OneTrade(TradeView, Shown[Trade]):
@@ -162,7 +162,7 @@ class Departments(DepartmentView, Listed[Department]):
         """Create a department."""
         self.require(Permission.ACCOUNT_CONFIGURE)
         row = Department(account=self.access.account, name=self.read().get("name", ""))
-        return self.show(self.store(row, "created"), 201)
+        return self.show(self.store(row, Verb.CREATED), 201)
 
 
 class OneDepartment(DepartmentView, Shown[Department]):
@@ -175,7 +175,7 @@ class OneDepartment(DepartmentView, Shown[Department]):
         row = self.one(pk)
         self.require(Permission.ACCOUNT_CONFIGURE)
         row.name = self.read().get("name", row.name)
-        return self.show(self.store(row, "edited"))
+        return self.show(self.store(row, Verb.EDITED))
 
     @answers(None, 204)
     def delete(self, request: Request, pk: int, **path: object) -> JsonAnswer:
@@ -183,6 +183,6 @@ class OneDepartment(DepartmentView, Shown[Department]):
         row = self.one(pk)
         self.require(Permission.ACCOUNT_CONFIGURE)
         # Before the deletion, which takes the id off the row.
-        self._note_event(row, "deleted")
+        self._note_event(row, Verb.DELETED)
         row.delete()
         return JsonAnswer(None, 204)

@@ -16,7 +16,7 @@ from directory.models import Company
 from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Membership, User
-from erpbridge.audit.services import Changes, Note, changes, note
+from erpbridge.audit.services import Changes, Note, Verb, changes, note
 from erpbridge.db.bulk_update import write_rows
 
 Values = Mapping[str, Any]
@@ -150,8 +150,8 @@ def _set_relations(
 
 def _event(company: Company, differences: Mapping[str, list[object]]) -> Note:
     """The audit event: an edit, or a status change if nothing else changed."""
-    verb = "edited"
+    verb = Verb.EDITED
     if list(differences) == ["is_active"]:
-        verb = "reactivated" if company.is_active else "deactivated"
+        verb = Verb.REACTIVATED if company.is_active else Verb.DEACTIVATED
     data = {"changes": dict(differences), "revision": company.revision}
     return Note(ENTITY, company.pk, company.name, verb, data=data)

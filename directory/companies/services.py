@@ -23,7 +23,7 @@ from directory.models.derived_columns import prepare
 from erp_integrations import sendable
 from erpbridge.access.models import Account, Project, User
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 
 __all__ = [
     "add_to_project",
@@ -89,7 +89,7 @@ def create(
     company = Company(account=account, **_columns(values))
     prepare(company).save()
     _set_relations(company, values)
-    note(account.pk, [_note(company, "created", data={"revision": 1})], by=by)
+    note(account.pk, [_note(company, Verb.CREATED, data={"revision": 1})], by=by)
     if project is not None:
         add_to_project([company.pk], project=project, by=by, roles=values.get("roles", ""))
     return company
@@ -113,7 +113,11 @@ def create_many(
         prepare(company)
     stored = Company.objects.bulk_create(companies, batch_size=500)
     place_in_trades(stored, account=account, names=trades)
-    note(account.pk, [_note(company, "created", data={"revision": 1}) for company in stored], by=by)
+    note(
+        account.pk,
+        [_note(company, Verb.CREATED, data={"revision": 1}) for company in stored],
+        by=by,
+    )
     if project is not None:
         add_to_project([company.pk for company in stored], project=project, by=by)
     return stored
@@ -155,7 +159,7 @@ def edit(
     if project is not None and "roles" in changed:
         company.project_companies.filter(project=project).update(roles=values["roles"])
     data = {"changes": changed, "revision": company.revision}
-    note(company.account_id, [_note(company, "edited", data=data)], by=by)
+    note(company.account_id, [_note(company, Verb.EDITED, data=data)], by=by)
     sendable.note_edits(ENTITY, company.account_id, [company.pk])
     return company
 
@@ -320,7 +324,7 @@ def _switch(company: Company, *, active: bool, seen: int, by: User) -> Company:
     _update(company, seen=seen, is_active=active)
     company.is_active = active
     data = {"changes": {"is_active": [not active, active]}, "revision": company.revision}
-    verb = "reactivated" if active else "deactivated"
+    verb = Verb.REACTIVATED if active else Verb.DEACTIVATED
     note(company.account_id, [_note(company, verb, data=data)], by=by)
     sendable.note_edits(ENTITY, company.account_id, [company.pk])
     return company

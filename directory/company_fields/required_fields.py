@@ -14,7 +14,7 @@ from directory.models import Company, RequiredFields
 from erpbridge.access.models import Account
 from erpbridge.access.policy import Access
 from erpbridge.access.services import accounts
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 
 # Column -> name in the API.
 FIELDS: Mapping[str, str] = {
@@ -65,7 +65,7 @@ def configure(names: Collection[str], *, by: Access) -> None:
     changed = changes({label: _words(before)}, {label: _words(required)})
     if changed:
         data = {"changes": changed}
-        event = Note(accounts.ENTITY, account.pk, account.name, "changed", data=data)
+        event = Note(accounts.ENTITY, account.pk, account.name, Verb.CHANGED, data=data)
         note(account.pk, [event], by=by.user)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -12,6 +13,20 @@ from django.db import transaction
 from erpbridge.audit.models import Event
 from erpbridge.db.bulk_insert import insert
 from erpbridge.request_id import current_request_id
+
+
+class Verb(StrEnum):
+    """What was done to a record: the verbs that most of the apps use in their audit events."""
+
+    CREATED = "created"
+    EDITED = "edited"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    ADDED = "added"
+    REMOVED = "removed"
+    DEACTIVATED = "deactivated"
+    REACTIVATED = "reactivated"
+
 
 # What differs: field -> [old, new].
 Changes = dict[str, list[Any]]

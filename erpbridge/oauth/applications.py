@@ -17,7 +17,7 @@ from erpbridge.access.models import Account, Membership, Project, ProjectMembers
 from erpbridge.access.permissions import Permission
 from erpbridge.access.policy import Access
 from erpbridge.access.services.people import Levels
-from erpbridge.audit.services import Note, note
+from erpbridge.audit.services import Note, Verb, note
 from erpbridge.oauth import tokens
 from erpbridge.oauth.models import Application
 
@@ -71,7 +71,7 @@ def create(
         application.service = _member(application, service, by=by)
     application.save()
     data = _created_data(application, service)
-    note(by.account.pk, [_event(application, "created", data)], by=by.user)
+    note(by.account.pk, [_event(application, Verb.CREATED, data)], by=by.user)
     return CreatedApplication(application, secret)
 
 
@@ -186,7 +186,7 @@ def delete(application_id: int, *, by: Access) -> bool:
         Membership.objects.filter(pk=application.service.pk).update(is_active=False)
         # Its login serves no other account.
         User.objects.filter(pk=application.service.user_id).update(is_active=False)
-    note(by.account.pk, [_event(application, "deleted", {})], by=by.user)
+    note(by.account.pk, [_event(application, Verb.DELETED, {})], by=by.user)
     return True
 
 

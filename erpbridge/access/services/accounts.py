@@ -13,7 +13,7 @@ from erpbridge.access.form_digest import in_words
 from erpbridge.access.levels import Level
 from erpbridge.access.models import Account, Membership, User
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.db.text import login_email, plain_line
 
 ENTITY = "account"
@@ -52,7 +52,7 @@ def create(
         confirmed_at=timezone.now(),
     )
     data = {"admin": membership.user.email}
-    note(account.pk, [Note(ENTITY, account.pk, account.name, "created", data=data)], by=None)
+    note(account.pk, [Note(ENTITY, account.pk, account.name, Verb.CREATED, data=data)], by=None)
     return membership
 
 
@@ -71,7 +71,7 @@ def configure(settings: Settings, *, by: Access) -> Account:
     account.save(update_fields=list(asdict(settings)))
     changed = changes(before, _words(account))
     if changed:
-        event = Note(ENTITY, account.pk, account.name, "changed", data={"changes": changed})
+        event = Note(ENTITY, account.pk, account.name, Verb.CHANGED, data={"changes": changed})
         note(account.pk, [event], by=by.user)
     return account
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from erpbridge.access.form_digest import in_words
 from erpbridge.access.models import Project
 from erpbridge.access.policy import Access
-from erpbridge.audit.services import Note, changes, note
+from erpbridge.audit.services import Note, Verb, changes, note
 from erpbridge.db.bulk_update import write_rows
 
 ENTITY = "project"
@@ -43,7 +43,7 @@ def create(settings: Settings, *, by: Access) -> Project:
     project = Project(account=by.account)
     _store(project, settings)
     data = {"changes": {label: ["", text] for label, text in _words(project).items()}}
-    note(by.account.pk, [_event(project, "created", data)], by=by.user)
+    note(by.account.pk, [_event(project, Verb.CREATED, data)], by=by.user)
     return project
 
 
@@ -59,7 +59,7 @@ def configure(project_id: int, settings: Settings, *, by: Access) -> Project:
     _store(project, settings)
     differences = changes(before, _words(project))
     if differences:
-        note(by.account.pk, [_event(project, "changed", {"changes": differences})], by=by.user)
+        note(by.account.pk, [_event(project, Verb.CHANGED, {"changes": differences})], by=by.user)
     return project
 
 
@@ -104,7 +104,11 @@ def store_many(wanted: Sequence[ProjectValues], *, by: Access) -> list[Project]:
         projects_created.send(Project, account_id=by.account.pk, project_ids=created_ids)
     created = set(created_ids)
     events = [
-        _event(project, "created" if project.pk in created else "changed", {"changes": difference})
+        _event(
+            project,
+            Verb.CREATED if project.pk in created else Verb.CHANGED,
+            {"changes": difference},
+        )
         for project, difference in zip(projects, differences, strict=True)
         if difference or project.pk in created
     ]
@@ -147,5 +151,5 @@ def _words(project: Project) -> dict[str, str]:
     return in_words({name: getattr(project, name) for name in fields}, model=Project)
 
 
-def _event(project: Project, verb: str, data: Mapping[str, object]) -> Note:
+def _event(project: Project, verb: Verb, data: Mapping[str, object]) -> Note:
     return Note(ENTITY, project.pk, str(project), verb, data=data)

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 
 from erpbridge.access.scoping import ScopedRequest
 from erpbridge.audit.models import Event
+from erpbridge.audit.services import Verb
 from erpbridge.ui.times import format_time
 
 
@@ -17,7 +18,7 @@ def deletion(request: ScopedRequest, entity: str, pk: int, **data: object) -> Ev
     :param data: values that the event must have, for records of a part of the account.
     :raises Http404: when the account has not deleted such a record.
     """
-    events = Event.objects.about(request.access.account.pk, entity, pk).filter(verb="deleted")
+    events = Event.objects.about(request.access.account.pk, entity, pk).filter(verb=Verb.DELETED)
     event = events.filter(**{f"data__{name}": value for name, value in data.items()}).first()
     if event is None:
         raise Http404
