@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -28,6 +28,9 @@ from erp_integrations.workflow import transitions
 from erp_integrations.workflow.payloads.commands import Claim, command_of
 from erpbridge.db.busy import retried
 from erpbridge.db.durable_commits import durable
+
+if TYPE_CHECKING:
+    from erp_integrations.export.rate_limit import LockedConnection
 
 # Parents before children, then oldest first.
 ORDER = ("depth", "id")
@@ -78,7 +81,7 @@ def claim(
 
 
 def _chosen(
-    connection: Any, manifest: Manifest, most: int | None, entity: str
+    connection: LockedConnection, manifest: Manifest, most: int | None, entity: str
 ) -> tuple[list[int], dict[int, Link]]:
     """The ids of the items to claim, and the links of their records and parents.
 
@@ -129,7 +132,9 @@ def _due(connection: Connection, entity: str) -> ItemQuerySet:
     return waiting.filter(ready_now, **({"entity": entity} if entity else {}))
 
 
-def _write_ahead(connection: Any, items: Sequence[Item], links: Mapping[int, Link]) -> list[Claim]:
+def _write_ahead(
+    connection: LockedConnection, items: Sequence[Item], links: Mapping[int, Link]
+) -> list[Claim]:
     # Read again, because the new fences were set by the UPDATE.
     rows = Item.objects.filter(pk__in=[item.pk for item in items]).select_related("request")
     by_id = {item.pk: item for item in rows}

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from erp_integrations.adapters.base import Delivery, Manifest
 from erp_integrations.models import Connection, Item
 from erp_integrations.models.states import State
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
-def room(connection: Any, manifest: Manifest, first: Item, most: int | None) -> int:
-    """How many items may be claimed now, by batch size, items in flight and rate limit.
+    class Locked(TypedDict):
+        """The current reading, of the query that locks the connection."""
 
-    :param connection: the locked connection, annotated with ``now``.
-    """
+        now: datetime
+
+    LockedConnection = WithAnnotations[Connection, Locked]
+
+
+def room(connection: LockedConnection, manifest: Manifest, first: Item, most: int | None) -> int:
+    """How many items may be claimed now, by batch size, items in flight and rate limit."""
     # A file is made by a user, not sent at a rate.
     if manifest.delivery == Delivery.FILE:
         return most or 0
@@ -36,7 +43,7 @@ def _per_minute(connection: Connection, manifest: Manifest) -> int | None:
     return connection.rate_per_minute or manifest.rate.per_minute
 
 
-def use_slots(connection: Any, manifest: Manifest, used: int) -> None:
+def use_slots(connection: LockedConnection, manifest: Manifest, used: int) -> None:
     """Count ``used`` commands against the rate limit of the connection, whose row is locked."""
     per_minute = _per_minute(connection, manifest)
     if per_minute and used:
